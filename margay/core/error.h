@@ -1,0 +1,71 @@
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace margay::core {
+
+/// What a program answers to its shell.
+enum class ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kBadData = 3, kInterrupted = 130 };
+
+/// The root of Margay's own errors. Wrong arguments at a public door are std::invalid_argument instead.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The world is not as needed: a missing file, a broken picture, a label nobody gave.
+/// what() is "PATH: PROBLEM", so the path is always named.
+class DataError : public Error {
+ public:
+  DataError(std::filesystem::path path, const std::string& problem);
+  const std::filesystem::path& path() const { return path_; }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  std::filesystem::path path_;
+  std::string problem_;
+};
+
+/// A file exists but breaks its own format: bad magic, impossible sizes, a missing tensor.
+class FormatError : public DataError {
+ public:
+  using DataError::DataError;
+};
+
+/// Reading or writing failed in the operating system: no permission, disk full.
+class IoError : public Error {
+ public:
+  IoError(const std::filesystem::path& path, const std::string& problem);
+  /// Adds the text of `errno_value` to the problem.
+  IoError(const std::filesystem::path& path, const std::string& problem, int errno_value);
+};
+
+/// The user asked to stop; whatever had to be kept has been written.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A broken assumption of ours, thrown by MARGAY_CHECK.
+class InternalError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The exit status a program gives for an error: 3 for data, 2 for std::invalid_argument, 130 for
+/// an interrupt, 1 for everything else.
+ExitCode exit_code(const std::exception& error);
+
+[[noreturn]] void check_failed(const char* condition, const char* file, int line, const std::string& message);
+
+}  // namespace margay::core
+
+/// States an assumption of ours. For the caller's mistakes throw std::invalid_argument.
+#define MARGAY_CHECK(condition, message)                                       \
+  do {                                                                         \
+    if (!(condition)) {                                                        \
+      ::margay::core::check_failed(#condition, __FILE__, __LINE__, (message)); \
+    }                                                                          \
+  } while (false)
