@@ -1,0 +1,3 @@
+#include "apps/cli/command.h"
+
+int main(int argc, char** argv) { return margay::cli::run(argc, argv); }

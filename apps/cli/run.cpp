@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/start.h"
+#include "apps/cli/usage_error.h"
+
+namespace margay::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Margay trains, explains, cleans up after, ships and serves image classifiers.\n\n"
+    "  margay sample pictures && margay train pictures      a first model, without any download\n"
+    "  margay train pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
+    "  margay predict runs/…/model.margay cat.jpg\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted.";
+
+int as_status(core::ExitCode code) { return static_cast<int>(code); }
+
+int report(const std::exception& error) {
+  fmt::print(stderr, "margay: {}\n", error.what());
+  return as_status(core::exit_code(error));
+}
+
+int run_action(const Action& action) {
+  try {
+    start();
+    return as_status(action());
+  } catch (const std::exception& error) {
+    return report(error);
+  }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  CLI::App app(kDescription, "margay");
+  app.set_version_flag("--version", "margay " MARGAY_VERSION);
+  app.require_subcommand(1);
+  Action action;
+  for (const auto add : {add_train, add_evaluate, add_predict, add_summary, add_show_batch, add_sample}) {
+    add(app, action);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::CallForVersion& version) {
+    return app.exit(version);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "margay: {}\n", explain(error, app, {argv + 1, argv + argc}));
+    return as_status(core::ExitCode::kUsage);
+  } catch (const std::exception& error) {
+    return report(error);
+  }
+  return run_action(action);
+}
+
+}  // namespace margay::cli

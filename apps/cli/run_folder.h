@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/train/learner.h"
+
+namespace margay::cli {
+
+/// runs/<time>-<name>/: everything that one training leaves.
+class RunFolder {
+ public:
+  /// Makes the folder. Throws core::IoError when that is not possible.
+  RunFolder(const std::filesystem::path& runs, const std::string& name);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path model() const { return path_ / "model.margay"; }
+  std::filesystem::path checkpoint() const { return path_ / "checkpoints" / "last.safetensors"; }
+
+  /// config.json: what was really used; `margay train --config` runs it again.
+  void write_config(const nlohmann::ordered_json& config) const;
+  /// history.csv: one line per epoch.
+  void write_history(const train::Learner& learner) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace margay::cli

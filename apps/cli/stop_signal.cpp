@@ -1,0 +1,27 @@
+#include "apps/cli/stop_signal.h"
+
+#include <atomic>
+#include <csignal>
+
+namespace margay::cli {
+namespace {
+
+// A signal handler can reach nothing but globals; this is the program's only one.
+std::atomic<bool> stop_wanted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void ask_to_stop(int signal) {
+  stop_wanted = true;
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void listen_for_stop() {
+  std::signal(SIGINT, ask_to_stop);
+  std::signal(SIGTERM, ask_to_stop);
+}
+
+bool is_stop_wanted() { return stop_wanted; }
+
+}  // namespace margay::cli

@@ -1,0 +1,11 @@
+#pragma once
+
+namespace margay::cli {
+
+/// From now on the first ctrl-C or SIGTERM only asks to stop; a second one ends the program at once.
+void listen_for_stop();
+
+/// Whether one came.
+bool is_stop_wanted();
+
+}  // namespace margay::cli

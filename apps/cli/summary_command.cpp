@@ -1,0 +1,25 @@
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/train_options.h"
+
+namespace margay::cli {
+namespace {
+
+core::ExitCode summarize(const BatchOptions& options) {
+  const data::Summary summary = make_block(options).summary(options.loader);
+  fmt::print("{}", summary.text());
+  return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_summary(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("summary", "Walk one picture and one batch through every stage");
+  const auto options = std::make_shared<BatchOptions>();
+  command->add_option("folder", options->folder, "the pictures")->required();
+  add_flags(*command, *options, train_flag_names());
+  command->callback([options, &action] { action = [options] { return summarize(*options); }; });
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,34 @@
+# How every target of the project is compiled.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  # The two slacknesses are what ccache needs to see through a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+                                  ${CCACHE_PROGRAM})
+endif()
+find_program(LLD_PROGRAM ld.lld)
+
+add_library(margay_compiler INTERFACE)
+target_compile_options(margay_compiler INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+  # Options are aggregates filled with designated initialisers: naming only some fields is the point.
+  -Wno-missing-field-initializers
+  $<$<BOOL:${CCACHE_PROGRAM}>:$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
+if(LLD_PROGRAM)
+  target_link_options(margay_compiler INTERFACE -fuse-ld=lld)
+endif()
+if(MARGAY_SANITIZE)
+  target_compile_options(margay_compiler INTERFACE -fsanitize=${MARGAY_SANITIZE} -fno-omit-frame-pointer
+                                                   -fno-sanitize-recover=all)
+  target_link_options(margay_compiler INTERFACE -fsanitize=${MARGAY_SANITIZE})
+endif()
+if(MARGAY_CLANG_TIDY)
+  find_program(CLANG_TIDY_PROGRAM clang-tidy REQUIRED)
+endif()

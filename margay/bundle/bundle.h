@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/data/picture_pipeline.h"
+#include "margay/data/vocabulary.h"
+#include "margay/model/classifier.h"
+
+namespace margay::bundle {
+
+/// A classifier with all it takes to use it: its classes and what must happen to a picture first.
+struct Bundle {
+  std::shared_ptr<model::Classifier> classifier;
+  data::Vocabulary vocabulary;
+  data::Recipe recipe;
+  /// How it came about: seeds, data, results. Free form; kept as it is.
+  nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
+};
+
+/// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
+/// architecture, vocabulary, transforms and provenance. Atomic: a failure leaves the previous file.
+/// Throws core::IoError.
+void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
+
+/// Reads a bundle into a classifier in eval mode; its logits are bit-equal to the saved one's.
+/// Throws core::DataError for a missing file and core::FormatError for a broken one, one of another program, or
+/// one of a newer format.
+Bundle load_bundle(const std::filesystem::path& path);
+
+}  // namespace margay::bundle

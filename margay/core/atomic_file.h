@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+
+namespace margay::core {
+
+/// A file that appears under its name complete or not at all. Bytes go to `.<name>.tmp-<pid>-<n>` in the
+/// same folder; commit() makes them durable (fsync), renames, and makes the renaming durable (fsync of the
+/// folder). Until then readers see the previous file, and a failure leaves it as it was.
+/// If `path` is a symbolic link, the file that it points to is replaced.
+/// Every failure is an IoError naming the path and the reason. Not for use from several threads at once.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  /// Removes the temporary file if commit() was not reached.
+  ~AtomicFile();
+
+  /// Appends `size` bytes.
+  void write(const void* bytes, std::size_t size);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+
+  /// Puts the file in place. Nothing may be written after it.
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const char* problem);
+  void discard() noexcept;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+/// Replaces the whole file by `content` in one step.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace margay::core

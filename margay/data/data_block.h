@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "margay/data/item.h"
+#include "margay/data/loader/loader.h"
+#include "margay/data/picture_pipeline.h"
+#include "margay/data/summary.h"
+
+namespace margay::data {
+
+/// Training and validation batches of one problem.
+struct Loaders {
+  Loader train;
+  std::optional<Loader> valid;  ///< absent when no picture validates
+  Vocabulary vocabulary;
+  std::vector<std::string> warnings;
+
+  const Recipe& recipe() const { return train.pipeline().recipe(); }
+};
+
+/// What the data is, said once: which pictures, how each gets its label, who validates, what happens to pixels.
+/// A value: every setter returns the block, so calls chain.
+class DataBlock {
+ public:
+  DataBlock& items(std::vector<std::filesystem::path> paths);
+  DataBlock& label(Labeller labeller);
+  DataBlock& split(Splitter splitter);
+  DataBlock& item_transform(const Resize& resize);
+  DataBlock& batch_transform(const Augment& augment);
+  DataBlock& normalize(const Normalization& normalization);
+
+  /// Labels and splits; reads no pixels.
+  /// Throws core::DataError: pictures without a label (three are named), no training pictures.
+  /// Throws std::invalid_argument when items, label or split were not given.
+  Datasets datasets() const;
+
+  /// Throws as datasets does, and std::invalid_argument for options out of range.
+  Loaders loaders(const LoaderOptions& options = {}) const;
+
+  /// Walks one picture and one batch through every stage. Never throws for the data's faults: the summary then
+  /// ends with the stage that failed, on which file, with what and what to do.
+  Summary summary(const LoaderOptions& options = {}) const;
+
+  Recipe recipe() const { return recipe_; }
+
+ private:
+  std::vector<Item> labelled() const;
+
+  std::vector<std::filesystem::path> paths_;
+  std::optional<Labeller> labeller_;
+  Splitter splitter_;
+  Recipe recipe_;
+};
+
+}  // namespace margay::data

@@ -1,0 +1,200 @@
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+// Needs FILE and size_t declared first. libjpeg's own interface instead of TurboJPEG's: only here can
+// a picture that was cut be told from one with harmless oddities, and CMYK be read.
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+#include "margay/data/image/codec.h"
+#include "margay/data/image/exif.h"
+
+namespace margay::data {
+namespace {
+
+constexpr int kMaxScans = 500;  // real progressive files have about ten; each scan costs a pass over the picture
+constexpr int kRowsAtOnce = 4;
+constexpr std::array<JOCTET, 2> kEndOfImage = {0xFF, JPEG_EOI};
+
+/// One picture being decoded. libjpeg reports errors by a C function that must not return, so each call
+/// into it goes through run(), which turns the longjmp into a DecodeFailure.
+class JpegReader {
+ public:
+  explicit JpegReader(std::span<const std::uint8_t> bytes);
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+  ~JpegReader() { jpeg_destroy_decompress(&jpeg_); }
+
+  void read_header(std::int64_t max_pixels);
+  int orientation() const;
+  Image read_pixels();
+
+ private:
+  template <class Step>
+  void run(Step&& step);
+  [[noreturn]] void fail() { std::longjmp(jump_, 1); }
+  [[noreturn]] void fail_truncated();
+  void warn(int code);
+  void read_rows(Image& image);
+  void read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row);
+
+  static JpegReader& of(j_common_ptr jpeg) { return *static_cast<JpegReader*>(jpeg->client_data); }
+  static boolean refill(j_decompress_ptr jpeg);
+  static void skip(j_decompress_ptr jpeg, long count);
+  static void check_scans(j_common_ptr jpeg);
+
+  jpeg_decompress_struct jpeg_{};
+  jpeg_error_mgr errors_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr progress_{};
+  std::jmp_buf jump_{};
+  std::array<char, JMSG_LENGTH_MAX> problem_{};
+  bool ran_out_ = false;
+};
+
+JpegReader::JpegReader(std::span<const std::uint8_t> bytes) {
+  jpeg_.err = jpeg_std_error(&errors_);
+  errors_.error_exit = [](j_common_ptr jpeg) {
+    JpegReader& reader = of(jpeg);
+    reader.errors_.format_message(jpeg, reader.problem_.data());
+    reader.fail();
+  };
+  errors_.emit_message = [](j_common_ptr jpeg, int level) {
+    if (level < 0) of(jpeg).warn(jpeg->err->msg_code);
+  };
+  errors_.output_message = [](j_common_ptr) {};
+  jpeg_.client_data = this;
+  run([&] { jpeg_create_decompress(&jpeg_); });
+  source_.next_input_byte = bytes.data();
+  source_.bytes_in_buffer = bytes.size();
+  source_.init_source = [](j_decompress_ptr) {};
+  source_.fill_input_buffer = refill;
+  source_.skip_input_data = skip;
+  source_.resync_to_restart = jpeg_resync_to_restart;
+  source_.term_source = [](j_decompress_ptr) {};
+  jpeg_.src = &source_;
+  progress_.progress_monitor = check_scans;
+  jpeg_.progress = &progress_;
+}
+
+template <class Step>
+void JpegReader::run(Step&& step) {
+  if (setjmp(jump_) != 0) throw DecodeFailure(problem_.data());
+  step();
+}
+
+void JpegReader::fail_truncated() {
+  const auto end =
+      fmt::format_to_n(problem_.data(), problem_.size() - 1, "truncated JPEG: the data ends at row {} of {}",
+                       jpeg_.output_scanline, jpeg_.image_height);
+  *end.out = '\0';
+  fail();
+}
+
+/// Most warnings (bytes between markers, a wrong restart number) leave a whole picture. Data that ends
+/// within a scan would leave grey from there on.
+void JpegReader::warn(int code) {
+  if (code == JWRN_HIT_MARKER && jpeg_.unread_marker == JPEG_EOI) fail_truncated();
+}
+
+/// All bytes were there from the start: being asked for more means that the file was cut.
+boolean JpegReader::refill(j_decompress_ptr jpeg) {
+  of(reinterpret_cast<j_common_ptr>(jpeg)).ran_out_ = true;
+  jpeg->src->next_input_byte = kEndOfImage.data();
+  jpeg->src->bytes_in_buffer = kEndOfImage.size();
+  return TRUE;
+}
+
+void JpegReader::skip(j_decompress_ptr jpeg, long count) {
+  if (count <= 0) return;
+  const std::size_t step = std::min(static_cast<std::size_t>(count), jpeg->src->bytes_in_buffer);
+  jpeg->src->next_input_byte += step;
+  jpeg->src->bytes_in_buffer -= step;
+}
+
+void JpegReader::check_scans(j_common_ptr jpeg) {
+  const auto* decompress = reinterpret_cast<j_decompress_ptr>(jpeg);
+  if (jpeg->is_decompressor == FALSE || decompress->input_scan_number <= kMaxScans) return;
+  JpegReader& reader = of(jpeg);
+  *fmt::format_to_n(reader.problem_.data(), reader.problem_.size() - 1, "a JPEG of more than {} scans", kMaxScans).out =
+      0;
+  reader.fail();
+}
+
+void JpegReader::read_header(std::int64_t max_pixels) {
+  run([&] {
+    jpeg_save_markers(&jpeg_, JPEG_APP0 + 1, 0xFFFF);
+    jpeg_read_header(&jpeg_, TRUE);
+  });
+  check_size(jpeg_.image_height, jpeg_.image_width, max_pixels);
+}
+
+int JpegReader::orientation() const {
+  for (const auto* marker = jpeg_.marker_list; marker != nullptr; marker = marker->next) {
+    constexpr std::string_view kPrefix = "Exif";
+    const std::span<const std::uint8_t> data(marker->data, marker->data_length);
+    const bool is_exif = data.size() > kPrefix.size() && std::equal(kPrefix.begin(), kPrefix.end(), data.begin());
+    if (is_exif) return exif_orientation(data);
+  }
+  return 1;
+}
+
+Image JpegReader::read_pixels() {
+  const bool is_cmyk = jpeg_.num_components == 4;
+  jpeg_.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
+  run([&] { jpeg_start_decompress(&jpeg_); });
+  Image image(static_cast<int>(jpeg_.output_height), static_cast<int>(jpeg_.output_width));
+  std::vector<std::uint8_t> row(is_cmyk ? std::size_t{4} * jpeg_.output_width : 0);
+  run([&] {
+    // A progressive file has been read to its end by now; an arithmetic decoder does not warn.
+    if (ran_out_ && (jpeg_has_multiple_scans(&jpeg_) || jpeg_.arith_code)) fail_truncated();
+    is_cmyk ? read_cmyk_rows(image, row) : read_rows(image);
+    if (ran_out_ && jpeg_.arith_code) fail_truncated();
+  });
+  return image;
+}
+
+void JpegReader::read_rows(Image& image) {
+  std::array<JSAMPROW, kRowsAtOnce> rows{};
+  while (jpeg_.output_scanline < jpeg_.output_height) {
+    const int y = static_cast<int>(jpeg_.output_scanline);
+    const int count = std::min(kRowsAtOnce, image.height - y);
+    for (int i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)] = image.row(y + i);
+    jpeg_read_scanlines(&jpeg_, rows.data(), static_cast<JDIMENSION>(count));
+  }
+}
+
+/// Adobe's programs store CMYK inverted and everybody else follows, so 255 means no ink. The formula is
+/// Pillow's: what the black ink lets through, less what the coloured ink takes of it.
+void JpegReader::read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row) {
+  const auto times = [](int a, int b) {
+    const int product = a * b + 128;
+    return ((product >> 8) + product) >> 8;  // a * b / 255, rounded
+  };
+  while (jpeg_.output_scanline < jpeg_.output_height) {
+    std::uint8_t* out = image.row(static_cast<int>(jpeg_.output_scanline));
+    JSAMPROW in = row.data();
+    jpeg_read_scanlines(&jpeg_, &in, 1);
+    for (int x = 0; x < image.width; ++x, in += 4) {
+      for (int c = 0; c < 3; ++c) *out++ = static_cast<std::uint8_t>(in[3] - times(255 - in[c], in[3]));
+    }
+  }
+}
+
+}  // namespace
+
+Image decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  JpegReader reader(bytes);
+  reader.read_header(max_pixels);
+  Image image = reader.read_pixels();
+  return turn_upright(std::move(image), reader.orientation());
+}
+
+}  // namespace margay::data

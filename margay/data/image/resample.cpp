@@ -1,0 +1,136 @@
+#include "margay/data/image/resample.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "margay/data/image/resample_kernel.h"
+
+namespace margay::data {
+namespace {
+
+/// The source pixels under one output pixel, with their weights.
+struct Window {
+  int first = 0;
+  std::vector<double> weights;
+};
+
+/// Pillow's precompute_coeffs (src/libImaging/Resample.c) for the triangle filter.
+Window window_of(double low, double high, int size, int output) {
+  const double scale = (high - low) / size;
+  const double support = std::max(scale, 1.0);
+  const double centre = low + (output + 0.5) * scale;
+  Window window;
+  window.first = std::max(static_cast<int>(centre - support + 0.5), static_cast<int>(std::floor(low)));
+  const int end = std::min(static_cast<int>(centre + support + 0.5), static_cast<int>(std::ceil(high)));
+  double sum = 0;
+  for (int i = window.first; i < end; ++i) {
+    window.weights.push_back(std::max(0.0, 1.0 - std::abs((i - centre + 0.5) / support)));
+    sum += window.weights.back();
+  }
+  for (double& weight : window.weights) weight /= sum;
+  return window;
+}
+
+/// All windows at one length, as the kernel wants them: shorter ones get zero weights, and at the upper
+/// edge they move back so that the zeros do not look beyond the box.
+Taps taps_of(double low, double high, int size) {
+  std::vector<Window> windows;
+  windows.reserve(static_cast<std::size_t>(size));
+  std::size_t count = 0;
+  for (int i = 0; i < size; ++i) {
+    windows.push_back(window_of(low, high, size, i));
+    count = std::max(count, windows.back().weights.size());
+  }
+  Taps taps;
+  taps.count = static_cast<int>(count);
+  taps.stride = (windows.size() + Taps::kLanes - 1) / Taps::kLanes * Taps::kLanes;
+  taps.first.assign(taps.stride, static_cast<std::int32_t>(std::floor(low)));
+  taps.weights.assign(count * taps.stride, 0.0F);
+  const int end = static_cast<int>(std::ceil(high));
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const Window& window = windows[i];
+    taps.first[i] = std::min(window.first, end - taps.count);
+    const auto shift = static_cast<std::size_t>(window.first - taps.first[i]);
+    for (std::size_t t = 0; t < window.weights.size(); ++t) {
+      taps.weights[(t + shift) * taps.stride + i] = static_cast<float>(window.weights[t]);
+    }
+  }
+  return taps;
+}
+
+/// Rows resized horizontally, made in order and kept as long as the vertical windows need them.
+class RowRing {
+ public:
+  RowRing(const Image& image, const Taps& taps, int first_row, int rows)
+      : image_(image),
+        taps_(taps),
+        next_(first_row),
+        rows_(rows),
+        buffer_(row_bytes() * static_cast<std::size_t>(rows)) {}
+
+  std::size_t row_bytes() const { return 3 * taps_.stride; }
+
+  const std::uint8_t* row(int y) {
+    for (; next_ <= y; ++next_) fill(next_);
+    return slot(y);
+  }
+
+ private:
+  std::uint8_t* slot(int y) { return buffer_.data() + static_cast<std::size_t>(y % rows_) * row_bytes(); }
+
+  /// The kernel reads a byte beyond the row; behind the last row there is none, so that one is copied.
+  void fill(int y) {
+    if (y + 1 < image_.height) return resample_row(image_.row(y), taps_, slot(y));
+    const std::uint8_t* last = image_.row(y);
+    std::vector<std::uint8_t> padded(last, last + std::ptrdiff_t{3} * image_.width);
+    padded.push_back(0);
+    resample_row(padded.data(), taps_, slot(y));
+  }
+
+  const Image& image_;
+  const Taps& taps_;
+  int next_;
+  int rows_;
+  std::vector<std::uint8_t> buffer_;
+};
+
+void check(const Image& image, const Box& box, int height, int width) {
+  if (height <= 0 || width <= 0) {
+    throw std::invalid_argument(fmt::format("[resample] the new size must be positive, got {}x{}", width, height));
+  }
+  const bool is_inside = box.left >= 0 && box.top >= 0 && box.right <= image.width && box.bottom <= image.height;
+  if (is_inside && box.left < box.right && box.top < box.bottom) return;
+  throw std::invalid_argument(fmt::format("[resample] the box ({}, {}, {}, {}) must lie within the {}x{} picture",
+                                          box.left, box.top, box.right, box.bottom, image.width, image.height));
+}
+
+}  // namespace
+
+Image resample(const Image& image, const Box& box, int height, int width) {
+  check(image, box, height, width);
+  const bool is_whole = box.left == 0 && box.top == 0 && box.right == image.width && box.bottom == image.height;
+  if (is_whole && height == image.height && width == image.width) return image;
+  const Taps columns = taps_of(box.left, box.right, width);
+  const Taps rows = taps_of(box.top, box.bottom, height);
+  RowRing ring(image, columns, rows.first.front(), rows.count);
+  Image out(height, width);
+  std::vector<std::uint8_t> line(ring.row_bytes());
+  std::vector<const std::uint8_t*> sources(static_cast<std::size_t>(rows.count));
+  std::vector<float> weights(sources.size());
+  for (int y = 0; y < height; ++y) {
+    for (int t = 0; t < rows.count; ++t) {
+      sources[static_cast<std::size_t>(t)] = ring.row(rows.first[static_cast<std::size_t>(y)] + t);
+      weights[static_cast<std::size_t>(t)] = rows.weight(t, y);
+    }
+    blend_rows(sources, weights, ring.row_bytes(), line.data());
+    std::memcpy(out.row(y), line.data(), std::size_t{3} * static_cast<std::size_t>(width));
+  }
+  return out;
+}
+
+}  // namespace margay::data

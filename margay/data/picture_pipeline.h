@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <tuple>
+
+#include "margay/core/options.h"
+#include "margay/core/random.h"
+#include "margay/data/image/image.h"
+#include "margay/data/transform/augment.h"
+#include "margay/data/transform/geometry.h"
+#include "margay/data/transform/normalization.h"
+#include "margay/data/transform/phase.h"
+#include "margay/data/transform/resize.h"
+
+namespace margay::data {
+
+/// All that happens to a picture between its file and the batch; it travels with the model.
+struct Recipe {
+  ResizeOptions resize;
+  AugmentOptions augment;
+  Normalization normalization = imagenet_normalization();
+
+  static constexpr const char* kName = "transforms";
+  static constexpr auto fields() {
+    return std::tuple{core::field("resize", &Recipe::resize, "per picture: presizing"),
+                      core::field("augment", &Recipe::augment, "per batch: crop, flip"),
+                      core::field("normalization", &Recipe::normalization, "per channel mean and std")};
+  }
+};
+
+/// Turns one file into one network input: read, presize (item transform), then one interpolation with everything
+/// the batch transform drew. Stateless, so threads share it.
+class PicturePipeline {
+ public:
+  /// Throws std::invalid_argument for options out of range.
+  explicit PicturePipeline(const Recipe& recipe);
+
+  const Recipe& recipe() const { return recipe_; }
+  const Resize& item_transform() const { return resize_; }
+  const Augment& batch_transform() const { return augment_; }
+  /// Side of the square the network sees, pixels.
+  int output_size() const { return recipe_.augment.size; }
+  /// Floats that one picture fills: output_size² · 3.
+  std::int64_t output_floats() const;
+
+  /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the file.
+  Image item(const std::filesystem::path& path, Phase phase, core::Random& random) const;
+  /// Draws and applies the batch transform. out: float [size,size,3], channels-last.
+  void finish(const Image& item, Phase phase, core::Random& random, float* out) const;
+  /// item, then finish.
+  void run(const std::filesystem::path& path, Phase phase, core::Random random, float* out) const;
+
+ private:
+  Recipe recipe_;
+  Resize resize_;
+  Augment augment_;
+};
+
+}  // namespace margay::data

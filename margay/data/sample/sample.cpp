@@ -1,0 +1,154 @@
+#include "margay/data/sample/sample.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "margay/core/atomic_file.h"
+#include "margay/core/error.h"
+#include "margay/core/random.h"
+#include "margay/core/threads.h"
+#include "margay/data/image/write_image.h"
+#include "margay/data/sample/scene.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kReadme = "README.txt";
+constexpr const char* kLabels = "labels.csv";
+constexpr std::uint64_t kSampleStream = 0x53414D50;  // "SAMP": keeps these draws apart from others of one seed
+
+struct Picture {
+  std::size_t kind;
+  int number;  // from 1
+  bool is_valid;
+  std::string name;  // relative to the folder, with forward slashes
+};
+
+std::vector<Picture> plan(const SampleOptions& options) {
+  const int valid = static_cast<int>(std::lround(options.per_class * options.valid_fraction));
+  const auto kinds = sample::kinds();
+  std::vector<Picture> pictures;
+  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+    for (int number = 1; number <= options.per_class; ++number) {
+      const bool is_valid = number > options.per_class - valid;
+      const std::string& label = kinds[kind].name;
+      const char* part = is_valid ? "valid" : "train";
+      pictures.push_back({kind, number, is_valid, fmt::format("{}/{}/{}_{:04}.jpg", part, label, label, number)});
+    }
+  }
+  return pictures;
+}
+
+std::string readme_text(const SampleOptions& options) {
+  return fmt::format(
+      "A sample for Margay: drawn pictures of {}.\n"
+      "Only shape and pattern tell the classes apart; colour, size, place, light and clutter are drawn by lot.\n"
+      "Labels: the folder names, or labels.csv. Settings: {}\n",
+      fmt::join(sample_classes(), ", "), core::to_json(options).dump());
+}
+
+std::string labels_text(const std::vector<Picture>& pictures) {
+  std::string text = "name,label,is_valid\n";
+  for (const Picture& picture : pictures) {
+    text +=
+        fmt::format("{},{},{}\n", picture.name, sample_classes()[picture.kind], picture.is_valid ? "True" : "False");
+  }
+  return text;
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) throw core::IoError(folder, "cannot be created: " + failure.message());
+}
+
+/// The README is written first, so that it marks even an unfinished sample as ours.
+void claim(const fs::path& folder, const std::string& readme) {
+  if (fs::exists(folder) && !fs::is_directory(folder))
+    throw core::DataError(folder, "is not a folder; name another one");
+  make_folder(folder);
+  if (!fs::is_empty(folder) && read_text(folder / kReadme) != readme) {
+    throw core::DataError(
+        folder, "holds other files, or a sample of other settings; name an empty or new folder, or remove it");
+  }
+  core::write_file_atomically(folder / kReadme, readme);
+}
+
+void draw(const fs::path& folder, const Picture& picture, std::uint64_t seed) {
+  const auto number = static_cast<std::uint64_t>(picture.number);
+  const core::Random random({kSampleStream, seed, picture.kind, number});
+  write_jpeg(folder / picture.name, sample::draw_scene(sample::kinds()[picture.kind], random));
+}
+
+/// Calls work(0) … work(count-1) on all cores; the first exception is thrown again here.
+template <class Work>
+void in_parallel(std::size_t count, Work work) {
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failure;
+  std::atomic_flag has_failed;
+  const auto run = [&] {
+    try {
+      for (std::size_t i = next++; i < count && !has_failed.test(); i = next++) work(i);
+    } catch (...) {
+      if (!has_failed.test_and_set()) failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < core::available_cpus(); ++i) threads.emplace_back(run);
+    run();
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+/// A finished sample has its labels.csv; in an unfinished one the last pictures may be cut short.
+std::vector<Picture> missing(const fs::path& folder, const std::vector<Picture>& pictures) {
+  if (!fs::exists(folder / kLabels)) return pictures;
+  std::vector<Picture> absent;
+  std::copy_if(pictures.begin(), pictures.end(), std::back_inserter(absent),
+               [&](const Picture& picture) { return !fs::exists(folder / picture.name); });
+  return absent;
+}
+
+}  // namespace
+
+const std::vector<std::string>& sample_classes() {
+  static const std::vector<std::string> kClasses = [] {
+    std::vector<std::string> names;
+    for (const sample::Kind& kind : sample::kinds()) names.push_back(kind.name);
+    return names;
+  }();
+  return kClasses;
+}
+
+SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) {
+  core::validate(options);
+  claim(folder, readme_text(options));
+  const std::vector<Picture> pictures = plan(options);
+  for (const Picture& picture : pictures) make_folder((folder / picture.name).parent_path());
+  const std::vector<Picture> todo = missing(folder, pictures);
+  in_parallel(todo.size(), [&](std::size_t i) { draw(folder, todo[i], options.seed); });
+  core::write_file_atomically(folder / kLabels, labels_text(pictures));
+  const auto valid = std::count_if(pictures.begin(), pictures.end(), [](const Picture& p) { return p.is_valid; });
+  return {static_cast<int>(sample_classes().size()), static_cast<int>(pictures.size()) - static_cast<int>(valid),
+          static_cast<int>(valid), static_cast<int>(todo.size())};
+}
+
+}  // namespace margay::data

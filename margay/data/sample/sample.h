@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "margay/core/options.h"
+
+namespace margay::data {
+
+/// How large a sample to draw, and which one.
+struct SampleOptions {
+  int per_class = 60;           ///< pictures of each class, train and valid together
+  double valid_fraction = 0.2;  ///< share of them that goes to valid, rounded
+  std::uint64_t seed = 1;       ///< another seed draws other pictures
+
+  static constexpr const char* kName = "sample";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("per_class", &SampleOptions::per_class, "pictures of each class, train and valid", {2, 9999}),
+        core::field("valid_fraction", &SampleOptions::valid_fraction, "share of the pictures for validation", {0, 0.9}),
+        core::field("seed", &SampleOptions::seed, "draws another sample of the same kind"),
+    };
+  }
+};
+
+/// What a sample folder holds.
+struct SampleSummary {
+  int classes = 0;
+  int train = 0;
+  int valid = 0;
+  int drawn = 0;  ///< pictures this call had to draw; 0 when all were there
+};
+
+/// The labels of the sample, sorted.
+const std::vector<std::string>& sample_classes();
+
+/// Draws a labelled set of pictures, for trying things out without a download:
+/// folder/train/<class>/<class>_0001.jpg …, folder/valid/<class>/…, labels.csv (name, label, is_valid;
+/// names relative to the folder) and a README.txt. The classes differ in shape and pattern alone; colour,
+/// size, place, light and clutter tell nothing. Every picture is a function of (seed, class, number).
+/// Called again over its own output it draws what is missing. Throws core::DataError when the folder
+/// holds anything else, core::IoError when it cannot be written.
+SampleSummary draw_sample(const std::filesystem::path& folder, const SampleOptions& options = {});
+
+}  // namespace margay::data

@@ -1,0 +1,121 @@
+#include "margay/data/source/csv.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/core/error.h"
+#include "margay/core/nearest.h"
+
+namespace margay::data {
+namespace {
+
+using Cells = std::vector<std::string>;
+
+/// Reads one record at a time and keeps the line for messages.
+class Parser {
+ public:
+  Parser(std::string_view text, const std::filesystem::path& path) : text_(text), path_(path) {}
+
+  bool at_end() const { return position_ >= text_.size(); }
+  std::size_t line() const { return line_; }
+
+  Cells record() {
+    Cells cells;
+    do {
+      cells.push_back(cell());
+    } while (take(','));
+    end_of_record();
+    return cells;
+  }
+
+ private:
+  bool take(char expected) {
+    if (at_end() || text_[position_] != expected) return false;
+    ++position_;
+    return true;
+  }
+
+  std::string cell() { return take('"') ? quoted() : plain(); }
+
+  std::string plain() {
+    const std::size_t end = std::min(text_.find_first_of(",\r\n", position_), text_.size());
+    std::string text(text_.substr(position_, end - position_));
+    position_ = end;
+    return text;
+  }
+
+  std::string quoted() {
+    const std::size_t opened = line_;
+    std::string text;
+    while (!at_end()) {
+      const char c = text_[position_++];
+      if (c == '"' && !take('"')) return text;
+      if (c == '\n') ++line_;
+      text += c;
+    }
+    throw core::FormatError(path_, fmt::format("line {}: a quote is opened and never closed", opened));
+  }
+
+  void end_of_record() {
+    take('\r');
+    if (!at_end() && !take('\n')) {
+      throw core::FormatError(path_,
+                              fmt::format("line {}: text after a closing quote; double a quote inside quotes", line_));
+    }
+    ++line_;
+  }
+
+  std::string_view text_;
+  const std::filesystem::path& path_;
+  std::size_t position_ = 0;
+  std::size_t line_ = 1;
+};
+
+bool is_empty_line(const Cells& cells) { return cells.size() == 1 && cells.front().empty(); }
+
+}  // namespace
+
+std::size_t CsvTable::column(const std::string& name) const {
+  const auto found = std::find(columns.begin(), columns.end(), name);
+  if (found != columns.end()) return static_cast<std::size_t>(found - columns.begin());
+  throw core::DataError(path, fmt::format("no column '{}' among {}{}", name, fmt::join(columns, ", "),
+                                          core::did_you_mean(name, columns)));
+}
+
+bool CsvTable::has_column(const std::string& name) const {
+  return std::find(columns.begin(), columns.end(), name) != columns.end();
+}
+
+CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  Parser parser(text, path);
+  CsvTable table{path, {}, {}};
+  while (!parser.at_end()) {
+    const std::size_t line = parser.line();
+    Cells cells = parser.record();
+    if (is_empty_line(cells)) continue;
+    if (table.columns.empty()) {
+      table.columns = std::move(cells);
+    } else if (cells.size() != table.columns.size()) {
+      throw core::FormatError(path, fmt::format("line {}: {} cells, but the header names {} columns", line,
+                                                cells.size(), table.columns.size()));
+    } else {
+      table.rows.push_back(std::move(cells));
+    }
+  }
+  if (table.columns.empty()) throw core::FormatError(path, "the table is empty; expected a header line");
+  return table;
+}
+
+CsvTable read_csv(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path)) throw core::DataError(path, "no table can be read here");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return parse_csv(text, path);
+}
+
+}  // namespace margay::data

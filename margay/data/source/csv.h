@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace margay::data {
+
+/// A table of text. Every row has as many cells as there are columns.
+struct CsvTable {
+  std::filesystem::path path;
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> rows;
+
+  /// Throws core::DataError, listing the columns there are and suggesting the nearest.
+  std::size_t column(const std::string& name) const;
+  bool has_column(const std::string& name) const;
+};
+
+/// Comma-separated values with a header line, by RFC 4180: quotes, doubled quotes, line breaks in quotes, CRLF or
+/// LF; a UTF-8 byte order mark is skipped, and so are empty lines.
+/// Throws core::FormatError naming the line, core::DataError for a missing file.
+CsvTable read_csv(const std::filesystem::path& path);
+
+/// The same of text; `path` only names it in errors.
+CsvTable parse_csv(std::string_view text, const std::filesystem::path& path);
+
+}  // namespace margay::data

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "margay/core/options.h"
+#include "margay/data/item.h"
+
+namespace margay::data {
+
+struct RandomSplitOptions {
+  double valid_fraction = 0.2;
+  std::uint64_t seed = 42;
+
+  static constexpr const char* kName = "random_split";
+  static constexpr auto fields() {
+    return std::tuple{core::field("valid_fraction", &RandomSplitOptions::valid_fraction,
+                                  "share of the pictures kept for validation", {0.0, 0.99}),
+                      core::field("seed", &RandomSplitOptions::seed, "the same seed makes the same split")};
+  }
+};
+
+/// A random share validates: the very pictures that fastai's RandomSplitter takes for the same seed and order.
+Splitter random_split(RandomSplitOptions options = {});
+
+/// Pictures below a folder called `train` train, those below `valid` validate, as fastai's GrandparentSplitter,
+/// at any depth below `root`. The splitter throws core::DataError for pictures below neither.
+Splitter folder_split(const std::filesystem::path& root, const std::string& train = "train",
+                      const std::string& valid = "valid");
+
+}  // namespace margay::data

@@ -1,0 +1,120 @@
+#include "margay/data/summary.h"
+
+#include <exception>
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include "margay/data/data_block.h"
+#include "margay/data/image/read_image.h"
+
+namespace margay::data {
+namespace {
+
+std::string describe(const Image& image) { return fmt::format("uint8 [{},{},3] RGB", image.height, image.width); }
+
+std::string describe(const torch::Tensor& tensor) {
+  return fmt::format("{} [{}]", tensor.scalar_type() == torch::kLong ? "int64" : "float32",
+                     fmt::join(tensor.sizes().vec(), ","));
+}
+
+std::string describe(const Matrix& matrix) {
+  return fmt::format("output pixel (x,y) reads source pixel ({:.3f}x{:+.3f}y{:+.2f}, {:.3f}x{:+.3f}y{:+.2f})",
+                     matrix.m[0][0], matrix.m[0][1], matrix.m[0][2], matrix.m[1][0], matrix.m[1][1], matrix.m[1][2]);
+}
+
+/// Keeps the steps, and what to say if the next one throws.
+class Walk {
+ public:
+  explicit Walk(Summary& summary) : summary_(summary) {}
+
+  void enter(std::string stage, std::string file, std::string input, std::string remedy) {
+    at_ = {std::move(stage), std::move(file), std::move(input), "", std::move(remedy)};
+  }
+  void leave(std::string after, std::string details = "") {
+    summary_.steps.push_back({at_.stage, at_.input, std::move(after), std::move(details)});
+  }
+  void fail(const std::string& problem) {
+    at_.problem = problem;
+    summary_.failure = at_;
+  }
+
+ private:
+  Summary& summary_;
+  SummaryFailure at_;
+};
+
+void walk_picture(Walk& walk, const Dataset& dataset, const PicturePipeline& pipeline) {
+  const Item& item = dataset.items.front();
+  const std::string file = item.path.string();
+  core::Random random{0};
+  walk.enter("read", file, "file of class '" + item.label + "'",
+             "look at the file; remove it, or train with --unreadable skip");
+  const Image image = read_image(item.path);
+  walk.leave(describe(image), file);
+
+  walk.enter("item transform: resize", file, describe(image), "change the size of resize");
+  const Image presized = pipeline.item_transform().apply(image, Phase::kTrain, random);
+  walk.leave(describe(presized), core::to_json(pipeline.item_transform().options()).dump());
+
+  walk.enter("batch transform: draw", file, describe(presized), "change the options of augment");
+  const Augment& augment = pipeline.batch_transform();
+  const Matrix matrix = augment.draw(presized.height, presized.width, Phase::kTrain, random);
+  walk.leave("one 3x3 matrix", describe(matrix));
+
+  walk.enter("batch transform: one interpolation", file, describe(presized), "change the options of augment");
+  std::vector<float> out(static_cast<std::size_t>(pipeline.output_floats()));
+  augment.apply(presized, matrix, pipeline.recipe().normalization, out.data());
+  walk.leave(fmt::format("float32 [{0},{0},3] normalised", pipeline.output_size()),
+             core::to_json(augment.options()).dump());
+}
+
+void walk_batch(Walk& walk, const Loader& loader, const std::string& which) {
+  const std::string input = fmt::format("{} pictures", loader.dataset().size());
+  walk.enter(which + " loader", "", input, "remove the file named, or train with --unreadable skip");
+  LoaderPass pass = loader.pass(0);
+  const std::optional<Batch> batch = pass.next();
+  if (!batch) return;
+  walk.leave(
+      fmt::format("images {} channels-last, targets {}", describe(batch->images), describe(batch->targets)),
+      fmt::format("{} batches of {}; pixel mean {:.3f}, std {:.3f}", loader.num_batches(), loader.options().batch_size,
+                  batch->images.mean().item<double>(), batch->images.std().item<double>()));
+}
+
+}  // namespace
+
+Summary DataBlock::summary(const LoaderOptions& options) const {
+  Summary summary;
+  Walk walk(summary);
+  try {
+    walk.enter("items, labels, split", paths_.empty() ? "" : paths_.front().parent_path().string(),
+               fmt::format("{} files", paths_.size()), "check the folder, the labelling and the split");
+    const Loaders loaders = this->loaders(options);
+    summary.warnings = loaders.warnings;
+    walk.leave(fmt::format("{} train, {} valid, {} classes", loaders.train.dataset().size(),
+                           loaders.valid ? loaders.valid->dataset().size() : 0, loaders.vocabulary.size()),
+               fmt::format("{}", fmt::join(loaders.vocabulary.names(), ", ")));
+    walk_picture(walk, loaders.train.dataset(), loaders.train.pipeline());
+    walk_batch(walk, loaders.train, "train");
+    if (loaders.valid) walk_batch(walk, *loaders.valid, "valid");
+  } catch (const std::exception& error) {
+    walk.fail(error.what());
+  }
+  return summary;
+}
+
+std::string Summary::text() const {
+  std::string text;
+  for (const SummaryStep& step : steps) {
+    text += fmt::format("{}\n    in   {}\n    out  {}\n", step.stage, step.before, step.after);
+    if (!step.details.empty()) text += fmt::format("         {}\n", step.details);
+  }
+  for (const std::string& warning : warnings) text += "warning: " + warning + "\n";
+  if (failure) {
+    text += fmt::format("FAILED at {}\n    file     {}\n    got      {}\n    problem  {}\n    remedy   {}\n",
+                        failure->stage, failure->file, failure->input, failure->problem, failure->remedy);
+  }
+  return text;
+}
+
+}  // namespace margay::data

@@ -1,0 +1,33 @@
+#pragma once
+
+/// Everything a program that uses Margay needs, under one name: margay::DataBlock, margay::vision_learner, …
+#include "margay/bundle/bundle.h"
+#include "margay/core/error.h"
+#include "margay/core/threads.h"
+#include "margay/data/data_block.h"
+#include "margay/data/source/image_files.h"
+#include "margay/data/source/label_table.h"
+#include "margay/data/source/labels.h"
+#include "margay/data/source/splits.h"
+#include "margay/loss/activation.h"
+#include "margay/loss/cross_entropy.h"
+#include "margay/loss/nll_loss.h"
+#include "margay/metric/accuracy.h"
+#include "margay/model/cpu_memory.h"
+#include "margay/model/cpu_threads.h"
+#include "margay/serve/predictor.h"
+#include "margay/train/learner.h"
+#include "margay/train/vision_learner.h"
+
+namespace margay {
+
+using namespace bundle;  // NOLINT(google-build-using-namespace): the layers' vocabulary is the library's
+using namespace core;    // NOLINT(google-build-using-namespace)
+using namespace data;    // NOLINT(google-build-using-namespace)
+using namespace loss;    // NOLINT(google-build-using-namespace)
+using namespace metric;  // NOLINT(google-build-using-namespace)
+using namespace model;   // NOLINT(google-build-using-namespace)
+using namespace serve;   // NOLINT(google-build-using-namespace)
+using namespace train;   // NOLINT(google-build-using-namespace)
+
+}  // namespace margay

@@ -1,0 +1,86 @@
+#include "margay/model/backbone/resnet.h"
+
+#include <memory>
+
+#include <torch/nn/init.h>
+
+#include "margay/core/error.h"
+#include "margay/model/backbone/residual_block.h"
+
+namespace margay::model {
+namespace {
+
+using Stem = ResNetShape::Stem;
+
+std::string layer_name(std::size_t index) { return "layer" + std::to_string(index + 1); }
+
+template <class Block>
+torch::nn::Sequential make_blocks(BlockPlace place, std::int64_t blocks) {
+  torch::nn::Sequential layer;
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    layer->push_back(std::make_shared<Block>(place));
+    place.in_channels = place.width * Block::kExpansion;
+    place.stride = 1;
+  }
+  return layer;
+}
+
+/// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015: std = sqrt(2 / (out_channels * kernel area)).
+void initialise_convolutions(torch::nn::Module& module) {
+  for (const auto& each : module.modules(/*include_self=*/false)) {
+    auto* conv = each->as<torch::nn::Conv2d>();
+    if (conv != nullptr) torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
+  }
+}
+
+}  // namespace
+
+ResNet::ResNet(const ResNetShape& shape)
+    : shape_(shape),
+      channels_(shape.width),
+      conv1_(make_conv(3, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2)),
+      bn1_(shape.width) {
+  MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
+  register_module("conv1", conv1_);
+  register_module("bn1", bn1_);
+  std::int64_t width = shape.width;
+  for (const std::int64_t blocks : shape.blocks) {
+    layers_.push_back(make_layer(width, blocks, layers_.empty() ? 1 : 2));
+    register_module(layer_name(layers_.size() - 1), layers_.back());
+    width *= 2;
+  }
+  initialise_convolutions(*this);
+}
+
+torch::nn::Sequential ResNet::make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride) {
+  const bool is_basic = shape_.block == ResNetShape::Block::kBasic;
+  const BlockPlace place{channels_, width, stride};
+  channels_ = width * (is_basic ? BasicBlock::kExpansion : Bottleneck::kExpansion);
+  return is_basic ? make_blocks<BasicBlock>(place, blocks) : make_blocks<Bottleneck>(place, blocks);
+}
+
+torch::Tensor ResNet::run_stem(const torch::Tensor& images) {
+  torch::Tensor x = bn1_(conv1_(images)).relu_();  // [N,width,H/2,W/2]
+  return shape_.stem == Stem::kLarge ? torch::max_pool2d(x, 3, 2, 1) : x;
+}
+
+std::vector<Backbone::Stage> ResNet::stages() {
+  std::vector<Stage> stages{{"stem", [this](torch::Tensor images) { return run_stem(images); }}};
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    stages.push_back({layer_name(i), [this, i](torch::Tensor x) { return layers_[i]->forward(x); }});
+  }
+  return stages;
+}
+
+std::int64_t ResNet::stride() const {
+  const std::int64_t stem = shape_.stem == Stem::kLarge ? 4 : 2;
+  return stem << (layers_.size() - 1);
+}
+
+std::vector<std::string> ResNet::early_children() const {
+  std::vector<std::string> children{"conv1", "bn1"};
+  for (std::size_t i = 0; i < shape_.early_stages; ++i) children.push_back(layer_name(i));
+  return children;
+}
+
+}  // namespace margay::model

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+
+#include "margay/model/backbone/backbone.h"
+
+namespace margay::model {
+
+/// What tells one residual network from another.
+struct ResNetShape {
+  enum class Block { kBasic, kBottleneck };
+  enum class Stem {
+    kLarge,  ///< 7x7 stride 2, then 3x3 max pooling stride 2: for pictures of 160 pixels and more
+    kSmall,  ///< 3x3 stride 2: for 64-96 pixels
+  };
+  Block block = Block::kBasic;
+  Stem stem = Stem::kLarge;
+  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the picture
+  std::int64_t width = 64;           ///< channels of stem and first stage; doubles with every stage
+  std::size_t early_stages = 2;      ///< stages that share the first parameter group with the stem
+};
+
+/// A residual network (He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015) without its
+/// classifier. Parameters bear torchvision's names: conv1, bn1, layer1.0.conv1, layer1.0.downsample.0 ….
+/// Initialised as torchvision's: Kaiming normal with fan-out for convolutions, 1 and 0 for batch norms.
+class ResNet : public Backbone {
+ public:
+  explicit ResNet(const ResNetShape& shape);
+  std::vector<Stage> stages() override;
+  std::int64_t features() const override { return channels_; }
+  std::int64_t stride() const override;
+  std::vector<std::string> early_children() const override;
+
+ private:
+  torch::nn::Sequential make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride);
+  torch::Tensor run_stem(const torch::Tensor& images);
+
+  ResNetShape shape_;
+  std::int64_t channels_;  ///< of what the latest layer puts out
+  torch::nn::Conv2d conv1_;
+  torch::nn::BatchNorm2d bn1_;
+  std::vector<torch::nn::Sequential> layers_;
+};
+
+}  // namespace margay::model

@@ -1,0 +1,109 @@
+#include "margay/model/classifier.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <c10/core/MemoryFormat.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/core/error.h"
+#include "margay/model/architectures.h"
+#include "margay/model/weights/state_match.h"
+
+namespace margay::model {
+namespace {
+
+constexpr const char* kBackbone = "backbone";
+constexpr const char* kHead = "head";
+
+/// The layout in which oneDNN and cuDNN convolve fastest. Copying values in or moving devices keeps it.
+void make_channels_last(torch::nn::Module& module) {
+  for (torch::Tensor& each : module.parameters()) {
+    if (each.dim() == 4) each.set_data(each.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+void check_images(const torch::Tensor& images) {
+  if (images.dim() == 4 && images.size(1) == 3 && images.is_floating_point()) return;
+  throw std::invalid_argument(fmt::format("[Classifier] images must be float [N,3,H,W], got {} {}",
+                                          c10::toString(images.scalar_type()), images.sizes().vec()));
+}
+
+/// "backbone.layer1.0.conv1.weight" belongs to the child "layer1" of "backbone".
+bool is_in_children(const std::string& name, const std::vector<std::string>& children) {
+  return std::any_of(children.begin(), children.end(), [&](const std::string& child) {
+    return name.rfind(fmt::format("{}.{}.", kBackbone, child), 0) == 0;
+  });
+}
+
+}  // namespace
+
+Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
+  core::validate(options);
+  backbone_ = find_architecture(options.architecture).build();
+  head_ = make_head(backbone_->features(), options.num_classes, options.head);
+  register_module(kBackbone, backbone_);
+  register_module(kHead, head_);
+  make_channels_last(*this);
+}
+
+torch::Tensor Classifier::forward(const torch::Tensor& images) { return classify(extract(images)); }
+
+torch::Tensor Classifier::extract(const torch::Tensor& images) {
+  check_images(images);
+  return backbone_->forward(images.contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+torch::Tensor Classifier::classify(const torch::Tensor& features) { return head_->forward(features); }
+
+torch::Device Classifier::device() const { return head_->parameters().front().device(); }
+
+std::vector<ParameterGroup> Classifier::parameter_groups() const {
+  std::vector<ParameterGroup> groups{{"body-early", {}}, {"body-late", {}}, {"head", {}}};
+  const std::vector<std::string> early = backbone_->early_children();
+  for (NamedParameter& each : classify_parameters(*this)) {
+    const bool is_head = each.name.rfind(kHead, 0) == 0;
+    const std::size_t group = is_head ? kHeadGroup : is_in_children(each.name, early) ? 0 : 1;
+    groups[group].parameters.push_back(std::move(each));
+  }
+  return groups;
+}
+
+void Classifier::freeze_to(int group) {
+  if (group < 0 || group > kHeadGroup) {
+    throw std::invalid_argument(fmt::format("[freeze_to] group must lie in [0, {}], got {}", kHeadGroup, group));
+  }
+  int index = 0;
+  for (ParameterGroup& each : parameter_groups()) {
+    for (NamedParameter& parameter : each.parameters) {
+      const bool is_trained = index >= group || parameter.is_norm;
+      parameter.tensor.set_requires_grad(is_trained);
+      if (!is_trained) parameter.tensor.mutable_grad() = torch::Tensor();  // an old one must not move it
+    }
+    ++index;
+  }
+}
+
+TensorMap Classifier::state() const {
+  TensorMap state;
+  for (const auto& each : named_parameters()) state[each.key()] = each.value().detach();
+  for (const auto& each : named_buffers()) state[each.key()] = each.value();
+  return state;
+}
+
+void Classifier::load_state(const TensorMap& state, const std::filesystem::path& source) {
+  const TensorMap own = this->state();
+  const StateMismatch mismatch = compare_states(own, state);
+  if (!mismatch.empty()) {
+    throw core::FormatError(source, fmt::format("does not hold the weights of {} with {} classes: {}",
+                                                options_.architecture, options_.num_classes, mismatch.text()));
+  }
+  copy_state(state, own);
+}
+
+std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options) {
+  return std::make_shared<Classifier>(options);
+}
+
+}  // namespace margay::model

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <torch/nn/modules/container/sequential.h>
+
+#include "margay/core/options.h"
+#include "margay/model/backbone/backbone.h"
+#include "margay/model/head/head.h"
+#include "margay/model/parameter_group.h"
+#include "margay/model/weights/tensor_map.h"
+
+namespace margay::model {
+
+struct ClassifierOptions {
+  /// A name of the table in architectures.h.
+  std::string architecture = "resnet18";
+  /// K.
+  std::int64_t num_classes = 2;
+  HeadOptions head = {};
+
+  static constexpr const char* kName = "classifier";
+  static constexpr auto fields() {
+    return std::tuple{core::field("architecture", &ClassifierOptions::architecture, "name of the network"),
+                      core::field("num_classes", &ClassifierOptions::num_classes, "number of classes", {1, 1e6}),
+                      core::field("head", &ClassifierOptions::head, "the layers after the backbone")};
+  }
+};
+
+/// A backbone and a head, registered as "backbone" and "head". Convolution weights are kept channels-last, and
+/// pictures are brought into that layout. New values are drawn from LibTorch's default generator.
+class Classifier : public torch::nn::Module {
+ public:
+  explicit Classifier(const ClassifierOptions& options);
+
+  /// images: float [N,3,H,W], normalised. Returns logits [N,K]; no softmax.
+  torch::Tensor forward(const torch::Tensor& images);
+
+  /// The two halves of forward. images: float [N,3,H,W]; returns [N,D,H/s,W/s].
+  torch::Tensor extract(const torch::Tensor& images);
+  /// features: float [N,D,H/s,W/s]; returns logits [N,K].
+  torch::Tensor classify(const torch::Tensor& features);
+
+  const ClassifierOptions& options() const { return options_; }
+  std::int64_t num_classes() const { return options_.num_classes; }
+  Backbone& backbone() { return *backbone_; }
+  const Backbone& backbone() const { return *backbone_; }
+  torch::nn::Sequential head() const { return head_; }
+
+  /// Where the parameters are.
+  torch::Device device() const;
+
+  /// "body-early", "body-late" and "head", split as fastai's vision_learner splits ResNets. Each parameter is in one.
+  std::vector<ParameterGroup> parameter_groups() const;
+
+  /// Only groups from `group` on are trained, and all batch norms (fastai's train_bn). 0: everything is.
+  /// Batch norms go on collecting statistics wherever they are, as long as the module is in train mode.
+  void freeze_to(int group);
+  /// Trains the head (and batch norms) only.
+  void freeze() { freeze_to(kHeadGroup); }
+  void unfreeze() { freeze_to(0); }
+  static constexpr int kHeadGroup = 2;
+
+  /// Parameters and buffers by name; the tensors are the classifier's own, not copies.
+  TensorMap state() const;
+
+  /// Copies values into every parameter and buffer; dtypes and layouts stay. Names must match exactly and shapes
+  /// too, otherwise core::FormatError lists what is missing, extra or wrongly shaped, and nothing is changed.
+  /// source: the file that `state` came from, for messages.
+  void load_state(const TensorMap& state, const std::filesystem::path& source);
+
+ private:
+  ClassifierOptions options_;
+  std::shared_ptr<Backbone> backbone_;
+  torch::nn::Sequential head_;
+};
+
+/// A new classifier with random weights, on the CPU, in train mode.
+std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options);
+
+}  // namespace margay::model

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+
+namespace margay::model {
+
+/// Bytes held for big CPU tensors (1 MiB and more).
+struct CpuMemoryStats {
+  std::size_t in_use_bytes = 0;    ///< handed out now
+  std::size_t reserved_bytes = 0;  ///< taken from the system: in use and kept for reuse
+  std::size_t peak_in_use_bytes = 0;
+  std::size_t peak_reserved_bytes = 0;
+};
+
+/// From now on LibTorch's CPU tensors keep big blocks for reuse instead of returning them to the system. A training
+/// step asks for the same sizes again and again, and freshly mapped pages cost it up to a third of its time.
+/// Process-wide and irreversible: a program opts in at start; the library never does so by itself.
+/// Tensors made before stay valid. May be called again without effect.
+void keep_cpu_memory();
+
+/// All zeros before keep_cpu_memory().
+CpuMemoryStats cpu_memory_stats();
+
+/// Returns kept memory that holds no tensor to the system, for instance between training and serving.
+void trim_cpu_memory();
+
+}  // namespace margay::model

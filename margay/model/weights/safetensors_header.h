@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <c10/core/ScalarType.h>
+
+#include "margay/model/weights/safetensors.h"
+
+namespace margay::model {
+
+/// Longer headers are refused, as by the format's own library.
+constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;
+constexpr std::size_t kSafetensorsLengthBytes = 8;
+constexpr const char* kSafetensorsMetadataKey = "__metadata__";
+
+/// Where one tensor lies.
+struct SafetensorsEntry {
+  std::string name;
+  c10::ScalarType dtype = c10::ScalarType::Float;
+  std::vector<std::int64_t> shape;
+  std::size_t begin = 0;  ///< offset of its first byte from the file's start
+  std::size_t end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;  ///< in the order of their bytes
+  Metadata metadata;
+};
+
+/// Reads the header of a whole file's bytes and checks it against their number.
+/// Throws core::FormatError naming `path`.
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::filesystem::path& path);
+
+/// "F32" and so on; throws std::invalid_argument for a dtype that the format (as we know it) lacks.
+const char* safetensors_dtype_name(c10::ScalarType dtype);
+
+}  // namespace margay::model

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/bundle/bundle.h"
+#include "margay/core/options.h"
+#include "margay/data/loader/loader.h"
+#include "margay/model/precision.h"
+
+namespace margay::serve {
+
+struct PredictorOptions {
+  int batch_size = 64;
+  std::optional<int> num_workers;
+  model::Precision precision = model::Precision::kFp32;
+
+  static constexpr const char* kName = "predictor";
+  static constexpr auto fields() {
+    return std::tuple{core::field("batch_size", &PredictorOptions::batch_size, "pictures computed at once", {1, 65536}),
+                      core::field("num_workers", &PredictorOptions::num_workers,
+                                  "loading threads; one per core unless given", {1, 512}),
+                      core::field("precision", &PredictorOptions::precision,
+                                  "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
+                                  "about 1e-2 in the logits)")};
+  }
+};
+
+/// What a bundle says of pictures; one row for each that could be read, in the order given.
+struct PredictionTable {
+  torch::Tensor logits;          ///< float [N,K]
+  torch::Tensor probabilities;   ///< float [N,K], rows sum to 1
+  std::vector<std::size_t> ids;  ///< [N], positions in the list given
+  std::vector<data::SkippedPicture> skipped;
+};
+
+/// Answers with a bundle alone: sizes, normalisation and classes are its own. The same picture gets the same answer
+/// alone and among others. Several threads may predict at once.
+class Predictor {
+ public:
+  using OnProgress = std::function<void(std::size_t done, std::size_t total)>;
+
+  explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
+
+  /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.
+  PredictionTable predict(const std::vector<std::filesystem::path>& pictures, const OnProgress& on_progress = {}) const;
+
+  const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
+  const bundle::Bundle& bundle() const { return bundle_; }
+
+ private:
+  bundle::Bundle bundle_;
+  PredictorOptions options_;
+  model::Precision precision_;
+};
+
+}  // namespace margay::serve

@@ -1,0 +1,217 @@
+#include "margay/train/learner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include "margay/bundle/bundle.h"
+#include "margay/loss/cross_entropy.h"
+#include "margay/train/optim/adam.h"
+
+namespace margay::train {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+double mean_of(double sum, std::int64_t count) {
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
+}
+
+}  // namespace
+
+/// Counts pictures and seconds of one walk over a loader.
+class Learner::Pass {
+ public:
+  Pass(const data::Loader& loader, std::int64_t epoch) : batches_(loader.pass(epoch)) {}
+
+  std::optional<data::Batch> next() {
+    std::optional<data::Batch> batch = batches_.next();
+    if (batch) pictures_ += batch->size();
+    return batch;
+  }
+  double seconds() const { return seconds_since(begin_); }
+  double images_per_s() const { return static_cast<double>(pictures_) / std::max(seconds(), 1e-9); }
+  double wait_share() const { return batches_.waited_s() / std::max(seconds(), 1e-9); }
+  const std::vector<data::SkippedPicture>& skipped() const { return batches_.skipped(); }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  data::LoaderPass batches_;
+  std::int64_t pictures_ = 0;
+};
+
+Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options)
+    : loaders_(std::move(loaders)),
+      classifier_(std::move(classifier)),
+      device_(find_device(options.device)),
+      precision_(model::resolve_precision(options.precision, device_)) {
+  core::validate(options);
+  if (classifier_->num_classes() != loaders_.vocabulary.size()) {
+    throw std::invalid_argument(fmt::format("[Learner] the classifier has {} classes, the data {}",
+                                            classifier_->num_classes(), loaders_.vocabulary.size()));
+  }
+  classifier_->to(device_);
+  optimizer_ = std::make_unique<Adam>(classifier_->parameter_groups(), AdamOptions{.wd = options.wd});
+}
+
+void Learner::freeze() { classifier_->freeze(); }
+void Learner::unfreeze() { classifier_->unfreeze(); }
+void Learner::freeze_to(int group) { classifier_->freeze_to(group); }
+
+void Learner::announce(void (Callback::*event)(Learner&, const Progress&)) {
+  for (const auto& callback : callbacks_) ((*callback).*event)(*this, at_);
+}
+
+void Learner::fit(std::int64_t epochs, const LearningRate& lr) { fit(epochs, constant(lr.for_groups(num_groups()))); }
+
+void Learner::fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage) {
+  if (epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", epochs));
+  at_ = Progress{};
+  at_.stage = stage;
+  at_.epochs = epochs;
+  is_cancelled_ = false;
+  smooth_loss_ = SmoothLoss();
+  announce(&Callback::before_fit);
+  for (at_.epoch = 0; at_.epoch < epochs && !is_cancelled_; ++at_.epoch) {
+    const auto begin = std::chrono::steady_clock::now();
+    EpochRecord record{.epoch = at_.epoch, .stage = stage};
+    announce(&Callback::before_epoch);
+    train_epoch(schedule, record);
+    validate(record);
+    record.seconds = seconds_since(begin);
+    history_.push_back(record);
+    for (const auto& callback : callbacks_) callback->after_epoch(*this, at_, record);
+  }
+  announce(&Callback::after_fit);
+}
+
+void Learner::train_epoch(const HyperSchedule& schedule, EpochRecord& record) {
+  classifier_->train();
+  at_.is_training = true;
+  at_.steps = loaders_.train.num_batches();
+  at_.step = 0;
+  Pass pass(loaders_.train, passes_++);
+  while (auto batch = pass.next()) {
+    at_.batch = to_device(std::move(*batch));
+    at_.images_per_s = pass.images_per_s();
+    train_batch(schedule);
+    ++at_.step;
+    if (is_cancelled_) break;
+  }
+  record.train_loss = smooth_loss_.value();
+  record.train_images_per_s = pass.images_per_s();
+  record.wait_share = pass.wait_share();
+  note_skipped(pass.skipped());
+  announce(&Callback::after_train);
+}
+
+void Learner::train_batch(const HyperSchedule& schedule) {
+  at_.fraction = static_cast<double>(at_.epoch * at_.steps + at_.step) / static_cast<double>(at_.epochs * at_.steps);
+  const Hyper hyper = schedule(at_.fraction);
+  at_.lrs = hyper.lrs;
+  at_.momentum = hyper.momentum;
+  announce(&Callback::before_batch);
+  at_.logits = forward(at_.batch);
+  at_.loss = loss::cross_entropy(at_.logits, at_.batch.targets);
+  announce(&Callback::after_loss);
+  at_.loss.backward();
+  announce(&Callback::before_step);
+  optimizer_->step(hyper);
+  optimizer_->zero_grad();
+  at_.loss = at_.loss.detach();
+  at_.logits = at_.logits.detach();
+  smooth_loss_.add(at_.loss.item<double>());
+  at_.smooth_loss = smooth_loss_.value();
+  steps_.push_back({hyper.lrs.back(), hyper.momentum, at_.loss.item<double>()});
+  announce(&Callback::after_batch);
+}
+
+void Learner::validate(EpochRecord& record) {
+  record.valid_loss = std::numeric_limits<double>::quiet_NaN();
+  for (const auto& metric : metrics_) metric->reset();
+  if (loaders_.valid) {
+    const torch::NoGradGuard no_grad;
+    classifier_->eval();
+    at_.is_training = false;
+    at_.steps = loaders_.valid->num_batches();
+    at_.step = 0;
+    Pass pass(*loaders_.valid, 0);
+    double sum = 0;
+    std::int64_t count = 0;
+    while (auto batch = pass.next()) {
+      at_.batch = to_device(std::move(*batch));
+      at_.images_per_s = pass.images_per_s();
+      at_.logits = forward(at_.batch);
+      at_.loss = loss::cross_entropy(at_.logits, at_.batch.targets);
+      sum += at_.loss.item<double>() * static_cast<double>(at_.batch.size());
+      count += at_.batch.size();
+      for (const auto& metric : metrics_) metric->update(at_.logits, at_.batch.targets);
+      announce(&Callback::after_batch);
+      ++at_.step;
+    }
+    record.valid_loss = mean_of(sum, count);
+    note_skipped(pass.skipped());
+  }
+  for (const auto& metric : metrics_) record.metrics.push_back(metric->value());
+  announce(&Callback::after_validate);
+}
+
+Predictions Learner::get_preds() {
+  if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation pictures");
+  const torch::NoGradGuard no_grad;
+  classifier_->eval();
+  Predictions all;
+  std::vector<torch::Tensor> logits;
+  std::vector<torch::Tensor> targets;
+  data::LoaderPass pass = loaders_.valid->pass(0);
+  while (auto batch = pass.next()) {
+    all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
+    targets.push_back(batch->targets);
+    logits.push_back(forward(to_device(std::move(*batch))).cpu());
+  }
+  all.logits = torch::cat(logits);
+  all.targets = torch::cat(targets);
+  all.losses = loss::cross_entropy(all.logits, all.targets, {.reduction = loss::Reduction::kNone});
+  all.skipped = pass.skipped();
+  return all;
+}
+
+torch::Tensor Learner::forward(const data::Batch& batch) {
+  const model::Autocast autocast(device_, precision_);
+  return classifier_->forward(batch.images).to(torch::kFloat);
+}
+
+data::Batch Learner::to_device(data::Batch batch) const {
+  batch.images = batch.images.to(device_);
+  batch.targets = batch.targets.to(device_);
+  return batch;
+}
+
+void Learner::note_skipped(const std::vector<data::SkippedPicture>& skipped) {
+  for (const data::SkippedPicture& picture : skipped) {
+    const auto is_same = [&](const data::SkippedPicture& other) { return other.problem == picture.problem; };
+    if (std::none_of(skipped_.begin(), skipped_.end(), is_same)) skipped_.push_back(picture);
+  }
+}
+
+void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_json& provenance) {
+  bundle::save_bundle(path, {classifier_, loaders_.vocabulary, loaders_.recipe(), provenance});
+}
+
+torch::Device find_device(const std::string& name) {
+  if (name == "auto") return torch::cuda::is_available() ? torch::kCUDA : torch::kCPU;
+  const bool is_known = name == "cpu" || name == "cuda" || name.starts_with("cuda:");
+  if (!is_known) throw std::invalid_argument(fmt::format("[device] '{}' is none of auto, cpu, cuda, cuda:N", name));
+  if (name != "cpu" && !torch::cuda::is_available()) {
+    throw std::invalid_argument("[device] there is no CUDA device here, or LibTorch was built without CUDA; use cpu");
+  }
+  return torch::Device(name);
+}
+
+}  // namespace margay::train

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/core/options.h"
+#include "margay/data/data_block.h"
+#include "margay/metric/metric.h"
+#include "margay/model/classifier.h"
+#include "margay/model/precision.h"
+#include "margay/train/callback/callback.h"
+#include "margay/train/optim/optimizer.h"
+#include "margay/train/recipe_options.h"
+#include "margay/train/schedule/hyper_schedule.h"
+#include "margay/train/schedule/learning_rate.h"
+#include "margay/train/smooth_loss.h"
+
+namespace margay::train {
+
+struct LearnerOptions {
+  double wd = 0.01;
+  model::Precision precision = model::Precision::kAuto;
+  std::string device = "auto";
+
+  static constexpr const char* kName = "learner";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("wd", &LearnerOptions::wd, "weight decay; none on batch norms and biases", {0, 1}),
+        core::field("precision", &LearnerOptions::precision,
+                    "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
+        core::field("device", &LearnerOptions::device, "auto, cpu, cuda or cuda:N; auto is cuda where there is one")};
+  }
+};
+
+/// What a model says of a data set; rows are the pictures that could be read, in the data's order.
+struct Predictions {
+  torch::Tensor logits;          ///< float [N,K]
+  torch::Tensor targets;         ///< int64 [N]
+  torch::Tensor losses;          ///< float [N]
+  std::vector<std::size_t> ids;  ///< [N], positions in the data set
+  std::vector<data::SkippedPicture> skipped;
+};
+
+/// Data, a network and an optimizer, and the loop that brings them together. It computes and announces events;
+/// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
+class Learner {
+ public:
+  /// Throws std::invalid_argument when classes do not match, or for a device or precision that is not there.
+  Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
+
+  /// Runs `epochs` epochs under a schedule. Throws what callbacks throw; weights are then those of the last step.
+  void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
+  /// Constant rates.
+  void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
+
+  /// Every group's rate up to `lr_max` and down again, momentum the other way (fastai's fit_one_cycle).
+  void fit_one_cycle(std::int64_t epochs, const LearningRate& lr_max = 1e-3, const OneCycleShape& shape = {});
+  /// First the head alone, then everything with discriminative rates from base_lr/2/lr_mult to base_lr/2
+  /// (fastai's fine_tune). epochs counts the unfrozen ones.
+  void fine_tune(std::int64_t epochs, const FineTuneOptions& options = {});
+
+  void freeze();
+  void unfreeze();
+  /// Trains the groups from `group` on; batch norms of all groups go on training.
+  void freeze_to(int group);
+
+  /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
+  Predictions get_preds();
+
+  void add_callback(std::shared_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
+  void set_metrics(metric::Metrics metrics) { metrics_ = std::move(metrics); }
+  const metric::Metrics& metrics() const { return metrics_; }
+  /// Ends the current fit after the step that is under way.
+  void cancel_fit() { is_cancelled_ = true; }
+
+  std::size_t num_groups() const { return optimizer_->num_groups(); }
+  const data::Loaders& loaders() const { return loaders_; }
+  model::Classifier& classifier() { return *classifier_; }
+  Optimizer& optimizer() { return *optimizer_; }
+  /// The precision in use, never kAuto.
+  model::Precision precision() const { return precision_; }
+  torch::Device device() const { return device_; }
+  const std::vector<EpochRecord>& history() const { return history_; }
+  const std::vector<StepRecord>& steps() const { return steps_; }
+  /// Pictures left out so far because they could not be read, each once.
+  const std::vector<data::SkippedPicture>& skipped() const { return skipped_; }
+
+  /// The trained classifier with its classes and transforms as one portable file. Throws core::IoError.
+  void save(const std::filesystem::path& path,
+            const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object());
+
+ private:
+  class Pass;  ///< one walk over a loader, with its clock
+
+  void announce(void (Callback::*event)(Learner&, const Progress&));
+  void train_epoch(const HyperSchedule& schedule, EpochRecord& record);
+  void train_batch(const HyperSchedule& schedule);
+  void validate(EpochRecord& record);
+  torch::Tensor forward(const data::Batch& batch);
+  data::Batch to_device(data::Batch batch) const;
+  void note_skipped(const std::vector<data::SkippedPicture>& skipped);
+
+  data::Loaders loaders_;
+  std::shared_ptr<model::Classifier> classifier_;
+  torch::Device device_;
+  model::Precision precision_;
+  std::unique_ptr<Optimizer> optimizer_;
+  metric::Metrics metrics_;
+  std::vector<std::shared_ptr<Callback>> callbacks_;
+
+  Progress at_;
+  SmoothLoss smooth_loss_;
+  bool is_cancelled_ = false;
+  std::int64_t passes_ = 0;  ///< training passes so far: the epoch that loaders see, counted over all fits
+  std::vector<EpochRecord> history_;
+  std::vector<StepRecord> steps_;
+  std::vector<data::SkippedPicture> skipped_;
+};
+
+/// "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another word or a device that is not there.
+torch::Device find_device(const std::string& name);
+
+}  // namespace margay::train

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace margay::testing_support {
+
+/// A file or folder that lies beside the repository, with data and golden values. It may be missing, as it is for
+/// everybody but the authors; tests then skip aloud.
+inline std::filesystem::path shared_path(const std::string& name) {
+  return (std::filesystem::path(MARGAY_SOURCE_DIR) / ".." / "shared" / name).lexically_normal();
+}
+
+inline std::filesystem::path golden_path(const std::string& name) { return shared_path("golden") / name; }
+
+inline bool has_golden(const std::string& name) { return std::filesystem::exists(golden_path(name)); }
+
+/// A file of golden values. has_golden(name) must hold.
+inline nlohmann::json golden(const std::string& name) {
+  std::ifstream file(golden_path(name));
+  return nlohmann::json::parse(file);
+}
+
+}  // namespace margay::testing_support
