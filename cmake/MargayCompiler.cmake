@@ -7,6 +7,8 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -ftree-vectorize -fvect-cost-model=dynamic -DNDEBUG")  # -O3 only costs build time
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # The two slacknesses are what ccache needs to see through a precompiled header.
@@ -20,6 +22,8 @@ target_compile_options(margay_compiler INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
   # Options are aggregates filled with designated initialisers: naming only some fields is the point.
   -Wno-missing-field-initializers
+  # False alarms of GCC 12 in std::string's operator+ (GCC bugs 105329 and 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>
   $<$<BOOL:${CCACHE_PROGRAM}>:$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
 if(LLD_PROGRAM)
   target_link_options(margay_compiler INTERFACE -fuse-ld=lld)

@@ -1,13 +1,13 @@
-# Every outside library enters here; the Debian packages are listed in tools/packages.txt.
+# Every outside library enters here; the Debian packages are listed in tools/packages.txt. Installed with the library
+# and read again by find_package(margay), which is why these are imported targets.
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
-find_package(CLI11 REQUIRED)
 
 # LibTorch: Debian's, or any newer one named by CMAKE_PREFIX_PATH.
 find_package(Torch 1.13 REQUIRED)
-add_library(margay_torch INTERFACE)
-target_include_directories(margay_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+add_library(margay_torch INTERFACE IMPORTED)
+target_include_directories(margay_torch INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(margay_torch INTERFACE ${TORCH_LIBRARIES})
 find_package(OpenMP QUIET COMPONENTS CXX)  # LibTorch's own thread pool is OpenMP's; its size is set through it
 if(OpenMP_CXX_FOUND)
@@ -19,9 +19,9 @@ endif()
 function(margay_import name)
   cmake_parse_arguments(arg "" "HEADER" "SUFFIXES;LIBRARIES" ${ARGN})
   find_path(${name}_INCLUDE_DIR ${arg_HEADER} PATH_SUFFIXES ${arg_SUFFIXES} REQUIRED)
-  add_library(${name} INTERFACE)
+  add_library(${name} INTERFACE IMPORTED)
   if(NOT ${name}_INCLUDE_DIR STREQUAL "/usr/include")
-    target_include_directories(${name} SYSTEM INTERFACE ${${name}_INCLUDE_DIR})
+    target_include_directories(${name} INTERFACE ${${name}_INCLUDE_DIR})
   endif()
   foreach(library ${arg_LIBRARIES})
     find_library(${name}_${library}_LIBRARY ${library} REQUIRED)
@@ -29,7 +29,8 @@ function(margay_import name)
   endforeach()
 endfunction()
 
-margay_import(margay_turbojpeg HEADER turbojpeg.h LIBRARIES turbojpeg)
+margay_import(margay_jpeg HEADER jpeglib.h LIBRARIES jpeg)
+margay_import(margay_png HEADER png.h LIBRARIES png)
 margay_import(margay_opencv HEADER opencv2/core.hpp SUFFIXES opencv4
               LIBRARIES opencv_core opencv_imgproc opencv_imgcodecs)
 margay_import(margay_gif HEADER gif_lib.h LIBRARIES gif)

@@ -28,7 +28,7 @@ function(margay_precompile target)
     target_link_libraries(margay_pch PRIVATE margay_torch margay_compiler fmt::fmt)
     target_precompile_headers(margay_pch PRIVATE <torch/torch.h> <nlohmann/json.hpp> <fmt/format.h>)
   endif()
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${target} PRIVATE -fPIC)  # as the header was; programs would get -fPIE, which cannot share it
   target_precompile_headers(${target} REUSE_FROM margay_pch)
 endfunction()
 

@@ -39,7 +39,7 @@ void RunFolder::write_config(const nlohmann::ordered_json& config) const {
 
 void RunFolder::write_history(const train::Learner& learner) const {
   std::string text = "stage,epoch,train_loss,valid_loss";
-  for (const auto& metric : learner.metrics()) text += "," + metric->name();
+  for (const auto& metric : learner.metrics()) text += fmt::format(",{}", metric->name());
   text += ",seconds,train_images_per_s,wait_share\n";
   for (const train::EpochRecord& record : learner.history()) {
     text += fmt::format("{},{},{},{}", record.stage, record.epoch, record.train_loss, record.valid_loss);

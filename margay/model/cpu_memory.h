@@ -4,12 +4,11 @@
 
 namespace margay::model {
 
-/// Bytes held for big CPU tensors (1 MiB and more).
+/// Bytes of memory for big CPU tensors (1 MiB and more).
 struct CpuMemoryStats {
-  std::size_t in_use_bytes = 0;    ///< handed out now
-  std::size_t reserved_bytes = 0;  ///< taken from the system: in use and kept for reuse
-  std::size_t peak_in_use_bytes = 0;
-  std::size_t peak_reserved_bytes = 0;
+  std::size_t in_use_bytes = 0;       ///< handed out now
+  std::size_t peak_in_use_bytes = 0;  ///< the most that was handed out at once
+  std::size_t resident_bytes = 0;     ///< memory taken from the system: in use or kept for reuse
 };
 
 /// From now on LibTorch's CPU tensors keep big blocks for reuse instead of returning them to the system. A training

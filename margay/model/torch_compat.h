@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cstddef>
+#include <cstring>
+
 #include <ATen/autocast_mode.h>
+#include <c10/core/Allocator.h>
 #include <torch/version.h>
 
 /// All that differs between the LibTorch versions we build with, and nothing else.
@@ -31,5 +35,16 @@ inline void set_autocast_dtype(at::DeviceType device, at::ScalarType dtype) {
 }
 
 #endif
+
+/// A CPU allocator with one signature: allocate() lost its const on the way to 2.x, and copy_data() came in. Those
+/// three are not marked `override` because one of them never is.
+class CpuAllocator : public at::Allocator {
+ public:
+  virtual at::DataPtr take(std::size_t bytes) const = 0;
+
+  virtual at::DataPtr allocate(std::size_t bytes) const { return take(bytes); }
+  virtual at::DataPtr allocate(std::size_t bytes) { return take(bytes); }
+  virtual void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+};
 
 }  // namespace margay::model::compat

@@ -14,7 +14,6 @@ namespace margay::model {
 namespace {
 
 using testing_support::golden;
-using testing_support::has_golden;
 using testing_support::thrown_message;
 
 constexpr const char* kGolden = "vision_learner_37.json";
@@ -38,7 +37,7 @@ std::string fastai_name(const std::string& name) {
 class GoldenClassifier : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (!has_golden(kGolden)) GTEST_SKIP() << "no " << kGolden;
+    MARGAY_REQUIRE_GOLDEN(kGolden);
     golden_ = golden(kGolden)[GetParam()];
     classifier_ = make_classifier({.architecture = GetParam(), .num_classes = 37});
   }

@@ -4,36 +4,17 @@
 #include <torch/torch.h>
 
 #include "margay/model/head/concat_pool.h"
-#include "tests/support/golden.h"
+#include "tests/support/golden_tensor.h"
 
 namespace margay::model {
 namespace {
 
 using testing_support::golden;
-using testing_support::has_golden;
+using testing_support::tensor_of;
 
 constexpr const char* kForward = "head_forward.json";
 constexpr const char* kLearner = "vision_learner_37.json";
 constexpr double kTolerance = 1e-4;
-
-void append_numbers(const nlohmann::json& json, std::vector<double>& numbers) {
-  if (json.is_array()) {
-    for (const auto& each : json) append_numbers(each, numbers);
-  } else {
-    numbers.push_back(json.get<double>());
-  }
-}
-
-/// Nested lists as a float tensor.
-torch::Tensor tensor_of(const nlohmann::json& json) {
-  std::vector<double> numbers;
-  append_numbers(json, numbers);
-  std::vector<std::int64_t> shape;
-  for (const auto* inner = &json; inner->is_array(); inner = &inner->front()) {
-    shape.push_back(static_cast<std::int64_t>(inner->size()));
-  }
-  return torch::tensor(numbers).to(torch::kFloat).reshape(shape);
-}
 
 void copy_golden_state(torch::nn::Sequential& head, const nlohmann::json& state) {
   const torch::NoGradGuard no_grad;
@@ -42,13 +23,13 @@ void copy_golden_state(torch::nn::Sequential& head, const nlohmann::json& state)
 }
 
 TEST(ConcatPool, PutsMaximaBeforeMeansAsFastai) {
-  if (!has_golden(kForward)) GTEST_SKIP() << "no " << kForward;
+  MARGAY_REQUIRE_GOLDEN(kForward);
   const nlohmann::json expected = golden(kForward);
   EXPECT_TRUE(torch::equal(ConcatPool()(tensor_of(expected["pool_in"])), tensor_of(expected["pool_out"])));
 }
 
 TEST(Head, ComputesFastaisLogits) {
-  if (!has_golden(kForward)) GTEST_SKIP() << "no " << kForward;
+  MARGAY_REQUIRE_GOLDEN(kForward);
   const nlohmann::json expected = golden(kForward);
   const torch::Tensor x = tensor_of(expected["x"]);
   const torch::Tensor logits = tensor_of(expected["out"]);
@@ -59,7 +40,7 @@ TEST(Head, ComputesFastaisLogits) {
 }
 
 TEST(Head, StartsAsFastais) {
-  if (!has_golden(kLearner)) GTEST_SKIP() << "no " << kLearner;
+  MARGAY_REQUIRE_GOLDEN(kLearner);
   torch::manual_seed(11);
   const nlohmann::json expected = golden(kLearner)["resnet18"]["head_init"];
   const torch::nn::Sequential head = make_head(512, 37);

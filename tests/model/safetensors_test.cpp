@@ -1,14 +1,16 @@
 #include "margay/model/weights/safetensors.h"
 
 #include <cstring>
+#include <fstream>
 #include <limits>
+#include <span>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
+#include "margay/model/weights/safetensors_header.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -30,7 +32,8 @@ void expect_same(const torch::Tensor& found, const torch::Tensor& expected) {
   ASSERT_EQ(found.scalar_type(), expected.scalar_type());
   ASSERT_EQ(found.sizes(), expected.sizes());
   const torch::Tensor dense = expected.contiguous();
-  if (dense.numel() > 0) EXPECT_EQ(std::memcmp(found.data_ptr(), dense.data_ptr(), dense.nbytes()), 0);
+  if (dense.numel() == 0) return;
+  EXPECT_EQ(std::memcmp(found.data_ptr(), dense.data_ptr(), dense.nbytes()), 0);
 }
 
 class SafetensorsTest : public testing::Test {
@@ -38,7 +41,7 @@ class SafetensorsTest : public testing::Test {
   std::filesystem::path path() const { return folder_ / "x.safetensors"; }
 
   SafetensorsFile read_bytes(const std::string& bytes) const {
-    core::write_file_atomically(path(), bytes);
+    std::ofstream(path(), std::ios::binary) << bytes;
     return read_safetensors(path());
   }
 
@@ -196,27 +199,36 @@ TEST_F(SafetensorsTest, RefusesWrongMetadataAndBools) {
             "tensor 'x': BOOL values other than 0 and 1");
 }
 
+/// The bytes of a good file, to be damaged.
+std::string sample(const std::filesystem::path& path) {
+  write_safetensors(path, {{"a", torch::ones({2, 3})}, {"b", torch::ones({4}, torch::kBool)}}, {{"k", "v"}});
+  return file_content(path);
+}
+
+SafetensorsHeader parse(const std::string& bytes) {
+  return parse_safetensors_header(std::as_bytes(std::span(bytes)), "damaged");
+}
+
 TEST_F(SafetensorsTest, SurvivesEveryTruncation) {
-  write_safetensors(path(), {{"a", torch::ones({2, 3})}, {"b", torch::ones({4}, torch::kBool)}}, {{"k", "v"}});
-  const std::string whole = file_content(path());
+  const std::string whole = sample(path());
+  EXPECT_NO_THROW(parse(whole));
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_THROW(read_bytes(whole.substr(0, size)), core::FormatError) << size;
+    EXPECT_THROW(parse(whole.substr(0, size)), core::FormatError) << size;
   }
-  EXPECT_THROW(read_bytes(whole + "x"), core::FormatError);
+  EXPECT_THROW(parse(whole + "x"), core::FormatError);
 }
 
 TEST_F(SafetensorsTest, SurvivesEveryMutationOfItsHeader) {
-  write_safetensors(path(), {{"a", torch::ones({2, 3})}, {"b", torch::ones({4}, torch::kBool)}}, {{"k", "v"}});
-  const std::string whole = file_content(path());
+  const std::string whole = sample(path());
   const std::size_t header_end = whole.size() - 28;
   core::Random random{17};
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 20000; ++round) {
     std::string broken = whole;
     for (std::uint64_t changes = 1 + random.below(3); changes > 0; --changes) {
       broken[random.below(header_end)] = static_cast<char>(random.below(256));
     }
     try {
-      for (const auto& [name, tensor] : read_bytes(broken).tensors) EXPECT_LE(tensor.nbytes(), whole.size());
+      for (const SafetensorsEntry& entry : parse(broken).entries) EXPECT_LE(entry.end, whole.size());
     } catch (const core::FormatError&) {  // the only error allowed
     }
   }

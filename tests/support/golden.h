@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 namespace margay::testing_support {
@@ -25,3 +26,11 @@ inline nlohmann::json golden(const std::string& name) {
 }
 
 }  // namespace margay::testing_support
+
+/// Skips the test, aloud, where the golden values are not.
+#define MARGAY_REQUIRE_GOLDEN(name)                                                            \
+  do {                                                                                         \
+    if (!::margay::testing_support::has_golden(name)) {                                        \
+      GTEST_SKIP() << "no " << ::margay::testing_support::golden_path(name) << ", not tested"; \
+    }                                                                                          \
+  } while (false)

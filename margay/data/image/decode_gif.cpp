@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <memory>
-#include <optional>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
@@ -39,8 +38,8 @@ class GifReader {
   }
   void find_first_frame();
   void read_extension();
-  GifColorType colour(const ColorMapObject* map, int index) const;
-  void paint_line(Image& image, int y, const std::vector<GifByteType>& line) const;
+  std::vector<int> row_order() const;
+  void paint_line(const std::vector<GifByteType>& line, std::uint8_t* out) const;
 
   std::span<const std::uint8_t> left_;
   std::unique_ptr<GifFileType, Close> gif_;
@@ -57,7 +56,8 @@ int GifReader::read(GifFileType* gif, GifByteType* to, int count) {
 
 void GifReader::fail(int error) {
   const char* text = GifErrorString(error);
-  throw DecodeFailure(fmt::format("broken or truncated GIF: {}", text == nullptr ? "no frame in it" : text));
+  throw DecodeFailure(
+      fmt::format("broken or truncated GIF: {}", text == nullptr ? "it ends before its first frame" : text));
 }
 
 void GifReader::find_first_frame() {
@@ -83,22 +83,33 @@ void GifReader::read_extension() {
   }
 }
 
-/// Without a palette an index is a grey level; an index outside the palette is black.
-GifColorType GifReader::colour(const ColorMapObject* map, int index) const {
-  const auto level = static_cast<GifByteType>(index);
-  if (map == nullptr) return {level, level, level};
-  return index < map->ColorCount ? map->Colors[index] : GifColorType{0, 0, 0};
-}
-
-void GifReader::paint_line(Image& image, int y, const std::vector<GifByteType>& line) const {
+/// Indices to RGB. Without a palette an index is a grey level; an index outside the palette is black.
+void GifReader::paint_line(const std::vector<GifByteType>& line, std::uint8_t* out) const {
   const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
-  std::uint8_t* out = image.row(y) + std::ptrdiff_t{3} * gif_->Image.Left;
   for (const GifByteType index : line) {
-    const GifColorType rgb = colour(map, index);
+    GifColorType rgb = {index, index, index};
+    if (map != nullptr) rgb = index < map->ColorCount ? map->Colors[index] : GifColorType{0, 0, 0};
     *out++ = rgb.Red;
     *out++ = rgb.Green;
     *out++ = rgb.Blue;
   }
+}
+
+/// The frame's rows in the order of the file.
+std::vector<int> GifReader::row_order() const {
+  struct Pass {
+    int first;
+    int step;
+  };
+  constexpr std::array<Pass, 4> kInterlaced = {{{0, 8}, {4, 8}, {2, 4}, {1, 2}}};
+  constexpr std::array<Pass, 1> kPlain = {{{0, 1}}};
+  const bool is_interlaced = gif_->Image.Interlace;
+  const auto passes = is_interlaced ? std::span<const Pass>(kInterlaced) : std::span<const Pass>(kPlain);
+  std::vector<int> rows;
+  for (const Pass pass : passes) {
+    for (int y = pass.first; y < gif_->Image.Height; y += pass.step) rows.push_back(y);
+  }
+  return rows;
 }
 
 /// As in Pillow, the screen grows to hold the frame, and what the frame leaves free is the transparent
@@ -110,25 +121,12 @@ Image GifReader::read_first_frame(std::int64_t max_pixels) {
   const int width = std::max(gif_->SWidth, frame.Left + frame.Width);
   check_size(height, width, max_pixels);
   Image image(height, width);
-  const GifColorType rest =
-      colour(frame.ColorMap != nullptr ? frame.ColorMap : gif_->SColorMap, std::max(transparent_, 0));
-  const std::array<std::uint8_t, 3> rgb = {rest.Red, rest.Green, rest.Blue};
-  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = rgb[i % 3];
-
-  struct Pass {
-    int first;
-    int step;
-  };
-  constexpr std::array<Pass, 4> kInterlaced = {{{0, 8}, {4, 8}, {2, 4}, {1, 2}}};
-  constexpr std::array<Pass, 1> kPlain = {{{0, 1}}};
-  const std::span<const Pass> passes =
-      frame.Interlace ? std::span<const Pass>(kInterlaced) : std::span<const Pass>(kPlain);
-  std::vector<GifByteType> line(static_cast<std::size_t>(frame.Width));
-  for (const Pass pass : passes) {
-    for (int y = pass.first; y < frame.Height; y += pass.step) {
-      check(DGifGetLine(gif_.get(), line.data(), frame.Width));
-      paint_line(image, frame.Top + y, line);
-    }
+  std::vector<GifByteType> line(static_cast<std::size_t>(width), static_cast<GifByteType>(std::max(transparent_, 0)));
+  for (int y = 0; y < height; ++y) paint_line(line, image.row(y));
+  line.resize(static_cast<std::size_t>(frame.Width));
+  for (const int y : row_order()) {
+    check(DGifGetLine(gif_.get(), line.data(), frame.Width));
+    paint_line(line, image.row(frame.Top + y) + std::ptrdiff_t{3} * frame.Left);
   }
   return image;
 }

@@ -3,12 +3,14 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
-#include <string>
+#include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-// Needs FILE and size_t declared first. libjpeg's own interface instead of TurboJPEG's: only here can
-// a picture that was cut be told from one with harmless oddities, and CMYK be read.
+// libjpeg-turbo's classic interface, not TurboJPEG: that one reports only the first warning, so a file that was cut
+// behind a harmless oddity would pass with grey areas.
 #include <jpeglib.h>
 
 #include <jerror.h>

@@ -18,7 +18,7 @@
 namespace margay::data {
 namespace {
 
-constexpr const char* kWanted = "expected a JPEG, PNG, GIF, BMP, TIFF, WebP or PNM picture";
+constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM picture";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
 /// An open file that closes itself.
@@ -88,6 +88,8 @@ Image decode(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
       return decode_png(bytes, options.max_pixels);
     case ImageFormat::kGif:
       return decode_gif(bytes, options.max_pixels);
+    case ImageFormat::kWebp:
+      return decode_webp(bytes, options.max_pixels);
     default:
       check_declared_size(bytes, format, options.max_pixels);
   }

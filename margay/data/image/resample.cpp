@@ -13,52 +13,42 @@
 namespace margay::data {
 namespace {
 
-/// The source pixels under one output pixel, with their weights.
-struct Window {
-  int first = 0;
-  std::vector<double> weights;
+/// One axis of a resize: [low, high) of the source becomes `size` pixels. The bounds and weights are those of
+/// Pillow's precompute_coeffs (src/libImaging/Resample.c) for the triangle filter.
+struct Axis {
+  double low;
+  double high;
+  int size;
+
+  double scale() const { return (high - low) / size; }
+  double support() const { return std::max(scale(), 1.0); }
+  double centre(int output) const { return low + (output + 0.5) * scale(); }
+  int begin() const { return static_cast<int>(std::floor(low)); }
+  int end() const { return static_cast<int>(std::ceil(high)); }
+  int first(int output) const { return std::max(static_cast<int>(centre(output) - support() + 0.5), begin()); }
+  int last(int output) const { return std::min(static_cast<int>(centre(output) + support() + 0.5), end()) - 1; }
+  double weight(int output, int source) const {
+    return std::max(0.0, 1.0 - std::abs((source - centre(output) + 0.5) / support()));
+  }
 };
 
-/// Pillow's precompute_coeffs (src/libImaging/Resample.c) for the triangle filter.
-Window window_of(double low, double high, int size, int output) {
-  const double scale = (high - low) / size;
-  const double support = std::max(scale, 1.0);
-  const double centre = low + (output + 0.5) * scale;
-  Window window;
-  window.first = std::max(static_cast<int>(centre - support + 0.5), static_cast<int>(std::floor(low)));
-  const int end = std::min(static_cast<int>(centre + support + 0.5), static_cast<int>(std::ceil(high)));
-  double sum = 0;
-  for (int i = window.first; i < end; ++i) {
-    window.weights.push_back(std::max(0.0, 1.0 - std::abs((i - centre + 0.5) / support)));
-    sum += window.weights.back();
-  }
-  for (double& weight : window.weights) weight /= sum;
-  return window;
-}
-
-/// All windows at one length, as the kernel wants them: shorter ones get zero weights, and at the upper
-/// edge they move back so that the zeros do not look beyond the box.
-Taps taps_of(double low, double high, int size) {
-  std::vector<Window> windows;
-  windows.reserve(static_cast<std::size_t>(size));
-  std::size_t count = 0;
-  for (int i = 0; i < size; ++i) {
-    windows.push_back(window_of(low, high, size, i));
-    count = std::max(count, windows.back().weights.size());
-  }
+/// The windows of all outputs at one length, as the kernel wants them: shorter ones get zero weights, and at
+/// the upper edge they move back so that the zeros do not look beyond the box.
+Taps taps_of(const Axis& axis) {
   Taps taps;
-  taps.count = static_cast<int>(count);
-  taps.stride = (windows.size() + Taps::kLanes - 1) / Taps::kLanes * Taps::kLanes;
-  taps.first.assign(taps.stride, static_cast<std::int32_t>(std::floor(low)));
-  taps.weights.assign(count * taps.stride, 0.0F);
-  const int end = static_cast<int>(std::ceil(high));
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const Window& window = windows[i];
-    taps.first[i] = std::min(window.first, end - taps.count);
-    const auto shift = static_cast<std::size_t>(window.first - taps.first[i]);
-    for (std::size_t t = 0; t < window.weights.size(); ++t) {
-      taps.weights[(t + shift) * taps.stride + i] = static_cast<float>(window.weights[t]);
+  for (int i = 0; i < axis.size; ++i) taps.count = std::max(taps.count, axis.last(i) - axis.first(i) + 1);
+  taps.stride = (static_cast<std::size_t>(axis.size) + Taps::kLanes - 1) / Taps::kLanes * Taps::kLanes;
+  taps.first.assign(taps.stride, axis.begin());
+  taps.weights.assign(static_cast<std::size_t>(taps.count) * taps.stride, 0.0F);
+  for (int i = 0; i < axis.size; ++i) {
+    const int start = std::min(axis.first(i), axis.end() - taps.count);
+    double sum = 0;
+    for (int j = axis.first(i); j <= axis.last(i); ++j) sum += axis.weight(i, j);
+    for (int j = axis.first(i); j <= axis.last(i); ++j) {
+      taps.weights[static_cast<std::size_t>(j - start) * taps.stride + static_cast<std::size_t>(i)] =
+          static_cast<float>(axis.weight(i, j) / sum);
     }
+    taps.first[static_cast<std::size_t>(i)] = start;
   }
   return taps;
 }
@@ -115,8 +105,8 @@ Image resample(const Image& image, const Box& box, int height, int width) {
   check(image, box, height, width);
   const bool is_whole = box.left == 0 && box.top == 0 && box.right == image.width && box.bottom == image.height;
   if (is_whole && height == image.height && width == image.width) return image;
-  const Taps columns = taps_of(box.left, box.right, width);
-  const Taps rows = taps_of(box.top, box.bottom, height);
+  const Taps columns = taps_of({box.left, box.right, width});
+  const Taps rows = taps_of({box.top, box.bottom, height});
   RowRing ring(image, columns, rows.first.front(), rows.count);
   Image out(height, width);
   std::vector<std::uint8_t> line(ring.row_bytes());

@@ -65,7 +65,7 @@ void draw_leaf(Canvas& canvas, const Palette& palette, core::Random& random) {
   const int pairs = 4 + static_cast<int>(random.below(4));
   const auto one_side = [](Point p) { return p.x > 0 ? 1.0 : 0.0; };
   canvas.stroke(smooth_line({{0, 0.8}, {bend / 2, 1.08}, {bend, 1.22}}), 0.07, palette.detail);
-  canvas.fill(leaf_outline(width, teeth), {palette.main, mix(palette.main, palette.accent, 0.5), one_side});
+  canvas.fill(leaf_outline(width, teeth), {palette.main, mix(palette.main, palette.accent, 0.75), one_side});
   draw_veins(canvas, width, pairs, palette.detail);
   canvas.stroke({{0, 0.95}, {0, -0.8}}, 0.05, palette.detail);
 }

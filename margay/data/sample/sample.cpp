@@ -85,8 +85,9 @@ void claim(const fs::path& folder, const std::string& readme) {
     throw core::DataError(folder, "is not a folder; name another one");
   make_folder(folder);
   if (!fs::is_empty(folder) && read_text(folder / kReadme) != readme) {
-    throw core::DataError(
-        folder, "holds other files, or a sample of other settings; name an empty or new folder, or remove it");
+    throw core::DataError(folder,
+                          "holds other files, or a sample of other settings or another version; name an empty or new "
+                          "folder, or remove it");
   }
   core::write_file_atomically(folder / kReadme, readme);
 }

@@ -57,7 +57,7 @@ Region region_of(const Image& image, const Matrix& matrix, int height, int width
   return {first_column, first_row, high(right, first_column, image.width), high(bottom, first_row, image.height)};
 }
 
-/// Calls the kernel for each output row. row_done(y) is asked for the place of a row: float [width,3].
+/// Samples each output row. image: at least 4 bytes; out: float [height,width,3].
 void warp_rows(const Image& image, const Matrix& matrix, const WarpColours& colours, int height, int width,
                float* out) {
   const WarpSource source = {image.pixels.data(), image.height, image.width};

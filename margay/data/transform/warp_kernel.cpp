@@ -115,7 +115,8 @@ void warp_line(const WarpSource& source, const WarpLine& line, const WarpColours
 }
 
 void warp_row(const WarpSource& source, const WarpLine& line, const WarpColours& colours, int count, float* out) {
-  const double lowest = std::max(line.y, line.y + line.dy * (count - 1));
+  const double end = count + static_cast<double>(kMaxLanes);  // the last vector computes beyond the row
+  const double lowest = std::max(line.y, line.y + line.dy * end);
   const bool reads_last_row = lowest + 1.5 >= source.height - 1;  // half a pixel more than rounding can take
   reads_last_row ? warp_line<true>(source, line, colours, count, out)
                  : warp_line<false>(source, line, colours, count, out);

@@ -1,7 +1,9 @@
 #include "margay/model/weights/pretrained.h"
 
+#include <cstdint>
+#include <cstdlib>
 #include <string>
-#include <utility>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -14,7 +16,7 @@ namespace margay::model {
 namespace {
 
 constexpr std::string_view kCounter = ".num_batches_tracked";
-constexpr std::size_t kLikeness = 20;  // a file looks like a network if at most one tensor in 20 differs
+constexpr int kLikeness = 20;  // a file looks like a network if at most one tensor in 20 differs
 
 TensorMap state_of(const Backbone& backbone) {
   TensorMap state;
@@ -41,17 +43,21 @@ StateMismatch compare_weights(const Backbone& backbone, TensorMap published) {
   return compare_states(own, published);
 }
 
-/// "; these look like resnet34's" if they fit some architecture well.
-std::string likeness(const TensorMap& published) {
-  std::string best;
-  std::size_t fewest = published.size() / kLikeness + 1;
+/// Spares building a network that cannot be meant.
+bool is_of_size(const TensorMap& published, const Architecture& architecture) {
+  std::int64_t values = 0;  // the running statistics, which `parameters` leaves out, are few
+  for (const auto& each : published) values += each.second.numel();
+  return std::abs(values - architecture.parameters) <= architecture.parameters / kLikeness;
+}
+
+/// "; these look like resnet34's" if they fit another architecture well.
+std::string likeness(const TensorMap& published, const std::string& wanted) {
   for (const Architecture& each : architectures()) {
+    if (each.name == wanted || !is_of_size(published, each)) continue;
     const std::size_t differences = compare_weights(*each.build(), published).count();
-    if (differences >= fewest) continue;
-    fewest = differences;
-    best = each.name;
+    if (differences <= published.size() / kLikeness) return fmt::format("; these look like {}'s", each.name);
   }
-  return best.empty() ? "" : fmt::format("; these look like {}'s", best);
+  return "";
 }
 
 }  // namespace
@@ -63,7 +69,7 @@ void load_pretrained(Classifier& classifier, const std::filesystem::path& file) 
   const StateMismatch mismatch = compare_weights(classifier.backbone(), published);
   if (!mismatch.empty()) {
     throw core::FormatError(file, fmt::format("does not hold {}'s weights: {}{}", classifier.options().architecture,
-                                              mismatch.text(), likeness(published)));
+                                              mismatch.text(), likeness(published, classifier.options().architecture)));
   }
   add_missing_counters(published, own);
   copy_state(published, own);

@@ -1,0 +1,129 @@
+#include "margay/model/cpu_arena.h"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include <sys/mman.h>
+
+#include "margay/core/error.h"
+
+namespace margay::model {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kHugePage = std::size_t{2} << 20U;
+constexpr std::size_t kSmallestRange = std::size_t{64} << 20U;
+
+std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+/// Addresses without memory behind them; null if the system (ulimit -v, strict overcommit) refuses.
+std::byte* map_range(std::size_t bytes) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void* range = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+  return range == MAP_FAILED ? nullptr : static_cast<std::byte*>(range);
+}
+
+std::size_t resident_bytes(std::byte* begin, std::size_t bytes) {
+  std::vector<unsigned char> pages(bytes / kPage);
+  if (bytes == 0 || ::mincore(begin, bytes, pages.data()) != 0) return 0;
+  const auto resident = std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1U) != 0; });
+  return static_cast<std::size_t>(resident) * kPage;
+}
+
+}  // namespace
+
+CpuArena::CpuArena(std::size_t range_bytes) {
+  for (std::size_t bytes = round_up(range_bytes, kHugePage); bytes >= kSmallestRange && begin_ == nullptr; bytes /= 2) {
+    range_ = bytes / kPage * kPage;
+    begin_ = map_range(range_);
+  }
+  if (begin_ == nullptr) range_ = 0;
+  if (begin_ != nullptr) ::madvise(begin_, range_, MADV_HUGEPAGE);  // a wish; without it blocks are only slower
+}
+
+CpuArena::~CpuArena() {
+  if (begin_ != nullptr) ::munmap(begin_, range_);
+}
+
+void* CpuArena::take(std::size_t bytes) {
+  if (bytes > range_) return nullptr;
+  const std::size_t size = round_up(bytes, kPage);
+  const std::lock_guard lock(mutex_);
+  auto fit = free_by_size_.lower_bound({size, 0});
+  if (fit == free_by_size_.end()) {
+    if (!grow_for(size)) return nullptr;
+    fit = free_by_size_.lower_bound({size, 0});
+  }
+  const auto [found, offset] = *fit;
+  remove_free(free_.find(offset));
+  if (found > size) insert_free(offset + size, found - size);
+  used_[offset] = size;
+  in_use_ += size;
+  peak_in_use_ = std::max(peak_in_use_, in_use_);
+  return begin_ + offset;
+}
+
+void CpuArena::give_back(void* block) {
+  const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(block) - begin_);
+  const std::lock_guard lock(mutex_);
+  const auto used = used_.find(offset);
+  MARGAY_CHECK(used != used_.end(), "a block was returned that is not in use");
+  const std::size_t size = used->second;
+  used_.erase(used);
+  in_use_ -= size;
+  insert_free(offset, size);
+}
+
+bool CpuArena::owns(const void* address) const {
+  const auto* byte = static_cast<const std::byte*>(address);
+  return begin_ != nullptr && byte >= begin_ && byte < begin_ + range_;
+}
+
+CpuMemoryStats CpuArena::stats() const {
+  const std::lock_guard lock(mutex_);
+  return {in_use_, peak_in_use_, resident_bytes(begin_, top_)};
+}
+
+void CpuArena::trim() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [offset, size] : free_) ::madvise(begin_ + offset, size, MADV_DONTNEED);
+}
+
+/// Moves the top so far that the free block below it has `size` bytes.
+bool CpuArena::grow_for(std::size_t size) {
+  const auto last = free_.empty() ? free_.end() : std::prev(free_.end());
+  const bool reaches_top = last != free_.end() && last->first + last->second == top_;
+  const std::size_t missing = reaches_top ? size - last->second : size;
+  if (missing > range_ - top_) return false;
+  const std::size_t old_top = top_;
+  top_ += missing;
+  insert_free(old_top, missing);
+  return true;
+}
+
+/// Joins the block with its free neighbours.
+void CpuArena::insert_free(std::size_t offset, std::size_t size) {
+  const auto next = free_.lower_bound(offset);
+  if (next != free_.begin()) {
+    const auto previous = std::prev(next);
+    if (previous->first + previous->second == offset) {
+      offset = previous->first;
+      size += previous->second;
+      remove_free(previous);
+    }
+  }
+  if (next != free_.end() && offset + size == next->first) {
+    size += next->second;
+    remove_free(next);
+  }
+  free_.emplace(offset, size);
+  free_by_size_.emplace(size, offset);
+}
+
+void CpuArena::remove_free(FreeBlocks::iterator block) {
+  free_by_size_.erase({block->second, block->first});
+  free_.erase(block);
+}
+
+}  // namespace margay::model

@@ -1,0 +1,113 @@
+#include "margay/bundle/bundle.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "margay/core/error.h"
+#include "margay/model/weights/safetensors.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
+
+namespace margay::bundle {
+namespace {
+
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+
+Bundle small_bundle() {
+  Bundle bundle;
+  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = 16}});
+  bundle.vocabulary = data::Vocabulary({"cat", "dog", "élan"});
+  bundle.recipe.augment = {.size = 32, .min_scale = 0.5};
+  bundle.recipe.resize = {.size = 40};
+  bundle.provenance = {{"error_rate", 0.1}};
+  return bundle;
+}
+
+/// Rewrites the file's description by `change`.
+template <class Change>
+void tamper(const std::filesystem::path& path, Change&& change) {
+  const model::SafetensorsFile file = model::read_safetensors(path);
+  auto json = nlohmann::ordered_json::parse(file.metadata.at("margay"));
+  change(json);
+  model::write_safetensors(path, file.tensors, {{"margay", json.dump()}});
+}
+
+class BundleTest : public testing::Test {
+ protected:
+  BundleTest() { save_bundle(path_, small_bundle()); }
+
+  std::string refusal() const {
+    return thrown_message<core::FormatError>([&] { load_bundle(path_); });
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_ / "m.margay";
+};
+
+TEST_F(BundleTest, ComesBackIdentical) {
+  const Bundle original = small_bundle();
+  save_bundle(path_, original);
+  const Bundle loaded = load_bundle(path_);
+  EXPECT_EQ(loaded.vocabulary, original.vocabulary);
+  EXPECT_EQ(core::to_json(loaded.recipe), core::to_json(original.recipe));
+  EXPECT_EQ(core::to_json(loaded.classifier->options()), core::to_json(original.classifier->options()));
+  EXPECT_EQ(loaded.provenance, original.provenance);
+  original.classifier->eval();
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor images = torch::randn({2, 3, 32, 32});
+  EXPECT_TRUE(loaded.classifier->forward(images).equal(original.classifier->forward(images)));
+  EXPECT_FALSE(loaded.classifier->is_training());
+}
+
+TEST_F(BundleTest, IsTheSameFileForTheSameModel) {
+  const std::string before = testing_support::file_content(path_);
+  save_bundle(path_, load_bundle(path_));
+  EXPECT_EQ(testing_support::file_content(path_), before);
+}
+
+TEST_F(BundleTest, RefusesSafetensorsOfOthers) {
+  model::write_safetensors(path_, {{"fc.weight", torch::ones({2})}});
+  EXPECT_NE(refusal().find("not a Margay model"), std::string::npos);
+}
+
+TEST_F(BundleTest, RefusesNewerFormats) {
+  tamper(path_, [](auto& json) { json["format_version"] = 99; });
+  EXPECT_NE(refusal().find("written in format 99"), std::string::npos);
+}
+
+TEST_F(BundleTest, RefusesDescriptionsThatDoNotFit) {
+  tamper(path_, [](auto& json) { json["vocabulary"] = {"cat", "dog"}; });
+  EXPECT_NE(refusal().find("2 class names for 3 classes"), std::string::npos);
+  save_bundle(path_, small_bundle());
+  tamper(path_, [](auto& json) { json["classifier"]["architecture"] = "resnet99"; });
+  EXPECT_NE(refusal().find("resnet99"), std::string::npos);
+  save_bundle(path_, small_bundle());
+  tamper(path_, [](auto& json) { json["transforms"]["augment"]["size"] = -1; });
+  EXPECT_NE(refusal().find("size must lie in"), std::string::npos);
+  save_bundle(path_, small_bundle());
+  tamper(path_, [](auto& json) { json.erase("vocabulary"); });
+  EXPECT_NE(refusal().find("vocabulary"), std::string::npos);
+}
+
+TEST_F(BundleTest, RefusesMissingTensors) {
+  model::SafetensorsFile file = model::read_safetensors(path_);
+  file.tensors.erase("head.8.weight");
+  model::write_safetensors(path_, file.tensors, file.metadata);
+  EXPECT_NE(refusal().find("head.8.weight"), std::string::npos);
+}
+
+TEST_F(BundleTest, RefusesEveryTruncation) {
+  const std::string whole = testing_support::file_content(path_);
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{500}, whole.size() / 2, whole.size() - 1}) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc).write(whole.data(), static_cast<std::streamsize>(size));
+    EXPECT_THROW(load_bundle(path_), core::FormatError) << size;
+  }
+  EXPECT_THROW(load_bundle(folder_ / "absent.margay"), core::DataError);
+}
+
+}  // namespace
+}  // namespace margay::bundle

@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/natural_order.h"
+#include "margay/core/nearest.h"
+
+namespace margay::core {
+namespace {
+
+TEST(NaturalOrder, SortsNumbersByValue) {
+  std::vector<std::string> names = {"cat_10.jpg", "cat_2.jpg", "cat_02.jpg", "cat.jpg",
+                                    "Cat_1.jpg",  "dog_1.jpg", "cat_1"};
+  std::sort(names.begin(), names.end(), natural_less);
+  EXPECT_EQ(names, (std::vector<std::string>{"Cat_1.jpg", "cat.jpg", "cat_1", "cat_2.jpg", "cat_02.jpg", "cat_10.jpg",
+                                             "dog_1.jpg"}));
+}
+
+TEST(NaturalOrder, IsAStrictWeakOrderOnDifficultNames) {
+  const std::vector<std::string> names = {"",     "0",  "00",  "a",  "a0",  "a00",     "a0b",
+                                          "a00b", "a1", "a01", "1a", "01a", "\xC3\xA4"};
+  for (const auto& a : names) {
+    EXPECT_FALSE(natural_less(a, a));
+    for (const auto& b : names) {
+      if (a != b) EXPECT_NE(natural_less(a, b), natural_less(b, a)) << a << " " << b;
+      for (const auto& c : names) {
+        if (natural_less(a, b) && natural_less(b, c)) EXPECT_TRUE(natural_less(a, c)) << a << " " << b << " " << c;
+      }
+    }
+  }
+}
+
+TEST(NaturalOrder, ComparesNumbersOfAnyLength) {
+  EXPECT_TRUE(natural_less("x99999999999999999999998", "x99999999999999999999999"));
+}
+
+TEST(Nearest, CountsEditsAndSwaps) {
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
+  EXPECT_EQ(edit_distance("--epcohs", "--epochs"), 1U);
+  EXPECT_EQ(edit_distance("", "abc"), 3U);
+}
+
+TEST(Nearest, SuggestsOnlyLikelySlips) {
+  const std::vector<std::string> flags = {"--epochs", "--freeze-epochs", "--arch"};
+  EXPECT_EQ(nearest("--epoch", flags), "--epochs");
+  EXPECT_EQ(nearest("--temperature", flags), "");
+  EXPECT_EQ(did_you_mean("--acrh", flags), "; did you mean '--arch'?");
+}
+
+}  // namespace
+}  // namespace margay::core

@@ -1,0 +1,100 @@
+#include "margay/data/data_block.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+using testing_support::tiny_block;
+using testing_support::write_tiny_pictures;
+
+std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+
+Splitter everything_trains() {
+  return [](const std::vector<Item>& items) {
+    Split split;
+    for (std::size_t i = 0; i < items.size(); ++i) split.train.push_back(i);
+    return split;
+  };
+}
+
+TEST(DataBlock, LabelsSplitsAndNumbersTheClasses) {
+  const TemporaryFolder folder;
+  write_tiny_pictures(folder.path(), 4, 2);
+  const Datasets datasets = tiny_block(folder.path()).datasets();
+  EXPECT_EQ(datasets.vocabulary.names(), (std::vector<std::string>{"flat", "upright"}));
+  EXPECT_EQ(datasets.train->size(), 8U);
+  EXPECT_EQ(datasets.valid->targets, (std::vector<std::int64_t>{0, 0, 1, 1}));
+  EXPECT_TRUE(datasets.warnings.empty());
+}
+
+TEST(DataBlock, NamesThreePicturesThatGetNoLabel) {
+  DataBlock block;
+  block.items(paths({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"})).label(regex_labels(R"((.+)_\d+)"));
+  EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(everything_trains()).datasets(); }),
+            R"(d: 4 of 5 pictures get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
+}
+
+TEST(DataBlock, AsksForThePartsThatAreMissing) {
+  EXPECT_NE(thrown_message<std::invalid_argument>([] { DataBlock().datasets(); }).find("no items"), std::string::npos);
+  EXPECT_NE(thrown_message<std::invalid_argument>([] { DataBlock().items({"a.jpg"}).datasets(); }).find("no labels"),
+            std::string::npos);
+  const auto unsplit = [] { DataBlock().items({"d/a.jpg"}).label(folder_labels()).datasets(); };
+  EXPECT_NE(thrown_message<std::invalid_argument>(unsplit).find("no split"), std::string::npos);
+}
+
+TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
+  DataBlock block;
+  block.items(paths({"once/1.jpg", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"})).label(folder_labels());
+  block.split([](const std::vector<Item>&) { return Split{{1, 2, 3}, {0, 4}}; });
+  const std::vector<std::string> warnings = block.datasets().warnings;
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_EQ(warnings[0], "1 class(es) with a single picture: 'once'");
+  EXPECT_EQ(warnings[1], "1 class(es) that never train, only validate: 'once'");
+  EXPECT_EQ(warnings[2], "1 class(es) without validation pictures: 'a'");
+}
+
+TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
+  DataBlock block;
+  block.items(paths({"a/1.jpg", "a/2.jpg"})).label(folder_labels()).split(everything_trains());
+  const std::vector<std::string> warnings = block.datasets().warnings;
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_EQ(warnings[0], "there is only one class, so nothing can be learnt");
+  EXPECT_FALSE(block.loaders().valid.has_value());
+}
+
+TEST(Summary, WalksEveryStageWithShapesBeforeAndAfter) {
+  const TemporaryFolder folder;
+  write_tiny_pictures(folder.path(), 4, 2);
+  const Summary summary = tiny_block(folder.path()).summary({.batch_size = 4});
+  EXPECT_FALSE(summary.failure.has_value());
+  ASSERT_EQ(summary.steps.size(), 7U);
+  EXPECT_EQ(summary.steps[1].after, "uint8 [24,24,3] RGB");
+  EXPECT_EQ(summary.steps[4].before, "uint8 [24,24,3] RGB");
+  EXPECT_EQ(summary.steps[4].after, "float32 [16,16,3] normalised");
+  EXPECT_EQ(summary.steps[5].after, "images float32 [4,3,16,16] channels-last, targets int64 [4]");
+  EXPECT_NE(summary.text().find("valid loader"), std::string::npos);
+}
+
+TEST(Summary, SaysWhichStageFailedOnWhichFileAndWhatToDo) {
+  const TemporaryFolder folder;
+  write_tiny_pictures(folder.path(), 4, 2);
+  std::ofstream(folder / "train/flat/0.png") << "<html>";
+  const Summary summary = tiny_block(folder.path()).summary();
+  ASSERT_TRUE(summary.failure.has_value());
+  EXPECT_EQ(summary.failure->stage, "read");
+  EXPECT_EQ(summary.failure->file, (folder / "train/flat/0.png").string());
+  EXPECT_FALSE(summary.failure->remedy.empty());
+  EXPECT_NE(summary.text().find("FAILED at read"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace margay::data

@@ -1,0 +1,213 @@
+#include "margay/data/image/read_image.h"
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "margay/data/image/write_image.h"
+#include "tests/support/pictures.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::file_content;
+using testing_support::gradient_image;
+using testing_support::noise_image;
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+
+std::vector<std::uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+std::string complaint(const std::string& content, const ReadOptions& options = {}) {
+  return thrown_message<core::DataError>([&] { decode_image(bytes_of(content), "some/cat.jpg", options); });
+}
+
+std::string jpeg_file(const Image& image) {
+  const TemporaryFolder folder;
+  write_jpeg(folder / "x.jpg", image, 95);
+  return file_content(folder / "x.jpg");
+}
+
+std::string png_file(const Image& image) {
+  const TemporaryFolder folder;
+  write_png(folder / "x.png", image);
+  return file_content(folder / "x.png");
+}
+
+void expect_says(const std::string& message, const std::string& part) {
+  EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
+}
+
+/// The orientation in an APP1 segment behind the start of a JPEG.
+std::string with_orientation(const std::string& jpeg, char orientation) {
+  using namespace std::string_literals;
+  const std::string exif = "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0"s + orientation + "\0\0\0\0\0\0"s;
+  return jpeg.substr(0, 2) + "\xFF\xE1\0"s + static_cast<char>(exif.size() + 2) + exif + jpeg.substr(2);
+}
+
+TEST(ReadImage, KeepsEveryPixelOfAPng) {
+  const TemporaryFolder folder;
+  const Image written = noise_image(7, 5);
+  write_png(folder / "x.png", written);
+  const Image read = read_image(folder / "x.png");
+  EXPECT_EQ(read.height, 7);
+  EXPECT_EQ(read.width, 5);
+  EXPECT_EQ(read.pixels, written.pixels);
+}
+
+TEST(ReadImage, KeepsAJpegAlmostUnchanged) {
+  const Image written = gradient_image(40, 60);
+  const Image read = decode_image(bytes_of(jpeg_file(written)), "x.jpg");
+  ASSERT_EQ(read.pixels.size(), written.pixels.size());
+  for (std::size_t i = 0; i < read.pixels.size(); ++i) ASSERT_NEAR(read.pixels[i], written.pixels[i], 8) << i;
+}
+
+TEST(ReadImage, TakesTheFormatFromTheBytesNotFromTheName) {
+  EXPECT_EQ(decode_image(bytes_of(png_file(noise_image(3, 4))), "x.jpg").width, 4);
+}
+
+TEST(ReadImage, TurnsExifOrientationsUpright) {
+  const std::string stored = jpeg_file(gradient_image(16, 32));  // red grows to the right, green downwards
+  struct Case {
+    char orientation;
+    bool is_red_across;  // else green is
+    bool grows_to_the_right;
+    bool grows_downwards;
+  };
+  for (const Case each : {Case{1, true, true, true}, Case{2, true, false, true}, Case{3, true, false, false},
+                          Case{4, true, true, false}, Case{5, false, true, true}, Case{6, false, false, true},
+                          Case{7, false, false, false}, Case{8, false, true, false}}) {
+    SCOPED_TRACE(static_cast<int>(each.orientation));
+    const Image image = decode_image(bytes_of(with_orientation(stored, each.orientation)), "x.jpg");
+    EXPECT_EQ(image.width, each.is_red_across ? 32 : 16);
+    EXPECT_EQ(image.height, each.is_red_across ? 16 : 32);
+    const int across = each.is_red_across ? 0 : 1;
+    const std::uint8_t* first = image.row(0);
+    const std::uint8_t* right = first + 3 * (image.width - 1);
+    const std::uint8_t* below = image.row(image.height - 1);
+    EXPECT_EQ(right[across] > first[across], each.grows_to_the_right);
+    EXPECT_EQ(below[1 - across] > first[1 - across], each.grows_downwards);
+  }
+}
+
+TEST(ReadImage, IgnoresBrokenExif) {
+  const std::string jpeg = jpeg_file(gradient_image(8, 16));
+  EXPECT_EQ(decode_image(bytes_of(with_orientation(jpeg, 9)), "x.jpg").width, 16);
+  EXPECT_EQ(decode_image(bytes_of(with_orientation(jpeg, 0)), "x.jpg").width, 16);
+}
+
+TEST(ReadImage, NamesThePathTheProblemAndTheRemedy) {
+  const std::string message = complaint("<html><body>not found");
+  expect_says(message, "some/cat.jpg: ");
+  expect_says(message, "not a picture: starts with \"<html><b\"");
+  expect_says(message, "expected a complete JPEG, PNG");
+  expect_says(message, "replace the file or leave it out");
+}
+
+TEST(ReadImage, ShowsOtherFirstBytesAsDigits) { expect_says(complaint("\x01\x02\xFF"), "starts with 01 02 ff"); }
+
+TEST(ReadImage, RefusesEmptyAndMissingFiles) {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "empty.jpg").close();
+  const auto message = [&](const char* name) {
+    return thrown_message<core::DataError>([&] { read_image(folder / name); });
+  };
+  expect_says(message("empty.jpg"), "empty file");
+  expect_says(message("absent.jpg"), "No such file");
+  expect_says(message("."), "not a regular file");
+}
+
+TEST(ReadImage, RefusesATruncatedJpegInsteadOfGreyAreas) {
+  const std::string jpeg = jpeg_file(noise_image(64, 64));
+  expect_says(complaint(jpeg.substr(0, jpeg.size() / 2)), "truncated JPEG: the data ends at row ");
+  expect_says(complaint(jpeg.substr(0, jpeg.size() / 2) + "\xFF\xD9"), "truncated JPEG");
+  for (std::size_t size = 3; size < jpeg.size() / 2; size += 7) {
+    EXPECT_THROW(decode_image(bytes_of(jpeg.substr(0, size)), "x.jpg"), core::DataError) << size;
+  }
+}
+
+TEST(ReadImage, AcceptsAJpegThatLacksOnlyItsEndMarkerOrHasBytesBehindIt) {
+  const std::string jpeg = jpeg_file(noise_image(64, 64));
+  const Image whole = decode_image(bytes_of(jpeg), "x.jpg");
+  EXPECT_EQ(decode_image(bytes_of(jpeg.substr(0, jpeg.size() - 2)), "x.jpg").pixels, whole.pixels);
+  EXPECT_EQ(decode_image(bytes_of(jpeg + "more"), "x.jpg").pixels, whole.pixels);
+}
+
+TEST(ReadImage, RefusesATruncatedPng) {
+  const std::string png = png_file(noise_image(20, 20));
+  for (std::size_t size = 8; size < png.size(); size += 11) {
+    expect_says(complaint(png.substr(0, size)), "broken PNG: truncated");
+  }
+}
+
+TEST(ReadImage, RefusesAbsurdSizesBeforeAllocating) {
+  std::string png = png_file(noise_image(2, 2));
+  png[16] = 0x7F;  // the width's highest byte; the checksum is now wrong too, which is as good
+  EXPECT_THROW(decode_image(bytes_of(png), "x.png"), core::DataError);
+  expect_says(complaint("P6 99999 99999 255\n"), "claims 99999x99999 pixels, more than the limit of 178956970");
+  expect_says(complaint("P6 -5 7 255\n"), "gives no size");
+  using namespace std::string_literals;
+  expect_says(complaint("GIF89a\xFF\xFF\xFF\xFF\0\0\0,\0\0\0\0\xFF\xFF\xFF\xFF\0\x08"s), "claims 65535x65535 pixels");
+  std::string bmp = "BM"s + std::string(12, '\0') + "\x28\0\0\0\xFF\xFF\0\0\xFF\xFF\0\0"s + std::string(40, '\0');
+  expect_says(complaint(bmp), "claims 65535x65535 pixels");
+}
+
+TEST(ReadImage, RefusesAGifWithoutAFrame) {
+  using namespace std::string_literals;
+  expect_says(complaint("GIF89a\1\0\1\0\0\0\0;"s), "ends before its first frame");
+}
+
+TEST(ReadImage, RefusesWhatExceedsTheCallersLimit) {
+  const ReadOptions options = {.max_pixels = 99};
+  expect_says(complaint(jpeg_file(noise_image(10, 10)), options), "claims 10x10 pixels, more than the limit of 99");
+  expect_says(complaint(png_file(noise_image(10, 10)), options), "more than the limit of 99 (max_pixels)");
+  EXPECT_EQ(decode_image(bytes_of(png_file(noise_image(9, 11))), "x", options).width, 11);
+}
+
+TEST(ReadImage, SurvivesRandomDamage) {
+  core::Random random{5};
+  for (const std::string& file : {jpeg_file(noise_image(24, 24)), png_file(noise_image(24, 24)),
+                                  with_orientation(jpeg_file(gradient_image(24, 24)), 6)}) {
+    for (int attempt = 0; attempt < 300; ++attempt) {
+      std::vector<std::uint8_t> damaged = bytes_of(file);
+      for (int i = 0; i < 4; ++i) damaged[random.below(damaged.size())] = static_cast<std::uint8_t>(random.below(256));
+      try {
+        decode_image(damaged, "x", {.max_pixels = 1'000'000});
+      } catch (const core::DataError&) {  // refusing is as good as reading
+      }
+    }
+  }
+}
+
+TEST(WriteImage, ReportsAPathThatCannotBeWritten) {
+  const TemporaryFolder folder;
+  const auto path = folder / "absent" / "x.png";
+  const std::string message = thrown_message<core::IoError>([&] { write_png(path, noise_image(2, 2)); });
+  expect_says(message, path.string());
+  EXPECT_THROW(write_png(folder / "x.png", Image()), std::invalid_argument);
+  EXPECT_THROW(write_jpeg(folder / "x.jpg", noise_image(2, 2), 101), std::invalid_argument);
+}
+
+TEST(SniffFormat, KnowsFormatsByTheirFirstBytes) {
+  using namespace std::string_literals;
+  const auto sniff = [](const std::string& head) { return sniff_format(bytes_of(head)); };
+  EXPECT_EQ(sniff("\xFF\xD8\xFF\xE0"), ImageFormat::kJpeg);
+  EXPECT_EQ(sniff("\x89PNG\r\n\x1A\n"), ImageFormat::kPng);
+  EXPECT_EQ(sniff("GIF89a"), ImageFormat::kGif);
+  EXPECT_EQ(sniff("BM"), ImageFormat::kBmp);
+  EXPECT_EQ(sniff("II*\0"s), ImageFormat::kTiff);
+  EXPECT_EQ(sniff("MM\0*"s), ImageFormat::kTiff);
+  EXPECT_EQ(sniff("RIFF....WEBPVP8 "), ImageFormat::kWebp);
+  EXPECT_EQ(sniff("P5\n"), ImageFormat::kPnm);
+  for (const std::string& other : {""s, "\xFF\xD8"s, "P7\n"s, "PNG"s, "RIFF....WAVE"s, "text"s}) {
+    EXPECT_EQ(sniff(other), ImageFormat::kUnknown) << other;
+  }
+}
+
+}  // namespace
+}  // namespace margay::data

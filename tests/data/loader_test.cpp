@@ -1,0 +1,141 @@
+#include "margay/data/loader/loader.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "margay/core/error.h"
+#include "margay/data/show_batch.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+using testing_support::tiny_block;
+using testing_support::write_tiny_pictures;
+
+std::vector<Batch> all_batches(LoaderPass pass) {
+  std::vector<Batch> batches;
+  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
+
+class LoaderTest : public testing::Test {
+ protected:
+  LoaderTest() { write_tiny_pictures(folder_.path(), 8, 3); }
+
+  Loaders loaders(const LoaderOptions& options = {.batch_size = 4}) const {
+    return tiny_block(folder_.path()).loaders(options);
+  }
+  void break_picture(const std::string& name) const { std::ofstream(folder_ / name) << "not a picture"; }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(LoaderTest, ServesNormalisedChannelsLastBatches) {
+  const std::vector<Batch> batches = all_batches(loaders().train.pass());
+  ASSERT_EQ(batches.size(), 4U);
+  EXPECT_EQ(batches[0].images.sizes(), (std::vector<std::int64_t>{4, 3, 16, 16}));
+  EXPECT_TRUE(batches[0].images.is_contiguous(torch::MemoryFormat::ChannelsLast));
+  EXPECT_EQ(batches[0].targets.scalar_type(), torch::kLong);
+  EXPECT_EQ(batches[0].ids.size(), 4U);
+}
+
+TEST_F(LoaderTest, TrainsOnFullBatchesAndValidatesOnEverything) {
+  const Loaders of_five = loaders({.batch_size = 5});
+  EXPECT_EQ(of_five.train.num_batches(), 3);
+  EXPECT_EQ(all_batches(of_five.train.pass()).size(), 3U);
+  EXPECT_EQ(of_five.valid->num_batches(), 2);
+  const std::vector<Batch> valid = all_batches(of_five.valid->pass());
+  EXPECT_EQ(valid[1].size(), 1);
+  EXPECT_EQ(valid[0].ids, (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+}
+
+TEST_F(LoaderTest, MakesABatchOfLessThanABatch) {
+  EXPECT_EQ(all_batches(loaders({.batch_size = 64}).train.pass()).at(0).size(), 16);
+}
+
+TEST_F(LoaderTest, GivesTheSameNumbersForAnyNumberOfThreads) {
+  const auto one = all_batches(loaders({.batch_size = 4, .num_workers = 1}).train.pass(3));
+  const auto five = all_batches(loaders({.batch_size = 4, .num_workers = 5, .prefetch = 1}).train.pass(3));
+  ASSERT_EQ(one.size(), five.size());
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_EQ(one[i].ids, five[i].ids);
+    EXPECT_TRUE(one[i].images.equal(five[i].images));
+    EXPECT_TRUE(one[i].targets.equal(five[i].targets));
+  }
+}
+
+TEST_F(LoaderTest, ShufflesAnewInEachEpochAndForEachSeed) {
+  const auto first = all_batches(loaders().train.pass(0));
+  const auto second = all_batches(loaders().train.pass(1));
+  const auto reseeded = all_batches(loaders({.batch_size = 4, .seed = 7}).train.pass(0));
+  EXPECT_NE(first[0].ids, second[0].ids);
+  EXPECT_NE(first[0].ids, reseeded[0].ids);
+}
+
+TEST_F(LoaderTest, SkipsAndReportsUnreadablePictures) {
+  break_picture("valid/flat/1.png");
+  const Loaders data = loaders();
+  LoaderPass pass = data.valid->pass();
+  std::size_t pictures = 0;
+  while (const auto batch = pass.next()) {
+    EXPECT_EQ(batch->images.size(0), batch->size());
+    EXPECT_EQ(batch->targets.size(0), batch->size());
+    pictures += batch->ids.size();
+  }
+  EXPECT_EQ(pictures, 5U);
+  ASSERT_EQ(pass.skipped().size(), 1U);
+  EXPECT_EQ(pass.skipped()[0].id, 1U);
+  EXPECT_NE(pass.skipped()[0].problem.find("valid/flat/1.png"), std::string::npos);
+}
+
+TEST_F(LoaderTest, StopsAtUnreadablePicturesWhenAsked) {
+  break_picture("valid/flat/1.png");
+  const Loaders data = loaders({.batch_size = 4, .unreadable = Unreadable::kStop});
+  const auto walk = [&] { all_batches(data.valid->pass()); };
+  EXPECT_NE(thrown_message<core::DataError>(walk).find("valid/flat/1.png"), std::string::npos);
+}
+
+TEST_F(LoaderTest, FailsWhenNothingCanBeRead) {
+  for (const char* kind : {"flat", "upright"}) {
+    for (int i = 0; i < 3; ++i) break_picture("valid/" + std::string(kind) + "/" + std::to_string(i) + ".png");
+  }
+  const Loaders data = loaders();
+  EXPECT_NE(thrown_message<core::DataError>([&] { all_batches(data.valid->pass()); }).find("not one of 6 pictures"),
+            std::string::npos);
+}
+
+TEST_F(LoaderTest, LeavesOutABatchOfWhichNothingIsLeft) {
+  for (int i = 0; i < 3; ++i) break_picture("valid/flat/" + std::to_string(i) + ".png");
+  EXPECT_EQ(all_batches(loaders({.batch_size = 3}).valid->pass()).size(), 1U);
+}
+
+TEST_F(LoaderTest, CanBeDroppedInTheMiddle) {
+  const Loaders data = loaders({.batch_size = 2, .num_workers = 3});
+  for (int i = 0; i < 20; ++i) {
+    LoaderPass pass = data.train.pass(i);
+    if (i % 2 == 0) EXPECT_TRUE(pass.next().has_value());
+  }
+}
+
+TEST_F(LoaderTest, RefusesOptionsOutOfRange) {
+  EXPECT_THROW(loaders({.batch_size = 0}), std::invalid_argument);
+  EXPECT_THROW(Loader(std::make_shared<Dataset>(), PicturePipeline(Recipe{}), Phase::kTrain), std::invalid_argument);
+}
+
+TEST_F(LoaderTest, CanBeShownAsAGrid) {
+  const Loaders data = loaders();
+  const std::optional<Batch> batch = data.train.pass().next();
+  const Image grid = show_batch(*batch, data.vocabulary, data.recipe().normalization, 4);
+  EXPECT_EQ(grid.width, 2 * 16 + 3 * 8);
+  EXPECT_EQ(grid.height, 2 * (16 + 22) + 3 * 8);
+  EXPECT_THROW(show_batch(*batch, data.vocabulary, data.recipe().normalization, 0), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace margay::data

@@ -1,0 +1,155 @@
+#include "margay/data/transform/warp.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/random.h"
+#include "margay/data/transform/box_reduce.h"
+#include "tests/support/pictures.h"
+#include "tests/support/simd_targets.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::for_each_simd_target;
+using testing_support::noise_image;
+
+const Normalization kRaw = {{0, 0, 0}, {1.0 / 255, 1.0 / 255, 1.0 / 255}};  // leaves 0 … 255
+constexpr double kFloatCoordinates = 0.02;                                  // of 255, at a few hundred pixels
+
+/// The definition in double precision: bilinear between pixel centres, clamped to the border.
+double reference(const Image& image, const Matrix& matrix, int x, int y, int c) {
+  const Point at = apply(matrix, {x + 0.5, y + 0.5});
+  const double column = std::clamp(at.x - 0.5, 0.0, image.width - 1.0);
+  const double row = std::clamp(at.y - 0.5, 0.0, image.height - 1.0);
+  const int left = static_cast<int>(column);
+  const int top = static_cast<int>(row);
+  const auto value = [&](int i, int j) {
+    return double(image.row(std::min(j, image.height - 1))[3 * std::min(i, image.width - 1) + c]);
+  };
+  const double upper = std::lerp(value(left, top), value(left + 1, top), column - left);
+  const double lower = std::lerp(value(left, top + 1), value(left + 1, top + 1), column - left);
+  return std::lerp(upper, lower, row - top);
+}
+
+void expect_matches_reference(const Image& image, const Matrix& matrix, int height, int width) {
+  std::vector<float> out(3 * std::size_t(height) * std::size_t(width) + 1, -7.0F);
+  warp_normalised(image, matrix, kRaw, height, width, out.data());
+  EXPECT_EQ(out.back(), -7.0F) << "wrote beyond the end";
+  for (int y = 0, i = 0; y < height; ++y) {
+    for (int x = 0; x < 3 * width; ++x, ++i) {
+      ASSERT_NEAR(out[std::size_t(i)], reference(image, matrix, x / 3, y, x % 3), kFloatCoordinates)
+          << image.width << "x" << image.height << " -> " << width << "x" << height << " at " << x / 3 << "," << y;
+    }
+  }
+}
+
+/// Any turn, stretch and shift that shrinks too little to be averaged first.
+Matrix random_matrix(core::Random& random, const Image& image, int height, int width) {
+  const double angle = random.uniform(-3.2, 3.2);
+  const double stretch_x = random.uniform(0.05, 1.5);
+  const double stretch_y = random.uniform(0.05, 1.5);
+  Matrix turn;
+  turn.m[0] = {std::cos(angle) * stretch_x, -std::sin(angle) * stretch_y, 0};
+  turn.m[1] = {std::sin(angle) * stretch_x, std::cos(angle) * stretch_y, 0};
+  return translate(random.uniform(0, image.width), random.uniform(0, image.height)) * turn *
+         translate(-width / 2.0, -height / 2.0);
+}
+
+TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
+  for_each_simd_target([] {
+    core::Random random{11};
+    const auto side = [&](int most) { return 1 + static_cast<int>(random.below(std::uint64_t(most))); };
+    for (int trial = 0; trial < 150; ++trial) {
+      const Image image = noise_image(side(60), side(60), std::uint64_t(trial));
+      const int height = side(40);
+      const int width = side(40);
+      expect_matches_reference(image, random_matrix(random, image, height, width), height, width);
+    }
+  });
+}
+
+TEST(Warp, EqualsTheScalarDefinitionForPicturesOfAFewPixels) {
+  for (const auto& [height, width] : {std::pair{1, 1}, {1, 2}, {2, 1}, {1, 30}, {30, 1}}) {
+    expect_matches_reference(noise_image(height, width), identity_matrix(), 5, 19);
+    expect_matches_reference(noise_image(height, width), scale(0.3, 0.3), 7, 16);
+  }
+}
+
+TEST(Warp, IdentityKeepsThePixels) {
+  const Image image = noise_image(20, 33);
+  EXPECT_EQ(warp(image, identity_matrix(), 20, 33).pixels, image.pixels);
+}
+
+TEST(Warp, FlipMirrorsExactly) {
+  const Image image = noise_image(6, 21);
+  const Image flipped = warp(image, flip_horizontally(21), 6, 21);
+  for (int y = 0; y < 6; ++y) {
+    for (int x = 0; x < 21; ++x) {
+      EXPECT_TRUE(std::equal(flipped.row(y) + 3 * x, flipped.row(y) + 3 * x + 3, image.row(y) + 3 * (20 - x)));
+    }
+  }
+}
+
+TEST(Warp, NormalisesEachChannel) {
+  Image image(4, 4);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = std::array<std::uint8_t, 3>{255, 0, 51}[i % 3];
+  std::vector<float> out(3 * 16);
+  warp_normalised(image, identity_matrix(), imagenet_normalization(), 4, 4, out.data());
+  for (std::size_t i = 0; i < out.size(); i += 3) {
+    EXPECT_NEAR(out[i], (1 - 0.485) / 0.229, 1e-5);
+    EXPECT_NEAR(out[i + 1], (0 - 0.456) / 0.224, 1e-5);
+    EXPECT_NEAR(out[i + 2], (0.2 - 0.406) / 0.225, 1e-5);
+  }
+}
+
+TEST(Warp, LetsEveryPixelCountWhenShrinkingALot) {
+  const Image image = noise_image(230, 310);
+  const double mean = std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) / double(image.pixels.size());
+  const Image small = warp(image, scale(310.0 / 6, 230.0 / 4), 4, 6);
+  const auto [low, high] = std::minmax_element(small.pixels.begin(), small.pixels.end());
+  EXPECT_NEAR(*low, mean, 12) << "noise of deviation 74, averaged over some hundred pixels";
+  EXPECT_NEAR(*high, mean, 12);
+}
+
+TEST(Warp, ShrinksEachAxisOnItsOwn) {
+  Image stripes(40, 300);  // columns alternate, so only averaging along x makes them grey
+  for (int y = 0; y < 40; ++y) {
+    for (int x = 0; x < 900; ++x) stripes.row(y)[x] = x / 3 % 2 == 0 ? 0 : 255;
+  }
+  const Image out = warp(stripes, scale(300.0 / 75, 1), 40, 75);
+  for (const std::uint8_t value : out.pixels) ASSERT_NEAR(value, 127.5, 1);
+}
+
+TEST(Warp, RefusesWhatItCannotDo) {
+  const Image image = noise_image(4, 4);
+  std::vector<float> out(48);
+  Matrix projective;
+  projective.m[2] = {0.01, 0, 1};
+  Matrix endless;
+  endless.m[0][0] = std::nan("");
+  EXPECT_THROW(warp_normalised(image, projective, kRaw, 4, 4, out.data()), std::invalid_argument);
+  EXPECT_THROW(warp_normalised(image, endless, kRaw, 4, 4, out.data()), std::invalid_argument);
+  EXPECT_THROW(warp_normalised(Image(), identity_matrix(), kRaw, 4, 4, out.data()), std::invalid_argument);
+  EXPECT_THROW(warp_normalised(image, identity_matrix(), kRaw, 0, 4, out.data()), std::invalid_argument);
+}
+
+TEST(BoxReduce, AveragesBlocksAndPartialBlocks) {
+  Image image(2, 3);
+  const std::vector<int> red = {0, 10, 20, 30, 40, 50};
+  for (std::size_t i = 0; i < red.size(); ++i) image.pixels[3 * i] = static_cast<std::uint8_t>(red[i]);
+  const Image out = box_reduce(image, {0, 0, 3, 2}, 2, 2);
+  ASSERT_EQ(out.height, 1);
+  ASSERT_EQ(out.width, 2);
+  EXPECT_EQ(out.pixels[0], 20);  // (0 + 10 + 30 + 40) / 4
+  EXPECT_EQ(out.pixels[3], 35);  // (20 + 50) / 2
+}
+
+}  // namespace
+}  // namespace margay::data

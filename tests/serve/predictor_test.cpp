@@ -1,0 +1,83 @@
+#include "margay/serve/predictor.h"
+
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "margay/core/error.h"
+#include "margay/data/source/image_files.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::serve {
+namespace {
+
+bundle::Bundle tiny_bundle() {
+  torch::manual_seed(0);
+  bundle::Bundle bundle;
+  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
+  bundle.vocabulary = data::Vocabulary({"flat", "upright"});
+  bundle.recipe.resize = {.size = 24};
+  bundle.recipe.augment = {.size = 16};
+  return bundle;
+}
+
+class PredictorTest : public testing::Test {
+ protected:
+  PredictorTest() {
+    testing_support::write_tiny_pictures(folder_.path(), 3, 2);
+    pictures_ = data::image_files(folder_.path());
+  }
+  testing_support::TemporaryFolder folder_;
+  std::vector<std::filesystem::path> pictures_;
+};
+
+TEST_F(PredictorTest, AnswersInTheOrderAsked) {
+  std::size_t last_done = 0;
+  const PredictionTable table = Predictor(tiny_bundle()).predict(pictures_, [&](std::size_t done, std::size_t total) {
+    EXPECT_EQ(total, 10U);
+    last_done = done;
+  });
+  EXPECT_EQ(last_done, 10U);
+  EXPECT_EQ(table.ids.size(), 10U);
+  EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
+}
+
+TEST_F(PredictorTest, AgreesForOnePictureAndMany) {
+  const Predictor predictor(tiny_bundle());
+  const torch::Tensor together = predictor.predict(pictures_).logits;
+  for (std::size_t i = 0; i < pictures_.size(); ++i) {
+    const torch::Tensor alone = predictor.predict({pictures_[i]}).logits[0];
+    EXPECT_TRUE(alone.allclose(together[static_cast<std::int64_t>(i)], 1e-4, 1e-5));
+  }
+}
+
+TEST_F(PredictorTest, AgreesForAnyBatchSize) {
+  const torch::Tensor threes = Predictor(tiny_bundle(), {.batch_size = 3}).predict(pictures_).logits;
+  EXPECT_TRUE(threes.allclose(Predictor(tiny_bundle()).predict(pictures_).logits, 1e-4, 1e-5));
+}
+
+TEST_F(PredictorTest, LeavesOutAndReportsWhatItCannotRead) {
+  std::ofstream(pictures_[1]) << "broken";
+  const PredictionTable table = Predictor(tiny_bundle()).predict(pictures_);
+  EXPECT_EQ(table.ids.size(), 9U);
+  ASSERT_EQ(table.skipped.size(), 1U);
+  EXPECT_EQ(table.skipped[0].id, 1U);
+  EXPECT_THROW(Predictor(tiny_bundle()).predict({pictures_[1]}), core::DataError);
+  EXPECT_THROW(Predictor(tiny_bundle()).predict({}), std::invalid_argument);
+}
+
+TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
+  const Predictor predictor(tiny_bundle());
+  const torch::Tensor expected = predictor.predict(pictures_).logits;
+  std::vector<PredictionTable> tables(3);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& table : tables) threads.emplace_back([&] { table = predictor.predict(pictures_); });
+  }
+  for (const auto& table : tables) EXPECT_TRUE(table.logits.allclose(expected, 1e-4, 1e-5));
+}
+
+}  // namespace
+}  // namespace margay::serve

@@ -1,0 +1,209 @@
+#include "margay/train/learner.h"
+
+#include <cmath>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "margay/bundle/bundle.h"
+#include "margay/core/error.h"
+#include "margay/train/callback/save_checkpoints.h"
+#include "margay/train/callback/stop_when.h"
+#include "margay/train/checkpoint/checkpoint.h"
+#include "margay/train/vision_learner.h"
+#include "tests/support/golden.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::train {
+namespace {
+
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+
+class LearnerTest : public testing::Test {
+ protected:
+  LearnerTest() { testing_support::write_tiny_pictures(folder_.path(), 20, 6); }
+
+  Learner learner(int batch_size = 8, std::uint64_t seed = 1, const LearnerOptions& options = kFp32) const {
+    data::Loaders loaders =
+        testing_support::tiny_block(folder_.path()).loaders({.batch_size = batch_size, .num_workers = 2, .seed = seed});
+    return vision_learner(std::move(loaders), "resnet20", {.seed = seed, .learner = options});
+  }
+  void break_picture(const std::string& name) const { std::ofstream(folder_ / name) << "not a picture"; }
+
+  static inline const LearnerOptions kFp32 = {.precision = model::Precision::kFp32};
+  TemporaryFolder folder_;
+};
+
+/// Writes down what it hears.
+class Listener : public Callback {
+ public:
+  void before_fit(Learner&, const Progress&) override { events += "F"; }
+  void before_epoch(Learner&, const Progress&) override { events += "E"; }
+  void before_batch(Learner&, const Progress& at) override {
+    events += "b";
+    lrs.push_back(at.lrs);
+  }
+  void after_loss(Learner&, const Progress& at) override {
+    EXPECT_EQ(at.logits.size(0), at.batch.size());
+    events += "l";
+  }
+  void before_step(Learner&, const Progress&) override { events += "s"; }
+  void after_batch(Learner&, const Progress& at) override { events += at.is_training ? "B" : "v"; }
+  void after_train(Learner&, const Progress&) override { events += "T"; }
+  void after_validate(Learner&, const Progress&) override { events += "V"; }
+  void after_epoch(Learner&, const Progress&, const EpochRecord&) override { events += "e"; }
+  void after_fit(Learner&, const Progress&) override { events += "f"; }
+
+  std::string events;
+  std::vector<std::vector<double>> lrs;
+};
+
+std::vector<torch::Tensor> values(Learner& learner) {
+  std::vector<torch::Tensor> all;
+  for (const auto& [name, tensor] : learner.classifier().state()) all.push_back(tensor.clone());
+  return all;
+}
+
+bool are_equal(const std::vector<torch::Tensor>& a, const std::vector<torch::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) { return x.equal(y); });
+}
+
+TEST_F(LearnerTest, LearnsToTellStripesApart) {
+  Learner learner = this->learner();
+  learner.fit_one_cycle(6, 5e-3);
+  ASSERT_EQ(learner.history().size(), 6U);
+  EXPECT_LT(learner.history().back().metrics.at(0), 0.1);
+  EXPECT_LT(learner.history().back().train_loss, learner.history().front().train_loss);
+}
+
+TEST_F(LearnerTest, AnnouncesEventsInOrder) {
+  Learner learner = this->learner(20);
+  const auto listener = std::make_shared<Listener>();
+  learner.add_callback(listener);
+  learner.fit(2, 1e-4);
+  EXPECT_EQ(listener->events, "FEblsBblsBTvVeEblsBblsBTvVef");
+}
+
+TEST_F(LearnerTest, GivesTheSameNumbersForTheSameSeed) {
+  Learner first = learner();
+  first.fit_one_cycle(2);
+  Learner second = learner();
+  second.fit_one_cycle(2);
+  EXPECT_TRUE(are_equal(values(first), values(second)));
+  Learner other = learner(8, 2);
+  other.fit_one_cycle(2);
+  EXPECT_FALSE(are_equal(values(first), values(other)));
+}
+
+TEST_F(LearnerTest, FineTuneUsesFastaisRates) {
+  MARGAY_REQUIRE_GOLDEN("schedules.json");
+  const auto golden = testing_support::golden("schedules.json")["loop_fine_tune_2epoch_10it_base_lr2e-3_freeze1"];
+  Learner learner = this->learner(4);  // 40 pictures: 10 steps in an epoch
+  const auto listener = std::make_shared<Listener>();
+  learner.add_callback(listener);
+  learner.fine_tune(2);
+  ASSERT_EQ(listener->lrs.size(), golden.size());
+  for (std::size_t i = 0; i < golden.size(); ++i) {
+    for (std::size_t g = 0; g < 3; ++g) {
+      const auto lr = golden[i]["lr"][g].get<double>();
+      EXPECT_NEAR(listener->lrs[i][g], lr, lr * 1e-4) << "step " << i << ", group " << g;
+    }
+  }
+}
+
+TEST_F(LearnerTest, FrozenLayersKeepTheirWeightsButNotTheirBatchNorms) {
+  Learner learner = this->learner();
+  learner.freeze();
+  const auto before = learner.classifier().state();
+  std::map<std::string, torch::Tensor> copies;
+  for (const auto& [name, tensor] : before) copies[name] = tensor.clone();
+  learner.fit(1, 1e-2);
+  EXPECT_TRUE(learner.classifier().state().at("backbone.conv1.weight").equal(copies.at("backbone.conv1.weight")));
+  EXPECT_FALSE(learner.classifier().state().at("backbone.bn1.weight").equal(copies.at("backbone.bn1.weight")));
+  EXPECT_FALSE(
+      learner.classifier().state().at("backbone.bn1.running_mean").equal(copies.at("backbone.bn1.running_mean")));
+  EXPECT_FALSE(learner.classifier().state().at("head.8.weight").equal(copies.at("head.8.weight")));
+}
+
+TEST_F(LearnerTest, StopsCleanlyWhenAsked) {
+  Learner learner = this->learner();
+  int steps = 0;
+  learner.add_callback(std::make_shared<StopWhen>([&] { return ++steps == 3; }));
+  EXPECT_EQ(thrown_message<core::Interrupted>([&] { learner.fit(2); }),
+            "stopped in epoch 1 of 2 (fit), after batch 3 of 5");
+  EXPECT_EQ(learner.steps().size(), 3U);
+}
+
+TEST_F(LearnerTest, ReportsEachUnreadablePictureOnce) {
+  break_picture("train/flat/3.png");
+  break_picture("valid/flat/1.png");
+  Learner learner = this->learner();
+  learner.fit(3, 1e-3);
+  EXPECT_EQ(learner.skipped().size(), 2U);
+}
+
+TEST_F(LearnerTest, GetPredsAgreesWithTheHistory) {
+  Learner learner = this->learner();
+  learner.fit(1, 1e-3);
+  const Predictions predictions = learner.get_preds();
+  EXPECT_EQ(predictions.logits.sizes(), (std::vector<std::int64_t>{12, 2}));
+  EXPECT_NEAR(predictions.losses.mean().item<double>(), learner.history().back().valid_loss, 1e-5);
+  EXPECT_EQ(predictions.ids.size(), 12U);
+}
+
+TEST_F(LearnerTest, TrainsInBfloat16AsWellAsInFloat32) {
+  if (!model::cpu_has_bf16()) GTEST_SKIP() << "this processor has no bfloat16 arithmetic";
+  Learner learner = this->learner(8, 1, {.precision = model::Precision::kBf16});
+  learner.fit_one_cycle(6, 5e-3);
+  EXPECT_LT(learner.history().back().metrics.at(0), 0.1);
+}
+
+TEST_F(LearnerTest, SavesABundleWithBitEqualLogits) {
+  Learner learner = this->learner();
+  learner.fit(1, 1e-3);
+  learner.save(folder_ / "m.margay");
+  const bundle::Bundle loaded = bundle::load_bundle(folder_ / "m.margay");
+  learner.classifier().eval();
+  const torch::Tensor images = torch::randn({3, 3, 16, 16});
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(loaded.classifier->forward(images).equal(learner.classifier().forward(images)));
+  EXPECT_EQ(loaded.vocabulary, learner.loaders().vocabulary);
+}
+
+TEST_F(LearnerTest, ContinuesFromACheckpointAsIfNothingHadHappened) {
+  Learner first = learner();
+  first.fit(1, 1e-3);
+  save_checkpoint(folder_ / "c.safetensors", first, {{"epoch", 1}});
+  Learner second = learner(8, 9);
+  EXPECT_EQ(load_checkpoint(folder_ / "c.safetensors", second)["epoch"], 1);
+  EXPECT_TRUE(are_equal(values(first), values(second)));
+  EXPECT_EQ(first.optimizer().state().size(), second.optimizer().state().size());
+  for (const auto& [name, tensor] : first.optimizer().state()) {
+    EXPECT_TRUE(second.optimizer().state().at(name).equal(tensor)) << name;
+  }
+}
+
+TEST_F(LearnerTest, GoesOnWhenACheckpointCannotBeWritten) {
+  Learner learner = this->learner();
+  std::string failure;
+  learner.add_callback(std::make_shared<SaveCheckpoints>(folder_ / "no" / "such" / "folder" / "c.safetensors",
+                                                         [&](const core::IoError& error) { failure = error.what(); }));
+  learner.fit(1, 1e-3);
+  EXPECT_EQ(learner.history().size(), 1U);
+  EXPECT_NE(failure.find("c.safetensors"), std::string::npos);
+}
+
+TEST_F(LearnerTest, RefusesWhatCannotWork) {
+  Learner learner = this->learner();
+  EXPECT_THROW(learner.fit(0), std::invalid_argument);
+  EXPECT_THROW(find_device("gpu"), std::invalid_argument);
+  EXPECT_THROW(this->learner(8, 1, {.wd = 7}), std::invalid_argument);
+  auto classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 5});
+  EXPECT_THROW(Learner(testing_support::tiny_block(folder_.path()).loaders(), classifier), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace margay::train
