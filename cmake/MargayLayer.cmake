@@ -1,6 +1,7 @@
-# margay_layer(NAME [TORCH] [DEPENDS layer...] [LINK library...]): the static library of one folder of margay/.
+# margay_layer(NAME [TORCH] [PRECOMPILED] [DEPENDS layer...] [LINK library...]): the static library of one folder of
+# margay/. PRECOMPILED is for layers most of whose files need LibTorch.
 function(margay_layer name)
-  cmake_parse_arguments(arg "TORCH" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;PRECOMPILED" "" "DEPENDS;LINK" ${ARGN})
   set(target margay_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/margay/${name}/*.cpp)
   add_library(${target} STATIC ${sources})
@@ -13,20 +14,24 @@ function(margay_layer name)
   target_link_libraries(${target} PUBLIC ${arg_DEPENDS} ${arg_LINK} PRIVATE $<BUILD_INTERFACE:margay_compiler>)
   if(arg_TORCH)
     target_link_libraries(${target} PUBLIC margay_torch)
+  endif()
+  if(arg_PRECOMPILED)
     margay_precompile(${target})
   endif()
   margay_tidy(${target})
 endfunction()
 
-# Gives a target the one precompiled header of torch/torch.h, which alone takes 15 s to read. Files that must
-# not see it (SIMD kernels compiled once per instruction set) opt out with SKIP_PRECOMPILE_HEADERS.
+# Gives a target the one precompiled header of LibTorch: 3 s to load where reading takes 11 s. A file that needs no
+# LibTorch compiles faster without it and opts out with SKIP_PRECOMPILE_HEADERS. torch/torch.h itself is avoided: its
+# data, optim and serialize parts would double the header.
 function(margay_precompile target)
   if(NOT TARGET margay_pch)
     file(WRITE ${PROJECT_BINARY_DIR}/margay_pch.cpp "")
     add_library(margay_pch STATIC ${PROJECT_BINARY_DIR}/margay_pch.cpp)
     set_target_properties(margay_pch PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_link_libraries(margay_pch PRIVATE margay_torch margay_compiler fmt::fmt)
-    target_precompile_headers(margay_pch PRIVATE <torch/torch.h> <nlohmann/json.hpp> <fmt/format.h>)
+    target_precompile_headers(margay_pch PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
+                              <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
   endif()
   target_compile_options(${target} PRIVATE -fPIC)  # as the header was; programs would get -fPIE, which cannot share it
   target_precompile_headers(${target} REUSE_FROM margay_pch)

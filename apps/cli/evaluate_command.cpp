@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"

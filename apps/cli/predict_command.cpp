@@ -2,7 +2,7 @@
 #include <cstdio>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/flags.h"

@@ -3,7 +3,7 @@
 #include <exception>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"

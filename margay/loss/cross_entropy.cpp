@@ -1,6 +1,6 @@
 #include "margay/loss/cross_entropy.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/loss/activation.h"
 #include "margay/loss/nll_loss.h"

@@ -1,6 +1,6 @@
 #include "margay/loss/nll_loss.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/loss/shape_check.h"
 

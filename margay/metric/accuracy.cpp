@@ -3,7 +3,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace margay::metric {
 namespace {

@@ -12,9 +12,11 @@ struct CpuMemoryStats {
 };
 
 /// From now on LibTorch's CPU tensors keep big blocks for reuse instead of returning them to the system. A training
-/// step asks for the same sizes again and again, and freshly mapped pages cost it up to a third of its time.
-/// Process-wide and irreversible: a program opts in at start; the library never does so by itself.
-/// Tensors made before stay valid. May be called again without effect.
+/// step asks for the same sizes again and again, and freshly mapped pages cost it a quarter of its time: ResNet-18,
+/// batch 64x3x224x224, bf16, one thread of a Xeon with AMX: 2.3 s a step with glibc's malloc, 1.75 s with this, at less
+/// peak memory. The first step takes longer while the system finds huge pages, so it is for training, not for one
+/// picture. Process-wide and irreversible: a program opts in at start; the library never does so by itself. Tensors
+/// made before stay valid. Calling it again does nothing.
 void keep_cpu_memory();
 
 /// All zeros before keep_cpu_memory().

@@ -5,6 +5,7 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/DeviceGuard.h>
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include "margay/core/options.h"
 #include "margay/model/torch_compat.h"
@@ -13,7 +14,7 @@ namespace margay::model {
 namespace {
 
 bool has_cuda(c10::Device device) {
-  const int devices = at::detail::getCUDAHooks().getNumGPUs();
+  const auto devices = static_cast<int>(torch::cuda::device_count());  // 0 in a build without CUDA
   return device.index() < devices && devices > 0;
 }
 

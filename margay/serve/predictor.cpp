@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/threads.h"
 

@@ -6,7 +6,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
 #include "margay/loss/cross_entropy.h"

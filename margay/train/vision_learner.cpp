@@ -1,6 +1,7 @@
 #include "margay/train/vision_learner.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/metric/accuracy.h"
 #include "margay/model/weights/pretrained.h"

@@ -3,7 +3,8 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/error.h"
 #include "margay/model/weights/safetensors.h"

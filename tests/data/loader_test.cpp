@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/data/show_batch.h"

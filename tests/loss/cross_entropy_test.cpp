@@ -1,7 +1,8 @@
 #include "margay/loss/cross_entropy.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/loss/activation.h"
 #include "margay/loss/nll_loss.h"

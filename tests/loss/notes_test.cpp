@@ -1,7 +1,7 @@
 // The numbers of the study notes that Margay was made for (chapter 5 of the fast.ai book: a batch of six pictures,
 // two classes), step by step from activations to the gradient.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/loss/activation.h"
 #include "margay/loss/cross_entropy.h"

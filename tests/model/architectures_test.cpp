@@ -1,7 +1,8 @@
 #include "margay/model/architectures.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"

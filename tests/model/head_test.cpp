@@ -1,7 +1,8 @@
 #include "margay/model/head/head.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/model/head/concat_pool.h"
 #include "tests/support/golden_tensor.h"

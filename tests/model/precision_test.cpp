@@ -1,7 +1,8 @@
 #include "margay/model/precision.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/options.h"
 #include "margay/model/cpu_threads.h"

@@ -1,7 +1,7 @@
 #include "margay/model/weights/pretrained.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/model/architectures.h"

@@ -4,7 +4,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/error.h"
 #include "margay/data/source/image_files.h"

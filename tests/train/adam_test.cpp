@@ -1,7 +1,8 @@
 #include "margay/train/optim/adam.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/error.h"
 #include "tests/support/golden_tensor.h"

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"

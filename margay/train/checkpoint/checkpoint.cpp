@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/model/weights/safetensors.h"
