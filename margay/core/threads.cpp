@@ -1,12 +1,11 @@
 #include "margay/core/threads.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include <sched.h>
 
@@ -18,19 +17,38 @@ namespace fs = std::filesystem;
 constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 constexpr int kMaxCpus = 1 << 20;
 
-int cpus_by_affinity() {
-  for (int room = CPU_SETSIZE; room <= kMaxCpus; room *= 2) {  // the kernel refuses a set smaller than its own
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(room));
-    if (set == nullptr) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(room));
-    const bool done = ::sched_getaffinity(0, bytes, set) == 0;
-    const int reason = errno;
-    const int count = done ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (done) return count;
-    if (reason != EINVAL) break;
+/// A set of CPUs as large as it takes, and its release.
+struct CpuSet {
+  explicit CpuSet(int cpus)
+      : bytes(CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus))), set(CPU_ALLOC(static_cast<std::size_t>(cpus))) {
+    if (set == nullptr) throw std::bad_alloc();
+    CPU_ZERO_S(bytes, set);
   }
-  return static_cast<int>(std::thread::hardware_concurrency());
+  CpuSet(const CpuSet&) = delete;
+  CpuSet& operator=(const CpuSet&) = delete;
+  ~CpuSet() { CPU_FREE(set); }
+
+  std::size_t bytes;
+  cpu_set_t* set;
+};
+
+std::vector<int> query_affinity() {
+  std::vector<int> cpus;
+  for (int room = CPU_SETSIZE; cpus.empty() && room <= kMaxCpus; room *= 2) {  // too small a set is refused
+    const CpuSet allowed(room);
+    if (::sched_getaffinity(0, allowed.bytes, allowed.set) != 0) continue;
+    for (std::size_t cpu = 0; cpu < static_cast<std::size_t>(room); ++cpu) {
+      if (CPU_ISSET_S(cpu, allowed.bytes, allowed.set)) cpus.push_back(static_cast<int>(cpu));
+    }
+  }
+  if (cpus.empty()) cpus.push_back(0);
+  return cpus;
+}
+
+void set_affinity(const std::vector<int>& cpus) {
+  const CpuSet wanted(cpus.back() + 1);
+  for (const int cpu : cpus) CPU_SET_S(static_cast<std::size_t>(cpu), wanted.bytes, wanted.set);
+  ::sched_setaffinity(0, wanted.bytes, wanted.set);
 }
 
 /// This process's group below the root, such as "user.slice/x.scope"; "" inside most containers.
@@ -59,7 +77,19 @@ int cpus_by_quota() {
 
 }  // namespace
 
-int available_cpus() { return std::max(1, std::min(cpus_by_affinity(), cpus_by_quota())); }
+const std::vector<int>& allowed_cpus() {
+  static const std::vector<int> cpus = query_affinity();
+  return cpus;
+}
+
+int available_cpus() { return std::min(static_cast<int>(allowed_cpus().size()), cpus_by_quota()); }
+
+void pin_thread(int cpu) {
+  const std::vector<int>& allowed = allowed_cpus();  // asked before it is too late
+  if (std::binary_search(allowed.begin(), allowed.end(), cpu)) set_affinity({cpu});
+}
+
+void unpin_thread() { set_affinity(allowed_cpus()); }
 
 std::optional<int> parse_cpu_max(std::string_view text) {
   std::istringstream stream{std::string(text)};

@@ -16,8 +16,7 @@ void Learner::fine_tune(std::int64_t epochs, const FineTuneOptions& options) {
   unfreeze();
   const double peak = options.base_lr / 2;
   const LearningRate lr = LearningRate::slice(peak / options.lr_mult, peak);
-  fit(epochs, one_cycle(lr.for_groups(num_groups()), {.pct_start = options.pct_start, .div = options.div}),
-      "unfrozen");
+  fit(epochs, one_cycle(lr.for_groups(num_groups()), {.pct_start = options.pct_start, .div = options.div}), "unfrozen");
 }
 
 }  // namespace margay::train

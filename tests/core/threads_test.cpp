@@ -1,5 +1,7 @@
 #include "margay/core/threads.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include <sched.h>
@@ -14,17 +16,30 @@ TEST(AvailableCpus, IsAtLeastOneAndAtMostTheAffinity) {
   EXPECT_LE(available_cpus(), CPU_COUNT(&allowed));
 }
 
-TEST(AvailableCpus, FollowsTheAffinityOfTheThread) {
-  cpu_set_t before;
-  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
-  int first = 0;
-  while (!CPU_ISSET(first, &before)) ++first;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(first, &one);
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
-  EXPECT_EQ(available_cpus(), 1);
-  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+int cpus_of_this_thread() {
+  cpu_set_t allowed;
+  return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : -1;
+}
+
+TEST(AllowedCpus, AreThoseOfTheThreadThatAskedFirst) {
+  EXPECT_EQ(static_cast<int>(allowed_cpus().size()), cpus_of_this_thread());
+  EXPECT_TRUE(std::is_sorted(allowed_cpus().begin(), allowed_cpus().end()));
+}
+
+TEST(PinThread, KeepsTheThreadOnOneCpuUntilUnpinned) {
+  const int before = available_cpus();
+  pin_thread(allowed_cpus().back());
+  EXPECT_EQ(cpus_of_this_thread(), 1);
+  EXPECT_EQ(sched_getcpu(), allowed_cpus().back());
+  EXPECT_EQ(available_cpus(), before);
+  unpin_thread();
+  EXPECT_EQ(cpus_of_this_thread(), static_cast<int>(allowed_cpus().size()));
+}
+
+TEST(PinThread, IgnoresACpuThatIsNotAllowed) {
+  pin_thread(allowed_cpus().back() + 1);
+  pin_thread(-1);
+  EXPECT_EQ(cpus_of_this_thread(), static_cast<int>(allowed_cpus().size()));
 }
 
 TEST(ParseCpuMax, RoundsAQuotaUp) {

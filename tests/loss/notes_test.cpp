@@ -29,14 +29,14 @@ void expect_near(const torch::Tensor& actual, const torch::Tensor& expected, dou
 
 TEST(Notes, SigmoidOfEachActivation) {
   expect_near(
-      sigmoid(activations()),
+      loss::sigmoid(activations()),
       torch::tensor({{.9151, .0522}, {.0671, .5366}, {.7509, .6234}, {.0424, .1127}, {.9770, .2646}, {.0939, .8208}},
                     torch::kDouble));
 }
 
 TEST(Notes, SigmoidOfTheDifferenceIsTheFirstSoftmaxColumn) {
   const torch::Tensor z = activations();
-  const torch::Tensor difference = sigmoid(z.select(1, 0) - z.select(1, 1));
+  const torch::Tensor difference = loss::sigmoid(z.select(1, 0) - z.select(1, 1));
   expect_near(difference, torch::tensor({.9949, .0585, .6455, .2584, .9916, .0221}, torch::kDouble));
   expect_near(difference, softmax(z).select(1, 0), 1e-12);
 }

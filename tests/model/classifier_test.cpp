@@ -3,6 +3,8 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <torch/nn.h>
+#include <torch/optim/adam.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 

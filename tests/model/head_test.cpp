@@ -1,6 +1,7 @@
 #include "margay/model/head/head.h"
 
 #include <gtest/gtest.h>
+#include <torch/nn.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 

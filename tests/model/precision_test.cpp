@@ -5,7 +5,6 @@
 #include <torch/utils.h>
 
 #include "margay/core/options.h"
-#include "margay/model/cpu_threads.h"
 #include "margay/model/torch_compat.h"
 #include "tests/support/thrown_message.h"
 
@@ -79,14 +78,6 @@ TEST(Autocast, SeesWeightsThatChangedBetweenTwoUses) {
     weight.mul_(2);
   }
   EXPECT_EQ(product(), 8);
-}
-
-TEST(UseCpuThreads, SetsLibTorchsCount) {
-  const int before = torch::get_num_threads();
-  use_cpu_threads(2);
-  EXPECT_EQ(torch::get_num_threads(), 2);
-  use_cpu_threads(before);
-  EXPECT_THROW(use_cpu_threads(0), std::invalid_argument);
 }
 
 }  // namespace
