@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: train_speed FOLDER LABEL_REGEX [WEIGHTS [ARCH [EPOCHS]]]\n");
     return 2;
   }
-  margay::use_cpu_threads(margay::available_cpus());
+  margay::use_cpu_threads(margay::available_cpus(), margay::ThreadPlacement::kPinned);
   margay::keep_cpu_memory();
   const std::string arch = argc > 4 ? argv[4] : "resnet18";
   const int epochs = argc > 5 ? std::stoi(argv[5]) : 2;

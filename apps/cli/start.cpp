@@ -10,7 +10,7 @@ namespace margay::cli {
 
 void start() {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk, not the end
-  model::use_cpu_threads(core::available_cpus());
+  model::use_cpu_threads(core::available_cpus(), model::ThreadPlacement::kPinned);
   model::keep_cpu_memory();
 }
 

@@ -2,7 +2,7 @@
 
 namespace margay::cli {
 
-/// What this program, as opposed to the library, chooses for its process: one compute thread per core and kept
+/// What this program, as opposed to the library, chooses for its process: one compute thread on each core and kept
 /// tensor memory.
 void start();
 

@@ -97,16 +97,23 @@ class LoaderPass::State {
     while (const std::optional<Job> job = claim(stop)) fill(*job);
   }
 
-  /// Waits for room and takes the next row, in order.
+  /// Waits for room and takes the next row.
   std::optional<Job> claim(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
-    const auto is_over = [&] { return stop.stop_requested() || claimed_rows_ == order_.size(); };
-    room_.wait(lock, [&] { return is_over() || claimed_rows_ / batch_size() < delivered_batches_ + prefetch(); });
-    if (is_over()) return std::nullopt;
+    room_.wait(lock, [&] { return stop.stop_requested() || all_claimed() || has_room(); });
+    if (stop.stop_requested() || all_claimed()) return std::nullopt;
+    return next_job();
+  }
+
+  // These four are called under the lock.
+  bool all_claimed() const { return claimed_rows_ == order_.size(); }
+  bool has_room() const { return claimed_rows_ / batch_size() < delivered_batches_ + prefetch(); }
+  bool is_next_ready() const { return !drafts_.empty() && drafts_.front()->is_ready(); }
+  Job next_job() {
     const std::size_t row = claimed_rows_ % batch_size();
     if (row == 0) drafts_.push_back(new_draft(claimed_rows_));
     ++claimed_rows_;
-    return Job{drafts_.back().get(), row};
+    return {drafts_.back().get(), row};
   }
 
   std::unique_ptr<Draft> new_draft(std::size_t first) const {
@@ -144,11 +151,21 @@ class LoaderPass::State {
     pipeline_.run(dataset_->items[id].path, phase_, random, out);
   }
 
-  /// Waits for the oldest draft.
+  /// Waits for the oldest draft, and fills rows meanwhile: the workers run at the lowest priority, the consumer does
+  /// not.
   std::unique_ptr<Draft> take() {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
-    ready_.wait(lock, [&] { return !drafts_.empty() && drafts_.front()->is_ready(); });
+    while (!is_next_ready()) {
+      if (all_claimed() || !has_room()) {
+        ready_.wait(lock);
+        continue;
+      }
+      const Job job = next_job();
+      lock.unlock();
+      fill(job);
+      lock.lock();
+    }
     waited_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     std::unique_ptr<Draft> draft = std::move(drafts_.front());
     drafts_.pop_front();

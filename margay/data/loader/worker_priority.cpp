@@ -1,13 +1,15 @@
 #include "margay/data/loader/worker_priority.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
+#include <sched.h>
+
+#include "margay/core/threads.h"
 
 namespace margay::data {
 
 void give_way_to_the_network() {
-  constexpr int kNice = 10;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // on Linux a thread's; failing is harmless
+  core::unpin_thread();
+  const sched_param no_priority{};
+  sched_setscheduler(0, SCHED_IDLE, &no_priority);  // of this thread; a system that refuses only makes it slower
 }
 
 }  // namespace margay::data
