@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/compute.h"
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/progress_line.h"
@@ -89,6 +90,7 @@ void print_result(const serve::PredictionTable& table, const torch::Tensor& targ
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
+  prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   const data::Datasets datasets = make_block(options.folder, labels_and_split(options, predictor.bundle())).datasets();
   const std::vector<data::Item> items = items_of(datasets, options.part);

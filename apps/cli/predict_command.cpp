@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/compute.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/progress_line.h"
 #include "margay/data/source/image_files.h"
@@ -94,6 +95,7 @@ void print_table(const fs::path& picture, const std::vector<Guess>& guesses) {
 }
 
 core::ExitCode predict(const PredictOptions& options) {
+  prepare_to_compute();
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);

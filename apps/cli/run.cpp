@@ -1,7 +1,8 @@
+#include <csignal>
+
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/start.h"
 #include "apps/cli/usage_error.h"
 
 namespace margay::cli {
@@ -22,8 +23,8 @@ int report(const std::exception& error) {
 }
 
 int run_action(const Action& action) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk, not the end
   try {
-    start();
     return as_status(action());
   } catch (const std::exception& error) {
     return report(error);

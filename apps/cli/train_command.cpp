@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/compute.h"
 #include "apps/cli/config_flag.h"
 #include "apps/cli/epoch_table.h"
 #include "apps/cli/run_folder.h"
@@ -68,6 +69,7 @@ void announce(const train::Learner& learner, const TrainOptions& options) {
 }
 
 core::ExitCode train_model(TrainOptions options) {
+  prepare_to_compute();
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
   train::Learner learner = train::vision_learner(make_block(options.batch).loaders(options.batch.loader), options.arch,

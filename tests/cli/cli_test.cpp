@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/config_flag.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/train_options.h"
@@ -80,11 +81,20 @@ TEST(Config, GivesWayToFlagsWhereverTheyStand) {
   std::ofstream(folder / "config.json") << core::to_json(saved).dump();
   CLI::App app;
   TrainOptions options;
+  add_config_flag(app, options);
   add_flags(app, options, train_flag_names());
-  core::from_json(core::to_json(saved), options);
-  app.parse("--size 64");
+  app.parse("--size 64 --config " + (folder / "config.json").string());
   EXPECT_EQ(options.epochs, 7);
+  EXPECT_EQ(options.batch.folder, "pictures");
   EXPECT_EQ(options.batch.transforms.augment.size, 64);
+}
+
+TEST(Config, NamesTheKeyThatIsWrong) {
+  const testing_support::TemporaryFolder folder;
+  std::ofstream(folder / "config.json") << R"({"epcohs": 3})";
+  const Result result = run_line({"train", "x", "--config", (folder / "config.json").c_str()});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.errors.find("no option 'epcohs'; did you mean 'epochs'?"), std::string::npos) << result.errors;
 }
 
 TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {

@@ -67,13 +67,14 @@ double draw_shift(double low, double length, double room, core::Random& random) 
   return (slack > 0 ? start : slack / 2) - low;
 }
 
-/// Scales the pose until the object covers its share of the picture, and drops it somewhere.
+/// Scales the pose until the object covers its share of the middle square, and drops it somewhere in it: what lies
+/// outside is cropped for validation.
 Placing place(const Extent& extent, const Placing& pose, cv::Size size, core::Random& random) {
-  const double share = random.uniform(0.18, 0.32);
-  const double scale = std::sqrt(share * size.area() / extent.area);
+  const double side = std::min(size.width, size.height);
+  const double scale = side * std::sqrt(random.uniform(0.2, 0.34) / extent.area);
   Placing placing = pose * scale;
-  placing(0, 2) = draw_shift(extent.box.x * scale, extent.box.width * scale, size.width, random);
-  placing(1, 2) = draw_shift(extent.box.y * scale, extent.box.height * scale, size.height, random);
+  placing(0, 2) = (size.width - side) / 2 + draw_shift(extent.box.x * scale, extent.box.width * scale, side, random);
+  placing(1, 2) = (size.height - side) / 2 + draw_shift(extent.box.y * scale, extent.box.height * scale, side, random);
   return placing;
 }
 

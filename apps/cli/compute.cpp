@@ -1,17 +1,16 @@
-#include "apps/cli/start.h"
-
-#include <csignal>
+#include "apps/cli/compute.h"
 
 #include "margay/core/threads.h"
+#include "margay/data/image/image_threads.h"
 #include "margay/model/cpu_memory.h"
 #include "margay/model/cpu_threads.h"
 
 namespace margay::cli {
 
-void start() {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk, not the end
+void prepare_to_compute() {
   model::use_cpu_threads(core::available_cpus(), model::ThreadPlacement::kPinned);
   model::keep_cpu_memory();
+  data::use_image_threads(1);
 }
 
 }  // namespace margay::cli
