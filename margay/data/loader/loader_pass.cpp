@@ -80,11 +80,7 @@ class LoaderPass::State {
       Batch batch = finish(take());
       if (!batch.ids.empty()) return batch;
     }
-    if (good_rows_ == 0) {
-      throw core::DataError(dataset_->items.front().path.parent_path(),
-                            fmt::format("not one of {} pictures could be read; the first: {}", order_.size(),
-                                        skipped_.empty() ? "" : skipped_.front().problem));
-    }
+    if (good_rows_ == 0) throw nothing_readable();
     return std::nullopt;
   }
 
@@ -92,6 +88,13 @@ class LoaderPass::State {
   const std::vector<SkippedPicture>& skipped() const { return skipped_; }
 
  private:
+  core::DataError nothing_readable() const {
+    const std::string first = skipped_.empty() ? "" : skipped_.front().problem;
+    if (order_.size() == 1) return {"", first};
+    return {dataset_->items.front().path.parent_path(),
+            fmt::format("not one of {} pictures could be read; the first: {}", order_.size(), first)};
+  }
+
   void work(const std::stop_token& stop) {
     give_way_to_the_network();
     while (const std::optional<Job> job = claim(stop)) fill(*job);
