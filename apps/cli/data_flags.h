@@ -30,7 +30,7 @@ struct DataOptions {
         core::field("valid_csv", &DataOptions::valid_csv, "table with columns name and is_valid that splits"),
         core::field("valid_fraction", &DataOptions::valid_fraction,
                     "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)", {0, 0.99}),
-        core::field("split_seed", &DataOptions::split_seed, "of that draw")};
+        core::field("split_seed", &DataOptions::split_seed, "seed of that draw")};
   }
 };
 

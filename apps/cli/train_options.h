@@ -51,8 +51,8 @@ struct TrainOptions {
 
   static constexpr const char* kName = "train";
   static constexpr auto fields() {
-    return std::tuple{core::field("name", &TrainOptions::name, "of the run"),
-                      core::field("runs", &TrainOptions::runs, "where runs are kept"),
+    return std::tuple{core::field("name", &TrainOptions::name, "name of the run"),
+                      core::field("runs", &TrainOptions::runs, "folder where runs are kept"),
                       core::field("arch", &TrainOptions::arch,
                                   "network: resnet18, 34, 50, 101, 152, or resnet20 (small, from scratch)"),
                       core::field("epochs", &TrainOptions::epochs, "epochs with all layers training", {1, 1e6}),

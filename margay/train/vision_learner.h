@@ -19,12 +19,12 @@ struct VisionLearnerOptions {
 
   static constexpr const char* kName = "vision_learner";
   static constexpr auto fields() {
-    return std::tuple{
-        core::field("weights", &VisionLearnerOptions::weights,
-                    "pretrained backbone, a safetensors file; none: start from scratch"),
-        core::field("seed", &VisionLearnerOptions::seed, "of new weights and dropout; the same seed, the same numbers"),
-        core::field("head", &VisionLearnerOptions::head, "the layers after the backbone"),
-        core::field("learner", &VisionLearnerOptions::learner, "optimizer, precision, device")};
+    return std::tuple{core::field("weights", &VisionLearnerOptions::weights,
+                                  "pretrained backbone, a safetensors file; none: start from scratch"),
+                      core::field("seed", &VisionLearnerOptions::seed,
+                                  "of new weights and dropout; in margay train also of order and crops"),
+                      core::field("head", &VisionLearnerOptions::head, "the layers after the backbone"),
+                      core::field("learner", &VisionLearnerOptions::learner, "optimizer, precision, device")};
   }
 };
 
