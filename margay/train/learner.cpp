@@ -58,6 +58,9 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     throw std::invalid_argument(fmt::format("[Learner] the classifier has {} classes, the data {}",
                                             classifier_->num_classes(), loaders_.vocabulary.size()));
   }
+  if (loaders_.train.dataset().size() < 2) {
+    throw std::invalid_argument("[Learner] training needs two pictures at least, for its batch norms");
+  }
   classifier_->to(device_);
   optimizer_ = std::make_unique<Adam>(classifier_->parameter_groups(), AdamOptions{.wd = options.wd});
 }
@@ -100,6 +103,7 @@ void Learner::train_epoch(const HyperSchedule& schedule, EpochRecord& record) {
   at_.step = 0;
   Pass pass(loaders_.train, passes_++);
   while (auto batch = pass.next()) {
+    if (batch->size() < 2) continue;  // what unreadable pictures left; a batch norm cannot train on one
     at_.batch = to_device(std::move(*batch));
     at_.images_per_s = pass.images_per_s();
     train_batch(schedule);

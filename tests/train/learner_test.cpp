@@ -197,6 +197,15 @@ TEST_F(LearnerTest, GoesOnWhenACheckpointCannotBeWritten) {
   EXPECT_NE(failure.find("c.safetensors"), std::string::npos);
 }
 
+TEST_F(LearnerTest, PassesOverABatchOfOne) {
+  Learner learner = this->learner(40);
+  for (int i = 1; i < 20; ++i) break_picture("train/flat/" + std::to_string(i) + ".png");
+  for (int i = 0; i < 20; ++i) break_picture("train/upright/" + std::to_string(i) + ".png");
+  learner.fit(1, 1e-3);
+  EXPECT_TRUE(learner.steps().empty());
+  EXPECT_EQ(learner.skipped().size(), 39U);
+}
+
 TEST_F(LearnerTest, RefusesWhatCannotWork) {
   Learner learner = this->learner();
   EXPECT_THROW(learner.fit(0), std::invalid_argument);
@@ -204,6 +213,10 @@ TEST_F(LearnerTest, RefusesWhatCannotWork) {
   EXPECT_THROW(this->learner(8, 1, {.wd = 7}), std::invalid_argument);
   auto classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 5});
   EXPECT_THROW(Learner(testing_support::tiny_block(folder_.path()).loaders(), classifier), std::invalid_argument);
+  const testing_support::TemporaryFolder small;
+  testing_support::write_tiny_pictures(small.path(), 1, 1);
+  std::filesystem::remove_all(small / "train/flat");
+  EXPECT_THROW(vision_learner(testing_support::tiny_block(small.path()).loaders(), "resnet20"), std::invalid_argument);
 }
 
 }  // namespace
