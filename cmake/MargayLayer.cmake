@@ -18,7 +18,6 @@ function(margay_layer name)
   if(arg_PRECOMPILED)
     margay_precompile(${target})
   endif()
-  margay_tidy(${target})
 endfunction()
 
 # Gives a target the one precompiled header of LibTorch: 3 s to load where reading takes 11 s. A file that needs no
@@ -35,10 +34,4 @@ function(margay_precompile target)
   endif()
   target_compile_options(${target} PRIVATE -fPIC)  # as the header was; programs would get -fPIE, which cannot share it
   target_precompile_headers(${target} REUSE_FROM margay_pch)
-endfunction()
-
-function(margay_tidy target)
-  if(MARGAY_CLANG_TIDY)
-    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY "${CLANG_TIDY_PROGRAM};--quiet")
-  endif()
 endfunction()

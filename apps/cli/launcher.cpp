@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 fs::path find_program() {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  const fs::path beside = self.parent_path() / "margay-program";
+  fs::path beside = self.parent_path() / "margay-program";
   if (fs::exists(beside)) return beside;
   return self.parent_path().parent_path() / "libexec" / "margay" / "margay-program";
 }

@@ -25,7 +25,7 @@ std::strong_ordering compare_numbers(std::string_view a, std::string_view b) {
   const std::string_view value_a = without_zeros(a);
   const std::string_view value_b = without_zeros(b);
   if (value_a.size() != value_b.size()) return value_a.size() <=> value_b.size();
-  return value_a <=> value_b;
+  return value_a.compare(value_b) <=> 0;
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ bool natural_less(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
     if (is_digit(a.front()) && is_digit(b.front())) {
       const auto order = compare_numbers(take_digits(a), take_digits(b));
-      if (order != std::strong_ordering::equal) return order < 0;
+      if (order != std::strong_ordering::equal) return std::is_lt(order);
       continue;
     }
     if (a.front() != b.front()) return static_cast<unsigned char>(a.front()) < static_cast<unsigned char>(b.front());

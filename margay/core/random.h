@@ -12,7 +12,7 @@ namespace margay::core {
 /// over a key hashed from all its parts.
 class Random {
  public:
-  explicit Random(std::initializer_list<std::uint64_t> key);
+  Random(std::initializer_list<std::uint64_t> key);
 
   /// Uniform over all 64-bit values.
   std::uint64_t next();

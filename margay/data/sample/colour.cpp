@@ -59,8 +59,8 @@ Palette draw_palette(core::Random& random) {
 
 Colour draw_relative(const Palette& palette, core::Random& random) {
   const std::array<Colour, 4> colours{palette.ground, palette.main, palette.accent, palette.detail};
-  const Colour first = colours[random.below(colours.size())];
-  const Colour second = colours[random.below(colours.size())];
+  const Colour& first = colours[random.below(colours.size())];
+  const Colour& second = colours[random.below(colours.size())];
   return mix(first, second, random.uniform(0, 0.35));
 }
 

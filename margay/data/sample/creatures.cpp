@@ -8,7 +8,8 @@ namespace margay::data::sample {
 namespace {
 
 int draw_count(core::Random& random, int low, int high) {
-  return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+  const int choices = high - low + 1;
+  return low + static_cast<int>(random.below(static_cast<std::uint64_t>(choices)));
 }
 
 /// The same line on the left and on the right.

@@ -105,11 +105,11 @@ void warp_line(const WarpSource& source, const WarpLine& line, const WarpColours
     const FloatVec x = hn::MulAdd(steps, dx, hn::Set(df, static_cast<float>(line.x + i * line.dx)));
     const FloatVec y = hn::MulAdd(steps, dy, hn::Set(df, static_cast<float>(line.y + i * line.dy)));
     if (i + lanes <= count) {
-      warp_vector<kNearEnd>(source, colours, x, y, out + 3 * i);
+      warp_vector<kNearEnd>(source, colours, x, y, out + std::ptrdiff_t{3} * i);
     } else {
       float rest[3 * kMaxLanes];
       warp_vector<kNearEnd>(source, colours, x, y, rest);
-      std::copy_n(rest, 3 * (count - i), out + 3 * i);
+      std::copy_n(rest, 3 * (count - i), out + std::ptrdiff_t{3} * i);
     }
   }
 }
