@@ -40,13 +40,13 @@ struct EvaluateOptions {
   }
 };
 
-/// Without any flag on labels and split, those of the training are used.
+/// Without any flag on labels and split, those of the training are used. All pictures need no split.
 DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundle& bundle) {
   const bool is_untouched = core::to_json(options.data) == core::to_json(DataOptions{});
-  if (!is_untouched || !bundle.provenance.contains("data")) return options.data;
-  DataOptions trained;
-  core::from_json(bundle.provenance["data"], trained);
-  return trained;
+  DataOptions data = options.data;
+  if (is_untouched && bundle.provenance.contains("data")) core::from_json(bundle.provenance["data"], data);
+  if (options.part == Part::kAll) data.valid_csv.clear();
+  return data;
 }
 
 std::vector<data::Item> items_of(const data::Datasets& datasets, Part part) {
