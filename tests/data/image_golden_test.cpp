@@ -20,7 +20,6 @@ namespace {
 
 using testing_support::golden;
 using testing_support::golden_path;
-using testing_support::has_golden;
 using testing_support::load_npy;
 using testing_support::shared_path;
 
@@ -35,7 +34,7 @@ std::vector<std::uint8_t> flat(const nlohmann::json& rows) {
 }
 
 TEST(ReadImageGolden, DecodesJpegExactlyAsPillow) {
-  if (!has_golden("real")) GTEST_SKIP() << "no golden/real";
+  MARGAY_REQUIRE_GOLDEN("real");
   for (const char* name : {"Abyssinian_103", "Bengal_42", "american_bulldog_3", "staffordshire_bull_terrier_115"}) {
     const Image image = read_image(golden_path("real") / (std::string(name) + ".jpg"));
     const auto expected = load_npy<std::uint8_t>(golden_path("real") / (std::string(name) + "_decoded.npy"));
@@ -45,7 +44,7 @@ TEST(ReadImageGolden, DecodesJpegExactlyAsPillow) {
 }
 
 TEST(ReadImageGolden, ConvertsEveryKindOfPixelAsPillow) {
-  if (!has_golden("modes.json")) GTEST_SKIP() << "no golden/modes.json";
+  MARGAY_REQUIRE_GOLDEN("modes.json");
   const nlohmann::json modes = golden("modes.json");
   for (const char* name : {"L.png", "LA.png", "P.png", "RGBA.png", "1.png", "CMYK.jpg", "L.jpg"}) {
     EXPECT_EQ(read_image(golden_path("modes") / name).pixels, flat(modes[name]["out"])) << name;
@@ -53,7 +52,7 @@ TEST(ReadImageGolden, ConvertsEveryKindOfPixelAsPillow) {
 }
 
 TEST(ReadImageGolden, KeepsTheHighByteOfSixteenBitGreyWherePillowClips) {
-  if (!has_golden("modes.json")) GTEST_SKIP() << "no golden/modes.json";
+  MARGAY_REQUIRE_GOLDEN("modes.json");
   const std::vector<std::uint8_t> clipped = flat(golden("modes.json")["I16.png"]["out"]);
   const Image image = read_image(golden_path("modes") / "I16.png");
   int distinct = 0;
@@ -69,7 +68,7 @@ TEST(ReadImageGolden, KeepsTheHighByteOfSixteenBitGreyWherePillowClips) {
 }
 
 TEST(ReadImageGolden, TurnsUprightWhatFastaiLeavesOnItsSide) {
-  if (!has_golden("modes/exif6.jpg")) GTEST_SKIP() << "no golden/modes";
+  MARGAY_REQUIRE_GOLDEN("modes/exif6.jpg");
   const Image image = read_image(golden_path("modes") / "exif6.jpg");
   EXPECT_EQ(image.width, 12);
   EXPECT_EQ(image.height, 16);

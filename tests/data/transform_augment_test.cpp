@@ -17,7 +17,6 @@ namespace margay::data {
 namespace {
 
 using testing_support::golden_path;
-using testing_support::has_golden;
 using testing_support::load_npy;
 
 /// The rectangle of the source that the whole output shows.
@@ -159,14 +158,14 @@ double distance_from_fastai(const std::string& name, const Matrix& nudge) {
 // align_corners=True; we interpolate once, between half-pixel centres. The pictures agree in place but fastai's is
 // a little softer. 0.06 normalised units are 3.5 of 255 levels; measured: 0.037 to 0.057.
 TEST(Augment, IsCloseToFastaisValidationInput) {
-  if (!has_golden("real")) GTEST_SKIP() << "no golden/real";
+  MARGAY_REQUIRE_GOLDEN("real");
   for (const char* name : {"Abyssinian_103", "Bengal_42", "american_bulldog_3", "staffordshire_bull_terrier_115"}) {
     EXPECT_LT(distance_from_fastai(name, identity_matrix()), 0.06) << name;
   }
 }
 
 TEST(Augment, LiesExactlyWhereFastaisInputLies) {
-  if (!has_golden("real")) GTEST_SKIP() << "no golden/real";
+  MARGAY_REQUIRE_GOLDEN("real");
   const double here = distance_from_fastai("Bengal_42", identity_matrix());
   for (const Matrix& nudge : {translate(0.5, 0), translate(-0.5, 0), translate(0, 0.5), translate(0, -0.5)}) {
     EXPECT_GT(distance_from_fastai("Bengal_42", nudge), here) << "half a pixel of 460 aside must be worse";

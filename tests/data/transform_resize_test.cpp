@@ -16,7 +16,6 @@ namespace {
 
 using testing_support::golden;
 using testing_support::golden_path;
-using testing_support::has_golden;
 using testing_support::load_npy;
 using testing_support::noise_image;
 
@@ -39,7 +38,7 @@ void expect_near(const std::vector<std::uint8_t>& actual, const std::vector<std:
 }
 
 TEST(Resize, TakesTheMiddleSquareForValidationAsFastai) {
-  if (!has_golden("item_resize.json")) GTEST_SKIP() << "no golden/item_resize.json";
+  MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json expected = golden("item_resize.json");
   core::Random random{1};
   for (const std::string name : {"img40x30", "img30x40"}) {
@@ -52,7 +51,7 @@ TEST(Resize, TakesTheMiddleSquareForValidationAsFastai) {
 }
 
 TEST(Resize, PlacesTheSquareOfTrainingAsFastaiDoesWithTheSameDraws) {
-  if (!has_golden("item_resize.json")) GTEST_SKIP() << "no golden/item_resize.json";
+  MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json expected = golden("item_resize.json");
   for (const std::string name : {"img40x30", "img30x40"}) {
     const nlohmann::json& golden_case = expected[name + " Resize(16,crop) train"];
@@ -67,7 +66,7 @@ TEST(Resize, PlacesTheSquareOfTrainingAsFastaiDoesWithTheSameDraws) {
 }
 
 TEST(Resize, MatchesPillowOnRealPhotos) {
-  if (!has_golden("real")) GTEST_SKIP() << "no golden/real";
+  MARGAY_REQUIRE_GOLDEN("real");
   core::Random random{1};
   for (const std::string name : {"Abyssinian_103", "Bengal_42", "american_bulldog_3"}) {
     const Image out = resize().apply(read_image(golden_path("real") / (name + ".jpg")), Phase::kValid, random);

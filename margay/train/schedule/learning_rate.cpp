@@ -83,10 +83,4 @@ std::vector<double> LearningRate::for_groups(std::size_t groups) const {
   throw std::invalid_argument(fmt::format("[learning rate] {} rates for {} parameter groups", values_.size(), groups));
 }
 
-LearningRate LearningRate::scaled(double factor) const {
-  std::vector<double> values = values_;
-  for (double& value : values) value *= factor;
-  return {kind_, std::move(values)};
-}
-
 }  // namespace margay::train

@@ -22,8 +22,6 @@ class LearningRate {
 
   /// One rate per group, first group first. Throws std::invalid_argument for a list of another length.
   std::vector<double> for_groups(std::size_t groups) const;
-  /// The same shape of rates, times `factor`.
-  LearningRate scaled(double factor) const;
 
  private:
   enum class Kind { kScalar, kSliceToLast, kSlice, kList };
