@@ -1,21 +1,41 @@
 #pragma once
 
-#include "margay/loss/reduction.h"
+#include <torch/types.h>
+
+#include "margay/loss/cross_entropy_options.h"
 
 namespace margay::loss {
 
-struct CrossEntropyOptions {
-  Reduction reduction = Reduction::kMean;
-};
-
-/// Cross-entropy of a softmax: -log softmax(z)[y] = log Σ_j exp(z_j) - z_y, as nll_loss(log_softmax(z), y).
-/// Its gradient for one row is softmax(z) - onehot(y) (times 1/N for the mean). Goodfellow, Bengio, Courville,
-/// "Deep Learning" (2016), §6.2.2.3; the fast.ai book, chapter 5.
-/// logits: floating [N,K] or [N,K,d1,…]; half-precision logits are computed in float32.
-/// targets: whole indices [N] or [N,d1,…] in [0, K).
-/// Result: float scalar for mean and sum, [N] or [N,d1,…] for none.
-/// Throws std::invalid_argument for shapes, dtypes or indices that do not fit.
+/// Cross-entropy of a softmax, with p = softmax(z / temperature) and the target distribution q:
+///
+///     loss = -Σ_k q_k log p_k + z_loss (log Σ_k exp(z_k / temperature))²
+///
+/// For a class index y, q is onehot(y): the loss is -log p_y = log Σ_j exp(z_j) - z_y, that is
+/// nll_loss(log_softmax(z), y), and its gradient softmax(z) - onehot(y), times 1/N for the mean. Label smoothing ε
+/// makes it q = (1 - ε) onehot(y) + ε / K. Sources: Goodfellow, Bengio, Courville, "Deep Learning" (2016), §6.2.2.3 and
+/// the fast.ai book, chapter 5; smoothing: Szegedy et al., arXiv:1512.00567, §7; temperature: Hinton et al.,
+/// arXiv:1503.02531; z-loss: Chowdhery et al. (PaLM), arXiv:2204.02311, §5, after Zoph et al., arXiv:2202.08906.
+///
+/// logits: floating [N,K] or [N,K,d1,…]; -inf is a class that cannot be, probability 0. float16 and bfloat16 are
+/// computed in float32. targets: class indices (int64, int32, int16, uint8) [N] or [N,d1,…] in [0, K) or ignore_index;
+/// or soft targets, floating and of the logits' shape, each row a distribution (≥ 0, sum 1 within 1 %). An ignored row
+/// gives loss 0 and gradient 0 whatever its logits, and does not count in the mean (pytorch#11551, pytorch#63004).
+/// Class weights: see ClassWeighting. Result: float32 (float64 for float64 logits); a scalar for mean and sum, the
+/// targets' shape without K for none. On the CPU the gradient is computed along with the loss, in one pass over the
+/// logits; derivatives of higher order work as well. Throws std::invalid_argument for shapes, dtypes, indices or
+/// distributions that do not fit, and for options out of their range.
 torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
                             const CrossEntropyOptions& options = {});
+
+/// A loss and its derivative by the logits.
+struct LossAndGradient {
+  torch::Tensor loss;      ///< as cross_entropy returns it
+  torch::Tensor gradient;  ///< the logits' shape and dtype
+};
+
+/// The loss and its gradient at once and without autograd, for training loops of one's own. Reduction none gives the
+/// gradient of the sum, which is row by row that of each loss. Otherwise as cross_entropy.
+LossAndGradient cross_entropy_with_gradient(const torch::Tensor& logits, const torch::Tensor& targets,
+                                            const CrossEntropyOptions& options = {});
 
 }  // namespace margay::loss

@@ -1,5 +1,7 @@
 #include "margay/loss/shape_check.h"
 
+#include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -10,6 +12,11 @@ namespace margay::loss {
 namespace {
 
 std::string shape(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().vec(), ",")); }
+std::string dtype(const torch::Tensor& tensor) { return std::string(tensor.dtype().name()); }
+
+bool is_index_type(torch::ScalarType type) {
+  return type == torch::kLong || type == torch::kInt || type == torch::kShort || type == torch::kByte;
+}
 
 std::vector<std::int64_t> without_classes(const torch::Tensor& logits) {
   std::vector<std::int64_t> sizes = logits.sizes().vec();
@@ -17,14 +24,62 @@ std::vector<std::int64_t> without_classes(const torch::Tensor& logits) {
   return sizes;
 }
 
-void check_range(const char* function, const torch::Tensor& targets, std::int64_t classes) {
-  if (targets.numel() == 0) return;
-  const torch::Tensor bad = targets.lt(0).logical_or(targets.ge(classes)).flatten();
-  if (!bad.any().item<bool>()) return;
-  const auto row = bad.to(torch::kInt).argmax().item<std::int64_t>();
+/// Position of the first element that is set.
+std::optional<std::int64_t> first(const torch::Tensor& is_bad) {
+  if (is_bad.numel() == 0 || !is_bad.any().item<bool>()) return std::nullopt;
+  return is_bad.flatten().to(torch::kInt).argmax().item<std::int64_t>();
+}
+
+template <class Index>
+std::optional<std::int64_t> first_outside(const torch::Tensor& targets, std::int64_t classes, std::int64_t ignored) {
+  const auto* index = targets.data_ptr<Index>();
+  for (std::int64_t i = 0; i < targets.numel(); ++i) {
+    const std::int64_t y = index[i];
+    if ((y < 0 || y >= classes) && y != ignored) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> first_outside(const torch::Tensor& targets, std::int64_t classes, std::int64_t ignored) {
+  if (!targets.is_cpu() || !targets.is_contiguous()) {
+    return first(targets.lt(0).logical_or(targets.ge(classes)).logical_and(targets.ne(ignored)));
+  }
+  switch (targets.scalar_type()) {
+    case torch::kInt:
+      return first_outside<std::int32_t>(targets, classes, ignored);
+    case torch::kShort:
+      return first_outside<std::int16_t>(targets, classes, ignored);
+    case torch::kByte:
+      return first_outside<std::uint8_t>(targets, classes, ignored);
+    default:
+      return first_outside<std::int64_t>(targets, classes, ignored);
+  }
+}
+
+void check_range(const char* function, const torch::Tensor& targets, std::int64_t classes, std::int64_t ignored) {
+  const std::optional<std::int64_t> row = first_outside(targets, classes, ignored);
+  if (!row) return;
   throw std::invalid_argument(fmt::format("[{}] target {} at position {} is no class index; {} classes allow 0 to {}",
-                                          function, targets.flatten()[row].item<std::int64_t>(), row, classes,
+                                          function, targets.flatten()[*row].item<std::int64_t>(), *row, classes,
                                           classes - 1));
+}
+
+/// Whether a row's entries lie in [0, 1] and sum to 1. row: floating [K].
+bool is_distribution(const torch::Tensor& row) {
+  const torch::Tensor p = row.to(torch::kDouble).contiguous();
+  const double* values = p.data_ptr<double>();
+  double sum = 0;
+  for (std::int64_t k = 0; k < p.numel(); ++k) {
+    if (!(values[k] >= 0 && values[k] <= 1)) return false;
+    sum += values[k];
+  }
+  return std::abs(sum - 1) < 1e-3;
+}
+
+bool is_quickly_excluded(const torch::Tensor& logits) {
+  const torch::Tensor corner = logits.flatten(1).select(0, 0).select(0, 0);
+  const double value = corner.item<double>();
+  return !(value >= 0 && value <= 1);
 }
 
 }  // namespace
@@ -33,26 +88,94 @@ void check_logits(const char* function, const torch::Tensor& logits) {
   const bool good = logits.is_floating_point() && logits.dim() >= 2 && logits.size(1) > 0;
   if (good) return;
   throw std::invalid_argument(fmt::format("[{}] logits must be floating [N,K] or [N,K,d1,…] with K > 0, got {} {}",
-                                          function, std::string(logits.dtype().name()), shape(logits)));
+                                          function, dtype(logits), shape(logits)));
 }
 
-void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets) {
+void check_indices(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
+                   std::int64_t ignore_index) {
   if (targets.sizes() == logits.sizes()) {
     throw std::invalid_argument(
-        fmt::format("[{}] targets have the logits' shape {}: they look one-hot; "
-                    "pass class indices, targets.argmax(1)",
+        fmt::format("[{}] targets have the logits' shape {} and are whole numbers: they look one-hot; pass class "
+                    "indices, targets.argmax(1), or distributions as floating point",
                     function, shape(targets)));
   }
-  if (targets.is_floating_point() || targets.scalar_type() == torch::kBool) {
-    throw std::invalid_argument(
-        fmt::format("[{}] targets must be whole class indices, got {}", function, std::string(targets.dtype().name())));
+  if (!is_index_type(targets.scalar_type())) {
+    throw std::invalid_argument(fmt::format("[{}] targets must be class indices (int64, int32, int16 or uint8), got {}",
+                                            function, dtype(targets)));
   }
   const std::vector<std::int64_t> expected = without_classes(logits);
   if (targets.sizes().vec() != expected) {
     throw std::invalid_argument(fmt::format("[{}] targets must be [{}] for logits {}, got {}", function,
                                             fmt::join(expected, ","), shape(logits), shape(targets)));
   }
-  check_range(function, targets, logits.size(1));
+  check_range(function, targets, logits.size(1), ignore_index);
+}
+
+void check_distributions(const char* function, const torch::Tensor& logits, const torch::Tensor& targets) {
+  if (targets.sizes() != logits.sizes()) {
+    throw std::invalid_argument(
+        fmt::format("[{}] targets are floating point, so each must be a distribution over the classes and their shape "
+                    "the logits' {}, got {} {}; class indices must be whole numbers: targets.to(torch::kLong)",
+                    function, shape(logits), dtype(targets), shape(targets)));
+  }
+  const torch::Tensor q = targets.detach();
+  if (const auto bad = first(q.ge(0).logical_not())) {
+    throw std::invalid_argument(fmt::format("[{}] soft targets must be probabilities, got {} at position {}", function,
+                                            q.flatten()[*bad].item<double>(), *bad));
+  }
+  const torch::Tensor sums = q.sum(1, false, q.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat);
+  if (const auto bad = first((sums - 1).abs().le(0.01).logical_not())) {
+    throw std::invalid_argument(
+        fmt::format("[{}] each soft target must sum to 1, but that at position {} sums to {:.6g}; for \"none of "
+                    "these\" and several "
+                    "labels at once use binary_cross_entropy_with_logits",
+                    function, *bad, sums.flatten()[*bad].item<double>()));
+  }
+}
+
+void check_not_probabilities(const char* function, const torch::Tensor& logits) {
+  if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || is_quickly_excluded(logits)) return;
+  const torch::Tensor rows = logits.detach().movedim(1, -1).flatten(0, -2);
+  bool is_onehot = true;  // rows of zeros and a one are made by hand, not by a softmax
+  for (std::int64_t n = 0; n < rows.size(0); ++n) {
+    if (!is_distribution(rows[n])) return;
+    is_onehot = is_onehot && rows[n].eq(rows[n].round()).all().item<bool>();
+  }
+  if (is_onehot) return;
+  throw std::invalid_argument(
+      fmt::format("[{}] the logits look like probabilities: all lie in [0, 1] and each row sums to 1. Pass the values "
+                  "before the softmax, or set logits_check to none",
+                  function));
+}
+
+void check_class_weights(const char* function, const std::vector<double>& weights, std::int64_t num_classes) {
+  if (weights.empty()) return;
+  if (static_cast<std::int64_t>(weights.size()) != num_classes) {
+    throw std::invalid_argument(fmt::format("[{}] class_weights must be {} numbers, one per class, got {}", function,
+                                            num_classes, weights.size()));
+  }
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (std::isfinite(weights[k]) && weights[k] >= 0) continue;
+    throw std::invalid_argument(
+        fmt::format("[{}] class_weights[{}] must be finite and not negative, got {}", function, k, weights[k]));
+  }
+}
+
+void check_binary_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets) {
+  if (!logits.is_floating_point()) {
+    throw std::invalid_argument(fmt::format("[{}] logits must be floating, got {}", function, dtype(logits)));
+  }
+  if (targets.sizes() != logits.sizes()) {
+    throw std::invalid_argument(fmt::format(
+        "[{}] targets must have the logits' shape {}, a 0 or 1 for each column, got {}; class indices become "
+        "columns by torch::one_hot",
+        function, shape(logits), shape(targets)));
+  }
+  const torch::Tensor t = targets.detach();
+  if (const auto bad = first(t.ge(0).logical_and(t.le(1)).logical_not())) {
+    throw std::invalid_argument(fmt::format("[{}] targets must lie in [0, 1], got {} at position {}", function,
+                                            t.flatten()[*bad].item<double>(), *bad));
+  }
 }
 
 }  // namespace margay::loss

@@ -1,14 +1,34 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include <torch/types.h>
 
 namespace margay::loss {
 
-/// Throws std::invalid_argument, naming `function`, unless logits are floating [N,K] or [N,K,d1,…] with K > 0.
+// Each throws std::invalid_argument that begins with [function] and says what was expected and what came.
+
+/// Logits are floating [N,K] or [N,K,d1,…] with K > 0.
 void check_logits(const char* function, const torch::Tensor& logits);
 
-/// Throws std::invalid_argument unless targets are whole-number class indices [N] or [N,d1,…] that fit
-/// the logits' shape and lie in [0, K). One-hot targets are recognised and named as such.
-void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
+/// Targets are whole-number class indices [N] or [N,d1,…] that fit the logits' shape and lie in [0, K) or are
+/// ignore_index. One-hot targets are recognised and named as such. The message names the first position that is wrong.
+/// On the CPU one look at N numbers; on another device one small reduction whose answer is waited for, so that a wrong
+/// index is an exception and not a device-side assertion that ends the context (pytorch#66076).
+void check_indices(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
+                   std::int64_t ignore_index);
+
+/// Soft targets have the logits' shape, and each row is a distribution: not negative, sum 1 within 1 %.
+void check_distributions(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
+
+/// The logits are not all rows of probabilities. Looks at the first row, at the others only if that is one.
+void check_not_probabilities(const char* function, const torch::Tensor& logits);
+
+/// Weights are none at all, or K finite numbers that are not negative.
+void check_class_weights(const char* function, const std::vector<double>& weights, std::int64_t num_classes);
+
+/// Binary targets have the logits' shape and lie in [0, 1].
+void check_binary_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
 
 }  // namespace margay::loss

@@ -52,7 +52,7 @@ TEST(Notes, SoftmaxRowsSumToOne) {
 
 TEST(Notes, NllLossOfTheSoftmaxPicksTheTargetsAndNegates) {
   const torch::Tensor picked = torch::tensor({.9949, .9415, .6455, .7416, .0084, .0221}, torch::kDouble);
-  expect_near(nll_loss(softmax(activations()), targets(), Reduction::kNone), -picked);
+  expect_near(nll_loss(softmax(activations()), targets(), {.reduction = Reduction::kNone}), -picked);
 }
 
 TEST(Notes, CrossEntropyWithoutReduction) {

@@ -1,0 +1,107 @@
+#include "margay/loss/cross_entropy_formula.h"
+
+#include "margay/loss/nll_loss.h"
+
+namespace margay::loss {
+namespace {
+
+/// The losses of the rows, and what each counts in the mean.
+struct Rows {
+  torch::Tensor losses;
+  torch::Tensor counts;
+};
+
+torch::Tensor as_tensor(const std::vector<double>& values, const torch::Tensor& like) {
+  return torch::tensor(values, torch::kDouble).to(like.options());
+}
+
+/// Shaped so that it broadcasts along the class dimension of `like`.
+torch::Tensor along_classes(const std::vector<double>& values, const torch::Tensor& like) {
+  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+  shape[1] = static_cast<std::int64_t>(values.size());
+  return as_tensor(values, like).view(shape);
+}
+
+/// Σ_k q_k (-log p_k), where a class that cannot be and is not asked for adds nothing: 0 log 0 = 0.
+torch::Tensor expected_nll(const torch::Tensor& q, const torch::Tensor& log_p) {
+  return (q * log_p.masked_fill(q == 0, 0)).sum(1).neg();
+}
+
+Rows rows_of_indices(const torch::Tensor& log_p, const torch::Tensor& targets, const CrossEntropyOptions& options) {
+  const double eps = options.label_smoothing;
+  const torch::Tensor weights = example_weights(targets, options.class_weights, options.ignore_index, log_p);
+  const torch::Tensor safe = targets.to(torch::kLong).masked_fill(targets == options.ignore_index, 0);
+  const torch::Tensor nll = pick(log_p, safe).neg();
+  if (eps == 0) return {weights * nll, weights};
+  if (options.class_weighting == ClassWeighting::kPerExample || options.class_weights.empty()) {
+    return {weights * ((1 - eps) * nll - eps * log_p.mean(1)), weights};
+  }
+  const torch::Tensor spread = expected_nll(along_classes(options.class_weights, log_p), log_p);
+  const torch::Tensor kept = (targets != options.ignore_index).to(log_p.scalar_type());
+  const auto classes = static_cast<double>(log_p.size(1));
+  return {(1 - eps) * weights * nll + eps / classes * kept * spread, weights};
+}
+
+Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targets,
+                           const CrossEntropyOptions& options) {
+  const double eps = options.label_smoothing;
+  const torch::Tensor given = targets.to(log_p.scalar_type());
+  const torch::Tensor q = eps == 0 ? given : given * (1 - eps) + eps / static_cast<double>(log_p.size(1));
+  if (options.class_weights.empty()) {
+    const torch::Tensor losses = expected_nll(q, log_p);
+    return {losses, torch::ones_like(losses)};
+  }
+  const torch::Tensor w = along_classes(options.class_weights, log_p);
+  if (options.class_weighting == ClassWeighting::kPerClass) {
+    const torch::Tensor losses = expected_nll(w * q, log_p);
+    return {losses, torch::ones_like(losses)};
+  }
+  const torch::Tensor counts = (w * given).sum(1);
+  return {counts * expected_nll(q, log_p), counts};
+}
+
+/// The z-loss counts as much as the row's own cross-entropy does: times the total of its target distribution.
+torch::Tensor z_loss_rows(const torch::Tensor& logits, const torch::Tensor& targets, const torch::Tensor& counts,
+                          const CrossEntropyOptions& options) {
+  const torch::Tensor squared = logits.logsumexp(1).square() * options.z_loss;
+  if (options.class_weights.empty() || options.class_weighting == ClassWeighting::kPerExample) return counts * squared;
+  const double eps = options.label_smoothing;
+  const torch::Tensor w = along_classes(options.class_weights, logits);
+  const torch::Tensor spread = w.mean() * eps;
+  if (are_soft(targets)) return ((w * targets.to(w.scalar_type())).sum(1) * (1 - eps) + spread) * squared;
+  const torch::Tensor kept = (targets != options.ignore_index).to(logits.scalar_type());
+  return (counts * (1 - eps) + kept * spread) * squared;
+}
+
+/// Ignored rows may hold anything, infinities and NaN too; nothing of them may reach a sum or a gradient.
+torch::Tensor without_ignored(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t ignore_index) {
+  return are_soft(targets) ? logits : logits.masked_fill((targets == ignore_index).unsqueeze(1), 0);
+}
+
+}  // namespace
+
+torch::Tensor at_least_float(const torch::Tensor& tensor) {
+  const bool is_half = tensor.scalar_type() == torch::kHalf || tensor.scalar_type() == torch::kBFloat16;
+  return is_half ? tensor.to(torch::kFloat) : tensor;
+}
+
+torch::Tensor example_weights(const torch::Tensor& targets, const std::vector<double>& class_weights,
+                              std::int64_t ignore_index, const torch::Tensor& like) {
+  const torch::Tensor kept = (targets != ignore_index).to(like.scalar_type());
+  if (class_weights.empty()) return kept;
+  const torch::Tensor safe = targets.to(torch::kLong).masked_fill(targets == ignore_index, 0);
+  return as_tensor(class_weights, like).index_select(0, safe.flatten()).view(targets.sizes()) * kept;
+}
+
+torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Tensor& targets,
+                                    const CrossEntropyOptions& options) {
+  const torch::Tensor clean = without_ignored(at_least_float(logits), targets, options.ignore_index);
+  const torch::Tensor z = options.temperature == 1 ? clean : clean / options.temperature;
+  const torch::Tensor log_p = torch::log_softmax(z, 1);
+  Rows rows =
+      are_soft(targets) ? rows_of_distributions(log_p, targets, options) : rows_of_indices(log_p, targets, options);
+  if (options.z_loss != 0) rows.losses = rows.losses + z_loss_rows(z, targets, rows.counts, options);
+  return reduce_weighted(rows.losses, rows.counts, options.reduction, options.empty_mean);
+}
+
+}  // namespace margay::loss
