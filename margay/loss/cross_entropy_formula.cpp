@@ -5,10 +5,11 @@
 namespace margay::loss {
 namespace {
 
-/// The losses of the rows, and what each counts in the mean.
+/// The losses of the rows, what each counts in the mean, and the total of its target distribution times its weights.
 struct Rows {
   torch::Tensor losses;
   torch::Tensor counts;
+  torch::Tensor totals;
 };
 
 torch::Tensor as_tensor(const std::vector<double>& values, const torch::Tensor& like) {
@@ -32,14 +33,14 @@ Rows rows_of_indices(const torch::Tensor& log_p, const torch::Tensor& targets, c
   const torch::Tensor weights = example_weights(targets, options.class_weights, options.ignore_index, log_p);
   const torch::Tensor safe = targets.to(torch::kLong).masked_fill(targets == options.ignore_index, 0);
   const torch::Tensor nll = pick(log_p, safe).neg();
-  if (eps == 0) return {weights * nll, weights};
+  if (eps == 0) return {weights * nll, weights, weights};
   if (options.class_weighting == ClassWeighting::kPerExample || options.class_weights.empty()) {
-    return {weights * ((1 - eps) * nll - eps * log_p.mean(1)), weights};
+    return {weights * ((1 - eps) * nll - eps * log_p.mean(1)), weights, weights};
   }
-  const torch::Tensor spread = expected_nll(along_classes(options.class_weights, log_p), log_p);
   const torch::Tensor kept = (targets != options.ignore_index).to(log_p.scalar_type());
-  const auto classes = static_cast<double>(log_p.size(1));
-  return {(1 - eps) * weights * nll + eps / classes * kept * spread, weights};
+  const torch::Tensor spread = along_classes(options.class_weights, log_p) * (eps / static_cast<double>(log_p.size(1)));
+  return {(1 - eps) * weights * nll + kept * expected_nll(spread, log_p), weights,
+          (1 - eps) * weights + kept * spread.sum()};
 }
 
 Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targets,
@@ -47,30 +48,14 @@ Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targ
   const double eps = options.label_smoothing;
   const torch::Tensor given = targets.to(log_p.scalar_type());
   const torch::Tensor q = eps == 0 ? given : given * (1 - eps) + eps / static_cast<double>(log_p.size(1));
-  if (options.class_weights.empty()) {
-    const torch::Tensor losses = expected_nll(q, log_p);
-    return {losses, torch::ones_like(losses)};
-  }
+  const torch::Tensor ones = torch::ones_like(q.select(1, 0));
+  if (options.class_weights.empty()) return {expected_nll(q, log_p), ones, q.sum(1)};
   const torch::Tensor w = along_classes(options.class_weights, log_p);
   if (options.class_weighting == ClassWeighting::kPerClass) {
-    const torch::Tensor losses = expected_nll(w * q, log_p);
-    return {losses, torch::ones_like(losses)};
+    return {expected_nll(w * q, log_p), ones, (w * q).sum(1)};
   }
   const torch::Tensor counts = (w * given).sum(1);
-  return {counts * expected_nll(q, log_p), counts};
-}
-
-/// The z-loss counts as much as the row's own cross-entropy does: times the total of its target distribution.
-torch::Tensor z_loss_rows(const torch::Tensor& logits, const torch::Tensor& targets, const torch::Tensor& counts,
-                          const CrossEntropyOptions& options) {
-  const torch::Tensor squared = logits.logsumexp(1).square() * options.z_loss;
-  if (options.class_weights.empty() || options.class_weighting == ClassWeighting::kPerExample) return counts * squared;
-  const double eps = options.label_smoothing;
-  const torch::Tensor w = along_classes(options.class_weights, logits);
-  const torch::Tensor spread = w.mean() * eps;
-  if (are_soft(targets)) return ((w * targets.to(w.scalar_type())).sum(1) * (1 - eps) + spread) * squared;
-  const torch::Tensor kept = (targets != options.ignore_index).to(logits.scalar_type());
-  return (counts * (1 - eps) + kept * spread) * squared;
+  return {counts * expected_nll(q, log_p), counts, counts * q.sum(1)};
 }
 
 /// Ignored rows may hold anything, infinities and NaN too; nothing of them may reach a sum or a gradient.
@@ -100,7 +85,7 @@ torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Te
   const torch::Tensor log_p = torch::log_softmax(z, 1);
   Rows rows =
       are_soft(targets) ? rows_of_distributions(log_p, targets, options) : rows_of_indices(log_p, targets, options);
-  if (options.z_loss != 0) rows.losses = rows.losses + z_loss_rows(z, targets, rows.counts, options);
+  if (options.z_loss != 0) rows.losses = rows.losses + options.z_loss * rows.totals * z.logsumexp(1).square();
   return reduce_weighted(rows.losses, rows.counts, options.reduction, options.empty_mean);
 }
 

@@ -12,7 +12,8 @@
 namespace margay::loss {
 
 /// How class weights w meet label smoothing and soft targets, q being the (smoothed) target distribution.
-/// kPerExample: w_y Σ_k q_k (-log p_k): an example counts w_y times (Σ_k w_k times its unsmoothed q_k for a soft target),
+/// kPerExample: w_y Σ_k q_k (-log p_k): an example counts w_y times (Σ_k w_k times its unsmoothed q_k for a soft
+/// target),
 ///   and what it asks for stays q, whatever the weights. The mean divides by the sum of those counts.
 /// kPerClass, PyTorch's: Σ_k w_k q_k (-log p_k): the weights bend q itself; its minimum is at p ∝ w q, no longer at q
 ///   (pytorch#104776). The mean divides by Σ w_y for indices, by N for soft targets, as PyTorch does.

@@ -76,10 +76,24 @@ bool is_distribution(const torch::Tensor& row) {
   return std::abs(sum - 1) < 1e-3;
 }
 
-bool is_quickly_excluded(const torch::Tensor& logits) {
-  const torch::Tensor corner = logits.flatten(1).select(0, 0).select(0, 0);
-  const double value = corner.item<double>();
-  return !(value >= 0 && value <= 1);
+template <class T>
+bool begins_in_unit_interval(const torch::Tensor& logits) {
+  const T value = *logits.data_ptr<T>();
+  return value >= T(0) && value <= T(1);
+}
+
+/// What excludes nearly all logits at no cost.
+bool may_begin_with_probability(const torch::Tensor& logits) {
+  switch (logits.scalar_type()) {
+    case torch::kDouble:
+      return begins_in_unit_interval<double>(logits);
+    case torch::kBFloat16:
+      return begins_in_unit_interval<c10::BFloat16>(logits);
+    case torch::kHalf:
+      return begins_in_unit_interval<c10::Half>(logits);
+    default:
+      return begins_in_unit_interval<float>(logits);
+  }
 }
 
 }  // namespace
@@ -134,7 +148,7 @@ void check_distributions(const char* function, const torch::Tensor& logits, cons
 }
 
 void check_not_probabilities(const char* function, const torch::Tensor& logits) {
-  if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || is_quickly_excluded(logits)) return;
+  if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || !may_begin_with_probability(logits)) return;
   const torch::Tensor rows = logits.detach().movedim(1, -1).flatten(0, -2);
   bool is_onehot = true;  // rows of zeros and a one are made by hand, not by a softmax
   for (std::int64_t n = 0; n < rows.size(0); ++n) {

@@ -1,0 +1,106 @@
+#include "margay/loss/cross_entropy_node.h"
+
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/autograd/saved_variable.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/loss/cross_entropy_cpu.h"
+#include "margay/loss/cross_entropy_formula.h"
+
+namespace margay::loss {
+namespace {
+
+using torch::autograd::SavedVariable;
+using torch::autograd::variable_list;
+
+class CrossEntropyBackward : public torch::autograd::Node {
+ public:
+  CrossEntropyBackward(const torch::Tensor& targets, const CrossEntropyOptions& options)
+      : targets_(targets), options_(options) {}
+
+  torch::Tensor forward(const torch::Tensor& logits) {
+    const bool is_overwritten = options_.gradient_place == GradientPlace::kOverLogits;
+    if (options_.reduction == Reduction::kNone || (logits.scalar_type() == torch::kHalf && !is_overwritten)) {
+      const torch::NoGradGuard no_grad;
+      logits_ = SavedVariable(logits, false);
+      return cross_entropy_cpu(logits, targets_, options_);
+    }
+    const LossAndGradient both = cross_entropy_with_gradient_cpu(logits.detach(), targets_, options_);
+    gradient_ = both.gradient;
+    if (is_overwritten) {
+      logits.unsafeGetTensorImpl()->bump_version();  // whoever saved the logits before finds out in its backward
+    } else {
+      logits_ = SavedVariable(logits, false);
+    }
+    return both.loss;
+  }
+
+  variable_list apply(variable_list&& upstream) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!upstream[0].defined()) return {torch::Tensor()};
+    if (torch::GradMode::is_enabled()) return {differentiable_gradient(upstream[0])};
+    if (gradient_.defined()) return {scaled_gradient(upstream[0])};
+    return {cross_entropy_gradient_cpu(saved_logits(), targets_, options_, upstream[0])};
+  }
+
+  std::string name() const override { return "margay::loss::CrossEntropyBackward"; }
+
+  void release_variables() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    logits_.reset_data();
+    gradient_.reset();
+    is_released_ = true;
+  }
+
+ private:
+  /// Hands the gradient on. Nobody else holds it, so it is scaled where it lies; a second backward computes it again.
+  torch::Tensor scaled_gradient(const torch::Tensor& upstream) {
+    torch::Tensor gradient = std::move(gradient_);
+    gradient_ = torch::Tensor();
+    const auto factor = upstream.item<double>();
+    if (factor != 1) gradient.mul_(factor);
+    return gradient;
+  }
+
+  torch::Tensor differentiable_gradient(const torch::Tensor& upstream) {
+    const torch::Tensor logits = saved_logits();
+    const torch::Tensor loss = cross_entropy_formula(logits, targets_, options_);
+    return torch::autograd::grad({loss}, {logits}, {upstream}, /*retain_graph=*/true, /*create_graph=*/true)[0];
+  }
+
+  torch::Tensor saved_logits() {
+    if (options_.gradient_place == GradientPlace::kOverLogits && !is_released_) {
+      throw std::invalid_argument(
+          "[cross_entropy] a second backward or a second derivative needs the logits, but gradient_place over_logits "
+          "gave their memory to the gradient; use gradient_place new");
+    }
+    return logits_.unpack();
+  }
+
+  torch::Tensor targets_;
+  CrossEntropyOptions options_;
+  SavedVariable logits_;
+  torch::Tensor gradient_;  ///< of the reduced loss, until it is handed on
+  bool is_released_ = false;
+};
+
+}  // namespace
+
+torch::Tensor cross_entropy_in_graph(const torch::Tensor& logits, const torch::Tensor& targets,
+                                     const CrossEntropyOptions& options) {
+  const std::shared_ptr<CrossEntropyBackward> node(new CrossEntropyBackward(targets, options),
+                                                   torch::autograd::deleteNode);
+  node->set_next_edges(torch::autograd::collect_next_edges(logits));
+  torch::Tensor loss = node->forward(logits);
+  torch::autograd::set_history(loss, node);
+  return loss;
+}
+
+}  // namespace margay::loss

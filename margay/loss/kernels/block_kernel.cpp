@@ -1,0 +1,285 @@
+#include "margay/loss/kernels/block_kernel.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)  // machines of before 2013 get the portable code
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "margay/loss/kernels/block_kernel.cpp"  // compiled once for each instruction set
+#include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "margay/loss/kernels/exp-inl.h"
+#include "margay/loss/kernels/load_store-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace margay::loss::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// What a block adds to distance. kNone also means temperature 1.
+enum class Distance { kNone, kPlain, kWeighted };
+
+/// How far ahead the logits of the next block are fetched while this one is computed.
+constexpr std::size_t kPrefetchBytes = 16384;
+
+/// The largest element, as a vector of it, not below the lowest finite number.
+template <class Order, class T>
+HWY_INLINE auto block_max(const T* z, std::size_t n) {
+  const Tag<T> d;
+  constexpr std::size_t kSteps = 4 / Order::kVectors;
+  const std::size_t unit = Order::kVectors * hn::Lanes(d);
+  auto m0 = hn::Set(d, std::numeric_limits<Accumulator<T>>::lowest());
+  auto m1 = m0;
+  const auto take = [&](std::size_t at) {
+    const auto v = Order::load(d, z + at);
+    m0 = hn::Max(m0, v.first);
+    if constexpr (Order::kVectors == 2) m1 = hn::Max(m1, v.second);
+  };
+  std::size_t i = 0;
+  for (; i + kSteps * unit <= n; i += kSteps * unit) {
+    for (std::size_t step = 0; step < kSteps; ++step) take(i + step * unit);
+  }
+  for (; i + unit <= n; i += unit) take(i);
+  if (i < n) take(n - unit);
+  return hn::MaxOfLanes(d, hn::Max(m0, m1));
+}
+
+/// Exponentials and sums of one block.
+template <Distance kDistance, class T>
+class Exps {
+ public:
+  using A = Accumulator<T>;
+  using D = Tag<T>;
+  using V = hn::Vec<D>;
+
+  HWY_INLINE Exps(V max, A inverse_temperature)
+      : max_(max),
+        scaled_max_(hn::Mul(max, hn::Set(D(), kUnit))),
+        scale_(hn::Set(D(), inverse_temperature / kUnit)),
+        exp_(hn::Zero(D())),
+        distance_(hn::Zero(D())),
+        weight_(hn::Zero(D())) {}
+
+  /// Only lanes of the mask count.
+  template <class Kept>
+  HWY_INLINE void add(V z, const A* c, A* exps, const Kept& kept) {
+    const D d;
+    if constexpr (kDistance == Distance::kNone) {
+      exp_ = hn::Add(exp_, kept(store_exp(hn::Sub(z, max_), exps)));
+      return;
+    }
+    const V distance = hn::MulSub(z, hn::Set(d, kUnit), scaled_max_);
+    exp_ = hn::Add(exp_, kept(store_exp(hn::Mul(distance, scale_), exps)));
+    if constexpr (kDistance == Distance::kPlain) distance_ = hn::Add(distance_, kept(distance));
+    if constexpr (kDistance == Distance::kWeighted) {
+      const V weight = kept(hn::LoadU(d, c));
+      weight_ = hn::Add(weight_, weight);
+      distance_ = hn::Add(distance_, hn::IfThenZeroElse(hn::Eq(weight, hn::Zero(d)), hn::Mul(distance, weight)));
+    }
+  }
+
+  static HWY_INLINE BlockSums<A> sums(const Exps& a, const Exps& b) {
+    return {hn::GetLane(a.max_), total(a.exp_, b.exp_), total(a.distance_, b.distance_), total(a.weight_, b.weight_)};
+  }
+
+ private:
+  static constexpr A kUnit = static_cast<A>(kDistanceUnit);
+
+  static HWY_INLINE V store_exp(V x, A* exps) {
+    const D d;
+    const V e = exp_of_nonpositive(d, x);
+    hn::StoreU(e, d, exps);
+    return e;
+  }
+  static HWY_INLINE A total(V a, V b) { return hn::GetLane(hn::SumOfLanes(D(), hn::Add(a, b))); }
+
+  V max_;
+  V scaled_max_;
+  V scale_;
+  V exp_;
+  V distance_;
+  V weight_;
+};
+
+/// The loop over a block of at least a unit (what Order loads at once). The last unit overlaps the one before it, but
+/// its exponentials follow the others.
+template <Distance kDistance, class Order, class T>
+BlockSums<Accumulator<T>> exps_of_long_block(const T* z, std::size_t n, Accumulator<T> inverse_temperature,
+                                             Accumulator<T>* exps, const Accumulator<T>* c, std::size_t valid) {
+  using A = Accumulator<T>;
+  const Tag<T> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t unit = Order::kVectors * lanes;
+  const auto c_at = [&](std::size_t i) { return kDistance == Distance::kWeighted ? c + i : c; };
+  Exps<kDistance, T> a(block_max<Order>(z, n), inverse_temperature);
+  Exps<kDistance, T> b = a;
+  const auto all = [](auto x) { return x; };
+  const auto add = [&](std::size_t i, Exps<kDistance, T>& first, Exps<kDistance, T>& second) {
+    const auto v = Order::load(d, z + i);
+    first.add(v.first, c_at(i), exps + i, all);
+    if constexpr (Order::kVectors == 2) second.add(v.second, c_at(i + lanes), exps + i + lanes, all);
+  };
+  const auto add_last = [&](std::size_t i, A* to, const auto& masks) {
+    const auto v = Order::load(d, z + i);
+    a.add(v.first, c_at(i), to, [&](auto x) { return hn::IfThenElseZero(masks.first, x); });
+    if constexpr (Order::kVectors == 2) {
+      b.add(v.second, c_at(i + lanes), to + lanes, [&](auto x) { return hn::IfThenElseZero(masks.second, x); });
+    }
+  };
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= n && valid == n; i += 2 * lanes) {
+    hwy::Prefetch(reinterpret_cast<const char*>(z + i) + kPrefetchBytes);
+    if constexpr (sizeof(T) >= sizeof(float)) {
+      hwy::Prefetch(reinterpret_cast<const char*>(z + i + lanes) + kPrefetchBytes);
+    }
+    add(i, a, b);
+    if constexpr (Order::kVectors == 1) add(i + lanes, b, a);
+  }
+  if (valid < n) {
+    add_last(0, exps, Order::first(d, valid));
+  } else {
+    for (; i + unit <= n; i += unit) add(i, a, b);
+    if (i < n) add_last(n - unit, exps + i, Order::all_but_first(d, i - (n - unit)));
+  }
+  return Exps<kDistance, T>::sums(a, b);
+}
+
+template <Distance kDistance, class Order, class T>
+BlockSums<Accumulator<T>> exps_of_block(const T* z, std::size_t n, Accumulator<T> inverse_temperature,
+                                        Accumulator<T>* exps, const Accumulator<T>* c = nullptr) {
+  const std::size_t unit = Order::kVectors * hn::Lanes(Tag<T>());
+  if (n >= unit) return exps_of_long_block<kDistance, Order>(z, n, inverse_temperature, exps, c, n);
+  HWY_ALIGN T padded[kPadding];
+  HWY_ALIGN Accumulator<T> padded_c[kPadding] = {};
+  fill_with_impossible(padded, unit);
+  std::copy_n(z, n, padded);
+  if constexpr (kDistance == Distance::kWeighted) std::copy_n(c, n, padded_c);
+  return exps_of_long_block<kDistance, Order>(padded, unit, inverse_temperature, exps, padded_c, n);
+}
+
+template <class T>
+BlockSums<Accumulator<T>> exps(const T* z, std::size_t n, Accumulator<T>* e) {
+  return exps_of_block<Distance::kNone, FastOrder<T>>(z, n, Accumulator<T>(1), e);
+}
+
+template <class T>
+BlockSums<Accumulator<T>> exps_and_distance(const T* z, std::size_t n, Accumulator<T> inverse_temperature,
+                                            Accumulator<T>* e) {
+  return exps_of_block<Distance::kPlain, FastOrder<T>>(z, n, inverse_temperature, e);
+}
+
+template <class T>
+BlockSums<Accumulator<T>> exps_and_weighted_distance(const T* z, std::size_t n, Accumulator<T> inverse_temperature,
+                                                     Accumulator<T>* e, const Accumulator<T>* c) {
+  return exps_of_block<Distance::kWeighted, SameOrder>(z, n, inverse_temperature, e, c);
+}
+
+/// Stores value(e, at) for vectors of exponentials and the places of the block they belong to, unit after unit, the
+/// last one overlapping; a block shorter than a unit goes through a buffer.
+template <class Order, class T, class Value, class Store>
+HWY_INLINE void write_block(const Accumulator<T>* exps, std::size_t n, T* out, const Value& value,
+                            const Store& store_unit) {
+  const Tag<T> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t unit = Order::kVectors * lanes;
+  const auto values = [&](std::size_t e, std::size_t at) {
+    Pair<hn::Vec<Tag<T>>> v{value(hn::LoadU(d, exps + e), at), hn::Zero(d)};
+    if constexpr (Order::kVectors == 2) v.second = value(hn::LoadU(d, exps + e + lanes), at + lanes);
+    return v;
+  };
+  if (n < unit) {
+    HWY_ALIGN T padded[kPadding];
+    Order::store(d, values(0, 0), padded);
+    std::copy_n(padded, n, out);
+    return;
+  }
+  std::size_t i = 0;
+  for (; i + unit <= n; i += unit) store_unit(values(i, i), out + i);
+  if (i < n) Order::store(d, values(i, n - unit), out + n - unit);
+}
+
+template <class T>
+void gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform, T* out) {
+  const Tag<T> d;
+  const auto f = hn::Set(d, factor);
+  const auto u = hn::Set(d, uniform);
+  write_block<FastOrder<T>>(
+      e, n, out, [&](auto exp, std::size_t /*at*/) { return hn::MulSub(exp, f, u); },
+      [&](const auto& v, T* to) { FastOrder<T>::store(d, v, to); });
+}
+
+template <class T>
+void stream_gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform, T* out) {
+  const Tag<T> d;
+  const std::size_t vector_bytes = hn::Lanes(d) * sizeof(Accumulator<T>);
+  if (reinterpret_cast<std::uintptr_t>(out) % vector_bytes != 0) return gradient(e, n, factor, uniform, out);
+  const auto f = hn::Set(d, factor);
+  const auto u = hn::Set(d, uniform);
+  write_block<FastOrder<T>>(
+      e, n, out, [&](auto exp, std::size_t /*at*/) { return hn::MulSub(exp, f, u); },
+      [&](const auto& v, T* to) { FastOrder<T>::stream(d, v, to); });
+}
+
+template <class T>
+void weighted_gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform,
+                       const Accumulator<T>* c, Accumulator<T> c_factor, T* out) {
+  const Tag<T> d;
+  const auto f = hn::Set(d, factor);
+  const auto u = hn::Set(d, uniform);
+  const auto cf = hn::Set(d, c_factor);
+  HWY_ALIGN Accumulator<T> padded_c[kPadding] = {};
+  if (n < hn::Lanes(d)) c = std::copy_n(c, n, padded_c) - n;
+  write_block<SameOrder>(
+      e, n, out,
+      [&](auto exp, std::size_t at) { return hn::NegMulAdd(hn::LoadU(d, c + at), cf, hn::MulSub(exp, f, u)); },
+      [&](const auto& v, T* to) { SameOrder::store(d, v, to); });
+}
+
+void finish_streaming() { hwy::FlushStream(); }
+
+template <class T>
+BlockKernel<T> kernel() {
+  return {exps<T>,         exps_and_distance<T>, exps_and_weighted_distance<T>,
+          gradient<T>,     stream_gradient<T>,   weighted_gradient<T>,
+          finish_streaming};
+}
+
+BlockKernel<float> float_kernel() { return kernel<float>(); }
+BlockKernel<double> double_kernel() { return kernel<double>(); }
+BlockKernel<hwy::bfloat16_t> bfloat16_kernel() { return kernel<hwy::bfloat16_t>(); }
+BlockKernel<hwy::float16_t> float16_kernel() { return kernel<hwy::float16_t>(); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace margay::loss::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace margay::loss::kernels {
+
+HWY_EXPORT(float_kernel);
+HWY_EXPORT(double_kernel);
+HWY_EXPORT(bfloat16_kernel);
+HWY_EXPORT(float16_kernel);
+
+template <>
+BlockKernel<float> block_kernel<float>() {
+  return HWY_DYNAMIC_DISPATCH(float_kernel)();
+}
+template <>
+BlockKernel<double> block_kernel<double>() {
+  return HWY_DYNAMIC_DISPATCH(double_kernel)();
+}
+template <>
+BlockKernel<hwy::bfloat16_t> block_kernel<hwy::bfloat16_t>() {
+  return HWY_DYNAMIC_DISPATCH(bfloat16_kernel)();
+}
+template <>
+BlockKernel<hwy::float16_t> block_kernel<hwy::float16_t>() {
+  return HWY_DYNAMIC_DISPATCH(float16_kernel)();
+}
+
+}  // namespace margay::loss::kernels
+#endif
