@@ -11,8 +11,8 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "margay/loss/cross_entropy_cpu.h"
 #include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/cross_entropy_rows.h"
 
 namespace margay::loss {
 namespace {
@@ -26,20 +26,8 @@ class CrossEntropyBackward : public torch::autograd::Node {
       : targets_(targets), options_(options) {}
 
   torch::Tensor forward(const torch::Tensor& logits) {
-    const bool is_overwritten = options_.gradient_place == GradientPlace::kOverLogits;
-    if (options_.reduction == Reduction::kNone || (logits.scalar_type() == torch::kHalf && !is_overwritten)) {
-      const torch::NoGradGuard no_grad;
-      logits_ = SavedVariable(logits, false);
-      return cross_entropy_cpu(logits, targets_, options_);
-    }
-    const LossAndGradient both = cross_entropy_with_gradient_cpu(logits.detach(), targets_, options_);
-    gradient_ = both.gradient;
-    if (is_overwritten) {
-      logits.unsafeGetTensorImpl()->bump_version();  // whoever saved the logits before finds out in its backward
-    } else {
-      logits_ = SavedVariable(logits, false);
-    }
-    return both.loss;
+    divisor_ = divisor(targets_, logits.size(1), options_);
+    return reduce_rows(losses_of(logits), divisor_, options_, logits.scalar_type());
   }
 
   variable_list apply(variable_list&& upstream) override {
@@ -47,7 +35,8 @@ class CrossEntropyBackward : public torch::autograd::Node {
     if (!upstream[0].defined()) return {torch::Tensor()};
     if (torch::GradMode::is_enabled()) return {differentiable_gradient(upstream[0])};
     if (gradient_.defined()) return {scaled_gradient(upstream[0])};
-    return {cross_entropy_gradient_cpu(saved_logits(), targets_, options_, upstream[0])};
+    const GradientScale scale = scale_of_upstream(upstream[0], divisor_);
+    return {row_losses_and_gradient(saved_logits(), targets_, options_, scale).gradient};
   }
 
   std::string name() const override { return "margay::loss::CrossEntropyBackward"; }
@@ -60,6 +49,24 @@ class CrossEntropyBackward : public torch::autograd::Node {
   }
 
  private:
+  /// The losses not reduced; keeps what backward() needs.
+  torch::Tensor losses_of(const torch::Tensor& logits) {
+    const bool is_overwritten = options_.gradient_place == GradientPlace::kOverLogits;
+    if (is_overwritten && options_.reduction == Reduction::kNone) {
+      throw std::invalid_argument("[cross_entropy] gradient_place over_logits needs reduction mean or sum");
+    }
+    if (!is_overwritten) logits_ = SavedVariable(logits, false);
+    if (options_.reduction == Reduction::kNone || (logits.scalar_type() == torch::kHalf && !is_overwritten)) {
+      return row_losses(logits, targets_, options_);
+    }
+    const LossAndGradient rows =
+        row_losses_and_gradient(logits.detach(), targets_, options_, scale_of_reduction(divisor_));
+    gradient_ = rows.gradient;
+    if (is_overwritten)
+      logits.unsafeGetTensorImpl()->bump_version();  // who saved them before finds out in its backward
+    return rows.loss;
+  }
+
   /// Hands the gradient on. Nobody else holds it, so it is scaled where it lies; a second backward computes it again.
   torch::Tensor scaled_gradient(const torch::Tensor& upstream) {
     torch::Tensor gradient = std::move(gradient_);
@@ -86,6 +93,7 @@ class CrossEntropyBackward : public torch::autograd::Node {
 
   torch::Tensor targets_;
   CrossEntropyOptions options_;
+  double divisor_ = 1;
   SavedVariable logits_;
   torch::Tensor gradient_;  ///< of the reduced loss, until it is handed on
   bool is_released_ = false;

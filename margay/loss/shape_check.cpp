@@ -147,6 +147,16 @@ void check_distributions(const char* function, const torch::Tensor& logits, cons
   }
 }
 
+void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
+                   const CrossEntropyOptions& options) {
+  check_class_weights(function, options.class_weights, logits.size(1));
+  if (targets.is_floating_point()) {
+    check_distributions(function, logits, targets);
+  } else {
+    check_indices(function, logits, targets, options.ignore_index);
+  }
+}
+
 void check_not_probabilities(const char* function, const torch::Tensor& logits) {
   if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || !may_begin_with_probability(logits)) return;
   const torch::Tensor rows = logits.detach().movedim(1, -1).flatten(0, -2);

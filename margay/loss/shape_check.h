@@ -5,6 +5,8 @@
 
 #include <torch/types.h>
 
+#include "margay/loss/cross_entropy_options.h"
+
 namespace margay::loss {
 
 // Each throws std::invalid_argument that begins with [function] and says what was expected and what came.
@@ -21,6 +23,10 @@ void check_indices(const char* function, const torch::Tensor& logits, const torc
 
 /// Soft targets have the logits' shape, and each row is a distribution: not negative, sum 1 within 1 %.
 void check_distributions(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
+
+/// What cross_entropy asks of targets, indices or distributions, and of its class weights.
+void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
+                   const CrossEntropyOptions& options);
 
 /// The logits are not all rows of probabilities. Looks at the first row, at the others only if that is one.
 void check_not_probabilities(const char* function, const torch::Tensor& logits);

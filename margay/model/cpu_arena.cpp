@@ -80,6 +80,11 @@ bool CpuArena::owns(const void* address) const {
   return begin_ != nullptr && byte >= begin_ && byte < begin_ + range_;
 }
 
+void CpuArena::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  peak_in_use_ = in_use_;
+}
+
 CpuMemoryStats CpuArena::stats() const {
   const std::lock_guard lock(mutex_);
   return {in_use_, peak_in_use_, resident_bytes(begin_, top_)};

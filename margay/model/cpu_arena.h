@@ -29,6 +29,7 @@ class CpuArena {
   bool owns(const void* address) const;
 
   CpuMemoryStats stats() const;
+  void reset_peak();
   /// Returns the pages of all free blocks to the system.
   void trim();
 

@@ -60,6 +60,11 @@ CpuMemoryStats cpu_memory_stats() {
   return arena == nullptr ? CpuMemoryStats{} : arena->stats();
 }
 
+void reset_cpu_memory_peak() {
+  CpuArena* arena = the_arena.load();
+  if (arena != nullptr) arena->reset_peak();
+}
+
 void trim_cpu_memory() {
   CpuArena* arena = the_arena.load();
   if (arena != nullptr) arena->trim();

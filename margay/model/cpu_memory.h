@@ -22,6 +22,9 @@ void keep_cpu_memory();
 /// All zeros before keep_cpu_memory().
 CpuMemoryStats cpu_memory_stats();
 
+/// The peak counts anew from what is in use now.
+void reset_cpu_memory_peak();
+
 /// Returns kept memory that holds no tensor to the system, for instance between training and serving.
 void trim_cpu_memory();
 

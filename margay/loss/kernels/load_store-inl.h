@@ -51,18 +51,38 @@ HWY_INLINE void store_vector(D d, hn::Vec<D> v, hwy::bfloat16_t* to) {
   const auto upper = hn::ShiftRight<16>(bfloat16_bits(d, v));
   hn::StoreU(hn::TruncateTo(du16, upper), du16, reinterpret_cast<std::uint16_t*>(to));
 }
-/// To nearest, ties to even; Highway's conversion cuts where the processor has none.
+#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
+/// Lane by lane: without instructions for it, Highway's conversions know no infinities and cut instead of rounding.
 template <class D>
 HWY_INLINE void store_vector(D d, hn::Vec<D> v, hwy::float16_t* to) {
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
   HWY_ALIGN float lanes[hn::MaxLanes(D())];
   hn::Store(v, d, lanes);
   for (std::size_t i = 0; i < hn::Lanes(d); ++i) to[i].bits = c10::Half(lanes[i]).x;
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_vector(D d, const hwy::float16_t* from) {
+  HWY_ALIGN float lanes[hn::MaxLanes(D())];
+  for (std::size_t i = 0; i < hn::Lanes(d); ++i) lanes[i] = c10::Half(from[i].bits, c10::Half::from_bits());
+  return hn::Load(d, lanes);
+}
 #else
-  (void)d;
+template <class D>
+HWY_INLINE void store_vector(D /*d*/, hn::Vec<D> v, hwy::float16_t* to) {
   const hn::Rebind<hwy::float16_t, D> df16;
   hn::StoreU(hn::DemoteTo(df16, v), df16, to);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_vector(D d, const hwy::float16_t* from) {
+  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::float16_t, D>(), from));
+}
 #endif
+template <class D>
+HWY_INLINE hn::Vec<D> load_vector(D d, const hwy::bfloat16_t* from) {
+  return hn::PromoteTo(d, hn::LoadU(hn::Rebind<hwy::bfloat16_t, D>(), from));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_vector(D d, const hn::TFromD<D>* from) {
+  return hn::LoadU(d, from);
 }
 
 /// A vector at a time, lanes in memory's order.
@@ -71,11 +91,7 @@ struct SameOrder {
 
   template <class D, class T>
   static HWY_INLINE Pair<hn::Vec<D>> load(D d, const T* from) {
-    if constexpr (std::is_same_v<T, hn::TFromD<D>>) {
-      return {hn::LoadU(d, from), hn::Zero(d)};
-    } else {
-      return {hn::PromoteTo(d, hn::LoadU(hn::Rebind<T, D>(), from)), hn::Zero(d)};
-    }
+    return {load_vector(d, from), hn::Zero(d)};
   }
   template <class D, class T>
   static HWY_INLINE void store(D d, const Pair<hn::Vec<D>>& v, T* to) {

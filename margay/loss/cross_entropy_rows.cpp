@@ -1,0 +1,151 @@
+#include "margay/loss/cross_entropy_rows.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kernels/softmax_rows.h"
+
+namespace margay::loss {
+namespace {
+
+/// Copies of strided logits, where no gradient is at hand to hold them, are made of so many elements at a time.
+constexpr std::int64_t kSlab = std::int64_t{1} << 20;
+
+/// Classes last: [N,d1,…,K].
+torch::Tensor classes_last(const torch::Tensor& tensor) { return tensor.dim() == 2 ? tensor : tensor.movedim(1, -1); }
+torch::Tensor classes_second(const torch::Tensor& tensor) { return tensor.dim() == 2 ? tensor : tensor.movedim(-1, 1); }
+
+/// [R,K]; a copy only where the strides ask for it.
+torch::Tensor as_rows(const torch::Tensor& last) { return last.contiguous().view({-1, last.size(-1)}); }
+torch::Tensor target_rows(const torch::Tensor& targets) {
+  return are_soft(targets) ? as_rows(classes_last(targets)) : targets.reshape({-1});
+}
+
+CrossEntropyOptions without_reduction(CrossEntropyOptions options) {
+  options.reduction = Reduction::kNone;
+  return options;
+}
+
+/// One loss for each row of `last`, to be filled in. The shape without K.
+torch::Tensor empty_losses(const torch::Tensor& last) {
+  return torch::empty(last.sizes().slice(0, static_cast<std::size_t>(last.dim() - 1)), torch::kDouble);
+}
+
+/// The gradient's memory, [R,K], and the logits as rows: strided ones are copied into it and overwritten.
+struct Place {
+  torch::Tensor logits;
+  torch::Tensor gradient;
+};
+
+Place place_for_gradient(const torch::Tensor& last, GradientPlace wanted) {
+  const std::int64_t classes = last.size(-1);
+  if (last.is_contiguous()) {
+    const torch::Tensor rows = last.dim() == 2 ? last : last.view({-1, classes});
+    return {rows, wanted == GradientPlace::kOverLogits ? rows : torch::empty_like(rows)};
+  }
+  const torch::Tensor copy = torch::empty(last.sizes(), last.options()).copy_(last).view({-1, classes});
+  return {copy, copy};
+}
+
+torch::Tensor losses_on_cpu(const torch::Tensor& last, const torch::Tensor& targets,
+                            const CrossEntropyOptions& options) {
+  const torch::Tensor losses = empty_losses(last);
+  if (losses.numel() == 0) return losses;
+  const std::int64_t outer = last.size(0);
+  const std::int64_t inner = losses.numel() / outer;
+  const std::int64_t slab = last.is_contiguous() ? outer : std::max<std::int64_t>(1, kSlab / (inner * last.size(-1)));
+  for (std::int64_t begin = 0; begin < outer; begin += slab) {
+    const torch::Tensor rows = as_rows(last.narrow(0, begin, std::min(slab, outer - begin)));
+    const std::int64_t first = begin * inner;
+    kernels::run({.logits = rows,
+                  .targets = targets.narrow(0, first, rows.size(0)),
+                  .losses = losses.data_ptr<double>() + first},
+                 options);
+  }
+  return losses;
+}
+
+LossAndGradient both_on_cpu(const torch::Tensor& logits, const torch::Tensor& targets,
+                            const CrossEntropyOptions& options, const GradientScale& scale) {
+  const torch::Tensor last = classes_last(logits);
+  const Place place = place_for_gradient(last, options.gradient_place);
+  const torch::Tensor losses = empty_losses(last);
+  kernels::SoftmaxRows rows{.logits = place.logits,
+                            .targets = target_rows(targets),
+                            .gradient = place.gradient,
+                            .losses = losses.data_ptr<double>(),
+                            .scale = scale.factor};
+  torch::Tensor row_scales;
+  if (scale.rows.defined()) {
+    row_scales = scale.rows.to(torch::kDouble).contiguous();
+    rows.row_scales = row_scales.data_ptr<double>();
+  }
+  kernels::run(rows, options);
+  return {losses, last.dim() == 2 ? place.gradient : classes_second(place.gradient.view(last.sizes()))};
+}
+
+LossAndGradient both_by_formula(const torch::Tensor& logits, const torch::Tensor& targets,
+                                const CrossEntropyOptions& options, const GradientScale& scale) {
+  const torch::AutoGradMode grad_mode(true);
+  const torch::Tensor z = logits.detach().requires_grad_();
+  const torch::Tensor losses = cross_entropy_formula(z, targets, without_reduction(options));
+  torch::Tensor upstream = torch::full_like(losses, scale.factor);
+  if (scale.rows.defined()) upstream = upstream * scale.rows.to(losses.options());
+  return {losses.detach(), torch::autograd::grad({losses}, {z}, {upstream})[0]};
+}
+
+bool are_on_cpu(const torch::Tensor& logits, const torch::Tensor& targets) {
+  return logits.is_cpu() && targets.is_cpu();
+}
+
+}  // namespace
+
+torch::Tensor row_losses(const torch::Tensor& logits, const torch::Tensor& targets,
+                         const CrossEntropyOptions& options) {
+  const torch::NoGradGuard no_grad;
+  if (!are_on_cpu(logits, targets)) return cross_entropy_formula(logits, targets, without_reduction(options));
+  return losses_on_cpu(classes_last(logits), target_rows(targets), options);
+}
+
+LossAndGradient row_losses_and_gradient(const torch::Tensor& logits, const torch::Tensor& targets,
+                                        const CrossEntropyOptions& options, const GradientScale& scale) {
+  const torch::NoGradGuard no_grad;
+  if (!are_on_cpu(logits, targets)) return both_by_formula(logits, targets, options, scale);
+  return both_on_cpu(logits, targets, options, scale);
+}
+
+double divisor(const torch::Tensor& targets, std::int64_t num_classes, const CrossEntropyOptions& options) {
+  const torch::NoGradGuard no_grad;
+  if (options.reduction != Reduction::kMean) return 1;
+  if (are_soft(targets) && options.class_weights.empty()) return static_cast<double>(targets.numel() / num_classes);
+  return kernels::total_count(target_rows(targets).cpu(), num_classes, options);
+}
+
+GradientScale scale_of_reduction(double divisor) { return {.factor = divisor == 0 ? 0 : 1 / divisor}; }
+
+GradientScale scale_of_upstream(const torch::Tensor& upstream, double divisor) {
+  GradientScale scale = scale_of_reduction(divisor);
+  if (upstream.dim() == 0) {
+    scale.factor *= upstream.item<double>();
+  } else {
+    scale.rows = upstream;
+  }
+  return scale;
+}
+
+torch::Tensor reduce_rows(const torch::Tensor& losses, double divisor, const CrossEntropyOptions& options,
+                          torch::ScalarType logits_type) {
+  const auto type = logits_type == torch::kDouble ? torch::kDouble : torch::kFloat;
+  if (options.reduction == Reduction::kNone) return losses.to(type);
+  if (divisor == 0 && options.empty_mean == EmptyMean::kZero) return torch::zeros({}, losses.options().dtype(type));
+  if (!losses.is_cpu()) return (losses.sum() / divisor).to(type);
+  const auto* values = losses.data_ptr<double>();
+  return torch::scalar_tensor(std::accumulate(values, values + losses.numel(), 0.0) / divisor, type);
+}
+
+}  // namespace margay::loss
