@@ -36,8 +36,8 @@ struct Timed {
   double best_s = std::numeric_limits<double>::infinity();
   void add(int calls, const auto& work) {
     best_s = std::min(best_s, seconds_of([&] {
-                        for (int i = 0; i < calls; ++i) work();
-                      }) / calls);
+                                for (int i = 0; i < calls; ++i) work();
+                              }) / calls);
   }
   double ms() const { return best_s * 1e3; }
 };
@@ -83,8 +83,8 @@ void measure(std::int64_t n, std::int64_t k, torch::ScalarType type) {
   const double gb = 2e-9 * static_cast<double>(logits.nbytes());
   fmt::print("{:>14} {:>5}  {:>9.3f} {:>9.3f} {:>6.1f} {:>9.3f} {:>6.1f}  {:>6.1f} {:>6.1f} {:>5.0f} %\n",
              fmt::format("({},{})", n, k), type == torch::kFloat ? "fp32" : "bf16", libtorch.ms(), ours.ms(),
-             libtorch.best_s / ours.best_s, raw.ms(), libtorch.best_s / raw.best_s, gb / raw.best_s,
-             gb / copied.best_s, 100 * copied.best_s / raw.best_s);
+             libtorch.best_s / ours.best_s, raw.ms(), libtorch.best_s / raw.best_s, gb / raw.best_s, gb / copied.best_s,
+             100 * copied.best_s / raw.best_s);
   std::fflush(stdout);
 }
 
@@ -111,19 +111,20 @@ void measure_linear(std::int64_t n, std::int64_t d, std::int64_t k) {
   double whole_mb = 0;
   double chunked_mb = 0;
   for (int repeat = 0; repeat < 2; ++repeat) {
-    whole_mb = peak_mb_of([&] {
-      whole.add(1, [&] { loss::cross_entropy(torch::linear(features, weight, bias), targets).backward(); });
-    });
+    whole_mb = peak_mb_of(
+        [&] { whole.add(1, [&] { loss::cross_entropy(torch::linear(features, weight, bias), targets).backward(); }); });
     clear();
     chunked_mb = peak_mb_of(
         [&] { chunked.add(1, [&] { loss::linear_cross_entropy(features, weight, bias, targets).backward(); }); });
     clear();
   }
-  fmt::print("\nlinear_cross_entropy, N={} D={} K={}: {:.2f} s; matmul, then the fused loss: {:.2f} s; ratio {:.2f}\n", n, d,
-             k, chunked.best_s, whole.best_s, whole.best_s / chunked.best_s);
-  fmt::print("peak memory beyond the gradients ({:.0f} MB): {:.0f} MB = {:.1f} % of the logits ({:.0f} MB); matmul: {:.0f} MB\n",
-             results_mb, chunked_mb - results_mb, 100 * (chunked_mb - results_mb) / logits_mb, logits_mb,
-             whole_mb - results_mb);
+  fmt::print("\nlinear_cross_entropy, N={} D={} K={}: {:.2f} s; matmul, then the fused loss: {:.2f} s; ratio {:.2f}\n",
+             n, d, k, chunked.best_s, whole.best_s, whole.best_s / chunked.best_s);
+  fmt::print(
+      "peak memory beyond the gradients ({:.0f} MB): {:.0f} MB = {:.1f} % of the logits ({:.0f} MB); matmul: {:.0f} "
+      "MB\n",
+      results_mb, chunked_mb - results_mb, 100 * (chunked_mb - results_mb) / logits_mb, logits_mb,
+      whole_mb - results_mb);
 }
 
 }  // namespace

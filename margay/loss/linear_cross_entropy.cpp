@@ -148,8 +148,8 @@ class LinearCrossEntropyBackward : public torch::autograd::Node {
     const CrossEntropyOptions& loss = options_.cross_entropy;
     divisor_ = divisor(targets_, linear.weight.size(0), loss);
     const bool later = loss.reduction == Reduction::kNone || linear.features.scalar_type() == torch::kHalf;
-    const Result result = compute(linear, targets_, options_, scale_of_reduction(divisor_),
-                                  later ? std::array<bool, 3>{} : wanted_);
+    const Result result =
+        compute(linear, targets_, options_, scale_of_reduction(divisor_), later ? std::array<bool, 3>{} : wanted_);
     if (!later) gradients_ = result.gradients;
     return reduce_rows(result.losses, divisor_, loss, linear.features.scalar_type());
   }
@@ -203,22 +203,26 @@ void check(const Linear& linear, const torch::Tensor& targets, const LinearCross
   const bool fits = features.dim() == 2 && weight.dim() == 2 && features.size(1) == weight.size(1) &&
                     weight.size(0) > 0 && (!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)));
   if (!fits) {
-    throw std::invalid_argument(fmt::format(
-        "[linear_cross_entropy] features must be [N,D], weight [K,D] and bias [K] or undefined, got [{}], [{}] and [{}]",
-        fmt::join(features.sizes().vec(), ","), fmt::join(weight.sizes().vec(), ","),
-        bias.defined() ? fmt::format("{}", fmt::join(bias.sizes().vec(), ",")) : "undefined"));
+    throw std::invalid_argument(
+        fmt::format("[linear_cross_entropy] features must be [N,D], weight [K,D] and bias [K] or undefined, got [{}], "
+                    "[{}] and [{}]",
+                    fmt::join(features.sizes().vec(), ","), fmt::join(weight.sizes().vec(), ","),
+                    bias.defined() ? fmt::format("{}", fmt::join(bias.sizes().vec(), ",")) : "undefined"));
   }
-  if (features.scalar_type() != weight.scalar_type() || (bias.defined() && bias.scalar_type() != weight.scalar_type())) {
+  if (features.scalar_type() != weight.scalar_type() ||
+      (bias.defined() && bias.scalar_type() != weight.scalar_type())) {
     throw std::invalid_argument("[linear_cross_entropy] features, weight and bias must have one dtype");
   }
-  const torch::Tensor shape = features.new_empty({1}).expand({features.size(0), weight.size(0)});  // the logits', no memory
+  const torch::Tensor shape =
+      features.new_empty({1}).expand({features.size(0), weight.size(0)});  // the logits', no memory
   check_targets("linear_cross_entropy", shape, targets, options.cross_entropy);
 }
 
 }  // namespace
 
-torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::Tensor& weight, const torch::Tensor& bias,
-                                   const torch::Tensor& targets, const LinearCrossEntropyOptions& options) {
+torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::Tensor& weight,
+                                   const torch::Tensor& bias, const torch::Tensor& targets,
+                                   const LinearCrossEntropyOptions& options) {
   const Linear linear{features, weight, bias};
   check(linear, targets, options);
   const bool needs_grad =

@@ -15,23 +15,25 @@ struct LinearCrossEntropyOptions {
   static constexpr const char* kName = "linear_cross_entropy";
   static constexpr auto fields() {
     using O = LinearCrossEntropyOptions;
-    return std::tuple{core::field("cross_entropy", &O::cross_entropy, "the loss itself"),
-                      core::field("chunk_mb", &O::chunk_mb, "memory for logits, MiB; 32 rows of them at least",
-                                  {1, 1 << 20})};
+    return std::tuple{
+        core::field("cross_entropy", &O::cross_entropy, "the loss itself"),
+        core::field("chunk_mb", &O::chunk_mb, "memory for logits, MiB; 32 rows of them at least", {1, 1 << 20})};
   }
 };
 
-/// cross_entropy(features · weightᵀ + bias, targets) without the logits [N,K] ever being there: rows are taken in chunks,
-/// and the gradients of features, weight and bias are added up while each chunk is at hand, so forward and backward
-/// together cost the same three matrix products as without chunks, and memory for one chunk. Chunks of classes would
-/// need a fourth product and save little: 32 rows of logits are D/32 times smaller than the gradient of the weights.
-/// The idea is that of Hsu et al. (Liger Kernel), arXiv:2410.10989, §3.2, and Wijmans et al., arXiv:2411.09009.
+/// cross_entropy(features · weightᵀ + bias, targets) without the logits [N,K] ever being there: rows are taken in
+/// chunks, and the gradients of features, weight and bias are added up while each chunk is at hand, so forward and
+/// backward together cost the same three matrix products as without chunks, and memory for one chunk. Chunks of classes
+/// would need a fourth product and save little: 32 rows of logits are D/32 times smaller than the gradient of the
+/// weights. The idea is that of Hsu et al. (Liger Kernel), arXiv:2410.10989, §3.2, and Wijmans et al.,
+/// arXiv:2411.09009.
 ///
 /// features: floating [N,D]; weight: [K,D] and bias: [K] (or undefined) of the same dtype and device. Gradients of the
 /// weights in float16 and bfloat16 are added up in float32. targets: [N], or [N,K] soft ones.
 /// Result: as cross_entropy's. Reduction none, and float16, compute the logits once more in backward().
 /// Throws std::invalid_argument as cross_entropy does, and when a second derivative is asked for.
-torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::Tensor& weight, const torch::Tensor& bias,
-                                   const torch::Tensor& targets, const LinearCrossEntropyOptions& options = {});
+torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::Tensor& weight,
+                                   const torch::Tensor& bias, const torch::Tensor& targets,
+                                   const LinearCrossEntropyOptions& options = {});
 
 }  // namespace margay::loss

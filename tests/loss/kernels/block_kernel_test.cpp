@@ -180,7 +180,8 @@ TYPED_TEST(BlockKernelOf, NanAndInfinityMakeTheSumNanAndMinusInfinityCountsAsNot
     for (const std::size_t n : kSizes) {
       for (const std::size_t at : {std::size_t{0}, n / 2, n - 1}) {
         Block<TypeParam> block(n, 0);
-        for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(), kInf}) {
+        for (const float bad :
+             {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(), kInf}) {
           block.set(at, bad);
           EXPECT_TRUE(std::isnan(kernel.exps(block.z, n, block.exps.data()).exp)) << bad << " at " << at << " of " << n;
         }
