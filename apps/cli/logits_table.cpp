@@ -1,0 +1,113 @@
+#include "apps/cli/logits_table.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include "margay/core/error.h"
+#include "margay/data/source/csv.h"
+
+namespace margay::cli {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) text.remove_suffix(1);
+  return text;
+}
+
+/// Everything that C++ writes as a number, whatever the locale; a plus sign and spaces around it may stand.
+std::optional<double> as_number(std::string_view cell) {
+  std::string_view digits = trimmed(cell);
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  double number = 0;
+  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (problem != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+bool is_number(const std::string& cell) { return as_number(cell).has_value(); }
+
+/// A table whose first line is numbers gets the header that it lacks.
+void add_missing_header(data::CsvTable& table) {
+  if (!std::all_of(table.columns.begin(), table.columns.end(), is_number)) return;
+  table.rows.insert(table.rows.begin(), table.columns);
+  table.lines.insert(table.lines.begin(), table.header_line);
+  for (std::size_t k = 0; k < table.columns.size(); ++k) table.columns[k] = std::to_string(k);
+}
+
+void check_columns_differ(const data::CsvTable& table) {
+  for (auto at = table.columns.begin(); at != table.columns.end(); ++at) {
+    if (std::find(table.columns.begin(), at, *at) == at) continue;
+    throw core::DataError(
+        table.path,
+        fmt::format("line {}: two columns are called '{}'; classes need names of their own", table.header_line, *at));
+  }
+}
+
+double activation(const data::CsvTable& table, std::size_t row, std::size_t column) {
+  const std::string& cell = table.rows[row][column];
+  const auto problem = [&](const std::string& what) {
+    return core::DataError(table.path,
+                           fmt::format("line {}, column '{}': {}", table.lines[row], table.columns[column], what));
+  };
+  const std::optional<double> number = as_number(cell);
+  if (!number)
+    throw problem(fmt::format("'{}' is no number; an activation is one, or -inf for a class ruled out", cell));
+  if (std::isnan(*number)) throw problem("the activation is NaN: look for a division by 0 or a diverged training");
+  if (std::isinf(*number) && *number > 0) {
+    throw problem("the activation is +inf, which has no softmax: it overflowed, in half precision beyond 65504");
+  }
+  return *number;
+}
+
+std::vector<std::string> cells_below(const data::CsvTable& table, const std::string& column) {
+  const std::size_t at = table.column(column);
+  std::vector<std::string> cells;
+  for (const auto& row : table.rows) cells.push_back(row[at]);
+  return cells;
+}
+
+torch::Tensor logits_of(const data::CsvTable& table, const std::vector<std::size_t>& columns) {
+  const auto n = static_cast<std::int64_t>(table.rows.size());
+  torch::Tensor logits = torch::empty({n, static_cast<std::int64_t>(columns.size())}, torch::kDouble);
+  double* number = logits.data_ptr<double>();
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    for (const std::size_t column : columns) *number++ = activation(table, row, column);
+  }
+  return logits;
+}
+
+LogitsTable logits_table(data::CsvTable table) {
+  for (std::string& column : table.columns) column = trimmed(column);
+  add_missing_header(table);
+  check_columns_differ(table);
+  LogitsTable result;
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i] == "name" || table.columns[i] == "target") continue;
+    columns.push_back(i);
+    result.class_names.push_back(table.columns[i]);
+  }
+  if (columns.empty()) throw core::DataError(table.path, "no column of activations; each class needs one");
+  if (table.rows.empty()) throw core::DataError(table.path, "the table has a header but no rows of activations");
+  result.logits = logits_of(table, columns);
+  if (table.has_column("name")) result.row_names = cells_below(table, "name");
+  if (table.has_column("target")) result.targets = cells_below(table, "target");
+  result.lines = std::move(table.lines);
+  return result;
+}
+
+}  // namespace
+
+LogitsTable read_logits(const std::filesystem::path& path) { return logits_table(data::read_csv(path)); }
+
+LogitsTable parse_logits(std::string_view text, const std::filesystem::path& path) {
+  return logits_table(data::parse_csv(text, path));
+}
+
+}  // namespace margay::cli
