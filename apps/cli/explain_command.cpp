@@ -79,8 +79,17 @@ torch::Tensor targets_of(const WrittenTargets& written, const std::vector<std::s
   return binary ? multi_label_targets(written, classes) : class_targets(written, classes);
 }
 
+void check_softmax_exists(const LogitsTable& table, const fs::path& path) {
+  const torch::Tensor has_none = torch::isneginf(table.logits).all(1);
+  if (!has_none.any().item<bool>()) return;
+  const auto row = static_cast<std::size_t>(has_none.to(torch::kInt).argmax().item<std::int64_t>());
+  throw core::DataError(path,
+                        fmt::format("line {}: every activation is -inf, so the row has no softmax", table.lines[row]));
+}
+
 Subject subject_of_table(const ExplainOptions& options) {
   const LogitsTable table = read_logits(options.logits);
+  if (!options.binary) check_softmax_exists(table, options.logits);
   Subject subject{.name = options.logits.filename().string(),
                   .logits = table.logits,
                   .targets = {},
@@ -88,12 +97,6 @@ Subject subject_of_table(const ExplainOptions& options) {
                   .skipped = {}};
   const auto written = written_targets(options.targets, table, options.logits);
   if (written) subject.targets = targets_of(*written, table.class_names, options.binary);
-  const torch::Tensor has_none = torch::isneginf(table.logits).all(1);
-  if (!options.binary && has_none.any().item<bool>()) {
-    const auto row = static_cast<std::size_t>(has_none.to(torch::kInt).argmax().item<std::int64_t>());
-    throw core::DataError(
-        options.logits, fmt::format("line {}: every activation is -inf, so the row has no softmax", table.lines[row]));
-  }
   return subject;
 }
 

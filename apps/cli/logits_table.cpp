@@ -40,13 +40,23 @@ void add_missing_header(data::CsvTable& table) {
   for (std::size_t k = 0; k < table.columns.size(); ++k) table.columns[k] = std::to_string(k);
 }
 
-void check_columns_differ(const data::CsvTable& table) {
+void check_columns(const data::CsvTable& table) {
+  const auto problem = [&](const std::string& what) {
+    return core::DataError(table.path, fmt::format("line {}: {}", table.header_line, what));
+  };
   for (auto at = table.columns.begin(); at != table.columns.end(); ++at) {
+    if (at->empty()) throw problem("a column has no name; leave it out if it numbers the rows, as pandas' index does");
     if (std::find(table.columns.begin(), at, *at) == at) continue;
-    throw core::DataError(
-        table.path,
-        fmt::format("line {}: two columns are called '{}'; classes need names of their own", table.header_line, *at));
+    throw problem(fmt::format("two columns are called '{}'; classes need names of their own", *at));
   }
+}
+
+/// Why a cell that is no number may stand there.
+std::string not_a_number(const std::string& cell) {
+  const bool has_other_separator = cell.find_first_of(";\t") != std::string::npos;
+  return fmt::format("'{}' is no number; {}", cell,
+                     has_other_separator ? "cells are separated by commas"
+                                         : "only the columns name and target hold text, and -inf rules a class out");
 }
 
 double activation(const data::CsvTable& table, std::size_t row, std::size_t column) {
@@ -56,8 +66,7 @@ double activation(const data::CsvTable& table, std::size_t row, std::size_t colu
                            fmt::format("line {}, column '{}': {}", table.lines[row], table.columns[column], what));
   };
   const std::optional<double> number = as_number(cell);
-  if (!number)
-    throw problem(fmt::format("'{}' is no number; an activation is one, or -inf for a class ruled out", cell));
+  if (!number) throw problem(not_a_number(cell));
   if (std::isnan(*number)) throw problem("the activation is NaN: look for a division by 0 or a diverged training");
   if (std::isinf(*number) && *number > 0) {
     throw problem("the activation is +inf, which has no softmax: it overflowed, in half precision beyond 65504");
@@ -85,7 +94,7 @@ torch::Tensor logits_of(const data::CsvTable& table, const std::vector<std::size
 LogitsTable logits_table(data::CsvTable table) {
   for (std::string& column : table.columns) column = trimmed(column);
   add_missing_header(table);
-  check_columns_differ(table);
+  check_columns(table);
   LogitsTable result;
   std::vector<std::size_t> columns;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {

@@ -87,7 +87,7 @@ std::vector<std::int64_t> checked_targets(const torch::Tensor& targets, const to
     throw std::invalid_argument(fmt::format("[softmax_xray] targets must be whole class indices [{}]", n));
   }
   const torch::Tensor whole = targets.to(torch::kCPU, torch::kLong).contiguous();
-  const std::vector<std::int64_t> result(whole.data_ptr<std::int64_t>(), whole.data_ptr<std::int64_t>() + n);
+  std::vector<std::int64_t> result(whole.data_ptr<std::int64_t>(), whole.data_ptr<std::int64_t>() + n);
   for (std::size_t i = 0; i < n; ++i) {
     if (result[i] >= -1 && result[i] < logits.size(1)) continue;
     throw std::invalid_argument(fmt::format(

@@ -9,18 +9,17 @@
 namespace margay::interpret {
 namespace {
 
-std::vector<std::string> counted(const char* format, std::int64_t first, std::int64_t count) {
+std::vector<std::string> numbered(const char* prefix, std::int64_t first, std::int64_t count) {
   std::vector<std::string> names;
-  for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format(fmt::runtime(format), first + i));
+  for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format("{}{}", prefix, first + i));
   return names;
 }
 
 std::vector<std::string> given_or(const char* function, const char* what, const std::vector<std::string>& given,
-                                  std::vector<std::string> counted_names) {
-  if (given.empty()) return counted_names;
-  if (given.size() == counted_names.size()) return given;
-  throw std::invalid_argument(
-      fmt::format("[{}] {} names for {} {}", function, given.size(), counted_names.size(), what));
+                                  std::vector<std::string> fallback) {
+  if (given.empty()) return fallback;
+  if (given.size() == fallback.size()) return given;
+  throw std::invalid_argument(fmt::format("[{}] {} names for {} {}", function, given.size(), fallback.size(), what));
 }
 
 void check_numbers(const char* function, const XrayInput& input) {
@@ -44,8 +43,8 @@ XrayInput::XrayInput(const char* function, const torch::Tensor& given, const Xra
     throw std::invalid_argument(fmt::format("[{}] step must be at least 0, got {}", function, options.step));
   }
   logits = given.detach().to(torch::kCPU, torch::kDouble).contiguous();
-  class_names = given_or(function, "classes", options.class_names, counted("{}", 0, given.size(1)));
-  row_names = given_or(function, "rows", options.row_names, counted("row {}", 1, given.size(0)));
+  class_names = given_or(function, "classes", options.class_names, numbered("", 0, given.size(1)));
+  row_names = given_or(function, "rows", options.row_names, numbered("row ", 1, given.size(0)));
   check_numbers(function, *this);
 }
 

@@ -36,13 +36,15 @@ TEST(LogitsTable, CountsTheClassesWhereThereIsNoHeader) {
 
 TEST(LogitsTable, NamesLineAndColumnOfWhatIsNoActivation) {
   EXPECT_EQ(problem_with("cat,dog\n1,2\n\n1,two\n"),
-            "t.csv: line 4, column 'dog': 'two' is no number; an activation is one, or -inf for a class ruled out");
+            "t.csv: line 4, column 'dog': 'two' is no number; only the columns name and target hold text, and -inf "
+            "rules a class out");
   EXPECT_EQ(problem_with("cat,dog\n1,nan\n"),
             "t.csv: line 2, column 'dog': the activation is NaN: look for a division by 0 or a diverged training");
   EXPECT_EQ(problem_with("1,inf\n"),
             "t.csv: line 1, column '1': the activation is +inf, which has no softmax: it overflowed, in half precision "
             "beyond 65504");
   EXPECT_NE(problem_with("cat,dog\n1,\n").find("'' is no number"), std::string::npos);
+  EXPECT_NE(problem_with("cat\n1;2\n").find("'1;2' is no number; cells are separated by commas"), std::string::npos);
   EXPECT_NE(problem_with("cat,dog\n1,2x\n").find("'2x' is no number"), std::string::npos);
 }
 
@@ -52,6 +54,7 @@ TEST(LogitsTable, RefusesTablesThatAreNone) {
   EXPECT_EQ(problem_with(""), "t.csv: the table is empty; expected a header line");
   EXPECT_EQ(problem_with("cat,dog\n"), "t.csv: the table has a header but no rows of activations");
   EXPECT_EQ(problem_with("name,target\na,b\n"), "t.csv: no column of activations; each class needs one");
+  EXPECT_NE(problem_with(",cat\n0,2\n").find("line 1: a column has no name"), std::string::npos);
   EXPECT_EQ(problem_with("cat,cat\n1,2\n"),
             "t.csv: line 1: two columns are called 'cat'; classes need names of their own");
 }
