@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 #include <fmt/format.h>
 #include <torch/types.h>
@@ -20,13 +20,12 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// Everything that C++ writes as a number, whatever the locale; a plus sign and spaces around it may stand.
+/// A number as strtod reads it in the "C" locale, the program's, and nothing else but spaces around it.
 std::optional<double> as_number(std::string_view cell) {
-  std::string_view digits = trimmed(cell);
-  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
-  double number = 0;
-  const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (problem != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  const std::string digits(trimmed(cell));
+  char* end = nullptr;
+  const double number = std::strtod(digits.c_str(), &end);  // libc++ has no from_chars for double
+  if (digits.empty() || end != digits.c_str() + digits.size()) return std::nullopt;
   return number;
 }
 

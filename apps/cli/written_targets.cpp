@@ -47,6 +47,7 @@ WrittenTargets listed(const std::string& text) {
 
 std::vector<std::string> places_of(const std::vector<std::size_t>& lines) {
   std::vector<std::string> places;
+  places.reserve(lines.size());
   for (const std::size_t line : lines) places.push_back(fmt::format("line {}, column 'target'", line));
   return places;
 }

@@ -11,6 +11,7 @@ namespace {
 
 std::vector<std::string> numbered(const char* prefix, std::int64_t first, std::int64_t count) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(count));
   for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format("{}{}", prefix, first + i));
   return names;
 }

@@ -18,7 +18,7 @@ std::string problem_with(const std::string& text) {
 }
 
 TEST(LogitsTable, ReadsClassesNamesAndTargets) {
-  const LogitsTable table = parse_logits("cat, name ,dog,target\n1.5,a.jpg,-2,dog\n+3, b.jpg,1e-3,\n", "t.csv");
+  const LogitsTable table = parse_logits("cat, name ,dog,target\n1.5,a.jpg,-2,dog\n+3, b.jpg, 1e-3 ,\n", "t.csv");
   EXPECT_EQ(table.class_names, (Names{"cat", "dog"}));
   EXPECT_EQ(table.row_names, (Names{"a.jpg", " b.jpg"}));
   EXPECT_EQ(*table.targets, (Names{"dog", ""}));
