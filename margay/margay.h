@@ -9,6 +9,9 @@
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
+#include "margay/interpret/xray_html.h"
+#include "margay/interpret/xray_json.h"
+#include "margay/interpret/xray_text.h"
 #include "margay/loss/activation.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/nll_loss.h"
@@ -21,13 +24,14 @@
 
 namespace margay {
 
-using namespace bundle;  // NOLINT(google-build-using-namespace): the layers' vocabulary is the library's
-using namespace core;    // NOLINT(google-build-using-namespace)
-using namespace data;    // NOLINT(google-build-using-namespace)
-using namespace loss;    // NOLINT(google-build-using-namespace)
-using namespace metric;  // NOLINT(google-build-using-namespace)
-using namespace model;   // NOLINT(google-build-using-namespace)
-using namespace serve;   // NOLINT(google-build-using-namespace)
-using namespace train;   // NOLINT(google-build-using-namespace)
+using namespace bundle;     // NOLINT(google-build-using-namespace): the layers' vocabulary is the library's
+using namespace core;       // NOLINT(google-build-using-namespace)
+using namespace data;       // NOLINT(google-build-using-namespace)
+using namespace interpret;  // NOLINT(google-build-using-namespace)
+using namespace loss;       // NOLINT(google-build-using-namespace)
+using namespace metric;     // NOLINT(google-build-using-namespace)
+using namespace model;      // NOLINT(google-build-using-namespace)
+using namespace serve;      // NOLINT(google-build-using-namespace)
+using namespace train;      // NOLINT(google-build-using-namespace)
 
 }  // namespace margay

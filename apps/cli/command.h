@@ -16,6 +16,7 @@ using Action = std::function<core::ExitCode()>;
 void add_train(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_show_batch(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);

@@ -9,10 +9,9 @@
 #include "apps/cli/compute.h"
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
-#include "apps/cli/progress_line.h"
+#include "apps/cli/predict_with_progress.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
-#include "margay/serve/predictor.h"
 
 namespace margay::cli {
 
@@ -100,12 +99,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   std::vector<std::size_t> all(items.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   targets_of(items, all, predictor.vocabulary());  // an unknown label is told before the work, not after
-  ProgressLine line;
-  line.begin("evaluate");
-  const auto table = predictor.predict(paths_of(items), [&](std::size_t done, std::size_t total) {
-    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "pictures");
-  });
-  line.clear();
+  const auto table = predict_with_progress(predictor, paths_of(items), "evaluate");
   for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: warning: left out {}\n", skipped.problem);
   print_result(table, targets_of(items, table.ids, predictor.vocabulary()));
   return core::ExitCode::kDone;

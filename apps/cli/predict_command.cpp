@@ -7,9 +7,8 @@
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
 #include "apps/cli/flags.h"
-#include "apps/cli/progress_line.h"
-#include "margay/data/source/image_files.h"
-#include "margay/serve/predictor.h"
+#include "apps/cli/predict_with_progress.h"
+#include "margay/core/text_bar.h"
 
 namespace margay::cli {
 namespace {
@@ -49,20 +48,6 @@ std::vector<Guess> best_guesses(const torch::Tensor& probabilities, const data::
   return guesses;
 }
 
-/// A folder stands for the pictures in it.
-std::vector<fs::path> expand(const std::vector<fs::path>& arguments) {
-  std::vector<fs::path> pictures;
-  for (const fs::path& argument : arguments) {
-    if (fs::is_directory(argument)) {
-      const std::vector<fs::path> inside = data::image_files(argument);
-      pictures.insert(pictures.end(), inside.begin(), inside.end());
-    } else {
-      pictures.push_back(argument);
-    }
-  }
-  return pictures;
-}
-
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
@@ -88,9 +73,9 @@ void print_csv(const fs::path& picture, const std::vector<Guess>& guesses) {
 void print_table(const fs::path& picture, const std::vector<Guess>& guesses) {
   fmt::print("{}\n", picture.string());
   for (const Guess& guess : guesses) {
-    constexpr double kBarWidth = 30;
+    constexpr int kBarWidth = 30;
     fmt::print("  {:6.2f} %  {:<28} {}\n", guess.probability * 100, guess.label,
-               std::string(static_cast<std::size_t>(guess.probability * kBarWidth + 0.5), '#'));
+               core::text_bar(guess.probability, kBarWidth));
   }
 }
 
@@ -99,13 +84,8 @@ core::ExitCode predict(const PredictOptions& options) {
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
-  const std::vector<fs::path> pictures = expand(options.pictures);
-  ProgressLine line;
-  line.begin("predict");
-  const auto table = predictor.predict(pictures, [&](std::size_t done, std::size_t total) {
-    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "pictures");
-  });
-  line.clear();
+  const std::vector<fs::path> pictures = pictures_of(options.pictures);
+  const auto table = predict_with_progress(predictor, pictures, "predict");
   if (options.csv) fmt::print("path,rank,label,probability\n");
   const auto print = options.json ? print_json : (options.csv ? print_csv : print_table);
   for (std::size_t row = 0; row < table.ids.size(); ++row) {

@@ -71,9 +71,15 @@ TEST(Csv, ReadsQuotesLineBreaksAndByteOrderMarks) {
   EXPECT_EQ(table.rows[1], (std::vector<std::string>{"b.jpg", ""}));
 }
 
+TEST(Csv, KnowsWhereEachRowBegins) {
+  const CsvTable table = parse_csv("\nname,label\n\na,\"two\nlines\"\nb,x\n", "t.csv");
+  EXPECT_EQ(table.header_line, 2U);
+  EXPECT_EQ(table.lines, (std::vector<std::size_t>{4, 6}));
+}
+
 TEST(Csv, NamesTheLineThatIsBroken) {
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a,b\n1,2\n3\n", "t.csv"); }),
-            "t.csv: line 3: 1 cells, but the header names 2 columns");
+            "t.csv: line 3: 1 cells, but the first line has 2");
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a\n\"x\n", "t.csv"); }),
             "t.csv: line 2: a quote is opened and never closed");
   EXPECT_THROW(parse_csv("a\n\"x\"y\n", "t.csv"), core::FormatError);

@@ -93,18 +93,20 @@ bool CsvTable::has_column(const std::string& name) const {
 CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Parser parser(text, path);
-  CsvTable table{path, {}, {}};
+  CsvTable table{.path = path};
   while (!parser.at_end()) {
     const std::size_t line = parser.line();
     Cells cells = parser.record();
     if (is_empty_line(cells)) continue;
     if (table.columns.empty()) {
       table.columns = std::move(cells);
+      table.header_line = line;
     } else if (cells.size() != table.columns.size()) {
-      throw core::FormatError(path, fmt::format("line {}: {} cells, but the header names {} columns", line,
-                                                cells.size(), table.columns.size()));
+      throw core::FormatError(
+          path, fmt::format("line {}: {} cells, but the first line has {}", line, cells.size(), table.columns.size()));
     } else {
       table.rows.push_back(std::move(cells));
+      table.lines.push_back(line);
     }
   }
   if (table.columns.empty()) throw core::FormatError(path, "the table is empty; expected a header line");

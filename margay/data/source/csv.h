@@ -12,6 +12,8 @@ struct CsvTable {
   std::filesystem::path path;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
+  std::size_t header_line = 1;     ///< where `columns` stand, counted from 1
+  std::vector<std::size_t> lines;  ///< where each row begins
 
   /// Throws core::DataError, listing the columns there are and suggesting the nearest.
   std::size_t column(const std::string& name) const;

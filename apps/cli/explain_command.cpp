@@ -1,0 +1,171 @@
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/compute.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/logits_table.h"
+#include "apps/cli/predict_with_progress.h"
+#include "apps/cli/written_targets.h"
+#include "margay/core/atomic_file.h"
+#include "margay/interpret/xray_html.h"
+#include "margay/interpret/xray_json.h"
+#include "margay/interpret/xray_text.h"
+#include "margay/interpret/xray_words.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExplainOptions {
+  fs::path model;
+  std::vector<fs::path> pictures;
+  fs::path logits;
+  std::optional<std::string> targets;
+  std::optional<std::string> label;
+  bool binary = false;
+  double step = 1;
+  bool json = false;
+  fs::path html;
+  bool all = false;
+  serve::PredictorOptions predictor;
+
+  static constexpr const char* kName = "explain";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("logits", &ExplainOptions::logits,
+                    "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
+                    "columns name and target, if any, name the rows and their answers"),
+        core::field("targets", &ExplainOptions::targets,
+                    "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
+                    "target; an empty one is not known"),
+        core::field("label", &ExplainOptions::label, "the answer to the pictures, the name or index of a class"),
+        core::field("binary", &ExplainOptions::binary,
+                    "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
+                    "separated by ';', and an empty one is none of them"),
+        core::field("step", &ExplainOptions::step, "the step along the gradient that is tried", {0, 1e6}),
+        core::field("json", &ExplainOptions::json, "one JSON document with every number in full"),
+        core::field("html", &ExplainOptions::html, "write a page of its own, with curves and bars, to this file"),
+        core::field("all", &ExplainOptions::all, "show every class, also of more than 12"),
+        core::field("predictor", &ExplainOptions::predictor, "how it is computed")};
+  }
+};
+
+/// What is taken apart, whoever computed it.
+struct Subject {
+  std::string name;  ///< of the file
+  torch::Tensor logits;
+  torch::Tensor targets;  ///< undefined where no answer is given
+  interpret::XrayOptions xray;
+  std::vector<data::SkippedPicture> skipped;
+};
+
+void check_usage(const ExplainOptions& options) {
+  const auto refuse = [](const char* problem) { throw std::invalid_argument(fmt::format("[explain] {}", problem)); };
+  core::validate(options);
+  if (options.logits.empty() && options.model.empty()) refuse("give a model and pictures, or --logits FILE");
+  if (!options.logits.empty() && !options.model.empty()) {
+    refuse("a model computes the activations that --logits brings; give one of the two");
+  }
+  if (!options.logits.empty() && options.label) refuse("--label is for pictures; --targets answers --logits");
+  if (options.logits.empty() && options.targets) refuse("--targets answers --logits; for pictures give --label");
+  if (options.logits.empty() && options.pictures.empty()) refuse("the model needs pictures, or folders of them");
+}
+
+torch::Tensor targets_of(const WrittenTargets& written, const std::vector<std::string>& classes, bool binary) {
+  return binary ? multi_label_targets(written, classes) : class_targets(written, classes);
+}
+
+void check_softmax_exists(const LogitsTable& table, const fs::path& path) {
+  const torch::Tensor has_none = torch::isneginf(table.logits).all(1);
+  if (!has_none.any().item<bool>()) return;
+  const auto row = static_cast<std::size_t>(has_none.to(torch::kInt).argmax().item<std::int64_t>());
+  throw core::DataError(path,
+                        fmt::format("line {}: every activation is -inf, so the row has no softmax", table.lines[row]));
+}
+
+Subject subject_of_table(const ExplainOptions& options) {
+  const LogitsTable table = read_logits(options.logits);
+  if (!options.binary) check_softmax_exists(table, options.logits);
+  Subject subject{.name = options.logits.filename().string(),
+                  .logits = table.logits,
+                  .targets = {},
+                  .xray = {.step = options.step, .class_names = table.class_names, .row_names = table.row_names},
+                  .skipped = {}};
+  const auto written = written_targets(options.targets, table, options.logits);
+  if (written) subject.targets = targets_of(*written, table.class_names, options.binary);
+  return subject;
+}
+
+void check_activations(const torch::Tensor& logits, const std::vector<std::string>& pictures, const fs::path& model) {
+  const torch::Tensor bad = logits.isfinite().logical_not().any(1);
+  if (!bad.any().item<bool>()) return;
+  const auto row = static_cast<std::size_t>(bad.to(torch::kInt).argmax().item<std::int64_t>());
+  throw core::DataError(model, fmt::format("its activations for {} are not finite: the training diverged, or "
+                                           "--precision is too low for it",
+                                           pictures[row]));
+}
+
+Subject subject_of_pictures(const ExplainOptions& options) {
+  prepare_to_compute();
+  const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
+  const std::vector<std::string>& classes = predictor.vocabulary().names();
+  torch::Tensor target;  // an unknown label is told before the work, not after
+  if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
+  const std::vector<fs::path> pictures = pictures_of(options.pictures);
+  const auto table = predict_with_progress(predictor, pictures, "explain");
+  Subject subject{.name = options.model.filename().string(),
+                  .logits = table.logits,
+                  .targets = {},
+                  .xray = {.step = options.step, .class_names = classes, .row_names = {}},
+                  .skipped = table.skipped};
+  for (const std::size_t id : table.ids) subject.xray.row_names.push_back(pictures[id].string());
+  check_activations(table.logits, subject.xray.row_names, options.model);
+  if (target.defined()) subject.targets = target.repeat_interleave(table.logits.size(0), 0);
+  return subject;
+}
+
+template <class Xray>
+void show(const Xray& xray, const std::string& name, const ExplainOptions& options) {
+  const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
+  if (!options.html.empty()) core::write_file_atomically(options.html, interpret::xray_html(xray, name, extent));
+  if (options.json) {
+    fmt::print("{}\n", interpret::xray_json(xray));
+  } else if (options.html.empty()) {
+    fmt::print("{}", interpret::xray_text(xray, extent));
+  } else {
+    fmt::print("{} ({} explained). {}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
+               xray.summary ? interpret::summary_words(*xray.summary) : "");
+  }
+}
+
+core::ExitCode explain(const ExplainOptions& options) {
+  check_usage(options);
+  const Subject subject = options.logits.empty() ? subject_of_pictures(options) : subject_of_table(options);
+  if (options.binary) {
+    show(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
+  } else {
+    show(interpret::softmax_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
+  }
+  for (const auto& skipped : subject.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
+  return subject.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("explain", "Take a loss apart, from activations to gradient");
+  const auto options = std::make_shared<ExplainOptions>();
+  command->add_option("model", options->model, "a model.margay");
+  command->add_option("pictures", options->pictures, "pictures, or folders of them");
+  command->footer(
+      "margay explain model.margay cat.jpg --label beagle\n"
+      "margay explain --logits table.csv --targets 0,1,0 --html page.html");
+  add_flags(*command, *options);
+  command->callback([options, &action] { action = [options] { return explain(*options); }; });
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,92 @@
+#include "margay/interpret/sigmoid_xray.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include "margay/loss/activation.h"
+
+namespace margay::interpret {
+namespace {
+
+/// The loss of each class, max(z,0) - z t + log(1 + exp(-|z|)), written as -log σ(±z) so that z = -∞ has one too.
+/// z: [1,K]; t: bool [1,K]. loss::binary_cross_entropy_with_logits takes this line's place once it is there.
+torch::Tensor losses_of(const torch::Tensor& z, const torch::Tensor& t) {
+  return torch::log_sigmoid(torch::where(t, z, z.neg())).neg();
+}
+
+std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
+  const std::vector<double> activation = numbers_of(z);
+  const std::vector<double> probability = numbers_of(loss::sigmoid(z));
+  const std::vector<double> if_yes = numbers_of(losses_of(z, torch::ones_like(z, torch::kBool)));
+  const std::vector<double> if_no = numbers_of(losses_of(z, torch::zeros_like(z, torch::kBool)));
+  std::vector<SigmoidTerm> terms(names.size());
+  for (std::size_t k = 0; k < terms.size(); ++k) {
+    terms[k] = {.name = names[k],
+                .activation = activation[k],
+                .probability = probability[k],
+                .loss_if_yes = if_yes[k],
+                .loss_if_no = if_no[k]};
+  }
+  return terms;
+}
+
+void add_answer(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
+  const torch::Tensor leaf = z.detach().clone().set_requires_grad(true);
+  const torch::Tensor loss = losses_of(leaf, t).mean();
+  loss.backward();
+  const torch::Tensor after = losses_of(z - step * leaf.grad(), t).mean();
+  const std::vector<double> is_there = numbers_of(t);
+  const std::vector<double> gradient = numbers_of(leaf.grad());
+  double sum = 0;
+  for (std::size_t k = 0; k < row.classes.size(); ++k) {
+    SigmoidTerm& term = row.classes[k];
+    term.is_there = is_there[k] != 0;
+    term.gradient = gradient[k];
+    term.loss = term.is_there ? term.loss_if_yes : term.loss_if_no;
+    sum += term.loss;
+  }
+  for (SigmoidTerm& term : row.classes) term.share = share_of(term.loss, sum);
+  const auto heaviest = std::max_element(row.classes.begin(), row.classes.end(),
+                                         [](const SigmoidTerm& a, const SigmoidTerm& b) { return a.loss < b.loss; });
+  row.answer = SigmoidAnswer{.loss = loss.item<double>() + 0.0,
+                             .loss_after_step = after.item<double>() + 0.0,
+                             .heaviest = static_cast<std::size_t>(heaviest - row.classes.begin())};
+}
+
+/// bool [N,K], or undefined as it came.
+torch::Tensor checked_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
+  if (!targets.defined()) return targets;
+  if (targets.sizes() != logits.sizes()) {
+    throw std::invalid_argument(
+        fmt::format("[sigmoid_xray] targets must be 0 or 1 for each class, [{},{}]", logits.size(0), logits.size(1)));
+  }
+  const torch::Tensor numbers = targets.to(torch::kCPU, torch::kDouble);
+  if (!numbers.eq(0).logical_or(numbers.eq(1)).all().item<bool>()) {
+    throw std::invalid_argument("[sigmoid_xray] targets must be 0 or 1");
+  }
+  return numbers.to(torch::kBool);
+}
+
+}  // namespace
+
+SigmoidXray sigmoid_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
+  const XrayInput input("sigmoid_xray", logits, options);
+  const torch::Tensor answers = checked_targets(targets, input.logits);
+  SigmoidXray xray{.step = options.step, .rows = {}, .summary = {}};
+  std::vector<NamedLoss> losses;
+  for (std::int64_t i = 0; i < input.logits.size(0); ++i) {
+    const torch::Tensor z = input.logits.narrow(0, i, 1);  // [1,K]
+    const std::string& name = input.row_names[static_cast<std::size_t>(i)];
+    SigmoidRow& row = xray.rows.emplace_back(SigmoidRow{name, terms_of(z, input.class_names), {}});
+    if (!answers.defined()) continue;
+    add_answer(z, answers.narrow(0, i, 1), options.step, row);
+    losses.push_back({row.name, row.answer->loss});
+  }
+  xray.summary = summarize(losses);
+  return xray;
+}
+
+}  // namespace margay::interpret

@@ -1,0 +1,137 @@
+#include "margay/interpret/softmax_xray.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include "margay/loss/activation.h"
+#include "margay/loss/cross_entropy.h"
+
+namespace margay::interpret {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// z: [1,K]. The loss and, in `gradient` if given, its derivative by z.
+double loss_of(const torch::Tensor& z, std::int64_t target, torch::Tensor* gradient = nullptr) {
+  const torch::Tensor leaf = z.detach().clone().set_requires_grad(gradient != nullptr);
+  const torch::Tensor loss = loss::cross_entropy(leaf, torch::full({1}, target, torch::kLong));
+  if (gradient != nullptr) {
+    loss.backward();
+    *gradient = leaf.grad();
+  }
+  return loss.item<double>() + 0.0;
+}
+
+std::vector<SoftmaxTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
+  const std::vector<double> activation = numbers_of(z);
+  const std::vector<double> sigmoid = numbers_of(loss::sigmoid(z));
+  const std::vector<double> exp = numbers_of((z - z.max()).exp());
+  const std::vector<double> probability = numbers_of(loss::softmax(z));
+  const std::vector<double> negative_log = numbers_of(loss::log_softmax(z).neg());
+  std::vector<SoftmaxTerm> terms(names.size());
+  for (std::size_t k = 0; k < terms.size(); ++k) {
+    terms[k] = {.name = names[k],
+                .activation = activation[k],
+                .sigmoid = sigmoid[k],
+                .exp = exp[k],
+                .probability = probability[k],
+                .negative_log = negative_log[k]};
+  }
+  return terms;
+}
+
+/// L + log(1 - p_j) has no digits left where p_j is nearly 1; there the loss itself is computed without class j.
+double loss_without(const torch::Tensor& z, const SoftmaxRow& row, std::size_t j) {
+  const double p = row.classes[j].probability;
+  if (p < 0.5) return std::max(0.0, row.answer->loss + std::log1p(-p));
+  torch::Tensor others = z.clone();
+  others[0][static_cast<std::int64_t>(j)] = -kInfinity;
+  return loss_of(others, static_cast<std::int64_t>(row.answer->target));
+}
+
+void find_gaps(const torch::Tensor& z, SoftmaxRow& row) {
+  SoftmaxAnswer& answer = *row.answer;
+  if (answer.loss == 0 || std::isinf(answer.loss)) return;
+  for (std::size_t j = 0; j < row.classes.size(); ++j) {
+    if (j == answer.target) continue;
+    const double without = loss_without(z, row, j);
+    const double share = std::clamp(1 - without / answer.loss, 0.0, 1.0);
+    row.classes[j].gap_share = share;
+    if (!answer.widest_gap || share > answer.widest_gap->share) answer.widest_gap = Gap{j, share, without};
+  }
+}
+
+void add_answer(const torch::Tensor& z, std::int64_t target, double step, SoftmaxRow& row) {
+  torch::Tensor gradient;
+  const double loss = loss_of(z, target, &gradient);
+  const auto y = static_cast<std::size_t>(target);
+  row.answer = SoftmaxAnswer{.target = y,
+                             .probability = row.classes[y].probability,
+                             .loss = loss,
+                             .loss_after_step = loss_of(z - step * gradient, target)};
+  const std::vector<double> numbers = numbers_of(gradient);
+  for (std::size_t k = 0; k < numbers.size(); ++k) row.classes[k].gradient = numbers[k];
+  find_gaps(z, row);
+}
+
+std::vector<std::int64_t> checked_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
+  const auto n = static_cast<std::size_t>(logits.size(0));
+  if (!targets.defined()) return std::vector<std::int64_t>(n, -1);
+  if (!at::isIntegralType(targets.scalar_type(), false) || targets.dim() != 1 || targets.size(0) != logits.size(0)) {
+    throw std::invalid_argument(fmt::format("[softmax_xray] targets must be whole class indices [{}]", n));
+  }
+  const torch::Tensor whole = targets.to(torch::kCPU, torch::kLong).contiguous();
+  std::vector<std::int64_t> result(whole.data_ptr<std::int64_t>(), whole.data_ptr<std::int64_t>() + n);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (result[i] >= -1 && result[i] < logits.size(1)) continue;
+    throw std::invalid_argument(fmt::format(
+        "[softmax_xray] target {} at position {} is no class index; {} classes allow 0 to {}, and -1 for unknown",
+        result[i], i, logits.size(1), logits.size(1) - 1));
+  }
+  return result;
+}
+
+void check_row(const torch::Tensor& z, const std::string& name) {
+  if (!torch::isneginf(z).all().item<bool>()) return;
+  throw std::invalid_argument(
+      fmt::format("[softmax_xray] every activation of '{}' is -inf, so it has no softmax", name));
+}
+
+}  // namespace
+
+std::size_t SoftmaxRow::best_class() const {
+  const auto best = std::max_element(classes.begin(), classes.end(), [](const SoftmaxTerm& a, const SoftmaxTerm& b) {
+    return a.probability < b.probability;
+  });
+  return static_cast<std::size_t>(best - classes.begin());
+}
+
+double SoftmaxRow::sum(double SoftmaxTerm::*column) const {
+  return std::accumulate(classes.begin(), classes.end(), 0.0,
+                         [column](double sum, const SoftmaxTerm& term) { return sum + term.*column; });
+}
+
+SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
+  const XrayInput input("softmax_xray", logits, options);
+  const std::vector<std::int64_t> answers = checked_targets(targets, input.logits);
+  SoftmaxXray xray{.step = options.step, .rows = {}, .summary = {}};
+  std::vector<NamedLoss> losses;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const torch::Tensor z = input.logits.narrow(0, static_cast<std::int64_t>(i), 1);  // [1,K]
+    check_row(z, input.row_names[i]);
+    SoftmaxRow& row = xray.rows.emplace_back(SoftmaxRow{input.row_names[i], terms_of(z, input.class_names), {}});
+    if (answers[i] < 0) continue;
+    add_answer(z, answers[i], options.step, row);
+    losses.push_back({row.name, row.answer->loss});
+  }
+  xray.summary = summarize(losses);
+  return xray;
+}
+
+}  // namespace margay::interpret

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/interpret/xray_options.h"
+#include "margay/interpret/xray_summary.h"
+
+namespace margay::interpret {
+
+/// One class in one row, from activation to gradient.
+struct SoftmaxTerm {
+  std::string name;
+  double activation = 0;    ///< z, finite or -∞
+  double sigmoid = 0;       ///< 1 / (1 + exp(-z)): of this class alone, so a row need not sum to 1
+  double exp = 0;           ///< exp(z - max z): the largest is 1, none overflows, and their ratios are those of exp(z)
+  double probability = 0;   ///< softmax, exp / Σ exp: a row sums to 1
+  double negative_log = 0;  ///< -log softmax, 0 … ∞: the loss if this class is the answer
+  double gradient = 0;      ///< dL/dz = softmax - onehot, -1 … 1; 0 without an answer
+  double gap_share = 0;     ///< the share of the loss that is the gap to this wrong class; 0 for the answer itself
+};
+
+/// The wrong class with the largest share of a loss.
+struct Gap {
+  std::size_t index = 0;    ///< of the class
+  double share = 0;         ///< 1 - loss_without / loss, 0 … 1
+  double loss_without = 0;  ///< the loss if the class did not exist, log Σ_{i≠j} exp(z_i - z_y)
+};
+
+/// What is known of a row once its answer is.
+struct SoftmaxAnswer {
+  std::size_t target = 0;         ///< y, the class that is right
+  double probability = 0;         ///< the picked one, softmax_y
+  double loss = 0;                ///< -log softmax_y, the cross-entropy, 0 … ∞
+  double loss_after_step = 0;     ///< of z - step * gradient
+  std::optional<Gap> widest_gap;  ///< absent where the loss is 0 or infinite, as shares then mean nothing
+};
+
+struct SoftmaxRow {
+  std::string name;
+  std::vector<SoftmaxTerm> classes;
+  std::optional<SoftmaxAnswer> answer;
+
+  /// The class of the largest probability, the first of equals.
+  std::size_t best_class() const;
+  /// Σ of one column over the classes, such as row.sum(&SoftmaxTerm::sigmoid).
+  double sum(double SoftmaxTerm::*column) const;
+};
+
+/// The cross-entropy of a batch, number by number.
+struct SoftmaxXray {
+  double step = 1;
+  std::vector<SoftmaxRow> rows;
+  std::optional<XraySummary> summary;  ///< of the rows with an answer; absent where there is none
+};
+
+/// Takes a softmax cross-entropy apart, row by row, in float64 and with the functions of margay::loss themselves; the
+/// gradient is autograd's, of one row's loss (a batch's mean has 1/N of it).
+///
+/// What a wrong class j does to the loss is told by leaving it out:
+///     L           = log Σ_i exp(z_i - z_y)          the cross-entropy
+///     L without j = log Σ_{i≠j} exp(z_i - z_y) = L + log(1 - softmax_j)
+///     share of j  = 1 - (L without j) / L
+/// Shares of several classes need not sum to 1: each says what is gained if that one class alone goes. With two classes
+/// the wrong one has all of it. A step changes each z_i - z_y by -step * (softmax_i + 1 - softmax_y), so that along the
+/// gradient of a single row no step, however long, raises the loss.
+///
+/// logits: floating [N,K], finite or -∞, at least one finite in each row. targets: whole [N] in [0, K), -1 where the
+/// answer is not known; an undefined tensor where none is.
+/// Throws std::invalid_argument for shapes, types, values and numbers of names that do not fit.
+SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets = {},
+                         const XrayOptions& options = {});
+
+}  // namespace margay::interpret

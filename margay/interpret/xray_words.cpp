@@ -1,0 +1,160 @@
+#include "margay/interpret/xray_words.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "margay/interpret/number_text.h"
+#include "margay/interpret/shown_classes.h"
+
+namespace margay::interpret {
+namespace {
+
+constexpr double kNearlyZero = 0.01;  // a loss of 0.01 is p = 0.99 of the answer
+constexpr double kNearlyAll = 0.995;  // rounds to 100 %
+constexpr double kDominates = 0.2;    // below it no single class explains the loss
+
+std::string right_or_wrong(const SoftmaxRow& row) {
+  const SoftmaxTerm& best = row.classes[row.best_class()];
+  const std::string& name = row.classes[row.answer->target].name;
+  const std::string p = number_text(row.answer->probability);
+  switch (outcome(row)) {
+    case Outcome::kWrong:
+      return fmt::format("Wrong: '{}' got p = {}, the answer '{}' {}.", best.name, number_text(best.probability), name,
+                         p);
+    case Outcome::kSure:
+      return fmt::format("Right and sure: the answer '{}' got p = {}, so the loss is nearly 0, and the gradient too.",
+                         name, p);
+    default:
+      return fmt::format("Right, but not sure: the answer '{}' got p = {}.", name, p);
+  }
+}
+
+std::string gap_words(const SoftmaxRow& row, const Gap& gap) {
+  const std::string& name = row.classes[gap.index].name;
+  if (row.classes.size() == 2) return fmt::format("All of this loss is the gap to '{}', the only other class.", name);
+  if (gap.share < kDominates) {
+    return fmt::format("No class dominates: the widest gap, to '{}', is {} of this loss; without it {} would be left.",
+                       name, percent_text(gap.share), number_text(gap.loss_without));
+  }
+  return fmt::format("{} of this loss is the gap to '{}': without it the loss would be {}.",
+                     gap.share > kNearlyAll ? "Nearly all" : percent_text(gap.share), name,
+                     number_text(gap.loss_without));
+}
+
+std::string costs_of_each_answer(const SoftmaxRow& row) {
+  const auto [least, most] =
+      std::minmax_element(row.classes.begin(), row.classes.end(),
+                          [](const SoftmaxTerm& a, const SoftmaxTerm& b) { return a.negative_log < b.negative_log; });
+  return fmt::format("No answer is given: the loss would be {} if it is '{}', up to {} if it is '{}' (column -log p).",
+                     number_text(least->negative_log), least->name, number_text(most->negative_log), most->name);
+}
+
+std::string step_text(double step, double before, double after) {
+  const std::string begin = fmt::format("One step of {:g} against the gradient", step);
+  if (before == after) return fmt::format("{} leaves the loss at {}.", begin, number_text(before));
+  return fmt::format("{} brings the loss from {} to {}.", begin, number_text(before), number_text(after));
+}
+
+}  // namespace
+
+Outcome outcome(const SoftmaxRow& row) {
+  if (!row.answer) return Outcome::kOpen;
+  if (row.classes[row.best_class()].probability > row.answer->probability) return Outcome::kWrong;
+  return row.answer->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
+}
+
+Outcome outcome(const SigmoidRow& row) {
+  if (!row.answer) return Outcome::kOpen;
+  for (const SigmoidTerm& term : row.classes) {
+    if (term.is_there != (term.probability > 0.5)) return Outcome::kWrong;
+  }
+  return row.answer->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
+}
+
+std::string verdict(const SoftmaxRow& row) {
+  if (row.classes.size() == 1) return "There is one class only: its p is 1 whatever the activation, and the loss 0.";
+  if (!row.answer) return costs_of_each_answer(row);
+  const SoftmaxAnswer& answer = *row.answer;
+  std::string words = right_or_wrong(row);
+  if (std::isinf(answer.loss)) {
+    return words + " An activation of -inf is a p of exactly 0: the loss is infinite, and no step mends it.";
+  }
+  const bool is_told = answer.widest_gap && outcome(row) != Outcome::kSure;
+  return is_told ? fmt::format("{} {}", words, gap_words(row, *answer.widest_gap)) : words;
+}
+
+std::string verdict(const SigmoidRow& row) {
+  if (!row.answer) {
+    const auto best =
+        std::max_element(row.classes.begin(), row.classes.end(),
+                         [](const SigmoidTerm& a, const SigmoidTerm& b) { return a.probability < b.probability; });
+    return fmt::format("No answer is given. '{}' is the most probable, p = {}.", best->name,
+                       number_text(best->probability));
+  }
+  if (outcome(row) == Outcome::kSure) {
+    return "Right and sure of every class: the loss is nearly 0, and the gradient too.";
+  }
+  const SigmoidTerm& heaviest = row.classes[row.answer->heaviest];
+  const bool is_wrong = heaviest.is_there != (heaviest.probability > 0.5);
+  return fmt::format("{} of this loss is '{}': it is {}there and got p = {}{}.",
+                     row.classes.size() == 1 ? "All" : percent_text(heaviest.share), heaviest.name,
+                     heaviest.is_there ? "" : "not ", number_text(heaviest.probability),
+                     is_wrong ? "" : ", right but not sure");
+}
+
+std::string step_words(const SoftmaxRow& row, double step) {
+  return row.answer ? step_text(step, row.answer->loss, row.answer->loss_after_step) : "";
+}
+
+std::string step_words(const SigmoidRow& row, double step) {
+  return row.answer ? step_text(step, row.answer->loss, row.answer->loss_after_step) : "";
+}
+
+std::string left_out_words(const SoftmaxRow& row, const std::vector<std::size_t>& shown) {
+  const std::vector<std::size_t> hidden = hidden_classes(row.classes.size(), shown);
+  if (hidden.empty()) return "";
+  double together = 0;
+  for (const std::size_t k : hidden) together += row.classes[k].probability;
+  return fmt::format("… {} more classes, together p = {}; --all shows them", hidden.size(), number_text(together));
+}
+
+std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>& shown) {
+  const std::vector<std::size_t> hidden = hidden_classes(row.classes.size(), shown);
+  if (hidden.empty()) return "";
+  double together = 0;
+  for (const std::size_t k : hidden) together += row.classes[k].share;
+  const std::string share = row.answer ? fmt::format(", together {} of the loss", percent_text(together)) : "";
+  return fmt::format("… {} more classes{}; --all shows them", hidden.size(), share);
+}
+
+std::string summary_words(const XraySummary& summary) {
+  if (summary.rows == 1) {
+    return fmt::format("The loss of '{}' is {}.", summary.heaviest_row, number_text(summary.mean_loss));
+  }
+  return fmt::format("The mean loss of {} rows is {}; '{}' weighs most, {} of the sum.", summary.rows,
+                     number_text(summary.mean_loss), summary.heaviest_row, percent_text(summary.heaviest_share));
+}
+
+std::vector<LegendEntry> softmax_legend() {
+  return {{"sigmoid", "1 / (1 + exp(-z)) looks at one activation alone, so a row need not sum to 1"},
+          {"exp", "of z - max z, so that it cannot overflow; softmax is the same"},
+          {"softmax", "exp / sum of exp: all classes share one sum, so a row sums to 1"},
+          {"-log p", "0 for a sure class, without bound for an unlikely one; at the answer it is the loss"},
+          {"gradient", "of the loss by z: softmax, less 1 at the answer; a row sums to 0"}};
+}
+
+std::vector<LegendEntry> sigmoid_legend() {
+  return {{"sigmoid", "p = 1 / (1 + exp(-z)): each class is a question of its own, so a row need not sum to 1"},
+          {"loss", "-log p where the class is there, -log(1 - p) where it is not; the row's loss is their mean"},
+          {"share", "of the row's loss"},
+          {"gradient", "of the row's loss by z: (p - target) / number of classes"}};
+}
+
+std::string counted(std::size_t count, const std::string& noun) {
+  if (count == 1) return fmt::format("1 {}", noun);
+  return fmt::format("{} {}{}", count, noun, noun.ends_with('s') ? "es" : "s");
+}
+
+}  // namespace margay::interpret

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "margay/interpret/sigmoid_xray.h"
+#include "margay/interpret/softmax_xray.h"
+
+namespace margay::interpret {
+
+// The X-ray in plain words. Each result is made of whole sentences, without a line break.
+
+/// How a row came out.
+enum class Outcome {
+  kOpen,    ///< no answer is known
+  kWrong,   ///< another class is more probable than the answer; of yes and no, one lies on the wrong side of 1/2
+  kUnsure,  ///< right, with a loss of 0.01 or more
+  kSure     ///< right, with a smaller loss: softmax gave the answer p > 0.99
+};
+
+Outcome outcome(const SoftmaxRow& row);
+Outcome outcome(const SigmoidRow& row);
+
+/// Right or wrong, how sure, and what dominates: "Wrong: 'boxer' got p = 0.7100, the answer 'beagle' 0.0901. 77 % of
+/// this loss is the gap to 'boxer': without it the loss would be 0.5534." Without an answer: what each would cost.
+std::string verdict(const SoftmaxRow& row);
+std::string verdict(const SigmoidRow& row);
+
+/// What one step along the gradient does to the loss; "" without an answer.
+std::string step_words(const SoftmaxRow& row, double step);
+std::string step_words(const SigmoidRow& row, double step);
+
+/// What a table of the classes `shown` leaves out: "… 25 more classes, together p = 0.1188; --all shows them"; "" when
+/// nothing is.
+std::string left_out_words(const SoftmaxRow& row, const std::vector<std::size_t>& shown);
+std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>& shown);
+
+/// The batch: mean loss and the row that weighs most.
+std::string summary_words(const XraySummary& summary);
+
+/// A column of the table and what it means.
+struct LegendEntry {
+  std::string column;
+  std::string meaning;
+};
+
+std::vector<LegendEntry> softmax_legend();
+std::vector<LegendEntry> sigmoid_legend();
+
+/// "1 row", "2 rows", "3 classes".
+std::string counted(std::size_t count, const std::string& noun);
+
+}  // namespace margay::interpret

@@ -1,0 +1,105 @@
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/command.h"
+#include "margay/bundle/bundle.h"
+#include "margay/model/classifier.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::cli {
+namespace {
+
+struct Result {
+  int status;
+  std::string output;
+  std::string errors;
+};
+
+Result explain(std::vector<std::string> arguments) {
+  std::vector<const char*> line = {"margay", "explain"};
+  for (const std::string& argument : arguments) line.push_back(argument.c_str());
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  const int status = run(static_cast<int>(line.size()), line.data());
+  const std::string output = testing::internal::GetCapturedStdout();
+  return {status, output, testing::internal::GetCapturedStderr()};
+}
+
+/// A folder with a model of two classes and pictures of them.
+class ExplainPictures : public testing::Test {
+ protected:
+  ExplainPictures() {
+    testing_support::write_tiny_pictures(folder_ / "pictures", 1, 1);
+    torch::manual_seed(0);
+    bundle::Bundle bundle;
+    bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
+    bundle.vocabulary = data::Vocabulary({"flat", "upright"});
+    bundle.recipe.resize = {.size = 24};
+    bundle.recipe.augment = {.size = 16};
+    bundle::save_bundle(model_, bundle);
+  }
+  testing_support::TemporaryFolder folder_;
+  std::string model_ = (folder_ / "model.margay").string();
+  std::string pictures_ = (folder_ / "pictures" / "valid").string();
+};
+
+TEST_F(ExplainPictures, TakesTheLossOfEachApart) {
+  const Result result = explain({model_, pictures_, "--label", "flat", "--json"});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  const auto json = nlohmann::json::parse(result.output);
+  EXPECT_EQ(json["classes"], nlohmann::json({"flat", "upright"}));
+  ASSERT_EQ(json["rows"].size(), 2U);
+  EXPECT_EQ(json["rows"][1]["target"], "flat");
+  EXPECT_NE(json["rows"][0]["name"].get<std::string>().find("flat/0.png"), std::string::npos);
+}
+
+TEST_F(ExplainPictures, NeedsNoLabel) {
+  const Result result = explain({model_, pictures_});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_NE(result.output.find("No answer is given"), std::string::npos);
+}
+
+TEST_F(ExplainPictures, SuggestsTheNearestLabel) {
+  const Result result = explain({model_, pictures_, "--label", "flta"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.errors, "margay: --label: no class 'flta'; did you mean 'flat'?\n");
+}
+
+TEST_F(ExplainPictures, AnswersForTheOthersWhenOneIsBroken) {
+  std::ofstream(folder_ / "pictures" / "valid" / "flat" / "0.png") << "broken";
+  const Result result = explain({model_, pictures_});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_NE(result.errors.find("flat/0.png"), std::string::npos);
+  EXPECT_NE(result.output.find("upright/0.png"), std::string::npos);
+}
+
+TEST_F(ExplainPictures, WritesAPage) {
+  const auto page = folder_ / "page.html";
+  EXPECT_EQ(explain({model_, pictures_, "--label", "1", "--html", page.string()}).status, 0);
+  EXPECT_NE(testing_support::file_content(page).find("</html>"), std::string::npos);
+}
+
+TEST(Explain, AsksForOneSourceOfActivations) {
+  for (const std::vector<std::string>& line :
+       std::vector<std::vector<std::string>>{{},
+                                             {"m.margay"},
+                                             {"m.margay", "--logits", "t.csv"},
+                                             {"--logits", "t.csv", "--label", "x"},
+                                             {"m.margay", "x.jpg", "--targets", "0"},
+                                             {"--logits", "t.csv", "--step", "-1"}}) {
+    const Result result = explain(line);
+    EXPECT_EQ(result.status, 2) << result.errors;
+    EXPECT_NE(result.errors.find("[explain]"), std::string::npos) << result.errors;
+  }
+}
+
+TEST(Explain, AnswersMissingFilesWithThree) {
+  EXPECT_EQ(explain({"--logits", "/no/table.csv"}).status, 3);
+  EXPECT_EQ(explain({"/no/model.margay", "x.jpg"}).status, 3);
+}
+
+}  // namespace
+}  // namespace margay::cli

@@ -1,0 +1,78 @@
+#include "margay/interpret/sigmoid_xray.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "tests/support/thrown_message.h"
+
+namespace margay::interpret {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+SigmoidRow row_of(const std::vector<double>& activations, const std::vector<int>& targets) {
+  return sigmoid_xray(torch::tensor(activations, torch::kDouble).unsqueeze(0),
+                      torch::tensor(targets, torch::kInt).unsqueeze(0))
+      .rows.at(0);
+}
+
+TEST(SigmoidXray, LossIsTheMeanOfEachClassesNegativeLog) {
+  const SigmoidRow row = row_of({2, -1, 0}, {1, 1, 0});
+  const double first = std::log1p(std::exp(-2));
+  const double second = std::log1p(std::exp(1));
+  EXPECT_NEAR(row.classes[0].loss, first, 1e-15);
+  EXPECT_NEAR(row.classes[1].loss, second, 1e-15);
+  EXPECT_NEAR(row.classes[2].loss, std::log(2), 1e-15);
+  EXPECT_NEAR(row.answer->loss, (first + second + std::log(2)) / 3, 1e-15);
+  EXPECT_EQ(row.answer->heaviest, 1U);
+  EXPECT_NEAR(row.classes[1].share, second / (first + second + std::log(2)), 1e-15);
+}
+
+TEST(SigmoidXray, GradientIsProbabilityMinusTargetOverTheClasses) {
+  const SigmoidRow row = row_of({2, -1, 0, 0}, {1, 0, 1, 0});
+  for (const SigmoidTerm& term : row.classes) {
+    EXPECT_NEAR(term.gradient, (term.probability - (term.is_there ? 1 : 0)) / 4, 1e-15) << term.name;
+  }
+}
+
+TEST(SigmoidXray, StepLowersTheLoss) {
+  const SigmoidRow row = row_of({2, -1, 0}, {0, 1, 0});
+  EXPECT_LT(row.answer->loss_after_step, row.answer->loss);
+}
+
+TEST(SigmoidXray, StaysFiniteForHugeActivations) {
+  const SigmoidRow row = row_of({1e4, -1e4}, {0, 0});
+  EXPECT_EQ(row.classes[0].loss, 1e4);
+  EXPECT_EQ(row.classes[1].loss, 0);
+}
+
+TEST(SigmoidXray, TakesMinusInfinityAsASureNo) {
+  const SigmoidRow row = row_of({-kInfinity, 0}, {0, 0});
+  EXPECT_EQ(row.classes[0].loss, 0);
+  EXPECT_EQ(row.classes[0].gradient, 0);
+  const SigmoidRow wrong = row_of({-kInfinity, 0}, {1, 0});
+  EXPECT_EQ(wrong.answer->loss, kInfinity);
+  EXPECT_EQ(wrong.classes[0].share, 1);
+}
+
+TEST(SigmoidXray, SaysBothCostsWithoutAnAnswer) {
+  const SigmoidXray xray = sigmoid_xray(torch::zeros({1, 1}));
+  EXPECT_FALSE(xray.rows[0].answer);
+  EXPECT_FALSE(xray.summary);
+  EXPECT_NEAR(xray.rows[0].classes[0].loss_if_yes, std::log(2), 1e-15);
+  EXPECT_NEAR(xray.rows[0].classes[0].loss_if_no, std::log(2), 1e-15);
+}
+
+TEST(SigmoidXray, RefusesTargetsThatAreNeitherYesNorNo) {
+  EXPECT_THROW(sigmoid_xray(torch::zeros({1, 2}), torch::tensor({{0.0, 0.5}})), std::invalid_argument);
+  EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([] {
+              sigmoid_xray(torch::zeros({1, 2}), torch::zeros({2}));
+            }),
+            "[sigmoid_xray] targets must be 0 or 1 for each class, [1,2]");
+}
+
+}  // namespace
+}  // namespace margay::interpret

@@ -1,0 +1,160 @@
+#include "margay/interpret/softmax_xray.h"
+
+#include <cmath>
+#include <limits>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+#include <torch/types.h>
+
+#include "tests/support/thrown_message.h"
+
+namespace margay::interpret {
+namespace {
+
+using testing_support::thrown_message;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+SoftmaxRow row_of(const std::vector<double>& activations, std::int64_t target) {
+  const torch::Tensor z = torch::tensor(activations, torch::kDouble).unsqueeze(0);
+  return softmax_xray(z, torch::tensor({target}, torch::kLong)).rows.at(0);
+}
+
+struct Case {
+  torch::Tensor logits;
+  torch::Tensor targets;
+};
+
+Case any_case() {
+  const auto n = *rc::gen::inRange<std::int64_t>(1, 5);
+  const auto k = *rc::gen::inRange<std::int64_t>(1, 9);
+  const auto seed = *rc::gen::arbitrary<std::uint32_t>();
+  const double scale = *rc::gen::elementOf(std::vector<double>{1e-3, 1, 30, 1e4});
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return {torch::randn({n, k}, generator, torch::kDouble) * scale, torch::randint(k, {n}, generator, torch::kLong)};
+}
+
+RC_GTEST_PROP(SoftmaxXrayProperty, GradientIsSoftmaxMinusOnehotAndSumsToZero, ()) {
+  const Case any = any_case();
+  for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
+    RC_ASSERT(std::abs(row.sum(&SoftmaxTerm::gradient)) < 1e-12);
+    for (std::size_t k = 0; k < row.classes.size(); ++k) {
+      const double onehot = k == row.answer->target ? 1 : 0;
+      RC_ASSERT(std::abs(row.classes[k].gradient - (row.classes[k].probability - onehot)) < 1e-12);
+    }
+  }
+}
+
+RC_GTEST_PROP(SoftmaxXrayProperty, NoStepRaisesTheLoss, ()) {
+  const Case any = any_case();
+  const double step = *rc::gen::elementOf(std::vector<double>{0, 0.01, 1, 300});
+  for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets, {.step = step}).rows) {
+    RC_ASSERT(row.answer->loss_after_step <= row.answer->loss + 1e-12);
+  }
+}
+
+RC_GTEST_PROP(SoftmaxXrayProperty, LossIsTheNegativeLogOfThePickedProbability, ()) {
+  const Case any = any_case();
+  for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
+    RC_ASSERT(row.answer->loss == row.classes[row.answer->target].negative_log);
+    RC_ASSERT(row.answer->loss > 300 || std::abs(std::exp(-row.answer->loss) - row.answer->probability) < 1e-12);
+  }
+}
+
+RC_GTEST_PROP(SoftmaxXrayProperty, SharesAreSharesAndTheWidestIsTheLargest, ()) {
+  const Case any = any_case();
+  for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
+    for (const SoftmaxTerm& term : row.classes) {
+      RC_ASSERT(term.gap_share >= 0 && term.gap_share <= 1);
+      RC_ASSERT(!row.answer->widest_gap || term.gap_share <= row.answer->widest_gap->share);
+    }
+  }
+}
+
+TEST(SoftmaxXray, StepLowersTheLoss) {
+  const SoftmaxRow row = row_of({3.1, 1.0, -0.5}, 1);
+  EXPECT_LT(row.answer->loss_after_step, row.answer->loss);
+}
+
+TEST(SoftmaxXray, ShareOfAClassIsWhatLeavingItOutWouldSave) {
+  const SoftmaxRow row = row_of({3, 1, 0, 2}, 1);
+  const double loss = std::log(std::exp(2) + 1 + std::exp(-1) + std::exp(1));
+  const double without_first = std::log(1 + std::exp(-1) + std::exp(1));
+  ASSERT_TRUE(row.answer->widest_gap);
+  EXPECT_EQ(row.answer->widest_gap->index, 0U);
+  EXPECT_NEAR(row.answer->loss, loss, 1e-14);
+  EXPECT_NEAR(row.answer->widest_gap->loss_without, without_first, 1e-14);
+  EXPECT_NEAR(row.answer->widest_gap->share, 1 - without_first / loss, 1e-14);
+  EXPECT_NEAR(row.classes[3].gap_share, 1 - std::log(std::exp(2) + 1 + std::exp(-1)) / loss, 1e-14);
+  EXPECT_EQ(row.classes[1].gap_share, 0);
+}
+
+TEST(SoftmaxXray, ShareKeepsItsDigitsWhereAWrongClassHasAllTheProbability) {
+  const SoftmaxRow row = row_of({100, 0, 1}, 1);
+  EXPECT_NEAR(row.answer->widest_gap->loss_without, std::log(1 + std::exp(1)), 1e-14);
+}
+
+TEST(SoftmaxXray, TheOnlyOtherClassHasTheWholeLoss) {
+  EXPECT_EQ(row_of({3.7481, -1.0225}, 1).answer->widest_gap->share, 1);
+}
+
+TEST(SoftmaxXray, TakesAnActivationOfMinusInfinityAsAClassRuledOut) {
+  const SoftmaxRow row = row_of({1, -kInfinity, 1}, 0);
+  EXPECT_EQ(row.classes[1].probability, 0);
+  EXPECT_EQ(row.classes[1].exp, 0);
+  EXPECT_EQ(row.classes[1].negative_log, kInfinity);
+  EXPECT_NEAR(row.answer->loss, std::log(2), 1e-15);
+  EXPECT_NEAR(row.answer->loss_after_step, std::log1p(std::exp(-1)), 1e-15);
+}
+
+TEST(SoftmaxXray, AnswerThatIsRuledOutCostsInfinitely) {
+  const SoftmaxRow row = row_of({1, -kInfinity, 1}, 1);
+  EXPECT_EQ(row.answer->loss, kInfinity);
+  EXPECT_EQ(row.answer->loss_after_step, kInfinity);
+  EXPECT_EQ(row.classes[1].gradient, -1);
+  EXPECT_FALSE(row.answer->widest_gap);
+}
+
+TEST(SoftmaxXray, OneClassHasNoLoss) {
+  const SoftmaxRow row = row_of({-7}, 0);
+  EXPECT_EQ(row.answer->probability, 1);
+  EXPECT_EQ(row.answer->loss, 0);
+  EXPECT_EQ(row.answer->loss_after_step, 0);
+  EXPECT_FALSE(row.answer->widest_gap);
+}
+
+TEST(SoftmaxXray, LeavesRowsWithoutAnAnswerOutOfTheSummary) {
+  const torch::Tensor z = torch::tensor({{0.0, 0.0}, {1.0, 0.0}}, torch::kFloat);
+  const SoftmaxXray xray = softmax_xray(z, torch::tensor({-1, 1}, torch::kInt));
+  EXPECT_FALSE(xray.rows[0].answer);
+  EXPECT_EQ(xray.summary->rows, 1U);
+  EXPECT_EQ(xray.summary->heaviest_row, "row 2");
+  EXPECT_FALSE(softmax_xray(z).summary);
+  EXPECT_TRUE(softmax_xray(torch::zeros({0, 3})).rows.empty());
+}
+
+TEST(SoftmaxXray, NamesWhatDoesNotFit) {
+  const torch::Tensor z = torch::zeros({2, 3});
+  const auto message = [](const auto& call) { return thrown_message<std::invalid_argument>(call); };
+  EXPECT_EQ(message([&] {
+              softmax_xray(z, torch::tensor({0, 3}, torch::kLong));
+            }),
+            "[softmax_xray] target 3 at position 1 is no class index; 3 classes allow 0 to 2, and -1 for unknown");
+  EXPECT_EQ(message([&] { softmax_xray(z, {}, {.class_names = {"a"}}); }), "[softmax_xray] 1 names for 3 classes");
+  EXPECT_EQ(message([&] {
+              softmax_xray(torch::full({1, 2}, NAN), {}, {.class_names = {"a", "b"}});
+            }),
+            "[softmax_xray] logits must be finite or -inf; 'a' of 'row 1' is nan");
+  EXPECT_EQ(message([&] {
+              softmax_xray(torch::full({1, 2}, -kInfinity));
+            }),
+            "[softmax_xray] every activation of 'row 1' is -inf, so it has no softmax");
+  EXPECT_THROW(softmax_xray(torch::zeros({3})), std::invalid_argument);
+  EXPECT_THROW(softmax_xray(z, {}, {.step = -1}), std::invalid_argument);
+  EXPECT_THROW(softmax_xray(z, torch::zeros({2})), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace margay::interpret
