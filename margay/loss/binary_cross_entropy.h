@@ -1,0 +1,45 @@
+#pragma once
+
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/core/options.h"
+#include "margay/loss/reduction.h"
+
+namespace margay::loss {
+
+struct BinaryCrossEntropyOptions {
+  Reduction reduction = Reduction::kMean;
+  std::vector<double> pos_weights;
+  double label_smoothing = 0;
+
+  static constexpr const char* kName = "binary_cross_entropy";
+  static constexpr auto fields() {
+    using O = BinaryCrossEntropyOptions;
+    return std::tuple{
+        core::field("reduction", &O::reduction, "mean, sum or none"),
+        core::field("pos_weights", &O::pos_weights, "how often a 1 counts: one number, or one per column; empty: 1"),
+        core::field("label_smoothing", &O::label_smoothing, "share of each target spread over 0 and 1", {0, 1})};
+  }
+};
+
+/// Cross-entropy of a yes-no question per column, for pictures that bear several labels at once, or none:
+///
+///     loss = -w t log σ(z) - (1 - t) log(1 - σ(z)), which for w = 1 is max(z, 0) - z t + log(1 + exp(-|z|))
+///
+/// with gradient σ(z) - t, times 1/count for the mean over all elements. w is the column's pos_weight: 3 where it has
+/// one positive in four balances it. Label smoothing ε makes the target t (1 - ε) + ε / 2. Sources: Goodfellow, Bengio,
+/// Courville, "Deep Learning" (2016), §6.2.2.2, and the fast.ai book, chapter 6.
+///
+/// logits: floating, any shape; columns are dimension 1, [N,K] or [N,K,d1,…]. targets: the logits' shape, 0 or 1 of any
+/// whole-number type or bool, or soft and floating in [0, 1]. pos_weights: not negative. Finite for every finite logit;
+/// z = -∞ with t = 0 and z = ∞ with t = 1 give 0 with gradient 0. Result: float32 (float64 for float64 logits); a
+/// scalar, or the logits' shape for none; the mean of no elements is 0. Throws std::invalid_argument for shapes,
+/// dtypes, targets and options that do not fit. Call it with its namespace: without, the compiler finds LibTorch's
+/// function of that name as well.
+torch::Tensor binary_cross_entropy_with_logits(const torch::Tensor& logits, const torch::Tensor& targets,
+                                               const BinaryCrossEntropyOptions& options = {});
+
+}  // namespace margay::loss

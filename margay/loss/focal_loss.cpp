@@ -1,0 +1,33 @@
+#include "margay/loss/focal_loss.h"
+
+#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/log_odds.h"
+#include "margay/loss/shape_check.h"
+#include "margay/loss/weighted.h"
+
+namespace margay::loss {
+
+torch::Tensor focal_loss(const torch::Tensor& logits, const torch::Tensor& targets, const FocalLossOptions& options) {
+  core::validate(options);
+  check_logits("focal_loss", logits);
+  check_class_weights("focal_loss", options.class_weights, logits.size(1));
+  check_indices("focal_loss", logits, targets, options.ignore_index);
+  const KeptRows rows = without_ignored(logits, targets, options.class_weights, options.ignore_index);
+  const torch::Tensor losses = weighted(rows.weights, focal_nll(target_log_odds(rows), options.gamma));
+  return reduce_weighted(losses, rows.weights, options.reduction, options.empty_mean);
+}
+
+torch::Tensor binary_focal_loss(const torch::Tensor& logits, const torch::Tensor& targets,
+                                const BinaryFocalLossOptions& options) {
+  core::validate(options);
+  check_binary_targets("binary_focal_loss", logits, targets);
+  const torch::Tensor z = at_least_float(logits);
+  const torch::Tensor t = targets.to(z.scalar_type());
+  const torch::Tensor ones = options.alpha ? t * *options.alpha : t;
+  const torch::Tensor zeros = options.alpha ? (1 - t) * (1 - *options.alpha) : 1 - t;
+  const torch::Tensor losses =
+      weighted(ones, focal_nll(z, options.gamma)) + weighted(zeros, focal_nll(-z, options.gamma));
+  return reduce(losses, options.reduction);
+}
+
+}  // namespace margay::loss

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/core/options.h"
+#include "margay/loss/reduction.h"
+
+namespace margay::loss {
+
+struct FocalLossOptions {
+  double gamma = 2;
+  std::vector<double> class_weights;
+  std::int64_t ignore_index = -100;
+  Reduction reduction = Reduction::kMean;
+  EmptyMean empty_mean = EmptyMean::kZero;
+
+  static constexpr const char* kName = "focal_loss";
+  static constexpr auto fields() {
+    using O = FocalLossOptions;
+    return std::tuple{
+        core::field("gamma", &O::gamma, "how much less a sure and right prediction counts; 0: cross-entropy", {0, 100}),
+        core::field("class_weights", &O::class_weights, "one weight per class, not negative; empty: all 1"),
+        core::field("ignore_index", &O::ignore_index, "a target that says: leave this one out"),
+        core::field("reduction", &O::reduction, "mean, sum or none"),
+        core::field("empty_mean", &O::empty_mean, "the mean when nothing counts: zero, or nan")};
+  }
+};
+
+/// Cross-entropy in which easy examples count less, with p = softmax(z) and class index y:
+///
+///     loss = w_y (1 - p_y)^γ (-log p_y)
+///
+/// Source: Lin et al., "Focal Loss for Dense Object Detection", arXiv:1708.02002, equation 5. Exact in value and
+/// derivatives also where p_y rounds to 1. The mean divides by Σ w_y, as cross_entropy's does, so by N without weights.
+/// p_y is the network's probability whatever the weights are; fastai's FocalLoss with weights takes p_y^w_y for it and
+/// divides by N.
+///
+/// logits: floating [N,K] or [N,K,d1,…]; float16 and bfloat16 are computed in float32. targets: class indices (int64,
+/// int32, int16, uint8) [N] or [N,d1,…] in [0, K) or ignore_index: such a row gives loss 0 and gradient 0 whatever its
+/// logits, and does not count. Result: float32 (float64 for float64 logits); a scalar, or the targets' shape for none.
+/// Throws std::invalid_argument for shapes, dtypes, indices and options that do not fit.
+torch::Tensor focal_loss(const torch::Tensor& logits, const torch::Tensor& targets,
+                         const FocalLossOptions& options = {});
+
+struct BinaryFocalLossOptions {
+  double gamma = 2;
+  std::optional<double> alpha;
+  Reduction reduction = Reduction::kMean;
+
+  static constexpr const char* kName = "binary_focal_loss";
+  static constexpr auto fields() {
+    using O = BinaryFocalLossOptions;
+    return std::tuple{
+        core::field("gamma", &O::gamma, "how much less a sure and right prediction counts", {0, 100}),
+        core::field("alpha", &O::alpha, "weight of ones; zeros weigh 1 - alpha; without it both weigh 1", {0, 1}),
+        core::field("reduction", &O::reduction, "mean, sum or none")};
+  }
+};
+
+/// The focal loss of a yes-no question per element, with p = σ(z):
+///
+///     loss = -α t (1 - p)^γ log p - (1 - α) (1 - t) p^γ log(1 - p)
+///
+/// Source: Lin et al., arXiv:1708.02002, equation 5; γ = 2 goes with α = .25 there. A soft
+/// target t gives the expected loss of a label that is 1 with probability t. The mean divides by the number of
+/// elements.
+///
+/// logits: floating, any shape. targets: the logits' shape, 0 or 1 of any whole-number type or bool, or floating in
+/// [0, 1]. z = -∞ with t = 0 and z = ∞ with t = 1 give 0 with gradient 0. Result: float32 (float64 for float64 logits);
+/// a scalar, or the logits' shape for none; the mean of no elements is 0. Throws std::invalid_argument for shapes,
+/// dtypes, targets and options that do not fit.
+torch::Tensor binary_focal_loss(const torch::Tensor& logits, const torch::Tensor& targets,
+                                const BinaryFocalLossOptions& options = {});
+
+}  // namespace margay::loss

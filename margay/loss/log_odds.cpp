@@ -1,0 +1,40 @@
+#include "margay/loss/log_odds.h"
+
+#include <limits>
+
+#include "margay/loss/activation.h"
+#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/nll_loss.h"
+
+namespace margay::loss {
+namespace {
+
+double largest(const torch::Tensor& like) {
+  if (like.scalar_type() == torch::kDouble) return std::numeric_limits<double>::max();
+  return std::numeric_limits<float>::max();
+}
+
+}  // namespace
+
+torch::Tensor focal_nll(const torch::Tensor& log_odds, double gamma) {
+  torch::Tensor nll = loss::softplus(log_odds.neg());
+  if (gamma == 0) return nll;
+  // Beyond ±1000 the factor is 1 or the loss 0; clamp cuts off the 0 · ∞ that the chain rule would find there.
+  return (loss::softplus(log_odds.clamp(-1000, 1000)) * -gamma).exp() * nll;
+}
+
+KeptRows without_ignored(const torch::Tensor& logits, const torch::Tensor& targets,
+                         const std::vector<double>& class_weights, std::int64_t ignore_index) {
+  const torch::Tensor indices = targets.to(torch::kLong);  // in uint8, -100 would be 156
+  const torch::Tensor ignored = indices == ignore_index;
+  const torch::Tensor clean = at_least_float(logits).masked_fill(ignored.unsqueeze(1), 0);
+  return {clean, indices.masked_fill(ignored, 0), example_weights(indices, class_weights, ignore_index, clean)};
+}
+
+torch::Tensor target_log_odds(const KeptRows& rows) {
+  // The target's place is filled with the lowest number and not with -∞: logsumexp of nothing but -∞ has gradient NaN.
+  const torch::Tensor others = rows.logits.scatter(1, rows.targets.unsqueeze(1), -largest(rows.logits));
+  return pick(rows.logits, rows.targets) - others.logsumexp(1);
+}
+
+}  // namespace margay::loss
