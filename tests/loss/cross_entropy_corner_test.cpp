@@ -30,30 +30,35 @@ double item(const torch::Tensor& tensor) { return tensor.item<double>(); }
 // pytorch#70348: the mean over no targets is NaN, and one such batch ruins the weights.
 TEST(CrossEntropyCorner, WhereEveryTargetIsIgnoredTheLossIsZeroAndSoIsTheGradient) {
   for (const auto reduction : {Reduction::kMean, Reduction::kSum}) {
-    const LossAndGradient both = cross_entropy_with_gradient(torch::randn({3, 5}), indices({-100, -100, -100}), {.reduction = reduction});
+    const LossAndGradient both =
+        cross_entropy_with_gradient(torch::randn({3, 5}), indices({-100, -100, -100}), {.reduction = reduction});
     EXPECT_EQ(item(both.loss), 0);
     EXPECT_TRUE(all_zero(both.gradient));
   }
   const torch::Tensor logits = torch::randn({2, 5}).requires_grad_();
   cross_entropy(logits, indices({-100, -100})).backward();
   EXPECT_TRUE(all_zero(logits.grad()));
-  EXPECT_EQ(item(nll_loss(torch::randn({2, 5}), indices({-100, -100}))), 0);
+  EXPECT_EQ(item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}))), 0);
 }
 
 TEST(CrossEntropyCorner, EmptyMeanNanIsPyTorchsBehaviour) {
-  EXPECT_TRUE(std::isnan(item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
-  EXPECT_TRUE(std::isnan(item(nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
+  EXPECT_TRUE(
+      std::isnan(item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
+  EXPECT_TRUE(
+      std::isnan(item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
 }
 
 TEST(CrossEntropyCorner, ABatchOfNothingHasLossZero) {
   const LossAndGradient both = cross_entropy_with_gradient(torch::zeros({0, 5}), torch::zeros({0}, torch::kLong));
   EXPECT_EQ(item(both.loss), 0);
   EXPECT_EQ(both.gradient.sizes(), torch::IntArrayRef({0, 5}));
-  EXPECT_EQ(cross_entropy(torch::zeros({0, 5}), torch::zeros({0}, torch::kLong), {.reduction = Reduction::kNone}).numel(), 0);
+  EXPECT_EQ(
+      cross_entropy(torch::zeros({0, 5}), torch::zeros({0}, torch::kLong), {.reduction = Reduction::kNone}).numel(), 0);
 }
 
 TEST(CrossEntropyCorner, ClassesOfWeightZeroAloneMakeAnEmptyMean) {
-  const LossAndGradient both = cross_entropy_with_gradient(torch::randn({2, 2}), indices({0, 0}), {.class_weights = {0, 1}});
+  const LossAndGradient both =
+      cross_entropy_with_gradient(torch::randn({2, 2}), indices({0, 0}), {.class_weights = {0, 1}});
   EXPECT_EQ(item(both.loss), 0);
   EXPECT_TRUE(all_zero(both.gradient));
 }
@@ -105,8 +110,11 @@ TEST(CrossEntropyCorner, PerClassWeightsAreThoseOfLibTorch) {
   const torch::Tensor targets = indices({0, 1, 2, 3, 3, -100});
   const std::vector<double> weights{0.2, 1, 3, 0.5};
   for (const double smoothing : {0.0, 0.2}) {
-    const torch::Tensor expected = at::cross_entropy_loss(logits, targets, torch::tensor(weights, torch::kDouble), at::Reduction::Mean, -100, smoothing);
-    const torch::Tensor actual = cross_entropy(logits, targets, {.class_weights = weights, .class_weighting = ClassWeighting::kPerClass, .label_smoothing = smoothing});
+    const torch::Tensor expected = at::cross_entropy_loss(logits, targets, torch::tensor(weights, torch::kDouble),
+                                                          at::Reduction::Mean, -100, smoothing);
+    const torch::Tensor actual = cross_entropy(
+        logits, targets,
+        {.class_weights = weights, .class_weighting = ClassWeighting::kPerClass, .label_smoothing = smoothing});
     EXPECT_NEAR(item(actual), item(expected), 1e-12);
   }
 }
@@ -114,7 +122,9 @@ TEST(CrossEntropyCorner, PerClassWeightsAreThoseOfLibTorch) {
 // pytorch#66076: on a GPU a wrong target was a device-side assertion that ended the context.
 TEST(CrossEntropyCorner, NamesTheTargetThatIsNoClass) {
   for (const auto type : {torch::kLong, torch::kInt, torch::kShort}) {
-    const auto call = [&](std::int64_t y) { return [=] { cross_entropy(torch::zeros({3, 37}), indices({0, y, 1}).to(type)); }; };
+    const auto call = [&](std::int64_t y) {
+      return [=] { cross_entropy(torch::zeros({3, 37}), indices({0, y, 1}).to(type)); };
+    };
     EXPECT_EQ(thrown_message<std::invalid_argument>(call(37)),
               "[cross_entropy] target 37 at position 1 is no class index; 37 classes allow 0 to 36");
     EXPECT_EQ(thrown_message<std::invalid_argument>(call(-1)),
@@ -126,13 +136,15 @@ TEST(CrossEntropyCorner, NamesTheTargetThatIsNoClass) {
 TEST(CrossEntropyCorner, AWrongTargetLeavesLogitsThatCouldBeOverwrittenAsTheyAre) {
   const torch::Tensor logits = torch::randn({2, 3});
   const torch::Tensor before = logits.clone();
-  EXPECT_THROW(cross_entropy_with_gradient(logits, indices({0, 3}), {.gradient_place = GradientPlace::kOverLogits}), std::invalid_argument);
+  EXPECT_THROW(cross_entropy_with_gradient(logits, indices({0, 3}), {.gradient_place = GradientPlace::kOverLogits}),
+               std::invalid_argument);
   EXPECT_TRUE(torch::equal(logits, before));
 }
 
 TEST(CrossEntropyCorner, LogitsUpToTheLargestFiniteNumberAreFine) {
   for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
-    const double largest = type == torch::kHalf ? 65504 : (type == torch::kBFloat16 ? 3.3e38 : (type == torch::kFloat ? 3.4e38 : 1.7e308));
+    const double largest =
+        type == torch::kHalf ? 65504 : (type == torch::kBFloat16 ? 3.3e38 : (type == torch::kFloat ? 3.4e38 : 1.7e308));
     const torch::Tensor logits = torch::tensor({{-largest, largest}, {largest, largest}}, torch::kDouble).to(type);
     const LossAndGradient both = cross_entropy_with_gradient(logits, indices({1, 0}), {.reduction = Reduction::kNone});
     EXPECT_EQ(item(both.loss[0]), 0);
@@ -150,7 +162,7 @@ TEST(CrossEntropyCorner, SmoothingOverTheLargestFiniteNumbersIsFinite) {
 
 TEST(CrossEntropyCorner, OneClassAlwaysHasLossZero) {
   for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
-    const torch::Tensor logits = torch::tensor({{-3.5}, {7}, {1}}, torch::kDouble).to(type);
+    const torch::Tensor logits = torch::tensor({{-3.5}, {7.0}, {1.0}}, torch::kDouble).to(type);
     const LossAndGradient both = cross_entropy_with_gradient(logits, indices({0, 0, 0}));
     EXPECT_EQ(item(both.loss), 0);
     EXPECT_TRUE(all_zero(both.gradient));
@@ -161,7 +173,8 @@ TEST(CrossEntropyCorner, TwoHundredThousandClassesInHalfPrecision) {
   constexpr std::int64_t kClasses = 200'000;
   for (const auto type : {torch::kBFloat16, torch::kHalf}) {
     const torch::Tensor logits = torch::zeros({2, kClasses}).to(type);
-    const LossAndGradient both = cross_entropy_with_gradient(logits, indices({0, kClasses - 1}), {.reduction = Reduction::kNone});
+    const LossAndGradient both =
+        cross_entropy_with_gradient(logits, indices({0, kClasses - 1}), {.reduction = Reduction::kNone});
     EXPECT_NEAR(item(both.loss[0]), std::log(200'000.0), 1e-5);
     EXPECT_NEAR(item(both.gradient[1][kClasses - 1]), -1, 1e-3);
     EXPECT_NEAR(item(both.gradient[1][5]) * kClasses, 1, 1e-2);
@@ -200,7 +213,9 @@ TEST(CrossEntropyCorner, InfinityAndNanAreNeverHidden) {
 
 TEST(CrossEntropyCorner, ProbabilitiesAreNotLogits) {
   const torch::Tensor probabilities = loss::softmax(torch::randn({4, 5}));
-  const auto call = [&](LogitsCheck check) { return [=] { cross_entropy(probabilities, indices({0, 1, 2, 3}), {.logits_check = check}); }; };
+  const auto call = [&](LogitsCheck check) {
+    return [=] { cross_entropy(probabilities, indices({0, 1, 2, 3}), {.logits_check = check}); };
+  };
   const std::string message = thrown_message<std::invalid_argument>(call(LogitsCheck::kRefuseProbabilities));
   EXPECT_NE(message.find("the logits look like probabilities"), std::string::npos) << message;
   EXPECT_NO_THROW(call(LogitsCheck::kNone)());
@@ -219,7 +234,9 @@ TEST(CrossEntropyCorner, SoftTargetsMustBeDistributions) {
 }
 
 TEST(CrossEntropyCorner, OptionsOutOfRangeAreNamed) {
-  const auto call = [](const CrossEntropyOptions& options) { return [=] { cross_entropy(torch::randn({1, 3}), indices({0}), options); }; };
+  const auto call = [](const CrossEntropyOptions& options) {
+    return [=] { cross_entropy(torch::randn({1, 3}), indices({0}), options); };
+  };
   EXPECT_EQ(thrown_message<std::invalid_argument>(call({.label_smoothing = 1.5})),
             "[cross_entropy] label_smoothing must lie in [0, 1], got 1.5");
   EXPECT_EQ(thrown_message<std::invalid_argument>(call({.class_weights = {1, 2}})),
