@@ -1,6 +1,7 @@
 #include "margay/loss/cross_entropy_formula.h"
 
 #include "margay/loss/nll_loss.h"
+#include "margay/loss/weighted.h"
 
 namespace margay::loss {
 namespace {
@@ -23,24 +24,23 @@ torch::Tensor along_classes(const std::vector<double>& values, const torch::Tens
   return as_tensor(values, like).view(shape);
 }
 
-/// Σ_k q_k (-log p_k), where a class that cannot be and is not asked for adds nothing: 0 log 0 = 0.
+/// Σ_k q_k (-log p_k).
 torch::Tensor expected_nll(const torch::Tensor& q, const torch::Tensor& log_p) {
-  return (q * log_p.masked_fill(q == 0, 0)).sum(1).neg();
+  return weighted(q, log_p).sum(1).neg();
 }
 
 Rows rows_of_indices(const torch::Tensor& log_p, const torch::Tensor& targets, const CrossEntropyOptions& options) {
   const double eps = options.label_smoothing;
   const torch::Tensor weights = example_weights(targets, options.class_weights, options.ignore_index, log_p);
-  const torch::Tensor safe = targets.to(torch::kLong).masked_fill(targets == options.ignore_index, 0);
-  const torch::Tensor nll = pick(log_p, safe).neg();
-  if (eps == 0) return {weights * nll, weights, weights};
+  const torch::Tensor picked = pick(log_p, targets.masked_fill(targets == options.ignore_index, 0));
+  const torch::Tensor nll = weighted((1 - eps) * weights, picked.neg());
+  if (eps == 0) return {nll, weights, weights};
   if (options.class_weighting == ClassWeighting::kPerExample || options.class_weights.empty()) {
-    return {weights * ((1 - eps) * nll - eps * log_p.mean(1)), weights, weights};
+    return {nll + weighted(eps * weights, log_p.mean(1).neg()), weights, weights};
   }
   const torch::Tensor kept = (targets != options.ignore_index).to(log_p.scalar_type());
   const torch::Tensor spread = along_classes(options.class_weights, log_p) * (eps / static_cast<double>(log_p.size(1)));
-  return {(1 - eps) * weights * nll + kept * expected_nll(spread, log_p), weights,
-          (1 - eps) * weights + kept * spread.sum()};
+  return {nll + weighted(kept, expected_nll(spread, log_p)), weights, (1 - eps) * weights + kept * spread.sum()};
 }
 
 Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targets,
@@ -55,12 +55,13 @@ Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targ
     return {expected_nll(w * q, log_p), ones, (w * q).sum(1)};
   }
   const torch::Tensor counts = (w * given).sum(1);
-  return {counts * expected_nll(q, log_p), counts, counts * q.sum(1)};
+  return {weighted(counts, expected_nll(q, log_p)), counts, counts * q.sum(1)};
 }
 
-/// Ignored rows may hold anything, infinities and NaN too; nothing of them may reach a sum or a gradient.
+/// Rows of indices; ignored ones may hold anything, infinities and NaN too, and nothing of them may reach a sum or a
+/// gradient.
 torch::Tensor without_ignored(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t ignore_index) {
-  return are_soft(targets) ? logits : logits.masked_fill((targets == ignore_index).unsqueeze(1), 0);
+  return logits.masked_fill((targets == ignore_index).unsqueeze(1), 0);
 }
 
 }  // namespace
@@ -74,17 +75,18 @@ torch::Tensor example_weights(const torch::Tensor& targets, const std::vector<do
                               std::int64_t ignore_index, const torch::Tensor& like) {
   const torch::Tensor kept = (targets != ignore_index).to(like.scalar_type());
   if (class_weights.empty()) return kept;
-  const torch::Tensor safe = targets.to(torch::kLong).masked_fill(targets == ignore_index, 0);
+  const torch::Tensor safe = targets.masked_fill(targets == ignore_index, 0);
   return as_tensor(class_weights, like).index_select(0, safe.flatten()).view(targets.sizes()) * kept;
 }
 
 torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Tensor& targets,
                                     const CrossEntropyOptions& options) {
-  const torch::Tensor clean = without_ignored(at_least_float(logits), targets, options.ignore_index);
+  const torch::Tensor y = are_soft(targets) ? targets : whole_indices(targets);
+  const torch::Tensor precise = at_least_float(logits);
+  const torch::Tensor clean = are_soft(targets) ? precise : without_ignored(precise, y, options.ignore_index);
   const torch::Tensor z = options.temperature == 1 ? clean : clean / options.temperature;
   const torch::Tensor log_p = torch::log_softmax(z, 1);
-  Rows rows =
-      are_soft(targets) ? rows_of_distributions(log_p, targets, options) : rows_of_indices(log_p, targets, options);
+  Rows rows = are_soft(y) ? rows_of_distributions(log_p, y, options) : rows_of_indices(log_p, y, options);
   if (options.z_loss != 0) rows.losses = rows.losses + options.z_loss * rows.totals * z.logsumexp(1).square();
   return reduce_weighted(rows.losses, rows.counts, options.reduction, options.empty_mean);
 }

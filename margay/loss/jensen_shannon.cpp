@@ -39,9 +39,8 @@ void check_alike(const std::vector<torch::Tensor>& logits) {
 
 torch::Tensor jensen_shannon(const std::vector<torch::Tensor>& logits, Reduction reduction) {
   check_alike(logits);
-  std::vector<torch::Tensor> log_p;
-  for (const torch::Tensor& each : logits) log_p.push_back(torch::log_softmax(at_least_float(each), 1));
-  return reduce(divergence(torch::stack(log_p)), reduction);
+  const torch::Tensor log_p = torch::log_softmax(at_least_float(torch::stack(logits)), 2);  // [M,N,K,…]
+  return reduce(divergence(log_p), reduction);
 }
 
 torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
@@ -58,7 +57,7 @@ torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor
   shape[0] = rows;
   shape.insert(shape.begin(), options.num_splits);
   // The divergence first: cross_entropy may be asked to write its gradient over the logits.
-  const torch::Tensor log_p = torch::log_softmax(at_least_float(logits), 1).reshape(shape);  // [M,N,K,…]
+  const torch::Tensor log_p = torch::log_softmax(at_least_float(logits), 1).reshape(shape);
   const torch::Tensor jsd =
       reduce(divergence(log_p), options.cross_entropy.reduction, options.cross_entropy.empty_mean);
   return cross_entropy(logits.narrow(0, 0, rows), targets, options.cross_entropy) + options.alpha * jsd;

@@ -4,6 +4,7 @@
 
 #include "margay/loss/cross_entropy_formula.h"
 #include "margay/loss/shape_check.h"
+#include "margay/loss/weighted.h"
 
 namespace margay::loss {
 
@@ -12,14 +13,16 @@ torch::Tensor pick(const torch::Tensor& scores, const torch::Tensor& targets) {
 }
 
 torch::Tensor nll_loss(const torch::Tensor& scores, const torch::Tensor& targets, const NllLossOptions& options) {
+  core::validate(options);
   check_logits("nll_loss", scores);
   check_class_weights("nll_loss", options.class_weights, scores.size(1));
   check_indices("nll_loss", scores, targets, options.ignore_index);
   const torch::Tensor x = at_least_float(scores);
-  const torch::Tensor ignored = targets == options.ignore_index;
-  const torch::Tensor picked = pick(x, targets.masked_fill(ignored, 0)).masked_fill(ignored, 0);
-  const torch::Tensor weights = example_weights(targets, options.class_weights, options.ignore_index, x);
-  return reduce_weighted(weights * picked.neg(), weights, options.reduction, options.empty_mean);
+  const torch::Tensor y = whole_indices(targets);
+  const torch::Tensor ignored = y == options.ignore_index;
+  const torch::Tensor picked = pick(x, y.masked_fill(ignored, 0)).masked_fill(ignored, 0);
+  const torch::Tensor weights = example_weights(y, options.class_weights, options.ignore_index, x);
+  return reduce_weighted(weighted(weights, picked.neg()), weights, options.reduction, options.empty_mean);
 }
 
 }  // namespace margay::loss

@@ -42,7 +42,8 @@ std::optional<std::int64_t> first_outside(const torch::Tensor& targets, std::int
 
 std::optional<std::int64_t> first_outside(const torch::Tensor& targets, std::int64_t classes, std::int64_t ignored) {
   if (!targets.is_cpu() || !targets.is_contiguous()) {
-    return first(targets.lt(0).logical_or(targets.ge(classes)).logical_and(targets.ne(ignored)));
+    const torch::Tensor y = targets.to(torch::kLong);  // as uint8, -100 would be 156
+    return first(y.lt(0).logical_or(y.ge(classes)).logical_and(y.ne(ignored)));
   }
   switch (targets.scalar_type()) {
     case torch::kInt:
@@ -107,6 +108,11 @@ void check_logits(const char* function, const torch::Tensor& logits) {
 
 void check_indices(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
                    std::int64_t ignore_index) {
+  if (targets.is_floating_point()) {
+    throw std::invalid_argument(
+        fmt::format("[{}] takes class indices (whole numbers) as targets, not distributions; got {} {}", function,
+                    dtype(targets), shape(targets)));
+  }
   if (targets.sizes() == logits.sizes()) {
     throw std::invalid_argument(
         fmt::format("[{}] targets have the logits' shape {} and are whole numbers: they look one-hot; pass class "
