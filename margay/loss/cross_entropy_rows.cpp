@@ -21,9 +21,13 @@ torch::Tensor classes_last(const torch::Tensor& tensor) { return tensor.dim() ==
 torch::Tensor classes_second(const torch::Tensor& tensor) { return tensor.dim() == 2 ? tensor : tensor.movedim(-1, 1); }
 
 /// [R,K]; a copy only where the strides ask for it.
-torch::Tensor as_rows(const torch::Tensor& last) { return last.contiguous().view({-1, last.size(-1)}); }
+torch::Tensor as_rows(const torch::Tensor& last) {
+  const torch::Tensor rows = last.contiguous();
+  return rows.dim() == 2 ? rows : rows.view({-1, last.size(-1)});
+}
 torch::Tensor target_rows(const torch::Tensor& targets) {
-  return are_soft(targets) ? as_rows(classes_last(targets)) : targets.reshape({-1});
+  if (are_soft(targets)) return as_rows(classes_last(targets));
+  return targets.dim() == 1 ? targets : targets.reshape({-1});
 }
 
 CrossEntropyOptions without_reduction(CrossEntropyOptions options) {
@@ -56,9 +60,13 @@ torch::Tensor losses_on_cpu(const torch::Tensor& last, const torch::Tensor& targ
                             const CrossEntropyOptions& options) {
   const torch::Tensor losses = empty_losses(last);
   if (losses.numel() == 0) return losses;
+  if (last.is_contiguous()) {
+    kernels::run({.logits = as_rows(last), .targets = targets, .losses = losses.data_ptr<double>()}, options);
+    return losses;
+  }
   const std::int64_t outer = last.size(0);
   const std::int64_t inner = losses.numel() / outer;
-  const std::int64_t slab = last.is_contiguous() ? outer : std::max<std::int64_t>(1, kSlab / (inner * last.size(-1)));
+  const std::int64_t slab = std::max<std::int64_t>(1, kSlab / (inner * last.size(-1)));
   for (std::int64_t begin = 0; begin < outer; begin += slab) {
     const torch::Tensor rows = as_rows(last.narrow(0, begin, std::min(slab, outer - begin)));
     const std::int64_t first = begin * inner;

@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 #include <torch/types.h>
 
+#include "margay/loss/target_error.h"
+
 namespace margay::loss {
 namespace {
 
@@ -22,6 +24,11 @@ std::vector<std::int64_t> without_classes(const torch::Tensor& logits) {
   std::vector<std::int64_t> sizes = logits.sizes().vec();
   sizes.erase(sizes.begin() + 1);
   return sizes;
+}
+
+bool has_shape_without_classes(const torch::Tensor& targets, const torch::Tensor& logits) {
+  if (targets.dim() != logits.dim() - 1) return false;
+  return targets.size(0) == logits.size(0) && targets.sizes().slice(1) == logits.sizes().slice(2);
 }
 
 /// Position of the first element that is set.
@@ -60,9 +67,10 @@ std::optional<std::int64_t> first_outside(const torch::Tensor& targets, std::int
 void check_range(const char* function, const torch::Tensor& targets, std::int64_t classes, std::int64_t ignored) {
   const std::optional<std::int64_t> row = first_outside(targets, classes, ignored);
   if (!row) return;
-  throw std::invalid_argument(fmt::format("[{}] target {} at position {} is no class index; {} classes allow 0 to {}",
-                                          function, targets.flatten()[*row].item<std::int64_t>(), *row, classes,
-                                          classes - 1));
+  const auto target = targets.flatten()[*row].item<std::int64_t>();
+  throw TargetError(fmt::format("[{}] target {} at position {} is no class index; {} classes allow 0 to {}", function,
+                                target, *row, classes, classes - 1),
+                    target, *row, classes);
 }
 
 /// Whether a row's entries lie in [0, 1] and sum to 1. row: floating [K].
@@ -123,8 +131,8 @@ void check_indices(const char* function, const torch::Tensor& logits, const torc
     throw std::invalid_argument(fmt::format("[{}] targets must be class indices (int64, int32, int16 or uint8), got {}",
                                             function, dtype(targets)));
   }
-  const std::vector<std::int64_t> expected = without_classes(logits);
-  if (targets.sizes().vec() != expected) {
+  if (!has_shape_without_classes(targets, logits)) {
+    const std::vector<std::int64_t> expected = without_classes(logits);
     throw std::invalid_argument(fmt::format("[{}] targets must be [{}] for logits {}, got {}", function,
                                             fmt::join(expected, ","), shape(logits), shape(targets)));
   }

@@ -51,6 +51,7 @@ RowTargets<A>::RowTargets(const torch::Tensor& targets, std::int64_t num_classes
     return;
   }
   indices_ = targets.to(torch::kLong).contiguous();
+  index_ = indices_.data_ptr<std::int64_t>();
   if (smoothing_ == 0 || weights_.empty() || weighting_ == ClassWeighting::kPerExample) return;
   for (const double w : weights_)
     fixed_dense_.push_back(static_cast<A>(smoothing_ * w / static_cast<double>(classes_)));
@@ -58,12 +59,12 @@ RowTargets<A>::RowTargets(const torch::Tensor& targets, std::int64_t num_classes
 
 template <class A>
 RowTarget<A> RowTargets<A>::row(std::int64_t r, A* buffer) const {
-  return indices_.defined() ? index_row(r) : soft_row(r, buffer);
+  return index_ != nullptr ? index_row(r) : soft_row(r, buffer);
 }
 
 template <class A>
 RowTarget<A> RowTargets<A>::index_row(std::int64_t r) const {
-  const std::int64_t y = indices_.data_ptr<std::int64_t>()[r];
+  const std::int64_t y = index_[r];
   if (y == ignore_index_) return {.is_ignored = true};
   const double w = weight_of(y);
   RowTarget<A> row{.index = y, .onehot = (1 - smoothing_) * w};
@@ -109,7 +110,7 @@ double RowTargets<A>::total_count() const {
   for (std::int64_t r = 0; r < rows_; ++r) {
     if (soft_.defined()) {
       total += count_of(row_as(soft_, r, buffer.data()));
-    } else if (const std::int64_t y = indices_.data_ptr<std::int64_t>()[r]; y != ignore_index_) {
+    } else if (const std::int64_t y = index_[r]; y != ignore_index_) {
       total += weight_of(y);
     }
   }

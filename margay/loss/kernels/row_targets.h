@@ -49,9 +49,10 @@ class RowTargets {
   ClassWeighting weighting_;
   double smoothing_;
   std::int64_t ignore_index_;
-  torch::Tensor indices_;       ///< int64 [R], or undefined
-  torch::Tensor soft_;          ///< [R,K], or undefined
-  std::vector<A> fixed_dense_;  ///< smoothing times weights, the same for every index row, or empty
+  torch::Tensor indices_;                ///< int64 [R], or undefined
+  const std::int64_t* index_ = nullptr;  ///< what indices_ holds
+  torch::Tensor soft_;                   ///< [R,K], or undefined
+  std::vector<A> fixed_dense_;           ///< smoothing times weights, the same for every index row, or empty
 };
 
 extern template class RowTargets<float>;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -32,15 +34,17 @@ struct KernelTypeOf<c10::Half> {
   using Type = hwy::float16_t;
 };
 
-/// How a row of K elements is cut into blocks of nearly one size, so that none is shorter than a vector.
+/// How a row of K elements is cut: the last block is what remains. Full blocks keep the alignment of the row.
 class Blocks {
  public:
   explicit Blocks(std::int64_t classes)
       : classes_(static_cast<std::size_t>(classes)), count_((classes_ + kLargestBlock - 1) / kLargestBlock) {}
   std::size_t count() const { return count_; }
-  std::size_t begin(std::size_t block) const { return block * classes_ / count_; }
-  std::size_t largest() const { return (classes_ + count_ - 1) / count_; }
-  std::size_t size(std::size_t block) const { return begin(block + 1) - begin(block); }
+  static std::size_t begin(std::size_t block) { return block * kLargestBlock; }
+  std::size_t size(std::size_t block) const { return std::min(kLargestBlock, classes_ - begin(block)); }
+  /// Where a block's exponentials begin, and where all of them end.
+  static std::size_t exps_begin(std::size_t block) { return block * (kLargestBlock + kPadding); }
+  std::size_t exps_end() const { return exps_begin(count_ - 1) + size(count_ - 1) + kPadding; }
 
  private:
   std::size_t classes_;
@@ -80,23 +84,21 @@ class Row {
   using Kernel = typename Setting<T>::Kernel;
   using A = typename Setting<T>::A;
 
-  explicit Row(const Setting<T>& setting)
-      : setting_(setting),
-        exps_(setting.blocks.count() * (setting.blocks.largest() + kPadding)),
-        dense_(setting.targets.is_dense() ? static_cast<std::size_t>(setting.classes) : 0),
-        sums_(setting.blocks.count()) {}
+  /// Memory for the row at hand: exponentials [blocks.exps_end()], coefficients [K] if dense, sums [blocks.count()].
+  Row(const Setting<T>& setting, A* exps, A* dense, BlockSums<A>* sums)
+      : setting_(setting), exps_(exps), dense_(dense), sums_(sums, setting.blocks.count()) {}
 
   void begin(const T* logits, std::int64_t r) {
     logits_ = logits;
-    target_ = setting_.targets.row(r, dense_.data());
+    target_ = setting_.targets.row(r, dense_);
   }
   bool is_ignored() const { return target_.is_ignored; }
 
   void reduce(std::size_t block) {
-    const std::size_t begin = setting_.blocks.begin(block);
+    const std::size_t begin = Blocks::begin(block);
     const std::size_t size = setting_.blocks.size(block);
     const auto* z = reinterpret_cast<const Kernel*>(logits_) + begin;
-    A* exps = exps_.data() + exps_offset(block);
+    A* exps = exps_ + Blocks::exps_begin(block);
     const auto inverse_temperature = static_cast<A>(setting_.inverse_temperature);
     if (target_.dense != nullptr) {
       sums_[block] =
@@ -128,9 +130,9 @@ class Row {
     if (target_.index >= 0) at_target_ = gradient_at(target_.index);
   }
   void write(T* gradient, std::size_t block) const {
-    const std::size_t begin = setting_.blocks.begin(block);
+    const std::size_t begin = Blocks::begin(block);
     const std::size_t size = setting_.blocks.size(block);
-    const A* exps = exps_.data() + exps_offset(block);
+    const A* exps = exps_ + Blocks::exps_begin(block);
     auto* out = reinterpret_cast<Kernel*>(gradient) + begin;
     const auto factor = static_cast<A>(scale_ * slope_ * shrink(sums_[block]) / exp_);
     const auto uniform = static_cast<A>(scale_ * target_.uniform);
@@ -147,9 +149,9 @@ class Row {
   }
 
  private:
-  std::size_t exps_offset(std::size_t block) const { return block * (setting_.blocks.largest() + kPadding); }
   /// exp((m - M) / temperature): exponentials of a block are relative to its own largest logit m, not the row's M.
   double shrink(const BlockSums<A>& sums) const {
+    if (static_cast<double>(sums.max) == max_) return 1;
     return std::exp((static_cast<double>(sums.max) - max_) * setting_.inverse_temperature);
   }
   double distance(std::int64_t k) const { return static_cast<double>(logits_[k]) - max_; }
@@ -183,15 +185,16 @@ class Row {
 
   /// The gradient of one class in double: near p = 1 its parts nearly cancel.
   double gradient_at(std::int64_t k) const {
-    const double p = std::exp(distance(k) * setting_.inverse_temperature) / exp_;
+    const auto exponential = std::exp(static_cast<A>(distance(k) * setting_.inverse_temperature));
+    const double p = static_cast<double>(exponential) / exp_;
     const double dense = target_.dense == nullptr ? 0 : static_cast<double>(target_.dense[k]);
     return scale_ * (slope_ * p - target_.onehot - target_.uniform - dense);
   }
 
   const Setting<T>& setting_;
-  std::vector<A> exps_;
-  std::vector<A> dense_;
-  std::vector<BlockSums<A>> sums_;
+  A* exps_;
+  A* dense_;
+  std::span<BlockSums<A>> sums_;
   const T* logits_ = nullptr;
   RowTarget<A> target_;
   double max_ = 0;    ///< M
@@ -199,6 +202,42 @@ class Row {
   double slope_ = 0;  ///< the gradient is slope · p - c
   double scale_ = 0;
   double at_target_ = 0;  ///< taken before the logits may be overwritten
+};
+
+/// Rows that are computed together: all are reduced, then all combined, then all written, so that the processor finds
+/// work in one row while it waits for a sum or a logarithm of another. As many as fit its nearest cache, with their
+/// memory.
+template <class T>
+class RowGroup {
+ public:
+  using A = typename Setting<T>::A;
+
+  RowGroup(const Setting<T>& setting, std::size_t count)
+      : exps_(std::make_unique_for_overwrite<A[]>(count * setting.blocks.exps_end())),
+        dense_(std::make_unique_for_overwrite<A[]>(setting.targets.is_dense() ? count * classes(setting) : 0)),
+        sums_(std::make_unique_for_overwrite<BlockSums<A>[]>(count * setting.blocks.count())) {
+    rows_.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      rows_.emplace_back(setting, exps_.get() + i * setting.blocks.exps_end(),
+                         dense_.get() + (setting.targets.is_dense() ? i * classes(setting) : 0),
+                         sums_.get() + i * setting.blocks.count());
+    }
+  }
+  Row<T>& operator[](std::int64_t i) { return rows_[static_cast<std::size_t>(i)]; }
+
+  static std::size_t size_for(const Setting<T>& setting) {
+    constexpr std::size_t kMost = 16;
+    constexpr std::size_t kElements = 8192;
+    return std::clamp<std::size_t>(kElements / classes(setting), 1, kMost);
+  }
+
+ private:
+  static std::size_t classes(const Setting<T>& setting) { return static_cast<std::size_t>(setting.classes); }
+
+  std::unique_ptr<A[]> exps_;
+  std::unique_ptr<A[]> dense_;
+  std::unique_ptr<BlockSums<A>[]> sums_;
+  std::vector<Row<T>> rows_;
 };
 
 template <class T>
@@ -214,23 +253,27 @@ class Runner {
     const std::int64_t count = rows_.logits.size(0);
     const bool few_rows = count < at::get_num_threads() && setting_.classes >= 2 * kGrain;
     if (few_rows) {
-      Row<T> row(setting_);
-      for (std::int64_t r = 0; r < count; ++r) run_row(row, r, [&](const auto& work) { share_blocks(work); });
+      RowGroup<T> group(setting_, 1);
+      for (std::int64_t r = 0; r < count; ++r)
+        run_group(group, r, r + 1, [&](const auto& work) { share_blocks(work); });
     } else {
       const std::int64_t grain = std::max<std::int64_t>(1, kGrain / setting_.classes);
-      at::parallel_for(0, count, grain, [&](std::int64_t begin, std::int64_t end) {
-        Row<T> row(setting_);
-        for (std::int64_t r = begin; r < end; ++r) {
-          run_row(row, r, [&](const auto& work) {
-            for (std::size_t b = 0; b < setting_.blocks.count(); ++b) work(b);
-          });
-        }
-        if (setting_.streams) setting_.kernel.finish_streaming();
-      });
+      at::parallel_for(0, count, grain, [&](std::int64_t begin, std::int64_t end) { run_rows(begin, end); });
     }
   }
 
  private:
+  void run_rows(std::int64_t begin, std::int64_t end) {
+    const auto size = static_cast<std::int64_t>(RowGroup<T>::size_for(setting_));
+    RowGroup<T> group(setting_, static_cast<std::size_t>(std::min(size, end - begin)));
+    for (std::int64_t r = begin; r < end; r += size) {
+      run_group(group, r, std::min(r + size, end), [&](const auto& work) {
+        for (std::size_t b = 0; b < setting_.blocks.count(); ++b) work(b);
+      });
+    }
+    if (setting_.streams) setting_.kernel.finish_streaming();
+  }
+
   template <class Work>
   void share_blocks(const Work& work) const {
     const auto count = static_cast<std::int64_t>(setting_.blocks.count());
@@ -242,22 +285,31 @@ class Runner {
   }
 
   template <class ForBlocks>
-  void run_row(Row<T>& row, std::int64_t r, const ForBlocks& for_blocks) {
-    const std::int64_t offset = r * setting_.classes;
-    row.begin(logits_ + offset, r);
-    double loss = 0;
-    if (!row.is_ignored()) {
-      for_blocks([&](std::size_t b) { row.reduce(b); });
-      loss = row.combine();
+  void run_group(RowGroup<T>& group, std::int64_t begin, std::int64_t end, const ForBlocks& for_blocks) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      Row<T>& row = group[r - begin];
+      row.begin(logits_ + r * setting_.classes, r);
+      if (!row.is_ignored()) for_blocks([&](std::size_t b) { row.reduce(b); });
     }
-    if (rows_.losses != nullptr) rows_.losses[r] = loss;
+    for (std::int64_t r = begin; r < end; ++r) finish_sums(group[r - begin], r);
     if (gradient_ == nullptr) return;
-    if (row.is_ignored()) {
-      std::fill_n(gradient_ + offset, setting_.classes, T(0));
-      return;
+    for (std::int64_t r = begin; r < end; ++r) {
+      Row<T>& row = group[r - begin];
+      T* gradient = gradient_ + r * setting_.classes;
+      if (row.is_ignored()) {
+        std::fill_n(gradient, setting_.classes, T(0));
+      } else {
+        for_blocks([&](std::size_t b) { row.write(gradient, b); });
+      }
     }
-    row.prepare_to_write(rows_.scale * (rows_.row_scales == nullptr ? 1 : rows_.row_scales[r]));
-    for_blocks([&](std::size_t b) { row.write(gradient_ + offset, b); });
+  }
+
+  void finish_sums(Row<T>& row, std::int64_t r) {
+    const double loss = row.is_ignored() ? 0 : row.combine();
+    if (rows_.losses != nullptr) rows_.losses[r] = loss;
+    if (gradient_ != nullptr && !row.is_ignored()) {
+      row.prepare_to_write(rows_.scale * (rows_.row_scales == nullptr ? 1 : rows_.row_scales[r]));
+    }
   }
 
   const SoftmaxRows& rows_;
