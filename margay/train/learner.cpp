@@ -12,6 +12,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/loss/cross_entropy.h"
+#include "margay/train/batch_loss.h"
 #include "margay/train/optim/adam.h"
 
 namespace margay::train {
@@ -124,7 +125,10 @@ void Learner::train_batch(const HyperSchedule& schedule) {
   at_.momentum = hyper.momentum;
   announce(&Callback::before_batch);
   at_.logits = forward(at_.batch);
-  at_.loss = loss::cross_entropy(at_.logits, at_.batch.targets);
+  at_.loss = batch_loss(at_.logits, at_.batch, loaders_.train.dataset());
+  const auto loss = at_.loss.item<double>();
+  check_finite(loss, at_.logits, at_.batch, loaders_.train.dataset(),
+               fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1));
   announce(&Callback::after_loss);
   at_.loss.backward();
   announce(&Callback::before_step);
@@ -132,9 +136,9 @@ void Learner::train_batch(const HyperSchedule& schedule) {
   optimizer_->zero_grad();
   at_.loss = at_.loss.detach();
   at_.logits = at_.logits.detach();
-  smooth_loss_.add(at_.loss.item<double>());
+  smooth_loss_.add(loss);
   at_.smooth_loss = smooth_loss_.value();
-  steps_.push_back({hyper.lrs.back(), hyper.momentum, at_.loss.item<double>()});
+  steps_.push_back({hyper.lrs.back(), hyper.momentum, loss});
   announce(&Callback::after_batch);
 }
 
@@ -154,8 +158,11 @@ void Learner::validate(EpochRecord& record) {
       at_.batch = to_device(std::move(*batch));
       at_.images_per_s = pass.images_per_s();
       at_.logits = forward(at_.batch);
-      at_.loss = loss::cross_entropy(at_.logits, at_.batch.targets);
-      sum += at_.loss.item<double>() * static_cast<double>(at_.batch.size());
+      at_.loss = batch_loss(at_.logits, at_.batch, loaders_.valid->dataset());
+      const auto loss = at_.loss.item<double>();
+      check_finite(loss, at_.logits, at_.batch, loaders_.valid->dataset(),
+                   fmt::format("the validation of epoch {}", at_.epoch + 1));
+      sum += loss * static_cast<double>(at_.batch.size());
       count += at_.batch.size();
       for (const auto& metric : metrics_) metric->update(at_.logits, at_.batch.targets);
       announce(&Callback::after_batch);

@@ -54,7 +54,8 @@ class Learner {
   /// Throws std::invalid_argument when classes do not match, or for a device or precision that is not there.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
-  /// Runs `epochs` epochs under a schedule. Throws what callbacks throw; weights are then those of the last step.
+  /// Runs `epochs` epochs under a schedule. Throws what callbacks throw, and DivergedError when the loss is no finite
+  /// number; weights are then those of the last step.
   void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
   /// Constant rates.
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);

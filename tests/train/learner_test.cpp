@@ -9,6 +9,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
+#include "margay/train/batch_loss.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
 #include "margay/train/checkpoint/checkpoint.h"
@@ -86,6 +87,24 @@ TEST_F(LearnerTest, AnnouncesEventsInOrder) {
   learner.add_callback(listener);
   learner.fit(2, 1e-4);
   EXPECT_EQ(listener->events, "FEblsBblsBTvVeEblsBblsBTvVef");
+}
+
+/// Makes the network's last bias NaN before the third step.
+class Poison : public Callback {
+ public:
+  void before_batch(Learner& learner, const Progress& at) override {
+    if (at.step == 2)
+      learner.classifier().parameter_groups().back().parameters.back().tensor.data().fill_(std::nan(""));
+  }
+};
+
+TEST_F(LearnerTest, StopsWhenTheLossIsNoNumberAndNamesThePictures) {
+  Learner learner = this->learner(4);
+  learner.add_callback(std::make_shared<Poison>());
+  const std::string message = thrown_message<DivergedError>([&] { learner.fit(1, 1e-3); });
+  EXPECT_NE(message.find("the loss is nan in step 3 of epoch 1"), std::string::npos) << message;
+  EXPECT_NE(message.find("not finite for 4 of 4 pictures (" + folder_.path().string()), std::string::npos) << message;
+  EXPECT_EQ(learner.steps().size(), 2U) << "the bad step must not have happened";
 }
 
 TEST_F(LearnerTest, GivesTheSameNumbersForTheSameSeed) {

@@ -1,0 +1,59 @@
+#include "margay/train/batch_loss.h"
+
+#include <cmath>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/types.h>
+
+#include "margay/loss/cross_entropy.h"
+#include "margay/loss/target_error.h"
+
+namespace margay::train {
+namespace {
+
+constexpr std::size_t kNamed = 5;
+
+std::string path_of(const data::Dataset& dataset, std::size_t id) { return dataset.items.at(id).path.string(); }
+
+/// The pictures whose logits are infinite or NaN.
+std::vector<std::string> culprits(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset) {
+  const torch::Tensor is_fine = logits.detach().isfinite().all(1).cpu();
+  std::vector<std::string> paths;
+  for (std::int64_t row = 0; row < batch.size(); ++row) {
+    if (!is_fine[row].item<bool>()) paths.push_back(path_of(dataset, batch.ids[static_cast<std::size_t>(row)]));
+  }
+  return paths;
+}
+
+std::string named(std::vector<std::string> paths) {
+  const std::size_t count = paths.size();
+  if (count > kNamed) paths.resize(kNamed);
+  return fmt::format("{}{}", fmt::join(paths, ", "), count > kNamed ? fmt::format(" and {} more", count - kNamed) : "");
+}
+
+}  // namespace
+
+torch::Tensor batch_loss(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset) {
+  try {
+    return loss::cross_entropy(logits, batch.targets);
+  } catch (const loss::TargetError& error) {
+    throw core::DataError(path_of(dataset, batch.ids[static_cast<std::size_t>(error.position())]),
+                          fmt::format("its target {} is no class index; the network's {} classes allow 0 to {}",
+                                      error.target(), error.num_classes(), error.num_classes() - 1));
+  }
+}
+
+void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
+                  const std::string& when) {
+  if (std::isfinite(loss)) return;
+  const std::vector<std::string> paths = culprits(logits, batch, dataset);
+  throw DivergedError(
+      fmt::format("the loss is {} in {}: the network's outputs are not finite for {} of {} pictures ({}). If it is one "
+                  "picture every "
+                  "time, look at it; otherwise lower the learning rate (--base-lr), or train with --precision fp32",
+                  loss, when, paths.size(), batch.size(), named(paths)));
+}
+
+}  // namespace margay::train

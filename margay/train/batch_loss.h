@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include <torch/types.h>
+
+#include "margay/core/error.h"
+#include "margay/data/item.h"
+#include "margay/data/loader/batch.h"
+
+namespace margay::train {
+
+/// Training ran into numbers that are none. The weights are still those from before the step.
+class DivergedError : public core::Error {
+ public:
+  using core::Error::Error;
+};
+
+/// Mean cross-entropy of a batch. logits: float [N,K]. Throws core::DataError naming the picture whose target is no
+/// class.
+torch::Tensor batch_loss(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset);
+
+/// Throws DivergedError unless the loss is finite: says at which step, and names the pictures whose logits are not.
+/// `when` is put into the message, as "step 3 of epoch 1".
+void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
+                  const std::string& when);
+
+}  // namespace margay::train

@@ -1,0 +1,46 @@
+#include "margay/train/batch_loss.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "tests/support/thrown_message.h"
+
+namespace margay::train {
+namespace {
+
+using testing_support::thrown_message;
+
+data::Dataset dataset() {
+  return {.items = {{"a.jpg", "cat"}, {"b.jpg", "dog"}, {"c.jpg", "cat"}}, .targets = {0, 1, 0}};
+}
+
+data::Batch batch(std::vector<std::int64_t> targets) {
+  return {.images = {}, .targets = torch::tensor(targets, torch::kLong), .ids = {2, 0, 1}};
+}
+
+TEST(BatchLoss, NamesThePictureWhoseTargetIsNoClass) {
+  const auto call = [] { batch_loss(torch::zeros({3, 2}), batch({0, 1, 2}), dataset()); };
+  EXPECT_EQ(thrown_message<core::DataError>(call),
+            "b.jpg: its target 2 is no class index; the network's 2 classes allow 0 to 1");
+}
+
+TEST(BatchLoss, NamesThePicturesWithoutFiniteLogits) {
+  torch::Tensor logits = torch::zeros({3, 2});
+  logits[0][1] = std::numeric_limits<float>::infinity();
+  const auto call = [&] { check_finite(std::nan(""), logits, batch({0, 1, 0}), dataset(), "step 7 of epoch 2"); };
+  const std::string message = thrown_message<DivergedError>(call);
+  EXPECT_EQ(
+      message.find("the loss is nan in step 7 of epoch 2: the network's outputs are not finite for 1 of 3 pictures "
+                   "(c.jpg). "),
+      0U)
+      << message;
+}
+
+TEST(BatchLoss, AFiniteLossIsFine) {
+  EXPECT_NO_THROW(check_finite(3e38, torch::zeros({3, 2}), batch({0, 1, 0}), dataset(), ""));
+}
+
+}  // namespace
+}  // namespace margay::train
