@@ -2,6 +2,7 @@
 // two classes), step by step from activations to the gradient.
 #include <gtest/gtest.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/loss/activation.h"
 #include "margay/loss/cross_entropy.h"
@@ -67,6 +68,32 @@ TEST(Notes, GradientIsSoftmaxMinusOnehot) {
   cross_entropy(z, targets(), {.reduction = Reduction::kSum}).backward();
   const torch::Tensor expected = softmax(activations()) - torch::one_hot(targets(), 2);
   expect_near(z.grad(), expected, 1e-12);
+}
+
+TEST(Notes, SecondTableFromSoftmaxToLoss) {
+  const torch::Tensor z = torch::tensor({{-0.9916, -2.2545},
+                                         {0.1560, -1.9368},
+                                         {-0.6164, 1.1047},
+                                         {-2.0798, -2.1778},
+                                         {1.6429, -3.7728},
+                                         {-1.2445, -2.9512}},
+                                        torch::kDouble);
+  const torch::Tensor p = softmax(z);
+  expect_near(
+      p, torch::tensor({{.7795, .2205}, {.8902, .1098}, {.1517, .8483}, {.5245, .4755}, {.9956, .0044}, {.8464, .1536}},
+                       torch::kDouble));
+  const torch::Tensor picked = torch::tensor({.7795, .1098, .1517, .4755, .0044, .8464}, torch::kDouble);
+  expect_near(pick(p, targets()), picked);
+  expect_near(cross_entropy(z, targets(), {.reduction = Reduction::kNone}), -pick(p, targets()).log(), 1e-12);
+}
+
+// The book prints the losses of its own activations; they are its seed's, drawn by the same generator.
+TEST(Notes, TheBooksLossesAndTheirMean) {
+  torch::manual_seed(42);
+  const torch::Tensor z = torch::randn({6, 2}) * 2;
+  const torch::Tensor printed = torch::tensor({.5067, .6973, 2.0160, 5.6958, .9062, 1.0048});
+  expect_near(cross_entropy(z, targets(), {.reduction = Reduction::kNone}), printed);
+  expect_near(cross_entropy(z, targets()), torch::tensor(1.8045F));
 }
 
 }  // namespace
