@@ -18,6 +18,7 @@
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/focal_loss.h"
 #include "margay/loss/jensen_shannon.h"
+#include "margay/loss/linear_cross_entropy.h"
 #include "margay/loss/mnist_loss.h"
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/poly1_cross_entropy.h"

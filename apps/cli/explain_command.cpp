@@ -14,6 +14,7 @@
 #include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
+#include "margay/loss/shape_check.h"
 
 namespace margay::cli {
 namespace {
@@ -90,6 +91,13 @@ void check_softmax_exists(const LogitsTable& table, const fs::path& path) {
 Subject subject_of_table(const ExplainOptions& options) {
   const LogitsTable table = read_logits(options.logits);
   if (!options.binary) check_softmax_exists(table, options.logits);
+  if (!options.binary && loss::look_like_probabilities(table.logits)) {
+    fmt::print(
+        stderr,
+        "margay: {}: every row lies in [0, 1] and sums to 1, as if a softmax had been taken; activations are what "
+        "comes before it\n",
+        options.logits.string());
+  }
   Subject subject{.name = options.logits.filename().string(),
                   .logits = table.logits,
                   .targets = {},
@@ -137,8 +145,8 @@ void show(const Xray& xray, const std::string& name, const ExplainOptions& optio
   } else if (options.html.empty()) {
     fmt::print("{}", interpret::xray_text(xray, extent));
   } else {
-    fmt::print("{} ({} explained). {}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
-               xray.summary ? interpret::summary_words(*xray.summary) : "");
+    fmt::print("{} ({} explained).{}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
+               xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
   }
 }
 

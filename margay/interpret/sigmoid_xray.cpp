@@ -7,14 +7,14 @@
 #include <torch/types.h>
 
 #include "margay/loss/activation.h"
+#include "margay/loss/binary_cross_entropy.h"
 
 namespace margay::interpret {
 namespace {
 
-/// The loss of each class, max(z,0) - z t + log(1 + exp(-|z|)), written as -log σ(±z) so that z = -∞ has one too.
-/// z: [1,K]; t: bool [1,K]. loss::binary_cross_entropy_with_logits takes this line's place once it is there.
+/// The loss of each class. z, t: [1,K].
 torch::Tensor losses_of(const torch::Tensor& z, const torch::Tensor& t) {
-  return torch::log_sigmoid(torch::where(t, z, z.neg())).neg();
+  return loss::binary_cross_entropy_with_logits(z, t, {.reduction = loss::Reduction::kNone});
 }
 
 std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {

@@ -36,7 +36,7 @@ constexpr auto names(GradientPlace /*tag*/) {
 
 /// Logits that all lie in [0, 1] and sum to 1 in every row are probabilities, almost surely given by mistake: the
 /// network then ends in a softmax, and trains badly without a word. kRefuseProbabilities looks at the first row only,
-/// unless that is one; CPU only.
+/// unless that is one; CPU only, and not for fewer than four rows.
 enum class LogitsCheck { kRefuseProbabilities, kNone };
 
 constexpr auto names(LogitsCheck /*tag*/) {
