@@ -73,7 +73,7 @@ torch::Tensor at_least_float(const torch::Tensor& tensor) {
 
 torch::Tensor example_weights(const torch::Tensor& targets, const std::vector<double>& class_weights,
                               std::int64_t ignore_index, const torch::Tensor& like) {
-  const torch::Tensor kept = (targets != ignore_index).to(like.scalar_type());
+  torch::Tensor kept = (targets != ignore_index).to(like.scalar_type());
   if (class_weights.empty()) return kept;
   const torch::Tensor safe = targets.masked_fill(targets == ignore_index, 0);
   return as_tensor(class_weights, like).index_select(0, safe.flatten()).view(targets.sizes()) * kept;

@@ -58,7 +58,7 @@ Place place_for_gradient(const torch::Tensor& last, GradientPlace wanted) {
 
 torch::Tensor losses_on_cpu(const torch::Tensor& last, const torch::Tensor& targets,
                             const CrossEntropyOptions& options) {
-  const torch::Tensor losses = empty_losses(last);
+  torch::Tensor losses = empty_losses(last);
   if (losses.numel() == 0) return losses;
   if (last.is_contiguous()) {
     kernels::run({.logits = as_rows(last), .targets = targets, .losses = losses.data_ptr<double>()}, options);
@@ -130,7 +130,9 @@ LossAndGradient row_losses_and_gradient(const torch::Tensor& logits, const torch
 double divisor(const torch::Tensor& targets, std::int64_t num_classes, const CrossEntropyOptions& options) {
   const torch::NoGradGuard no_grad;
   if (options.reduction != Reduction::kMean) return 1;
-  if (are_soft(targets) && options.class_weights.empty()) return static_cast<double>(targets.numel() / num_classes);
+  if (are_soft(targets) && options.class_weights.empty()) {
+    return static_cast<double>(targets.numel()) / static_cast<double>(num_classes);
+  }
   return kernels::total_count(target_rows(targets).cpu(), num_classes, options);
 }
 

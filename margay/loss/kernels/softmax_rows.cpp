@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -213,14 +212,14 @@ class RowGroup {
   using A = typename Setting<T>::A;
 
   RowGroup(const Setting<T>& setting, std::size_t count)
-      : exps_(std::make_unique_for_overwrite<A[]>(count * setting.blocks.exps_end())),
-        dense_(std::make_unique_for_overwrite<A[]>(setting.targets.is_dense() ? count * classes(setting) : 0)),
-        sums_(std::make_unique_for_overwrite<BlockSums<A>[]>(count * setting.blocks.count())) {
+      : exps_(count * setting.blocks.exps_end()),
+        dense_(setting.targets.is_dense() ? count * classes(setting) : 0),
+        sums_(count * setting.blocks.count()) {
     rows_.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-      rows_.emplace_back(setting, exps_.get() + i * setting.blocks.exps_end(),
-                         dense_.get() + (setting.targets.is_dense() ? i * classes(setting) : 0),
-                         sums_.get() + i * setting.blocks.count());
+      rows_.emplace_back(setting, exps_.data() + i * setting.blocks.exps_end(),
+                         dense_.data() + (setting.targets.is_dense() ? i * classes(setting) : 0),
+                         sums_.data() + i * setting.blocks.count());
     }
   }
   Row<T>& operator[](std::int64_t i) { return rows_[static_cast<std::size_t>(i)]; }
@@ -234,9 +233,9 @@ class RowGroup {
  private:
   static std::size_t classes(const Setting<T>& setting) { return static_cast<std::size_t>(setting.classes); }
 
-  std::unique_ptr<A[]> exps_;
-  std::unique_ptr<A[]> dense_;
-  std::unique_ptr<BlockSums<A>[]> sums_;
+  std::vector<A> exps_;
+  std::vector<A> dense_;
+  std::vector<BlockSums<A>> sums_;
   std::vector<Row<T>> rows_;
 };
 
