@@ -96,7 +96,7 @@ double peak_mb_of(const auto& work) {
   return static_cast<double>(margay::model::cpu_memory_stats().peak_in_use_bytes - before) * 1e-6;
 }
 
-void measure_linear(std::int64_t n, std::int64_t d, std::int64_t k) {
+void measure_linear(std::int64_t n, std::int64_t d, std::int64_t k, int chunk_mb) {
   const torch::Tensor features = torch::randn({n, d}).requires_grad_();
   const torch::Tensor weight = (torch::randn({k, d}) * 0.05).requires_grad_();
   const torch::Tensor bias = torch::zeros({k}).requires_grad_();
@@ -114,8 +114,10 @@ void measure_linear(std::int64_t n, std::int64_t d, std::int64_t k) {
     whole_mb = peak_mb_of(
         [&] { whole.add(1, [&] { loss::cross_entropy(torch::linear(features, weight, bias), targets).backward(); }); });
     clear();
-    chunked_mb = peak_mb_of(
-        [&] { chunked.add(1, [&] { loss::linear_cross_entropy(features, weight, bias, targets).backward(); }); });
+    chunked_mb = peak_mb_of([&] {
+      chunked.add(
+          1, [&] { loss::linear_cross_entropy(features, weight, bias, targets, {.chunk_mb = chunk_mb}).backward(); });
+    });
     clear();
   }
   fmt::print("\nlinear_cross_entropy, N={} D={} K={}: {:.2f} s; matmul, then the fused loss: {:.2f} s; ratio {:.2f}\n",
@@ -142,5 +144,7 @@ int main(int argc, char** argv) {
       measure(n, k, type);
     }
   }
-  if (argc < 3) measure_linear(4096, 512, 100000);
+  if (argc > 2) return 0;
+  for (const int chunk_mb : {loss::LinearCrossEntropyOptions{}.chunk_mb, 200, 400})
+    measure_linear(4096, 512, 100000, chunk_mb);
 }

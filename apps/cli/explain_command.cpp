@@ -14,7 +14,7 @@
 #include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
-#include "margay/loss/shape_check.h"
+#include "margay/loss/probability_check.h"
 
 namespace margay::cli {
 namespace {

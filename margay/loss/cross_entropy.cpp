@@ -6,6 +6,7 @@
 #include "margay/loss/cross_entropy_formula.h"
 #include "margay/loss/cross_entropy_node.h"
 #include "margay/loss/cross_entropy_rows.h"
+#include "margay/loss/probability_check.h"
 #include "margay/loss/shape_check.h"
 
 namespace margay::loss {

@@ -10,7 +10,7 @@ namespace margay::loss {
 
 struct LinearCrossEntropyOptions {
   CrossEntropyOptions cross_entropy;
-  int chunk_mb = 64;
+  int chunk_mb = 72;
 
   static constexpr const char* kName = "linear_cross_entropy";
   static constexpr auto fields() {

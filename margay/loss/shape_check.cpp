@@ -73,41 +73,6 @@ void check_range(const char* function, const torch::Tensor& targets, std::int64_
                     target, *row, classes);
 }
 
-/// Fewer rows of logits may sum to 1 by chance: two in [0, 1] do so, within 0.001, once in a few hundred times.
-constexpr std::int64_t kRowsBeyondChance = 4;
-
-/// Whether a row's entries lie in [0, 1] and sum to 1. row: floating [K].
-bool is_distribution(const torch::Tensor& row) {
-  const torch::Tensor p = row.to(torch::kDouble).contiguous();
-  const double* values = p.data_ptr<double>();
-  double sum = 0;
-  for (std::int64_t k = 0; k < p.numel(); ++k) {
-    if (!(values[k] >= 0 && values[k] <= 1)) return false;
-    sum += values[k];
-  }
-  return std::abs(sum - 1) < 1e-3;
-}
-
-template <class T>
-bool begins_in_unit_interval(const torch::Tensor& logits) {
-  const T value = *logits.data_ptr<T>();
-  return value >= T(0) && value <= T(1);
-}
-
-/// What excludes nearly all logits at no cost.
-bool may_begin_with_probability(const torch::Tensor& logits) {
-  switch (logits.scalar_type()) {
-    case torch::kDouble:
-      return begins_in_unit_interval<double>(logits);
-    case torch::kBFloat16:
-      return begins_in_unit_interval<c10::BFloat16>(logits);
-    case torch::kHalf:
-      return begins_in_unit_interval<c10::Half>(logits);
-    default:
-      return begins_in_unit_interval<float>(logits);
-  }
-}
-
 }  // namespace
 
 void check_logits(const char* function, const torch::Tensor& logits) {
@@ -172,27 +137,6 @@ void check_targets(const char* function, const torch::Tensor& logits, const torc
   } else {
     check_indices(function, logits, targets, options.ignore_index);
   }
-}
-
-bool look_like_probabilities(const torch::Tensor& logits) {
-  if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || !may_begin_with_probability(logits))
-    return false;
-  const torch::Tensor rows = logits.detach().movedim(1, -1).flatten(0, -2);
-  if (rows.size(0) < kRowsBeyondChance) return false;
-  bool is_onehot = true;  // rows of zeros and a one are made by hand, not by a softmax
-  for (std::int64_t n = 0; n < rows.size(0); ++n) {
-    if (!is_distribution(rows[n])) return false;
-    is_onehot = is_onehot && rows[n].eq(rows[n].round()).all().item<bool>();
-  }
-  return !is_onehot;
-}
-
-void check_not_probabilities(const char* function, const torch::Tensor& logits) {
-  if (!look_like_probabilities(logits)) return;
-  throw std::invalid_argument(
-      fmt::format("[{}] the logits look like probabilities: all lie in [0, 1] and each row sums to 1. Pass the values "
-                  "before the softmax, or set logits_check to none",
-                  function));
 }
 
 void check_class_weights(const char* function, const std::vector<double>& weights, std::int64_t num_classes) {

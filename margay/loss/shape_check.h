@@ -28,13 +28,6 @@ void check_distributions(const char* function, const torch::Tensor& logits, cons
 void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
                    const CrossEntropyOptions& options);
 
-/// Whether all rows of logits on the CPU, four at least, are distributions, and not all of them made of zeros and a
-/// one. Looks at the first row, at the others only if that is a distribution.
-bool look_like_probabilities(const torch::Tensor& logits);
-
-/// The logits do not look like probabilities.
-void check_not_probabilities(const char* function, const torch::Tensor& logits);
-
 /// Weights are none at all, or K finite numbers that are not negative.
 void check_class_weights(const char* function, const std::vector<double>& weights, std::int64_t num_classes);
 

@@ -6,8 +6,9 @@
 
 namespace margay::loss::kernels {
 
-/// The largest error of the exponential, in units in the last place of a float32 (of a float64 for float64), where its
-/// value is a normal number. Below that, for arguments under -87.33 (-708.3), it is 0. Exhaustively tested for float32.
+/// The largest error of the exponential where its value is a normal number, in units in the last place of its type.
+/// Measured over every float32 from -87.33 to -1e-10: 0.883 with AVX2 and AVX-512; without fused multiply-add it is
+/// larger. Below -87.33 (-708 for float64) the value is smaller than the smallest normal number, or 0.
 constexpr double kExpErrorUlp = 2;
 
 /// What sums are kept in.

@@ -30,9 +30,10 @@ struct Pair {
   V second;
 };
 
-/// Rounds to bfloat16's 8 bits of significand, to nearest, ties to even (Highway's conversion cuts), in the upper half of each
-/// lane; numbers below 2^-126 are cut. Dekker's splitting (1971) with 2^16 + 1: three operations, where rounding the bits
-/// takes four. |v| must stay below 2^111. The compiler may not fuse the product with the differences: -ffp-contract=off.
+/// Rounds to bfloat16's 8 bits of significand, to nearest, ties to even (Highway's conversion cuts), in the upper half
+/// of each lane; numbers below 2^-126 are cut. Dekker's splitting (1971) with 2^16 + 1: three operations, where
+/// rounding the bits takes four. |v| must stay below 2^111. The compiler may not fuse the product with the differences:
+/// -ffp-contract=off.
 template <class D>
 HWY_INLINE auto bfloat16_bits(D d, hn::Vec<D> v) {
   const auto shifted = hn::Mul(v, hn::Set(d, 65537.0F));
