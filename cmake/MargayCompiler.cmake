@@ -18,11 +18,10 @@ endif()
 find_program(LLD_PROGRAM ld.lld)
 
 add_library(margay_compiler INTERFACE)
-# The kernels say themselves where a product is fused with a sum. -Wno-maybe-uninitialized: a false alarm of GCC 12 in its own
-# AVX-512 intrinsics (GCC bug 105593).
+# A false alarm of GCC 12 in its own AVX-512 intrinsics (GCC bug 105593).
 set_source_files_properties(${PROJECT_SOURCE_DIR}/margay/loss/kernels/block_kernel.cpp PROPERTIES
   SKIP_PRECOMPILE_HEADERS ON
-  COMPILE_OPTIONS "-ffp-contract=off;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+  COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
 target_compile_options(margay_compiler INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
   # Options are aggregates filled with designated initialisers: naming only some fields is the point.

@@ -1,5 +1,8 @@
 #include "margay/loss/cross_entropy.h"
 
+#include <stdexcept>
+
+#include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -20,9 +23,25 @@ void check(const char* function, const torch::Tensor& logits, const torch::Tenso
   if (options.logits_check == LogitsCheck::kRefuseProbabilities) check_not_probabilities(function, logits);
 }
 
+/// As the kernels need them: [N,K] contiguous, or [N,K,d1,…] with the classes last in memory.
+bool classes_lie_side_by_side(const torch::Tensor& logits) { return logits.movedim(1, -1).is_contiguous(); }
+
 /// Gradients by the targets, and tensors of other devices, need LibTorch's operators.
 bool is_for_kernels(const torch::Tensor& logits, const torch::Tensor& targets) {
   return logits.is_cpu() && targets.is_cpu() && !(targets.requires_grad() && torch::GradMode::is_enabled());
+}
+
+/// The logits' memory can take the gradient only where that is computed along with the loss, and once and for all.
+void check_can_overwrite(const torch::Tensor& logits, const torch::Tensor& targets,
+                         const CrossEntropyOptions& options) {
+  const char* problem = nullptr;
+  if (!is_for_kernels(logits, targets)) problem = "tensors on the CPU and targets that require no gradient";
+  if (options.reduction == Reduction::kNone) problem = "reduction mean or sum";
+  if (logits.scalar_type() == torch::kHalf) problem = "another dtype than float16, whose gradient is scaled first";
+  if (!classes_lie_side_by_side(logits)) problem = "contiguous logits [N,K]";
+  if (problem != nullptr) {
+    throw std::invalid_argument(fmt::format("[cross_entropy] gradient_place over_logits needs {}; use new", problem));
+  }
 }
 
 }  // namespace
@@ -30,8 +49,11 @@ bool is_for_kernels(const torch::Tensor& logits, const torch::Tensor& targets) {
 torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
                             const CrossEntropyOptions& options) {
   check("cross_entropy", logits, targets, options);
+  const bool needs_graph = logits.requires_grad() && torch::GradMode::is_enabled();
+  if (needs_graph && options.gradient_place == GradientPlace::kOverLogits)
+    check_can_overwrite(logits, targets, options);
   if (!is_for_kernels(logits, targets)) return cross_entropy_formula(logits, targets, options);
-  if (logits.requires_grad() && torch::GradMode::is_enabled()) return cross_entropy_in_graph(logits, targets, options);
+  if (needs_graph) return cross_entropy_in_graph(logits, targets, options);
   const double count = divisor(targets, logits.size(1), options);
   return reduce_rows(row_losses(logits, targets, options), count, options, logits.scalar_type());
 }

@@ -25,9 +25,11 @@ constexpr auto names(ClassWeighting /*tag*/) {
                     std::pair{ClassWeighting::kPerClass, "per_class"}};
 }
 
-/// Where the gradient is written when it is computed along with the loss (CPU, mean or sum).
+/// Where the gradient is written when it is computed along with the loss.
 /// kOverLogits: over the logits themselves, which are then gone; it saves memory of the logits' size. Autograd notices
-/// when something else still needs the logits.
+/// when something else still needs the logits. cross_entropy refuses it where it cannot be done: other devices,
+/// reduction none, float16, strided logits, targets that require gradients. Without a gradient to compute it means
+/// nothing.
 enum class GradientPlace { kNew, kOverLogits };
 
 constexpr auto names(GradientPlace /*tag*/) {

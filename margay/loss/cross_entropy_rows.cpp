@@ -1,6 +1,8 @@
 #include "margay/loss/cross_entropy_rows.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <torch/csrc/autograd/autograd.h>
@@ -94,6 +96,9 @@ LossAndGradient both_on_cpu(const torch::Tensor& logits, const torch::Tensor& ta
     rows.row_scales = row_scales.data_ptr<double>();
   }
   kernels::run(rows, options);
+  // Whoever saved overwritten logits for its own backward finds out there.
+  const bool is_overwritten = place.gradient.data_ptr() == logits.data_ptr();
+  if (is_overwritten && !logits.is_inference()) logits.unsafeGetTensorImpl()->bump_version();
   return {losses, last.dim() == 2 ? place.gradient : classes_second(place.gradient.view(last.sizes()))};
 }
 
@@ -107,6 +112,12 @@ LossAndGradient both_by_formula(const torch::Tensor& logits, const torch::Tensor
   return {losses.detach(), torch::autograd::grad({losses}, {z}, {upstream})[0]};
 }
 
+/// What a float32 holds of a number: infinity where it is too large, which LibTorch's conversion refuses.
+double as_float(double value) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return std::abs(value) > kLargest ? std::copysign(std::numeric_limits<double>::infinity(), value) : value;
+}
+
 bool are_on_cpu(const torch::Tensor& logits, const torch::Tensor& targets) {
   return logits.is_cpu() && targets.is_cpu();
 }
@@ -117,14 +128,14 @@ torch::Tensor row_losses(const torch::Tensor& logits, const torch::Tensor& targe
                          const CrossEntropyOptions& options) {
   const torch::NoGradGuard no_grad;
   if (!are_on_cpu(logits, targets)) return cross_entropy_formula(logits, targets, without_reduction(options));
-  return losses_on_cpu(classes_last(logits), target_rows(targets), options);
+  return losses_on_cpu(classes_last(logits.resolve_neg()), target_rows(targets), options);
 }
 
 LossAndGradient row_losses_and_gradient(const torch::Tensor& logits, const torch::Tensor& targets,
                                         const CrossEntropyOptions& options, const GradientScale& scale) {
   const torch::NoGradGuard no_grad;
   if (!are_on_cpu(logits, targets)) return both_by_formula(logits, targets, options, scale);
-  return both_on_cpu(logits, targets, options, scale);
+  return both_on_cpu(logits.detach().resolve_neg(), targets, options, scale);
 }
 
 double divisor(const torch::Tensor& targets, std::int64_t num_classes, const CrossEntropyOptions& options) {
@@ -155,7 +166,8 @@ torch::Tensor reduce_rows(const torch::Tensor& losses, double divisor, const Cro
   if (divisor == 0 && options.empty_mean == EmptyMean::kZero) return torch::zeros({}, losses.options().dtype(type));
   if (!losses.is_cpu()) return (losses.sum() / divisor).to(type);
   const auto* values = losses.data_ptr<double>();
-  return torch::scalar_tensor(std::accumulate(values, values + losses.numel(), 0.0) / divisor, type);
+  const double value = std::accumulate(values, values + losses.numel(), 0.0) / divisor;
+  return torch::scalar_tensor(type == torch::kFloat ? as_float(value) : value, type);
 }
 
 }  // namespace margay::loss

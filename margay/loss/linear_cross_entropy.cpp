@@ -27,19 +27,19 @@ using torch::autograd::variable_list;
 /// must be known first: one per row (reduction none), or the scale that keeps float16 from underflowing.
 class LinearCrossEntropyBackward : public torch::autograd::Node {
  public:
-  LinearCrossEntropyBackward(const torch::Tensor& targets, const LinearCrossEntropyOptions& options)
-      : targets_(targets), options_(options) {}
+  explicit LinearCrossEntropyBackward(const LinearCrossEntropyOptions& options) : options_(options) {}
 
-  torch::Tensor forward(const Linear& linear) {
+  torch::Tensor forward(const Linear& linear, const torch::Tensor& targets) {
+    targets_ = SavedVariable(targets, false);
     features_ = SavedVariable(linear.features, false);
     weight_ = SavedVariable(linear.weight, false);
     bias_ = SavedVariable(linear.bias, false);
     wanted_ = {should_compute_output(0), should_compute_output(1), should_compute_output(2)};
     const CrossEntropyOptions& loss = options_.cross_entropy;
-    divisor_ = divisor(targets_, linear.weight.size(0), loss);
+    divisor_ = divisor(targets, linear.weight.size(0), loss);
     const bool later = loss.reduction == Reduction::kNone || linear.features.scalar_type() == torch::kHalf;
     const LinearRows rows =
-        linear_rows(linear, targets_, options_, scale_of_reduction(divisor_), later ? std::array<bool, 3>{} : wanted_);
+        linear_rows(linear, targets, options_, scale_of_reduction(divisor_), later ? std::array<bool, 3>{} : wanted_);
     if (!later) gradients_.assign(rows.gradients.begin(), rows.gradients.end());
     return reduce_rows(rows.losses, divisor_, loss, linear.features.scalar_type());
   }
@@ -54,7 +54,8 @@ class LinearCrossEntropyBackward : public torch::autograd::Node {
     }
     if (gradients_.empty()) {
       const auto all =
-          linear_rows(saved(), targets_, options_, scale_of_upstream(upstream[0], divisor_), wanted_).gradients;
+          linear_rows(saved(), targets_.unpack(), options_, scale_of_upstream(upstream[0], divisor_), wanted_)
+              .gradients;
       return {all.begin(), all.end()};
     }
     variable_list gradients = std::move(gradients_);
@@ -73,17 +74,18 @@ class LinearCrossEntropyBackward : public torch::autograd::Node {
     features_.reset_data();
     weight_.reset_data();
     bias_.reset_data();
+    targets_.reset_data();
     gradients_.clear();
   }
 
  private:
   Linear saved() { return {features_.unpack(), weight_.unpack(), bias_.unpack()}; }
 
-  torch::Tensor targets_;
   LinearCrossEntropyOptions options_;
   SavedVariable features_;
   SavedVariable weight_;
   SavedVariable bias_;
+  SavedVariable targets_;
   std::array<bool, 3> wanted_{};
   double divisor_ = 1;
   variable_list gradients_;  ///< of the reduced loss, until they are handed on
@@ -92,18 +94,24 @@ class LinearCrossEntropyBackward : public torch::autograd::Node {
 void check(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options) {
   core::validate(options);
   const auto& [features, weight, bias] = linear;
-  const bool fits = features.dim() == 2 && weight.dim() == 2 && features.size(1) == weight.size(1) &&
-                    weight.size(0) > 0 && (!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)));
+  const bool fits = features.is_floating_point() && features.dim() == 2 && weight.dim() == 2 &&
+                    features.size(1) == weight.size(1) && weight.size(0) > 0 &&
+                    (!bias.defined() || (bias.dim() == 1 && bias.size(0) == weight.size(0)));
   if (!fits) {
-    throw std::invalid_argument(
-        fmt::format("[linear_cross_entropy] features must be [N,D], weight [K,D] and bias [K] or undefined, got [{}], "
-                    "[{}] and [{}]",
-                    fmt::join(features.sizes().vec(), ","), fmt::join(weight.sizes().vec(), ","),
-                    bias.defined() ? fmt::format("{}", fmt::join(bias.sizes().vec(), ",")) : "undefined"));
+    throw std::invalid_argument(fmt::format(
+        "[linear_cross_entropy] features must be floating [N,D], weight [K,D] and bias [K] or undefined, got [{}], "
+        "[{}] and [{}]",
+        fmt::join(features.sizes().vec(), ","), fmt::join(weight.sizes().vec(), ","),
+        bias.defined() ? fmt::format("{}", fmt::join(bias.sizes().vec(), ",")) : "undefined"));
   }
   if (features.scalar_type() != weight.scalar_type() ||
       (bias.defined() && bias.scalar_type() != weight.scalar_type())) {
     throw std::invalid_argument("[linear_cross_entropy] features, weight and bias must have one dtype");
+  }
+  if (targets.requires_grad() && torch::GradMode::is_enabled()) {
+    throw std::invalid_argument(
+        "[linear_cross_entropy] gives targets no gradient; use cross_entropy(torch::linear(features, weight, bias), "
+        "targets), or targets.detach()");
   }
   const torch::Tensor shape =
       features.new_empty({1}).expand({features.size(0), weight.size(0)});  // the logits', no memory
@@ -124,10 +132,10 @@ torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::T
     const double count = divisor(targets, weight.size(0), options.cross_entropy);
     return reduce_rows(rows.losses, count, options.cross_entropy, features.scalar_type());
   }
-  const std::shared_ptr<LinearCrossEntropyBackward> node(new LinearCrossEntropyBackward(targets, options),
+  const std::shared_ptr<LinearCrossEntropyBackward> node(new LinearCrossEntropyBackward(options),
                                                          torch::autograd::deleteNode);
   node->set_next_edges(torch::autograd::collect_next_edges(features, weight, bias));
-  torch::Tensor loss = node->forward(linear);
+  torch::Tensor loss = node->forward(linear, targets);
   torch::autograd::set_history(loss, node);
   return loss;
 }

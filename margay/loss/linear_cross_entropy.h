@@ -28,10 +28,11 @@ struct LinearCrossEntropyOptions {
 /// weights. The idea is that of Hsu et al. (Liger Kernel), arXiv:2410.10989, §3.2, and Wijmans et al.,
 /// arXiv:2411.09009.
 ///
-/// features: floating [N,D]; weight: [K,D] and bias: [K] (or undefined) of the same dtype and device. Gradients of the
-/// weights in float16 and bfloat16 are added up in float32. targets: [N], or [N,K] soft ones.
-/// Result: as cross_entropy's. Reduction none, and float16, compute the logits once more in backward().
-/// Throws std::invalid_argument as cross_entropy does, and when a second derivative is asked for.
+/// features: floating [N,D] (float16 only where LibTorch multiplies it; 1.13 does not on the CPU); weight: [K,D] and
+/// bias: [K] (or undefined) of the same dtype and device. Gradients of the weights in float16 and bfloat16 are added up
+/// in float32. targets: [N], or [N,K] soft ones. Result: as cross_entropy's. Reduction none, and float16, compute the
+/// logits once more in backward(). Throws std::invalid_argument as cross_entropy does, and when a second derivative or
+/// one by the targets is asked for.
 torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::Tensor& weight,
                                    const torch::Tensor& bias, const torch::Tensor& targets,
                                    const LinearCrossEntropyOptions& options = {});

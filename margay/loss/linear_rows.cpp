@@ -66,18 +66,6 @@ class Gradients {
   torch::Tensor bias_;
 };
 
-/// Calls work(logits, targets, begin) for each chunk, with the options that make the chunk's losses add up to the sum.
-template <class Work>
-void for_each_chunk(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options,
-                    const Work& work) {
-  const std::int64_t rows = linear.features.size(0);
-  const std::int64_t step = rows_per_chunk(linear, options.chunk_mb);
-  for (std::int64_t begin = 0; begin < rows; begin += step) {
-    const std::int64_t size = std::min(step, rows - begin);
-    work(logits_of(linear, begin, size), targets.narrow(0, begin, size), begin);
-  }
-}
-
 }  // namespace
 
 LinearRows linear_rows(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options,

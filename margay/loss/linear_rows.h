@@ -22,8 +22,8 @@ struct LinearRows {
   std::array<torch::Tensor, 3> gradients;
 };
 
-/// Computes both chunk by chunk; the gradients are those of Σ scale · loss. Arguments are already checked; nothing becomes
-/// part of the autograd graph.
+/// Computes both chunk by chunk; the gradients are those of Σ scale · loss. Arguments are already checked; nothing
+/// becomes part of the autograd graph.
 LinearRows linear_rows(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options,
                        const GradientScale& scale, const std::array<bool, 3>& wanted);
 

@@ -49,8 +49,12 @@ bool may_begin_with_probability(const torch::Tensor& logits) {
 bool look_like_probabilities(const torch::Tensor& logits) {
   if (!logits.is_cpu() || logits.numel() == 0 || logits.size(1) < 2 || !may_begin_with_probability(logits))
     return false;
-  const torch::Tensor rows = logits.detach().movedim(1, -1).flatten(0, -2);
-  if (rows.size(0) < kRowsBeyondChance) return false;
+  const torch::Tensor last = logits.detach().movedim(1, -1);
+  if (last.numel() / last.size(-1) < kRowsBeyondChance) return false;
+  torch::Tensor first = last;
+  while (first.dim() > 1) first = first.select(0, 0);
+  if (!is_distribution(first)) return false;
+  const torch::Tensor rows = last.flatten(0, -2);
   bool is_onehot = true;  // rows of zeros and a one are made by hand, not by a softmax
   for (std::int64_t n = 0; n < rows.size(0); ++n) {
     if (!is_distribution(rows[n])) return false;

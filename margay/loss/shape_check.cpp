@@ -115,7 +115,8 @@ void check_distributions(const char* function, const torch::Tensor& logits, cons
                     function, shape(logits), dtype(targets), shape(targets)));
   }
   const torch::Tensor q = targets.detach();
-  if (const auto bad = first(q.ge(0).logical_not())) {
+  if (q.numel() > 0 && !(q.min().item<double>() >= 0)) {  // NaN is the minimum of what holds it
+    const auto bad = first(q.ge(0).logical_not());
     throw std::invalid_argument(fmt::format("[{}] soft targets must be probabilities, got {} at position {}", function,
                                             q.flatten()[*bad].item<double>(), *bad));
   }
@@ -131,6 +132,10 @@ void check_distributions(const char* function, const torch::Tensor& logits, cons
 
 void check_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
                    const CrossEntropyOptions& options) {
+  if (logits.device() != targets.device()) {
+    throw std::invalid_argument(fmt::format("[{}] logits are on {}, targets on {}; move one with to()", function,
+                                            logits.device().str(), targets.device().str()));
+  }
   check_class_weights(function, options.class_weights, logits.size(1));
   if (targets.is_floating_point()) {
     check_distributions(function, logits, targets);

@@ -17,12 +17,13 @@ constexpr std::size_t kNamed = 5;
 
 std::string path_of(const data::Dataset& dataset, std::size_t id) { return dataset.items.at(id).path.string(); }
 
-/// The pictures whose logits are infinite or NaN.
-std::vector<std::string> culprits(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset) {
-  const torch::Tensor is_fine = logits.detach().isfinite().all(1).cpu();
+/// Where the rows are set that `is_set` says. is_set: bool [N].
+std::vector<std::string> paths_where(const torch::Tensor& is_set, const data::Batch& batch,
+                                     const data::Dataset& dataset) {
+  const torch::Tensor set = is_set.cpu();
   std::vector<std::string> paths;
   for (std::int64_t row = 0; row < batch.size(); ++row) {
-    if (!is_fine[row].item<bool>()) paths.push_back(path_of(dataset, batch.ids[static_cast<std::size_t>(row)]));
+    if (set[row].item<bool>()) paths.push_back(path_of(dataset, batch.ids[static_cast<std::size_t>(row)]));
   }
   return paths;
 }
@@ -48,12 +49,19 @@ torch::Tensor batch_loss(const torch::Tensor& logits, const data::Batch& batch, 
 void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
                   const std::string& when) {
   if (std::isfinite(loss)) return;
-  const std::vector<std::string> paths = culprits(logits, batch, dataset);
+  const torch::Tensor z = logits.detach();
+  std::vector<std::string> paths = paths_where(z.isfinite().all(1).logical_not(), batch, dataset);
+  const char* what = "the network's outputs are not finite";
+  if (paths.empty()) {
+    const torch::Tensor losses = loss::cross_entropy(z, batch.targets, {.reduction = loss::Reduction::kNone});
+    paths = paths_where(losses == losses.max(), batch, dataset);
+    what = "the loss itself overflows";
+  }
   throw DivergedError(
-      fmt::format("the loss is {} in {}: the network's outputs are not finite for {} of {} pictures ({}). If it is one "
-                  "picture every "
-                  "time, look at it; otherwise lower the learning rate (--base-lr), or train with --precision fp32",
-                  loss, when, paths.size(), batch.size(), named(paths)));
+      fmt::format("the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
+                  "otherwise lower the "
+                  "learning rate (--base-lr), or train with --precision fp32",
+                  loss, when, what, paths.size(), batch.size(), named(paths)));
 }
 
 }  // namespace margay::train

@@ -154,6 +154,28 @@ TEST(CrossEntropyCorner, LogitsUpToTheLargestFiniteNumberAreFine) {
   }
 }
 
+TEST(CrossEntropyCorner, ALossBeyondFloatIsInfinityForEveryReduction) {
+  const torch::Tensor logits = torch::tensor({{-3e38F, 3e38F}});
+  for (const auto reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
+    EXPECT_EQ(item(cross_entropy(logits, indices({0}), {.reduction = reduction})), kInf);
+  }
+}
+
+TEST(CrossEntropyCorner, Uint8TargetsKnowNoMinusHundred) {
+  const torch::Tensor logits = torch::randn({2, 200});
+  const torch::Tensor targets = torch::tensor({156, 3}, torch::kByte);  // -100 as uint8
+  const torch::Tensor expected = cross_entropy(logits, targets.to(torch::kLong));
+  EXPECT_TRUE(torch::equal(cross_entropy(logits, targets), expected));
+  EXPECT_NEAR(item(cross_entropy_formula(logits, targets, {})), item(expected), 1e-5);
+  EXPECT_NEAR(item(loss::nll_loss(loss::log_softmax(logits), targets)), item(expected), 1e-5);
+}
+
+TEST(CrossEntropyCorner, NegatedViewsAreReadAsTheyAre) {
+  const torch::Tensor z = torch::randn({3, 5});
+  const torch::Tensor view = torch::_neg_view(z);
+  EXPECT_TRUE(torch::equal(cross_entropy(view, indices({0, 1, 2})), cross_entropy(-z, indices({0, 1, 2}))));
+}
+
 TEST(CrossEntropyCorner, SmoothingOverTheLargestFiniteNumbersIsFinite) {
   const torch::Tensor logits = torch::tensor({{-3e38F, 3e38F}});
   const torch::Tensor loss = cross_entropy(logits, indices({1}), {.label_smoothing = 0.1});

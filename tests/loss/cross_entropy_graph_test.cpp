@@ -133,6 +133,53 @@ TEST(CrossEntropyGraph, WhoStillNeedsOverwrittenLogitsFindsOut) {
   EXPECT_NE(message.find("modified by an inplace operation"), std::string::npos) << message;
 }
 
+TEST(CrossEntropyGraph, OverwritingWithoutAGraphIsNoticedToo) {
+  const torch::Tensor x = logits().requires_grad_();
+  const torch::Tensor z = x.exp();
+  const LossAndGradient both =
+      cross_entropy_with_gradient(z, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  EXPECT_FALSE(both.gradient.requires_grad());
+  EXPECT_THROW(z.sum().backward(), c10::Error);
+}
+
+TEST(CrossEntropyGraph, WritingToOverwrittenLogitsBeforeBackwardIsNoticed) {
+  const torch::Tensor x = logits().requires_grad_();
+  const torch::Tensor z = x * 1;
+  const torch::Tensor loss = cross_entropy(z, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  z.detach().mul_(2);
+  const std::string message = thrown_message<std::invalid_argument>([&] { loss.backward(); });
+  EXPECT_NE(message.find("written to between forward and backward"), std::string::npos) << message;
+}
+
+TEST(CrossEntropyGraph, OverwrittenLogitsAllowOneBackward) {
+  const torch::Tensor x = logits().requires_grad_();
+  const torch::Tensor loss = cross_entropy(x * 1, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  loss.backward({}, /*retain_graph=*/true);
+  const std::string message = thrown_message<std::invalid_argument>([&] { loss.backward(); });
+  EXPECT_NE(message.find("use gradient_place new"), std::string::npos) << message;
+}
+
+TEST(CrossEntropyGraph, OverwritingIsRefusedWhereItCannotBeDone) {
+  const auto refused = [](const torch::Tensor& z, const CrossEntropyOptions& options, const torch::Tensor& y) {
+    return thrown_message<std::invalid_argument>([&] { cross_entropy(z.requires_grad_(), y, options); });
+  };
+  CrossEntropyOptions over{.gradient_place = GradientPlace::kOverLogits};
+  EXPECT_NE(refused(logits().to(torch::kHalf), over, targets()).find("float16"), std::string::npos);
+  EXPECT_NE(refused(logits().t().contiguous().t(), over, targets()).find("contiguous"), std::string::npos);
+  EXPECT_NE(refused(logits(), over, soft_targets().requires_grad_()).find("no gradient"), std::string::npos);
+  over.reduction = Reduction::kNone;
+  EXPECT_NE(refused(logits(), over, targets()).find("mean or sum"), std::string::npos);
+}
+
+TEST(CrossEntropyGraph, TargetsChangedBeforeBackwardAreNoticed) {
+  const torch::Tensor x = logits().requires_grad_();
+  const torch::Tensor y = targets();
+  const torch::Tensor losses = cross_entropy(x, y, {.reduction = Reduction::kNone});
+  y.fill_(4);
+  const std::string message = thrown_message<c10::Error>([&] { losses.sum().backward(); });
+  EXPECT_NE(message.find("modified by an inplace operation"), std::string::npos) << message;
+}
+
 TEST(CrossEntropyGraph, OverwrittenLogitsAllowNoSecondDerivative) {
   const torch::Tensor x = logits().requires_grad_();
   const torch::Tensor loss = cross_entropy(x * 1, targets(), {.gradient_place = GradientPlace::kOverLogits});

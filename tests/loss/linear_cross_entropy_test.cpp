@@ -117,12 +117,19 @@ TEST(LinearCrossEntropy, SaysThatItHasNoSecondDerivative) {
   EXPECT_NE(message.find("use cross_entropy(torch::linear("), std::string::npos) << message;
 }
 
+TEST(LinearCrossEntropy, SaysThatItGivesTargetsNoGradient) {
+  const torch::Tensor soft = torch::full({2, 5}, 0.2).requires_grad_();
+  const auto call = [&] { linear_cross_entropy(torch::zeros({2, 4}), torch::zeros({5, 4}), {}, soft); };
+  EXPECT_NE(thrown_message<std::invalid_argument>(call).find("gives targets no gradient"), std::string::npos);
+}
+
 TEST(LinearCrossEntropy, SaysWhichShapesItExpected) {
   const auto call = [] {
     linear_cross_entropy(torch::zeros({2, 3}), torch::zeros({5, 4}), {}, torch::zeros({2}, torch::kLong));
   };
   EXPECT_EQ(thrown_message<std::invalid_argument>(call),
-            "[linear_cross_entropy] features must be [N,D], weight [K,D] and bias [K] or undefined, got [2,3], [5,4] "
+            "[linear_cross_entropy] features must be floating [N,D], weight [K,D] and bias [K] or undefined, got "
+            "[2,3], [5,4] "
             "and [undefined]");
   const auto wrong_target = [] {
     linear_cross_entropy(torch::zeros({2, 4}), torch::zeros({5, 4}), {}, torch::full({2}, 5, torch::kLong));

@@ -38,6 +38,15 @@ TEST(BatchLoss, NamesThePicturesWithoutFiniteLogits) {
       << message;
 }
 
+TEST(BatchLoss, NamesThePicturesWhoseFiniteLogitsMakeAnInfiniteLoss) {
+  const torch::Tensor logits = torch::tensor({{3.4e38F, -3.4e38F}, {3.4e38F, -3.4e38F}, {0.0F, 0.0F}});
+  const data::Batch of_three = batch({1, 1, 0});
+  const double loss = batch_loss(logits, of_three, dataset()).item<double>();
+  const std::string message =
+      thrown_message<DivergedError>([&] { check_finite(loss, logits, of_three, dataset(), "step 1 of epoch 1"); });
+  EXPECT_NE(message.find("the loss itself overflows for 2 of 3 pictures (c.jpg, a.jpg)"), std::string::npos) << message;
+}
+
 TEST(BatchLoss, AFiniteLossIsFine) {
   EXPECT_NO_THROW(check_finite(3e38, torch::zeros({3, 2}), batch({0, 1, 0}), dataset(), ""));
 }

@@ -8,6 +8,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -23,6 +24,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class T>
 using Tag = hn::CappedTag<Accumulator<T>, kMaxLanes>;
 
+/// float16_t is a type of the compiler on some machines, a struct on others.
+template <class T>
+void set_bits(T& to, std::uint16_t bits) {
+  std::memcpy(&to, &bits, sizeof(bits));
+}
+template <class T>
+std::uint16_t bits_of(const T& from) {
+  std::uint16_t bits = 0;
+  std::memcpy(&bits, &from, sizeof(bits));
+  return bits;
+}
+
 /// What is loaded at once: one vector or two.
 template <class V>
 struct Pair {
@@ -30,14 +43,14 @@ struct Pair {
   V second;
 };
 
-/// Rounds to bfloat16's 8 bits of significand, to nearest, ties to even (Highway's conversion cuts), in the upper half
-/// of each lane; numbers below 2^-126 are cut. Dekker's splitting (1971) with 2^16 + 1: three operations, where
-/// rounding the bits takes four. |v| must stay below 2^111. The compiler may not fuse the product with the differences:
-/// -ffp-contract=off.
+/// Rounds to bfloat16, to nearest, ties to even (Highway's conversion cuts); the result stands in the upper half of
+/// each lane. Of a NaN only its canonical bit patterns are sure to stay one.
 template <class D>
-HWY_INLINE auto bfloat16_bits(D d, hn::Vec<D> v) {
-  const auto shifted = hn::Mul(v, hn::Set(d, 65537.0F));
-  return hn::BitCast(hn::RebindToUnsigned<D>(), hn::Add(shifted, hn::Sub(v, shifted)));
+HWY_INLINE auto bfloat16_bits(D /*d*/, hn::Vec<D> v) {
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::BitCast(du, v);
+  const auto is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+  return hn::Add(bits, hn::Add(is_odd, hn::Set(du, 0x7FFF)));
 }
 
 template <class D>
@@ -56,12 +69,12 @@ template <class D>
 HWY_INLINE void store_vector(D d, hn::Vec<D> v, hwy::float16_t* to) {
   HWY_ALIGN float lanes[hn::MaxLanes(D())];
   hn::Store(v, d, lanes);
-  for (std::size_t i = 0; i < hn::Lanes(d); ++i) to[i].bits = c10::Half(lanes[i]).x;
+  for (std::size_t i = 0; i < hn::Lanes(d); ++i) set_bits(to[i], c10::Half(lanes[i]).x);
 }
 template <class D>
 HWY_INLINE hn::Vec<D> load_vector(D d, const hwy::float16_t* from) {
   HWY_ALIGN float lanes[hn::MaxLanes(D())];
-  for (std::size_t i = 0; i < hn::Lanes(d); ++i) lanes[i] = c10::Half(from[i].bits, c10::Half::from_bits());
+  for (std::size_t i = 0; i < hn::Lanes(d); ++i) lanes[i] = c10::Half(bits_of(from[i]), c10::Half::from_bits());
   return hn::Load(d, lanes);
 }
 #else
@@ -161,10 +174,8 @@ using FastOrder = std::conditional_t<std::is_same_v<T, hwy::bfloat16_t> && std::
 template <class T>
 void fill_with_impossible(T* to, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<T, hwy::bfloat16_t>) {
-      to[i].bits = 0xFF80;
-    } else if constexpr (std::is_same_v<T, hwy::float16_t>) {
-      to[i].bits = 0xFC00;
+    if constexpr (sizeof(T) == sizeof(std::uint16_t)) {
+      set_bits(to[i], std::is_same_v<T, hwy::bfloat16_t> ? 0xFF80 : 0xFC00);
     } else {
       to[i] = -std::numeric_limits<T>::infinity();
     }

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -19,12 +20,24 @@ using testing_support::for_each_simd_target;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-hwy::bfloat16_t convert(float value, hwy::bfloat16_t /*to*/) { return {c10::BFloat16(value).x}; }
-hwy::float16_t convert(float value, hwy::float16_t /*to*/) { return {c10::Half(value).x}; }
+/// float16_t is a type of the compiler on some machines, a struct on others.
+template <class To, class From>
+To same_bits(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
+std::uint16_t bits_of(hwy::bfloat16_t value) { return same_bits<std::uint16_t>(value); }
+
+hwy::bfloat16_t convert(float value, hwy::bfloat16_t /*to*/) {
+  return same_bits<hwy::bfloat16_t>(c10::BFloat16(value));
+}
+hwy::float16_t convert(float value, hwy::float16_t /*to*/) { return same_bits<hwy::float16_t>(c10::Half(value)); }
 float convert(float value, float /*to*/) { return value; }
 double convert(float value, double /*to*/) { return value; }
-float back(hwy::bfloat16_t value) { return c10::BFloat16(value.bits, c10::BFloat16::from_bits()); }
-float back(hwy::float16_t value) { return c10::Half(value.bits, c10::Half::from_bits()); }
+float back(hwy::bfloat16_t value) { return same_bits<c10::BFloat16>(value); }
+float back(hwy::float16_t value) { return same_bits<c10::Half>(value); }
 float back(float value) { return value; }
 double back(double value) { return value; }
 
@@ -245,12 +258,14 @@ TEST(BlockKernel, BFloat16RoundsToNearestAndTiesToEven) {
     std::mt19937 rng(3);
     Block<hwy::bfloat16_t> block(64, 0);
     for (int repeat = 0; repeat < 200; ++repeat) {
-      const auto factor = std::bit_cast<float>(static_cast<std::uint32_t>(rng() & 0x007FFFFFU) | 0x3F800000U |
-                                               (repeat % 2 == 0 ? 0x8000U : 0U));
+      const std::uint32_t upper = (static_cast<std::uint32_t>(rng()) & 0x007F0000U) | 0x3F800000U;
+      const std::uint32_t lower =
+          repeat % 2 == 0 ? 0x8000U : static_cast<std::uint32_t>(rng()) & 0xFFFFU;  // half: ties
+      const auto factor = std::bit_cast<float>(upper | lower);
       std::fill(block.memory.begin(), block.memory.end(), convert(0, hwy::bfloat16_t()));
       kernel.exps(block.z, block.n, block.exps.data());  // all 1
       kernel.gradient(block.exps.data(), block.n, factor, 0, block.gradient);
-      for (std::size_t i = 0; i < block.n; ++i) ASSERT_EQ(block.gradient[i].bits, c10::BFloat16(factor).x);
+      for (std::size_t i = 0; i < block.n; ++i) ASSERT_EQ(bits_of(block.gradient[i]), c10::BFloat16(factor).x);
     }
   });
 }
