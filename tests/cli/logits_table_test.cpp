@@ -34,6 +34,15 @@ TEST(LogitsTable, CountsTheClassesWhereThereIsNoHeader) {
   EXPECT_FALSE(table.targets);
 }
 
+TEST(LogitsTable, TakesTheNumbersOfTheColumnsForAHeader) {  // what pandas writes for a DataFrame without names
+  const LogitsTable table = parse_logits("0,1,2\n3.5,0,-1\n", "t.csv");
+  EXPECT_EQ(table.class_names, (Names{"0", "1", "2"}));
+  EXPECT_TRUE(table.logits.equal(torch::tensor({{3.5, 0.0, -1.0}}, torch::kDouble))) << table.logits;
+  EXPECT_EQ(parse_logits("0,2,1\n3,4,5\n", "t.csv").logits.size(0), 2);
+  EXPECT_EQ(parse_logits("0.0,1.0\n3,4\n", "t.csv").logits.size(0), 2);
+  EXPECT_EQ(problem_with("0,1\n"), "t.csv: the table has a header but no rows of activations");
+}
+
 TEST(LogitsTable, NamesLineAndColumnOfWhatIsNoActivation) {
   EXPECT_EQ(problem_with("cat,dog\n1,2\n\n1,two\n"),
             "t.csv: line 4, column 'dog': 'two' is no number; only the columns name and target hold text, and -inf "
