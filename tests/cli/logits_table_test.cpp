@@ -58,12 +58,18 @@ TEST(LogitsTable, NamesLineAndColumnOfWhatIsNoActivation) {
 }
 
 TEST(LogitsTable, RefusesTablesThatAreNone) {
-  EXPECT_EQ(problem_with("cat,dog\n1,2\n1\n"), "t.csv: line 3: 1 cells, but the first line has 2");
+  EXPECT_EQ(problem_with("cat,dog\n1,2\n1\n"), "t.csv: line 3: 1 cell, but the first line has 2");
   EXPECT_EQ(problem_with("1,2\n1,2,3\n"), "t.csv: line 2: 3 cells, but the first line has 2");
   EXPECT_EQ(problem_with(""), "t.csv: the table is empty; expected a header line");
   EXPECT_EQ(problem_with("cat,dog\n"), "t.csv: the table has a header but no rows of activations");
   EXPECT_EQ(problem_with("name,target\na,b\n"), "t.csv: no column of activations; each class needs one");
   EXPECT_NE(problem_with(",cat\n0,2\n").find("line 1: a column has no name"), std::string::npos);
+  EXPECT_EQ(problem_with("cat,dog\r1,2\r"),
+            "t.csv: line 1: a carriage return ends the line, without a line feed; save the table with line ends LF or "
+            "CRLF, as 'CSV UTF-8' does");
+  for (const std::string mark : {"\xFF\xFE", "\xFE\xFF"}) {
+    EXPECT_EQ(problem_with(mark + "c"), "t.csv: the table is UTF-16; save it as UTF-8, such as 'CSV UTF-8'");
+  }
   EXPECT_EQ(problem_with("cat,cat\n1,2\n"),
             "t.csv: line 1: two columns are called 'cat'; classes need names of their own");
 }
