@@ -31,12 +31,20 @@ std::optional<double> as_number(std::string_view cell) {
 
 bool is_number(const std::string& cell) { return as_number(cell).has_value(); }
 
-/// A table whose first line is numbers gets the header that it lacks.
+std::vector<std::string> counted_from_zero(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < count; ++k) names.push_back(std::to_string(k));
+  return names;
+}
+
+/// A table whose first line is numbers gets the header that it lacks; 0, 1, … K-1 is one, pandas' for unnamed columns.
 void add_missing_header(data::CsvTable& table) {
   if (!std::all_of(table.columns.begin(), table.columns.end(), is_number)) return;
-  table.rows.insert(table.rows.begin(), table.columns);
+  std::vector<std::string> names = counted_from_zero(table.columns.size());
+  if (table.columns == names) return;
+  table.rows.insert(table.rows.begin(), std::move(table.columns));
   table.lines.insert(table.lines.begin(), table.header_line);
-  for (std::size_t k = 0; k < table.columns.size(); ++k) table.columns[k] = std::to_string(k);
+  table.columns = std::move(names);
 }
 
 void check_columns(const data::CsvTable& table) {

@@ -1,6 +1,7 @@
 #include "margay/interpret/sigmoid_xray.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -15,6 +16,12 @@ namespace {
 /// The loss of each class. z, t: [1,K].
 torch::Tensor losses_of(const torch::Tensor& z, const torch::Tensor& t) {
   return loss::binary_cross_entropy_with_logits(z, t, {.reduction = loss::Reduction::kNone});
+}
+
+/// Of parts, where the sum overflows.
+torch::Tensor mean_loss(const torch::Tensor& losses) {
+  const torch::Tensor whole = losses.mean();
+  return std::isfinite(whole.item<double>()) ? whole : (losses / losses.numel()).sum();
 }
 
 std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
@@ -35,25 +42,25 @@ std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std:
 
 void add_answer(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
   const torch::Tensor leaf = z.detach().clone().set_requires_grad(true);
-  const torch::Tensor loss = losses_of(leaf, t).mean();
+  const torch::Tensor loss = mean_loss(losses_of(leaf, t));
   loss.backward();
-  const torch::Tensor after = losses_of(z - step * leaf.grad(), t).mean();
+  const torch::Tensor after = mean_loss(losses_of(z - step * leaf.grad(), t));
   const std::vector<double> is_there = numbers_of(t);
   const std::vector<double> gradient = numbers_of(leaf.grad());
-  double sum = 0;
+  std::vector<double> losses;
   for (std::size_t k = 0; k < row.classes.size(); ++k) {
     SigmoidTerm& term = row.classes[k];
     term.is_there = is_there[k] != 0;
     term.gradient = gradient[k];
     term.loss = term.is_there ? term.loss_if_yes : term.loss_if_no;
-    sum += term.loss;
+    losses.push_back(term.loss);
   }
-  for (SigmoidTerm& term : row.classes) term.share = share_of(term.loss, sum);
-  const auto heaviest = std::max_element(row.classes.begin(), row.classes.end(),
-                                         [](const SigmoidTerm& a, const SigmoidTerm& b) { return a.loss < b.loss; });
+  const std::vector<double> shares = shares_of(losses);
+  for (std::size_t k = 0; k < row.classes.size(); ++k) row.classes[k].share = shares[k];
+  const auto heaviest = std::max_element(losses.begin(), losses.end()) - losses.begin();
   row.answer = SigmoidAnswer{.loss = loss.item<double>() + 0.0,
                              .loss_after_step = after.item<double>() + 0.0,
-                             .heaviest = static_cast<std::size_t>(heaviest - row.classes.begin())};
+                             .heaviest = static_cast<std::size_t>(heaviest)};
 }
 
 /// bool [N,K], or undefined as it came.

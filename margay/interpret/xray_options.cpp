@@ -23,6 +23,14 @@ std::vector<std::string> given_or(const char* function, const char* what, const 
   throw std::invalid_argument(fmt::format("[{}] {} names for {} {}", function, given.size(), fallback.size(), what));
 }
 
+/// Blank names replaced by those of `fallback`.
+std::vector<std::string> filled(std::vector<std::string> names, const std::vector<std::string>& fallback) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].find_first_not_of(" \t") == std::string::npos) names[i] = fallback[i];
+  }
+  return names;
+}
+
 void check_numbers(const char* function, const XrayInput& input) {
   const torch::Tensor bad = input.logits.isnan().logical_or(input.logits.isposinf());
   if (!bad.any().item<bool>()) return;
@@ -45,7 +53,8 @@ XrayInput::XrayInput(const char* function, const torch::Tensor& given, const Xra
   }
   logits = given.detach().to(torch::kCPU, torch::kDouble).contiguous();
   class_names = given_or(function, "classes", options.class_names, numbered("", 0, given.size(1)));
-  row_names = given_or(function, "rows", options.row_names, numbered("row ", 1, given.size(0)));
+  const std::vector<std::string> rows = numbered("row ", 1, given.size(0));
+  row_names = filled(given_or(function, "rows", options.row_names, rows), rows);
   check_numbers(function, *this);
 }
 

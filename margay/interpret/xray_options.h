@@ -11,7 +11,7 @@ namespace margay::interpret {
 struct XrayOptions {
   double step = 1;                       ///< how far z - step * gradient goes, at least 0
   std::vector<std::string> class_names;  ///< K names; "0" … "K-1" unless given
-  std::vector<std::string> row_names;    ///< N names; "row 1" … "row N" unless given
+  std::vector<std::string> row_names;    ///< N names; "row 1" … "row N" unless given, each where it is blank
 };
 
 /// What both kinds of X-ray begin with: the logits as float64 on the CPU, and all names filled in.

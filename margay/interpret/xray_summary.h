@@ -27,4 +27,8 @@ std::optional<XraySummary> summarize(const std::vector<NamedLoss>& losses);
 /// part / whole of two losses in [0, ∞]: 0 of nothing, and 1 where both are infinite.
 double share_of(double part, double whole);
 
+/// Each loss by the sum of all, 0 … 1, also where the sum overflows: 0 each where all are 0, and infinite ones share it
+/// among themselves. losses: in [0, ∞].
+std::vector<double> shares_of(const std::vector<double>& losses);
+
 }  // namespace margay::interpret

@@ -43,6 +43,16 @@ std::string gap_words(const SoftmaxRow& row, const Gap& gap) {
                      number_text(gap.loss_without));
 }
 
+std::string infinity_words(const SoftmaxRow& row) {
+  if (std::isinf(row.classes[row.answer->target].activation)) {
+    return "An activation of -inf is a p of exactly 0: the loss is infinite, and no step mends it.";
+  }
+  return fmt::format(
+      "The activation of '{}' lies further above the answer than a float64 can count, 1.8e308: the loss, "
+      "their difference, overflows, and no step mends it.",
+      row.classes[row.best_class()].name);
+}
+
 std::string costs_of_each_answer(const SoftmaxRow& row) {
   const auto [least, most] =
       std::minmax_element(row.classes.begin(), row.classes.end(),
@@ -78,9 +88,7 @@ std::string verdict(const SoftmaxRow& row) {
   if (!row.answer) return costs_of_each_answer(row);
   const SoftmaxAnswer& answer = *row.answer;
   std::string words = right_or_wrong(row);
-  if (std::isinf(answer.loss)) {
-    return words + " An activation of -inf is a p of exactly 0: the loss is infinite, and no step mends it.";
-  }
+  if (std::isinf(answer.loss)) return words + " " + infinity_words(row);
   const bool is_told = answer.widest_gap && outcome(row) != Outcome::kSure;
   return is_told ? fmt::format("{} {}", words, gap_words(row, *answer.widest_gap)) : words;
 }

@@ -33,8 +33,11 @@ KeptRows without_ignored(const torch::Tensor& logits, const torch::Tensor& targe
 
 torch::Tensor target_log_odds(const KeptRows& rows) {
   // The target's place is filled with the lowest number and not with -∞: logsumexp of nothing but -∞ has gradient NaN.
-  const torch::Tensor others = rows.logits.scatter(1, rows.targets.unsqueeze(1), -largest(rows.logits));
-  return pick(rows.logits, rows.targets) - others.logsumexp(1);
+  const double most = largest(rows.logits);
+  const torch::Tensor others = rows.logits.scatter(1, rows.targets.unsqueeze(1), -most);
+  // Relative to the largest other logit, as log Σ would lose its digits next to a large one.
+  const torch::Tensor top = others.detach().amax(1, true).clamp(-most, most);
+  return pick(rows.logits, rows.targets) - top.squeeze(1) - (others - top).logsumexp(1);
 }
 
 }  // namespace margay::loss

@@ -96,6 +96,17 @@ TEST(Explain, AsksForOneSourceOfActivations) {
   }
 }
 
+TEST(Explain, NumbersTheRowsWithoutAName) {
+  const testing_support::TemporaryFolder folder;
+  const std::string path = (folder / "t.csv").string();
+  std::ofstream(path) << "name,a,b\ncat.jpg,1,2\n,3,4\n";
+  const Result result = explain({"--logits", path, "--json"});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  const auto json = nlohmann::json::parse(result.output);
+  EXPECT_EQ(json["rows"][0]["name"], "cat.jpg");
+  EXPECT_EQ(json["rows"][1]["name"], "row 2");
+}
+
 TEST(Explain, AnswersMissingFilesWithThree) {
   EXPECT_EQ(explain({"--logits", "/no/table.csv"}).status, 3);
   EXPECT_EQ(explain({"/no/model.margay", "x.jpg"}).status, 3);

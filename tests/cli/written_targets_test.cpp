@@ -47,6 +47,10 @@ TEST(WrittenTargets, PointAtTheEntryThatIsNoClass) {
   EXPECT_EQ(message("pug,beagel,pug"), "entry 2 of --targets: no class 'beagel'; did you mean 'beagle'?");
   EXPECT_EQ(message("pug,cat,pug"), "entry 2 of --targets: no class 'cat'; there are boxer, beagle, pug");
   EXPECT_EQ(message("0,1,3"), "entry 3 of --targets: 3 is no class index; 3 classes allow 0 to 2");
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] {
+              class_targets(written_label("x"), {"a", "b"});
+            }),
+            "--label: no class 'x'; there are a, b");
   EXPECT_NE(message("pug;boxer,0,0").find("several classes need --binary"), std::string::npos);
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { class_targets(written_label("pgu"), kClasses); }),
             "--label: no class 'pgu'; did you mean 'pug'?");

@@ -79,7 +79,7 @@ TEST(Csv, KnowsWhereEachRowBegins) {
 
 TEST(Csv, NamesTheLineThatIsBroken) {
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a,b\n1,2\n3\n", "t.csv"); }),
-            "t.csv: line 3: 1 cells, but the first line has 2");
+            "t.csv: line 3: 1 cell, but the first line has 2");
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a\n\"x\n", "t.csv"); }),
             "t.csv: line 2: a quote is opened and never closed");
   EXPECT_THROW(parse_csv("a\n\"x\"y\n", "t.csv"), core::FormatError);

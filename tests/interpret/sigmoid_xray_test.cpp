@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "margay/interpret/xray_words.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::interpret {
@@ -47,6 +48,27 @@ TEST(SigmoidXray, StaysFiniteForHugeActivations) {
   const SigmoidRow row = row_of({1e4, -1e4}, {0, 0});
   EXPECT_EQ(row.classes[0].loss, 1e4);
   EXPECT_EQ(row.classes[1].loss, 0);
+}
+
+TEST(SigmoidXray, SharesOfHugeLossesDoNotOverflow) {
+  const SigmoidRow row = row_of({1.5e308, 0.5e308, 1.0e308}, {0, 0, 0});
+  EXPECT_NEAR(row.classes[0].share, 0.5, 1e-15);
+  EXPECT_NEAR(row.classes[1].share, 1 / 6.0, 1e-15);
+  EXPECT_NEAR(row.answer->loss / 1e308, 1, 1e-15);
+  EXPECT_EQ(verdict(row), "50 % of this loss is '0': it is not there and got p = 1.0000.");
+}
+
+TEST(SigmoidXray, InfiniteLossesShareTheSum) {
+  const SigmoidRow row = row_of({-kInfinity, -kInfinity, 1}, {1, 1, 0});
+  EXPECT_EQ(row.classes[0].share, 0.5);
+  EXPECT_EQ(row.classes[1].share, 0.5);
+  EXPECT_EQ(row.classes[2].share, 0);
+}
+
+TEST(SigmoidXray, TheSummaryOfHugeLossesDoesNotOverflow) {
+  const SigmoidXray xray = sigmoid_xray(torch::full({2, 1}, 1e308, torch::kDouble), torch::zeros({2, 1}));
+  EXPECT_NEAR(xray.summary->mean_loss / 1e308, 1, 1e-15);
+  EXPECT_EQ(xray.summary->heaviest_share, 0.5);
 }
 
 TEST(SigmoidXray, TakesMinusInfinityAsASureNo) {

@@ -136,6 +136,13 @@ TEST(SoftmaxXray, LeavesRowsWithoutAnAnswerOutOfTheSummary) {
   EXPECT_TRUE(softmax_xray(torch::zeros({0, 3})).rows.empty());
 }
 
+TEST(SoftmaxXray, NumbersTheRowsWhoseNameIsBlank) {
+  const SoftmaxXray xray = softmax_xray(torch::zeros({3, 2}), {}, {.row_names = {"", "a", " "}});
+  EXPECT_EQ(xray.rows[0].name, "row 1");
+  EXPECT_EQ(xray.rows[1].name, "a");
+  EXPECT_EQ(xray.rows[2].name, "row 3");
+}
+
 TEST(SoftmaxXray, NamesWhatDoesNotFit) {
   const torch::Tensor z = torch::zeros({2, 3});
   const auto message = [](const auto& call) { return thrown_message<std::invalid_argument>(call); };

@@ -91,6 +91,9 @@ TEST(Verdict, SaysWhenThereIsNothingToLearn) {
             "Right and sure: the answer '0' got p = 0.9999, so the loss is nearly 0, and the gradient too.");
   EXPECT_EQ(words(torch::tensor({{-3.0}}), 0),
             "There is one class only: its p is 1 whatever the activation, and the loss 0.");
+  const std::string too_wide = words(torch::tensor({{1e308, -1e308}}, torch::kDouble), 1);
+  EXPECT_NE(too_wide.find("' lies further above the answer than a float64 can count"), std::string::npos) << too_wide;
+  EXPECT_EQ(too_wide.find("-inf"), std::string::npos) << too_wide;
   EXPECT_NE(words(torch::tensor({{-kInfinity, 0.0}}), 0).find("the loss is infinite, and no step mends it"),
             std::string::npos);
 }

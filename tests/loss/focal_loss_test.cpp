@@ -122,12 +122,29 @@ TEST(FocalLoss, ATargetThatCannotBeCostsInfinitelyWithAFiniteGradient) {
   EXPECT_TRUE(z.grad().equal(torch::tensor({{-1.0, 1.0}}, torch::kDouble))) << z.grad();
 }
 
+TEST(FocalLoss, AnInfiniteRivalCostsInfinitely) {
+  EXPECT_EQ(focal_loss(torch::tensor({{1.0, kInfinity, 2.0}}, torch::kDouble), torch::tensor({0})).item<double>(),
+            kInfinity);
+}
+
 TEST(FocalLoss, StaysFiniteForHugeLogits) {
   const torch::Tensor z = torch::tensor({{1e4F, -1e4F}, {-1.5e38F, 1.5e38F}}).requires_grad_();
   const torch::Tensor losses = focal_loss(z, torch::tensor({1, 0}), {.reduction = Reduction::kNone});
   EXPECT_TRUE(losses.equal(torch::tensor({2e4F, 3e38F})));
   losses.sum().backward();
   EXPECT_TRUE(z.grad().equal(torch::tensor({{1.0F, -1.0F}, {-1.0F, 1.0F}})));
+}
+
+TEST(FocalLoss, EqualLogitsCostTheSameHoweverLargeTheyAre) {
+  const auto expect_same = [](const torch::Tensor& start, double gradient_tolerance) {
+    const torch::Tensor z = start.clone().requires_grad_();
+    const torch::Tensor loss = focal_loss(z, torch::tensor({0}));
+    EXPECT_NEAR(loss.item<double>(), .48827, 1e-5) << start;
+    loss.backward();
+    EXPECT_NEAR(z.grad().to(torch::kDouble).sum().item<double>(), 0, gradient_tolerance) << z.grad();
+  };
+  for (const float scale : {0.0F, 1e5F, 1e7F, 1e8F, -1e8F, 1e38F}) expect_same(torch::full({1, 3}, scale), 1e-6);
+  expect_same(torch::full({1, 3}, 65504, torch::kHalf), 1e-3);
 }
 
 TEST(FocalLoss, NothingOfAnIgnoredRowIsSeen) {

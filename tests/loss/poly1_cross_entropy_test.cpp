@@ -91,6 +91,18 @@ TEST(Poly1CrossEntropy, StaysFiniteForHugeLogits) {
   EXPECT_TRUE(z.grad().equal(torch::tensor({{-1.0F, 1.0F}})));
 }
 
+TEST(Poly1CrossEntropy, EqualLogitsCostTheSameHoweverLargeTheyAre) {
+  const auto expect_same = [](const torch::Tensor& start, double gradient_tolerance) {
+    const torch::Tensor z = start.clone().requires_grad_();
+    const torch::Tensor loss = poly1_cross_entropy(z, torch::tensor({0}));
+    EXPECT_NEAR(loss.item<double>(), 1.76528, 1e-5) << start;
+    loss.backward();
+    EXPECT_NEAR(z.grad().to(torch::kDouble).sum().item<double>(), 0, gradient_tolerance) << z.grad();
+  };
+  for (const float scale : {0.0F, 1e5F, 1e7F, 1e8F, -1e8F, 1e38F}) expect_same(torch::full({1, 3}, scale), 1e-6);
+  expect_same(torch::full({1, 3}, 65504, torch::kHalf), 1e-3);
+}
+
 TEST(Poly1CrossEntropy, NothingOfAnIgnoredRowIsSeen) {
   for (const double smoothing : {0.0, 0.1}) {
     const torch::Tensor z = torch::tensor({{kInfinity, kInfinity}, {0.0, 0.0}}, torch::kDouble).requires_grad_();

@@ -15,6 +15,10 @@ namespace {
 
 using Cells = std::vector<std::string>;
 
+constexpr const char* kLoneReturn =
+    "a carriage return ends the line, without a line feed; save the table with line ends LF or CRLF, as 'CSV UTF-8' "
+    "does";
+
 /// Reads one record at a time and keeps the line for messages.
 class Parser {
  public:
@@ -61,8 +65,9 @@ class Parser {
   }
 
   void end_of_record() {
-    take('\r');
+    const bool is_returned = take('\r');
     if (!at_end() && !take('\n')) {
+      if (is_returned) throw core::FormatError(path_, fmt::format("line {}: {}", line_, kLoneReturn));
       throw core::FormatError(path_,
                               fmt::format("line {}: text after a closing quote; double a quote inside quotes", line_));
     }
@@ -74,6 +79,11 @@ class Parser {
   std::size_t position_ = 0;
   std::size_t line_ = 1;
 };
+
+void check_encoding(std::string_view text, const std::filesystem::path& path) {
+  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
+  throw core::FormatError(path, "the table is UTF-16; save it as UTF-8, such as 'CSV UTF-8'");
+}
 
 bool is_empty_line(const Cells& cells) { return cells.size() == 1 && cells.front().empty(); }
 
@@ -91,6 +101,7 @@ bool CsvTable::has_column(const std::string& name) const {
 }
 
 CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
+  check_encoding(text, path);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Parser parser(text, path);
   CsvTable table{.path = path};
@@ -102,8 +113,8 @@ CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
       table.columns = std::move(cells);
       table.header_line = line;
     } else if (cells.size() != table.columns.size()) {
-      throw core::FormatError(
-          path, fmt::format("line {}: {} cells, but the first line has {}", line, cells.size(), table.columns.size()));
+      throw core::FormatError(path, fmt::format("line {}: {} cell{}, but the first line has {}", line, cells.size(),
+                                                cells.size() == 1 ? "" : "s", table.columns.size()));
     } else {
       table.rows.push_back(std::move(cells));
       table.lines.push_back(line);

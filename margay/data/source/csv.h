@@ -22,7 +22,8 @@ struct CsvTable {
 
 /// Comma-separated values with a header line, by RFC 4180: quotes, doubled quotes, line breaks in quotes, CRLF or
 /// LF; a UTF-8 byte order mark is skipped, and so are empty lines.
-/// Throws core::FormatError naming the line, core::DataError for a missing file.
+/// Throws core::FormatError naming the line, also for UTF-16 and for lines that end in CR alone; core::DataError for a
+/// missing file.
 CsvTable read_csv(const std::filesystem::path& path);
 
 /// The same of text; `path` only names it in errors.
