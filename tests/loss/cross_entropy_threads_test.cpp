@@ -1,5 +1,5 @@
-// The ways through the kernels that depend on the machine and on size: threads by rows, threads by columns, and gradients
-// written past the caches.
+// The ways through the kernels that depend on the machine and on size: threads by rows, threads by columns, and
+// gradients written past the caches.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
