@@ -25,7 +25,7 @@ h2 { margin: 0; font-size: 17px; overflow-wrap: anywhere; }
 .head .loss { margin-left: auto; font-variant-numeric: tabular-nums; font-weight: 600; }
 .words { margin: 8px 0 14px; }
 .body { display: grid; grid-template-columns: minmax(260px, 336px) minmax(0, 1fr); gap: 26px; align-items: start; }
-@media (max-width: 900px) { .body { grid-template-columns: minmax(0, 1fr); } }
+@media (max-width: 1160px) { .body { grid-template-columns: minmax(0, 1fr); } figure { max-width: 420px; } }
 figure { margin: 0; } figcaption { color: var(--soft); font-size: 13px; margin-top: 4px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
