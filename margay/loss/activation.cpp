@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/shape_check.h"
 
 namespace margay::loss {

@@ -1,7 +1,5 @@
 #include "margay/loss/binary_cross_entropy.h"
 
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 
@@ -9,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/loss/activation.h"
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/shape_check.h"
 #include "margay/loss/weighted.h"
 
@@ -25,20 +23,7 @@ void check_pos_weights(const std::vector<double>& weights, const torch::Tensor& 
         fmt::format("[{}] pos_weights must be one number, or one per column of logits [{}], got {}", kFunction,
                     fmt::join(logits.sizes().vec(), ","), count));
   }
-  for (std::size_t k = 0; k < weights.size(); ++k) {
-    if (std::isfinite(weights[k]) && weights[k] >= 0) continue;
-    throw std::invalid_argument(
-        fmt::format("[{}] pos_weights[{}] must be finite and not negative, got {}", kFunction, k, weights[k]));
-  }
-}
-
-/// Shaped so that it broadcasts along dimension 1 of `like`.
-torch::Tensor per_column(const std::vector<double>& weights, const torch::Tensor& like) {
-  const torch::Tensor values = torch::tensor(weights, torch::kDouble).to(like.options());
-  if (weights.size() == 1) return values.squeeze(0);
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
-  shape[1] = like.size(1);
-  return values.view(shape);
+  check_weight_values(kFunction, "pos_weights", weights);
 }
 
 }  // namespace
@@ -52,7 +37,9 @@ torch::Tensor binary_cross_entropy_with_logits(const torch::Tensor& logits, cons
   const double eps = options.label_smoothing;
   const torch::Tensor given = targets.to(z.scalar_type());
   const torch::Tensor t = eps == 0 ? given : given * (1 - eps) + eps / 2;
-  const torch::Tensor ones = options.pos_weights.empty() ? t : t * per_column(options.pos_weights, z);
+  torch::Tensor ones = t;
+  if (options.pos_weights.size() == 1) ones = t * options.pos_weights.front();
+  if (options.pos_weights.size() > 1) ones = t * along_columns(options.pos_weights, z);
   return reduce(weighted(ones, loss::softplus(-z)) + weighted(1 - t, loss::softplus(z)), options.reduction);
 }
 

@@ -1,5 +1,6 @@
 #include "margay/loss/cross_entropy_formula.h"
 
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/weighted.h"
 
@@ -13,34 +14,22 @@ struct Rows {
   torch::Tensor totals;
 };
 
-torch::Tensor as_tensor(const std::vector<double>& values, const torch::Tensor& like) {
-  return torch::tensor(values, torch::kDouble).to(like.options());
-}
-
-/// Shaped so that it broadcasts along the class dimension of `like`.
-torch::Tensor along_classes(const std::vector<double>& values, const torch::Tensor& like) {
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
-  shape[1] = static_cast<std::int64_t>(values.size());
-  return as_tensor(values, like).view(shape);
-}
-
 /// Σ_k q_k (-log p_k).
 torch::Tensor expected_nll(const torch::Tensor& q, const torch::Tensor& log_p) {
   return weighted(q, log_p).sum(1).neg();
 }
 
-Rows rows_of_indices(const torch::Tensor& log_p, const torch::Tensor& targets, const CrossEntropyOptions& options) {
+Rows rows_of_indices(const torch::Tensor& log_p, const KeptRows& kept, const CrossEntropyOptions& options) {
   const double eps = options.label_smoothing;
-  const torch::Tensor weights = example_weights(targets, options.class_weights, options.ignore_index, log_p);
-  const torch::Tensor picked = pick(log_p, targets.masked_fill(targets == options.ignore_index, 0));
-  const torch::Tensor nll = weighted((1 - eps) * weights, picked.neg());
+  const torch::Tensor& weights = kept.weights;
+  const torch::Tensor nll = weighted((1 - eps) * weights, pick(log_p, kept.targets).neg());
   if (eps == 0) return {nll, weights, weights};
   if (options.class_weighting == ClassWeighting::kPerExample || options.class_weights.empty()) {
     return {nll + weighted(eps * weights, log_p.mean(1).neg()), weights, weights};
   }
-  const torch::Tensor kept = (targets != options.ignore_index).to(log_p.scalar_type());
-  const torch::Tensor spread = along_classes(options.class_weights, log_p) * (eps / static_cast<double>(log_p.size(1)));
-  return {nll + weighted(kept, expected_nll(spread, log_p)), weights, (1 - eps) * weights + kept * spread.sum()};
+  const torch::Tensor spread = along_columns(options.class_weights, log_p) * (eps / static_cast<double>(log_p.size(1)));
+  return {nll + weighted(kept.is_kept, expected_nll(spread, log_p)), weights,
+          (1 - eps) * weights + kept.is_kept * spread.sum()};
 }
 
 Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targets,
@@ -50,7 +39,7 @@ Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targ
   const torch::Tensor q = eps == 0 ? given : given * (1 - eps) + eps / static_cast<double>(log_p.size(1));
   const torch::Tensor ones = torch::ones_like(q.select(1, 0));
   if (options.class_weights.empty()) return {expected_nll(q, log_p), ones, q.sum(1)};
-  const torch::Tensor w = along_classes(options.class_weights, log_p);
+  const torch::Tensor w = along_columns(options.class_weights, log_p);
   if (options.class_weighting == ClassWeighting::kPerClass) {
     return {expected_nll(w * q, log_p), ones, (w * q).sum(1)};
   }
@@ -58,35 +47,16 @@ Rows rows_of_distributions(const torch::Tensor& log_p, const torch::Tensor& targ
   return {weighted(counts, expected_nll(q, log_p)), counts, counts * q.sum(1)};
 }
 
-/// Rows of indices; ignored ones may hold anything, infinities and NaN too, and nothing of them may reach a sum or a
-/// gradient.
-torch::Tensor without_ignored(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t ignore_index) {
-  return logits.masked_fill((targets == ignore_index).unsqueeze(1), 0);
-}
-
 }  // namespace
-
-torch::Tensor at_least_float(const torch::Tensor& tensor) {
-  const bool is_half = tensor.scalar_type() == torch::kHalf || tensor.scalar_type() == torch::kBFloat16;
-  return is_half ? tensor.to(torch::kFloat) : tensor;
-}
-
-torch::Tensor example_weights(const torch::Tensor& targets, const std::vector<double>& class_weights,
-                              std::int64_t ignore_index, const torch::Tensor& like) {
-  torch::Tensor kept = (targets != ignore_index).to(like.scalar_type());
-  if (class_weights.empty()) return kept;
-  const torch::Tensor safe = targets.masked_fill(targets == ignore_index, 0);
-  return as_tensor(class_weights, like).index_select(0, safe.flatten()).view(targets.sizes()) * kept;
-}
 
 torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Tensor& targets,
                                     const CrossEntropyOptions& options) {
-  const torch::Tensor y = are_soft(targets) ? targets : whole_indices(targets);
-  const torch::Tensor precise = at_least_float(logits);
-  const torch::Tensor clean = are_soft(targets) ? precise : without_ignored(precise, y, options.ignore_index);
-  const torch::Tensor z = options.temperature == 1 ? clean : clean / options.temperature;
+  KeptRows kept{.logits = at_least_float(logits)};
+  if (!are_soft(targets)) kept = without_ignored(logits, targets, options.class_weights, options.ignore_index);
+  const torch::Tensor z = options.temperature == 1 ? kept.logits : kept.logits / options.temperature;
   const torch::Tensor log_p = torch::log_softmax(z, 1);
-  Rows rows = are_soft(y) ? rows_of_distributions(log_p, y, options) : rows_of_indices(log_p, y, options);
+  Rows rows =
+      are_soft(targets) ? rows_of_distributions(log_p, targets, options) : rows_of_indices(log_p, kept, options);
   if (options.z_loss != 0) rows.losses = rows.losses + options.z_loss * rows.totals * z.logsumexp(1).square();
   return reduce_weighted(rows.losses, rows.counts, options.reduction, options.empty_mean);
 }

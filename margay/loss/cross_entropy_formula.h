@@ -15,15 +15,4 @@ torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Te
 /// Whether targets are distributions rather than indices.
 inline bool are_soft(const torch::Tensor& targets) { return targets.is_floating_point(); }
 
-/// int64 indices, so that ignore_index means the same for every type: as uint8, -100 is class 156.
-inline torch::Tensor whole_indices(const torch::Tensor& targets) { return targets.to(torch::kLong); }
-
-/// float32 for float16 and bfloat16, otherwise the tensor itself.
-torch::Tensor at_least_float(const torch::Tensor& tensor);
-
-/// w_y for each target (whole_indices), 0 where it is to be ignored. dtype and device of `like`; weights may be empty:
-/// all 1.
-torch::Tensor example_weights(const torch::Tensor& targets, const std::vector<double>& class_weights,
-                              std::int64_t ignore_index, const torch::Tensor& like);
-
 }  // namespace margay::loss

@@ -141,7 +141,8 @@ LossAndGradient row_losses_and_gradient(const torch::Tensor& logits, const torch
 double divisor(const torch::Tensor& targets, std::int64_t num_classes, const CrossEntropyOptions& options) {
   const torch::NoGradGuard no_grad;
   if (options.reduction != Reduction::kMean) return 1;
-  if (are_soft(targets) && options.class_weights.empty()) {
+  const bool counts_examples = options.class_weights.empty() || options.class_weighting == ClassWeighting::kPerClass;
+  if (are_soft(targets) && counts_examples) {
     return static_cast<double>(targets.numel()) / static_cast<double>(num_classes);
   }
   return kernels::total_count(target_rows(targets).cpu(), num_classes, options);

@@ -1,6 +1,6 @@
 #include "margay/loss/focal_loss.h"
 
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/log_odds.h"
 #include "margay/loss/shape_check.h"
 #include "margay/loss/weighted.h"

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/loss/cross_entropy.h"
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/shape_check.h"
 #include "margay/loss/weighted.h"
 

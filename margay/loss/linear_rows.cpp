@@ -6,7 +6,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 
 namespace margay::loss {
 namespace {

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "margay/loss/activation.h"
-#include "margay/loss/cross_entropy_formula.h"
 #include "margay/loss/nll_loss.h"
 
 namespace margay::loss {
@@ -21,14 +20,6 @@ torch::Tensor focal_nll(const torch::Tensor& log_odds, double gamma) {
   if (gamma == 0) return nll;
   // Beyond ±1000 the factor is 1 or the loss 0; clamp cuts off the 0 · ∞ that the chain rule would find there.
   return (loss::softplus(log_odds.clamp(-1000, 1000)) * -gamma).exp() * nll;
-}
-
-KeptRows without_ignored(const torch::Tensor& logits, const torch::Tensor& targets,
-                         const std::vector<double>& class_weights, std::int64_t ignore_index) {
-  const torch::Tensor indices = targets.to(torch::kLong);  // in uint8, -100 would be 156
-  const torch::Tensor ignored = indices == ignore_index;
-  const torch::Tensor clean = at_least_float(logits).masked_fill(ignored.unsqueeze(1), 0);
-  return {clean, indices.masked_fill(ignored, 0), example_weights(indices, class_weights, ignore_index, clean)};
 }
 
 torch::Tensor target_log_odds(const KeptRows& rows) {

@@ -1,6 +1,6 @@
 #include "margay/loss/mnist_loss.h"
 
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/reduction.h"
 #include "margay/loss/shape_check.h"
 

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "margay/loss/shape_check.h"
 #include "margay/loss/weighted.h"
 
@@ -20,8 +20,10 @@ torch::Tensor nll_loss(const torch::Tensor& scores, const torch::Tensor& targets
   const torch::Tensor x = at_least_float(scores);
   const torch::Tensor y = whole_indices(targets);
   const torch::Tensor ignored = y == options.ignore_index;
-  const torch::Tensor picked = pick(x, y.masked_fill(ignored, 0)).masked_fill(ignored, 0);
-  const torch::Tensor weights = example_weights(y, options.class_weights, options.ignore_index, x);
+  const torch::Tensor safe = y.masked_fill(ignored, 0);
+  const torch::Tensor picked = pick(x, safe).masked_fill(ignored, 0);
+  const torch::Tensor is_kept = ignored.logical_not().to(x.scalar_type());
+  const torch::Tensor weights = example_weights(safe, is_kept, options.class_weights);
   return reduce_weighted(weighted(weights, picked.neg()), weights, options.reduction, options.empty_mean);
 }
 

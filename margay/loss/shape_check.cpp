@@ -150,10 +150,14 @@ void check_class_weights(const char* function, const std::vector<double>& weight
     throw std::invalid_argument(fmt::format("[{}] class_weights must be {} numbers, one per class, got {}", function,
                                             num_classes, weights.size()));
   }
+  check_weight_values(function, "class_weights", weights);
+}
+
+void check_weight_values(const char* function, const char* field, const std::vector<double>& weights) {
   for (std::size_t k = 0; k < weights.size(); ++k) {
     if (std::isfinite(weights[k]) && weights[k] >= 0) continue;
     throw std::invalid_argument(
-        fmt::format("[{}] class_weights[{}] must be finite and not negative, got {}", function, k, weights[k]));
+        fmt::format("[{}] {}[{}] must be finite and not negative, got {}", function, field, k, weights[k]));
   }
 }
 

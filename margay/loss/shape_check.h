@@ -31,6 +31,9 @@ void check_targets(const char* function, const torch::Tensor& logits, const torc
 /// Weights are none at all, or K finite numbers that are not negative.
 void check_class_weights(const char* function, const std::vector<double>& weights, std::int64_t num_classes);
 
+/// Each weight of the option `field` is finite and not negative.
+void check_weight_values(const char* function, const char* field, const std::vector<double>& weights);
+
 /// Binary targets have the logits' shape and lie in [0, 1].
 void check_binary_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
 

@@ -125,10 +125,7 @@ void Learner::train_batch(const HyperSchedule& schedule) {
   at_.momentum = hyper.momentum;
   announce(&Callback::before_batch);
   at_.logits = forward(at_.batch);
-  at_.loss = batch_loss(at_.logits, at_.batch, loaders_.train.dataset());
-  const auto loss = at_.loss.item<double>();
-  check_finite(loss, at_.logits, at_.batch, loaders_.train.dataset(),
-               fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1));
+  const double loss = compute_loss(loaders_.train.dataset());
   announce(&Callback::after_loss);
   at_.loss.backward();
   announce(&Callback::before_step);
@@ -140,6 +137,15 @@ void Learner::train_batch(const HyperSchedule& schedule) {
   at_.smooth_loss = smooth_loss_.value();
   steps_.push_back({hyper.lrs.back(), hyper.momentum, loss});
   announce(&Callback::after_batch);
+}
+
+double Learner::compute_loss(const data::Dataset& dataset) {
+  at_.loss = batch_loss(at_.logits, at_.batch, dataset);
+  const auto loss = at_.loss.item<double>();
+  check_finite(loss, at_.logits, at_.batch, dataset,
+               at_.is_training ? fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1)
+                               : fmt::format("the validation of epoch {}", at_.epoch + 1));
+  return loss;
 }
 
 void Learner::validate(EpochRecord& record) {
@@ -158,10 +164,7 @@ void Learner::validate(EpochRecord& record) {
       at_.batch = to_device(std::move(*batch));
       at_.images_per_s = pass.images_per_s();
       at_.logits = forward(at_.batch);
-      at_.loss = batch_loss(at_.logits, at_.batch, loaders_.valid->dataset());
-      const auto loss = at_.loss.item<double>();
-      check_finite(loss, at_.logits, at_.batch, loaders_.valid->dataset(),
-                   fmt::format("the validation of epoch {}", at_.epoch + 1));
+      const double loss = compute_loss(loaders_.valid->dataset());
       sum += loss * static_cast<double>(at_.batch.size());
       count += at_.batch.size();
       for (const auto& metric : metrics_) metric->update(at_.logits, at_.batch.targets);

@@ -102,6 +102,8 @@ class Learner {
   void announce(void (Callback::*event)(Learner&, const Progress&));
   void train_epoch(const HyperSchedule& schedule, EpochRecord& record);
   void train_batch(const HyperSchedule& schedule);
+  /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
+  double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
   torch::Tensor forward(const data::Batch& batch);
   data::Batch to_device(data::Batch batch) const;

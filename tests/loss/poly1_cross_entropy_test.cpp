@@ -8,6 +8,7 @@
 #include <torch/types.h>
 
 #include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/kept_rows.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
 #include "tests/support/thrown_message.h"
@@ -30,7 +31,7 @@ RC_GTEST_PROP(Poly1CrossEntropy, AddsTheDistanceFromOneToCrossEntropy, ()) {
   const torch::Tensor onehot = torch::one_hot(any.targets, any.logits.size(1)).movedim(-1, 1).to(torch::kDouble);
   const torch::Tensor q = onehot * (1 - smoothing) + smoothing / static_cast<double>(any.logits.size(1));
   const torch::Tensor distance = (q * (1 - torch::softmax(any.logits, 1))).sum(1);
-  const torch::Tensor counts = example_weights(any.targets, weights, ignored, any.logits);
+  const torch::Tensor counts = without_ignored(any.logits, any.targets, weights, ignored).weights;
   const torch::Tensor cross_entropy = cross_entropy_formula(
       any.logits, any.targets,
       {.reduction = Reduction::kNone, .class_weights = weights, .label_smoothing = smoothing, .ignore_index = ignored});

@@ -50,29 +50,30 @@ HWY_INLINE void write_block(const Accumulator<T>* exps, std::size_t n, T* out, c
   if (i < n) Order::store(d, values(i, n - unit), out + n - unit);
 }
 
-template <class T>
-void gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform, T* out) {
+/// exps · factor - uniform, however it is stored.
+template <class T, class Store>
+HWY_INLINE void plain_gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform,
+                               T* out, const Store& store_unit) {
   const Tag<T> d;
   const auto f = hn::Set(d, factor);
   const auto u = hn::Set(d, uniform);
   write_block<FastOrder<T>>(
-      e, n, out, [&](auto exp, std::size_t /*at*/) { return hn::MulSub(exp, f, u); },
-      [&](const auto& v, T* to) {
-        prefetch_to_write(reinterpret_cast<const char*>(to) + kWritePrefetchBytes);
-        FastOrder<T>::store(d, v, to);
-      });
+      e, n, out, [&](auto exp, std::size_t /*at*/) { return hn::MulSub(exp, f, u); }, store_unit);
+}
+
+template <class T>
+void gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform, T* out) {
+  plain_gradient(e, n, factor, uniform, out, [](const auto& v, T* to) {
+    prefetch_to_write(reinterpret_cast<const char*>(to) + kWritePrefetchBytes);
+    FastOrder<T>::store(Tag<T>(), v, to);
+  });
 }
 
 template <class T>
 void stream_gradient(const Accumulator<T>* e, std::size_t n, Accumulator<T> factor, Accumulator<T> uniform, T* out) {
-  const Tag<T> d;
-  const std::size_t vector_bytes = hn::Lanes(d) * sizeof(Accumulator<T>);
+  const std::size_t vector_bytes = hn::Lanes(Tag<T>()) * sizeof(Accumulator<T>);
   if (reinterpret_cast<std::uintptr_t>(out) % vector_bytes != 0) return gradient(e, n, factor, uniform, out);
-  const auto f = hn::Set(d, factor);
-  const auto u = hn::Set(d, uniform);
-  write_block<FastOrder<T>>(
-      e, n, out, [&](auto exp, std::size_t /*at*/) { return hn::MulSub(exp, f, u); },
-      [&](const auto& v, T* to) { FastOrder<T>::stream(d, v, to); });
+  plain_gradient(e, n, factor, uniform, out, [](const auto& v, T* to) { FastOrder<T>::stream(Tag<T>(), v, to); });
 }
 
 template <class T>

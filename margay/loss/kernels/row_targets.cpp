@@ -98,13 +98,7 @@ double RowTargets<A>::count_of(const A* q) const {
 }
 
 template <class A>
-bool RowTargets<A>::counts_examples() const {
-  return soft_.defined() && (weights_.empty() || weighting_ == ClassWeighting::kPerClass);
-}
-
-template <class A>
 double RowTargets<A>::total_count() const {
-  if (counts_examples()) return static_cast<double>(rows_);
   std::vector<A> buffer(soft_.defined() ? static_cast<std::size_t>(classes_) : 0);
   double total = 0;
   for (std::int64_t r = 0; r < rows_; ++r) {

@@ -32,7 +32,7 @@ class RowTargets {
   bool is_dense() const { return !fixed_dense_.empty() || soft_.defined(); }
   /// The target of row r. buffer: [K] where is_dense().
   RowTarget<A> row(std::int64_t r, A* buffer) const;
-  /// What the mean divides by.
+  /// Σ w_y over the rows that are kept; for soft rows, Σ_k w_k q_k over all.
   double total_count() const;
 
  private:
@@ -41,7 +41,6 @@ class RowTargets {
   double weight_of(std::int64_t y) const { return weights_.empty() ? 1 : weights_[static_cast<std::size_t>(y)]; }
   /// Σ_k w_k q_k of a soft row.
   double count_of(const A* q) const;
-  bool counts_examples() const;
 
   std::int64_t rows_;
   std::int64_t classes_;

@@ -18,7 +18,7 @@ struct SoftmaxRows {
   const double* row_scales = nullptr;  ///< [R], further factors of the gradient, or null
 };
 
-/// Σ of what the rows count in the mean: what a mean divides by.
+/// Σ w_y over the rows that are kept, or Σ_k w_k q_k over all soft ones: what a weighted mean divides by.
 double total_count(const torch::Tensor& targets, std::int64_t num_classes, const CrossEntropyOptions& options);
 
 /// One pass over the logits, and one to write the gradient; rows are shared among LibTorch's threads, or the columns
