@@ -34,5 +34,7 @@ margay_import(margay_png HEADER png.h LIBRARIES png)
 margay_import(margay_opencv HEADER opencv2/core.hpp SUFFIXES opencv4
               LIBRARIES opencv_core opencv_imgproc opencv_imgcodecs)
 margay_import(margay_gif HEADER gif_lib.h LIBRARIES gif)
+margay_import(margay_tiff HEADER tiffio.h LIBRARIES tiff)
+margay_import(margay_webp HEADER webp/decode.h LIBRARIES webp)
 margay_import(margay_hwy HEADER hwy/highway.h LIBRARIES hwy)
 margay_import(margay_re2 HEADER re2/re2.h LIBRARIES re2)

@@ -19,7 +19,9 @@ void add_predict(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_show_batch(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
+void add_bench_data(CLI::App& app, Action& action);
 
 /// Parses and runs. Errors go to stderr in one line; the result is the program's exit code.
 int run(int argc, const char* const* argv);

@@ -1,6 +1,5 @@
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include <fmt/format.h>
 #include <torch/types.h>
@@ -10,8 +9,11 @@
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
+#include "margay/data/source/splits.h"
+#include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
+#include "margay/metric/multi_label.h"
 
 namespace margay::cli {
 
@@ -28,12 +30,17 @@ struct EvaluateOptions {
   std::filesystem::path model;
   std::filesystem::path folder;
   Part part = Part::kValid;
+  std::optional<double> threshold;
   DataOptions data;
   serve::PredictorOptions predictor;
 
   static constexpr const char* kName = "evaluate";
   static constexpr auto fields() {
     return std::tuple{core::field("part", &EvaluateOptions::part, "valid, train or all pictures of the folder"),
+                      core::field("threshold", &EvaluateOptions::threshold,
+                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
+                                  "unless given",
+                                  {0, 1}),
                       core::field("data", &EvaluateOptions::data, "labels and split"),
                       core::field("predictor", &EvaluateOptions::predictor, "how it is computed")};
   }
@@ -44,64 +51,70 @@ DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundl
   const bool is_untouched = core::to_json(options.data) == core::to_json(DataOptions{});
   DataOptions data = options.data;
   if (is_untouched && bundle.provenance.contains("data")) core::from_json(bundle.provenance["data"], data);
-  if (options.part == Part::kAll) data.valid_csv.clear();
+  if (options.part == Part::kAll) return without_split(data);
   return data;
 }
 
-std::vector<data::Item> items_of(const data::Datasets& datasets, Part part) {
-  std::vector<data::Item> items;
-  const auto add = [&](const data::Dataset& dataset) {
-    items.insert(items.end(), dataset.items.begin(), dataset.items.end());
-  };
-  if (part != Part::kValid) add(*datasets.train);
-  if (part != Part::kTrain) add(*datasets.valid);
-  return items;
+/// The pictures to judge, their labels numbered as the model numbers them.
+std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
+  data::DataBlock block = make_block(options.folder, labels_and_split(options, bundle));
+  block.vocabulary(bundle.vocabulary);
+  if (options.part == Part::kAll) block.split(data::no_split());
+  const data::Datasets datasets = block.datasets();
+  for (const std::string& warning : datasets.warnings) fmt::print(stderr, "margay: warning: {}\n", warning);
+  std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
+  if (dataset->size() > 0 && dataset->task() != bundle.task) {
+    throw core::DataError(options.folder,
+                          fmt::format("the model's task is {}, the labels' {}; say the labels as for its training",
+                                      core::to_text(bundle.task), core::to_text(dataset->task())));
+  }
+  if (dataset->size() > 0) return dataset;
+  throw core::DataError(options.folder, "no picture is in this part; --part all judges every picture");
 }
 
-std::vector<std::filesystem::path> paths_of(const std::vector<data::Item>& items) {
-  std::vector<std::filesystem::path> paths;
-  for (const data::Item& item : items) paths.push_back(item.path);
+data::PathList paths_of(const data::Dataset& dataset) {
+  data::PathList paths;
+  for (std::size_t i = 0; i < dataset.size(); ++i) paths.add(dataset.path(i).native());
   return paths;
 }
 
-torch::Tensor targets_of(const std::vector<data::Item>& items, const std::vector<std::size_t>& ids,
-                         const data::Vocabulary& vocabulary) {
-  std::vector<std::int64_t> targets;
-  for (const std::size_t id : ids) {
-    try {
-      targets.push_back(vocabulary.index(items[id].label));
-    } catch (const std::invalid_argument& error) {
-      throw core::DataError(items[id].path, std::string("the model does not know its label: ") + error.what());
-    }
-  }
-  return torch::tensor(targets, torch::kLong);
-}
+/// One standard error of a share among n, binomial.
+double standard_error(double share, std::int64_t n) { return std::sqrt(share * (1 - share) / static_cast<double>(n)); }
 
-void print_result(const serve::PredictionTable& table, const torch::Tensor& targets) {
-  const double error = metric::error_rate(table.logits, targets);
-  const auto n = static_cast<double>(targets.size(0));
-  const double standard_error = std::sqrt(error * (1 - error) / n);  // of a share, binomial
-  const auto loss = loss::cross_entropy(table.logits, targets).item<double>();
+void print_single_label(const torch::Tensor& logits, const torch::Tensor& targets) {
+  const double error = metric::error_rate(logits, targets);
   fmt::print(
       "pictures    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
       "(cross-entropy)\n",
-      targets.size(0), error, standard_error, 1 - error, loss);
+      targets.size(0), error, standard_error(error, targets.size(0)), 1 - error,
+      loss::cross_entropy(logits, targets).item<double>());
+}
+
+void print_multi_label(const torch::Tensor& logits, const torch::Tensor& targets, double threshold) {
+  metric::MultiLabelCounts counts;
+  counts.add(logits, targets, threshold);
+  const double exact = counts.exact_match();
+  fmt::print(
+      "pictures        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
+      "{:.4f} (of all answers)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
+      "cross-entropy)\n",
+      counts.pictures, exact, standard_error(exact, counts.pictures), counts.accuracy(), counts.f1_macro(),
+      loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
   prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
-  const data::Datasets datasets = make_block(options.folder, labels_and_split(options, predictor.bundle())).datasets();
-  const std::vector<data::Item> items = items_of(datasets, options.part);
-  if (items.empty()) {
-    throw core::DataError(options.folder, "no picture is in this part; --part all judges every picture");
+  const bool is_multi = predictor.is_multi_label();
+  if (options.threshold && !is_multi) {
+    throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this one picks one class of all");
   }
-  std::vector<std::size_t> all(items.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  targets_of(items, all, predictor.vocabulary());  // an unknown label is told before the work, not after
-  const auto table = predict_with_progress(predictor, paths_of(items), "evaluate");
+  const std::shared_ptr<const data::Dataset> dataset = pictures_to_judge(options, predictor.bundle());
+  const auto table = predict_with_progress(predictor, paths_of(*dataset), "evaluate");
   for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: warning: left out {}\n", skipped.problem);
-  print_result(table, targets_of(items, table.ids, predictor.vocabulary()));
+  const torch::Tensor targets = data::batch_targets(*dataset, table.ids);
+  is_multi ? print_multi_label(table.logits, targets, options.threshold.value_or(0.5))
+           : print_single_label(table.logits, targets);
   return core::ExitCode::kDone;
 }
 

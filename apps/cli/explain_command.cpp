@@ -117,13 +117,15 @@ void check_activations(const torch::Tensor& logits, const std::vector<std::strin
                                            pictures[row]));
 }
 
-Subject subject_of_pictures(const ExplainOptions& options) {
+/// A multi-label model makes `options.binary` true: its losses are binary.
+Subject subject_of_pictures(ExplainOptions& options) {
   prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
+  if (predictor.is_multi_label()) options.binary = true;
   const std::vector<std::string>& classes = predictor.vocabulary().names();
   torch::Tensor target;  // an unknown label is told before the work, not after
   if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
-  const std::vector<fs::path> pictures = pictures_of(options.pictures);
+  const data::PathList pictures = pictures_of(options.pictures);
   const auto table = predict_with_progress(predictor, pictures, "explain");
   Subject subject{.name = options.model.filename().string(),
                   .logits = table.logits,
@@ -150,7 +152,7 @@ void show(const Xray& xray, const std::string& name, const ExplainOptions& optio
   }
 }
 
-core::ExitCode explain(const ExplainOptions& options) {
+core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
   const Subject subject = options.logits.empty() ? subject_of_pictures(options) : subject_of_table(options);
   if (options.binary) {

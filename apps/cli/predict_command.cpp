@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/types.h>
 
 #include "apps/cli/command.h"
@@ -9,6 +10,7 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
 #include "margay/core/text_bar.h"
+#include "margay/data/source/csv.h"
 
 namespace margay::cli {
 namespace {
@@ -19,6 +21,7 @@ struct PredictOptions {
   fs::path model;
   std::vector<fs::path> pictures;
   int top = 3;
+  std::optional<double> threshold;
   bool json = false;
   bool csv = false;
   serve::PredictorOptions predictor;
@@ -26,6 +29,10 @@ struct PredictOptions {
   static constexpr const char* kName = "predict";
   static constexpr auto fields() {
     return std::tuple{core::field("top", &PredictOptions::top, "classes to list for each picture", {1, 1000}),
+                      core::field("threshold", &PredictOptions::threshold,
+                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
+                                  "unless given",
+                                  {0, 1}),
                       core::field("json", &PredictOptions::json, "one JSON object per line"),
                       core::field("csv", &PredictOptions::csv, "a table: path,rank,label,probability"),
                       core::field("predictor", &PredictOptions::predictor, "how it is computed")};
@@ -48,30 +55,38 @@ std::vector<Guess> best_guesses(const torch::Tensor& probabilities, const data::
   return guesses;
 }
 
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+/// What a picture is, by a model of several labels: every class above the threshold.
+using Answer = std::optional<std::vector<std::string>>;
+
+Answer classes_above(double threshold, const torch::Tensor& probabilities, const data::Vocabulary& vocabulary) {
+  std::vector<std::string> classes;
+  for (std::int64_t k = 0; k < vocabulary.size(); ++k) {
+    if (probabilities[k].item<double>() > threshold) classes.push_back(vocabulary.name(k));
+  }
+  return classes;
 }
 
-void print_json(const fs::path& picture, const std::vector<Guess>& guesses) {
-  nlohmann::ordered_json json = {{"path", picture.string()}, {"predictions", nlohmann::ordered_json::array()}};
+void print_json(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
+  nlohmann::ordered_json json = {{"path", picture.string()}};
+  if (answer) json["labels"] = *answer;
+  json["predictions"] = nlohmann::ordered_json::array();
   for (const Guess& guess : guesses) {
     json["predictions"].push_back({{"label", guess.label}, {"probability", guess.probability}});
   }
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void print_csv(const fs::path& picture, const std::vector<Guess>& guesses) {
+void print_csv(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& /*answer*/) {
   for (std::size_t i = 0; i < guesses.size(); ++i) {
-    fmt::print("{},{},{},{:.6f}\n", csv_cell(picture.string()), i + 1, csv_cell(guesses[i].label),
+    fmt::print("{},{},{},{:.6f}\n", data::csv_cell(picture.string()), i + 1, data::csv_cell(guesses[i].label),
                guesses[i].probability);
   }
 }
 
-void print_table(const fs::path& picture, const std::vector<Guess>& guesses) {
+void print_table(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
   fmt::print("{}\n", picture.string());
+  if (answer)
+    fmt::print("  labels: {}\n", answer->empty() ? "none of these" : fmt::format("{}", fmt::join(*answer, ", ")));
   for (const Guess& guess : guesses) {
     constexpr int kBarWidth = 30;
     fmt::print("  {:6.2f} %  {:<28} {}\n", guess.probability * 100, guess.label,
@@ -84,13 +99,19 @@ core::ExitCode predict(const PredictOptions& options) {
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
-  const std::vector<fs::path> pictures = pictures_of(options.pictures);
+  const bool is_multi = predictor.is_multi_label();
+  if (options.threshold && !is_multi) {
+    throw std::invalid_argument("[predict] --threshold is for multi-label models; this one picks one class of all");
+  }
+  const data::PathList pictures = pictures_of(options.pictures);
   const auto table = predict_with_progress(predictor, pictures, "predict");
   if (options.csv) fmt::print("path,rank,label,probability\n");
   const auto print = options.json ? print_json : (options.csv ? print_csv : print_table);
   for (std::size_t row = 0; row < table.ids.size(); ++row) {
     const torch::Tensor probabilities = table.probabilities[static_cast<std::int64_t>(row)];
-    print(pictures[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top));
+    const Answer answer =
+        is_multi ? classes_above(options.threshold.value_or(0.5), probabilities, predictor.vocabulary()) : std::nullopt;
+    print(pictures[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top), answer);
   }
   for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
   return table.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;

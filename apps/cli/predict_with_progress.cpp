@@ -7,20 +7,19 @@ namespace margay::cli {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> pictures_of(const std::vector<fs::path>& arguments) {
-  std::vector<fs::path> pictures;
+data::PathList pictures_of(const std::vector<fs::path>& arguments) {
+  data::PathList pictures;
   for (const fs::path& argument : arguments) {
     if (fs::is_directory(argument)) {
-      const std::vector<fs::path> inside = data::image_files(argument);
-      pictures.insert(pictures.end(), inside.begin(), inside.end());
+      pictures.append(data::image_files(argument));
     } else {
-      pictures.push_back(argument);
+      pictures.add(argument.native());
     }
   }
   return pictures;
 }
 
-serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const std::vector<fs::path>& pictures,
+serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& pictures,
                                              const std::string& task) {
   ProgressLine line;
   line.begin(task);

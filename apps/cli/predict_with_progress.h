@@ -9,11 +9,10 @@
 namespace margay::cli {
 
 /// The arguments with every folder replaced by the pictures in it.
-std::vector<std::filesystem::path> pictures_of(const std::vector<std::filesystem::path>& arguments);
+data::PathList pictures_of(const std::vector<std::filesystem::path>& arguments);
 
 /// Predictor::predict under a progress line that is called `task`.
-serve::PredictionTable predict_with_progress(const serve::Predictor& predictor,
-                                             const std::vector<std::filesystem::path>& pictures,
+serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& pictures,
                                              const std::string& task);
 
 }  // namespace margay::cli

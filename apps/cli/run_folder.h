@@ -19,6 +19,11 @@ class RunFolder {
   std::filesystem::path model() const { return path_ / "model.margay"; }
   std::filesystem::path checkpoint() const { return path_ / "checkpoints" / "last.safetensors"; }
 
+  /// Pictures, labels and who validates; --labels-csv takes it to repeat the split. Several labels need JSON lines.
+  std::filesystem::path split(data::Task task) const {
+    return path_ / (task == data::Task::kSingleLabel ? "split.csv" : "split.jsonl");
+  }
+
   /// config.json: what was really used; `margay train --config` runs it again.
   void write_config(const nlohmann::ordered_json& config) const;
   /// history.csv: one line per epoch.

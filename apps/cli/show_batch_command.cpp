@@ -2,6 +2,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/train_options.h"
+#include "margay/data/image/half_blocks.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/show_batch.h"
 
@@ -11,25 +12,80 @@ namespace {
 struct ShowBatchOptions {
   std::filesystem::path out = "batch.png";
   int max_n = 9;
+  bool unique = false;
+  bool originals = false;
+  bool terminal = false;
+  int columns = 100;
   BatchOptions batch;
 
   static constexpr const char* kName = "show_batch";
   static constexpr auto fields() {
-    return std::tuple{core::field("out", &ShowBatchOptions::out, "the picture to write (PNG)"),
-                      core::field("max_n", &ShowBatchOptions::max_n, "pictures to show", {1, 1024}),
-                      core::field("batch", &ShowBatchOptions::batch, "the data")};
+    using O = ShowBatchOptions;
+    return std::tuple{core::field("out", &O::out, "the picture to write (PNG)"),
+                      core::field("max_n", &O::max_n, "pictures to show", {1, 1024}),
+                      core::field("unique", &O::unique, "one picture as it is, and under max_n - 1 different draws"),
+                      core::field("originals", &O::originals, "each picture as it is, and beside it a draw of it"),
+                      core::field("terminal", &O::terminal, "draw here, in 24-bit colour, instead of into a file"),
+                      core::field("columns", &O::columns, "width of that drawing, characters", {10, 1000}),
+                      core::field("batch", &O::batch, "the data")};
   }
 };
 
-core::ExitCode show_batch(const ShowBatchOptions& options) {
-  const data::Loaders loaders = make_block(options.batch).loaders(options.batch.loader);
+/// A grid, and what it shows in words.
+struct Shown {
+  data::Image grid;
+  std::string words;
+};
+
+Shown one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
+  const data::Dataset& dataset = loader.dataset();
+  const auto tiles = data::draw_tiles(loader.pipeline(), dataset.path(0), dataset.label(0),
+                                      std::max(1, options.max_n - 1), options.batch.loader.seed);
+  return {data::tile_grid(tiles),
+          fmt::format("{} as it is, and under {} draws", dataset.path(0).string(), tiles.size() - 1)};
+}
+
+Shown beside_originals(const ShowBatchOptions& options, const data::Loader& loader) {
+  const data::Dataset& dataset = loader.dataset();
+  std::vector<data::Tile> tiles;
+  const std::size_t count = std::min(dataset.size(), static_cast<std::size_t>(options.max_n));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t id = i * dataset.size() / count;  // from all over the data, so of many classes
+    for (auto& tile : data::draw_tiles(loader.pipeline(), dataset.path(id), dataset.label(id), 1, i)) {
+      tiles.push_back(std::move(tile));
+    }
+  }
+  return {data::tile_grid(tiles, count > 4 ? 4 : 2), "each picture as it is, and a draw of it"};
+}
+
+Shown training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
   data::LoaderPass pass = loaders.train.pass(0);
   const std::optional<data::Batch> batch = pass.next();
   if (!batch) throw core::DataError(options.batch.folder, "no batch can be made of it");
-  const data::Image grid = data::show_batch(*batch, loaders.vocabulary, loaders.recipe().normalization, options.max_n);
-  data::write_png(options.out, grid);
-  fmt::print("{} ({}x{}, what the network sees: cropped, flipped, {} px)\n", options.out.string(), grid.width,
-             grid.height, loaders.recipe().augment.size);
+  return {data::show_batch(*batch, loaders.vocabulary, loaders.recipe().normalization, options.max_n),
+          "a training batch, what the network sees"};
+}
+
+Shown what_is_asked(const ShowBatchOptions& options, const data::Loaders& loaders) {
+  if (options.unique && options.originals) {
+    throw std::invalid_argument("[show_batch] --unique and --originals exclude each other; give one");
+  }
+  if (options.unique) return one_picture(options, loaders.train);
+  if (options.originals) return beside_originals(options, loaders.train);
+  return training_batch(options, loaders);
+}
+
+core::ExitCode show_batch(const ShowBatchOptions& options) {
+  core::validate(options);
+  const data::Loaders loaders = make_block(options.batch).loaders(loader_options(options.batch));
+  const Shown shown = what_is_asked(options, loaders);
+  if (options.terminal) {
+    fmt::print("{}{}\n", data::half_blocks(shown.grid, options.columns), shown.words);
+    return core::ExitCode::kDone;
+  }
+  data::write_png(options.out, shown.grid);
+  fmt::print("{} ({}x{}, {}, {} px)\n", options.out.string(), shown.grid.width, shown.grid.height, shown.words,
+             loaders.recipe().augment.size);
   return core::ExitCode::kDone;
 }
 

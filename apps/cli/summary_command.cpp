@@ -7,7 +7,7 @@ namespace margay::cli {
 namespace {
 
 core::ExitCode summarize(const BatchOptions& options) {
-  const data::Summary summary = make_block(options).summary(options.loader);
+  const data::Summary summary = make_block(options).summary(loader_options(options));
   fmt::print("{}", summary.text());
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }

@@ -7,6 +7,7 @@
 #include "apps/cli/run_folder.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/train_options.h"
+#include "margay/data/source/save_table.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
 #include "margay/train/checkpoint/checkpoint.h"
@@ -30,6 +31,11 @@ nlohmann::ordered_json provenance(const TrainOptions& options, const train::Lear
 
 void report_skipped(const train::Learner& learner) {
   for (const data::SkippedPicture& picture : learner.skipped()) warn("left out " + picture.problem);
+}
+
+void report_cache(const train::Learner& learner) {
+  const std::optional<data::CacheStats> stats = learner.loaders().train.cache_stats();
+  if (stats) fmt::print("cache: {}\n", stats->text());
 }
 
 void listen(train::Learner& learner, const RunFolder& run) {
@@ -72,10 +78,12 @@ core::ExitCode train_model(TrainOptions options) {
   prepare_to_compute();
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
-  train::Learner learner = train::vision_learner(make_block(options.batch).loaders(options.batch.loader), options.arch,
-                                                 options.vision_learner);
+  const data::DataBlock block = make_block(options.batch);
+  train::Learner learner =
+      train::vision_learner(block.loaders(loader_options(options.batch)), options.arch, options.vision_learner);
   const RunFolder run(options.runs, options.name);
   run.write_config(core::to_json(options));
+  data::save_table(block.datasets(), options.batch.folder, run.split(learner.loaders().task()));
   announce(learner, options);
   listen(learner, run);
   try {
@@ -87,6 +95,7 @@ core::ExitCode train_model(TrainOptions options) {
   learner.save(run.model(), provenance(options, learner));
   run.write_history(learner);
   report_skipped(learner);
+  report_cache(learner);
   fmt::print("\nThe model: {}\nTry it:    margay predict {} PICTURE\n", run.model().string(), run.model().string());
   return core::ExitCode::kDone;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
@@ -16,28 +18,38 @@ namespace margay::cli {
 /// Chapter 5's presizing: large on the CPU, then one interpolation to size.
 inline data::Recipe chapter5_recipe() { return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}}; }
 
+/// Where mean and std of the channels come from.
+enum class Statistics { kImagenet, kMeasured };
+
+constexpr auto names(Statistics /*tag*/) {
+  return std::array{std::pair{Statistics::kImagenet, "imagenet"}, std::pair{Statistics::kMeasured, "measured"}};
+}
+
 /// What makes batches: the part of `margay train` that summary and show-batch share.
 struct BatchOptions {
   std::filesystem::path folder;
   DataOptions data;
   data::Recipe transforms = chapter5_recipe();
+  Statistics statistics = Statistics::kImagenet;
   data::LoaderOptions loader;
 
   static constexpr const char* kName = "batch";
   static constexpr auto fields() {
-    return std::tuple{core::field("folder", &BatchOptions::folder, "the pictures"),
-                      core::field("data", &BatchOptions::data, "labels and split"),
-                      core::field("transforms", &BatchOptions::transforms, "what happens to pixels"),
-                      core::field("loader", &BatchOptions::loader, "batches")};
+    return std::tuple{
+        core::field("folder", &BatchOptions::folder, "the pictures"),
+        core::field("data", &BatchOptions::data, "labels and split"),
+        core::field("transforms", &BatchOptions::transforms, "what happens to pixels"),
+        core::field("statistics", &BatchOptions::statistics,
+                    "normalise by imagenet's mean and std, or by those measured on the training pictures"),
+        core::field("loader", &BatchOptions::loader, "batches")};
   }
 };
 
-/// The data block that the options describe, transforms included.
-inline data::DataBlock make_block(const BatchOptions& options) {
-  data::DataBlock block = make_block(options.folder, options.data);
-  return block.item_transform(data::resize(options.transforms.resize))
-      .batch_transform(data::augment(options.transforms.augment));
-}
+/// The data block that the options describe, transforms included. Measures the statistics if they ask for it.
+data::DataBlock make_block(const BatchOptions& options);
+
+/// The loader's options; a cache on disk lies in the user's cache folder unless another is given.
+data::LoaderOptions loader_options(const BatchOptions& options);
 
 /// All of `margay train`: its flags, and the config.json of the run.
 struct TrainOptions {

@@ -12,14 +12,15 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kKey = "margay";
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
+
+/// Format 2 brought the task. Without it a program would answer by softmax, so only multi-label models need format 2.
+int format_for(data::Task task) { return task == data::Task::kSingleLabel ? 1 : 2; }
 
 Json header_of(const Bundle& bundle) {
-  return {{"format_version", kFormatVersion},
-          {"classifier", core::to_json(bundle.classifier->options())},
-          {"vocabulary", bundle.vocabulary.names()},
-          {"transforms", core::to_json(bundle.recipe)},
-          {"provenance", bundle.provenance}};
+  return {{"format_version", format_for(bundle.task)},  {"classifier", core::to_json(bundle.classifier->options())},
+          {"vocabulary", bundle.vocabulary.names()},    {"task", core::to_text(bundle.task)},
+          {"transforms", core::to_json(bundle.recipe)}, {"provenance", bundle.provenance}};
 }
 
 Json parse_header(const model::Metadata& metadata, const fs::path& path) {
@@ -54,6 +55,7 @@ Bundle from_header(const Json& header) {
     throw std::invalid_argument(
         fmt::format("{} class names for {} classes", bundle.vocabulary.size(), options.num_classes));
   }
+  bundle.task = core::from_text<data::Task>(header.value("task", core::to_text(data::Task::kSingleLabel)));
   bundle.provenance = header.value("provenance", Json::object());
   bundle.classifier = model::make_classifier(options);
   return bundle;

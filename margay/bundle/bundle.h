@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/data/item.h"
 #include "margay/data/picture_pipeline.h"
 #include "margay/data/vocabulary.h"
 #include "margay/model/classifier.h"
@@ -15,13 +16,14 @@ namespace margay::bundle {
 struct Bundle {
   std::shared_ptr<model::Classifier> classifier;
   data::Vocabulary vocabulary;
+  data::Task task = data::Task::kSingleLabel;
   data::Recipe recipe;
   /// How it came about: seeds, data, results. Free form; kept as it is.
   nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
 };
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
-/// architecture, vocabulary, transforms and provenance. Atomic: a failure leaves the previous file.
+/// architecture, vocabulary, task, transforms and provenance. Atomic: a failure leaves the previous file.
 /// Throws core::IoError.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 

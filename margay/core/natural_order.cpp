@@ -28,9 +28,21 @@ std::strong_ordering compare_numbers(std::string_view a, std::string_view b) {
   return value_a.compare(value_b) <=> 0;
 }
 
+/// Where they first differ, or the digits in which they do begin: paths of one folder share most of their bytes.
+std::size_t shared_beginning(std::string_view a, std::string_view b) {
+  const auto end =
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin());
+  auto shared = static_cast<std::size_t>(end.first - a.begin());
+  while (shared > 0 && is_digit(a[shared - 1])) --shared;
+  return shared;
+}
+
 }  // namespace
 
 bool natural_less(std::string_view a, std::string_view b) {
+  const std::size_t shared = shared_beginning(a, b);
+  a.remove_prefix(shared);
+  b.remove_prefix(shared);
   const std::string_view whole_a = a;
   const std::string_view whole_b = b;
   while (!a.empty() && !b.empty()) {

@@ -9,12 +9,13 @@
 
 #include <sched.h>
 
+#include "margay/core/cgroup.h"
+
 namespace margay::core {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
 constexpr int kMaxCpus = 1 << 20;
 
 /// A set of CPUs as large as it takes, and its release.
@@ -51,15 +52,6 @@ void set_affinity(const std::vector<int>& cpus) {
   ::sched_setaffinity(0, wanted.bytes, wanted.set);
 }
 
-/// This process's group below the root, such as "user.slice/x.scope"; "" inside most containers.
-fs::path own_cgroup() {
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    if (line.rfind("0::/", 0) == 0) return line.substr(4);  // version 2's only line is numbered 0
-  }
-  return {};
-}
-
 std::optional<int> quota_of(const fs::path& group) {
   std::ifstream file(group / "cpu.max");
   std::string line;
@@ -69,10 +61,8 @@ std::optional<int> quota_of(const fs::path& group) {
 /// The tightest quota of the group and its ancestors.
 int cpus_by_quota() {
   int cpus = kMaxCpus;
-  for (fs::path below = own_cgroup();; below = below.parent_path()) {
-    cpus = std::min(cpus, quota_of(kCgroupRoot / below).value_or(kMaxCpus));
-    if (below.empty()) return cpus;
-  }
+  for (const fs::path& group : cgroup_folders()) cpus = std::min(cpus, quota_of(group).value_or(kMaxCpus));
+  return cpus;
 }
 
 }  // namespace

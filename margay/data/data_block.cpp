@@ -11,27 +11,24 @@
 namespace margay::data {
 namespace {
 
-std::shared_ptr<const Dataset> subset(const std::vector<Item>& items, const std::vector<std::size_t>& indices,
-                                      const Vocabulary& vocabulary) {
-  auto dataset = std::make_shared<Dataset>();
-  for (const std::size_t index : indices) {
-    dataset->items.push_back(items[index]);
-    dataset->targets.push_back(vocabulary.index(items[index].label));
+/// The labels of the items that train or validate, each once.
+Labels labels_of(const Items& items, const Split& split) {
+  std::vector<bool> occurs(items.label_names().size());
+  for (const auto* rows : {&split.train, &split.valid}) {
+    for (const std::size_t row : *rows) {
+      for (const std::uint32_t id : items.label_ids(row)) occurs[id] = true;
+    }
   }
-  return dataset;
-}
-
-std::vector<std::string> labels_of(const std::vector<Item>& items, const Split& split) {
-  std::vector<std::string> labels;
-  for (const auto* indices : {&split.train, &split.valid}) {
-    for (const std::size_t index : *indices) labels.push_back(items[index].label);
+  Labels labels;
+  for (std::size_t id = 0; id < occurs.size(); ++id) {
+    if (occurs[id]) labels.push_back(items.label_names()[id]);
   }
   return labels;
 }
 
 }  // namespace
 
-DataBlock& DataBlock::items(std::vector<std::filesystem::path> paths) {
+DataBlock& DataBlock::items(PathList paths) {
   paths_ = std::move(paths);
   return *this;
 }
@@ -43,6 +40,16 @@ DataBlock& DataBlock::label(Labeller labeller) {
 
 DataBlock& DataBlock::split(Splitter splitter) {
   splitter_ = std::move(splitter);
+  return *this;
+}
+
+DataBlock& DataBlock::vocabulary(Vocabulary vocabulary) {
+  vocabulary_ = std::move(vocabulary);
+  return *this;
+}
+
+DataBlock& DataBlock::warn(std::string warning) {
+  warnings_.push_back(std::move(warning));
   return *this;
 }
 
@@ -61,15 +68,15 @@ DataBlock& DataBlock::normalize(const Normalization& normalization) {
   return *this;
 }
 
-std::vector<Item> DataBlock::labelled() const {
+std::shared_ptr<const Items> DataBlock::labelled() const {
   if (paths_.empty()) throw std::invalid_argument("[DataBlock] no items; give them with items(image_files(folder))");
   if (!labeller_) throw std::invalid_argument("[DataBlock] no labels; say how to get them with label(…)");
-  std::vector<Item> items;
+  const auto items = std::make_shared<Items>(labeller_->task);
   NameList unlabelled;
-  for (const auto& path : paths_) {
-    const std::optional<std::string> label = labeller_->label(path);
-    if (label) items.push_back({path, *label});
-    if (!label) unlabelled.add(path.filename().string());
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const std::optional<Labels> labels = labeller_->label(paths_.text(i));
+    if (labels) items->add(paths_.text(i), *labels);
+    if (!labels) unlabelled.add(paths_[i].filename().string());
   }
   if (unlabelled.empty()) return items;
   throw core::DataError(paths_.front().parent_path(),
@@ -78,28 +85,35 @@ std::vector<Item> DataBlock::labelled() const {
 }
 
 Datasets DataBlock::datasets() const {
-  const std::vector<Item> items = labelled();
+  const std::shared_ptr<const Items> items = labelled();
   if (!splitter_) throw std::invalid_argument("[DataBlock] no split; say who validates with split(random_split())");
-  const Split split = splitter_(items);
+  Split split = splitter_(*items);
   if (split.train.empty()) {
-    throw core::DataError(items.front().path.parent_path(),
-                          fmt::format("the split leaves none of {} pictures for training", items.size()));
+    throw core::DataError(items->path(0).parent_path(),
+                          fmt::format("the split leaves none of {} pictures for training", items->size()));
   }
   Datasets datasets;
-  datasets.vocabulary = Vocabulary::of_labels(labels_of(items, split));
-  datasets.train = subset(items, split.train, datasets.vocabulary);
-  datasets.valid = subset(items, split.valid, datasets.vocabulary);
+  datasets.vocabulary = vocabulary_ ? *vocabulary_ : Vocabulary::of_labels(labels_of(*items, split));
+  datasets.train = std::make_shared<Dataset>(items, std::move(split.train), datasets.vocabulary);
+  datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary);
   datasets.warnings = data_warnings(datasets);
+  datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());
+  const std::size_t left_out = items->size() - datasets.train->size() - datasets.valid->size();
+  if (left_out > 0) {
+    datasets.warnings.push_back(
+        fmt::format("{} of {} pictures are left out: the split puts them on neither side", left_out, items->size()));
+  }
   return datasets;
 }
 
 Loaders DataBlock::loaders(const LoaderOptions& options) const {
   Datasets datasets = this->datasets();
-  const PicturePipeline pipeline(recipe_);
+  const PicturePipeline pipeline(recipe_, options.max_pixels);
   std::optional<Loader> valid;
-  if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options);
-  return {Loader(datasets.train, pipeline, Phase::kTrain, options), std::move(valid), std::move(datasets.vocabulary),
-          std::move(datasets.warnings)};
+  const auto cache = make_picture_cache(options, cache_recipe(recipe_.resize));
+  if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options, cache);
+  return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache), std::move(valid),
+          std::move(datasets.vocabulary), std::move(datasets.warnings)};
 }
 
 }  // namespace margay::data

@@ -1,9 +1,11 @@
 #pragma once
 
-#include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "margay/data/dataset.h"
 #include "margay/data/item.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/picture_pipeline.h"
@@ -18,6 +20,7 @@ struct Loaders {
   Vocabulary vocabulary;
   std::vector<std::string> warnings;
 
+  Task task() const { return train.dataset().task(); }
   const Recipe& recipe() const { return train.pipeline().recipe(); }
 };
 
@@ -25,9 +28,13 @@ struct Loaders {
 /// A value: every setter returns the block, so calls chain.
 class DataBlock {
  public:
-  DataBlock& items(std::vector<std::filesystem::path> paths);
+  DataBlock& items(PathList paths);
   DataBlock& label(Labeller labeller);
   DataBlock& split(Splitter splitter);
+  /// The classes and their order; without it, those that occur, sorted.
+  DataBlock& vocabulary(Vocabulary vocabulary);
+  /// Adds a sentence to Datasets::warnings: what the source of the pictures found.
+  DataBlock& warn(std::string warning);
   DataBlock& item_transform(const Resize& resize);
   DataBlock& batch_transform(const Augment& augment);
   DataBlock& normalize(const Normalization& normalization);
@@ -45,13 +52,18 @@ class DataBlock {
   Summary summary(const LoaderOptions& options = {}) const;
 
   Recipe recipe() const { return recipe_; }
+  const PathList& paths() const { return paths_; }
+  const std::optional<Labeller>& labeller() const { return labeller_; }
+  const Splitter& splitter() const { return splitter_; }
 
  private:
-  std::vector<Item> labelled() const;
+  std::shared_ptr<const Items> labelled() const;
 
-  std::vector<std::filesystem::path> paths_;
+  PathList paths_;
   std::optional<Labeller> labeller_;
   Splitter splitter_;
+  std::optional<Vocabulary> vocabulary_;
+  std::vector<std::string> warnings_;
   Recipe recipe_;
 };
 

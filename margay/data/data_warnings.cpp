@@ -11,7 +11,9 @@ using Counts = std::vector<std::size_t>;
 
 Counts count(const Dataset& dataset, const Vocabulary& vocabulary) {
   Counts counts(static_cast<std::size_t>(vocabulary.size()));
-  for (const std::int64_t target : dataset.targets) ++counts[static_cast<std::size_t>(target)];
+  for (std::size_t i = 0; i < dataset.size(); ++i) {
+    for (const std::int64_t index : dataset.classes(i)) ++counts[static_cast<std::size_t>(index)];
+  }
   return counts;
 }
 
@@ -34,7 +36,9 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
     if (!classes.empty()) warnings.push_back(fmt::format("{} {}: {}", classes.size(), what, classes.text()));
   };
   const auto classes = [&](auto&& condition) { return classes_where(datasets.vocabulary, condition); };
-  if (datasets.vocabulary.size() == 1) warnings.emplace_back("there is only one class, so nothing can be learnt");
+  const bool is_single = datasets.train->task() == Task::kSingleLabel;
+  if (datasets.vocabulary.size() == 1 && is_single)
+    warnings.emplace_back("there is only one class, so nothing can be learnt");
   if (datasets.valid->size() == 0) warnings.emplace_back("no picture validates, so no error rate can be given");
   warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single picture");
   warn(classes([&](std::size_t k) { return train[k] == 0; }), "class(es) that never train, only validate");

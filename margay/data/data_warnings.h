@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "margay/data/item.h"
+#include "margay/data/dataset.h"
 
 namespace margay::data {
 

@@ -1,27 +1,67 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "margay/data/vocabulary.h"
+#include "margay/data/path_list.h"
 
 namespace margay::data {
 
-/// One picture and the name of its class.
-struct Item {
-  std::filesystem::path path;
-  std::string label;
-};
+/// What a picture's label is: one class of K, or any number of them ("none of these" included).
+enum class Task { kSingleLabel, kMultiLabel };
 
-/// Gives a picture its class, or nothing where it cannot. `description` completes "no label by …" in errors.
+constexpr auto names(Task /*tag*/) {
+  return std::array{std::pair{Task::kSingleLabel, "single_label"}, std::pair{Task::kMultiLabel, "multi_label"}};
+}
+
+/// Names of classes; of one class where the task is single-label.
+using Labels = std::vector<std::string>;
+
+/// Gives a picture its labels, or nothing where it cannot. `description` completes "no label by …" in errors.
 struct Labeller {
   std::string description;
-  std::function<std::optional<std::string>(const std::filesystem::path&)> label;
+  std::function<std::optional<Labels>(std::string_view path)> label;
+  Task task = Task::kSingleLabel;
+};
+
+/// Pictures and the names of their classes, compactly: a million take about 80 MB.
+class Items {
+ public:
+  explicit Items(Task task = Task::kSingleLabel) : task_(task) {}
+  /// Single-label pictures, said in code.
+  Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> pictures);
+
+  /// Throws std::invalid_argument when a single-label picture has another number of labels than one.
+  void add(std::string_view path, const Labels& labels);
+
+  Task task() const { return task_; }
+  std::size_t size() const { return paths_.size(); }
+  const PathList& paths() const { return paths_; }
+  std::filesystem::path path(std::size_t i) const { return paths_[i]; }
+  /// Positions in label_names().
+  std::span<const std::uint32_t> label_ids(std::size_t i) const;
+  /// Every label that occurs, in order of first appearance.
+  const std::vector<std::string>& label_names() const { return label_names_; }
+  /// "cat"; "cat;dog" where there are several; "" where there is none.
+  std::string label(std::size_t i) const;
+
+ private:
+  Task task_;
+  PathList paths_;
+  std::vector<std::uint32_t> label_ids_;
+  std::vector<std::size_t> first_label_ = {0};  ///< of picture i in label_ids_; one more at the end
+  std::vector<std::string> label_names_;
+  std::unordered_map<std::string, std::uint32_t> id_of_label_;
 };
 
 /// Which items train and which validate, by index; together each index at most once.
@@ -30,23 +70,6 @@ struct Split {
   std::vector<std::size_t> valid;
 };
 
-using Splitter = std::function<Split(const std::vector<Item>&)>;
-
-/// Labelled pictures; targets[i] is the class index of items[i].
-struct Dataset {
-  std::vector<Item> items;
-  std::vector<std::int64_t> targets;
-
-  std::size_t size() const { return items.size(); }
-};
-
-/// What a DataBlock makes of its parts, before any pixel is read.
-struct Datasets {
-  std::shared_ptr<const Dataset> train;
-  std::shared_ptr<const Dataset> valid;
-  Vocabulary vocabulary;
-  /// What is allowed but probably not meant, one sentence each.
-  std::vector<std::string> warnings;
-};
+using Splitter = std::function<Split(const Items&)>;
 
 }  // namespace margay::data

@@ -1,27 +1,47 @@
 #include "margay/data/picture_pipeline.h"
 
-#include "margay/data/image/read_image.h"
-
 namespace margay::data {
+namespace {
 
-PicturePipeline::PicturePipeline(const Recipe& recipe)
-    : recipe_(recipe), resize_(recipe.resize), augment_(recipe.augment) {}
+/// JPEGs may be decoded at a part of their size, as far as presizing cannot tell the difference. A random crop looks at
+/// a small part of the picture, so it needs all pixels.
+ReadOptions reading_for(const ResizeOptions& resize, std::int64_t max_pixels) {
+  return {.max_pixels = max_pixels, .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size};
+}
+
+}  // namespace
+
+PicturePipeline::PicturePipeline(const Recipe& recipe, std::int64_t max_pixels)
+    : recipe_(recipe),
+      read_options_(reading_for(recipe.resize, max_pixels)),
+      resize_(recipe.resize),
+      augment_(recipe.augment) {}
+
+Image PicturePipeline::read(const std::filesystem::path& path) const { return read_image(path, read_options_); }
 
 std::int64_t PicturePipeline::output_floats() const {
   return std::int64_t{3} * recipe_.augment.size * recipe_.augment.size;
 }
 
 Image PicturePipeline::item(const std::filesystem::path& path, Phase phase, core::Random& random) const {
-  return resize_.apply(read_image(path), phase, random);
+  return resize_.apply(read(path), phase, random);
 }
 
 void PicturePipeline::finish(const Image& item, Phase phase, core::Random& random, float* out) const {
-  const Matrix matrix = augment_.draw(item.height, item.width, phase, random);
-  augment_.apply(item, matrix, recipe_.normalization, out);
+  const AugmentDraw draw = augment_.draw(item.height, item.width, phase, random);
+  augment_.apply(item, draw, recipe_.normalization, out);
 }
 
 void PicturePipeline::run(const std::filesystem::path& path, Phase phase, core::Random random, float* out) const {
   finish(item(path, phase, random), phase, random, out);
+}
+
+CachedPicture PicturePipeline::cacheable(const std::filesystem::path& path) const {
+  return to_cached(read(path), recipe_.resize);
+}
+
+void PicturePipeline::item_of(const CachedPicture& kept, Phase phase, core::Random& random, Image& item) const {
+  item_of_cached(kept, resize_, phase, random, item);
 }
 
 }  // namespace margay::data

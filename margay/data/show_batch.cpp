@@ -1,57 +1,72 @@
 #include "margay/data/show_batch.h"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <torch/types.h>
-
-#include "margay/data/image/caption.h"
 
 namespace margay::data {
 namespace {
 
-constexpr int kCaptionPx = 22;
-constexpr int kGapPx = 8;
-
-/// images: float [N,3,H,W], normalised. Result: uint8 [N,H,W,3].
-torch::Tensor pixels_of(const torch::Tensor& images, const Normalization& normalization) {
-  const auto per_channel = [](const std::array<double, 3>& values) {
-    return torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1});
-  };
-  const torch::Tensor unit = images.cpu() * per_channel(normalization.std) + per_channel(normalization.mean);
-  return unit.mul(255).round().clamp(0, 255).to(torch::kByte).permute({0, 2, 3, 1}).contiguous();
+/// values: float [H,W,3], normalised.
+Image undo(const float* values, int height, int width, const Normalization& normalization) {
+  Image image(height, width);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    const std::size_t c = i % 3;
+    const double unit = values[i] * normalization.std[c] + normalization.mean[c];
+    image.pixels[i] = static_cast<std::uint8_t>(std::clamp(unit * 255 + 0.5, 0.0, 255.0));
+  }
+  return image;
 }
 
-/// pixels: uint8 [H,W,3].
-void paste(Image& canvas, const torch::Tensor& pixels, int top, int left) {
-  const std::int64_t row_bytes = pixels.size(1) * 3;
-  const std::uint8_t* source = pixels.data_ptr<std::uint8_t>();
-  for (int y = 0; y < pixels.size(0); ++y) {
-    std::copy_n(source + y * row_bytes, row_bytes, canvas.row(top + y) + std::ptrdiff_t{3} * left);
+/// shares: float [K].
+std::string words(const torch::Tensor& shares, const Vocabulary& vocabulary) {
+  std::string text;
+  for (std::int64_t k = 0; k < shares.size(0); ++k) {
+    const double share = shares[k].item<double>();
+    if (share == 0) continue;
+    text += (text.empty() ? "" : " + ") + vocabulary.name(k) + (share == 1 ? "" : fmt::format(" {:.2g}", share));
   }
+  return text.empty() ? "(none)" : text;
+}
+
+std::string caption_of(const torch::Tensor& target, const Vocabulary& vocabulary) {
+  return target.dim() == 0 ? vocabulary.name(target.item<std::int64_t>()) : words(target, vocabulary);
 }
 
 }  // namespace
 
-Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization, int max_n) {
+std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
+                              int max_n) {
   if (max_n < 1) throw std::invalid_argument("[show_batch] max_n must be positive");
-  const int count = static_cast<int>(std::min<std::int64_t>(max_n, batch.size()));
-  const int columns = static_cast<int>(std::ceil(std::sqrt(count)));
-  const int rows = (count + columns - 1) / columns;
-  const int side = static_cast<int>(batch.images.size(2));
-  const int cell_height = side + kCaptionPx;
-  Image canvas(rows * (cell_height + kGapPx) + kGapPx, columns * (side + kGapPx) + kGapPx);
-  std::fill(canvas.pixels.begin(), canvas.pixels.end(), std::uint8_t{255});
-  const torch::Tensor pixels = pixels_of(batch.images.slice(0, 0, count), normalization);
-  for (int i = 0; i < count; ++i) {
-    const int top = kGapPx + (i / columns) * (cell_height + kGapPx);
-    const int left = kGapPx + (i % columns) * (side + kGapPx);
-    paste(canvas, pixels[i], top, left);
-    draw_caption(canvas, vocabulary.name(batch.targets[i].item<std::int64_t>()),
-                 {.top = top + side, .left = left, .height = kCaptionPx, .width = side});
+  std::vector<Tile> tiles;
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(max_n, batch.size()); ++i) {
+    const torch::Tensor pixels = batch.images[i].permute({1, 2, 0}).cpu().contiguous();
+    tiles.push_back({undo(pixels.data_ptr<float>(), static_cast<int>(pixels.size(0)), static_cast<int>(pixels.size(1)),
+                          normalization),
+                     caption_of(batch.targets[i], vocabulary)});
   }
-  return canvas;
+  return tiles;
+}
+
+Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization, int max_n) {
+  return tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
+}
+
+std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const std::filesystem::path& path,
+                             const std::string& caption, int draws, std::uint64_t seed) {
+  if (draws < 1) throw std::invalid_argument("[show_batch] draws must be positive");
+  const int side = pipeline.output_size();
+  std::vector<float> values(static_cast<std::size_t>(pipeline.output_floats()));
+  std::vector<Tile> tiles;
+  for (int draw = 0; draw <= draws; ++draw) {
+    const Phase phase = draw == 0 ? Phase::kValid : Phase::kTrain;
+    pipeline.run(path, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());
+    tiles.push_back({undo(values.data(), side, side, pipeline.recipe().normalization),
+                     draw == 0 ? caption : fmt::format("draw {}", draw)});
+  }
+  return tiles;
 }
 
 }  // namespace margay::data

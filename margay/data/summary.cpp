@@ -23,6 +23,17 @@ std::string describe(const Matrix& matrix) {
                      matrix.m[0][0], matrix.m[0][1], matrix.m[0][2], matrix.m[1][0], matrix.m[1][1], matrix.m[1][2]);
 }
 
+std::string describe(const AugmentDraw& draw) {
+  const Lighting& light = draw.lighting;
+  std::string text = describe(draw.matrix) + fmt::format(
+                                                 "\n         brightness {:.3f}, contrast {:.3f}, saturation {:.3f}, "
+                                                 "hue {:+.3f} turns",
+                                                 light.brightness, light.contrast, light.saturation, light.hue);
+  if (!draw.picture_ops.empty()) text += fmt::format("; {} operations of the policy", draw.picture_ops.size());
+  if (!draw.erased.empty()) text += fmt::format("; {} parts erased", draw.erased.size());
+  return text;
+}
+
 /// Keeps the steps, and what to say if the next one throws.
 class Walk {
  public:
@@ -45,28 +56,29 @@ class Walk {
 };
 
 void walk_picture(Walk& walk, const Dataset& dataset, const PicturePipeline& pipeline) {
-  const Item& item = dataset.items.front();
-  const std::string file = item.path.string();
+  const std::string file = dataset.path(0).string();
   core::Random random{0};
-  walk.enter("read", file, "file of class '" + item.label + "'",
+  walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
              "look at the file; remove it, or train with --unreadable skip");
-  const Image image = read_image(item.path);
-  walk.leave(describe(image), file);
+  const ImageSize size = read_size(dataset.path(0));
+  const Image image = pipeline.read(dataset.path(0));
+  walk.leave(describe(image), fmt::format("{}, {}x{} pixels upright", file, size.width, size.height));
 
-  walk.enter("item transform: resize", file, describe(image), "change the size of resize");
+  walk.enter("item transform: Resize", file, describe(image), "change the options of resize");
   const Image presized = pipeline.item_transform().apply(image, Phase::kTrain, random);
   walk.leave(describe(presized), core::to_json(pipeline.item_transform().options()).dump());
 
   walk.enter("batch transform: draw", file, describe(presized), "change the options of augment");
   const Augment& augment = pipeline.batch_transform();
-  const Matrix matrix = augment.draw(presized.height, presized.width, Phase::kTrain, random);
-  walk.leave("one 3x3 matrix", describe(matrix));
+  const AugmentDraw draw = augment.draw(presized.height, presized.width, Phase::kTrain, random);
+  walk.leave("one 3x3 matrix, lighting", describe(draw));
 
-  walk.enter("batch transform: one interpolation", file, describe(presized), "change the options of augment");
+  walk.enter("batch transform: Augment, one interpolation", file, describe(presized), "change the options of augment");
   std::vector<float> out(static_cast<std::size_t>(pipeline.output_floats()));
-  augment.apply(presized, matrix, pipeline.recipe().normalization, out.data());
+  augment.apply(presized, draw, pipeline.recipe().normalization, out.data());
   walk.leave(fmt::format("float32 [{0},{0},3] normalised", pipeline.output_size()),
-             core::to_json(augment.options()).dump());
+             fmt::format("{}\n         Normalize {}", core::to_json(augment.options()).dump(),
+                         core::to_json(pipeline.recipe().normalization).dump()));
 }
 
 void walk_batch(Walk& walk, const Loader& loader, const std::string& which) {
@@ -75,10 +87,10 @@ void walk_batch(Walk& walk, const Loader& loader, const std::string& which) {
   LoaderPass pass = loader.pass(0);
   const std::optional<Batch> batch = pass.next();
   if (!batch) return;
-  walk.leave(
-      fmt::format("images {} channels-last, targets {}", describe(batch->images), describe(batch->targets)),
-      fmt::format("{} batches of {}; pixel mean {:.3f}, std {:.3f}", loader.num_batches(), loader.options().batch_size,
-                  batch->images.mean().item<double>(), batch->images.std().item<double>()));
+  walk.leave(fmt::format("images {} channels-last, targets {}", describe(batch->images), describe(batch->targets)),
+             fmt::format("{} batches of {}; pixel mean {:.3f}, std {:.3f}\n         {}", loader.num_batches(),
+                         loader.options().batch_size, batch->images.mean().item<double>(),
+                         batch->images.std().item<double>(), core::to_json(loader.options()).dump()));
 }
 
 }  // namespace

@@ -5,12 +5,31 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
+#include "margay/core/error.h"
 #include "margay/core/nearest.h"
 
 namespace margay::data {
 
+namespace {
+
+/// Models and reports are written as UTF-8, so a class that is not would be lost only after the training.
+void check_utf8(const std::string& name) {
+  try {
+    (void)nlohmann::json(name).dump();
+  } catch (const nlohmann::json::exception&) {
+    throw core::DataError(
+        "", fmt::format("the class '{}' is not UTF-8; rename its folder or files, or save the table as UTF-8",
+                        nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
+  }
+}
+
+}  // namespace
+
 Vocabulary::Vocabulary(std::vector<std::string> names) : names_(std::move(names)) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
+    check_utf8(names_[i]);
     if (!index_.emplace(names_[i], static_cast<std::int64_t>(i)).second) {
       throw std::invalid_argument(fmt::format("[Vocabulary] the class '{}' is listed twice", names_[i]));
     }

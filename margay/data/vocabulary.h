@@ -11,7 +11,8 @@ namespace margay::data {
 class Vocabulary {
  public:
   Vocabulary() = default;
-  /// Keeps the given order. Throws std::invalid_argument when a name comes twice.
+  /// Keeps the given order. Throws std::invalid_argument when a name comes twice, core::DataError when
+  /// one is not UTF-8.
   explicit Vocabulary(std::vector<std::string> names);
   /// The distinct labels, sorted by code point, as fastai's CategoryMap.
   static Vocabulary of_labels(const std::vector<std::string>& labels);

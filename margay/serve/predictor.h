@@ -12,6 +12,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/options.h"
 #include "margay/data/loader/loader.h"
+#include "margay/metric/test_time_augmentation.h"
 #include "margay/model/precision.h"
 
 namespace margay::serve {
@@ -20,22 +21,31 @@ struct PredictorOptions {
   int batch_size = 64;
   std::optional<int> num_workers;
   model::Precision precision = model::Precision::kFp32;
+  int tta = 0;
+  double tta_beta = metric::TtaOptions().beta;
+  std::int64_t max_pixels = data::ReadOptions().max_pixels;
 
   static constexpr const char* kName = "predictor";
   static constexpr auto fields() {
-    return std::tuple{core::field("batch_size", &PredictorOptions::batch_size, "pictures computed at once", {1, 65536}),
-                      core::field("num_workers", &PredictorOptions::num_workers,
-                                  "loading threads; one per core unless given", {1, 512}),
-                      core::field("precision", &PredictorOptions::precision,
-                                  "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
-                                  "about 1e-2 in the logits)")};
+    return std::tuple{
+        core::field("batch_size", &PredictorOptions::batch_size, "pictures computed at once", {1, 65536}),
+        core::field("num_workers", &PredictorOptions::num_workers, "loading threads; one per core unless given",
+                    {1, 512}),
+        core::field("precision", &PredictorOptions::precision,
+                    "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
+                    "about 1e-2 in the logits)"),
+        core::field("tta", &PredictorOptions::tta,
+                    "test-time augmentation: average with so many draws of each picture; 0: none", {0, 1000}),
+        core::field("tta_beta", &PredictorOptions::tta_beta, "share of the plain answer in it", {0, 1}),
+        core::field("max_pixels", &PredictorOptions::max_pixels,
+                    "a picture that claims more pixels counts as unreadable", {1, 1e12})};
   }
 };
 
 /// What a bundle says of pictures; one row for each that could be read, in the order given.
 struct PredictionTable {
-  torch::Tensor logits;          ///< float [N,K]
-  torch::Tensor probabilities;   ///< float [N,K], rows sum to 1
+  torch::Tensor logits;          ///< float [N,K]; with tta those of the averaged probabilities
+  torch::Tensor probabilities;   ///< float [N,K]: softmax, rows sum to 1; sigmoids where the task is multi-label
   std::vector<std::size_t> ids;  ///< [N], positions in the list given
   std::vector<data::SkippedPicture> skipped;
 };
@@ -49,12 +59,16 @@ class Predictor {
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
   /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.
-  PredictionTable predict(const std::vector<std::filesystem::path>& pictures, const OnProgress& on_progress = {}) const;
+  PredictionTable predict(const data::PathList& pictures, const OnProgress& on_progress = {}) const;
 
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
+  data::Task task() const { return bundle_.task; }
+  bool is_multi_label() const { return bundle_.task == data::Task::kMultiLabel; }
   const bundle::Bundle& bundle() const { return bundle_; }
 
  private:
+  PredictionTable ask(data::LoaderPass pass, const std::function<void(std::size_t)>& advance) const;
+
   bundle::Bundle bundle_;
   PredictorOptions options_;
   model::Precision precision_;

@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy.h"
 #include "margay/loss/target_error.h"
 
 namespace margay::train {
@@ -15,7 +14,7 @@ namespace {
 
 constexpr std::size_t kNamed = 5;
 
-std::string path_of(const data::Dataset& dataset, std::size_t id) { return dataset.items.at(id).path.string(); }
+std::string path_of(const data::Dataset& dataset, std::size_t id) { return dataset.path(id).string(); }
 
 /// Where the rows are set that `is_set` says. is_set: bool [N].
 std::vector<std::string> paths_where(const torch::Tensor& is_set, const data::Batch& batch,
@@ -36,9 +35,10 @@ std::string named(std::vector<std::string> paths) {
 
 }  // namespace
 
-torch::Tensor batch_loss(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset) {
+torch::Tensor batch_loss(const TaskLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
+                         const data::Dataset& dataset) {
   try {
-    return loss::cross_entropy(logits, batch.targets);
+    return loss.mean(logits, batch.targets);
   } catch (const loss::TargetError& error) {
     throw core::DataError(path_of(dataset, batch.ids[static_cast<std::size_t>(error.position())]),
                           fmt::format("its target {} is no class index; the network's {} classes allow 0 to {}",
@@ -53,7 +53,7 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
   std::vector<std::string> paths = paths_where(z.isfinite().all(1).logical_not(), batch, dataset);
   const char* what = "the network's outputs are not finite";
   if (paths.empty()) {
-    const torch::Tensor losses = loss::cross_entropy(z, batch.targets, {.reduction = loss::Reduction::kNone});
+    const torch::Tensor losses = TaskLoss{dataset.task()}.of_each(z, batch.targets);
     paths = paths_where(losses == losses.max(), batch, dataset);
     what = "the loss itself overflows";
   }

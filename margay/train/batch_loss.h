@@ -5,8 +5,8 @@
 #include <torch/types.h>
 
 #include "margay/core/error.h"
-#include "margay/data/item.h"
 #include "margay/data/loader/batch.h"
+#include "margay/train/task_loss.h"
 
 namespace margay::train {
 
@@ -16,9 +16,9 @@ class DivergedError : public core::Error {
   using core::Error::Error;
 };
 
-/// Mean cross-entropy of a batch. logits: float [N,K]. Throws core::DataError naming the picture whose target is no
-/// class.
-torch::Tensor batch_loss(const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset);
+/// The mean loss of a batch. logits: float [N,K]. Throws core::DataError naming the picture whose target is no class.
+torch::Tensor batch_loss(const TaskLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
+                         const data::Dataset& dataset);
 
 /// Throws DivergedError unless the loss is finite: says at which step, and names the pictures whose logits are not.
 /// `when` is put into the message, as "step 3 of epoch 1".

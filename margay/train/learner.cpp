@@ -11,7 +11,7 @@
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
-#include "margay/loss/cross_entropy.h"
+#include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/optim/adam.h"
 
@@ -62,8 +62,20 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
   if (loaders_.train.dataset().size() < 2) {
     throw std::invalid_argument("[Learner] training needs two pictures at least, for its batch norms");
   }
+  if (loaders_.train.options().batch_size < 2) {
+    throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
+  }
   classifier_->to(device_);
   optimizer_ = std::make_unique<Adam>(classifier_->parameter_groups(), AdamOptions{.wd = options.wd});
+}
+
+void Learner::set_class_weights(std::vector<double> weights) {
+  const auto count = static_cast<std::int64_t>(weights.size());
+  if (count != 0 && count != classifier_->num_classes()) {
+    throw std::invalid_argument(
+        fmt::format("[set_class_weights] {} weights for {} classes", count, classifier_->num_classes()));
+  }
+  class_weights_ = std::move(weights);
 }
 
 void Learner::freeze() { classifier_->freeze(); }
@@ -111,10 +123,15 @@ void Learner::train_epoch(const HyperSchedule& schedule, EpochRecord& record) {
     ++at_.step;
     if (is_cancelled_) break;
   }
+  if (at_.step == 0 && !is_cancelled_) {
+    throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
+                          "no batch has two pictures that can be read; `margay check` says what is wrong");
+  }
   record.train_loss = smooth_loss_.value();
   record.train_images_per_s = pass.images_per_s();
   record.wait_share = pass.wait_share();
   note_skipped(pass.skipped());
+  if (at_.epoch + 1 < at_.epochs && !is_cancelled_) loaders_.train.prepare(passes_);  // while validation runs
   announce(&Callback::after_train);
 }
 
@@ -140,7 +157,8 @@ void Learner::train_batch(const HyperSchedule& schedule) {
 }
 
 double Learner::compute_loss(const data::Dataset& dataset) {
-  at_.loss = batch_loss(at_.logits, at_.batch, dataset);
+  const TaskLoss loss_of_task = {loaders_.task(), at_.is_training ? class_weights_ : std::vector<double>()};
+  at_.loss = batch_loss(loss_of_task, at_.logits, at_.batch, dataset);
   const auto loss = at_.loss.item<double>();
   check_finite(loss, at_.logits, at_.batch, dataset,
                at_.is_training ? fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1)
@@ -180,12 +198,29 @@ void Learner::validate(EpochRecord& record) {
 
 Predictions Learner::get_preds() {
   if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation pictures");
+  return predictions_of(*loaders_.valid, 0);
+}
+
+Predictions Learner::tta(const TtaOptions& options) {
+  core::validate(options);
+  Predictions all = get_preds();
+  std::vector<torch::Tensor> draws;
+  const data::Loader augmented = loaders_.valid->augmented();
+  for (std::int64_t draw = 0; draw < options.n; ++draw) draws.push_back(predictions_of(augmented, draw).logits);
+  const bool is_single = loaders_.task() == data::Task::kSingleLabel;
+  all.logits = metric::average_draws(
+      all.logits, draws, is_single ? metric::Activation::kSoftmax : metric::Activation::kSigmoid, options.beta);
+  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
+  return all;
+}
+
+Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epoch) {
   const torch::NoGradGuard no_grad;
   classifier_->eval();
   Predictions all;
   std::vector<torch::Tensor> logits;
   std::vector<torch::Tensor> targets;
-  data::LoaderPass pass = loaders_.valid->pass(0);
+  data::LoaderPass pass = loader.pass(epoch);
   while (auto batch = pass.next()) {
     all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
     targets.push_back(batch->targets);
@@ -193,7 +228,7 @@ Predictions Learner::get_preds() {
   }
   all.logits = torch::cat(logits);
   all.targets = torch::cat(targets);
-  all.losses = loss::cross_entropy(all.logits, all.targets, {.reduction = loss::Reduction::kNone});
+  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
   all.skipped = pass.skipped();
   return all;
 }
@@ -211,13 +246,16 @@ data::Batch Learner::to_device(data::Batch batch) const {
 
 void Learner::note_skipped(const std::vector<data::SkippedPicture>& skipped) {
   for (const data::SkippedPicture& picture : skipped) {
-    const auto is_same = [&](const data::SkippedPicture& other) { return other.problem == picture.problem; };
-    if (std::none_of(skipped_.begin(), skipped_.end(), is_same)) skipped_.push_back(picture);
+    if (skipped_problems_.insert(picture.problem).second) skipped_.push_back(picture);
   }
 }
 
 void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_json& provenance) {
-  bundle::save_bundle(path, {classifier_, loaders_.vocabulary, loaders_.recipe(), provenance});
+  bundle::save_bundle(path, {.classifier = classifier_,
+                             .vocabulary = loaders_.vocabulary,
+                             .task = loaders_.task(),
+                             .recipe = loaders_.recipe(),
+                             .provenance = provenance});
 }
 
 torch::Device find_device(const std::string& name) {

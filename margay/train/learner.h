@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
 #include "margay/metric/metric.h"
+#include "margay/metric/test_time_augmentation.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
 #include "margay/train/callback/callback.h"
@@ -41,11 +43,13 @@ struct LearnerOptions {
 /// What a model says of a data set; rows are the pictures that could be read, in the data's order.
 struct Predictions {
   torch::Tensor logits;          ///< float [N,K]
-  torch::Tensor targets;         ///< int64 [N]
+  torch::Tensor targets;         ///< int64 [N]; float [N,K] for multi-label
   torch::Tensor losses;          ///< float [N]
   std::vector<std::size_t> ids;  ///< [N], positions in the data set
   std::vector<data::SkippedPicture> skipped;
 };
+
+using metric::TtaOptions;
 
 /// Data, a network and an optimizer, and the loop that brings them together. It computes and announces events;
 /// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
@@ -73,9 +77,15 @@ class Learner {
 
   /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
   Predictions get_preds();
+  /// get_preds averaged with options.n draws of every picture: test-time augmentation, fastai's tta. The logits are
+  /// those of the averaged probabilities.
+  Predictions tta(const TtaOptions& options = {});
 
   void add_callback(std::shared_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
   void set_metrics(metric::Metrics metrics) { metrics_ = std::move(metrics); }
+  /// How much each class counts in the training loss (data::class_weights); empty: all alike. Validation stays
+  /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes.
+  void set_class_weights(std::vector<double> weights);
   const metric::Metrics& metrics() const { return metrics_; }
   /// Ends the current fit after the step that is under way.
   void cancel_fit() { is_cancelled_ = true; }
@@ -105,6 +115,7 @@ class Learner {
   /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
+  Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
   data::Batch to_device(data::Batch batch) const;
   void note_skipped(const std::vector<data::SkippedPicture>& skipped);
@@ -115,6 +126,7 @@ class Learner {
   model::Precision precision_;
   std::unique_ptr<Optimizer> optimizer_;
   metric::Metrics metrics_;
+  std::vector<double> class_weights_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
 
   Progress at_;
@@ -124,6 +136,7 @@ class Learner {
   std::vector<EpochRecord> history_;
   std::vector<StepRecord> steps_;
   std::vector<data::SkippedPicture> skipped_;
+  std::unordered_set<std::string> skipped_problems_;  ///< of them all, which name the files
 };
 
 /// "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another word or a device that is not there.

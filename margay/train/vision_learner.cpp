@@ -3,10 +3,20 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/data/source/balance.h"
 #include "margay/metric/accuracy.h"
+#include "margay/metric/multi_label.h"
 #include "margay/model/weights/pretrained.h"
 
 namespace margay::train {
+namespace {
+
+metric::Metrics metrics_for(data::Task task) {
+  if (task == data::Task::kSingleLabel) return {std::make_shared<metric::ErrorRate>()};
+  return {std::make_shared<metric::MultiLabelAccuracy>(), std::make_shared<metric::MultiLabelF1>()};
+}
+
+}  // namespace
 
 Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options) {
   core::validate(options);
@@ -16,7 +26,11 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
       model::make_classifier({.architecture = architecture, .num_classes = classes, .head = options.head});
   if (!options.weights.empty()) model::load_pretrained(*classifier, options.weights);
   Learner learner(std::move(loaders), std::move(classifier), options.learner);
-  learner.set_metrics({std::make_shared<metric::ErrorRate>()});
+  learner.set_metrics(metrics_for(learner.loaders().task()));
+  const data::Loader& train = learner.loaders().train;
+  if (train.options().balance == data::Balance::kWeights) {
+    learner.set_class_weights(data::class_weights(train.dataset()));
+  }
   if (!options.weights.empty()) learner.freeze();
   return learner;
 }

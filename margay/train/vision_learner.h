@@ -28,8 +28,9 @@ struct VisionLearnerOptions {
   }
 };
 
-/// A learner for pictures: `architecture` with a new head for the data's classes, measured by error rate. With
-/// pretrained weights the body is frozen, as in fastai's vision_learner.
+/// A learner for pictures: `architecture` with a new head for the data's classes, measured by error rate, or for
+/// multi-label by accuracy_multi and f1_multi. With pretrained weights the body is frozen, as in fastai's
+/// vision_learner.
 /// Seeds LibTorch's default generator, the one its dropout draws from.
 /// Throws std::invalid_argument for an unknown architecture, core::FormatError for weights that do not fit it.
 Learner vision_learner(data::Loaders loaders, const std::string& architecture,

@@ -48,6 +48,20 @@ class BundleTest : public testing::Test {
   std::filesystem::path path_ = folder_ / "m.margay";
 };
 
+TEST_F(BundleTest, KeepsTheTaskInAFormatThatOlderProgramsRefuse) {
+  Bundle bundle = small_bundle();
+  bundle.task = data::Task::kMultiLabel;
+  save_bundle(path_, bundle);
+  EXPECT_EQ(load_bundle(path_).task, data::Task::kMultiLabel);
+  tamper(path_, [](auto& json) { EXPECT_EQ(json["format_version"], 2); });
+  save_bundle(path_, small_bundle());
+  tamper(path_, [](auto& json) {
+    EXPECT_EQ(json["format_version"], 1);
+    json.erase("task");  // as written before tasks were
+  });
+  EXPECT_EQ(load_bundle(path_).task, data::Task::kSingleLabel);
+}
+
 TEST_F(BundleTest, ComesBackIdentical) {
   const Bundle original = small_bundle();
   save_bundle(path_, original);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/error.h"
+#include "margay/data/source/labels.h"
+#include "margay/data/source/splits.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_pictures.h"
 
@@ -16,30 +18,21 @@ using testing_support::thrown_message;
 using testing_support::tiny_block;
 using testing_support::write_tiny_pictures;
 
-std::vector<std::filesystem::path> paths(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
-
-Splitter everything_trains() {
-  return [](const std::vector<Item>& items) {
-    Split split;
-    for (std::size_t i = 0; i < items.size(); ++i) split.train.push_back(i);
-    return split;
-  };
-}
-
 TEST(DataBlock, LabelsSplitsAndNumbersTheClasses) {
   const TemporaryFolder folder;
   write_tiny_pictures(folder.path(), 4, 2);
   const Datasets datasets = tiny_block(folder.path()).datasets();
   EXPECT_EQ(datasets.vocabulary.names(), (std::vector<std::string>{"flat", "upright"}));
   EXPECT_EQ(datasets.train->size(), 8U);
-  EXPECT_EQ(datasets.valid->targets, (std::vector<std::int64_t>{0, 0, 1, 1}));
+  EXPECT_EQ(datasets.valid->target(0), 0);
+  EXPECT_EQ(datasets.valid->target(3), 1);
   EXPECT_TRUE(datasets.warnings.empty());
 }
 
 TEST(DataBlock, NamesThreePicturesThatGetNoLabel) {
   DataBlock block;
-  block.items(paths({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"})).label(regex_labels(R"((.+)_\d+)"));
-  EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(everything_trains()).datasets(); }),
+  block.items({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"}).label(regex_labels(R"((.+)_\d+)"));
+  EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(no_split()).datasets(); }),
             R"(d: 4 of 5 pictures get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
 }
 
@@ -51,10 +44,18 @@ TEST(DataBlock, AsksForThePartsThatAreMissing) {
   EXPECT_NE(thrown_message<std::invalid_argument>(unsplit).find("no split"), std::string::npos);
 }
 
+TEST(DataBlock, TakesAGivenVocabularyAndNamesThePictureThatIsOutsideIt) {
+  DataBlock block;
+  block.items({"a/1.jpg", "b/1.jpg"}).label(folder_labels()).split(no_split()).vocabulary(Vocabulary({"c", "b", "a"}));
+  EXPECT_EQ(block.datasets().train->target(0), 2);
+  const auto call = [&] { block.vocabulary(Vocabulary({"zebra", "a"})).datasets(); };
+  EXPECT_EQ(thrown_message<core::DataError>(call).find("b/1.jpg: its label is none of the classes: "), 0U);
+}
+
 TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
   DataBlock block;
-  block.items(paths({"once/1.jpg", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"})).label(folder_labels());
-  block.split([](const std::vector<Item>&) { return Split{{1, 2, 3}, {0, 4}}; });
+  block.items({"once/1.jpg", "a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"}).label(folder_labels());
+  block.split([](const Items&) { return Split{{1, 2, 3}, {0, 4}}; });
   const std::vector<std::string> warnings = block.datasets().warnings;
   ASSERT_EQ(warnings.size(), 3U);
   EXPECT_EQ(warnings[0], "1 class(es) with a single picture: 'once'");
@@ -64,11 +65,22 @@ TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
 
 TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
   DataBlock block;
-  block.items(paths({"a/1.jpg", "a/2.jpg"})).label(folder_labels()).split(everything_trains());
+  block.items({"a/1.jpg", "a/2.jpg"}).label(folder_labels()).split(no_split());
   const std::vector<std::string> warnings = block.datasets().warnings;
   ASSERT_EQ(warnings.size(), 2U);
   EXPECT_EQ(warnings[0], "there is only one class, so nothing can be learnt");
   EXPECT_FALSE(block.loaders().valid.has_value());
+}
+
+TEST(DataBlock, PassesWarningsOnAndCountsPicturesThatAreLeftOut) {
+  DataBlock block;
+  block.items({"a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg", "b/3.jpg"})
+      .label(folder_labels())
+      .warn("one from the table");
+  block.split([](const Items&) { return Split{{0, 2}, {1, 3}}; });
+  EXPECT_EQ(block.datasets().warnings,
+            (std::vector<std::string>{"one from the table",
+                                      "1 of 5 pictures are left out: the split puts them on neither side"}));
 }
 
 TEST(Summary, WalksEveryStageWithShapesBeforeAndAfter) {

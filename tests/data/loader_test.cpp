@@ -126,7 +126,8 @@ TEST_F(LoaderTest, CanBeDroppedInTheMiddle) {
 
 TEST_F(LoaderTest, RefusesOptionsOutOfRange) {
   EXPECT_THROW(loaders({.batch_size = 0}), std::invalid_argument);
-  EXPECT_THROW(Loader(std::make_shared<Dataset>(), PicturePipeline(Recipe{}), Phase::kTrain), std::invalid_argument);
+  EXPECT_THROW(Loader(std::make_shared<Dataset>(Dataset::unlabelled({})), PicturePipeline(Recipe{}), Phase::kTrain),
+               std::invalid_argument);
 }
 
 TEST_F(LoaderTest, CanBeShownAsAGrid) {
@@ -136,6 +137,28 @@ TEST_F(LoaderTest, CanBeShownAsAGrid) {
   EXPECT_EQ(grid.width, 2 * 16 + 3 * 8);
   EXPECT_EQ(grid.height, 2 * (16 + 22) + 3 * 8);
   EXPECT_THROW(show_batch(*batch, data.vocabulary, data.recipe().normalization, 0), std::invalid_argument);
+}
+
+TEST_F(LoaderTest, MixesTrainingPicturesAndTargetsAndLeavesValidationAlone) {
+  LoaderOptions options = {.batch_size = 4};
+  options.mix.method = MixMethod::kBoth;
+  const Loaders mixed = loaders(options);
+  const std::vector<Batch> batches = all_batches(mixed.train.pass());
+  EXPECT_EQ(batches[0].targets.sizes(), (std::vector<std::int64_t>{4, 2}));
+  EXPECT_TRUE(batches[0].targets.sum(1).allclose(torch::ones({4})));
+  EXPECT_FALSE(batches[0].images.equal(all_batches(loaders().train.pass())[0].images));
+  EXPECT_TRUE(batches[1].images.equal(all_batches(mixed.train.pass())[1].images)) << "the same every time";
+  EXPECT_EQ(all_batches(mixed.valid->pass())[0].targets.scalar_type(), torch::kLong);
+}
+
+TEST_F(LoaderTest, DrawsValidationPicturesInTheirOrderForTestTimeAugmentation) {
+  auto block = tiny_block(folder_.path()).batch_transform(augment({.size = 16}));
+  const Loaders data = block.loaders({.batch_size = 4});
+  const std::vector<Batch> plain = all_batches(data.valid->pass());
+  const std::vector<Batch> drawn = all_batches(data.valid->augmented().pass(1));
+  ASSERT_EQ(plain.size(), drawn.size());
+  EXPECT_EQ(plain[1].ids, drawn[1].ids);
+  EXPECT_FALSE(plain[0].images.equal(drawn[0].images));
 }
 
 }  // namespace

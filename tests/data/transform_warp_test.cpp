@@ -10,6 +10,7 @@
 
 #include "margay/core/random.h"
 #include "margay/data/transform/box_reduce.h"
+#include "tests/data/transform_reference.h"
 #include "tests/support/pictures.h"
 #include "tests/support/simd_targets.h"
 
@@ -18,33 +19,21 @@ namespace {
 
 using testing_support::for_each_simd_target;
 using testing_support::noise_image;
+using testing_support::sampled;
 
-const Normalization kRaw = {{0, 0, 0}, {1.0 / 255, 1.0 / 255, 1.0 / 255}};  // leaves 0 … 255
-constexpr double kFloatCoordinates = 0.02;                                  // of 255, at a few hundred pixels
+const Normalization kRaw = testing_support::raw_normalization();
+constexpr double kFloatCoordinates = 0.02;  // of 255, at a few hundred pixels
+constexpr PadMode kPadModes[] = {PadMode::kZeros, PadMode::kBorder, PadMode::kReflection};
 
-/// The definition in double precision: bilinear between pixel centres, clamped to the border.
-double reference(const Image& image, const Matrix& matrix, int x, int y, int c) {
-  const Point at = apply(matrix, {x + 0.5, y + 0.5});
-  const double column = std::clamp(at.x - 0.5, 0.0, image.width - 1.0);
-  const double row = std::clamp(at.y - 0.5, 0.0, image.height - 1.0);
-  const int left = static_cast<int>(column);
-  const int top = static_cast<int>(row);
-  const auto value = [&](int i, int j) {
-    return double(image.row(std::min(j, image.height - 1))[3 * std::min(i, image.width - 1) + c]);
-  };
-  const double upper = std::lerp(value(left, top), value(left + 1, top), column - left);
-  const double lower = std::lerp(value(left, top + 1), value(left + 1, top + 1), column - left);
-  return std::lerp(upper, lower, row - top);
-}
-
-void expect_matches_reference(const Image& image, const Matrix& matrix, int height, int width) {
+void expect_matches_reference(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode) {
   std::vector<float> out(3 * std::size_t(height) * std::size_t(width) + 1, -7.0F);
-  warp_normalised(image, matrix, kRaw, height, width, out.data());
+  warp_normalised(image, matrix, kRaw, height, width, out.data(), pad_mode);
   EXPECT_EQ(out.back(), -7.0F) << "wrote beyond the end";
   for (int y = 0, i = 0; y < height; ++y) {
     for (int x = 0; x < 3 * width; ++x, ++i) {
-      ASSERT_NEAR(out[std::size_t(i)], reference(image, matrix, x / 3, y, x % 3), kFloatCoordinates)
-          << image.width << "x" << image.height << " -> " << width << "x" << height << " at " << x / 3 << "," << y;
+      ASSERT_NEAR(out[std::size_t(i)], sampled(image, matrix, x / 3, y, x % 3, pad_mode), kFloatCoordinates)
+          << core::to_text(pad_mode) << " " << image.width << "x" << image.height << " -> " << width << "x" << height
+          << " at " << x / 3 << "," << y;
     }
   }
 }
@@ -61,6 +50,13 @@ Matrix random_matrix(core::Random& random, const Image& image, int height, int w
          translate(-width / 2.0, -height / 2.0);
 }
 
+/// Tilts the output's plane so that its nearest corner is up to three times as near as its farthest.
+Matrix random_tilt(core::Random& random, int height, int width) {
+  Matrix tilt;
+  tilt.m[2] = {random.uniform(-0.25, 0.25) * 2 / width, random.uniform(-0.25, 0.25) * 2 / height, 1};
+  return translate(width / 2.0, height / 2.0) * tilt * translate(-width / 2.0, -height / 2.0);
+}
+
 TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
   for_each_simd_target([] {
     core::Random random{11};
@@ -69,15 +65,64 @@ TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
       const Image image = noise_image(side(60), side(60), std::uint64_t(trial));
       const int height = side(40);
       const int width = side(40);
-      expect_matches_reference(image, random_matrix(random, image, height, width), height, width);
+      const Matrix matrix = random_matrix(random, image, height, width);
+      const PadMode pad_mode = kPadModes[trial % 3];
+      expect_matches_reference(image, matrix, height, width, pad_mode);
+      expect_matches_reference(image, matrix * random_tilt(random, height, width), height, width, pad_mode);
     }
   });
 }
 
+TEST(Warp, MirrorsAtTheEdgeOfThePicture) {
+  Image image(1, 3);  // 10 20 30 on a row
+  for (int x = 0; x < 3; ++x) image.row(0)[3 * x] = static_cast<std::uint8_t>(10 * (x + 1));
+  const Image out = warp(image, translate(-4, 0), 1, 11, PadMode::kReflection);
+  const std::vector<int> expected = {30, 30, 20, 10, 10, 20, 30, 30, 20, 10, 10};
+  for (std::size_t x = 0; x < expected.size(); ++x) EXPECT_EQ(out.pixels[3 * x], expected[x]) << x;
+}
+
+TEST(Warp, FadesToBlackOrKeepsTheBorderOutside) {
+  Image image(1, 1);
+  image.pixels = {200, 100, 50};
+  const Matrix half_a_pixel_steps = translate(-1, 0) * scale(0.5, 1);  // samples at -.75 -.25 .25 .75 1.25 1.75
+  const Image black = warp(image, half_a_pixel_steps, 1, 6, PadMode::kZeros);
+  const Image border = warp(image, half_a_pixel_steps, 1, 6, PadMode::kBorder);
+  const std::vector<int> expected = {0, 50, 150, 150, 50, 0};
+  for (std::size_t x = 0; x < 6; ++x) {
+    EXPECT_EQ(black.pixels[3 * x], expected[x]) << x;
+    EXPECT_EQ(border.pixels[3 * x], 200) << x;
+  }
+}
+
+TEST(Warp, ReadsNothingOutsideForMapsFarBeyondThePicture) {
+  const Image image = noise_image(5, 7);
+  for (const PadMode pad_mode : kPadModes) {
+    for (const double far : {-1e30, -1e9, 1e9, 1e30}) {
+      const Image out = warp(image, translate(far, -far), 9, 9, pad_mode);
+      if (pad_mode == PadMode::kZeros) {
+        EXPECT_EQ(std::count(out.pixels.begin(), out.pixels.end(), 0), 9 * 9 * 3);
+      }
+    }
+  }
+}
+
+TEST(Warp, AveragesTheSameBlocksWhateverPartIsSeen) {
+  const Image image = noise_image(120, 180);
+  const Matrix part = translate(31, 23) * scale(3, 3);  // averaged by twos first, from a region inside
+  std::vector<float> seen(3 * 20 * 20);
+  warp_normalised(image, part, kRaw, 20, 20, seen.data());
+  const Image small = box_reduce(image, {0, 0, 180, 120}, 2, 2);
+  std::vector<float> expected(seen.size());
+  warp_normalised(small, scale(0.5, 0.5) * part, kRaw, 20, 20, expected.data());
+  for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_NEAR(seen[i], expected[i], kFloatCoordinates);
+}
+
 TEST(Warp, EqualsTheScalarDefinitionForPicturesOfAFewPixels) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 2}, {2, 1}, {1, 30}, {30, 1}}) {
-    expect_matches_reference(noise_image(height, width), identity_matrix(), 5, 19);
-    expect_matches_reference(noise_image(height, width), scale(0.3, 0.3), 7, 16);
+    for (const PadMode pad_mode : kPadModes) {
+      expect_matches_reference(noise_image(height, width), identity_matrix(), 5, 19, pad_mode);
+      expect_matches_reference(noise_image(height, width), scale(0.3, 0.3), 7, 16, pad_mode);
+    }
   }
 }
 
@@ -130,11 +175,11 @@ TEST(Warp, ShrinksEachAxisOnItsOwn) {
 TEST(Warp, RefusesWhatItCannotDo) {
   const Image image = noise_image(4, 4);
   std::vector<float> out(48);
-  Matrix projective;
-  projective.m[2] = {0.01, 0, 1};
+  Matrix horizon;
+  horizon.m[2] = {-0.5, 0, 1};
   Matrix endless;
   endless.m[0][0] = std::nan("");
-  EXPECT_THROW(warp_normalised(image, projective, kRaw, 4, 4, out.data()), std::invalid_argument);
+  EXPECT_THROW(warp_normalised(image, horizon, kRaw, 4, 4, out.data()), std::invalid_argument);
   EXPECT_THROW(warp_normalised(image, endless, kRaw, 4, 4, out.data()), std::invalid_argument);
   EXPECT_THROW(warp_normalised(Image(), identity_matrix(), kRaw, 4, 4, out.data()), std::invalid_argument);
   EXPECT_THROW(warp_normalised(image, identity_matrix(), kRaw, 0, 4, out.data()), std::invalid_argument);

@@ -31,7 +31,7 @@ class PredictorTest : public testing::Test {
     pictures_ = data::image_files(folder_.path());
   }
   testing_support::TemporaryFolder folder_;
-  std::vector<std::filesystem::path> pictures_;
+  data::PathList pictures_;
 };
 
 TEST_F(PredictorTest, AnswersInTheOrderAsked) {
@@ -43,6 +43,28 @@ TEST_F(PredictorTest, AnswersInTheOrderAsked) {
   EXPECT_EQ(last_done, 10U);
   EXPECT_EQ(table.ids.size(), 10U);
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
+}
+
+TEST_F(PredictorTest, AnswersEachClassAloneWhereTheTaskIsMultiLabel) {
+  bundle::Bundle bundle = tiny_bundle();
+  bundle.task = data::Task::kMultiLabel;
+  const PredictionTable table = Predictor(std::move(bundle)).predict(pictures_);
+  EXPECT_TRUE(table.probabilities.allclose(table.logits.sigmoid()));
+}
+
+TEST_F(PredictorTest, AveragesDrawsOfEachPictureWhenAsked) {
+  std::size_t last_done = 0;
+  const PredictionTable table =
+      Predictor(tiny_bundle(), {.tta = 2}).predict(pictures_, [&](std::size_t done, std::size_t total) {
+        EXPECT_EQ(total, 30U);
+        last_done = done;
+      });
+  EXPECT_EQ(last_done, 30U);
+  EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
+  EXPECT_FALSE(table.logits.allclose(Predictor(tiny_bundle()).predict(pictures_).logits.log_softmax(1)));
+  EXPECT_TRUE(Predictor(tiny_bundle(), {.tta = 2, .tta_beta = 1})
+                  .predict(pictures_)
+                  .logits.allclose(Predictor(tiny_bundle()).predict(pictures_).logits.log_softmax(1), 1e-4, 1e-5));
 }
 
 TEST_F(PredictorTest, AgreesForOnePictureAndMany) {

@@ -41,13 +41,14 @@ inline void write_tiny_pictures(const std::filesystem::path& folder, int train_p
   }
 }
 
+/// Stripes a pixel wide do not survive a turn, so only flips are drawn.
 inline data::DataBlock tiny_block(const std::filesystem::path& folder, int side = 16) {
   return data::DataBlock()
       .items(data::image_files(folder))
       .label(data::folder_labels())
       .split(data::folder_split(folder))
       .item_transform(data::resize({.size = 24}))
-      .batch_transform(data::augment({.size = side}));
+      .batch_transform(data::augment({.size = side, .max_rotate = 0, .max_zoom = 1, .max_lighting = 0, .max_warp = 0}));
 }
 
 }  // namespace margay::testing_support

@@ -216,13 +216,13 @@ TEST_F(LearnerTest, GoesOnWhenACheckpointCannotBeWritten) {
   EXPECT_NE(failure.find("c.safetensors"), std::string::npos);
 }
 
-TEST_F(LearnerTest, PassesOverABatchOfOne) {
+TEST_F(LearnerTest, RefusesAnEpochOfWhichNoBatchCanTrain) {
   Learner learner = this->learner(40);
   for (int i = 1; i < 20; ++i) break_picture("train/flat/" + std::to_string(i) + ".png");
   for (int i = 0; i < 20; ++i) break_picture("train/upright/" + std::to_string(i) + ".png");
-  learner.fit(1, 1e-3);
+  EXPECT_NE(thrown_message<core::DataError>([&] { learner.fit(1, 1e-3); }).find("no batch has two pictures"),
+            std::string::npos);
   EXPECT_TRUE(learner.steps().empty());
-  EXPECT_EQ(learner.skipped().size(), 39U);
 }
 
 TEST_F(LearnerTest, RefusesWhatCannotWork) {
@@ -236,6 +236,17 @@ TEST_F(LearnerTest, RefusesWhatCannotWork) {
   testing_support::write_tiny_pictures(small.path(), 1, 1);
   std::filesystem::remove_all(small / "train/flat");
   EXPECT_THROW(vision_learner(testing_support::tiny_block(small.path()).loaders(), "resnet20"), std::invalid_argument);
+}
+
+TEST_F(LearnerTest, RefusesBatchesThatABatchNormCannotTrainOn) { EXPECT_THROW(learner(1), std::invalid_argument); }
+
+TEST_F(LearnerTest, AveragesItsAnswersToDrawsOfThePictures) {
+  Learner trained = learner();
+  const Predictions plain = trained.get_preds();
+  const Predictions averaged = trained.tta({.n = 2});
+  EXPECT_EQ(averaged.ids, plain.ids);
+  EXPECT_FALSE(averaged.logits.allclose(plain.logits.log_softmax(1)));
+  EXPECT_TRUE(trained.tta({.n = 1, .beta = 1}).logits.allclose(plain.logits.log_softmax(1), 1e-4, 1e-5));
 }
 
 }  // namespace

@@ -8,8 +8,11 @@
 
 #include "margay/data/image/image.h"
 #include "margay/data/image/image_format.h"
+#include "margay/data/image/read_options.h"
 
-/// Each outside library has one file of its own behind these functions. Pictures are upright RGB.
+/// Each format has one file of its own behind these functions, and each outside library is seen by one file only.
+/// Pictures are upright RGB, transparency laid over white. A decoder checks its header against `max_pixels` before it
+/// allocates for the pixels, and throws DecodeFailure for what it cannot read whole.
 namespace margay::data {
 
 /// What a decoder says of a picture it cannot read: the problem alone. decode_image() adds the path and
@@ -19,23 +22,40 @@ class DecodeFailure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Throws DecodeFailure when the header gives no size, or claims more than `max_pixels`. For the formats
-/// that declared_size() knows.
-void check_declared_size(std::span<const std::uint8_t> bytes, ImageFormat format, std::int64_t max_pixels);
-
 /// Throws DecodeFailure when a picture claims no pixels, or more than `max_pixels`.
-void check_size(std::int64_t height, std::int64_t width, std::int64_t max_pixels);
+void check_size(ImageSize size, std::int64_t max_pixels);
 
-/// Baseline, progressive and arithmetic-coded; grey, YCbCr, RGB, CMYK and YCCK. The numbers are Pillow's.
-Image decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+/// The size once turned upright from an EXIF orientation (1 … 8).
+ImageSize upright(ImageSize stored, int orientation);
+
+/// Baseline, progressive and arithmetic-coded; grey, YCbCr, RGB, CMYK and YCCK. The numbers are Pillow's; smaller than
+/// the file says only where `min_side` allows it.
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options);
+ImageSize jpeg_size(std::span<const std::uint8_t> bytes);
+
 /// 1 to 16 bits, grey, palette, colour; an animation's default picture.
 Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+ImageSize png_size(std::span<const std::uint8_t> bytes);
+
 /// The first frame on its screen.
 Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
-/// A still picture, or the first frame of an animation on its black canvas.
+ImageSize gif_size(std::span<const std::uint8_t> bytes);
+
+/// A still picture, or the first frame of an animation on its canvas.
 Image decode_webp(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
-/// BMP, TIFF, PNM and still WebP whose declared size has been checked. A WebP's EXIF orientation is left to the caller.
-Image decode_with_opencv(std::span<const std::uint8_t> bytes, ImageFormat format);
+ImageSize webp_size(std::span<const std::uint8_t> bytes);
+
+/// The first page: 1, 2, 4, 8 or 16 bits, grey, palette, RGB, CMYK, YCbCr and Lab in strips or tiles.
+Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+ImageSize tiff_size(std::span<const std::uint8_t> bytes);
+
+/// Windows and OS/2 headers; 1 to 32 bits, RLE, bit fields.
+Image decode_bmp(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+ImageSize bmp_size(std::span<const std::uint8_t> bytes);
+
+/// P1 … P6, up to 16 bits.
+Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+ImageSize pnm_size(std::span<const std::uint8_t> bytes);
 
 /// The file that cv::imwrite would write. options: pairs of cv::ImwriteFlags and values.
 std::vector<std::uint8_t> encode_with_opencv(const Image& image, const std::string& extension,

@@ -14,8 +14,7 @@
 namespace margay::data {
 namespace {
 
-/// OpenCV reads GIF only where it was built with GDAL, and then through a temporary file; giflib reads
-/// the first frame from memory.
+/// The first frame of a file in memory.
 class GifReader {
  public:
   explicit GifReader(std::span<const std::uint8_t> bytes) : left_(bytes) {
@@ -24,6 +23,8 @@ class GifReader {
     if (gif_ == nullptr) fail(error);
   }
 
+  /// To be called once: the screen, which as in Pillow grows to hold the first frame.
+  ImageSize read_size();
   Image read_first_frame(std::int64_t max_pixels);
 
  private:
@@ -55,9 +56,10 @@ int GifReader::read(GifFileType* gif, GifByteType* to, int count) {
 }
 
 void GifReader::fail(int error) {
+  const bool is_cut = error == D_GIF_ERR_READ_FAILED || error == D_GIF_ERR_EOF_TOO_SOON || error == 0;
+  if (is_cut) throw DecodeFailure("truncated GIF: it ends before its first frame does");
   const char* text = GifErrorString(error);
-  throw DecodeFailure(
-      fmt::format("broken or truncated GIF: {}", text == nullptr ? "it ends before its first frame" : text));
+  throw DecodeFailure(fmt::format("broken GIF: {}", text == nullptr ? "giflib gives no reason" : text));
 }
 
 void GifReader::find_first_frame() {
@@ -83,12 +85,14 @@ void GifReader::read_extension() {
   }
 }
 
-/// Indices to RGB. Without a palette an index is a grey level; an index outside the palette is black.
+/// Indices to RGB; the transparent one is white. Without a palette an index is a grey level; an index outside the
+/// palette is black.
 void GifReader::paint_line(const std::vector<GifByteType>& line, std::uint8_t* out) const {
   const ColorMapObject* map = gif_->Image.ColorMap != nullptr ? gif_->Image.ColorMap : gif_->SColorMap;
   for (const GifByteType index : line) {
     GifColorType rgb = {index, index, index};
     if (map != nullptr) rgb = index < map->ColorCount ? map->Colors[index] : GifColorType{0, 0, 0};
+    if (index == transparent_) rgb = {255, 255, 255};
     *out++ = rgb.Red;
     *out++ = rgb.Green;
     *out++ = rgb.Blue;
@@ -112,17 +116,21 @@ std::vector<int> GifReader::row_order() const {
   return rows;
 }
 
-/// As in Pillow, the screen grows to hold the frame, and what the frame leaves free is the transparent
-/// colour, or else the palette's first.
-Image GifReader::read_first_frame(std::int64_t max_pixels) {
+ImageSize GifReader::read_size() {
   find_first_frame();
   const GifImageDesc& frame = gif_->Image;
-  const int height = std::max(gif_->SHeight, frame.Top + frame.Height);
-  const int width = std::max(gif_->SWidth, frame.Left + frame.Width);
-  check_size(height, width, max_pixels);
-  Image image(height, width);
-  std::vector<GifByteType> line(static_cast<std::size_t>(width), static_cast<GifByteType>(std::max(transparent_, 0)));
-  for (int y = 0; y < height; ++y) paint_line(line, image.row(y));
+  return {std::max(gif_->SHeight, frame.Top + frame.Height), std::max(gif_->SWidth, frame.Left + frame.Width)};
+}
+
+/// What the frame leaves free of the screen is transparent, or else, as in Pillow, of the palette's first colour.
+Image GifReader::read_first_frame(std::int64_t max_pixels) {
+  const ImageSize size = read_size();
+  check_size(size, max_pixels);
+  const GifImageDesc& frame = gif_->Image;
+  Image image(static_cast<int>(size.height), static_cast<int>(size.width));
+  std::vector<GifByteType> line(static_cast<std::size_t>(size.width),
+                                static_cast<GifByteType>(std::max(transparent_, 0)));
+  for (int y = 0; y < image.height; ++y) paint_line(line, image.row(y));
   line.resize(static_cast<std::size_t>(frame.Width));
   for (const int y : row_order()) {
     check(DGifGetLine(gif_.get(), line.data(), frame.Width));
@@ -136,5 +144,7 @@ Image GifReader::read_first_frame(std::int64_t max_pixels) {
 Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   return GifReader(bytes).read_first_frame(max_pixels);
 }
+
+ImageSize gif_size(std::span<const std::uint8_t> bytes) { return GifReader(bytes).read_size(); }
 
 }  // namespace margay::data

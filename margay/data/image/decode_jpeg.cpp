@@ -17,6 +17,7 @@
 
 #include "margay/data/image/codec.h"
 #include "margay/data/image/exif.h"
+#include "margay/data/image/jpeg_scale.h"
 
 namespace margay::data {
 namespace {
@@ -34,8 +35,9 @@ class JpegReader {
   JpegReader& operator=(const JpegReader&) = delete;
   ~JpegReader() { jpeg_destroy_decompress(&jpeg_); }
 
-  void read_header(std::int64_t max_pixels);
+  ImageSize read_header();
   int orientation() const;
+  void scale_down(int denominator);
   Image read_pixels();
 
  private:
@@ -44,7 +46,7 @@ class JpegReader {
   [[noreturn]] void fail() { std::longjmp(jump_, 1); }
   [[noreturn]] void fail_truncated();
   void warn(int code);
-  void read_rows(Image& image);
+  void read_rows(Image& image, std::vector<std::uint8_t>& spare);
   void read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row);
 
   static JpegReader& of(j_common_ptr jpeg) { return *static_cast<JpegReader*>(jpeg->client_data); }
@@ -95,7 +97,7 @@ void JpegReader::run(Step&& step) {
 void JpegReader::fail_truncated() {
   const auto end =
       fmt::format_to_n(problem_.data(), problem_.size() - 1, "truncated JPEG: the data ends at row {} of {}",
-                       jpeg_.output_scanline, jpeg_.image_height);
+                       jpeg_.output_scanline, jpeg_.output_height);
   *end.out = '\0';
   fail();
 }
@@ -130,12 +132,13 @@ void JpegReader::check_scans(j_common_ptr jpeg) {
   reader.fail();
 }
 
-void JpegReader::read_header(std::int64_t max_pixels) {
+ImageSize JpegReader::read_header() {
   run([&] {
     jpeg_save_markers(&jpeg_, JPEG_APP0 + 1, 0xFFFF);
     jpeg_read_header(&jpeg_, TRUE);
   });
-  check_size(jpeg_.image_height, jpeg_.image_width, max_pixels);
+  if (ran_out_) throw DecodeFailure("truncated JPEG: the data ends within its header");
+  return {jpeg_.image_height, jpeg_.image_width};
 }
 
 int JpegReader::orientation() const {
@@ -148,28 +151,50 @@ int JpegReader::orientation() const {
   return 1;
 }
 
+/// The inverse DCT of fewer coefficients: a good low-pass, and quick. Interpolating the chroma finely is wasted on what
+/// will be resampled.
+void JpegReader::scale_down(int denominator) {
+  if (denominator == 1) return;
+  jpeg_.scale_num = 1;
+  jpeg_.scale_denom = static_cast<unsigned>(denominator);
+  jpeg_.do_fancy_upsampling = FALSE;
+}
+
 Image JpegReader::read_pixels() {
   const bool is_cmyk = jpeg_.num_components == 4;
   jpeg_.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
   run([&] { jpeg_start_decompress(&jpeg_); });
-  Image image(static_cast<int>(jpeg_.output_height), static_cast<int>(jpeg_.output_width));
-  std::vector<std::uint8_t> row(is_cmyk ? std::size_t{4} * jpeg_.output_width : 0);
+  const auto scaled = [&](JDIMENSION side) { return jpeg_scaled_side(side, static_cast<int>(jpeg_.scale_denom)); };
+  Image image(scaled(jpeg_.image_height), scaled(jpeg_.image_width));
+  const bool fits =
+      image.width == static_cast<int>(jpeg_.output_width) && image.height == static_cast<int>(jpeg_.output_height);
+  const std::size_t spare_rows = is_cmyk ? 1 : fits ? 0 : kRowsAtOnce;
+  std::vector<std::uint8_t> spare(spare_rows * (is_cmyk ? 4 : 3) * jpeg_.output_width);
   run([&] {
     // A progressive file has been read to its end by now; an arithmetic decoder does not warn.
     if (ran_out_ && (jpeg_has_multiple_scans(&jpeg_) || jpeg_.arith_code)) fail_truncated();
-    is_cmyk ? read_cmyk_rows(image, row) : read_rows(image);
+    is_cmyk ? read_cmyk_rows(image, spare) : read_rows(image, spare);
     if (ran_out_ && jpeg_.arith_code) fail_truncated();
   });
   return image;
 }
 
-void JpegReader::read_rows(Image& image) {
+/// spare: empty, or kRowsAtOnce rows where libjpeg's scaled picture is a pixel larger. All of its rows are read all the
+/// same: the end of the data must be there.
+void JpegReader::read_rows(Image& image, std::vector<std::uint8_t>& spare) {
+  const std::size_t row_bytes = spare.size() / kRowsAtOnce;
   std::array<JSAMPROW, kRowsAtOnce> rows{};
   while (jpeg_.output_scanline < jpeg_.output_height) {
     const int y = static_cast<int>(jpeg_.output_scanline);
-    const int count = std::min(kRowsAtOnce, image.height - y);
-    for (int i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)] = image.row(y + i);
-    jpeg_read_scanlines(&jpeg_, rows.data(), static_cast<JDIMENSION>(count));
+    const int count = std::min(kRowsAtOnce, static_cast<int>(jpeg_.output_height) - y);
+    for (int i = 0; i < count; ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      rows[index] = spare.empty() ? image.row(y + i) : spare.data() + index * row_bytes;
+    }
+    const auto done = static_cast<int>(jpeg_read_scanlines(&jpeg_, rows.data(), static_cast<JDIMENSION>(count)));
+    for (int i = 0; i < done && y + i < image.height && !spare.empty(); ++i) {
+      std::copy_n(rows[static_cast<std::size_t>(i)], std::ptrdiff_t{3} * image.width, image.row(y + i));
+    }
   }
 }
 
@@ -181,9 +206,11 @@ void JpegReader::read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row) {
     return ((product >> 8) + product) >> 8;  // a * b / 255, rounded
   };
   while (jpeg_.output_scanline < jpeg_.output_height) {
-    std::uint8_t* out = image.row(static_cast<int>(jpeg_.output_scanline));
+    const int y = static_cast<int>(jpeg_.output_scanline);
     JSAMPROW in = row.data();
     jpeg_read_scanlines(&jpeg_, &in, 1);
+    if (y >= image.height) continue;
+    std::uint8_t* out = image.row(y);
     for (int x = 0; x < image.width; ++x, in += 4) {
       for (int c = 0; c < 3; ++c) *out++ = static_cast<std::uint8_t>(in[3] - times(255 - in[c], in[3]));
     }
@@ -192,11 +219,19 @@ void JpegReader::read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row) {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
   JpegReader reader(bytes);
-  reader.read_header(max_pixels);
+  const ImageSize size = reader.read_header();
+  check_size(size, options.max_pixels);
+  reader.scale_down(jpeg_denominator(size, options.min_side));
   Image image = reader.read_pixels();
   return turn_upright(std::move(image), reader.orientation());
+}
+
+ImageSize jpeg_size(std::span<const std::uint8_t> bytes) {
+  JpegReader reader(bytes);
+  const ImageSize stored = reader.read_header();
+  return upright(stored, reader.orientation());
 }
 
 }  // namespace margay::data

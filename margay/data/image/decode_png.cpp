@@ -11,8 +11,10 @@
 
 #include <fmt/format.h>
 
+#include "margay/data/image/byte_reader.h"
 #include "margay/data/image/codec.h"
 #include "margay/data/image/exif.h"
+#include "margay/data/image/over_white.h"
 
 namespace margay::data {
 namespace {
@@ -28,14 +30,13 @@ class PngReader {
 
   void read_header(std::int64_t max_pixels);
   Image read_pixels();
-  /// Valid after read_pixels(): the block may stand behind the pixels.
-  int orientation() const;
 
  private:
   template <class Step>
   void run(Step&& step);
   [[noreturn]] void fail(const char* problem);
   void ask_for_rgb();
+  void read_rows(std::uint8_t* pixels, std::size_t row_bytes);
   static void read(png_structp png, png_bytep to, std::size_t count);
 
   std::span<const std::uint8_t> left_;
@@ -54,6 +55,8 @@ PngReader::PngReader(std::span<const std::uint8_t> bytes) : left_(bytes) {
   info_ = png_create_info_struct(png_);
   if (info_ == nullptr) throw std::bad_alloc();
   png_set_read_fn(png_, this, read);
+  // Texts and profiles say nothing of the pixels, and unpacked they may be a thousand times as long: none is read.
+  png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
 }
 
 template <class Step>
@@ -76,41 +79,58 @@ void PngReader::read(png_structp png, png_bytep to, std::size_t count) {
 
 void PngReader::read_header(std::int64_t max_pixels) {
   run([&] { png_read_info(png_, info_); });
-  check_size(png_get_image_height(png_, info_), png_get_image_width(png_, info_), max_pixels);
+  check_size({png_get_image_height(png_, info_), png_get_image_width(png_, info_)}, max_pixels);
 }
 
 /// 16 bits keep their high byte. Pillow does so for colour, but clips 16-bit grey at 255, which leaves
-/// almost white pictures; we take the high byte there too. Transparency is dropped, not blended: fastai
-/// trains on convert("RGB"), and the golden pictures hold the colours under the alpha.
+/// almost white pictures; we take the high byte there too.
 void PngReader::ask_for_rgb() {
   png_set_expand(png_);
   png_set_strip_16(png_);
   png_set_gray_to_rgb(png_);
-  png_set_strip_alpha(png_);
   png_set_interlace_handling(png_);
   png_read_update_info(png_, info_);
+}
+
+void PngReader::read_rows(std::uint8_t* pixels, std::size_t row_bytes) {
+  std::vector<png_bytep> rows(png_get_image_height(png_, info_));
+  for (std::size_t y = 0; y < rows.size(); ++y) rows[y] = pixels + y * row_bytes;
+  run([&] {
+    png_read_image(png_, rows.data());
+    png_read_end(png_, nullptr);
+  });
 }
 
 Image PngReader::read_pixels() {
   run([&] {
     ask_for_rgb();
-    if (png_get_channels(png_, info_) != 3 || png_get_bit_depth(png_, info_) != 8) fail("an unknown kind of pixel");
+    const int channels = png_get_channels(png_, info_);
+    if ((channels != 3 && channels != 4) || png_get_bit_depth(png_, info_) != 8) fail("an unknown kind of pixel");
   });
   Image image(static_cast<int>(png_get_image_height(png_, info_)), static_cast<int>(png_get_image_width(png_, info_)));
-  std::vector<png_bytep> rows(static_cast<std::size_t>(image.height));
-  for (int y = 0; y < image.height; ++y) rows[static_cast<std::size_t>(y)] = image.row(y);
-  run([&] {
-    png_read_image(png_, rows.data());
-    png_read_end(png_, info_);
-  });
+  const auto width = static_cast<std::size_t>(image.width);
+  if (png_get_channels(png_, info_) == 3) {
+    read_rows(image.pixels.data(), 3 * width);
+    return image;
+  }
+  std::vector<std::uint8_t> rgba(4 * width * static_cast<std::size_t>(image.height));
+  read_rows(rgba.data(), 4 * width);
+  lay_over_white(rgba.data(), rgba.size() / 4, image.pixels.data());
   return image;
 }
 
-int PngReader::orientation() const {
-  png_uint_32 count = 0;
-  png_bytep exif = nullptr;
-  if (png_get_eXIf_1(png_, info_, &count, &exif) == 0) return 1;
-  return exif_orientation({exif, count});
+/// From the eXIf chunk, wherever it stands: libpng has not kept it.
+int png_orientation(std::span<const std::uint8_t> file) {
+  constexpr std::size_t kSignature = 8;
+  constexpr std::size_t kChunkHead = 8;  // length, name
+  constexpr std::size_t kChecksum = 4;
+  const ByteReader bytes(file, ByteOrder::kBig);
+  for (std::size_t at = kSignature; at + kChunkHead <= file.size();) {
+    const std::size_t length = bytes.u32(at);
+    if (bytes.has(at + 4, "eXIf")) return exif_orientation(bytes.part(at + kChunkHead, length));
+    at += kChunkHead + length + kChecksum;
+  }
+  return 1;
 }
 
 }  // namespace
@@ -119,7 +139,13 @@ Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   PngReader reader(bytes);
   reader.read_header(max_pixels);
   Image image = reader.read_pixels();
-  return turn_upright(std::move(image), reader.orientation());
+  return turn_upright(std::move(image), png_orientation(bytes));
+}
+
+ImageSize png_size(std::span<const std::uint8_t> bytes) {
+  const ByteReader reader(bytes, ByteOrder::kBig);
+  if (!reader.has(12, "IHDR")) throw DecodeFailure("broken PNG: it does not begin with its header");
+  return upright({reader.u32(20), reader.u32(16)}, png_orientation(bytes));
 }
 
 }  // namespace margay::data

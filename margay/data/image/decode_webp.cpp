@@ -1,14 +1,17 @@
+#include <webp/decode.h>
+
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "margay/data/image/byte_reader.h"
 #include "margay/data/image/codec.h"
 #include "margay/data/image/exif.h"
+#include "margay/data/image/over_white.h"
 
 namespace margay::data {
 namespace {
@@ -30,19 +33,53 @@ Bytes find_chunk(Bytes bytes, std::size_t at, std::string_view name) {
   return {};
 }
 
-/// A file of its own around a frame's chunk of pixels.
-std::vector<std::uint8_t> still_file(Bytes chunk) {
-  std::vector<std::uint8_t> file = {'R', 'I', 'F', 'F', 0, 0, 0, 0, 'W', 'E', 'B', 'P'};
-  const std::size_t size = 4 + chunk.size() + chunk.size() % 2;
+WebPBitstreamFeatures features_of(Bytes file) {
+  WebPBitstreamFeatures features{};
+  const VP8StatusCode status = WebPGetFeatures(file.data(), file.size(), &features);
+  if (status == VP8_STATUS_NOT_ENOUGH_DATA) throw DecodeFailure("truncated WebP: the file ends within its header");
+  if (status != VP8_STATUS_OK) throw DecodeFailure("broken WebP: its header makes no sense");
+  return features;
+}
+
+/// A file of its own around the chunks of a frame: the transparency, if any, and the pixels. libwebp takes them with
+/// an extended header alone.
+std::vector<std::uint8_t> still_file(Bytes frame) {
+  constexpr std::uint8_t kHasAlpha = 0x10;
+  const Bytes place = frame.subspan(std::min(kChunkHead, frame.size()));
+  const Bytes chunks = frame.subspan(std::min(kChunkHead + kFrameHead, frame.size()));
+  std::vector<std::uint8_t> file = {'R', 'I', 'F', 'F', 0,  0, 0, 0, 'W',       'E', 'B', 'P',
+                                    'V', 'P', '8', 'X', 10, 0, 0, 0, kHasAlpha, 0,   0,   0};
+  for (std::size_t i = 6; i < 12; ++i) file.push_back(i < place.size() ? place[i] : 0);  // width - 1, height - 1
+  file.insert(file.end(), chunks.begin(), chunks.end());
+  const std::size_t size = file.size() - kChunkHead;
   for (std::size_t i = 0; i < 4; ++i) file[4 + i] = static_cast<std::uint8_t>(size >> (8 * i));
-  file.insert(file.end(), chunk.begin(), chunk.end());
-  if (chunk.size() % 2 != 0) file.push_back(0);
   return file;
 }
 
+/// Straight RGBA, uint8 [H,W,4].
+std::vector<std::uint8_t> decode_rgba(Bytes file, ImageSize size) {
+  WebPDecoderConfig config;
+  if (WebPInitDecoderConfig(&config) == 0) throw DecodeFailure("libwebp is of another version than its header");
+  std::vector<std::uint8_t> rgba(4 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
+  config.output.colorspace = MODE_RGBA;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {rgba.data(), static_cast<int>(4 * size.width), rgba.size()};
+  const VP8StatusCode status = WebPDecode(file.data(), file.size(), &config);
+  if (status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED) {
+    throw DecodeFailure("truncated WebP: the file ends before its pixels do");
+  }
+  if (status != VP8_STATUS_OK) throw DecodeFailure("broken WebP: its pixels cannot be decoded");
+  return rgba;
+}
+
 Image decode_still(Bytes file, std::int64_t max_pixels) {
-  check_declared_size(file, ImageFormat::kWebp, max_pixels);
-  return decode_with_opencv(file, ImageFormat::kWebp);
+  const WebPBitstreamFeatures features = features_of(file);
+  const ImageSize size = {features.height, features.width};
+  check_size(size, max_pixels);
+  Image image(features.height, features.width);
+  const std::vector<std::uint8_t> rgba = decode_rgba(file, size);
+  lay_over_white(rgba.data(), rgba.size() / 4, image.pixels.data());
+  return image;
 }
 
 /// Copies what fits of `frame` to (left, top).
@@ -54,27 +91,44 @@ void paste(const Image& frame, int left, int top, Image& canvas) {
   }
 }
 
-/// OpenCV 4.6 reads no animations, so the first frame is unpacked here. Its transparency is dropped as everywhere.
-Image decode_first_frame(Bytes file, Bytes frame, std::int64_t max_pixels) {
-  check_declared_size(file, ImageFormat::kWebp, max_pixels);
-  const DeclaredSize size = *declared_size(file, ImageFormat::kWebp);
-  Bytes pixels = find_chunk(frame, kChunkHead + kFrameHead, "VP8 ");
-  if (pixels.empty()) pixels = find_chunk(frame, kChunkHead + kFrameHead, "VP8L");
-  if (pixels.empty()) throw DecodeFailure("a broken WebP animation: its first frame holds no picture");
-  const Image picture = decode_still(still_file(pixels), max_pixels);
+/// The canvas is transparent where the first frame does not reach, so it is white.
+Image decode_first_frame(const WebPBitstreamFeatures& screen, Bytes frame, std::int64_t max_pixels) {
   const ByteReader place(frame, ByteOrder::kLittle);
-  Image canvas(static_cast<int>(size.height), static_cast<int>(size.width));
+  check_size({place.u24(kChunkHead + 9) + std::int64_t{1}, place.u24(kChunkHead + 6) + std::int64_t{1}}, max_pixels);
+  const Image picture = decode_still(still_file(frame), max_pixels);
+  Image canvas(screen.height, screen.width);
+  std::fill(canvas.pixels.begin(), canvas.pixels.end(), std::uint8_t{255});
   paste(picture, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)), canvas);
   return canvas;
 }
 
+/// A cut that loses only what stands behind the pixels may lose the orientation.
+void check_complete(Bytes file) {
+  const std::size_t wanted = kChunkHead + ByteReader(file, ByteOrder::kLittle).u32(4);
+  if (file.size() >= wanted) return;
+  throw DecodeFailure(fmt::format("truncated WebP: {} of {} bytes", file.size(), wanted));
+}
+
+int orientation_of(Bytes file) {
+  const Bytes exif = find_chunk(file, kFileHead, "EXIF");
+  return exif_orientation(exif.subspan(std::min(kChunkHead, exif.size())));
+}
+
 }  // namespace
 
-Image decode_webp(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
-  const Bytes frame = find_chunk(bytes, kFileHead, "ANMF");
-  Image image = frame.empty() ? decode_still(bytes, max_pixels) : decode_first_frame(bytes, frame, max_pixels);
-  const Bytes exif = find_chunk(bytes, kFileHead, "EXIF");
-  return turn_upright(std::move(image), exif_orientation(exif.subspan(std::min(kChunkHead, exif.size()))));
+Image decode_webp(Bytes bytes, std::int64_t max_pixels) {
+  const WebPBitstreamFeatures features = features_of(bytes);
+  check_size({features.height, features.width}, max_pixels);
+  check_complete(bytes);
+  const Bytes frame = features.has_animation != 0 ? find_chunk(bytes, kFileHead, "ANMF") : Bytes();
+  if (features.has_animation != 0 && frame.empty()) throw DecodeFailure("truncated WebP: an animation without a frame");
+  Image image = frame.empty() ? decode_still(bytes, max_pixels) : decode_first_frame(features, frame, max_pixels);
+  return turn_upright(std::move(image), orientation_of(bytes));
+}
+
+ImageSize webp_size(Bytes bytes) {
+  const WebPBitstreamFeatures features = features_of(bytes);
+  return upright({features.height, features.width}, orientation_of(bytes));
 }
 
 }  // namespace margay::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -9,21 +8,20 @@ namespace margay::data {
 
 enum class ImageFormat { kUnknown, kJpeg, kPng, kGif, kBmp, kTiff, kWebp, kPnm };
 
+/// The size of a picture, pixels. What a file claims may be beyond what an int holds.
+struct ImageSize {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
 /// What a file is, from its first bytes and never from its name. 16 bytes are enough.
 ImageFormat sniff_format(std::span<const std::uint8_t> head);
 
 /// "JPEG", "PNG", …; "unknown" for kUnknown.
 std::string format_name(ImageFormat format);
 
-/// The size a picture claims in its header, pixels, before any orientation is applied.
-struct DeclaredSize {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-};
-
-/// Reads only the header, so that an absurd size is refused before anything is allocated for it.
-/// Nothing for JPEG and GIF (their decoders stop after the header themselves), for a cut header, and
-/// for a TIFF of the 64-bit kind.
-std::optional<DeclaredSize> declared_size(std::span<const std::uint8_t> bytes, ImageFormat format);
+/// What a file of kUnknown is, where its first bytes tell: "a HEIC picture, which Margay does not read; convert it to
+/// JPEG or PNG". Otherwise "not a picture" and the first bytes. 512 bytes are enough.
+std::string describe_unknown(std::span<const std::uint8_t> head);
 
 }  // namespace margay::data

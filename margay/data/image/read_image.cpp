@@ -1,126 +1,137 @@
 #include "margay/data/image/read_image.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <stdexcept>
 #include <string>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
 #include "margay/data/image/codec.h"
+#include "margay/data/image/picture_file.h"
 
 namespace margay::data {
 namespace {
 
+using Bytes = std::span<const std::uint8_t>;
+
 constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM picture";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
-/// An open file that closes itself.
-class File {
- public:
-  explicit File(const std::filesystem::path& path)
-      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
-    if (descriptor_ < 0) fail("cannot be opened");
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { close(descriptor_); }
-
-  std::vector<std::uint8_t> read_all() const {
-    std::vector<std::uint8_t> bytes(size());
-    std::size_t filled = 0;
-    while (filled < bytes.size()) {
-      const ssize_t count = read(descriptor_, bytes.data() + filled, bytes.size() - filled);
-      if (count < 0 && errno != EINTR) fail("cannot be read");
-      if (count == 0) break;  // somebody cut the file meanwhile
-      filled += count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
-    bytes.resize(filled);
-    return bytes;
-  }
-
- private:
-  /// Only regular files: a pipe or a device would keep a loader thread waiting for ever.
-  std::size_t size() const {
-    struct stat status {};
-    if (fstat(descriptor_, &status) != 0) fail("cannot be read");
-    if (!S_ISREG(status.st_mode)) throw core::DataError(path_, fmt::format("not a regular file; {}", kWanted));
-    return static_cast<std::size_t>(status.st_size);
-  }
-
-  [[noreturn]] void fail(const char* what) const {
-    const std::string reason = std::generic_category().message(errno);
-    throw core::DataError(path_, fmt::format("{} ({}); check the path and its permissions", what, reason));
-  }
-
-  const std::filesystem::path& path_;
-  int descriptor_;
-};
-
-/// The first bytes as text where they are text: `"<html>"`, else as hexadecimal digits.
-std::string first_bytes(std::span<const std::uint8_t> bytes) {
-  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 8));
-  const auto is_printable = [](std::uint8_t byte) { return byte >= ' ' && byte <= '~'; };
-  if (std::all_of(head.begin(), head.end(), is_printable)) {
-    return fmt::format("\"{}\"", std::string(head.begin(), head.end()));
-  }
-  std::string digits;
-  for (const std::uint8_t byte : head) digits += fmt::format("{:02x} ", byte);
-  digits.pop_back();
-  return digits;
-}
-
-Image decode(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
-  if (bytes.empty()) throw DecodeFailure("empty file");
-  const ImageFormat format = sniff_format(bytes);
-  switch (format) {
-    case ImageFormat::kUnknown:
-      throw DecodeFailure("not a picture: starts with " + first_bytes(bytes));
+Image decode(Bytes bytes, const ReadOptions& options) {
+  switch (sniff_format(bytes)) {
     case ImageFormat::kJpeg:
-      return decode_jpeg(bytes, options.max_pixels);
+      return decode_jpeg(bytes, options);
     case ImageFormat::kPng:
       return decode_png(bytes, options.max_pixels);
     case ImageFormat::kGif:
       return decode_gif(bytes, options.max_pixels);
     case ImageFormat::kWebp:
       return decode_webp(bytes, options.max_pixels);
-    default:
-      check_declared_size(bytes, format, options.max_pixels);
+    case ImageFormat::kTiff:
+      return decode_tiff(bytes, options.max_pixels);
+    case ImageFormat::kBmp:
+      return decode_bmp(bytes, options.max_pixels);
+    case ImageFormat::kPnm:
+      return decode_pnm(bytes, options.max_pixels);
+    case ImageFormat::kUnknown:
+      break;
   }
-  return decode_with_opencv(bytes, format);
+  throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+}
+
+ImageSize header_size(Bytes bytes) {
+  switch (sniff_format(bytes)) {
+    case ImageFormat::kJpeg:
+      return jpeg_size(bytes);
+    case ImageFormat::kPng:
+      return png_size(bytes);
+    case ImageFormat::kGif:
+      return gif_size(bytes);
+    case ImageFormat::kWebp:
+      return webp_size(bytes);
+    case ImageFormat::kTiff:
+      return tiff_size(bytes);
+    case ImageFormat::kBmp:
+      return bmp_size(bytes);
+    case ImageFormat::kPnm:
+      return pnm_size(bytes);
+    case ImageFormat::kUnknown:
+      break;
+  }
+  throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+}
+
+/// The answer, or a DecodeFailure with the file's name and the remedy.
+template <class Step>
+auto with_name(const std::filesystem::path& name, Step&& step) {
+  try {
+    return step();
+  } catch (const DecodeFailure& failure) {
+    throw core::DataError(name, fmt::format("{}; {}: {}", failure.what(), kWanted, kRemedy));
+  }
+}
+
+void check(const ReadOptions& options) {
+  if (options.max_pixels < 1) {
+    throw std::invalid_argument(fmt::format("[read_image] max_pixels must be at least 1, got {}", options.max_pixels));
+  }
+  if (options.min_side < 0) {
+    throw std::invalid_argument(fmt::format("[read_image] min_side must not be negative, got {}", options.min_side));
+  }
 }
 
 }  // namespace
 
-void check_declared_size(std::span<const std::uint8_t> bytes, ImageFormat format, std::int64_t max_pixels) {
-  const auto size = declared_size(bytes, format);
-  if (!size) throw DecodeFailure(fmt::format("a {} whose header gives no size", format_name(format)));
-  check_size(size->height, size->width, max_pixels);
-}
-
-void check_size(std::int64_t height, std::int64_t width, std::int64_t max_pixels) {
+void check_size(ImageSize size, std::int64_t max_pixels) {
+  const auto [height, width] = size;
   if (height <= 0 || width <= 0) throw DecodeFailure(fmt::format("claims a size of {}x{}", width, height));
-  if (width <= max_pixels / height) return;
+  if (width <= max_pixels / height && height <= INT_MAX && width <= INT_MAX) return;
   throw DecodeFailure(
       fmt::format("claims {}x{} pixels, more than the limit of {} (max_pixels)", width, height, max_pixels));
 }
 
-Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
-  return decode_image(File(path).read_all(), path, options);
+ImageSize upright(ImageSize stored, int orientation) {
+  if (orientation >= 5 && orientation <= 8) std::swap(stored.height, stored.width);
+  return stored;
 }
 
-Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name, const ReadOptions& options) {
-  try {
-    return decode(bytes, options);
-  } catch (const DecodeFailure& failure) {
-    throw core::DataError(name, fmt::format("{}; {}: {}", failure.what(), kWanted, kRemedy));
+Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
+  check(options);
+  const PictureFile file(path);
+  return decode_image(file.read(file.size()), path, options);
+}
+
+Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
+  check(options);
+  return with_name(name, [&] { return decode(bytes, options); });
+}
+
+ImageSize read_size(const std::filesystem::path& path) {
+  constexpr std::size_t kHead = std::size_t{1} << 18U;  // holds the header of nearly every JPEG, its preview included
+  const PictureFile file(path);
+  const std::vector<std::uint8_t> head = file.read(kHead);
+  if (head.size() < file.size() && sniff_format(head) == ImageFormat::kJpeg) {
+    try {
+      return jpeg_size(head);
+    } catch (const DecodeFailure&) {  // its header is longer
+    }
   }
+  return decode_size(head.size() < file.size() ? file.read(file.size()) : head, path);
+}
+
+ImageSize decode_size(Bytes bytes, const std::filesystem::path& name) {
+  return with_name(name, [&] {
+    const ImageSize size = header_size(bytes);
+    if (size.height <= 0 || size.width <= 0) {
+      throw DecodeFailure(fmt::format("claims a size of {}x{}", size.width, size.height));
+    }
+    return size;
+  });
 }
 
 }  // namespace margay::data

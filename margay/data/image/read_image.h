@@ -6,23 +6,27 @@
 
 #include "margay/data/image/image.h"
 #include "margay/data/image/image_format.h"
+#include "margay/data/image/read_options.h"
 
 namespace margay::data {
 
-struct ReadOptions {
-  /// The most pixels a picture may claim, checked on the header before anything big is allocated.
-  /// The default is the limit above which Pillow refuses.
-  std::int64_t max_pixels = 178'956'970;
-};
-
-/// Reads a JPEG, PNG, GIF (first frame), BMP, TIFF, WebP or PNM as an upright RGB picture. The format is
-/// taken from the bytes, not from the name. Transparency is dropped and 16 bits keep their high byte.
+/// Reads a JPEG, PNG, GIF (first frame), BMP, TIFF (first page), WebP or PNM as an upright RGB picture. The format is
+/// taken from the bytes, not from the name. Transparency is laid over white, 16 bits become 8, and colour profiles are
+/// ignored.
 /// Throws core::DataError, naming the path, for anything else: a missing, empty, truncated or oversized file.
-/// Safe to call from many threads.
+/// Throws std::invalid_argument for a limit below 1 or a negative min_side. Safe to call from many threads.
 Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// The same for a file already in memory; `name` only serves the message.
 Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name,
                    const ReadOptions& options = {});
+
+/// The size read_image would return with every pixel, upright, from the header alone: nothing is decoded, so a picture
+/// whose size is known may still turn out to be broken. Throws core::DataError where not even the header can be read.
+/// There is no limit on the size.
+ImageSize read_size(const std::filesystem::path& path);
+
+/// The same for a file already in memory; `name` only serves the message.
+ImageSize decode_size(std::span<const std::uint8_t> bytes, const std::filesystem::path& name);
 
 }  // namespace margay::data

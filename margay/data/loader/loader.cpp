@@ -1,44 +1,85 @@
 #include "margay/data/loader/loader.h"
 
-#include <algorithm>
-#include <numeric>
 #include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "margay/data/loader/pixel_memory.h"
+#include "margay/data/source/balance.h"
 
 namespace margay::data {
 namespace {
 
-constexpr std::uint64_t kShuffleStream = 1;
-
-/// A training set smaller than a batch still makes one.
-std::int64_t count_batches(std::size_t pictures, int batch_size, Phase phase) {
-  const auto n = static_cast<std::int64_t>(pictures);
-  if (phase == Phase::kTrain && n >= batch_size) return n / batch_size;
-  return (n + batch_size - 1) / batch_size;
+void check(const Dataset& dataset, Phase phase, const LoaderOptions& options) {
+  core::validate(options);
+  is_pinned(options.pin_memory);
+  if (options.mix.method != MixMethod::kNone && dataset.task() == Task::kMultiLabel) {
+    throw std::invalid_argument("[loader] mix needs one class for each picture; this task is multi-label");
+  }
+  if (dataset.size() == 0) throw std::invalid_argument("[Loader] the dataset is empty");
+  if (options.world < 1 || options.rank < 0 || options.rank >= options.world) {
+    throw std::invalid_argument(
+        fmt::format("[loader] rank must lie in [0, world - 1], got {} of {}", options.rank, options.world));
+  }
+  if (phase == Phase::kTrain && share_of(dataset.size(), phase, options) == 0) {
+    throw std::invalid_argument(
+        fmt::format("[loader] {} training pictures are not enough for {} processes", dataset.size(), options.world));
+  }
 }
 
 }  // namespace
 
 Loader::Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pipeline, Phase phase,
-               const LoaderOptions& options)
-    : dataset_(std::move(dataset)), pipeline_(pipeline), phase_(phase), options_(options) {
-  core::validate(options_);
-  if (dataset_->size() == 0) throw std::invalid_argument("[Loader] the dataset is empty");
+               const LoaderOptions& options, std::shared_ptr<PictureCache> cache)
+    : dataset_(std::move(dataset)),
+      pipeline_(pipeline),
+      phase_(phase),
+      pixels_(phase),
+      options_(options),
+      cache_(std::move(cache)) {
+  check(*dataset_, phase_, options_);
+  if (!cache_) cache_ = make_picture_cache(options_, cache_recipe(pipeline_.recipe().resize));
+  if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);
 }
 
-std::int64_t Loader::num_batches() const { return count_batches(dataset_->size(), options_.batch_size, phase_); }
+Loader Loader::augmented() const {
+  Loader loader(*this);
+  loader.pixels_ = Phase::kTrain;
+  return loader;
+}
 
-std::vector<std::size_t> Loader::order(std::int64_t epoch) const {
-  const std::size_t n = dataset_->size();
-  if (phase_ == Phase::kTrain) {
-    return core::permutation(n, core::Random{options_.seed, static_cast<std::uint64_t>(epoch), kShuffleStream});
+std::int64_t Loader::num_batches() const {
+  return count_batches(share_of(dataset_->size(), phase_, options_), phase_, options_);
+}
+
+std::optional<CacheStats> Loader::cache_stats() const { return cache_ ? std::optional(cache_->stats()) : std::nullopt; }
+
+PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
+  return {.dataset = dataset_,
+          .pipeline = pipeline_,
+          .phase = pixels_,
+          .options = options_,
+          .mix = phase_ == Phase::kTrain ? options_.mix : MixOptions{},
+          .cache = cache_,
+          .epoch = epoch,
+          .rows = pass_order(dataset_->size(), weights_, phase_, options_, epoch),
+          .first_batch = static_cast<std::size_t>(first_batch)};
+}
+
+LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
+  if (first_batch < 0 || first_batch > num_batches()) {
+    throw std::invalid_argument(
+        fmt::format("[loader] first_batch must lie in [0, {}], got {}", num_batches(), first_batch));
   }
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  return order;
+  std::optional<LoaderPass> prepared = prepared_.take(epoch);
+  if (prepared && first_batch == 0) return std::move(*prepared);
+  prepared.reset();  // ends its threads before others start
+  return LoaderPass(plan(epoch, first_batch));
 }
 
-LoaderPass Loader::pass(std::int64_t epoch) const {
-  return {dataset_, pipeline_, phase_, options_, epoch, order(epoch), num_batches()};
+void Loader::prepare(std::int64_t epoch) const {
+  if (!prepared_.holds(epoch)) prepared_.put(epoch, LoaderPass(plan(epoch, 0)));
 }
 
 }  // namespace margay::data

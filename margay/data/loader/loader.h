@@ -1,66 +1,42 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
-#include "margay/core/options.h"
-#include "margay/data/item.h"
+#include "margay/data/cache/picture_cache.h"
+#include "margay/data/dataset.h"
 #include "margay/data/loader/batch.h"
+#include "margay/data/loader/loader_options.h"
+#include "margay/data/loader/loader_pass.h"
+#include "margay/data/loader/prepared_pass.h"
 #include "margay/data/picture_pipeline.h"
 
 namespace margay::data {
 
-/// What happens when a picture cannot be read.
-enum class Unreadable { kSkip, kStop };
-
-constexpr auto names(Unreadable /*tag*/) {
-  return std::array{std::pair{Unreadable::kSkip, "skip"}, std::pair{Unreadable::kStop, "stop"}};
-}
-
-struct LoaderOptions {
-  int batch_size = 64;
-  std::optional<int> num_workers;
-  int prefetch = 3;
-  std::uint64_t seed = 42;
-  Unreadable unreadable = Unreadable::kSkip;
-
-  static constexpr const char* kName = "loader";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("batch_size", &LoaderOptions::batch_size, "pictures in one step", {1, 65536}),
-        core::field("num_workers", &LoaderOptions::num_workers, "loading threads; one per core unless given", {1, 512}),
-        core::field("prefetch", &LoaderOptions::prefetch, "batches held ready or in the making at most", {1, 64}),
-        core::field("seed", &LoaderOptions::seed, "of order and augmentation; the same seed, the same batches"),
-        core::field("unreadable", &LoaderOptions::unreadable,
-                    "a picture that cannot be read: skip (and report) or stop")};
-  }
-};
-
-/// A picture that was left out, and why.
-struct SkippedPicture {
-  std::size_t id = 0;
-  std::string problem;  ///< names the file
-};
-
-class LoaderPass;
-
 /// Serves a dataset in batches, prepared by threads. Training passes are shuffled and leave out the last, smaller
 /// batch (as fastai's); validation passes keep the dataset's order. The batches are a function of
-/// (seed, epoch) alone, not of the number of threads.
+/// (seed, epoch) alone, not of the number of threads nor of what a cache holds. Copies share the cache.
 class Loader {
  public:
-  /// Throws std::invalid_argument for options out of range or an empty dataset.
+  /// cache: one to share with other loaders of the same recipe; without it the loader makes what the options ask for.
+  /// Throws std::invalid_argument for options out of range, an empty dataset, and fewer training pictures than
+  /// processes; core::IoError when the cache's folder can be neither written nor read.
   Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pipeline, Phase phase,
-         const LoaderOptions& options = {});
+         const LoaderOptions& options = {}, std::shared_ptr<PictureCache> cache = nullptr);
 
-  /// Begins a pass: from here on its threads work ahead.
-  LoaderPass pass(std::int64_t epoch = 0) const;
+  /// Begins a pass: from here on its threads work ahead. With first_batch the same pass without the batches before it,
+  /// to go on where a run was interrupted. Takes over what prepare() began.
+  /// Throws std::invalid_argument when the pass has fewer batches than first_batch.
+  LoaderPass pass(std::int64_t epoch = 0, std::int64_t first_batch = 0) const;
+  /// Begins a pass that pass(epoch) will take over, so that its first batches, `prefetch` at most, are ready by then.
+  /// One is prepared at a time. Costs nothing but work and memory if it is never asked for.
+  void prepare(std::int64_t epoch) const;
+
+  /// The same pictures in the same order, drawn as for training: for test-time augmentation. Another epoch, other
+  /// draws.
+  Loader augmented() const;
 
   const Dataset& dataset() const { return *dataset_; }
   const PicturePipeline& pipeline() const { return pipeline_; }
@@ -68,39 +44,20 @@ class Loader {
   Phase phase() const { return phase_; }
   /// Batches of one pass.
   std::int64_t num_batches() const;
+  /// What is kept of the pictures between epochs, or nothing without a cache.
+  std::optional<CacheStats> cache_stats() const;
 
  private:
-  std::vector<std::size_t> order(std::int64_t epoch) const;
+  PassPlan plan(std::int64_t epoch, std::int64_t first_batch) const;
 
   std::shared_ptr<const Dataset> dataset_;
   PicturePipeline pipeline_;
-  Phase phase_;
+  Phase phase_;   ///< decides order, last batch and shares
+  Phase pixels_;  ///< decides what happens to pixels
   LoaderOptions options_;
-};
-
-/// One walk over the data. Not copyable; moving it is fine. Dropping it early stops its threads.
-class LoaderPass {
- public:
-  LoaderPass(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pipeline, Phase phase,
-             const LoaderOptions& options, std::int64_t epoch, std::vector<std::size_t> order,
-             std::int64_t num_batches);
-  ~LoaderPass();
-  LoaderPass(LoaderPass&&) noexcept;
-  LoaderPass& operator=(LoaderPass&&) noexcept;
-
-  /// The next batch in order, or nothing at the end. A batch is smaller by the pictures skipped in it, and left
-  /// out when none is left. Throws core::DataError for an unreadable picture when the policy is stop, and when
-  /// not one picture of the whole pass could be read.
-  std::optional<Batch> next();
-
-  /// Seconds that next() spent waiting for the threads.
-  double waited_s() const;
-  /// The pictures skipped so far, in order.
-  const std::vector<SkippedPicture>& skipped() const;
-
- private:
-  class State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<PictureCache> cache_;
+  std::vector<double> weights_;  ///< of the pictures, where a sampler draws them
+  mutable PreparedPass prepared_;
 };
 
 }  // namespace margay::data

@@ -9,6 +9,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/nearest.h"
+#include "margay/data/source/folder_listing.h"
 
 namespace margay::data {
 namespace {
@@ -22,7 +23,8 @@ constexpr const char* kLoneReturn =
 /// Reads one record at a time and keeps the line for messages.
 class Parser {
  public:
-  Parser(std::string_view text, const std::filesystem::path& path) : text_(text), path_(path) {}
+  Parser(std::string_view text, const std::filesystem::path& path, char delimiter)
+      : text_(text), path_(path), delimiter_(delimiter), ends_of_plain_{delimiter, '\r', '\n'} {}
 
   bool at_end() const { return position_ >= text_.size(); }
   std::size_t line() const { return line_; }
@@ -31,7 +33,7 @@ class Parser {
     Cells cells;
     do {
       cells.push_back(cell());
-    } while (take(','));
+    } while (take(delimiter_));
     end_of_record();
     return cells;
   }
@@ -46,7 +48,7 @@ class Parser {
   std::string cell() { return take('"') ? quoted() : plain(); }
 
   std::string plain() {
-    const std::size_t end = std::min(text_.find_first_of(",\r\n", position_), text_.size());
+    const std::size_t end = std::min(text_.find_first_of(ends_of_plain_, position_), text_.size());
     std::string text(text_.substr(position_, end - position_));
     position_ = end;
     return text;
@@ -76,6 +78,8 @@ class Parser {
 
   std::string_view text_;
   const std::filesystem::path& path_;
+  char delimiter_;
+  std::string ends_of_plain_;
   std::size_t position_ = 0;
   std::size_t line_ = 1;
 };
@@ -100,35 +104,63 @@ bool CsvTable::has_column(const std::string& name) const {
   return std::find(columns.begin(), columns.end(), name) != columns.end();
 }
 
-CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
+void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take) {
   check_encoding(text, path);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  Parser parser(text, path);
-  CsvTable table{.path = path};
+  Parser parser(text, path, delimiter);
+  std::size_t width = 0;
   while (!parser.at_end()) {
     const std::size_t line = parser.line();
     Cells cells = parser.record();
     if (is_empty_line(cells)) continue;
+    if (width == 0) width = cells.size();
+    if (cells.size() != width) {
+      throw core::FormatError(path, fmt::format("line {}: {} cell{}, but the first line has {}", line, cells.size(),
+                                                cells.size() == 1 ? "" : "s", width));
+    }
+    take(line, std::move(cells));
+  }
+  if (width == 0) throw core::FormatError(path, "the table is empty; expected a header line");
+}
+
+CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
+  CsvTable table{.path = path};
+  for_each_record(text, path, ',', [&](std::size_t line, Cells&& cells) {
     if (table.columns.empty()) {
       table.columns = std::move(cells);
       table.header_line = line;
-    } else if (cells.size() != table.columns.size()) {
-      throw core::FormatError(path, fmt::format("line {}: {} cell{}, but the first line has {}", line, cells.size(),
-                                                cells.size() == 1 ? "" : "s", table.columns.size()));
-    } else {
-      table.rows.push_back(std::move(cells));
-      table.lines.push_back(line);
+      return;
     }
-  }
-  if (table.columns.empty()) throw core::FormatError(path, "the table is empty; expected a header line");
+    table.rows.push_back(std::move(cells));
+    table.lines.push_back(line);
+  });
   return table;
 }
 
-CsvTable read_csv(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path)) throw core::DataError(path, "no table can be read here");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  return parse_csv(text, path);
+std::string read_text(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) throw core::DataError(path, "there is no such file" + how_far_it_exists(path));
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file || std::filesystem::is_directory(path)) {
+    throw core::DataError(path, "no table can be read here; expected a file that may be read");
+  }
+  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(file.tellg(), 0)), '\0');
+  file.seekg(0);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  if (file.peek() != std::ifstream::traits_type::eof()) {  // a pipe, which has no size to ask for
+    text.append(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  return text;
+}
+
+CsvTable read_csv(const std::filesystem::path& path) { return parse_csv(read_text(path), path); }
+
+std::string csv_cell(std::string_view cell) {
+  const bool has_blank_ends = !cell.empty() && (cell.front() == ' ' || cell.back() == ' ');
+  if (!has_blank_ends && cell.find_first_of(",\"\r\n\t") == std::string_view::npos) return std::string(cell);
+  std::string quoted = "\"";
+  for (const char c : cell) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
 }
 
 }  // namespace margay::data

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,17 @@ CsvTable read_csv(const std::filesystem::path& path);
 
 /// The same of text; `path` only names it in errors.
 CsvTable parse_csv(std::string_view text, const std::filesystem::path& path);
+
+/// Takes one record and the line on which it begins.
+using TakeRecord = std::function<void(std::size_t line, std::vector<std::string>&& cells)>;
+
+/// The records of the text one by one, the header first; all have as many cells as it. Throws as parse_csv.
+void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take);
+
+/// A file's bytes. Throws core::DataError when it is missing, saying how far its path exists.
+std::string read_text(const std::filesystem::path& path);
+
+/// `cell` as RFC 4180 writes it: in quotes where it holds a comma, a quote, a line end or blanks at its ends.
+std::string csv_cell(std::string_view cell);
 
 }  // namespace margay::data

@@ -2,73 +2,95 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <set>
+#include <span>
 #include <string>
+#include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "margay/core/error.h"
 #include "margay/core/natural_order.h"
 #include "margay/data/image/read_image.h"
+#include "margay/data/source/folder_listing.h"
+#include "margay/data/source/root.h"
 
 namespace margay::data {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr std::array<std::string_view, 14> kPictures = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp",
+                                                        ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
 
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return extension;
+// What lies beside pictures, often as many of them: opening a million notes takes as long as reading them.
+constexpr std::array<std::string_view, 22> kOthers = {
+    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
+    ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// As std::filesystem::path::extension, without making a path.
+std::string_view extension_of(std::string_view path) {
+  const std::string_view name = file_name(path);
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
 }
 
-bool begins_like_an_image(const fs::path& path) {
-  std::array<char, 16> head{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(head.data(), head.size());
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(head.data());
-  return sniff_format({bytes, static_cast<std::size_t>(file.gcount())}) != ImageFormat::kUnknown;
+bool is_among(std::string_view extension, std::span<const std::string_view> known) {
+  return std::any_of(known.begin(), known.end(), [&](std::string_view each) {
+    return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
+                      [](char a, char b) { return lower(a) == b; });
+  });
 }
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+bool begins_like_an_image(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return false;
+  std::array<std::uint8_t, 16> head{};
+  const ssize_t size = read(file, head.data(), head.size());
+  close(file);
+  return size > 0 && sniff_format({head.data(), static_cast<std::size_t>(size)}) != ImageFormat::kUnknown;
+}
 
-void check_folder(const fs::path& folder) {
-  if (!fs::exists(folder)) throw core::DataError(folder, "there is no such folder");
-  if (!fs::is_directory(folder)) throw core::DataError(folder, "expected a folder of pictures, found a file");
+bool is_picture(const std::string& path) {
+  const std::string_view extension = extension_of(path);
+  if (is_among(extension, kPictures)) return true;
+  return !is_among(extension, kOthers) && begins_like_an_image(path);
 }
 
 }  // namespace
 
-bool has_image_extension(const fs::path& path) {
-  static const std::set<std::string> extensions = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp",
-                                                   ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
-  return extensions.contains(lower_extension(path));
+std::string_view image_extension(std::string_view name) {
+  const std::string_view extension = extension_of(name);
+  return is_among(extension, kPictures) ? extension : std::string_view();
 }
 
-std::vector<fs::path> image_files(const fs::path& folder) {
+bool has_image_extension(const std::filesystem::path& path) { return !image_extension(path.native()).empty(); }
+
+PathList image_files(const std::filesystem::path& folder) {
   check_folder(folder);
-  std::vector<fs::path> found;
+  PathList found;
   std::size_t others = 0;
-  for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied);
-       entry != fs::recursive_directory_iterator(); ++entry) {
-    if (is_hidden(entry->path())) {
-      entry.disable_recursion_pending();
-      continue;
+  std::vector<std::string> folders = {folder.native()};
+  while (!folders.empty()) {
+    const Root here(folders.back());
+    folders.pop_back();
+    const FolderListing listing = list_folder(here.folder());
+    for (const std::string& name : listing.folders) folders.push_back(here.path(name));
+    for (std::size_t i = 0; i < listing.files.size(); ++i) {
+      const std::string path = here.path(listing.files.text(i));
+      if (is_picture(path))
+        found.add(path);
+      else
+        ++others;
     }
-    if (!entry->is_regular_file()) continue;
-    const bool is_image = has_image_extension(entry->path()) || begins_like_an_image(entry->path());
-    if (is_image) found.push_back(entry->path());
-    if (!is_image) ++others;
   }
   if (found.empty()) {
     throw core::DataError(folder, fmt::format("no pictures in this folder ({} other files); pictures are files named "
                                               ".jpg, .png, .webp, … or files that begin like one",
                                               others));
   }
-  std::sort(found.begin(), found.end(),
-            [](const fs::path& a, const fs::path& b) { return core::natural_less(a.native(), b.native()); });
+  found.sort(core::natural_less);
   return found;
 }
 

@@ -1,17 +1,22 @@
 #pragma once
 
 #include <filesystem>
-#include <vector>
+#include <string_view>
+
+#include "margay/data/path_list.h"
 
 namespace margay::data {
+
+/// The ending of a name that ends like a picture's (".jpg" of "a.jpg", ".PNG" of "a.PNG"), else "".
+std::string_view image_extension(std::string_view name);
 
 /// Whether the file name ends like a picture's (.jpg, .png, …; case does not matter).
 bool has_image_extension(const std::filesystem::path& path);
 
 /// All pictures below `folder`, at any depth, in natural order of their paths: files whose name ends like a
-/// picture's, and files of other names whose first bytes are a picture's. Hidden files and folders are left out;
-/// links to folders are not followed.
+/// picture's, and files of other names whose first bytes are a picture's, unless they end like a text or an archive
+/// (.txt, .json, .zip, …). Hidden files and folders are left out; links to folders are not followed.
 /// Throws core::DataError when the folder is missing, is a file, or holds no picture.
-std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
+PathList image_files(const std::filesystem::path& folder);
 
 }  // namespace margay::data

@@ -1,104 +1,149 @@
 #include "margay/data/source/label_table.h"
 
-#include <memory>
-#include <set>
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/data/source/csv.h"
+#include "margay/data/source/folder_listing.h"
+#include "margay/data/source/label_rows.h"
 #include "margay/data/source/name_list.h"
+#include "margay/data/source/picture_finder.h"
 
 namespace margay::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool parse_flag(const std::string& text, const fs::path& csv, const std::string& name) {
-  static const std::set<std::string> yes = {"1", "true", "True", "TRUE", "yes", "valid"};
-  static const std::set<std::string> no = {"", "0", "false", "False", "FALSE", "no", "train"};
-  if (yes.contains(text)) return true;
-  if (no.contains(text)) return false;
-  throw core::FormatError(csv, fmt::format("is_valid of {} is '{}'; expected 1 or 0", name, text));
+/// Throws as the splitter of LabelTable::split.
+Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
+  constexpr std::uint32_t kNobody = ~std::uint32_t{0};
+  std::vector<std::uint32_t> picture_of_row(rows.lines.size(), kNobody);
+  Split split;
+  NameList unlisted;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto row = rows.names.find(items.paths().text(i));
+    if (!row) {
+      unlisted.add(std::string(file_name(items.paths().text(i))));
+      continue;
+    }
+    if (picture_of_row[*row] != kNobody) {
+      throw core::DataError(
+          rows.path, fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}",
+                                 rows.lines[*row], rows.names.name(*row), items.path(picture_of_row[*row]).string(),
+                                 items.path(i).string(), rows.names.roots().front().folder().string()));
+    }
+    picture_of_row[*row] = static_cast<std::uint32_t>(i);
+    if (rows.parts[*row] != LabelTable::Rows::Part::kTest)
+      (rows.parts[*row] == LabelTable::Rows::Part::kValid ? split.valid : split.train).push_back(i);
+  }
+  if (!unlisted.empty()) {
+    throw core::DataError(rows.path,
+                          fmt::format("{} pictures are not in this table: {}", unlisted.size(), unlisted.text()));
+  }
+  NameList absent;
+  for (std::size_t row = 0; row < rows.lines.size(); ++row) {
+    if (picture_of_row[row] == kNobody && !rows.is_test(row)) absent.add(std::string(rows.names.name(row)));
+  }
+  if (absent.empty()) return split;
+  throw core::DataError(rows.path, fmt::format("{} of the {} pictures listed are not among the data: {}", absent.size(),
+                                               rows.lines.size(), absent.text()));
+}
+
+/// What a root has of the pictures listed.
+struct Search {
+  PathList found;
+  std::vector<std::uint32_t> rows;  ///< of the found
+  NameList absent;
+  std::string hint;  ///< for the first of them
+};
+
+Search find_pictures(const LabelTable::Rows& rows, const Root& root) {
+  const std::vector<Root> roots = {root};
+  PictureFinder finder(roots);
+  Search search;
+  for (std::size_t row = 0; row < rows.lines.size(); ++row) {
+    if (rows.is_test(row)) continue;
+    const std::string path = finder.find(rows.names.name(row));
+    if (!path.empty()) {
+      search.found.add(path);
+      search.rows.push_back(static_cast<std::uint32_t>(row));
+      continue;
+    }
+    if (search.absent.empty()) search.hint = finder.did_you_mean(rows.names.name(row));
+    search.absent.add(std::string(rows.names.name(row)));
+  }
+  return search;
+}
+
+/// Two names may mean one picture: with and without its extension, absolute and relative.
+void check_distinct(const LabelTable::Rows& rows, const Search& search) {
+  std::vector<std::uint32_t> order(search.found.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const auto name = [&](std::uint32_t i) { return search.found.text(i); };
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return name(a) < name(b); });
+  const auto twin = std::adjacent_find(order.begin(), order.end(),
+                                       [&](std::uint32_t a, std::uint32_t b) { return name(a) == name(b); });
+  if (twin == order.end()) return;
+  const auto [first, second] = std::minmax(search.rows[*twin], search.rows[*(twin + 1)]);
+  throw core::DataError(rows.path, fmt::format("lines {} and {} both mean the picture {}; keep one", rows.lines[first],
+                                               rows.lines[second], name(*twin)));
 }
 
 }  // namespace
 
-LabelTable LabelTable::read(const fs::path& csv, const fs::path& root, const LabelColumns& columns) {
-  const CsvTable table = read_csv(csv);
-  LabelTable result;
-  result.csv_ = csv;
-  result.root_ = root;
-  result.has_labels_ = table.has_column(columns.label);
-  result.has_split_ = table.has_column(columns.is_valid);
-  const std::size_t name_at = table.column(columns.name);
-  for (const auto& cells : table.rows) {
-    Row row{cells[name_at], "", false};
-    if (result.has_labels_) row.label = cells[table.column(columns.label)];
-    if (result.has_split_) row.is_valid = parse_flag(cells[table.column(columns.is_valid)], csv, row.name);
-    if (!result.by_name_.emplace(row.name, result.rows_.size()).second) {
-      throw core::DataError(csv, fmt::format("{} is listed twice", row.name));
-    }
-    result.rows_.push_back(std::move(row));
-  }
-  if (result.rows_.empty()) throw core::DataError(csv, "the table has a header but no rows");
-  return result;
+LabelTable LabelTable::read(const fs::path& path, const fs::path& root, const LabelColumns& columns) {
+  const auto rows = std::make_shared<Rows>(path, PictureNames({Root(root), Root(path.parent_path())}));
+  rows->read(read_table(path), columns);
+  return LabelTable(rows);
 }
 
-std::vector<fs::path> LabelTable::items() const {
-  std::vector<fs::path> found;
-  NameList absent;
-  for (const Row& row : rows_) {
-    found.push_back(root_ / row.name);
-    if (!fs::is_regular_file(found.back())) absent.add(row.name);
+PathList LabelTable::items() const {
+  const fs::path& root = rows_->names.roots().front().folder();
+  check_folder(root);
+  Search search = find_pictures(*rows_, rows_->names.roots().front());
+  if (search.found.empty()) {  // one place for all, so that two folders of the same names never mix
+    Search beside = find_pictures(*rows_, rows_->names.roots().back());
+    if (!beside.found.empty()) search = std::move(beside);
   }
-  if (absent.empty()) return found;
-  throw core::DataError(csv_, fmt::format("{} of the {} pictures listed are not in {}: {}", absent.size(), rows_.size(),
-                                          root_.string(), absent.text()));
-}
-
-const LabelTable::Row* LabelTable::find(const fs::path& picture) const {
-  auto found = by_name_.find(picture.lexically_relative(root_).generic_string());
-  if (found == by_name_.end()) found = by_name_.find(picture.filename().string());
-  return found == by_name_.end() ? nullptr : &rows_[found->second];
+  if (search.absent.empty()) {
+    check_distinct(*rows_, search);
+    return std::move(search.found);
+  }
+  throw core::DataError(rows_->path,
+                        fmt::format("{} of the {} pictures listed are not in {}: {}{}", search.absent.size(),
+                                    rows_->lines.size(), root.string(), search.absent.text(), search.hint));
 }
 
 Labeller LabelTable::labels() const {
-  if (!has_labels_) throw core::DataError(csv_, "the table has no column 'label'");
-  const auto table = std::make_shared<const LabelTable>(*this);
-  return {"the table " + csv_.string(), [table](const fs::path& path) -> std::optional<std::string> {
-            const Row* row = table->find(path);
-            return row == nullptr || row->label.empty() ? std::nullopt : std::optional(row->label);
-          }};
+  rows_->check_labels();
+  return {"the table " + rows_->path.string(),
+          [rows = rows_](std::string_view path) -> std::optional<Labels> {
+            const auto row = rows->names.find(path);
+            return row ? rows->labels_of(*row) : std::nullopt;
+          },
+          rows_->task};
 }
 
+bool LabelTable::has_split() const { return !rows_->parts.empty(); }
+
 Splitter LabelTable::split() const {
-  if (!has_split_) throw core::DataError(csv_, "the table has no column 'is_valid'");
-  return [table = *this](const std::vector<Item>& items) {
-    Split split;
-    NameList unlisted;
-    std::set<const Row*> used;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const Row* row = table.find(items[i].path);
-      if (row == nullptr) {
-        unlisted.add(items[i].path.filename().string());
-        continue;
-      }
-      used.insert(row);
-      (row->is_valid ? split.valid : split.train).push_back(i);
-    }
-    if (!unlisted.empty()) {
-      throw core::DataError(table.csv_,
-                            fmt::format("{} pictures are not in this table: {}", unlisted.size(), unlisted.text()));
-    }
-    NameList absent;
-    for (const Row& row : table.rows_) {
-      if (!used.contains(&row)) absent.add(row.name);
-    }
-    if (absent.empty()) return split;
-    throw core::DataError(table.csv_, fmt::format("{} of the {} pictures listed are not among the data: {}",
-                                                  absent.size(), table.rows_.size(), absent.text()));
-  };
+  if (rows_->parts.empty()) throw core::DataError(rows_->path, rows_->no_split);
+  if (!rows_->bad_part.empty()) throw core::FormatError(rows_->path, rows_->bad_part);
+  return [rows = rows_](const Items& items) { return split_by_rows(*rows, items); };
+}
+
+std::vector<std::string> LabelTable::warnings() const {
+  NameList tests;
+  for (std::size_t row = 0; row < rows_->lines.size(); ++row) {
+    if (rows_->is_test(row)) tests.add(std::string(rows_->names.name(row)));
+  }
+  if (tests.empty()) return {};
+  return {fmt::format("{} of the {} rows of {} say test and are left out: {}", tests.size(), rows_->lines.size(),
+                      rows_->path.string(), tests.text())};
 }
 
 }  // namespace margay::data

@@ -1,56 +1,49 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "margay/data/item.h"
+#include "margay/data/source/label_columns.h"
 
 namespace margay::data {
 
-/// Which columns of a CSV say what.
-struct LabelColumns {
-  std::string name = "name";
-  std::string label = "label";
-  std::string is_valid = "is_valid";
-};
-
-/// A CSV that lists pictures: their names (relative to `root`, or just the file name), and where it has these
-/// columns, their labels and whether they validate (1, true, yes; or 0, false, no, empty).
+/// A table (CSV, TSV or JSON lines) that lists pictures: their names (relative to `root`, or all of them to the table's
+/// folder, or just the file name; the extension may be missing), and where it has these columns, their labels and who
+/// validates: 1, true, yes, valid, val, validation; or 0, false, no, train, training, empty; rows that say test are
+/// left out. A value; copies share the rows.
 class LabelTable {
  public:
-  /// Throws core::DataError or core::FormatError: no such file, column or row; a picture listed twice.
-  static LabelTable read(const std::filesystem::path& csv, const std::filesystem::path& root,
+  /// Throws core::DataError or core::FormatError: no such file, no column of names, no row, a picture listed twice, a
+  /// cell of a class's column that is neither 0 nor 1.
+  static LabelTable read(const std::filesystem::path& table, const std::filesystem::path& root,
                          const LabelColumns& columns = {});
 
-  /// The pictures listed, in the order of the rows.
+  /// The pictures listed, in the order of the rows, without those of the test.
   /// Throws core::DataError naming up to three that do not exist.
-  std::vector<std::filesystem::path> items() const;
+  PathList items() const;
 
-  /// Labels by the label column. Throws core::DataError without that column.
+  /// The label column's, or the classes' columns'. Throws core::DataError where there is none, where a cell is empty
+  /// though the task is single-label (naming the lines), and for labels that differ only by blanks.
   Labeller labels() const;
 
-  bool has_split() const { return has_split_; }
-  /// Splits by the is_valid column. The splitter throws core::DataError for pictures that the table does not list,
-  /// and for rows whose picture is not among the items. Throws core::DataError without that column.
+  bool has_split() const;
+  /// Splits by the is_valid column. The splitter throws core::DataError for pictures that the table does not list, for
+  /// rows whose picture is not among the items, and for a name that two pictures have. Throws core::DataError without
+  /// that column, core::FormatError for a text in it that says nothing.
   Splitter split() const;
 
+  /// What is allowed but should be known, one sentence each: rows of the test that are left out.
+  std::vector<std::string> warnings() const;
+
+  struct Rows;  ///< label_rows.h
+
  private:
-  struct Row {
-    std::string name;
-    std::string label;
-    bool is_valid = false;
-  };
+  explicit LabelTable(std::shared_ptr<const Rows> rows) : rows_(std::move(rows)) {}
 
-  const Row* find(const std::filesystem::path& picture) const;
-
-  std::filesystem::path csv_;
-  std::filesystem::path root_;
-  bool has_labels_ = false;
-  bool has_split_ = false;
-  std::vector<Row> rows_;
-  std::map<std::string, std::size_t> by_name_;
+  std::shared_ptr<const Rows> rows_;
 };
 
 }  // namespace margay::data

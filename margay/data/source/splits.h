@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <tuple>
 
@@ -24,9 +25,18 @@ struct RandomSplitOptions {
 /// A random share validates: the very pictures that fastai's RandomSplitter takes for the same seed and order.
 Splitter random_split(RandomSplitOptions options = {});
 
+/// Every picture trains.
+Splitter no_split();
+
 /// Pictures below a folder called `train` train, those below `valid` validate, as fastai's GrandparentSplitter,
-/// at any depth below `root`. The splitter throws core::DataError for pictures below neither.
+/// at any depth below `root`; the outermost such folder decides. Those below `test` are left out. The splitter throws
+/// core::DataError for pictures below none of them.
 Splitter folder_split(const std::filesystem::path& root, const std::string& train = "train",
                       const std::string& valid = "valid");
+
+/// The pictures that a text file lists validate, as fastai's FileSplitter: a name on each line, relative to `root` or
+/// just the file name, with or without extension; empty lines are skipped. Throws core::DataError for a missing file.
+/// The splitter throws it for names that are not among the items and for a name that two pictures have.
+Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root);
 
 }  // namespace margay::data

@@ -1,56 +1,84 @@
 #include "margay/data/transform/augment.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "margay/data/transform/crop.h"
+#include "margay/data/transform/erase.h"
+#include "margay/data/transform/frame_maps.h"
+#include "margay/data/transform/policy.h"
+#include "margay/data/transform/shrink.h"
 #include "margay/data/transform/warp.h"
 
 namespace margay::data {
 namespace {
 
-/// A rectangle of whole pixels.
-struct Crop {
-  int left;
-  int top;
-  int width;
-  int height;
-};
-
-/// The largest rectangle in the middle whose width / height lies within the bounds.
-Crop centre_crop(int height, int width, double min_ratio, double max_ratio) {
-  const double ratio = static_cast<double>(width) / height;
-  const int crop_height = ratio < min_ratio ? std::max(1, static_cast<int>(width / min_ratio)) : height;
-  const int crop_width = ratio > max_ratio ? std::max(1, static_cast<int>(height * max_ratio)) : width;
-  return {(width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height};
-}
-
-int draw_below(int bound, core::Random& random) {
-  return static_cast<int>(random.below(static_cast<std::uint64_t>(bound)));
-}
-
-/// fastai's RandomResizedCropGPU: ten attempts, then the centre. fastai draws one crop for a whole batch
-/// because its GPU slices the batch; one for each picture gives more variety at the same cost here.
-Crop random_crop(int height, int width, const AugmentOptions& options, core::Random& random) {
-  constexpr int kAttempts = 10;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const double area = random.uniform(options.min_scale, options.max_scale) * height * width;
-    const double ratio = std::exp(random.uniform(std::log(options.min_ratio), std::log(options.max_ratio)));
-    const int crop_width = std::max(1, static_cast<int>(std::lround(std::sqrt(area * ratio))));
-    const int crop_height = std::max(1, static_cast<int>(std::lround(std::sqrt(area / ratio))));
-    if (crop_width > width || crop_height > height) continue;
-    const int top = draw_below(height - crop_height + 1, random);
-    return {draw_below(width - crop_width + 1, random), top, crop_width, crop_height};
-  }
-  return centre_crop(height, width, options.min_ratio, options.max_ratio);
-}
-
 Matrix matrix_of(const Crop& crop, int size) {
   return translate(crop.left, crop.top) *
          scale(static_cast<double>(crop.width) / size, static_cast<double>(crop.height) / size);
+}
+
+/// With probability p a number from [low, high), else `neutral`.
+double uniform_or(double neutral, double p, double low, double high, core::Random& random) {
+  return random.chance(p) ? random.uniform(low, high) : neutral;
+}
+
+/// A factor whose logarithm is uniform between those of 1 - most and 1 / (1 - most).
+double factor_or_one(double p, double most, core::Random& random) {
+  return std::exp(uniform_or(0, p, std::log(1 - most), -std::log(1 - most), random));
+}
+
+Matrix draw_flip(const AugmentOptions& options, core::Random& random) {
+  if (!options.do_flip || !random.chance(0.5)) return identity_matrix();
+  return frame_dihedral(options.flip_vert ? static_cast<int>(random.below(8)) : 1);
+}
+
+struct Tilts {
+  double x;
+  double y;
+};
+
+/// fastai draws the two apart: each is there with probability p_affine.
+Tilts draw_tilts(const AugmentOptions& options, core::Random& random) {
+  const double most = options.mult * options.max_warp;
+  const double x = uniform_or(0, options.p_affine, -most, most, random);
+  return {x, uniform_or(0, options.p_affine, -most, most, random)};
+}
+
+Matrix draw_rotation(const AugmentOptions& options, core::Random& random) {
+  const double most = options.mult * options.max_rotate;
+  return frame_rotate(uniform_or(0, options.p_affine, -most, most, random));
+}
+
+Matrix draw_zoom(const AugmentOptions& options, core::Random& random) {
+  const double factor = uniform_or(1, options.p_affine, options.min_zoom, options.max_zoom, random);
+  const double at_x = random.uniform();
+  return frame_zoom(factor, at_x, random.uniform());
+}
+
+Lighting draw_lighting(const AugmentOptions& options, core::Random& random) {
+  const double most = options.mult * options.max_lighting;
+  const double p = options.p_lighting;
+  Lighting lighting;
+  lighting.brightness = uniform_or(0.5, p, 0.5 * (1 - most), 0.5 * (1 + most), random);
+  lighting.contrast = factor_or_one(p, most, random);
+  lighting.saturation = factor_or_one(p, options.max_saturation, random);
+  lighting.hue = factor_or_one(p, options.max_hue, random) - 1;  // fastai adds the factor; a whole turn is nothing
+  return lighting;
+}
+
+/// Crop first, then the maps of the frame, which is the rectangle `frame` of the item. Undoes tilts that go too far.
+Matrix compose(const Matrix& crop, const Crop& frame, const Matrix& maps, Tilts tilts, int size) {
+  constexpr double kLeastDepth = 0.05;
+  const Matrix to_frame = pixels_to_frame(frame.left, frame.top, frame.width, frame.height);
+  const Matrix to_pixels = frame_to_pixels(frame.left, frame.top, frame.width, frame.height);
+  for (;; tilts = {tilts.x / 2, tilts.y / 2}) {
+    const Matrix matrix = to_pixels * frame_perspective(tilts.x, tilts.y) * maps * to_frame * crop;
+    if (matrix.is_affine() || least_depth(matrix, size, size) > kLeastDepth) return matrix;
+  }
 }
 
 void check_order(const char* what, double low, double high) {
@@ -59,25 +87,67 @@ void check_order(const char* what, double low, double high) {
       fmt::format("[augment] min_{0} must not exceed max_{0}, got {1} and {2}", what, low, high));
 }
 
+void check_product(const char* what, double product, double most) {
+  if (product <= most) return;
+  throw std::invalid_argument(fmt::format("[augment] mult * {} must not exceed {}, got {}", what, most, product));
+}
+
 }  // namespace
 
 Augment::Augment(AugmentOptions options) : options_(options) {
   core::validate(options_);
   check_order("scale", options_.min_scale, options_.max_scale);
   check_order("ratio", options_.min_ratio, options_.max_ratio);
+  check_order("zoom", options_.min_zoom, options_.max_zoom);
+  check_product("max_lighting", options_.mult * options_.max_lighting, 0.95);
+  check_product("max_warp", options_.mult * options_.max_warp, 0.5);
+  if (options_.erase.sl > options_.erase.sh) {
+    throw std::invalid_argument(
+        fmt::format("[erase] sl must not exceed sh, got {} and {}", options_.erase.sl, options_.erase.sh));
+  }
 }
 
-Matrix Augment::draw(int height, int width, Phase phase, core::Random& random) const {
+AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& random) const {
   if (height <= 0 || width <= 0) throw std::invalid_argument("[augment] the picture has no pixels");
-  const bool is_random = phase == Phase::kTrain && options_.min_scale < 1;
-  const Crop crop = is_random ? random_crop(height, width, options_, random) : centre_crop(height, width, 1, 1);
-  const Matrix matrix = matrix_of(crop, options_.size);
-  const bool flips = phase == Phase::kTrain && options_.do_flip && random.chance(0.5);
-  return flips ? matrix * flip_horizontally(options_.size) : matrix;
+  const AugmentOptions& o = options_;
+  const Crop square = centre_crop(height, width, 1, 1);
+  AugmentDraw draw;
+  draw.matrix = matrix_of(square, o.size);
+  if (phase == Phase::kValid) return draw;
+
+  const bool is_random = o.min_scale < 1;
+  const Crop crop =
+      is_random ? random_crop(height, width, {o.min_scale, o.max_scale, o.min_ratio, o.max_ratio}, random) : square;
+  const Crop frame = is_random ? Crop{0, 0, width, height} : square;
+  const Matrix flip = draw_flip(o, random);
+  const Tilts tilts = draw_tilts(o, random);
+  const Matrix rotation = draw_rotation(o, random);
+  const Matrix zoom = draw_zoom(o, random);
+  const Lighting lighting = draw_lighting(o, random);
+  if (random.chance(o.erase.p_erase)) {
+    draw.noise_key = random.next();
+    draw.erased = draw_erased(o.erase, o.size, random);
+  }
+  if (o.policy.policy == Policy::kNone) {
+    draw.lighting = lighting;
+    const Matrix maps = frame_for_aspect(flip * rotation * zoom, frame.height, frame.width);
+    draw.matrix = compose(matrix_of(crop, o.size), frame, maps, tilts, o.size);
+  } else {
+    PolicyDraw policy = draw_policy(o.policy, o.size, random);
+    draw.picture_ops = std::move(policy.picture_ops);
+    const Matrix maps = frame_for_aspect(flip, frame.height, frame.width);
+    draw.matrix = compose(matrix_of(crop, o.size), frame, maps, {0, 0}, o.size) * policy.matrix;
+  }
+  return draw;
 }
 
-void Augment::apply(const Image& image, const Matrix& matrix, const Normalization& normalization, float* out) const {
-  warp_normalised(image, matrix, normalization, options_.size, options_.size, out);
+void Augment::apply(const Image& image, const AugmentDraw& draw, const Normalization& normalization, float* out) const {
+  const auto warp_it = [&](const Image& picture) {
+    warp_normalised(picture, draw.matrix, normalization, options_.size, options_.size, out, options_.pad_mode,
+                    draw.lighting);
+  };
+  draw.picture_ops.empty() ? warp_it(image) : warp_it(apply_all(draw.picture_ops, image));
+  erase(draw.erased, draw.noise_key, options_.size, out);
 }
 
 Augment augment(AugmentOptions options) { return Augment(options); }

@@ -10,6 +10,8 @@ struct Region {
   int top;
   int right;
   int bottom;
+
+  bool operator==(const Region&) const = default;
 };
 
 /// Averages blocks of factor_y x factor_x pixels of a region; at the right and lower edge blocks may be smaller.

@@ -1,23 +1,84 @@
 #include "margay/data/transform/resize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "margay/data/image/resample.h"
+#include "margay/data/transform/crop_pad.h"
 
 namespace margay::data {
+namespace {
 
-Resize::Resize(ResizeOptions options) : options_(options) { core::validate(options_); }
+/// A crop within the picture, at another size.
+Image resized(const Image& image, const Crop& crop, int height, int width) {
+  const Box box = {double(crop.left), double(crop.top), double(crop.left + crop.width), double(crop.top + crop.height)};
+  return resample(image, box, height, width);
+}
+
+/// The picture for padding. Its padded square would take the longer side squared, so a picture much longer than the
+/// result is shrunk first.
+Image bounded(const Image& image, int size) {
+  const int longer = std::max(image.height, image.width);
+  const int limit = 4 * size;
+  if (longer <= limit) return image;
+  const auto side = [&](int length) {
+    return std::max(1, static_cast<int>(std::lround(static_cast<double>(length) * limit / longer)));
+  };
+  return resized(image, {0, 0, image.width, image.height}, side(image.height), side(image.width));
+}
+
+Image padded(const Image& image, const Crop& crop, PadMode pad_mode, int size) {
+  const Image whole = crop_pad(image, crop, pad_mode);
+  return resized(whole, {0, 0, whole.width, whole.height}, size, size);
+}
+
+/// fastai's RandomResizedCrop: for validation the middle of the whole picture, squeezed and somewhat larger.
+Image randomly_cropped(const Image& image, Phase phase, const ResizeOptions& options, core::Random& random) {
+  const int size = options.size;
+  if (phase == Phase::kTrain) {
+    const CropLimits limits = {options.min_scale, options.max_scale, options.min_ratio, options.max_ratio};
+    return resized(image, random_crop(image.height, image.width, limits, random), size, size);
+  }
+  const int larger = size + static_cast<int>(std::ceil(size * options.val_xtra / 8)) * 8;
+  const Image whole = resized(image, {0, 0, image.width, image.height}, larger, larger);
+  return crop_pad(whole, {(larger - size) / 2, (larger - size) / 2, size, size}, PadMode::kZeros);
+}
+
+}  // namespace
+
+Crop resize_window(ResizeMethod method, int height, int width, int out_height, int out_width, double at_x,
+                   double at_y) {
+  if (method == ResizeMethod::kSquish) return {0, 0, width, height};
+  const double by_width = static_cast<double>(width) / out_width;
+  const double by_height = static_cast<double>(height) / out_height;
+  const double step = method == ResizeMethod::kPad ? std::max(by_width, by_height) : std::min(by_width, by_height);
+  const int shown_width = std::max(1, static_cast<int>(step * out_width));
+  const int shown_height = std::max(1, static_cast<int>(step * out_height));
+  return {static_cast<int>(at_x * (width - shown_width)), static_cast<int>(at_y * (height - shown_height)), shown_width,
+          shown_height};
+}
+
+Resize::Resize(ResizeOptions options) : options_(options) {
+  core::validate(options_);
+  if (options_.min_scale > options_.max_scale || options_.min_ratio > options_.max_ratio) {
+    throw std::invalid_argument("[resize] a minimum of scale or ratio exceeds its maximum");
+  }
+}
 
 Image Resize::apply(const Image& image, Phase phase, core::Random& random) const {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[resize] the picture has no pixels");
-  const int side = std::min(image.height, image.width);
+  const int size = options_.size;
+  if (options_.method == ResizeMethod::kRandomCrop) return randomly_cropped(image, phase, options_, random);
+  if (options_.method == ResizeMethod::kSquish) return resized(image, {0, 0, image.width, image.height}, size, size);
   const double at_x = phase == Phase::kTrain ? random.uniform() : 0.5;  // x first, as in fastai
   const double at_y = phase == Phase::kTrain ? random.uniform() : 0.5;
-  const int left = static_cast<int>(at_x * (image.width - side));
-  const int top = static_cast<int>(at_y * (image.height - side));
-  const Box box = {double(left), double(top), double(left + side), double(top + side)};
-  return resample(image, box, options_.size, options_.size);
+  const auto window_of = [&](const Image& picture) {
+    return resize_window(options_.method, picture.height, picture.width, size, size, at_x, at_y);
+  };
+  if (options_.method == ResizeMethod::kCrop) return resized(image, window_of(image), size, size);
+  const Image picture = bounded(image, size);
+  return padded(picture, window_of(picture), options_.pad_mode, size);
 }
 
 Resize resize(ResizeOptions options) { return Resize(options); }

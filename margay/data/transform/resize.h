@@ -1,32 +1,67 @@
 #pragma once
 
+#include <array>
 #include <tuple>
+#include <utility>
 
 #include "margay/core/options.h"
 #include "margay/core/random.h"
 #include "margay/data/image/image.h"
+#include "margay/data/transform/crop.h"
+#include "margay/data/transform/pad_mode.h"
 #include "margay/data/transform/phase.h"
 
 namespace margay::data {
 
+/// How a picture of any shape becomes a square: its largest square; the whole picture in a padded square; the whole
+/// picture, squeezed; or fastai's RandomResizedCrop.
+enum class ResizeMethod { kCrop, kPad, kSquish, kRandomCrop };
+
+constexpr auto names(ResizeMethod) {
+  return std::array{std::pair{ResizeMethod::kCrop, "crop"}, std::pair{ResizeMethod::kPad, "pad"},
+                    std::pair{ResizeMethod::kSquish, "squish"}, std::pair{ResizeMethod::kRandomCrop, "random_crop"}};
+}
+
+/// Keys begin with resize_ because flags have one name space, in which AugmentOptions has the others. Defaults are
+/// those of fastai's Resize and RandomResizedCrop.
 struct ResizeOptions {
-  int size = 460;  ///< side of the square, pixels, 8 … 8192
+  int size = 460;                             ///< side of the square, pixels, 8 … 8192
+  ResizeMethod method = ResizeMethod::kCrop;  ///< which part of the picture
+  PadMode pad_mode = PadMode::kReflection;    ///< pad: what surrounds the picture
+  double min_scale = 0.08;                    ///< random_crop: share of the area at least, 0.01 … 1
+  double max_scale = 1.0;                     ///< random_crop: share at most, min_scale … 1
+  double min_ratio = 3.0 / 4;                 ///< random_crop: width / height at least, 0.1 … 10
+  double max_ratio = 4.0 / 3;                 ///< random_crop: width / height at most, min_ratio … 10
+  double val_xtra = 0.14;  ///< random_crop: validation is this share larger, then cut to the middle, 0 … 1
 
   static constexpr const char* kName = "resize";
   static constexpr auto fields() {
-    return std::tuple{core::field("size", &ResizeOptions::size, "side of the square, pixels", {8, 8192})};
+    using R = ResizeOptions;
+    return std::tuple{
+        core::field("size", &R::size, "side of the square, pixels", {8, 8192}),
+        core::field("resize_method", &R::method, "how pictures become square: crop, pad, squish or random_crop"),
+        core::field("resize_pad_mode", &R::pad_mode, "pad: zeros, border or reflection"),
+        core::field("resize_min_scale", &R::min_scale, "random_crop: share of the area at least", {0.01, 1}),
+        core::field("resize_max_scale", &R::max_scale, "random_crop: share of the area at most", {0.01, 1}),
+        core::field("resize_min_ratio", &R::min_ratio, "random_crop: width / height at least", {0.1, 10}),
+        core::field("resize_max_ratio", &R::max_ratio, "random_crop: width / height at most", {0.1, 10}),
+        core::field("val_xtra", &R::val_xtra, "random_crop: validation is so much larger, then cut", {0, 1})};
   }
 };
 
-/// The item transform: the largest square of the picture, at one size. Its place along the longer side is
-/// drawn for training and the middle for validation (fastai's Resize(method='crop')).
+/// The rectangle of a picture [height,width] that fastai's Resize shows at [out_height,out_width]; for pad it reaches
+/// beyond the picture. at_x and at_y, 0 … 1, place it; 0.5 is the middle. Not for random_crop.
+Crop resize_window(ResizeMethod method, int height, int width, int out_height, int out_width, double at_x, double at_y);
+
+/// The item transform: every picture at one size (fastai's Resize and RandomResizedCrop). What it shows is drawn for
+/// training and the middle for validation.
 class Resize {
  public:
-  /// Throws std::invalid_argument when an option lies outside its range.
+  /// Throws std::invalid_argument when an option lies outside its range, or a minimum above its maximum.
   explicit Resize(ResizeOptions options);
 
-  /// -> uint8 [size,size,3]. Always makes two draws for training, none for validation.
-  /// Throws std::invalid_argument for a picture without pixels.
+  /// -> uint8 [size,size,3]. For training crop and pad make two draws, random_crop four for each attempt; for
+  /// validation there are none. Throws std::invalid_argument for a picture without pixels.
   Image apply(const Image& image, Phase phase, core::Random& random) const;
   const ResizeOptions& options() const { return options_; }
 

@@ -3,31 +3,47 @@
 #include <array>
 #include <cstdint>
 
+#include "margay/data/transform/pad_mode.h"
+
 namespace margay::data {
 
-/// The picture that the kernel samples: uint8 [H,W,3] of at least 4 bytes.
+/// The picture that the kernel samples: uint8 [H,W,3], and what lies around it. A picture of one pixel needs a fourth
+/// byte behind it that can be read.
 struct WarpSource {
   const std::uint8_t* pixels;
   int height;
   int width;
+  PadMode pad_mode;
 };
 
-/// Output pixel i of a row looks at (x + i * dx, y + i * dy), measured between pixel centres: 0 is the
-/// centre of the first pixel.
+/// Output pixel i of a row looks at ((x + i * dx) / w, (y + i * dy) / w) with w = 1 + i * dw, measured between pixel
+/// centres: 0 is the centre of the first pixel.
 struct WarpLine {
   double x;
   double y;
   double dx;
   double dy;
+  double dw;
 };
 
-/// Channel c becomes value * scale[c] + shift[c], value 0 … 255.
+/// Lighting (transform/lighting.h) in the numbers that the kernel computes with.
+struct WarpLighting {
+  bool is_neutral = true;
+  float offset = 0;      ///< log2 of the odds of the brightness
+  float contrast = 1;    ///< above 0
+  float saturation = 1;  ///< 0: grey
+  float hue_sixths = 0;  ///< turns times six
+};
+
+/// Channel c becomes light(value) * scale[c] + shift[c], value 0 … 255.
 struct WarpColours {
   std::array<float, 3> scale;
   std::array<float, 3> shift;
+  WarpLighting lighting;
 };
 
-/// Samples one row bilinearly, clamped to the border. out: float [count,3].
+/// Samples one row bilinearly, lights and scales it. out: float [count,3]. Nothing outside the picture is read,
+/// whatever the line is; 1 + i * dw should be positive within the row.
 void warp_row(const WarpSource& source, const WarpLine& line, const WarpColours& colours, int count, float* out);
 
 }  // namespace margay::data

@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/compute.h"
+#include "apps/cli/train_options.h"
+#include "margay/core/text_bar.h"
+#include "margay/core/text_table.h"
+#include "margay/data/loader/stage_speed.h"
+
+namespace margay::cli {
+namespace {
+
+struct BenchDataOptions {
+  BatchOptions batch;
+  data::StageSpeedOptions measuring;
+  bool json = false;
+
+  static constexpr const char* kName = "bench_data";
+  static constexpr auto fields() {
+    return std::tuple{core::field("batch", &BenchDataOptions::batch, "the data"),
+                      core::field("measuring", &BenchDataOptions::measuring, "how long"),
+                      core::field("json", &BenchDataOptions::json, "one JSON document with every number in full")};
+  }
+};
+
+std::string stage_table(const data::StageSpeeds& speeds) {
+  constexpr int kBarWidth = 30;
+  using enum core::TextTable::Align;
+  core::TextTable table({{"stage", kLeft}, {"images/s"}, {"ms"}, {"share"}, {"", kLeft}});
+  for (std::size_t i = 0; i < speeds.stages.size(); ++i) {
+    const auto& [stage, ms] = speeds.stages[i];
+    table.add({stage, fmt::format("{:.0f}", 1e3 / ms), fmt::format("{:.2f}", ms),
+               fmt::format("{:.0f} %", 100 * speeds.share(i)), core::text_bar(speeds.share(i), kBarWidth)});
+  }
+  return table.text("  ");
+}
+
+std::string report(const data::StageSpeeds& speeds) {
+  std::string text = fmt::format("{} of {} pictures, one thread{}\n", speeds.measured, speeds.pictures,
+                                 speeds.unreadable > 0 ? fmt::format(", {} unreadable", speeds.unreadable) : "");
+  text += stage_table(speeds);
+  text += fmt::format("the loader with {} threads: {:.0f} images/s, from a cache in memory {:.0f}\n", speeds.workers,
+                      speeds.cold_images_per_s, speeds.cached_images_per_s);
+  return text + speeds.suggestion() + "\n";
+}
+
+core::ExitCode bench(const BenchDataOptions& options) {
+  prepare_to_compute();
+  data::LoaderOptions loading = options.batch.loader;
+  loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
+  const data::Loaders loaders = make_block(options.batch).loaders(loading);
+  const data::StageSpeeds speeds = data::measure_stages(loaders.train, options.measuring);
+  fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report(speeds));
+  return core::ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_bench_data(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("bench-data", "Measure each stage of the data path, and say which one limits");
+  const auto options = std::make_shared<BenchDataOptions>();
+  command->add_option("folder", options->batch.folder, "the pictures")->required();
+  add_flags(*command, *options, train_flag_names());
+  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+}
+
+}  // namespace margay::cli

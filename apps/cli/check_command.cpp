@@ -1,0 +1,86 @@
+#include <set>
+
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/data_flags.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/progress_line.h"
+#include "margay/core/atomic_file.h"
+#include "margay/data/check/check_data.h"
+#include "margay/data/check/contact_sheet.h"
+#include "margay/data/check/report_text.h"
+#include "margay/data/image/image_threads.h"
+#include "margay/data/image/write_image.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CheckCommandOptions {
+  fs::path folder;
+  DataOptions data;
+  data::CheckOptions check;
+  bool json = false;
+  bool all = false;
+  fs::path contact_sheet;
+  fs::path list;
+
+  static constexpr const char* kName = "check_command";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("data", &CheckCommandOptions::data, "labels and split"),
+        core::field("check", &CheckCommandOptions::check, "where lines are drawn"),
+        core::field("json", &CheckCommandOptions::json, "one JSON document with every finding"),
+        core::field("all", &CheckCommandOptions::all, "show every finding, file and class"),
+        core::field("contact_sheet", &CheckCommandOptions::contact_sheet, "draw the worst pictures into this PNG"),
+        core::field("list", &CheckCommandOptions::list,
+                    "write the files that harm training to this file, one on a line")};
+  }
+};
+
+data::DataReport report_with_progress(const CheckCommandOptions& options) {
+  const data::DataBlock block = make_block(options.folder, options.data);
+  ProgressLine line;
+  line.begin("check");
+  return data::check_data(block, options.folder, options.check, [&](std::size_t done, std::size_t total) {
+    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "pictures");
+  });
+}
+
+/// Every file once, in the order of the findings.
+std::string harmful_files(const data::DataReport& report) {
+  std::set<fs::path> listed;
+  std::string lines;
+  for (const data::Finding& finding : report.findings) {
+    if (finding.severity() != data::Severity::kHarm) continue;
+    for (const fs::path& path : finding.paths) {
+      if (listed.insert(path).second) lines += path.string() + "\n";
+    }
+  }
+  return lines;
+}
+
+core::ExitCode check(const CheckCommandOptions& options) {
+  data::use_image_threads(1);  // several pictures are read at once already
+  const data::DataReport report = report_with_progress(options);
+  const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
+  fmt::print("{}", options.json ? data::report_json(report) + "\n" : data::report_text(report, extent));
+  if (!options.contact_sheet.empty()) data::write_png(options.contact_sheet, data::contact_sheet(report));
+  if (!options.list.empty()) core::write_file_atomically(options.list, harmful_files(report));
+  return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : core::ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("check", "Find bad data before it trains");
+  const auto options = std::make_shared<CheckCommandOptions>();
+  command->add_option("folder", options->folder, "the pictures")->required();
+  add_flags(*command, *options);
+  command->footer("Exit codes: 0 nothing that harms training, 3 something does.");
+  command->callback([options, &action] { action = [options] { return check(*options); }; });
+}
+
+}  // namespace margay::cli

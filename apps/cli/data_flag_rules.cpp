@@ -1,0 +1,107 @@
+#include "apps/cli/data_flag_rules.h"
+
+#include <initializer_list>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace margay::cli {
+namespace {
+
+struct Flag {
+  const char* name;
+  bool is_given;
+};
+
+std::vector<Flag> label_sources(const DataOptions& o) {
+  return {{"--label-regex", !o.label_regex.empty()},
+          {"--label-path-regex", !o.label_path_regex.empty()},
+          {"--label-folder", o.label_folder.has_value()},
+          {"--labels-csv", !o.labels_csv.empty()}};
+}
+
+std::vector<Flag> draws(const DataOptions& o) {
+  return {{"--valid-fraction", o.valid_fraction.has_value()},
+          {"--split", o.split.has_value()},
+          {"--group-regex", !o.group_regex.empty()},
+          {"--fold", o.fold.has_value()},
+          {"--folds", o.folds.has_value()},
+          {"--split-seed", o.split_seed.has_value()}};
+}
+
+void refuse_both(const Flag& a, const Flag& b, const char* what) {
+  if (!a.is_given || !b.is_given) return;
+  throw std::invalid_argument(fmt::format("[data] {} and {} both say {}; give one", a.name, b.name, what));
+}
+
+void refuse_two(const std::vector<Flag>& flags, const char* what) {
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    for (std::size_t j = i + 1; j < flags.size(); ++j) refuse_both(flags[i], flags[j], what);
+  }
+}
+
+void need(const Flag& flag, std::initializer_list<Flag> needed) {
+  if (!flag.is_given) return;
+  std::vector<const char*> names;
+  for (const Flag& each : needed) {
+    if (each.is_given) return;
+    names.push_back(each.name);
+  }
+  throw std::invalid_argument(fmt::format("[data] {} means something only with {}; give that too, or neither",
+                                          flag.name, fmt::join(names, " or ")));
+}
+
+void check_tables(const DataOptions& o) {
+  const Flag labels{"--labels-csv", !o.labels_csv.empty()};
+  const Flag valid{"--valid-csv", !o.valid_csv.empty()};
+  const Flag column{"--label-column", !o.label_column.empty()};
+  const Flag delimiter{"--label-delimiter", !o.label_delimiter.empty()};
+  const Flag columns{"--label-columns", !o.label_columns.empty()};
+  need({"--name-column", !o.name_column.empty()}, {labels, valid});
+  need(column, {labels});
+  need(delimiter, {labels});
+  need(columns, {labels});
+  need({"--valid-column", !o.valid_column.empty()}, {labels, valid});
+  refuse_both(column, columns, "where the labels stand");
+  refuse_both(delimiter, columns, "where the labels stand");
+}
+
+void check_split(const DataOptions& o) {
+  const Flag valid_csv{"--valid-csv", !o.valid_csv.empty()};
+  const Flag valid_list{"--valid-list", !o.valid_list.empty()};
+  const Flag valid_column{"--valid-column", !o.valid_column.empty()};
+  refuse_both(valid_csv, valid_list, "the split");
+  refuse_both(valid_column, valid_list, "the split");
+  for (const Flag& draw : draws(o)) {
+    for (const Flag& file : {valid_csv, valid_list, valid_column}) refuse_both(file, draw, "the split");
+  }
+  const Flag fold{"--fold", o.fold.has_value()};
+  const Flag folds{"--folds", o.folds.has_value()};
+  refuse_both(folds, {"--valid-fraction", o.valid_fraction.has_value()}, "how many validate");
+  need(fold, {folds});
+  need(folds, {fold});
+  const Flag grouped{"--split grouped", o.split == data::SplitKind::kGrouped};
+  const Flag group_regex{"--group-regex", !o.group_regex.empty()};
+  need(grouped, {group_regex});
+  need(group_regex, {grouped});
+}
+
+}  // namespace
+
+void check_rules(const DataOptions& options) {
+  core::validate(options);
+  refuse_two(label_sources(options), "the labels");
+  check_tables(options);
+  check_split(options);
+}
+
+bool asks_for_a_draw(const DataOptions& options) {
+  for (const Flag& draw : draws(options)) {
+    if (draw.is_given) return true;
+  }
+  return false;
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,37 @@
+#include "apps/cli/train_options.h"
+
+#include <cstdlib>
+
+#include "margay/data/measure_normalization.h"
+
+namespace margay::cli {
+namespace {
+
+/// XDG Base Directory Specification: $XDG_CACHE_HOME, or ~/.cache.
+std::filesystem::path user_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
+  if (cache != nullptr && *cache != '\0') return std::filesystem::path(cache) / "margay";
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  if (home != nullptr && *home != '\0') return std::filesystem::path(home) / ".cache" / "margay";
+  throw std::invalid_argument("[loader] there is no home folder for the cache on disk; name one with --cache-folder");
+}
+
+}  // namespace
+
+data::DataBlock make_block(const BatchOptions& options) {
+  data::DataBlock block = make_block(options.folder, options.data);
+  block.item_transform(data::resize(options.transforms.resize))
+      .batch_transform(data::augment(options.transforms.augment))
+      .normalize(options.transforms.normalization);
+  if (options.statistics == Statistics::kImagenet) return block;
+  const data::PicturePipeline pipeline(block.recipe(), options.loader.max_pixels);
+  return block.normalize(data::measure_normalization(*block.datasets().train, pipeline));
+}
+
+data::LoaderOptions loader_options(const BatchOptions& options) {
+  data::LoaderOptions loader = options.loader;
+  if (loader.cache == data::CacheKind::kDisk && loader.cache_folder.empty()) loader.cache_folder = user_cache_folder();
+  return loader;
+}
+
+}  // namespace margay::cli

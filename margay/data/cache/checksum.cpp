@@ -1,0 +1,38 @@
+#include "margay/data/cache/checksum.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace margay::data {
+namespace {
+
+constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: its bits are well mixed
+
+std::uint64_t word_at(const std::uint8_t* bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+/// Reversible in both arguments, so a change of one word always changes its stream.
+std::uint64_t mix(std::uint64_t state, std::uint64_t word) { return std::rotl((state ^ word) * kOdd, 29); }
+
+}  // namespace
+
+std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kStreams = 4;
+  constexpr std::size_t kStep = kStreams * sizeof(std::uint64_t);
+  std::array<std::uint64_t, kStreams> states = {1, 2, 3, 4};
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= kStep; left -= kStep, at += kStep) {
+    for (std::size_t i = 0; i < kStreams; ++i) states[i] = mix(states[i], word_at(at + i * sizeof(std::uint64_t)));
+  }
+  std::uint64_t sum = mix(0, bytes.size());
+  for (; left > 0; --left, ++at) sum = mix(sum, *at);
+  for (const std::uint64_t state : states) sum = mix(sum, state);
+  return sum ^ sum >> 32;
+}
+
+}  // namespace margay::data

@@ -1,0 +1,142 @@
+#include "margay/data/cache/disk_cache.h"
+
+#include <functional>
+#include <span>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/data/cache/checksum.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The cache's file; makes the folder.
+fs::path file_in(const fs::path& folder, const std::string& recipe) {
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) throw core::IoError(folder, "cannot be made", failure.value());
+  const auto* text = reinterpret_cast<const std::uint8_t*>(recipe.data());
+  return folder / fmt::format("pictures-{:016x}.cache", checksum({text, recipe.size()}));
+}
+
+std::uint64_t free_bytes(const fs::path& folder) {
+  std::error_code failure;
+  const fs::space_info space = fs::space(folder, failure);
+  return failure ? 0 : space.available;
+}
+
+}  // namespace
+
+DiskCache::DiskCache(const fs::path& folder, const std::string& recipe, std::optional<std::uint64_t> limit_bytes)
+    : file_(file_in(folder, recipe)) {
+  end_ = file_.scan([&](const std::string& path, const RecordHeader& header, std::uint64_t offset) {
+    entries_[path] = {header, offset, true, false};  // a later record of a path replaces the earlier one
+  });
+  limit_bytes_ = limit_bytes.value_or(end_ + free_bytes(folder) / 2);
+  obstacle_ = file_.obstacle();
+}
+
+const CachedPicture* DiskCache::find(const PictureKey& key, CachedPicture& room) {
+  const std::string& name = key.path.native();
+  const std::optional<Entry> entry = entry_of(name);
+  const bool is_hit = entry && key.version == entry->header.version && load(name, *entry, room);
+  (is_hit ? hits_ : misses_).fetch_add(1, std::memory_order_relaxed);
+  return is_hit ? &room : nullptr;
+}
+
+std::optional<DiskCache::Entry> DiskCache::entry_of(const std::string& path) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = entries_.find(path);
+  if (found == entries_.end() || !found->second.is_written) return std::nullopt;
+  return found->second;
+}
+
+bool DiskCache::load(const std::string& path, const Entry& entry, CachedPicture& room) {
+  const RecordHeader& header = entry.header;
+  room.source_height = header.source_height;
+  room.source_width = header.source_width;
+  room.image.height = header.height;
+  room.image.width = header.width;
+  room.image.pixels.resize(header.pixel_bytes());
+  const bool is_read = file_.read(entry.offset + header.pixels_offset(), room.image.pixels);
+  if (is_read && entry.is_verified) return true;
+  if (!is_read || checksum(room.image.pixels) != header.pixel_checksum) {
+    forget(path, entry.offset);
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(path);
+  if (found != entries_.end() && found->second.offset == entry.offset) found->second.is_verified = true;
+  return true;
+}
+
+void DiskCache::forget(const std::string& path, std::uint64_t offset) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(path);
+  if (found == entries_.end() || found->second.offset != offset) return;
+  entries_.erase(found);
+  ++damaged_;
+}
+
+void DiskCache::keep(const PictureKey& key, const CachedPicture& picture) {
+  const std::string& name = key.path.native();
+  if (!key.version) return;
+  const RecordHeader header = make_header(name, *key.version, picture);
+  const std::optional<std::uint64_t> offset = reserve(name, header);
+  if (offset) settle(name, *offset, file_.write(*offset, header, name, picture.image.pixels));
+}
+
+/// Takes the next place in the file, if this picture is to be written.
+std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const RecordHeader& header) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(path);
+  const bool is_known = found != entries_.end() && found->second.header.version == header.version;
+  if (is_known) return std::nullopt;  // two threads loaded it at once
+  const std::size_t hash = std::hash<std::string>()(path);
+  const std::uint64_t bytes = header.record_bytes();
+  if (!obstacle_.empty() || !header.is_plausible() || bytes > limit_bytes_ || end_ > limit_bytes_ - bytes) {
+    left_out_.insert(hash);
+    return std::nullopt;
+  }
+  left_out_.erase(hash);
+  const std::uint64_t offset = end_;
+  end_ += bytes;
+  entries_[path] = {header, offset, false, true};
+  return offset;
+}
+
+/// Notes how writing the record at `offset` ended. A newer version of the picture may have taken its entry meanwhile.
+void DiskCache::settle(const std::string& path, std::uint64_t offset, int error) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(path);
+  const bool is_current = found != entries_.end() && found->second.offset == offset;
+  if (error == 0) {
+    if (is_current) found->second.is_written = true;
+    return;
+  }
+  if (is_current) entries_.erase(found);
+  left_out_.insert(std::hash<std::string>()(path));
+  if (obstacle_.empty()) {
+    obstacle_ = fmt::format("writing stopped ({}): nothing more is kept", std::generic_category().message(error));
+  }
+}
+
+CacheStats DiskCache::stats() const {
+  const std::shared_lock lock(mutex_);
+  CacheStats stats;
+  for (const auto& [path, entry] : entries_) stats.pictures += entry.is_written ? 1 : 0;
+  stats.left_out = left_out_.size();
+  stats.bytes = end_;
+  stats.limit_bytes = limit_bytes_;
+  stats.hits = hits_;
+  stats.misses = misses_;
+  stats.note = obstacle_;
+  if (damaged_ > 0) stats.note += fmt::format("{}{} were damaged", stats.note.empty() ? "" : "; ", damaged_);
+  return stats;
+}
+
+}  // namespace margay::data

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "margay/data/cache/disk_file.h"
+#include "margay/data/cache/picture_cache.h"
+
+namespace margay::data {
+
+/// Keeps pictures in one file `pictures-<recipe>.cache` of a folder, for this run and later ones. A picture whose file
+/// has another size or time than when it was kept is not found, and kept anew. Damage is noticed by checksums and is a
+/// miss. Nothing is removed: delete the folder to begin anew.
+class DiskCache : public PictureCache {
+ public:
+  /// Makes the folder. limit_bytes: size of the file at most; half of the free disk space on top of what it takes
+  /// already unless given. Throws core::IoError when folder or file can be neither written nor read.
+  DiskCache(const std::filesystem::path& folder, const std::string& recipe, std::optional<std::uint64_t> limit_bytes);
+
+  const CachedPicture* find(const PictureKey& key, CachedPicture& room) override;
+  void keep(const PictureKey& key, const CachedPicture& picture) override;
+  CacheStats stats() const override;
+
+ private:
+  /// A record of the file.
+  struct Entry {
+    RecordHeader header;
+    std::uint64_t offset = 0;
+    bool is_written = false;
+    bool is_verified = false;  ///< its pixels matched their checksum once
+  };
+
+  std::optional<Entry> entry_of(const std::string& path) const;
+  bool load(const std::string& path, const Entry& entry, CachedPicture& room);
+  std::optional<std::uint64_t> reserve(const std::string& path, const RecordHeader& header);
+  void settle(const std::string& path, std::uint64_t offset, int error);
+  void forget(const std::string& path, std::uint64_t offset);
+
+  DiskFile file_;
+  std::uint64_t limit_bytes_ = 0;
+  std::atomic<std::uint64_t> hits_ = 0;
+  std::atomic<std::uint64_t> misses_ = 0;
+
+  mutable std::shared_mutex mutex_;  // held for the table alone, never while reading or writing the file
+  std::unordered_map<std::string, Entry> entries_;
+  std::unordered_set<std::size_t> left_out_;  // hashes of paths
+  std::uint64_t end_ = 0;                     // where the next record goes
+  std::size_t damaged_ = 0;
+  std::string obstacle_;  // why nothing is written any more
+};
+
+}  // namespace margay::data

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "margay/data/cache/picture_cache.h"
+
+namespace margay::data {
+
+/// Keeps pictures in memory, first come, until the limit is reached; a file is taken not to change meanwhile. Readers
+/// share their locks, and the table is in parts with a lock each, so that threads do not wait for each other.
+class RamCache : public PictureCache {
+ public:
+  explicit RamCache(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+
+  const CachedPicture* find(const PictureKey& key, CachedPicture& room) override;
+  void keep(const PictureKey& key, const CachedPicture& picture) override;
+  CacheStats stats() const override;
+
+ private:
+  static constexpr std::size_t kParts = 64;
+
+  struct alignas(64) Part {  // a cache line of its own
+    mutable std::shared_mutex mutex;
+    std::unordered_map<std::string, CachedPicture> pictures;  // its nodes stay where they are
+    std::unordered_set<std::size_t> left_out;                 // hashes; a wrong count in 2^64 is harmless
+  };
+
+  bool reserve(std::uint64_t bytes);
+
+  const std::uint64_t limit_bytes_;
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::atomic<std::uint64_t> hits_ = 0;
+  std::atomic<std::uint64_t> misses_ = 0;
+  std::array<Part, kParts> parts_;
+};
+
+}  // namespace margay::data

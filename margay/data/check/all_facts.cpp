@@ -1,0 +1,61 @@
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "margay/core/threads.h"
+#include "margay/data/check/picture_facts.h"
+
+namespace margay::data {
+namespace {
+
+/// Threads claim pictures one by one; each writes only what it claimed.
+class Reading {
+ public:
+  Reading(const PathList& paths, const CheckOptions& options)
+      : paths_(paths), options_(options), facts_(paths.size()) {}
+
+  std::vector<PictureFacts> run(const CheckProgress& on_progress) {
+    const int threads = options_.threads.value_or(core::available_cpus());
+    {
+      std::vector<std::jthread> helpers;
+      for (int i = 1; i < threads; ++i) helpers.emplace_back([this] { work({}); });
+      work(on_progress);
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    if (on_progress) on_progress(done_, paths_.size());
+    return std::move(facts_);
+  }
+
+ private:
+  void work(const CheckProgress& on_progress) {
+    try {
+      for (std::size_t i = next_++; i < paths_.size(); i = next_++) {
+        facts_[i] = facts_of(paths_[i], options_);
+        ++done_;
+        if (on_progress) on_progress(done_, paths_.size());
+      }
+    } catch (...) {
+      next_ = paths_.size();  // the others stop too
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+
+  const PathList& paths_;
+  const CheckOptions& options_;
+  std::vector<PictureFacts> facts_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::size_t> done_ = 0;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+std::vector<PictureFacts> facts_of_all(const PathList& paths, const CheckOptions& options,
+                                       const CheckProgress& on_progress) {
+  return Reading(paths, options).run(on_progress);
+}
+
+}  // namespace margay::data

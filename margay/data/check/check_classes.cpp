@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/data/check/check_pictures.h"
+#include "margay/data/check/class_name.h"
+
+namespace margay::data {
+namespace {
+
+class ClassCheck {
+ public:
+  ClassCheck(const LabelledData& data, const CheckOptions& options)
+      : data_(data), options_(options), classes_(data.classes()) {}
+
+  std::vector<Finding> run() {
+    check_labels();
+    check_split();
+    check_names();
+    check_sizes();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(FindingKind kind, std::vector<std::string> classes, std::string text) {
+    findings_.push_back({kind, {}, std::move(classes), std::move(text)});
+  }
+
+  void check_labels() {
+    for (std::size_t i = 0; i < data_.size(); ++i) {
+      if (data_.has_label[i]) continue;
+      findings_.push_back({FindingKind::kUnlabelled, {data_.paths[i]}, {}, "no label by " + data_.labels_by});
+    }
+    const bool is_single = data_.items.task() == Task::kSingleLabel;
+    if (classes_.empty()) add(FindingKind::kOneClass, {}, "there is no class");
+    if (classes_.size() == 1 && is_single) add(FindingKind::kOneClass, {classes_[0].name}, "there is only one class");
+  }
+
+  void check_split() {
+    if (!data_.split_problem.empty()) return add(FindingKind::kBadSplit, {}, data_.split_problem);
+    if (data_.count(Side::kTrain) == 0) return add(FindingKind::kBadSplit, {}, "no picture trains");
+    const bool validates = data_.count(Side::kValid) > 0;
+    if (!validates) add(FindingKind::kNoValidation, {}, "no picture validates");
+    for (const ClassCount& each : classes_) {
+      if (each.train == 0 && each.valid > 0) {
+        add(FindingKind::kNeverTrains, {each.name}, fmt::format("{} in validation, none in training", each.valid));
+      }
+      if (each.valid == 0 && each.train > 0 && validates) {
+        add(FindingKind::kNeverValidates, {each.name}, fmt::format("{} in training, none in validation", each.train));
+      }
+    }
+  }
+
+  void check_names() {
+    std::map<std::string, std::vector<std::string>> by_folded_name;
+    for (const ClassCount& each : classes_) by_folded_name[folded_name(each.name)].push_back(each.name);
+    for (auto& [folded, names] : by_folded_name) {
+      if (names.size() < 2) continue;
+      std::string text = fmt::format("'{}'", fmt::join(names, "', '"));
+      add(FindingKind::kSimilarNames, std::move(names), std::move(text));
+    }
+  }
+
+  void check_sizes() {
+    const auto least = static_cast<std::size_t>(options_.min_per_class);
+    for (const ClassCount& each : classes_) {
+      if (each.pictures >= least) continue;
+      add(FindingKind::kSmallClass, {each.name},
+          fmt::format("{} picture{}, fewer than {}", each.pictures, each.pictures == 1 ? "" : "s", least));
+    }
+    if (classes_.size() < 2) return;
+    const auto by_size = [](const ClassCount& a, const ClassCount& b) { return a.pictures < b.pictures; };
+    const auto [small, large] = std::minmax_element(classes_.begin(), classes_.end(), by_size);
+    const double ratio = static_cast<double>(large->pictures) / static_cast<double>(small->pictures);
+    if (ratio <= options_.max_imbalance) return;
+    add(FindingKind::kImbalance, {large->name, small->name},
+        fmt::format("'{}' has {} pictures, '{}' {}: {:.1f} to 1", large->name, large->pictures, small->name,
+                    small->pictures, ratio));
+  }
+
+  const LabelledData& data_;
+  const CheckOptions& options_;
+  std::vector<ClassCount> classes_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> check_classes(const LabelledData& data, const CheckOptions& options) {
+  return ClassCheck(data, options).run();
+}
+
+}  // namespace margay::data

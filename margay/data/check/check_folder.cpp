@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+
+#include "margay/core/natural_order.h"
+#include "margay/data/check/check_pictures.h"
+#include "margay/data/source/image_files.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+/// What Windows leaves in folders that it has shown.
+bool is_leftover(const fs::path& path) {
+  static constexpr std::array<std::string_view, 3> kNames = {"thumbs.db", "ehthumbs.db", "desktop.ini"};
+  std::string name = path.filename().string();
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
+
+/// Everything below a folder that is no used picture.
+class FolderCheck {
+ public:
+  FolderCheck(fs::path folder, const PathList& paths) : folder_(std::move(folder)) {
+    for (const fs::path& path : paths) {
+      used_.insert(normal(path));
+      fill(path.parent_path());
+      with_pictures_.insert(normal(path.parent_path()));
+    }
+  }
+
+  std::vector<Finding> run() {
+    walk();
+    for (const fs::path& folder : folders_) {
+      // Of nested empty folders the outermost is enough.
+      if (!is_filled(folder) && (is_filled(folder.parent_path()) || normal(folder.parent_path()) == normal(folder_))) {
+        add(FindingKind::kEmptyFolder, folder, "no picture in it");
+      }
+    }
+    std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+      return core::natural_less(a.paths.front().native(), b.paths.front().native());
+    });
+    return std::move(findings_);
+  }
+
+ private:
+  void add(FindingKind kind, const fs::path& path, const char* text) { findings_.push_back({kind, {path}, {}, text}); }
+
+  bool is_filled(const fs::path& folder) const { return filled_.contains(normal(folder)); }
+
+  /// Marks a folder and those around it, up to the root.
+  void fill(fs::path folder) {
+    while (filled_.insert(normal(folder)).second && folder.has_relative_path()) folder = folder.parent_path();
+  }
+
+  void walk() {
+    std::error_code error;
+    auto entry = fs::recursive_directory_iterator(folder_, fs::directory_options::skip_permission_denied, error);
+    while (!error && entry != fs::recursive_directory_iterator()) {
+      const bool enters = see(*entry);
+      if (!enters) entry.disable_recursion_pending();
+      entry.increment(error);
+    }
+  }
+
+  /// Whether to go into it.
+  bool see(const fs::directory_entry& entry) {
+    std::error_code error;
+    const fs::path& path = entry.path();
+    if (entry.is_directory(error)) {
+      if (is_hidden(path)) return false;
+      folders_.push_back(path);
+      return true;
+    }
+    if (is_hidden(path)) {
+      add(FindingKind::kHiddenFile, path, "hidden");
+    } else if (is_leftover(path)) {
+      add(FindingKind::kHiddenFile, path, "left by Windows");
+    } else if (entry.is_regular_file(error) && !used_.contains(normal(path)) && !has_image_extension(path) &&
+               with_pictures_.contains(normal(path.parent_path()))) {
+      add(FindingKind::kOtherFile, path, "no picture");
+    }
+    return false;
+  }
+
+  fs::path folder_;
+  std::set<std::string> used_;
+  std::set<std::string> filled_;         ///< folders with a picture somewhere below
+  std::set<std::string> with_pictures_;  ///< folders with a picture directly below
+  std::vector<fs::path> folders_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> check_folder(const fs::path& folder, const PathList& paths) {
+  if (folder.empty()) return {};
+  return FolderCheck(folder, paths).run();
+}
+
+}  // namespace margay::data

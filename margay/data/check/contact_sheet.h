@@ -1,0 +1,30 @@
+#pragma once
+
+#include <tuple>
+
+#include "margay/core/options.h"
+#include "margay/data/check/data_report.h"
+#include "margay/data/image/image.h"
+
+namespace margay::data {
+
+struct ContactSheetOptions {
+  int max_tiles = 120;
+  int columns = 6;
+  int tile_px = 192;
+
+  static constexpr const char* kName = "contact_sheet";
+  static constexpr auto fields() {
+    return std::tuple{core::field("max_tiles", &ContactSheetOptions::max_tiles, "pictures to show", {1, 1024}),
+                      core::field("columns", &ContactSheetOptions::columns, "tiles side by side", {1, 64}),
+                      core::field("tile_px", &ContactSheetOptions::tile_px, "side of a tile, pixels", {64, 1024})};
+  }
+};
+
+/// The pictures of the findings, the worst first, above their kind and name: uint8 [H,W,3]. Copies stand side by side,
+/// at most as many as there are columns; a frame around the tiles of one finding is red where it harms. What cannot be
+/// read is a grey tile with the reason. Reads the pictures again. Where no finding has a picture, one tile says so.
+/// Throws std::invalid_argument for options out of range.
+Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
+
+}  // namespace margay::data

@@ -1,0 +1,123 @@
+#include "margay/data/check/picture_facts.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string_view>
+
+#include "margay/core/error.h"
+#include "margay/data/image/byte_reader.h"
+#include "margay/data/image/read_image.h"
+#include "margay/data/image/resample.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+Bytes read_bytes(const fs::path& path) {
+  if (!fs::is_regular_file(path)) throw core::DataError(path, "there is no such file");
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const std::streamoff size = file.tellg();
+  if (!file || size < 0) throw core::DataError(path, "cannot be opened");
+  Bytes bytes(static_cast<std::size_t>(size));
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(bytes.data()), size);
+  if (file.gcount() != size) throw core::DataError(path, "cannot be read");
+  return bytes;
+}
+
+std::uint64_t hash_of(const Bytes& bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return std::hash<std::string_view>{}(text);
+}
+
+/// Pictures of one area may have the same bytes and another shape.
+std::uint64_t pixel_hash_of(const Image& image) {
+  return hash_of(image.pixels) ^ (static_cast<std::uint64_t>(image.width) * 0x9E3779B97F4A7C15U);
+}
+
+/// Whether no pixel of the thumbnail has a colour. Single pixels of the picture may, as compression leaves them.
+bool is_grey(const Image& thumbnail) {
+  constexpr int kTolerance = 6;
+  for (std::size_t i = 0; i < thumbnail.pixels.size(); i += 3) {
+    const auto [least, most] = std::minmax({thumbnail.pixels[i], thumbnail.pixels[i + 1], thumbnail.pixels[i + 2]});
+    if (most - least > kTolerance) return false;
+  }
+  return true;
+}
+
+/// Whether every channel's standard deviation over the whole picture is below 3 of 255.
+bool is_uniform(const Image& image) {
+  constexpr double kTolerance = 3;
+  std::array<std::uint64_t, 3> sum{};
+  std::array<std::uint64_t, 3> square_sum{};
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const std::uint64_t value = image.pixels[i + c];
+      sum[c] += value;
+      square_sum[c] += value * value;
+    }
+  }
+  const double count = static_cast<double>(image.pixels.size() / 3);
+  return std::all_of(sum.begin(), sum.end(), [&](const std::uint64_t& channel) {
+    const auto c = static_cast<std::size_t>(&channel - sum.data());
+    const double mean = static_cast<double>(channel) / count;
+    return static_cast<double>(square_sum[c]) / count - mean * mean < kTolerance * kTolerance;
+  });
+}
+
+/// What the decoders say, without what they expected and advise.
+std::string short_problem(const std::string& problem) { return problem.substr(0, problem.find("; expected ")); }
+
+/// OpenCV does not say why it fails, but a WebP says how long it is.
+bool is_cut_webp(const Bytes& bytes) {
+  const ByteReader reader(bytes, ByteOrder::kLittle);
+  return sniff_format(bytes) == ImageFormat::kWebp && std::uint64_t{reader.u32(4)} + 8 > bytes.size();
+}
+
+Readability readability_of(const Bytes& bytes, const std::string& problem) {
+  if (bytes.empty()) return Readability::kEmptyFile;
+  const bool ends_early = problem.find("truncated") != std::string::npos || is_cut_webp(bytes);
+  return ends_early ? Readability::kTruncated : Readability::kUnreadable;
+}
+
+void look_at(const Image& image, const CheckOptions& options, PictureFacts& facts) {
+  facts.height = image.height;
+  facts.width = image.width;
+  facts.pixel_hash = pixel_hash_of(image);
+  facts.is_uniform = is_uniform(image);
+  const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
+  const Image thumbnail = resample(image, whole, Look::kSide, Look::kSide);
+  facts.is_grey = is_grey(thumbnail);
+  if (options.near_duplicates) facts.look = std::make_unique<const Look>(look_of(thumbnail));
+}
+
+}  // namespace
+
+PictureFacts facts_of(const fs::path& path, const CheckOptions& options) {
+  PictureFacts facts;
+  Bytes bytes;
+  try {
+    bytes = read_bytes(path);
+  } catch (const core::DataError& error) {
+    facts.readability = Readability::kUnreadable;
+    facts.problem = error.problem();
+    return facts;
+  }
+  facts.format = sniff_format(bytes);
+  facts.file_hash = hash_of(bytes);
+  try {
+    look_at(decode_image(bytes, path), options, facts);
+  } catch (const core::DataError& error) {
+    facts.problem = short_problem(error.problem());
+    facts.readability = readability_of(bytes, facts.problem);
+  }
+  return facts;
+}
+
+}  // namespace margay::data

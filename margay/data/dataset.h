@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "margay/data/item.h"
+#include "margay/data/vocabulary.h"
+
+namespace margay::data {
+
+/// The target of a picture without a label: losses leave it out, as PyTorch's ignore_index.
+constexpr std::int64_t kNoTarget = -100;
+
+/// The items that train, or that validate, with class indices in place of names.
+class Dataset {
+ public:
+  /// rows: positions in items. Throws core::DataError naming the picture whose label is not in the vocabulary.
+  Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary);
+  /// Pictures to predict: of no class, among none.
+  static Dataset unlabelled(const PathList& pictures);
+
+  std::size_t size() const { return rows_.size(); }
+  Task task() const { return items_->task(); }
+  std::int64_t num_classes() const { return num_classes_; }
+  std::filesystem::path path(std::size_t i) const { return items_->path(rows_[i]); }
+  /// As Items::label.
+  std::string label(std::size_t i) const { return items_->label(rows_[i]); }
+  /// The indices of all its classes.
+  std::vector<std::int64_t> classes(std::size_t i) const;
+  /// The class index of a single-label picture; kNoTarget where it has none.
+  std::int64_t target(std::size_t i) const;
+
+ private:
+  std::shared_ptr<const Items> items_;
+  std::vector<std::size_t> rows_;
+  std::vector<std::int64_t> class_of_label_;  ///< by label id
+  std::int64_t num_classes_ = 0;
+};
+
+/// What a DataBlock makes of its parts, before any pixel is read.
+struct Datasets {
+  std::shared_ptr<const Dataset> train;
+  std::shared_ptr<const Dataset> valid;
+  Vocabulary vocabulary;
+  /// What is allowed but probably not meant, one sentence each.
+  std::vector<std::string> warnings;
+};
+
+}  // namespace margay::data

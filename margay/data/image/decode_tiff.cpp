@@ -1,0 +1,195 @@
+#include <tiffio.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "margay/data/image/codec.h"
+#include "margay/data/image/exif.h"
+#include "margay/data/image/over_white.h"
+
+namespace margay::data {
+namespace {
+
+/// The first page of one file in memory. libtiff's complaints go to this object alone: nothing is printed, and no
+/// handler of the process is changed.
+class TiffReader {
+ public:
+  TiffReader(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+
+  int orientation() const { return number(TIFFTAG_ORIENTATION); }
+  ImageSize stored_size() const;
+  void check_layout(std::int64_t max_pixels) const;
+  Image read_pixels();
+
+ private:
+  struct Close {
+    void operator()(TIFF* tiff) const { TIFFClose(tiff); }
+    void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
+  };
+
+  static TiffReader& of(thandle_t handle) { return *static_cast<TiffReader*>(handle); }
+  static tmsize_t read(thandle_t handle, void* to, tmsize_t count);
+  static toff_t seek(thandle_t handle, toff_t offset, int whence);
+  static int complain(TIFF*, void* reader, const char* where, const char* format, std::va_list values);
+  static int warn(TIFF*, void* reader, const char* where, const char* format, std::va_list values);
+  [[noreturn]] void fail() const;
+  [[noreturn]] void fail_as_unknown(const char* reason) const;
+  int number(std::uint32_t tag) const;
+
+  std::span<const std::uint8_t> bytes_;
+  std::uint64_t at_ = 0;
+  std::array<char, 300> problem_{};
+  bool lacks_palette_ = false;  ///< it should stand beyond the end of the file
+  std::unique_ptr<TIFF, Close> tiff_;
+};
+
+/// What a strip or tile of the largest allowed picture takes at four samples of 16 bits, and some room for tables.
+tmsize_t largest_allocation(std::int64_t max_pixels) {
+  constexpr std::int64_t kBytesPerPixel = 8;
+  constexpr std::int64_t kTables = 1 << 20;
+  const std::int64_t most = (std::numeric_limits<tmsize_t>::max() - kTables) / kBytesPerPixel;
+  return std::min(max_pixels, most) * kBytesPerPixel + kTables;
+}
+
+TiffReader::TiffReader(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) : bytes_(bytes) {
+  const std::unique_ptr<TIFFOpenOptions, Close> options(TIFFOpenOptionsAlloc());
+  if (options == nullptr) throw std::bad_alloc();
+  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), complain, this);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), warn, this);
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), largest_allocation(max_pixels));
+  tiff_.reset(TIFFClientOpenExt(
+      "", "rm", this, read, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek, [](thandle_t) { return 0; },
+      [](thandle_t handle) { return static_cast<toff_t>(of(handle).bytes_.size()); },
+      [](thandle_t, void**, toff_t*) { return 0; }, [](thandle_t, void*, toff_t) {}, options.get()));
+  if (tiff_ == nullptr) fail();
+  if (lacks_palette_) throw DecodeFailure("truncated TIFF: the file ends before its palette does");
+}
+
+tmsize_t TiffReader::read(thandle_t handle, void* to, tmsize_t count) {
+  TiffReader& reader = of(handle);
+  if (count <= 0 || reader.at_ >= reader.bytes_.size()) return 0;
+  const auto step = std::min(static_cast<std::size_t>(count), reader.bytes_.size() - reader.at_);
+  std::memcpy(to, reader.bytes_.data() + reader.at_, step);
+  reader.at_ += step;
+  return static_cast<tmsize_t>(step);
+}
+
+toff_t TiffReader::seek(thandle_t handle, toff_t offset, int whence) {
+  TiffReader& reader = of(handle);
+  if (whence == SEEK_SET) reader.at_ = offset;
+  if (whence == SEEK_CUR) reader.at_ += offset;
+  if (whence == SEEK_END) reader.at_ = reader.bytes_.size() + offset;
+  return reader.at_;
+}
+
+/// Keeps the first complaint: the later ones follow from it.
+int TiffReader::complain(TIFF*, void* reader, const char*, const char* format, std::va_list values) {
+  auto& problem = static_cast<TiffReader*>(reader)->problem_;
+  if (problem[0] == '\0') std::vsnprintf(problem.data(), problem.size(), format, values);
+  return 1;
+}
+
+/// Warnings are of no concern, but one: libtiff goes on without a palette that was cut off, and makes its indices grey.
+int TiffReader::warn(TIFF*, void* reader, const char*, const char* format, std::va_list values) {
+  std::array<char, 300> text{};
+  std::vsnprintf(text.data(), text.size(), format, values);
+  const std::string_view warning = text.data();
+  if (warning.starts_with("IO error during reading") && warning.find("\"ColorMap\"") != warning.npos) {
+    static_cast<TiffReader*>(reader)->lacks_palette_ = true;
+  }
+  return 1;
+}
+
+void TiffReader::fail_as_unknown(const char* reason) const {
+  throw DecodeFailure(
+      fmt::format("a TIFF that libtiff cannot turn into RGB, {} samples of {} bits: {}; convert it to PNG",
+                  number(TIFFTAG_SAMPLESPERPIXEL), number(TIFFTAG_BITSPERSAMPLE), reason));
+}
+
+void TiffReader::fail() const {
+  std::string problem = problem_[0] == '\0' ? "libtiff gives no reason" : problem_.data();
+  if (problem.starts_with(": ")) problem.erase(0, 2);  // the name of the file, which has none here
+  while (problem.ends_with('.')) problem.pop_back();
+  throw DecodeFailure(fmt::format("broken or truncated TIFF: {}", problem));
+}
+
+int TiffReader::number(std::uint32_t tag) const {
+  std::uint16_t value = 0;
+  return TIFFGetFieldDefaulted(tiff_.get(), tag, &value) == 1 ? value : 0;
+}
+
+ImageSize TiffReader::stored_size() const {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  TIFFGetField(tiff_.get(), TIFFTAG_IMAGEWIDTH, &width);
+  TIFFGetField(tiff_.get(), TIFFTAG_IMAGELENGTH, &height);
+  return {height, width};
+}
+
+/// A tile may be larger than its picture; it obeys the same limit. Signed numbers would come out with black and white
+/// exchanged half way.
+void TiffReader::check_layout(std::int64_t max_pixels) const {
+  if (number(TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_INT) {
+    throw DecodeFailure("a TIFF of signed numbers, which do not say what is black and white");
+  }
+  if (TIFFIsTiled(tiff_.get()) == 0) return;
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  TIFFGetField(tiff_.get(), TIFFTAG_TILEWIDTH, &width);
+  TIFFGetField(tiff_.get(), TIFFTAG_TILELENGTH, &height);
+  check_size({height, width}, max_pixels);
+}
+
+/// libtiff turns every kind of pixel into premultiplied RGBA of 8 bits, in that order on little-endian machines. Its
+/// own idea of turning only mirrors, so the rows are taken as they are stored.
+Image TiffReader::read_pixels() {
+  TIFFRGBAImage rgba{};
+  std::array<char, 1024> reason{};
+  if (TIFFRGBAImageOK(tiff_.get(), reason.data()) == 0) {
+    fail_as_unknown(reason.data());
+  }
+  constexpr int kStopOnError = 1;
+  if (TIFFRGBAImageBegin(&rgba, tiff_.get(), kStopOnError, reason.data()) == 0) fail_as_unknown(reason.data());
+  const std::unique_ptr<TIFFRGBAImage, void (*)(TIFFRGBAImage*)> end(&rgba, TIFFRGBAImageEnd);
+  rgba.orientation = ORIENTATION_TOPLEFT;
+  rgba.req_orientation = ORIENTATION_TOPLEFT;
+  const std::size_t pixels = std::size_t{rgba.width} * rgba.height;
+  // calloc, because a vector would write its zeros before it is known whether there is any data.
+  const std::unique_ptr<std::uint32_t, void (*)(void*)> raster(
+      static_cast<std::uint32_t*>(std::calloc(pixels, sizeof(std::uint32_t))), std::free);
+  if (raster == nullptr) throw std::bad_alloc();
+  problem_[0] = '\0';  // what was said of tags that are not needed
+  if (TIFFRGBAImageGet(&rgba, raster.get(), rgba.width, rgba.height) == 0 || problem_[0] != '\0') fail();
+  Image image(static_cast<int>(rgba.height), static_cast<int>(rgba.width));
+  lay_premultiplied_over_white(reinterpret_cast<const std::uint8_t*>(raster.get()), pixels, image.pixels.data());
+  return image;
+}
+
+}  // namespace
+
+Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  TiffReader reader(bytes, max_pixels);
+  check_size(reader.stored_size(), max_pixels);
+  reader.check_layout(max_pixels);
+  Image image = reader.read_pixels();
+  return turn_upright(std::move(image), reader.orientation());
+}
+
+ImageSize tiff_size(std::span<const std::uint8_t> bytes) {
+  const TiffReader reader(bytes, static_cast<std::int64_t>(bytes.size()));
+  return upright(reader.stored_size(), reader.orientation());
+}
+
+}  // namespace margay::data

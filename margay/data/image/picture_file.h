@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+namespace margay::data {
+
+/// A regular file, open for reading. Anything else is refused: a pipe or a device would keep a loader thread waiting
+/// for ever. Throws core::DataError.
+class PictureFile {
+ public:
+  explicit PictureFile(const std::filesystem::path& path);
+  PictureFile(const PictureFile&) = delete;
+  PictureFile& operator=(const PictureFile&) = delete;
+  ~PictureFile();
+
+  std::size_t size() const { return size_; }
+  /// The first `count` bytes; fewer where there are no more.
+  std::vector<std::uint8_t> read(std::size_t count) const;
+
+ private:
+  [[noreturn]] void fail(const char* what) const;
+
+  std::filesystem::path path_;
+  int descriptor_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace margay::data

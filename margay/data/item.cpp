@@ -1,0 +1,38 @@
+#include "margay/data/item.h"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace margay::data {
+
+Items::Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> pictures)
+    : task_(Task::kSingleLabel) {
+  for (const auto& [path, label] : pictures) add(path.native(), {label});
+}
+
+void Items::add(std::string_view path, const Labels& labels) {
+  if (task_ == Task::kSingleLabel && labels.size() != 1) {
+    throw std::invalid_argument(fmt::format("[Items] {} has {} labels, expected one", path, labels.size()));
+  }
+  paths_.add(path);
+  for (const std::string& label : labels) {
+    const auto [known, is_new] = id_of_label_.try_emplace(label, static_cast<std::uint32_t>(label_names_.size()));
+    if (is_new) label_names_.push_back(label);
+    label_ids_.push_back(known->second);
+  }
+  first_label_.push_back(label_ids_.size());
+}
+
+std::span<const std::uint32_t> Items::label_ids(std::size_t i) const {
+  return std::span(label_ids_).subspan(first_label_[i], first_label_[i + 1] - first_label_[i]);
+}
+
+std::string Items::label(std::size_t i) const {
+  std::string text;
+  for (const std::uint32_t id : label_ids(i)) text += (text.empty() ? "" : ";") + label_names_[id];
+  return text;
+}
+
+}  // namespace margay::data

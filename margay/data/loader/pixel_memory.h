@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "margay/data/loader/loader_options.h"
+
+namespace margay::data {
+
+/// Whether batches shall lie in page-locked memory.
+/// Throws std::invalid_argument when they shall, but there is no CUDA device.
+bool is_pinned(PinMemory choice);
+
+/// The memory of a pass's batches. Memory that was used before is given out again as soon as nobody else holds it:
+/// pages that the system has to hand over anew cost as much as a tenth of the loading. Not so page-locked memory:
+/// LibTorch recycles it itself, and only LibTorch knows when a copy to the GPU that runs beside the program is done
+/// with it.
+class PixelMemory {
+ public:
+  /// side: of the pictures; kept: how many batches to hold on to at most.
+  PixelMemory(PinMemory choice, int side, std::size_t kept) : is_pinned_(is_pinned(choice)), side_(side), kept_(kept) {}
+
+  /// float [rows,side,side,3], not filled.
+  at::Tensor take(std::int64_t rows);
+
+ private:
+  const bool is_pinned_;
+  const int side_;
+  const std::size_t kept_;
+  std::vector<at::Tensor> known_;
+};
+
+}  // namespace margay::data

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "margay/core/options.h"
+#include "margay/data/loader/loader.h"
+
+namespace margay::data {
+
+struct StageSpeedOptions {
+  int pictures = 256;
+  double seconds = 3;
+
+  static constexpr const char* kName = "stage_speed";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("pictures", &StageSpeedOptions::pictures, "pictures to measure at most", {1, 1e6}),
+        core::field("seconds", &StageSpeedOptions::seconds, "time for each measurement at most", {0.001, 3600})};
+  }
+};
+
+/// What one stage takes for one picture on one thread.
+struct StageTime {
+  std::string stage;  ///< read, decode, presize or warp
+  double ms = 0;      ///< mean over the pictures
+};
+
+/// How fast each stage of the data path is on given pictures, options and machine.
+struct StageSpeeds {
+  std::vector<StageTime> stages;
+  std::size_t measured = 0;             ///< pictures behind the means
+  std::size_t unreadable = 0;           ///< pictures left out
+  std::size_t pictures = 0;             ///< of the whole dataset
+  int workers = 0;                      ///< threads of the loader
+  double cold_images_per_s = 0;         ///< the whole loader without a cache
+  double cached_images_per_s = 0;       ///< the whole loader with its pictures in memory
+  std::uint64_t cache_bytes = 0;        ///< what a cache of the whole dataset would take, by the pictures measured
+  std::uint64_t free_memory_bytes = 0;  ///< of the machine, before
+
+  /// Milliseconds of all stages.
+  double total_ms() const;
+  /// The share of stage i in them, 0 … 1.
+  double share(std::size_t i) const;
+  /// The stage that takes longest.
+  std::size_t slowest() const;
+  /// What limits, and what to do about it, in one sentence.
+  std::string suggestion() const;
+
+  nlohmann::ordered_json json() const;
+};
+
+/// Measures with the loader's dataset, transforms and options, in the order of its first epoch; the loader's own cache
+/// is not touched. Nothing of the pictures is kept but, in the end, those that the measurement with a cache needs.
+/// Throws core::DataError when not one picture can be read.
+StageSpeeds measure_stages(const Loader& loader, const StageSpeedOptions& options = {});
+
+}  // namespace margay::data

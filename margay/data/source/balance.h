@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <tuple>
+#include <vector>
+
+#include "margay/core/options.h"
+#include "margay/data/dataset.h"
+
+namespace margay::data {
+
+/// What a class of n pictures weighs: 1 / n, or (1 - β) / (1 - β^n) (Cui, Jia, Lin, Song, Belongie, "Class-balanced
+/// loss based on effective number of samples", CVPR 2019), which grows less once n passes 1 / (1 - β).
+enum class RarityWeighting { kInverseFrequency, kEffectiveNumber };
+
+constexpr auto names(RarityWeighting /*tag*/) {
+  return std::array{std::pair{RarityWeighting::kInverseFrequency, "inverse_frequency"},
+                    std::pair{RarityWeighting::kEffectiveNumber, "effective_number"}};
+}
+
+struct ClassWeightOptions {
+  RarityWeighting weighting = RarityWeighting::kInverseFrequency;
+  double beta = 0.999;
+
+  static constexpr const char* kName = "class_weights";
+  static constexpr auto fields() {
+    return std::tuple{core::field("weighting", &ClassWeightOptions::weighting, "inverse_frequency or effective_number"),
+                      core::field("beta", &ClassWeightOptions::beta, "of the effective number", {0, 0.999999999})};
+  }
+};
+
+/// Pictures of each class [K]; with several labels a picture counts for each of its classes.
+std::vector<std::int64_t> class_counts(const Dataset& dataset);
+
+/// A weight for each class [K], 1 on average over the classes that occur; 1 for those that do not.
+/// Throws std::invalid_argument for beta outside [0, 1).
+std::vector<double> class_weights(const Dataset& dataset, const ClassWeightOptions& options = {});
+
+/// A weight for each picture, 1 on average, with which sampling takes all classes equally often: 1 / n of its class.
+/// With several labels that of the rarest of its classes, since a picture cannot be drawn for one of them alone;
+/// pictures of no class count as a class of their own.
+std::vector<double> sample_weights(const Dataset& dataset);
+
+}  // namespace margay::data

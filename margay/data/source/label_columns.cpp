@@ -1,0 +1,135 @@
+#include "margay/data/source/label_columns.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/core/error.h"
+#include "margay/core/nearest.h"
+
+namespace margay::data {
+namespace {
+
+/// The usual name first.
+constexpr std::array<std::string_view, 16> kNames = {
+    "name",     "file",      "filename",   "file_name", "fname",   "image", "image_id", "image_name",
+    "filepath", "file_path", "image_path", "path",      "picture", "img",   "id",       "image_file"};
+constexpr std::array<std::string_view, 10> kLabels = {"label",      "labels", "class", "classes", "category",
+                                                      "categories", "target", "tag",   "tags",    "class_name"};
+constexpr std::array<std::string_view, 4> kSplits = {"is_valid", "split", "subset", "is_validation"};
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+std::optional<std::size_t> position(const Table& table, std::string_view name) {
+  const auto& columns = table.columns();
+  const auto found = std::find(columns.begin(), columns.end(), name);
+  return found == columns.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - columns.begin()));
+}
+
+/// `meaning`: what the column says; `flag`: the option that chooses it.
+ColumnChoice choose(const Table& table, const std::string& wanted, std::span<const std::string_view> usual,
+                    const char* meaning, const char* flag) {
+  const auto exact = position(table, wanted.empty() ? usual.front() : std::string_view(wanted));
+  if (exact) return {exact, ""};
+  const std::string all = fmt::format("{}", fmt::join(table.columns(), ", "));
+  if (!wanted.empty()) {
+    return {std::nullopt,
+            fmt::format("no column '{}' among {}{}", wanted, all, core::did_you_mean(wanted, table.columns()))};
+  }
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < table.columns().size(); ++i) {
+    if (std::find(usual.begin(), usual.end(), lower(table.columns()[i])) != usual.end()) found.push_back(i);
+  }
+  if (found.size() == 1) return {found.front(), ""};
+  if (found.empty()) {
+    return {std::nullopt, fmt::format("no column '{}' among {}{}; say which one holds {} with {}", usual.front(), all,
+                                      core::did_you_mean(usual.front(), table.columns()), meaning, flag)};
+  }
+  return {std::nullopt, fmt::format("both columns '{}' and '{}' may hold {}; say which with {}",
+                                    table.columns()[found[0]], table.columns()[found[1]], meaning, flag)};
+}
+
+/// The first row with a cell that is neither 0 nor 1.
+std::optional<std::size_t> row_without_truth(const Table& table, std::size_t column) {
+  for (std::size_t row = 0; row < table.size(); ++row) {
+    if (!truth(table.cell(row, column))) return row;
+  }
+  return std::nullopt;
+}
+
+void check_truths(const Table& table, std::size_t column) {
+  const auto row = row_without_truth(table, column);
+  if (!row) return;
+  throw core::FormatError(
+      table.path(),
+      fmt::format("line {}, column '{}': '{}' is neither 0 nor 1; a column for a class holds nothing else",
+                  table.line(*row), table.columns()[column], table.cell(*row, column)));
+}
+
+}  // namespace
+
+ColumnChoice name_column(const Table& table, const std::string& wanted) {
+  return choose(table, wanted, kNames, "the names of the pictures", "--name-column");
+}
+
+ColumnChoice label_column(const Table& table, const std::string& wanted) {
+  return choose(table, wanted, kLabels, "the labels", "--label-column");
+}
+
+ColumnChoice is_valid_column(const Table& table, const std::string& wanted) {
+  return choose(table, wanted, kSplits, "who validates", "--valid-column");
+}
+
+std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns) {
+  const auto name = name_column(table, columns.name).position;
+  const auto valid = is_valid_column(table, columns.is_valid).position;
+  std::vector<std::size_t> chosen;
+  for (const std::string& wanted : columns.one_hot) {
+    const bool is_prefix = wanted.ends_with('*');
+    const std::string_view prefix = std::string_view(wanted).substr(0, wanted.size() - (is_prefix ? 1 : 0));
+    const std::size_t before = chosen.size();
+    for (std::size_t i = 0; i < table.columns().size(); ++i) {
+      if (is_prefix ? !table.columns()[i].starts_with(prefix) || i == name || i == valid
+                    : table.columns()[i] != wanted) {
+        continue;
+      }
+      if (wanted == "*" && row_without_truth(table, i)) continue;
+      if (wanted != "*") check_truths(table, i);
+      if (std::find(chosen.begin(), chosen.end(), i) == chosen.end()) chosen.push_back(i);
+    }
+    if (chosen.size() > before) continue;
+    throw core::DataError(table.path(),
+                          fmt::format("no column '{}' for a class among {}{}", wanted, fmt::join(table.columns(), ", "),
+                                      core::did_you_mean(prefix, table.columns())));
+  }
+  return chosen;
+}
+
+std::optional<bool> truth(std::string_view cell) {
+  const std::string text = lower(std::string(cell));
+  if (text == "1" || text == "true" || text == "yes" || text == "1.0") return true;
+  if (text == "0" || text == "false" || text == "no" || text == "0.0") return false;
+  return std::nullopt;
+}
+
+Labels labels_in(std::string_view cell, const std::string& delimiter) {
+  const bool is_list = cell.starts_with(kListMark);
+  const std::string_view between = is_list ? std::string_view(&kListMark, 1) : std::string_view(delimiter);
+  if (is_list) cell.remove_prefix(1);
+  Labels labels;
+  while (!cell.empty()) {
+    const std::size_t end = between.empty() ? cell.size() : std::min(cell.find(between), cell.size());
+    const std::string label(cell.substr(0, end));
+    if (!label.empty() && std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
+    cell.remove_prefix(std::min(end + between.size(), cell.size()));
+  }
+  return labels;
+}
+
+}  // namespace margay::data

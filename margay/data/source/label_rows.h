@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/data/source/label_table.h"
+#include "margay/data/source/picture_names.h"
+#include "margay/data/source/table.h"
+
+namespace margay::data {
+
+/// What a table says of its pictures, row by row. What is wrong with labels or split is kept until they are asked for.
+struct LabelTable::Rows {
+  enum class Part : std::uint8_t { kTrain, kValid, kTest };
+
+  std::filesystem::path path;
+  PictureNames names;
+  std::vector<std::uint32_t> lines;
+  Task task = Task::kSingleLabel;
+  Items labels = Items(Task::kMultiLabel);  ///< of each row, without paths; a single-label row may lack its label
+  std::string label_column;                 ///< the one in use
+  std::string no_labels;                    ///< why there are none, or ""
+  std::vector<Part> parts;                  ///< empty where no column says who validates
+  std::string no_split;                     ///< why there is none, or ""
+  std::string bad_part;                     ///< the first cell that says no part, or ""
+
+  Rows(std::filesystem::path table, PictureNames no_names) : path(std::move(table)), names(std::move(no_names)) {}
+
+  /// Throws as LabelTable::read.
+  void read(const Table& table, const LabelColumns& columns);
+
+  bool is_test(std::size_t row) const { return !parts.empty() && parts[row] == Part::kTest; }
+  /// Nothing where a single-label row lacks its label.
+  std::optional<Labels> labels_of(std::size_t row) const;
+  /// Throws as LabelTable::labels.
+  void check_labels() const;
+
+ private:
+  void read_names(const Table& table, const std::string& column);
+  void read_labels(const Table& table, const LabelColumns& columns);
+  void read_one_hot(const Table& table, const std::vector<std::size_t>& classes);
+  void read_parts(const Table& table, const std::string& column);
+  void check_labels_are_there() const;
+  void check_blanks() const;
+  std::size_t first_line_with(std::uint32_t label) const;
+};
+
+}  // namespace margay::data

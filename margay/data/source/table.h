@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace margay::data {
+
+/// A list in a cell of JSON lines is the texts behind this byte (ASCII's unit separator), each behind its own.
+constexpr char kListMark = '\x1f';
+
+/// A table of text of any length, all cells in one block of memory; read as CSV, TSV or JSON lines.
+class Table {
+ public:
+  explicit Table(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  const std::vector<std::string>& columns() const { return columns_; }
+  std::size_t size() const { return lines_.size(); }
+  /// "" where a row of JSON lines lacks the key. row and column must exist; they are not checked.
+  std::string_view cell(std::size_t row, std::size_t column) const;
+  /// Where the row begins, counted from 1.
+  std::size_t line(std::size_t row) const { return lines_[row]; }
+
+  /// For cells of so many bytes in all; growing would need twice the memory for a moment.
+  void reserve(std::size_t bytes);
+  /// The position of the column of that name, a new one where there is none.
+  std::size_t add_column(const std::string& name);
+  /// cells: in the order of columns(), at the end of which some may be missing.
+  void add_row(std::size_t line, const std::vector<std::string>& cells);
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::string> columns_;
+  std::string text_;
+  std::vector<std::uint64_t> begins_ = {0};  ///< of cell i in text_; one more at the end
+  std::vector<std::uint32_t> first_cell_ = {0};
+  std::vector<std::uint32_t> lines_;
+};
+
+/// Reads CSV (RFC 4180, as read_csv), TSV (a name that ends in .tsv or .tab, or a header with tabs and no comma;
+/// otherwise the same rules) or JSON lines (.jsonl or .ndjson, or text that begins with a brace): an object on each
+/// line, its values texts, numbers, truth values, null or lists of those. Throws core::FormatError naming the line,
+/// core::DataError for a missing file, for two columns of one name, and where there is no row.
+Table read_table(const std::filesystem::path& path);
+
+/// The same of text; the path says the format, and names it in errors.
+Table parse_table(std::string_view text, const std::filesystem::path& path);
+
+}  // namespace margay::data

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "margay/data/image/image.h"
+#include "margay/data/transform/normalization.h"
+
+namespace margay::data {
+
+/// Mean and standard deviation of each channel over all pixels of the pictures added, for data that does not look like
+/// ImageNet's. Sums are whole numbers, so neither the order of pictures nor that of merging matters.
+class ChannelStatistics {
+ public:
+  /// Each pixel counts once, so that a larger picture counts more.
+  void add(const Image& image);
+  /// As if all that `other` was given had been added here.
+  void merge(const ChannelStatistics& other);
+
+  /// Pixels so far.
+  std::int64_t count() const { return count_; }
+  /// In 0 … 1. Throws std::invalid_argument without pixels.
+  std::array<double, 3> mean() const;
+  /// Of the population, in 0 … 0.5. Throws std::invalid_argument without pixels.
+  std::array<double, 3> std() const;
+  /// Both. A channel that never changes gets std 1/255, so that dividing by it stays finite.
+  Normalization normalization() const;
+
+ private:
+  void require_pixels() const;
+
+  std::int64_t count_ = 0;
+  std::array<std::uint64_t, 3> sums_ = {0, 0, 0};     ///< of bytes
+  std::array<std::uint64_t, 3> squares_ = {0, 0, 0};  ///< of their squares; 64 bits hold 2.8e14 pixels
+};
+
+}  // namespace margay::data

@@ -1,0 +1,53 @@
+#include "margay/metric/multi_label.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace margay::metric {
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+torch::Tensor plus(const torch::Tensor& sum, const torch::Tensor& is_set) {
+  const torch::Tensor count = is_set.sum(0).cpu();
+  return sum.defined() ? sum + count : count;
+}
+
+}  // namespace
+
+void MultiLabelCounts::add(const torch::Tensor& logits, const torch::Tensor& targets, double threshold) {
+  if (logits.dim() != 2 || targets.sizes() != logits.sizes()) {
+    throw std::invalid_argument("[multi_label] logits and targets must both be [N,K]");
+  }
+  const torch::Tensor answers = logits.sigmoid() > threshold;
+  const torch::Tensor truths = targets > 0.5;
+  true_positives = plus(true_positives, answers & truths);
+  false_positives = plus(false_positives, answers & ~truths);
+  false_negatives = plus(false_negatives, ~answers & truths);
+  exact += (answers == truths).all(1).sum().item<std::int64_t>();
+  pictures += logits.size(0);
+}
+
+double MultiLabelCounts::accuracy() const {
+  if (pictures == 0) return kNan;
+  const auto wrong = (false_positives + false_negatives).sum().item<double>();
+  return 1 - wrong / static_cast<double>(pictures * true_positives.size(0));
+}
+
+double MultiLabelCounts::exact_match() const {
+  return pictures == 0 ? kNan : static_cast<double>(exact) / static_cast<double>(pictures);
+}
+
+double MultiLabelCounts::f1_macro() const {
+  if (pictures == 0) return kNan;
+  const torch::Tensor twice = 2 * true_positives.to(torch::kDouble);
+  const torch::Tensor all = twice + false_positives + false_negatives;
+  return (twice / all.clamp_min(1)).mean().item<double>();
+}
+
+void MultiLabelAccuracy::update(const torch::Tensor& logits, const torch::Tensor& targets) {
+  counts_.add(logits, targets, threshold_);
+}
+
+}  // namespace margay::metric

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/core/options.h"
+
+namespace margay::metric {
+
+struct TtaOptions {
+  std::int64_t n = 4;  ///< draws of every picture, 1 … 1000
+  double beta = 0.25;  ///< share of the plain answer, 0 … 1
+
+  static constexpr const char* kName = "tta";
+  static constexpr auto fields() {
+    return std::tuple{core::field("n", &TtaOptions::n, "draws of every picture", {1, 1000}),
+                      core::field("beta", &TtaOptions::beta, "share of the plain answer", {0, 1})};
+  }
+};
+
+/// What turns logits into probabilities: softmax over the classes, or a sigmoid for each.
+enum class Activation { kSoftmax, kSigmoid };
+
+/// Averages what a network says of a picture as it is and of several draws of it (test-time augmentation, fastai's
+/// tta): probabilities = beta · plain + (1 - beta) · mean over the draws. Given back as logits, so that whatever
+/// follows applies its activation as ever. plain: float [N,K] logits; draws: logits of that shape, one at least; beta:
+/// 0 … 1. Throws std::invalid_argument for what does not fit.
+torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch::Tensor>& draws, Activation activation,
+                            double beta);
+
+}  // namespace margay::metric

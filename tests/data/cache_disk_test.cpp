@@ -1,0 +1,203 @@
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "margay/data/cache/disk_cache.h"
+#include "tests/support/pictures.h"
+#include "tests/support/temporary_folder.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::file_content;
+using testing_support::noise_image;
+using testing_support::TemporaryFolder;
+
+constexpr std::uint64_t kLimit = 100'000'000;
+constexpr int kPictures = 4;
+
+/// Picture `number`: another size and content for each.
+CachedPicture picture(int number) {
+  const int height = 5 + number;
+  return {noise_image(height, 7, static_cast<std::uint64_t>(number)), 2 * height, 14};
+}
+
+bool is_same(const CachedPicture& a, const CachedPicture& b) {
+  return a.image.pixels == b.image.pixels && a.image.height == b.image.height && a.image.width == b.image.width &&
+         a.source_height == b.source_height && a.source_width == b.source_width;
+}
+
+class DiskCacheTest : public testing::Test {
+ protected:
+  DiskCacheTest() {
+    for (int i = 0; i < kPictures; ++i) write_source(i, "source");
+  }
+
+  std::string source(int i) const { return (folder_ / ("picture" + std::to_string(i))).string(); }
+  void write_source(int i, const std::string& content) const { std::ofstream(source(i)) << content; }
+  PictureKey key(int i) const { return picture_key(source(i)); }
+  fs::path cache_folder() const { return folder_ / "cache"; }
+  fs::path cache_file() const { return fs::directory_iterator(cache_folder())->path(); }
+  DiskCache open(std::uint64_t limit = kLimit) const { return {cache_folder(), "recipe", limit}; }
+
+  void fill() const {
+    DiskCache cache = open();
+    for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+  }
+  /// Whether picture i is found; what is found must be right.
+  bool finds(DiskCache& cache, int i) const {
+    CachedPicture room;
+    const CachedPicture* found = cache.find(key(i), room);
+    EXPECT_TRUE(found == nullptr || is_same(*found, picture(i)));
+    return found != nullptr;
+  }
+  int count_found(DiskCache& cache) const {
+    int found = 0;
+    for (int i = 0; i < kPictures; ++i) found += finds(cache, i) ? 1 : 0;
+    return found;
+  }
+  void write_cache_file(const std::string& bytes) const {
+    std::ofstream(cache_file(), std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(DiskCacheTest, FindsInALaterRunWhatItKept) {
+  fill();
+  DiskCache cache = open();
+  EXPECT_EQ(count_found(cache), kPictures);
+  EXPECT_EQ(cache.stats().pictures, 4U);
+  EXPECT_EQ(cache.stats().hits, 4U);
+  EXPECT_EQ(cache.stats().note, "");
+  EXPECT_EQ(cache.stats().text(), "4 of 4 pictures fit in 100 MB");
+}
+
+TEST_F(DiskCacheTest, FindsNothingUnderAnotherRecipe) {
+  fill();
+  DiskCache cache(cache_folder(), "another recipe", kLimit);
+  EXPECT_EQ(count_found(cache), 0);
+}
+
+TEST_F(DiskCacheTest, DoesNotServeAPictureThatChanged) {
+  fill();
+  write_source(1, "other");  // the same number of bytes, another time
+  fs::last_write_time(source(2), fs::last_write_time(source(2)) + std::chrono::nanoseconds(1));
+  write_source(3, "longer than it was");
+  DiskCache cache = open();
+  EXPECT_TRUE(finds(cache, 0));
+  EXPECT_FALSE(finds(cache, 1));
+  EXPECT_FALSE(finds(cache, 2));
+  EXPECT_FALSE(finds(cache, 3));
+  cache.keep(key(1), picture(1));
+  EXPECT_TRUE(finds(cache, 1));
+  fs::remove(source(0));
+  EXPECT_FALSE(finds(cache, 0));
+}
+
+TEST_F(DiskCacheTest, SurvivesAWriterKilledAtAnyByte) {
+  fill();
+  const std::string whole = file_content(cache_file());
+  int most = 0;
+  for (std::size_t size = 0; size <= whole.size(); size += 7) {
+    write_cache_file(whole.substr(0, size));
+    {
+      DiskCache cache = open();
+      const int found = count_found(cache);
+      EXPECT_GE(found, most);  // in the order of writing
+      most = std::max(most, found);
+      for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+      EXPECT_EQ(count_found(cache), kPictures);
+    }
+    DiskCache again = open();
+    EXPECT_EQ(count_found(again), kPictures) << "cut at " << size;
+    EXPECT_EQ(fs::file_size(cache_file()), whole.size());
+  }
+}
+
+TEST_F(DiskCacheTest, ServesNoFlippedByte) {
+  fill();
+  const std::string whole = file_content(cache_file());
+  for (std::size_t i = 0; i < whole.size(); i += 5) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+    write_cache_file(damaged);
+    DiskCache cache = open();
+    EXPECT_LT(count_found(cache), kPictures) << "byte " << i;
+    for (int k = 0; k < kPictures; ++k) cache.keep(key(k), picture(k));
+    EXPECT_EQ(count_found(cache), kPictures);
+  }
+}
+
+TEST_F(DiskCacheTest, ReplacesAFileOfAnotherVersion) {
+  fs::create_directories(cache_folder());
+  fill();
+  std::string bytes = file_content(cache_file());
+  bytes[8] = 99;
+  write_cache_file(bytes);
+  {
+    DiskCache cache = open();
+    EXPECT_EQ(count_found(cache), 0);
+    cache.keep(key(0), picture(0));
+  }
+  DiskCache again = open();
+  EXPECT_EQ(count_found(again), 1);
+}
+
+TEST_F(DiskCacheTest, LetsOneProcessWriteAndOthersRead) {
+  DiskCache cache = open();
+  cache.keep(key(0), picture(0));
+  const pid_t child = fork();
+  if (child == 0) {
+    DiskCache second = open();
+    second.keep(key(1), picture(1));
+    const bool is_right =
+        finds(second, 0) && !finds(second, 1) && !second.stats().note.empty() && second.stats().left_out == 1;
+    _exit(is_right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  cache.keep(key(1), picture(1));
+  EXPECT_EQ(count_found(cache), 2);
+}
+
+TEST_F(DiskCacheTest, StaysWithinItsLimit) {
+  const std::uint64_t record = make_header(source(0), {}, picture(0)).record_bytes();
+  DiskCache cache = open(2 * record);
+  for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+  EXPECT_EQ(count_found(cache), 1);
+  EXPECT_EQ(cache.stats().left_out, 3U);
+  EXPECT_LE(fs::file_size(cache_file()), 2 * record);
+}
+
+TEST_F(DiskCacheTest, StopsWritingWhenTheDiskIsFull) {
+  DiskCache cache = open();
+  cache.keep(key(0), picture(0));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit full = {fs::file_size(cache_file()) + 100, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  cache.keep(key(1), picture(1));
+  cache.keep(key(2), picture(2));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(count_found(cache), 1);
+  EXPECT_NE(cache.stats().note.find("writing stopped"), std::string::npos);
+  EXPECT_EQ(cache.stats().left_out, 2U);
+  cache.keep(key(3), picture(3));
+  EXPECT_EQ(count_found(cache), 1);
+}
+
+TEST_F(DiskCacheTest, NamesAFolderThatCannotBe) { EXPECT_THROW(DiskCache(source(0), "recipe", kLimit), core::IoError); }
+
+}  // namespace
+}  // namespace margay::data

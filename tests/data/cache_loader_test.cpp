@@ -1,0 +1,205 @@
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "margay/core/error.h"
+#include "margay/data/cache/ram_cache.h"
+#include "margay/data/image/write_image.h"
+#include "margay/data/loader/loader.h"
+#include "tests/support/pictures.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::gradient_image;
+using testing_support::noise_image;
+using testing_support::TemporaryFolder;
+
+std::vector<Batch> all_batches(LoaderPass pass) {
+  std::vector<Batch> batches;
+  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
+
+/// Pictures larger and smaller than the presizing, upright and lying.
+class CachedLoaderTest : public testing::Test {
+ protected:
+  CachedLoaderTest() {
+    for (const bool is_valid : {false, true}) {
+      for (int i = 0; i < 12; ++i) {
+        const fs::path place = folder_ / (is_valid ? "valid" : "train") / (i % 2 == 0 ? "a" : "b");
+        fs::create_directories(place);
+        write_png(place / (std::to_string(i) + ".png"), gradient_image(20 + 7 * i, 90 - 5 * i));
+      }
+    }
+  }
+
+  Loaders loaders(CacheKind cache, std::optional<int> limit_mb = std::nullopt) const {
+    return DataBlock()
+        .items(image_files(folder_.path()))
+        .label(folder_labels())
+        .split(folder_split(folder_.path()))
+        .item_transform(resize({.size = 32}))
+        .batch_transform(augment({.size = 24, .min_scale = 0.5}))
+        .loaders({.batch_size = 4,
+                  .cache = cache,
+                  .cache_limit_mb = limit_mb,
+                  .cache_folder = cache == CacheKind::kDisk ? cache_.path() : fs::path()});
+  }
+
+  TemporaryFolder folder_;
+  TemporaryFolder cache_;
+};
+
+/// Two epochs of training and one of validation.
+std::vector<Batch> walk(const Loaders& data) {
+  std::vector<Batch> batches;
+  for (const int epoch : {0, 1}) {
+    for (Batch& batch : all_batches(data.train.pass(epoch))) batches.push_back(std::move(batch));
+  }
+  for (Batch& batch : all_batches(data.valid->pass())) batches.push_back(std::move(batch));
+  return batches;
+}
+
+void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].ids, b[i].ids);
+    EXPECT_TRUE(a[i].images.equal(b[i].images)) << "batch " << i;
+  }
+}
+
+TEST_F(CachedLoaderTest, ServesTheSameBatchesFromMemoryAndFromDisk) {
+  const auto in_memory = walk(loaders(CacheKind::kRam));
+  expect_equal(walk(loaders(CacheKind::kDisk)), in_memory);
+  expect_equal(walk(loaders(CacheKind::kDisk)), in_memory);  // found on disk by now
+}
+
+TEST_F(CachedLoaderTest, DiffersFromNoCacheByLessThanALevelOnAverage) {
+  const auto with = walk(loaders(CacheKind::kRam));
+  const auto without = walk(loaders(CacheKind::kOff));
+  const Normalization normalization;
+  ASSERT_EQ(with.size(), without.size());
+  for (std::size_t i = 0; i < with.size(); ++i) {
+    EXPECT_EQ(with[i].ids, without[i].ids);
+    const double level = 1 / (255 * 0.229);  // in normalised units, of the channel that moves most
+    EXPECT_LT((with[i].images - without[i].images).abs().mean().item<double>(), level);
+  }
+}
+
+TEST_F(CachedLoaderTest, CountsWhatItKeptForTrainingAndValidationTogether) {
+  const Loaders data = loaders(CacheKind::kRam);
+  walk(data);
+  const std::optional<CacheStats> stats = data.train.cache_stats();
+  ASSERT_TRUE(stats);
+  EXPECT_EQ(stats->pictures, 24U);
+  EXPECT_EQ(stats->hits, 12U);  // the second epoch of training
+  EXPECT_EQ(stats->misses, 24U);
+  EXPECT_EQ(data.valid->cache_stats()->pictures, 24U);
+  const Loader copy = data.train;
+  EXPECT_EQ(copy.cache_stats()->pictures, 24U);
+  EXPECT_FALSE(loaders(CacheKind::kOff).train.cache_stats());
+}
+
+TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomePicturesFit) {
+  const Loaders data = loaders(CacheKind::kOff);
+  LoaderOptions options = data.train.options();
+  options.cache = CacheKind::kRam;
+  const auto small = std::make_shared<RamCache>(10'000);
+  const auto dataset = std::make_shared<Dataset>(data.train.dataset());
+  const Loader partly(dataset, data.train.pipeline(), Phase::kTrain, options, small);
+  const Loader wholly(dataset, data.train.pipeline(), Phase::kTrain, options);
+  for (const int epoch : {0, 1}) expect_equal(all_batches(partly.pass(epoch)), all_batches(wholly.pass(epoch)));
+  EXPECT_GT(small->stats().pictures, 0U);
+  EXPECT_GT(small->stats().left_out, 0U);
+}
+
+TEST_F(CachedLoaderTest, SkipsUnreadablePicturesInEveryEpoch) {
+  std::ofstream(folder_ / "train/a/0.png") << "not a picture";
+  for (const CacheKind kind : {CacheKind::kRam, CacheKind::kDisk}) {
+    const Loaders data = loaders(kind);
+    for (const int epoch : {0, 1}) {
+      LoaderPass pass = data.train.pass(epoch);
+      while (pass.next()) {
+      }
+      ASSERT_EQ(pass.skipped().size(), 1U);
+      EXPECT_NE(pass.skipped()[0].problem.find("train/a/0.png"), std::string::npos);
+    }
+    EXPECT_EQ(data.train.cache_stats()->pictures, 11U);
+  }
+}
+
+TEST(PictureCache, NeedsAFolderOnDisk) {
+  EXPECT_THROW(make_picture_cache({.cache = CacheKind::kDisk}, "recipe"), std::invalid_argument);
+}
+
+TEST(RamCache, KeepsWhatFitsAndSaysHowMuchThatIs) {
+  RamCache cache(1'000'000);
+  const CachedPicture picture = {noise_image(100, 100), 200, 200};
+  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, picture);
+  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, picture);  // offered again, counted once
+  const CacheStats stats = cache.stats();
+  EXPECT_EQ(stats.pictures, 33U);
+  EXPECT_EQ(stats.left_out, 7U);
+  EXPECT_LE(stats.bytes, 1'000'000U);
+  EXPECT_EQ(stats.text(), "33 of 40 pictures fit in 1 MB");
+  CachedPicture room;
+  EXPECT_EQ(cache.find({"p0", {}}, room)->image.pixels, picture.image.pixels);
+  EXPECT_EQ(cache.find({"p39", {}}, room), nullptr);
+}
+
+TEST(CacheStats, AreReadable) {
+  CacheStats stats;
+  stats.pictures = 1204;
+  stats.left_out = 1'234'567;
+  stats.limit_bytes = 1'000'000'000;
+  stats.note = "why";
+  EXPECT_EQ(stats.text(), "1,204 of 1,235,771 pictures fit in 1,000 MB; why");
+}
+
+TEST(CachedPicture, IsTheDecodedOneWhereThatIsNoLarger) {
+  const CachedPicture small = to_cached(noise_image(20, 50), {.size = 32});
+  EXPECT_FALSE(small.is_presized());
+  EXPECT_EQ(small.image.pixels, noise_image(20, 50).pixels);
+  const CachedPicture large = to_cached(noise_image(80, 50), {.size = 32});
+  EXPECT_TRUE(large.is_presized());
+  EXPECT_EQ(large.image.width, 32);
+  EXPECT_EQ(large.image.height, 51);
+}
+
+TEST(CachedPicture, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
+  const Image decoded = noise_image(20, 50);
+  const Resize to_32 = resize({.size = 32});
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    core::Random a{seed};
+    core::Random b{seed};
+    Image item;
+    item_of_cached(to_cached(decoded, to_32.options()), to_32, Phase::kTrain, a, item);
+    EXPECT_EQ(item.pixels, to_32.apply(decoded, Phase::kTrain, b).pixels);
+    EXPECT_EQ(a.next(), b.next());  // as many draws
+  }
+}
+
+TEST(CachedPicture, GivesAlmostTheItemOfResizeWhereItIsPresized) {
+  const Image decoded = gradient_image(375, 501);
+  const Resize to_128 = resize({.size = 128});
+  const CachedPicture kept = to_cached(decoded, to_128.options());
+  ASSERT_TRUE(kept.is_presized());
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Phase phase = seed == 0 ? Phase::kValid : Phase::kTrain;
+    core::Random a{seed};
+    core::Random b{seed};
+    Image item;
+    item_of_cached(kept, to_128, phase, a, item);
+    const Image expected = to_128.apply(decoded, phase, b);
+    ASSERT_EQ(item.pixels.size(), expected.pixels.size());
+    for (std::size_t i = 0; i < item.pixels.size(); ++i) ASSERT_NEAR(item.pixels[i], expected.pixels[i], 2);
+    EXPECT_EQ(a.next(), b.next());
+  }
+}
+
+}  // namespace
+}  // namespace margay::data

@@ -1,0 +1,166 @@
+// Headers that claim more than their file holds: refused at once, before anything is allocated for the pixels.
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "margay/data/image/read_image.h"
+#include "tests/support/image_samples.h"
+#include "tests/support/thrown_message.h"
+
+namespace margay::data {
+namespace {
+
+using namespace std::string_literals;
+using testing_support::append;
+using testing_support::FileBytes;
+using testing_support::image_sample;
+
+void expect_refused_at_once(const FileBytes& file, const std::string& part, const ReadOptions& options = {}) {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string message =
+      testing_support::thrown_message<core::DataError>([&] { decode_image(file, "hostile", options); });
+  EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
+}
+
+FileBytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
+  std::uint32_t crc = ~0U;
+  for (const std::uint8_t byte : bytes) {
+    crc ^= byte;
+    for (int i = 0; i < 8; ++i) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
+  }
+  return ~crc;
+}
+
+void append_big(FileBytes& file, std::uint32_t value) {
+  for (int i = 3; i >= 0; --i) file.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+FileBytes png_chunk(const std::string& name, const FileBytes& data) {
+  FileBytes named = bytes_of(name);
+  named.insert(named.end(), data.begin(), data.end());
+  FileBytes chunk;
+  append_big(chunk, static_cast<std::uint32_t>(data.size()));
+  chunk.insert(chunk.end(), named.begin(), named.end());
+  append_big(chunk, crc32(named));
+  return chunk;
+}
+
+/// One directory of long entries (tag, value), and nothing else.
+FileBytes tiff(const std::vector<std::pair<int, std::uint32_t>>& tags) {
+  FileBytes file = bytes_of("II*\0\x08\0\0\0"s);
+  append(file, tags.size(), 2);
+  for (const auto& [tag, value] : tags) {
+    append(file, static_cast<std::uint64_t>(tag), 2);
+    append(file, 4, 2);
+    append(file, 1, 4);
+    append(file, value, 4);
+  }
+  append(file, 0, 4);
+  file.resize(file.size() + 64);
+  return file;
+}
+
+TEST(HostileHeader, OfAJpegIsRefusedAtOnce) {
+  FileBytes jpeg = image_sample("grey.jpg");
+  const FileBytes start_of_frame = {0xFF, 0xC0, 0, 11, 8};
+  const auto at = std::search(jpeg.begin(), jpeg.end(), start_of_frame.begin(), start_of_frame.end()) + 5;
+  std::fill(at, at + 4, std::uint8_t{0xFE});
+  expect_refused_at_once(jpeg, "claims 65278x65278 pixels");
+  expect_refused_at_once(jpeg, "more than the limit of 100 (max_pixels)", {.max_pixels = 100});
+}
+
+TEST(HostileHeader, OfAPngIsRefusedAtOnce) {
+  FileBytes png = bytes_of("\x89PNG\r\n\x1A\n");
+  FileBytes header;
+  append_big(header, 900'000);
+  append_big(header, 900'000);
+  append(header, std::string("\x08\x06\0\0\0", 5));
+  for (const FileBytes& chunk : {png_chunk("IHDR", header), png_chunk("IDAT", {})}) {
+    png.insert(png.end(), chunk.begin(), chunk.end());
+  }
+  expect_refused_at_once(png, "claims 900000x900000 pixels");
+}
+
+TEST(HostileHeader, TextsAndProfilesOfAPngAreNotEvenUnpacked) {
+  const FileBytes png = image_sample("rgb.png");
+  const Image plain = decode_image(png, "plain");
+  FileBytes noise(2'000'000, 0xA5);
+  for (const char* name : {"iCCP", "zTXt", "iTXt", "tEXt", "sPLT", "eXIf", "tIME"}) {
+    FileBytes with(png.begin(), png.begin() + 33);  // up to the end of IHDR
+    const FileBytes chunk = png_chunk(name, noise);
+    with.insert(with.end(), chunk.begin(), chunk.end());
+    with.insert(with.end(), png.begin() + 33, png.end());
+    EXPECT_EQ(decode_image(with, name).pixels, plain.pixels) << name;
+  }
+}
+
+TEST(HostileHeader, OfAGifIsRefusedAtOnceOnScreenAndFrame) {
+  expect_refused_at_once(bytes_of("GIF89a\xFF\xFF\xFF\xFF\0\0\0,\0\0\0\0\1\0\1\0\0\x08"s), "claims 65535x65535 pixels");
+  expect_refused_at_once(bytes_of("GIF89a\1\0\1\0\0\0\0,\0\0\0\0\xFF\xFF\xFF\xFF\0\x08"s), "claims 65535x65535 pixels");
+  expect_refused_at_once(bytes_of("GIF89a\1\0\1\0\0\0\0,\xFF\xFF\xFF\xFF\1\0\1\0\0\x08"s), "claims 65536x65536 pixels");
+}
+
+TEST(HostileHeader, OfAWebpIsRefusedAtOnceOnCanvasAndFrame) {
+  FileBytes canvas = image_sample("animated.webp");
+  std::fill(canvas.begin() + 24, canvas.begin() + 30, std::uint8_t{0x7F});  // the canvas in VP8X
+  expect_refused_at_once(canvas, "WebP");                                   // libwebp: above 2^32 pixels
+  std::copy_n("\xFF\xFF\0\xFF\x7F\0", 6, canvas.begin() + 24);
+  expect_refused_at_once(canvas, "claims 65536x32768 pixels");
+  FileBytes frame = image_sample("animated.webp");
+  const std::string name = "ANMF";
+  const auto at = std::search(frame.begin(), frame.end(), name.begin(), name.end()) + 8;
+  std::copy_n("\xFF\x7F\0\xFF\x7F\0", 6, at + 6);
+  expect_refused_at_once(frame, "claims 32768x32768 pixels");
+}
+
+TEST(HostileHeader, OfATiffIsRefusedAtOnceOnPictureTileAndSamples) {
+  using Tags = std::vector<std::pair<int, std::uint32_t>>;
+  const Tags rest = {{258, 8}, {259, 1}, {262, 1}};
+  const auto with = [&](Tags tags, const Tags& more) {
+    tags.insert(tags.end(), rest.begin(), rest.end());
+    tags.insert(tags.end(), more.begin(), more.end());
+    return tiff(tags);
+  };
+  expect_refused_at_once(with({{256, 1'000'000}, {257, 1'000'000}}, {{273, 8}, {278, 1'000'000}, {279, 64}}),
+                         "claims 1000000x1000000 pixels");
+  expect_refused_at_once(with({{256, 16}, {257, 16}}, {{322, 1 << 20}, {323, 1 << 20}, {324, 8}, {325, 64}}),
+                         "claims 1048576x1048576 pixels");
+  expect_refused_at_once(with({{256, 10000}, {257, 10000}}, {{273, 8}, {277, 60000}, {278, 10000}, {279, 64}}), "TIFF");
+  expect_refused_at_once(with({{256, 10000}, {257, 10000}}, {{273, 8}, {278, 10000}, {279, 64}}), "truncated TIFF");
+}
+
+TEST(HostileHeader, OfABmpIsRefusedAtOnce) {
+  const auto bmp = [](std::uint32_t width, std::uint32_t height, int bits, int coding) {
+    FileBytes file = bytes_of("BM");
+    for (const std::uint32_t value : {0U, 0U, 54U, 40U, width, height}) append(file, value, 4);
+    append(file, 1, 2);
+    append(file, static_cast<std::uint64_t>(bits), 2);
+    append(file, static_cast<std::uint64_t>(coding), 4);
+    file.resize(100);
+    return file;
+  };
+  expect_refused_at_once(bmp(0x7FFFFFFF, 0x80000000, 24, 0), "claims 2147483647x2147483648 pixels");
+  expect_refused_at_once(bmp(0xFFFF, 0xFFFF, 8, 1), "claims 65535x65535 pixels");
+  expect_refused_at_once(bmp(10000, 10000, 24, 0), "truncated BMP: the data ends at row 0 of 10000");
+  expect_refused_at_once(bmp(0x80000000, 1, 24, 0), "claims a size of -2147483648x1");
+}
+
+TEST(HostileHeader, OfAPnmIsRefusedAtOnce) {
+  expect_refused_at_once(bytes_of("P6 9999999999 9999999999 255\n"), "claims 9999999999x9999999999 pixels");
+  for (const char kind : {'1', '2', '3', '4', '5', '6'}) {
+    expect_refused_at_once(bytes_of("P"s + kind + " 10000 10000 255\n1 2 3"),
+                           "truncated PNM: the data ends at row 0 of");
+  }
+}
+
+TEST(HostileHeader, RefusesLimitsThatMakeNoSense) {
+  EXPECT_THROW(decode_image(image_sample("rgb.png"), "x", {.max_pixels = 0}), std::invalid_argument);
+  EXPECT_THROW(decode_image(image_sample("rgb.png"), "x", {.min_side = -1}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace margay::data

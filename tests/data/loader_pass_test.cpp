@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <span>
+#include <thread>
+
+#include <ATen/Context.h>
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "margay/data/loader/loader.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::TemporaryFolder;
+using testing_support::tiny_block;
+using testing_support::write_tiny_pictures;
+
+std::vector<Batch> all_batches(LoaderPass pass) {
+  std::vector<Batch> batches;
+  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
+
+void expect_equal(const std::vector<Batch>& a, std::span<const Batch> b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].ids, b[i].ids);
+    EXPECT_EQ(a[i].index, b[i].index);
+    EXPECT_TRUE(a[i].images.equal(b[i].images));
+    EXPECT_TRUE(a[i].targets.equal(b[i].targets));
+  }
+}
+
+class LoaderPassTest : public testing::Test {
+ protected:
+  LoaderPassTest() { write_tiny_pictures(folder_.path(), 9, 3); }
+
+  Loaders loaders(const LoaderOptions& options) const { return tiny_block(folder_.path()).loaders(options); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(LoaderPassTest, BeginsInTheMiddleWithTheSameBatches) {
+  for (const Balance balance : {Balance::kNone, Balance::kSampler}) {
+    const Loader train = loaders({.batch_size = 4, .drop_last = false, .balance = balance}).train;
+    const std::vector<Batch> whole = all_batches(train.pass(2));
+    ASSERT_EQ(whole.size(), 5U);
+    for (std::size_t first = 0; first <= whole.size(); ++first) {
+      expect_equal(all_batches(train.pass(2, static_cast<std::int64_t>(first))), std::span(whole).subspan(first));
+    }
+    EXPECT_THROW(train.pass(2, 6), std::invalid_argument);
+    EXPECT_THROW(train.pass(2, -1), std::invalid_argument);
+  }
+}
+
+TEST_F(LoaderPassTest, KeepsTheLastSmallerBatchWhenAsked) {
+  const Loaders data = loaders({.batch_size = 4, .drop_last = false});
+  EXPECT_EQ(data.train.num_batches(), 5);
+  EXPECT_EQ(all_batches(data.train.pass()).back().size(), 2);
+  EXPECT_EQ(all_batches(loaders({.batch_size = 4}).valid->pass()).back().size(), 2);  // validation always does
+}
+
+TEST_F(LoaderPassTest, TakesOverWhatWasPrepared) {
+  const Loader train = loaders({.batch_size = 4, .prefetch = 2}).train;
+  const std::vector<Batch> expected = all_batches(train.pass(1));
+  train.prepare(1);
+  train.prepare(1);
+  expect_equal(all_batches(train.pass(1)), expected);
+  expect_equal(all_batches(train.pass(1)), expected);  // taken only once
+}
+
+TEST_F(LoaderPassTest, IsReadyAtOnceWhenItWasPrepared) {
+  const Loader train = loaders({.batch_size = 4, .prefetch = 4}).train;
+  train.prepare(0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  LoaderPass pass = train.pass(0);
+  while (pass.next()) {
+  }
+  EXPECT_LT(pass.waited_s(), 0.1);
+}
+
+TEST_F(LoaderPassTest, IsSafeWhenWhatWasPreparedIsNotTaken) {
+  const Loader train = loaders({.batch_size = 4}).train;
+  const std::vector<Batch> expected = all_batches(train.pass(5));
+  train.prepare(4);
+  expect_equal(all_batches(train.pass(5)), expected);  // another epoch
+  train.prepare(5);
+  expect_equal(all_batches(train.pass(5, 2)), std::span(expected).subspan(2));  // another beginning
+  train.prepare(5);
+  const Loader copy = train;  // NOLINT: the copy is the point
+  expect_equal(all_batches(copy.pass(5)), expected);
+  train.prepare(6);  // never taken
+}
+
+TEST_F(LoaderPassTest, CanBePreparedByALoaderThatMoves) {
+  Loader train = loaders({.batch_size = 4}).train;
+  const std::vector<Batch> expected = all_batches(train.pass(3));
+  train.prepare(3);
+  Loader moved = std::move(train);
+  expect_equal(all_batches(moved.pass(3)), expected);
+  moved.prepare(3);
+  Loader assigned = loaders({.batch_size = 2}).train;
+  assigned.prepare(0);
+  assigned = std::move(moved);
+  expect_equal(all_batches(assigned.pass(3)), expected);
+  assigned.prepare(3);
+  assigned = loaders({.batch_size = 4}).train;
+  expect_equal(all_batches(assigned.pass(3)), expected);
+}
+
+TEST_F(LoaderPassTest, NeverOverwritesABatchThatIsStillHeld) {
+  const Loader train = loaders({.batch_size = 2, .prefetch = 1}).train;
+  LoaderPass pass = train.pass(0);
+  std::vector<at::Tensor> held;
+  std::vector<at::Tensor> copies;
+  while (const auto batch = pass.next()) {
+    held.push_back(batch->images.slice(0, 0, 1));  // a view: the batch itself is let go
+    copies.push_back(held.back().clone());
+  }
+  for (std::size_t i = 0; i < held.size(); ++i) EXPECT_TRUE(held[i].equal(copies[i]));
+}
+
+TEST_F(LoaderPassTest, SharesThePicturesOutAmongProcesses) {
+  std::vector<std::size_t> validated;
+  for (int rank = 0; rank < 4; ++rank) {
+    const Loaders data = loaders({.batch_size = 4, .rank = rank, .world = 4});
+    EXPECT_EQ(all_batches(data.train.pass()).size(), 1U);
+    for (const Batch& batch : all_batches(data.valid->pass())) {
+      validated.insert(validated.end(), batch.ids.begin(), batch.ids.end());
+    }
+  }
+  std::sort(validated.begin(), validated.end());
+  EXPECT_EQ(validated, (std::vector<std::size_t>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(LoaderPassTest, IsEmptyForAProcessWithoutAShare) {
+  const Loaders data = loaders({.rank = 7, .world = 8});
+  EXPECT_EQ(data.valid->num_batches(), 0);
+  EXPECT_TRUE(all_batches(data.valid->pass()).empty());
+}
+
+TEST_F(LoaderPassTest, RefusesSharesThatCannotBe) {
+  EXPECT_THROW(loaders({.rank = 2, .world = 2}), std::invalid_argument);
+  EXPECT_THROW(loaders({.rank = -1, .world = 2}), std::invalid_argument);
+  EXPECT_THROW(loaders({.rank = 0, .world = 0}), std::invalid_argument);
+  EXPECT_THROW(loaders({.rank = 0, .world = 19}), std::invalid_argument);
+}
+
+TEST_F(LoaderPassTest, PinsMemoryOnlyWhereThereIsCuda) {
+  if (at::hasCUDA()) {
+    EXPECT_TRUE(loaders({.batch_size = 4}).train.pass().next()->images.is_pinned());
+    EXPECT_FALSE(loaders({.batch_size = 4, .pin_memory = PinMemory::kOff}).train.pass().next()->images.is_pinned());
+  } else {
+    EXPECT_FALSE(loaders({.batch_size = 4}).train.pass().next()->images.is_pinned());
+    EXPECT_THROW(loaders({.pin_memory = PinMemory::kOn}), std::invalid_argument);
+  }
+}
+
+TEST_F(LoaderPassTest, DrawsRareClassesAsOftenAsOthersWhenBalanced) {
+  for (int i = 2; i < 9; ++i) std::filesystem::remove(folder_ / "train/flat" / (std::to_string(i) + ".png"));
+  const Loader train = loaders({.batch_size = 11, .balance = Balance::kSampler}).train;
+  ASSERT_EQ(train.dataset().size(), 11U);
+  std::map<std::int64_t, int> counts;
+  constexpr int kEpochs = 40;
+  for (int epoch = 0; epoch < kEpochs; ++epoch) {
+    for (const Batch& batch : all_batches(train.pass(epoch))) {
+      for (const std::size_t id : batch.ids) ++counts[train.dataset().target(id)];
+    }
+  }
+  EXPECT_NEAR(counts[0], kEpochs * 11 / 2, 50);  // more than four standard deviations
+  EXPECT_NEAR(counts[1], kEpochs * 11 / 2, 50);
+}
+
+}  // namespace
+}  // namespace margay::data

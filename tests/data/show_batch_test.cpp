@@ -1,0 +1,75 @@
+#include "margay/data/show_batch.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "margay/data/image/half_blocks.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::striped_picture;
+using testing_support::TemporaryFolder;
+
+const Normalization kPlain = {};
+
+Batch grey_batch(const torch::Tensor& targets) {
+  const std::int64_t n = targets.size(0);
+  Batch batch{.images = torch::full({n, 3, 4, 4}, 0.5F), .targets = targets, .ids = {}};
+  batch.ids.resize(static_cast<std::size_t>(n));
+  return batch;
+}
+
+TEST(ShowBatch, NamesOneClassSeveralClassesNoneAndMixtures) {
+  const Vocabulary vocabulary({"cat", "dog"});
+  const auto captions = [&](const torch::Tensor& targets) {
+    std::string text;
+    for (const Tile& tile : batch_tiles(grey_batch(targets), vocabulary, kPlain)) text += tile.caption + "|";
+    return text;
+  };
+  EXPECT_EQ(captions(torch::tensor({1, 0}, torch::kLong)), "dog|cat|");
+  EXPECT_EQ(captions(torch::tensor({{1.0F, 1.0F}, {0.0F, 0.0F}})), "cat + dog|(none)|");
+  EXPECT_EQ(captions(torch::tensor({{0.7F, 0.3F}})), "cat 0.7 + dog 0.3|");
+}
+
+TEST(ShowBatch, UndoesTheNormalisation) {
+  const auto tiles = batch_tiles(grey_batch(torch::tensor({0}, torch::kLong)), Vocabulary({"x"}),
+                                 {.mean = {0.5, 0.25, 0}, .std = {1, 0.5, 2}});
+  EXPECT_EQ(tiles[0].image.row(0)[0], 255);
+  EXPECT_EQ(tiles[0].image.row(0)[1], 128);
+  EXPECT_EQ(tiles[0].image.row(0)[2], 255);
+}
+
+TEST(ShowBatch, DrawsOnePictureManyTimes) {
+  const TemporaryFolder folder;
+  write_png(folder / "a.png", striped_picture(0, 3, 40));
+  Recipe recipe;
+  recipe.resize = {.size = 24};
+  recipe.augment = {.size = 16, .min_scale = 0.3};
+  const auto tiles = draw_tiles(PicturePipeline(recipe), folder / "a.png", "stripes", 8, 1);
+  ASSERT_EQ(tiles.size(), 9U);
+  EXPECT_EQ(tiles[0].caption, "stripes");
+  EXPECT_EQ(tiles[8].caption, "draw 8");
+  EXPECT_NE(tiles[1].image.pixels, tiles[2].image.pixels);
+  EXPECT_THROW(draw_tiles(PicturePipeline(recipe), folder / "a.png", "", 0, 1), std::invalid_argument);
+}
+
+TEST(TileGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {
+  const std::vector<Tile> tiles(5, {Image(10, 20), "x"});
+  EXPECT_EQ(tile_grid(tiles).width, 3 * 28 + 8);
+  EXPECT_EQ(tile_grid(tiles).height, 2 * 40 + 8);
+  EXPECT_EQ(tile_grid(tiles, 5).height, 40 + 8);
+  EXPECT_THROW(tile_grid({}), std::invalid_argument);
+}
+
+TEST(HalfBlocks, ShowTwoPixelsInACharacter) {
+  Image image(2, 1);
+  image.pixels = {1, 2, 3, 4, 5, 6};
+  EXPECT_EQ(half_blocks(image, 80), "\x1b[38;2;1;2;3m\x1b[48;2;4;5;6m▀\x1b[0m\n");
+  EXPECT_EQ(half_blocks(Image(1, 1), 80), "\x1b[38;2;0;0;0m▀\x1b[0m\n") << "no lower pixel, so no background";
+  EXPECT_THROW(half_blocks(Image(), 80), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace margay::data

@@ -1,0 +1,68 @@
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "margay/data/source/image_files.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/write_file.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+using testing_support::write;
+
+TEST(ImageFiles, AreFoundAtAnyDepthInNaturalOrder) {
+  const TemporaryFolder folder;
+  for (const char* name : {"b/10.jpg", "b/2.JPG", "a.png", "notes.txt", ".hidden.jpg", ".git/x.jpg"})
+    write(folder / name, "x");
+  write(folder / "nameless", "\xFF\xD8\xFF\xE0 JFIF");
+  EXPECT_EQ(image_files(folder.path()),
+            (PathList{folder / "a.png", folder / "b/2.JPG", folder / "b/10.jpg", folder / "nameless"}));
+}
+
+TEST(ImageFiles, SayWhatIsWrongWithTheFolder) {
+  const TemporaryFolder folder;
+  EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder / "absent"); }).find("no such folder"),
+            std::string::npos);
+  EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder.path()); }).find("no pictures"),
+            std::string::npos);
+  write(folder / "a.txt", "x");
+  EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder / "a.txt"); }).find("found a file"),
+            std::string::npos);
+}
+
+TEST(ImageFiles, LookIntoFilesOfOtherNamesButNotIntoNotes) {
+  const TemporaryFolder folder;
+  write(folder / "a.download", "\xFF\xD8\xFF\xE0 JFIF");
+  write(folder / "a.txt", "\xFF\xD8\xFF\xE0 JFIF");
+  EXPECT_EQ(image_files(folder.path()), (PathList{folder / "a.download"}));
+}
+
+TEST(ImageFiles, FollowLinksToFilesButNotToFolders) {
+  const TemporaryFolder folder;
+  write(folder / "pics/a.jpg", "x");
+  fs::create_symlink(folder / "pics/a.jpg", folder / "pics/b.jpg");
+  fs::create_symlink(folder / "pics", folder / "pics/again");
+  fs::create_symlink(folder / "gone", folder / "pics/c.jpg");
+  EXPECT_EQ(image_files(folder / "pics"), (PathList{folder / "pics/a.jpg", folder / "pics/b.jpg"}));
+}
+
+TEST(ImageFiles, SayHowFarTheirFolderExists) {
+  const TemporaryFolder folder;
+  write(folder / "images/a.jpg", "x");
+  const std::string here = folder.path().string();
+  const auto message = [&](const char* name) {
+    return thrown_message<core::DataError>([&] { image_files(folder / name); });
+  };
+  EXPECT_EQ(message("imagse/sub"),
+            here + "/imagse/sub: there is no such folder; '" + here + "' holds no 'imagse'; did you mean 'images'?");
+  EXPECT_EQ(message("zoo"), here + "/zoo: there is no such folder; '" + here + "' holds 'images'");
+  EXPECT_EQ(message("images/a.jpg/b"),
+            here + "/images/a.jpg/b: there is no such folder; '" + here + "/images/a.jpg' is a file, not a folder");
+}
+
+}  // namespace
+}  // namespace margay::data
