@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "margay/core/error.h"
 #include "margay/data/image/over_white.h"
 #include "margay/data/image/read_image.h"
 #include "tests/support/image_samples.h"
@@ -7,7 +8,56 @@
 namespace margay::data {
 namespace {
 
+using testing_support::append;
+using testing_support::FileBytes;
 using testing_support::image_sample;
+
+struct TiffSample {
+  int bits = 8;
+  int photometric = 2;     ///< 1 grey, 2 RGB
+  int samples = 4;         ///< of a pixel
+  int extra = -1;          ///< what the last one is: 0 nobody says, 1 premultiplied, 2 straight alpha; -1: no such tag
+  std::uint8_t value = 0;  ///< of every colour
+  std::uint8_t alpha = 0;  ///< of the last sample
+};
+
+/// A little-endian TIFF of one pixel.
+FileBytes tiff_of(const TiffSample& sample) {
+  const int tags = sample.extra < 0 ? 8 : 9;
+  const std::uint64_t pixels_at = 8 + 2 + 12 * static_cast<std::uint64_t>(tags) + 4;
+  const auto pixel_bytes = static_cast<std::uint64_t>(sample.samples * sample.bits / 8);
+  const std::uint64_t bits_at = pixels_at + pixel_bytes;
+  FileBytes file;
+  append(file, std::string("II*\0\x08\0\0\0", 8));
+  append(file, static_cast<std::uint64_t>(tags), 2);
+  const auto tag = [&](int name, int type, int count, std::uint64_t value) {
+    append(file, static_cast<std::uint64_t>(name), 2);
+    append(file, static_cast<std::uint64_t>(type), 2);
+    append(file, static_cast<std::uint64_t>(count), 4);
+    append(file, value, 4);
+  };
+  const bool fits = sample.samples <= 2;
+  const auto bits = static_cast<std::uint64_t>(sample.bits);
+  tag(256, 3, 1, 1);                                                 // width
+  tag(257, 3, 1, 1);                                                 // height
+  tag(258, 3, sample.samples, fits ? bits | bits << 16U : bits_at);  // bits of each sample
+  tag(262, 3, 1, static_cast<std::uint64_t>(sample.photometric));    // grey or RGB
+  tag(273, 4, 1, pixels_at);                                         // where the strip begins
+  tag(277, 3, 1, static_cast<std::uint64_t>(sample.samples));        // samples of a pixel
+  tag(278, 3, 1, 1);                                                 // rows of the strip
+  tag(279, 4, 1, pixel_bytes);                                       // its bytes
+  if (sample.extra >= 0) tag(338, 3, 1, static_cast<std::uint64_t>(sample.extra));
+  append(file, 0, 4);
+  for (int i = 0; i < sample.samples; ++i) {
+    const std::uint64_t each = i + 1 < sample.samples ? sample.value : sample.alpha;
+    append(file, sample.bits == 8 ? each : each * 257, sample.bits / 8);
+  }
+  for (int i = 0; i < sample.samples && !fits; ++i) append(file, bits, 2);
+  return file;
+}
+
+/// The red of the one pixel.
+int red_of(const TiffSample& sample) { return decode_image(tiff_of(sample), "x.tif").pixels.at(0); }
 
 TEST(LayOverWhite, MixesWithWhiteByAlphaAndRounds) {
   const std::vector<std::uint8_t> rgba = {10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 255, 128, 7, 8, 9, 1};
@@ -52,6 +102,26 @@ TEST(ReadImageAlpha, LiesOverWhiteInPngTiffAndWebp) {
   expect_over_white(decode_image(image_sample("animated.webp"), "animated.webp"), 0);
   expect_over_white(decode_image(image_sample("lossy_alpha.webp"), "lossy_alpha.webp"), 40);
   EXPECT_EQ(decode_image(image_sample("lossless_alpha.webp"), "x").height, 24) << "turned by its EXIF";
+}
+
+// Pillow's table of TIFF modes: RGBX where the fourth sample is unspecified, RGBa premultiplied, RGBA straight.
+TEST(ReadImageAlpha, OfATiffIsWhatTheFileSaysItIs) {
+  constexpr int kStraight = 178;  // (100 * 128 + 255 * 127) / 255 = 177.2, once rounded by libtiff
+  EXPECT_EQ(red_of({.extra = 0, .value = 100, .alpha = 128}), 100) << "infrared light, say";
+  EXPECT_EQ(red_of({.extra = 0, .value = 100, .alpha = 0}), 100);
+  EXPECT_EQ(red_of({.extra = 1, .value = 100, .alpha = 128}), 227) << "100 + 255 - 128";
+  EXPECT_NEAR(red_of({.extra = 2, .value = 100, .alpha = 128}), kStraight, 1);
+  EXPECT_EQ(red_of({.extra = -1, .value = 100, .alpha = 128}), 100) << "a fourth sample that is not even mentioned";
+  EXPECT_EQ(red_of({.extra = -1, .value = 100, .alpha = 255}), 100);
+}
+
+TEST(ReadImageAlpha, OfGreyTiffsLiesOverWhiteToo) {
+  EXPECT_EQ(red_of({.photometric = 1, .samples = 2, .extra = 2, .value = 100, .alpha = 128}), 177);
+  EXPECT_EQ(red_of({.photometric = 1, .samples = 2, .extra = 1, .value = 100, .alpha = 128}), 227);
+  EXPECT_EQ(red_of({.photometric = 1, .samples = 2, .extra = 0, .value = 100, .alpha = 128}), 100);
+  EXPECT_EQ(red_of({.photometric = 1, .samples = 1, .extra = -1, .alpha = 77}), 77);
+  const TiffSample deep = {.bits = 16, .photometric = 1, .samples = 2, .extra = 2, .value = 100, .alpha = 128};
+  EXPECT_THROW(red_of(deep), core::DataError) << "libtiff would drop the alpha";
 }
 
 TEST(ReadImageAlpha, MakesTheTransparentColourOfAPaletteWhite) {

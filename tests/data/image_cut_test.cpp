@@ -46,6 +46,34 @@ TEST(CutPicture, IsRefusedOrReadWhole) {
   }
 }
 
+// A download that was broken off and begun anew leaves half a picture with another one behind it.
+TEST(CutPicture, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
+  for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {
+    const FileBytes whole = image_sample(name);
+    FileBytes joined(whole.begin(), whole.end() - 40);
+    joined.insert(joined.end(), whole.begin(), whole.end());
+    const std::string problem = testing_support::thrown_message<core::DataError>([&] { decode_image(joined, name); });
+    const bool has_scans = std::string(name) == "progressive.jpg";  // where libjpeg itself trips over the second start
+    EXPECT_NE(problem.find(has_scans ? "two SOI markers" : "damaged JPEG: something else follows the data at row"),
+              std::string::npos)
+        << problem;
+  }
+}
+
+TEST(CutPicture, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
+  const FileBytes whole = image_sample("rle8.bmp");
+  constexpr std::size_t kHead = 118;  // with 16 colours
+  FileBytes file(whole.begin(), whole.begin() + kHead);
+  file[18] = 4;  // width
+  file[22] = 1;  // height
+  const FileBytes four_pixels_as_they_are = {0, 4, 9, 9, 9, 9};
+  file.insert(file.end(), four_pixels_as_they_are.begin(), four_pixels_as_they_are.end());
+  ASSERT_EQ(decode_image(file, "x.bmp").width, 4);
+  for (std::size_t size = kHead; size < file.size(); ++size) {
+    EXPECT_THROW(decode_image(std::span(file.data(), size), "x.bmp"), core::DataError) << size - kHead;
+  }
+}
+
 TEST(CutPicture, IsRefusedAtEveryFifthOfARealFile) {
   if (!std::filesystem::exists(shared_path("data/odd"))) GTEST_SKIP() << "no data/odd";
   for (const char* name :

@@ -31,7 +31,7 @@ void read_size_and_bits(const ByteReader& bytes, std::uint32_t info_size, BmpHea
 }
 
 void check_kind(const BmpHeader& header, std::uint32_t info_size) {
-  constexpr std::array<std::uint32_t, 8> kInfoSizes = {kOs2Header, 16, 40, 52, 56, 64, 108, 124};
+  constexpr std::array<std::uint32_t, 7> kInfoSizes = {kOs2Header, 40, 52, 56, 64, 108, 124};
   constexpr std::array<std::uint32_t, 7> kBits = {1, 2, 4, 8, 16, 24, 32};
   const auto is_one_of = [](const auto& all, std::uint32_t value) {
     return std::find(all.begin(), all.end(), value) != all.end();

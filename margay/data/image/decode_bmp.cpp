@@ -129,6 +129,7 @@ void RunReader::repeat(std::uint32_t count, std::uint32_t indices) {
 void RunReader::copy(std::uint32_t count) {
   const std::uint32_t each = header_.coding == BmpCoding::kRle4 ? 2 : 1;
   const std::size_t bytes = (count + each - 1) / each;
+  if (at_ + bytes > codes_.size()) fail_truncated(y_, header_.size);
   for (std::size_t i = 0; i < bytes; ++i) {
     repeat(std::min(each, count - static_cast<std::uint32_t>(i) * each), codes_.u8(at_ + i));
   }

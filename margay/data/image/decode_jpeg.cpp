@@ -45,6 +45,7 @@ class JpegReader {
   void run(Step&& step);
   [[noreturn]] void fail() { std::longjmp(jump_, 1); }
   [[noreturn]] void fail_truncated();
+  [[noreturn]] void fail_at_row(const char* what);
   void warn(int code);
   void read_rows(Image& image, std::vector<std::uint8_t>& spare);
   void read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row);
@@ -94,18 +95,23 @@ void JpegReader::run(Step&& step) {
   step();
 }
 
-void JpegReader::fail_truncated() {
-  const auto end =
-      fmt::format_to_n(problem_.data(), problem_.size() - 1, "truncated JPEG: the data ends at row {} of {}",
-                       jpeg_.output_scanline, jpeg_.output_height);
-  *end.out = '\0';
+void JpegReader::fail_at_row(const char* what) {
+  *fmt::format_to_n(problem_.data(), problem_.size() - 1, "{} row {} of {}", what, jpeg_.output_scanline,
+                    jpeg_.output_height)
+       .out = '\0';
   fail();
 }
 
-/// Most warnings (bytes between markers, a wrong restart number) leave a whole picture. Data that ends
-/// within a scan would leave grey from there on.
+void JpegReader::fail_truncated() { fail_at_row("truncated JPEG: the data ends at"); }
+
+/// Most warnings (bytes between markers, a wrong restart number) leave a whole picture. Data that ends within a scan
+/// would leave grey from there on, whatever marker follows: that of the end where a file was cut, any other where two
+/// downloads run into each other. A restart marker that comes too early spoils no more than its interval.
 void JpegReader::warn(int code) {
-  if (code == JWRN_HIT_MARKER && jpeg_.unread_marker == JPEG_EOI) fail_truncated();
+  if (code != JWRN_HIT_MARKER) return;
+  const int marker = jpeg_.unread_marker;
+  if (marker == JPEG_EOI) fail_truncated();
+  if (marker < JPEG_RST0 || marker > JPEG_RST0 + 7) fail_at_row("damaged JPEG: something else follows the data at");
 }
 
 /// All bytes were there from the start: being asked for more means that the file was cut.

@@ -22,6 +22,9 @@
 namespace margay::data {
 namespace {
 
+/// What the fourth number of a colour, or the second of a grey, is in the raster that libtiff makes.
+enum class Alpha { kPremultiplied, kStraight, kNone };
+
 /// The first page of one file in memory. libtiff's complaints go to this object alone: nothing is printed, and no
 /// handler of the process is changed.
 class TiffReader {
@@ -47,6 +50,7 @@ class TiffReader {
   [[noreturn]] void fail() const;
   [[noreturn]] void fail_as_unknown(const char* reason) const;
   int number(std::uint32_t tag) const;
+  Alpha alpha() const;
 
   std::span<const std::uint8_t> bytes_;
   std::uint64_t at_ = 0;
@@ -138,12 +142,27 @@ ImageSize TiffReader::stored_size() const {
   return {height, width};
 }
 
+/// libtiff takes a fourth number that the file does not explain for premultiplied alpha; in aerial pictures it is
+/// infrared light. As Pillow we ignore it. libtiff premultiplies straight alpha beside colours, but not beside grey.
+/// Where there is none its raster holds 255.
+Alpha TiffReader::alpha() const {
+  const bool is_grey = number(TIFFTAG_PHOTOMETRIC) <= PHOTOMETRIC_MINISBLACK;
+  std::uint16_t count = 0;
+  std::uint16_t* kinds = nullptr;
+  TIFFGetFieldDefaulted(tiff_.get(), TIFFTAG_EXTRASAMPLES, &count, &kinds);
+  if (count == 0 || kinds[0] == EXTRASAMPLE_UNSPECIFIED) return Alpha::kNone;
+  return is_grey && kinds[0] == EXTRASAMPLE_UNASSALPHA ? Alpha::kStraight : Alpha::kPremultiplied;
+}
+
 /// A tile may be larger than its picture; it obeys the same limit. Signed numbers would come out with black and white
-/// exchanged half way.
+/// exchanged half way, and of grey with 16 bits libtiff drops the alpha.
 void TiffReader::check_layout(std::int64_t max_pixels) const {
   if (number(TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_INT) {
     throw DecodeFailure("a TIFF of signed numbers, which do not say what is black and white");
   }
+  const bool is_deep_grey_alpha =
+      number(TIFFTAG_SAMPLESPERPIXEL) == 2 && number(TIFFTAG_BITSPERSAMPLE) == 16 && alpha() != Alpha::kNone;
+  if (is_deep_grey_alpha) fail_as_unknown("grey of 16 bits with transparency");
   if (TIFFIsTiled(tiff_.get()) == 0) return;
   std::uint32_t width = 0;
   std::uint32_t height = 0;
@@ -152,7 +171,19 @@ void TiffReader::check_layout(std::int64_t max_pixels) const {
   check_size({height, width}, max_pixels);
 }
 
-/// libtiff turns every kind of pixel into premultiplied RGBA of 8 bits, in that order on little-endian machines. Its
+/// rgba: uint8 [pixels,4]; out: uint8 [pixels,3].
+void put_over_white(const std::uint8_t* rgba, std::size_t pixels, Alpha alpha, std::uint8_t* out) {
+  switch (alpha) {
+    case Alpha::kPremultiplied:
+      return lay_premultiplied_over_white(rgba, pixels, out);
+    case Alpha::kStraight:
+      return lay_over_white(rgba, pixels, out);
+    case Alpha::kNone:
+      for (std::size_t i = 0; i < pixels; ++i, rgba += 4) out = std::copy_n(rgba, 3, out);
+  }
+}
+
+/// libtiff turns every kind of pixel into RGBA of 8 bits, in that order on little-endian machines. Its
 /// own idea of turning only mirrors, so the rows are taken as they are stored.
 Image TiffReader::read_pixels() {
   TIFFRGBAImage rgba{};
@@ -173,7 +204,7 @@ Image TiffReader::read_pixels() {
   problem_[0] = '\0';  // what was said of tags that are not needed
   if (TIFFRGBAImageGet(&rgba, raster.get(), rgba.width, rgba.height) == 0 || problem_[0] != '\0') fail();
   Image image(static_cast<int>(rgba.height), static_cast<int>(rgba.width));
-  lay_premultiplied_over_white(reinterpret_cast<const std::uint8_t*>(raster.get()), pixels, image.pixels.data());
+  put_over_white(reinterpret_cast<const std::uint8_t*>(raster.get()), pixels, alpha(), image.pixels.data());
   return image;
 }
 

@@ -14,6 +14,12 @@
 #include "margay/core/error.h"
 
 namespace margay::data {
+namespace {
+
+/// What the largest picture that is read by default can take in the most wasteful format: text, 24 bytes a pixel.
+constexpr std::size_t kMaxBytes = std::size_t{1} << 32U;
+
+}  // namespace
 
 PictureFile::PictureFile(const std::filesystem::path& path)
     : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
@@ -22,8 +28,12 @@ PictureFile::PictureFile(const std::filesystem::path& path)
   const bool is_known = fstat(descriptor_, &status) == 0;
   const bool is_regular = is_known && S_ISREG(status.st_mode);
   size_ = is_regular ? static_cast<std::size_t>(status.st_size) : 0;
-  if (is_regular) return;
+  if (is_regular && size_ <= kMaxBytes) return;
   close(descriptor_);
+  if (is_regular) {
+    throw core::DataError(
+        path_, fmt::format("a file of {} bytes, more than the {} that a picture may take", size_, kMaxBytes));
+  }
   if (!is_known) fail("cannot be read");
   throw core::DataError(path_, "not a regular file; expected the path of a picture");
 }

@@ -7,8 +7,8 @@
 
 namespace margay::data {
 
-/// A regular file, open for reading. Anything else is refused: a pipe or a device would keep a loader thread waiting
-/// for ever. Throws core::DataError.
+/// A regular file of at most 4 GiB, open for reading. Anything else is refused: a pipe or a device would keep a loader
+/// thread waiting for ever, a sparse file of a terabyte would take the memory. Throws core::DataError.
 class PictureFile {
  public:
   explicit PictureFile(const std::filesystem::path& path);
