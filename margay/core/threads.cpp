@@ -1,6 +1,7 @@
 #include "margay/core/threads.h"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <new>
@@ -80,6 +81,20 @@ void pin_thread(int cpu) {
 }
 
 void unpin_thread() { set_affinity(allowed_cpus()); }
+
+std::vector<std::jthread> start_threads(int count, const std::function<void(const std::stop_token&)>& work) {
+  const auto run = [work](const std::stop_token& stop) {
+    unpin_thread();
+    work(stop);
+  };
+  std::vector<std::jthread> threads;
+  threads.reserve(static_cast<std::size_t>(std::max(count, 0)));
+  try {
+    for (int i = 0; i < count; ++i) threads.emplace_back(run);
+  } catch (const std::exception&) {  // no thread (std::system_error), or no memory for one (std::bad_alloc)
+  }
+  return threads;
+}
 
 std::optional<int> parse_cpu_max(std::string_view text) {
   std::istringstream stream{std::string(text)};

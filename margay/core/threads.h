@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace margay::core {
@@ -20,6 +23,11 @@ void pin_thread(int cpu);
 
 /// Lets the calling thread run on all allowed CPUs.
 void unpin_thread();
+
+/// Runs `work` on `count` new threads, on all allowed CPUs whatever their starter is pinned to. Where the system has no
+/// more threads to give, on fewer, even on none: whoever calls this must be able to do the work alone. Destroying a
+/// thread requests its stop and waits for it.
+std::vector<std::jthread> start_threads(int count, const std::function<void(const std::stop_token&)>& work);
 
 /// The CPUs that a cgroup-v2 cpu.max file ("QUOTA PERIOD" in microseconds, or "max PERIOD") allows, rounded up;
 /// nullopt for no limit or a text that is not of this form.

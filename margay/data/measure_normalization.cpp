@@ -5,8 +5,6 @@
 #include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
-#include <vector>
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
@@ -43,8 +41,8 @@ Normalization measure_normalization(const Dataset& dataset, const PicturePipelin
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < core::available_cpus(); ++i) threads.emplace_back(work);
+    const auto threads = core::start_threads(core::available_cpus() - 1, [&](const std::stop_token&) { work(); });
+    work();
   }
   if (error) std::rethrow_exception(error);
   if (all.count() > 0) return all.normalization();

@@ -1,9 +1,12 @@
 #include "margay/core/threads.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 
 #include <gtest/gtest.h>
 
+#include <pthread.h>
 #include <sched.h>
 
 namespace margay::core {
@@ -40,6 +43,32 @@ TEST(PinThread, IgnoresACpuThatIsNotAllowed) {
   pin_thread(allowed_cpus().back() + 1);
   pin_thread(-1);
   EXPECT_EQ(cpus_of_this_thread(), static_cast<int>(allowed_cpus().size()));
+}
+
+TEST(StartThreads, RunsOnAllCpusThoughTheirStarterIsPinned) {
+  pin_thread(allowed_cpus().back());
+  std::atomic<int> runs = 0;
+  std::atomic<int> cpus = 0;
+  const auto note = [&](const std::stop_token&) {
+    ++runs;
+    cpus += cpus_of_this_thread();
+  };
+  start_threads(3, note).clear();
+  unpin_thread();
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(cpus, 3 * static_cast<int>(allowed_cpus().size()));
+}
+
+TEST(StartThreads, StartsNoneWhereTheSystemHasNone) {
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  pthread_attr_t greedy = before;
+  ASSERT_EQ(pthread_attr_setstacksize(&greedy, std::size_t{1} << 48), 0);  // more than there are addresses
+  ASSERT_EQ(pthread_setattr_default_np(&greedy), 0);
+  EXPECT_TRUE(start_threads(2, [](const std::stop_token&) {}).empty());
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  EXPECT_EQ(start_threads(2, [](const std::stop_token&) {}).size(), 2U);
+  EXPECT_TRUE(start_threads(0, {}).empty());
 }
 
 TEST(ParseCpuMax, RoundsAQuotaUp) {

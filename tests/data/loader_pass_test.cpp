@@ -1,6 +1,11 @@
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <fstream>
 #include <map>
+#include <set>
 #include <span>
 #include <thread>
 
@@ -8,12 +13,16 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "margay/core/memory.h"
+#include "margay/data/cache/ram_cache.h"
 #include "margay/data/loader/loader.h"
+#include "margay/data/loader/pixel_memory.h"
 #include "tests/support/tiny_pictures.h"
 
 namespace margay::data {
 namespace {
 
+using namespace std::chrono_literals;
 using testing_support::TemporaryFolder;
 using testing_support::tiny_block;
 using testing_support::write_tiny_pictures;
@@ -72,14 +81,88 @@ TEST_F(LoaderPassTest, TakesOverWhatWasPrepared) {
   expect_equal(all_batches(train.pass(1)), expected);  // taken only once
 }
 
-TEST_F(LoaderPassTest, IsReadyAtOnceWhenItWasPrepared) {
-  const Loader train = loaders({.batch_size = 4, .prefetch = 4}).train;
+TEST_F(LoaderPassTest, LoadsAheadWhatPrefetchAllowsAndNoMore) {
+  const Loader plain = loaders({.batch_size = 2, .num_workers = 3, .prefetch = 3}).train;
+  const auto cache = std::make_shared<RamCache>(1'000'000);
+  const Loader train(std::make_shared<Dataset>(plain.dataset()), plain.pipeline(), Phase::kTrain, plain.options(),
+                     cache);
+  const auto loads = [&](std::uint64_t pictures) {
+    for (int i = 0; i < 1000 && cache->stats().misses < pictures; ++i) std::this_thread::sleep_for(10ms);
+    std::this_thread::sleep_for(30ms);  // for one too many
+    return cache->stats().misses;
+  };
   train.prepare(0);
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(loads(6), 6U);  // of 18
   LoaderPass pass = train.pass(0);
-  while (pass.next()) {
+  EXPECT_EQ(loads(6), 6U);
+  EXPECT_TRUE(pass.is_ready());
+  pass.next();
+  EXPECT_EQ(loads(8), 8U);
+}
+
+TEST_F(LoaderPassTest, WritesIntoTheMemoryOfBatchesThatWereDropped) {
+  PixelMemory memory(PinMemory::kOff, 16, 2);
+  const void* first = memory.take(4).data_ptr();
+  const at::Tensor other = torch::empty({4, 16, 16, 3});  // would get it if it had been given back
+  EXPECT_EQ(memory.take(4).data_ptr(), first);
+
+  constexpr int kPrefetch = 2;
+  const Loader train =
+      loaders({.batch_size = 1, .num_workers = 2, .prefetch = kPrefetch, .pin_memory = PinMemory::kOff}).train;
+  std::set<const void*> places;
+  LoaderPass pass = train.pass(0);
+  while (const auto batch = pass.next()) places.insert(batch->images.data_ptr());
+  EXPECT_LE(places.size(), kPrefetch + 2U) << "of 18 batches";
+}
+
+/// A cache that keeps nothing and lets nobody go on before it is opened.
+class Gate : public PictureCache {
+ public:
+  const CachedPicture* find(const PictureKey& /*key*/, CachedPicture& /*room*/) override {
+    opened_.wait(false);
+    return nullptr;
   }
-  EXPECT_LT(pass.waited_s(), 0.1);
+  void keep(const PictureKey& /*key*/, const CachedPicture& /*picture*/) override {}
+  CacheStats stats() const override { return {}; }
+
+  void open() {
+    opened_ = true;
+    opened_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> opened_ = false;
+};
+
+TEST_F(LoaderPassTest, GoesOnWithFewerThreadsWhereTheSystemHasNoMore) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer itself cannot live with a limit on addresses";
+#endif
+  const Loader plain = loaders({.batch_size = 1, .num_workers = 512, .prefetch = 1}).train;
+  const auto gate = std::make_shared<Gate>();
+  const Loader train(std::make_shared<Dataset>(plain.dataset()), plain.pipeline(), Phase::kTrain, plain.options(),
+                     gate);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const auto taken = core::parse_kb_line(testing_support::file_content("/proc/self/status"), "VmSize");
+  const rlimit scarce = {*taken + (64U << 20), before.rlim_max};  // a thread takes 8 MiB for its stack
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &scarce), 0);
+  LoaderPass pass = train.pass(0);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  gate->open();
+  EXPECT_EQ(all_batches(std::move(pass)).size(), 18U);
+}
+
+TEST_F(LoaderPassTest, DoesNotCallItsPartOfThePicturesAll) {
+  for (int i = 0; i < 3; ++i) std::ofstream(folder_ / "valid/upright" / (std::to_string(i) + ".png")) << "broken";
+  const Loaders whole = loaders({.batch_size = 3});
+  LoaderPass rest = whole.valid->pass(0, 1);  // the second of two batches
+  EXPECT_FALSE(rest.next());
+  EXPECT_EQ(rest.skipped().size(), 3U);
+  for (int i = 0; i < 3; ++i) {
+    const Loaders part = loaders({.rank = 3 + i, .world = 6});  // one picture
+    EXPECT_TRUE(all_batches(part.valid->pass()).empty());
+  }
 }
 
 TEST_F(LoaderPassTest, IsSafeWhenWhatWasPreparedIsNotTaken) {

@@ -24,7 +24,11 @@ std::optional<Job> DraftQueue::claim(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   room_.wait(lock, [&] { return stop.stop_requested() || is_all_claimed() || has_room(); });
   if (stop.stop_requested() || is_all_claimed()) return std::nullopt;
-  return next_job();
+  try {
+    return next_job();
+  } catch (const std::exception&) {  // no memory for a batch; the consumer meets the same in help(), and can throw it
+    return std::nullopt;
+  }
 }
 
 std::optional<Job> DraftQueue::help() {
@@ -41,6 +45,11 @@ void DraftQueue::complete(const Job& job, std::exception_ptr error) {
   if (error && !job.draft->error) job.draft->error = std::move(error);
   ++job.draft->rows_done;
   if (job.draft->is_ready()) ready_.notify_one();
+}
+
+bool DraftQueue::is_ready() {
+  const std::lock_guard lock(mutex_);
+  return is_next_ready();
 }
 
 std::unique_ptr<Draft> DraftQueue::deliver() {

@@ -43,14 +43,17 @@ class DraftQueue {
   /// rows: those of the whole pass; the first `first_batch` batches are left out. side: of the network's input.
   DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, int side, std::size_t first_batch);
 
-  /// The next row, when there is room for it; nothing when all are handed out or `stop` is requested.
+  /// The next row, when there is room for it; nothing when all are handed out, `stop` is requested, or there is no
+  /// memory for another batch.
   std::optional<Job> claim(const std::stop_token& stop);
   /// The next row if the oldest batch is not ready and there is room; else waits until that batch is ready or there is
   /// something to do, and returns nothing when it is ready. For the consumer, which works while it must wait.
   std::optional<Job> help();
   /// Notes that a row is filled; `error` ends the pass.
   void complete(const Job& job, std::exception_ptr error);
-  /// The oldest batch, which help() found ready.
+  /// Whether the oldest batch can be delivered at once.
+  bool is_ready();
+  /// The oldest batch, which help() or is_ready() found ready.
   std::unique_ptr<Draft> deliver();
   /// Wakes those who wait in claim(), to be called after their stop was requested.
   void wake();

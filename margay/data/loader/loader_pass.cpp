@@ -5,30 +5,15 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
+#include "margay/data/loader/collate.h"
 #include "margay/data/loader/draft_queue.h"
 #include "margay/data/loader/row_filler.h"
 #include "margay/data/loader/worker_priority.h"
 
 namespace margay::data {
-namespace {
-
-constexpr std::uint64_t kMixStream = 3;
-
-/// float [N,H,W,3] of the rows that succeeded.
-torch::Tensor good_pixels(const Draft& draft) {
-  std::vector<std::int64_t> rows;
-  for (std::size_t row = 0; row < draft.rows.size(); ++row) {
-    if (draft.problems[row].empty()) rows.push_back(static_cast<std::int64_t>(row));
-  }
-  if (rows.size() == draft.rows.size()) return draft.pixels;
-  return draft.pixels.index_select(0, torch::tensor(rows, torch::kLong));
-}
-
-}  // namespace
 
 /// Workers claim rows in order and fill them; the consumer takes the batches in order.
 class LoaderPass::State {
@@ -36,10 +21,9 @@ class LoaderPass::State {
   explicit State(PassPlan plan)
       : plan_(std::move(plan)),
         filler_(plan_.dataset, plan_.pipeline, plan_.phase, plan_.options, plan_.epoch, plan_.cache),
-        queue_(std::move(plan_.rows), plan_.options, plan_.pipeline.output_size(), plan_.first_batch) {
-    const int workers = plan_.options.num_workers.value_or(core::available_cpus());
-    for (int i = 0; i < workers; ++i) workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-  }
+        queue_(std::move(plan_.rows), plan_.options, plan_.pipeline.output_size(), plan_.first_batch),
+        workers_(core::start_threads(plan_.options.num_workers.value_or(core::available_cpus()),
+                                     [this](const std::stop_token& stop) { work(stop); })) {}
 
   ~State() {
     for (std::jthread& worker : workers_) worker.request_stop();
@@ -55,14 +39,19 @@ class LoaderPass::State {
       Batch batch = finish(take());
       if (!batch.ids.empty()) return batch;
     }
-    if (good_rows_ == 0 && queue_.size() > 0) throw nothing_readable();
+    if (good_rows_ == 0 && queue_.size() > 0 && sees_everything()) throw nothing_readable();
     return std::nullopt;
   }
+
+  bool is_ready() { return queue_.is_ready(); }
 
   double waited_s() const { return waited_s_; }
   const std::vector<SkippedPicture>& skipped() const { return skipped_; }
 
  private:
+  /// Otherwise the batches before, or other processes, may have had pictures that can be read.
+  bool sees_everything() const { return plan_.first_batch == 0 && plan_.options.world == 1; }
+
   core::DataError nothing_readable() const {
     const std::string first = skipped_.empty() ? "" : skipped_.front().problem;
     if (queue_.size() == 1) return {"", first};
@@ -87,37 +76,12 @@ class LoaderPass::State {
 
   Batch finish(std::unique_ptr<Draft> draft) {
     if (draft->error) std::rethrow_exception(draft->error);
-    Batch batch;
-    batch.index = static_cast<std::int64_t>(draft->batch);
-    batch.ids = note_ids(*draft);
-    good_rows_ += batch.ids.size();
-    batch.images = good_pixels(*draft).permute({0, 3, 1, 2});
-    batch.targets = batch_targets(*plan_.dataset, batch.ids);
-    if (plan_.mix.method != MixMethod::kNone && !batch.ids.empty()) mix_pictures(batch);
-    return batch;
-  }
-
-  void mix_pictures(Batch& batch) const {
-    const core::Random random = {plan_.options.seed, static_cast<std::uint64_t>(plan_.epoch),
-                                 static_cast<std::uint64_t>(batch.index), kMixStream};
-    const torch::Tensor one_hot = torch::one_hot(batch.targets, plan_.dataset->num_classes()).to(torch::kFloat);
-    Mixed mixed = mix(batch.images, one_hot, plan_.mix, random);
-    batch.images = std::move(mixed.images);
-    batch.targets = std::move(mixed.targets);
-  }
-
-  /// The pictures that succeeded; the others are noted as skipped.
-  std::vector<std::size_t> note_ids(const Draft& draft) {
-    std::vector<std::size_t> ids;
-    for (std::size_t row = 0; row < draft.rows.size(); ++row) {
-      const std::size_t id = draft.rows[row].id;
-      if (draft.problems[row].empty()) {
-        ids.push_back(id);
-      } else {
-        skipped_.push_back({id, draft.problems[row]});
-      }
+    for (std::size_t row = 0; row < draft->rows.size(); ++row) {
+      if (!draft->problems[row].empty()) skipped_.push_back({draft->rows[row].id, draft->problems[row]});
     }
-    return ids;
+    Batch batch = collate(*draft, plan_);
+    good_rows_ += batch.ids.size();
+    return batch;
   }
 
   PassPlan plan_;  ///< its rows have gone to the queue
@@ -139,6 +103,7 @@ LoaderPass::LoaderPass(LoaderPass&&) noexcept = default;
 LoaderPass& LoaderPass::operator=(LoaderPass&&) noexcept = default;
 
 std::optional<Batch> LoaderPass::next() { return state_->next(); }
+bool LoaderPass::is_ready() const { return state_->is_ready(); }
 double LoaderPass::waited_s() const { return state_->waited_s(); }
 const std::vector<SkippedPicture>& LoaderPass::skipped() const { return state_->skipped(); }
 

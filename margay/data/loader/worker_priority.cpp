@@ -2,12 +2,9 @@
 
 #include <sched.h>
 
-#include "margay/core/threads.h"
-
 namespace margay::data {
 
 void give_way_to_the_network() {
-  core::unpin_thread();
   const sched_param no_priority{};
   sched_setscheduler(0, SCHED_IDLE, &no_priority);  // of this thread; a system that refuses only makes it slower
 }

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
-#include <thread>
 
 #include <fmt/format.h>
 
@@ -112,8 +111,7 @@ void in_parallel(std::size_t count, Work work) {
     }
   };
   {
-    std::vector<std::jthread> threads;
-    for (int i = 1; i < core::available_cpus(); ++i) threads.emplace_back(run);
+    const auto threads = core::start_threads(core::available_cpus() - 1, [&](const std::stop_token&) { run(); });
     run();
   }
   if (failure) std::rethrow_exception(failure);

@@ -1,0 +1,51 @@
+#include "margay/data/loader/collate.h"
+
+#include <utility>
+
+#include <torch/types.h>
+
+#include "margay/core/random.h"
+
+namespace margay::data {
+namespace {
+
+constexpr std::uint64_t kMixStream = 3;
+
+/// The rows that succeeded.
+std::vector<std::int64_t> good_rows(const Draft& draft) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t row = 0; row < draft.rows.size(); ++row) {
+    if (draft.problems[row].empty()) rows.push_back(static_cast<std::int64_t>(row));
+  }
+  return rows;
+}
+
+/// float [N,H,W,3] of these rows.
+torch::Tensor pixels_of(const Draft& draft, const std::vector<std::int64_t>& rows) {
+  if (rows.size() == draft.rows.size()) return draft.pixels;
+  return draft.pixels.index_select(0, torch::tensor(rows, torch::kLong));
+}
+
+void mix_pictures(Batch& batch, const PassPlan& plan) {
+  const core::Random random = {plan.options.seed, static_cast<std::uint64_t>(plan.epoch),
+                               static_cast<std::uint64_t>(batch.index), kMixStream};
+  const torch::Tensor one_hot = torch::one_hot(batch.targets, plan.dataset->num_classes()).to(torch::kFloat);
+  Mixed mixed = mix(batch.images, one_hot, plan.mix, random);
+  batch.images = std::move(mixed.images);
+  batch.targets = std::move(mixed.targets);
+}
+
+}  // namespace
+
+Batch collate(const Draft& draft, const PassPlan& plan) {
+  const std::vector<std::int64_t> rows = good_rows(draft);
+  Batch batch;
+  batch.index = static_cast<std::int64_t>(draft.batch);
+  for (const std::int64_t row : rows) batch.ids.push_back(draft.rows[static_cast<std::size_t>(row)].id);
+  batch.images = pixels_of(draft, rows).permute({0, 3, 1, 2});
+  batch.targets = batch_targets(*plan.dataset, batch.ids);
+  if (plan.mix.method != MixMethod::kNone && !batch.ids.empty()) mix_pictures(batch, plan);
+  return batch;
+}
+
+}  // namespace margay::data
