@@ -67,7 +67,9 @@ core::ExitCode check(const CheckCommandOptions& options) {
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
   fmt::print("{}", options.json ? data::report_json(report) + "\n" : data::report_text(report, extent));
-  if (!options.contact_sheet.empty()) data::write_png(options.contact_sheet, data::contact_sheet(report));
+  if (!options.contact_sheet.empty()) {
+    data::write_png(options.contact_sheet, data::contact_sheet(report, {.max_pixels = options.check.max_pixels}));
+  }
   if (!options.list.empty()) core::write_file_atomically(options.list, harmful_files(report));
   return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }

@@ -21,6 +21,10 @@ TEST(FoldedName, JoinsLettersAndTheirAccents) {
 TEST(FoldedName, KeepsWhatTellsNamesApart) {
   EXPECT_NE(folded_name("Bär"), folded_name("Bar"));
   EXPECT_NE(folded_name("12"), folded_name("1 2"));
+  EXPECT_NE(folded_name("-1"), folded_name("1"));
+  EXPECT_NE(folded_name("temp -1"), folded_name("temp 1"));
+  EXPECT_NE(folded_name("c_"), folded_name("c"));
+  EXPECT_EQ(folded_name("a--b"), folded_name("a b"));
   EXPECT_EQ(folded_name("柴犬"), "柴犬");
   EXPECT_EQ(folded_name("🐈"), "🐈");
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <set>
 #include <utility>
@@ -15,7 +16,11 @@ using Pairs = std::set<std::pair<std::size_t, std::size_t>>;
 
 Pairs found_by_index(const NearHashes& index, std::uint64_t mask) {
   Pairs found;
-  index.for_each_pair(mask, [&](std::size_t i, std::size_t j) { found.emplace(i, j); });
+  const auto set_of = [](std::size_t i) { return i; };
+  const NearSearch search = index.for_each_pair(mask, set_of, [&](std::size_t i, std::size_t j) {
+    EXPECT_TRUE(found.emplace(i, j).second) << i << " meets " << j << " again";
+  });
+  EXPECT_EQ(search.met, found.size());
   return found;
 }
 
@@ -60,6 +65,45 @@ TEST(NearHashes, FindsPlantedOnesAmongAHundredThousand) {
   for (std::size_t i = 0; i < 1'000; ++i) {
     ASSERT_TRUE(found.contains({i, 99'000 + i})) << "at distance " << i % 11;
   }
+}
+
+/// A hundred thousand that differ from one in three bits at most.
+std::vector<std::uint64_t> crowd() {
+  core::Random random{2};
+  std::vector<std::uint64_t> hashes;
+  for (std::uint64_t i = 0; i < 100'000; ++i) hashes.push_back(flipped(0x0123456789ABCDEF, i % 4, random));
+  return hashes;
+}
+
+bool is_cut(std::uint8_t cut) { return cut != 0; }
+
+TEST(NearHashes, OfACrowdThatIsNotAlikeMeetALimitedNumberAndSaySo) {
+  const std::vector<std::uint64_t> hashes = crowd();
+  const NearHashes index(hashes, 10);
+  std::size_t visits = 0;
+  const auto set_of = [](std::size_t i) { return i; };
+  const NearSearch search = index.for_each_pair(0, set_of, [&](std::size_t, std::size_t) { ++visits; });
+  EXPECT_EQ(search.met, visits);
+  EXPECT_LE(visits, 4 * index.most_met() * hashes.size());
+  EXPECT_LT(index.most_met(), 400U);
+  EXPECT_GT(std::count_if(search.cut.begin(), search.cut.end(), is_cut), 99'000);
+}
+
+TEST(NearHashes, OfACrowdThatIsAlikeMeetOncePerPictureAndMissNone) {
+  const std::vector<std::uint64_t> hashes = crowd();
+  const NearHashes index(hashes, 10);
+  std::vector<bool> has_joined(hashes.size());
+  const auto set_of = [&](std::size_t i) { return has_joined[i] ? 0 : i; };
+  const NearSearch search = index.for_each_pair(0, set_of, [&](std::size_t, std::size_t j) { has_joined[j] = true; });
+  EXPECT_EQ(search.met, hashes.size() - 1);
+  EXPECT_TRUE(std::none_of(search.cut.begin(), search.cut.end(), is_cut));
+}
+
+TEST(NearHashes, UpToSomeThousandsAllMeet) {
+  std::vector<std::uint64_t> hashes = crowd();
+  hashes.resize(500);
+  const NearHashes index(hashes, 10);
+  EXPECT_EQ(found_by_index(index, 0).size(), 500U * 499 / 2);
 }
 
 TEST(NearHashes, OfNoneFindsNone) {

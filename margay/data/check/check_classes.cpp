@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/error.h"
 #include "margay/data/check/check_pictures.h"
 #include "margay/data/check/class_name.h"
 
@@ -18,6 +19,7 @@ class ClassCheck {
   std::vector<Finding> run() {
     check_labels();
     check_split();
+    check_each_name();
     check_names();
     check_sizes();
     return std::move(findings_);
@@ -49,6 +51,17 @@ class ClassCheck {
       }
       if (each.valid == 0 && each.train > 0 && validates) {
         add(FindingKind::kNeverValidates, {each.name}, fmt::format("{} in training, none in validation", each.train));
+      }
+    }
+  }
+
+  /// Training refuses a vocabulary for the same reasons.
+  void check_each_name() {
+    for (const ClassCount& each : classes_) {
+      try {
+        (void)Vocabulary({each.name});
+      } catch (const core::DataError& error) {
+        add(FindingKind::kBadName, {each.name}, error.problem());
       }
     }
   }

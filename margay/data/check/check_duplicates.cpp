@@ -1,36 +1,17 @@
+#include <algorithm>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "margay/data/check/check_pictures.h"
-#include "margay/data/check/near_hashes.h"
+#include "margay/data/check/similar_pictures.h"
 
 namespace margay::data {
 namespace {
 
-using Group = std::vector<std::size_t>;  ///< positions of pictures, ascending
-
-/// Sets that grow together (union-find).
-class Sets {
- public:
-  explicit Sets(std::size_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
-
-  std::size_t root(std::size_t i) {
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  /// The smaller root wins, so that the order of joining does not show.
-  void join(std::size_t a, std::size_t b) {
-    const auto [low, high] = std::minmax({root(a), root(b)});
-    parent_[high] = low;
-  }
-
- private:
-  std::vector<std::size_t> parent_;
-};
+using Group = PictureGroup;
 
 /// Pictures of equal pixels, each group by its first; single ones too.
 std::vector<Group> equal_pictures(std::span<const PictureFacts> facts) {
@@ -43,45 +24,6 @@ std::vector<Group> equal_pictures(std::span<const PictureFacts> facts) {
     groups[known->second].push_back(i);
   }
   return groups;
-}
-
-bool look_alike(const Look& a, const Look& b, const CheckOptions& options) {
-  const auto differ = [](std::uint64_t x, std::uint64_t y) { return std::popcount(x ^ y); };
-  return (differ(a.hash, b.hash) <= options.near_bits && correlation(a, b) >= options.near_correlation) ||
-         (differ(a.hash, b.mirrored_hash()) <= options.near_bits &&
-          mirrored_correlation(a, b) >= options.near_correlation);
-}
-
-/// Joins groups whose first pictures look alike. Pictures of one colour look like nothing.
-std::vector<Group> similar_pictures(const std::vector<Group>& equal, std::span<const PictureFacts> facts,
-                                    const CheckOptions& options) {
-  std::vector<std::size_t> ids;  // of equal groups
-  std::vector<std::uint64_t> hashes;
-  for (std::size_t g = 0; g < equal.size(); ++g) {
-    const PictureFacts& first = facts[equal[g].front()];
-    if (!first.look || first.is_uniform) continue;
-    ids.push_back(g);
-    hashes.push_back(first.look->hash);
-  }
-  Sets sets(equal.size());
-  const NearHashes index(hashes, options.near_bits);
-  const auto look = [&](std::size_t i) -> const Look& { return *facts[equal[ids[i]].front()].look; };
-  const auto compare = [&](std::size_t i, std::size_t j) {
-    if (sets.root(ids[i]) == sets.root(ids[j])) return;
-    if (look_alike(look(i), look(j), options)) sets.join(ids[i], ids[j]);
-  };
-  index.for_each_pair(0, compare);
-  index.for_each_pair(Look::kMirrored, compare);
-  std::map<std::size_t, std::vector<std::size_t>> joined;  // equal groups by their root
-  for (const std::size_t g : ids) joined[sets.root(g)].push_back(g);
-  std::vector<Group> similar;
-  for (const auto& [root, members] : joined) {
-    if (members.size() < 2) continue;
-    Group& group = similar.emplace_back();
-    for (const std::size_t g : members) group.insert(group.end(), equal[g].begin(), equal[g].end());
-    std::sort(group.begin(), group.end());
-  }
-  return similar;
 }
 
 /// Words and kinds for copies of one sort.
@@ -98,13 +40,13 @@ class DuplicateCheck {
   explicit DuplicateCheck(const LabelledData& data) : data_(data) {}
 
   void add(const Group& group, const Sort& sort, const char* likeness) {
-    std::set<std::string> labels;
+    std::set<Labels> labels;
     std::size_t train = 0;
     std::size_t valid = 0;
     Finding finding;
     for (const std::size_t i : group) {
       finding.paths.push_back(data_.paths[i]);
-      if (data_.has_label[i]) labels.insert(data_.items.label(i));
+      if (data_.has_label[i]) labels.insert(labels_of(i));
       train += data_.sides[i] == Side::kTrain ? 1U : 0U;
       valid += data_.sides[i] == Side::kValid ? 1U : 0U;
     }
@@ -114,17 +56,47 @@ class DuplicateCheck {
       findings_.push_back(finding);
     };
     if (labels.size() > 1) {
-      tell(sort.two_labels, fmt::format("{}; labels '{}'", likeness, fmt::join(labels, "', '")));
-      findings_.back().classes.assign(labels.begin(), labels.end());
+      tell(sort.two_labels, fmt::format("{}; labels '{}'", likeness, fmt::join(texts_of(labels), "', '")));
+      findings_.back().classes = classes_in(labels);
     }
     const bool leaks = train > 0 && valid > 0;
     if (leaks) tell(sort.leak, fmt::format("{}; {} in training, {} in validation", likeness, train, valid));
     if (labels.size() <= 1 && !leaks) tell(sort.harmless, likeness);
   }
 
+  /// Where not all could be compared, a silence would be taken for "no copies".
+  void add_incomplete(const SimilarPictures& similar) {
+    if (similar.incomplete == 0) return;
+    findings_.push_back({FindingKind::kNearCut,
+                         {},
+                         {},
+                         fmt::format("{} pictures were compared with about {} each of those whose hash is near",
+                                     similar.incomplete, similar.most_compared)});
+  }
+
   std::vector<Finding> take() { return std::move(findings_); }
 
  private:
+  /// In an order that does not depend on how they were written.
+  Labels labels_of(std::size_t i) const {
+    Labels labels;
+    for (const std::uint32_t id : data_.items.label_ids(i)) labels.push_back(data_.items.label_names()[id]);
+    std::sort(labels.begin(), labels.end());
+    return labels;
+  }
+
+  static std::vector<std::string> texts_of(const std::set<Labels>& labels) {
+    std::vector<std::string> texts;
+    for (const Labels& each : labels) texts.push_back(fmt::format("{}", fmt::join(each, ";")));
+    return texts;
+  }
+
+  static std::vector<std::string> classes_in(const std::set<Labels>& labels) {
+    std::set<std::string> classes;
+    for (const Labels& each : labels) classes.insert(each.begin(), each.end());
+    return {classes.begin(), classes.end()};
+  }
+
   const LabelledData& data_;
   std::vector<Finding> findings_;
 };
@@ -144,7 +116,9 @@ std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const 
     if (group.size() > 1) check.add(group, kEqual, has_equal_bytes(group, facts) ? "same bytes" : "same pixels");
   }
   if (!options.near_duplicates) return check.take();
-  for (const Group& group : similar_pictures(equal, facts, options)) check.add(group, kSimilar, "look alike");
+  const SimilarPictures similar = similar_pictures(equal, facts, options);
+  for (const Group& group : similar.groups) check.add(group, kSimilar, "look alike");
+  check.add_incomplete(similar);
   return check.take();
 }
 

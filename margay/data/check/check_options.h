@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <tuple>
 
 #include "margay/core/options.h"
+#include "margay/data/image/read_options.h"
 
 namespace margay::data {
 
@@ -14,10 +16,11 @@ struct CheckOptions {
   double near_correlation = 0.8;  ///< two pictures look alike from this correlation of their details on
   std::optional<int> min_side;    ///< pixels; by default 32, or half of the median shorter side if that is less
   double max_megapixels = 50;
-  double max_aspect = 4;       ///< longer side / shorter side
-  int min_per_class = 10;      ///< pictures
-  double max_imbalance = 10;   ///< pictures of the largest class / of the smallest
-  std::optional<int> threads;  ///< by default one for each CPU
+  double max_aspect = 4;                               ///< longer side / shorter side
+  int min_per_class = 10;                              ///< pictures
+  double max_imbalance = 10;                           ///< pictures of the largest class / of the smallest
+  std::int64_t max_pixels = ReadOptions().max_pixels;  ///< a picture that claims more is not decoded
+  std::optional<int> threads;                          ///< by default one for each CPU
 
   static constexpr const char* kName = "check";
   static constexpr auto fields() {
@@ -38,6 +41,8 @@ struct CheckOptions {
         core::field("min_per_class", &CheckOptions::min_per_class, "a class of fewer pictures is small", {0, 1e9}),
         core::field("max_imbalance", &CheckOptions::max_imbalance,
                     "most pictures that the largest class may have for one of the smallest", {1, 1e9}),
+        core::field("max_pixels", &CheckOptions::max_pixels,
+                    "a picture that claims more pixels counts as unreadable, as in training", {1, 1e12}),
         core::field("threads", &CheckOptions::threads, "pictures read at once; by default one for each CPU",
                     {1, 1024})};
   }

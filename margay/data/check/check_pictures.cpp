@@ -87,6 +87,7 @@ class PictureCheck {
 
   void add_unreadable(const PictureFacts& facts) {
     if (facts.readability == Readability::kEmptyFile) return add(FindingKind::kEmptyFile, "0 bytes");
+    if (facts.readability == Readability::kAbsent) return add(FindingKind::kAbsent, "there is no such file");
     add(facts.readability == Readability::kTruncated ? FindingKind::kTruncated : FindingKind::kUnreadable,
         facts.problem);
   }

@@ -1,5 +1,6 @@
 #include "margay/data/check/class_name.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -44,9 +45,10 @@ char32_t small_letter(char32_t c) {
 }
 
 bool is_blank(char32_t c) {
-  return c <= U' ' || c == U'_' || c == U'-' || c == 0xA0 || (c >= 0x2000 && c <= 0x200A) || c == 0x2010 ||
-         c == 0x2011 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return c <= U' ' || c == 0xA0 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x205F || c == 0x3000;
 }
+
+bool is_joint(char32_t c) { return c == U'_' || c == U'-' || c == 0x2010 || c == 0x2011; }
 
 bool has_no_width(char32_t c) { return (c >= 0x200B && c <= 0x200F) || c == 0x2060 || c == 0xFEFF || c == 0xAD; }
 
@@ -81,15 +83,36 @@ std::optional<char32_t> composed(char32_t letter, char32_t mark) {
   return std::nullopt;
 }
 
+/// In small letters, every blank a space.
+std::u32string visible(const std::u32string& points) {
+  std::u32string text;
+  for (const char32_t point : points) {
+    if (!has_no_width(point)) text += is_blank(point) ? U' ' : small_letter(point);
+  }
+  return text;
+}
+
+/// '_' and '-' between two words become a space. Elsewhere they may mean something: -1 is not 1.
+std::u32string without_joints(std::u32string text) {
+  for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end) {
+    end = begin + 1;
+    if (!is_joint(text[begin])) continue;
+    while (end < text.size() && is_joint(text[end])) ++end;
+    const bool is_between = begin > 0 && text[begin - 1] != U' ' && end < text.size() && text[end] != U' ';
+    if (is_between)
+      std::fill(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end),
+                U' ');
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string folded_name(std::string_view name) {
   const std::optional<std::u32string> points = decoded(name);
   if (!points) return std::string(name);
   std::u32string folded;
-  for (const char32_t point : *points) {
-    if (has_no_width(point)) continue;
-    const char32_t c = is_blank(point) ? U' ' : small_letter(point);
+  for (const char32_t c : without_joints(visible(*points))) {
     if (c == U' ' && (folded.empty() || folded.back() == U' ')) continue;
     const auto together = folded.empty() ? std::nullopt : composed(folded.back(), c);
     if (together) folded.pop_back();

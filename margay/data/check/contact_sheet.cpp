@@ -86,7 +86,7 @@ class Sheet {
     const int side = options_.tile_px;
     const std::filesystem::path& path = finding.paths[static_cast<std::size_t>(i)];
     try {
-      paste(read_image(path), top, left);
+      paste(read_image(path, {.max_pixels = options_.max_pixels}), top, left);
     } catch (const core::DataError&) {
       fill(canvas_, {top, left, side, side}, kMissing);
       write_lines(finding.text, {top, left, side, side});

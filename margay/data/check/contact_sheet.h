@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/data/check/data_report.h"
 #include "margay/data/image/image.h"
+#include "margay/data/image/read_options.h"
 
 namespace margay::data {
 
@@ -12,12 +14,15 @@ struct ContactSheetOptions {
   int max_tiles = 120;
   int columns = 6;
   int tile_px = 192;
+  std::int64_t max_pixels = ReadOptions().max_pixels;  ///< as CheckOptions
 
   static constexpr const char* kName = "contact_sheet";
   static constexpr auto fields() {
     return std::tuple{core::field("max_tiles", &ContactSheetOptions::max_tiles, "pictures to show", {1, 1024}),
                       core::field("columns", &ContactSheetOptions::columns, "tiles side by side", {1, 64}),
-                      core::field("tile_px", &ContactSheetOptions::tile_px, "side of a tile, pixels", {64, 1024})};
+                      core::field("tile_px", &ContactSheetOptions::tile_px, "side of a tile, pixels", {64, 1024}),
+                      core::field("max_pixels", &ContactSheetOptions::max_pixels,
+                                  "a picture that claims more pixels is not drawn", {1, 1e12})};
   }
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -8,71 +10,126 @@
 
 namespace margay::data {
 
+/// What a search for near hashes did.
+struct NearSearch {
+  std::size_t met = 0;            ///< calls of visit
+  std::vector<std::uint8_t> cut;  ///< of each hash: not 0 where it has more neighbours than it was allowed to meet
+};
+
 /// Hashes of 64 bits, sorted by each quarter of their bits in turn, so that pairs that differ in few bits are found
 /// without comparing all: multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index
-/// Hashing", CVPR 2012). Two hashes that differ in few bits differ in fewer still in one of their quarters. 100,000
-/// hashes take 6 MB.
+/// Hashing", CVPR 2012). Two hashes that differ in few bits differ in fewer still in one of their quarters.
+/// That alone is quadratic where all hashes are near each other. So of hashes that were put into one set a bucket keeps
+/// kOfOneSet, and each hash meets at most most_met() in each quarter, those of the nearest bucket and the latest first.
+/// The hashes must outlive this.
 class NearHashes {
  public:
+  static constexpr int kOfOneSet = 8;
+
   /// radius: the most bits in which near hashes differ, 0 … 16, else std::invalid_argument.
   NearHashes(std::span<const std::uint64_t> hashes, int radius);
 
-  /// Calls visit(i, j), i < j, for every pair with popcount(hash i ^ hash j ^ mask) <= radius, for some more than once,
-  /// in no order that means anything. mask: bits in which near hashes are expected to differ.
-  template <class Visit>
-  void for_each_pair(std::uint64_t mask, Visit&& visit) const {
-    for (int quarter = 0; quarter < kQuarters; ++quarter) pairs_of(quarter, mask, visit);
+  /// Calls visit(i, j), i < j, once for every pair with popcount(hash i ^ hash j ^ mask) <= radius that is not in one
+  /// set by then, but for the two limits above, in an order that only the hashes and sets decide. mask: bits in which
+  /// near hashes are expected to differ. set_of(i): a number of the set that i is in, which visit may change.
+  template <class SetOf, class Visit>
+  NearSearch for_each_pair(std::uint64_t mask, SetOf&& set_of, Visit&& visit) const {
+    Walk walk{.mask = mask, .search = {.cut = std::vector<std::uint8_t>(hashes_.size())}};
+    walk.kept.resize(hashes_.size());
+    for (int quarter = 0; quarter < kQuarters; ++quarter) {
+      walk.quarter = quarter;
+      walk.newest.assign(kBuckets, kNone);
+      walk.older.assign(hashes_.size(), kNone);
+      for (std::uint32_t i = 0; i < hashes_.size(); ++i) {
+        if (!meet_neighbours(i, walk, set_of, visit)) walk.search.cut[i] |= bit_of(quarter);
+        if (!is_represented(i, walk, set_of)) keep(i, walk);
+      }
+    }
+    return std::move(walk.search);
   }
+
+  /// All, up to 5,792 hashes; fewer, the more there are, and 64 at least.
+  std::size_t most_met() const { return most_met_; }
 
  private:
   static constexpr int kQuarters = 4;
   static constexpr std::size_t kBuckets = 65536;
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  struct Member {
-    std::uint64_t hash;
-    std::uint32_t id;
-  };
-
-  /// All hashes, sorted by one quarter of their bits.
-  struct Table {
-    std::vector<std::uint16_t> flips;  ///< what quarters within this table's radius differ by
-    std::vector<std::uint32_t> begin;  ///< of each bucket in members; one more at the end
-    std::vector<Member> members;
+  /// A search on its way through one quarter after the other.
+  struct Walk {
+    std::uint64_t mask;
+    NearSearch search;
+    int quarter = 0;
+    std::vector<std::uint32_t> newest;  ///< of each bucket
+    std::vector<std::uint32_t> older;   ///< of each hash: the next of its bucket
+    std::vector<std::uint8_t> kept;     ///< of each hash: the quarters whose buckets hold it
   };
 
   static std::uint16_t quarter_of(std::uint64_t hash, int quarter) {
     return static_cast<std::uint16_t>(hash >> (16 * quarter));
   }
-  Table table_of(int quarter, std::span<const std::uint64_t> hashes) const;
+  static std::uint8_t bit_of(int quarter) { return static_cast<std::uint8_t>(1U << quarter); }
 
-  template <class Visit>
-  void pairs_of(int quarter, std::uint64_t mask, Visit&& visit) const {
-    const Table& table = tables_[static_cast<std::size_t>(quarter)];
-    for (std::size_t key = 0; key < kBuckets; ++key) {
-      if (table.begin[key] == table.begin[key + 1]) continue;
-      for (const std::uint16_t flips : table.flips) {
-        const std::size_t other = key ^ quarter_of(mask, quarter) ^ flips;
-        if (other >= key) pairs_of_buckets(table, key, other, mask, visit);  // the smaller has met the larger
-      }
-    }
+  /// The most bits by which one quarter differs so that the pair is found there.
+  int radius_of(int quarter) const { return radius_ / kQuarters - (quarter <= radius_ % kQuarters ? 0 : 1); }
+
+  void keep(std::uint32_t i, Walk& walk) const {
+    std::uint32_t& newest = walk.newest[quarter_of(hashes_[i], walk.quarter)];
+    walk.older[i] = newest;
+    newest = i;
+    walk.kept[i] |= bit_of(walk.quarter);
   }
 
-  template <class Visit>
-  void pairs_of_buckets(const Table& table, std::size_t key, std::size_t other, std::uint64_t mask,
-                        Visit&& visit) const {
-    for (std::uint32_t a = table.begin[key]; a < table.begin[key + 1]; ++a) {
-      const Member& one = table.members[a];
-      for (std::uint32_t b = key == other ? a + 1 : table.begin[other]; b < table.begin[other + 1]; ++b) {
-        const Member& two = table.members[b];
-        if (std::popcount(one.hash ^ two.hash ^ mask) > radius_) continue;
-        one.id < two.id ? visit(std::size_t{one.id}, std::size_t{two.id})
-                        : visit(std::size_t{two.id}, std::size_t{one.id});
-      }
+  /// Whether the two have met in an earlier quarter. i is the later one.
+  bool have_met(std::uint32_t i, std::uint32_t other, std::uint64_t difference, const Walk& walk) const {
+    const std::uint32_t complete = walk.kept[other] & ~std::uint32_t{walk.search.cut[i]};
+    for (int q = 0; q < walk.quarter; ++q) {
+      if ((complete & bit_of(q)) != 0 && std::popcount(quarter_of(difference, q)) <= radius_of(q)) return true;
     }
+    return false;
   }
 
+  /// False where a limit kept it from some.
+  template <class SetOf, class Visit>
+  bool meet_neighbours(std::uint32_t i, Walk& walk, SetOf& set_of, Visit& visit) const {
+    std::size_t looked_at = 0;
+    std::size_t met = 0;
+    const auto key =
+        static_cast<std::uint16_t>(quarter_of(hashes_[i], walk.quarter) ^ quarter_of(walk.mask, walk.quarter));
+    for (const std::uint16_t flips : flips_[static_cast<std::size_t>(walk.quarter)]) {
+      for (std::uint32_t other = walk.newest[key ^ flips]; other != kNone; other = walk.older[other]) {
+        if (met == most_met_ || looked_at++ == kLookedAtPerMet * most_met_) return false;
+        const std::uint64_t difference = hashes_[i] ^ hashes_[other] ^ walk.mask;
+        if (std::popcount(difference) > radius_ || set_of(i) == set_of(other)) continue;
+        if (have_met(i, other, difference, walk)) continue;
+        visit(std::size_t{other}, std::size_t{i});
+        ++met;
+        ++walk.search.met;
+      }
+    }
+    return true;
+  }
+
+  /// Whether the newest of its bucket hold enough of its set.
+  template <class SetOf>
+  bool is_represented(std::uint32_t i, const Walk& walk, SetOf& set_of) const {
+    int of_its_set = 0;
+    int looked_at = 0;
+    std::uint32_t other = walk.newest[quarter_of(hashes_[i], walk.quarter)];
+    for (; other != kNone && looked_at < kNewest && of_its_set < kOfOneSet; other = walk.older[other], ++looked_at) {
+      if (set_of(i) == set_of(other)) ++of_its_set;
+    }
+    return of_its_set == kOfOneSet;
+  }
+
+  static constexpr std::size_t kLookedAtPerMet = 8;  ///< a look at a hash takes much less time than a visit
+  static constexpr int kNewest = 8 * kOfOneSet;
+
+  std::span<const std::uint64_t> hashes_;
   int radius_;
-  std::vector<Table> tables_;
+  std::size_t most_met_;
+  std::array<std::vector<std::uint16_t>, kQuarters> flips_;  ///< what the quarters of found pairs differ by
 };
 
 }  // namespace margay::data

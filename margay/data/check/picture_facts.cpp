@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <string_view>
 
 #include "margay/core/error.h"
 #include "margay/data/image/byte_reader.h"
+#include "margay/data/image/picture_file.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
 
@@ -20,15 +19,16 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 Bytes read_bytes(const fs::path& path) {
-  if (!fs::is_regular_file(path)) throw core::DataError(path, "there is no such file");
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file.tellg();
-  if (!file || size < 0) throw core::DataError(path, "cannot be opened");
-  Bytes bytes(static_cast<std::size_t>(size));
-  file.seekg(0);
-  file.read(reinterpret_cast<char*>(bytes.data()), size);
-  if (file.gcount() != size) throw core::DataError(path, "cannot be read");
+  const PictureFile file(path);
+  Bytes bytes = file.read(file.size());
+  if (bytes.size() != file.size()) throw core::DataError(path, "cannot be read to its end");
   return bytes;
+}
+
+/// False also where that cannot be known, as in a folder that may not be searched.
+bool is_absent(const fs::path& path) {
+  std::error_code error;
+  return fs::status(path, error).type() == fs::file_type::not_found;
 }
 
 std::uint64_t hash_of(const Bytes& bytes) {
@@ -105,14 +105,14 @@ PictureFacts facts_of(const fs::path& path, const CheckOptions& options) {
   try {
     bytes = read_bytes(path);
   } catch (const core::DataError& error) {
-    facts.readability = Readability::kUnreadable;
+    facts.readability = is_absent(path) ? Readability::kAbsent : Readability::kUnreadable;
     facts.problem = error.problem();
     return facts;
   }
   facts.format = sniff_format(bytes);
   facts.file_hash = hash_of(bytes);
   try {
-    look_at(decode_image(bytes, path), options, facts);
+    look_at(decode_image(bytes, path, {.max_pixels = options.max_pixels}), options, facts);
   } catch (const core::DataError& error) {
     facts.problem = short_problem(error.problem());
     facts.readability = readability_of(bytes, facts.problem);

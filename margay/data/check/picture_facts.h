@@ -14,7 +14,7 @@
 
 namespace margay::data {
 
-enum class Readability { kReadable, kEmptyFile, kTruncated, kUnreadable };
+enum class Readability { kReadable, kEmptyFile, kTruncated, kUnreadable, kAbsent };
 
 /// What one reading of a picture's file tells; all but `readability` and `problem` only where it is readable.
 struct PictureFacts {
