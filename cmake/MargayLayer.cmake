@@ -1,5 +1,5 @@
 # margay_layer(NAME [TORCH] [PRECOMPILED] [DEPENDS layer...] [LINK library...]): the static library of one folder of
-# margay/. PRECOMPILED is for layers most of whose files need LibTorch.
+# margay/. PRECOMPILED is for layers most of whose files need LibTorch; the others precompile what options need.
 function(margay_layer name)
   cmake_parse_arguments(arg "TORCH;PRECOMPILED" "" "DEPENDS;LINK" ${ARGN})
   set(target margay_${name})
@@ -17,6 +17,8 @@ function(margay_layer name)
   endif()
   if(arg_PRECOMPILED)
     margay_precompile(${target})
+  else()
+    target_precompile_headers(${target} PRIVATE <nlohmann/json.hpp> <fmt/format.h>)
   endif()
 endfunction()
 

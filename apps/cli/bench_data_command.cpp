@@ -49,7 +49,7 @@ core::ExitCode bench(const BenchDataOptions& options) {
   data::LoaderOptions loading = options.batch.loader;
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = make_block(options.batch).loaders(loading);
-  const data::StageSpeeds speeds = data::measure_stages(loaders.train, options.measuring);
+  const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
   fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report(speeds));
   return core::ExitCode::kDone;
 }

@@ -41,7 +41,7 @@ struct CheckCommandOptions {
 };
 
 data::DataReport report_with_progress(const CheckCommandOptions& options) {
-  const data::DataBlock block = make_block(options.folder, options.data);
+  const data::DataBlock block = make_block(options.folder, options.data, data::Gaps::kKeep);
   ProgressLine line;
   line.begin("check");
   return data::check_data(block, options.folder, options.check, [&](std::size_t done, std::size_t total) {

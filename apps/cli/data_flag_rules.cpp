@@ -26,6 +26,7 @@ std::vector<Flag> draws(const DataOptions& o) {
   return {{"--valid-fraction", o.valid_fraction.has_value()},
           {"--split", o.split.has_value()},
           {"--group-regex", !o.group_regex.empty()},
+          {"--group-column", !o.group_column.empty()},
           {"--fold", o.fold.has_value()},
           {"--folds", o.folds.has_value()},
           {"--split-seed", o.split_seed.has_value()}};
@@ -84,8 +85,12 @@ void check_split(const DataOptions& o) {
   need(folds, {fold});
   const Flag grouped{"--split grouped", o.split == data::SplitKind::kGrouped};
   const Flag group_regex{"--group-regex", !o.group_regex.empty()};
-  need(grouped, {group_regex});
+  const Flag group_column{"--group-column", !o.group_column.empty()};
+  refuse_both(group_regex, group_column, "the groups");
+  need(grouped, {group_regex, group_column});
   need(group_regex, {grouped});
+  need(group_column, {grouped});
+  need(group_column, {{"--labels-csv", !o.labels_csv.empty()}});
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 #include "apps/cli/data_flags.h"
 
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "apps/cli/data_flag_rules.h"
+#include "margay/core/error.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
+#include "margay/data/source/name_list.h"
 #include "margay/data/source/root.h"
 #include "margay/data/source/splits.h"
 
@@ -31,6 +34,7 @@ data::LabelTable read_labels(const fs::path& folder, const DataOptions& options)
                                 {.name = options.name_column,
                                  .label = options.label_column,
                                  .is_valid = options.valid_csv.empty() ? options.valid_column : "",
+                                 .group = options.group_column,
                                  .delimiter = options.label_delimiter,
                                  .one_hot = comma_separated(options.label_columns)});
 }
@@ -41,29 +45,63 @@ data::LabelTable read_split(const fs::path& folder, const DataOptions& options) 
       {.name = options.labels_csv.empty() ? options.name_column : "", .is_valid = options.valid_column});
 }
 
-data::Splitter draw_fold(const fs::path& folder, const DataOptions& options) {
+using Table = std::optional<data::LabelTable>;
+
+/// table: the labels', where there is one.
+data::Labeller choose_groups(const fs::path& folder, const DataOptions& options, const Table& table) {
+  return options.group_column.empty() ? data::path_regex_labels(options.group_regex, folder) : table->groups();
+}
+
+data::Splitter draw_fold(const fs::path& folder, const DataOptions& options, const Table& table) {
   const data::FoldOptions fold{.fold = *options.fold, .folds = *options.folds, .seed = options.split_seed.value_or(42)};
   switch (options.split.value_or(data::SplitKind::kRandom)) {
     case data::SplitKind::kStratified:
       return data::stratified_fold_split(fold);
     case data::SplitKind::kGrouped:
-      return data::grouped_fold_split(data::path_regex_labels(options.group_regex, folder), fold);
+      return data::grouped_fold_split(choose_groups(folder, options, table), fold);
     default:
       return data::fold_split(fold);
   }
 }
 
-data::Splitter draw(const fs::path& folder, const DataOptions& options) {
-  if (options.fold) return draw_fold(folder, options);
+data::Splitter draw(const fs::path& folder, const DataOptions& options, const Table& table) {
+  if (options.fold) return draw_fold(folder, options, table);
   const data::RandomSplitOptions share{.valid_fraction = options.valid_fraction.value_or(0.2),
                                        .seed = options.split_seed.value_or(42)};
   switch (options.split.value_or(data::SplitKind::kRandom)) {
     case data::SplitKind::kStratified:
       return data::stratified_split(share);
     case data::SplitKind::kGrouped:
-      return data::grouped_split(data::path_regex_labels(options.group_regex, folder), share);
+      return data::grouped_split(choose_groups(folder, options, table), share);
     default:
       return data::random_split(share);
+  }
+}
+
+bool has_folder(const fs::path& folder, const char* name) {
+  std::error_code ignored;
+  return fs::is_directory(folder / name, ignored);
+}
+
+/// What the data say of the split, nothing where it is to be drawn.
+std::optional<data::Splitter> said_split(const fs::path& folder, const DataOptions& options, const Table& table) {
+  if (!options.valid_csv.empty()) return read_split(folder, options).split();
+  if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
+  if (asks_for_a_draw(options)) return std::nullopt;
+  if (table && (!options.valid_column.empty() || table->has_split())) return table->split();
+  for (const char* valid : {"valid", "val"}) {
+    if (has_folder(folder, "train") && has_folder(folder, valid)) return data::folder_split(folder, "train", valid);
+  }
+  return std::nullopt;
+}
+
+/// The same; a fault is thrown only when the split is asked for.
+std::optional<data::Splitter> said_split_or_fault(const fs::path& folder, const DataOptions& options,
+                                                  const Table& table) {
+  try {
+    return said_split(folder, options, table);
+  } catch (const core::DataError& error) {
+    return [error](const data::Items&) -> data::Split { throw error; };
   }
 }
 
@@ -73,38 +111,68 @@ data::Labeller choose_labels(const fs::path& folder, const DataOptions& options)
   return data::folder_labels(options.label_folder.value_or(1));
 }
 
+/// Pictures and labels, and the table they come from.
+struct Labelled {
+  data::DataBlock block;
+  Table table;
+};
+
+Labelled labelled_by_table(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  Labelled labelled{.table = read_labels(folder, options)};
+  for (const std::string& warning : labelled.table->warnings()) labelled.block.warn(warning);
+  data::PathList items = labelled.table->items(gaps);
+  if (!items.empty() && data::Root(folder).relative(items.text(0)).starts_with("../")) {
+    labelled.block.warn(fmt::format("none of the pictures listed lies below {}; those beside the table {} are taken",
+                                    folder.string(), options.labels_csv.string()));
+  }
+  labelled.block.items(std::move(items)).label(labelled.table->labels(gaps));
+  return labelled;
+}
+
+Labelled labelled_pictures(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  if (!options.labels_csv.empty()) return labelled_by_table(folder, options, gaps);
+  Labelled labelled;
+  labelled.block.items(gaps == data::Gaps::kKeep ? data::search_images(folder).pictures : data::image_files(folder))
+      .label(choose_labels(folder, options));
+  return labelled;
+}
+
+/// Who keeps pictures for a test must not find them in training because the others are drawn.
+void leave_test_out(const fs::path& folder, data::DataBlock& block) {
+  if (!has_folder(folder, "train")) return;
+  const data::Root root(folder);
+  data::PathList kept;
+  data::NameList test;
+  for (std::size_t i = 0; i < block.paths().size(); ++i) {
+    const std::string_view path = block.paths().text(i);
+    if (data::is_below_test(root, path)) {
+      test.add(root.relative(path));
+    } else {
+      kept.add(path);
+    }
+  }
+  if (test.empty()) return;
+  if (kept.empty()) throw core::DataError(folder, "all pictures lie below test/; training needs others");
+  block.warn(fmt::format("{} of the {} pictures of {} lie below test/ and are left out: {}", test.size(),
+                         block.paths().size(), folder.string(), test.text()));
+  block.items(std::move(kept));
+}
+
 }  // namespace
 
-data::DataBlock make_block(const fs::path& folder, const DataOptions& options) {
+data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   check_rules(options);
-  data::DataBlock block;
-  const auto warn = [&](const data::LabelTable& table) {
-    for (const std::string& warning : table.warnings()) block.warn(warning);
-  };
-  std::optional<data::LabelTable> labels;
-  if (!options.labels_csv.empty()) {
-    labels = read_labels(folder, options);
-    warn(*labels);
-    data::PathList items = labels->items();
-    if (!items.empty() && data::Root(folder).relative(items.text(0)).starts_with("../")) {
-      block.warn(fmt::format("none of the pictures listed lies below {}; those beside the table {} are taken",
-                             folder.string(), options.labels_csv.string()));
-    }
-    block.items(std::move(items)).label(labels->labels());
-  } else {
-    block.items(data::image_files(folder)).label(choose_labels(folder, options));
-  }
-  if (!options.valid_csv.empty()) return block.split(read_split(folder, options).split());
-  if (!options.valid_list.empty()) return block.split(data::file_list_split(options.valid_list, folder));
-  if (!asks_for_a_draw(options)) {
-    if (labels && (labels->has_split() || !options.valid_column.empty())) return block.split(labels->split());
-    for (const char* valid : {"valid", "val"}) {
-      if (fs::is_directory(folder / "train") && fs::is_directory(folder / valid)) {
-        return block.split(data::folder_split(folder, "train", valid));
-      }
-    }
-  }
-  return block.split(draw(folder, options));
+  auto [block, table] = labelled_pictures(folder, options, gaps);
+  const auto said =
+      gaps == data::Gaps::kKeep ? said_split_or_fault(folder, options, table) : said_split(folder, options, table);
+  if (said) return block.split(*said);
+  leave_test_out(folder, block);
+  return block.split(draw(folder, options, table));
+}
+
+data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& options) {
+  check_rules(options);
+  return labelled_pictures(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
 }
 
 DataOptions without_split(DataOptions options) {
@@ -118,6 +186,7 @@ DataOptions without_split(DataOptions options) {
   options.valid_fraction = none.valid_fraction;
   options.split = none.split;
   options.group_regex = none.group_regex;
+  options.group_column = none.group_column;
   options.fold = none.fold;
   options.folds = none.folds;
   options.split_seed = none.split_seed;

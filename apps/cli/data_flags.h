@@ -9,6 +9,7 @@
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
 #include "margay/data/source/balanced_splits.h"
+#include "margay/data/source/label_table.h"
 
 namespace margay::cli {
 
@@ -28,6 +29,7 @@ struct DataOptions {
   std::optional<double> valid_fraction;
   std::optional<data::SplitKind> split;
   std::string group_regex;
+  std::string group_column;
   std::optional<int> fold;
   std::optional<int> folds;
   std::optional<std::uint64_t> split_seed;
@@ -64,15 +66,23 @@ struct DataOptions {
                     "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)"),
         core::field("group_regex", &DataOptions::group_regex,
                     "for --split grouped: the group is the first group of this pattern in the path below the folder"),
+        core::field("group_column", &DataOptions::group_column,
+                    "for --split grouped: the group stands in this column of the labels' table, such as patient_id"),
         core::field("fold", &DataOptions::fold, "with --folds: which part validates, from 1", {1, 1000}),
         core::field("folds", &DataOptions::folds, "into how many parts the pictures are drawn", {2, 1000}),
         core::field("split_seed", &DataOptions::split_seed, "seed of the draw; 42 unless given")};
   }
 };
 
-/// Labels and split are stated, not transforms. Throws std::invalid_argument for options that exclude each other or
-/// lack one that they need, naming both flags, and what data::DataBlock's parts throw.
-data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options);
+/// Labels and split are stated, not transforms. Where folder/train exists, a draw leaves out what lies below test/,
+/// with a warning. Throws std::invalid_argument for options that exclude each other or lack one that they need, naming
+/// both flags, and what data::DataBlock's parts throw. gaps: kKeep for a check, which tells of what else would be
+/// thrown: pictures that are absent or without a label, folders that may not be read, a split that cannot be had.
+data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
+                           data::Gaps gaps = data::Gaps::kRefuse);
+
+/// All of the pictures, none of which validates: for judging. Throws as make_block.
+data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
 
 /// Only what says the pictures and their labels: for judging all pictures.
 DataOptions without_split(DataOptions options);

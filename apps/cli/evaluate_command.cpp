@@ -9,7 +9,6 @@
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
-#include "margay/data/source/splits.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
@@ -46,22 +45,24 @@ struct EvaluateOptions {
   }
 };
 
-/// Without any flag on labels and split, those of the training are used. All pictures need no split.
+/// Without any flag on labels and split, those of the training are used.
 DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundle& bundle) {
   const bool is_untouched = core::to_json(options.data) == core::to_json(DataOptions{});
   DataOptions data = options.data;
   if (is_untouched && bundle.provenance.contains("data")) core::from_json(bundle.provenance["data"], data);
-  if (options.part == Part::kAll) return without_split(data);
   return data;
 }
 
 /// The pictures to judge, their labels numbered as the model numbers them.
 std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
-  data::DataBlock block = make_block(options.folder, labels_and_split(options, bundle));
+  const bool takes_all = options.part == Part::kAll;
+  const DataOptions flags = labels_and_split(options, bundle);
+  data::DataBlock block = takes_all ? make_unsplit_block(options.folder, flags) : make_block(options.folder, flags);
   block.vocabulary(bundle.vocabulary);
-  if (options.part == Part::kAll) block.split(data::no_split());
   const data::Datasets datasets = block.datasets();
-  for (const std::string& warning : datasets.warnings) fmt::print(stderr, "margay: warning: {}\n", warning);
+  // Where there is no split, warnings of one would be false.
+  const std::vector<std::string>& warnings = takes_all ? block.warnings() : datasets.warnings;
+  for (const std::string& warning : warnings) fmt::print(stderr, "margay: warning: {}\n", warning);
   std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
   if (dataset->size() > 0 && dataset->task() != bundle.task) {
     throw core::DataError(options.folder,

@@ -1,54 +1,63 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
 
-#include <CLI/CLI.hpp>
-
 #include "margay/core/options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace margay::cli {
 
-/// Field `min_scale` becomes the flag --min-scale.
-inline std::string flag_name(std::string name) {
-  for (char& c : name) c = c == '_' ? '-' : c;
-  return "--" + name;
-}
-
-/// Flag names that differ from the field's, where two nested structs have a field of one name.
+/// Flag names that differ from the field's, where two nested structs have a field of one name, by "struct.field". An
+/// empty name: the field has no flag.
 using Renamed = std::map<std::string, std::string>;
+
+/// Field `min_scale` becomes the flag --min-scale.
+std::string flag_name(std::string field);
+
+/// The flag of a field, unless it has none.
+std::optional<std::string> flag_name(const char* options, const char* field, const Renamed& renamed);
+
+/// One flag, whatever the type of the field behind it.
+struct Flag {
+  std::string name;  ///< with its dashes
+  std::string help;
+  std::string type_name;                                      ///< of its value, as the help shows it
+  bool is_text;                                               ///< its value is taken as it is, not read as JSON
+  nlohmann::ordered_json default_value;                       ///< as the help shows it; null: none
+  std::function<void(const nlohmann::ordered_json&)> assign;  ///< throws as core::from_json does
+};
+
+/// A flag with a value, which is read by the same rules as a configuration file.
+void add_flag(CLI::App& app, const Flag& flag);
+
+/// --name and --no-name.
+void add_switch(CLI::App& app, const std::string& name, const std::string& help, bool& value);
+
+/// The help of a field with its bounds.
+std::string help_text(const char* help, const core::Range& range);
 
 namespace detail {
 
-inline std::string range_text(const core::Range& range) {
-  const bool has_low = range.low > -1e300;
-  const bool has_high = range.high < 1e300;
-  if (has_low && has_high) return fmt::format(" [{:g} to {:g}]", range.low, range.high);
-  return "";
-}
-
 template <class T>
-std::string shown(const T& value) {
-  const nlohmann::ordered_json json = core::detail::value_to_json(value);
-  if (json.is_null()) return "";
-  return json.is_string() ? json.get<std::string>() : json.dump();
-}
-
-/// Reads a flag's text into a field, through the same JSON rules as configuration files.
-template <class T>
-bool assign(const std::string& text, T& value) {
+Flag flag_of(const std::string& name, const std::string& help, T& value) {
   using Plain = typename std::conditional_t<core::detail::IsOptional<T>::value, T, std::optional<T>>::value_type;
-  const bool is_text =
-      std::is_enum_v<Plain> || std::is_same_v<Plain, std::string> || std::is_same_v<Plain, std::filesystem::path>;
-  try {
-    core::detail::value_from_json(is_text ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text), value);
-  } catch (const nlohmann::json::exception&) {
-    return false;
-  } catch (const std::invalid_argument& error) {
-    throw CLI::ValidationError(error.what());
-  }
-  return true;
+  constexpr bool kIsPath = std::is_same_v<Plain, std::filesystem::path>;
+  return {.name = name,
+          .help = help,
+          .type_name = std::is_arithmetic_v<Plain> ? "NUMBER"
+                       : kIsPath                   ? "FILE"
+                                                   : "TEXT",
+          .is_text = std::is_enum_v<Plain> || std::is_same_v<Plain, std::string> || kIsPath,
+          .default_value = core::detail::value_to_json(value),
+          .assign = [&value](const nlohmann::ordered_json& json) { core::detail::value_from_json(json, value); }};
 }
 
 }  // namespace detail
@@ -62,27 +71,14 @@ void add_flags(CLI::App& app, T& options, const Renamed& renamed = {}) {
     if constexpr (core::Options<Value>) {
       add_flags(app, value, renamed);
     } else {
-      const std::string qualified = std::string(T::kName) + "." + field.name;
-      const auto found = renamed.find(qualified);
-      if (found != renamed.end() && found->second.empty()) return;  // set by another flag
-      const std::string flag = flag_name(found == renamed.end() ? field.name : found->second);
-      const std::string help = field.help + detail::range_text(field.range);
-      CLI::Option* option = nullptr;
+      const std::optional<std::string> name = flag_name(T::kName, field.name, renamed);
+      if (!name) return;  // set by another flag
+      const std::string help = help_text(field.help, field.range);
       if constexpr (std::is_same_v<Value, bool>) {
-        option = app.add_flag(flag + ",!--no-" + flag.substr(2), value, help);
+        add_switch(app, *name, help, value);
       } else {
-        option = app.add_option_function<std::string>(
-            flag,
-            [&value, flag](const std::string& text) {
-              if (!detail::assign(text, value)) throw CLI::ValidationError(flag + ": '" + text + "' is no such value");
-            },
-            help);
-        option->type_name(std::is_arithmetic_v<Value> || std::is_same_v<Value, std::optional<int>> ||
-                                  std::is_same_v<Value, std::optional<double>>
-                              ? "NUMBER"
-                              : (std::is_same_v<Value, std::filesystem::path> ? "FILE" : "TEXT"));
+        add_flag(app, detail::flag_of(*name, help, value));
       }
-      option->default_str(detail::shown(value));
     }
   });
 }

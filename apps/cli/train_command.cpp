@@ -74,16 +74,23 @@ void announce(const train::Learner& learner, const TrainOptions& options) {
              options.vision_learner.weights.empty() ? ", from scratch" : ", pretrained");
 }
 
+/// What the loaders serve, so that nothing is labelled and split a second time.
+data::Datasets datasets_of(const data::Loaders& loaders) {
+  const auto share = [](const data::Dataset& dataset) { return std::make_shared<data::Dataset>(dataset); };
+  return {.train = share(loaders.train.dataset()),
+          .valid = share(loaders.valid ? loaders.valid->dataset() : data::Dataset::unlabelled({})),
+          .vocabulary = loaders.vocabulary};
+}
+
 core::ExitCode train_model(TrainOptions options) {
   prepare_to_compute();
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
-  const data::DataBlock block = make_block(options.batch);
-  train::Learner learner =
-      train::vision_learner(block.loaders(loader_options(options.batch)), options.arch, options.vision_learner);
+  train::Learner learner = train::vision_learner(make_block(options.batch).loaders(loader_options(options.batch)),
+                                                 options.arch, options.vision_learner);
   const RunFolder run(options.runs, options.name);
   run.write_config(core::to_json(options));
-  data::save_table(block.datasets(), options.batch.folder, run.split(learner.loaders().task()));
+  data::save_table(datasets_of(learner.loaders()), options.batch.folder, run.split(learner.loaders().task()));
   announce(learner, options);
   listen(learner, run);
   try {

@@ -110,7 +110,7 @@ Loaders DataBlock::loaders(const LoaderOptions& options) const {
   Datasets datasets = this->datasets();
   const PicturePipeline pipeline(recipe_, options.max_pixels);
   std::optional<Loader> valid;
-  const auto cache = make_picture_cache(options, cache_recipe(recipe_.resize));
+  const auto cache = make_picture_cache(options, cache_recipe(recipe_.resize, options.max_pixels));
   if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options, cache);
   return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache), std::move(valid),
           std::move(datasets.vocabulary), std::move(datasets.warnings)};

@@ -55,6 +55,8 @@ class DataBlock {
   const PathList& paths() const { return paths_; }
   const std::optional<Labeller>& labeller() const { return labeller_; }
   const Splitter& splitter() const { return splitter_; }
+  /// Those of warn(), without what datasets() finds.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   std::shared_ptr<const Items> labelled() const;

@@ -41,7 +41,9 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
     warnings.emplace_back("there is only one class, so nothing can be learnt");
   if (datasets.valid->size() == 0) warnings.emplace_back("no picture validates, so no error rate can be given");
   warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single picture");
-  warn(classes([&](std::size_t k) { return train[k] == 0; }), "class(es) that never train, only validate");
+  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without pictures");
+  warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }),
+       "class(es) that never train, only validate");
   if (datasets.valid->size() > 0) {
     warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }),
          "class(es) without validation pictures");

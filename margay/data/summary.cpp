@@ -19,8 +19,12 @@ std::string describe(const torch::Tensor& tensor) {
 }
 
 std::string describe(const Matrix& matrix) {
-  return fmt::format("output pixel (x,y) reads source pixel ({:.3f}x{:+.3f}y{:+.2f}, {:.3f}x{:+.3f}y{:+.2f})",
-                     matrix.m[0][0], matrix.m[0][1], matrix.m[0][2], matrix.m[1][0], matrix.m[1][1], matrix.m[1][2]);
+  const auto& m = matrix.m;
+  std::string text =
+      fmt::format("output pixel (x,y) reads source pixel ({:.3f}x{:+.3f}y{:+.2f}, {:.3f}x{:+.3f}y{:+.2f})", m[0][0],
+                  m[0][1], m[0][2], m[1][0], m[1][1], m[1][2]);
+  if (!matrix.is_affine()) text += fmt::format(" / ({:.2g}x{:+.2g}y{:+.3f})", m[2][0], m[2][1], m[2][2]);
+  return text;
 }
 
 std::string describe(const AugmentDraw& draw) {

@@ -13,6 +13,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
+#include "margay/train/device_feed.h"
 #include "margay/train/optim/adam.h"
 
 namespace margay::train {
@@ -31,7 +32,7 @@ double mean_of(double sum, std::int64_t count) {
 /// Counts pictures and seconds of one walk over a loader.
 class Learner::Pass {
  public:
-  Pass(const data::Loader& loader, std::int64_t epoch) : batches_(loader.pass(epoch)) {}
+  Pass(const data::Loader& loader, std::int64_t epoch, BatchCopy* copy) : batches_(loader.pass(epoch), copy) {}
 
   std::optional<data::Batch> next() {
     std::optional<data::Batch> batch = batches_.next();
@@ -45,7 +46,7 @@ class Learner::Pass {
 
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  data::LoaderPass batches_;
+  DeviceFeed batches_;
   std::int64_t pictures_ = 0;
 };
 
@@ -66,6 +67,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
   }
   classifier_->to(device_);
+  copy_ = batch_copy(device_);
   optimizer_ = std::make_unique<Adam>(classifier_->parameter_groups(), AdamOptions{.wd = options.wd});
 }
 
@@ -76,6 +78,11 @@ void Learner::set_class_weights(std::vector<double> weights) {
         fmt::format("[set_class_weights] {} weights for {} classes", count, classifier_->num_classes()));
   }
   class_weights_ = std::move(weights);
+}
+
+void Learner::set_passes(std::int64_t passes) {
+  if (passes < 0) throw std::invalid_argument(fmt::format("[set_passes] passes must not be negative, got {}", passes));
+  passes_ = passes;
 }
 
 void Learner::freeze() { classifier_->freeze(); }
@@ -114,10 +121,10 @@ void Learner::train_epoch(const HyperSchedule& schedule, EpochRecord& record) {
   at_.is_training = true;
   at_.steps = loaders_.train.num_batches();
   at_.step = 0;
-  Pass pass(loaders_.train, passes_++);
+  Pass pass(loaders_.train, passes_++, copy_.get());
   while (auto batch = pass.next()) {
     if (batch->size() < 2) continue;  // what unreadable pictures left; a batch norm cannot train on one
-    at_.batch = to_device(std::move(*batch));
+    at_.batch = std::move(*batch);
     at_.images_per_s = pass.images_per_s();
     train_batch(schedule);
     ++at_.step;
@@ -175,11 +182,11 @@ void Learner::validate(EpochRecord& record) {
     at_.is_training = false;
     at_.steps = loaders_.valid->num_batches();
     at_.step = 0;
-    Pass pass(*loaders_.valid, 0);
+    Pass pass(*loaders_.valid, 0, copy_.get());
     double sum = 0;
     std::int64_t count = 0;
     while (auto batch = pass.next()) {
-      at_.batch = to_device(std::move(*batch));
+      at_.batch = std::move(*batch);
       at_.images_per_s = pass.images_per_s();
       at_.logits = forward(at_.batch);
       const double loss = compute_loss(loaders_.valid->dataset());
@@ -220,11 +227,11 @@ Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epo
   Predictions all;
   std::vector<torch::Tensor> logits;
   std::vector<torch::Tensor> targets;
-  data::LoaderPass pass = loader.pass(epoch);
-  while (auto batch = pass.next()) {
+  DeviceFeed pass(loader.pass(epoch), copy_.get());
+  while (const auto batch = pass.next()) {
     all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
-    targets.push_back(batch->targets);
-    logits.push_back(forward(to_device(std::move(*batch))).cpu());
+    logits.push_back(forward(*batch).cpu());
+    targets.push_back(batch->targets.cpu());
   }
   all.logits = torch::cat(logits);
   all.targets = torch::cat(targets);
@@ -236,12 +243,6 @@ Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epo
 torch::Tensor Learner::forward(const data::Batch& batch) {
   const model::Autocast autocast(device_, precision_);
   return classifier_->forward(batch.images).to(torch::kFloat);
-}
-
-data::Batch Learner::to_device(data::Batch batch) const {
-  batch.images = batch.images.to(device_);
-  batch.targets = batch.targets.to(device_);
-  return batch;
 }
 
 void Learner::note_skipped(const std::vector<data::SkippedPicture>& skipped) {

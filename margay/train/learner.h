@@ -16,6 +16,7 @@
 #include "margay/metric/test_time_augmentation.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
+#include "margay/train/batch_copy.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/recipe_options.h"
@@ -99,6 +100,11 @@ class Learner {
   torch::Device device() const { return device_; }
   const std::vector<EpochRecord>& history() const { return history_; }
   const std::vector<StepRecord>& steps() const { return steps_; }
+  /// Training passes begun so far, over all fits: the epoch that the loaders see, which decides what the next one
+  /// draws.
+  std::int64_t passes() const { return passes_; }
+  /// Draws from here on as after so many. Throws std::invalid_argument for a negative number.
+  void set_passes(std::int64_t passes);
   /// Pictures left out so far because they could not be read, each once.
   const std::vector<data::SkippedPicture>& skipped() const { return skipped_; }
 
@@ -117,13 +123,13 @@ class Learner {
   void validate(EpochRecord& record);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
-  data::Batch to_device(data::Batch batch) const;
   void note_skipped(const std::vector<data::SkippedPicture>& skipped);
 
   data::Loaders loaders_;
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
   model::Precision precision_;
+  std::unique_ptr<BatchCopy> copy_;
   std::unique_ptr<Optimizer> optimizer_;
   metric::Metrics metrics_;
   std::vector<double> class_weights_;
@@ -132,7 +138,7 @@ class Learner {
   Progress at_;
   SmoothLoss smooth_loss_;
   bool is_cancelled_ = false;
-  std::int64_t passes_ = 0;  ///< training passes so far: the epoch that loaders see, counted over all fits
+  std::int64_t passes_ = 0;
   std::vector<EpochRecord> history_;
   std::vector<StepRecord> steps_;
   std::vector<data::SkippedPicture> skipped_;

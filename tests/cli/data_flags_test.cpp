@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -54,8 +55,14 @@ TEST(DataFlags, NameBothOptionsThatExcludeEachOther) {
 TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
   EXPECT_EQ(refusal({.group_regex = "(a)"}),
             "[data] --group-regex means something only with --split grouped; give that too, or neither");
-  EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped}),
-            "[data] --split grouped means something only with --group-regex; give that too, or neither");
+  EXPECT_EQ(
+      refusal({.split = data::SplitKind::kGrouped}),
+      "[data] --split grouped means something only with --group-regex or --group-column; give that too, or neither");
+  EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped, .group_column = "dog"}),
+            "[data] --group-column means something only with --labels-csv; give that too, or neither");
+  EXPECT_EQ(
+      refusal({.labels_csv = "t.csv", .split = data::SplitKind::kGrouped, .group_regex = "(a)", .group_column = "b"}),
+      "[data] --group-regex and --group-column both say the groups; give one");
   EXPECT_EQ(refusal({.fold = 1}), "[data] --fold means something only with --folds; give that too, or neither");
   EXPECT_EQ(refusal({.label_delimiter = ";"}),
             "[data] --label-delimiter means something only with --labels-csv; give that too, or neither");
@@ -106,6 +113,42 @@ TEST(DataFlags, ReadTablesAndLists) {
   const data::Datasets hot =
       pets.datasets({.labels_csv = pets.folder / "hot.csv", .label_columns = "is_cat,is_dog", .valid_fraction = 0});
   EXPECT_EQ(hot.vocabulary.names(), (std::vector<std::string>{"is_cat", "is_dog"}));
+}
+
+TEST(DataFlags, DrawGroupsOfAColumn) {
+  const PetFolder pets;
+  std::string table = "name,label,owner\n";
+  for (int i = 0; i < 5; ++i) {
+    const std::string n = std::to_string(i);
+    table += "cat/p" + n + "_0,cat,o" + n + "\ndog/p" + n + "_1,dog,o" + n + "\n";
+  }
+  write(pets.folder / "t.csv", table);
+  const data::Datasets grouped =
+      pets.datasets({.labels_csv = pets.folder / "t.csv", .split = data::SplitKind::kGrouped, .group_column = "owner"});
+  ASSERT_EQ(grouped.valid->size(), 2);
+  EXPECT_EQ(grouped.valid->path(0).filename().string().substr(0, 2),
+            grouped.valid->path(1).filename().string().substr(0, 2))
+      << "both pictures of one owner";
+}
+
+TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {
+  const TemporaryFolder folder;
+  for (const char* part : {"train", "test"}) {
+    for (int i = 0; i < 4; ++i) write(folder / part / "cat" / (std::to_string(i) + ".jpg"), "x");
+  }
+  const data::Datasets drawn = make_block(folder.path(), {.valid_fraction = 0.5}).datasets();
+  EXPECT_EQ(drawn.train->size() + drawn.valid->size(), 4);
+  EXPECT_NE(drawn.warnings.front().find("4 of the 8 pictures"), std::string::npos) << drawn.warnings.front();
+  EXPECT_EQ(make_block(folder.path(), {}).datasets().train->size(), 4)
+      << "where a draw is made without being asked for";
+}
+
+TEST(DataFlags, KeepGapsForACheck) {
+  const PetFolder pets;
+  write(pets.folder / "t.csv", "name,label\ncat/p0_0,cat\ncat/p1_0,\ncat/ghost,cat\n");
+  const DataOptions options = {.labels_csv = pets.folder / "t.csv"};
+  EXPECT_THROW(make_block(pets.folder.path(), options), core::DataError);
+  EXPECT_EQ(make_block(pets.folder.path(), options, data::Gaps::kKeep).paths().size(), 3);
 }
 
 TEST(DataFlags, ComeBackFromJsonAndLoseTheirSplit) {

@@ -122,6 +122,26 @@ TEST_F(DiskCacheTest, SurvivesAWriterKilledAtAnyByte) {
   }
 }
 
+TEST_F(DiskCacheTest, SurvivesAHoleWhereAWriteNeverArrived) {
+  fill();
+  const std::string whole = file_content(cache_file());
+  const std::uint64_t record[] = {make_header(source(0), {}, picture(0)).record_bytes(),
+                                  make_header(source(1), {}, picture(1)).record_bytes()};
+  const std::size_t first = whole.find("rPiC");  // the magic number of a record
+  std::string torn = whole;
+  torn.replace(first + record[0], record[1], record[1], '\0');
+  write_cache_file(torn);
+  {
+    DiskCache cache = open();
+    for (int i = 0; i < kPictures; ++i) EXPECT_EQ(finds(cache, i), i == 0) << i;
+    for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+    EXPECT_EQ(count_found(cache), kPictures);
+  }
+  DiskCache again = open();
+  EXPECT_EQ(count_found(again), kPictures);
+  EXPECT_EQ(fs::file_size(cache_file()), whole.size());
+}
+
 TEST_F(DiskCacheTest, ServesNoFlippedByte) {
   fill();
   const std::string whole = file_content(cache_file());
@@ -176,6 +196,21 @@ TEST_F(DiskCacheTest, StaysWithinItsLimit) {
   EXPECT_EQ(count_found(cache), 1);
   EXPECT_EQ(cache.stats().left_out, 3U);
   EXPECT_LE(fs::file_size(cache_file()), 2 * record);
+}
+
+TEST_F(DiskCacheTest, CountsOnlyThePicturesThatWereAskedFor) {
+  fill();  // another data set's are in there too
+  DiskCache cache = open();
+  EXPECT_EQ(cache.stats().pictures, 0U);
+  EXPECT_TRUE(finds(cache, 2));
+  EXPECT_EQ(cache.stats().text(), "1 of 1 pictures fit in 100 MB");
+  write_source(2, "changed, and there is no more room");
+  DiskCache full = open(1);
+  EXPECT_TRUE(finds(full, 1));
+  EXPECT_FALSE(finds(full, 2));
+  full.keep(key(2), picture(2));
+  EXPECT_EQ(full.stats().pictures, 1U);
+  EXPECT_EQ(full.stats().left_out, 1U);
 }
 
 TEST_F(DiskCacheTest, StopsWritingWhenTheDiskIsFull) {

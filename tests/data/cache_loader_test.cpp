@@ -37,17 +37,19 @@ class CachedLoaderTest : public testing::Test {
     }
   }
 
-  Loaders loaders(CacheKind cache, std::optional<int> limit_mb = std::nullopt) const {
+  DataBlock block() const {
     return DataBlock()
         .items(image_files(folder_.path()))
         .label(folder_labels())
         .split(folder_split(folder_.path()))
         .item_transform(resize({.size = 32}))
-        .batch_transform(augment({.size = 24, .min_scale = 0.5}))
-        .loaders({.batch_size = 4,
-                  .cache = cache,
-                  .cache_limit_mb = limit_mb,
-                  .cache_folder = cache == CacheKind::kDisk ? cache_.path() : fs::path()});
+        .batch_transform(augment({.size = 24, .min_scale = 0.5}));
+  }
+  Loaders loaders(CacheKind cache, std::optional<int> limit_mb = std::nullopt) const {
+    return block().loaders({.batch_size = 4,
+                            .cache = cache,
+                            .cache_limit_mb = limit_mb,
+                            .cache_folder = cache == CacheKind::kDisk ? cache_.path() : fs::path()});
   }
 
   TemporaryFolder folder_;
@@ -117,6 +119,32 @@ TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomePicturesFit) {
   EXPECT_GT(small->stats().left_out, 0U);
 }
 
+TEST_F(CachedLoaderTest, ReadsAPictureThatChangedAnew) {
+  for (const CacheKind kind : {CacheKind::kRam, CacheKind::kDisk}) {
+    const Loaders data = loaders(kind);
+    all_batches(data.valid->pass());
+    write_png(folder_ / "valid/a/0.png", noise_image(33, 44));
+    const auto now = all_batches(data.valid->pass());
+    EXPECT_TRUE(now[0].images.equal(all_batches(loaders(CacheKind::kRam).valid->pass())[0].images));
+    write_png(folder_ / "valid/a/0.png", gradient_image(20, 90));
+    EXPECT_FALSE(now[0].images.equal(all_batches(data.valid->pass())[0].images));
+  }
+}
+
+TEST_F(CachedLoaderTest, ServesNoPictureAboveALowerLimitOfPixels) {
+  const auto skipped = [&](std::int64_t max_pixels) {
+    LoaderOptions options = {.cache = CacheKind::kDisk, .cache_folder = cache_.path()};
+    options.max_pixels = max_pixels;
+    const Loaders data = block().loaders(options);
+    LoaderPass pass = data.valid->pass();
+    while (pass.next()) {
+    }
+    return pass.skipped().size();
+  };
+  EXPECT_EQ(skipped(1'000'000), 0U);
+  EXPECT_EQ(skipped(2000), 11U);
+}
+
 TEST_F(CachedLoaderTest, SkipsUnreadablePicturesInEveryEpoch) {
   std::ofstream(folder_ / "train/a/0.png") << "not a picture";
   for (const CacheKind kind : {CacheKind::kRam, CacheKind::kDisk}) {
@@ -149,6 +177,21 @@ TEST(RamCache, KeepsWhatFitsAndSaysHowMuchThatIs) {
   CachedPicture room;
   EXPECT_EQ(cache.find({"p0", {}}, room)->image.pixels, picture.image.pixels);
   EXPECT_EQ(cache.find({"p39", {}}, room), nullptr);
+}
+
+TEST(RamCache, DoesNotServeAPictureThatChanged) {
+  RamCache cache(1'000'000);
+  const PictureKey before = {"p", FileVersion{10, 1}};
+  const PictureKey after = {"p", FileVersion{10, 2}};
+  CachedPicture room;
+  cache.keep(before, {noise_image(4, 4), 4, 4});
+  const CachedPicture* held = cache.find(before, room);
+  EXPECT_EQ(cache.find(after, room), nullptr);
+  cache.keep(after, {noise_image(5, 5), 5, 5});
+  EXPECT_EQ(cache.find(after, room), nullptr) << "its place is taken by what others may still hold";
+  EXPECT_EQ(held->image.pixels, noise_image(4, 4).pixels);
+  EXPECT_EQ(cache.stats().pictures, 0U);
+  EXPECT_EQ(cache.stats().left_out, 1U);
 }
 
 TEST(CacheStats, AreReadable) {

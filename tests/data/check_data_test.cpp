@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <stdexcept>
 
@@ -14,6 +15,7 @@
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/golden.h"
+#include "tests/support/ordinary_user.h"
 #include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 
@@ -86,6 +88,51 @@ TEST_F(CheckData, FindsFilesThatCannotBeRead) {
   write(root() / "train/cat/cut.png", file_content(first()).substr(0, 2000));
   EXPECT_EQ(kinds(), (Kinds{"empty_file", "truncated", "truncated", "unreadable"}));
   EXPECT_EQ(check().readable, 8U);
+}
+
+TEST_F(CheckData, TellsOfFilesTooLargeAndFoldersThatAreClosed) {
+  write(root() / "train/cat/sparse.jpg", "");
+  fs::resize_file(root() / "train/cat/sparse.jpg", std::uintmax_t{300} << 30U);
+  EXPECT_EQ(kinds(), Kinds{"unreadable"});
+  fs::remove(root() / "train/cat/sparse.jpg");
+  const testing_support::ClosedFolder closed(folder_.path(), root() / "train/dog");
+  const testing_support::OrdinaryUser nobody;
+  const DataBlock block =
+      DataBlock().items(search_images(root()).pictures).label(folder_labels()).split(folder_split(root()));
+  const DataReport report = check_data(block, root(), {.min_per_class = 2});
+  const auto closed_ones = std::count_if(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
+    return finding.kind == FindingKind::kClosedFolder && finding.paths.at(0) == root() / "train/dog" &&
+           finding.severity() == Severity::kHarm;
+  });
+  EXPECT_EQ(closed_ones, 1) << report_text(report);
+}
+
+TEST_F(CheckData, TakesLabelsInAnotherOrderForTheSame) {
+  fs::copy_file(first(), root() / "train/cat/copy.png");
+  const PathList paths = image_files(root());
+  std::vector<Labels> labels;
+  for (const auto& path : paths) {
+    labels.push_back(path.filename() == "copy.png" ? Labels{"dog", "cat"} : Labels{"cat", "dog"});
+  }
+  const DataBlock block = DataBlock().items(paths).label(multi_labels_from(paths, labels)).split(folder_split(root()));
+  for (const Finding& finding : check_data(block, root(), {.min_per_class = 2}).findings) {
+    EXPECT_NE(finding.kind, FindingKind::kTwoLabels) << finding.text;
+  }
+}
+
+TEST_F(CheckData, FindsClassesThatTrainingRefuses) {
+  fs::rename(root() / "train/cat", root() / "train/caf\xe9");
+  const Kinds found = kinds();
+  EXPECT_EQ(std::count(found.begin(), found.end(), "bad_name"), 1);
+}
+
+TEST_F(CheckData, PassesOnWhatTheBlockWarnsOf) {
+  DataBlock block = DataBlock().items(image_files(root())).label(folder_labels()).split(folder_split(root()));
+  block.warn("3 rows say test");
+  const DataReport report = check_data(block, root(), {.min_per_class = 2});
+  ASSERT_EQ(report.findings.size(), 1U) << report_text(report);
+  EXPECT_EQ(report.findings[0].kind, FindingKind::kWarning);
+  EXPECT_EQ(report.findings[0].text, "3 rows say test");
 }
 
 TEST_F(CheckData, FindsPicturesOfOneColour) {

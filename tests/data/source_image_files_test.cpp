@@ -2,6 +2,7 @@
 
 #include "margay/core/error.h"
 #include "margay/data/source/image_files.h"
+#include "tests/support/ordinary_user.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/write_file.h"
@@ -41,13 +42,40 @@ TEST(ImageFiles, LookIntoFilesOfOtherNamesButNotIntoNotes) {
   EXPECT_EQ(image_files(folder.path()), (PathList{folder / "a.download"}));
 }
 
-TEST(ImageFiles, FollowLinksToFilesButNotToFolders) {
+TEST(ImageFiles, FollowLinksToFilesAndFolders) {
   const TemporaryFolder folder;
   write(folder / "pics/a.jpg", "x");
+  write(folder / "elsewhere/fox/f.jpg", "x");
   fs::create_symlink(folder / "pics/a.jpg", folder / "pics/b.jpg");
-  fs::create_symlink(folder / "pics", folder / "pics/again");
+  fs::create_symlink(folder / "elsewhere/fox", folder / "pics/fox");
   fs::create_symlink(folder / "gone", folder / "pics/c.jpg");
-  EXPECT_EQ(image_files(folder / "pics"), (PathList{folder / "pics/a.jpg", folder / "pics/b.jpg"}));
+  EXPECT_EQ(image_files(folder / "pics"),
+            (PathList{folder / "pics/a.jpg", folder / "pics/b.jpg", folder / "pics/fox/f.jpg"}));
+}
+
+TEST(ImageFiles, TakeEachFolderOnceSoThatLoopsOfLinksEnd) {
+  const TemporaryFolder folder;
+  write(folder / "pics/cat/a.jpg", "x");
+  write(folder / "elsewhere/b.jpg", "x");
+  fs::create_symlink(folder / "pics", folder / "pics/again");
+  fs::create_symlink(folder / "pics/cat", folder / "pics/aaa");  // the folder's own path wins, whatever its name
+  fs::create_symlink(folder / "elsewhere", folder / "pics/y");
+  fs::create_symlink(folder / "elsewhere", folder / "pics/x");
+  fs::create_symlink(folder / "elsewhere", folder / "elsewhere/self");
+  EXPECT_EQ(image_files(folder / "pics"), (PathList{folder / "pics/cat/a.jpg", folder / "pics/x/b.jpg"}));
+}
+
+TEST(ImageFiles, NameAFolderThatMayNotBeRead) {
+  const TemporaryFolder folder;
+  write(folder / "pics/cat/a.jpg", "x");
+  write(folder / "pics/dog/b.jpg", "x");
+  const testing_support::ClosedFolder closed(folder.path(), folder / "pics/dog");
+  const testing_support::OrdinaryUser nobody;
+  EXPECT_EQ(
+      thrown_message<core::DataError>([&] { image_files(folder / "pics"); }),
+      (folder / "pics/dog").string() + ": the folder may not be read; give yourself the right to, or take it out");
+  EXPECT_EQ(search_images(folder / "pics").pictures.size(), 1);
+  EXPECT_EQ(search_images(folder / "pics").closed.at(0).path, folder / "pics/dog");
 }
 
 TEST(ImageFiles, SayHowFarTheirFolderExists) {

@@ -81,10 +81,6 @@ TEST(LabelTable, NamesLineAndColumnOfWhatIsWrong) {
       "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with --label-delimiter that a "
       "picture may have any number of labels, or none");
   EXPECT_EQ(
-      message("name,label\na.jpg,cat\nb, cat\n", labels),
-      "line 3, column 'label': the label ' cat' differs only by blanks from 'cat' (line 2); write them alike, or give "
-      "the blanks with the delimiter");
-  EXPECT_EQ(
       message("name,split\na.jpg,train\nb,maybe\n", [](const LabelTable& table) { (void)table.split(); }),
       "line 3, column 'split': 'maybe' says neither who trains nor who validates; expected 0 or 1, or train, valid, "
       "test");
@@ -191,6 +187,83 @@ TEST(LabelTable, LeavesTestRowsOutAndSaysSo) {
   EXPECT_EQ(table.labels().label("ghost.jpg"), std::nullopt);
   ASSERT_EQ(table.warnings().size(), 1U);
   EXPECT_NE(table.warnings()[0].find("1 of the 3 rows"), std::string::npos);
+}
+
+TEST(LabelTable, WarnsOfLabelsThatDifferOnlyByBlanks) {
+  const TableFixture fixture("name,label\na.jpg,cat\nsub/b, cat\n");
+  ASSERT_EQ(fixture.table().warnings().size(), 1);
+  EXPECT_NE(fixture.table().warnings()[0].find(
+                "line 3, column 'label': the label ' cat' differs only by blanks from 'cat' (line 2)"),
+            std::string::npos);
+  EXPECT_EQ(fixture.table().labels().label("sub/b.jpg"), Labels{" cat"}) << "they are what they are";
+}
+
+TEST(LabelTable, DoesNotGuessWhichOfTwoColumnsSplits) {
+  const TableFixture fixture("name,label,split,subset\na.jpg,cat,train,valid\nsub/b.jpg,dog,valid,train\n");
+  EXPECT_NE(thrown_message<core::DataError>([&] {
+              (void)fixture.table().has_split();
+            }).find("both columns 'split' and 'subset' may hold who validates; say which with --valid-column"),
+            std::string::npos);
+  EXPECT_TRUE(fixture.table({.is_valid = "subset"}).has_split());
+}
+
+TEST(LabelTable, KeepsGapsForACheck) {
+  const TableFixture fixture("name,label\na.jpg,cat\nghost.jpg,dog\nc.jpg,\n");
+  const LabelTable table = fixture.table();
+  EXPECT_THROW((void)table.items(), core::DataError);
+  EXPECT_THROW((void)table.labels(), core::DataError);
+  const PathList items = table.items(Gaps::kKeep);
+  ASSERT_EQ(items.size(), 3);
+  EXPECT_EQ(items[1], fixture.folder / "pics/ghost.jpg");
+  EXPECT_EQ(table.labels(Gaps::kKeep).label(items.text(1)), Labels{"dog"});
+  EXPECT_EQ(table.labels(Gaps::kKeep).label(items.text(2)), std::nullopt);
+}
+
+TEST(LabelTable, GroupsByAColumn) {
+  const TableFixture fixture("name,label,patient\na.jpg,cat,7\nsub/b.jpg,dog,7\nc.jpg,cat,\n");
+  const Labeller groups = fixture.table({.group = "patient"}).groups();
+  EXPECT_EQ(groups.label("a.jpg"), Labels{"7"});
+  EXPECT_EQ(groups.label("sub/b.jpg"), Labels{"7"});
+  EXPECT_EQ(groups.label("c.jpg"), std::nullopt);
+  EXPECT_NE(thrown_message<core::DataError>([&] {
+              (void)fixture.table({.group = "patiant"});
+            }).find("no column 'patiant' among name, label, patient; did you mean 'patient'?"),
+            std::string::npos);
+  EXPECT_THROW((void)fixture.table().groups(), std::invalid_argument);
+}
+
+TEST(LabelTable, TakesNamesFromTheRootOfTheFileSystemWhateverTheFolderIsCalled) {
+  const TemporaryFolder folder;
+  for (const char* name : {"pics/a.jpg", "pics/c.jpg"}) write(folder / name, "x");
+  write(folder / "t.csv",
+        "name,is_valid\n" + (folder / "pics/a.jpg").string() + ",0\n" + (folder / "pics/c.jpg").string() + ",1\n");
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  Items items;
+  for (const auto& path : image_files("pics")) items.add(path.native(), {"x"});
+  const Split split = LabelTable::read("t.csv", "pics").split()(items);
+  std::filesystem::current_path(before);
+  EXPECT_EQ(split.valid, (std::vector<std::size_t>{1}));
+}
+
+TEST(LabelTable, NeedsNoClassesInRowsThatSayTest) {
+  const TableFixture fixture("name,cat,dog,split\na.jpg,1,0,train\nsub/b.jpg,0,1,valid\nghost.jpg,,,test\n");
+  for (const std::vector<std::string>& chosen : {std::vector<std::string>{"*"}, {"cat", "dog"}}) {
+    EXPECT_EQ(fixture.table({.one_hot = chosen}).labels().label("sub/b.jpg"), Labels{"dog"});
+  }
+}
+
+TEST(LabelTable, SaysWhatIsWrongWithOtherProgramsTables) {
+  const auto problem = [](const std::string& text) {
+    return thrown_message<core::DataError>([&] { (void)TableFixture(text).table(); });
+  };
+  EXPECT_NE(problem("[{\"name\": \"a.jpg\", \"label\": \"x\"}]").find("one JSON array; expected JSON lines"),
+            std::string::npos);
+  EXPECT_NE(problem("name;label\na.jpg;cat\n").find("divided by semicolons"), std::string::npos);
+  EXPECT_NE(problem("name,label,,\na.jpg,cat,,7\n").find("'7' stands in column 4, which has no name"),
+            std::string::npos);
+  EXPECT_EQ(TableFixture("name,label,,\na.jpg,cat,,\n").table().labels().label("a.jpg"), Labels{"cat"})
+      << "what spreadsheets leave at the ends of lines";
 }
 
 TEST(LabelTable, RefusesANameThatTwoPicturesHave) {

@@ -31,9 +31,8 @@ std::shared_ptr<const Items> any_items(const TemporaryFolder& folder, Task task)
     std::ofstream(folder / name) << "x";
     std::set<std::string> labels;
     const auto count = task == Task::kSingleLabel ? 1 : *rc::gen::inRange(0, 4);
-    // A letter first: labels that differ by blanks alone are refused.
     for (int k = 0; k < count; ++k)
-      labels.insert(std::string(1, static_cast<char>('p' + k)) + *any_text("xy,\";|\n/") + "üz");
+      labels.insert(*any_text(" ") + "p" + *any_text("xy,\";|\n/") + "üz" + *any_text(" "));
     items->add((folder / name).native(), {labels.begin(), labels.end()});
   }
   return items;

@@ -162,7 +162,8 @@ TEST(Resize, OptionsSurviveJsonAndOlderOnesAreStillRead) {
 TEST(Resize, MatchesPillowOnRealPhotos) {
   MARGAY_REQUIRE_GOLDEN("real");
   core::Random random{1};
-  for (const std::string name : {"Abyssinian_103", "Bengal_42", "american_bulldog_3"}) {
+  for (const std::string name :
+       {"Abyssinian_103", "Bengal_42", "american_bulldog_3", "staffordshire_bull_terrier_115"}) {
     const Image out = resize().apply(read_image(golden_path("real") / (name + ".jpg")), Phase::kValid, random);
     expect_near(out.pixels, load_npy<std::uint8_t>(golden_path("real") / (name + "_resize460_valid.npy")).values);
   }

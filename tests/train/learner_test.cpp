@@ -9,6 +9,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
+#include "margay/model/weights/safetensors.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
@@ -197,12 +198,27 @@ TEST_F(LearnerTest, ContinuesFromACheckpointAsIfNothingHadHappened) {
   Learner first = learner();
   first.fit(1, 1e-3);
   save_checkpoint(folder_ / "c.safetensors", first, {{"epoch", 1}});
-  Learner second = learner(8, 9);
+  first.fit(1, 1e-3);
+  Learner second = learner();
+  torch::manual_seed(99);
   EXPECT_EQ(load_checkpoint(folder_ / "c.safetensors", second)["epoch"], 1);
+  EXPECT_EQ(second.passes(), 1);
+  second.fit(1, 1e-3);
   EXPECT_TRUE(are_equal(values(first), values(second)));
   EXPECT_EQ(first.optimizer().state().size(), second.optimizer().state().size());
   for (const auto& [name, tensor] : first.optimizer().state()) {
     EXPECT_TRUE(second.optimizer().state().at(name).equal(tensor)) << name;
+  }
+}
+
+TEST_F(LearnerTest, RefusesACheckpointThatDoesNotSayWhereItStood) {
+  Learner learner = this->learner();
+  for (const char* metadata : {"", "[]", R"({"position": {}})", R"({"position": {}, "passes": -1})"}) {
+    model::write_safetensors(folder_ / "c.safetensors", {}, {{"margay_checkpoint", metadata}});
+    EXPECT_NE(thrown_message<core::FormatError>([&] {
+                load_checkpoint(folder_ / "c.safetensors", learner);
+              }).find("c.safetensors"),
+              std::string::npos);
   }
 }
 

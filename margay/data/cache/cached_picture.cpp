@@ -67,8 +67,8 @@ void item_of_cached(const CachedPicture& kept, const Resize& resize, Phase phase
   copy_square(kept.image, std::min(left, kept.image.width - size), std::min(top, kept.image.height - size), size, item);
 }
 
-std::string cache_recipe(const ResizeOptions& options) {
-  return fmt::format("{} {}", kRecipeVersion, core::to_json(options).dump());
+std::string cache_recipe(const ResizeOptions& options, std::int64_t max_pixels) {
+  return fmt::format("{} {} {}", kRecipeVersion, core::to_json(options).dump(), max_pixels);
 }
 
 }  // namespace margay::data

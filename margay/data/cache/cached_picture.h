@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <cstdint>
 #include <string>
 
 #include "margay/core/random.h"
@@ -30,7 +30,8 @@ CachedPicture to_cached(Image decoded, const ResizeOptions& options);
 /// interpolated a second time. item: uint8 [S,S,3], written whole; its memory is used again.
 void item_of_cached(const CachedPicture& kept, const Resize& resize, Phase phase, core::Random& random, Image& item);
 
-/// Pictures kept under one of these can serve another only if the texts are equal.
-std::string cache_recipe(const ResizeOptions& options);
+/// Pictures kept under one of these can serve another only if the texts are equal. max_pixels: what was refused above
+/// it, so that a lower limit does not serve what it refuses.
+std::string cache_recipe(const ResizeOptions& options, std::int64_t max_pixels);
 
 }  // namespace margay::data

@@ -99,6 +99,7 @@ std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const R
   const std::size_t hash = std::hash<std::string>()(path);
   const std::uint64_t bytes = header.record_bytes();
   if (!obstacle_.empty() || !header.is_plausible() || bytes > limit_bytes_ || end_ > limit_bytes_ - bytes) {
+    if (found != entries_.end()) entries_.erase(found);  // of a version that is gone
     left_out_.insert(hash);
     return std::nullopt;
   }
@@ -128,7 +129,8 @@ void DiskCache::settle(const std::string& path, std::uint64_t offset, int error)
 CacheStats DiskCache::stats() const {
   const std::shared_lock lock(mutex_);
   CacheStats stats;
-  for (const auto& [path, entry] : entries_) stats.pictures += entry.is_written ? 1 : 0;
+  // The file serves other data sets and subsets too: what this one uses was found, and so verified, or written.
+  for (const auto& [path, entry] : entries_) stats.pictures += entry.is_written && entry.is_verified ? 1 : 0;
   stats.left_out = left_out_.size();
   stats.bytes = end_;
   stats.limit_bytes = limit_bytes_;

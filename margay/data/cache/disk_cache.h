@@ -34,7 +34,7 @@ class DiskCache : public PictureCache {
     RecordHeader header;
     std::uint64_t offset = 0;
     bool is_written = false;
-    bool is_verified = false;  ///< its pixels matched their checksum once
+    bool is_verified = false;  ///< its pixels matched their checksum when it was first found, or are our own
   };
 
   std::optional<Entry> entry_of(const std::string& path) const;

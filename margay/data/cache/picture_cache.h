@@ -13,9 +13,9 @@ namespace margay::data {
 
 /// How a cache does.
 struct CacheStats {
-  std::size_t pictures = 0;  ///< kept
+  std::size_t pictures = 0;  ///< kept, of those that were asked for
   std::size_t left_out = 0;  ///< offered, but there was no room, or nothing may be written
-  std::uint64_t bytes = 0;   ///< what the kept ones take
+  std::uint64_t bytes = 0;   ///< what the cache takes, other data sets' pictures in its file included
   std::uint64_t limit_bytes = 0;
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;

@@ -18,10 +18,10 @@ const CachedPicture* RamCache::find(const PictureKey& key, CachedPicture& /*room
   const std::string& name = key.path.native();
   Part& part = parts_[std::hash<std::string>()(name) % kParts];
   const std::shared_lock lock(part.mutex);
-  const auto found = part.pictures.find(name);
-  const bool is_hit = found != part.pictures.end();
+  const auto found = part.entries.find(name);
+  const bool is_hit = found != part.entries.end() && found->second.version == key.version;
   (is_hit ? hits_ : misses_).fetch_add(1, std::memory_order_relaxed);
-  return is_hit ? &found->second : nullptr;
+  return is_hit ? &found->second.picture : nullptr;
 }
 
 void RamCache::keep(const PictureKey& key, const CachedPicture& picture) {
@@ -30,12 +30,15 @@ void RamCache::keep(const PictureKey& key, const CachedPicture& picture) {
   Part& part = parts_[hash % kParts];
   const std::uint64_t bytes = bytes_of(name, picture);
   const std::lock_guard lock(part.mutex);
-  if (part.pictures.contains(name)) return;  // two threads loaded it at once
-  if (!reserve(bytes)) {
+  const auto found = part.entries.find(name);
+  const bool is_there = found != part.entries.end();
+  if (is_there && found->second.version == key.version) return;  // two threads loaded it at once
+  if (is_there) found->second.is_outdated = true;
+  if (is_there || !reserve(bytes)) {
     part.left_out.insert(hash);
     return;
   }
-  part.pictures.emplace(name, picture);
+  part.entries.emplace(name, Entry{key.version, picture});
   part.left_out.erase(hash);
 }
 
@@ -51,7 +54,7 @@ CacheStats RamCache::stats() const {
   CacheStats stats;
   for (const Part& part : parts_) {
     const std::shared_lock lock(part.mutex);
-    stats.pictures += part.pictures.size();
+    for (const auto& [name, entry] : part.entries) stats.pictures += entry.is_outdated ? 0 : 1;
     stats.left_out += part.left_out.size();
   }
   stats.bytes = bytes_;

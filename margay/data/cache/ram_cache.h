@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
@@ -12,8 +13,9 @@
 
 namespace margay::data {
 
-/// Keeps pictures in memory, first come, until the limit is reached; a file is taken not to change meanwhile. Readers
-/// share their locks, and the table is in parts with a lock each, so that threads do not wait for each other.
+/// Keeps pictures in memory, first come, until the limit is reached. A picture whose file has another size or time than
+/// when it was kept is not found, nor kept anew: somebody may still look at what is there. Readers share their locks,
+/// and the table is in parts with a lock each, so that threads do not wait for each other.
 class RamCache : public PictureCache {
  public:
   explicit RamCache(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
@@ -25,10 +27,16 @@ class RamCache : public PictureCache {
  private:
   static constexpr std::size_t kParts = 64;
 
+  struct Entry {
+    std::optional<FileVersion> version;
+    CachedPicture picture;
+    bool is_outdated = false;  ///< the file was seen in another version
+  };
+
   struct alignas(64) Part {  // a cache line of its own
     mutable std::shared_mutex mutex;
-    std::unordered_map<std::string, CachedPicture> pictures;  // its nodes stay where they are
-    std::unordered_set<std::size_t> left_out;                 // hashes; a wrong count in 2^64 is harmless
+    std::unordered_map<std::string, Entry> entries;  // its nodes stay where they are
+    std::unordered_set<std::size_t> left_out;        // hashes; a wrong count in 2^64 is harmless
   };
 
   bool reserve(std::uint64_t bytes);

@@ -23,6 +23,9 @@ DataReport check_data(const DataBlock& block, const std::filesystem::path& folde
   add(check_duplicates(data, facts, options));
   add(check_classes(data, options));
   add(check_folder(folder, data.paths));
+  for (const std::string& warning : block.warnings()) {
+    report.findings.push_back({FindingKind::kWarning, {}, {}, warning});
+  }
   std::stable_sort(report.findings.begin(), report.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.kind < b.kind; });
   return report;

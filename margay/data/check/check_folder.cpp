@@ -6,14 +6,13 @@
 
 #include "margay/core/natural_order.h"
 #include "margay/data/check/check_pictures.h"
+#include "margay/data/source/folder_walk.h"
 #include "margay/data/source/image_files.h"
 
 namespace margay::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 /// What Windows leaves in folders that it has shown.
 bool is_leftover(const fs::path& path) {
@@ -51,7 +50,9 @@ class FolderCheck {
   }
 
  private:
-  void add(FindingKind kind, const fs::path& path, const char* text) { findings_.push_back({kind, {path}, {}, text}); }
+  void add(FindingKind kind, const fs::path& path, std::string text) {
+    findings_.push_back({kind, {path}, {}, std::move(text)});
+  }
 
   bool is_filled(const fs::path& folder) const { return filled_.contains(normal(folder)); }
 
@@ -61,33 +62,27 @@ class FolderCheck {
   }
 
   void walk() {
-    std::error_code error;
-    auto entry = fs::recursive_directory_iterator(folder_, fs::directory_options::skip_permission_denied, error);
-    while (!error && entry != fs::recursive_directory_iterator()) {
-      const bool enters = see(*entry);
-      if (!enters) entry.disable_recursion_pending();
-      entry.increment(error);
+    FolderWalk walk(folder_);
+    while (const std::optional<WalkedFolder> here = walk.next()) {
+      if (!here->problem.empty()) {
+        add(FindingKind::kClosedFolder, here->path, here->problem);
+      } else {
+        if (here->path != folder_) folders_.push_back(here->path);
+        see(*here);
+      }
     }
   }
 
-  /// Whether to go into it.
-  bool see(const fs::directory_entry& entry) {
-    std::error_code error;
-    const fs::path& path = entry.path();
-    if (entry.is_directory(error)) {
-      if (is_hidden(path)) return false;
-      folders_.push_back(path);
-      return true;
+  void see(const WalkedFolder& here) {
+    for (const fs::path& name : here.listing.hidden_files) add(FindingKind::kHiddenFile, here.path / name, "hidden");
+    const bool has_pictures = with_pictures_.contains(normal(here.path));
+    for (const fs::path& name : here.listing.files) {
+      if (is_leftover(name)) {
+        add(FindingKind::kHiddenFile, here.path / name, "left by Windows");
+      } else if (has_pictures && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
+        add(FindingKind::kOtherFile, here.path / name, "no picture");
+      }
     }
-    if (is_hidden(path)) {
-      add(FindingKind::kHiddenFile, path, "hidden");
-    } else if (is_leftover(path)) {
-      add(FindingKind::kHiddenFile, path, "left by Windows");
-    } else if (entry.is_regular_file(error) && !used_.contains(normal(path)) && !has_image_extension(path) &&
-               with_pictures_.contains(normal(path.parent_path()))) {
-      add(FindingKind::kOtherFile, path, "no picture");
-    }
-    return false;
   }
 
   fs::path folder_;

@@ -39,7 +39,8 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pi
       options_(options),
       cache_(std::move(cache)) {
   check(*dataset_, phase_, options_);
-  if (!cache_) cache_ = make_picture_cache(options_, cache_recipe(pipeline_.recipe().resize));
+  if (!cache_)
+    cache_ = make_picture_cache(options_, cache_recipe(pipeline_.recipe().resize, pipeline_.read_options().max_pixels));
   if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);
 }
 
@@ -56,6 +57,10 @@ std::int64_t Loader::num_batches() const {
 std::optional<CacheStats> Loader::cache_stats() const { return cache_ ? std::optional(cache_->stats()) : std::nullopt; }
 
 PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
+  if (first_batch < 0 || first_batch > num_batches()) {
+    throw std::invalid_argument(
+        fmt::format("[loader] first_batch must lie in [0, {}], got {}", num_batches(), first_batch));
+  }
   return {.dataset = dataset_,
           .pipeline = pipeline_,
           .phase = pixels_,
@@ -68,10 +73,6 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
 }
 
 LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
-  if (first_batch < 0 || first_batch > num_batches()) {
-    throw std::invalid_argument(
-        fmt::format("[loader] first_batch must lie in [0, {}], got {}", num_batches(), first_batch));
-  }
   std::optional<LoaderPass> prepared = prepared_.take(epoch);
   if (prepared && first_batch == 0) return std::move(*prepared);
   prepared.reset();  // ends its threads before others start

@@ -34,6 +34,9 @@ class Loader {
   /// One is prepared at a time. Costs nothing but work and memory if it is never asked for.
   void prepare(std::int64_t epoch) const;
 
+  /// What pass(epoch, first_batch) walks over, for a LoaderPass of a part of it.
+  PassPlan plan(std::int64_t epoch = 0, std::int64_t first_batch = 0) const;
+
   /// The same pictures in the same order, drawn as for training: for test-time augmentation. Another epoch, other
   /// draws.
   Loader augmented() const;
@@ -48,8 +51,6 @@ class Loader {
   std::optional<CacheStats> cache_stats() const;
 
  private:
-  PassPlan plan(std::int64_t epoch, std::int64_t first_batch) const;
-
   std::shared_ptr<const Dataset> dataset_;
   PicturePipeline pipeline_;
   Phase phase_;   ///< decides order, last batch and shares

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kRead = 0;
 constexpr std::size_t kWarp = 3;
+constexpr std::size_t kCollate = 4;
 
 std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9); }
 
@@ -33,8 +34,11 @@ std::string StageSpeeds::suggestion() const {
   if (limit == kWarp) {
     return what + ", which a cache does not save: more cores help, or a smaller --size";
   }
+  if (limit == kCollate) {
+    return what + ", which is mixing, or batches copied around unreadable pictures: try --mix none and margay check";
+  }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
-  const std::string need = fmt::format("{} pictures need {}", pictures, gigabytes(cache_bytes));
+  const std::string need = fmt::format("{} pictures need {}", cached_pictures, gigabytes(cache_bytes));
   const std::string cache =
       fits ? fmt::format("--cache ram: {}", need)
            : fmt::format("--cache disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
@@ -57,6 +61,7 @@ nlohmann::ordered_json StageSpeeds::json() const {
   json["workers"] = workers;
   json["cold_images_per_s"] = cold_images_per_s;
   json["cached_images_per_s"] = cached_images_per_s;
+  json["cached_pictures"] = cached_pictures;
   json["cache_bytes"] = cache_bytes;
   json["free_memory_bytes"] = free_memory_bytes;
   json["limited_by"] = stages[slowest()].stage;

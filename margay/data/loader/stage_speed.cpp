@@ -3,37 +3,75 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <numeric>
+#include <span>
+
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/core/memory.h"
 #include "margay/core/threads.h"
+#include "margay/data/cache/ram_cache.h"
+#include "margay/data/image/picture_file.h"
 #include "margay/data/image/read_image.h"
+#include "margay/data/loader/collate.h"
+#include "margay/data/loader/loader_speed.h"
 
 namespace margay::data {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::array kStages = {"read", "decode", "presize", "warp"};
+constexpr std::array kStages = {"read", "decode", "presize", "warp", "collate"};
+constexpr std::size_t kCollate = 4;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 std::vector<std::uint8_t> content_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const PictureFile file(path);
+  return file.read(file.size());
 }
 
-/// Adds up the time of each stage, one picture after another, so that only one is in memory.
+/// Adds up the time of each stage on one thread, batch after batch, so that only one is in memory.
 class StageWalk {
  public:
-  explicit StageWalk(const PicturePipeline& pipeline)
-      : pipeline_(pipeline), out_(static_cast<std::size_t>(pipeline.output_floats())) {}
+  StageWalk(const PassPlan& plan, double seconds) : plan_(plan), most_seconds_(seconds) {}
 
-  void walk(const std::filesystem::path& path, Phase phase, core::Random random) {
+  bool is_over() const { return std::accumulate(seconds_.begin(), seconds_.end(), 0.0) >= most_seconds_; }
+
+  /// Makes a batch of the rows, or of the first of them when the time is over; of one at least.
+  void make_batch(std::span<const PassRow> rows) {
+    Draft draft;
+    const std::int64_t side = plan_.pipeline.output_size();
+    draft.pixels = torch::empty({static_cast<std::int64_t>(rows.size()), side, side, 3});
+    while (draft.rows.size() < rows.size() && (draft.rows.empty() || !is_over())) add(draft, rows[draft.rows.size()]);
+    draft.pixels = draft.pixels.narrow(0, 0, static_cast<std::int64_t>(draft.rows.size()));
+    const auto begin = Clock::now();
+    collate(draft, plan_);
+    seconds_[kCollate] += seconds_since(begin);
+  }
+
+  std::size_t measured() const { return measured_; }
+  /// What was wrong with the pictures that cannot be read.
+  const std::vector<std::string>& problems() const { return problems_; }
+  double mean_ms(std::size_t stage) const { return 1e3 * seconds_[stage] / static_cast<double>(measured_); }
+  double mean_cache_bytes() const { return static_cast<double>(cache_bytes_) / static_cast<double>(measured_); }
+
+ private:
+  void add(Draft& draft, const PassRow& row) {
+    float* out =
+        draft.pixels.data_ptr<float>() + static_cast<std::int64_t>(draft.rows.size()) * plan_.pipeline.output_floats();
+    draft.rows.push_back(row);
+    draft.problems.emplace_back();
+    try {
+      walk(plan_.dataset->path(row.id), core::Random{plan_.options.seed, row.id}, out);
+    } catch (const core::DataError& error) {
+      draft.problems.back() = error.what();
+      problems_.push_back(error.what());
+    }
+  }
+
+  void walk(const std::filesystem::path& path, core::Random random, float* out) {
     std::array<double, kStages.size()> times{};
     auto begin = Clock::now();
     const auto lap = [&](std::size_t stage) {
@@ -42,79 +80,61 @@ class StageWalk {
     };
     const std::vector<std::uint8_t> bytes = content_of(path);
     lap(0);
-    const Image decoded = decode_image(bytes, path, pipeline_.read_options());
+    const Image decoded = decode_image(bytes, path, plan_.pipeline.read_options());
     lap(1);
-    const Image item = pipeline_.item_transform().apply(decoded, phase, random);
+    const Image item = plan_.pipeline.item_transform().apply(decoded, plan_.phase, random);
     lap(2);
-    pipeline_.finish(item, phase, random, out_.data());
+    plan_.pipeline.finish(item, plan_.phase, random, out);
     lap(3);
     for (std::size_t i = 0; i < times.size(); ++i) seconds_[i] += times[i];
-    cache_bytes_ += to_cached(decoded, pipeline_.recipe().resize).image.pixels.size();
+    cache_bytes_ += to_cached(decoded, plan_.pipeline.recipe().resize).image.pixels.size();
     ++measured_;
   }
 
-  std::size_t measured() const { return measured_; }
-  /// Seconds of all stages together.
-  double seconds() const { return std::accumulate(seconds_.begin(), seconds_.end(), 0.0); }
-  double mean_ms(std::size_t stage) const { return 1e3 * seconds_[stage] / static_cast<double>(measured_); }
-  double mean_cache_bytes() const { return static_cast<double>(cache_bytes_) / static_cast<double>(measured_); }
-
- private:
-  const PicturePipeline& pipeline_;
-  std::vector<float> out_;
+  const PassPlan& plan_;
+  const double most_seconds_;
   std::array<double, kStages.size()> seconds_{};
   std::uint64_t cache_bytes_ = 0;
   std::size_t measured_ = 0;
+  std::vector<std::string> problems_;
 };
 
-void measure_single(const Loader& loader, const StageSpeedOptions& options, StageSpeeds& speeds) {
-  StageWalk walk(loader.pipeline());
-  std::string problem;
-  const auto rows = pass_order(loader.dataset().size(), {}, loader.phase(), loader.options(), 0);
-  const std::size_t most = std::min(rows.size(), static_cast<std::size_t>(options.pictures));
-  for (std::size_t i = 0; i < most && walk.seconds() < options.seconds * kStages.size(); ++i) {
-    try {
-      walk.walk(loader.dataset().path(rows[i].id), loader.phase(), core::Random{loader.options().seed, rows[i].id});
-    } catch (const core::DataError& error) {
-      if (speeds.unreadable++ == 0) problem = error.what();
-    }
+void measure_single(const PassPlan& plan, const StageSpeedOptions& options, StageSpeeds& speeds) {
+  StageWalk walk(plan, options.seconds * kStages.size());
+  const auto batch_size = static_cast<std::size_t>(plan.options.batch_size);
+  std::span<const PassRow> rows = plan.rows;
+  while (!rows.empty() && !walk.is_over()) {
+    const std::size_t count = std::min(batch_size, rows.size());
+    walk.make_batch(rows.first(count));
+    rows = rows.subspan(count);
   }
-  if (walk.measured() == 0) throw core::DataError("", "not one picture could be read; the first: " + problem);
-  for (std::size_t i = 0; i < kStages.size(); ++i) speeds.stages.push_back({kStages[i], walk.mean_ms(i)});
   speeds.measured = walk.measured();
-  speeds.cache_bytes = static_cast<std::uint64_t>(walk.mean_cache_bytes() * static_cast<double>(speeds.pictures));
-}
-
-/// Pictures a second of the first batches of epoch 0: about options.pictures, at least one batch.
-double images_per_s(const Loader& loader, const StageSpeedOptions& options) {
-  const auto begin = Clock::now();
-  std::int64_t pictures = 0;
-  LoaderPass pass = loader.pass(0);
-  while (pictures < options.pictures && (pictures == 0 || seconds_since(begin) < options.seconds)) {
-    const std::optional<Batch> batch = pass.next();
-    if (!batch) break;
-    pictures += batch->size();
+  speeds.unreadable = walk.problems().size();
+  if (walk.measured() == 0) {
+    throw core::DataError("", "not one picture could be read; the first: " + walk.problems().front());
   }
-  return static_cast<double>(pictures) / std::max(seconds_since(begin), 1e-9);
+  for (std::size_t i = 0; i < kStages.size(); ++i) speeds.stages.push_back({kStages[i], walk.mean_ms(i)});
+  speeds.cache_bytes =
+      static_cast<std::uint64_t>(walk.mean_cache_bytes() * static_cast<double>(speeds.cached_pictures));
 }
 
 }  // namespace
 
-StageSpeeds measure_stages(const Loader& loader, const StageSpeedOptions& options) {
+StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options) {
   core::validate(options);
   StageSpeeds speeds;
-  speeds.pictures = loader.dataset().size();
-  speeds.workers = loader.options().num_workers.value_or(core::available_cpus());
+  speeds.pictures = data.train.dataset().size();
+  speeds.cached_pictures = speeds.pictures + (data.valid ? data.valid->dataset().size() : 0);
+  speeds.workers = data.train.options().num_workers.value_or(core::available_cpus());
   speeds.free_memory_bytes = core::available_memory_bytes();
-  measure_single(loader, options, speeds);
-  const auto dataset = std::make_shared<Dataset>(loader.dataset());
-  LoaderOptions loading = loader.options();
-  loading.cache = CacheKind::kOff;
-  speeds.cold_images_per_s = images_per_s(Loader(dataset, loader.pipeline(), loader.phase(), loading), options);
-  loading.cache = CacheKind::kRam;
-  const Loader cached(dataset, loader.pipeline(), loader.phase(), loading);
-  images_per_s(cached, options);  // fills
-  speeds.cached_images_per_s = images_per_s(cached, options);
+  PassPlan plan = data.train.plan();
+  plan.rows.resize(std::min(plan.rows.size(), static_cast<std::size_t>(options.pictures)));
+  plan.cache = nullptr;
+  measure_single(plan, options, speeds);
+  speeds.cold_images_per_s = measure_loader(plan, options).images_per_s;
+  plan.cache = std::make_shared<RamCache>(speeds.free_memory_bytes / 2);
+  plan.rows = measure_loader(plan, options).rows;  // fills the cache, as far as the time goes
+  speeds.cached_images_per_s = measure_loader(plan, options).images_per_s;
   return speeds;
 }
 

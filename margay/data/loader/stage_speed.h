@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "margay/core/options.h"
-#include "margay/data/loader/loader.h"
+#include "margay/data/data_block.h"
 
 namespace margay::data {
 
@@ -25,7 +25,7 @@ struct StageSpeedOptions {
 
 /// What one stage takes for one picture on one thread.
 struct StageTime {
-  std::string stage;  ///< read, decode, presize or warp
+  std::string stage;  ///< read, decode, presize, warp or collate
   double ms = 0;      ///< mean over the pictures
 };
 
@@ -34,11 +34,12 @@ struct StageSpeeds {
   std::vector<StageTime> stages;
   std::size_t measured = 0;             ///< pictures behind the means
   std::size_t unreadable = 0;           ///< pictures left out
-  std::size_t pictures = 0;             ///< of the whole dataset
+  std::size_t pictures = 0;             ///< that train
+  std::size_t cached_pictures = 0;      ///< that a cache would keep: those that train and those that validate
   int workers = 0;                      ///< threads of the loader
   double cold_images_per_s = 0;         ///< the whole loader without a cache
-  double cached_images_per_s = 0;       ///< the whole loader with its pictures in memory
-  std::uint64_t cache_bytes = 0;        ///< what a cache of the whole dataset would take, by the pictures measured
+  double cached_images_per_s = 0;       ///< the whole loader with all that it serves in memory
+  std::uint64_t cache_bytes = 0;        ///< what a cache of them would take, by the pictures measured
   std::uint64_t free_memory_bytes = 0;  ///< of the machine, before
 
   /// Milliseconds of all stages.
@@ -53,9 +54,10 @@ struct StageSpeeds {
   nlohmann::ordered_json json() const;
 };
 
-/// Measures with the loader's dataset, transforms and options, in the order of its first epoch; the loader's own cache
+/// Measures with the training loader's pictures, transforms and options, in the order of its first epoch; its own cache
 /// is not touched. Nothing of the pictures is kept but, in the end, those that the measurement with a cache needs.
+/// collate is what finishes a batch: gathering what could be read, targets, mixing.
 /// Throws core::DataError when not one picture can be read.
-StageSpeeds measure_stages(const Loader& loader, const StageSpeedOptions& options = {});
+StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options = {});
 
 }  // namespace margay::data

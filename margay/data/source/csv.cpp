@@ -89,6 +89,15 @@ void check_encoding(std::string_view text, const std::filesystem::path& path) {
   throw core::FormatError(path, "the table is UTF-16; save it as UTF-8, such as 'CSV UTF-8'");
 }
 
+/// 0 for a pipe, which has none to ask for. The file stands at its begin again.
+std::streamoff size_of(std::ifstream& file) {
+  file.seekg(0, std::ios::end);
+  const std::streamoff size = std::max<std::streamoff>(file.tellg(), 0);
+  file.clear();
+  if (size > 0) file.seekg(0);
+  return size;
+}
+
 bool is_empty_line(const Cells& cells) { return cells.size() == 1 && cells.front().empty(); }
 
 }  // namespace
@@ -138,16 +147,19 @@ CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
 }
 
 std::string read_text(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw core::DataError(path, "there is no such file" + how_far_it_exists(path));
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file || std::filesystem::is_directory(path)) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    throw core::DataError(path, "there is no such file" + how_far_it_exists(path));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(status)) {
     throw core::DataError(path, "no table can be read here; expected a file that may be read");
   }
-  std::string text(static_cast<std::size_t>(std::max<std::streamoff>(file.tellg(), 0)), '\0');
-  file.seekg(0);
+  std::string text(static_cast<std::size_t>(size_of(file)), '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  if (file.peek() != std::ifstream::traits_type::eof()) {  // a pipe, which has no size to ask for
+  if (file.peek() != std::ifstream::traits_type::eof()) {
     text.append(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
   }
   return text;

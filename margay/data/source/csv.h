@@ -36,7 +36,8 @@ using TakeRecord = std::function<void(std::size_t line, std::vector<std::string>
 /// The records of the text one by one, the header first; all have as many cells as it. Throws as parse_csv.
 void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take);
 
-/// A file's bytes. Throws core::DataError when it is missing, saying how far its path exists.
+/// The bytes of a file, or of a pipe up to its end. Throws core::DataError when it is missing, saying how far its path
+/// exists.
 std::string read_text(const std::filesystem::path& path);
 
 /// `cell` as RFC 4180 writes it: in quotes where it holds a comma, a quote, a line end or blanks at its ends.

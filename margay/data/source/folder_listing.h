@@ -1,5 +1,7 @@
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,17 +10,28 @@
 
 namespace margay::data {
 
-/// The names of what lies directly in a folder, in no order; hidden ones are left out.
-struct FolderListing {
-  PathList files;  ///< links to files included
-  std::vector<std::string> folders;
+/// What the file system knows a folder by, however its path is written.
+struct FolderId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  auto operator<=>(const FolderId&) const = default;
 };
 
-/// Empty for a folder that is gone or may not be read. Throws core::IoError for other failures of the system.
+/// The names of what lies directly in a folder, in no order; hidden folders are left out.
+struct FolderListing {
+  FolderId id;
+  PathList files;  ///< links to files included
+  PathList hidden_files;
+  std::vector<std::string> folders;
+  std::vector<std::string> linked_folders;  ///< links to folders
+};
+
+/// Empty for a folder that is gone. Throws core::DataError for one that may not be read, core::IoError for other
+/// failures of the system.
 FolderListing list_folder(const std::filesystem::path& folder);
 
-/// Throws core::DataError unless `folder` is one. Where it is missing the message says how far the path exists and
-/// which name there is similar.
+/// Throws core::DataError unless `folder` is one and may be looked at. Where it is missing the message says how far the
+/// path exists and which name there is similar.
 void check_folder(const std::filesystem::path& folder);
 
 /// Completes "there is no such …": "; '/data' holds no 'pest'; did you mean 'pets'?"

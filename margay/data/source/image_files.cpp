@@ -13,7 +13,7 @@
 #include "margay/core/error.h"
 #include "margay/core/natural_order.h"
 #include "margay/data/image/read_image.h"
-#include "margay/data/source/folder_listing.h"
+#include "margay/data/source/folder_walk.h"
 #include "margay/data/source/root.h"
 
 namespace margay::data {
@@ -58,6 +58,10 @@ bool is_picture(const std::string& path) {
   return !is_among(extension, kOthers) && begins_like_an_image(path);
 }
 
+void check_all_open(const ImageSearch& search) {
+  if (!search.closed.empty()) throw core::DataError(search.closed.front().path, search.closed.front().problem);
+}
+
 }  // namespace
 
 std::string_view image_extension(std::string_view name) {
@@ -67,31 +71,36 @@ std::string_view image_extension(std::string_view name) {
 
 bool has_image_extension(const std::filesystem::path& path) { return !image_extension(path.native()).empty(); }
 
-PathList image_files(const std::filesystem::path& folder) {
+ImageSearch search_images(const std::filesystem::path& folder) {
   check_folder(folder);
-  PathList found;
+  ImageSearch search;
   std::size_t others = 0;
-  std::vector<std::string> folders = {folder.native()};
-  while (!folders.empty()) {
-    const Root here(folders.back());
-    folders.pop_back();
-    const FolderListing listing = list_folder(here.folder());
-    for (const std::string& name : listing.folders) folders.push_back(here.path(name));
-    for (std::size_t i = 0; i < listing.files.size(); ++i) {
-      const std::string path = here.path(listing.files.text(i));
+  FolderWalk walk(folder);
+  while (const std::optional<WalkedFolder> here = walk.next()) {
+    if (!here->problem.empty()) search.closed.push_back({here->path, here->problem});
+    const Root root(here->path);
+    for (std::size_t i = 0; i < here->listing.files.size(); ++i) {
+      const std::string path = root.path(here->listing.files.text(i));
       if (is_picture(path))
-        found.add(path);
+        search.pictures.add(path);
       else
         ++others;
     }
   }
-  if (found.empty()) {
+  if (search.pictures.empty()) {
+    check_all_open(search);
     throw core::DataError(folder, fmt::format("no pictures in this folder ({} other files); pictures are files named "
                                               ".jpg, .png, .webp, … or files that begin like one",
                                               others));
   }
-  found.sort(core::natural_less);
-  return found;
+  search.pictures.sort(core::natural_less);
+  return search;
+}
+
+PathList image_files(const std::filesystem::path& folder) {
+  ImageSearch search = search_images(folder);
+  check_all_open(search);
+  return std::move(search.pictures);
 }
 
 }  // namespace margay::data

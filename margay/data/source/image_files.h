@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "margay/data/path_list.h"
 
@@ -15,8 +17,24 @@ bool has_image_extension(const std::filesystem::path& path);
 
 /// All pictures below `folder`, at any depth, in natural order of their paths: files whose name ends like a
 /// picture's, and files of other names whose first bytes are a picture's, unless they end like a text or an archive
-/// (.txt, .json, .zip, …). Hidden files and folders are left out; links to folders are not followed.
-/// Throws core::DataError when the folder is missing, is a file, or holds no picture.
+/// (.txt, .json, .zip, …). Hidden files and folders are left out. Links to folders are followed, as fastai's
+/// get_image_files does, but each folder is taken once: by its own path if that lies below, else by the first link.
+/// Throws core::DataError when the folder is missing, is a file, or holds no picture, and for a folder below it that
+/// may not be read.
 PathList image_files(const std::filesystem::path& folder);
+
+/// A folder that may not be read.
+struct ClosedFolder {
+  std::filesystem::path path;
+  std::string problem;
+};
+
+struct ImageSearch {
+  PathList pictures;
+  std::vector<ClosedFolder> closed;
+};
+
+/// The same, but what may not be read is told, not thrown, as long as there is a picture elsewhere.
+ImageSearch search_images(const std::filesystem::path& folder);
 
 }  // namespace margay::data

@@ -32,39 +32,52 @@ std::optional<std::size_t> position(const Table& table, std::string_view name) {
   return found == columns.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - columns.begin()));
 }
 
+/// Excel writes so where the comma is a decimal point.
+std::string hint_at_semicolons(const Table& table) {
+  const bool has_them = table.columns().size() == 1 && table.columns().front().find(';') != std::string::npos;
+  return has_them ? "; the line is divided by semicolons, save the table with commas, or with tabs as .tsv" : "";
+}
+
+ColumnChoice no_column(const Table& table, std::string_view name) {
+  const std::string semicolons = hint_at_semicolons(table);
+  return {std::nullopt, fmt::format("no column '{}' among {}{}", name, fmt::join(table.columns(), ", "),
+                                    semicolons.empty() ? core::did_you_mean(name, table.columns()) : semicolons)};
+}
+
 /// `meaning`: what the column says; `flag`: the option that chooses it.
 ColumnChoice choose(const Table& table, const std::string& wanted, std::span<const std::string_view> usual,
                     const char* meaning, const char* flag) {
   const auto exact = position(table, wanted.empty() ? usual.front() : std::string_view(wanted));
   if (exact) return {exact, ""};
-  const std::string all = fmt::format("{}", fmt::join(table.columns(), ", "));
-  if (!wanted.empty()) {
-    return {std::nullopt,
-            fmt::format("no column '{}' among {}{}", wanted, all, core::did_you_mean(wanted, table.columns()))};
-  }
+  if (!wanted.empty()) return no_column(table, wanted);
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < table.columns().size(); ++i) {
     if (std::find(usual.begin(), usual.end(), lower(table.columns()[i])) != usual.end()) found.push_back(i);
   }
   if (found.size() == 1) return {found.front(), ""};
   if (found.empty()) {
-    return {std::nullopt, fmt::format("no column '{}' among {}{}; say which one holds {} with {}", usual.front(), all,
-                                      core::did_you_mean(usual.front(), table.columns()), meaning, flag)};
+    ColumnChoice none = no_column(table, usual.front());
+    none.problem += fmt::format("; say which one holds {} with {}", meaning, flag);
+    return none;
   }
-  return {std::nullopt, fmt::format("both columns '{}' and '{}' may hold {}; say which with {}",
-                                    table.columns()[found[0]], table.columns()[found[1]], meaning, flag)};
+  return {std::nullopt,
+          fmt::format("both columns '{}' and '{}' may hold {}; say which with {}", table.columns()[found[0]],
+                      table.columns()[found[1]], meaning, flag),
+          true};
 }
 
+using Counts = std::function<bool(std::size_t row)>;
+
 /// The first row with a cell that is neither 0 nor 1.
-std::optional<std::size_t> row_without_truth(const Table& table, std::size_t column) {
+std::optional<std::size_t> row_without_truth(const Table& table, std::size_t column, const Counts& counts) {
   for (std::size_t row = 0; row < table.size(); ++row) {
-    if (!truth(table.cell(row, column))) return row;
+    if (counts(row) && !truth(table.cell(row, column))) return row;
   }
   return std::nullopt;
 }
 
-void check_truths(const Table& table, std::size_t column) {
-  const auto row = row_without_truth(table, column);
+void check_truths(const Table& table, std::size_t column, const Counts& counts) {
+  const auto row = row_without_truth(table, column, counts);
   if (!row) return;
   throw core::FormatError(
       table.path(),
@@ -86,21 +99,27 @@ ColumnChoice is_valid_column(const Table& table, const std::string& wanted) {
   return choose(table, wanted, kSplits, "who validates", "--valid-column");
 }
 
-std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns) {
+ColumnChoice group_column(const Table& table, const std::string& wanted) {
+  const auto exact = position(table, wanted);
+  return exact ? ColumnChoice{exact, ""} : no_column(table, wanted);
+}
+
+std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns, const Counts& counts) {
   const auto name = name_column(table, columns.name).position;
   const auto valid = is_valid_column(table, columns.is_valid).position;
+  const auto group = position(table, columns.group);
   std::vector<std::size_t> chosen;
   for (const std::string& wanted : columns.one_hot) {
     const bool is_prefix = wanted.ends_with('*');
     const std::string_view prefix = std::string_view(wanted).substr(0, wanted.size() - (is_prefix ? 1 : 0));
     const std::size_t before = chosen.size();
     for (std::size_t i = 0; i < table.columns().size(); ++i) {
-      if (is_prefix ? !table.columns()[i].starts_with(prefix) || i == name || i == valid
+      if (is_prefix ? !table.columns()[i].starts_with(prefix) || i == name || i == valid || i == group
                     : table.columns()[i] != wanted) {
         continue;
       }
-      if (wanted == "*" && row_without_truth(table, i)) continue;
-      if (wanted != "*") check_truths(table, i);
+      if (wanted == "*" && row_without_truth(table, i, counts)) continue;
+      if (wanted != "*") check_truths(table, i, counts);
       if (std::find(chosen.begin(), chosen.end(), i) == chosen.end()) chosen.push_back(i);
     }
     if (chosen.size() > before) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct LabelColumns {
   std::string name;
   std::string label;
   std::string is_valid;
+  /// The column whose texts group pictures, such as patient_id; "" for none.
+  std::string group;
   /// Between several labels of a cell: ";", " ", …. A table with it is multi-label, and so is one whose cells are JSON
   /// lists.
   std::string delimiter;
@@ -27,7 +30,8 @@ struct LabelColumns {
 /// A column, or why there is none.
 struct ColumnChoice {
   std::optional<std::size_t> position;
-  std::string problem;  ///< completes "TABLE: "
+  std::string problem;        ///< completes "TABLE: "
+  bool is_ambiguous = false;  ///< because several fit
 };
 
 /// The column `wanted`, or where that is "" the usual one. A column of the usual name wins over its synonyms; two
@@ -35,10 +39,13 @@ struct ColumnChoice {
 ColumnChoice name_column(const Table& table, const std::string& wanted);
 ColumnChoice label_column(const Table& table, const std::string& wanted);
 ColumnChoice is_valid_column(const Table& table, const std::string& wanted);
+/// There is no usual one.
+ColumnChoice group_column(const Table& table, const std::string& wanted);
 
-/// The columns that LabelColumns::one_hot means. Throws core::DataError for a name or prefix that is not there, and
-/// core::FormatError naming line and column for a cell other than 0 and 1.
-std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns);
+/// The columns that LabelColumns::one_hot means. counts: whether a row's cells must say 0 or 1. Throws core::DataError
+/// for a name or prefix that is not there, and core::FormatError naming line and column for a cell other than 0 and 1.
+std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns,
+                                         const std::function<bool(std::size_t row)>& counts);
 
 /// Whether 1, true or yes stands there, or 0, false or no; nothing for other texts.
 std::optional<bool> truth(std::string_view cell);

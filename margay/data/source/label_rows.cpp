@@ -50,7 +50,10 @@ void LabelTable::Rows::read_names(const Table& table, const std::string& column)
 }
 
 void LabelTable::Rows::read_labels(const Table& table, const LabelColumns& columns) {
-  if (!columns.one_hot.empty()) return read_one_hot(table, one_hot_columns(table, columns));
+  if (!columns.one_hot.empty()) {
+    const auto counts = [this](std::size_t row) { return !is_test(row); };
+    return read_one_hot(table, one_hot_columns(table, columns, counts));
+  }
   const ColumnChoice choice = data::label_column(table, columns.label);
   no_labels = choice.problem;
   if (!choice.position) return;
@@ -77,6 +80,7 @@ void LabelTable::Rows::read_one_hot(const Table& table, const std::vector<std::s
 void LabelTable::Rows::read_parts(const Table& table, const std::string& column) {
   const ColumnChoice choice = is_valid_column(table, column);
   no_split = choice.problem;
+  is_split_ambiguous = choice.is_ambiguous;
   const bool has_split = choice.position.has_value();
   for (std::size_t row = 0; has_split && row < table.size(); ++row) {
     const std::string_view cell = table.cell(row, *choice.position);
@@ -88,6 +92,14 @@ void LabelTable::Rows::read_parts(const Table& table, const std::string& column)
         "valid, test",
         table.line(row), table.columns()[*choice.position], cell);
   }
+}
+
+void LabelTable::Rows::read_groups(const Table& table, const std::string& column) {
+  if (column.empty()) return;
+  const ColumnChoice choice = data::group_column(table, column);
+  if (!choice.position) throw core::DataError(path, choice.problem);
+  group_column = column;
+  for (std::size_t row = 0; row < table.size(); ++row) groups.add("", labels_in(table.cell(row, *choice.position), ""));
 }
 
 std::size_t LabelTable::Rows::first_line_with(std::uint32_t label) const {
@@ -110,23 +122,25 @@ void LabelTable::Rows::check_labels_are_there() const {
                                           at.size(), lines.size(), label_column, at.text()));
 }
 
-void LabelTable::Rows::check_blanks() const {
+std::string LabelTable::Rows::blank_warning() const {
   std::map<std::string, std::uint32_t> seen;
+  std::string first;
+  std::size_t count = 0;
   for (std::uint32_t id = 0; id < labels.label_names().size(); ++id) {
     const auto [known, is_new] = seen.emplace(without_blanks(labels.label_names()[id]), id);
-    if (is_new) continue;
-    throw core::DataError(
-        path, fmt::format("line {}, column '{}': the label '{}' differs only by blanks from '{}' (line {}); "
-                          "write them alike, or give the blanks with the delimiter",
-                          first_line_with(id), label_column, labels.label_names()[id],
-                          labels.label_names()[known->second], first_line_with(known->second)));
+    if (is_new || ++count > 1) continue;
+    first = fmt::format("line {}, column '{}': the label '{}' differs only by blanks from '{}' (line {})",
+                        first_line_with(id), label_column, labels.label_names()[id],
+                        labels.label_names()[known->second], first_line_with(known->second));
   }
+  if (count == 0) return "";
+  return fmt::format("{}: {}{}; they are two classes, write them alike if they are one", path.string(), first,
+                     count > 1 ? fmt::format(", and so do {} more", count - 1) : "");
 }
 
-void LabelTable::Rows::check_labels() const {
+void LabelTable::Rows::check_labels(Gaps gaps) const {
   if (!no_labels.empty()) throw core::DataError(path, no_labels);
-  if (task == Task::kSingleLabel) check_labels_are_there();
-  check_blanks();
+  if (task == Task::kSingleLabel && gaps == Gaps::kRefuse) check_labels_are_there();
 }
 
 std::optional<Labels> LabelTable::Rows::labels_of(std::size_t row) const {
@@ -137,10 +151,16 @@ std::optional<Labels> LabelTable::Rows::labels_of(std::size_t row) const {
   return its;
 }
 
+std::optional<Labels> LabelTable::Rows::group_of(std::size_t row) const {
+  const auto ids = groups.label_ids(row);
+  return ids.empty() ? std::nullopt : std::optional(Labels{groups.label_names()[ids.front()]});
+}
+
 void LabelTable::Rows::read(const Table& table, const LabelColumns& columns) {
   read_names(table, columns.name);
+  read_parts(table, columns.is_valid);  // before the labels, which rows of the test need not have
   read_labels(table, columns);
-  read_parts(table, columns.is_valid);
+  read_groups(table, columns.group);
 }
 
 }  // namespace margay::data

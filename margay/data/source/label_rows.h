@@ -25,7 +25,10 @@ struct LabelTable::Rows {
   std::string no_labels;                    ///< why there are none, or ""
   std::vector<Part> parts;                  ///< empty where no column says who validates
   std::string no_split;                     ///< why there is none, or ""
+  bool is_split_ambiguous = false;          ///< because several columns fit
   std::string bad_part;                     ///< the first cell that says no part, or ""
+  std::string group_column;                 ///< "" where none was asked for
+  Items groups = Items(Task::kMultiLabel);  ///< of each row, without paths; none where the cell is empty
 
   Rows(std::filesystem::path table, PictureNames no_names) : path(std::move(table)), names(std::move(no_names)) {}
 
@@ -35,16 +38,19 @@ struct LabelTable::Rows {
   bool is_test(std::size_t row) const { return !parts.empty() && parts[row] == Part::kTest; }
   /// Nothing where a single-label row lacks its label.
   std::optional<Labels> labels_of(std::size_t row) const;
+  std::optional<Labels> group_of(std::size_t row) const;
   /// Throws as LabelTable::labels.
-  void check_labels() const;
+  void check_labels(Gaps gaps) const;
+  /// Of the labels that differ only by blanks from an earlier one; "" where none does.
+  std::string blank_warning() const;
 
  private:
   void read_names(const Table& table, const std::string& column);
   void read_labels(const Table& table, const LabelColumns& columns);
   void read_one_hot(const Table& table, const std::vector<std::size_t>& classes);
   void read_parts(const Table& table, const std::string& column);
+  void read_groups(const Table& table, const std::string& column);
   void check_labels_are_there() const;
-  void check_blanks() const;
   std::size_t first_line_with(std::uint32_t label) const;
 };
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -61,7 +62,7 @@ struct Search {
   std::string hint;  ///< for the first of them
 };
 
-Search find_pictures(const LabelTable::Rows& rows, const Root& root) {
+Search find_pictures(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
   const std::vector<Root> roots = {root};
   PictureFinder finder(roots);
   Search search;
@@ -75,8 +76,19 @@ Search find_pictures(const LabelTable::Rows& rows, const Root& root) {
     }
     if (search.absent.empty()) search.hint = finder.did_you_mean(rows.names.name(row));
     search.absent.add(std::string(rows.names.name(row)));
+    if (gaps == Gaps::kKeep) {
+      search.found.add(root.path(rows.names.name(row)));
+      search.rows.push_back(static_cast<std::uint32_t>(row));
+    }
   }
   return search;
+}
+
+/// Without those of the test.
+std::size_t wanted_rows(const LabelTable::Rows& rows) {
+  std::size_t wanted = 0;
+  for (std::size_t row = 0; row < rows.lines.size(); ++row) wanted += rows.is_test(row) ? 0U : 1U;
+  return wanted;
 }
 
 /// Two names may mean one picture: with and without its extension, absolute and relative.
@@ -101,25 +113,26 @@ LabelTable LabelTable::read(const fs::path& path, const fs::path& root, const La
   return LabelTable(rows);
 }
 
-PathList LabelTable::items() const {
-  const fs::path& root = rows_->names.roots().front().folder();
-  check_folder(root);
-  Search search = find_pictures(*rows_, rows_->names.roots().front());
-  if (search.found.empty()) {  // one place for all, so that two folders of the same names never mix
-    Search beside = find_pictures(*rows_, rows_->names.roots().back());
-    if (!beside.found.empty()) search = std::move(beside);
+PathList LabelTable::items(Gaps gaps) const {
+  const Root& root = rows_->names.roots().front();
+  check_folder(root.folder());
+  Search search = find_pictures(*rows_, root, gaps);
+  if (search.absent.size() ==
+      wanted_rows(*rows_)) {  // one place for all, so that two folders of the same names never mix
+    Search beside = find_pictures(*rows_, rows_->names.roots().back(), gaps);
+    if (beside.absent.size() < search.absent.size()) search = std::move(beside);
   }
-  if (search.absent.empty()) {
+  if (search.absent.empty() || gaps == Gaps::kKeep) {
     check_distinct(*rows_, search);
     return std::move(search.found);
   }
   throw core::DataError(rows_->path,
                         fmt::format("{} of the {} pictures listed are not in {}: {}{}", search.absent.size(),
-                                    rows_->lines.size(), root.string(), search.absent.text(), search.hint));
+                                    rows_->lines.size(), root.folder().string(), search.absent.text(), search.hint));
 }
 
-Labeller LabelTable::labels() const {
-  rows_->check_labels();
+Labeller LabelTable::labels(Gaps gaps) const {
+  rows_->check_labels(gaps);
   return {"the table " + rows_->path.string(),
           [rows = rows_](std::string_view path) -> std::optional<Labels> {
             const auto row = rows->names.find(path);
@@ -128,7 +141,21 @@ Labeller LabelTable::labels() const {
           rows_->task};
 }
 
-bool LabelTable::has_split() const { return !rows_->parts.empty(); }
+Labeller LabelTable::groups() const {
+  if (rows_->group_column.empty()) {
+    throw std::invalid_argument("[LabelTable] no column of groups; name it with LabelColumns::group");
+  }
+  return {fmt::format("the column '{}' of {}", rows_->group_column, rows_->path.string()),
+          [rows = rows_](std::string_view path) -> std::optional<Labels> {
+            const auto row = rows->names.find(path);
+            return row ? rows->group_of(*row) : std::nullopt;
+          }};
+}
+
+bool LabelTable::has_split() const {
+  if (rows_->is_split_ambiguous) throw core::DataError(rows_->path, rows_->no_split);
+  return !rows_->parts.empty();
+}
 
 Splitter LabelTable::split() const {
   if (rows_->parts.empty()) throw core::DataError(rows_->path, rows_->no_split);
@@ -137,13 +164,19 @@ Splitter LabelTable::split() const {
 }
 
 std::vector<std::string> LabelTable::warnings() const {
+  std::vector<std::string> warnings;
+  if (const std::string blanks = rows_->blank_warning(); !blanks.empty()) warnings.push_back(blanks);
+  if (rows_->is_split_ambiguous) {
+    warnings.push_back(fmt::format("{}: {}; so far it is taken from neither", rows_->path.string(), rows_->no_split));
+  }
   NameList tests;
   for (std::size_t row = 0; row < rows_->lines.size(); ++row) {
     if (rows_->is_test(row)) tests.add(std::string(rows_->names.name(row)));
   }
-  if (tests.empty()) return {};
-  return {fmt::format("{} of the {} rows of {} say test and are left out: {}", tests.size(), rows_->lines.size(),
-                      rows_->path.string(), tests.text())};
+  if (tests.empty()) return warnings;
+  warnings.push_back(fmt::format("{} of the {} rows of {} say test and are left out: {}", tests.size(),
+                                 rows_->lines.size(), rows_->path.string(), tests.text()));
+  return warnings;
 }
 
 }  // namespace margay::data

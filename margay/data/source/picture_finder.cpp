@@ -19,13 +19,13 @@ class PictureFinder::Folder {
   explicit Folder(const fs::path& path) : path_(path) {
     const FolderListing listing = list_folder(path);
     for (std::size_t i = 0; i < listing.files.size(); ++i) files_.add(listing.files.text(i));
+    for (std::size_t i = 0; i < listing.hidden_files.size(); ++i) hidden_files_.add(listing.hidden_files.text(i));
   }
 
   /// The file's name, "" where there is none.
   std::string find(std::string_view name) {
     if (files_.find(name)) return std::string(name);
-    if (name.starts_with('.') && fs::is_regular_file(path_ / name))
-      return std::string(name);  // lists leave hidden ones out
+    if (hidden_files_.find(name)) return std::string(name);
     if (!image_extension(name).empty() || name.empty()) return "";
     index_stems();
     const auto found = stems_.find(name);
@@ -61,6 +61,7 @@ class PictureFinder::Folder {
 
   fs::path path_;
   NameIndex files_;
+  NameIndex hidden_files_;  ///< only found by their whole name
   bool has_stems_ = false;
   NameIndex stems_;
   std::vector<std::size_t> file_of_stem_;

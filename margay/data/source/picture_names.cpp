@@ -6,10 +6,26 @@
 
 namespace margay::data {
 
-std::string PictureNames::tidied(std::string_view name) {
+namespace {
+
+/// The folder as it is where the current one is gone.
+Root absolute(const Root& root) {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::absolute(root.folder(), error);
+  return error ? root : Root(path.lexically_normal());
+}
+
+}  // namespace
+
+PictureNames::PictureNames(std::vector<Root> roots)
+    : roots_(std::move(roots)), absolute_root_(absolute(roots_.front())) {}
+
+std::string PictureNames::tidied(std::string_view name) const {
   const bool is_tidy = !name.starts_with("./") && name.find("/.") == std::string_view::npos &&
                        name.find("//") == std::string_view::npos && !name.starts_with("../");
-  return is_tidy ? std::string(name) : std::filesystem::path(name).lexically_normal().generic_string();
+  const std::string tidy =
+      is_tidy ? std::string(name) : std::filesystem::path(name).lexically_normal().generic_string();
+  return std::string(absolute_root_.below(tidy).value_or(tidy));
 }
 
 std::optional<std::size_t> PictureNames::with_or_without_extension(std::string_view name) const {
@@ -25,7 +41,7 @@ std::optional<std::size_t> PictureNames::find(std::string_view picture) const {
     const auto found = below ? with_or_without_extension(*below) : with_or_without_extension(root.relative(picture));
     if (found) return found;
   }
-  if (const auto found = with_or_without_extension(picture)) return found;
+  if (const auto found = with_or_without_extension(absolute_root_.below(picture).value_or(picture))) return found;
   return with_or_without_extension(file_name(picture));
 }
 

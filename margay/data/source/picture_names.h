@@ -14,7 +14,7 @@ namespace margay::data {
 /// names; the extension may be missing.
 class PictureNames {
  public:
-  explicit PictureNames(std::vector<Root> roots) : roots_(std::move(roots)) {}
+  explicit PictureNames(std::vector<Root> roots);
 
   /// False, and nothing added, when the name is there already.
   bool add(std::string_view name) { return index_.add(tidied(name)); }
@@ -29,10 +29,11 @@ class PictureNames {
   const std::vector<Root>& roots() const { return roots_; }
 
  private:
-  static std::string tidied(std::string_view name);
+  std::string tidied(std::string_view name) const;
   std::optional<std::size_t> with_or_without_extension(std::string_view name) const;
 
   std::vector<Root> roots_;
+  Root absolute_root_;  ///< the first one, by which absolute names become relative to it
   NameIndex index_;
 };
 

@@ -8,7 +8,6 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/data/source/name_list.h"
-#include "margay/data/source/root.h"
 
 namespace margay::data {
 namespace {
@@ -67,6 +66,11 @@ Splitter folder_split(const std::filesystem::path& root, const std::string& trai
                                       "another way (--valid-fraction)",
                                       neither.size(), train, valid, neither.text()));
   };
+}
+
+bool is_below_test(const Root& root, std::string_view picture) {
+  const std::string relative = root.relative(picture);
+  return outermost(relative, {"train", "valid", "val", kTest}) == kTest;
 }
 
 }  // namespace margay::data

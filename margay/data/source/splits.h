@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/data/item.h"
+#include "margay/data/source/root.h"
 
 namespace margay::data {
 
@@ -33,6 +35,9 @@ Splitter no_split();
 /// core::DataError for pictures below none of them.
 Splitter folder_split(const std::filesystem::path& root, const std::string& train = "train",
                       const std::string& valid = "valid");
+
+/// Whether the outermost of the folders train, valid, val and test on the way from the root to the picture is test.
+bool is_below_test(const Root& root, std::string_view picture);
 
 /// The pictures that a text file lists validate, as fastai's FileSplitter: a name on each line, relative to `root` or
 /// just the file name, with or without extension; empty lines are skipped. Throws core::DataError for a missing file.

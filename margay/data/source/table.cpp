@@ -28,18 +28,58 @@ char delimiter_of(std::string_view text, const std::filesystem::path& path) {
   return has_tab && header.find(',') == std::string_view::npos ? '\t' : ',';
 }
 
+/// Spreadsheets end every line with a comma for each column that once held something.
+class Header {
+ public:
+  void read(std::size_t line, const std::vector<std::string>& cells, Table& table) {
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::size_t before = table.columns().size();
+      if (table.add_column(cells[i]) == before) continue;
+      if (!cells[i].empty()) {
+        throw core::DataError(table.path(), fmt::format("line {}: two columns are called '{}'", line, cells[i]));
+      }
+      nameless_.push_back(i);
+    }
+  }
+
+  /// Takes the cells without a name out. Throws core::FormatError where one holds something.
+  void drop_nameless(std::size_t line, std::vector<std::string>& cells, const Table& table) const {
+    for (auto i = nameless_.rbegin(); i != nameless_.rend(); ++i) {
+      if (!cells[*i].empty()) {
+        throw core::FormatError(
+            table.path(),
+            fmt::format("line {}: '{}' stands in column {}, which has no name; name it", line, cells[*i], *i + 1));
+      }
+      cells.erase(cells.begin() + static_cast<std::ptrdiff_t>(*i));
+    }
+  }
+
+ private:
+  std::vector<std::size_t> nameless_;  ///< but for the first, which pandas writes for its index
+};
+
 Table parse_separated(std::string_view text, const std::filesystem::path& path) {
   Table table(path);
   table.reserve(text.size());
+  Header header;
   for_each_record(text, path, delimiter_of(text, path), [&](std::size_t line, std::vector<std::string>&& cells) {
-    if (!table.columns().empty()) return table.add_row(line, cells);
-    for (const std::string& name : cells) {
-      const std::size_t before = table.columns().size();
-      if (table.add_column(name) == before) continue;
-      throw core::DataError(path, fmt::format("line {}: two columns are called '{}'", line, name));
-    }
+    if (table.columns().empty()) return header.read(line, cells, table);
+    header.drop_nameless(line, cells, table);
+    table.add_row(line, cells);
   });
   return table;
+}
+
+/// One array around all objects, as many programs write, would be taken for CSV.
+void check_not_an_array(std::string_view text, const std::filesystem::path& path) {
+  constexpr const char* kBlanks = " \t\r\n\xEF\xBB\xBF";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos || text[first] != '[') return;
+  const std::size_t second = text.find_first_not_of(kBlanks, first + 1);
+  const bool holds_json = second != std::string_view::npos && (text[second] == '{' || text[second] == '[');
+  if (!holds_json && path.extension() != ".json") return;
+  throw core::FormatError(path,
+                          "one JSON array; expected JSON lines, an object on each line (jq -c '.[]' writes them)");
 }
 
 std::string text_of(const Json& value, const std::string& where) {
@@ -117,6 +157,7 @@ void Table::add_row(std::size_t line, const std::vector<std::string>& cells) {
 }
 
 Table parse_table(std::string_view text, const std::filesystem::path& path) {
+  check_not_an_array(text, path);
   Table table = is_json_lines(text, path) ? parse_json_lines(text, path) : parse_separated(text, path);
   if (table.size() > 0) return table;
   throw core::DataError(path, "the table has no rows");

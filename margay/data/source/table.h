@@ -43,7 +43,8 @@ class Table {
 /// Reads CSV (RFC 4180, as read_csv), TSV (a name that ends in .tsv or .tab, or a header with tabs and no comma;
 /// otherwise the same rules) or JSON lines (.jsonl or .ndjson, or text that begins with a brace): an object on each
 /// line, its values texts, numbers, truth values, null or lists of those. Throws core::FormatError naming the line,
-/// core::DataError for a missing file, for two columns of one name, and where there is no row.
+/// also for one JSON array; core::DataError for a missing file, for two columns of one name, and where there is no row.
+/// Columns without a name but for the first are left out where they are empty, else core::FormatError.
 Table read_table(const std::filesystem::path& path);
 
 /// The same of text; the path says the format, and names it in errors.

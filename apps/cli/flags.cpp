@@ -1,0 +1,56 @@
+#include "apps/cli/flags.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <CLI/CLI.hpp>
+
+namespace margay::cli {
+namespace {
+
+std::string shown(const nlohmann::ordered_json& value) {
+  if (value.is_null()) return "";
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+void assign(const Flag& flag, const std::string& text) {
+  try {
+    flag.assign(flag.is_text ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text));
+  } catch (const nlohmann::json::exception&) {
+    throw CLI::ValidationError(flag.name + ": '" + text + "' is no such value");
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(error.what());
+  }
+}
+
+}  // namespace
+
+std::string flag_name(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return "--" + field;
+}
+
+std::optional<std::string> flag_name(const char* options, const char* field, const Renamed& renamed) {
+  const auto found = renamed.find(std::string(options) + "." + field);
+  if (found == renamed.end()) return flag_name(field);
+  if (found->second.empty()) return std::nullopt;
+  return flag_name(found->second);
+}
+
+std::string help_text(const char* help, const core::Range& range) {
+  const bool is_bounded = std::isfinite(range.low) && std::isfinite(range.high);
+  return is_bounded ? fmt::format("{} [{:g} to {:g}]", help, range.low, range.high) : help;
+}
+
+void add_flag(CLI::App& app, const Flag& flag) {
+  app.add_option_function<std::string>(
+         flag.name, [flag](const std::string& text) { assign(flag, text); }, flag.help)
+      ->type_name(flag.type_name)
+      ->default_str(shown(flag.default_value));
+}
+
+void add_switch(CLI::App& app, const std::string& name, const std::string& help, bool& value) {
+  app.add_flag(name + ",!--no-" + name.substr(2), value, help)->default_str(value ? "true" : "false");
+}
+
+}  // namespace margay::cli
