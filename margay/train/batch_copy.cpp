@@ -9,15 +9,15 @@ namespace {
 
 /// Copies on a stream of its own, by LibTorch's interface for any device, so that it needs no CUDA to compile.
 ///
-/// - The network never sees half a copy: `copied_` is recorded behind both copies, and block() lets the working stream
-///   wait for it, not the processor. One event serves any number of batches: the stream copies in order, so a later
-///   recording only says more.
+/// - The network never sees half a batch: `copied_` is recorded behind both copies and what finishes them, and block()
+///   lets the working stream wait for it, not the processor. One event serves any number of batches: the stream works
+///   in order, so a later recording only says more.
 /// - The copy's memory belongs to the side stream. record_stream() tells the allocator that another stream uses it, so
 ///   it is not written again before that stream's work of then is done, even if the tensor is gone by then.
 /// - The batch may be dropped at once: page-locked memory is held back by LibTorch's own allocator until the side
 /// stream
-///   has read it, and from ordinary memory (mixed batches, batches without their unreadable pictures, targets) the
-///   driver has taken what it needs when the call returns; only page-locked memory is copied beside the work.
+///   has read it, and from ordinary memory (batches without their unreadable pictures, targets) the driver has taken
+///   what it needs when the call returns; only page-locked memory is copied beside the work.
 class SideStreamCopy : public BatchCopy {
  public:
   explicit SideStreamCopy(torch::Device device)
@@ -26,14 +26,15 @@ class SideStreamCopy : public BatchCopy {
         side_(streams_.getStreamFromGlobalPool(device)),
         copied_(device.type()) {}
 
-  void begin(data::Batch& batch) override {
+  void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) override {
     const c10::StreamGuard on_the_side(side_);
     batch.images = copy_of(batch.images);
     batch.targets = copy_of(batch.targets);
+    finish(batch);
     copied_.record(side_);
   }
 
-  void finish(const data::Batch& batch) override {
+  void await(const data::Batch& batch) override {
     const c10::Stream working = streams_.getStream(device_);
     copied_.block(working);
     batch.images.record_stream(working);

@@ -9,14 +9,14 @@ std::optional<data::Batch> DeviceFeed::next() {
   if (ahead_error_) std::rethrow_exception(std::exchange(ahead_error_, nullptr));
   std::optional<data::Batch> batch = ahead_ ? std::exchange(ahead_, std::nullopt) : fetch();
   if (!batch) return std::nullopt;
-  copy_->finish(*batch);
+  copy_->await(*batch);
   look_ahead();
   return batch;
 }
 
 std::optional<data::Batch> DeviceFeed::fetch() {
-  std::optional<data::Batch> batch = pass_.next();
-  if (batch) copy_->begin(*batch);
+  std::optional<data::Batch> batch = pass_.next_unfinished();
+  if (batch) copy_->begin(*batch, [this](data::Batch& copied) { pass_.finish(copied); });
   return batch;
 }
 

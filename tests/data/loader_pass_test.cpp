@@ -65,6 +65,46 @@ TEST_F(LoaderPassTest, BeginsInTheMiddleWithTheSameBatches) {
   }
 }
 
+TEST_F(LoaderPassTest, GivesTheSameBatchesWhenTheDeviceAugments) {
+  std::ofstream(folder_ / "train/flat/3.png") << "not a picture";
+  for (const CacheKind cache : {CacheKind::kOff, CacheKind::kRam}) {
+    for (const MixMethod method : {MixMethod::kNone, MixMethod::kBoth}) {
+      LoaderOptions options = {.batch_size = 4, .cache = cache, .mix = {.method = method}};
+      const auto block = tiny_block(folder_.path()).batch_transform(augment({.size = 16, .min_scale = 0.5}));
+      const Loaders by_threads = block.loaders(options);
+      options.augment_on = AugmentOn::kDevice;
+      const Loaders by_device = block.loaders(options);
+      for (const auto& [expected, actual] :
+           {std::pair{all_batches(by_threads.train.pass(1)), all_batches(by_device.train.pass(1))},
+            {all_batches(by_threads.valid->pass()), all_batches(by_device.valid->pass())}}) {
+        ASSERT_EQ(actual.size(), expected.size());
+        for (std::size_t i = 0; i < actual.size(); ++i) {
+          EXPECT_EQ(actual[i].ids, expected[i].ids);
+          EXPECT_TRUE(actual[i].draws.empty());
+          EXPECT_TRUE(actual[i].images.is_contiguous(torch::MemoryFormat::ChannelsLast));
+          EXPECT_LT((actual[i].images - expected[i].images).abs().max().item<double>(), 0.01);
+          EXPECT_TRUE(actual[i].targets.equal(expected[i].targets));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(LoaderPassTest, LeavesWholeBatchesToWhoeverFinishesThem) {
+  const Loaders data =
+      loaders({.batch_size = 4, .augment_on = AugmentOn::kDevice, .mix = {.method = MixMethod::kMixup}});
+  LoaderPass pass = data.train.pass(0);
+  std::optional<Batch> batch = pass.next_unfinished();
+  EXPECT_EQ(batch->images.sizes(), (std::vector<std::int64_t>{4, 24, 24, 3}));
+  EXPECT_EQ(batch->images.scalar_type(), torch::kByte);
+  EXPECT_EQ(batch->draws.size(), 4U);
+  EXPECT_EQ(batch->targets.dim(), 1);
+  pass.finish(*batch);
+  const Batch whole = *data.train.pass(0).next();
+  EXPECT_TRUE(batch->images.equal(whole.images));
+  EXPECT_TRUE(batch->targets.equal(whole.targets));
+}
+
 TEST_F(LoaderPassTest, KeepsTheLastSmallerBatchWhenAsked) {
   const Loaders data = loaders({.batch_size = 4, .drop_last = false});
   EXPECT_EQ(data.train.num_batches(), 5);
@@ -101,7 +141,7 @@ TEST_F(LoaderPassTest, LoadsAheadWhatPrefetchAllowsAndNoMore) {
 }
 
 TEST_F(LoaderPassTest, WritesIntoTheMemoryOfBatchesThatWereDropped) {
-  PixelMemory memory(PinMemory::kOff, 16, 2);
+  PixelMemory memory(PinMemory::kOff, {.side = 16}, 2);
   const void* first = memory.take(4).data_ptr();
   const at::Tensor other = torch::empty({4, 16, 16, 3});  // would get it if it had been given back
   EXPECT_EQ(memory.take(4).data_ptr(), first);

@@ -18,8 +18,11 @@ using testing_support::TemporaryFolder;
 /// Writes down what it is asked to do.
 class NotedCopy : public BatchCopy {
  public:
-  void begin(data::Batch& batch) override { events += "b" + std::to_string(batch.index) + " "; }
-  void finish(const data::Batch& batch) override { events += "f" + std::to_string(batch.index) + " "; }
+  void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) override {
+    events += "b" + std::to_string(batch.index) + " ";
+    finish(batch);
+  }
+  void await(const data::Batch& batch) override { events += "f" + std::to_string(batch.index) + " "; }
 
   std::string events;
 };
@@ -52,6 +55,19 @@ TEST_F(DeviceFeedTest, BeginsTheNextCopyBeforeTheNetworkGetsTheBatch) {
   while (feed.next()) {
   }
   EXPECT_EQ(copy.events, "b0 f0 b1 f1 b2 f2 b3 f3 ");
+}
+
+TEST_F(DeviceFeedTest, FinishesBatchesBehindTheirCopy) {
+  data::LoaderOptions options = {.augment_on = data::AugmentOn::kDevice};
+  NotedCopy copy;
+  DeviceFeed feed(ready_pass(options), &copy);
+  data::LoaderPass pass = ready_pass();  // of which the threads augment
+  while (const auto expected = pass.next()) {
+    const auto batch = feed.next();
+    EXPECT_TRUE(batch->draws.empty());
+    EXPECT_EQ(batch->images.scalar_type(), torch::kFloat);
+    EXPECT_TRUE(torch::allclose(batch->images, expected->images, 0, 0.01));
+  }
 }
 
 TEST_F(DeviceFeedTest, HandsBatchesThroughWithoutACopy) {

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include "margay/core/random.h"
+#include "margay/data/transform/augment_batch.h"
 
 namespace margay::data {
 namespace {
@@ -20,7 +21,7 @@ std::vector<std::int64_t> good_rows(const Draft& draft) {
   return rows;
 }
 
-/// float [N,H,W,3] of these rows.
+/// [N,H,W,3] of these rows.
 torch::Tensor pixels_of(const Draft& draft, const std::vector<std::int64_t>& rows) {
   if (rows.size() == draft.rows.size()) return draft.pixels;
   return draft.pixels.index_select(0, torch::tensor(rows, torch::kLong));
@@ -37,15 +38,29 @@ void mix_pictures(Batch& batch, const PassPlan& plan) {
 
 }  // namespace
 
-Batch collate(const Draft& draft, const PassPlan& plan) {
+Batch collate(Draft&& draft, const PassPlan& plan) {
   const std::vector<std::int64_t> rows = good_rows(draft);
   Batch batch;
   batch.index = static_cast<std::int64_t>(draft.batch);
-  for (const std::int64_t row : rows) batch.ids.push_back(draft.rows[static_cast<std::size_t>(row)].id);
-  batch.images = pixels_of(draft, rows).permute({0, 3, 1, 2});
+  for (const std::int64_t each : rows) {
+    const auto row = static_cast<std::size_t>(each);
+    batch.ids.push_back(draft.rows[row].id);
+    if (!draft.draws.empty()) batch.draws.push_back(std::move(draft.draws[row]));
+  }
+  batch.images = pixels_of(draft, rows);
+  if (draft.draws.empty()) batch.images = batch.images.permute({0, 3, 1, 2});
   batch.targets = batch_targets(*plan.dataset, batch.ids);
-  if (plan.mix.method != MixMethod::kNone && !batch.ids.empty()) mix_pictures(batch, plan);
   return batch;
+}
+
+void finish(Batch& batch, const PassPlan& plan) {
+  if (batch.ids.empty()) return;
+  if (!batch.draws.empty()) {
+    const Recipe& recipe = plan.pipeline.recipe();
+    batch.images = augment_batch(batch.images, batch.draws, recipe.augment, recipe.normalization);
+    batch.draws.clear();
+  }
+  if (plan.mix.method != MixMethod::kNone) mix_pictures(batch, plan);
 }
 
 }  // namespace margay::data

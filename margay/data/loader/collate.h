@@ -7,7 +7,11 @@
 namespace margay::data {
 
 /// Makes the batch of a draft whose rows are all filled: without the rows that failed, which costs a copy of the
-/// others, with its targets, and mixed where the plan says so. The batch is empty when every row failed.
-Batch collate(const Draft& draft, const PassPlan& plan);
+/// others, and with its targets. The batch is empty when every row failed.
+Batch collate(Draft&& draft, const PassPlan& plan);
+
+/// Does with a batch, on the device where it is, what goes on whole batches: the batch transform where it was left to
+/// the device, then mixing where the plan says so.
+void finish(Batch& batch, const PassPlan& plan);
 
 }  // namespace margay::data

@@ -10,13 +10,15 @@ constexpr std::size_t kWithTheConsumer = 2;  // the batch it works on, and the o
 
 }  // namespace
 
-DraftQueue::DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, int side, std::size_t first_batch)
+DraftQueue::DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, PixelShape shape,
+                       std::size_t first_batch)
     : rows_(std::move(rows)),
       batch_size_(static_cast<std::size_t>(options.batch_size)),
       prefetch_(static_cast<std::size_t>(options.prefetch)),
       first_row_(std::min(first_batch * batch_size_, rows_.size())),
       delivered_rows_(first_row_),
-      memory_(options.pin_memory, side, prefetch_ + kWithTheConsumer),
+      has_items_(shape.type == at::kByte),
+      memory_(options.pin_memory, shape, prefetch_ + kWithTheConsumer),
       claimed_rows_(first_row_),
       delivered_batches_(first_batch) {}
 
@@ -81,6 +83,7 @@ std::unique_ptr<Draft> DraftQueue::new_draft() {
   draft->batch = claimed_rows_ / batch_size_;
   draft->rows.assign(first, first + static_cast<std::ptrdiff_t>(count));
   draft->problems.resize(count);
+  draft->draws.resize(has_items_ ? count : 0);
   draft->pixels = memory_.take(static_cast<std::int64_t>(count));
   return draft;
 }

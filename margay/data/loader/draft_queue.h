@@ -15,13 +15,15 @@
 
 #include "margay/data/loader/pass_order.h"
 #include "margay/data/loader/pixel_memory.h"
+#include "margay/data/transform/augment_draw.h"
 
 namespace margay::data {
 
 /// A batch in the making. Rows are written by different threads without a lock.
 struct Draft {
   std::size_t batch = 0;              ///< its place in the pass
-  at::Tensor pixels;                  ///< float [N,H,W,3]
+  at::Tensor pixels;                  ///< float [N,H,W,3], or uint8 items of that shape
+  std::vector<AugmentDraw> draws;     ///< [N] of the items, else empty
   std::vector<PassRow> rows;          ///< [N]
   std::vector<std::string> problems;  ///< [N], "" for a row that succeeded
   std::exception_ptr error;           ///< ends the pass
@@ -40,8 +42,8 @@ struct Job {
 /// making. Its lock is held for a few instructions per picture.
 class DraftQueue {
  public:
-  /// rows: those of the whole pass; the first `first_batch` batches are left out. side: of the network's input.
-  DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, int side, std::size_t first_batch);
+  /// rows: those of the whole pass; the first `first_batch` batches are left out. shape: of a row.
+  DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, PixelShape shape, std::size_t first_batch);
 
   /// The next row, when there is room for it; nothing when all are handed out, `stop` is requested, or there is no
   /// memory for another batch.
@@ -80,6 +82,7 @@ class DraftQueue {
   std::condition_variable room_;   ///< a draft was delivered, or the pass is over
   std::condition_variable ready_;  ///< a draft was completed
   std::deque<std::unique_ptr<Draft>> drafts_;
+  const bool has_items_;  ///< uint8, with a draw for each
   PixelMemory memory_;
   std::size_t claimed_rows_;
   std::size_t delivered_batches_;

@@ -38,6 +38,14 @@ constexpr auto names(PinMemory /*tag*/) {
                     std::pair{PinMemory::kOff, "off"}};
 }
 
+/// Who makes the network's input of presized pictures: the loader's threads, one picture after another, or the device
+/// where the network computes, a batch at once (augment_batch).
+enum class AugmentOn { kLoader, kDevice };
+
+constexpr auto names(AugmentOn /*tag*/) {
+  return std::array{std::pair{AugmentOn::kLoader, "loader"}, std::pair{AugmentOn::kDevice, "device"}};
+}
+
 struct LoaderOptions {
   int batch_size = 64;
   std::optional<int> num_workers;
@@ -46,6 +54,7 @@ struct LoaderOptions {
   Unreadable unreadable = Unreadable::kSkip;
   bool drop_last = true;
   Balance balance = Balance::kNone;
+  AugmentOn augment_on = AugmentOn::kLoader;
   PinMemory pin_memory = PinMemory::kAuto;
   CacheKind cache = CacheKind::kOff;
   std::optional<int> cache_limit_mb;
@@ -70,6 +79,10 @@ struct LoaderOptions {
         core::field("balance", &LoaderOptions::balance,
                     "classes of different sizes: none, sampler (rare ones are drawn more often) or weights (they weigh "
                     "more in the loss)"),
+        core::field(
+            "augment_on", &LoaderOptions::augment_on,
+            "who makes the network's input of presized pictures: loader (its threads) or device (a batch at once, "
+            "for a GPU beside few cores)"),
         core::field("pin_memory", &LoaderOptions::pin_memory,
                     "page-locked batches, for copies to a GPU: auto (where there is one), on or off"),
         core::field("cache", &LoaderOptions::cache, "presized pictures are kept for the next epoch: off, ram or disk"),

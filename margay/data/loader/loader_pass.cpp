@@ -21,7 +21,7 @@ class LoaderPass::State {
   explicit State(PassPlan plan)
       : plan_(std::move(plan)),
         filler_(plan_.dataset, plan_.pipeline, plan_.phase, plan_.options, plan_.epoch, plan_.cache),
-        queue_(std::move(plan_.rows), plan_.options, plan_.pipeline.output_size(), plan_.first_batch),
+        queue_(std::move(plan_.rows), plan_.options, plan_.row_shape(), plan_.first_batch),
         workers_(core::start_threads(plan_.options.num_workers.value_or(core::available_cpus()),
                                      [this](const std::stop_token& stop) { work(stop); })) {}
 
@@ -34,14 +34,16 @@ class LoaderPass::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  std::optional<Batch> next() {
+  std::optional<Batch> next_unfinished() {
     while (!queue_.is_all_delivered()) {
-      Batch batch = finish(take());
+      Batch batch = gather(take());
       if (!batch.ids.empty()) return batch;
     }
     if (good_rows_ == 0 && queue_.size() > 0 && sees_everything()) throw nothing_readable();
     return std::nullopt;
   }
+
+  void finish(Batch& batch) const { data::finish(batch, plan_); }
 
   bool is_ready() { return queue_.is_ready(); }
 
@@ -74,12 +76,12 @@ class LoaderPass::State {
     return queue_.deliver();
   }
 
-  Batch finish(std::unique_ptr<Draft> draft) {
+  Batch gather(std::unique_ptr<Draft> draft) {
     if (draft->error) std::rethrow_exception(draft->error);
     for (std::size_t row = 0; row < draft->rows.size(); ++row) {
       if (!draft->problems[row].empty()) skipped_.push_back({draft->rows[row].id, draft->problems[row]});
     }
-    Batch batch = collate(*draft, plan_);
+    Batch batch = collate(std::move(*draft), plan_);
     good_rows_ += batch.ids.size();
     return batch;
   }
@@ -102,7 +104,14 @@ LoaderPass::~LoaderPass() = default;
 LoaderPass::LoaderPass(LoaderPass&&) noexcept = default;
 LoaderPass& LoaderPass::operator=(LoaderPass&&) noexcept = default;
 
-std::optional<Batch> LoaderPass::next() { return state_->next(); }
+std::optional<Batch> LoaderPass::next() {
+  std::optional<Batch> batch = next_unfinished();
+  if (batch) finish(*batch);
+  return batch;
+}
+
+std::optional<Batch> LoaderPass::next_unfinished() { return state_->next_unfinished(); }
+void LoaderPass::finish(Batch& batch) const { state_->finish(batch); }
 bool LoaderPass::is_ready() const { return state_->is_ready(); }
 double LoaderPass::waited_s() const { return state_->waited_s(); }
 const std::vector<SkippedPicture>& LoaderPass::skipped() const { return state_->skipped(); }

@@ -30,6 +30,11 @@ class LoaderPass {
   /// out when none is left. Throws core::DataError for an unreadable picture when the policy is stop, and when
   /// not one picture of the whole pass could be read (of a pass that is whole: from its first batch, in one process).
   std::optional<Batch> next();
+  /// The same without what goes on whole batches, mixing and with AugmentOn::kDevice the batch transform: for whoever
+  /// takes the batch to a device first and calls finish() there.
+  std::optional<Batch> next_unfinished();
+  /// Makes of a batch of next_unfinished() what next() would have given, on the device where its tensors are.
+  void finish(Batch& batch) const;
   /// Whether the oldest batch is complete: next() then does not wait, unless nothing is left of that batch.
   bool is_ready() const;
 

@@ -9,6 +9,7 @@
 #include "margay/data/dataset.h"
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/loader/pass_order.h"
+#include "margay/data/loader/pixel_memory.h"
 #include "margay/data/picture_pipeline.h"
 
 namespace margay::data {
@@ -24,6 +25,13 @@ struct PassPlan {
   std::int64_t epoch = 0;
   std::vector<PassRow> rows;    ///< of the whole pass
   std::size_t first_batch = 0;  ///< the batches before it are left out
+
+  /// Of a picture when the threads are done with it: the network's input, or an item where the device augments.
+  PixelShape row_shape() const {
+    const bool is_item = options.augment_on == AugmentOn::kDevice;
+    return is_item ? PixelShape{pipeline.recipe().resize.size, at::kByte}
+                   : PixelShape{pipeline.output_size(), at::kFloat};
+  }
 };
 
 }  // namespace margay::data

@@ -25,7 +25,8 @@ at::Tensor PixelMemory::take(std::int64_t rows) {
   for (const at::Tensor& each : known_) {
     if (each.size(0) == rows && is_alone(each)) return each;
   }
-  at::Tensor pixels = torch::empty({rows, side_, side_, 3}, at::TensorOptions(torch::kFloat).pinned_memory(is_pinned_));
+  at::Tensor pixels =
+      torch::empty({rows, shape_.side, shape_.side, 3}, at::TensorOptions(shape_.type).pinned_memory(is_pinned_));
   if (!is_pinned_ && known_.size() < kept_) known_.push_back(pixels);
   return pixels;
 }

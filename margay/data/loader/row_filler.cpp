@@ -1,5 +1,6 @@
 #include "margay/data/loader/row_filler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -26,8 +27,9 @@ std::exception_ptr RowFiller::fill(const Job& job, FillScratch& scratch) const {
   Draft& draft = *job.draft;
   const PassRow& row = draft.rows[job.row];
   try {
-    float* out = draft.pixels.data_ptr<float>() + static_cast<std::int64_t>(job.row) * pipeline_.output_floats();
-    prepare(row, out, scratch);
+    core::Random random = random_of(row);
+    load_item(row, random, scratch);
+    augment_item(job, random, scratch.item);
   } catch (const core::DataError& problem) {
     draft.problems[job.row] = problem.what();
     if (options_.unreadable == Unreadable::kStop) return std::current_exception();
@@ -38,13 +40,26 @@ std::exception_ptr RowFiller::fill(const Job& job, FillScratch& scratch) const {
   return nullptr;
 }
 
-void RowFiller::prepare(const PassRow& row, float* out, FillScratch& scratch) const {
-  core::Random random = random_of(row);
+/// The presized picture, in scratch.item.
+void RowFiller::load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const {
   const std::filesystem::path path = dataset_->path(row.id);
-  if (!cache_) return pipeline_.run(path, phase_, random, out);
-  const CachedPicture& kept = kept_picture(picture_key(path), scratch.kept);
-  pipeline_.item_of(kept, phase_, random, scratch.item);
-  pipeline_.finish(scratch.item, phase_, random, out);
+  if (!cache_) {
+    scratch.item = pipeline_.item(path, phase_, random);
+  } else {
+    pipeline_.item_of(kept_picture(picture_key(path), scratch.kept), phase_, random, scratch.item);
+  }
+}
+
+/// The batch transform, or where that is left to the device, what was drawn for it.
+void RowFiller::augment_item(const Job& job, core::Random& random, const Image& item) const {
+  Draft& draft = *job.draft;
+  const auto row = static_cast<std::int64_t>(job.row);
+  if (draft.draws.empty()) {
+    return pipeline_.finish(item, phase_, random, draft.pixels.data_ptr<float>() + row * pipeline_.output_floats());
+  }
+  draft.draws[job.row] = pipeline_.batch_transform().draw(item.height, item.width, phase_, random);
+  const auto bytes = static_cast<std::int64_t>(item.pixels.size());
+  std::copy(item.pixels.begin(), item.pixels.end(), draft.pixels.data_ptr<std::uint8_t>() + row * bytes);
 }
 
 /// A sampler may draw a picture twice in an epoch, which is then to look different.

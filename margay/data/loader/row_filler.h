@@ -28,7 +28,8 @@ class RowFiller {
   std::exception_ptr fill(const Job& job, FillScratch& scratch) const;
 
  private:
-  void prepare(const PassRow& row, float* out, FillScratch& scratch) const;
+  void load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const;
+  void augment_item(const Job& job, core::Random& random, const Image& item) const;
   core::Random random_of(const PassRow& row) const;
   const CachedPicture& kept_picture(const PictureKey& key, CachedPicture& room) const;
 

@@ -47,7 +47,8 @@ class StageWalk {
     while (draft.rows.size() < rows.size() && (draft.rows.empty() || !is_over())) add(draft, rows[draft.rows.size()]);
     draft.pixels = draft.pixels.narrow(0, 0, static_cast<std::int64_t>(draft.rows.size()));
     const auto begin = Clock::now();
-    collate(draft, plan_);
+    Batch batch = collate(std::move(draft), plan_);
+    finish(batch, plan_);
     seconds_[kCollate] += seconds_since(begin);
   }
 
