@@ -1,7 +1,9 @@
 #include "apps/cli/flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -13,9 +15,28 @@ std::string shown(const nlohmann::ordered_json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+/// JSON knows no .5 and no 5., but people do.
+nlohmann::ordered_json number_or_json(const std::string& text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  const bool has_bare_point = text.starts_with('.') || text.starts_with("-.") || text.ends_with('.');
+  if (has_bare_point && error == std::errc() && last == end) return number;
+  return nlohmann::ordered_json::parse(text);
+}
+
+/// Lists may lack their brackets.
+nlohmann::ordered_json value_of(const std::string& text) {
+  if (text.starts_with('[') || text.find(',') == std::string::npos) return number_or_json(text);
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) list.push_back(number_or_json(part));
+  return list;
+}
+
 void assign(const Flag& flag, const std::string& text) {
   try {
-    flag.assign(flag.is_text ? nlohmann::ordered_json(text) : nlohmann::ordered_json::parse(text));
+    flag.assign(flag.is_text ? nlohmann::ordered_json(text) : value_of(text));
   } catch (const nlohmann::json::exception&) {
     throw CLI::ValidationError(flag.name + ": '" + text + "' is no such value");
   } catch (const std::invalid_argument& error) {

@@ -24,6 +24,9 @@ data::DataBlock make_block(const BatchOptions& options) {
       .batch_transform(data::augment(options.transforms.augment))
       .normalize(options.transforms.normalization);
   if (options.statistics == Statistics::kImagenet) return block;
+  if (core::to_json(options.transforms.normalization) != core::to_json(data::imagenet_normalization())) {
+    throw std::invalid_argument("[batch] --statistics measured and --mean or --std both say the statistics; give one");
+  }
   const data::PicturePipeline pipeline(block.recipe(), options.loader.max_pixels);
   return block.normalize(data::measure_normalization(*block.datasets().train, pipeline));
 }

@@ -40,7 +40,8 @@ struct BatchOptions {
         core::field("data", &BatchOptions::data, "labels and split"),
         core::field("transforms", &BatchOptions::transforms, "what happens to pixels"),
         core::field("statistics", &BatchOptions::statistics,
-                    "normalise by imagenet's mean and std, or by those measured on the training pictures"),
+                    "normalise by imagenet's mean and std (or what --mean and --std say), or by those measured on the "
+                    "training pictures"),
         core::field("loader", &BatchOptions::loader, "batches")};
   }
 };
@@ -76,11 +77,7 @@ struct TrainOptions {
 
 /// Two structs have a `size` and two a `seed` (the run has one seed); the folder is a positional argument.
 inline const Renamed& train_flag_names() {
-  static const Renamed renamed = {{"batch.folder", ""},
-                                  {"resize.size", "resize"},
-                                  {"normalization.mean", ""},
-                                  {"normalization.std", ""},
-                                  {"loader.seed", ""}};
+  static const Renamed renamed = {{"batch.folder", ""}, {"resize.size", "resize"}, {"loader.seed", ""}};
   return renamed;
 }
 

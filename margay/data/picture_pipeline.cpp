@@ -1,5 +1,12 @@
 #include "margay/data/picture_pipeline.h"
 
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace margay::data {
 namespace {
 
@@ -9,10 +16,22 @@ ReadOptions reading_for(const ResizeOptions& resize, std::int64_t max_pixels) {
   return {.max_pixels = max_pixels, .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size};
 }
 
+/// The recipe, once its normalisation is known to give numbers.
+const Recipe& checked(const Recipe& recipe) {
+  const auto& [mean, std] = recipe.normalization;
+  const auto is_number = [](double value) { return std::isfinite(value); };
+  const auto divides = [](double value) { return std::isfinite(value) && value > 0; };
+  if (!std::all_of(mean.begin(), mean.end(), is_number) || !std::all_of(std.begin(), std.end(), divides)) {
+    throw std::invalid_argument(fmt::format("[normalization] mean must be numbers and std above 0, got {} and {}",
+                                            fmt::join(mean, ", "), fmt::join(std, ", ")));
+  }
+  return recipe;
+}
+
 }  // namespace
 
 PicturePipeline::PicturePipeline(const Recipe& recipe, std::int64_t max_pixels)
-    : recipe_(recipe),
+    : recipe_(checked(recipe)),
       read_options_(reading_for(recipe.resize, max_pixels)),
       resize_(recipe.resize),
       augment_(recipe.augment) {}

@@ -109,6 +109,21 @@ TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
   EXPECT_NE(help.find("0.75"), std::string::npos);
 }
 
+TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
+  CLI::App app;
+  TrainOptions options;
+  add_flags(app, options, train_flag_names());
+  app.parse("--min-scale .5 --base-lr 1e-2 --mean .5,0.25,0.75 --std [1,1,0.5]");
+  EXPECT_EQ(options.batch.transforms.augment.min_scale, 0.5);
+  EXPECT_EQ(options.fine_tune.base_lr, 0.01);
+  EXPECT_EQ(options.batch.transforms.normalization.mean, (std::array{0.5, 0.25, 0.75}));
+  for (const char* wrong : {"--min-scale half", "--min-scale .", "--epochs 1.5", "--mean .5,.5", "--mean 1,2,x"}) {
+    CLI::App strict;
+    add_flags(strict, options, train_flag_names());
+    EXPECT_THROW(strict.parse(wrong), CLI::ParseError) << wrong;
+  }
+}
+
 TEST(ProgressLine, DrawsItsParts) {
   EXPECT_EQ(bar_text(0, 10, 5), "-----");
   EXPECT_EQ(bar_text(5, 10, 4), "##--");

@@ -1,5 +1,6 @@
 #include "margay/data/data_block.h"
 
+#include <cmath>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -106,6 +107,13 @@ TEST(Summary, SaysWhichStageFailedOnWhichFileAndWhatToDo) {
   EXPECT_EQ(summary.failure->file, (folder / "train/flat/0.png").string());
   EXPECT_FALSE(summary.failure->remedy.empty());
   EXPECT_NE(summary.text().find("FAILED at read"), std::string::npos);
+}
+
+TEST(PicturePipeline, RefusesANormalizationThatDividesByNothing) {
+  for (const Normalization& wrong : {Normalization{{0, 0, 0}, {1, 0, 1}}, Normalization{{0, 0, 0}, {1, 1, -1}},
+                                     Normalization{{0, std::nan(""), 0}, {1, 1, 1}}}) {
+    EXPECT_THROW(PicturePipeline({.normalization = wrong}), std::invalid_argument);
+  }
 }
 
 }  // namespace

@@ -14,8 +14,9 @@ struct Normalization {
 
   static constexpr const char* kName = "normalization";
   static constexpr auto fields() {
-    return std::tuple{core::field("mean", &Normalization::mean, "of each channel, 0 to 1"),
-                      core::field("std", &Normalization::std, "of each channel")};
+    return std::tuple{
+        core::field("mean", &Normalization::mean, "mean of each channel, 0 to 1: red,green,blue"),
+        core::field("std", &Normalization::std, "standard deviation of each channel, 0 to 1: red,green,blue")};
   }
 };
 
