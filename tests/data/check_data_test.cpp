@@ -135,6 +135,20 @@ TEST_F(CheckData, PassesOnWhatTheBlockWarnsOf) {
   EXPECT_EQ(report.findings[0].text, "3 rows say test");
 }
 
+TEST_F(CheckData, DoesNotCallAFolderEmptyWhosePicturesAreNotListed) {
+  PathList some;
+  for (const auto& path : image_files(root())) {
+    if (path.parent_path().filename() != "dog") some.add(path.native());
+  }
+  fs::create_directories(root() / "train/fox");
+  const DataBlock block = DataBlock().items(some).label(folder_labels()).split(folder_split(root()));
+  std::vector<fs::path> empty;
+  for (const Finding& finding : check_data(block, root(), {.min_per_class = 2}).findings) {
+    if (finding.kind == FindingKind::kEmptyFolder) empty.push_back(finding.paths.at(0));
+  }
+  EXPECT_EQ(empty, std::vector<fs::path>{root() / "train/fox"});
+}
+
 TEST_F(CheckData, FindsPicturesOfOneColour) {
   Image almost(64, 64);
   for (std::size_t i = 0; i < almost.pixels.size(); ++i) almost.pixels[i] = static_cast<std::uint8_t>(200 + i % 4);
@@ -371,6 +385,13 @@ TEST_F(CheckData, IsDrawnAsAContactSheet) {
   const Image sheet = contact_sheet(check(), {.columns = 3, .tile_px = 64});
   EXPECT_EQ(sheet.width, 3 * 74 + 10);          // tile and gap
   EXPECT_EQ(sheet.height, 2 * (64 + 46) + 10);  // the unreadable one and a pair; the pair again for the leak
+}
+
+TEST(FindingKinds, AreAllExplainedInTheGuide) {
+  const std::string page = file_content(fs::path(MARGAY_SOURCE_DIR) / "docs/guide/check.md");
+  for (const KindWords& kind : all_kinds()) {
+    EXPECT_NE(page.find("`" + std::string(kind.name) + "`"), std::string::npos) << kind.name;
+  }
 }
 
 }  // namespace

@@ -77,6 +77,7 @@ class FolderCheck {
     for (const fs::path& name : here.listing.hidden_files) add(FindingKind::kHiddenFile, here.path / name, "hidden");
     const bool has_pictures = with_pictures_.contains(normal(here.path));
     for (const fs::path& name : here.listing.files) {
+      if (has_image_extension(name)) fill(here.path);  // used or not: a table need not list all
       if (is_leftover(name)) {
         add(FindingKind::kHiddenFile, here.path / name, "left by Windows");
       } else if (has_pictures && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
