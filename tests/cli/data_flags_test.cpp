@@ -143,6 +143,25 @@ TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {
       << "where a draw is made without being asked for";
 }
 
+TEST(DataFlags, AskWhichOfTwoColumnsSplitsUnlessAFlagDecides) {
+  const PetFolder pets;
+  write(pets.folder / "two.csv", "name,label,split,subset\ncat/p0_0,cat,train,1\ndog/p0_1,dog,valid,0\n");
+  const auto datasets = [&](DataOptions options) {
+    options.labels_csv = pets.folder / "two.csv";
+    return pets.datasets(options);
+  };
+  EXPECT_NE(thrown_message<core::DataError>([&] { datasets({}); }).find("say which with --valid-column"),
+            std::string::npos);
+  EXPECT_EQ(datasets({.valid_column = "split"}).valid->label(0), "dog");
+  EXPECT_EQ(datasets({.valid_fraction = 0}).train->size(), 2U);
+}
+
+TEST(DataFlags, JudgeEveryPictureWhereNothingIsSplit) {
+  const TemporaryFolder folder;
+  for (const char* name : {"train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg"}) write(folder / name, "x");
+  EXPECT_EQ(make_unsplit_block(folder.path(), {}).datasets().train->size(), 3U);
+}
+
 TEST(DataFlags, KeepGapsForACheck) {
   const PetFolder pets;
   write(pets.folder / "t.csv", "name,label\ncat/p0_0,cat\ncat/p1_0,\ncat/ghost,cat\n");

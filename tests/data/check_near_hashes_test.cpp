@@ -84,7 +84,7 @@ TEST(NearHashes, OfACrowdThatIsNotAlikeMeetALimitedNumberAndSaySo) {
   const auto set_of = [](std::size_t i) { return i; };
   const NearSearch search = index.for_each_pair(0, set_of, [&](std::size_t, std::size_t) { ++visits; });
   EXPECT_EQ(search.met, visits);
-  EXPECT_LE(visits, 4 * index.most_met() * hashes.size());
+  EXPECT_LE(visits, index.most_met() * hashes.size());
   EXPECT_LT(index.most_met(), 400U);
   EXPECT_GT(std::count_if(search.cut.begin(), search.cut.end(), is_cut), 99'000);
 }

@@ -64,6 +64,13 @@ TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
   EXPECT_EQ(warnings[2], "1 class(es) without validation pictures: 'a'");
 }
 
+TEST(DataBlock, CallsClassesOfAVocabularyWithoutPicturesThat) {
+  DataBlock block;
+  block.items({"a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"}).label(folder_labels());
+  block.vocabulary(Vocabulary({"a", "b", "zebra"})).split([](const Items&) { return Split{{0, 2}, {1, 3}}; });
+  EXPECT_EQ(block.datasets().warnings, std::vector<std::string>{"1 class(es) without pictures: 'zebra'"});
+}
+
 TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
   DataBlock block;
   block.items({"a/1.jpg", "a/2.jpg"}).label(folder_labels()).split(no_split());

@@ -1,12 +1,19 @@
+#include <fstream>
+#include <thread>
+
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "margay/core/error.h"
 #include "margay/data/source/csv.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/write_file.h"
 
 namespace margay::data {
 namespace {
 
+using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 
 TEST(Csv, ReadsQuotesLineBreaksAndByteOrderMarks) {
@@ -32,6 +39,24 @@ TEST(Csv, NamesTheLineThatIsBroken) {
   EXPECT_THROW(parse_csv("a\n\"x\"y\n", "t.csv"), core::FormatError);
   EXPECT_THROW(parse_csv("", "t.csv"), core::FormatError);
   EXPECT_THROW(read_csv("absent.csv"), core::DataError);
+}
+
+TEST(Csv, ReadsAPipeToItsEnd) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  std::string rows = "name,label\n";
+  for (int i = 0; i < 20'000; ++i) rows += "a.jpg,cat\n";
+  const std::jthread writer([&] { std::ofstream(folder / "pipe", std::ios::binary) << rows; });
+  EXPECT_EQ(read_text(folder / "pipe"), rows);
+}
+
+TEST(Csv, ReadsAFileOfAnyLengthButNoFolder) {
+  const TemporaryFolder folder;
+  for (const std::string& text : {std::string(), std::string("a"), std::string(100'000, 'b')}) {
+    testing_support::write(folder / "t.csv", text);
+    EXPECT_EQ(read_text(folder / "t.csv"), text);
+  }
+  EXPECT_THROW(read_text(folder.path()), core::DataError);
 }
 
 TEST(Csv, SuggestsTheNearestColumn) {

@@ -44,6 +44,14 @@ TEST(FolderSplit, IsDecidedByTheOutermostFolderAndLeavesTheTestOut) {
   EXPECT_EQ(split.valid, (std::vector<std::size_t>{1}));
 }
 
+TEST(FolderSplit, KnowsWhatLiesBelowTest) {
+  const Root root("d");
+  EXPECT_TRUE(is_below_test(root, "d/test/valid/a.png"));
+  EXPECT_TRUE(is_below_test(root, "d/x/test/a.png"));
+  EXPECT_FALSE(is_below_test(root, "d/train/test/a.png"));
+  EXPECT_FALSE(is_below_test(root, "d/cat/test.png"));
+}
+
 TEST(FolderSplit, TakesPathsThatAreWrittenOtherwise) {
   EXPECT_EQ(folder_split("data")(Items{{"./data//valid/a.png", ""}}).valid.size(), 1U);
 }
@@ -57,6 +65,13 @@ TEST(FileListSplit, ValidatesTheNamesOfTheList) {
   const Split split = file_list_split(folder / "valid.txt", "pics")(items);
   EXPECT_EQ(split.train, (std::vector<std::size_t>{0}));
   EXPECT_EQ(split.valid, (std::vector<std::size_t>{1, 2}));
+}
+
+TEST(FileListSplit, TakesAbsoluteNamesThoughItsRootIsRelative) {
+  const TemporaryFolder folder;
+  write(folder / "valid.txt", std::filesystem::absolute("pics/sub/../b.jpg").string() + "\n");
+  const Items items = {{"pics/a.jpg", "x"}, {"pics/b.jpg", "x"}};
+  EXPECT_EQ(file_list_split(folder / "valid.txt", "pics")(items).valid, (std::vector<std::size_t>{1}));
 }
 
 TEST(FileListSplit, MustFindEveryName) {

@@ -20,7 +20,7 @@ struct NearSearch {
 /// without comparing all: multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index
 /// Hashing", CVPR 2012). Two hashes that differ in few bits differ in fewer still in one of their quarters.
 /// That alone is quadratic where all hashes are near each other. So of hashes that were put into one set a bucket keeps
-/// kOfOneSet, and each hash meets at most most_met() in each quarter, those of the nearest bucket and the latest first.
+/// kOfOneSet, and each hash meets at most most_met() earlier ones, those of the nearest bucket and the latest first.
 /// The hashes must outlive this.
 class NearHashes {
  public:
@@ -36,6 +36,7 @@ class NearHashes {
   NearSearch for_each_pair(std::uint64_t mask, SetOf&& set_of, Visit&& visit) const {
     Walk walk{.mask = mask, .search = {.cut = std::vector<std::uint8_t>(hashes_.size())}};
     walk.kept.resize(hashes_.size());
+    walk.met.resize(hashes_.size());
     for (int quarter = 0; quarter < kQuarters; ++quarter) {
       walk.quarter = quarter;
       walk.newest.assign(kBuckets, kNone);
@@ -63,6 +64,7 @@ class NearHashes {
     int quarter = 0;
     std::vector<std::uint32_t> newest;  ///< of each bucket
     std::vector<std::uint32_t> older;   ///< of each hash: the next of its bucket
+    std::vector<std::uint32_t> met;     ///< of each hash: how many it has met
     std::vector<std::uint8_t> kept;     ///< of each hash: the quarters whose buckets hold it
   };
 
@@ -94,17 +96,16 @@ class NearHashes {
   template <class SetOf, class Visit>
   bool meet_neighbours(std::uint32_t i, Walk& walk, SetOf& set_of, Visit& visit) const {
     std::size_t looked_at = 0;
-    std::size_t met = 0;
     const auto key =
         static_cast<std::uint16_t>(quarter_of(hashes_[i], walk.quarter) ^ quarter_of(walk.mask, walk.quarter));
     for (const std::uint16_t flips : flips_[static_cast<std::size_t>(walk.quarter)]) {
       for (std::uint32_t other = walk.newest[key ^ flips]; other != kNone; other = walk.older[other]) {
-        if (met == most_met_ || looked_at++ == kLookedAtPerMet * most_met_) return false;
+        if (walk.met[i] == most_met_ || looked_at++ == kLookedAtPerMet * most_met_) return false;
         const std::uint64_t difference = hashes_[i] ^ hashes_[other] ^ walk.mask;
         if (std::popcount(difference) > radius_ || set_of(i) == set_of(other)) continue;
         if (have_met(i, other, difference, walk)) continue;
         visit(std::size_t{other}, std::size_t{i});
-        ++met;
+        ++walk.met[i];
         ++walk.search.met;
       }
     }
