@@ -21,7 +21,7 @@ void expect_refused_at_once(const FileBytes& file, const std::string& part, cons
   const std::string message =
       testing_support::thrown_message<core::DataError>([&] { decode_image(file, "hostile", options); });
   EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << part;
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1)) << "milliseconds, on an idle machine";
 }
 
 FileBytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }

@@ -1,5 +1,6 @@
 #include "margay/data/loader/stage_speed.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -100,9 +101,17 @@ TEST(StageSpeed, TimesMixingAsPartOfCollating) {
   const TemporaryFolder folder;
   write_tiny_pictures(folder.path(), 8, 1);
   LoaderOptions options = {.batch_size = 16};
-  const double plain = measure_stages(tiny_block(folder.path(), 64).loaders(options)).stages.back().ms;
+  const auto least_ms = [&] {  // of several: others may take the core meanwhile
+    double least = 1e9;
+    for (int i = 0; i < 5; ++i) {
+      least = std::min(
+          least, measure_stages(tiny_block(folder.path(), 64).loaders(options), {.pictures = 16}).stages.back().ms);
+    }
+    return least;
+  };
+  const double plain = least_ms();
   options.mix.method = MixMethod::kMixup;
-  EXPECT_GT(measure_stages(tiny_block(folder.path(), 64).loaders(options)).stages.back().ms, 2 * plain);
+  EXPECT_GT(least_ms(), 2 * plain);
 }
 
 TEST(StageSpeed, IsAlsoJson) {
