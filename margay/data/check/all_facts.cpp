@@ -1,7 +1,7 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <thread>
+#include <stop_token>
 
 #include "margay/core/threads.h"
 #include "margay/data/check/picture_facts.h"
@@ -18,8 +18,7 @@ class Reading {
   std::vector<PictureFacts> run(const CheckProgress& on_progress) {
     const int threads = options_.threads.value_or(core::available_cpus());
     {
-      std::vector<std::jthread> helpers;
-      for (int i = 1; i < threads; ++i) helpers.emplace_back([this] { work({}); });
+      const auto helpers = core::start_threads(threads - 1, [this](const std::stop_token&) { work({}); });
       work(on_progress);
     }
     if (failure_) std::rethrow_exception(failure_);
