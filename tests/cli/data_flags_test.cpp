@@ -1,23 +1,18 @@
 #include "apps/cli/data_flags.h"
 
-#include <fstream>
-
 #include <gtest/gtest.h>
 
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/write_file.h"
 
 namespace margay::cli {
 namespace {
 
 using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
-
-void write(const std::filesystem::path& path, const std::string& text) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
+using testing_support::write;
 
 /// Five pictures of each of two classes: "cat/p0_0.jpg" … "dog/p4_1.jpg".
 struct PetFolder {

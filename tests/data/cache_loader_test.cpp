@@ -7,6 +7,7 @@
 #include "margay/data/cache/ram_cache.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/loader/loader.h"
+#include "tests/support/batches.h"
 #include "tests/support/pictures.h"
 #include "tests/support/tiny_pictures.h"
 
@@ -14,15 +15,10 @@ namespace margay::data {
 namespace {
 
 namespace fs = std::filesystem;
+using testing_support::all_batches;
 using testing_support::gradient_image;
 using testing_support::noise_image;
 using testing_support::TemporaryFolder;
-
-std::vector<Batch> all_batches(LoaderPass pass) {
-  std::vector<Batch> batches;
-  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
-  return batches;
-}
 
 /// Pictures larger and smaller than the presizing, upright and lying.
 class CachedLoaderTest : public testing::Test {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <fstream>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
@@ -18,6 +17,7 @@
 #include "tests/support/ordinary_user.h"
 #include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/write_file.h"
 
 namespace margay::data {
 namespace {
@@ -26,16 +26,12 @@ namespace fs = std::filesystem;
 using testing_support::file_content;
 using testing_support::noise_image;
 using testing_support::TemporaryFolder;
+using testing_support::write;
 using Kinds = std::vector<std::string>;
 
 /// Coloured blots, another for each seed.
 Image blots(std::uint64_t seed, int height = 64, int width = 64) {
   return resample(noise_image(7, 7, seed), {.right = 7, .bottom = 7}, height, width);
-}
-
-void write(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
 }
 
 /// folder/{train,valid}/{cat,dog}/N.png without a fault, and room for some.

@@ -46,6 +46,18 @@ TEST(CutPicture, IsRefusedOrReadWhole) {
   }
 }
 
+TEST(CutPicture, OfAWebpIsCalledTruncatedWhereverTheCutIs) {
+  constexpr std::size_t kRecognised = 12;  // "RIFF", the size, "WEBP"
+  for (const char* name : {"lossy.webp", "lossy_alpha.webp", "lossless_alpha.webp", "animated.webp"}) {
+    const FileBytes file = image_sample(name);
+    for (std::size_t size = kRecognised; size < file.size(); ++size) {
+      const std::string problem =
+          testing_support::thrown_message<core::DataError>([&] { decode_image(std::span(file.data(), size), name); });
+      EXPECT_NE(problem.find("truncated WebP"), std::string::npos) << size << ": " << problem;
+    }
+  }
+}
+
 // A download that was broken off and begun anew leaves half a picture with another one behind it.
 TEST(CutPicture, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
   for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {

@@ -17,21 +17,17 @@
 #include "margay/data/cache/ram_cache.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/loader/pixel_memory.h"
+#include "tests/support/batches.h"
 #include "tests/support/tiny_pictures.h"
 
 namespace margay::data {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::all_batches;
 using testing_support::TemporaryFolder;
 using testing_support::tiny_block;
 using testing_support::write_tiny_pictures;
-
-std::vector<Batch> all_batches(LoaderPass pass) {
-  std::vector<Batch> batches;
-  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
-  return batches;
-}
 
 void expect_equal(const std::vector<Batch>& a, std::span<const Batch> b) {
   ASSERT_EQ(a.size(), b.size());

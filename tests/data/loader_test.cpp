@@ -7,22 +7,18 @@
 
 #include "margay/core/error.h"
 #include "margay/data/show_batch.h"
+#include "tests/support/batches.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_pictures.h"
 
 namespace margay::data {
 namespace {
 
+using testing_support::all_batches;
 using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 using testing_support::tiny_block;
 using testing_support::write_tiny_pictures;
-
-std::vector<Batch> all_batches(LoaderPass pass) {
-  std::vector<Batch> batches;
-  while (auto batch = pass.next()) batches.push_back(std::move(*batch));
-  return batches;
-}
 
 class LoaderTest : public testing::Test {
  protected:

@@ -5,16 +5,12 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/lower_case.h"
+
 namespace margay::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return extension;
-}
 
 /// The format that a name promises; kUnknown where it promises none.
 ImageFormat promised_format(const fs::path& path) {
@@ -27,7 +23,7 @@ ImageFormat promised_format(const fs::path& path) {
                                           {".png", kPng},   {".gif", kGif},   {".bmp", kBmp},   {".dib", kBmp},
                                           {".webp", kWebp}, {".tif", kTiff},  {".tiff", kTiff}, {".ppm", kPnm},
                                           {".pgm", kPnm},   {".pbm", kPnm},   {".pnm", kPnm}};
-  const std::string extension = lower_extension(path);
+  const std::string extension = core::lower_case(path.extension().string());
   for (const Promise& promise : kPromises) {
     if (extension == promise.extension) return promise.format;
   }

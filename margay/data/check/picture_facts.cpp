@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <functional>
 #include <string_view>
 
 #include "margay/core/error.h"
-#include "margay/data/image/byte_reader.h"
 #include "margay/data/image/picture_file.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
+#include "margay/data/transform/channel_statistics.h"
 
 namespace margay::data {
 namespace {
@@ -20,7 +19,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 Bytes read_bytes(const fs::path& path) {
   const PictureFile file(path);
-  Bytes bytes = file.read(file.size());
+  Bytes bytes = file.read();
   if (bytes.size() != file.size()) throw core::DataError(path, "cannot be read to its end");
   return bytes;
 }
@@ -53,36 +52,19 @@ bool is_grey(const Image& thumbnail) {
 
 /// Whether every channel's standard deviation over the whole picture is below 3 of 255.
 bool is_uniform(const Image& image) {
-  constexpr double kTolerance = 3;
-  std::array<std::uint64_t, 3> sum{};
-  std::array<std::uint64_t, 3> square_sum{};
-  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      const std::uint64_t value = image.pixels[i + c];
-      sum[c] += value;
-      square_sum[c] += value * value;
-    }
-  }
-  const double count = static_cast<double>(image.pixels.size() / 3);
-  return std::all_of(sum.begin(), sum.end(), [&](const std::uint64_t& channel) {
-    const auto c = static_cast<std::size_t>(&channel - sum.data());
-    const double mean = static_cast<double>(channel) / count;
-    return static_cast<double>(square_sum[c]) / count - mean * mean < kTolerance * kTolerance;
-  });
+  constexpr double kTolerance = 3.0 / 255;
+  ChannelStatistics statistics;
+  statistics.add(image);
+  const std::array<double, 3> std = statistics.std();
+  return std::all_of(std.begin(), std.end(), [](double each) { return each < kTolerance; });
 }
 
 /// What the decoders say, without what they expected and advise.
 std::string short_problem(const std::string& problem) { return problem.substr(0, problem.find("; expected ")); }
 
-/// OpenCV does not say why it fails, but a WebP says how long it is.
-bool is_cut_webp(const Bytes& bytes) {
-  const ByteReader reader(bytes, ByteOrder::kLittle);
-  return sniff_format(bytes) == ImageFormat::kWebp && std::uint64_t{reader.u32(4)} + 8 > bytes.size();
-}
-
 Readability readability_of(const Bytes& bytes, const std::string& problem) {
   if (bytes.empty()) return Readability::kEmptyFile;
-  const bool ends_early = problem.find("truncated") != std::string::npos || is_cut_webp(bytes);
+  const bool ends_early = problem.find("truncated") != std::string::npos;
   return ends_early ? Readability::kTruncated : Readability::kUnreadable;
 }
 

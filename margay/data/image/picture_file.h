@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <vector>
 
 namespace margay::data {
@@ -17,8 +18,8 @@ class PictureFile {
   ~PictureFile();
 
   std::size_t size() const { return size_; }
-  /// The first `count` bytes; fewer where there are no more.
-  std::vector<std::uint8_t> read(std::size_t count) const;
+  /// The first `most` bytes; all of them where there are no more.
+  std::vector<std::uint8_t> read(std::size_t most = std::numeric_limits<std::size_t>::max()) const;
 
  private:
   [[noreturn]] void fail(const char* what) const;

@@ -102,8 +102,7 @@ ImageSize upright(ImageSize stored, int orientation) {
 
 Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
   check(options);
-  const PictureFile file(path);
-  return decode_image(file.read(file.size()), path, options);
+  return decode_image(PictureFile(path).read(), path, options);
 }
 
 Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
@@ -121,7 +120,7 @@ ImageSize read_size(const std::filesystem::path& path) {
     } catch (const DecodeFailure&) {  // its header is longer
     }
   }
-  return decode_size(head.size() < file.size() ? file.read(file.size()) : head, path);
+  return decode_size(head.size() < file.size() ? file.read() : head, path);
 }
 
 ImageSize decode_size(Bytes bytes, const std::filesystem::path& name) {

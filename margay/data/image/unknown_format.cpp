@@ -1,11 +1,12 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "margay/core/lower_case.h"
 #include "margay/data/image/byte_reader.h"
 #include "margay/data/image/image_format.h"
 
@@ -62,9 +63,7 @@ std::string as_text(std::span<const std::uint8_t> head) {
   std::string text(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(head.size(), 512)));
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char letter) { return static_cast<char>(std::tolower(static_cast<unsigned char>(letter))); });
-  return text;
+  return core::lower_case(std::move(text));
 }
 
 /// The first bytes as text where they are text: `"<html>"`, else as hexadecimal digits.

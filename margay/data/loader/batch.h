@@ -16,7 +16,7 @@ namespace margay::data {
 struct Batch {
   at::Tensor images;               ///< float [N,3,H,W], normalised, channels-last
   std::vector<AugmentDraw> draws;  ///< empty; or [N], and the images are items, uint8 [N,H,W,3], until finished
-  at::Tensor targets;              ///< int64 [N], class indices
+  at::Tensor targets;              ///< int64 [N], class indices; float [N,K] for several labels or mixed pictures
   std::vector<std::size_t> ids;    ///< [N], positions in the dataset
   std::int64_t index = 0;          ///< its place in the pass; Loader::pass(epoch, index + 1) goes on behind it
 

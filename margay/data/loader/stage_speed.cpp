@@ -27,11 +27,6 @@ constexpr std::size_t kCollate = 4;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-std::vector<std::uint8_t> content_of(const std::filesystem::path& path) {
-  const PictureFile file(path);
-  return file.read(file.size());
-}
-
 /// Adds up the time of each stage on one thread, batch after batch, so that only one is in memory.
 class StageWalk {
  public:
@@ -79,7 +74,7 @@ class StageWalk {
       times[stage] = seconds_since(begin);
       begin = Clock::now();
     };
-    const std::vector<std::uint8_t> bytes = content_of(path);
+    const std::vector<std::uint8_t> bytes = PictureFile(path).read();
     lap(0);
     const Image decoded = decode_image(bytes, path, plan_.pipeline.read_options());
     lap(1);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/lower_case.h"
 #include "margay/core/natural_order.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/source/folder_walk.h"
@@ -27,8 +28,6 @@ constexpr std::array<std::string_view, 22> kOthers = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
     ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 /// As std::filesystem::path::extension, without making a path.
 std::string_view extension_of(std::string_view path) {
   const std::string_view name = file_name(path);
@@ -39,7 +38,7 @@ std::string_view extension_of(std::string_view path) {
 bool is_among(std::string_view extension, std::span<const std::string_view> known) {
   return std::any_of(known.begin(), known.end(), [&](std::string_view each) {
     return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
-                      [](char a, char b) { return lower(a) == b; });
+                      [](char a, char b) { return core::lower_case(a) == b; });
   });
 }
 

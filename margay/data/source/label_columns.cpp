@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
+#include "margay/core/lower_case.h"
 #include "margay/core/nearest.h"
 
 namespace margay::data {
@@ -20,11 +21,6 @@ constexpr std::array<std::string_view, 16> kNames = {
 constexpr std::array<std::string_view, 10> kLabels = {"label",      "labels", "class", "classes", "category",
                                                       "categories", "target", "tag",   "tags",    "class_name"};
 constexpr std::array<std::string_view, 4> kSplits = {"is_valid", "split", "subset", "is_validation"};
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 std::optional<std::size_t> position(const Table& table, std::string_view name) {
   const auto& columns = table.columns();
@@ -52,7 +48,7 @@ ColumnChoice choose(const Table& table, const std::string& wanted, std::span<con
   if (!wanted.empty()) return no_column(table, wanted);
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < table.columns().size(); ++i) {
-    if (std::find(usual.begin(), usual.end(), lower(table.columns()[i])) != usual.end()) found.push_back(i);
+    if (std::find(usual.begin(), usual.end(), core::lower_case(table.columns()[i])) != usual.end()) found.push_back(i);
   }
   if (found.size() == 1) return {found.front(), ""};
   if (found.empty()) {
@@ -131,7 +127,7 @@ std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns&
 }
 
 std::optional<bool> truth(std::string_view cell) {
-  const std::string text = lower(std::string(cell));
+  const std::string text = core::lower_case(std::string(cell));
   if (text == "1" || text == "true" || text == "yes" || text == "1.0") return true;
   if (text == "0" || text == "false" || text == "no" || text == "0.0") return false;
   return std::nullopt;
