@@ -85,6 +85,11 @@ void Learner::set_passes(std::int64_t passes) {
   passes_ = passes;
 }
 
+void Learner::set_lr_factor(double factor) {
+  if (!(factor > 0)) throw std::invalid_argument(fmt::format("[set_lr_factor] must be positive, got {}", factor));
+  lr_factor_ = factor;
+}
+
 void Learner::freeze() { classifier_->freeze(); }
 void Learner::unfreeze() { classifier_->unfreeze(); }
 void Learner::freeze_to(int group) { classifier_->freeze_to(group); }
@@ -144,7 +149,8 @@ void Learner::train_epoch(const HyperSchedule& schedule, EpochRecord& record) {
 
 void Learner::train_batch(const HyperSchedule& schedule) {
   at_.fraction = static_cast<double>(at_.epoch * at_.steps + at_.step) / static_cast<double>(at_.epochs * at_.steps);
-  const Hyper hyper = schedule(at_.fraction);
+  Hyper hyper = schedule(at_.fraction);
+  for (double& lr : hyper.lrs) lr *= lr_factor_;
   at_.lrs = hyper.lrs;
   at_.momentum = hyper.momentum;
   announce(&Callback::before_batch);

@@ -88,6 +88,10 @@ class Learner {
   /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes.
   void set_class_weights(std::vector<double> weights);
   const metric::Metrics& metrics() const { return metrics_; }
+  /// Multiplies all learning rates from the next step on, whatever the schedule: for rules that watch the results.
+  /// Throws std::invalid_argument unless positive.
+  void set_lr_factor(double factor);
+  double lr_factor() const { return lr_factor_; }
   /// Ends the current fit after the step that is under way.
   void cancel_fit() { is_cancelled_ = true; }
 
@@ -138,6 +142,7 @@ class Learner {
   Progress at_;
   SmoothLoss smooth_loss_;
   bool is_cancelled_ = false;
+  double lr_factor_ = 1;
   std::int64_t passes_ = 0;
   std::vector<EpochRecord> history_;
   std::vector<StepRecord> steps_;

@@ -1,10 +1,22 @@
 #pragma once
 
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/model/weights/tensor_map.h"
 #include "margay/train/progress.h"
 
 namespace margay::train {
 
 class Learner;
+
+/// What a callback must know to go on after an interruption as if there had been none.
+struct CallbackState {
+  nlohmann::ordered_json values = nlohmann::ordered_json::object();
+  model::TensorMap tensors = {};
+};
 
 /// Listens to the training loop, in the order of the events below. One callback does one job; it may change the
 /// learner (learner.cancel_fit() ends the fit after the current step) or throw to end everything.
@@ -23,6 +35,12 @@ class Callback {
   virtual void after_validate(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void after_epoch(Learner& /*learner*/, const Progress& /*at*/, const EpochRecord& /*record*/) {}
   virtual void after_fit(Learner& /*learner*/, const Progress& /*at*/) {}
+
+  /// Under which name its state stands in a checkpoint, unique among a learner's callbacks; empty: it has none.
+  virtual std::string state_name() const { return {}; }
+  virtual CallbackState state() const { return {}; }
+  /// Throws core::FormatError, naming `source`, for a state that is not of such a callback.
+  virtual void load_state(const CallbackState& /*state*/, const std::filesystem::path& /*source*/) {}
 };
 
 }  // namespace margay::train
