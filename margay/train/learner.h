@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
-#include <unordered_set>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -18,11 +18,14 @@
 #include "margay/model/precision.h"
 #include "margay/train/batch_copy.h"
 #include "margay/train/callback/callback.h"
+#include "margay/train/device.h"
+#include "margay/train/fit_time.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/recipe_options.h"
 #include "margay/train/schedule/hyper_schedule.h"
 #include "margay/train/schedule/learning_rate.h"
-#include "margay/train/smooth_loss.h"
+#include "margay/train/standing.h"
+#include "margay/train/step_clock.h"
 
 namespace margay::train {
 
@@ -30,6 +33,7 @@ struct LearnerOptions {
   double wd = 0.01;
   model::Precision precision = model::Precision::kAuto;
   std::string device = "auto";
+  std::int64_t accumulate = 1;
 
   static constexpr const char* kName = "learner";
   static constexpr auto fields() {
@@ -37,8 +41,20 @@ struct LearnerOptions {
         core::field("wd", &LearnerOptions::wd, "weight decay; none on batch norms and biases", {0, 1}),
         core::field("precision", &LearnerOptions::precision,
                     "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
-        core::field("device", &LearnerOptions::device, "auto, cpu, cuda or cuda:N; auto is cuda where there is one")};
+        core::field("device", &LearnerOptions::device, "auto, cpu, cuda or cuda:N; auto is cuda where there is one"),
+        core::field("accumulate", &LearnerOptions::accumulate,
+                    "batches whose gradients together make one step of the optimizer, as one larger batch would",
+                    {1, 1e6})};
   }
+};
+
+/// One fit: epochs, or seconds, under one schedule.
+struct FitPlan {
+  std::string stage = "fit";
+  std::int64_t epochs = 1;
+  HyperSchedule schedule;
+  /// Train so long instead, validations included; the schedule runs over the time.
+  std::optional<double> seconds = std::nullopt;
 };
 
 /// What a model says of a data set; rows are the pictures that could be read, in the data's order.
@@ -59,8 +75,10 @@ class Learner {
   /// Throws std::invalid_argument when classes do not match, or for a device or precision that is not there.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
-  /// Runs `epochs` epochs under a schedule. Throws what callbacks throw, and DivergedError when the loss is no finite
-  /// number; weights are then those of the last step.
+  /// Trains by a plan. Throws what callbacks throw, and DivergedError when the loss is no finite number; weights are
+  /// then those of the last step. After resume_at() it goes on within the fit that stood there, which must be of the
+  /// same stage (std::invalid_argument).
+  void fit(const FitPlan& plan);
   void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
   /// Constant rates.
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
@@ -91,7 +109,7 @@ class Learner {
   /// Multiplies all learning rates from the next step on, whatever the schedule: for rules that watch the results.
   /// Throws std::invalid_argument unless positive.
   void set_lr_factor(double factor);
-  double lr_factor() const { return lr_factor_; }
+  double lr_factor() const { return standing_.lr_factor; }
   /// Ends the current fit after the step that is under way.
   void cancel_fit() { is_cancelled_ = true; }
 
@@ -102,26 +120,37 @@ class Learner {
   /// The precision in use, never kAuto.
   model::Precision precision() const { return precision_; }
   torch::Device device() const { return device_; }
-  const std::vector<EpochRecord>& history() const { return history_; }
-  const std::vector<StepRecord>& steps() const { return steps_; }
+  const std::vector<EpochRecord>& history() const { return standing_.history; }
+  const std::vector<StepRecord>& steps() const { return standing_.steps; }
   /// Training passes begun so far, over all fits: the epoch that the loaders see, which decides what the next one
   /// draws.
-  std::int64_t passes() const { return passes_; }
-  /// Draws from here on as after so many. Throws std::invalid_argument for a negative number.
-  void set_passes(std::int64_t passes);
+  std::int64_t passes() const { return standing_.passes; }
   /// Pictures left out so far because they could not be read, each once.
-  const std::vector<data::SkippedPicture>& skipped() const { return skipped_; }
+  const std::vector<data::SkippedPicture>& skipped() const { return standing_.skipped; }
+
+  /// Where it stands: between two steps of the optimizer, if has_pending_gradients() is false.
+  const Standing& standing() const { return standing_; }
+  /// The next fit goes on from here. Model, optimizer and generator are the caller's to put back (Snapshot).
+  void resume_at(Standing standing);
+  /// Whether gradients of a step that is not yet complete wait for more batches (LearnerOptions::accumulate).
+  bool has_pending_gradients() const { return pending_pictures_ > 0; }
+  const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
 
   /// The trained classifier with its classes and transforms as one portable file. Throws core::IoError.
   void save(const std::filesystem::path& path,
             const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object());
 
  private:
-  class Pass;  ///< one walk over a loader, with its clock
-
   void announce(void (Callback::*event)(Learner&, const Progress&));
-  void train_epoch(const HyperSchedule& schedule, EpochRecord& record);
-  void train_batch(const HyperSchedule& schedule);
+  void begin_fit(const FitPlan& plan);
+  bool is_over(const FitPlan& plan) const;
+  void run_epoch(const FitPlan& plan);
+  void train_epoch(const FitPlan& plan, EpochRecord& record);
+  void train_batch(const FitPlan& plan);
+  Hyper hyper_of(const FitPlan& plan) const;
+  void backward();
+  /// Makes the step that the gradients are for.
+  void update(const Hyper& hyper);
   /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
@@ -133,6 +162,7 @@ class Learner {
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
   model::Precision precision_;
+  std::int64_t accumulate_;
   std::unique_ptr<BatchCopy> copy_;
   std::unique_ptr<Optimizer> optimizer_;
   metric::Metrics metrics_;
@@ -140,17 +170,12 @@ class Learner {
   std::vector<std::shared_ptr<Callback>> callbacks_;
 
   Progress at_;
-  SmoothLoss smooth_loss_;
+  Standing standing_;
+  bool is_resuming_ = false;
   bool is_cancelled_ = false;
-  double lr_factor_ = 1;
-  std::int64_t passes_ = 0;
-  std::vector<EpochRecord> history_;
-  std::vector<StepRecord> steps_;
-  std::vector<data::SkippedPicture> skipped_;
-  std::unordered_set<std::string> skipped_problems_;  ///< of them all, which name the files
+  std::int64_t pending_pictures_ = 0;  ///< whose gradients wait for their step
+  FitTime time_;
+  StepClock clock_;
 };
-
-/// "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another word or a device that is not there.
-torch::Device find_device(const std::string& name);
 
 }  // namespace margay::train

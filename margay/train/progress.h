@@ -14,7 +14,7 @@ namespace margay::train {
 struct Progress {
   std::string stage;         ///< the recipe's name for this fit: "frozen", "unfrozen", …
   std::int64_t epoch = 0;    ///< of this fit, from 0
-  std::int64_t epochs = 0;   ///< of this fit
+  std::int64_t epochs = 0;   ///< of this fit; 0 where time decides
   std::int64_t step = 0;     ///< batch of this pass, from 0
   std::int64_t steps = 0;    ///< batches of this pass
   bool is_training = false;  ///< in the training pass
@@ -26,6 +26,7 @@ struct Progress {
   torch::Tensor loss;       ///< scalar of this batch
   double smooth_loss = 0;   ///< exponentially weighted mean of the training losses so far
   double images_per_s = 0;  ///< of this pass so far
+  double wait_share = 0;    ///< of this pass so far, spent waiting for data, 0 … 1
 };
 
 /// One line of the history, as fastai prints it and a little more.
@@ -37,7 +38,12 @@ struct EpochRecord {
   std::vector<double> metrics;  ///< in the learner's order
   double seconds = 0;           ///< training and validation
   double train_images_per_s = 0;
-  double wait_share = 0;  ///< of the training pass spent waiting for data, 0 … 1
+  // Shares of the training pass, 0 … 1:
+  double wait_share = 0;      ///< waiting for data
+  double forward_share = 0;   ///< network and loss
+  double backward_share = 0;  ///< gradients
+  double update_share = 0;    ///< the optimizer
+  double callback_share = 0;  ///< everything that listens
 };
 
 /// One training step.

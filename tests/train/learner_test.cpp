@@ -9,11 +9,8 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
-#include "margay/model/weights/safetensors.h"
 #include "margay/train/batch_loss.h"
-#include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
-#include "margay/train/checkpoint/checkpoint.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
@@ -194,42 +191,62 @@ TEST_F(LearnerTest, SavesABundleWithBitEqualLogits) {
   EXPECT_EQ(loaded.vocabulary, learner.loaders().vocabulary);
 }
 
-TEST_F(LearnerTest, ContinuesFromACheckpointAsIfNothingHadHappened) {
-  Learner first = learner();
-  first.fit(1, 1e-3);
-  save_checkpoint(folder_ / "c.safetensors", first, {{"epoch", 1}});
-  first.fit(1, 1e-3);
-  Learner second = learner();
-  torch::manual_seed(99);
-  EXPECT_EQ(load_checkpoint(folder_ / "c.safetensors", second)["epoch"], 1);
-  EXPECT_EQ(second.passes(), 1);
-  second.fit(1, 1e-3);
-  EXPECT_TRUE(are_equal(values(first), values(second)));
-  EXPECT_EQ(first.optimizer().state().size(), second.optimizer().state().size());
-  for (const auto& [name, tensor] : first.optimizer().state()) {
-    EXPECT_TRUE(second.optimizer().state().at(name).equal(tensor)) << name;
+/// Keeps the gradient of the network's first weights at every step.
+class Gradients : public Callback {
+ public:
+  void before_step(Learner& learner, const Progress&) override {
+    all.push_back(learner.classifier().parameters().front().grad().clone());
+  }
+  std::vector<torch::Tensor> all;
+};
+
+TEST_F(LearnerTest, StepsAlongTheMeanGradientOfSeveralBatches) {
+  const auto gradients_of = [this](std::int64_t accumulate) {
+    LearnerOptions options = kFp32;
+    options.accumulate = accumulate;
+    Learner learner = this->learner(4, 1, options);
+    const auto gradients = std::make_shared<Gradients>();
+    learner.add_callback(gradients);
+    learner.fit(1, 1e-30);  // the weights stay, so that gradients compare
+    return gradients->all;
+  };
+  const std::vector<torch::Tensor> each = gradients_of(1);
+  const std::vector<torch::Tensor> pairs = gradients_of(2);
+  ASSERT_EQ(each.size(), 10U);
+  ASSERT_EQ(pairs.size(), 5U);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    EXPECT_TRUE(pairs[i].allclose((each[2 * i] + each[2 * i + 1]) / 2, 1e-5, 1e-7)) << i;
   }
 }
 
-TEST_F(LearnerTest, RefusesACheckpointThatDoesNotSayWhereItStood) {
-  Learner learner = this->learner();
-  for (const char* metadata : {"", "[]", R"({"position": {}})", R"({"position": {}, "passes": -1})"}) {
-    model::write_safetensors(folder_ / "c.safetensors", {}, {{"margay_checkpoint", metadata}});
-    EXPECT_NE(thrown_message<core::FormatError>([&] {
-                load_checkpoint(folder_ / "c.safetensors", learner);
-              }).find("c.safetensors"),
-              std::string::npos);
-  }
-}
-
-TEST_F(LearnerTest, GoesOnWhenACheckpointCannotBeWritten) {
-  Learner learner = this->learner();
-  std::string failure;
-  learner.add_callback(std::make_shared<SaveCheckpoints>(folder_ / "no" / "such" / "folder" / "c.safetensors",
-                                                         [&](const core::IoError& error) { failure = error.what(); }));
+TEST_F(LearnerTest, MakesTheLastStepOfAnEpochFromTheBatchesThatAreLeft) {
+  LearnerOptions options = kFp32;
+  options.accumulate = 4;
+  Learner learner = this->learner(4, 1, options);  // 10 batches: 4, 4, 2
   learner.fit(1, 1e-3);
-  EXPECT_EQ(learner.history().size(), 1U);
-  EXPECT_NE(failure.find("c.safetensors"), std::string::npos);
+  EXPECT_EQ(learner.optimizer().state().at("head.8.weight.steps").item<std::int64_t>(), 3);
+  EXPECT_FALSE(learner.has_pending_gradients());
+}
+
+TEST_F(LearnerTest, FitsTheScheduleToTheTimeThatItHas) {
+  Learner learner = this->learner();
+  const auto listener = std::make_shared<Listener>();
+  learner.add_callback(listener);
+  learner.fit({.stage = "timed", .schedule = one_cycle({1e-3, 1e-3, 1e-3}), .seconds = 0.7});
+  EXPECT_GT(learner.steps().size(), 1U);
+  EXPECT_LT(listener->lrs.front().back(), 5e-4);
+  EXPECT_LT(listener->lrs.back().back(), 5e-4) << "the rate must have come down at the end";
+  EXPECT_EQ(learner.history().back().metrics.size(), 1U) << "the last epoch is validated as well";
+}
+
+TEST_F(LearnerTest, SharesOfAnEpochSumToNearlyAllOfIt) {
+  Learner learner = this->learner();
+  learner.fit(1, 1e-3);
+  const EpochRecord& record = learner.history().back();
+  const double sum =
+      record.wait_share + record.forward_share + record.backward_share + record.update_share + record.callback_share;
+  EXPECT_GT(sum, 0.7);
+  EXPECT_LT(sum, 1.01);
 }
 
 TEST_F(LearnerTest, RefusesAnEpochOfWhichNoBatchCanTrain) {

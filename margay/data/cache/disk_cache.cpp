@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/data/cache/checksum.h"
+#include "margay/core/checksum.h"
 
 namespace margay::data {
 namespace {
@@ -20,7 +20,7 @@ fs::path file_in(const fs::path& folder, const std::string& recipe) {
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "cannot be made", failure.value());
   const auto* text = reinterpret_cast<const std::uint8_t*>(recipe.data());
-  return folder / fmt::format("pictures-{:016x}.cache", checksum({text, recipe.size()}));
+  return folder / fmt::format("pictures-{:016x}.cache", core::checksum({text, recipe.size()}));
 }
 
 std::uint64_t free_bytes(const fs::path& folder) {
@@ -64,7 +64,7 @@ bool DiskCache::load(const std::string& path, const Entry& entry, CachedPicture&
   room.image.pixels.resize(header.pixel_bytes());
   const bool is_read = file_.read(entry.offset + header.pixels_offset(), room.image.pixels);
   if (is_read && entry.is_verified) return true;
-  if (!is_read || checksum(room.image.pixels) != header.pixel_checksum) {
+  if (!is_read || core::checksum(room.image.pixels) != header.pixel_checksum) {
     forget(path, entry.offset);
     return false;
   }

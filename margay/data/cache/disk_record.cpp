@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "margay/data/cache/checksum.h"
+#include "margay/core/checksum.h"
 
 namespace margay::data {
 namespace {
@@ -24,7 +24,7 @@ std::uint64_t RecordHeader::checksum_with(const std::string& path) const {
   std::vector<std::uint8_t> bytes(offsetof(RecordHeader, own_checksum) + path.size());
   std::memcpy(bytes.data(), this, offsetof(RecordHeader, own_checksum));
   std::memcpy(bytes.data() + offsetof(RecordHeader, own_checksum), path.data(), path.size());
-  return checksum(bytes);
+  return core::checksum(bytes);
 }
 
 bool RecordHeader::is_plausible() const {
@@ -41,7 +41,7 @@ RecordHeader make_header(const std::string& path, const FileVersion& version, co
   header.source_height = picture.source_height;
   header.source_width = picture.source_width;
   header.version = version;
-  header.pixel_checksum = checksum(picture.image.pixels);
+  header.pixel_checksum = core::checksum(picture.image.pixels);
   header.own_checksum = header.checksum_with(path);
   return header;
 }

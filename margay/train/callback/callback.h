@@ -35,6 +35,9 @@ class Callback {
   virtual void after_validate(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void after_epoch(Learner& /*learner*/, const Progress& /*at*/, const EpochRecord& /*record*/) {}
   virtual void after_fit(Learner& /*learner*/, const Progress& /*at*/) {}
+  /// The fit ends by an exception. What was changed for a while, as weights for a validation, is to be put back here,
+  /// before a checkpoint is written. Must not throw.
+  virtual void after_interrupt(Learner& /*learner*/, const Progress& /*at*/) {}
 
   /// Under which name its state stands in a checkpoint, unique among a learner's callbacks; empty: it has none.
   virtual std::string state_name() const { return {}; }

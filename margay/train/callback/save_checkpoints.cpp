@@ -1,15 +1,25 @@
 #include "margay/train/callback/save_checkpoints.h"
 
-#include "margay/train/checkpoint/checkpoint.h"
+#include "margay/train/learner.h"
 
 namespace margay::train {
 
-void SaveCheckpoints::after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) {
+void SaveCheckpoints::after_batch(Learner& learner, const Progress& at) {
+  const bool is_due = std::chrono::steady_clock::now() - last_ >= every_;
+  if (is_due && at.is_training && !learner.has_pending_gradients()) save(learner);
+}
+
+void SaveCheckpoints::after_epoch(Learner& learner, const Progress& /*at*/, const EpochRecord& /*record*/) {
+  save(learner);
+}
+
+void SaveCheckpoints::save(Learner& learner) {
   try {
-    save_checkpoint(path_, learner, {{"stage", at.stage}, {"epochs_done", record.epoch + 1}, {"epochs", at.epochs}});
+    folder_.save(learner);
   } catch (const core::IoError& error) {
     on_failure_(error);
   }
+  last_ = std::chrono::steady_clock::now();
 }
 
 }  // namespace margay::train

@@ -1,25 +1,33 @@
 #pragma once
 
-#include <filesystem>
+#include <chrono>
 #include <functional>
 
 #include "margay/core/error.h"
 #include "margay/train/callback/callback.h"
+#include "margay/train/checkpoint/checkpoint_folder.h"
 
 namespace margay::train {
 
-/// Writes a checkpoint after every epoch, over the previous one. When writing fails (disk full) training goes on,
-/// the previous checkpoint stays, and `on_failure` hears of it.
+/// Writes a checkpoint after every epoch, and within one when the last is older than `every`. When writing fails (disk
+/// full) training goes on, the previous checkpoints stay, and `on_failure` hears of it.
 class SaveCheckpoints : public Callback {
  public:
-  SaveCheckpoints(std::filesystem::path path, std::function<void(const core::IoError&)> on_failure)
-      : path_(std::move(path)), on_failure_(std::move(on_failure)) {}
+  using Failure = std::function<void(const core::IoError&)>;
 
+  SaveCheckpoints(CheckpointFolder folder, std::chrono::duration<double> every, Failure on_failure)
+      : folder_(std::move(folder)), every_(every), on_failure_(std::move(on_failure)) {}
+
+  void after_batch(Learner& learner, const Progress& at) override;
   void after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) override;
 
  private:
-  std::filesystem::path path_;
-  std::function<void(const core::IoError&)> on_failure_;
+  void save(Learner& learner);
+
+  CheckpointFolder folder_;
+  std::chrono::duration<double> every_;
+  Failure on_failure_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace margay::train

@@ -1,10 +1,10 @@
-#include "margay/data/cache/checksum.h"
+#include "margay/core/checksum.h"
 
 #include <array>
 #include <bit>
 #include <cstring>
 
-namespace margay::data {
+namespace margay::core {
 namespace {
 
 constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: its bits are well mixed
@@ -35,4 +35,4 @@ std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
   return sum ^ sum >> 32;
 }
 
-}  // namespace margay::data
+}  // namespace margay::core

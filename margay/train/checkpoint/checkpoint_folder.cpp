@@ -1,0 +1,85 @@
+#include "margay/train/checkpoint/checkpoint_folder.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/train/checkpoint/checkpoint.h"
+
+namespace margay::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPrefix = "step-";
+constexpr const char* kExtension = ".safetensors";
+
+bool is_checkpoint(const fs::path& path) {
+  return path.extension() == kExtension && path.filename().string().starts_with(kPrefix);
+}
+
+/// What a writer that was killed has left.
+bool is_left_over(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with(fmt::format(".{}", kPrefix)) && name.find(".tmp-") != std::string::npos;
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code failure;
+  fs::create_directories(folder, failure);
+  if (failure) throw core::IoError(folder, "the folder of checkpoints cannot be made", failure.value());
+}
+
+template <class Wanted>
+std::vector<fs::path> files_in(const fs::path& folder, const Wanted& is_wanted) {
+  std::vector<fs::path> files;
+  std::error_code failure;
+  for (fs::directory_iterator it(folder, failure), end; !failure && it != end; it.increment(failure)) {
+    if (is_wanted(it->path())) files.push_back(it->path());
+  }
+  return files;
+}
+
+}  // namespace
+
+CheckpointFolder::CheckpointFolder(fs::path folder, std::int64_t keep)
+    : folder_(std::move(folder)), keep_(static_cast<std::size_t>(keep)) {
+  if (keep < 1) throw std::invalid_argument(fmt::format("[CheckpointFolder] keep must be at least 1, got {}", keep));
+}
+
+std::vector<fs::path> CheckpointFolder::files() const {
+  std::vector<fs::path> files = files_in(folder_, is_checkpoint);
+  std::sort(files.rbegin(), files.rend());  // the numbers are of one length
+  return files;
+}
+
+fs::path CheckpointFolder::save(Learner& learner) const {
+  make_folder(folder_);
+  const fs::path path = folder_ / fmt::format("{}{:010}{}", kPrefix, learner.steps().size(), kExtension);
+  save_checkpoint(path, learner);
+  std::error_code failure;  // a file that cannot be deleted does no harm
+  const std::vector<fs::path> all = files();
+  for (std::size_t i = keep_; i < all.size(); ++i) fs::remove(all[i], failure);
+  for (const fs::path& rest : files_in(folder_, is_left_over)) fs::remove(rest, failure);
+  return path;
+}
+
+std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<std::string>& problems) const {
+  for (const fs::path& path : files()) {
+    std::optional<Snapshot> snapshot;
+    try {
+      snapshot = read_checkpoint(path);
+    } catch (const core::FormatError& error) {
+      problems.emplace_back(error.what());
+      continue;
+    }
+    restore(learner, *snapshot, path);
+    return path;
+  }
+  return std::nullopt;
+}
+
+}  // namespace margay::train

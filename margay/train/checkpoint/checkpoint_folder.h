@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/train/learner.h"
+
+namespace margay::train {
+
+/// The newest checkpoints of one run, as step-<steps made>.safetensors in a folder of its own.
+class CheckpointFolder {
+ public:
+  /// keep: how many, at least 1. The folder is made with the first checkpoint.
+  explicit CheckpointFolder(std::filesystem::path folder, std::int64_t keep = 2);
+
+  /// Writes one, and then deletes those that are too many. Throws core::IoError, and nothing is deleted.
+  std::filesystem::path save(Learner& learner) const;
+
+  /// Puts back the newest that is whole, and returns which; nothing if there is none, and the learner is as it was.
+  /// problems: takes a sentence for each that is torn. Throws core::FormatError for one that is whole, but of another
+  /// model.
+  std::optional<std::filesystem::path> resume(Learner& learner, std::vector<std::string>& problems) const;
+
+  /// Newest first.
+  std::vector<std::filesystem::path> files() const;
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  std::size_t keep_;
+};
+
+}  // namespace margay::train

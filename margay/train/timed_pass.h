@@ -1,0 +1,39 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "margay/data/loader/loader.h"
+#include "margay/train/device_feed.h"
+
+namespace margay::train {
+
+/// One walk over a loader, with the pictures and the seconds that it took.
+class TimedPass {
+ public:
+  /// copy: outlives the pass; or null, on the CPU. first_batch: where the walk begins.
+  TimedPass(const data::Loader& loader, std::int64_t epoch, BatchCopy* copy, std::int64_t first_batch = 0)
+      : batches_(loader.pass(epoch, first_batch), copy) {}
+
+  std::optional<data::Batch> next() {
+    std::optional<data::Batch> batch = batches_.next();
+    if (batch) pictures_ += batch->size();
+    return batch;
+  }
+  double seconds() const {
+    return std::max(1e-9, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count());
+  }
+  double images_per_s() const { return static_cast<double>(pictures_) / seconds(); }
+  double waited_s() const { return batches_.waited_s(); }
+  const std::vector<data::SkippedPicture>& skipped() const { return batches_.skipped(); }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  DeviceFeed batches_;
+  std::int64_t pictures_ = 0;
+};
+
+}  // namespace margay::train

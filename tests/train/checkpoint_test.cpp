@@ -1,0 +1,199 @@
+#include "margay/train/checkpoint/checkpoint.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/core/error.h"
+#include "margay/core/random.h"
+#include "margay/model/weights/safetensors.h"
+#include "margay/train/callback/save_checkpoints.h"
+#include "margay/train/callback/stop_when.h"
+#include "margay/train/checkpoint/checkpoint_folder.h"
+#include "margay/train/vision_learner.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_pictures.h"
+#include "tests/support/write_file.h"
+
+namespace margay::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::TemporaryFolder;
+using testing_support::thrown_message;
+
+constexpr std::size_t kSteps = 15;  // of train(): 5 in an epoch
+
+class CheckpointTest : public testing::Test {
+ protected:
+  CheckpointTest() { testing_support::write_tiny_pictures(folder_.path(), 20, 6); }
+
+  Learner learner(std::int64_t accumulate = 1) const {
+    data::Loaders loaders =
+        testing_support::tiny_block(folder_.path()).loaders({.batch_size = 8, .num_workers = 2, .seed = 1});
+    return vision_learner(std::move(loaders), "resnet20",
+                          {.seed = 1,
+                           .head = {.dropout = 0.5},
+                           .learner = {.precision = model::Precision::kFp32, .accumulate = accumulate}});
+  }
+  static void train(Learner& learner) { learner.fit_one_cycle(3, 5e-3); }
+  fs::path file() const { return folder_ / "c.safetensors"; }
+
+  TemporaryFolder folder_;
+};
+
+model::TensorMap everything(Learner& learner) {
+  model::TensorMap all;
+  for (const auto& [name, tensor] : learner.classifier().state()) all[name] = tensor.clone();
+  for (const auto& [name, tensor] : learner.optimizer().state()) all["optimizer." + name] = tensor.clone();
+  return all;
+}
+
+void expect_equal(const model::TensorMap& a, const model::TensorMap& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(b.at(name).equal(tensor)) << name;
+}
+
+/// Ends the fit in the `count`-th after_batch, of training or validation.
+std::shared_ptr<StopWhen> stop_after(int count) {
+  return std::make_shared<StopWhen>([count]() mutable { return --count == 0; });
+}
+
+TEST_F(CheckpointTest, GoesOnFromWhereverItWasInterruptedAsIfNothingHadHappened) {
+  Learner whole = learner();
+  train(whole);
+  core::Random random({7});
+  for (int i = 0; i < 6; ++i) {
+    const int stop = 1 + static_cast<int>(random.below(20));  // 5 training and 2 validation batches in each epoch
+    Learner first = learner();
+    first.add_callback(stop_after(stop));
+    EXPECT_THROW(train(first), core::Interrupted);
+    save_checkpoint(file(), first);
+    Learner second = learner();
+    torch::manual_seed(99);
+    load_checkpoint(file(), second);
+    train(second);
+    expect_equal(everything(whole), everything(second));
+    ASSERT_EQ(second.steps().size(), kSteps) << stop;
+    ASSERT_EQ(second.history().size(), 3U);
+    for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+      EXPECT_EQ(second.history()[epoch].train_loss, whole.history()[epoch].train_loss) << stop;
+      EXPECT_EQ(second.history()[epoch].valid_loss, whole.history()[epoch].valid_loss) << stop;
+    }
+  }
+}
+
+TEST_F(CheckpointTest, StopsOnlyBetweenStepsOfSeveralBatches) {
+  Learner whole = learner(2);
+  train(whole);
+  Learner first = learner(2);
+  first.add_callback(stop_after(3));
+  EXPECT_THROW(train(first), core::Interrupted);
+  EXPECT_FALSE(first.has_pending_gradients());
+  save_checkpoint(file(), first);
+  Learner second = learner(2);
+  load_checkpoint(file(), second);
+  train(second);
+  expect_equal(everything(whole), everything(second));
+}
+
+TEST_F(CheckpointTest, BetweenTwoFitsBeginsTheNext) {
+  Learner first = learner();
+  first.fit(1, 1e-3);
+  save_checkpoint(file(), first);
+  first.fit(1, 1e-3);
+  Learner second = learner();
+  load_checkpoint(file(), second);
+  EXPECT_EQ(second.passes(), 1);
+  second.fit(1, 1e-3);
+  expect_equal(everything(first), everything(second));
+}
+
+TEST_F(CheckpointTest, RefusesToGoOnWithAnotherStage) {
+  Learner first = learner();
+  first.add_callback(stop_after(2));
+  EXPECT_THROW(train(first), core::Interrupted);
+  save_checkpoint(file(), first);
+  Learner second = learner();
+  load_checkpoint(file(), second);
+  EXPECT_EQ(thrown_message<std::invalid_argument>([&] { second.fit(1, 1e-3); }),
+            "[fit] training stood in the stage 'one_cycle', which 'fit' cannot go on");
+}
+
+TEST_F(CheckpointTest, NoticesEveryChangedByte) {
+  Learner learner = this->learner();
+  save_checkpoint(file(), learner);
+  std::ifstream in(file(), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  core::Random random({3});
+  for (int i = 0; i < 30; ++i) {
+    std::string torn = bytes;
+    const auto at = static_cast<std::size_t>(random.below(torn.size()));
+    torn[at] = static_cast<char>(torn[at] ^ 0x10);
+    testing_support::write(file(), torn);
+    EXPECT_THROW(read_checkpoint(file()), core::FormatError) << "byte " << at << " of " << torn.size();
+  }
+}
+
+TEST_F(CheckpointTest, RefusesAFileThatIsNoneOfItsOwn) {
+  Learner learner = this->learner();
+  EXPECT_THROW(load_checkpoint(file(), learner), core::DataError);
+  model::write_safetensors(file(), {{"steps", torch::zeros({0, 3}, torch::kDouble)}}, {{"format", "pt"}});
+  EXPECT_NE(thrown_message<core::FormatError>([&] { load_checkpoint(file(), learner); }).find("not a checkpoint"),
+            std::string::npos);
+}
+
+TEST_F(CheckpointTest, RefusesAStandingThatCannotBe) {
+  Learner learner = this->learner();
+  nlohmann::ordered_json standing = to_json(learner.standing());
+  EXPECT_NO_THROW(standing_from_json(standing, "f"));
+  standing["is_in_epoch"] = true;  // without a pass
+  EXPECT_THROW(standing_from_json(standing, "f"), core::FormatError);
+  standing.erase("epoch");
+  EXPECT_THROW(standing_from_json(standing, "f"), core::FormatError);
+  EXPECT_THROW(standing_from_json("text", "f"), core::FormatError);
+}
+
+TEST_F(CheckpointTest, FolderKeepsTheNewestAndGoesBackBehindATornOne) {
+  const CheckpointFolder folder(folder_ / "checkpoints", 2);
+  Learner first = learner();
+  first.add_callback(std::make_shared<SaveCheckpoints>(folder, std::chrono::seconds(0), nullptr));
+  train(first);
+  const std::vector<fs::path> files = folder.files();
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].filename(), "step-0000000015.safetensors");
+  EXPECT_EQ(files[1].filename(), "step-0000000014.safetensors");
+  fs::resize_file(files[0], fs::file_size(files[0]) / 2);
+  Learner second = learner();
+  std::vector<std::string> problems;
+  EXPECT_EQ(folder.resume(second, problems), files[1]);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_NE(problems[0].find("step-0000000015.safetensors"), std::string::npos) << problems[0];
+  train(second);
+  expect_equal(everything(first), everything(second));
+}
+
+TEST_F(CheckpointTest, FolderSaysWhenThereIsNothingToGoOnFrom) {
+  const CheckpointFolder folder(folder_ / "none");
+  Learner learner = this->learner();
+  std::vector<std::string> problems;
+  EXPECT_EQ(folder.resume(learner, problems), std::nullopt);
+  EXPECT_TRUE(problems.empty());
+}
+
+TEST_F(CheckpointTest, TrainingGoesOnWhenOneCannotBeWritten) {
+  Learner learner = this->learner();
+  testing_support::write(folder_ / "file", "");
+  std::string failure;
+  learner.add_callback(std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "file" / "checkpoints"),
+                                                         std::chrono::hours(1),
+                                                         [&](const core::IoError& error) { failure = error.what(); }));
+  learner.fit(1, 1e-3);
+  EXPECT_EQ(learner.history().size(), 1U);
+  EXPECT_NE(failure.find("checkpoints"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace margay::train
