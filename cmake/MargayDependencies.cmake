@@ -38,3 +38,5 @@ margay_import(margay_tiff HEADER tiffio.h LIBRARIES tiff)
 margay_import(margay_webp HEADER webp/decode.h LIBRARIES webp)
 margay_import(margay_hwy HEADER hwy/highway.h LIBRARIES hwy)
 margay_import(margay_re2 HEADER re2/re2.h LIBRARIES re2)
+
+find_package(SQLiteCpp 3 REQUIRED)  # with SQLite itself: the list of training runs

@@ -14,12 +14,14 @@ using Action = std::function<core::ExitCode()>;
 
 // Each command declares its flags and, when chosen, sets `action`.
 void add_train(CLI::App& app, Action& action);
+void add_lr_find(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_show_batch(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);
+void add_runs(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_bench_data(CLI::App& app, Action& action);
 

@@ -8,27 +8,43 @@
 
 namespace margay::cli {
 
+namespace {
+
+std::string epochs_text(const train::Progress& at) {
+  if (at.epochs == 0) return "as many epochs as there is time for";
+  return fmt::format("{} epoch{}", at.epochs, at.epochs == 1 ? "" : "s");
+}
+
+std::string epoch_text(const train::Progress& at, const char* what) {
+  if (at.epochs == 0) return fmt::format("epoch {} {}", at.epoch + 1, what);
+  return fmt::format("epoch {}/{} {}", at.epoch + 1, at.epochs, what);
+}
+
+std::string training_text(const train::Progress& at) {
+  return fmt::format("{:.1f} images/s  loss {:.4f}  lr {:.2g}  waiting {:.0f} %", at.images_per_s, at.smooth_loss,
+                     at.lrs.back(), at.wait_share * 100);
+}
+
+}  // namespace
+
 void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) {
-  fmt::print("\n{} ({} epoch{})\n{:<6} {:<11} {:<11} ", at.stage, at.epochs, at.epochs == 1 ? "" : "s", "epoch",
-             "train_loss", "valid_loss");
+  fmt::print("\n{} ({})\n{:<6} {:<11} {:<11} ", at.stage, epochs_text(at), "epoch", "train_loss", "valid_loss");
   for (const auto& metric : learner.metrics()) fmt::print("{:<11} ", metric->name());
   fmt::print("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
   std::fflush(stdout);
 }
 
 void EpochTable::before_epoch(train::Learner& /*learner*/, const train::Progress& at) {
-  line_.begin(fmt::format("epoch {}/{} train", at.epoch + 1, at.epochs));
+  line_.begin(epoch_text(at, "train"));
 }
 
 void EpochTable::after_batch(train::Learner& /*learner*/, const train::Progress& at) {
-  const std::string details = at.is_training
-                                  ? fmt::format("{:.1f} images/s  loss {:.4f}", at.images_per_s, at.smooth_loss)
-                                  : fmt::format("{:.1f} images/s", at.images_per_s);
-  line_.show(at.step + 1, at.steps, details);
+  line_.show(at.step + 1, at.steps,
+             at.is_training ? training_text(at) : fmt::format("{:.1f} images/s", at.images_per_s));
 }
 
 void EpochTable::after_train(train::Learner& /*learner*/, const train::Progress& at) {
-  line_.begin(fmt::format("epoch {}/{} valid", at.epoch + 1, at.epochs));
+  line_.begin(epoch_text(at, "valid"));
 }
 
 void EpochTable::after_epoch(train::Learner& /*learner*/, const train::Progress& /*at*/,

@@ -1,5 +1,4 @@
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <torch/types.h>
@@ -13,6 +12,7 @@
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
 #include "margay/metric/multi_label.h"
+#include "margay/metric/standard_error.h"
 
 namespace margay::cli {
 
@@ -79,15 +79,12 @@ data::PathList paths_of(const data::Dataset& dataset) {
   return paths;
 }
 
-/// One standard error of a share among n, binomial.
-double standard_error(double share, std::int64_t n) { return std::sqrt(share * (1 - share) / static_cast<double>(n)); }
-
 void print_single_label(const torch::Tensor& logits, const torch::Tensor& targets) {
   const double error = metric::error_rate(logits, targets);
   fmt::print(
       "pictures    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
       "(cross-entropy)\n",
-      targets.size(0), error, standard_error(error, targets.size(0)), 1 - error,
+      targets.size(0), error, metric::share_standard_error(error, targets.size(0)), 1 - error,
       loss::cross_entropy(logits, targets).item<double>());
 }
 
@@ -99,8 +96,8 @@ void print_multi_label(const torch::Tensor& logits, const torch::Tensor& targets
       "pictures        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
       "{:.4f} (of all answers)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
       "cross-entropy)\n",
-      counts.pictures, exact, standard_error(exact, counts.pictures), counts.accuracy(), counts.f1_macro(),
-      loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
+      counts.pictures, exact, metric::share_standard_error(exact, counts.pictures), counts.accuracy(),
+      counts.f1_macro(), loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {

@@ -1,6 +1,7 @@
 #include "apps/cli/run_folder.h"
 
 #include <ctime>
+#include <fstream>
 #include <system_error>
 
 #include <fmt/chrono.h>
@@ -25,28 +26,32 @@ fs::path make_new_folder(const fs::path& wanted) {
   throw core::IoError(wanted, "the run's folder cannot be made; choose another place with --runs", error.value());
 }
 
+fs::path new_folder(const fs::path& runs, const std::string& name) {
+  return make_new_folder(runs / fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(std::time(nullptr)), name));
+}
+
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& runs, const std::string& name) {
-  const std::time_t now = std::time(nullptr);
-  path_ = make_new_folder(runs / fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::localtime(now), name));
-  fs::create_directory(path_ / "checkpoints");
+RunFolder::RunFolder(fs::path path) : path_(std::move(path)), lock_(path_ / ".lock") {}
+
+RunFolder::RunFolder(const fs::path& runs, const std::string& name) : RunFolder(new_folder(runs, name)) {}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  if (!fs::is_regular_file(path / "config.json")) {
+    throw core::DataError(path, "no run: there is no config.json in it; runs lie in the folder that --runs named");
+  }
+  return RunFolder(path);
+}
+
+nlohmann::ordered_json RunFolder::read_config_json() const {
+  std::ifstream file(config());
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(file, nullptr, false);
+  if (json.is_discarded()) throw core::FormatError(config(), "not JSON");
+  return json;
 }
 
 void RunFolder::write_config(const nlohmann::ordered_json& config) const {
-  core::write_file_atomically(path_ / "config.json", config.dump(2) + "\n");
-}
-
-void RunFolder::write_history(const train::Learner& learner) const {
-  std::string text = "stage,epoch,train_loss,valid_loss";
-  for (const auto& metric : learner.metrics()) text += fmt::format(",{}", metric->name());
-  text += ",seconds,train_images_per_s,wait_share\n";
-  for (const train::EpochRecord& record : learner.history()) {
-    text += fmt::format("{},{},{},{}", record.stage, record.epoch, record.train_loss, record.valid_loss);
-    for (const double metric : record.metrics) text += fmt::format(",{}", metric);
-    text += fmt::format(",{:.3f},{:.2f},{:.4f}\n", record.seconds, record.train_images_per_s, record.wait_share);
-  }
-  core::write_file_atomically(path_ / "history.csv", text);
+  core::write_file_atomically(this->config(), config.dump(2) + "\n");
 }
 
 }  // namespace margay::cli

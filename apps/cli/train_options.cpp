@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "margay/data/measure_normalization.h"
+#include "margay/train/recipe/recipe_text.h"
+#include "margay/train/recipe/recipes.h"
 
 namespace margay::cli {
 namespace {
@@ -35,6 +37,12 @@ data::LoaderOptions loader_options(const BatchOptions& options) {
   data::LoaderOptions loader = options.loader;
   if (loader.cache == data::CacheKind::kDisk && loader.cache_folder.empty()) loader.cache_folder = user_cache_folder();
   return loader;
+}
+
+train::Stages recipe_of(const TrainOptions& options) {
+  if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
+  if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);
+  return train::one_cycle_recipe(options.epochs, options.fine_tune.base_lr);
 }
 
 }  // namespace margay::cli

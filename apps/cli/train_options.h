@@ -3,14 +3,19 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
+#include "apps/cli/listener_options.h"
 #include "margay/core/options.h"
 #include "margay/data/picture_pipeline.h"
+#include "margay/train/batch_size/batch_search.h"
+#include "margay/train/distillation.h"
+#include "margay/train/recipe/stage.h"
 #include "margay/train/vision_learner.h"
 
 namespace margay::cli {
@@ -52,33 +57,84 @@ data::DataBlock make_block(const BatchOptions& options);
 /// The loader's options; a cache on disk lies in the user's cache folder unless another is given.
 data::LoaderOptions loader_options(const BatchOptions& options);
 
+/// What a run keeps to go on from.
+struct CheckpointOptions {
+  std::int64_t keep_checkpoints = 2;
+  double checkpoint_minutes = 10;
+
+  static constexpr const char* kName = "checkpoints";
+  static constexpr auto fields() {
+    return std::tuple{core::field("keep_checkpoints", &CheckpointOptions::keep_checkpoints,
+                                  "how many of the newest checkpoints to keep", {1, 1e6}),
+                      core::field("checkpoint_minutes", &CheckpointOptions::checkpoint_minutes,
+                                  "write one at least so often, besides that after every epoch", {0, 1e6})};
+  }
+};
+
 /// All of `margay train`: its flags, and the config.json of the run.
 struct TrainOptions {
   std::string name = "model";
   std::filesystem::path runs = "runs";
   std::string arch = "resnet18";
   std::int64_t epochs = 3;
+  std::string recipe;
+  std::string lr;
+  std::optional<double> minutes;
+  std::int64_t repeats = 1;
+  std::string group;
+  bool auto_batch_size = false;
+  train::AutoBatchOptions auto_batch;
   BatchOptions batch;
   train::VisionLearnerOptions vision_learner;
   train::FineTuneOptions fine_tune;
+  train::DistillationOptions distillation;
+  ListenerOptions listeners;
+  CheckpointOptions checkpoints;
 
   static constexpr const char* kName = "train";
   static constexpr auto fields() {
-    return std::tuple{core::field("name", &TrainOptions::name, "name of the run"),
-                      core::field("runs", &TrainOptions::runs, "folder where runs are kept"),
-                      core::field("arch", &TrainOptions::arch,
-                                  "network: resnet18, 34, 50, 101, 152, or resnet20 (small, from scratch)"),
-                      core::field("epochs", &TrainOptions::epochs, "epochs with all layers training", {1, 1e6}),
-                      core::field("batch", &TrainOptions::batch, "the data"),
-                      core::field("vision_learner", &TrainOptions::vision_learner, "network and optimizer"),
-                      core::field("fine_tune", &TrainOptions::fine_tune, "the recipe")};
+    return std::tuple{
+        core::field("name", &TrainOptions::name, "name of the run"),
+        core::field("runs", &TrainOptions::runs, "folder where runs are kept"),
+        core::field("arch", &TrainOptions::arch,
+                    "network: resnet18, 34, 50, 101, 152, or resnet20 (small, from scratch)"),
+        core::field("epochs", &TrainOptions::epochs, "epochs with all layers training", {1, 1e6}),
+        core::field("recipe", &TrainOptions::recipe,
+                    "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
+        core::field("lr", &TrainOptions::lr, "auto: --base-lr is what lr-find's valley suggests before training"),
+        core::field("minutes", &TrainOptions::minutes,
+                    "train so long instead of a number of epochs; schedules are fitted to it", {0.01, 1e6}),
+        core::field("repeats", &TrainOptions::repeats, "train so often, with seeds one apart, and report the spread",
+                    {1, 1000}),
+        core::field("group", &TrainOptions::group, "what repeats of one command share in the list of runs"),
+        core::field("auto_batch_size", &TrainOptions::auto_batch_size,
+                    "find the largest batch that fits into memory, in the place of --batch-size"),
+        core::field("auto_batch", &TrainOptions::auto_batch, "of --auto-batch-size"),
+        core::field("batch", &TrainOptions::batch, "the data"),
+        core::field("vision_learner", &TrainOptions::vision_learner, "network and optimizer"),
+        core::field("fine_tune", &TrainOptions::fine_tune, "the default recipe"),
+        core::field("distillation", &TrainOptions::distillation, "a teacher"),
+        core::field("listeners", &TrainOptions::listeners, "what watches and changes the training"),
+        core::field("checkpoints", &TrainOptions::checkpoints, "what is kept to go on from")};
   }
 };
 
-/// Two structs have a `size` and two a `seed` (the run has one seed); the folder is a positional argument.
+/// Two structs have a `size`, two a `seed` (the run has one seed) and some a `kind`; the folder is a positional
+/// argument, and --recipe takes a file, whose text the run then keeps.
 inline const Renamed& train_flag_names() {
-  static const Renamed renamed = {{"batch.folder", ""}, {"resize.size", "resize"}, {"loader.seed", ""}};
+  static const Renamed renamed = {{"batch.folder", ""},
+                                  {"resize.size", "resize"},
+                                  {"loader.seed", ""},
+                                  {"optimizer.kind", "optimizer"},
+                                  {"train.group", ""},
+                                  {"auto_batch.largest", "largest_batch"},
+                                  {"auto_batch.safety", "memory_share"},
+                                  {"train.recipe", ""}};
   return renamed;
 }
+
+/// The stages to train: those of --recipe, or fine-tuning, or for a network without pretrained weights one cycle.
+/// Throws std::invalid_argument as parse_recipe, and for flags of fine-tuning beside a recipe.
+train::Stages recipe_of(const TrainOptions& options);
 
 }  // namespace margay::cli

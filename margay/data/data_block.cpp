@@ -28,6 +28,19 @@ Labels labels_of(const Items& items, const Split& split) {
 
 }  // namespace
 
+Loaders resized(const Loaders& loaders, int size) {
+  Loaders other{loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings};
+  if (loaders.valid) other.valid = loaders.valid->resized(size);
+  const int presized = loaders.recipe().resize.size;
+  if (size > presized) {
+    other.warnings.push_back(fmt::format(
+        "pictures are presized to {} pixels and then magnified to {}; presize to {} at least to see more of "
+        "them",
+        presized, size, size));
+  }
+  return other;
+}
+
 DataBlock& DataBlock::items(PathList paths) {
   paths_ = std::move(paths);
   return *this;

@@ -24,6 +24,13 @@ struct Loaders {
   const Recipe& recipe() const { return train.pipeline().recipe(); }
 };
 
+/// The same data for a network's input of another size, pixels: the same pictures, presized as before, in the same
+/// batches, and one cache for both. So a network may begin with small pictures, of which an epoch costs little, and go
+/// on with larger ones (progressive resizing: Howard, fast.ai's DAWNBench entries, 2018; the fast.ai book, chapter 7;
+/// for generators Karras et al., arXiv:1710.10196). A size above the presizing's magnifies, with a warning among the
+/// loaders'. Throws std::invalid_argument for a size out of range.
+Loaders resized(const Loaders& loaders, int size);
+
 /// What the data is, said once: which pictures, how each gets its label, who validates, what happens to pixels.
 /// A value: every setter returns the block, so calls chain.
 class DataBlock {

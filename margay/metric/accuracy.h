@@ -15,6 +15,7 @@ double error_rate(const torch::Tensor& logits, const torch::Tensor& targets);
 class Accuracy : public Metric {
  public:
   std::string name() const override { return "accuracy"; }
+  Direction direction() const override { return Direction::kHigherIsBetter; }
   void reset() override;
   void update(const torch::Tensor& logits, const torch::Tensor& targets) override;
   double value() const override;
@@ -28,6 +29,7 @@ class Accuracy : public Metric {
 class ErrorRate : public Accuracy {
  public:
   std::string name() const override { return "error_rate"; }
+  Direction direction() const override { return Direction::kLowerIsBetter; }
   double value() const override { return 1.0 - Accuracy::value(); }
 };
 

@@ -31,6 +31,7 @@ class MultiLabelAccuracy : public Metric {
  public:
   explicit MultiLabelAccuracy(double threshold = 0.5) : threshold_(threshold) {}
   std::string name() const override { return "accuracy_multi"; }
+  Direction direction() const override { return Direction::kHigherIsBetter; }
   void reset() override { counts_ = {}; }
   void update(const torch::Tensor& logits, const torch::Tensor& targets) override;
   double value() const override { return counts_.accuracy(); }

@@ -35,10 +35,10 @@ std::string named(std::vector<std::string> paths) {
 
 }  // namespace
 
-torch::Tensor batch_loss(const TaskLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
+torch::Tensor batch_loss(const TrainingLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
                          const data::Dataset& dataset) {
   try {
-    return loss.mean(logits, batch.targets);
+    return loss(logits, batch);
   } catch (const loss::TargetError& error) {
     throw core::DataError(path_of(dataset, batch.ids[static_cast<std::size_t>(error.position())]),
                           fmt::format("its target {} is no class index; the network's {} classes allow 0 to {}",
@@ -47,20 +47,22 @@ torch::Tensor batch_loss(const TaskLoss& loss, const torch::Tensor& logits, cons
 }
 
 void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
-                  const std::string& when) {
+                  const std::string& when, const std::function<std::string()>& find_layer) {
   if (std::isfinite(loss)) return;
   const torch::Tensor z = logits.detach();
   std::vector<std::string> paths = paths_where(z.isfinite().all(1).logical_not(), batch, dataset);
-  const char* what = "the network's outputs are not finite";
+  std::string what = "the network's outputs are not finite";
   if (paths.empty()) {
     const torch::Tensor losses = TaskLoss{dataset.task()}.of_each(z, batch.targets);
     paths = paths_where(losses == losses.max(), batch, dataset);
     what = "the loss itself overflows";
+  } else if (const std::string layer = find_layer ? find_layer() : ""; !layer.empty()) {
+    what += fmt::format(", first in {},", layer);
   }
   throw DivergedError(
       fmt::format("the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
-                  "otherwise lower the "
-                  "learning rate (--base-lr), or train with --precision fp32",
+                  "otherwise lower "
+                  "the learning rate (--base-lr), or train with --precision fp32",
                   loss, when, what, paths.size(), batch.size(), named(paths)));
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/data/loader/batch.h"
-#include "margay/train/task_loss.h"
+#include "margay/train/training_loss.h"
 
 namespace margay::train {
 
@@ -17,12 +18,13 @@ class DivergedError : public core::Error {
 };
 
 /// The mean loss of a batch. logits: float [N,K]. Throws core::DataError naming the picture whose target is no class.
-torch::Tensor batch_loss(const TaskLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
+torch::Tensor batch_loss(const TrainingLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
                          const data::Dataset& dataset);
 
 /// Throws DivergedError unless the loss is finite: says at which step, and names the pictures whose logits are not.
-/// `when` is put into the message, as "step 3 of epoch 1".
+/// `when` is put into the message, as "step 3 of epoch 1"; and what `find_layer` answers, the layer where the network
+/// went wrong, which is only asked for when its outputs are not finite. It may be empty.
 void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
-                  const std::string& when);
+                  const std::string& when, const std::function<std::string()>& find_layer = {});
 
 }  // namespace margay::train

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "margay/bundle/bundle.h"
-#include "margay/train/optim/adam.h"
+#include "margay/train/optim/make_optimizer.h"
 
 namespace margay::train {
 
@@ -16,8 +16,12 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
       classifier_(std::move(classifier)),
       device_(find_device(options.device)),
       precision_(model::resolve_precision(options.precision, device_)),
-      accumulate_(options.accumulate) {
+      accumulate_(options.accumulate),
+      loss_{.task = loaders_.task(), .options = options.loss},
+      training_loss_(training_loss(loss_)),
+      validation_loss_(training_loss({.task = loaders_.task()})) {
   core::validate(options);
+  loss_.check(loaders_.train.options().mix.method);
   if (classifier_->num_classes() != loaders_.vocabulary.size()) {
     throw std::invalid_argument(fmt::format("[Learner] the classifier has {} classes, the data {}",
                                             classifier_->num_classes(), loaders_.vocabulary.size()));
@@ -29,8 +33,12 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
   }
   classifier_->to(device_);
+  if (options.checkpoint_activations) {
+    classifier_->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
+  }
   copy_ = batch_copy(device_);
-  optimizer_ = std::make_unique<Adam>(classifier_->parameter_groups(), AdamOptions{.wd = options.wd});
+  optimizer_ = make_optimizer(classifier_->parameter_groups(), options.optimizer);
+  if (precision_ == model::Precision::kFp16) scaler_.emplace();
 }
 
 void Learner::set_class_weights(std::vector<double> weights) {
@@ -39,7 +47,11 @@ void Learner::set_class_weights(std::vector<double> weights) {
     throw std::invalid_argument(
         fmt::format("[set_class_weights] {} weights for {} classes", count, classifier_->num_classes()));
   }
-  class_weights_ = std::move(weights);
+  TaskLoss weighted = loss_;
+  weighted.class_weights = std::move(weights);
+  weighted.check();
+  loss_ = std::move(weighted);
+  training_loss_ = training_loss(loss_);
 }
 
 void Learner::set_lr_factor(double factor) {

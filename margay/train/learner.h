@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -20,31 +21,42 @@
 #include "margay/train/callback/callback.h"
 #include "margay/train/device.h"
 #include "margay/train/fit_time.h"
+#include "margay/train/loss_options.h"
 #include "margay/train/optim/optimizer.h"
+#include "margay/train/optim/optimizer_options.h"
+#include "margay/train/precision/grad_scaler.h"
+#include "margay/train/recipe/stage.h"
 #include "margay/train/recipe_options.h"
 #include "margay/train/schedule/hyper_schedule.h"
 #include "margay/train/schedule/learning_rate.h"
 #include "margay/train/standing.h"
 #include "margay/train/step_clock.h"
+#include "margay/train/task_loss.h"
+#include "margay/train/training_loss.h"
 
 namespace margay::train {
 
 struct LearnerOptions {
-  double wd = 0.01;
+  OptimizerOptions optimizer;
+  LossOptions loss;
   model::Precision precision = model::Precision::kAuto;
   std::string device = "auto";
   std::int64_t accumulate = 1;
+  bool checkpoint_activations = false;
 
   static constexpr const char* kName = "learner";
   static constexpr auto fields() {
     return std::tuple{
-        core::field("wd", &LearnerOptions::wd, "weight decay; none on batch norms and biases", {0, 1}),
+        core::field("optimizer", &LearnerOptions::optimizer, "how gradients change weights"),
+        core::field("loss", &LearnerOptions::loss, "what training minimises"),
         core::field("precision", &LearnerOptions::precision,
                     "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
         core::field("device", &LearnerOptions::device, "auto, cpu, cuda or cuda:N; auto is cuda where there is one"),
         core::field("accumulate", &LearnerOptions::accumulate,
                     "batches whose gradients together make one step of the optimizer, as one larger batch would",
-                    {1, 1e6})};
+                    {1, 1e6}),
+        core::field("checkpoint_activations", &LearnerOptions::checkpoint_activations,
+                    "keep few activations and compute the others again for the gradients: less memory, more time")};
   }
 };
 
@@ -72,7 +84,8 @@ using metric::TtaOptions;
 /// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
 class Learner {
  public:
-  /// Throws std::invalid_argument when classes do not match, or for a device or precision that is not there.
+  /// Throws std::invalid_argument when classes do not match, for a device or precision that is not there, and for a
+  /// loss or an optimizer that cannot be had.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
   /// Trains by a plan. Throws what callbacks throw, and DivergedError when the loss is no finite number; weights are
@@ -82,9 +95,18 @@ class Learner {
   void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
   /// Constant rates.
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
+  /// Trains, pass after pass and without validation, until a callback throws.
+  void train_only(const HyperSchedule& schedule);
+  /// Trains the stages of a recipe one after another; after resume_at() from the stage on that stood there.
+  /// seconds: if given, the stages share so much time instead, by their epochs. Throws as fit and hyper_schedule.
+  void run(const Stages& recipe, std::optional<double> seconds = std::nullopt);
 
   /// Every group's rate up to `lr_max` and down again, momentum the other way (fastai's fit_one_cycle).
   void fit_one_cycle(std::int64_t epochs, const LearningRate& lr_max = 1e-3, const OneCycleShape& shape = {});
+  /// Flat at `lr`, then a cosine down (fastai's fit_flat_cos).
+  void fit_flat_cos(std::int64_t epochs, const LearningRate& lr = 1e-3, const FlatCosShape& shape = {});
+  /// Cosines down with warm restarts (fastai's fit_sgdr).
+  void fit_sgdr(const SgdrShape& shape, const LearningRate& lr_max = 1e-3);
   /// First the head alone, then everything with discriminative rates from base_lr/2/lr_mult to base_lr/2
   /// (fastai's fine_tune). epochs counts the unfrozen ones.
   void fine_tune(std::int64_t epochs, const FineTuneOptions& options = {});
@@ -100,11 +122,24 @@ class Learner {
   /// those of the averaged probabilities.
   Predictions tta(const TtaOptions& options = {});
 
+  /// Callbacks hear of events in the order in which they were added.
   void add_callback(std::shared_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
+  /// Returns those so far.
+  std::vector<std::shared_ptr<Callback>> exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks) {
+    return std::exchange(callbacks_, std::move(callbacks));
+  }
   void set_metrics(metric::Metrics metrics) { metrics_ = std::move(metrics); }
   /// How much each class counts in the training loss (data::class_weights); empty: all alike. Validation stays
-  /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes.
+  /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes, and for
+  /// a loss that knows none.
   void set_class_weights(std::vector<double> weights);
+  /// What training minimises in the place of LearnerOptions::loss, as Distillation.
+  void set_training_loss(TrainingLoss loss) { training_loss_ = std::move(loss); }
+  /// The loss of the options, with the class weights.
+  const TaskLoss& loss() const { return loss_; }
+  /// Scales the loss against the small range of fp16. Learners of that precision have one from the beginning.
+  void set_grad_scaler(GradScaler scaler) { scaler_ = scaler; }
+  std::optional<GradScaler>& grad_scaler() { return scaler_; }
   const metric::Metrics& metrics() const { return metrics_; }
   /// Multiplies all learning rates from the next step on, whatever the schedule: for rules that watch the results.
   /// Throws std::invalid_argument unless positive.
@@ -166,7 +201,10 @@ class Learner {
   std::unique_ptr<BatchCopy> copy_;
   std::unique_ptr<Optimizer> optimizer_;
   metric::Metrics metrics_;
-  std::vector<double> class_weights_;
+  TaskLoss loss_;
+  TrainingLoss training_loss_;
+  TrainingLoss validation_loss_;
+  std::optional<GradScaler> scaler_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
 
   Progress at_;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/ops/_foreach_mul.h>
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -10,6 +11,8 @@
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/learner.h"
+#include "margay/train/nan_guard.h"
+#include "margay/train/precision/gradients.h"
 #include "margay/train/timed_pass.h"
 
 namespace margay::train {
@@ -52,6 +55,17 @@ void Learner::fit(const FitPlan& plan) {
   standing_.stage.clear();
 }
 
+void Learner::train_only(const HyperSchedule& schedule) {
+  const FitPlan plan{.stage = "sweep", .schedule = schedule};
+  is_resuming_ = false;
+  begin_fit(plan);
+  for (;;) {
+    EpochRecord record;
+    standing_.is_in_epoch = false;
+    train_epoch(plan, record);
+  }
+}
+
 void Learner::begin_fit(const FitPlan& plan) {
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
   const bool goes_on = std::exchange(is_resuming_, false) && !standing_.stage.empty();
@@ -88,6 +102,7 @@ void Learner::run_epoch(const FitPlan& plan) {
   validate(record);
   standing_.fit_s = time_.spent_s();
   record.seconds = standing_.fit_s - begin_s;
+  record.steps_so_far = static_cast<std::int64_t>(standing_.steps.size());
   standing_.history.push_back(record);
   ++standing_.epoch;
   standing_.is_in_epoch = false;
@@ -170,35 +185,41 @@ void Learner::train_batch(const FitPlan& plan) {
 /// Where several batches make a step, each counts by its pictures.
 void Learner::backward() {
   const auto share = static_cast<double>(at_.batch.size()) / static_cast<double>(loaders_.train.options().batch_size);
-  (accumulate_ == 1 ? at_.loss : at_.loss * share).backward();
+  const torch::Tensor loss = accumulate_ == 1 ? at_.loss : at_.loss * share;
+  (scaler_ ? scaler_->scale(loss) : loss).backward();
   pending_pictures_ += at_.batch.size();
 }
 
 void Learner::update(const Hyper& hyper) {
   clock_.start();
+  const std::vector<torch::Tensor> gradients = gradients_of(*classifier_);
+  const bool is_infinite = scaler_ && scaler_->unscale(gradients);
   if (accumulate_ > 1) {
-    const double shares = static_cast<double>(pending_pictures_) / static_cast<double>(loaders_.train.options().batch_size);
+    const auto batch_size = static_cast<double>(loaders_.train.options().batch_size);
     const torch::NoGradGuard no_grad;
-    for (const torch::Tensor& parameter : classifier_->parameters()) {
-      if (parameter.grad().defined()) parameter.mutable_grad().div_(shares);
-    }
+    at::_foreach_mul_(gradients, batch_size / static_cast<double>(pending_pictures_));
   }
   clock_.lap(StepPart::kUpdate);
-  announce(&Callback::before_step);
-  clock_.lap(StepPart::kCallbacks);
-  optimizer_->step(hyper);
+  if (!is_infinite) {
+    announce(&Callback::before_step);
+    clock_.lap(StepPart::kCallbacks);
+    optimizer_->step(hyper);
+  }
   optimizer_->zero_grad();
+  if (scaler_) scaler_->update(is_infinite);
   pending_pictures_ = 0;
   clock_.lap(StepPart::kUpdate);
 }
 
+/// Validation is judged by the task's own loss, so that runs compare.
 double Learner::compute_loss(const data::Dataset& dataset) {
-  const TaskLoss loss_of_task = {loaders_.task(), at_.is_training ? class_weights_ : std::vector<double>()};
-  at_.loss = batch_loss(loss_of_task, at_.logits, at_.batch, dataset);
+  const TrainingLoss& wanted = at_.is_training ? training_loss_ : validation_loss_;
+  at_.loss = batch_loss(wanted, at_.logits, at_.batch, dataset);
   const auto loss = at_.loss.item<double>();
   check_finite(loss, at_.logits, at_.batch, dataset,
                at_.is_training ? fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1)
-                               : fmt::format("the validation of epoch {}", at_.epoch + 1));
+                               : fmt::format("the validation of epoch {}", at_.epoch + 1),
+               [&] { return first_non_finite_layer(*classifier_, at_.batch.images, precision_); });
   return loss;
 }
 

@@ -34,9 +34,10 @@ struct EpochRecord {
   std::int64_t epoch = 0;
   std::string stage;
   double train_loss = 0;
-  double valid_loss = 0;        ///< NaN without validation pictures
-  std::vector<double> metrics;  ///< in the learner's order
-  double seconds = 0;           ///< training and validation
+  double valid_loss = 0;          ///< NaN without validation pictures
+  std::vector<double> metrics;    ///< in the learner's order
+  double seconds = 0;             ///< training and validation
+  std::int64_t steps_so_far = 0;  ///< over all fits, at its end
   double train_images_per_s = 0;
   // Shares of the training pass, 0 … 1:
   double wait_share = 0;      ///< waiting for data

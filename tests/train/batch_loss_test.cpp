@@ -22,7 +22,7 @@ data::Batch batch(std::vector<std::int64_t> targets) {
 }
 
 TEST(BatchLoss, NamesThePictureWhoseTargetIsNoClass) {
-  const auto call = [] { batch_loss({}, torch::zeros({3, 2}), batch({0, 1, 2}), dataset()); };
+  const auto call = [] { batch_loss(training_loss({}), torch::zeros({3, 2}), batch({0, 1, 2}), dataset()); };
   EXPECT_EQ(thrown_message<core::DataError>(call),
             "b.jpg: its target 2 is no class index; the network's 2 classes allow 0 to 1");
 }
@@ -42,7 +42,7 @@ TEST(BatchLoss, NamesThePicturesWithoutFiniteLogits) {
 TEST(BatchLoss, NamesThePicturesWhoseFiniteLogitsMakeAnInfiniteLoss) {
   const torch::Tensor logits = torch::tensor({{3.4e38F, -3.4e38F}, {3.4e38F, -3.4e38F}, {0.0F, 0.0F}});
   const data::Batch of_three = batch({1, 1, 0});
-  const double loss = batch_loss({}, logits, of_three, dataset()).item<double>();
+  const double loss = batch_loss(training_loss({}), logits, of_three, dataset()).item<double>();
   const std::string message =
       thrown_message<DivergedError>([&] { check_finite(loss, logits, of_three, dataset(), "step 1 of epoch 1"); });
   EXPECT_NE(message.find("the loss itself overflows for 2 of 3 pictures (c.jpg, a.jpg)"), std::string::npos) << message;

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "margay/core/error.h"
 #include "margay/core/checksum.h"
+#include "margay/core/error.h"
 
 namespace margay::data {
 namespace {

@@ -50,6 +50,14 @@ Loader Loader::augmented() const {
   return loader;
 }
 
+Loader Loader::resized(int size) const {
+  Recipe recipe = pipeline_.recipe();
+  recipe.augment.size = size;
+  Loader loader(*this);
+  loader.pipeline_ = PicturePipeline(recipe, pipeline_.read_options().max_pixels);
+  return loader;
+}
+
 std::int64_t Loader::num_batches() const {
   return count_batches(share_of(dataset_->size(), phase_, options_), phase_, options_);
 }

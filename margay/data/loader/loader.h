@@ -40,6 +40,9 @@ class Loader {
   /// The same pictures in the same order, drawn as for training: for test-time augmentation. Another epoch, other
   /// draws.
   Loader augmented() const;
+  /// The same pictures in the same order with a network's input of another size, pixels; what else is drawn keeps its
+  /// chances. Presizing stays, so the cache is shared. Throws std::invalid_argument for a size out of range.
+  Loader resized(int size) const;
 
   const Dataset& dataset() const { return *dataset_; }
   const PicturePipeline& pipeline() const { return pipeline_; }

@@ -72,6 +72,18 @@ std::vector<Backbone::Stage> ResNet::stages() {
   return stages;
 }
 
+std::vector<Segment> ResNet::segments() {
+  const auto self = std::static_pointer_cast<ResNet>(shared_from_this());
+  std::vector<Segment> segments{
+      {[self](const torch::Tensor& images) { return self->run_stem(images); }, {conv1_.ptr(), bn1_.ptr()}}};
+  for (const torch::nn::Sequential& layer : layers_) {
+    for (const torch::nn::AnyModule& block : *layer) {
+      segments.push_back({[run = block](const torch::Tensor& x) mutable { return run.forward(x); }, {block.ptr()}});
+    }
+  }
+  return segments;
+}
+
 std::int64_t ResNet::stride() const {
   const std::int64_t stem = shape_.stem == Stem::kLarge ? 4 : 2;
   return stem << (layers_.size() - 1);

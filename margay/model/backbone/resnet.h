@@ -34,6 +34,8 @@ class ResNet : public Backbone {
  public:
   explicit ResNet(const ResNetShape& shape);
   std::vector<Stage> stages() override;
+  /// The stem and every block.
+  std::vector<Segment> segments() override;
   std::int64_t features() const override { return channels_; }
   std::int64_t stride() const override;
   std::vector<std::string> early_children() const override;

@@ -19,6 +19,7 @@ constexpr std::string_view kOptimizer = "optimizer.";
 constexpr const char* kSteps = "steps";
 constexpr const char* kStanding = "standing";
 constexpr const char* kCallbacks = "callbacks";
+constexpr const char* kGradScaler = "grad_scaler";
 
 std::string callback_prefix(const std::string& name) { return fmt::format("callback.{}.", name); }
 
@@ -110,6 +111,7 @@ Snapshot take_snapshot(Learner& learner) {
   }
   snapshot.tensors[kSteps] = tensor_of(learner.steps());
   snapshot.values = {{kStanding, to_json(learner.standing())}, {kCallbacks, nlohmann::ordered_json::object()}};
+  if (learner.grad_scaler()) snapshot.values[kGradScaler] = learner.grad_scaler()->state();
   for (const auto& callback : learner.callbacks()) {
     const std::string name = callback->state_name();
     if (name.empty()) continue;
@@ -133,6 +135,9 @@ void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::
   learner.classifier().load_state(part_of(snapshot.tensors, kModel), source);
   learner.optimizer().load_state(part_of(snapshot.tensors, kOptimizer), source);
   for (const torch::Device& device : drawing_devices(learner)) load_generator_state(snapshot.tensors, source, device);
+  if (learner.grad_scaler() && snapshot.values.contains(kGradScaler)) {
+    learner.grad_scaler()->load_state(snapshot.values[kGradScaler], source);
+  }
   restore_callbacks(learner, snapshot, source);
   learner.resume_at(std::move(standing));
 }

@@ -1,0 +1,44 @@
+#include "apps/cli/listener_options.h"
+
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "apps/cli/flags.h"
+
+namespace margay::cli {
+namespace {
+
+/// The first field that is not as it is by default, as a flag.
+template <core::Options T>
+std::string first_changed(const T& options) {
+  const nlohmann::ordered_json given = core::to_json(options);
+  const nlohmann::ordered_json defaults = core::to_json(T{});
+  for (const auto& [key, value] : given.items()) {
+    if (value != defaults.at(key)) return flag_name(key);
+  }
+  return {};
+}
+
+template <core::Options T>
+void need(bool is_on, const char* flag, const T& options) {
+  if (is_on) return;
+  const std::string changed = first_changed(options);
+  if (!changed.empty()) throw std::invalid_argument(fmt::format("[train] {} needs {}", changed, flag));
+}
+
+}  // namespace
+
+void check_listeners(const ListenerOptions& options) {
+  need(options.ema, "--ema", options.weight_average);
+  need(options.swa, "--swa", options.swa_options);
+  need(options.keep_best, "--keep-best", options.keep_best_options);
+  need(options.early_stop, "--early-stop", options.early_stopping);
+  need(options.reduce_on_plateau, "--reduce-on-plateau", options.plateau);
+  need(options.keep_best || options.early_stop || options.reduce_on_plateau,
+       "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
+  if (options.ema && options.swa) throw std::invalid_argument("[train] --ema and --swa are two averages; choose one");
+}
+
+}  // namespace margay::cli

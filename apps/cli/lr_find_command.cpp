@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/compute.h"
+#include "apps/cli/lr_search.h"
+#include "apps/cli/stop_signal.h"
+#include "apps/cli/train_options.h"
+#include "apps/cli/training_charts.h"
+#include "margay/core/atomic_file.h"
+#include "margay/core/text_table.h"
+
+namespace margay::cli {
+namespace {
+
+struct LrFindOptions {
+  std::string arch = "resnet18";
+  BatchOptions batch;
+  train::VisionLearnerOptions vision_learner;
+  train::LrSweepOptions sweep;
+  bool unfrozen = false;
+  std::filesystem::path out = "lr-find.png";
+  std::filesystem::path csv;
+  bool json = false;
+
+  static constexpr const char* kName = "lr_find_command";
+  static constexpr auto fields() {
+    using O = LrFindOptions;
+    return std::tuple{core::field("arch", &O::arch, "network, as for train"),
+                      core::field("batch", &O::batch, "the data"),
+                      core::field("vision_learner", &O::vision_learner, "network and optimizer"),
+                      core::field("sweep", &O::sweep, "the rates"),
+                      core::field("unfrozen", &O::unfrozen, "let pretrained layers train as well"),
+                      core::field("out", &O::out, "the curve as a picture, .png or .svg"),
+                      core::field("csv", &O::csv, "the curve as a table: lr,loss"),
+                      core::field("json", &O::json, "curve and suggestions as one JSON document, and no picture")};
+  }
+};
+
+std::string csv_text(const train::LrCurve& curve) {
+  std::string text = "lr,loss\n";
+  for (std::size_t i = 0; i < curve.lrs.size(); ++i) text += fmt::format("{},{}\n", curve.lrs[i], curve.losses[i]);
+  return text;
+}
+
+nlohmann::ordered_json json_of(const train::LrFindResult& found) {
+  nlohmann::ordered_json json = {
+      {"lrs", found.curve.lrs}, {"losses", found.curve.losses}, {"suggestions", nlohmann::ordered_json::array()}};
+  for (const train::LrSuggestion& each : found.suggestions) {
+    json["suggestions"].push_back({{"name", each.name}, {"lr", each.lr}, {"rule", each.rule}});
+  }
+  return json;
+}
+
+std::string suggestions_text(const train::LrFindResult& found) {
+  if (found.suggestions.empty())
+    return "The curve suggests nothing: the loss never fell. Other rates, or more steps, may show more.\n";
+  using enum core::TextTable::Align;
+  core::TextTable table({{"rule", kLeft}, {"lr"}, {"what it takes", kLeft}});
+  for (const train::LrSuggestion& each : found.suggestions)
+    table.add({each.name, fmt::format("{:.2e}", each.lr), each.rule});
+  return table.text("");
+}
+
+core::ExitCode find(const LrFindOptions& given) {
+  prepare_to_compute();
+  LrFindOptions options = given;
+  options.batch.loader.seed = options.vision_learner.seed;
+  core::validate(options);
+  train::Learner learner = train::vision_learner(make_block(options.batch).loaders(loader_options(options.batch)),
+                                                 options.arch, options.vision_learner);
+  if (options.unfrozen) learner.unfreeze();
+  listen_for_stop();
+  const train::LrFindResult found = search_lr(learner, options.sweep);
+  if (!options.csv.empty()) core::write_file_atomically(options.csv, csv_text(found.curve));
+  if (options.json) {
+    fmt::print("{}\n", json_of(found).dump(2));
+    return core::ExitCode::kDone;
+  }
+  const std::vector<interpret::LineChart> charts = {lr_find_chart(found)};
+  write_chart(charts, options.out);
+  fmt::print("{}\n{}\nThe curve: {}\n", terminal_chart(charts), suggestions_text(found), options.out.string());
+  return core::ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_lr_find(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
+  const auto options = std::make_shared<LrFindOptions>();
+  command->add_option("folder", options->batch.folder, "the pictures, as for train")->required();
+  add_flags(*command, *options, train_flag_names());
+  command->callback([options, &action] { action = [options] { return find(*options); }; });
+}
+
+}  // namespace margay::cli

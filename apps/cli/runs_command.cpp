@@ -1,0 +1,163 @@
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/runs_choice.h"
+#include "apps/cli/runs_compare.h"
+#include "apps/cli/runs_text.h"
+#include "margay/train/registry/config_difference.h"
+
+namespace margay::cli {
+
+/// What `margay runs` does.
+enum class RunsAction { kList, kShow, kCompare, kDiff };
+
+constexpr auto names(RunsAction /*tag*/) {
+  return std::array{std::pair{RunsAction::kList, "list"}, std::pair{RunsAction::kShow, "show"},
+                    std::pair{RunsAction::kCompare, "compare"}, std::pair{RunsAction::kDiff, "diff"}};
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using train::RunRecord;
+
+struct RunsOptions {
+  std::string action = "list";
+  std::vector<std::string> which;
+  fs::path runs = "runs";
+  std::int64_t limit = 20;
+  std::optional<std::string> metric;
+  bool json = false;
+
+  static constexpr const char* kName = "runs";
+  static constexpr auto fields() {
+    return std::tuple{core::field("runs", &RunsOptions::runs, "folder where runs are kept"),
+                      core::field("limit", &RunsOptions::limit, "list: the newest so many", {1, 1e9}),
+                      core::field("metric", &RunsOptions::metric,
+                                  "compare: by this metric or loss instead of the first metric of the first run"),
+                      core::field("json", &RunsOptions::json, "one JSON document")};
+  }
+};
+
+[[noreturn]] void refuse(const std::string& problem) { throw std::invalid_argument("[runs] " + problem); }
+
+/// A folder's name need not be UTF-8, but JSON must.
+void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+
+std::vector<ChosenRuns> choose_all(const RunsOptions& options) {
+  RunChooser chooser(options.runs);
+  std::vector<ChosenRuns> chosen;
+  for (const std::string& text : options.which) chosen.push_back(chooser(text));
+  return chosen;
+}
+
+core::ExitCode list(const RunsOptions& options) {
+  if (!options.which.empty()) refuse("list takes no run; `margay runs show RUN` shows one");
+  std::vector<RunRecord> records = runs_in(options.runs);
+  std::reverse(records.begin(), records.end());
+  const std::size_t total = records.size();
+  records.resize(std::min(total, static_cast<std::size_t>(options.limit)));
+  if (options.json) {
+    Json json = Json::array();
+    for (const RunRecord& run : records) json.push_back(run_summary_json(run));
+    print_json(json);
+  } else if (records.empty()) {
+    fmt::print("{}: no run yet\n", options.runs.string());
+  } else {
+    fmt::print("{}", run_list_text(records));
+    if (records.size() < total) fmt::print("{} older runs are not shown; see --limit\n", total - records.size());
+  }
+  return core::ExitCode::kDone;
+}
+
+Json settings_json(const std::vector<train::SettingDifference>& settings, const char* a, const char* b) {
+  Json json = Json::array();
+  for (const auto& each : settings) {
+    json.push_back({{"setting", each.key}, {a, each.a.value_or(nullptr)}, {b, each.b.value_or(nullptr)}});
+  }
+  return json;
+}
+
+core::ExitCode show(const RunsOptions& options) {
+  if (options.which.size() != 1) refuse("show takes one run; `margay runs` lists them");
+  const RunRecord run = choose_all(options).front().runs.back();
+  if (options.json) {
+    Json json = train::to_json(run);
+    json["changed_settings"] = settings_json(changed_settings(run), "default", "value");
+    print_json(json);
+    return core::ExitCode::kDone;
+  }
+  fmt::print("{}\n{}", run_heading_text(run), run_settings_text(run));
+  if (!run.epochs.empty()) fmt::print("\n{}", run_epochs_text(run));
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode compare(const RunsOptions& options) {
+  if (options.which.size() < 2) refuse("compare takes two runs or more; the others are compared with the first");
+  const ComparedRuns compared = compare_chosen(choose_all(options), options.metric);
+  if (options.json) {
+    print_json(compared_json(compared));
+  } else {
+    fmt::print("{}", compared_text(compared));
+  }
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode diff(const RunsOptions& options) {
+  if (options.which.size() != 2) refuse("diff takes two runs");
+  const std::vector<ChosenRuns> chosen = choose_all(options);
+  const RunRecord& a = chosen[0].runs.back();
+  const RunRecord& b = chosen[1].runs.back();
+  const auto differences = train::config_difference(a.config, b.config);
+  if (options.json) {
+    const Json json = {{"a", a.folder}, {"b", b.folder}, {"differences", settings_json(differences, "a", "b")}};
+    print_json(json);
+  } else {
+    fmt::print("{}", difference_text(differences, chosen[0].text, chosen[1].text));
+  }
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode look_at_runs(const RunsOptions& options) {
+  core::validate(options);
+  const auto action = core::from_text<RunsAction>(options.action);
+  if (options.metric && action != RunsAction::kCompare) refuse("--metric is for compare");
+  switch (action) {
+    case RunsAction::kList:
+      return list(options);
+    case RunsAction::kShow:
+      return show(options);
+    case RunsAction::kCompare:
+      return compare(options);
+    case RunsAction::kDiff:
+      return diff(options);
+  }
+  throw core::InternalError("an action outside its enum");
+}
+
+}  // namespace
+
+void add_runs(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("runs", "List, show and compare training runs");
+  const auto options = std::make_shared<RunsOptions>();
+  command->add_option("action", options->action, "list, show RUN, compare RUN RUN…, or diff RUN RUN")
+      ->default_str(options->action);
+  command->add_option(
+      "run", options->which,
+      "an id, a folder, a name (the newest of it; compare takes all its repeats), how one of them begins, "
+      "or a path");
+  command->footer(
+      "margay runs --limit 5\n"
+      "margay runs show pets\n"
+      "margay runs compare pets pets-mixup\n"
+      "margay runs diff 3 4");
+  add_flags(*command, *options);
+  command->callback([options, &action] { action = [options] { return look_at_runs(*options); }; });
+}
+
+}  // namespace margay::cli

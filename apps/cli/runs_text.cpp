@@ -1,0 +1,176 @@
+#include "apps/cli/runs_text.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "apps/cli/train_options.h"
+#include "margay/core/text_table.h"
+
+namespace margay::cli {
+namespace {
+
+using Align = core::TextTable::Align;
+using train::RunRecord;
+
+constexpr const char* kNothing = "–";
+
+std::string number_text(std::optional<double> number, int digits = 4) {
+  return number ? fmt::format("{:.{}f}", *number, digits) : kNothing;
+}
+
+std::string local_time(const std::string& utc, const char* form) {
+  const auto seconds = train::utc_seconds(utc);
+  if (!seconds) return kNothing;
+  return fmt::format(fmt::runtime(form), fmt::localtime(static_cast<std::time_t>(*seconds)));
+}
+
+std::string arch_of(const RunRecord& run) {
+  const auto arch = run.config.find("arch");
+  return arch != run.config.end() && arch->is_string() ? core::one_line(arch->get<std::string>()) : kNothing;
+}
+
+std::string with_error(std::optional<double> value, std::optional<double> error) {
+  return error ? fmt::format("{} ± {:.4f}", number_text(value), *error) : number_text(value);
+}
+
+std::string result_text(const RunRecord& run, const std::string& metric) {
+  return with_error(run.last(metric), run.standard_error(metric));
+}
+
+/// The metric that heads the column of results; "" where the runs have several.
+std::string common_metric(const std::vector<RunRecord>& runs) {
+  std::string common;
+  for (const RunRecord& run : runs) {
+    const std::string metric = run.main_metric();
+    if (metric == "valid_loss") continue;  // it has a column of its own
+    if (!common.empty() && common != metric) return "";
+    common = metric;
+  }
+  return common;
+}
+
+std::string list_result(const RunRecord& run, const std::string& common) {
+  const std::string metric = run.main_metric();
+  if (metric == "valid_loss") return kNothing;
+  return common.empty() ? fmt::format("{} {}", metric, result_text(run, metric)) : result_text(run, metric);
+}
+
+std::string value_text(const std::optional<nlohmann::ordered_json>& value) {
+  if (!value) return kNothing;
+  const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
+  return text.empty() ? "''" : core::one_line(text);
+}
+
+}  // namespace
+
+std::string run_list_text(const std::vector<RunRecord>& runs) {
+  const std::string metric = common_metric(runs);
+  core::TextTable table({{"id"},
+                         {"started", Align::kLeft},
+                         {"name", Align::kLeft},
+                         {"arch", Align::kLeft},
+                         {"status", Align::kLeft},
+                         {"epochs"},
+                         {"valid_loss"},
+                         {metric.empty() ? "result" : metric, Align::kLeft},
+                         {"minutes"}});
+  for (const RunRecord& run : runs) {
+    table.add({run.id == 0 ? kNothing : std::to_string(run.id), local_time(run.started, "{:%Y-%m-%d %H:%M}"),
+               core::one_line(run.name), arch_of(run), core::to_text(run.status), std::to_string(run.epochs.size()),
+               number_text(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
+  }
+  return table.text();
+}
+
+std::string run_heading_text(const RunRecord& run) {
+  constexpr const char* kTime = "{:%Y-%m-%d %H:%M:%S}";
+  std::string text = fmt::format("{}\nfolder   {}\nseed     {}\n", core::one_line(run.name), run.folder, run.seed);
+  if (!run.group.empty()) text += fmt::format("repeat   of {}\n", core::one_line(run.group));
+  text += fmt::format("started  {}\n", local_time(run.started, kTime));
+  if (!run.ended.empty()) {
+    text += fmt::format("ended    {} ({:.1f} minutes)\n", local_time(run.ended, kTime), run.seconds() / 60);
+  }
+  text += fmt::format("status   {}{}\n", core::to_text(run.status),
+                      run.message.empty() ? "" : ": " + core::one_line(run.message));
+  if (run.epochs.empty()) return text;
+  const std::string metric = run.main_metric();
+  text += fmt::format("result   {} {}", metric, result_text(run, metric));
+  if (run.standard_error(metric)) text += fmt::format(" (one standard error, {} pictures)", *run.valid_pictures);
+  return text + "\n";
+}
+
+std::vector<train::SettingDifference> changed_settings(const RunRecord& run) {
+  std::vector<train::SettingDifference> settings = train::config_difference(core::to_json(TrainOptions{}), run.config);
+  std::erase_if(settings,
+                [](const train::SettingDifference& each) { return !each.b; });  // the run knew no such setting
+  return settings;
+}
+
+std::string run_settings_text(const RunRecord& run) {
+  const auto settings = changed_settings(run);
+  if (settings.empty()) return "Every setting is the default.\n";
+  core::TextTable table({{"setting", Align::kLeft}, {"value", Align::kLeft}, {"default", Align::kLeft}});
+  for (const auto& each : settings) table.add({each.key, value_text(each.b), value_text(each.a)});
+  return table.text();
+}
+
+std::string run_epochs_text(const RunRecord& run) {
+  if (run.epochs.empty()) return "";
+  std::vector<core::TextTable::Column> columns = {{"stage", Align::kLeft}, {"epoch"}, {"train_loss"}, {"valid_loss"}};
+  const auto& metrics = run.epochs.back().metrics;
+  for (const auto& [name, value] : metrics) columns.push_back({name});
+  columns.push_back({"seconds"});
+  core::TextTable table(std::move(columns));
+  for (const train::RunEpoch& epoch : run.epochs) {
+    std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch), fmt::format("{:.4f}", epoch.train_loss),
+                                      fmt::format("{:.4f}", epoch.valid_loss)};
+    for (const auto& [name, unused] : metrics) {
+      const auto found = std::find_if(epoch.metrics.begin(), epoch.metrics.end(),
+                                      [&wanted = name](const auto& each) { return each.first == wanted; });
+      cells.push_back(found == epoch.metrics.end() ? kNothing : fmt::format("{:.4f}", found->second));
+    }
+    cells.push_back(fmt::format("{:.1f}", epoch.seconds));
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+std::string results_text(const std::vector<train::RunResult>& results) {
+  core::TextTable table({{"run", Align::kLeft}, {"repeats"}, {"pictures"}, {results.front().metric, Align::kLeft}});
+  for (const train::RunResult& result : results) {
+    table.add({core::one_line(result.label), std::to_string(result.values.size()),
+               result.valid_pictures ? std::to_string(*result.valid_pictures) : kNothing,
+               with_error(result.mean(), result.standard_error())});
+  }
+  return table.text();
+}
+
+std::string difference_text(const std::vector<train::SettingDifference>& differences, const std::string& a,
+                            const std::string& b) {
+  if (differences.empty()) return fmt::format("No setting of {} and {} differs.\n", a, b);
+  core::TextTable table(
+      {{"setting", Align::kLeft}, {core::one_line(a), Align::kLeft}, {core::one_line(b), Align::kLeft}});
+  for (const auto& each : differences) table.add({each.key, value_text(each.a), value_text(each.b)});
+  return table.text();
+}
+
+nlohmann::ordered_json run_summary_json(const RunRecord& run) {
+  nlohmann::ordered_json json = train::to_json(run);
+  const std::string metric = run.main_metric();
+  const auto or_null = [](std::optional<double> value) {
+    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+  };
+  json.erase("config");
+  json["arch"] = arch_of(run);
+  json["epochs"] = run.epochs.size();
+  json["valid_loss"] = or_null(run.last("valid_loss"));
+  json["metric"] = metric;
+  json["value"] = or_null(run.last(metric));
+  json["standard_error"] = or_null(run.standard_error(metric));
+  return json;
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,105 @@
+#include "apps/cli/training_charts.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "margay/core/atomic_file.h"
+#include "margay/data/image/write_image.h"
+#include "margay/interpret/chart/chart_image.h"
+#include "margay/interpret/chart/chart_svg.h"
+#include "margay/interpret/chart/chart_text.h"
+#include "margay/train/smooth_loss.h"
+
+namespace margay::cli {
+namespace {
+
+using interpret::ChartSeries;
+using interpret::LineChart;
+
+/// A loss that was high for a moment must not flatten the rest: the axis ends a little above the first smoothed losses.
+constexpr double kHeadroom = 1.5;
+
+ChartSeries training_losses(const train::Learner& learner) {
+  ChartSeries series{.name = "training (smoothed)"};
+  train::SmoothLoss smooth;
+  for (const train::StepRecord& step : learner.steps()) {
+    smooth.add(step.loss);
+    series.y.push_back(smooth.value());
+  }
+  return series;
+}
+
+ChartSeries validation_losses(const train::Learner& learner) {
+  ChartSeries series{.name = "validation"};
+  for (const train::EpochRecord& record : learner.history()) {
+    series.x.push_back(static_cast<double>(record.steps_so_far));
+    series.y.push_back(record.valid_loss);
+  }
+  return series;
+}
+
+double lowest(const std::vector<double>& losses) { return *std::min_element(losses.begin(), losses.end()); }
+
+/// Where the curve of a sweep is cut: it explodes at the end.
+double upper_end(const train::LrCurve& curve) {
+  const double first = curve.losses.front();
+  return first + std::max(0.25 * std::abs(first), kHeadroom * (first - lowest(curve.losses)));
+}
+
+int terminal_columns() {
+  constexpr int kDefault = 80;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefault;
+  return std::clamp<int>(size.ws_col, 40, 140);
+}
+
+}  // namespace
+
+std::vector<LineChart> training_charts(const train::Learner& learner) {
+  ChartSeries rates{.name = "learning rate"};
+  for (const train::StepRecord& step : learner.steps()) rates.y.push_back(step.lr);
+  return {{.title = "Loss",
+           .y = {.label = "loss"},
+           .series = {training_losses(learner), validation_losses(learner)},
+           .height_share = 2},
+          {.title = "Learning rate of the head", .x = {.label = "step"}, .y = {.label = "rate"}, .series = {rates}}};
+}
+
+LineChart lr_find_chart(const train::LrFindResult& found) {
+  const train::LrCurve& curve = found.curve;
+  LineChart chart{.title = "Learning-rate finder",
+                  .x = {.label = "learning rate", .scale = interpret::AxisScale::kLog},
+                  .y = {.label = "smoothed loss"},
+                  .series = {{.name = "loss", .x = curve.lrs, .y = curve.losses}}};
+  if (curve.losses.size() > 1) chart.y.high = upper_end(curve);
+  for (const train::LrSuggestion& suggestion : found.suggestions) {
+    const auto nearest = std::min_element(curve.lrs.begin(), curve.lrs.end(), [&](double a, double b) {
+      return std::abs(std::log(a / suggestion.lr)) < std::abs(std::log(b / suggestion.lr));
+    });
+    const auto i = static_cast<std::size_t>(nearest - curve.lrs.begin());
+    chart.marks.push_back({suggestion.name, suggestion.lr, curve.losses[i]});
+  }
+  return chart;
+}
+
+std::string terminal_chart(const std::vector<LineChart>& charts) {
+  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  return chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
+                             .rows = 16,
+                             .glyphs = is_terminal ? interpret::TextGlyphs::kBraille : interpret::TextGlyphs::kAscii,
+                             .colour = is_terminal ? interpret::TextColour::kAnsi : interpret::TextColour::kNone});
+}
+
+void write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
+  if (path.extension() == ".svg") return core::write_file_atomically(path, chart_svg(charts));
+  if (path.extension() == ".png") return data::write_png(path, chart_image(charts));
+  throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", path.string()));
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "margay/interpret/chart/line_chart.h"
+#include "margay/train/learner.h"
+#include "margay/train/lr_find/lr_find.h"
+
+namespace margay::cli {
+
+/// Losses of a training, of every step and of every epoch, and below them the learning rate.
+std::vector<interpret::LineChart> training_charts(const train::Learner& learner);
+
+/// The smoothed loss over the learning rate, with what is suggested marked.
+interpret::LineChart lr_find_chart(const train::LrFindResult& found);
+
+/// For this terminal: as wide as it is, without colours and braille where stdout is none.
+std::string terminal_chart(const std::vector<interpret::LineChart>& charts);
+
+/// Writes it as its extension says, .svg or .png. Throws core::IoError, and std::invalid_argument for another
+/// extension.
+void write_chart(const std::vector<interpret::LineChart>& charts, const std::filesystem::path& path);
+
+}  // namespace margay::cli

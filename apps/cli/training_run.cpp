@@ -1,0 +1,329 @@
+#include "apps/cli/training_run.h"
+
+#include <chrono>
+#include <fstream>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "apps/cli/compute.h"
+#include "apps/cli/epoch_table.h"
+#include "apps/cli/listeners.h"
+#include "apps/cli/lr_search.h"
+#include "apps/cli/run_folder.h"
+#include "apps/cli/run_listing.h"
+#include "apps/cli/stop_signal.h"
+#include "apps/cli/training_charts.h"
+#include "apps/cli/warn.h"
+#include "margay/data/source/save_table.h"
+#include "margay/train/batch_loss.h"
+#include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/callback/save_checkpoints.h"
+#include "margay/train/callback/stop_when.h"
+#include "margay/train/distillation.h"
+#include "margay/train/doctor.h"
+#include "margay/train/registry/compare_runs.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the loaders serve, so that nothing is labelled and split a second time.
+data::Datasets datasets_of(const data::Loaders& loaders) {
+  const auto share = [](const data::Dataset& dataset) { return std::make_shared<data::Dataset>(dataset); };
+  return {.train = share(loaders.train.dataset()),
+          .valid = share(loaders.valid ? loaders.valid->dataset() : data::Dataset::unlabelled({})),
+          .vocabulary = loaders.vocabulary};
+}
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Says after the first epoch where its time went.
+class Doctor : public train::Callback {
+ public:
+  void after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) override {
+    if (learner.history().size() == 1) fmt::print("{}\n", train::where_time_went(record, learner.loaders()));
+  }
+};
+
+/// A learner, the folder it trains in, and those who listen.
+class TrainingRun {
+ public:
+  TrainingRun(TrainOptions options, RunFolder folder);
+
+  /// The settings and the split, before the first step.
+  void record() const;
+  /// Puts back the newest checkpoint. Throws core::DataError when the pictures are not those that the run began with.
+  void restore(double lr_factor);
+  core::ExitCode train();
+
+ private:
+  void announce() const;
+  void listen();
+  void find_lr();
+  void check_split() const;
+  nlohmann::ordered_json provenance() const;
+  void save_model();
+  void keep(const std::string& why);
+  void report() const;
+
+  TrainOptions options_;
+  RunFolder folder_;
+  train::CheckpointFolder checkpoints_;
+  train::Learner learner_;
+  RunListing listing_;
+  Listeners listeners_;
+};
+
+train::Learner make_learner(const TrainOptions& options) {
+  train::Learner learner = train::vision_learner(make_block(options.batch).loaders(loader_options(options.batch)),
+                                                 options.arch, options.vision_learner);
+  if (!options.distillation.teacher.empty()) {
+    learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
+                                                  learner.precision(), train::training_loss(learner.loss())));
+  }
+  return learner;
+}
+
+train::NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train::Learner& learner) {
+  train::NewRun run{.folder = folder.path().filename().string(),
+                    .name = options.name,
+                    .group = options.group,
+                    .seed = options.vision_learner.seed,
+                    .config = core::to_json(options)};
+  if (learner.loaders().valid)
+    run.valid_pictures = static_cast<std::int64_t>(learner.loaders().valid->dataset().size());
+  return run;
+}
+
+TrainingRun::TrainingRun(TrainOptions options, RunFolder folder)
+    : options_(std::move(options)),
+      folder_(std::move(folder)),
+      checkpoints_(folder_.checkpoints(), options_.checkpoints.keep_checkpoints),
+      learner_(make_learner(options_)),
+      listing_(folder_.path().parent_path(), new_run(options_, folder_, learner_)),
+      listeners_(learner_, options_.listeners, folder_) {}
+
+void TrainingRun::record() const {
+  folder_.write_config(core::to_json(options_));
+  data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, folder_.split(learner_.loaders().task()));
+}
+
+void TrainingRun::check_split() const {
+  const fs::path then = folder_.split(learner_.loaders().task());
+  const fs::path now = fs::path(then).replace_filename("now-" + then.filename().string());
+  data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, now);
+  const bool is_same = content_of(then) == content_of(now);
+  fs::remove(now);
+  if (is_same) return;
+  throw core::DataError(options_.batch.folder,
+                        fmt::format("the pictures, labels or split are no longer those that the run began with ({}); "
+                                    "put them back, or begin a new run with --config {}",
+                                    then.string(), folder_.config().string()));
+}
+
+void TrainingRun::restore(double lr_factor) {
+  check_split();
+  std::vector<std::string> problems;
+  const std::optional<fs::path> used = checkpoints_.resume(learner_, problems);
+  for (const std::string& problem : problems) warn("left aside: " + problem);
+  if (!used) {
+    fmt::print("No checkpoint in {}: training begins anew.\n", checkpoints_.folder().string());
+    return;
+  }
+  learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
+  const train::Standing& at = learner_.standing();
+  fmt::print("Going on from {}: {}, epoch {}, {} steps of it made.\n", used->string(), at.stage, at.epoch + 1,
+             at.is_in_epoch ? at.step : 0);
+}
+
+void TrainingRun::announce() const {
+  const data::Loaders& loaders = learner_.loaders();
+  for (const std::string& warning : loaders.warnings) warn(warning);
+  fmt::print("{} pictures train, {} validate, {} classes; {}, {}{}\n", loaders.train.dataset().size(),
+             loaders.valid ? loaders.valid->dataset().size() : 0, loaders.vocabulary.size(), options_.arch,
+             core::to_text(learner_.precision()),
+             options_.vision_learner.weights.empty() ? ", from scratch" : ", pretrained");
+  if (!options_.listeners.early_stop) return;
+  for (const train::Stage& stage : recipe_of(options_)) {
+    const auto warning = train::early_stopping_warning(core::to_text(stage.schedule.kind));
+    if (warning) return warn(*warning);
+  }
+}
+
+/// Those of the user's choice are there already; checkpoints come last, so that they hold what the others know.
+void TrainingRun::listen() {
+  learner_.add_callback(std::make_shared<EpochTable>());
+  learner_.add_callback(std::make_shared<Doctor>());
+  learner_.add_callback(std::shared_ptr<RunListing>(&listing_, [](RunListing*) {}));
+  learner_.add_callback(std::make_shared<train::StopWhen>(is_stop_wanted));
+  learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
+      checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
+      [](const core::IoError& error) {
+        warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+      }));
+}
+
+/// What it finds goes into config.json, so that a run that goes on need not search again.
+void TrainingRun::find_lr() {
+  if (options_.lr.empty()) return;
+  if (options_.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
+  if (!options_.recipe.empty())
+    throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
+  options_.fine_tune.base_lr = suggested_lr(learner_);
+  options_.lr.clear();
+  folder_.write_config(core::to_json(options_));
+  fmt::print("base_lr {:.2e}, the valley of lr-find\n", options_.fine_tune.base_lr);
+}
+
+/// What the model file says of its making. `data` lets `margay evaluate` find labels and split again.
+nlohmann::ordered_json TrainingRun::provenance() const {
+  nlohmann::ordered_json json = {{"program", "margay " MARGAY_VERSION},
+                                 {"data", core::to_json(options_.batch.data)},
+                                 {"epochs_done", learner_.history().size()}};
+  if (learner_.history().empty()) return json;
+  const train::EpochRecord& last = learner_.history().back();
+  json["valid_loss"] = last.valid_loss;
+  for (std::size_t i = 0; i < last.metrics.size(); ++i) json[learner_.metrics()[i]->name()] = last.metrics[i];
+  return json;
+}
+
+void TrainingRun::save_model() {
+  listeners_.finish(learner_);
+  learner_.save(folder_.model(), provenance());
+  if (learner_.steps().empty()) return;
+  for (const char* extension : {"svg", "png"}) write_chart(training_charts(learner_), folder_.chart(extension));
+}
+
+void TrainingRun::keep(const std::string& why) {
+  checkpoints_.save(learner_);
+  save_model();
+  listing_.finish(train::RunStatus::kInterrupted, why);
+  report();
+  fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", why,
+             folder_.model().string(), folder_.path().string());
+}
+
+void TrainingRun::report() const {
+  for (const data::SkippedPicture& picture : learner_.skipped()) warn("left out " + picture.problem);
+  const std::optional<data::CacheStats> stats = learner_.loaders().train.cache_stats();
+  if (stats) fmt::print("cache: {}\n", stats->text());
+}
+
+core::ExitCode TrainingRun::train() {
+  announce();
+  listen_for_stop();
+  try {
+    find_lr();
+    listen();
+    learner_.run(recipe_of(options_), options_.minutes ? std::optional(*options_.minutes * 60) : std::nullopt);
+  } catch (const core::Interrupted& interrupted) {
+    keep(interrupted.what());
+    return core::ExitCode::kInterrupted;
+  } catch (const train::DivergedError& diverged) {
+    listing_.finish(train::RunStatus::kFailed, diverged.what());
+    throw train::DivergedError(
+        fmt::format("{}. Go on from the last good checkpoint, more slowly: margay train --resume "
+                    "{} --lr-factor 0.1",
+                    diverged.what(), folder_.path().string()));
+  } catch (const std::exception& error) {
+    listing_.finish(train::RunStatus::kFailed, error.what());
+    throw;
+  }
+  save_model();
+  listing_.finish(train::RunStatus::kDone);
+  report();
+  fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(training_charts(learner_)),
+             folder_.model().string(), folder_.model().string());
+  return core::ExitCode::kDone;
+}
+
+}  // namespace
+
+namespace {
+
+core::ExitCode train_once(const TrainOptions& options) {
+  TrainingRun run(options, RunFolder(options.runs, options.name));
+  run.record();
+  return run.train();
+}
+
+/// What the repeats of a group reached, with the standard error of their mean.
+void report_repeats(const TrainOptions& options) {
+  std::vector<train::RunRecord> repeats;
+  for (const train::RunRecord& run : train::RunRegistry(options.runs, warn).all()) {
+    if (run.group == options.group) repeats.push_back(run);
+  }
+  if (repeats.empty()) return;
+  for (const std::string& metric : {repeats.back().main_metric(), std::string("valid_loss")}) {
+    const train::RunResult result = train::result_of(options.name, repeats, metric);
+    const std::optional<double> error = result.standard_error();
+    fmt::print("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
+               error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
+  }
+}
+
+/// That fits into memory; printed. The classifier is one of as many classes as the data could have.
+int largest_batch_size(const TrainOptions& options) {
+  const data::Loaders loaders = make_block(options.batch).loaders(loader_options(options.batch));
+  const auto classifier = model::make_classifier(
+      {.architecture = options.arch, .num_classes = loaders.vocabulary.size(), .head = options.vision_learner.head});
+  const train::LearnerOptions& learner = options.vision_learner.learner;
+  classifier->to(train::find_device(learner.device));
+  if (learner.checkpoint_activations) {
+    classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
+  }
+  const train::BatchSizeAdvice advice =
+      train::find_batch_size(*classifier,
+                             {.image_px = options.batch.transforms.augment.size,
+                              .precision = learner.precision,
+                              .loss = {.task = loaders.task(), .options = learner.loss}},
+                             options.auto_batch);
+  fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
+             static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
+  return static_cast<int>(advice.batch_size);
+}
+
+/// A name that no other command's repeats have.
+std::string new_group(const TrainOptions& options) {
+  return fmt::format("{}-{:x}", options.name, std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+core::ExitCode start_training(const TrainOptions& given) {
+  prepare_to_compute();
+  TrainOptions options = given;
+  core::validate(options);
+  check_listeners(options.listeners);
+  recipe_of(options);  // a mistake in it is said before pictures are looked for
+  const std::int64_t repeats = std::exchange(options.repeats, 1);
+  if (repeats > 1) options.group = new_group(options);
+  if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);
+  options.auto_batch_size = false;
+  core::ExitCode code = core::ExitCode::kDone;
+  for (std::int64_t i = 0; i < repeats && code == core::ExitCode::kDone; ++i) {
+    if (repeats > 1) fmt::print("\nRepeat {} of {}, seed {}\n", i + 1, repeats, options.vision_learner.seed);
+    options.batch.loader.seed = options.vision_learner.seed;
+    code = train_once(options);
+    ++options.vision_learner.seed;
+  }
+  if (repeats > 1 && code == core::ExitCode::kDone) report_repeats(options);
+  return code;
+}
+
+core::ExitCode resume_training(const ResumeOptions& resume) {
+  prepare_to_compute();
+  core::validate(resume);
+  RunFolder folder = RunFolder::open(resume.resume);
+  const auto options = folder.read_config<TrainOptions>();
+  TrainingRun run(options, std::move(folder));
+  run.restore(resume.lr_factor);
+  return run.train();
+}
+
+}  // namespace margay::cli

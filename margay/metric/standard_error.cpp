@@ -1,0 +1,134 @@
+#include "margay/metric/standard_error.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace margay::metric {
+namespace {
+
+constexpr double kAllowedChance = 0.05;  // of calling equals different
+
+void check_share(double share, std::int64_t n) {
+  if (share >= 0 && share <= 1 && n >= 1) return;
+  throw std::invalid_argument(
+      fmt::format("[standard_error] expected a share in [0, 1] of at least one case, got {} of {}", share, n));
+}
+
+/// The continued fraction of the incomplete beta function by the modified Lentz method (DLMF 8.17.22); converges fast
+/// for x < (a + 1) / (a + b + 2).
+double beta_fraction(double a, double b, double x) {
+  constexpr int kMaxSteps = 10'000;
+  constexpr double kTiny = 1e-300;
+  const auto not_zero = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
+  double c = 1;
+  double d = 1 / not_zero(1 - (a + b) * x / (a + 1));
+  double fraction = d;
+  for (int m = 1; m <= kMaxSteps; ++m) {
+    double change = 1;
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    for (const double term : {even, odd}) {
+      d = 1 / not_zero(1 + term * d);
+      c = not_zero(1 + term / c);
+      change = c * d;
+      fraction *= change;
+    }
+    if (std::abs(change - 1) < std::numeric_limits<double>::epsilon()) break;
+  }
+  return fraction;
+}
+
+double log_gamma(double x) {
+  int sign = 0;  // std::lgamma writes it to a global
+  return ::lgamma_r(x, &sign);
+}
+
+/// I_x(a, b), DLMF 8.17.
+double incomplete_beta(double a, double b, double x) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  const double log_front = log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log1p(-x);
+  const bool is_fast = x < (a + 1) / (a + b + 2);
+  if (is_fast) return std::exp(log_front) * beta_fraction(a, b, x) / a;
+  return 1 - std::exp(log_front) * beta_fraction(b, a, 1 - x) / b;
+}
+
+Difference difference(double value, double standard_error, double freedom) {
+  Difference result{.value = value, .standard_error = standard_error, .freedom = freedom};
+  result.noise = standard_error * student_quantile_two_sided(kAllowedChance, freedom);
+  result.p_value = value == 0 ? 1 : student_two_sided(value / standard_error, freedom);
+  return result;
+}
+
+}  // namespace
+
+double share_standard_error(double share, std::int64_t n) {
+  if (n == 0) return std::numeric_limits<double>::quiet_NaN();
+  check_share(share, n);
+  return std::sqrt(share * (1 - share) / static_cast<double>(n));
+}
+
+RepeatedMean repeated_mean(std::span<const double> values) {
+  if (values.size() < 2) throw std::invalid_argument("[repeated_mean] one value has no spread; give two at least");
+  const auto count = static_cast<double>(values.size());
+  double sum = 0;
+  for (const double value : values) sum += value;
+  const double mean = sum / count;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double deviation = std::sqrt(squares / (count - 1));
+  return {.mean = mean,
+          .deviation = deviation,
+          .standard_error = deviation / std::sqrt(count),
+          .count = static_cast<std::int64_t>(values.size())};
+}
+
+Difference compare_shares(double a, std::int64_t n_a, double b, std::int64_t n_b) {
+  check_share(a, n_a);
+  check_share(b, n_b);
+  const auto cases_a = static_cast<double>(n_a);
+  const auto cases_b = static_cast<double>(n_b);
+  const double pooled = (a * cases_a + b * cases_b) / (cases_a + cases_b);
+  const double error = std::sqrt(pooled * (1 - pooled) * (1 / cases_a + 1 / cases_b));
+  return difference(b - a, error, std::numeric_limits<double>::infinity());
+}
+
+std::optional<Difference> compare_means(const RepeatedMean& a, const RepeatedMean& b) {
+  const double variance_a = a.standard_error * a.standard_error;
+  const double variance_b = b.standard_error * b.standard_error;
+  const double variance = variance_a + variance_b;
+  if (variance == 0) return std::nullopt;
+  const double freedom = variance * variance /
+                         (variance_a * variance_a / static_cast<double>(a.count - 1) +
+                          variance_b * variance_b / static_cast<double>(b.count - 1));
+  return difference(b.mean - a.mean, std::sqrt(variance), freedom);
+}
+
+std::optional<Difference> compare_with_one(const RepeatedMean& a, double b) {
+  if (a.deviation == 0) return std::nullopt;
+  const auto count = static_cast<double>(a.count);
+  return difference(b - a.mean, a.deviation * std::sqrt(1 + 1 / count), count - 1);
+}
+
+double student_two_sided(double t, double freedom) {
+  if (!(freedom > 0)) throw std::invalid_argument("[student] freedom must be positive");
+  if (std::isinf(freedom)) return std::erfc(std::abs(t) / std::sqrt(2.0));
+  return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
+}
+
+double student_quantile_two_sided(double p, double freedom) {
+  if (!(p > 0 && p < 1)) throw std::invalid_argument("[student] p must lie between 0 and 1");
+  double high = 1;
+  while (student_two_sided(high, freedom) > p) high *= 2;
+  double low = 0;
+  for (int halving = 0; halving < 100 && low < high; ++halving) {
+    const double middle = (low + high) / 2;
+    (student_two_sided(middle, freedom) > p ? low : high) = middle;
+  }
+  return high;
+}
+
+}  // namespace margay::metric

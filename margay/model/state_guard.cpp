@@ -1,0 +1,22 @@
+#include "margay/model/state_guard.h"
+
+#include <torch/utils.h>
+
+namespace margay::model {
+
+StateGuard::StateGuard(const std::vector<torch::Tensor>& buffers, c10::Device device)
+    : buffers_(buffers), random_(device) {
+  values_.reserve(buffers.size());
+  for (const torch::Tensor& each : buffers) values_.push_back(each.detach().clone());
+}
+
+StateGuard::~StateGuard() {
+  const torch::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    // Graphs that hold a buffer need not hear of it (its version stays): the values are those that they have seen.
+    buffers_[i].variable_data().copy_(values_[i]);
+  }
+  random_.restore();
+}
+
+}  // namespace margay::model

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <tuple>
+
+#include "margay/core/options.h"
+
+namespace margay::train {
+
+struct AutoBatchOptions {
+  /// None: what is free.
+  std::optional<std::int64_t> memory_limit_mb;
+  std::int64_t largest = 1024;
+  double safety = 0.9;
+
+  static constexpr const char* kName = "auto_batch";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("memory_limit_mb", &AutoBatchOptions::memory_limit_mb,
+                    "what training may take, megabytes; what is free unless given", {1, 1e9}),
+        core::field("largest", &AutoBatchOptions::largest, "no batch is larger", {8, 65536}),
+        core::field("safety", &AutoBatchOptions::safety, "the share of the memory that is used", {0.1, 1})};
+  }
+};
+
+/// The bytes that training with a batch of so many pictures needs, or 0 if it only can tell by trying: it throws
+/// c10::OutOfMemoryError, std::bad_alloc, or an error of LibTorch that says so, where there is not enough memory. More
+/// pictures never need less.
+using BatchProbe = std::function<std::uint64_t(std::int64_t batch_size)>;
+
+/// The largest batch that fits: a multiple of 8 up to options.largest, or 4 or 2 where 8 do not fit. A batch fits if it
+/// needs no more than the safe share of the memory limit (none: any number of bytes) and the probe does not run out of
+/// memory; where that has decided, the safe share of the batch is taken. Doubles, then bisects, so it asks about
+/// 2·log2(largest / 8) times. Throws core::Error when not even 2 pictures fit, and what else the probe throws.
+std::int64_t find_batch_size(const BatchProbe& probe, const AutoBatchOptions& options);
+
+}  // namespace margay::train

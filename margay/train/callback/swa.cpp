@@ -1,0 +1,61 @@
+#include "margay/train/callback/swa.h"
+
+#include <algorithm>
+
+#include "margay/train/callback/state_value.h"
+#include "margay/train/learner.h"
+#include "margay/train/update_batch_norms.h"
+
+namespace margay::train {
+
+std::int64_t swa_first_epoch(const SwaOptions& options, std::int64_t epochs) {
+  const auto first = static_cast<std::int64_t>(options.swa_start * static_cast<double>(epochs) + 1e-9);
+  return std::clamp<std::int64_t>(first, 0, std::max<std::int64_t>(epochs - 1, 0));
+}
+
+HyperSchedule with_swa_lr(HyperSchedule schedule, const SwaOptions& options, std::int64_t epochs) {
+  if (!options.swa_lr) return schedule;
+  const double start = static_cast<double>(swa_first_epoch(options, epochs)) / static_cast<double>(epochs);
+  Hyper held = schedule(start);
+  const double last = held.lrs.empty() ? 0 : held.lrs.back();
+  for (double& lr : held.lrs) lr = last > 0 ? lr / last * *options.swa_lr : *options.swa_lr;
+  return [schedule = std::move(schedule), start, held = std::move(held)](double progress) {
+    return progress < start ? schedule(progress) : held;
+  };
+}
+
+Swa::Swa(const model::Classifier& classifier, const SwaOptions& options) : options_(options), average_(classifier) {
+  core::validate(options_);
+}
+
+void Swa::before_epoch(Learner& /*learner*/, const Progress& at) {
+  if (at.epoch == 0) epochs_ = 0;
+}
+
+void Swa::after_epoch(Learner& /*learner*/, const Progress& at, const EpochRecord& /*record*/) {
+  if (at.epoch < swa_first_epoch(options_, at.epochs)) return;
+  ++epochs_;
+  if (epochs_ == 1) return average_.copy_from_model();
+  average_.move_towards_model(1 / static_cast<double>(epochs_));
+}
+
+void Swa::apply(Learner& learner) {
+  if (epochs_ == 0) return;
+  average_.copy_to_model();
+  update_batch_norms(learner.classifier(), learner.loaders().train,
+                     {.batches = options_.swa_batches, .epoch = learner.passes(), .precision = learner.precision()});
+}
+
+CallbackState Swa::state() const {
+  CallbackState state{.values = {{"epochs", epochs_}}};
+  if (epochs_ > 0) state.tensors = average_.tensors();
+  return state;
+}
+
+void Swa::load_state(const CallbackState& state, const std::filesystem::path& source) {
+  const std::int64_t epochs = count_at(state.values, "epochs", source);
+  if (epochs > 0) average_.load(state.tensors, source);
+  epochs_ = epochs;
+}
+
+}  // namespace margay::train

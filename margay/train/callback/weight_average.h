@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "margay/core/options.h"
+#include "margay/train/callback/averaged_state.h"
+#include "margay/train/callback/callback.h"
+
+namespace margay::train {
+
+/// Whose results the history shows.
+enum class EvaluateWith { kAverage, kRaw };
+
+constexpr auto names(EvaluateWith /*tag*/) {
+  return std::array{std::pair{EvaluateWith::kAverage, "average"}, std::pair{EvaluateWith::kRaw, "raw"}};
+}
+
+struct WeightAverageOptions {
+  double ema_decay = 0.999;
+  bool ema_warmup = true;
+  EvaluateWith ema_evaluate = EvaluateWith::kAverage;
+
+  static constexpr const char* kName = "weight_average";
+  static constexpr auto fields() {
+    using O = WeightAverageOptions;
+    return std::tuple{core::field("ema_decay", &O::ema_decay, "share of the average that each step keeps", {0, 1}),
+                      core::field("ema_warmup", &O::ema_warmup, "step t, from 0, keeps (1 + t) / (10 + t) at most"),
+                      core::field("ema_evaluate", &O::ema_evaluate, "weights that validate: average or raw")};
+  }
+};
+
+/// What the step after `updates` others keeps of the average: ema_decay, with warm-up at most (1 + t) / (10 + t), so
+/// that the first weights are soon forgotten (TensorFlow's ExponentialMovingAverage with num_updates).
+double ema_decay_at(std::int64_t updates, const WeightAverageOptions& options);
+
+/// Keeps an exponential moving average of the weights, average = d · average + (1 - d) · weights after each step of the
+/// optimizer, beginning with the weights before the first one. Batch norms' statistics are averaged as well. Sources:
+/// Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992; Tarvainen, Valpola, "Mean teachers
+/// are better role models", 2017.
+///
+/// From after_train to after_validate the average stands in the model and the raw weights here. If the validation
+/// throws, they stay so: call restore() before anything else looks at the model. The next fit does, too. A checkpoint
+/// written in between is nevertheless whole: state() says which of the two it holds. (Its "model." is the average
+/// then.)
+class WeightAverage : public Callback {
+ public:
+  /// Throws std::invalid_argument for options out of range. The classifier: the learner's.
+  explicit WeightAverage(const model::Classifier& classifier, const WeightAverageOptions& options = {});
+
+  void before_fit(Learner& learner, const Progress& at) override;
+  void before_step(Learner& learner, const Progress& at) override;
+  void after_batch(Learner& learner, const Progress& at) override;
+  void after_train(Learner& learner, const Progress& at) override;
+  void after_validate(Learner& learner, const Progress& at) override;
+  void after_interrupt(Learner& /*learner*/, const Progress& /*at*/) override { restore(); }
+
+  /// Steps averaged so far.
+  std::int64_t updates() const { return updates_; }
+  /// Whether the average stands in the model and the raw weights here.
+  bool is_in_model() const { return is_in_model_; }
+  /// Puts the raw weights back into the model if they are not there.
+  void restore();
+  /// Puts the average into the model for good, to save it; the raw weights are lost. Before the first step: nothing.
+  void apply();
+  /// Calls `use` while the average stands in the model. What it throws passes through, with the raw weights back.
+  void with_average(const std::function<void()>& use);
+  /// with_average where the average is what validates; otherwise only calls.
+  void with_validated(const std::function<void()>& use);
+
+  std::string state_name() const override { return "weight_average"; }
+  CallbackState state() const override;
+  void load_state(const CallbackState& state, const std::filesystem::path& source) override;
+
+ private:
+  void put_into_model();
+
+  WeightAverageOptions options_;
+  AveragedState average_;  ///< the raw weights while is_in_model_
+  std::int64_t updates_ = 0;
+  bool is_in_model_ = false;
+  bool has_stepped_ = false;  ///< since the last update
+};
+
+}  // namespace margay::train

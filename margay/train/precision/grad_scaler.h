@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <tuple>
+#include <vector>
+
+#include <torch/types.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/core/options.h"
+
+namespace margay::train {
+
+struct LossScalingOptions {
+  double init_scale = 65536;
+  double growth_factor = 2;
+  double backoff_factor = 0.5;
+  std::int64_t growth_interval = 2000;
+  double min_scale = 0x1p-24;
+
+  static constexpr const char* kName = "loss_scaling";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("init_scale", &LossScalingOptions::init_scale, "the first factor of the loss", {0x1p-24, 0x1p127}),
+        core::field("growth_factor", &LossScalingOptions::growth_factor,
+                    "the scale grows by it after growth_interval good steps", {1, 1024}),
+        core::field("backoff_factor", &LossScalingOptions::backoff_factor,
+                    "the scale shrinks by it when gradients are not finite", {1e-3, 0.999}),
+        core::field("growth_interval", &LossScalingOptions::growth_interval, "good steps in a row before it grows",
+                    {1, 1e9}),
+        core::field("min_scale", &LossScalingOptions::min_scale, "training has failed when the scale falls below",
+                    {0x1p-126, 1})};
+  }
+};
+
+/// Dynamic loss scaling, for training in fp16 (Micikevicius et al., "Mixed Precision Training", 2017): the loss is
+/// multiplied by a scale, so that small gradients do not vanish in half precision, and the gradients are divided by it
+/// again. As torch.cuda.amp.GradScaler: a step whose gradients are not finite is left out and the scale shrinks; after
+/// so many good steps in a row it grows. One step:
+///
+///     scaler.scale(loss).backward();
+///     const bool is_infinite = scaler.unscale(gradients);
+///     if (!is_infinite) optimizer.step(hyper);
+///     scaler.update(is_infinite);
+class GradScaler {
+ public:
+  /// Throws std::invalid_argument for an option outside its range.
+  explicit GradScaler(const LossScalingOptions& options = {});
+
+  /// loss: a scalar, of any floating type. Returns float32 at least, times the scale, for backward().
+  torch::Tensor scale(const torch::Tensor& loss) const;
+
+  /// Divides the gradients by the scale, in place and in float32 at least, and says whether one of them is not finite
+  /// (nor is one whose magnitudes add up to more than float32 holds). Once a step, before anything else that looks at
+  /// them, such as clipping. Gradients: any floating types, on one device; waits for it once.
+  bool unscale(const std::vector<torch::Tensor>& gradients) const;
+
+  /// After each step; found_infinite: what unscale() returned. Throws DivergedError when the scale falls below
+  /// options.min_scale: then it is not the scale that makes the gradients infinite.
+  void update(bool found_infinite);
+
+  double current_scale() const { return scale_; }
+  /// Good steps since the scale has changed or a step was left out.
+  std::int64_t good_steps() const { return good_steps_; }
+
+  /// What it must know to go on after an interruption.
+  nlohmann::ordered_json state() const;
+  /// Throws core::FormatError, naming `source`, for what no state() returns; then nothing is changed.
+  void load_state(const nlohmann::ordered_json& state, const std::filesystem::path& source);
+
+ private:
+  LossScalingOptions options_;
+  double scale_;
+  std::int64_t good_steps_ = 0;
+};
+
+}  // namespace margay::train

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "margay/train/recipe/stage.h"
+
+namespace margay::train {
+
+/// Reads a recipe as it stands in a file, one stage a line (or parted by `;`), `#` beginning a comment:
+///
+///     # fast.ai's chapter 5: the final model
+///     freeze      3 epochs at 3e-3
+///     unfreeze   12 epochs at slice(1e-6,1e-4)
+///     polish: freeze_to 1  2 epochs at 1e-3 flat_cos pct_start=.5
+///
+/// [NAME:] [freeze | unfreeze | freeze_to GROUP] N epochs [on SIZE pixels] [at] RATE [SCHEDULE] [OPTION=VALUE …].
+/// Without one of the first three, groups stay as they are; RATE is what LearningRate::parse reads; SCHEDULE a
+/// ScheduleKind, one_cycle unless said; OPTION a field of ScheduleOptions. Stages come resolved. Throws
+/// std::invalid_argument, naming the line, what stands there and what is expected.
+Stages parse_recipe(const std::string& text);
+
+/// What parse_recipe reads: parse_recipe(recipe_text(recipe)) are the recipe's stages, resolved. Throws
+/// std::invalid_argument for a stage that resolve refuses.
+std::string recipe_text(const Stages& recipe);
+
+}  // namespace margay::train

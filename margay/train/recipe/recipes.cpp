@@ -1,0 +1,65 @@
+#include "margay/train/recipe/recipes.h"
+
+namespace margay::train {
+namespace {
+
+constexpr int kHeadAlone = -1;
+constexpr int kEverything = 0;
+constexpr double kFrozenPctStart = 0.99;  // fastai's: the new head only climbs
+
+/// A value that is written down only where it is not the usual one.
+template <class T>
+std::optional<T> unless(const T& usual, const T& value) {
+  return value == usual ? std::nullopt : std::optional<T>(value);
+}
+
+}  // namespace
+
+Stages fine_tune_recipe(std::int64_t epochs, const FineTuneOptions& options) {
+  core::validate(options);
+  Stages recipe;
+  if (options.freeze_epochs > 0) {
+    recipe.push_back(resolve({.freeze_to = kHeadAlone,
+                              .epochs = options.freeze_epochs,
+                              .lr = LearningRate::slice(options.base_lr),
+                              .schedule = {.pct_start = kFrozenPctStart}}));
+  }
+  const double peak = options.base_lr / 2;
+  recipe.push_back(resolve({.freeze_to = kEverything,
+                            .epochs = epochs,
+                            .lr = LearningRate::slice(peak / options.lr_mult, peak),
+                            .schedule = {.pct_start = options.pct_start, .div = options.div}}));
+  return recipe;
+}
+
+Stages one_cycle_recipe(std::int64_t epochs, const LearningRate& lr_max, const OneCycleShape& shape) {
+  const OneCycleShape usual;
+  return {resolve({.epochs = epochs,
+                   .lr = lr_max,
+                   .schedule = {.pct_start = unless(usual.pct_start, shape.pct_start),
+                                .div = unless(usual.div, shape.div),
+                                .div_final = unless(usual.div_final, shape.div_final),
+                                .moms = unless(usual.moms, shape.moms)}})};
+}
+
+Stages flat_cos_recipe(std::int64_t epochs, const LearningRate& lr, const FlatCosShape& shape) {
+  const FlatCosShape usual;
+  return {resolve({.epochs = epochs,
+                   .lr = lr,
+                   .schedule = {.kind = ScheduleKind::kFlatCos,
+                                .pct_start = unless(usual.pct_start, shape.pct_start),
+                                .div_final = unless(usual.div_final, shape.div_final),
+                                .momentum = unless(usual.momentum, shape.momentum)}})};
+}
+
+Stages sgdr_recipe(const SgdrShape& shape, const LearningRate& lr_max) {
+  const SgdrShape usual;
+  return {resolve({.epochs = sgdr_epochs(shape),
+                   .lr = lr_max,
+                   .schedule = {.kind = ScheduleKind::kSgdr,
+                                .cycle_len = unless(usual.cycle_len, shape.cycle_len),
+                                .cycle_mult = unless(usual.cycle_mult, shape.cycle_mult),
+                                .momentum = unless(usual.momentum, shape.momentum)}})};
+}
+
+}  // namespace margay::train

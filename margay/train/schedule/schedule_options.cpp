@@ -1,0 +1,140 @@
+#include "margay/train/schedule/schedule_options.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+namespace margay::train {
+namespace {
+
+constexpr double kDivFinal = 1e5;
+constexpr double kExponentialDivFinal = 100;  // at 1e5 most of the stage would train nothing
+constexpr double kPower = 2;
+
+void check_applies(const ScheduleOptions& options) {
+  const std::vector<std::string> known = options_of(options.kind);
+  core::for_each_field<ScheduleOptions>([&](const auto& f) {
+    if constexpr (!std::is_same_v<std::decay_t<decltype(options.*(f.member))>, ScheduleKind>) {
+      if (!(options.*(f.member)) || std::find(known.begin(), known.end(), f.name) != known.end()) return;
+      throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", f.name,
+                                              core::to_text(options.kind), fmt::join(known, ", ")));
+    }
+  });
+  const bool has_own_div = options.kind == ScheduleKind::kOneCycle;
+  if (options.warm_up || (!options.ramp && (!options.div || has_own_div))) return;
+  throw std::invalid_argument(fmt::format("[schedule] {} belongs to a warm-up and needs warm_up, the share it takes",
+                                          options.ramp ? "ramp" : "div"));
+}
+
+void check_moms(const Momentums& moms) {
+  for (const double momentum : moms) {
+    if (momentum >= 0 && momentum < 1) continue;
+    throw std::invalid_argument(fmt::format("[schedule] moms must lie in [0, 1), got {}", momentum));
+  }
+}
+
+/// With as many cycles as fill the epochs.
+SgdrShape sgdr_shape(const ScheduleOptions& options, std::int64_t epochs) {
+  SgdrShape shape{.cycles = 1, .momentum = options.momentum.value_or(kMomentum)};
+  shape.cycle_len = options.cycle_len.value_or(shape.cycle_len);
+  shape.cycle_mult = options.cycle_mult.value_or(shape.cycle_mult);
+  std::int64_t before = 0;  // epochs of all cycles but the last
+  std::int64_t length = shape.cycle_len;
+  for (; before + length < epochs; ++shape.cycles) {
+    before += length;
+    length *= shape.cycle_mult;
+  }
+  if (before + length == epochs) return shape;
+  throw std::invalid_argument(fmt::format("[schedule] {} epochs end within a cycle of sgdr; {}{} would end with one",
+                                          epochs, before > 0 ? fmt::format("{} or ", before) : "", before + length));
+}
+
+OneCycleShape one_cycle_shape(const ScheduleOptions& options) {
+  const OneCycleShape usual;
+  return {.pct_start = options.pct_start.value_or(usual.pct_start),
+          .div = options.div.value_or(usual.div),
+          .div_final = options.div_final.value_or(usual.div_final),
+          .moms = options.moms.value_or(usual.moms)};
+}
+
+/// From 1 to 1 / div_final, along the curve of the kind.
+Schedule decay_of(const ScheduleOptions& options) {
+  const double last = 1 / options.div_final.value_or(kDivFinal);
+  switch (options.kind) {
+    case ScheduleKind::kLinear:
+      return sched_lin(1, last);
+    case ScheduleKind::kCosine:
+      return sched_cos(1, last);
+    case ScheduleKind::kExponential:
+      return sched_exp(1, 1 / options.div_final.value_or(kExponentialDivFinal));
+    default:
+      // Backwards, because it is the distance to the end that has the power.
+      return [rise = sched_poly(last, 1, options.power.value_or(kPower))](double p) { return rise(1 - p); };
+  }
+}
+
+/// The schedule without its warm-up.
+HyperSchedule main_schedule(const ScheduleOptions& options, std::vector<double> peak_lrs, std::int64_t epochs) {
+  const double momentum = options.momentum.value_or(kMomentum);
+  switch (options.kind) {
+    case ScheduleKind::kOneCycle:
+      return one_cycle(std::move(peak_lrs), one_cycle_shape(options));
+    case ScheduleKind::kFlat:
+      return constant(std::move(peak_lrs), momentum);
+    case ScheduleKind::kFlatCos:
+      return flat_cos(std::move(peak_lrs), {.pct_start = options.pct_start.value_or(FlatCosShape{}.pct_start),
+                                            .div_final = options.div_final.value_or(kDivFinal),
+                                            .momentum = momentum});
+    case ScheduleKind::kSgdr:
+      return sgdr(std::move(peak_lrs), sgdr_shape(options, epochs));
+    default:
+      return shaped(std::move(peak_lrs), decay_of(options), sched_no(momentum));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> options_of(ScheduleKind kind) {
+  std::vector<std::string> own;
+  switch (kind) {
+    case ScheduleKind::kOneCycle:
+      return {"pct_start", "div", "div_final", "moms"};
+    case ScheduleKind::kSgdr:
+      return {"cycle_len", "cycle_mult", "momentum"};
+    case ScheduleKind::kFlat:
+      break;
+    case ScheduleKind::kFlatCos:
+      own = {"pct_start", "div_final"};
+      break;
+    case ScheduleKind::kPolynomial:
+      own = {"div_final", "power"};
+      break;
+    case ScheduleKind::kLinear:
+    case ScheduleKind::kCosine:
+    case ScheduleKind::kExponential:
+      own = {"div_final"};
+      break;
+  }
+  own.insert(own.end(), {"warm_up", "div", "ramp", "momentum"});
+  return own;
+}
+
+void check_schedule(const ScheduleOptions& options, std::int64_t epochs) {
+  core::validate(options);
+  check_applies(options);
+  if (options.moms) check_moms(*options.moms);
+  if (options.kind == ScheduleKind::kSgdr) sgdr_shape(options, epochs);
+}
+
+HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double> peak_lrs, std::int64_t epochs) {
+  check_schedule(options, epochs);
+  HyperSchedule schedule = main_schedule(options, std::move(peak_lrs), epochs);
+  if (!options.warm_up) return schedule;
+  return warm_up(std::move(schedule), {.share = *options.warm_up,
+                                       .div = options.div.value_or(WarmUpShape{}.div),
+                                       .ramp = options.ramp.value_or(WarmUpShape{}.ramp)});
+}
+
+}  // namespace margay::train

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "margay/core/options.h"
+#include "margay/train/schedule/hyper_schedule.h"
+
+namespace margay::train {
+
+enum class ScheduleKind { kOneCycle, kFlat, kFlatCos, kSgdr, kLinear, kCosine, kExponential, kPolynomial };
+
+constexpr auto names(ScheduleKind /*tag*/) {
+  return std::array{
+      std::pair{ScheduleKind::kOneCycle, "one_cycle"},      std::pair{ScheduleKind::kFlat, "flat"},
+      std::pair{ScheduleKind::kFlatCos, "flat_cos"},        std::pair{ScheduleKind::kSgdr, "sgdr"},
+      std::pair{ScheduleKind::kLinear, "linear"},           std::pair{ScheduleKind::kCosine, "cosine"},
+      std::pair{ScheduleKind::kExponential, "exponential"}, std::pair{ScheduleKind::kPolynomial, "polynomial"}};
+}
+
+/// How rates and momentum move during a stage. What is absent has the kind's default. What does not apply to the kind
+/// must be absent:
+///   one_cycle   pct_start .25, div 25, div_final 1e5, moms .95,.85,.95    as one_cycle()
+///   flat        warm-up, momentum                                         as constant()
+///   flat_cos    pct_start .75, div_final 1e5, warm-up, momentum           as flat_cos()
+///   sgdr        cycle_len 1, cycle_mult 2, momentum                       as sgdr(); as many cycles as fill the stage
+///   linear      div_final 1e5, warm-up, momentum                          from the peak to the peak / div_final
+///   cosine      div_final 1e5, warm-up, momentum                          the same along half a cosine
+///   exponential div_final 100, warm-up, momentum                          the same in equal ratios
+///   polynomial  div_final 1e5, power 2, warm-up, momentum                 the same along (1 - progress)^power, as
+///                                                                         PyTorch's PolynomialLR
+/// The warm-up is there when `warm_up` is; it has div 25 and ramp linear, and the rest of the stage is the kind's.
+struct ScheduleOptions {
+  ScheduleKind kind = ScheduleKind::kOneCycle;
+  std::optional<double> pct_start = {};
+  std::optional<double> div = {};
+  std::optional<double> div_final = {};
+  std::optional<double> power = {};
+  std::optional<std::int64_t> cycle_len = {};
+  std::optional<std::int64_t> cycle_mult = {};
+  std::optional<double> warm_up = {};
+  std::optional<Ramp> ramp = {};
+  std::optional<Momentums> moms = {};
+  std::optional<double> momentum = {};
+
+  bool operator==(const ScheduleOptions&) const = default;
+
+  static constexpr const char* kName = "schedule";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("kind", &ScheduleOptions::kind,
+                    "one_cycle, flat, flat_cos, sgdr, linear, cosine, exponential or polynomial"),
+        core::field("pct_start", &ScheduleOptions::pct_start,
+                    "one_cycle: share of the stage spent climbing; flat_cos: share at the peak", {0.001, 0.999}),
+        core::field("div", &ScheduleOptions::div, "the first rate is the peak / this", {1, 1e9}),
+        core::field("div_final", &ScheduleOptions::div_final, "the last rate is the peak / this", {1, 1e12}),
+        core::field("power", &ScheduleOptions::power, "polynomial: exponent", {0.01, 100}),
+        core::field("cycle_len", &ScheduleOptions::cycle_len, "sgdr: epochs of the first cycle", {1, 1e6}),
+        core::field("cycle_mult", &ScheduleOptions::cycle_mult,
+                    "sgdr: each further cycle is so many times as long as the one before", {1, 1e6}),
+        core::field("warm_up", &ScheduleOptions::warm_up, "share of the stage spent climbing to the peak",
+                    {0.001, 0.999}),
+        core::field("ramp", &ScheduleOptions::ramp, "linear or cosine: how a warm-up climbs"),
+        core::field("moms", &ScheduleOptions::moms, "one_cycle: momentum at the start, the peak and the end"),
+        core::field("momentum", &ScheduleOptions::momentum, "momentum all the time", {0, 0.9999})};
+  }
+};
+
+/// The options that apply to a kind, besides `kind`.
+std::vector<std::string> options_of(ScheduleKind kind);
+
+/// Throws std::invalid_argument for a number out of range, for an option that does not apply to the kind, and for an
+/// sgdr whose cycles do not end with the stage; `epochs` are the stage's.
+void check_schedule(const ScheduleOptions& options, std::int64_t epochs);
+
+/// The schedule of a stage of `epochs` epochs. peak_lrs: one per parameter group. Throws as check_schedule does.
+HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double> peak_lrs, std::int64_t epochs);
+
+}  // namespace margay::train

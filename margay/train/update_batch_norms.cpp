@@ -1,0 +1,73 @@
+#include "margay/train/update_batch_norms.h"
+
+#include <utility>
+#include <vector>
+
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/core/error.h"
+#include "margay/train/device_feed.h"
+
+namespace margay::train {
+namespace {
+
+/// While it lives, the classifier trains, and its batch norms gather equal averages, from nothing on.
+class Gathering {
+ public:
+  explicit Gathering(model::Classifier& classifier) : classifier_(classifier), was_training_(classifier.is_training()) {
+    for (const auto& module : classifier.modules(/*include_self=*/false)) {
+      add(module->as<torch::nn::BatchNorm1d>());
+      add(module->as<torch::nn::BatchNorm2d>());
+      add(module->as<torch::nn::BatchNorm3d>());
+    }
+    classifier_.train();
+  }
+  Gathering(const Gathering&) = delete;
+  Gathering& operator=(const Gathering&) = delete;
+  ~Gathering() {
+    for (const auto& [options, momentum] : before_) options->momentum(momentum);
+    classifier_.train(was_training_);
+  }
+
+ private:
+  using Options = torch::nn::BatchNormOptions;
+  using Momentum = std::decay_t<decltype(std::declval<Options>().momentum())>;
+
+  template <class Norm>
+  void add(Norm* norm) {
+    if (norm == nullptr) return;
+    before_.emplace_back(&norm->options, norm->options.momentum());
+    norm->options.momentum(Momentum());  // none: the equal average
+    norm->reset_running_stats();
+  }
+
+  model::Classifier& classifier_;
+  bool was_training_;
+  std::vector<std::pair<Options*, Momentum>> before_;
+};
+
+}  // namespace
+
+void update_batch_norms(model::Classifier& classifier, const data::Loader& loader, const BatchNormUpdate& options) {
+  const torch::NoGradGuard no_grad;
+  const Gathering gathering(classifier);
+  const torch::Device device = classifier.device();
+  const std::unique_ptr<BatchCopy> copy = batch_copy(device);
+  DeviceFeed pass(loader.pass(options.epoch), copy.get());
+  std::int64_t seen = 0;
+  while (!options.batches || seen < *options.batches) {
+    const std::optional<data::Batch> batch = pass.next();
+    if (!batch) break;
+    if (batch->size() < 2) continue;  // a batch norm cannot train on one picture
+    const model::Autocast autocast(device, options.precision);
+    classifier.forward(batch->images);
+    ++seen;
+  }
+  if (seen > 0) return;
+  throw core::DataError(loader.dataset().path(0).parent_path(),
+                        "no batch has two pictures that can be read; `margay check` says what is wrong");
+}
+
+}  // namespace margay::train

@@ -1,0 +1,135 @@
+#include "margay/train/log/json_lines_log.h"
+
+#include <fstream>
+#include <stdexcept>
+
+#include <gtest/gtest.h>
+
+#include "margay/train/learner.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/write_file.h"
+#include "tests/train/log/log_test_learner.h"
+
+namespace margay::train {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using testing_support::LogPictures;
+
+std::vector<Json> lines(const std::filesystem::path& path) {
+  std::vector<Json> all;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) all.push_back(Json::parse(line));
+  return all;
+}
+
+std::vector<std::string> keys(const Json& object) {
+  std::vector<std::string> all;
+  for (const auto& [key, value] : object.items()) all.push_back(key);
+  return all;
+}
+
+/// Without what depends on the clock.
+std::vector<Json> timeless(std::vector<Json> all) {
+  for (Json& line : all) {
+    for (const char* key : {"images_per_s", "seconds", "train_images_per_s", "wait_share"}) line.erase(key);
+  }
+  return all;
+}
+
+TEST(JsonLinesLog, WritesEveryStepAndEveryEpoch) {
+  const LogPictures pictures;
+  const auto path = pictures.path() / "steps.jsonl";
+  Learner learner = pictures.learner();
+  learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr));
+  learner.fit(1, 1e-3);
+  learner.fit(1, constant({1e-4, 1e-3, 1e-2}), "second");
+  const std::vector<Json> all = lines(path);
+  ASSERT_EQ(all.size(), 8U);
+  EXPECT_EQ(keys(all[0]), (std::vector<std::string>{"step", "stage", "epoch", "loss", "smooth_loss", "lr", "momentum",
+                                                    "images_per_s"}));
+  EXPECT_EQ(keys(all[3]), (std::vector<std::string>{"step", "stage", "epoch", "train_loss", "valid_loss", "metrics",
+                                                    "seconds", "train_images_per_s", "wait_share"}));
+  EXPECT_EQ(all[2]["loss"], learner.steps()[2].loss);
+  EXPECT_EQ(all[3]["train_loss"], learner.history()[0].train_loss);
+  EXPECT_EQ(all[3]["metrics"]["error_rate"], learner.history()[0].metrics[0]);
+  EXPECT_EQ(all[4]["step"], 4);
+  EXPECT_EQ(all[4]["stage"], "second");
+  EXPECT_EQ(all[4]["lr"], 1e-2);
+  EXPECT_EQ(all[7]["step"], 6);
+}
+
+TEST(JsonLinesLog, LeavesStepsOutWhenAsked) {
+  const LogPictures pictures;
+  const auto path = pictures.path() / "steps.jsonl";
+  Learner learner = pictures.learner();
+  learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr, LogOptions{.log_every = 2}));
+  learner.fit(2, 1e-3);
+  std::vector<int> steps;
+  for (const Json& line : lines(path)) steps.push_back(line["step"].get<int>());
+  EXPECT_EQ(steps, (std::vector<int>{2, 3, 4, 6, 6}));
+  EXPECT_THROW(JsonLinesLog(path, nullptr, {.log_every = 0}), std::invalid_argument);
+}
+
+TEST(JsonLinesLog, IsAfterAnInterruptionThatOfATrainingNeverInterrupted) {
+  const LogPictures pictures;
+  const auto interrupted = pictures.path() / "interrupted.jsonl";
+  testing_support::train_with_an_interruption(pictures,
+                                              [&] { return std::make_shared<JsonLinesLog>(interrupted, nullptr); });
+  const auto whole = pictures.path() / "whole.jsonl";
+  Learner learner = pictures.learner();
+  learner.add_callback(std::make_shared<JsonLinesLog>(whole, nullptr));
+  learner.fit(1, 1e-3);
+  learner.fit(1, 1e-3);
+  EXPECT_EQ(timeless(lines(interrupted)), timeless(lines(whole)));
+}
+
+TEST(JsonLinesLog, BeginsAnewWithoutAState) {
+  const LogPictures pictures;
+  const auto path = pictures.path() / "steps.jsonl";
+  testing_support::write(path, "of another training\n");
+  Learner learner = pictures.learner();
+  learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr));
+  learner.fit(1, 1e-3);
+  EXPECT_EQ(lines(path).size(), 4U);
+}
+
+TEST(JsonLinesLog, GoesOnBehindTheLastWholeLineOfAFileThatLostSome) {
+  const testing_support::TemporaryFolder folder;
+  testing_support::write(folder / "steps.jsonl", "{\"step\":1}\n{\"step\":2}\n{\"st");
+  JsonLinesLog log(folder / "steps.jsonl", nullptr);
+  log.load_state({.values = {{"step", 4}, {"bytes", 44}}}, "c.safetensors");
+  EXPECT_EQ(testing_support::file_content(folder / "steps.jsonl"), "{\"step\":1}\n{\"step\":2}\n");
+  EXPECT_EQ(log.state().values["bytes"], 22);
+  EXPECT_EQ(log.state().values["step"], 4);
+}
+
+TEST(JsonLinesLog, RefusesAStateThatIsNotOfALog) {
+  const testing_support::TemporaryFolder folder;
+  JsonLinesLog log(folder / "steps.jsonl", nullptr);
+  for (const Json& values : {Json::object(), Json{{"step", 1}}, Json{{"step", -1}, {"bytes", 0}},
+                             Json{{"step", 1}, {"bytes", "many"}}, Json{{"step", 1.5}, {"bytes", 0}}}) {
+    EXPECT_NE(testing_support::thrown_message<core::FormatError>([&] {
+                log.load_state({.values = values}, "c.safetensors");
+              }).find("c.safetensors"),
+              std::string::npos);
+  }
+}
+
+TEST(JsonLinesLog, TellsOnceOfAFullDiskAndLetsTheTrainingGoOn) {
+  const LogPictures pictures;
+  std::filesystem::create_symlink("/dev/full", pictures.path() / "steps.jsonl");
+  Learner learner = pictures.learner();
+  std::vector<std::string> failures;
+  const auto log = std::make_shared<JsonLinesLog>(
+      pictures.path() / "steps.jsonl", [&](const core::IoError& error) { failures.emplace_back(error.what()); });
+  learner.add_callback(log);
+  learner.fit(2, 1e-3);
+  EXPECT_EQ(learner.steps().size(), 6U);
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_NE(failures[0].find("steps.jsonl"), std::string::npos) << failures[0];
+  EXPECT_EQ(log->state().values, (Json{{"step", 6}, {"bytes", 0}}));
+}
+
+}  // namespace
+}  // namespace margay::train

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/model/parameter_group.h"
+
+namespace margay::testing_support {
+
+enum class Decays { kYes, kNo };
+
+/// A group of leaves called p0, p1, ...
+inline model::ParameterGroup group_of(std::vector<torch::Tensor> tensors, Decays decays = Decays::kYes) {
+  model::ParameterGroup group{"all", {}};
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    group.parameters.push_back({"p" + std::to_string(i), tensors[i].requires_grad_(), decays == Decays::kNo, false});
+  }
+  return group;
+}
+
+/// The same values as new leaves.
+inline std::vector<torch::Tensor> copies_of(const std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> copies;
+  for (const torch::Tensor& each : tensors) copies.push_back(each.detach().clone());
+  return copies;
+}
+
+/// Shapes that fill blocks, vectors, and neither.
+inline std::vector<torch::Tensor> some_parameters() {
+  return {torch::randn({3, 5, 3, 3}), torch::randn({1}), torch::randn({130, 131}), torch::randn({17})};
+}
+
+/// Gives every parameter a gradient of its type, drawn from the generator that torch::manual_seed sets.
+inline void draw_gradients(std::vector<torch::Tensor>& parameters) {
+  for (torch::Tensor& each : parameters) {
+    each.mutable_grad() = torch::randn(each.sizes()).to(each.scalar_type());
+  }
+}
+
+}  // namespace margay::testing_support
