@@ -77,15 +77,10 @@ struct Rule {
 };
 
 const std::vector<Rule>& rules() {
-  static const std::vector<Rule> all = {{{.kind = Kind::kAdam}, 7},
-                                        {{.kind = Kind::kRadam}, 7},
-                                        {{.kind = Kind::kQhadam}, 7},
-                                        {{.kind = Kind::kRmsprop}, 7},
-                                        {{.kind = Kind::kSgd}, 5},
-                                        {{.kind = Kind::kLion}, 5},
-                                        {{.kind = Kind::kLamb}, 10},
-                                        {{.kind = Kind::kLars}, 7},
-                                        {{.kind = Kind::kRanger}, 7}};
+  static const std::vector<Rule> all = {
+      {{.kind = Kind::kAdam}, 7},    {{.kind = Kind::kRadam}, 7}, {{.kind = Kind::kQhadam}, 7},
+      {{.kind = Kind::kRmsprop}, 7}, {{.kind = Kind::kSgd}, 5},   {{.kind = Kind::kLion}, 5},
+      {{.kind = Kind::kLamb}, 10},   {{.kind = Kind::kLars}, 7},  {{.kind = Kind::kRanger}, 7}};
   return all;
 }
 
@@ -147,6 +142,7 @@ int main(int argc, char** argv) {
     torch::optim::AdamW adamw(classifier->parameters(), torch::optim::AdamWOptions(1e-6));
     measure("torch::optim::AdamW", 7, bound, rounds, [&] { adamw.step(); });
   }
-  classifier = network(torch::kBFloat16);  // three float arrays read and written, the gradient and the parameter in half
+  classifier =
+      network(torch::kBFloat16);  // three float arrays read and written, the gradient and the parameter in half
   measure_rule(rules().front(), ", bfloat16", 6 + 1.5, *classifier, bound, rounds);
 }

@@ -13,7 +13,7 @@
 #include <torch/torch.h>
 
 #include "margay/margay.h"
-#include "margay/train/optim/adam.h"
+#include "margay/train/optim/make_optimizer.h"
 
 namespace {
 
@@ -30,7 +30,7 @@ double median(std::vector<double> values) {
 
 /// images/s of forward, loss, backward and optimizer step on one batch, the median step of `steps`.
 double model_alone(margay::Learner& learner, const margay::Batch& batch, int steps) {
-  margay::Adam adam(learner.classifier().parameter_groups());
+  const auto adam = margay::make_optimizer(learner.classifier().parameter_groups());
   learner.classifier().train();
   std::vector<double> times;
   for (int i = 0; i < steps + 2; ++i) {
@@ -41,8 +41,8 @@ double model_alone(margay::Learner& learner, const margay::Batch& batch, int ste
         logits = learner.classifier().forward(batch.images);
       }
       margay::cross_entropy(logits.to(torch::kFloat), batch.targets).backward();
-      adam.step({std::vector<double>(3, 1e-9), 0.9});
-      adam.zero_grad();
+      adam->step({std::vector<double>(3, 1e-9), 0.9});
+      adam->zero_grad();
     });
     if (i >= 2) times.push_back(time);  // the first steps fill caches
   }

@@ -1,5 +1,6 @@
 #include "margay/train/checkpoint/checkpoint.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -9,9 +10,13 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/model/weights/safetensors.h"
+#include "margay/train/callback/reduce_on_plateau.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
+#include "margay/train/callback/swa.h"
+#include "margay/train/callback/weight_average.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
+#include "margay/train/log/json_lines_log.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_pictures.h"
@@ -56,6 +61,11 @@ void expect_equal(const model::TensorMap& a, const model::TensorMap& b) {
   for (const auto& [name, tensor] : a) EXPECT_TRUE(b.at(name).equal(tensor)) << name;
 }
 
+std::int64_t count_lines(const fs::path& path) {
+  std::ifstream file(path);
+  return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+}
+
 /// Ends the fit in the `count`-th after_batch, of training or validation.
 std::shared_ptr<StopWhen> stop_after(int count) {
   return std::make_shared<StopWhen>([count]() mutable { return --count == 0; });
@@ -82,6 +92,37 @@ TEST_F(CheckpointTest, GoesOnFromWhereverItWasInterruptedAsIfNothingHadHappened)
       EXPECT_EQ(second.history()[epoch].train_loss, whole.history()[epoch].train_loss) << stop;
       EXPECT_EQ(second.history()[epoch].valid_loss, whole.history()[epoch].valid_loss) << stop;
     }
+  }
+}
+
+TEST_F(CheckpointTest, HoldsWhatCallbacksKnow) {
+  const auto listen = [this](Learner& learner, const std::string& log) {
+    const auto average = std::make_shared<WeightAverage>(learner.classifier());
+    learner.add_callback(average);
+    learner.add_callback(std::make_shared<Swa>(learner.classifier(), SwaOptions{.swa_start = 0}));
+    learner.add_callback(std::make_shared<ReduceOnPlateau>(MonitorOptions{.monitor = "error_rate"},
+                                                           ReduceOnPlateauOptions{.plateau_patience = 1}));
+    learner.add_callback(std::make_shared<JsonLinesLog>(folder_ / log, nullptr));
+    return average;
+  };
+  Learner whole = learner();
+  const auto average = listen(whole, "whole.jsonl");
+  train(whole);
+  for (const int stop : {3, 6, 9, 17}) {  // training, validation, training after it
+    const std::string log = std::to_string(stop) + ".jsonl";
+    Learner first = learner();
+    listen(first, log);
+    first.add_callback(stop_after(stop));
+    EXPECT_THROW(train(first), core::Interrupted);
+    save_checkpoint(file(), first);
+    Learner second = learner();
+    const auto resumed = listen(second, log);
+    load_checkpoint(file(), second);
+    train(second);
+    expect_equal(everything(whole), everything(second));
+    expect_equal(average->state().tensors, resumed->state().tensors);
+    EXPECT_EQ(second.history().back().valid_loss, whole.history().back().valid_loss);
+    EXPECT_EQ(count_lines(folder_ / log), count_lines(folder_ / "whole.jsonl"));
   }
 }
 
