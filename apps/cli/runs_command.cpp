@@ -5,9 +5,11 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/flags.h"
+#include "apps/cli/runs_charts.h"
 #include "apps/cli/runs_choice.h"
 #include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
+#include "apps/cli/training_charts.h"
 #include "margay/train/registry/config_difference.h"
 
 namespace margay::cli {
@@ -32,6 +34,7 @@ struct RunsOptions {
   fs::path runs = "runs";
   std::int64_t limit = 20;
   std::optional<std::string> metric;
+  fs::path out;
   bool json = false;
 
   static constexpr const char* kName = "runs";
@@ -40,6 +43,8 @@ struct RunsOptions {
                       core::field("limit", &RunsOptions::limit, "list: the newest so many", {1, 1e9}),
                       core::field("metric", &RunsOptions::metric,
                                   "compare: by this metric or loss instead of the first metric of the first run"),
+                      core::field("out", &RunsOptions::out,
+                                  "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
                       core::field("json", &RunsOptions::json, "one JSON document")};
   }
 };
@@ -83,6 +88,16 @@ Json settings_json(const std::vector<train::SettingDifference>& settings, const 
   return json;
 }
 
+/// In the terminal, or as a picture where one was asked for.
+void draw(const interpret::LineChart& chart, const RunsOptions& options) {
+  if (options.out.empty()) {
+    fmt::print("\n{}", terminal_chart({chart}));
+  } else {
+    write_chart({chart}, options.out);
+    fmt::print("\nThe curves: {}\n", options.out.string());
+  }
+}
+
 core::ExitCode show(const RunsOptions& options) {
   if (options.which.size() != 1) refuse("show takes one run; `margay runs` lists them");
   const RunRecord run = choose_all(options).front().runs.back();
@@ -93,18 +108,22 @@ core::ExitCode show(const RunsOptions& options) {
     return core::ExitCode::kDone;
   }
   fmt::print("{}\n{}", run_heading_text(run), run_settings_text(run));
-  if (!run.epochs.empty()) fmt::print("\n{}", run_epochs_text(run));
+  if (run.epochs.empty()) return core::ExitCode::kDone;
+  fmt::print("\n{}", run_epochs_text(run));
+  draw(run_chart(run), options);
   return core::ExitCode::kDone;
 }
 
 core::ExitCode compare(const RunsOptions& options) {
   if (options.which.size() < 2) refuse("compare takes two runs or more; the others are compared with the first");
-  const ComparedRuns compared = compare_chosen(choose_all(options), options.metric);
+  const std::vector<ChosenRuns> chosen = choose_all(options);
+  const ComparedRuns compared = compare_chosen(chosen, options.metric);
   if (options.json) {
     print_json(compared_json(compared));
-  } else {
-    fmt::print("{}", compared_text(compared));
+    return core::ExitCode::kDone;
   }
+  fmt::print("{}", compared_text(compared));
+  draw(overlaid_chart(chosen, options.metric), options);
   return core::ExitCode::kDone;
 }
 
@@ -127,6 +146,8 @@ core::ExitCode look_at_runs(const RunsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<RunsAction>(options.action);
   if (options.metric && action != RunsAction::kCompare) refuse("--metric is for compare");
+  const bool has_curves = action == RunsAction::kShow || action == RunsAction::kCompare;
+  if (!options.out.empty() && (!has_curves || options.json)) refuse("--out is for show and compare, without --json");
   switch (action) {
     case RunsAction::kList:
       return list(options);

@@ -146,7 +146,7 @@ class Learner {
   void set_lr_factor(double factor);
   double lr_factor() const { return standing_.lr_factor; }
   /// Ends the current fit after the step that is under way.
-  void cancel_fit() { is_cancelled_ = true; }
+  void cancel_fit() { standing_.is_cancelled = true; }
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
   const data::Loaders& loaders() const { return loaders_; }
@@ -210,7 +210,6 @@ class Learner {
   Progress at_;
   Standing standing_;
   bool is_resuming_ = false;
-  bool is_cancelled_ = false;
   std::int64_t pending_pictures_ = 0;  ///< whose gradients wait for their step
   FitTime time_;
   StepClock clock_;

@@ -77,19 +77,19 @@ void Learner::begin_fit(const FitPlan& plan) {
     standing_.stage = plan.stage;
     standing_.epoch = 0;
     standing_.is_in_epoch = false;
+    standing_.is_cancelled = false;
     standing_.fit_s = 0;
     standing_.smooth_loss = SmoothLoss();
   }
   at_ = Progress{};
   at_.stage = plan.stage;
   at_.epochs = plan.seconds ? 0 : plan.epochs;
-  is_cancelled_ = false;
   pending_pictures_ = 0;
   time_.begin(standing_.fit_s, plan.seconds);
 }
 
 bool Learner::is_over(const FitPlan& plan) const {
-  if (is_cancelled_) return true;
+  if (standing_.is_cancelled) return true;
   return time_.is_limited() ? time_.is_up() : standing_.epoch >= plan.epochs;
 }
 
@@ -121,7 +121,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   clock_ = StepClock();
   TimedPass pass(loaders_.train, standing_.passes - 1, copy_.get(), standing_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
-  while (!is_cancelled_ && !(time_.is_up() && standing_.step > 0)) {
+  while (!standing_.is_cancelled && !(time_.is_up() && standing_.step > 0)) {
     std::optional<data::Batch> batch = pass.next();
     if (!batch) break;
     if (batch->size() < 2) continue;  // what unreadable pictures left; a batch norm cannot train on one
@@ -132,7 +132,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
   if (has_pending_gradients()) update(hyper_of(plan));
-  if (standing_.step == 0 && !is_cancelled_) {
+  if (standing_.step == 0 && !standing_.is_cancelled) {
     throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
                           "no batch has two pictures that can be read; `margay check` says what is wrong");
   }
@@ -140,7 +140,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   note_shares(record, pass, clock_);
   note_skipped(pass.skipped());
   const bool is_last = time_.is_limited() ? time_.is_up() : standing_.epoch + 1 >= plan.epochs;
-  if (!is_last && !is_cancelled_) loaders_.train.prepare(standing_.passes);  // while validation runs
+  if (!is_last && !standing_.is_cancelled) loaders_.train.prepare(standing_.passes);  // while validation runs
   announce(&Callback::after_train);
 }
 

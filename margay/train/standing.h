@@ -21,7 +21,8 @@ struct Standing {
   std::string stage;            ///< of the fit under way; empty: none is
   std::int64_t epoch = 0;       ///< of this fit, from 0: the one under way, or the next
   bool is_in_epoch = false;     ///< its training pass has begun
-  std::int64_t step = 0;        ///< steps made in this epoch
+  bool is_cancelled = false;    ///< the fit ends here, whatever is left of it
+  std::int64_t step = 0;        ///< batches trained on in this epoch
   std::int64_t next_batch = 0;  ///< of this pass, behind the last one used
   double fit_s = 0;             ///< seconds of this fit so far
   std::int64_t passes = 0;      ///< as Learner::passes

@@ -126,6 +126,24 @@ TEST_F(CheckpointTest, HoldsWhatCallbacksKnow) {
   }
 }
 
+TEST_F(CheckpointTest, OfAFitThatWasEndedEarlyDoesNotTrainTheRestOfIt) {
+  class Cancel : public Callback {
+    void after_epoch(Learner& learner, const Progress&, const EpochRecord&) override { learner.cancel_fit(); }
+  };
+  Learner first = learner();
+  first.add_callback(std::make_shared<Cancel>());
+  first.add_callback(
+      std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "c"), std::chrono::hours(1), nullptr));
+  train(first);
+  ASSERT_EQ(first.history().size(), 1U);
+  Learner second = learner();
+  std::vector<std::string> problems;
+  ASSERT_TRUE(CheckpointFolder(folder_ / "c").resume(second, problems));
+  train(second);
+  EXPECT_EQ(second.history().size(), 1U);
+  expect_equal(everything(first), everything(second));
+}
+
 TEST_F(CheckpointTest, StopsOnlyBetweenStepsOfSeveralBatches) {
   Learner whole = learner(2);
   train(whole);
