@@ -31,7 +31,8 @@ void save_best(train::Learner& learner, const std::filesystem::path& path) {
 
 }  // namespace
 
-Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder) {
+Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder)
+    : options_(options) {
   check_listeners(options);
   if (options.clip_norm) learner.add_callback(std::make_shared<train::ClipGradientNorm>(*options.clip_norm));
   if (options.clip_value) learner.add_callback(std::make_shared<train::ClipGradientValue>(*options.clip_value));
@@ -57,9 +58,11 @@ Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, co
   add_logs(learner, options, folder);
 }
 
-void Listeners::finish(train::Learner& learner) {
+bool Listeners::finish(train::Learner& learner) {
+  if (options_.keep_best_options.restore_best) return true;  // a fit has ended with the best weights
   if (average_) average_->apply();
   if (swa_) swa_->apply(learner);
+  return swa_ || (average_ && options_.weight_average.ema_evaluate != train::EvaluateWith::kAverage);
 }
 
 }  // namespace margay::cli

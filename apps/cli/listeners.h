@@ -15,10 +15,12 @@ class Listeners {
   /// as the callbacks.
   Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder);
 
-  /// Puts into the model what is to be saved: the average of the weights, if one was kept.
-  void finish(train::Learner& learner);
+  /// Puts into the model what is to be saved: the average of the weights, if one was kept. Returns whether the last
+  /// epoch's results may be those of other weights.
+  bool finish(train::Learner& learner);
 
  private:
+  ListenerOptions options_;
   std::shared_ptr<train::WeightAverage> average_;
   std::shared_ptr<train::Swa> swa_;
 };

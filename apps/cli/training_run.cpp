@@ -77,6 +77,7 @@ class TrainingRun {
   train::Learner learner_;
   RunListing listing_;
   Listeners listeners_;
+  std::optional<train::EpochRecord> final_;  ///< of a model that is not that of the last epoch
 };
 
 train::Learner make_learner(const TrainOptions& options) {
@@ -186,14 +187,21 @@ nlohmann::ordered_json TrainingRun::provenance() const {
                                  {"data", core::to_json(options_.batch.data)},
                                  {"epochs_done", learner_.history().size()}};
   if (learner_.history().empty()) return json;
-  const train::EpochRecord& last = learner_.history().back();
+  const train::EpochRecord& last = final_.value_or(learner_.history().back());
   json["valid_loss"] = last.valid_loss;
   for (std::size_t i = 0; i < last.metrics.size(); ++i) json[learner_.metrics()[i]->name()] = last.metrics[i];
   return json;
 }
 
 void TrainingRun::save_model() {
-  listeners_.finish(learner_);
+  if (listeners_.finish(learner_)) {
+    final_ = learner_.evaluate();
+    fmt::print("The saved model: valid_loss {:.6f}", final_->valid_loss);
+    for (std::size_t i = 0; i < final_->metrics.size(); ++i) {
+      fmt::print(", {} {:.6f}", learner_.metrics()[i]->name(), final_->metrics[i]);
+    }
+    fmt::print("\n");
+  }
   learner_.save(folder_.model(), provenance());
   if (learner_.steps().empty()) return;
   for (const char* extension : {"svg", "png"}) write_chart(training_charts(learner_), folder_.chart(extension));

@@ -116,6 +116,8 @@ class Learner {
   /// Trains the groups from `group` on; batch norms of all groups go on training.
   void freeze_to(int group);
 
+  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; nothing is kept of it.
+  EpochRecord evaluate();
   /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
   Predictions get_preds();
   /// get_preds averaged with options.n draws of every picture: test-time augmentation, fastai's tta. The logits are

@@ -223,6 +223,19 @@ double Learner::compute_loss(const data::Dataset& dataset) {
   return loss;
 }
 
+EpochRecord Learner::evaluate() {
+  const std::vector<std::shared_ptr<Callback>> listeners = exchange_callbacks({});
+  EpochRecord record{.stage = "evaluation"};
+  try {
+    validate(record);
+  } catch (...) {
+    exchange_callbacks(listeners);
+    throw;
+  }
+  exchange_callbacks(listeners);
+  return record;
+}
+
 void Learner::validate(EpochRecord& record) {
   record.valid_loss = std::numeric_limits<double>::quiet_NaN();
   for (const auto& metric : metrics_) metric->reset();
