@@ -38,6 +38,9 @@ void check_listeners(const ListenerOptions& options) {
   need(options.reduce_on_plateau, "--reduce-on-plateau", options.plateau);
   need(options.keep_best || options.early_stop || options.reduce_on_plateau,
        "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
+  if (options.swa && options.keep_best_options.restore_best) {
+    throw std::invalid_argument("[train] --swa and --restore-best both say which weights are saved; choose one");
+  }
   if (options.ema && options.swa) throw std::invalid_argument("[train] --ema and --swa are two averages; choose one");
 }
 

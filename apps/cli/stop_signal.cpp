@@ -20,6 +20,7 @@ void ask_to_stop(int signal) {
 void listen_for_stop() {
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
+  if (std::signal(SIGHUP, ask_to_stop) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
 }
 
 bool is_stop_wanted() { return stop_wanted; }

@@ -2,7 +2,7 @@
 
 namespace margay::cli {
 
-/// From now on the first ctrl-C or SIGTERM only asks to stop; a second one ends the program at once.
+/// From now on the first ctrl-C, SIGTERM or SIGHUP only asks to stop; a second one ends the program at once.
 void listen_for_stop();
 
 /// Whether one came.

@@ -1,5 +1,7 @@
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "apps/cli/command.h"
 #include "apps/cli/config_flag.h"
 #include "apps/cli/train_options.h"
@@ -17,6 +19,34 @@ void refuse_other_flags(const CLI::App& command) {
     throw CLI::ValidationError(name +
                                ": --resume goes on with the settings that the run began with; leave it out, or "
                                "begin a new run with --config RUN/config.json");
+  }
+}
+
+/// Flags that another makes mean nothing are refused.
+void refuse_idle_flags(const CLI::App& command) {
+  struct Rule {
+    const char* flag;
+    std::vector<const char*> idle;
+  };
+  static const std::vector<Rule> kRules = {
+      {"--recipe", {"--epochs", "--base-lr", "--freeze-epochs", "--lr-mult", "--pct-start", "--div"}},
+      {"--lr", {"--base-lr"}},
+      {"--auto-batch-size", {"--batch-size"}}};
+  for (const Rule& rule : kRules) {
+    if (command.count(rule.flag) == 0) continue;
+    for (const char* idle : rule.idle) {
+      if (command.count(idle) > 0)
+        throw CLI::ValidationError(fmt::format("{}: means nothing beside {}", idle, rule.flag));
+    }
+  }
+  const std::vector<Rule> needs = {{"--teacher", {"--distill-temperature", "--distill-alpha"}},
+                                   {"--auto-batch-size", {"--memory-limit-mb", "--largest-batch", "--memory-share"}},
+                                   {"--weights", {"--freeze-epochs", "--lr-mult"}}};
+  for (const Rule& rule : needs) {
+    if (command.count(rule.flag) > 0 || command.count("--config") > 0) continue;
+    for (const char* idle : rule.idle) {
+      if (command.count(idle) > 0) throw CLI::ValidationError(fmt::format("{}: needs {}", idle, rule.flag));
+    }
   }
 }
 
@@ -55,6 +85,7 @@ void add_train(CLI::App& app, Action& action) {
       action = [resume] { return resume_training(*resume); };
       return;
     }
+    refuse_idle_flags(*command);
     if (options->batch.folder.empty()) throw CLI::RequiredError("the folder of pictures");
     if (resume->lr_factor != 1) throw CLI::RequiredError("--lr-factor changes a run that goes on, so --resume");
     action = [options] { return start_training(*options); };

@@ -132,14 +132,20 @@ void TrainingRun::restore(double lr_factor) {
   std::vector<std::string> problems;
   const std::optional<fs::path> used = checkpoints_.resume(learner_, problems);
   for (const std::string& problem : problems) warn("left aside: " + problem);
-  if (!used) {
-    fmt::print("No checkpoint in {}: training begins anew.\n", checkpoints_.folder().string());
-    return;
+  if (lr_factor != 1 && options_.listeners.reduce_on_plateau) {
+    throw std::invalid_argument("[train] --lr-factor is overruled by the run's --reduce-on-plateau");
   }
   learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
   const train::Standing& at = learner_.standing();
-  fmt::print("Going on from {}: {}, epoch {}, {} steps of it made.\n", used->string(), at.stage, at.epoch + 1,
-             at.is_in_epoch ? at.step : 0);
+  if (!used) {
+    fmt::print("{} checkpoint in {}: training begins anew.\n", problems.empty() ? "No" : "No whole",
+               checkpoints_.folder().string());
+  } else if (at.stage.empty()) {
+    fmt::print("Going on from {}: before the first step.\n", used->string());
+  } else {
+    fmt::print("Going on from {}: {}, {} epochs done and {} batches of the next.\n", used->string(), at.stage, at.epoch,
+               at.is_in_epoch ? at.step : 0);
+  }
 }
 
 void TrainingRun::announce() const {
@@ -172,9 +178,6 @@ void TrainingRun::listen() {
 /// What it finds goes into config.json, so that a run that goes on need not search again.
 void TrainingRun::find_lr() {
   if (options_.lr.empty()) return;
-  if (options_.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
-  if (!options_.recipe.empty())
-    throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
   options_.fine_tune.base_lr = suggested_lr(learner_);
   options_.lr.clear();
   folder_.write_config(core::to_json(options_));
@@ -208,9 +211,13 @@ void TrainingRun::save_model() {
 }
 
 void TrainingRun::keep(const std::string& why) {
-  checkpoints_.save(learner_);
-  save_model();
   listing_.finish(train::RunStatus::kInterrupted, why);
+  try {
+    checkpoints_.save(learner_);
+  } catch (const core::IoError& error) {
+    warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+  }
+  save_model();
   report();
   fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", why,
              folder_.model().string(), folder_.path().string());
@@ -242,7 +249,13 @@ core::ExitCode TrainingRun::train() {
     listing_.finish(train::RunStatus::kFailed, error.what());
     throw;
   }
-  save_model();
+  try {
+    save_model();
+  } catch (const core::IoError& error) {
+    listing_.finish(train::RunStatus::kFailed, error.what());
+    throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
+                                  folder_.path().string()));
+  }
   listing_.finish(train::RunStatus::kDone);
   report();
   fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(training_charts(learner_)),
@@ -296,6 +309,21 @@ int largest_batch_size(const TrainOptions& options) {
   return static_cast<int>(advice.batch_size);
 }
 
+/// What can be said without the data. Throws std::invalid_argument.
+void check(const TrainOptions& options) {
+  check_listeners(options.listeners);
+  recipe_of(options);
+  const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
+  if (!is_plain) {
+    throw std::invalid_argument(fmt::format(
+        "[train] --name '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
+  }
+  if (options.lr.empty()) return;
+  if (options.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
+  if (options.recipe.empty()) return;
+  throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
+}
+
 /// A name that no other command's repeats have.
 std::string new_group(const TrainOptions& options) {
   return fmt::format("{}-{:x}", options.name, std::chrono::system_clock::now().time_since_epoch().count());
@@ -307,8 +335,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   prepare_to_compute();
   TrainOptions options = given;
   core::validate(options);
-  check_listeners(options.listeners);
-  recipe_of(options);  // a mistake in it is said before pictures are looked for
+  check(options);  // before pictures are looked for and a folder is made
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);

@@ -66,4 +66,14 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
                   loss, when, what, paths.size(), batch.size(), named(paths)));
 }
 
+void check_gradients(double norm, const data::Batch& batch, const data::Dataset& dataset, const std::string& when) {
+  if (std::isfinite(norm)) return;
+  std::vector<std::string> paths;
+  for (const std::size_t id : batch.ids) paths.push_back(path_of(dataset, id));
+  throw DivergedError(
+      fmt::format("the gradients are not finite in {}, though the loss is: the batch was {}. Lower the learning rate "
+                  "(--base-lr), or train with --precision fp32",
+                  when, named(paths)));
+}
+
 }  // namespace margay::train

@@ -27,4 +27,8 @@ torch::Tensor batch_loss(const TrainingLoss& loss, const torch::Tensor& logits, 
 void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
                   const std::string& when, const std::function<std::string()>& find_layer = {});
 
+/// Throws DivergedError unless the norm of the gradients is finite: a finite loss may still have gradients that are
+/// not, and a step along them would ruin every weight. Names the batch's pictures.
+void check_gradients(double norm, const data::Batch& batch, const data::Dataset& dataset, const std::string& when);
+
 }  // namespace margay::train

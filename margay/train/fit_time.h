@@ -10,8 +10,11 @@ namespace margay::train {
 class FitTime {
  public:
   /// Begins to count. spent_s: before an interruption. budget_s: nothing if the fit may take as long as it takes.
-  void begin(double spent_s, std::optional<double> budget_s) {
+  /// validation_s: what a validation took before.
+  void begin(double spent_s, std::optional<double> budget_s, std::optional<double> validation_s) {
     begin_ = Clock::now();
+    validation_s_ = validation_s.value_or(0);
+    has_measured_ = validation_s.has_value();
     spent_s_ = spent_s;
     budget_s_ = budget_s;
   }

@@ -12,7 +12,8 @@
 namespace margay::train {
 
 Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options)
-    : loaders_(std::move(loaders)),
+    : given_(std::move(loaders)),
+      loaders_(given_),
       classifier_(std::move(classifier)),
       device_(find_device(options.device)),
       precision_(model::resolve_precision(options.precision, device_)),
@@ -47,6 +48,9 @@ void Learner::set_class_weights(std::vector<double> weights) {
     throw std::invalid_argument(
         fmt::format("[set_class_weights] {} weights for {} classes", count, classifier_->num_classes()));
   }
+  if (is_loss_replaced_) {
+    throw std::invalid_argument("[set_class_weights] the training loss was replaced; weigh the classes there");
+  }
   TaskLoss weighted = loss_;
   weighted.class_weights = std::move(weights);
   weighted.check();
@@ -62,13 +66,30 @@ void Learner::set_lr_factor(double factor) {
 void Learner::resume_at(Standing standing) {
   standing_ = std::move(standing);
   is_resuming_ = true;
+  drop_gradients();
+  if (standing_.first_trained_group) freeze_to(*standing_.first_trained_group);
+}
+
+void Learner::drop_gradients() {
+  optimizer_->zero_grad();
   pending_pictures_ = 0;
 }
 
-void Learner::freeze() { classifier_->freeze(); }
-void Learner::unfreeze() { classifier_->unfreeze(); }
+void Learner::add_callback(std::shared_ptr<Callback> callback) {
+  const std::string name = callback->state_name();
+  const auto has_name = [&](const std::shared_ptr<Callback>& other) { return other->state_name() == name; };
+  if (!name.empty() && std::any_of(callbacks_.begin(), callbacks_.end(), has_name)) {
+    throw std::invalid_argument(fmt::format("[add_callback] there is already a callback whose state is '{}'", name));
+  }
+  callbacks_.push_back(std::move(callback));
+}
+
+void Learner::freeze() { freeze_to(-1); }
+void Learner::unfreeze() { freeze_to(0); }
 void Learner::freeze_to(int group) {
-  classifier_->freeze_to(group < 0 ? static_cast<int>(num_groups()) + group : group);
+  const int first = group < 0 ? static_cast<int>(num_groups()) + group : group;
+  classifier_->freeze_to(first);
+  standing_.first_trained_group = first;
 }
 
 void Learner::announce(void (Callback::*event)(Learner&, const Progress&)) {

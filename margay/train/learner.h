@@ -97,8 +97,9 @@ class Learner {
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
   /// Trains, pass after pass and without validation, until a callback throws.
   void train_only(const HyperSchedule& schedule);
-  /// Trains the stages of a recipe one after another; after resume_at() from the stage on that stood there.
-  /// seconds: if given, the stages share so much time instead, by their epochs. Throws as fit and hyper_schedule.
+  /// Trains the stages of a recipe one after another, a stage whose name was there before with a number behind it;
+  /// after resume_at() from the stage on that stood there. seconds: if given, the stages share so much time instead, by
+  /// their epochs. Throws as fit and hyper_schedule.
   void run(const Stages& recipe, std::optional<double> seconds = std::nullopt);
 
   /// Every group's rate up to `lr_max` and down again, momentum the other way (fastai's fit_one_cycle).
@@ -113,7 +114,7 @@ class Learner {
 
   void freeze();
   void unfreeze();
-  /// Trains the groups from `group` on; batch norms of all groups go on training.
+  /// Trains the groups from `group` on, negative: counted from the end; batch norms of all groups go on training.
   void freeze_to(int group);
 
   /// Validation loss and metrics of the network as it is now, as an epoch's record has them; nothing is kept of it.
@@ -125,7 +126,8 @@ class Learner {
   Predictions tta(const TtaOptions& options = {});
 
   /// Callbacks hear of events in the order in which they were added.
-  void add_callback(std::shared_ptr<Callback> callback) { callbacks_.push_back(std::move(callback)); }
+  /// Throws std::invalid_argument for one whose state has the name of another's.
+  void add_callback(std::shared_ptr<Callback> callback);
   /// Returns those so far.
   std::vector<std::shared_ptr<Callback>> exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks) {
     return std::exchange(callbacks_, std::move(callbacks));
@@ -136,7 +138,10 @@ class Learner {
   /// a loss that knows none.
   void set_class_weights(std::vector<double> weights);
   /// What training minimises in the place of LearnerOptions::loss, as Distillation.
-  void set_training_loss(TrainingLoss loss) { training_loss_ = std::move(loss); }
+  void set_training_loss(TrainingLoss loss) {
+    training_loss_ = std::move(loss);
+    is_loss_replaced_ = true;
+  }
   /// The loss of the options, with the class weights.
   const TaskLoss& loss() const { return loss_; }
   /// Scales the loss against the small range of fp16. Learners of that precision have one from the beginning.
@@ -169,6 +174,11 @@ class Learner {
   const Standing& standing() const { return standing_; }
   /// The next fit goes on from here. Model, optimizer and generator are the caller's to put back (Snapshot).
   void resume_at(Standing standing);
+  bool is_resuming() const { return is_resuming_; }
+  /// The next fit begins anew, whatever resume_at() said.
+  void begin_anew() { is_resuming_ = false; }
+  /// Forgets the gradients of a step that is not complete.
+  void drop_gradients();
   /// Whether gradients of a step that is not yet complete wait for more batches (LearnerOptions::accumulate).
   bool has_pending_gradients() const { return pending_pictures_ > 0; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
@@ -178,14 +188,18 @@ class Learner {
             const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object());
 
  private:
+  struct StagePlan;
+  std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;
   void announce(void (Callback::*event)(Learner&, const Progress&));
   void begin_fit(const FitPlan& plan);
   bool is_over(const FitPlan& plan) const;
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
   void train_batch(const FitPlan& plan);
-  Hyper hyper_of(const FitPlan& plan) const;
+  /// Where the fit is with its `step`-th batch of the epoch, in at_; returns what the schedule says there.
+  Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
+  std::string where() const;
   /// Makes the step that the gradients are for.
   void update(const Hyper& hyper);
   /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
@@ -195,7 +209,8 @@ class Learner {
   torch::Tensor forward(const data::Batch& batch);
   void note_skipped(const std::vector<data::SkippedPicture>& skipped);
 
-  data::Loaders loaders_;
+  data::Loaders given_;    ///< to the learner
+  data::Loaders loaders_;  ///< given_, or with pictures of a stage's size
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
   model::Precision precision_;
@@ -205,6 +220,7 @@ class Learner {
   metric::Metrics metrics_;
   TaskLoss loss_;
   TrainingLoss training_loss_;
+  bool is_loss_replaced_ = false;
   TrainingLoss validation_loss_;
   std::optional<GradScaler> scaler_;
   std::vector<std::shared_ptr<Callback>> callbacks_;

@@ -59,7 +59,7 @@ void Learner::train_only(const HyperSchedule& schedule) {
   const FitPlan plan{.stage = "sweep", .schedule = schedule};
   is_resuming_ = false;
   begin_fit(plan);
-  for (;;) {
+  while (!standing_.is_cancelled) {
     EpochRecord record;
     standing_.is_in_epoch = false;
     train_epoch(plan, record);
@@ -68,11 +68,12 @@ void Learner::train_only(const HyperSchedule& schedule) {
 
 void Learner::begin_fit(const FitPlan& plan) {
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
-  const bool goes_on = std::exchange(is_resuming_, false) && !standing_.stage.empty();
+  const bool goes_on = is_resuming_ && !standing_.stage.empty();
   if (goes_on && standing_.stage != plan.stage) {
     throw std::invalid_argument(
         fmt::format("[fit] training stood in the stage '{}', which '{}' cannot go on", standing_.stage, plan.stage));
   }
+  is_resuming_ = false;
   if (!goes_on) {
     standing_.stage = plan.stage;
     standing_.epoch = 0;
@@ -84,8 +85,8 @@ void Learner::begin_fit(const FitPlan& plan) {
   at_ = Progress{};
   at_.stage = plan.stage;
   at_.epochs = plan.seconds ? 0 : plan.epochs;
-  pending_pictures_ = 0;
-  time_.begin(standing_.fit_s, plan.seconds);
+  drop_gradients();
+  time_.begin(standing_.fit_s, plan.seconds, standing_.validation_s);
 }
 
 bool Learner::is_over(const FitPlan& plan) const {
@@ -128,10 +129,11 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     at_.batch = std::move(*batch);
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
+    note_skipped(pass.skipped());
     train_batch(plan);
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
-  if (has_pending_gradients()) update(hyper_of(plan));
+  if (has_pending_gradients()) update(set_progress(plan, at_.step));
   if (standing_.step == 0 && !standing_.is_cancelled) {
     throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
                           "no batch has two pictures that can be read; `margay check` says what is wrong");
@@ -144,21 +146,21 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   announce(&Callback::after_train);
 }
 
-Hyper Learner::hyper_of(const FitPlan& plan) const {
+Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
+  at_.step = step;
+  at_.fraction = time_.is_limited() ? time_.fraction()
+                                    : static_cast<double>(at_.epoch * at_.steps + at_.step) /
+                                          static_cast<double>(plan.epochs * at_.steps);
   Hyper hyper = plan.schedule(at_.fraction);
   for (double& lr : hyper.lrs) lr *= standing_.lr_factor;
+  at_.lrs = hyper.lrs;
+  at_.momentum = hyper.momentum;
   return hyper;
 }
 
 void Learner::train_batch(const FitPlan& plan) {
   clock_.start();
-  at_.step = standing_.step;
-  at_.fraction = time_.is_limited() ? time_.fraction()
-                                    : static_cast<double>(at_.epoch * at_.steps + at_.step) /
-                                          static_cast<double>(plan.epochs * at_.steps);
-  const Hyper hyper = hyper_of(plan);
-  at_.lrs = hyper.lrs;
-  at_.momentum = hyper.momentum;
+  const Hyper hyper = set_progress(plan, standing_.step);
   announce(&Callback::before_batch);
   clock_.lap(StepPart::kCallbacks);
   at_.logits = forward(at_.batch);
@@ -194,6 +196,7 @@ void Learner::update(const Hyper& hyper) {
   clock_.start();
   const std::vector<torch::Tensor> gradients = gradients_of(*classifier_);
   const bool is_infinite = scaler_ && scaler_->unscale(gradients);
+  if (!scaler_) check_gradients(global_norm(gradients), at_.batch, loaders_.train.dataset(), where());
   if (accumulate_ > 1) {
     const auto batch_size = static_cast<double>(loaders_.train.options().batch_size);
     const torch::NoGradGuard no_grad;
@@ -205,10 +208,18 @@ void Learner::update(const Hyper& hyper) {
     clock_.lap(StepPart::kCallbacks);
     optimizer_->step(hyper);
   }
-  optimizer_->zero_grad();
+  drop_gradients();
   if (scaler_) scaler_->update(is_infinite);
-  pending_pictures_ = 0;
   clock_.lap(StepPart::kUpdate);
+  if (is_infinite) return;
+  announce(&Callback::after_step);
+  clock_.lap(StepPart::kCallbacks);
+}
+
+/// For messages.
+std::string Learner::where() const {
+  if (!at_.is_training) return fmt::format("the validation of epoch {}", at_.epoch + 1);
+  return fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1);
 }
 
 /// Validation is judged by the task's own loss, so that runs compare.
@@ -216,9 +227,7 @@ double Learner::compute_loss(const data::Dataset& dataset) {
   const TrainingLoss& wanted = at_.is_training ? training_loss_ : validation_loss_;
   at_.loss = batch_loss(wanted, at_.logits, at_.batch, dataset);
   const auto loss = at_.loss.item<double>();
-  check_finite(loss, at_.logits, at_.batch, dataset,
-               at_.is_training ? fmt::format("step {} of epoch {}", at_.step + 1, at_.epoch + 1)
-                               : fmt::format("the validation of epoch {}", at_.epoch + 1),
+  check_finite(loss, at_.logits, at_.batch, dataset, where(),
                [&] { return first_non_finite_layer(*classifier_, at_.batch.images, precision_); });
   return loss;
 }
@@ -261,6 +270,7 @@ void Learner::validate(EpochRecord& record) {
     }
     record.valid_loss = mean_of(sum, count);
     note_skipped(pass.skipped());
+    standing_.validation_s = pass.seconds();
     time_.set_validation_s(pass.seconds());
   }
   for (const auto& metric : metrics_) record.metrics.push_back(metric->value());

@@ -1,4 +1,7 @@
+#include <map>
 #include <stdexcept>
+
+#include <fmt/format.h>
 
 #include "margay/train/learner.h"
 #include "margay/train/recipe/recipes.h"
@@ -17,24 +20,50 @@ void Learner::fit_sgdr(const SgdrShape& shape, const LearningRate& lr_max) { run
 
 void Learner::fine_tune(std::int64_t epochs, const FineTuneOptions& options) { run(fine_tune_recipe(epochs, options)); }
 
-void Learner::run(const Stages& recipe, std::optional<double> seconds) {
+namespace {
+
+/// The stages with names of their own: the second "one_cycle" is "one_cycle 2".
+Stages resolved(const Stages& recipe) {
   Stages stages;
-  double epochs = 0;
+  std::map<std::string, int> seen;
   for (const Stage& stage : recipe) {
     stages.push_back(resolve(stage));
-    epochs += static_cast<double>(stage.epochs);
+    const int count = ++seen[stages.back().name];
+    if (count > 1) stages.back().name += fmt::format(" {}", count);
   }
+  return stages;
+}
+
+}  // namespace
+
+struct Learner::StagePlan {
+  FitPlan fit;
+  std::optional<int> first_group;
+  data::Loaders loaders;
+};
+
+std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optional<double> seconds) const {
+  double epochs = 0;
+  for (const Stage& stage : stages) epochs += static_cast<double>(stage.epochs);
+  std::vector<StagePlan> plans;
+  for (const Stage& stage : stages) {
+    FitPlan fit{.stage = stage.name, .epochs = stage.epochs, .schedule = hyper_schedule(stage, num_groups())};
+    if (seconds) fit.seconds = *seconds * static_cast<double>(stage.epochs) / epochs;
+    plans.push_back({std::move(fit), first_trained_group(stage, num_groups()),
+                     stage.size ? data::resized(given_, *stage.size) : given_});
+  }
+  return plans;
+}
+
+void Learner::run(const Stages& recipe, std::optional<double> seconds) {
+  const std::vector<StagePlan> plans = plan(resolved(recipe), seconds);
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
-  if (first >= stages.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
-  const data::Loaders given = loaders_;
-  for (std::size_t i = first; i < stages.size(); ++i) {
-    const Stage& stage = stages[i];
+  if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
+  for (std::size_t i = first; i < plans.size(); ++i) {
     standing_.stage_index = i;
-    loaders_ = stage.size ? data::resized(given, *stage.size) : given;
-    if (const std::optional<int> group = first_trained_group(stage, num_groups())) freeze_to(*group);
-    FitPlan plan{.stage = stage.name, .epochs = stage.epochs, .schedule = hyper_schedule(stage, num_groups())};
-    if (seconds) plan.seconds = *seconds * static_cast<double>(stage.epochs) / epochs;
-    fit(plan);
+    loaders_ = plans[i].loaders;
+    if (plans[i].first_group) freeze_to(*plans[i].first_group);
+    fit(plans[i].fit);
   }
   standing_.stage_index = 0;
 }

@@ -17,6 +17,11 @@ double number(const Json& json) {
   return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
 }
 
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
 Json to_json(const EpochRecord& record) {
   return {{"epoch", record.epoch},
           {"stage", record.stage},
@@ -63,6 +68,9 @@ Standing parse(const Json& json) {
                     .lr_factor = json.at("lr_factor"),
                     .smooth_loss = {json.at("smooth_loss").at("sum").get<double>(),
                                     json.at("smooth_loss").at("count").get<std::int64_t>()}};
+  if (!json.at("validation_s").is_null()) standing.validation_s = json.at("validation_s").get<double>();
+  if (!json.at("first_trained_group").is_null())
+    standing.first_trained_group = json.at("first_trained_group").get<int>();
   for (const Json& record : json.at("history")) standing.history.push_back(record_from(record));
   for (const Json& picture : json.at("skipped")) {
     standing.skipped.push_back({picture.at("id").get<std::size_t>(), picture.at("problem").get<std::string>()});
@@ -83,6 +91,8 @@ Json to_json(const Standing& standing) {
                {"fit_s", standing.fit_s},
                {"passes", standing.passes},
                {"lr_factor", standing.lr_factor},
+               {"validation_s", or_null(standing.validation_s)},
+               {"first_trained_group", or_null(standing.first_trained_group)},
                {"smooth_loss", {{"sum", standing.smooth_loss.sum()}, {"count", standing.smooth_loss.count()}}},
                {"history", Json::array()},
                {"skipped", Json::array()}};

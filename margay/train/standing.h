@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct Standing {
   double fit_s = 0;             ///< seconds of this fit so far
   std::int64_t passes = 0;      ///< as Learner::passes
   double lr_factor = 1;
+  std::optional<double> validation_s;      ///< what a validation took, where time decides
+  std::optional<int> first_trained_group;  ///< as freeze_to was last asked for
   SmoothLoss smooth_loss;
   std::vector<EpochRecord> history;
   std::vector<StepRecord> steps;

@@ -17,6 +17,7 @@
 #include "margay/train/callback/weight_average.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 #include "margay/train/log/json_lines_log.h"
+#include "margay/train/recipe/recipe_text.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_pictures.h"
@@ -142,6 +143,70 @@ TEST_F(CheckpointTest, OfAFitThatWasEndedEarlyDoesNotTrainTheRestOfIt) {
   train(second);
   EXPECT_EQ(second.history().size(), 1U);
   expect_equal(everything(first), everything(second));
+}
+
+TEST_F(CheckpointTest, KnowsWhichGroupsWereFrozen) {
+  const Stages recipe = parse_recipe("freeze 1 epoch at 1e-3; 2 epochs at 1e-3");
+  Learner whole = learner();
+  whole.run(recipe);
+  Learner first = learner();
+  first.add_callback(stop_after(9));  // in the second stage, which says nothing of groups
+  EXPECT_THROW(first.run(recipe), core::Interrupted);
+  save_checkpoint(file(), first);
+  Learner second = learner();
+  load_checkpoint(file(), second);
+  second.run(recipe);
+  expect_equal(everything(whole), everything(second));
+}
+
+TEST_F(CheckpointTest, AveragesTheLastStepOfAnEpochOfGatheredBatches) {
+  const auto averaged = [](Learner& learner) {
+    const auto average = std::make_shared<WeightAverage>(learner.classifier());
+    learner.add_callback(average);
+    return average;
+  };
+  Learner whole = learner(2);  // 5 batches: 2, 2, 1
+  const auto average = averaged(whole);
+  train(whole);
+  EXPECT_EQ(average->updates(), 9);
+  Learner first = learner(2);
+  averaged(first);
+  first.add_callback(stop_after(7));  // in the first validation
+  EXPECT_THROW(train(first), core::Interrupted);
+  save_checkpoint(file(), first);
+  Learner second = learner(2);
+  const auto resumed = averaged(second);
+  load_checkpoint(file(), second);
+  train(second);
+  expect_equal(average->state().tensors, resumed->state().tensors);
+}
+
+TEST_F(CheckpointTest, NamesAPictureWhosePathIsNoUtf8) {
+  testing_support::write(folder_ / "train/flat/\xff.png", "not a picture");
+  Learner learner = this->learner();
+  learner.add_callback(
+      std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "c"), std::chrono::hours(1), nullptr));
+  EXPECT_NO_THROW(learner.fit(1, 1e-3));
+  EXPECT_EQ(learner.skipped().size(), 1U);
+}
+
+TEST_F(CheckpointTest, FolderDeletesWhatLiesInAnotherFuture) {
+  const CheckpointFolder folder(folder_ / "c", 1);
+  Learner learner = this->learner();
+  testing_support::write(folder_ / "c.tmp", "");
+  fs::create_directories(folder_ / "c");
+  testing_support::write(folder_ / "c/step-0000000099.safetensors", "torn");
+  const fs::path saved = folder.save(learner);
+  EXPECT_EQ(folder.files(), std::vector<fs::path>{saved});
+}
+
+TEST_F(CheckpointTest, IsRefusedBeforeCallbacksWhoseStateItWouldMiss) {
+  Learner learner = this->learner();
+  learner.add_callback(
+      std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "c"), std::chrono::hours(1), nullptr));
+  learner.add_callback(std::make_shared<WeightAverage>(learner.classifier()));
+  EXPECT_THROW(learner.fit(1, 1e-3), std::invalid_argument);
+  EXPECT_THROW(learner.add_callback(std::make_shared<WeightAverage>(learner.classifier())), std::invalid_argument);
 }
 
 TEST_F(CheckpointTest, StopsOnlyBetweenStepsOfSeveralBatches) {

@@ -251,6 +251,39 @@ TEST_F(LearnerTest, TrainsTheStagesOfARecipeWithPicturesThatGrow) {
   EXPECT_FALSE(learner.classifier().parameter_groups().front().parameters.front().tensor.requires_grad());
 }
 
+TEST_F(LearnerTest, RefusesARecipeBeforeItsFirstStep) {
+  Learner learner = this->learner();
+  EXPECT_THROW(learner.run(parse_recipe("1 epoch at 1e-3; freeze_to 9 1 epoch at 1e-3")), std::invalid_argument);
+  EXPECT_TRUE(learner.steps().empty());
+}
+
+TEST_F(LearnerTest, GivesStagesOfOneNameNumbersAndTheDatasOwnSizeBack) {
+  Learner learner = this->learner();
+  learner.run(parse_recipe("1 epoch on 8 pixels at 1e-3; 1 epoch at 1e-3"));
+  EXPECT_EQ(learner.history()[1].stage, "one_cycle 2");
+  EXPECT_NE(learner.loaders().recipe().augment.size, 8);
+}
+
+/// Makes a gradient infinite before the third step.
+class PoisonGradient : public Callback {
+ public:
+  void after_loss(Learner& learner, const Progress& at) override {
+    if (at.step != 2) return;
+    for (const torch::Tensor& parameter : learner.classifier().parameters()) {
+      parameter.mutable_grad() = torch::full_like(parameter, std::nan(""));
+      break;
+    }
+  }
+};
+
+TEST_F(LearnerTest, StopsBeforeAStepAlongGradientsThatAreNoNumbers) {
+  Learner learner = this->learner(4);
+  learner.add_callback(std::make_shared<PoisonGradient>());
+  const std::string message = thrown_message<DivergedError>([&] { learner.fit(1, 1e-3); });
+  EXPECT_NE(message.find("the gradients are not finite in step 3 of epoch 1"), std::string::npos) << message;
+  for (const torch::Tensor& value : values(learner)) EXPECT_TRUE(value.isfinite().all().item<bool>());
+}
+
 TEST_F(LearnerTest, SharesItsTimeAmongStagesByTheirEpochs) {
   Learner learner = this->learner();
   learner.run(parse_recipe("freeze 1 epoch at 1e-3; unfreeze 3 epochs at 1e-3"), 0.8);

@@ -30,6 +30,9 @@ class Callback {
   virtual void after_loss(Learner& /*learner*/, const Progress& /*at*/) {}
   /// Gradients are there; the optimizer has not used them.
   virtual void before_step(Learner& /*learner*/, const Progress& /*at*/) {}
+  /// The optimizer has used the gradients, and they are gone. A step may end several batches, and the last step of an
+  /// epoch comes after the last after_batch where batches are gathered.
+  virtual void after_step(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void after_batch(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void after_train(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void after_validate(Learner& /*learner*/, const Progress& /*at*/) {}

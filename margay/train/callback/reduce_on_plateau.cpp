@@ -36,11 +36,11 @@ double ReduceOnPlateau::reduced(double lr) const {
   return std::min(lr_factor_, std::max(wanted, options_.plateau_min_lr / lr * lr_factor_));
 }
 
-void ReduceOnPlateau::after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) {
+void ReduceOnPlateau::after_epoch(Learner& learner, const Progress& /*at*/, const EpochRecord& record) {
   idle_epochs_ = monitor_.improves(record, learner.metrics()) ? 0 : idle_epochs_ + 1;
   if (idle_epochs_ < options_.plateau_patience) return;
   idle_epochs_ = 0;
-  if (!at.lrs.empty()) lr_factor_ = reduced(at.lrs.back());
+  if (!learner.steps().empty()) lr_factor_ = reduced(learner.steps().back().lr);
   learner.set_lr_factor(lr_factor_);
 }
 

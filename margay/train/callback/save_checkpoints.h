@@ -10,7 +10,8 @@
 namespace margay::train {
 
 /// Writes a checkpoint after every epoch, and within one when the last is older than `every`. When writing fails (disk
-/// full) training goes on, the previous checkpoints stay, and `on_failure` hears of it.
+/// full) training goes on, the previous checkpoints stay, and `on_failure` hears of it. To be added behind all
+/// callbacks that have a state, so that it keeps what they know of the same event.
 class SaveCheckpoints : public Callback {
  public:
   using Failure = std::function<void(const core::IoError&)>;
@@ -18,6 +19,8 @@ class SaveCheckpoints : public Callback {
   SaveCheckpoints(CheckpointFolder folder, std::chrono::duration<double> every, Failure on_failure)
       : folder_(std::move(folder)), every_(every), on_failure_(std::move(on_failure)) {}
 
+  /// Throws std::invalid_argument when a callback with a state comes behind it.
+  void before_fit(Learner& learner, const Progress& at) override;
   void after_batch(Learner& learner, const Progress& at) override;
   void after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) override;
 

@@ -13,17 +13,6 @@ std::int64_t swa_first_epoch(const SwaOptions& options, std::int64_t epochs) {
   return std::clamp<std::int64_t>(first, 0, std::max<std::int64_t>(epochs - 1, 0));
 }
 
-HyperSchedule with_swa_lr(HyperSchedule schedule, const SwaOptions& options, std::int64_t epochs) {
-  if (!options.swa_lr) return schedule;
-  const double start = static_cast<double>(swa_first_epoch(options, epochs)) / static_cast<double>(epochs);
-  Hyper held = schedule(start);
-  const double last = held.lrs.empty() ? 0 : held.lrs.back();
-  for (double& lr : held.lrs) lr = last > 0 ? lr / last * *options.swa_lr : *options.swa_lr;
-  return [schedule = std::move(schedule), start, held = std::move(held)](double progress) {
-    return progress < start ? schedule(progress) : held;
-  };
-}
-
 Swa::Swa(const model::Classifier& classifier, const SwaOptions& options) : options_(options), average_(classifier) {
   core::validate(options_);
 }
@@ -33,7 +22,9 @@ void Swa::before_epoch(Learner& /*learner*/, const Progress& at) {
 }
 
 void Swa::after_epoch(Learner& /*learner*/, const Progress& at, const EpochRecord& /*record*/) {
-  if (at.epoch < swa_first_epoch(options_, at.epochs)) return;
+  const bool is_late = at.epochs == 0 ? at.fraction >= options_.swa_start  // of the time
+                                      : at.epoch >= swa_first_epoch(options_, at.epochs);
+  if (!is_late) return;
   ++epochs_;
   if (epochs_ == 1) return average_.copy_from_model();
   average_.move_towards_model(1 / static_cast<double>(epochs_));

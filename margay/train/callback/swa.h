@@ -8,13 +8,11 @@
 #include "margay/core/options.h"
 #include "margay/train/callback/averaged_state.h"
 #include "margay/train/callback/callback.h"
-#include "margay/train/schedule/hyper_schedule.h"
 
 namespace margay::train {
 
 struct SwaOptions {
   double swa_start = 0.75;
-  std::optional<double> swa_lr;
   std::optional<std::int64_t> swa_batches;
 
   static constexpr const char* kName = "swa";
@@ -22,8 +20,6 @@ struct SwaOptions {
     return std::tuple{
         core::field("swa_start", &SwaOptions::swa_start, "share of a fit's epochs after which averaging begins",
                     {0, 1}),
-        core::field("swa_lr", &SwaOptions::swa_lr,
-                    "constant rate of the last group from there on; none: the schedule's", {1e-9, 10}),
         core::field("swa_batches", &SwaOptions::swa_batches,
                     "training batches that the averaged network's batch norms see in the end; all unless given",
                     {1, 1e9})};
@@ -33,13 +29,10 @@ struct SwaOptions {
 /// The first epoch, from 0, of a fit of `epochs` that is averaged: swa_start · epochs rounded down, the last at most.
 std::int64_t swa_first_epoch(const SwaOptions& options, std::int64_t epochs);
 
-/// The schedule of a fit of `epochs`, but with swa_lr from the first averaged epoch on. Groups keep the proportions
-/// that their rates have there, and the momentum stays. Without swa_lr: the schedule itself.
-HyperSchedule with_swa_lr(HyperSchedule schedule, const SwaOptions& options, std::int64_t epochs);
-
 /// Stochastic weight averaging: the equal average of the weights at the ends of a fit's last epochs. Source: Izmailov
 /// et al., "Averaging Weights Leads to Wider Optima and Better Generalization", arXiv:1803.05407. Each fit begins an
-/// average of its own. Validation sees the raw weights; apply() makes the averaged network.
+/// average of its own; the constant rate that the paper averages at is a last stage of a recipe with the schedule flat
+/// and swa_start 0. Validation sees the raw weights; apply() makes the averaged network.
 class Swa : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range. The classifier: the learner's.

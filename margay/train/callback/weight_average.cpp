@@ -21,12 +21,9 @@ void WeightAverage::before_fit(Learner& /*learner*/, const Progress& /*at*/) { r
 
 void WeightAverage::before_step(Learner& /*learner*/, const Progress& /*at*/) {
   if (updates_ == 0) average_.copy_from_model();
-  has_stepped_ = true;
 }
 
-void WeightAverage::after_batch(Learner& /*learner*/, const Progress& at) {
-  if (!at.is_training || !has_stepped_) return;  // a batch whose gradients are only gathered makes no step
-  has_stepped_ = false;
+void WeightAverage::after_step(Learner& /*learner*/, const Progress& /*at*/) {
   average_.move_towards_model(1 - ema_decay_at(updates_, options_));
   ++updates_;
 }
@@ -83,7 +80,6 @@ void WeightAverage::load_state(const CallbackState& state, const std::filesystem
   if (updates > 0) average_.load(state.tensors, source);
   updates_ = updates;
   is_in_model_ = is_in_model && updates > 0;
-  has_stepped_ = false;
 }
 
 }  // namespace margay::train

@@ -43,10 +43,9 @@ double ema_decay_at(std::int64_t updates, const WeightAverageOptions& options);
 /// Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992; Tarvainen, Valpola, "Mean teachers
 /// are better role models", 2017.
 ///
-/// From after_train to after_validate the average stands in the model and the raw weights here. If the validation
-/// throws, they stay so: call restore() before anything else looks at the model. The next fit does, too. A checkpoint
-/// written in between is nevertheless whole: state() says which of the two it holds. (Its "model." is the average
-/// then.)
+/// From after_train to after_validate the average stands in the model and the raw weights here. A checkpoint written in
+/// between is nevertheless whole: state() says which of the two it holds. (Its "model." is the average then.) A fit
+/// that ends by an exception puts the raw weights back.
 class WeightAverage : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range. The classifier: the learner's.
@@ -54,7 +53,7 @@ class WeightAverage : public Callback {
 
   void before_fit(Learner& learner, const Progress& at) override;
   void before_step(Learner& learner, const Progress& at) override;
-  void after_batch(Learner& learner, const Progress& at) override;
+  void after_step(Learner& learner, const Progress& at) override;
   void after_train(Learner& learner, const Progress& at) override;
   void after_validate(Learner& learner, const Progress& at) override;
   void after_interrupt(Learner& /*learner*/, const Progress& /*at*/) override { restore(); }
@@ -83,7 +82,6 @@ class WeightAverage : public Callback {
   AveragedState average_;  ///< the raw weights while is_in_model_
   std::int64_t updates_ = 0;
   bool is_in_model_ = false;
-  bool has_stepped_ = false;  ///< since the last update
 };
 
 }  // namespace margay::train

@@ -42,7 +42,8 @@ const std::string& value_of(const model::Metadata& metadata, const char* key, co
 void save_checkpoint(const std::filesystem::path& path, Learner& learner) {
   Snapshot snapshot = take_snapshot(learner);
   for (auto& [name, tensor] : snapshot.tensors) tensor = tensor.detach().to(torch::kCPU).contiguous();
-  const std::string values = snapshot.values.dump();
+  // A path need not be UTF-8.
+  const std::string values = snapshot.values.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   model::write_safetensors(path, snapshot.tensors,
                            {{kValues, values}, {kChecksum, checksum_of(snapshot.tensors, values)}});
 }

@@ -61,8 +61,11 @@ fs::path CheckpointFolder::save(Learner& learner) const {
   const fs::path path = folder_ / fmt::format("{}{:010}{}", kPrefix, learner.steps().size(), kExtension);
   save_checkpoint(path, learner);
   std::error_code failure;  // a file that cannot be deleted does no harm
-  const std::vector<fs::path> all = files();
-  for (std::size_t i = keep_; i < all.size(); ++i) fs::remove(all[i], failure);
+  std::size_t kept = 0;
+  for (const fs::path& file : files()) {
+    const bool is_of_another_future = file.filename() > path.filename();  // training began again before it
+    if (is_of_another_future || ++kept > keep_) fs::remove(file, failure);
+  }
   for (const fs::path& rest : files_in(folder_, is_left_over)) fs::remove(rest, failure);
   return path;
 }
@@ -74,6 +77,8 @@ std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<s
       snapshot = read_checkpoint(path);
     } catch (const core::FormatError& error) {
       problems.emplace_back(error.what());
+      std::error_code failure;
+      fs::rename(path, fs::path(path).replace_extension(".torn"), failure);
       continue;
     }
     restore(learner, *snapshot, path);

@@ -16,12 +16,13 @@ class CheckpointFolder {
   /// keep: how many, at least 1. The folder is made with the first checkpoint.
   explicit CheckpointFolder(std::filesystem::path folder, std::int64_t keep = 2);
 
-  /// Writes one, and then deletes those that are too many. Throws core::IoError, and nothing is deleted.
+  /// Writes one, and then deletes those that are too many, and those of later steps, which were made before training
+  /// went on from an earlier one. Throws core::IoError, and nothing is deleted.
   std::filesystem::path save(Learner& learner) const;
 
   /// Puts back the newest that is whole, and returns which; nothing if there is none, and the learner is as it was.
-  /// problems: takes a sentence for each that is torn. Throws core::FormatError for one that is whole, but of another
-  /// model.
+  /// problems: takes a sentence for each that is torn, which is renamed to end in .torn. Throws core::FormatError for
+  /// one that is whole, but of another model.
   std::optional<std::filesystem::path> resume(Learner& learner, std::vector<std::string>& problems) const;
 
   /// Newest first.

@@ -38,14 +38,22 @@ class SweepCallback : public Callback {
 class Restorer {
  public:
   explicit Restorer(Learner& learner)
-      : learner_(learner), callbacks_(learner.exchange_callbacks({})), before_(copied(take_snapshot(learner))) {}
+      : learner_(learner), was_training_(learner.classifier().is_training()), was_resuming_(learner.is_resuming()) {
+    learner.drop_gradients();  // of a fit that an exception ended
+    callbacks_ = learner.exchange_callbacks({});
+    before_ = copied(take_snapshot(learner));
+  }
   void restore() {
     train::restore(learner_, before_, "lr_find");
+    if (!was_resuming_) learner_.begin_anew();
+    learner_.classifier().train(was_training_);
     learner_.exchange_callbacks(std::move(callbacks_));
   }
 
  private:
   Learner& learner_;
+  bool was_training_;
+  bool was_resuming_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
   Snapshot before_;
 };
@@ -53,6 +61,7 @@ class Restorer {
 void sweep_rates(Learner& learner, LrSweep& sweep, const LrFindListener& on_step) {
   const auto callback = std::make_shared<SweepCallback>(sweep, on_step);
   learner.exchange_callbacks({callback});
+  learner.set_lr_factor(1);
   const auto schedule = [&](double) {
     return Hyper{std::vector<double>(learner.num_groups(), sweep.lr_at(callback->step())), kMomentum};
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -21,11 +22,11 @@ std::string name_of(const Stage& stage) {
 void check_name(const std::string& name) {
   const bool is_line = std::none_of(name.begin(), name.end(), [](char c) {
     const bool is_control = static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-    return is_control || c == ':' || c == ';' || c == '#';
+    return is_control || std::string_view(":;#,\"").find(c) != std::string_view::npos;
   });
   if (is_line && !name.starts_with(' ') && !name.ends_with(' ')) return;
   throw std::invalid_argument(
-      fmt::format("[stage] a name is one line without ':', ';', '#' or blanks at its ends, got '{}'", name));
+      fmt::format("[stage] a name is one line without any of :;#,\" or blanks at its ends, got '{}'", name));
 }
 
 }  // namespace

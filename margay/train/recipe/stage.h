@@ -14,8 +14,8 @@ namespace margay::train {
 
 /// One fit of a recipe: which groups train, how long, how fast.
 struct Stage {
-  /// Shown in the table and the history: one line without `:`, `;` and `#`. Empty: "frozen", "unfrozen", "from group
-  /// N", "last N groups", or the kind of the schedule, after what freeze_to says.
+  /// Shown in the table and the history: one line without `:`, `;`, `#`, commas and quotes. Empty: "frozen",
+  /// "unfrozen", "from group N", "last N groups", or the kind of the schedule, after what freeze_to says.
   std::string name = {};
   /// Groups before it are frozen. 0: all train; negative: counted from the end, so that -1 trains the last group alone,
   /// which is fastai's freeze(); absent: groups stay as they are.

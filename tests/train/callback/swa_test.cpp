@@ -23,18 +23,6 @@ TEST(SwaStart, IsAnEpochAndTheLastAtMost) {
   EXPECT_EQ(swa_first_epoch({.swa_start = 1}, 10), 9);
 }
 
-TEST(SwaRate, IsConstantFromTheFirstAveragedEpochOn) {
-  const HyperSchedule falling = [](double progress) { return Hyper{{0.1 * (1 - progress), 1 - progress}, 0.9}; };
-  const HyperSchedule schedule = with_swa_lr(falling, {.swa_start = 0.5, .swa_lr = 0.2}, 4);
-  EXPECT_DOUBLE_EQ(schedule(0.25).lrs[1], 0.75);
-  for (const double progress : {0.5, 0.75, 1.0}) {
-    EXPECT_DOUBLE_EQ(schedule(progress).lrs[1], 0.2);
-    EXPECT_DOUBLE_EQ(schedule(progress).lrs[0], 0.02) << "groups keep their proportions";
-    EXPECT_DOUBLE_EQ(schedule(progress).momentum, 0.9);
-  }
-  EXPECT_DOUBLE_EQ(with_swa_lr(falling, {.swa_start = 0.5}, 4)(0.75).lrs[1], 0.25);
-}
-
 TEST_F(SwaTest, AveragesTheEndsOfTheLastEpochsEqually) {
   Learner learner = this->learner();
   const auto swa = std::make_shared<Swa>(learner.classifier(), SwaOptions{.swa_start = 0.5});

@@ -23,7 +23,7 @@ class WeightAverageTest : public testing_support::TinyLearnerTest {
   static void step(WeightAverage& average, Learner& learner, double value) {
     average.before_step(learner, {.is_training = true});
     set_all(learner, value);
-    average.after_batch(learner, {.is_training = true});
+    average.after_step(learner, {.is_training = true});
   }
   static double mean_of(const WeightAverage& average, const char* name) {
     return average.state().tensors.at(name).mean().item<double>();
@@ -60,17 +60,6 @@ TEST_F(WeightAverageTest, GivesNumbersComputedByHand) {
   EXPECT_NEAR(mean_of(warm, kWeight), 4.4, 1e-5);
   step(warm, learner, 2);  // 2/11·4.4 + 9/11·2 = 26.8/11
   EXPECT_NEAR(mean_of(warm, kWeight), 26.8 / 11, 1e-5);
-}
-
-TEST_F(WeightAverageTest, CountsStepsOfTheOptimizerNotBatches) {
-  Learner learner = this->learner();
-  WeightAverage average(learner.classifier());
-  average.after_batch(learner, {.is_training = true});
-  average.before_step(learner, {.is_training = true});
-  average.after_batch(learner, {.is_training = true});
-  average.after_batch(learner, {.is_training = true});
-  average.after_batch(learner, {.is_training = false});
-  EXPECT_EQ(average.updates(), 1);
 }
 
 TEST_F(WeightAverageTest, AgreesWithTheFormulaOverAFit) {

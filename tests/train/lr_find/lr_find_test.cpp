@@ -68,6 +68,29 @@ TEST_F(LrFind, TrainsOnAsIfItHadNotBeen) {
   for (const auto& [name, tensor] : a.tensors) EXPECT_TRUE(b.tensors.at(name).equal(tensor)) << name;
 }
 
+TEST_F(LrFind, LeavesNoGradientsOfAnUnfinishedStep) {
+  const auto trained = [this](bool with_search) {
+    data::Loaders loaders =
+        testing_support::tiny_block(folder_.path()).loaders({.batch_size = 8, .num_workers = 2, .seed = 1});
+    Learner learner = vision_learner(std::move(loaders), "resnet20",
+                                     {.seed = 1, .learner = {.precision = model::Precision::kFp32, .accumulate = 3}});
+    if (with_search) lr_find(learner, {.num_it = 7});
+    learner.fit(1, 1e-3);
+    return copied(take_snapshot(learner));
+  };
+  const Snapshot a = trained(true);
+  const Snapshot b = trained(false);
+  for (const auto& [name, tensor] : a.tensors) EXPECT_TRUE(b.tensors.at(name).equal(tensor)) << name;
+}
+
+TEST_F(LrFind, SweepsTheRatesThatItSaysWhateverAPlateauHasDone) {
+  Learner plain = learner();
+  Learner slowed = learner();
+  slowed.set_lr_factor(0.01);
+  EXPECT_EQ(lr_find(plain, {.num_it = 8}).curve.losses, lr_find(slowed, {.num_it = 8}).curve.losses);
+  EXPECT_EQ(slowed.lr_factor(), 0.01);
+}
+
 TEST_F(LrFind, IsSilentForTheLearnersCallbacks) {
   Learner learner = this->learner();
   const auto count = std::make_shared<Count>();

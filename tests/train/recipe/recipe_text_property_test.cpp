@@ -78,7 +78,7 @@ Stage any_stage() {
   if (*rc::gen::arbitrary<bool>()) stage.size = *rc::gen::inRange(1, 1000);
   if (*rc::gen::arbitrary<bool>()) {
     stage.name = *rc::gen::elementOf(std::vector<std::string>{"frozen", "unfrozen", "flat", "the head = alone",
-                                                              "3 epochs", "freeze", "étape", "a,(b)", "from group 2"});
+                                                              "3 epochs", "freeze", "étape", "a (b)", "from group 2"});
   }
   if (stage.schedule.kind == ScheduleKind::kSgdr) {
     stage.epochs = sgdr_epochs({.cycles = *rc::gen::inRange<std::int64_t>(1, 6),
