@@ -155,7 +155,7 @@ class CachedBatches(torch.utils.data.Dataset):
     """Whole batches of presized pictures, made where they are asked for: in a worker, or in the program itself."""
 
     def __init__(self, rows, is_training):
-        with multiprocessing.pool.ThreadPool(CORES) as pool:  # Pillow decodes and resizes without the interpreter's lock
+        with multiprocessing.pool.ThreadPool(CORES) as pool:  # Pillow works without the interpreter's lock
             self.images = [torch.from_numpy(image) for image in pool.map(presized, [path for path, _ in rows])]
         self.targets, self.is_training = torch.tensor([target for _, target in rows]), is_training
 
@@ -308,7 +308,7 @@ def fastest_network(ways):
 def fastest_split(way, datasets):
     """The cores shared among threads and workers, a few steps each."""
     rates = {}
-    for threads, workers in ((CORES, 0), (CORES, 1), (CORES, CORES), (max(1, CORES - 1), 1)):
+    for threads, workers in sorted({(CORES, 0), (CORES, 1), (CORES, CORES), (max(1, CORES - 1), 1)}):
         trial = replace(way, threads=threads, workers=workers)
         rates[trial] = BATCH / Training(trial, datasets).pass_seconds(True, 4)[1]
         print(f"  tried {trial}: {rates[trial]:.1f} images/s", flush=True)

@@ -29,7 +29,8 @@ using margay::EpochRecord;
 using margay::Learner;
 using margay::Progress;
 
-/// Passes events on and adds up what the listener takes, within steps and at epochs' ends apart.
+/// Passes on the events that the listeners below hear, and adds up what one takes, within steps and at epochs' ends
+/// apart.
 class Stopwatch : public margay::Callback {
  public:
   Stopwatch(std::string name, std::shared_ptr<margay::Callback> listener)
