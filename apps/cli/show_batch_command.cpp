@@ -77,7 +77,7 @@ Shown what_is_asked(const ShowBatchOptions& options, const data::Loaders& loader
 
 core::ExitCode show_batch(const ShowBatchOptions& options) {
   core::validate(options);
-  const data::Loaders loaders = make_block(options.batch).loaders(loader_options(options.batch));
+  const data::Loaders loaders = make_loaders(options.batch);
   const Shown shown = what_is_asked(options, loaders);
   if (options.terminal) {
     fmt::print("{}{}\n", data::half_blocks(shown.grid, options.columns), shown.words);

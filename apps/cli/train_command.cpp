@@ -4,8 +4,8 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/config_flag.h"
+#include "apps/cli/start_training.h"
 #include "apps/cli/train_options.h"
-#include "apps/cli/training_run.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::cli {

@@ -39,6 +39,8 @@ data::LoaderOptions loader_options(const BatchOptions& options) {
   return loader;
 }
 
+data::Loaders make_loaders(const BatchOptions& options) { return make_block(options).loaders(loader_options(options)); }
+
 train::Stages recipe_of(const TrainOptions& options) {
   if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
   if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);

@@ -57,6 +57,9 @@ data::DataBlock make_block(const BatchOptions& options);
 /// The loader's options; a cache on disk lies in the user's cache folder unless another is given.
 data::LoaderOptions loader_options(const BatchOptions& options);
 
+/// The batches of make_block and loader_options.
+data::Loaders make_loaders(const BatchOptions& options);
+
 /// What a run keeps to go on from.
 struct CheckpointOptions {
   std::int64_t keep_checkpoints = 2;

@@ -2,27 +2,20 @@
 
 #include <chrono>
 #include <fstream>
-#include <optional>
 
 #include <fmt/format.h>
 
-#include "apps/cli/compute.h"
 #include "apps/cli/epoch_table.h"
-#include "apps/cli/listeners.h"
 #include "apps/cli/lr_search.h"
-#include "apps/cli/run_folder.h"
-#include "apps/cli/run_listing.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/training_charts.h"
 #include "apps/cli/warn.h"
 #include "margay/data/source/save_table.h"
 #include "margay/train/batch_loss.h"
-#include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
 #include "margay/train/distillation.h"
 #include "margay/train/doctor.h"
-#include "margay/train/registry/compare_runs.h"
 
 namespace margay::cli {
 namespace {
@@ -50,38 +43,8 @@ class Doctor : public train::Callback {
   }
 };
 
-/// A learner, the folder it trains in, and those who listen.
-class TrainingRun {
- public:
-  TrainingRun(TrainOptions options, RunFolder folder);
-
-  /// The settings and the split, before the first step.
-  void record() const;
-  /// Puts back the newest checkpoint. Throws core::DataError when the pictures are not those that the run began with.
-  void restore(double lr_factor);
-  core::ExitCode train();
-
- private:
-  void announce() const;
-  void listen();
-  void find_lr();
-  void check_split() const;
-  nlohmann::ordered_json provenance() const;
-  void save_model();
-  void keep(const std::string& why);
-  void report() const;
-
-  TrainOptions options_;
-  RunFolder folder_;
-  train::CheckpointFolder checkpoints_;
-  train::Learner learner_;
-  RunListing listing_;
-  Listeners listeners_;
-  std::optional<train::EpochRecord> final_;  ///< of a model that is not that of the last epoch
-};
-
 train::Learner make_learner(const TrainOptions& options) {
-  train::Learner learner = train::vision_learner(make_block(options.batch).loaders(loader_options(options.batch)),
+  train::Learner learner = train::vision_learner(make_loaders(options.batch),
                                                  options.arch, options.vision_learner);
   if (!options.distillation.teacher.empty()) {
     learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
@@ -101,12 +64,14 @@ train::NewRun new_run(const TrainOptions& options, const RunFolder& folder, cons
   return run;
 }
 
+}  // namespace
+
 TrainingRun::TrainingRun(TrainOptions options, RunFolder folder)
     : options_(std::move(options)),
       folder_(std::move(folder)),
       checkpoints_(folder_.checkpoints(), options_.checkpoints.keep_checkpoints),
       learner_(make_learner(options_)),
-      listing_(folder_.path().parent_path(), new_run(options_, folder_, learner_)),
+      listing_(std::make_shared<RunListing>(folder_.path().parent_path(), new_run(options_, folder_, learner_))),
       listeners_(learner_, options_.listeners, folder_) {}
 
 void TrainingRun::record() const {
@@ -166,7 +131,7 @@ void TrainingRun::announce() const {
 void TrainingRun::listen() {
   learner_.add_callback(std::make_shared<EpochTable>());
   learner_.add_callback(std::make_shared<Doctor>());
-  learner_.add_callback(std::shared_ptr<RunListing>(&listing_, [](RunListing*) {}));
+  learner_.add_callback(listing_);
   learner_.add_callback(std::make_shared<train::StopWhen>(is_stop_wanted));
   learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
       checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
@@ -207,11 +172,12 @@ void TrainingRun::save_model() {
   }
   learner_.save(folder_.model(), provenance());
   if (learner_.steps().empty()) return;
-  for (const char* extension : {"svg", "png"}) write_chart(training_charts(learner_), folder_.chart(extension));
+  const std::vector<interpret::LineChart> charts = training_charts(learner_);
+  for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
 }
 
 void TrainingRun::keep(const std::string& why) {
-  listing_.finish(train::RunStatus::kInterrupted, why);
+  listing_->finish(train::RunStatus::kInterrupted, why);
   try {
     checkpoints_.save(learner_);
   } catch (const core::IoError& error) {
@@ -240,125 +206,27 @@ core::ExitCode TrainingRun::train() {
     keep(interrupted.what());
     return core::ExitCode::kInterrupted;
   } catch (const train::DivergedError& diverged) {
-    listing_.finish(train::RunStatus::kFailed, diverged.what());
+    listing_->finish(train::RunStatus::kFailed, diverged.what());
     throw train::DivergedError(
         fmt::format("{}. Go on from the last good checkpoint, more slowly: margay train --resume "
                     "{} --lr-factor 0.1",
                     diverged.what(), folder_.path().string()));
   } catch (const std::exception& error) {
-    listing_.finish(train::RunStatus::kFailed, error.what());
+    listing_->finish(train::RunStatus::kFailed, error.what());
     throw;
   }
   try {
     save_model();
   } catch (const core::IoError& error) {
-    listing_.finish(train::RunStatus::kFailed, error.what());
+    listing_->finish(train::RunStatus::kFailed, error.what());
     throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }
-  listing_.finish(train::RunStatus::kDone);
+  listing_->finish(train::RunStatus::kDone);
   report();
   fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(training_charts(learner_)),
              folder_.model().string(), folder_.model().string());
   return core::ExitCode::kDone;
-}
-
-}  // namespace
-
-namespace {
-
-core::ExitCode train_once(const TrainOptions& options) {
-  TrainingRun run(options, RunFolder(options.runs, options.name));
-  run.record();
-  return run.train();
-}
-
-/// What the repeats of a group reached, with the standard error of their mean.
-void report_repeats(const TrainOptions& options) {
-  std::vector<train::RunRecord> repeats;
-  for (const train::RunRecord& run : train::RunRegistry(options.runs, warn).all()) {
-    if (run.group == options.group) repeats.push_back(run);
-  }
-  if (repeats.empty()) return;
-  for (const std::string& metric : {repeats.back().main_metric(), std::string("valid_loss")}) {
-    const train::RunResult result = train::result_of(options.name, repeats, metric);
-    const std::optional<double> error = result.standard_error();
-    fmt::print("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
-               error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
-  }
-}
-
-/// That fits into memory; printed. The classifier is one of as many classes as the data could have.
-int largest_batch_size(const TrainOptions& options) {
-  const data::Loaders loaders = make_block(options.batch).loaders(loader_options(options.batch));
-  const auto classifier = model::make_classifier(
-      {.architecture = options.arch, .num_classes = loaders.vocabulary.size(), .head = options.vision_learner.head});
-  const train::LearnerOptions& learner = options.vision_learner.learner;
-  classifier->to(train::find_device(learner.device));
-  if (learner.checkpoint_activations) {
-    classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
-  }
-  const train::BatchSizeAdvice advice =
-      train::find_batch_size(*classifier,
-                             {.image_px = options.batch.transforms.augment.size,
-                              .precision = learner.precision,
-                              .loss = {.task = loaders.task(), .options = learner.loss}},
-                             options.auto_batch);
-  fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
-             static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
-  return static_cast<int>(advice.batch_size);
-}
-
-/// What can be said without the data. Throws std::invalid_argument.
-void check(const TrainOptions& options) {
-  check_listeners(options.listeners);
-  recipe_of(options);
-  const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
-  if (!is_plain) {
-    throw std::invalid_argument(fmt::format(
-        "[train] --name '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
-  }
-  if (options.lr.empty()) return;
-  if (options.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
-  if (options.recipe.empty()) return;
-  throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
-}
-
-/// A name that no other command's repeats have.
-std::string new_group(const TrainOptions& options) {
-  return fmt::format("{}-{:x}", options.name, std::chrono::system_clock::now().time_since_epoch().count());
-}
-
-}  // namespace
-
-core::ExitCode start_training(const TrainOptions& given) {
-  prepare_to_compute();
-  TrainOptions options = given;
-  core::validate(options);
-  check(options);  // before pictures are looked for and a folder is made
-  const std::int64_t repeats = std::exchange(options.repeats, 1);
-  if (repeats > 1) options.group = new_group(options);
-  if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);
-  options.auto_batch_size = false;
-  core::ExitCode code = core::ExitCode::kDone;
-  for (std::int64_t i = 0; i < repeats && code == core::ExitCode::kDone; ++i) {
-    if (repeats > 1) fmt::print("\nRepeat {} of {}, seed {}\n", i + 1, repeats, options.vision_learner.seed);
-    options.batch.loader.seed = options.vision_learner.seed;
-    code = train_once(options);
-    ++options.vision_learner.seed;
-  }
-  if (repeats > 1 && code == core::ExitCode::kDone) report_repeats(options);
-  return code;
-}
-
-core::ExitCode resume_training(const ResumeOptions& resume) {
-  prepare_to_compute();
-  core::validate(resume);
-  RunFolder folder = RunFolder::open(resume.resume);
-  const auto options = folder.read_config<TrainOptions>();
-  TrainingRun run(options, std::move(folder));
-  run.restore(resume.lr_factor);
-  return run.train();
 }
 
 }  // namespace margay::cli

@@ -1,31 +1,48 @@
 #pragma once
 
-#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
 
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/listeners.h"
+#include "apps/cli/run_folder.h"
+#include "apps/cli/run_listing.h"
 #include "apps/cli/train_options.h"
 #include "margay/core/error.h"
+#include "margay/train/checkpoint/checkpoint_folder.h"
 
 namespace margay::cli {
 
-/// Trains in a run folder of its own, and leaves there all that DESIGN calls a run.
-core::ExitCode start_training(const TrainOptions& options);
+/// A learner, the folder it trains in, and those who listen.
+class TrainingRun {
+ public:
+  TrainingRun(TrainOptions options, RunFolder folder);
 
-/// What may change when a run goes on.
-struct ResumeOptions {
-  std::filesystem::path resume;
-  double lr_factor = 1;
+  /// The settings and the split, before the first step.
+  void record() const;
+  /// Puts back the newest checkpoint. Throws core::DataError when the pictures are not those that the run began with.
+  void restore(double lr_factor);
+  core::ExitCode train();
 
-  static constexpr const char* kName = "resume";
-  static constexpr auto fields() {
-    return std::tuple{core::field("resume", &ResumeOptions::resume,
-                                  "go on with an interrupted run, whose folder this is: alone, or with --lr-factor"),
-                      core::field("lr_factor", &ResumeOptions::lr_factor,
-                                  "with --resume: multiplies the learning rates from there on; for a run that diverged",
-                                  {1e-6, 1e3})};
-  }
+ private:
+  void announce() const;
+  void listen();
+  void find_lr();
+  void check_split() const;
+  nlohmann::ordered_json provenance() const;
+  void save_model();
+  void keep(const std::string& why);
+  void report() const;
+
+  TrainOptions options_;
+  RunFolder folder_;
+  train::CheckpointFolder checkpoints_;
+  train::Learner learner_;
+  std::shared_ptr<RunListing> listing_;
+  Listeners listeners_;
+  std::optional<train::EpochRecord> final_;  ///< of a model that is not that of the last epoch
 };
-
-/// Goes on from the newest checkpoint of the run that is whole, with the run's own settings.
-core::ExitCode resume_training(const ResumeOptions& options);
 
 }  // namespace margay::cli

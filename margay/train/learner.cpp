@@ -101,7 +101,7 @@ torch::Tensor Learner::forward(const data::Batch& batch) {
   return classifier_->forward(batch.images).to(torch::kFloat);
 }
 
-void Learner::note_skipped(const std::vector<data::SkippedPicture>& skipped) {
+void Learner::note_skipped(std::span<const data::SkippedPicture> skipped) {
   std::vector<data::SkippedPicture>& all = standing_.skipped;
   for (const data::SkippedPicture& picture : skipped) {
     const auto is_same = [&](const data::SkippedPicture& other) { return other.problem == picture.problem; };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -207,7 +208,7 @@ class Learner {
   void validate(EpochRecord& record);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
-  void note_skipped(const std::vector<data::SkippedPicture>& skipped);
+  void note_skipped(std::span<const data::SkippedPicture> skipped);
 
   data::Loaders given_;    ///< to the learner
   data::Loaders loaders_;  ///< given_, or with pictures of a stage's size

@@ -129,7 +129,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     at_.batch = std::move(*batch);
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
-    note_skipped(pass.skipped());
+    note_skipped(pass.newly_skipped());
     train_batch(plan);
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
@@ -140,7 +140,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   }
   record.train_loss = standing_.smooth_loss.value();
   note_shares(record, pass, clock_);
-  note_skipped(pass.skipped());
+  note_skipped(pass.newly_skipped());
   const bool is_last = time_.is_limited() ? time_.is_up() : standing_.epoch + 1 >= plan.epochs;
   if (!is_last && !standing_.is_cancelled) loaders_.train.prepare(standing_.passes);  // while validation runs
   announce(&Callback::after_train);
@@ -269,7 +269,7 @@ void Learner::validate(EpochRecord& record) {
       ++at_.step;
     }
     record.valid_loss = mean_of(sum, count);
-    note_skipped(pass.skipped());
+    note_skipped(pass.newly_skipped());
     standing_.validation_s = pass.seconds();
     time_.set_validation_s(pass.seconds());
   }

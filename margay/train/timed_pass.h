@@ -4,7 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <span>
+#include <utility>
 
 #include "margay/data/loader/loader.h"
 #include "margay/train/device_feed.h"
@@ -28,12 +29,17 @@ class TimedPass {
   }
   double images_per_s() const { return static_cast<double>(pictures_) / seconds(); }
   double waited_s() const { return batches_.waited_s(); }
-  const std::vector<data::SkippedPicture>& skipped() const { return batches_.skipped(); }
+  /// Pictures skipped since the last call.
+  std::span<const data::SkippedPicture> newly_skipped() {
+    const std::span<const data::SkippedPicture> all = batches_.skipped();
+    return all.subspan(std::exchange(seen_, all.size()));
+  }
 
  private:
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   DeviceFeed batches_;
   std::int64_t pictures_ = 0;
+  std::size_t seen_ = 0;  ///< of the skipped ones
 };
 
 }  // namespace margay::train

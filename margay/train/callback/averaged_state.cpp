@@ -10,11 +10,10 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/train/precision/tensor_kind.h"
 
 namespace margay::train {
 namespace {
-
-constexpr std::int64_t kChunk = 1 << 15;  // floats; 128 KiB: less is not worth a second thread
 
 /// A part of one tensor and of its average.
 struct Chunk {
@@ -24,15 +23,14 @@ struct Chunk {
 };
 
 bool is_plain(const torch::Tensor& model, const torch::Tensor& average) {
-  return model.is_cpu() && model.scalar_type() == torch::kFloat && model.is_non_overlapping_and_dense() &&
-         model.strides() == average.strides();
+  return is_plain_float(model) && model.strides() == average.strides();
 }
 
 void add_chunks(const torch::Tensor& model, const torch::Tensor& average, std::vector<Chunk>& chunks) {
   auto* const from = model.data_ptr<float>();
   auto* const to = average.data_ptr<float>();
-  for (std::int64_t begin = 0; begin < model.numel(); begin += kChunk) {
-    chunks.push_back({from + begin, to + begin, std::min(kChunk, model.numel() - begin)});
+  for (std::int64_t begin = 0; begin < model.numel(); begin += kThreadGrain) {
+    chunks.push_back({from + begin, to + begin, std::min(kThreadGrain, model.numel() - begin)});
   }
 }
 

@@ -4,8 +4,8 @@
 #include <fstream>
 #include <utility>
 
+#include "margay/train/callback/state_value.h"
 #include "margay/train/learner.h"
-#include "margay/train/log/log_state.h"
 
 namespace margay::train {
 namespace {
@@ -76,8 +76,8 @@ CallbackState JsonLinesLog::state() const {
 }
 
 void JsonLinesLog::load_state(const CallbackState& state, const std::filesystem::path& source) {
-  const std::int64_t step = log_count(state, kStep, source);
-  const auto bytes = static_cast<std::uint64_t>(log_count(state, kBytes, source));
+  const std::int64_t step = count_at(state.values, kStep, source);
+  const auto bytes = static_cast<std::uint64_t>(count_at(state.values, kBytes, source));
   step_ = step;
   kept_bytes_ = whole_lines(path_, bytes);
   file_.reset();

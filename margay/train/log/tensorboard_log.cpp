@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/train/callback/state_value.h"
 #include "margay/train/learner.h"
-#include "margay/train/log/log_state.h"
 
 namespace margay::train {
 
@@ -45,7 +45,7 @@ void TensorBoardLog::write(const std::vector<LoggedScalar>& scalars) {
 }
 
 void TensorBoardLog::load_state(const CallbackState& state, const std::filesystem::path& source) {
-  step_ = log_count(state, "step", source);
+  step_ = count_at(state.values, "step", source);
   first_step_ = step_ + 1;
   file_.reset();
 }

@@ -6,6 +6,7 @@
 #include "margay/train/optim/half_span.h"
 #include "margay/train/optim/parameter_step.h"
 #include "margay/train/optim/rules/span_passes.h"
+#include "margay/train/precision/tensor_kind.h"
 
 namespace margay::train {
 namespace {
@@ -22,7 +23,6 @@ struct Block {
 };
 
 constexpr std::int64_t kBlock = 1 << 13;  // 32 KiB of each array
-constexpr std::int64_t kGrain = 1 << 15;  // less is not worth a second thread
 
 class SpanStepper {
  public:
@@ -53,7 +53,7 @@ class SpanStepper {
   /// One parallel region: a thread takes the blocks that start in its share of all elements.
   template <class Work>
   void for_each_block(const Work& work) const {
-    at::parallel_for(0, total_, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    at::parallel_for(0, total_, kThreadGrain, [&](std::int64_t begin, std::int64_t end) {
       const auto starts_before = [](const Block& block, std::int64_t start) { return block.start < start; };
       auto block = std::lower_bound(blocks_.begin(), blocks_.end(), begin, starts_before);
       for (; block != blocks_.end() && block->start < end; ++block) {

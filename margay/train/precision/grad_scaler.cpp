@@ -8,6 +8,7 @@
 
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
+#include "margay/train/precision/tensor_kind.h"
 
 namespace margay::train {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 constexpr const char* kScale = "scale";
 constexpr const char* kGoodSteps = "good_steps";
 constexpr double kLargestScale = std::numeric_limits<float>::max();  // losses are float32
-
-bool is_narrow(const torch::Tensor& tensor) { return tensor.element_size() < 4; }
 
 /// The sum of magnitudes is finite where every element is, and NaN or infinite elsewhere. (Sums of squares overflow
 /// sooner.) All answers are put together before the one that is waited for.
@@ -35,7 +34,7 @@ GradScaler::GradScaler(const LossScalingOptions& options) : options_(options), s
 }
 
 torch::Tensor GradScaler::scale(const torch::Tensor& loss) const {
-  return (is_narrow(loss) ? loss.to(torch::kFloat) : loss) * scale_;
+  return at_least_float(loss) * scale_;
 }
 
 bool GradScaler::unscale(const std::vector<torch::Tensor>& gradients) const {
@@ -43,7 +42,7 @@ bool GradScaler::unscale(const std::vector<torch::Tensor>& gradients) const {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> wide;  // the gradients themselves, or float32 copies of the narrow ones
   wide.reserve(gradients.size());
-  for (const torch::Tensor& each : gradients) wide.push_back(is_narrow(each) ? each.to(torch::kFloat) : each);
+  for (const torch::Tensor& each : gradients) wide.push_back(at_least_float(each));
   at::_foreach_mul_(wide, 1 / scale_);
   for (std::size_t i = 0; i < wide.size(); ++i) {
     if (is_narrow(gradients[i])) gradients[i].copy_(wide[i]);

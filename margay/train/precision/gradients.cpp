@@ -11,14 +11,10 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
+#include "margay/train/precision/tensor_kind.h"
+
 namespace margay::train {
 namespace {
-
-constexpr std::int64_t kChunk = 1 << 15;  // 128 KiB: less is not worth a second thread
-
-bool is_plain_float(const torch::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat && tensor.is_non_overlapping_and_dense();
-}
 
 /// In float64; eight sums side by side, for vector instructions.
 double sum_of_squares(const float* values, std::int64_t n) {
@@ -39,24 +35,18 @@ double sum_of_squares(const float* values, std::int64_t n) {
 double sum_of_squares(const torch::Tensor& tensor) {
   const float* const values = tensor.data_ptr<float>();
   const std::int64_t n = tensor.numel();
-  const std::int64_t chunks = (n + kChunk - 1) / kChunk;
+  const std::int64_t chunks = (n + kThreadGrain - 1) / kThreadGrain;
   std::vector<double> sums(static_cast<std::size_t>(chunks));
   at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      sums[static_cast<std::size_t>(i)] = sum_of_squares(values + i * kChunk, std::min(kChunk, n - i * kChunk));
+      sums[static_cast<std::size_t>(i)] = sum_of_squares(values + i * kThreadGrain, std::min(kThreadGrain, n - i * kThreadGrain));
     }
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-bool is_narrow(const torch::Tensor& tensor) { return tensor.element_size() < 4; }
-
-/// The squares of half precision would overflow beyond 65504.
-torch::Tensor at_least_float(const torch::Tensor& tensor) {
-  return is_narrow(tensor) ? tensor.to(torch::kFloat) : tensor;
-}
-
-/// With LibTorch's operators, whose answer is waited for once.
+/// With LibTorch's operators, whose answer is waited for once. In float32: the squares of half precision would overflow
+/// beyond 65504.
 double operators_sum_of_squares(std::vector<torch::Tensor> tensors) {
   std::transform(tensors.begin(), tensors.end(), tensors.begin(), at_least_float);
   std::vector<torch::Tensor> norms = at::_foreach_norm(tensors, 2);

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "margay/train/optim/rules/averages-inl.h"
 #include "margay/train/optim/rules/values.h"
 #include "margay/train/optim/step_numbers.h"
 
@@ -25,10 +26,7 @@ struct Adam {
 
   template <class V>
   HWY_INLINE static void step(Values<V>& x, const StepNumbers& s) {
-    x.avg *= s.momentum;
-    x.avg += (1 - s.momentum) * x.gradient;
-    x.sqr_avg *= s.sqr_mom;
-    x.sqr_avg += (1 - s.sqr_mom) * x.gradient * x.gradient;
+    average_moments(x, s);
     x.parameter -= s.lr * x.avg / (sqrt(s.sqr_scale * x.sqr_avg) + s.eps);
   }
 };

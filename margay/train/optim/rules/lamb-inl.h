@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "margay/train/optim/rules/averages-inl.h"
 #include "margay/train/optim/rules/values.h"
 #include "margay/train/optim/step_numbers.h"
 
@@ -35,10 +36,7 @@ struct LambMeasure {
 
   template <class V>
   HWY_INLINE static V step(Values<V>& x, const StepNumbers& s) {
-    x.avg *= s.momentum;
-    x.avg += (1 - s.momentum) * x.gradient;
-    x.sqr_avg *= s.sqr_mom;
-    x.sqr_avg += (1 - s.sqr_mom) * x.gradient * x.gradient;
+    average_moments(x, s);
     return Lamb::direction(x, s);
   }
 };

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "margay/train/optim/rules/averages-inl.h"
 #include "margay/train/optim/rules/values.h"
 #include "margay/train/optim/step_numbers.h"
 
@@ -24,10 +25,7 @@ struct QHAdam {
 
   template <class V>
   HWY_INLINE static void step(Values<V>& x, const StepNumbers& s) {
-    x.avg *= s.momentum;
-    x.avg += (1 - s.momentum) * x.gradient;
-    x.sqr_avg *= s.sqr_mom;
-    x.sqr_avg += (1 - s.sqr_mom) * x.gradient * x.gradient;
+    average_moments(x, s);
     x.parameter -= s.lr * (s.own_share * x.gradient + s.avg_share * x.avg) /
                    (sqrt(s.own_sqr_share * x.gradient * x.gradient + s.sqr_share * x.sqr_avg) + s.eps);
   }

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "margay/train/optim/rules/averages-inl.h"
 #include "margay/train/optim/rules/values.h"
 #include "margay/train/optim/step_numbers.h"
 
@@ -26,8 +27,7 @@ struct RMSProp {
   HWY_INLINE static void step(Values<V>& x, const StepNumbers& s) {
     x.avg *= s.momentum;
     x.avg += x.gradient;
-    x.sqr_avg *= s.sqr_mom;
-    x.sqr_avg += (1 - s.sqr_mom) * x.gradient * x.gradient;
+    average_square(x, s);
     x.parameter -= s.lr * x.avg / (sqrt(x.sqr_avg) + s.eps);
   }
 };

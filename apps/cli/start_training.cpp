@@ -1,0 +1,112 @@
+#include "apps/cli/start_training.h"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/cli/compute.h"
+#include "apps/cli/training_run.h"
+#include "apps/cli/warn.h"
+#include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/registry/compare_runs.h"
+
+namespace margay::cli {
+namespace {
+
+core::ExitCode train_once(const TrainOptions& options) {
+  TrainingRun run(options, RunFolder(options.runs, options.name));
+  run.record();
+  return run.train();
+}
+
+/// What the repeats of a group reached, with the standard error of their mean.
+void report_repeats(const TrainOptions& options) {
+  std::vector<train::RunRecord> repeats;
+  for (const train::RunRecord& run : train::RunRegistry(options.runs, warn).all()) {
+    if (run.group == options.group) repeats.push_back(run);
+  }
+  if (repeats.empty()) return;
+  for (const std::string& metric : {repeats.back().main_metric(), std::string("valid_loss")}) {
+    const train::RunResult result = train::result_of(options.name, repeats, metric);
+    const std::optional<double> error = result.standard_error();
+    fmt::print("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
+               error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
+  }
+}
+
+/// That fits into memory; printed. The classifier is one of as many classes as the data could have.
+int largest_batch_size(const TrainOptions& options) {
+  const data::Loaders loaders = make_loaders(options.batch);
+  const auto classifier = model::make_classifier(
+      {.architecture = options.arch, .num_classes = loaders.vocabulary.size(), .head = options.vision_learner.head});
+  const train::LearnerOptions& learner = options.vision_learner.learner;
+  classifier->to(train::find_device(learner.device));
+  if (learner.checkpoint_activations) {
+    classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
+  }
+  const train::BatchSizeAdvice advice =
+      train::find_batch_size(*classifier,
+                             {.image_px = options.batch.transforms.augment.size,
+                              .precision = learner.precision,
+                              .loss = {.task = loaders.task(), .options = learner.loss}},
+                             options.auto_batch);
+  fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
+             static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
+  return static_cast<int>(advice.batch_size);
+}
+
+/// What can be said without the data. Throws std::invalid_argument.
+void check(const TrainOptions& options) {
+  check_listeners(options.listeners);
+  recipe_of(options);
+  const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
+  if (!is_plain) {
+    throw std::invalid_argument(fmt::format(
+        "[train] --name '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
+  }
+  if (options.lr.empty()) return;
+  if (options.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
+  if (options.recipe.empty()) return;
+  throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
+}
+
+/// A name that no other command's repeats have.
+std::string new_group(const TrainOptions& options) {
+  return fmt::format("{}-{:x}", options.name, std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+core::ExitCode start_training(const TrainOptions& given) {
+  prepare_to_compute();
+  TrainOptions options = given;
+  core::validate(options);
+  check(options);  // before pictures are looked for and a folder is made
+  const std::int64_t repeats = std::exchange(options.repeats, 1);
+  if (repeats > 1) options.group = new_group(options);
+  if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);
+  options.auto_batch_size = false;
+  core::ExitCode code = core::ExitCode::kDone;
+  for (std::int64_t i = 0; i < repeats && code == core::ExitCode::kDone; ++i) {
+    if (repeats > 1) fmt::print("\nRepeat {} of {}, seed {}\n", i + 1, repeats, options.vision_learner.seed);
+    options.batch.loader.seed = options.vision_learner.seed;
+    code = train_once(options);
+    ++options.vision_learner.seed;
+  }
+  if (repeats > 1 && code == core::ExitCode::kDone) report_repeats(options);
+  return code;
+}
+
+core::ExitCode resume_training(const ResumeOptions& resume) {
+  prepare_to_compute();
+  core::validate(resume);
+  RunFolder folder = RunFolder::open(resume.resume);
+  const auto options = folder.read_config<TrainOptions>();
+  TrainingRun run(options, std::move(folder));
+  run.restore(resume.lr_factor);
+  return run.train();
+}
+
+}  // namespace margay::cli
