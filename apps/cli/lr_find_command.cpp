@@ -66,8 +66,7 @@ core::ExitCode find(const LrFindOptions& given) {
   LrFindOptions options = given;
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
-  train::Learner learner = train::vision_learner(make_loaders(options.batch),
-                                                 options.arch, options.vision_learner);
+  train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
   if (options.unfrozen) learner.unfreeze();
   listen_for_stop();
   const train::LrFindResult found = search_lr(learner, options.sweep);

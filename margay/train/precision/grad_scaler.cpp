@@ -33,9 +33,7 @@ GradScaler::GradScaler(const LossScalingOptions& options) : options_(options), s
   core::validate(options);
 }
 
-torch::Tensor GradScaler::scale(const torch::Tensor& loss) const {
-  return at_least_float(loss) * scale_;
-}
+torch::Tensor GradScaler::scale(const torch::Tensor& loss) const { return at_least_float(loss) * scale_; }
 
 bool GradScaler::unscale(const std::vector<torch::Tensor>& gradients) const {
   if (gradients.empty()) return false;

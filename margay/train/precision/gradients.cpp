@@ -39,7 +39,8 @@ double sum_of_squares(const torch::Tensor& tensor) {
   std::vector<double> sums(static_cast<std::size_t>(chunks));
   at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      sums[static_cast<std::size_t>(i)] = sum_of_squares(values + i * kThreadGrain, std::min(kThreadGrain, n - i * kThreadGrain));
+      sums[static_cast<std::size_t>(i)] =
+          sum_of_squares(values + i * kThreadGrain, std::min(kThreadGrain, n - i * kThreadGrain));
     }
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);
