@@ -1,6 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <string>
+
 #include "apps/cli/progress_line.h"
+#include "apps/cli/stage_time_left.h"
 #include "margay/train/callback/callback.h"
 
 namespace margay::cli {
@@ -17,6 +21,11 @@ class EpochTable : public train::Callback {
 
  private:
   ProgressLine line_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  StageTimeLeft time_left_;
 };
+
+/// What the line says of a training step: images per second, smoothed loss, the head's rate, share of time waiting.
+std::string training_text(const train::Progress& at);
 
 }  // namespace margay::cli

@@ -12,6 +12,7 @@ namespace {
 
 std::string shown(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
+  if (value.is_number_float()) return fmt::format("{:g}", value.get<double>());
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -67,11 +68,13 @@ void add_flag(CLI::App& app, const Flag& flag) {
   app.add_option_function<std::string>(
          flag.name, [flag](const std::string& text) { assign(flag, text); }, flag.help)
       ->type_name(flag.type_name)
+      ->group(flag.group)
       ->default_str(shown(flag.default_value));
 }
 
-void add_switch(CLI::App& app, const std::string& name, const std::string& help, bool& value) {
-  app.add_flag(name + ",!--no-" + name.substr(2), value, help)->default_str(value ? "true" : "false");
+void add_switch(CLI::App& app, const Switch& flag, bool& value) {
+  const std::string help = value ? flag.help + " (on by default)" : flag.help;
+  app.add_flag(flag.name + ",!--no-" + flag.name.substr(2), value, help)->group(flag.group);
 }
 
 }  // namespace margay::cli

@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 
+#include "apps/cli/flag_groups.h"
 #include "margay/core/options.h"
 
 namespace CLI {
@@ -30,16 +31,24 @@ struct Flag {
   std::string name;  ///< with its dashes
   std::string help;
   std::string type_name;                                      ///< of its value, as the help shows it
+  std::string group;                                          ///< its heading in the help
   bool is_text;                                               ///< its value is taken as it is, not read as JSON
   nlohmann::ordered_json default_value;                       ///< as the help shows it; null: none
   std::function<void(const nlohmann::ordered_json&)> assign;  ///< throws as core::from_json does
+};
+
+/// A flag without a value.
+struct Switch {
+  std::string name;  ///< with its dashes
+  std::string help;
+  std::string group;
 };
 
 /// A flag with a value, which is read by the same rules as a configuration file.
 void add_flag(CLI::App& app, const Flag& flag);
 
 /// --name and --no-name.
-void add_switch(CLI::App& app, const std::string& name, const std::string& help, bool& value);
+void add_switch(CLI::App& app, const Switch& flag, bool& value);
 
 /// The help of a field with its bounds.
 std::string help_text(const char* help, const core::Range& range);
@@ -47,14 +56,15 @@ std::string help_text(const char* help, const core::Range& range);
 namespace detail {
 
 template <class T>
-Flag flag_of(const std::string& name, const std::string& help, T& value) {
+Flag flag_of(const Switch& flag, T& value) {
   using Plain = typename std::conditional_t<core::detail::IsOptional<T>::value, T, std::optional<T>>::value_type;
   constexpr bool kIsPath = std::is_same_v<Plain, std::filesystem::path>;
-  return {.name = name,
-          .help = help,
+  return {.name = flag.name,
+          .help = flag.help,
           .type_name = std::is_arithmetic_v<Plain> ? "NUMBER"
-                       : kIsPath                   ? "FILE"
+                       : kIsPath                   ? "PATH"
                                                    : "TEXT",
+          .group = flag.group,
           .is_text = std::is_enum_v<Plain> || std::is_same_v<Plain, std::string> || kIsPath,
           .default_value = core::detail::value_to_json(value),
           .assign = [&value](const nlohmann::ordered_json& json) { core::detail::value_from_json(json, value); }};
@@ -62,22 +72,24 @@ Flag flag_of(const std::string& name, const std::string& help, T& value) {
 
 }  // namespace detail
 
-/// Gives `app` a flag for every field of the struct, nested ones included, with its help, range and default.
+/// Gives `app` a flag for every field of the struct, nested ones included, with its help, range and default, under the
+/// headings of flag_groups.h.
 template <core::Options T>
-void add_flags(CLI::App& app, T& options, const Renamed& renamed = {}) {
+void add_flags(CLI::App& app, T& options, const Renamed& renamed = {}, const std::string& outer_group = "Options") {
+  const std::string group = flag_group(T::kName, outer_group);
   core::for_each_field<T>([&](const auto& field) {
     auto& value = options.*(field.member);
     using Value = std::decay_t<decltype(value)>;
     if constexpr (core::Options<Value>) {
-      add_flags(app, value, renamed);
+      add_flags(app, value, renamed, group);
     } else {
       const std::optional<std::string> name = flag_name(T::kName, field.name, renamed);
       if (!name) return;  // set by another flag
-      const std::string help = help_text(field.help, field.range);
+      const Switch flag{.name = *name, .help = help_text(field.help, field.range), .group = group};
       if constexpr (std::is_same_v<Value, bool>) {
-        add_switch(app, *name, help, value);
+        add_switch(app, flag, value);
       } else {
-        add_flag(app, detail::flag_of(*name, help, value));
+        add_flag(app, detail::flag_of(flag, value));
       }
     }
   });

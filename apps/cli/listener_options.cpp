@@ -10,13 +10,13 @@
 namespace margay::cli {
 namespace {
 
-/// The first field that is not as it is by default, as a flag.
+/// The first field that is not as it is by default, as the flag that was given.
 template <core::Options T>
 std::string first_changed(const T& options) {
   const nlohmann::ordered_json given = core::to_json(options);
   const nlohmann::ordered_json defaults = core::to_json(T{});
   for (const auto& [key, value] : given.items()) {
-    if (value != defaults.at(key)) return flag_name(key);
+    if (value != defaults.at(key)) return flag_name(value == false ? "no_" + key : key);
   }
   return {};
 }

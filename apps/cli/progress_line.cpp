@@ -1,5 +1,6 @@
 #include "apps/cli/progress_line.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,21 @@
 
 namespace margay::cli {
 
+namespace {
+
 using Clock = std::chrono::steady_clock;
+
+constexpr auto kRefresh = std::chrono::milliseconds(100);
+constexpr int kBarWidth = 10;
+
+/// A line that is longer would go on in the next one, and could not be wiped.
+std::size_t stderr_columns() {
+  constexpr std::size_t kDefault = 110;
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kDefault;
+}
+
+}  // namespace
 
 std::string clock_text(double seconds) {
   const auto total = static_cast<std::int64_t>(seconds + 0.5);
@@ -23,28 +38,46 @@ std::string bar_text(std::int64_t done, std::int64_t total, int width) {
   return std::string(filled, '#') + std::string(static_cast<std::size_t>(width) - filled, '-');
 }
 
-ProgressLine::ProgressLine() : is_terminal_(isatty(STDERR_FILENO) == 1), begin_(Clock::now()), last_(begin_) {}
+ProgressStyle progress_style() { return isatty(STDERR_FILENO) == 1 ? ProgressStyle::kBar : ProgressStyle::kPlain; }
+
+ProgressLine::ProgressLine(ProgressStyle style, std::chrono::milliseconds plain_every)
+    : style_(style),
+      every_(style == ProgressStyle::kBar ? kRefresh : plain_every),
+      begin_(Clock::now()),
+      last_(begin_) {}
 
 void ProgressLine::begin(const std::string& task) {
   task_ = task;
   begin_ = Clock::now();
-  last_ = begin_ - std::chrono::seconds(1);
+  if (style_ == ProgressStyle::kBar) last_ = begin_ - every_;
 }
 
-void ProgressLine::show(std::int64_t done, std::int64_t total, const std::string& details) {
-  constexpr auto kRefresh = std::chrono::milliseconds(100);
+void ProgressLine::show(std::int64_t done, std::int64_t total, const std::string& details,
+                        std::optional<double> stage_left_s) {
   const auto now = Clock::now();
-  if (!is_terminal_ || total <= 0 || (now - last_ < kRefresh && done < total)) return;
+  const bool is_end_of_bar = style_ == ProgressStyle::kBar && done >= total;
+  if (total <= 0 || (now - last_ < every_ && !is_end_of_bar)) return;
   last_ = now;
   const double elapsed_s = std::chrono::duration<double>(now - begin_).count();
   const double left_s = done > 0 ? elapsed_s / static_cast<double>(done) * static_cast<double>(total - done) : 0;
-  fmt::print(stderr, "\r\x1b[K{} [{}] {:3}%  {}/{}  {}  {} left", task_, bar_text(done, total, 24), done * 100 / total,
-             done, total, details, clock_text(left_s));
+  const std::string bar = style_ == ProgressStyle::kBar ? fmt::format(" [{}]", bar_text(done, total, kBarWidth)) : "";
+  const std::string stage = stage_left_s ? fmt::format(", stage {}", clock_text(*stage_left_s)) : "";
+  write(fmt::format("{}{} {}/{}  {}  {} left{}", task_, bar, done, total, details, clock_text(left_s), stage));
+}
+
+void ProgressLine::write(const std::string& text) {
+  if (style_ == ProgressStyle::kPlain) {
+    fmt::print(stderr, "{}\n", text);
+    return;
+  }
+  fmt::print(stderr, "\r\x1b[K{}", text.substr(0, stderr_columns() - 1));
   std::fflush(stderr);
   is_shown_ = true;
 }
 
+/// What is printed then is a sign of life, too.
 void ProgressLine::clear() {
+  if (style_ == ProgressStyle::kPlain) last_ = Clock::now();
   if (!is_shown_) return;
   fmt::print(stderr, "\r\x1b[K");
   std::fflush(stderr);

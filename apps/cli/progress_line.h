@@ -2,28 +2,45 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace margay::cli {
 
-/// "[#######---------]  41% 9/22 batches  57.3 images/s  loss 1.234  00:14 left" rewritten in place on a terminal.
-/// Where stderr is no terminal, nothing.
+/// How work under way shows on stderr.
+enum class ProgressStyle {
+  kBar,   ///< a line rewritten in place, for a terminal
+  kPlain  ///< a line now and then, for a log: work that takes seconds leaves none
+};
+
+/// kBar where stderr is a terminal.
+ProgressStyle progress_style();
+
+/// "[####------] 9/22  57.3 images/s  loss 1.2340  00:14 left", cut where the terminal ends.
 class ProgressLine {
  public:
-  ProgressLine();
+  static constexpr std::chrono::milliseconds kPlainEvery = std::chrono::minutes(1);
+
+  /// plain_every: so long must pass without a sign of life before a plain line is written.
+  explicit ProgressLine(ProgressStyle style = progress_style(), std::chrono::milliseconds plain_every = kPlainEvery);
   ~ProgressLine() { clear(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
   /// Begins a new task; time left is reckoned from here.
   void begin(const std::string& task);
-  /// done of total units; `details` follow the bar.
-  void show(std::int64_t done, std::int64_t total, const std::string& details);
+  /// done of total units; `details` follow the bar. stage_left_s: until the end of the whole, of which this task is a
+  /// part.
+  void show(std::int64_t done, std::int64_t total, const std::string& details,
+            std::optional<double> stage_left_s = std::nullopt);
   /// Wipes the line, so that something else can be printed.
   void clear();
 
  private:
-  bool is_terminal_;
+  void write(const std::string& text);
+
+  ProgressStyle style_;
+  std::chrono::milliseconds every_;  ///< no two lines within it
   bool is_shown_ = false;
   std::string task_;
   std::chrono::steady_clock::time_point begin_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/help_formatter.h"
+#include "apps/cli/stop_signal.h"
 #include "apps/cli/usage_error.h"
 
 namespace margay::cli {
@@ -23,6 +25,7 @@ int report(const std::exception& error) {
 }
 
 int run_action(const Action& action) {
+  forget_stop();
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk, not the end
   try {
     return as_status(action());
@@ -35,6 +38,7 @@ int run_action(const Action& action) {
 
 int run(int argc, const char* const* argv) {
   CLI::App app(kDescription, "margay");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", "margay " MARGAY_VERSION);
   app.require_subcommand(1);
   Action action;

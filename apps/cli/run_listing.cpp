@@ -1,5 +1,7 @@
 #include "apps/cli/run_listing.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "apps/cli/warn.h"
@@ -9,18 +11,24 @@
 
 namespace margay::cli {
 
-RunListing::RunListing(const std::filesystem::path& runs, const train::NewRun& run)
-    : registry_(runs, warn), folder_(run.folder) {
-  try_to([&] { registry_.add(run); });
+RunListing::RunListing(const std::filesystem::path& runs, train::NewRun run)
+    : registry_(runs, warn), run_(std::move(run)) {}
+
+void RunListing::begin() {
+  if (std::exchange(has_begun_, true)) return;
+  try_to([&] { registry_.add(run_); });
 }
+
+void RunListing::before_fit(train::Learner& /*learner*/, const train::Progress& /*at*/) { begin(); }
 
 void RunListing::after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) {
   const train::RunEpoch epoch = train::run_epoch(record, learner.metrics());
-  try_to([&] { registry_.add_epoch(folder_, epoch); });
+  try_to([&] { registry_.add_epoch(run_.folder, epoch); });
 }
 
 void RunListing::finish(train::RunStatus status, const std::string& message) {
-  try_to([&] { registry_.finish(folder_, status, message); });
+  begin();
+  try_to([&] { registry_.finish(run_.folder, status, message); });
 }
 
 void RunListing::try_to(const std::function<void()>& write) {

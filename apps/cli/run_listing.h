@@ -12,9 +12,13 @@ namespace margay::cli {
 /// training goes on, with one warning.
 class RunListing : public train::Callback {
  public:
-  /// runs: the folder of them all. Lists the run.
-  RunListing(const std::filesystem::path& runs, const train::NewRun& run);
+  /// runs: the folder of them all.
+  RunListing(const std::filesystem::path& runs, train::NewRun run);
 
+  /// Lists the run as one that is running. The first fit and finish() do so if nobody did: until then a run that is
+  /// not to go on, because its pictures changed, stays in the list as it ended.
+  void begin();
+  void before_fit(train::Learner& learner, const train::Progress& at) override;
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
   void finish(train::RunStatus status, const std::string& message = "");
 
@@ -22,7 +26,8 @@ class RunListing : public train::Callback {
   void try_to(const std::function<void()>& write);
 
   train::RunRegistry registry_;
-  std::string folder_;
+  train::NewRun run_;
+  bool has_begun_ = false;
   bool has_failed_ = false;
 };
 

@@ -23,6 +23,8 @@ void listen_for_stop() {
   if (std::signal(SIGHUP, ask_to_stop) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
 }
 
+void forget_stop() { stop_wanted = false; }
+
 bool is_stop_wanted() { return stop_wanted; }
 
 }  // namespace margay::cli

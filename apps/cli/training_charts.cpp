@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
 #include "margay/core/atomic_file.h"
+#include "margay/core/error.h"
 #include "margay/data/image/write_image.h"
 #include "margay/interpret/chart/chart_image.h"
 #include "margay/interpret/chart/chart_svg.h"
@@ -96,10 +98,19 @@ std::string terminal_chart(const std::vector<LineChart>& charts) {
                              .colour = is_terminal ? interpret::TextColour::kAnsi : interpret::TextColour::kNone});
 }
 
+void check_chart_path(const std::filesystem::path& path) {
+  if (path.extension() != ".svg" && path.extension() != ".png") {
+    throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", path.string()));
+  }
+  if (!std::filesystem::is_directory(std::filesystem::absolute(path).parent_path())) {
+    throw core::IoError(path, "the folder that it is to lie in is not there", ENOENT);
+  }
+}
+
 void write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
+  check_chart_path(path);
   if (path.extension() == ".svg") return core::write_file_atomically(path, chart_svg(charts));
-  if (path.extension() == ".png") return data::write_png(path, chart_image(charts));
-  throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", path.string()));
+  data::write_png(path, chart_image(charts));
 }
 
 }  // namespace margay::cli

@@ -19,6 +19,10 @@ interpret::LineChart lr_find_chart(const train::LrFindResult& found);
 /// For this terminal: as wide as it is, without colours and braille where stdout is none.
 std::string terminal_chart(const std::vector<interpret::LineChart>& charts);
 
+/// Throws what write_chart would throw for this path, before the work that the chart is of: std::invalid_argument for
+/// another extension than .svg and .png, core::IoError where the folder is not there.
+void check_chart_path(const std::filesystem::path& path);
+
 /// Writes it as its extension says, .svg or .png. Throws core::IoError, and std::invalid_argument for another
 /// extension.
 void write_chart(const std::vector<interpret::LineChart>& charts, const std::filesystem::path& path);

@@ -196,6 +196,7 @@ void TrainingRun::report() const {
 
 core::ExitCode TrainingRun::train() {
   announce();
+  listing_->begin();
   listen_for_stop();
   try {
     find_lr();

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace margay::cli {
+
+/// The help of a command, broken into lines that fit a window: a hundred flags are to be read, not only found.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  /// One empty line between groups; CLI11 leaves two.
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+  std::string make_option(const CLI::Option* option, bool is_positional) const override;
+  /// Long names as they are typed, "--ema, --no-ema"; CLI11's own adds "{false}".
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override;
+};
+
+/// The words of a text in lines of at most `columns`, unless one word alone is longer.
+std::vector<std::string> wrapped(const std::string& text, std::size_t columns);
+
+}  // namespace margay::cli

@@ -1,0 +1,49 @@
+#include "apps/cli/help_formatter.h"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/text_table.h"
+#include "tests/support/command_line.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::run_command;
+
+TEST(Help, BreaksLinesAtWords) {
+  EXPECT_EQ(wrapped("one two  three", 7), (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrapped("ä ö ü", 5), (std::vector<std::string>{"ä ö ü"}));
+  EXPECT_EQ(wrapped("incomprehensible", 5), (std::vector<std::string>{"incomprehensible"}));
+  EXPECT_EQ(wrapped("", 5), (std::vector<std::string>{""}));
+}
+
+TEST(Help, FitsAWindowForEveryCommand) {
+  for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
+                              "show-batch", "bench-data", "sample"}) {
+    std::istringstream help(run_command({command, "--help"}).output);
+    for (std::string line; std::getline(help, line);) EXPECT_LE(core::text_width(line), 110U) << command << line;
+  }
+}
+
+TEST(Help, OfTrainBeginsWithWhatEveryoneNeedsAndGroupsTheRest) {
+  const std::string help = run_command({"train", "--help"}).output;
+  std::size_t previous = 0;
+  for (const char* part :
+       {"\nOptions:\n", "  --epochs NUMBER=3 ", "  --recipe FILE ", "\nLabels and split:\n", "  --label-regex TEXT ",
+        "\nSizes, crops and augmentation:\n", "  --min-scale NUMBER=0.75", "\nBatches:\n", "  --batch-size NUMBER=64",
+        "\nNetwork:\n", "\nOptimizer:\n", "\nLoss:\n", "\nDevice, precision and memory:\n",
+        "\nFine-tuning, the default recipe:\n", "\nA teacher:\n", "  --ema, --no-ema ", "\nLogs and checkpoints:\n"}) {
+    const std::size_t at = help.find(part);
+    ASSERT_NE(at, std::string::npos) << part;
+    EXPECT_GT(at, previous) << part;
+    previous = at;
+  }
+  EXPECT_EQ(help.find("{false}"), std::string::npos);
+  EXPECT_EQ(help.find("\n\n\n"), std::string::npos);
+  EXPECT_NE(help.find("mirror left and right half of the time (on by default)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace margay::cli

@@ -1,0 +1,103 @@
+#include "apps/cli/progress_line.h"
+
+#include <gtest/gtest.h>
+
+#include "apps/cli/epoch_table.h"
+#include "apps/cli/stage_time_left.h"
+#include "margay/core/text_table.h"
+
+namespace margay::cli {
+namespace {
+
+std::string shown(ProgressStyle style, std::chrono::milliseconds plain_every, const std::string& details) {
+  testing::internal::CaptureStderr();
+  {
+    ProgressLine line(style, plain_every);
+    line.begin("epoch 12/30");
+    line.show(0, 2200, details, 3723);
+  }
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(ProgressLine, LeavesShortWorkOutOfALog) {
+  EXPECT_EQ(shown(ProgressStyle::kPlain, ProgressLine::kPlainEvery, "57.3 images/s"), "");
+}
+
+TEST(ProgressLine, IsAPlainLineOfALogWhenWorkIsLong) {
+  EXPECT_EQ(shown(ProgressStyle::kPlain, std::chrono::milliseconds(0), "57.3 images/s"),
+            "epoch 12/30 0/2200  57.3 images/s  00:00 left, stage 1:02:03\n");
+}
+
+TEST(ProgressLine, FitsIntoHundredAndTenColumnsAndIsWiped) {
+  train::Progress at;
+  at.images_per_s = 1234.5;
+  at.smooth_loss = 1.2345;
+  at.lrs = {1e-5, 0.0021};
+  at.wait_share = 0.123;
+  EXPECT_EQ(training_text(at), "1234 images/s  loss 1.2345  lr 0.0021  wait 12 %");
+  const std::string drawn = shown(ProgressStyle::kBar, ProgressLine::kPlainEvery, training_text(at));
+  const std::string wipe = "\r\x1b[K";
+  EXPECT_EQ(drawn.substr(0, wipe.size()), wipe);
+  EXPECT_EQ(drawn.substr(drawn.size() - wipe.size()), wipe);
+  EXPECT_NE(drawn.find("00:00 left, stage 1:02:03"), std::string::npos) << drawn;
+  EXPECT_LE(drawn.size() - 2 * wipe.size(), 110U);
+}
+
+/// A stage of 2 epochs of 10 batches of a second, then 4 validation batches of half a second.
+class TimeLeft : public testing::Test {
+ protected:
+  void train(std::int64_t epoch, std::int64_t steps) {
+    for (std::int64_t step = 0; step < steps; ++step) {
+      train::Progress at;
+      at.epoch = epoch;
+      at.epochs = 2;
+      at.step = step;
+      at.steps = 10;
+      at.is_training = true;
+      at.fraction = static_cast<double>(epoch * 10 + step) / 20;
+      now_s_ += 1;
+      left_.after_batch(at, 4, now_s_);
+    }
+  }
+  void validate(std::int64_t epoch, std::int64_t steps) {
+    for (std::int64_t step = 0; step < steps; ++step) {
+      train::Progress at;
+      at.epoch = epoch;
+      at.epochs = 2;
+      at.step = step;
+      at.steps = 4;
+      at.fraction = static_cast<double>(epoch * 10 + 9) / 20;
+      now_s_ += 0.5;
+      left_.after_batch(at, 4, now_s_);
+    }
+  }
+
+  StageTimeLeft left_;
+  double now_s_ = 100;
+};
+
+TEST_F(TimeLeft, IsUnknownBeforeThereIsAPace) {
+  train(0, 1);
+  EXPECT_FALSE(left_.seconds());
+}
+
+TEST_F(TimeLeft, CountsTheValidationsOfAllEpochsToCome) {
+  train(0, 5);
+  EXPECT_NEAR(left_.seconds().value(), 16 + 2 * 4 / 2.5, 1e-9);  // a guess: 2.5 times as fast as training
+  train(0, 0);
+  validate(0, 2);
+  EXPECT_NEAR(left_.seconds().value(), 16 + 1 + 2, 1e-9);
+}
+
+TEST_F(TimeLeft, TakesValidationsAsLongAsTheLast) {
+  train(0, 10);
+  validate(0, 4);
+  train(1, 5);
+  EXPECT_NEAR(left_.seconds().value(), 6 + 2, 1e-9);
+  train(1, 10);
+  validate(1, 4);
+  EXPECT_LE(left_.seconds().value(), 2);
+}
+
+}  // namespace
+}  // namespace margay::cli

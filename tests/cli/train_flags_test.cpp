@@ -1,0 +1,155 @@
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/tiny_training.h"
+#include "tests/support/write_file.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::CommandResult;
+using testing_support::expect_part;
+using testing_support::file_content;
+using testing_support::run_command;
+
+namespace fs = std::filesystem;
+
+TEST(TrainFlags, ResumeGoesOnWithTheSettingsOfTheRunOnly) {
+  const CommandResult result = run_command({"train", "--resume", "runs/a", "--epochs", "3"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--epochs: --resume goes on with the settings that the run began with");
+  EXPECT_EQ(run_command({"train", "pictures", "--resume", "runs/a"}).status, 2);
+  EXPECT_EQ(run_command({"train", "--resume", "/no/run", "--lr-factor", "0.1"}).status, 3);
+}
+
+TEST(TrainFlags, LrFactorIsForARunThatGoesOn) {
+  const CommandResult result = run_command({"train", "pictures", "--lr-factor", "0.1"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--lr-factor");
+  expect_part(result.errors, "--resume");
+}
+
+TEST(TrainFlags, ARecipeIsReadAtOnceAndItsMistakesHaveALine) {
+  const testing_support::TemporaryFolder folder;
+  const std::string path = (folder / "stages.txt").string();
+  testing_support::write(path, "freeze 1 epoch at 1e-3\nunfreeze 2 epcohs at 1e-3\n");
+  const CommandResult result = run_command({"train", "/no/such/folder", "--recipe", path});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, path + ": [recipe] line 2: ");
+  const CommandResult missing = run_command({"train", "/no/such/folder", "--recipe", "/no/recipe"});
+  EXPECT_EQ(missing.status, 2);
+  expect_part(missing.errors, "/no/recipe");
+}
+
+class TrainCommand : public testing_support::TinyTraining {};
+
+TEST_F(TrainCommand, SaysWhereANumberForTheRateGoes) {
+  const CommandResult result = train({"--lr", "1e-3"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "[train] --lr is 'auto'; a number goes to --base-lr");
+}
+
+TEST_F(TrainCommand, LeavesAllThatARunIs) {
+  const CommandResult result = train({"--epochs", "2", "--name", "whole"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  const fs::path run = run_folder();
+  for (const char* name : {"model.margay", "config.json", "run.json", "split.csv", "losses.svg", "losses.png"}) {
+    EXPECT_GT(fs::file_size(run / name), 0U) << name;
+  }
+  const auto lines = [&](const char* name) {
+    const std::string text = file_content(run / name);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_EQ(lines("history.csv"), 3);  // the titles and two epochs
+  EXPECT_EQ(lines("steps.jsonl"), 8);  // two epochs of three steps and a summary
+  EXPECT_EQ(records().back().status, train::RunStatus::kDone);
+  EXPECT_EQ(records().back().epochs.size(), 2U);
+  EXPECT_FALSE(fs::exists(run / "best.margay"));
+  EXPECT_FALSE(fs::exists(run / "tensorboard"));
+}
+
+TEST_F(TrainCommand, RunsAgainFromItsConfig) {
+  ASSERT_EQ(train().status, 0);
+  const fs::path first = run_folder();
+  const CommandResult again = run_command({"train", "--config", (first / "config.json").string()});
+  ASSERT_EQ(again.status, 0) << again.errors;
+  ASSERT_EQ(records().size(), 2U);
+  EXPECT_NE(run_folder(), first);
+  EXPECT_EQ(file_content(run_folder() / "model.margay"), file_content(first / "model.margay"));
+}
+
+TEST_F(TrainCommand, WritesTheBestModelAndEventsWhenAsked) {
+  ASSERT_EQ(train({"--keep-best", "--tensorboard"}).status, 0);
+  EXPECT_TRUE(fs::is_regular_file(run_folder() / "best.margay"));
+  ASSERT_TRUE(fs::is_directory(run_folder() / "tensorboard"));
+  EXPECT_NE(fs::directory_iterator(run_folder() / "tensorboard"), fs::directory_iterator());
+}
+
+TEST_F(TrainCommand, ListsRepeatsAsOneGroupWithSeedsOneApart) {
+  const CommandResult result = train({"--repeats", "2", "--seed", "7"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  ASSERT_EQ(records().size(), 2U);
+  EXPECT_FALSE(records()[0].group.empty());
+  EXPECT_EQ(records()[0].group, records()[1].group);
+  EXPECT_EQ(records()[0].seed, 7U);
+  EXPECT_EQ(records()[1].seed, 8U);
+  expect_part(result.output, "of 2 repeats: ");
+  expect_part(result.output, "standard error of the mean");
+}
+
+TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
+  ASSERT_EQ(train({"--epochs", "2"}).status, 0);
+  const std::string model = file_content(run_folder() / "model.margay");
+  const std::string history = file_content(run_folder() / "history.csv");
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
+  EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
+  EXPECT_EQ(records().size(), 1U);
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, RefusesToGoOnWithOtherPictures) {
+  ASSERT_EQ(train().status, 0);
+  fs::remove(pictures_ / "train" / "flat" / "0.png");
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, pictures_.string() + ": the pictures, labels or split are no longer those");
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
+  std::atomic<bool> is_over = false;
+  std::thread ctrl_c([&] {
+    const auto has_epoch = [&] {
+      std::error_code ignored;
+      for (const auto& entry : fs::directory_iterator(runs_, ignored)) {
+        if (fs::exists(entry.path() / "history.csv", ignored)) return true;
+      }
+      return false;
+    };
+    while (!is_over && !has_epoch()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (!is_over) kill(getpid(), SIGINT);
+  });
+  const CommandResult result = train({"--epochs", "1000"});
+  is_over = true;
+  ctrl_c.join();
+  EXPECT_EQ(result.status, 130) << result.errors;
+  ASSERT_EQ(records().size(), 1U);
+  EXPECT_EQ(records()[0].status, train::RunStatus::kInterrupted);
+  expect_part(records()[0].message, "stopped in epoch");
+  expect_part(result.output, "Go on: margay train --resume " + run_folder().string());
+  EXPECT_TRUE(fs::is_regular_file(run_folder() / "model.margay"));
+}
+
+}  // namespace
+}  // namespace margay::cli

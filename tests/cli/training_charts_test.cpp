@@ -1,0 +1,68 @@
+#include "apps/cli/training_charts.h"
+
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+
+#include "margay/core/error.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_pictures.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::thrown_message;
+
+/// Two stages, of one epoch and of two, three steps each.
+class TrainingCharts : public testing::Test {
+ protected:
+  static train::Learner trained(const std::filesystem::path& folder) {
+    testing_support::write_tiny_pictures(folder, 6, 2);
+    data::Loaders loaders = testing_support::tiny_block(folder).loaders({.batch_size = 4, .num_workers = 1});
+    torch::manual_seed(1);
+    train::Learner learner(std::move(loaders), model::make_classifier({.architecture = "resnet20", .num_classes = 2}),
+                           {.precision = model::Precision::kFp32, .device = "cpu"});
+    learner.fit(1, 1e-3);
+    learner.fit(2, 1e-2);
+    return learner;
+  }
+};
+
+TEST_F(TrainingCharts, ShowLossesAndRatesOfBothStagesOverTheSameSteps) {
+  const testing_support::TemporaryFolder folder;
+  const train::Learner learner = trained(folder.path());
+  const auto charts = training_charts(learner);
+  ASSERT_EQ(charts.size(), 2U);
+  ASSERT_EQ(charts[0].series.size(), 2U);
+  const interpret::ChartSeries& training = charts[0].series[0];
+  ASSERT_EQ(training.y.size(), 9U);
+  EXPECT_NEAR(training.y[0], learner.steps()[0].loss, 1e-12);
+  const interpret::ChartSeries& validation = charts[0].series[1];
+  EXPECT_EQ(validation.x, (std::vector<double>{3, 6, 9}));
+  EXPECT_EQ(validation.y[2], learner.history()[2].valid_loss);
+  ASSERT_EQ(charts[1].series.size(), 1U);
+  const interpret::ChartSeries& rates = charts[1].series[0];
+  EXPECT_EQ(rates.y, (std::vector<double>{1e-3, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2}));
+}
+
+TEST(LrFindChart, MarksSuggestionsAndCutsTheExplosion) {
+  const train::LrFindResult found{.curve = {.lrs = {1e-3, 1e-2, 1e-1, 1}, .losses = {2, 1, 1.5, 900}},
+                                  .suggestions = {{.name = "valley", .lr = 1.2e-2, .rule = ""}}};
+  const interpret::LineChart chart = lr_find_chart(found);
+  ASSERT_EQ(chart.marks.size(), 1U);
+  EXPECT_EQ(chart.marks[0].x, 1.2e-2);
+  EXPECT_EQ(chart.marks[0].y, 1);
+  EXPECT_EQ(chart.y.high, 3.5);
+  EXPECT_EQ(chart.x.scale, interpret::AxisScale::kLog);
+}
+
+TEST(ChartFile, IsSvgOrPngInAFolderThatIsThere) {
+  const testing_support::TemporaryFolder folder;
+  EXPECT_NO_THROW(check_chart_path(folder / "a.svg"));
+  EXPECT_NO_THROW(check_chart_path("a.png"));
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] { write_chart({}, "a.gif"); }),
+            "[chart] 'a.gif' is neither .svg nor .png");
+  EXPECT_THROW(check_chart_path(folder / "none" / "a.svg"), core::IoError);
+}
+
+}  // namespace
+}  // namespace margay::cli
