@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/number_text.h"
 #include "margay/train/learner.h"
 
 namespace margay::cli {
@@ -57,8 +58,9 @@ void EpochTable::after_train(train::Learner& /*learner*/, const train::Progress&
 void EpochTable::after_epoch(train::Learner& /*learner*/, const train::Progress& /*at*/,
                              const train::EpochRecord& record) {
   line_.clear();
-  fmt::print("{:<6} {:<11.6f} {:<11.6f} ", record.epoch, record.train_loss, record.valid_loss);
-  for (const double metric : record.metrics) fmt::print("{:<11.6f} ", metric);
+  fmt::print("{:<6} {:<11} {:<11} ", record.epoch, number_text(record.train_loss, 6),
+             number_text(record.valid_loss, 6));
+  for (const double metric : record.metrics) fmt::print("{:<11} ", number_text(metric, 6));
   fmt::print("{:<6} {:<9.1f} {:.1f} %\n", clock_text(record.seconds), record.train_images_per_s,
              record.wait_share * 100);
   std::fflush(stdout);

@@ -21,9 +21,9 @@ void add_logs(train::Learner& learner, const ListenerOptions& options, const Run
   learner.add_callback(std::make_shared<train::TensorBoardLog>(folder.tensorboard(), on_failure, options.log));
 }
 
-void save_best(train::Learner& learner, const std::filesystem::path& path) {
+void save_best(train::Learner& learner, const std::filesystem::path& path, const nlohmann::ordered_json& provenance) {
   try {
-    learner.save(path);
+    learner.save(path, provenance);
   } catch (const core::IoError& error) {
     warn(fmt::format("the best model could not be written, training goes on: {}", error.what()));
   }
@@ -31,7 +31,8 @@ void save_best(train::Learner& learner, const std::filesystem::path& path) {
 
 }  // namespace
 
-Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder)
+Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder,
+                     Describe describe)
     : options_(options) {
   check_listeners(options);
   if (options.clip_norm) learner.add_callback(std::make_shared<train::ClipGradientNorm>(*options.clip_norm));
@@ -45,7 +46,9 @@ Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, co
     learner.add_callback(swa_);
   }
   if (options.keep_best) {
-    const auto write = [path = folder.best()](train::Learner& best) { save_best(best, path); };
+    const auto write = [path = folder.best(), describe = std::move(describe)](train::Learner& best) {
+      save_best(best, path, describe(best));
+    };
     learner.add_callback(
         std::make_shared<train::KeepBest>(options.monitor, write, options.keep_best_options, average_));
   }

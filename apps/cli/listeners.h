@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/listener_options.h"
 #include "apps/cli/run_folder.h"
@@ -11,9 +14,12 @@ namespace margay::cli {
 /// Those who listen to a training by the user's choice, and what they do at its end.
 class Listeners {
  public:
+  /// What the file of the best model says of its making; asked after an epoch.
+  using Describe = std::function<nlohmann::ordered_json(const train::Learner&)>;
+
   /// Adds them to the learner, the logs in the run's folder last. Throws std::invalid_argument as check_listeners and
   /// as the callbacks.
-  Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder);
+  Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder, Describe describe);
 
   /// Puts into the model what is to be saved: the average of the weights, if one was kept. Returns whether the last
   /// epoch's results may be those of other weights.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/warn.h"
 #include "margay/core/error.h"
 #include "margay/train/registry/find_run.h"
 #include "margay/train/registry/run_registry.h"
@@ -40,10 +41,7 @@ ChosenRuns choose(const std::vector<RunRecord>& records, const std::string& text
 
 }  // namespace
 
-std::vector<RunRecord> runs_in(const fs::path& folder) {
-  const auto warn = [](const std::string& text) { fmt::print(stderr, "margay: warning: {}\n", text); };
-  return train::RunRegistry(folder, warn).all();
-}
+std::vector<RunRecord> runs_in(const fs::path& folder) { return train::RunRegistry(folder, warn).all(); }
 
 ChosenRuns RunChooser::operator()(const std::string& text) {
   const bool is_path = text.find('/') != std::string::npos || text == ".";

@@ -6,6 +6,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "apps/cli/number_text.h"
 #include "apps/cli/train_options.h"
 #include "margay/core/text_table.h"
 
@@ -17,9 +18,7 @@ using train::RunRecord;
 
 constexpr const char* kNothing = "–";
 
-std::string number_text(std::optional<double> number, int digits = 4) {
-  return number ? fmt::format("{:.{}f}", *number, digits) : kNothing;
-}
+std::string or_nothing(std::optional<double> number) { return number ? number_text(*number, 4) : kNothing; }
 
 std::string local_time(const std::string& utc, const char* form) {
   const auto seconds = train::utc_seconds(utc);
@@ -33,7 +32,7 @@ std::string arch_of(const RunRecord& run) {
 }
 
 std::string with_error(std::optional<double> value, std::optional<double> error) {
-  return error ? fmt::format("{} ± {:.4f}", number_text(value), *error) : number_text(value);
+  return error ? fmt::format("{} ± {}", or_nothing(value), number_text(*error, 4)) : or_nothing(value);
 }
 
 std::string result_text(const RunRecord& run, const std::string& metric) {
@@ -80,7 +79,7 @@ std::string run_list_text(const std::vector<RunRecord>& runs) {
   for (const RunRecord& run : runs) {
     table.add({run.id == 0 ? kNothing : std::to_string(run.id), local_time(run.started, "{:%Y-%m-%d %H:%M}"),
                core::one_line(run.name), arch_of(run), core::to_text(run.status), std::to_string(run.epochs.size()),
-               number_text(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
+               or_nothing(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
   }
   return table.text();
 }
@@ -125,12 +124,12 @@ std::string run_epochs_text(const RunRecord& run) {
   columns.push_back({"seconds"});
   core::TextTable table(std::move(columns));
   for (const train::RunEpoch& epoch : run.epochs) {
-    std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch), fmt::format("{:.4f}", epoch.train_loss),
-                                      fmt::format("{:.4f}", epoch.valid_loss)};
+    std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch), number_text(epoch.train_loss, 4),
+                                      number_text(epoch.valid_loss, 4)};
     for (const auto& [name, unused] : metrics) {
       const auto found = std::find_if(epoch.metrics.begin(), epoch.metrics.end(),
                                       [&wanted = name](const auto& each) { return each.first == wanted; });
-      cells.push_back(found == epoch.metrics.end() ? kNothing : fmt::format("{:.4f}", found->second));
+      cells.push_back(found == epoch.metrics.end() ? kNothing : number_text(found->second, 4));
     }
     cells.push_back(fmt::format("{:.1f}", epoch.seconds));
     table.add(std::move(cells));

@@ -7,16 +7,20 @@
 #include <fmt/format.h>
 
 #include "apps/cli/compute.h"
+#include "apps/cli/make_learner.h"
+#include "apps/cli/runs_choice.h"
 #include "apps/cli/training_run.h"
 #include "apps/cli/warn.h"
 #include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/registry/compare_runs.h"
+#include "margay/train/registry/find_run.h"
 
 namespace margay::cli {
 namespace {
 
 core::ExitCode train_once(const TrainOptions& options) {
-  TrainingRun run(options, RunFolder(options.runs, options.name));
+  train::Learner learner = make_learner(options);
+  TrainingRun run(options, std::move(learner), RunFolder(options.runs, options.name));
   run.record();
   return run.train();
 }
@@ -24,7 +28,7 @@ core::ExitCode train_once(const TrainOptions& options) {
 /// What the repeats of a group reached, with the standard error of their mean.
 void report_repeats(const TrainOptions& options) {
   std::vector<train::RunRecord> repeats;
-  for (const train::RunRecord& run : train::RunRegistry(options.runs, warn).all()) {
+  for (const train::RunRecord& run : runs_in(options.runs)) {
     if (run.group == options.group) repeats.push_back(run);
   }
   if (repeats.empty()) return;
@@ -46,12 +50,14 @@ int largest_batch_size(const TrainOptions& options) {
   if (learner.checkpoint_activations) {
     classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
   }
+  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all pictures
+  search.largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), 8, search.largest);
   const train::BatchSizeAdvice advice =
       train::find_batch_size(*classifier,
                              {.image_px = options.batch.transforms.augment.size,
                               .precision = learner.precision,
                               .loss = {.task = loaders.task(), .options = learner.loss}},
-                             options.auto_batch);
+                             search);
   fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
              static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
   return static_cast<int>(advice.batch_size);
@@ -70,6 +76,12 @@ void check(const TrainOptions& options) {
   if (options.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
   if (options.recipe.empty()) return;
   throw std::invalid_argument("[train] --lr auto is for the default recipe; a recipe says its rates");
+}
+
+/// A path, or what `margay runs` calls the run; of repeats the newest.
+std::filesystem::path folder_to_resume(const std::filesystem::path& run, const std::filesystem::path& runs) {
+  if (run.has_parent_path() || std::filesystem::is_directory(run)) return run;
+  return runs / train::find_run(runs_in(runs), run.string(), runs).folder;
 }
 
 /// A name that no other command's repeats have.
@@ -99,12 +111,13 @@ core::ExitCode start_training(const TrainOptions& given) {
   return code;
 }
 
-core::ExitCode resume_training(const ResumeOptions& resume) {
+core::ExitCode resume_training(const ResumeOptions& resume, const std::filesystem::path& runs) {
   prepare_to_compute();
   core::validate(resume);
-  RunFolder folder = RunFolder::open(resume.resume);
+  RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs));
   const auto options = folder.read_config<TrainOptions>();
-  TrainingRun run(options, std::move(folder));
+  train::Learner learner = make_learner(options);
+  TrainingRun run(options, std::move(learner), std::move(folder));
   run.restore(resume.lr_factor);
   return run.train();
 }

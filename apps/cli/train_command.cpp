@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <fstream>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,38 +17,50 @@ namespace {
 void refuse_other_flags(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     const std::string name = option->get_name();
-    if (option->count() == 0 || name == "--resume" || name == "--lr-factor") continue;
+    if (option->count() == 0 || name == "--resume" || name == "--lr-factor" || name == "--runs") continue;
     throw CLI::ValidationError(name +
                                ": --resume goes on with the settings that the run began with; leave it out, or "
                                "begin a new run with --config RUN/config.json");
   }
 }
 
-/// Flags that another makes mean nothing are refused.
-void refuse_idle_flags(const CLI::App& command) {
+using FlagNames = std::vector<const char*>;
+
+/// The first of the flags that was given, or null.
+const char* given_of(const CLI::App& command, const FlagNames& flags) {
+  const auto given =
+      std::find_if(flags.begin(), flags.end(), [&](const char* flag) { return command.count(flag) > 0; });
+  return given == flags.end() ? nullptr : *given;
+}
+
+/// Flags without a meaning are refused, because of another that is set (by --config, too) or for want of one.
+void refuse_idle_flags(const CLI::App& command, const TrainOptions& options) {
   struct Rule {
     const char* flag;
-    std::vector<const char*> idle;
+    bool is_set;
+    FlagNames idle_beside;
+    FlagNames idle_without;
   };
-  static const std::vector<Rule> kRules = {
-      {"--recipe", {"--epochs", "--base-lr", "--freeze-epochs", "--lr-mult", "--pct-start", "--div"}},
-      {"--lr", {"--base-lr"}},
-      {"--auto-batch-size", {"--batch-size"}}};
-  for (const Rule& rule : kRules) {
-    if (command.count(rule.flag) == 0) continue;
-    for (const char* idle : rule.idle) {
-      if (command.count(idle) > 0)
-        throw CLI::ValidationError(fmt::format("{}: means nothing beside {}", idle, rule.flag));
-    }
-  }
-  const std::vector<Rule> needs = {{"--teacher", {"--distill-temperature", "--distill-alpha"}},
-                                   {"--auto-batch-size", {"--memory-limit-mb", "--largest-batch", "--memory-share"}},
-                                   {"--weights", {"--freeze-epochs", "--lr-mult"}}};
-  for (const Rule& rule : needs) {
-    if (command.count(rule.flag) > 0 || command.count("--config") > 0) continue;
-    for (const char* idle : rule.idle) {
-      if (command.count(idle) > 0) throw CLI::ValidationError(fmt::format("{}: needs {}", idle, rule.flag));
-    }
+  const std::vector<Rule> rules = {
+      {"--recipe",
+       !options.recipe.empty(),
+       {"--epochs", "--base-lr", "--freeze-epochs", "--lr-mult", "--pct-start", "--div"},
+       {}},
+      {"--lr", !options.lr.empty(), {"--base-lr"}, {}},
+      {"--auto-batch-size",
+       options.auto_batch_size,
+       {"--batch-size"},
+       {"--memory-limit-mb", "--largest-batch", "--memory-share"}},
+      {"--teacher", !options.distillation.teacher.empty(), {}, {"--distill-temperature", "--distill-alpha"}},
+      {"--weights",
+       !options.vision_learner.weights.empty(),
+       {},
+       {"--freeze-epochs", "--lr-mult", "--pct-start", "--div"}}};
+  for (const Rule& rule : rules) {
+    const char* idle = given_of(command, rule.is_set ? rule.idle_beside : rule.idle_without);
+    if (idle == nullptr) continue;
+    throw CLI::ValidationError(rule.is_set ? fmt::format("{}: means nothing beside {}", idle, rule.flag)
+                                           : fmt::format("{}: needs {}", idle, rule.flag));
   }
 }
 
@@ -82,10 +96,10 @@ void add_train(CLI::App& app, Action& action) {
   command->callback([=, &action] {
     if (!resume->resume.empty()) {
       refuse_other_flags(*command);
-      action = [resume] { return resume_training(*resume); };
+      action = [=] { return resume_training(*resume, options->runs); };
       return;
     }
-    refuse_idle_flags(*command);
+    refuse_idle_flags(*command, *options);
     if (options->batch.folder.empty()) throw CLI::RequiredError("the folder of pictures");
     if (resume->lr_factor != 1) throw CLI::RequiredError("--lr-factor changes a run that goes on, so --resume");
     action = [options] { return start_training(*options); };

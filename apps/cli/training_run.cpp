@@ -7,6 +7,7 @@
 
 #include "apps/cli/epoch_table.h"
 #include "apps/cli/lr_search.h"
+#include "apps/cli/provenance.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/training_charts.h"
 #include "apps/cli/warn.h"
@@ -14,7 +15,6 @@
 #include "margay/train/batch_loss.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
-#include "margay/train/distillation.h"
 #include "margay/train/doctor.h"
 
 namespace margay::cli {
@@ -43,15 +43,6 @@ class Doctor : public train::Callback {
   }
 };
 
-train::Learner make_learner(const TrainOptions& options) {
-  train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
-  if (!options.distillation.teacher.empty()) {
-    learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
-                                                  learner.precision(), train::training_loss(learner.loss())));
-  }
-  return learner;
-}
-
 train::NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train::Learner& learner) {
   train::NewRun run{.folder = folder.path().filename().string(),
                     .name = options.name,
@@ -65,13 +56,15 @@ train::NewRun new_run(const TrainOptions& options, const RunFolder& folder, cons
 
 }  // namespace
 
-TrainingRun::TrainingRun(TrainOptions options, RunFolder folder)
+TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder)
     : options_(std::move(options)),
       folder_(std::move(folder)),
       checkpoints_(folder_.checkpoints(), options_.checkpoints.keep_checkpoints),
-      learner_(make_learner(options_)),
+      learner_(std::move(learner)),
       listing_(std::make_shared<RunListing>(folder_.path().parent_path(), new_run(options_, folder_, learner_))),
-      listeners_(learner_, options_.listeners, folder_) {}
+      listeners_(learner_, options_.listeners, folder_, [data = options_.batch.data](const train::Learner& best) {
+        return provenance(data, best, &best.history().back());
+      }) {}
 
 void TrainingRun::record() const {
   folder_.write_config(core::to_json(options_));
@@ -148,16 +141,10 @@ void TrainingRun::find_lr() {
   fmt::print("base_lr {:.2e}, the valley of lr-find\n", options_.fine_tune.base_lr);
 }
 
-/// What the model file says of its making. `data` lets `margay evaluate` find labels and split again.
-nlohmann::ordered_json TrainingRun::provenance() const {
-  nlohmann::ordered_json json = {{"program", "margay " MARGAY_VERSION},
-                                 {"data", core::to_json(options_.batch.data)},
-                                 {"epochs_done", learner_.history().size()}};
-  if (learner_.history().empty()) return json;
-  const train::EpochRecord& last = final_.value_or(learner_.history().back());
-  json["valid_loss"] = last.valid_loss;
-  for (std::size_t i = 0; i < last.metrics.size(); ++i) json[learner_.metrics()[i]->name()] = last.metrics[i];
-  return json;
+/// Those of the weights that are saved; null before the first epoch.
+const train::EpochRecord* TrainingRun::results() const {
+  if (final_) return &*final_;
+  return learner_.history().empty() ? nullptr : &learner_.history().back();
 }
 
 void TrainingRun::save_model() {
@@ -169,10 +156,17 @@ void TrainingRun::save_model() {
     }
     fmt::print("\n");
   }
-  learner_.save(folder_.model(), provenance());
+  learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()));
+}
+
+void TrainingRun::save_charts() const {
   if (learner_.steps().empty()) return;
   const std::vector<interpret::LineChart> charts = training_charts(learner_);
-  for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
+  try {
+    for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
+  } catch (const core::IoError& error) {
+    warn(fmt::format("no picture of the losses, the model is whole: {}", error.what()));
+  }
 }
 
 void TrainingRun::keep(const std::string& why) {
@@ -183,6 +177,7 @@ void TrainingRun::keep(const std::string& why) {
     warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
   }
   save_model();
+  save_charts();
   report();
   fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", why,
              folder_.model().string(), folder_.path().string());
@@ -222,6 +217,7 @@ core::ExitCode TrainingRun::train() {
     throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }
+  save_charts();
   listing_->finish(train::RunStatus::kDone);
   report();
   fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(training_charts(learner_)),

@@ -4,8 +4,6 @@
 #include <optional>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "apps/cli/listeners.h"
 #include "apps/cli/run_folder.h"
 #include "apps/cli/run_listing.h"
@@ -18,7 +16,8 @@ namespace margay::cli {
 /// A learner, the folder it trains in, and those who listen.
 class TrainingRun {
  public:
-  TrainingRun(TrainOptions options, RunFolder folder);
+  /// learner: that of make_learner, with these options.
+  TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder);
 
   /// The settings and the split, before the first step.
   void record() const;
@@ -31,8 +30,9 @@ class TrainingRun {
   void listen();
   void find_lr();
   void check_split() const;
-  nlohmann::ordered_json provenance() const;
+  const train::EpochRecord* results() const;
   void save_model();
+  void save_charts() const;
   void keep(const std::string& why);
   void report() const;
 

@@ -59,11 +59,11 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
   } else if (const std::string layer = find_layer ? find_layer() : ""; !layer.empty()) {
     what += fmt::format(", first in {},", layer);
   }
-  throw DivergedError(
-      fmt::format("the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
-                  "otherwise lower "
-                  "the learning rate (--base-lr), or train with --precision fp32",
-                  loss, when, what, paths.size(), batch.size(), named(paths)));
+  throw DivergedError(fmt::format(
+      "the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
+      "otherwise lower "
+      "the learning rate (--base-lr), or in half precision train with --precision fp32",
+      std::isnan(loss) ? "not a number" : "infinite", when, what, paths.size(), batch.size(), named(paths)));
 }
 
 void check_gradients(double norm, const data::Batch& batch, const data::Dataset& dataset, const std::string& when) {
@@ -72,7 +72,7 @@ void check_gradients(double norm, const data::Batch& batch, const data::Dataset&
   for (const std::size_t id : batch.ids) paths.push_back(path_of(dataset, id));
   throw DivergedError(
       fmt::format("the gradients are not finite in {}, though the loss is: the batch was {}. Lower the learning rate "
-                  "(--base-lr), or train with --precision fp32",
+                  "(--base-lr), or in half precision train with --precision fp32",
                   when, named(paths)));
 }
 

@@ -98,6 +98,8 @@ class Learner {
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
   /// Trains, pass after pass and without validation, until a callback throws.
   void train_only(const HyperSchedule& schedule);
+  /// Throws what run() would throw for a recipe that this network cannot train by, before anything is trained.
+  void check(const Stages& recipe) const;
   /// Trains the stages of a recipe one after another, a stage whose name was there before with a number behind it;
   /// after resume_at() from the stage on that stood there. seconds: if given, the stages share so much time instead, by
   /// their epochs. Throws as fit and hyper_schedule.

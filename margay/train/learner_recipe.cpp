@@ -55,6 +55,8 @@ std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optiona
   return plans;
 }
 
+void Learner::check(const Stages& recipe) const { plan(resolved(recipe), std::nullopt); }
+
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
   const std::vector<StagePlan> plans = plan(resolved(recipe), seconds);
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;

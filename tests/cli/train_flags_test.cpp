@@ -94,6 +94,43 @@ TEST_F(TrainCommand, WritesTheBestModelAndEventsWhenAsked) {
   EXPECT_NE(fs::directory_iterator(run_folder() / "tensorboard"), fs::directory_iterator());
 }
 
+TEST_F(TrainCommand, LetsTheBestModelFindLabelsAndSplitAgain) {
+  ASSERT_EQ(train({"--keep-best", "--label-path-regex", "^[^/]*/([^/]*)/", "--valid-fraction", "0.25"}).status, 0);
+  const CommandResult of_best = run_command({"evaluate", (run_folder() / "best.margay").string(), pictures_.string()});
+  const CommandResult of_last = run_command({"evaluate", (run_folder() / "model.margay").string(), pictures_.string()});
+  EXPECT_EQ(of_best.status, 0) << of_best.errors;
+  EXPECT_EQ(of_best.output, of_last.output);
+}
+
+TEST_F(TrainCommand, LeavesNoFolderWhereItCannotBegin) {
+  const std::vector<std::vector<std::string>> wrong = {{"--keep-best", "--monitor", "acuracy"},
+                                                       {"--optimizer", "sgd", "--eps", "1e-3"},
+                                                       {"--precision", "fp16"},
+                                                       {"--teacher", "/no/teacher.margay"},
+                                                       {"--loss", "no_loss"}};
+  for (const auto& flags : wrong) {
+    EXPECT_NE(train(flags).status, 0) << flags.back();
+    EXPECT_FALSE(fs::exists(runs_)) << flags.back();
+  }
+}
+
+TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
+  testing_support::write(folder_ / "stages.txt", "unfreeze 1 epoch at 1e-3\n");
+  ASSERT_EQ(on_pictures("train", {"--runs", runs_.string(), "--recipe", (folder_ / "stages.txt").string()}).status, 0);
+  const CommandResult result =
+      run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--epochs: means nothing beside --recipe");
+}
+
+TEST_F(TrainCommand, GoesOnWithARunByItsName) {
+  ASSERT_EQ(train({"--name", "first"}).status, 0);
+  EXPECT_EQ(run_command({"train", "--resume", "first", "--runs", runs_.string()}).status, 0);
+  const CommandResult result = run_command({"train", "--resume", "frist", "--runs", runs_.string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'?");
+}
+
 TEST_F(TrainCommand, ListsRepeatsAsOneGroupWithSeedsOneApart) {
   const CommandResult result = train({"--repeats", "2", "--seed", "7"});
   ASSERT_EQ(result.status, 0) << result.errors;

@@ -33,8 +33,9 @@ TEST(BatchLoss, NamesThePicturesWithoutFiniteLogits) {
   const auto call = [&] { check_finite(std::nan(""), logits, batch({0, 1, 0}), dataset(), "step 7 of epoch 2"); };
   const std::string message = thrown_message<DivergedError>(call);
   EXPECT_EQ(
-      message.find("the loss is nan in step 7 of epoch 2: the network's outputs are not finite for 1 of 3 pictures "
-                   "(c.jpg). "),
+      message.find(
+          "the loss is not a number in step 7 of epoch 2: the network's outputs are not finite for 1 of 3 pictures "
+          "(c.jpg). "),
       0U)
       << message;
 }

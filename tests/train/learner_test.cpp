@@ -101,7 +101,7 @@ TEST_F(LearnerTest, StopsWhenTheLossIsNoNumberAndNamesThePictures) {
   Learner learner = this->learner(4);
   learner.add_callback(std::make_shared<Poison>());
   const std::string message = thrown_message<DivergedError>([&] { learner.fit(1, 1e-3); });
-  EXPECT_NE(message.find("the loss is nan in step 3 of epoch 1"), std::string::npos) << message;
+  EXPECT_NE(message.find("the loss is not a number in step 3 of epoch 1"), std::string::npos) << message;
   EXPECT_NE(message.find(" for 4 of 4 pictures (" + folder_.path().string()), std::string::npos) << message;
   EXPECT_EQ(learner.steps().size(), 2U) << "the bad step must not have happened";
 }

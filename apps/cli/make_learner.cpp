@@ -1,0 +1,23 @@
+#include "apps/cli/make_learner.h"
+
+#include "margay/train/batch_loss.h"
+#include "margay/train/callback/monitor.h"
+#include "margay/train/distillation.h"
+
+namespace margay::cli {
+
+train::Learner make_learner(const TrainOptions& options) {
+  train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
+  if (!options.distillation.teacher.empty()) {
+    learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
+                                                  learner.precision(), train::training_loss(learner.loss())));
+  }
+  learner.check(recipe_of(options));
+  const ListenerOptions& listeners = options.listeners;
+  if (listeners.keep_best || listeners.early_stop || listeners.reduce_on_plateau) {
+    train::Monitor(listeners.monitor).check(learner);
+  }
+  return learner;
+}
+
+}  // namespace margay::cli
