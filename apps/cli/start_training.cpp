@@ -1,5 +1,6 @@
 #include "apps/cli/start_training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -10,7 +11,6 @@
 #include "apps/cli/make_learner.h"
 #include "apps/cli/runs_choice.h"
 #include "apps/cli/training_run.h"
-#include "apps/cli/warn.h"
 #include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/registry/compare_runs.h"
 #include "margay/train/registry/find_run.h"
