@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "apps/cli/progress_line.h"
@@ -21,7 +20,6 @@ class EpochTable : public train::Callback {
 
  private:
   ProgressLine line_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   StageTimeLeft time_left_;
 };
 

@@ -39,7 +39,7 @@ void assign(const Flag& flag, const std::string& text) {
   try {
     flag.assign(flag.is_text ? nlohmann::ordered_json(text) : value_of(text));
   } catch (const nlohmann::json::exception&) {
-    throw CLI::ValidationError(flag.name + ": '" + text + "' is no such value");
+    throw CLI::ValidationError(flag.label.name + ": '" + text + "' is no such value");
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError(error.what());
   }
@@ -66,15 +66,15 @@ std::string help_text(const char* help, const core::Range& range) {
 
 void add_flag(CLI::App& app, const Flag& flag) {
   app.add_option_function<std::string>(
-         flag.name, [flag](const std::string& text) { assign(flag, text); }, flag.help)
+         flag.label.name, [flag](const std::string& text) { assign(flag, text); }, flag.label.help)
       ->type_name(flag.type_name)
-      ->group(flag.group)
+      ->group(flag.label.group)
       ->default_str(shown(flag.default_value));
 }
 
-void add_switch(CLI::App& app, const Switch& flag, bool& value) {
-  const std::string help = value ? flag.help + " (on by default)" : flag.help;
-  app.add_flag(flag.name + ",!--no-" + flag.name.substr(2), value, help)->group(flag.group);
+void add_switch(CLI::App& app, const FlagLabel& label, bool& value) {
+  const std::string help = value ? label.help + " (on by default)" : label.help;
+  app.add_flag(label.name + ",!--no-" + label.name.substr(2), value, help)->group(label.group);
 }
 
 }  // namespace margay::cli

@@ -26,29 +26,27 @@ std::string flag_name(std::string field);
 /// The flag of a field, unless it has none.
 std::optional<std::string> flag_name(const char* options, const char* field, const Renamed& renamed);
 
-/// One flag, whatever the type of the field behind it.
-struct Flag {
+/// How a flag stands in the help.
+struct FlagLabel {
   std::string name;  ///< with its dashes
   std::string help;
+  std::string group;  ///< its heading
+};
+
+/// One flag, whatever the type of the field behind it.
+struct Flag {
+  FlagLabel label;
   std::string type_name;                                      ///< of its value, as the help shows it
-  std::string group;                                          ///< its heading in the help
   bool is_text;                                               ///< its value is taken as it is, not read as JSON
   nlohmann::ordered_json default_value;                       ///< as the help shows it; null: none
   std::function<void(const nlohmann::ordered_json&)> assign;  ///< throws as core::from_json does
 };
 
-/// A flag without a value.
-struct Switch {
-  std::string name;  ///< with its dashes
-  std::string help;
-  std::string group;
-};
-
 /// A flag with a value, which is read by the same rules as a configuration file.
 void add_flag(CLI::App& app, const Flag& flag);
 
-/// --name and --no-name.
-void add_switch(CLI::App& app, const Switch& flag, bool& value);
+/// --name and --no-name, without a value.
+void add_switch(CLI::App& app, const FlagLabel& label, bool& value);
 
 /// The help of a field with its bounds.
 std::string help_text(const char* help, const core::Range& range);
@@ -56,15 +54,13 @@ std::string help_text(const char* help, const core::Range& range);
 namespace detail {
 
 template <class T>
-Flag flag_of(const Switch& flag, T& value) {
+Flag flag_of(const FlagLabel& label, T& value) {
   using Plain = typename std::conditional_t<core::detail::IsOptional<T>::value, T, std::optional<T>>::value_type;
   constexpr bool kIsPath = std::is_same_v<Plain, std::filesystem::path>;
-  return {.name = flag.name,
-          .help = flag.help,
+  return {.label = label,
           .type_name = std::is_arithmetic_v<Plain> ? "NUMBER"
                        : kIsPath                   ? "PATH"
                                                    : "TEXT",
-          .group = flag.group,
           .is_text = std::is_enum_v<Plain> || std::is_same_v<Plain, std::string> || kIsPath,
           .default_value = core::detail::value_to_json(value),
           .assign = [&value](const nlohmann::ordered_json& json) { core::detail::value_from_json(json, value); }};
@@ -85,11 +81,11 @@ void add_flags(CLI::App& app, T& options, const Renamed& renamed = {}, const std
     } else {
       const std::optional<std::string> name = flag_name(T::kName, field.name, renamed);
       if (!name) return;  // set by another flag
-      const Switch flag{.name = *name, .help = help_text(field.help, field.range), .group = group};
+      const FlagLabel label{.name = *name, .help = help_text(field.help, field.range), .group = group};
       if constexpr (std::is_same_v<Value, bool>) {
-        add_switch(app, flag, value);
+        add_switch(app, label, value);
       } else {
-        add_flag(app, detail::flag_of(flag, value));
+        add_flag(app, detail::flag_of(label, value));
       }
     }
   });

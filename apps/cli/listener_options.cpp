@@ -30,14 +30,17 @@ void need(bool is_on, const char* flag, const T& options) {
 
 }  // namespace
 
+bool is_monitored(const ListenerOptions& options) {
+  return options.keep_best || options.early_stop || options.reduce_on_plateau;
+}
+
 void check_listeners(const ListenerOptions& options) {
   need(options.ema, "--ema", options.weight_average);
   need(options.swa, "--swa", options.swa_options);
   need(options.keep_best, "--keep-best", options.keep_best_options);
   need(options.early_stop, "--early-stop", options.early_stopping);
   need(options.reduce_on_plateau, "--reduce-on-plateau", options.plateau);
-  need(options.keep_best || options.early_stop || options.reduce_on_plateau,
-       "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
+  need(is_monitored(options), "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
   if (options.swa && options.keep_best_options.restore_best) {
     throw std::invalid_argument("[train] --swa and --restore-best both say which weights are saved; choose one");
   }

@@ -13,10 +13,7 @@ train::Learner make_learner(const TrainOptions& options) {
                                                   learner.precision(), train::training_loss(learner.loss())));
   }
   learner.check(recipe_of(options));
-  const ListenerOptions& listeners = options.listeners;
-  if (listeners.keep_best || listeners.early_stop || listeners.reduce_on_plateau) {
-    train::Monitor(listeners.monitor).check(learner);
-  }
+  if (is_monitored(options.listeners)) train::Monitor(options.listeners.monitor).check(learner);
   return learner;
 }
 

@@ -15,11 +15,8 @@ RunListing::RunListing(const std::filesystem::path& runs, train::NewRun run)
     : registry_(runs, warn), run_(std::move(run)) {}
 
 void RunListing::begin() {
-  if (std::exchange(has_begun_, true)) return;
   try_to([&] { registry_.add(run_); });
 }
-
-void RunListing::before_fit(train::Learner& /*learner*/, const train::Progress& /*at*/) { begin(); }
 
 void RunListing::after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) {
   const train::RunEpoch epoch = train::run_epoch(record, learner.metrics());
@@ -27,7 +24,6 @@ void RunListing::after_epoch(train::Learner& learner, const train::Progress& /*a
 }
 
 void RunListing::finish(train::RunStatus status, const std::string& message) {
-  begin();
   try_to([&] { registry_.finish(run_.folder, status, message); });
 }
 

@@ -15,10 +15,9 @@ class RunListing : public train::Callback {
   /// runs: the folder of them all.
   RunListing(const std::filesystem::path& runs, train::NewRun run);
 
-  /// Lists the run as one that is running. The first fit and finish() do so if nobody did: until then a run that is
-  /// not to go on, because its pictures changed, stays in the list as it ended.
+  /// Lists the run as one that is running. Until then a run that is not to go on, because its pictures changed, stays
+  /// in the list as it ended.
   void begin();
-  void before_fit(train::Learner& learner, const train::Progress& at) override;
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
   void finish(train::RunStatus status, const std::string& message = "");
 
@@ -27,7 +26,6 @@ class RunListing : public train::Callback {
 
   train::RunRegistry registry_;
   train::NewRun run_;
-  bool has_begun_ = false;
   bool has_failed_ = false;
 };
 

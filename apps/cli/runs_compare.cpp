@@ -29,10 +29,10 @@ std::vector<train::RunResult> results_of(const std::vector<ChosenRuns>& chosen, 
   for (const ChosenRuns& each : chosen) {
     results.push_back(train::result_of(each.text, each.runs, metric));
     if (!results.back().values.empty()) continue;
-    const std::vector<std::string> known = metrics_of(each.runs.back());
     if (each.runs.back().epochs.empty()) {
       throw std::invalid_argument(fmt::format("[runs] '{}' has finished no epoch", each.text));
     }
+    const std::vector<std::string> known = metrics_of(each.runs.back());
     if (std::find(known.begin(), known.end(), metric) != known.end()) {
       throw std::invalid_argument(
           fmt::format("[runs] '{}' has no finite {}: nothing validated, or it diverged", each.text, metric));

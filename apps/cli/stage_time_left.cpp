@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "margay/train/fit_time.h"
+
 namespace margay::cli {
 namespace {
-
-/// A batch validates so much faster than it trains: the guess until a validation has been measured.
-constexpr double kValidationSpeed = 2.5;
 
 /// Validations that begin after this one. Where time decides, one ends the stage.
 double later_validations(const train::Progress& at) {
@@ -38,9 +37,9 @@ void StageTimeLeft::after_training_batch(const train::Progress& at, std::int64_t
   const double spent_s = now_s - *begin_s_ - (at.epochs == 0 ? 0 : validated_s_);
   training_left_s_ = std::max(0.0, spent_s * (1 - at.fraction) / done);
   const double epoch_s = at.epochs == 0 ? 0 : spent_s / done / static_cast<double>(at.epochs);
-  const double guess_s =
-      at.steps == 0 ? 0
-                    : epoch_s * static_cast<double>(valid_batches) / static_cast<double>(at.steps) / kValidationSpeed;
+  const double guess_s = at.steps == 0 ? 0
+                                       : epoch_s * static_cast<double>(valid_batches) / static_cast<double>(at.steps) /
+                                             train::kValidationSpeed;
   left_s_ = training_left_s_ + validation_s_.value_or(guess_s) * (1 + later_validations(at));
 }
 

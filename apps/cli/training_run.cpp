@@ -159,9 +159,7 @@ void TrainingRun::save_model() {
   learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()));
 }
 
-void TrainingRun::save_charts() const {
-  if (learner_.steps().empty()) return;
-  const std::vector<interpret::LineChart> charts = training_charts(learner_);
+void TrainingRun::save_charts(const std::vector<interpret::LineChart>& charts) const {
   try {
     for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
   } catch (const core::IoError& error) {
@@ -177,7 +175,7 @@ void TrainingRun::keep(const std::string& why) {
     warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
   }
   save_model();
-  save_charts();
+  if (!learner_.steps().empty()) save_charts(training_charts(learner_));
   report();
   fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", why,
              folder_.model().string(), folder_.path().string());
@@ -217,10 +215,11 @@ core::ExitCode TrainingRun::train() {
     throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }
-  save_charts();
+  const std::vector<interpret::LineChart> charts = training_charts(learner_);
+  save_charts(charts);
   listing_->finish(train::RunStatus::kDone);
   report();
-  fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(training_charts(learner_)),
+  fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(charts),
              folder_.model().string(), folder_.model().string());
   return core::ExitCode::kDone;
 }

@@ -3,12 +3,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/cli/listeners.h"
 #include "apps/cli/run_folder.h"
 #include "apps/cli/run_listing.h"
 #include "apps/cli/train_options.h"
 #include "margay/core/error.h"
+#include "margay/interpret/chart/line_chart.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 
 namespace margay::cli {
@@ -32,7 +34,7 @@ class TrainingRun {
   void check_split() const;
   const train::EpochRecord* results() const;
   void save_model();
-  void save_charts() const;
+  void save_charts(const std::vector<interpret::LineChart>& charts) const;
   void keep(const std::string& why);
   void report() const;
 

@@ -18,9 +18,6 @@
 namespace margay::train {
 namespace {
 
-/// How much faster a picture validates than it trains, without the backward pass.
-constexpr double kValidationSpeed = 2.5;
-
 double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
 }

@@ -47,8 +47,8 @@ class EarlyStopping : public Callback {
 };
 
 /// Why not to stop early under a schedule of this name ("one_cycle", "fine_tune", "cosine", …), or nothing where the
-/// rate does not come down in the end ("flat"). Source: the fast.ai book, chapter 5, "Selecting the Number
-/// of Epochs".
+/// rate does not come down in the end ("flat"). Source: the fast.ai book, chapter 5, "Selecting the
+/// Number of Epochs".
 std::optional<std::string> early_stopping_warning(const std::string& schedule);
 
 }  // namespace margay::train
