@@ -129,6 +129,7 @@ inline const Renamed& train_flag_names() {
                                   {"resize.size", "resize"},
                                   {"loader.seed", ""},
                                   {"optimizer.kind", "optimizer"},
+                                  {"head.kind", "head"},
                                   {"train.group", ""},
                                   {"auto_batch.largest", "largest_batch"},
                                   {"auto_batch.safety", "memory_share"},

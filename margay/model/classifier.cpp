@@ -8,7 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/model/architectures.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/state_match.h"
 
 namespace margay::model {
@@ -24,9 +24,9 @@ void make_channels_last(torch::nn::Module& module) {
   }
 }
 
-void check_images(const torch::Tensor& images) {
-  if (images.dim() == 4 && images.size(1) == 3 && images.is_floating_point()) return;
-  throw std::invalid_argument(fmt::format("[Classifier] images must be float [N,3,H,W], got {} {}",
+void check_images(const torch::Tensor& images, std::int64_t channels) {
+  if (images.dim() == 4 && images.size(1) == channels && images.is_floating_point()) return;
+  throw std::invalid_argument(fmt::format("[Classifier] images must be float [N,{},H,W], got {} {}", channels,
                                           c10::toString(images.scalar_type()), images.sizes().vec()));
 }
 
@@ -41,8 +41,10 @@ bool is_in_children(const std::string& name, const std::vector<std::string>& chi
 
 Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
   core::validate(options);
-  backbone_ = find_architecture(options.architecture).build();
-  head_ = make_head(backbone_->features(), options.num_classes, options.head);
+  const Architecture& architecture = find_architecture(options.architecture);
+  backbone_ = architecture.build(
+      {.in_channels = options.in_channels, .image_px = options.image_px.value_or(architecture.input_px)});
+  head_ = make_head(*backbone_, options.num_classes, options.head);
   register_module(kBackbone, backbone_);
   register_module(kHead, head_);
   make_channels_last(*this);
@@ -51,7 +53,7 @@ Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
 torch::Tensor Classifier::forward(const torch::Tensor& images) { return classify(extract(images)); }
 
 torch::Tensor Classifier::extract(const torch::Tensor& images) {
-  check_images(images);
+  check_images(images, options_.in_channels);
   return backbone_->forward(images.contiguous(at::MemoryFormat::ChannelsLast));
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -22,12 +23,19 @@ struct ClassifierOptions {
   std::string architecture = "resnet18";
   /// K.
   std::int64_t num_classes = 2;
+  /// C.
+  std::int64_t in_channels = 3;
+  /// Side of the pictures, for networks with learnt positions; the architecture's own unless given.
+  std::optional<std::int64_t> image_px;
   HeadOptions head = {};
 
   static constexpr const char* kName = "classifier";
   static constexpr auto fields() {
     return std::tuple{core::field("architecture", &ClassifierOptions::architecture, "name of the network"),
                       core::field("num_classes", &ClassifierOptions::num_classes, "number of classes", {1, 1e6}),
+                      core::field("in_channels", &ClassifierOptions::in_channels, "channels of the pictures", {1, 64}),
+                      core::field("image_px", &ClassifierOptions::image_px,
+                                  "side of the pictures, for networks with learnt positions", {1, 4096}),
                       core::field("head", &ClassifierOptions::head, "the layers after the backbone")};
   }
 };
@@ -38,10 +46,10 @@ class Classifier : public torch::nn::Module {
  public:
   explicit Classifier(const ClassifierOptions& options);
 
-  /// images: float [N,3,H,W], normalised. Returns logits [N,K]; no softmax.
+  /// images: float [N,C,H,W], normalised. Returns logits [N,K]; no softmax.
   torch::Tensor forward(const torch::Tensor& images);
 
-  /// The two halves of forward. images: float [N,3,H,W]; returns [N,D,H/s,W/s].
+  /// The two halves of forward. images: float [N,C,H,W]; returns [N,D,H/s,W/s].
   torch::Tensor extract(const torch::Tensor& images);
   /// features: float [N,D,H/s,W/s]; returns logits [N,K].
   torch::Tensor classify(const torch::Tensor& features);

@@ -9,7 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/model/architectures.h"
+#include "margay/model/architecture/architectures.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
 

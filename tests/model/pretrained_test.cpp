@@ -4,7 +4,7 @@
 #include <torch/types.h>
 
 #include "margay/core/error.h"
-#include "margay/model/architectures.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/golden.h"
 #include "tests/support/temporary_folder.h"
@@ -18,7 +18,7 @@ using testing_support::thrown_message;
 
 /// What a publisher would write for a network: names without prefix, and a classifier of his own.
 TensorMap published_state(const std::string& architecture) {
-  const auto backbone = find_architecture(architecture).build();
+  const auto backbone = find_architecture(architecture).build({});
   TensorMap state;
   for (const auto& each : backbone->named_parameters()) state[each.key()] = each.value().detach().clone();
   for (const auto& each : backbone->named_buffers()) state[each.key()] = each.value().clone();

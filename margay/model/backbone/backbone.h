@@ -6,10 +6,24 @@
 #include <vector>
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/container/sequential.h>
 
 #include "margay/model/checkpointed.h"
 
 namespace margay::model {
+
+/// What a backbone is made for.
+struct BackboneOptions {
+  std::int64_t in_channels = 3;
+  /// Side of the pictures. Only networks with learnt positions care; the others take any size.
+  std::int64_t image_px = 224;
+};
+
+/// What a head finds.
+enum class FeatureLayout {
+  kMap,     ///< [N,D,h,w], to be pooled
+  kPooled,  ///< [N,D,1,1]: the network has its own way to one vector a picture, such as a class token
+};
 
 /// The part of a classifier that turns pictures into features, without pooling and classes.
 class Backbone : public torch::nn::Module {
@@ -34,14 +48,21 @@ class Backbone : public torch::nn::Module {
   /// D, the channels of the result.
   virtual std::int64_t features() const = 0;
 
+  virtual FeatureLayout layout() const { return FeatureLayout::kMap; }
+
+  /// The layers that the paper (or its published form) puts behind it, from [N,D,h,w] to logits [N,num_classes]. Their
+  /// parameters bear the published names, such as "fc.weight" or "classifier.1.weight". Initialised as published.
+  virtual torch::nn::Sequential make_published_head(std::int64_t num_classes) const = 0;
+
   /// How many input pixels one step of the result covers, along each side.
   virtual std::int64_t stride() const = 0;
 
-  /// The direct children (names) that detect edges and textures and should change least in fine-tuning:
-  /// the first parameter group. The other children are the second.
+  /// The modules (by their paths, "layer1" or "features.0") that detect edges and textures and should change least in
+  /// fine-tuning: the first parameter group, with the parameters of the backbone itself. The others are the second.
+  /// As fastai's splitters where it has one for the family; else what comes before the first block.
   virtual std::vector<std::string> early_children() const = 0;
 
-  /// images: float [N,3,H,W], normalised. Returns [N,D,H/s,W/s] (rounded up), s = stride().
+  /// images: float [N,in_channels,H,W], normalised. Returns [N,D,H/s,W/s] (rounded up), s = stride().
   torch::Tensor forward(torch::Tensor images) {
     if (checkpointing_ == GradientCheckpointing::kOn) {
       for (const Segment& segment : segments()) images = checkpointed(segment, images);

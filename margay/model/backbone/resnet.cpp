@@ -3,6 +3,8 @@
 #include <memory>
 
 #include <torch/nn/init.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
 
 #include "margay/core/error.h"
 #include "margay/model/backbone/residual_block.h"
@@ -35,10 +37,10 @@ void initialise_convolutions(torch::nn::Module& module) {
 
 }  // namespace
 
-ResNet::ResNet(const ResNetShape& shape)
+ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
     : shape_(shape),
       channels_(shape.width),
-      conv1_(make_conv(3, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2)),
+      conv1_(make_conv(options.in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2)),
       bn1_(shape.width) {
   MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
   register_module("conv1", conv1_);
@@ -82,6 +84,12 @@ std::vector<Segment> ResNet::segments() {
     }
   }
   return segments;
+}
+
+torch::nn::Sequential ResNet::make_published_head(std::int64_t num_classes) const {
+  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+                                {"flatten", torch::nn::Flatten()},
+                                {"fc", torch::nn::Linear(channels_, num_classes)}});
 }
 
 std::int64_t ResNet::stride() const {

@@ -32,11 +32,12 @@ struct ResNetShape {
 /// Initialised as torchvision's: Kaiming normal with fan-out for convolutions, 1 and 0 for batch norms.
 class ResNet : public Backbone {
  public:
-  explicit ResNet(const ResNetShape& shape);
+  explicit ResNet(const ResNetShape& shape, const BackboneOptions& options = {});
   std::vector<Stage> stages() override;
   /// The stem and every block.
   std::vector<Segment> segments() override;
   std::int64_t features() const override { return channels_; }
+  torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
   std::vector<std::string> early_children() const override;
 

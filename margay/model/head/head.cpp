@@ -5,6 +5,7 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
 
 #include "margay/model/head/concat_pool.h"
 
@@ -24,12 +25,29 @@ void append_dense(torch::nn::Sequential& head, std::int64_t inputs, std::int64_t
   head->push_back(linear);
 }
 
+/// [N,D,h,w] -> [N,D] or, where the maxima go along, [N,2D].
+torch::nn::Sequential make_pooling(FeatureLayout layout, bool with_maxima) {
+  torch::nn::Sequential pooling;
+  if (layout == FeatureLayout::kMap && with_maxima) pooling->push_back(ConcatPool());
+  if (layout == FeatureLayout::kMap && !with_maxima) pooling->push_back(torch::nn::AdaptiveAvgPool2d(1));
+  pooling->push_back(torch::nn::Flatten());
+  return pooling;
+}
+
+torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, double dropout) {
+  torch::nn::Sequential head = make_pooling(backbone.layout(), false);
+  head->push_back(torch::nn::Dropout(dropout));
+  head->push_back(torch::nn::Linear(backbone.features(), num_classes));
+  return head;
+}
+
 }  // namespace
 
-torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options) {
+torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options,
+                                FeatureLayout layout) {
   core::validate(options);
-  torch::nn::Sequential head{ConcatPool(), torch::nn::Flatten()};
-  std::int64_t inputs = 2 * features;
+  torch::nn::Sequential head = make_pooling(layout, true);
+  std::int64_t inputs = layout == FeatureLayout::kMap ? 2 * features : features;
   if (options.hidden > 0) {
     append_dense(head, inputs, options.hidden, options.dropout / 2);
     head->push_back(torch::nn::ReLU(torch::nn::ReLUOptions().inplace(true)));
@@ -37,6 +55,17 @@ torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes,
   }
   append_dense(head, inputs, num_classes, options.dropout);
   return head;
+}
+
+torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
+  switch (options.kind) {
+    case HeadKind::kLinear:
+      return make_linear_head(backbone, num_classes, options.dropout);
+    case HeadKind::kPublished:
+      return backbone.make_published_head(num_classes);
+    default:
+      return make_head(backbone.features(), num_classes, options, backbone.layout());
+  }
 }
 
 }  // namespace margay::model

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/model/architectures.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/model/weights/state_match.h"
 
@@ -54,7 +54,7 @@ bool is_of_size(const TensorMap& published, const Architecture& architecture) {
 std::string likeness(const TensorMap& published, const std::string& wanted) {
   for (const Architecture& each : architectures()) {
     if (each.name == wanted || !is_of_size(published, each)) continue;
-    const std::size_t differences = compare_weights(*each.build(), published).count();
+    const std::size_t differences = compare_weights(*each.build({}), published).count();
     if (differences <= published.size() / kLikeness) return fmt::format("; these look like {}'s", each.name);
   }
   return "";

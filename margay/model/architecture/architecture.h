@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "margay/model/backbone/backbone.h"
+
+namespace margay::model {
+
+/// How pictures are resized for published weights.
+enum class PublishedResize { kBilinear, kBicubic };
+
+constexpr auto names(PublishedResize /*tag*/) {
+  return std::array{std::pair{PublishedResize::kBilinear, "bilinear"}, std::pair{PublishedResize::kBicubic, "bicubic"}};
+}
+
+/// Per channel over ImageNet's training pictures, of pixels / 255: what most published weights were trained with.
+constexpr std::array<double, 3> kImagenetMean{0.485, 0.456, 0.406};
+constexpr std::array<double, 3> kImagenetStd{0.229, 0.224, 0.225};
+
+/// What is known of one network. Numbers are of the published network: with its own head, for `classes` classes.
+struct Architecture {
+  std::string name;
+  std::string family;  ///< the paper's word for it, such as "ResNet"
+  std::string paper;   ///< first author, year, arXiv number
+  std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> build;
+  std::int64_t classes = 1000;
+  std::int64_t parameters = 0;
+  double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one picture of input_px, / 1e9
+  int input_px = 224;   ///< side of the pictures that it is judged on
+  std::array<double, 3> mean = kImagenetMean;  ///< for normalisation, of pixels / 255
+  std::array<double, 3> std = kImagenetStd;
+  PublishedResize resize = PublishedResize::kBilinear;
+  double crop_share = 0.875;  ///< of the resized picture's side, cut from its middle when it is judged
+  double top1 = 0;            ///< published accuracy on ImageNet's validation pictures, %; 0: none
+  std::string weights_name;   ///< which published weights that is, such as "torchvision IMAGENET1K_V1"; "": none
+  std::string weights_url;    ///< where they can be fetched; "": nowhere
+};
+
+}  // namespace margay::model

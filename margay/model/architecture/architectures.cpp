@@ -1,0 +1,38 @@
+#include "margay/model/architecture/architectures.h"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "margay/core/nearest.h"
+#include "margay/model/architecture/families.h"
+
+namespace margay::model {
+namespace {
+
+std::vector<Architecture> make_table() {
+  std::vector<Architecture> table;
+  for (const auto& family : {resnets}) {
+    for (Architecture& each : family()) table.push_back(std::move(each));
+  }
+  return table;
+}
+
+}  // namespace
+
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> table = make_table();
+  return table;
+}
+
+const Architecture& find_architecture(const std::string& name) {
+  std::vector<std::string> known;
+  for (const Architecture& each : architectures()) {
+    if (each.name == name) return each;
+    known.push_back(each.name);
+  }
+  throw std::invalid_argument(fmt::format("[find_architecture] no architecture '{}'{} `margay models` lists them.",
+                                          name, core::did_you_mean(name, known)));
+}
+
+}  // namespace margay::model

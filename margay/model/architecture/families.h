@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "margay/model/architecture/architecture.h"
+
+namespace margay::model {
+
+/// The rows of the table, one function and one file a family.
+std::vector<Architecture> resnets();
+
+}  // namespace margay::model
