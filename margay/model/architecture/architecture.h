@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "margay/model/backbone/backbone.h"
 
@@ -21,6 +23,20 @@ constexpr auto names(PublishedResize /*tag*/) {
 constexpr std::array<double, 3> kImagenetMean{0.485, 0.456, 0.406};
 constexpr std::array<double, 3> kImagenetStd{0.229, 0.224, 0.225};
 
+/// How a tensor of another publisher is called here. pattern: RE2, of the whole name; replacement: with \\1 … for
+/// groups.
+struct NameRule {
+  std::string pattern;
+  std::string replacement;
+};
+
+/// The names that another publisher gives to the tensors of a network, head included. The first rule that matches a
+/// name counts; what none matches keeps its name. Shapes may differ by sides of 1.
+struct Naming {
+  std::string publisher;  ///< "timm", "torchvision"
+  std::vector<NameRule> rules;
+};
+
 /// What is known of one network. Numbers are of the published network: with its own head, for `classes` classes.
 struct Architecture {
   std::string name;
@@ -34,10 +50,11 @@ struct Architecture {
   std::array<double, 3> mean = kImagenetMean;  ///< for normalisation, of pixels / 255
   std::array<double, 3> std = kImagenetStd;
   PublishedResize resize = PublishedResize::kBilinear;
-  double crop_share = 0.875;  ///< of the resized picture's side, cut from its middle when it is judged
-  double top1 = 0;            ///< published accuracy on ImageNet's validation pictures, %; 0: none
-  std::string weights_name;   ///< which published weights that is, such as "torchvision IMAGENET1K_V1"; "": none
-  std::string weights_url;    ///< where they can be fetched; "": nowhere
+  double crop_share = 0.875;    ///< of the resized picture's side, cut from its middle when it is judged
+  double top1 = 0;              ///< published accuracy on ImageNet's validation pictures, %; 0: none
+  std::string weights_name;     ///< which published weights that is, such as "torchvision IMAGENET1K_V1"; "": none
+  std::string weights_url;      ///< where they can be fetched; "": nowhere
+  std::vector<Naming> namings;  ///< besides the names of our own modules
 };
 
 }  // namespace margay::model
