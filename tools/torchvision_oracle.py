@@ -52,14 +52,18 @@ def macs_of(model, px):
     total = [0]
 
     def count(module, inputs, output):
-        x = inputs[0]
         if isinstance(module, torch.nn.Conv2d):
             total[0] += output.numel() * module.weight[0].numel()
         elif isinstance(module, torch.nn.Linear):
             total[0] += output.numel() * module.in_features
         elif isinstance(module, torch.nn.MultiheadAttention):
-            tokens, width = x.shape[1], x.shape[2]
+            tokens, width = output[0].shape[1:]
             total[0] += 4 * tokens * width * width + 2 * tokens * tokens * width
+        elif type(module).__name__ == "ShiftedWindowAttention":  # multiplies by its layers' weights itself
+            height, width, channels = output.shape[1:]
+            window = module.window_size[0]
+            tokens = -(-height // window) * -(-width // window) * window**2  # with those of the border
+            total[0] += 4 * tokens * channels**2 + 2 * tokens * window**2 * channels
 
     handles = [each.register_forward_hook(count) for each in model.modules()]
     model.eval()

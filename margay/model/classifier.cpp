@@ -1,6 +1,7 @@
 #include "margay/model/classifier.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include <c10/core/MemoryFormat.h>
@@ -30,11 +31,12 @@ void check_images(const torch::Tensor& images, std::int64_t channels) {
                                           c10::toString(images.scalar_type()), images.sizes().vec()));
 }
 
-/// "backbone.layer1.0.conv1.weight" belongs to the child "layer1" of "backbone".
-bool is_in_children(const std::string& name, const std::vector<std::string>& children) {
-  return std::any_of(children.begin(), children.end(), [&](const std::string& child) {
-    return name.rfind(fmt::format("{}.{}.", kBackbone, child), 0) == 0;
-  });
+/// "backbone.layer1.0.conv1.weight" belongs to the child "layer1" of "backbone"; "backbone.cls_token" is its own.
+bool is_early(const std::string& name, const std::vector<std::string>& children) {
+  const std::string path = name.substr(std::strlen(kBackbone) + 1);
+  if (path.find('.') == std::string::npos) return true;
+  return std::any_of(children.begin(), children.end(),
+                     [&](const std::string& child) { return path.rfind(child + ".", 0) == 0; });
 }
 
 }  // namespace
@@ -66,7 +68,7 @@ std::vector<ParameterGroup> Classifier::parameter_groups() const {
   const std::vector<std::string> early = backbone_->early_children();
   for (NamedParameter& each : classify_parameters(*this)) {
     const bool is_head = each.name.rfind(kHead, 0) == 0;
-    const std::size_t group = is_head ? kHeadGroup : is_in_children(each.name, early) ? 0 : 1;
+    const std::size_t group = is_head ? kHeadGroup : is_early(each.name, early) ? 0 : 1;
     groups[group].parameters.push_back(std::move(each));
   }
   return groups;

@@ -10,8 +10,10 @@ namespace margay::model {
 struct NamedParameter {
   std::string name;      ///< within the whole module, such as "backbone.layer1.0.bn1.weight"
   torch::Tensor tensor;  ///< the parameter itself
-  bool is_norm_or_bias;  ///< gets no weight decay (fastai's wd_bn_bias=False)
-  bool is_norm;          ///< of a batch norm: trained even in frozen groups (fastai's train_bn=True)
+  /// Gets no weight decay: a bias or of any norm (fastai's wd_bn_bias=False), or a token, position or scale (timm's
+  /// no_weight_decay).
+  bool is_norm_or_bias;
+  bool is_norm;  ///< of a batch norm: trained even in frozen groups (fastai's train_bn=True)
 };
 
 /// Parameters that share a learning rate.

@@ -4,8 +4,18 @@
 #include <cstring>
 
 #include <ATen/autocast_mode.h>
+#include <ATen/core/Tensor.h>
 #include <c10/core/Allocator.h>
 #include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR >= 2
+#include <ATen/ops/scaled_dot_product_attention.h>
+#else
+#include <cmath>
+
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
+#endif
 
 /// All that differs between the LibTorch versions we build with, and nothing else.
 namespace margay::model::compat {
@@ -35,6 +45,22 @@ inline void set_autocast_dtype(at::DeviceType device, at::ScalarType dtype) {
 }
 
 #endif
+
+/// softmax(q k^T / sqrt(d) + bias) v, without dropout: Vaswani et al., "Attention Is All You Need", 2017.
+/// q, k, v: float [...,T,d], fastest where they are contiguous; bias: float, of a shape that expands to [...,T,T], or
+/// undefined. Returns [...,T,d].
+inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const at::Tensor& bias = {}) {
+#if TORCH_VERSION_MAJOR >= 2
+  if (bias.defined()) return at::scaled_dot_product_attention(q, k, v, bias.to(q.scalar_type()));
+  return at::scaled_dot_product_attention(q, k, v);
+#else
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));  // on q, which is smaller than the products
+  at::Tensor logits = at::matmul(q * scale, k.transpose(-2, -1));       // [...,T,T]
+  if (bias.defined()) logits = logits.add_(bias);
+  return at::matmul(at::softmax(logits, -1), v);
+#endif
+}
 
 /// A CPU allocator with one signature: allocate() lost its const on the way to 2.x, and copy_data() came in. Those
 /// three are not marked `override` because one of them never is.

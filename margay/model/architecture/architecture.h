@@ -43,7 +43,7 @@ struct Architecture {
   std::string family;  ///< the paper's word for it, such as "ResNet"
   std::string paper;   ///< first author, year, arXiv number
   std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> build;
-  std::int64_t classes = 1000;
+  std::int64_t classes = 1000;  ///< 0: published without a head
   std::int64_t parameters = 0;
   double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one picture of input_px, / 1e9
   int input_px = 224;   ///< side of the pictures that it is judged on

@@ -8,5 +8,7 @@ namespace margay::model {
 
 /// The rows of the table, one function and one file a family.
 std::vector<Architecture> resnets();
+std::vector<Architecture> vits();
+std::vector<Architecture> swins();
 
 }  // namespace margay::model

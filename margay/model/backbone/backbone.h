@@ -9,6 +9,7 @@
 #include <torch/nn/modules/container/sequential.h>
 
 #include "margay/model/checkpointed.h"
+#include "margay/model/weights/tensor_map.h"
 
 namespace margay::model {
 
@@ -53,6 +54,12 @@ class Backbone : public torch::nn::Module {
   /// The layers that the paper (or its published form) puts behind it, from [N,D,h,w] to logits [N,num_classes]. Their
   /// parameters bear the published names, such as "fc.weight" or "classifier.1.weight". Initialised as published.
   virtual torch::nn::Sequential make_published_head(std::int64_t num_classes) const = 0;
+
+  /// Makes published weights fit where more than names, sides of 1 and the input's channels differ: learnt positions of
+  /// another picture size, projections that are kept together. Called by load_pretrained once the names are our own.
+  /// published: by names without "backbone."; they may hold too few or too many, and belong to a file: replace them,
+  /// change none in place.
+  virtual void adapt_published(TensorMap& /*published*/) const {}
 
   /// How many input pixels one step of the result covers, along each side.
   virtual std::int64_t stride() const = 0;

@@ -1,0 +1,107 @@
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "margay/model/architecture/families.h"
+#include "margay/model/backbone/vit.h"
+
+namespace margay::model {
+namespace {
+
+constexpr std::array<double, 3> kHalf{0.5, 0.5, 0.5};  // for mean and std: pixels become -1 … 1
+
+std::string timm_weights(const std::string& name) {
+  return "https://huggingface.co/timm/" + name + "/resolve/main/model.safetensors";
+}
+
+std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> builder(const ViTShape& shape) {
+  return [shape](const BackboneOptions& options) { return std::make_shared<ViT>(shape, options); };
+}
+
+/// What rows of one shape differ in.
+struct Row {
+  const char* name;
+  std::int64_t width;
+  std::int64_t heads;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+};
+
+/// Trained on ImageNet-21k, then ImageNet, by Steiner et al., "How to train your ViT?", arXiv:2106.10270.
+Architecture augreg(const Row& row) {
+  return {.name = row.name,
+          .family = "ViT",
+          .paper = "Dosovitskiy et al. 2020, arXiv:2010.11929",
+          .build = builder({.width = row.width, .heads = row.heads}),
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .mean = kHalf,
+          .std = kHalf,
+          .resize = PublishedResize::kBicubic,
+          .crop_share = 0.9,
+          .top1 = row.top1,
+          .weights_name = "timm augreg_in21k_ft_in1k",
+          .weights_url = timm_weights(row.name + std::string(".augreg_in21k_ft_in1k"))};
+}
+
+/// Trained without labels, so without a head. It learns well from smaller pictures too.
+Architecture dinov2(const Row& row) {
+  constexpr double kNewScale = 1e-5;
+  return {.name = row.name,
+          .family = "DINOv2",
+          .paper = "Oquab et al. 2023, arXiv:2304.07193",
+          .build = builder({.patch_px = 14, .width = row.width, .heads = row.heads, .new_scale = kNewScale}),
+          .classes = 0,
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .input_px = 518,
+          .resize = PublishedResize::kBicubic,
+          .crop_share = 1,
+          .weights_name = "timm lvd142m",
+          .weights_url = timm_weights(row.name + std::string(".lvd142m"))};
+}
+
+/// torchvision's names of 2022; before, the perceptron's layers were linear_1 and linear_2, as in its first files.
+Naming torchvision_naming() {
+  const std::string block = R"(encoder\.layers\.encoder_layer_(\d+)\.)";
+  return {.publisher = "torchvision",
+          .rules = {{"class_token", "cls_token"},
+                    {R"(encoder\.pos_embedding)", "pos_embed"},
+                    {R"(conv_proj\.(\w+))", R"(patch_embed.proj.\1)"},
+                    {block + R"(ln_(\d)\.(\w+))", R"(blocks.\1.norm\2.\3)"},
+                    {block + R"(self_attention\.in_proj_(\w+))", R"(blocks.\1.attn.qkv.\2)"},
+                    {block + R"(self_attention\.out_proj\.(\w+))", R"(blocks.\1.attn.proj.\2)"},
+                    {block + R"(mlp\.(?:0|linear_1)\.(\w+))", R"(blocks.\1.mlp.fc1.\2)"},
+                    {block + R"(mlp\.(?:3|linear_2)\.(\w+))", R"(blocks.\1.mlp.fc2.\2)"},
+                    {R"(encoder\.ln\.(\w+))", R"(norm.\1)"},
+                    {R"(heads\.head\.(\w+))", R"(head.\1)"}}};
+}
+
+/// The network of vit_base_patch16_224, trained on ImageNet alone (a variant of DeiT's recipe).
+Architecture vit_b_16() {
+  return {.name = "vit_b_16",
+          .family = "ViT",
+          .paper = "Dosovitskiy et al. 2020, arXiv:2010.11929",
+          .build = builder({.start = ViTShape::Start::kTorchvision}),
+          .parameters = 86'567'656,
+          .gigamacs = 17.564,
+          .top1 = 81.072,
+          .weights_name = "torchvision IMAGENET1K_V1",
+          .weights_url = "https://download.pytorch.org/models/vit_b_16-c867db91.pth",
+          .namings = {torchvision_naming()}};
+}
+
+}  // namespace
+
+std::vector<Architecture> vits() {
+  // Accuracies: timm's results-imagenet.csv of 2023, torchvision 0.14's documentation.
+  return {augreg({"vit_tiny_patch16_224", 192, 3, 5'717'416, 1.254, 75.454}),
+          augreg({"vit_small_patch16_224", 384, 6, 22'050'664, 4.599, 81.384}),
+          augreg({"vit_base_patch16_224", 768, 12, 86'567'656, 17.564, 84.532}),
+          vit_b_16(),
+          dinov2({"vit_small_patch14_dinov2", 384, 6, 22'056'576, 46.697, 0}),
+          dinov2({"vit_base_patch14_dinov2", 768, 12, 86'580'480, 151.574, 0})};
+}
+
+}  // namespace margay::model

@@ -1,0 +1,174 @@
+#include "margay/model/backbone/swin.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <torch/nn/init.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/functional.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/pooling.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/core/error.h"
+
+namespace margay::model {
+namespace {
+
+namespace init = torch::nn::init;
+using Windows = ShiftedWindowAttention::Windows;
+
+constexpr std::int64_t kPatch = 4;      // pixels along each side
+constexpr std::int64_t kExpansion = 4;  // of the perceptron's hidden layer
+constexpr double kSpread = 0.02;        // torchvision cuts at 2, so nothing is ever cut
+
+torch::nn::LayerNorm make_norm(std::int64_t channels) {
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({channels}));
+}
+
+torch::Tensor channels_last_side(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}); }  // [N,H,W,C]
+
+torch::nn::Sequential make_patches(std::int64_t in_channels, std::int64_t width) {
+  return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, width, kPatch).stride(kPatch)),
+                               torch::nn::Functional(channels_last_side), make_norm(width));
+}
+
+/// As torchvision's, which has dropouts of nothing at 2 and 4.
+torch::nn::Sequential make_perceptron(std::int64_t channels) {
+  return torch::nn::Sequential({{"0", torch::nn::Linear(channels, kExpansion * channels)},
+                                {"1", torch::nn::GELU()},
+                                {"3", torch::nn::Linear(kExpansion * channels, channels)}});
+}
+
+void initialise_linear_layers(torch::nn::Module& module) {
+  for (const auto& each : module.modules(/*include_self=*/false)) {
+    auto* linear = each->as<torch::nn::Linear>();
+    if (linear == nullptr) continue;
+    init::normal_(linear->weight, 0, kSpread);
+    if (linear->bias.defined()) init::zeros_(linear->bias);
+  }
+}
+
+std::int64_t last_channels(const SwinShape& shape) {
+  MARGAY_CHECK(!shape.blocks.empty() && shape.blocks.size() == shape.heads.size(), "every stage has blocks and heads");
+  return shape.width << (shape.blocks.size() - 1);
+}
+
+template <class Module>
+Segment segment_of(const std::shared_ptr<Module>& module) {
+  return {[module](const torch::Tensor& x) { return module->forward(x); }, {module}};
+}
+
+/// [N,h,w,D] -> [N,D,h,w], which is channels-last in memory.
+torch::Tensor run_norm(torch::nn::LayerNorm norm, const torch::Tensor& x) { return norm(x).permute({0, 3, 1, 2}); }
+
+}  // namespace
+
+SwinBlock::SwinBlock(std::int64_t channels, std::int64_t heads, Windows windows, double dropped)
+    : norm1_(make_norm(channels)),
+      norm2_(make_norm(channels)),
+      attn_(std::make_shared<ShiftedWindowAttention>(channels, heads, windows)),
+      mlp_(make_perceptron(channels)),
+      stochastic_depth_(dropped) {
+  register_module("norm1", norm1_);
+  register_module("attn", attn_);
+  register_module("stochastic_depth", stochastic_depth_);
+  register_module("norm2", norm2_);
+  register_module("mlp", mlp_);
+}
+
+torch::Tensor SwinBlock::forward(const torch::Tensor& x) {
+  const torch::Tensor y = x + stochastic_depth_(attn_->forward(norm1_(x)));
+  return y + stochastic_depth_(mlp_->forward(norm2_(y)));
+}
+
+PatchMerging::PatchMerging(std::int64_t channels)
+    : norm_(make_norm(4 * channels)), reduction_(torch::nn::LinearOptions(4 * channels, 2 * channels).bias(false)) {
+  register_module("reduction", reduction_);
+  register_module("norm", norm_);
+}
+
+torch::Tensor PatchMerging::forward(const torch::Tensor& x) {
+  const torch::Tensor even = with_border(x, x.size(1) % 2, x.size(2) % 2);
+  const std::int64_t height = even.size(1) / 2;
+  const std::int64_t width = even.size(2) / 2;
+  // Of the four pixels, the lower left comes second, as in the published code.
+  const torch::Tensor merged = even.reshape({x.size(0), height, 2, width, 2, x.size(3)}).permute({0, 1, 3, 4, 2, 5});
+  return reduction_(norm_(merged.reshape({x.size(0), height, width, 4 * x.size(3)})));
+}
+
+Swin::Swin(const SwinShape& shape, const BackboneOptions& options)
+    : channels_(last_channels(shape)), norm_(make_norm(channels_)) {
+  torch::nn::ModuleList features;
+  const torch::nn::Sequential patches = make_patches(options.in_channels, shape.width);
+  features->push_back(patches);
+  layers_.push_back({segment_of(patches.ptr())});
+  for (std::size_t stage = 0; stage < shape.blocks.size(); ++stage) {
+    if (stage > 0) {
+      const auto merging = std::make_shared<PatchMerging>(shape.width << (stage - 1));
+      features->push_back(merging);
+      layers_.push_back({segment_of(merging)});
+    }
+    features->push_back(make_stage(shape, stage));
+  }
+  register_module("features", features);
+  register_module("norm", norm_);
+  initialise_linear_layers(*this);
+}
+
+torch::nn::Sequential Swin::make_stage(const SwinShape& shape, std::size_t stage) {
+  const auto before =
+      std::accumulate(shape.blocks.begin(), shape.blocks.begin() + static_cast<std::ptrdiff_t>(stage), std::int64_t{0});
+  const auto all = std::accumulate(shape.blocks.begin(), shape.blocks.end(), std::int64_t{0});
+  torch::nn::Sequential blocks;
+  layers_.emplace_back();
+  for (std::int64_t i = 0; i < shape.blocks[stage]; ++i) {
+    const double depth = static_cast<double>(before + i) / static_cast<double>(std::max<std::int64_t>(all - 1, 1));
+    const auto block =
+        std::make_shared<SwinBlock>(shape.width << stage, shape.heads[stage],
+                                    i % 2 == 0 ? Windows::kPlain : Windows::kShifted, shape.stochastic_depth * depth);
+    blocks->push_back(block);
+    layers_.back().push_back(segment_of(block));
+  }
+  return blocks;
+}
+
+std::vector<Backbone::Stage> Swin::stages() {
+  std::vector<Stage> stages;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    stages.push_back({"features." + std::to_string(i), [this, i](torch::Tensor x) {
+                        for (const Segment& each : layers_[i]) x = each.run(x);
+                        return x;
+                      }});
+  }
+  stages.push_back({"norm", [this](const torch::Tensor& x) { return run_norm(norm_, x); }});
+  return stages;
+}
+
+std::vector<Segment> Swin::segments() {
+  std::vector<Segment> segments;
+  for (const auto& layer : layers_) segments.insert(segments.end(), layer.begin(), layer.end());
+  segments.push_back({[norm = norm_](const torch::Tensor& x) { return run_norm(norm, x); }, {norm_.ptr()}});
+  return segments;
+}
+
+torch::nn::Sequential Swin::make_published_head(std::int64_t num_classes) const {
+  const torch::nn::Sequential head({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+                                    {"flatten", torch::nn::Flatten()},
+                                    {"head", torch::nn::Linear(channels_, num_classes)}});
+  initialise_linear_layers(*head.ptr());
+  return head;
+}
+
+std::int64_t Swin::stride() const {
+  const std::size_t mergings = layers_.size() / 2 - 1;
+  return kPatch << mergings;
+}
+
+void Swin::adapt_published(TensorMap& published) const {
+  for (const auto& each : named_buffers()) published[each.key()] = each.value();
+}
+
+}  // namespace margay::model

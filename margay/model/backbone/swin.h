@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+
+#include "margay/model/backbone/backbone.h"
+#include "margay/model/backbone/shifted_window_attention.h"
+#include "margay/model/backbone/stochastic_depth.h"
+
+namespace margay::model {
+
+/// What tells one Swin transformer from another.
+struct SwinShape {
+  std::int64_t width = 96;           ///< channels of the first stage; double with every stage
+  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the picture
+  std::vector<std::int64_t> heads;   ///< of attention, per stage
+  double stochastic_depth = 0;       ///< how often the last block's branches are dropped; from 0 for the first, evenly
+};
+
+/// Attention in windows, then a perceptron, each behind a norm, around which the input is added (Liu et al. 2021,
+/// figure 3b). [N,H,W,C] -> [N,H,W,C].
+class SwinBlock : public torch::nn::Module {
+ public:
+  SwinBlock(std::int64_t channels, std::int64_t heads, ShiftedWindowAttention::Windows windows, double dropped);
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::LayerNorm norm1_, norm2_;
+  std::shared_ptr<ShiftedWindowAttention> attn_;
+  torch::nn::Sequential mlp_;
+  StochasticDepth stochastic_depth_;
+};
+
+/// Puts the channels of 2x2 pixels into one, and halves them. [N,H,W,C] -> [N,H/2,W/2,2C], rounded up.
+class PatchMerging : public torch::nn::Module {
+ public:
+  explicit PatchMerging(std::int64_t channels);
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::LayerNorm norm_;
+  torch::nn::Linear reduction_;
+};
+
+/// A Swin transformer (Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
+/// arXiv:2103.14030) without its classifier, for pictures of any size from 32 pixels; the first layer leaves out what
+/// is no multiple of 4. Parameters bear torchvision's names: features.0.0 (4x4 patches), features.1.0.attn.qkv …,
+/// features.2.reduction …, norm. Initialised as torchvision's.
+class Swin : public Backbone {
+ public:
+  explicit Swin(const SwinShape& shape, const BackboneOptions& options = {});
+  /// "features.0" … "features.7" give [N,H,W,C], which as memory is channels-last; "norm" the features [N,D,h,w].
+  std::vector<Stage> stages() override;
+  std::vector<Segment> segments() override;
+  std::int64_t features() const override { return channels_; }
+  torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  std::int64_t stride() const override;
+  std::vector<std::string> early_children() const override { return {"features.0"}; }
+  /// Indices of positions are computed, not learnt: a file may have them in another shape or not at all.
+  void adapt_published(TensorMap& published) const override;
+
+ private:
+  /// The blocks of a stage, which it appends to layers_.
+  torch::nn::Sequential make_stage(const SwinShape& shape, std::size_t stage);
+
+  std::int64_t channels_;                     ///< of the last stage
+  std::vector<std::vector<Segment>> layers_;  ///< of each child of "features", its parts
+  torch::nn::LayerNorm norm_;
+};
+
+}  // namespace margay::model

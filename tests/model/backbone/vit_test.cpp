@@ -1,0 +1,171 @@
+#include "margay/model/backbone/vit.h"
+
+#include <cmath>
+#include <memory>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/model/precision.h"
+#include "tests/support/thrown_message.h"
+
+namespace margay::model {
+namespace {
+
+using testing_support::thrown_message;
+using Start = ViTShape::Start;
+
+constexpr ViTShape kTiny{.patch_px = 4, .width = 16, .depth = 2, .heads = 2};
+
+std::shared_ptr<ViT> tiny(std::optional<double> new_scale = {}) {
+  ViTShape shape = kTiny;
+  shape.new_scale = new_scale;
+  return std::make_shared<ViT>(shape, BackboneOptions{.image_px = 16});
+}
+
+TEST(ViT, FindsOneVectorForAPicture) {
+  const auto vit = tiny();
+  EXPECT_EQ(vit->layout(), FeatureLayout::kPooled);
+  EXPECT_EQ(vit->stride(), 16);
+  EXPECT_EQ(vit->forward(torch::rand({3, 3, 16, 16})).sizes(), (std::vector<std::int64_t>{3, 16, 1, 1}));
+  EXPECT_EQ(vit->make_published_head(5)->forward(torch::rand({3, 16, 1, 1})).sizes(),
+            (std::vector<std::int64_t>{3, 5}));
+}
+
+TEST(ViT, BearsTimmsNames) {
+  ViTShape shape = kTiny;
+  shape.depth = 1;
+  shape.new_scale = 1e-5;
+  std::vector<std::string> names;
+  for (const auto& each : ViT(shape, {.image_px = 8}).named_parameters()) names.push_back(each.key());
+  const std::vector<std::string> expected{"cls_token",
+                                          "pos_embed",
+                                          "patch_embed.proj.weight",
+                                          "patch_embed.proj.bias",
+                                          "blocks.0.norm1.weight",
+                                          "blocks.0.norm1.bias",
+                                          "blocks.0.attn.qkv.weight",
+                                          "blocks.0.attn.qkv.bias",
+                                          "blocks.0.attn.proj.weight",
+                                          "blocks.0.attn.proj.bias",
+                                          "blocks.0.ls1.gamma",
+                                          "blocks.0.norm2.weight",
+                                          "blocks.0.norm2.bias",
+                                          "blocks.0.mlp.fc1.weight",
+                                          "blocks.0.mlp.fc1.bias",
+                                          "blocks.0.mlp.fc2.weight",
+                                          "blocks.0.mlp.fc2.bias",
+                                          "blocks.0.ls2.gamma",
+                                          "norm.weight",
+                                          "norm.bias"};
+  EXPECT_EQ(names, expected);
+}
+
+TEST(ViT, MultipliesBranchesByTheLayerScale) {
+  const auto plain = tiny();
+  const auto scaled = tiny(0.5);
+  const torch::NoGradGuard no_grad;
+  auto values = plain->named_parameters();
+  for (auto& each : scaled->named_parameters()) {
+    if (values.contains(each.key())) each.value().copy_(values[each.key()]);
+  }
+  // Half a branch is what half of its last layer gives.
+  for (auto& each : values) {
+    const bool is_last =
+        each.key().find("attn.proj") != std::string::npos || each.key().find("fc2") != std::string::npos;
+    if (is_last) each.value().mul_(0.5);
+  }
+  const torch::Tensor images = torch::rand({2, 3, 16, 16});
+  EXPECT_TRUE(torch::allclose(plain->forward(images), scaled->forward(images), 1e-4, 1e-5));
+}
+
+TEST(ViT, RefusesPicturesOfAnotherSize) {
+  const auto vit = tiny();
+  EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
+              vit->forward(torch::rand({1, 3, 16, 20}));
+            }),
+            "[ViT] pictures must be 16x16 pixels, for which its positions are made, got 16x20; another size is the "
+            "option image_px");
+}
+
+TEST(ViT, RefusesASizeThatPatchesDoNotFill) {
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] { ViT(kTiny, {.image_px = 18}); }),
+            "[ViT] image_px must be a multiple of the patch's 4 pixels, got 18");
+}
+
+TEST(ViT, ResamplesPublishedPositionsOfAnotherSize) {
+  const auto vit = tiny();
+  TensorMap published{{"pos_embed", torch::rand({1, 1 + 9, 16})}, {"norm.weight", torch::ones({16})}};
+  const TensorMap before = published;
+  vit->adapt_published(published);
+  EXPECT_EQ(published["pos_embed"].sizes(), (std::vector<std::int64_t>{1, 1 + 16, 16}));
+  EXPECT_TRUE(torch::equal(published["pos_embed"].select(1, 0), before.at("pos_embed").select(1, 0)));
+  EXPECT_TRUE(published["norm.weight"].is_same(before.at("norm.weight")));
+}
+
+TEST(ViT, LeavesPublishedPositionsThatFitOrCannotBeResampled) {
+  const auto vit = tiny();
+  for (const std::int64_t count : {17, 9}) {
+    TensorMap published{{"pos_embed", torch::rand({1, count, 16})}};
+    const torch::Tensor before = published["pos_embed"];
+    vit->adapt_published(published);
+    EXPECT_TRUE(published["pos_embed"].is_same(before));
+  }
+}
+
+TEST(ViT, StartsAsTimms) {
+  torch::manual_seed(3);
+  const ViT vit({.patch_px = 16, .width = 128, .depth = 1, .heads = 2, .new_scale = 1e-5}, {.image_px = 128});
+  const auto parameters = vit.named_parameters();
+  for (const char* name : {"pos_embed", "blocks.0.attn.qkv.weight", "blocks.0.mlp.fc2.weight"}) {
+    EXPECT_NEAR(parameters[name].std().item<double>(), 0.02, 1e-3) << name;
+  }
+  EXPECT_LT(parameters["cls_token"].abs().max().item<double>(), 1e-5);
+  EXPECT_TRUE(torch::equal(parameters["blocks.0.mlp.fc1.bias"], torch::zeros({512})));
+  EXPECT_TRUE(torch::equal(parameters["blocks.0.ls1.gamma"], torch::full({128}, 1e-5)));
+  EXPECT_NEAR(vit.make_published_head(100)->named_parameters()["head.weight"].std().item<double>(), 0.02, 1e-3);
+}
+
+TEST(ViT, StartsAsTorchvisions) {
+  torch::manual_seed(3);
+  const ViT vit({.width = 128, .depth = 1, .heads = 2, .start = Start::kTorchvision}, {.image_px = 32});
+  const auto parameters = vit.named_parameters();
+  const auto spread = [&](const char* name) { return parameters[name].std().item<double>(); };
+  EXPECT_NEAR(spread("patch_embed.proj.weight"), std::sqrt(1.0 / 768), 1e-3);
+  EXPECT_NEAR(spread("blocks.0.attn.qkv.weight"), std::sqrt(2.0 / (128 + 384)), 2e-3);
+  EXPECT_NEAR(spread("blocks.0.mlp.fc1.weight"), std::sqrt(2.0 / (128 + 512)), 2e-3);
+  EXPECT_NEAR(spread("blocks.0.mlp.fc1.bias"), 1e-6, 2e-7);
+  EXPECT_TRUE(torch::equal(parameters["blocks.0.attn.qkv.bias"], torch::zeros({384})));
+  EXPECT_TRUE(torch::equal(vit.make_published_head(5)->named_parameters()["head.weight"], torch::zeros({5, 128})));
+}
+
+TEST(ViT, ComputesTheSameWithGradientCheckpointing) {
+  const auto vit = tiny();
+  const torch::Tensor images = torch::rand({2, 3, 16, 16});
+  const auto gradients = [&](GradientCheckpointing checkpointing) {
+    vit->set_gradient_checkpointing(checkpointing);
+    vit->zero_grad();
+    vit->forward(images).square().sum().backward();
+    std::vector<torch::Tensor> all;
+    for (const torch::Tensor& each : vit->parameters()) all.push_back(each.grad().clone());
+    return all;
+  };
+  const auto kept = gradients(GradientCheckpointing::kOff);
+  const auto computed_again = gradients(GradientCheckpointing::kOn);
+  for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(torch::equal(kept[i], computed_again[i])) << i;
+}
+
+TEST(ViT, ComesNearInBfloat16) {
+  const torch::NoGradGuard no_grad;
+  const auto vit = tiny(0.1);
+  const torch::Tensor images = torch::rand({2, 3, 16, 16});
+  const torch::Tensor expected = vit->forward(images);
+  const Autocast autocast(torch::kCPU, Precision::kBf16);
+  const torch::Tensor features = vit->forward(images);
+  EXPECT_EQ(features.scalar_type(), torch::kFloat);
+  EXPECT_LT((features - expected).abs().max().item<double>(), 0.05);
+}
+
+}  // namespace
+}  // namespace margay::model
