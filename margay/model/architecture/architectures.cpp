@@ -12,7 +12,7 @@ namespace {
 
 std::vector<Architecture> make_table() {
   std::vector<Architecture> table;
-  for (const auto& family : {resnets, vits, swins}) {
+  for (const auto& family : {resnets, mobilenets, efficientnets, convnexts, vits, swins}) {
     for (Architecture& each : family()) table.push_back(std::move(each));
   }
   return table;

@@ -8,6 +8,9 @@ namespace margay::model {
 
 /// The rows of the table, one function and one file a family.
 std::vector<Architecture> resnets();
+std::vector<Architecture> mobilenets();
+std::vector<Architecture> efficientnets();
+std::vector<Architecture> convnexts();
 std::vector<Architecture> vits();
 std::vector<Architecture> swins();
 

@@ -1,0 +1,75 @@
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "margay/model/architecture/families.h"
+#include "margay/model/architecture/timm_names.h"
+#include "margay/model/backbone/convnext.h"
+
+namespace margay::model {
+namespace {
+
+/// timm counts stages with the layer that halves the picture before them, torchvision both one after another.
+std::vector<NameRule> timm_rules() {
+  std::vector<NameRule> rules;
+  append_rules(rules, {.timm = "",
+                       .ours = "",
+                       .modules = {{"stem.0", "features.0.0"},
+                                   {"stem.1", "features.0.1"},
+                                   {"head.norm", "classifier.0"},
+                                   {"head.fc", "classifier.2"}}});
+  for (int stage = 0; stage < 4; ++stage) {
+    append_rules(rules, {.timm = fmt::format(R"(stages\.{}\.downsample\.)", stage),
+                         .ours = fmt::format("features.{}.", 2 * stage),
+                         .modules = {{"0", "0"}, {"1", "1"}}});
+    append_rules(rules, {.timm = fmt::format(R"(stages\.{}\.blocks\.(\d+)\.)", stage),
+                         .ours = fmt::format(R"(features.{}.\1.block.)", 2 * stage + 1),
+                         .modules = {{"conv_dw", "0"}, {"norm", "2"}, {"mlp.fc1", "3"}, {"mlp.fc2", "5"}}});
+    rules.push_back({.pattern = fmt::format(R"(stages\.{}\.blocks\.(\d+)\.gamma)", stage),
+                     .replacement = fmt::format(R"(features.{}.\1.layer_scale)", 2 * stage + 1)});
+  }
+  return rules;
+}
+
+/// What the sizes differ in.
+struct Row {
+  const char* name;
+  ConvNextShape shape;
+  std::int64_t parameters;
+  double gigamacs;
+  int resize_px;
+  double top1;
+  const char* hash;  ///< in the name of torchvision's file
+};
+
+Architecture convnext(const Row& row) {
+  constexpr int kInputPx = 224;
+  return {.name = row.name,
+          .family = "ConvNeXt",
+          .paper = "Liu et al. 2022, arXiv:2201.03545",
+          .build = [shape = row.shape](
+                       const BackboneOptions& options) { return std::make_shared<ConvNext>(shape, options); },
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .input_px = kInputPx,
+          .crop_share = static_cast<double>(kInputPx) / row.resize_px,
+          .top1 = row.top1,
+          .weights_name = "torchvision IMAGENET1K_V1",
+          .weights_url = fmt::format("https://download.pytorch.org/models/{}-{}.pth", row.name, row.hash),
+          .namings = {{"timm", timm_rules()}}};
+}
+
+}  // namespace
+
+std::vector<Architecture> convnexts() {
+  // Accuracies: torchvision 0.14's documentation.
+  return {convnext({"convnext_tiny", {96, {3, 3, 9, 3}, 0.1}, 28'589'128, 4.456, 236, 82.520, "983f1562"}),
+          convnext({"convnext_small", {96, {3, 3, 27, 3}, 0.4}, 50'223'688, 8.684, 230, 83.616, "0c510722"}),
+          convnext({"convnext_base", {128, {3, 3, 27, 3}, 0.5}, 88'591'464, 15.355, 232, 84.062, "6075fbad"}),
+          convnext({"convnext_large", {192, {3, 3, 27, 3}, 0.5}, 197'767'336, 34.361, 232, 84.414, "ea097f82"})};
+}
+
+}  // namespace margay::model

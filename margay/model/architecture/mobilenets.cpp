@@ -1,0 +1,93 @@
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "margay/model/architecture/families.h"
+#include "margay/model/architecture/timm_names.h"
+#include "margay/model/backbone/mobilenet_v2.h"
+#include "margay/model/backbone/mobilenet_v3.h"
+
+namespace margay::model {
+namespace {
+
+constexpr const char* kWeights = "torchvision IMAGENET1K_V1";
+
+/// timm numbers blocks within stages, torchvision one after another.
+std::vector<NameRule> timm_rules_of_v2() {
+  std::vector<NameRule> rules;
+  append_rules(rules, {.timm = "", .ours = "", .modules = {{"conv_stem", "features.0.0"}, {"bn1", "features.0.1"}}});
+  append_rules(rules, {.timm = "blocks\\.0\\.0\\.",
+                       .ours = "features.1.conv.",
+                       .modules = {{"conv_dw", "0.0"}, {"bn1", "0.1"}, {"conv_pw", "1"}, {"bn2", "2"}}});
+  int number = 1;
+  const std::vector<int> blocks{1, 2, 3, 4, 3, 3, 1};  // per stage
+  for (std::size_t stage = 1; stage < blocks.size(); ++stage) {
+    for (int block = 0; block < blocks[stage]; ++block) {
+      append_rules(rules, {.timm = fmt::format("blocks\\.{}\\.{}\\.", stage, block),
+                           .ours = fmt::format("features.{}.conv.", ++number),
+                           .modules = {{"conv_pw", "0.0"},
+                                       {"bn1", "0.1"},
+                                       {"conv_dw", "1.0"},
+                                       {"bn2", "1.1"},
+                                       {"conv_pwl", "2"},
+                                       {"bn3", "3"}}});
+    }
+  }
+  append_rules(rules,
+               {.timm = "",
+                .ours = "",
+                .modules = {{"conv_head", "features.18.0"}, {"bn2", "features.18.1"}, {"classifier", "classifier.1"}}});
+  return rules;
+}
+
+Architecture mobilenet_v2() {
+  return {.name = "mobilenet_v2",
+          .family = "MobileNetV2",
+          .paper = "Sandler et al. 2018, arXiv:1801.04381",
+          .build = [](const BackboneOptions& options) { return std::make_shared<MobileNetV2>(options); },
+          .parameters = 3'504'872,
+          .gigamacs = 0.301,
+          .top1 = 71.878,
+          .weights_name = kWeights,
+          .weights_url = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+          .namings = {{"timm", timm_rules_of_v2()}}};
+}
+
+/// What the sizes of MobileNetV3 differ in.
+struct Row {
+  const char* name;
+  MobileNetV3Size size;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+  const char* hash;  ///< in the name of torchvision's file
+};
+
+/// No names of timm's: its weights expect another eps of the batch norms (1e-5) than torchvision's, and would load but
+/// compute something else.
+Architecture mobilenet_v3(const Row& row) {
+  return {.name = row.name,
+          .family = "MobileNetV3",
+          .paper = "Howard et al. 2019, arXiv:1905.02244",
+          .build = [size = row.size](
+                       const BackboneOptions& options) { return std::make_shared<MobileNetV3>(size, options); },
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .top1 = row.top1,
+          .weights_name = kWeights,
+          .weights_url = fmt::format("https://download.pytorch.org/models/{}-{}.pth", row.name, row.hash)};
+}
+
+}  // namespace
+
+std::vector<Architecture> mobilenets() {
+  // Accuracies: torchvision 0.14's documentation.
+  return {mobilenet_v2(),
+          mobilenet_v3({"mobilenet_v3_small", MobileNetV3Size::kSmall, 2'542'856, 0.0565, 67.668, "047dcff4"}),
+          mobilenet_v3({"mobilenet_v3_large", MobileNetV3Size::kLarge, 5'483'032, 0.217, 74.042, "8738ca79"})};
+}
+
+}  // namespace margay::model

@@ -1,0 +1,112 @@
+#include "margay/model/backbone/efficientnet.h"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include <fmt/format.h>
+#include <torch/nn/init.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
+
+#include "margay/model/backbone/conv_norm.h"
+#include "margay/model/backbone/inverted_residual.h"
+#include "margay/model/backbone/round_channels.h"
+
+namespace margay::model {
+namespace {
+
+constexpr double kMaxDrop = 0.2;
+constexpr double kStemChannels = 32;
+
+/// A row of table 1, of B0.
+struct Row {
+  std::int64_t expansion, kernel_px, stride, channels, blocks;
+};
+constexpr std::array<Row, 7> kRows{{{1, 3, 1, 16, 1},
+                                    {6, 3, 2, 24, 2},
+                                    {6, 5, 2, 40, 2},
+                                    {6, 3, 2, 80, 3},
+                                    {6, 5, 1, 112, 3},
+                                    {6, 5, 2, 192, 4},
+                                    {6, 3, 1, 320, 1}}};
+
+std::int64_t scaled_blocks(const Row& row, double depth) {
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(row.blocks) * depth));
+}
+
+std::int64_t scaled_channels(double channels, double width) { return round_channels(channels * width); }
+
+double count_blocks(double depth) {
+  std::int64_t blocks = 0;
+  for (const Row& row : kRows) blocks += scaled_blocks(row, depth);
+  return static_cast<double>(blocks);
+}
+
+/// The squeeze is a quarter of what comes in, not of what it is expanded to.
+InvertedResidualOptions mbconv(const Row& row, std::int64_t in_channels, std::int64_t out_channels) {
+  return {.in_channels = in_channels,
+          .expanded = in_channels * row.expansion,
+          .out_channels = out_channels,
+          .kernel_px = row.kernel_px,
+          .stride = row.stride,
+          .activation = Activation::kSilu,
+          .squeezed = in_channels / 4,
+          .squeeze_activation = Activation::kSilu};
+}
+
+/// drop of the first block, and how much every later one has more.
+struct Drops {
+  double first, step;
+};
+
+/// The first block changes channels and size, the others keep both.
+NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, const Row& row, const Drops& drops) {
+  NestedSequential stage;
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    block.drop = drops.first + drops.step * static_cast<double>(i);
+    stage->push_back(InvertedResidual(block));
+    block = mbconv(row, block.out_channels, block.out_channels);
+    block.stride = 1;
+  }
+  return stage;
+}
+
+}  // namespace
+
+EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions& options) : dropout_(scale.dropout) {
+  std::int64_t channels = scaled_channels(kStemChannels, scale.width);
+  append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
+                                          .out_channels = channels,
+                                          .kernel_px = 3,
+                                          .stride = 2,
+                                          .activation = Activation::kSilu}));
+  const double step = kMaxDrop / count_blocks(scale.depth);
+  double drop = 0;
+  int number = 0;
+  for (const Row& row : kRows) {
+    const std::int64_t out_channels = scaled_channels(static_cast<double>(row.channels), scale.width);
+    const std::int64_t blocks = scaled_blocks(row, scale.depth);
+    append_blocks(fmt::format("stage{}", ++number),
+                  make_stage(mbconv(row, channels, out_channels), blocks, row, {drop, step}));
+    drop += step * static_cast<double>(blocks);
+    channels = out_channels;
+  }
+  append("last", ConvNorm(ConvNormOptions{
+                     .in_channels = channels, .out_channels = 4 * channels, .activation = Activation::kSilu}));
+  set_features(4 * channels);
+  initialise_for_rectifiers(*this);
+}
+
+torch::nn::Sequential EfficientNet::make_published_head(std::int64_t num_classes) const {
+  torch::nn::Linear linear(features(), num_classes);
+  const double range = 1 / std::sqrt(static_cast<double>(num_classes));
+  torch::nn::init::uniform_(linear->weight, -range, range);
+  torch::nn::init::zeros_(linear->bias);
+  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+                                {"flatten", torch::nn::Flatten()},
+                                {"classifier", NestedSequential(torch::nn::Dropout(dropout_), linear)}});
+}
+
+}  // namespace margay::model

@@ -1,0 +1,103 @@
+#include "margay/model/backbone/mobilenet_v3.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <torch/nn/init.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/functional.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
+
+#include "margay/model/backbone/conv_norm.h"
+#include "margay/model/backbone/inverted_residual.h"
+#include "margay/model/backbone/round_channels.h"
+
+namespace margay::model {
+namespace {
+
+constexpr std::int64_t kStemChannels = 16;
+constexpr NormOptions kNorm{.eps = 1e-3, .momentum = 0.01};
+constexpr Activation kRe = Activation::kRelu;
+constexpr Activation kHs = Activation::kHardswish;
+enum class Squeeze { kNo, kYes };
+constexpr Squeeze kNo = Squeeze::kNo;
+constexpr Squeeze kSe = Squeeze::kYes;
+
+/// A row of tables 1 and 2: kernel, expansion size, output channels, SE, non-linearity, stride.
+struct Row {
+  std::int64_t kernel_px, expanded, channels;
+  Squeeze squeeze;
+  Activation activation;
+  std::int64_t stride;
+};
+
+std::vector<Row> rows_of(MobileNetV3Size size) {
+  if (size == MobileNetV3Size::kSmall) {
+    return {{3, 16, 16, kSe, kRe, 2},  {3, 72, 24, kNo, kRe, 2},  {3, 88, 24, kNo, kRe, 1},  {5, 96, 40, kSe, kHs, 2},
+            {5, 240, 40, kSe, kHs, 1}, {5, 240, 40, kSe, kHs, 1}, {5, 120, 48, kSe, kHs, 1}, {5, 144, 48, kSe, kHs, 1},
+            {5, 288, 96, kSe, kHs, 2}, {5, 576, 96, kSe, kHs, 1}, {5, 576, 96, kSe, kHs, 1}};
+  }
+  return {{3, 16, 16, kNo, kRe, 1},   {3, 64, 24, kNo, kRe, 2},   {3, 72, 24, kNo, kRe, 1},
+          {5, 72, 40, kSe, kRe, 2},   {5, 120, 40, kSe, kRe, 1},  {5, 120, 40, kSe, kRe, 1},
+          {3, 240, 80, kNo, kHs, 2},  {3, 200, 80, kNo, kHs, 1},  {3, 184, 80, kNo, kHs, 1},
+          {3, 184, 80, kNo, kHs, 1},  {3, 480, 112, kSe, kHs, 1}, {3, 672, 112, kSe, kHs, 1},
+          {5, 672, 160, kSe, kHs, 2}, {5, 960, 160, kSe, kHs, 1}, {5, 960, 160, kSe, kHs, 1}};
+}
+
+InvertedResidual make_block(std::int64_t in_channels, const Row& row) {
+  const bool is_squeezed = row.squeeze == Squeeze::kYes;
+  return InvertedResidual(
+      InvertedResidualOptions{.in_channels = in_channels,
+                              .expanded = row.expanded,
+                              .out_channels = row.channels,
+                              .kernel_px = row.kernel_px,
+                              .stride = row.stride,
+                              .activation = row.activation,
+                              .squeezed = is_squeezed ? round_channels(static_cast<double>(row.expanded) / 4) : 0,
+                              .gate = Gate::kHardsigmoid,
+                              .norm = kNorm});
+}
+
+torch::nn::Linear make_linear(std::int64_t inputs, std::int64_t outputs) {
+  torch::nn::Linear linear(inputs, outputs);
+  torch::nn::init::normal_(linear->weight, 0, 0.01);
+  torch::nn::init::zeros_(linear->bias);
+  return linear;
+}
+
+}  // namespace
+
+MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
+    : hidden_(size == MobileNetV3Size::kSmall ? 1024 : 1280) {
+  append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
+                                          .out_channels = kStemChannels,
+                                          .kernel_px = 3,
+                                          .stride = 2,
+                                          .activation = kHs,
+                                          .norm = kNorm}));
+  std::int64_t channels = kStemChannels;
+  int number = 0;
+  for (const Row& row : rows_of(size)) {
+    append(fmt::format("block{}", ++number), make_block(channels, row));
+    channels = row.channels;
+  }
+  append("last", ConvNorm(ConvNormOptions{
+                     .in_channels = channels, .out_channels = 6 * channels, .activation = kHs, .norm = kNorm}));
+  set_features(6 * channels);
+  initialise_for_rectifiers(*this);
+}
+
+torch::nn::Sequential MobileNetV3::make_published_head(std::int64_t num_classes) const {
+  const torch::nn::Functional hardswish([](const torch::Tensor& x) { return activate(x, kHs); });
+  return torch::nn::Sequential(
+      {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+       {"flatten", torch::nn::Flatten()},
+       {"classifier", NestedSequential(make_linear(features(), hidden_), hardswish, torch::nn::Dropout(0.2),
+                                       make_linear(hidden_, num_classes))}});
+}
+
+}  // namespace margay::model
