@@ -12,7 +12,8 @@ namespace {
 
 std::vector<Architecture> make_table() {
   std::vector<Architecture> table;
-  for (const auto& family : {resnets, mobilenets, efficientnets, convnexts, vits, swins}) {
+  for (const auto& family : {resnets, resnexts, wide_resnets, resnet_ds, vggs, densenets, squeezenets, mobilenets,
+                             efficientnets, convnexts, vits, swins, flat_nets}) {
     for (Architecture& each : family()) table.push_back(std::move(each));
   }
   return table;

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/backbone/resnet.h"
 
 namespace margay::model {
@@ -8,11 +9,6 @@ namespace {
 
 using Block = ResNetShape::Block;
 using Stem = ResNetShape::Stem;
-
-/// torchvision's first weights (BSD-3-Clause) as safetensors.
-std::string torchvision_weights(const std::string& name) {
-  return "https://huggingface.co/timm/" + name + ".tv_in1k/resolve/main/model.safetensors";
-}
 
 /// What rows of one shape differ in.
 struct Row {
@@ -33,8 +29,8 @@ Architecture resnet(const Row& row) {
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
-          .weights_name = "torchvision IMAGENET1K_V1",
-          .weights_url = torchvision_weights(row.name)};
+          .weights_name = kTorchvisionV1,
+          .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k")};
 }
 
 /// The 20-layer network for small pictures (He et al. 2015, section 4.2): stages of 16, 32, 64 channels. Ours halves

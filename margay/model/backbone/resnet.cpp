@@ -7,7 +7,8 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/core/error.h"
-#include "margay/model/backbone/residual_block.h"
+#include "margay/model/backbone/nested_sequential.h"
+#include "margay/model/backbone/rectifier.h"
 
 namespace margay::model {
 namespace {
@@ -21,18 +22,25 @@ torch::nn::Sequential make_blocks(BlockPlace place, std::int64_t blocks) {
   torch::nn::Sequential layer;
   for (std::int64_t i = 0; i < blocks; ++i) {
     layer->push_back(std::make_shared<Block>(place));
-    place.in_channels = place.width * Block::kExpansion;
+    place.in_channels = place.out_channels;
     place.stride = 1;
   }
   return layer;
 }
 
-/// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015: std = sqrt(2 / (out_channels * kernel area)).
-void initialise_convolutions(torch::nn::Module& module) {
-  for (const auto& each : module.modules(/*include_self=*/false)) {
-    auto* conv = each->as<torch::nn::Conv2d>();
-    if (conv != nullptr) torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-  }
+constexpr std::int64_t kExpansion = 4;  // of a bottleneck, from the width of its stage to its output
+
+/// Three 3x3 convolutions, of which the first halves the picture and the last doubles the channels. bn1 follows.
+NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t width) {
+  const std::int64_t half = width / 2;
+  return NestedSequential(make_conv(in_channels, half, 3, 2), torch::nn::BatchNorm2d(half), make_rectifier(),
+                          make_conv(half, half, 3), torch::nn::BatchNorm2d(half), make_rectifier(),
+                          make_conv(half, width, 3));
+}
+
+torch::nn::AnyModule make_first_convolution(const ResNetShape& shape, std::int64_t in_channels) {
+  if (shape.stem == Stem::kDeep) return torch::nn::AnyModule(make_deep_convolution(in_channels, shape.width));
+  return torch::nn::AnyModule(make_conv(in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2));
 }
 
 }  // namespace
@@ -40,10 +48,10 @@ void initialise_convolutions(torch::nn::Module& module) {
 ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
     : shape_(shape),
       channels_(shape.width),
-      conv1_(make_conv(options.in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2)),
+      conv1_(make_first_convolution(shape, options.in_channels)),
       bn1_(shape.width) {
   MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
-  register_module("conv1", conv1_);
+  register_module("conv1", conv1_.ptr());
   register_module("bn1", bn1_);
   std::int64_t width = shape.width;
   for (const std::int64_t blocks : shape.blocks) {
@@ -51,19 +59,35 @@ ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
     register_module(layer_name(layers_.size() - 1), layers_.back());
     width *= 2;
   }
-  initialise_convolutions(*this);
+  initialise();
 }
 
 torch::nn::Sequential ResNet::make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride) {
   const bool is_basic = shape_.block == ResNetShape::Block::kBasic;
-  const BlockPlace place{channels_, width, stride};
-  channels_ = width * (is_basic ? BasicBlock::kExpansion : Bottleneck::kExpansion);
+  const BlockPlace place{.in_channels = channels_,
+                         .width = is_basic ? width : width * shape_.group_width / 64 * shape_.groups,
+                         .out_channels = is_basic ? width : width * kExpansion,
+                         .stride = stride,
+                         .groups = shape_.groups,
+                         .shortcut = shape_.shortcut};
+  channels_ = place.out_channels;
   return is_basic ? make_blocks<BasicBlock>(place, blocks) : make_blocks<Bottleneck>(place, blocks);
 }
 
+/// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015: std = sqrt(2 / (out_channels * kernel area)).
+void ResNet::initialise() {
+  const bool are_shortcuts = shape_.start == ResNetShape::Start::kShortcut;
+  for (const auto& each : modules(/*include_self=*/false)) {
+    auto* conv = each->as<torch::nn::Conv2d>();
+    if (conv != nullptr) torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
+    if (auto* block = each->as<BasicBlock>(); block != nullptr && are_shortcuts) block->start_as_shortcut();
+    if (auto* block = each->as<Bottleneck>(); block != nullptr && are_shortcuts) block->start_as_shortcut();
+  }
+}
+
 torch::Tensor ResNet::run_stem(const torch::Tensor& images) {
-  torch::Tensor x = bn1_(conv1_(images)).relu_();  // [N,width,H/2,W/2]
-  return shape_.stem == Stem::kLarge ? torch::max_pool2d(x, 3, 2, 1) : x;
+  torch::Tensor x = bn1_(conv1_.forward(images)).relu_();  // [N,width,H/2,W/2]
+  return shape_.stem == Stem::kSmall ? x : torch::max_pool2d(x, 3, 2, 1);
 }
 
 std::vector<Backbone::Stage> ResNet::stages() {
@@ -93,7 +117,7 @@ torch::nn::Sequential ResNet::make_published_head(std::int64_t num_classes) cons
 }
 
 std::int64_t ResNet::stride() const {
-  const std::int64_t stem = shape_.stem == Stem::kLarge ? 4 : 2;
+  const std::int64_t stem = shape_.stem == Stem::kSmall ? 2 : 4;
   return stem << (layers_.size() - 1);
 }
 

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/any.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/conv.h>
 
 #include "margay/model/backbone/backbone.h"
+#include "margay/model/backbone/residual_block.h"
 
 namespace margay::model {
 
@@ -19,17 +20,29 @@ struct ResNetShape {
   enum class Stem {
     kLarge,  ///< 7x7 stride 2, then 3x3 max pooling stride 2: for pictures of 160 pixels and more
     kSmall,  ///< 3x3 stride 2: for 64-96 pixels
+    kDeep,   ///< as kLarge, with three 3x3 for the 7x7 (Szegedy et al. 2015, arXiv:1512.00567)
+  };
+  enum class Start {
+    kUsual,     ///< every batch norm with weight 1
+    kShortcut,  ///< the last batch norm of every block with weight 0
   };
   Block block = Block::kBasic;
   Stem stem = Stem::kLarge;
   std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the picture
   std::int64_t width = 64;           ///< channels of stem and first stage; doubles with every stage
   std::size_t early_stages = 2;      ///< stages that share the first parameter group with the stem
+  std::int64_t groups = 1;           ///< of a bottleneck's 3x3 convolution
+  std::int64_t group_width = 64;     ///< channels of each group in a first stage of 64; doubles with every stage
+  Shortcut shortcut = Shortcut::kConvolution;
+  Start start = Start::kUsual;
 };
 
 /// A residual network (He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015) without its
-/// classifier. Parameters bear torchvision's names: conv1, bn1, layer1.0.conv1, layer1.0.downsample.0 ….
-/// Initialised as torchvision's: Kaiming normal with fan-out for convolutions, 1 and 0 for batch norms.
+/// classifier; with more groups a ResNeXt (Xie et al. 2016, arXiv:1611.05431), with wider ones a wide network
+/// (Zagoruyko and Komodakis 2016, arXiv:1605.07146). Parameters bear torchvision's names: conv1, bn1, layer1.0.conv1,
+/// layer1.0.downsample.0 …; with deep stem or pooled shortcuts, which torchvision lacks, timm's: conv1.0, conv1.1,
+/// conv1.3, conv1.4, conv1.6, layer2.0.downsample.1, .2. Initialised as published: Kaiming normal with fan-out for
+/// convolutions, 1 and 0 for batch norms, as `start` says.
 class ResNet : public Backbone {
  public:
   explicit ResNet(const ResNetShape& shape, const BackboneOptions& options = {});
@@ -43,11 +56,12 @@ class ResNet : public Backbone {
 
  private:
   torch::nn::Sequential make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride);
+  void initialise();
   torch::Tensor run_stem(const torch::Tensor& images);
 
   ResNetShape shape_;
   std::int64_t channels_;  ///< of what the latest layer puts out
-  torch::nn::Conv2d conv1_;
+  torch::nn::AnyModule conv1_;
   torch::nn::BatchNorm2d bn1_;
   std::vector<torch::nn::Sequential> layers_;
 };

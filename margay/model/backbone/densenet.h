@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <torch/nn/modules/container/sequential.h>
+
+#include "margay/model/backbone/backbone.h"
+
+namespace margay::model {
+
+/// What tells one densely connected network from another.
+struct DenseNetShape {
+  std::vector<std::int64_t> blocks{6, 12, 24, 16};  ///< layers of each; the default has 121 layers
+  std::int64_t growth = 32;                         ///< channels that each layer adds
+  std::int64_t stem = 64;                           ///< channels before the first block
+};
+
+/// Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", 2016, arXiv:1608.06993
+/// ("DenseNet-BC"), without its classifier. Parameters bear torchvision's names: features.conv0, features.norm0,
+/// features.denseblock1.denselayer1.norm1 …, and classifier in the published head. Initialised as torchvision's:
+/// Kaiming normal. The last batch norm is rectified here, as torchvision does behind its features; fastai's bodies, cut
+/// before it, are not. Pooling between blocks rounds H/32 down.
+class DenseNet : public Backbone {
+ public:
+  explicit DenseNet(const DenseNetShape& shape, const BackboneOptions& options = {});
+  std::vector<Stage> stages() override;
+  /// The stem, every block, and every transition.
+  std::vector<Segment> segments() override;
+  std::int64_t features() const override { return channels_; }
+  torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  std::int64_t stride() const override { return std::int64_t{2} << blocks_; }
+  /// The stem and two blocks, as fastai's _densenet_split.
+  std::vector<std::string> early_children() const override;
+
+ private:
+  void append_stem(std::int64_t in_channels);
+  void append_blocks(const DenseNetShape& shape);
+
+  std::int64_t channels_;  ///< of what the latest layer puts out
+  std::size_t blocks_;
+  torch::nn::Sequential features_;
+};
+
+}  // namespace margay::model
