@@ -21,8 +21,7 @@ Architecture flat_net(const char* name, const FlatNetShape& shape, std::int64_t 
 }  // namespace
 
 std::vector<Architecture> flat_nets() {
-  return {flat_net("linear", {}, 4'706, 4.704e-6),
-          flat_net("simple_net", {.hidden = 30}, 70'652, 70.62e-6)};
+  return {flat_net("linear", {}, 4'706, 4.704e-6), flat_net("simple_net", {.hidden = 30}, 70'652, 70.62e-6)};
 }
 
 }  // namespace margay::model

@@ -33,9 +33,8 @@ Architecture squeezenet(const Row& row) {
 }  // namespace
 
 std::vector<Architecture> squeezenets() {
-  return {
-      squeezenet({"squeezenet1_0", SqueezeNetVersion::k1_0, 1'248'424, 0.819, 58.092, "squeezenet1_0-b66bff10"}),
-      squeezenet({"squeezenet1_1", SqueezeNetVersion::k1_1, 1'235'496, 0.349, 58.178, "squeezenet1_1-b8a52dc0"})};
+  return {squeezenet({"squeezenet1_0", SqueezeNetVersion::k1_0, 1'248'424, 0.819, 58.092, "squeezenet1_0-b66bff10"}),
+          squeezenet({"squeezenet1_1", SqueezeNetVersion::k1_1, 1'235'496, 0.349, 58.178, "squeezenet1_1-b8a52dc0"})};
 }
 
 }  // namespace margay::model

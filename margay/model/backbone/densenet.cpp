@@ -41,8 +41,7 @@ void DenseNet::append_stem(std::int64_t in_channels) {
 void DenseNet::append_blocks(const DenseNetShape& shape) {
   for (std::size_t i = 0; i < blocks_; ++i) {
     const std::string number = std::to_string(i + 1);
-    features_->push_back("denseblock" + number,
-                         std::make_shared<DenseBlock>(channels_, shape.blocks[i], shape.growth));
+    features_->push_back("denseblock" + number, std::make_shared<DenseBlock>(channels_, shape.blocks[i], shape.growth));
     channels_ += shape.blocks[i] * shape.growth;
     if (i + 1 == blocks_) return;
     features_->push_back("transition" + number, std::make_shared<DenseTransition>(channels_));
@@ -72,9 +71,8 @@ std::vector<Backbone::Stage> DenseNet::stages() {
 torch::nn::Sequential DenseNet::make_published_head(std::int64_t num_classes) const {
   torch::nn::Linear classifier(channels_, num_classes);
   torch::nn::init::zeros_(classifier->bias);
-  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
-                                {"flatten", torch::nn::Flatten()},
-                                {"classifier", classifier}});
+  return torch::nn::Sequential(
+      {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)}, {"flatten", torch::nn::Flatten()}, {"classifier", classifier}});
 }
 
 std::vector<std::string> DenseNet::early_children() const {

@@ -20,8 +20,9 @@ torch::Tensor FlatNet::flatten(const torch::Tensor& images) const {
 }
 
 std::vector<Backbone::Stage> FlatNet::stages() {
-  std::vector<Stage> stages{
-      {"pixels", [this](const torch::Tensor& images) { return flatten(images).view({-1, pixels(), 1, 1}); }}};
+  std::vector<Stage> stages{{"pixels", [this](const torch::Tensor& images) {
+                               return flatten(images).view({-1, pixels(), 1, 1});
+                             }}};
   if (hidden_) {
     stages.push_back({"hidden", [this](const torch::Tensor& x) {
                         return hidden_(x.flatten(1)).relu_().view({-1, features(), 1, 1});

@@ -16,9 +16,9 @@ struct FlatNetShape {
 };
 
 /// The first networks of Howard and Gugger, "Deep Learning for Coders with fastai and PyTorch", 2020, chapter 4: the
-/// pixels of a small picture side by side (channel, row, column), and perhaps one hidden layer. Parameters bear the names
-/// of the book's Sequential: "0", and "2" for the classes behind a hidden layer. The picture's size is fixed: image_px.
-/// Features: [N,hidden,1,1], or the pixels themselves. LibTorch's initialisation.
+/// pixels of a small picture side by side (channel, row, column), and perhaps one hidden layer. Parameters bear the
+/// names of the book's Sequential: "0", and "2" for the classes behind a hidden layer. The picture's size is fixed:
+/// image_px. Features: [N,hidden,1,1], or the pixels themselves. LibTorch's initialisation.
 class FlatNet : public Backbone {
  public:
   explicit FlatNet(const FlatNetShape& shape, const BackboneOptions& options);

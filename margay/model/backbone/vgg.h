@@ -17,8 +17,8 @@ struct VggShape {
     kNone,   ///< as in the paper
     kBatch,  ///< a batch norm behind every convolution
   };
-  /// Channels of the 3x3 convolutions, block by block; every block ends with 2x2 max pooling. The default is the paper's
-  /// configuration D, of 16 layers.
+  /// Channels of the 3x3 convolutions, block by block; every block ends with 2x2 max pooling. The default is the
+  /// paper's configuration D, of 16 layers.
   std::vector<std::vector<std::int64_t>> blocks{
       {64, 64}, {128, 128}, {256, 256, 256}, {512, 512, 512}, {512, 512, 512}};
   Norm norm = Norm::kNone;
@@ -26,8 +26,8 @@ struct VggShape {
 
 /// Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 /// arXiv:1409.1556, without its linear layers. Parameters bear torchvision's names: features.0, features.2 …, and
-/// classifier.0, .3 and .6 in the published head, which pools to 7x7 for pictures of other sizes than 224. Initialised as
-/// torchvision's: Kaiming normal with fan-out; linear layers normal with .01. Pooling rounds H/32 down.
+/// classifier.0, .3 and .6 in the published head, which pools to 7x7 for pictures of other sizes than 224. Initialised
+/// as torchvision's: Kaiming normal with fan-out; linear layers normal with .01. Pooling rounds H/32 down.
 class Vgg : public Backbone {
  public:
   explicit Vgg(const VggShape& shape, const BackboneOptions& options = {});

@@ -20,8 +20,8 @@ TEST(DenseNets, StartWithKaimingsSpread) {
   const auto backbone = find_architecture("densenet121").build({});
   const auto parameters = backbone->named_parameters();
   EXPECT_NEAR(parameters["features.conv0.weight"].std().item<double>(), std::sqrt(2.0 / (3 * 49)), 3e-3);
-  EXPECT_NEAR(parameters["features.denseblock4.denselayer16.conv1.weight"].std().item<double>(),
-              std::sqrt(2.0 / 992), 1e-3);
+  EXPECT_NEAR(parameters["features.denseblock4.denselayer16.conv1.weight"].std().item<double>(), std::sqrt(2.0 / 992),
+              1e-3);
   EXPECT_EQ(backbone->make_published_head(3)->named_parameters()["classifier.bias"].abs().max().item<double>(), 0);
 }
 

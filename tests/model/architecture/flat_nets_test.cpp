@@ -55,8 +55,9 @@ TEST(FlatNets, ReadColoursOneAfterTheOther) {
 
 TEST(FlatNets, RefusePicturesOfAnotherSize) {
   const auto classifier = book_network("linear");
-  const std::string message =
-      testing_support::thrown_message<std::invalid_argument>([&] { classifier->forward(torch::zeros({1, 1, 28, 30})); });
+  const std::string message = testing_support::thrown_message<std::invalid_argument>([&] {
+    classifier->forward(torch::zeros({1, 1, 28, 30}));
+  });
   EXPECT_EQ(message, "[FlatNet] pictures must be 28x28 pixels, got 28x30; set image_px");
 }
 

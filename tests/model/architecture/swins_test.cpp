@@ -1,22 +1,20 @@
 #include <gtest/gtest.h>
 
 #include "margay/model/architecture/architectures.h"
+#include "tests/support/naming_rules.h"
 #include "tests/support/published_network.h"
-#include "tests/support/published_rename.h"
 
 namespace margay::model {
 namespace {
 
 using testing_support::expect_torchvisions;
+using testing_support::naming_of;
 using testing_support::oracle;
-using testing_support::rename_of;
+using testing_support::renamed;
 
 /// The name in the table of swin_t's namings.
 std::string ours(const std::string& publisher, const std::string& name) {
-  for (const Naming& each : find_architecture("swin_t").namings) {
-    if (each.publisher == publisher) return rename_of(each)(name);
-  }
-  return "no naming of " + publisher;
+  return renamed(naming_of(find_architecture("swin_t"), publisher), name);
 }
 
 // 72 pixels: windows over the border, shifted ones, and an odd side where pixels are merged.
