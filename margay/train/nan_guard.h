@@ -14,7 +14,7 @@ namespace margay::train {
 /// - "images", if the pictures themselves are not finite;
 /// - the parameter or buffer that is not finite, as "backbone.layer3.0.conv2.weight";
 /// - the layer whose result is not, though all before it were, as "backbone.layer3.0.conv2"; what has no parameters is
-///   named after the layer before it, as "add_ after backbone.layer3.0.bn2".
+///   named after the layer before it, as "adaptive_avg_pool2d after backbone.layer3.0.bn2".
 ///
 /// Empty if there is none. Runs the batch once more, in the mode (train or eval) that the classifier is in, and puts
 /// the statistics of batch norms and the random numbers back. For when training has failed: it waits for the device

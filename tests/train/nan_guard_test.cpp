@@ -69,14 +69,21 @@ TEST_F(FirstNonFiniteLayer, IsABatchNorm) {
   EXPECT_EQ(found(), "backbone.layer1.0.bn1");
 }
 
-/// Both sides of the addition are finite, and their sum is not.
-TEST_F(FirstNonFiniteLayer, CanBeTheAdditionBehindALayer) {
+/// Both sides of the addition are finite, and their sum is not. It is part of the batch norm (batch_norm_relu).
+TEST_F(FirstNonFiniteLayer, IsABatchNormWhoseSumOverflows) {
   fill("backbone.layer1.0.bn2.weight", 0);
   fill("backbone.layer1.0.bn2.bias", 3e38F);
   fill("backbone.bn1.weight", 0);
   fill("backbone.bn1.bias", 3e38F);
   for (const char* conv : {"conv1", "conv2"}) fill(std::string("backbone.layer1.0.") + conv + ".weight", 0);
-  EXPECT_EQ(found(), "add_ after backbone.layer1.0.bn2");
+  EXPECT_EQ(found(), "backbone.layer1.0.bn2");
+}
+
+/// Every feature is finite, and the sum of four is not.
+TEST_F(FirstNonFiniteLayer, CanBeAnOperatorBehindALayer) {
+  fill("backbone.layer3.2.bn2.weight", 0);
+  fill("backbone.layer3.2.bn2.bias", 3e38F);
+  EXPECT_EQ(found(), "adaptive_avg_pool2d after backbone.layer3.2.bn2");
 }
 
 TEST_F(FirstNonFiniteLayer, IsTheParameterThatIsNotFiniteItself) {

@@ -1,8 +1,14 @@
 #include "margay/model/backbone/residual_block.h"
 
+#include <cstddef>
+#include <memory>
+#include <utility>
+
 #include <torch/nn/init.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
+
+#include "margay/model/fused/batch_norm.h"
 
 namespace margay::model {
 namespace {
@@ -23,8 +29,13 @@ torch::nn::Sequential make_downsample(const BlockPlace& place) {
   return layers;
 }
 
-torch::Tensor add_and_rectify(torch::Tensor residual, const torch::Tensor& x, torch::nn::Sequential& downsample) {
-  return residual.add_(downsample ? downsample->forward(x) : x).relu_();
+/// What is added to the block's own result. [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
+torch::Tensor shortcut(torch::Tensor x, torch::nn::Sequential& downsample) {
+  if (!downsample) return x;
+  const std::size_t norm_index = downsample->size() - 1;
+  for (std::size_t i = 0; i < norm_index; ++i) x = (downsample->begin() + static_cast<std::ptrdiff_t>(i))->forward(x);
+  torch::nn::BatchNorm2d norm(std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(downsample->ptr(norm_index)));
+  return batch_norm(std::move(x), norm);  // folded: the last layer is no norm any more
 }
 
 }  // namespace
@@ -52,12 +63,13 @@ BasicBlock::BasicBlock(const BlockPlace& place)
 }
 
 torch::Tensor BasicBlock::forward(const torch::Tensor& x) {
-  torch::Tensor y = bn1_(conv1_(x)).relu_();
-  y = bn2_(conv2_(y));
-  return add_and_rectify(y, x, downsample_);
+  const torch::Tensor y = batch_norm_relu(conv1_(x), bn1_);
+  return batch_norm_relu(conv2_(y), bn2_, shortcut(x, downsample_));
 }
 
 void BasicBlock::start_as_shortcut() { torch::nn::init::zeros_(bn2_->weight); }
+
+std::vector<ConvNormPair> BasicBlock::conv_norms() { return {{conv1_, bn1_}, {conv2_, bn2_}}; }
 
 Bottleneck::Bottleneck(const BlockPlace& place)
     : conv1_(make_conv(place.in_channels, place.width, 1)),
@@ -77,12 +89,13 @@ Bottleneck::Bottleneck(const BlockPlace& place)
 }
 
 torch::Tensor Bottleneck::forward(const torch::Tensor& x) {
-  torch::Tensor y = bn1_(conv1_(x)).relu_();
-  y = bn2_(conv2_(y)).relu_();
-  y = bn3_(conv3_(y));
-  return add_and_rectify(y, x, downsample_);
+  torch::Tensor y = batch_norm_relu(conv1_(x), bn1_);
+  y = batch_norm_relu(conv2_(y), bn2_);
+  return batch_norm_relu(conv3_(y), bn3_, shortcut(x, downsample_));
 }
 
 void Bottleneck::start_as_shortcut() { torch::nn::init::zeros_(bn3_->weight); }
+
+std::vector<ConvNormPair> Bottleneck::conv_norms() { return {{conv1_, bn1_}, {conv2_, bn2_}, {conv3_, bn3_}}; }
 
 }  // namespace margay::model

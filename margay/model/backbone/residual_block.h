@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
+
+#include "margay/model/conv_norm_pair.h"
 
 namespace margay::model {
 
@@ -26,10 +29,11 @@ struct BlockPlace {
 
 /// Two 3x3 convolutions around which the input is added (He et al. 2015, figure 5 left).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
-class BasicBlock : public torch::nn::Module {
+class BasicBlock : public torch::nn::Module, public HasConvNorms {
  public:
   explicit BasicBlock(const BlockPlace& place);
   torch::Tensor forward(const torch::Tensor& x);
+  std::vector<ConvNormPair> conv_norms() override;
 
   /// Makes its last batch norm start with weight 0, so that the block is its shortcut (Goyal et al. 2017,
   /// arXiv:1706.02677, section 5.1).
@@ -44,10 +48,11 @@ class BasicBlock : public torch::nn::Module {
 /// 1x1 to the width, 3x3, 1x1 to the output's channels (figure 5 right). The stride is the 3x3's, as in torchvision
 /// ("ResNet v1.5"); so are the groups (Xie et al. 2016, arXiv:1611.05431, figure 3c).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
-class Bottleneck : public torch::nn::Module {
+class Bottleneck : public torch::nn::Module, public HasConvNorms {
  public:
   explicit Bottleneck(const BlockPlace& place);
   torch::Tensor forward(const torch::Tensor& x);
+  std::vector<ConvNormPair> conv_norms() override;
 
   /// As BasicBlock's.
   void start_as_shortcut();

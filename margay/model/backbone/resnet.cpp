@@ -1,6 +1,7 @@
 #include "margay/model/backbone/resnet.h"
 
 #include <memory>
+#include <utility>
 
 #include <torch/nn/init.h>
 #include <torch/nn/modules/linear.h>
@@ -9,6 +10,8 @@
 #include "margay/core/error.h"
 #include "margay/model/backbone/nested_sequential.h"
 #include "margay/model/backbone/rectifier.h"
+#include "margay/model/fused/batch_norm.h"
+#include "margay/model/fused/max_pool.h"
 
 namespace margay::model {
 namespace {
@@ -38,20 +41,18 @@ NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t wi
                           make_conv(half, width, 3));
 }
 
-torch::nn::AnyModule make_first_convolution(const ResNetShape& shape, std::int64_t in_channels) {
-  if (shape.stem == Stem::kDeep) return torch::nn::AnyModule(make_deep_convolution(in_channels, shape.width));
-  return torch::nn::AnyModule(make_conv(in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2));
-}
-
 }  // namespace
 
 ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
     : shape_(shape),
       channels_(shape.width),
-      conv1_(make_first_convolution(shape, options.in_channels)),
       bn1_(shape.width) {
   MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
-  register_module("conv1", conv1_.ptr());
+  if (shape.stem == Stem::kDeep) {
+    deep_conv1_ = register_module("conv1", make_deep_convolution(options.in_channels, shape.width));
+  } else {
+    conv1_ = register_module("conv1", make_conv(options.in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2));
+  }
   register_module("bn1", bn1_);
   std::int64_t width = shape.width;
   for (const std::int64_t blocks : shape.blocks) {
@@ -86,8 +87,14 @@ void ResNet::initialise() {
 }
 
 torch::Tensor ResNet::run_stem(const torch::Tensor& images) {
-  torch::Tensor x = bn1_(conv1_.forward(images)).relu_();  // [N,width,H/2,W/2]
-  return shape_.stem == Stem::kSmall ? x : torch::max_pool2d(x, 3, 2, 1);
+  torch::Tensor x = conv1_ ? conv1_(images) : deep_conv1_(images);
+  x = batch_norm_relu(std::move(x), bn1_);  // [N,width,H/2,W/2]
+  return shape_.stem == Stem::kSmall ? x : max_pool_3x3(x);
+}
+
+std::vector<ConvNormPair> ResNet::conv_norms() {
+  if (!conv1_) return {};
+  return {{conv1_, bn1_}};
 }
 
 std::vector<Backbone::Stage> ResNet::stages() {
@@ -100,8 +107,10 @@ std::vector<Backbone::Stage> ResNet::stages() {
 
 std::vector<Segment> ResNet::segments() {
   const auto self = std::static_pointer_cast<ResNet>(shared_from_this());
-  std::vector<Segment> segments{
-      {[self](const torch::Tensor& images) { return self->run_stem(images); }, {conv1_.ptr(), bn1_.ptr()}}};
+  Segment stem{[self](const torch::Tensor& images) { return self->run_stem(images); },
+               {named_children()["conv1"]}};
+  if (bn1_) stem.modules.push_back(bn1_.ptr());  // else it has been folded
+  std::vector<Segment> segments{stem};
   for (const torch::nn::Sequential& layer : layers_) {
     for (const torch::nn::AnyModule& block : *layer) {
       segments.push_back({[run = block](const torch::Tensor& x) mutable { return run.forward(x); }, {block.ptr()}});

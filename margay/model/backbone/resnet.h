@@ -6,11 +6,13 @@
 #include <vector>
 
 #include <torch/nn/modules/batchnorm.h>
-#include <torch/nn/modules/container/any.h>
 #include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
 
 #include "margay/model/backbone/backbone.h"
+#include "margay/model/backbone/nested_sequential.h"
 #include "margay/model/backbone/residual_block.h"
+#include "margay/model/conv_norm_pair.h"
 
 namespace margay::model {
 
@@ -43,7 +45,7 @@ struct ResNetShape {
 /// layer1.0.downsample.0 …; with deep stem or pooled shortcuts, which torchvision lacks, timm's: conv1.0, conv1.1,
 /// conv1.3, conv1.4, conv1.6, layer2.0.downsample.1, .2. Initialised as published: Kaiming normal with fan-out for
 /// convolutions, 1 and 0 for batch norms, as `start` says.
-class ResNet : public Backbone {
+class ResNet : public Backbone, public HasConvNorms {
  public:
   explicit ResNet(const ResNetShape& shape, const BackboneOptions& options = {});
   std::vector<Stage> stages() override;
@@ -53,6 +55,7 @@ class ResNet : public Backbone {
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
   std::vector<std::string> early_children() const override;
+  std::vector<ConvNormPair> conv_norms() override;
 
  private:
   torch::nn::Sequential make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride);
@@ -61,7 +64,8 @@ class ResNet : public Backbone {
 
   ResNetShape shape_;
   std::int64_t channels_;  ///< of what the latest layer puts out
-  torch::nn::AnyModule conv1_;
+  torch::nn::Conv2d conv1_{nullptr};
+  NestedSequential deep_conv1_{nullptr};  ///< in its place, under its name
   torch::nn::BatchNorm2d bn1_;
   std::vector<torch::nn::Sequential> layers_;
 };
