@@ -3,20 +3,52 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "margay/core/threads.h"
 #include "margay/metric/test_time_augmentation.h"
+#include "margay/model/fold_batch_norms.h"
+#include "margay/model/random_state.h"
+#include "margay/model/weight_storage.h"
 
 namespace margay::serve {
+namespace {
+
+/// With the state of another; LibTorch's random numbers go on as if there had been none.
+std::shared_ptr<model::Classifier> copy_of(const model::Classifier& classifier) {
+  const model::RandomState random(torch::kCPU);
+  auto copy = model::make_classifier(classifier.options());
+  random.restore();
+  copy->load_state(classifier.state(), "a classifier");
+  return copy;
+}
+
+}  // namespace
 
 Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     : bundle_(std::move(bundle)),
       options_(options),
       precision_(model::resolve_precision(options.precision, torch::kCPU)) {
   core::validate(options_);
+  if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
   bundle_.classifier->eval();
+  model::fold_batch_norms(*bundle_.classifier);
+  model::store_weights_in(*bundle_.classifier, precision_);
+}
+
+void Predictor::warm_up(std::int64_t pictures) const {
+  if (pictures < 1) throw std::invalid_argument(fmt::format("[warm_up] pictures must be at least 1, got {}", pictures));
+  const std::int64_t side = bundle_.recipe.augment.size;
+  const std::int64_t channels = bundle_.classifier->options().in_channels;
+  logits_of(torch::zeros({pictures, channels, side, side}));
+}
+
+torch::Tensor Predictor::logits_of(const torch::Tensor& images) const {
+  const torch::NoGradGuard no_grad;
+  const model::Autocast autocast(torch::kCPU, precision_);
+  return bundle_.classifier->forward(images).to(torch::kFloat);
 }
 
 PredictionTable Predictor::predict(const data::PathList& pictures, const OnProgress& on_progress) const {
@@ -48,13 +80,11 @@ PredictionTable Predictor::predict(const data::PathList& pictures, const OnProgr
 }
 
 PredictionTable Predictor::ask(data::LoaderPass pass, const std::function<void(std::size_t)>& advance) const {
-  const torch::NoGradGuard no_grad;
   PredictionTable table;
   std::vector<torch::Tensor> logits;
   std::size_t seen = 0;
   while (const auto batch = pass.next()) {
-    const model::Autocast autocast(torch::kCPU, precision_);
-    logits.push_back(bundle_.classifier->forward(batch->images).to(torch::kFloat));
+    logits.push_back(logits_of(batch->images));
     table.ids.insert(table.ids.end(), batch->ids.begin(), batch->ids.end());
     const std::size_t now = table.ids.size() + pass.skipped().size();
     advance(now - seen);

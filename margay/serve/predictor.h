@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -52,6 +52,8 @@ struct PredictionTable {
 
 /// Answers with a bundle alone: sizes, normalisation and classes are its own. The same picture gets the same answer
 /// alone and among others. Several threads may predict at once.
+/// Batch norms are folded into the convolutions before them (model/fold_batch_norms.h), in the bundle's classifier
+/// where nobody else holds it, else in a copy.
 class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;
@@ -61,12 +63,19 @@ class Predictor {
   /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.
   PredictionTable predict(const data::PathList& pictures, const OnProgress& on_progress = {}) const;
 
+  /// Computes one grey batch of `pictures` pictures and forgets it. What LibTorch does once in each process and for
+  /// each shape (kernels are made, threads started, memory touched) is then done before the first answer: for a program
+  /// that has time before somebody waits. Throws std::invalid_argument unless pictures >= 1.
+  void warm_up(std::int64_t pictures = 1) const;
+
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
   data::Task task() const { return bundle_.task; }
   bool is_multi_label() const { return bundle_.task == data::Task::kMultiLabel; }
   const bundle::Bundle& bundle() const { return bundle_; }
 
  private:
+  /// images: float [N,C,H,W]. Returns float [N,K].
+  torch::Tensor logits_of(const torch::Tensor& images) const;
   PredictionTable ask(data::LoaderPass pass, const std::function<void(std::size_t)>& advance) const;
 
   bundle::Bundle bundle_;

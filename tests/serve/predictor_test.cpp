@@ -8,6 +8,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/data/loader/loader.h"
 #include "margay/data/source/image_files.h"
 #include "tests/support/tiny_pictures.h"
 
@@ -100,6 +101,41 @@ TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
     for (auto& table : tables) threads.emplace_back([&] { table = predictor.predict(pictures_); });
   }
   for (const auto& table : tables) EXPECT_TRUE(table.logits.allclose(expected, 1e-4, 1e-5));
+}
+
+TEST_F(PredictorTest, AnswersAsTheClassifierThatItWasMadeOf) {
+  const bundle::Bundle bundle = tiny_bundle();
+  model::Classifier& classifier = *bundle.classifier;
+  const torch::NoGradGuard no_grad;
+  for (int i = 0; i < 20; ++i) classifier.forward(torch::randn({4, 3, 16, 16}));  // statistics of its own
+  const std::size_t parameters = classifier.state().size();
+  const Predictor predictor(bundle);
+  const torch::Tensor answered = predictor.predict(pictures_).logits;
+  EXPECT_EQ(classifier.state().size(), parameters) << "it is somebody else's, too";
+  classifier.eval();
+  const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(pictures_)),
+                            data::PicturePipeline(bundle.recipe), data::Phase::kValid, {.batch_size = 64});
+  const torch::Tensor expected = classifier.forward(loader.pass().next()->images);
+  EXPECT_LT((answered - expected).abs().max().item<double>(),
+            1e-5 * (expected.max() - expected.min()).item<double>() + 1e-6);
+}
+
+TEST_F(PredictorTest, CopiesAClassifierWithoutDrawingRandomNumbers) {
+  const bundle::Bundle bundle = tiny_bundle();
+  torch::manual_seed(7);
+  const Predictor predictor(bundle);
+  const torch::Tensor after = torch::rand({3});
+  torch::manual_seed(7);
+  EXPECT_TRUE(torch::rand({3}).equal(after));
+}
+
+TEST_F(PredictorTest, AnswersTheSameAfterWarmingUp) {
+  const Predictor predictor(tiny_bundle());
+  const torch::Tensor before = predictor.predict(pictures_).logits;
+  predictor.warm_up();
+  predictor.warm_up(4);
+  EXPECT_TRUE(predictor.predict(pictures_).logits.equal(before));
+  EXPECT_THROW(predictor.warm_up(0), std::invalid_argument);
 }
 
 }  // namespace
