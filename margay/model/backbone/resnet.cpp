@@ -44,14 +44,13 @@ NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t wi
 }  // namespace
 
 ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
-    : shape_(shape),
-      channels_(shape.width),
-      bn1_(shape.width) {
+    : shape_(shape), channels_(shape.width), bn1_(shape.width) {
   MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
   if (shape.stem == Stem::kDeep) {
     deep_conv1_ = register_module("conv1", make_deep_convolution(options.in_channels, shape.width));
   } else {
-    conv1_ = register_module("conv1", make_conv(options.in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2));
+    conv1_ =
+        register_module("conv1", make_conv(options.in_channels, shape.width, shape.stem == Stem::kLarge ? 7 : 3, 2));
   }
   register_module("bn1", bn1_);
   std::int64_t width = shape.width;
@@ -107,8 +106,7 @@ std::vector<Backbone::Stage> ResNet::stages() {
 
 std::vector<Segment> ResNet::segments() {
   const auto self = std::static_pointer_cast<ResNet>(shared_from_this());
-  Segment stem{[self](const torch::Tensor& images) { return self->run_stem(images); },
-               {named_children()["conv1"]}};
+  Segment stem{[self](const torch::Tensor& images) { return self->run_stem(images); }, {named_children()["conv1"]}};
   if (bn1_) stem.modules.push_back(bn1_.ptr());  // else it has been folded
   std::vector<Segment> segments{stem};
   for (const torch::nn::Sequential& layer : layers_) {
