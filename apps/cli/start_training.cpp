@@ -96,6 +96,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   TrainOptions options = given;
   core::validate(options);
   check(options);  // before pictures are looked for and a folder is made
+  options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);

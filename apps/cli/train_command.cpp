@@ -55,7 +55,7 @@ void refuse_idle_flags(const CLI::App& command, const TrainOptions& options) {
       {"--weights",
        !options.vision_learner.weights.empty(),
        {},
-       {"--freeze-epochs", "--lr-mult", "--pct-start", "--div"}}};
+       {"--freeze-epochs", "--lr-mult", "--pct-start", "--div", "--weights-sha256"}}};
   for (const Rule& rule : rules) {
     const char* idle = given_of(command, rule.is_set ? rule.idle_beside : rule.idle_without);
     if (idle == nullptr) continue;

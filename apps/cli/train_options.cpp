@@ -1,24 +1,29 @@
 #include "apps/cli/train_options.h"
 
 #include <cstdlib>
+#include <stdexcept>
 
 #include "margay/data/measure_normalization.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/weights_cache.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 
 namespace margay::cli {
-namespace {
 
-/// XDG Base Directory Specification: $XDG_CACHE_HOME, or ~/.cache.
 std::filesystem::path user_cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
   if (cache != nullptr && *cache != '\0') return std::filesystem::path(cache) / "margay";
   const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
   if (home != nullptr && *home != '\0') return std::filesystem::path(home) / ".cache" / "margay";
-  throw std::invalid_argument("[loader] there is no home folder for the cache on disk; name one with --cache-folder");
+  throw std::invalid_argument(
+      "[cli] there is no home folder for a cache; name one with --cache-folder, or the file of --weights");
 }
 
-}  // namespace
+std::filesystem::path resolve_weights(const std::filesystem::path& weights, const std::string& architecture) {
+  if (weights != model::kCachedWeights) return weights;
+  return model::find_weights(user_cache_folder() / "weights", model::find_architecture(architecture));
+}
 
 data::DataBlock make_block(const BatchOptions& options) {
   data::DataBlock block = make_block(options.folder, options.data);

@@ -51,6 +51,14 @@ struct BatchOptions {
   }
 };
 
+/// XDG Base Directory Specification: $XDG_CACHE_HOME/margay, or ~/.cache/margay. Throws std::invalid_argument without a
+/// home.
+std::filesystem::path user_cache_folder();
+
+/// The path that --weights means: itself, or for the word "cached" what lies for the architecture in the folder
+/// weights/ of the user's cache. Throws as model::find_weights.
+std::filesystem::path resolve_weights(const std::filesystem::path& weights, const std::string& architecture);
+
 /// The data block that the options describe, transforms included. Measures the statistics if they ask for it.
 data::DataBlock make_block(const BatchOptions& options);
 

@@ -24,7 +24,9 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
   const std::int64_t classes = loaders.vocabulary.size();
   auto classifier =
       model::make_classifier({.architecture = architecture, .num_classes = classes, .head = options.head});
-  if (!options.weights.empty()) model::load_pretrained(*classifier, options.weights);
+  if (!options.weights.empty()) {
+    model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});
+  }
   Learner learner(std::move(loaders), std::move(classifier), options.learner);
   learner.set_metrics(metrics_for(learner.loaders().task()));
   const data::Loader& train = learner.loaders().train;

@@ -13,6 +13,7 @@ namespace margay::train {
 
 struct VisionLearnerOptions {
   std::filesystem::path weights;
+  std::string weights_sha256;
   std::uint64_t seed = 42;
   model::HeadOptions head;
   LearnerOptions learner;
@@ -20,7 +21,11 @@ struct VisionLearnerOptions {
   static constexpr const char* kName = "vision_learner";
   static constexpr auto fields() {
     return std::tuple{core::field("weights", &VisionLearnerOptions::weights,
-                                  "pretrained backbone, a safetensors file; none: start from scratch"),
+                                  "pretrained network: a file (safetensors, PyTorch, fastai, .margay) or a folder of "
+                                  "one, in margay also 'cached': from the user's cache folder; none: start from "
+                                  "scratch"),
+                      core::field("weights_sha256", &VisionLearnerOptions::weights_sha256,
+                                  "refuse weights whose file has another SHA-256"),
                       core::field("seed", &VisionLearnerOptions::seed,
                                   "of new weights and dropout; in margay train also of order and crops"),
                       core::field("head", &VisionLearnerOptions::head, "the layers after the backbone"),
@@ -32,7 +37,8 @@ struct VisionLearnerOptions {
 /// multi-label by accuracy_multi and f1_multi. With pretrained weights the body is frozen, as in fastai's
 /// vision_learner.
 /// Seeds LibTorch's default generator, the one its dropout draws from.
-/// Throws std::invalid_argument for an unknown architecture, core::FormatError for weights that do not fit it.
+/// Throws std::invalid_argument for an unknown architecture, and as model::load_pretrained for weights that are not
+/// there or do not fit it.
 Learner vision_learner(data::Loaders loaders, const std::string& architecture,
                        const VisionLearnerOptions& options = {});
 

@@ -24,7 +24,7 @@ constexpr std::array<double, 3> kImagenetMean{0.485, 0.456, 0.406};
 constexpr std::array<double, 3> kImagenetStd{0.229, 0.224, 0.225};
 
 /// How a tensor of another publisher is called here. pattern: RE2, of the whole name; replacement: with \\1 … for
-/// groups.
+/// groups; empty: we have no such tensor.
 struct NameRule {
   std::string pattern;
   std::string replacement;

@@ -1,33 +1,49 @@
 #include "margay/model/weights/pretrained.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <string>
+#include <fstream>
+#include <set>
+#include <stdexcept>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/lower_case.h"
+#include "margay/core/sha256.h"
 #include "margay/model/architecture/architectures.h"
-#include "margay/model/weights/safetensors.h"
+#include "margay/model/random_state.h"
+#include "margay/model/weights/naming.h"
 #include "margay/model/weights/state_match.h"
+#include "margay/model/weights/weights_cache.h"
+#include "margay/model/weights/weights_file.h"
 
 namespace margay::model {
 namespace {
 
 constexpr std::string_view kCounter = ".num_batches_tracked";
 constexpr int kLikeness = 20;  // a file looks like a network if at most one tensor in 20 differs
+constexpr std::int64_t kRgb = 3;
+constexpr std::size_t kSha256Digits = 64;
 
-TensorMap state_of(const Backbone& backbone) {
+TensorMap state_of(const torch::nn::Module& module) {
   TensorMap state;
-  for (const auto& each : backbone.named_parameters()) state[each.key()] = each.value().detach();
-  for (const auto& each : backbone.named_buffers()) state[each.key()] = each.value();
+  for (const auto& each : module.named_parameters()) state[each.key()] = each.value().detach();
+  for (const auto& each : module.named_buffers()) state[each.key()] = each.value();
   return state;
 }
 
-void drop_published_classes(TensorMap& published) {
-  published.erase("fc.weight");
-  published.erase("fc.bias");
+/// Making the head draws random numbers, which must change nothing that is drawn later.
+std::set<std::string> published_head_names(const Backbone& backbone) {
+  const RandomState before(at::kCPU);
+  std::set<std::string> names;
+  for (const auto& each : state_of(*backbone.make_published_head(1))) names.insert(each.first);
+  before.restore();
+  return names;
 }
 
 /// Counters that old files lack matter to no result; they stay as they are.
@@ -37,42 +53,127 @@ void add_missing_counters(TensorMap& published, const TensorMap& own) {
   }
 }
 
-StateMismatch compare_weights(const Backbone& backbone, TensorMap published) {
+/// Whether they differ by the channels of the pictures only.
+bool is_input_of(const at::Tensor& own, const at::Tensor& published) {
+  if (own.dim() != 4 || published.dim() != 4 || published.size(1) != kRgb || own.size(1) == kRgb) return false;
+  return own.size(0) == published.size(0) && own.sizes().slice(2) == published.sizes().slice(2);
+}
+
+std::vector<std::int64_t> without_ones(at::IntArrayRef sizes) {
+  std::vector<std::int64_t> kept;
+  std::copy_if(sizes.begin(), sizes.end(), std::back_inserter(kept), [](std::int64_t size) { return size != 1; });
+  return kept;
+}
+
+void adapt_shapes(TensorMap& published, const TensorMap& own) {
+  for (auto& [name, tensor] : published) {
+    const auto ours = own.find(name);
+    if (ours == own.end() || ours->second.sizes() == tensor.sizes()) continue;
+    if (is_input_of(ours->second, tensor)) {
+      tensor = adapt_input(tensor, ours->second.size(1));
+    } else if (without_ones(ours->second.sizes()) == without_ones(tensor.sizes())) {
+      tensor = tensor.reshape(ours->second.sizes());
+    }
+  }
+}
+
+/// The file's tensors as this network would have them.
+NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Architecture& architecture) {
   const TensorMap own = state_of(backbone);
-  add_missing_counters(published, own);
-  return compare_states(own, published);
+  const std::set<std::string> head = published_head_names(backbone);
+  NamedWeights weights = name_as_ours(found, {own, head}, architecture);
+  backbone.adapt_published(weights.backbone);
+  adapt_shapes(weights.backbone, own);
+  add_missing_counters(weights.backbone, own);
+  return weights;
 }
 
 /// Spares building a network that cannot be meant.
-bool is_of_size(const TensorMap& published, const Architecture& architecture) {
+bool is_of_size(const TensorMap& found, const Architecture& architecture) {
   std::int64_t values = 0;  // the running statistics, which `parameters` leaves out, are few
-  for (const auto& each : published) values += each.second.numel();
+  for (const auto& each : found) values += each.second.numel();
   return std::abs(values - architecture.parameters) <= architecture.parameters / kLikeness;
 }
 
 /// "; these look like resnet34's" if they fit another architecture well.
-std::string likeness(const TensorMap& published, const std::string& wanted) {
+std::string likeness(const TensorMap& found, const std::string& wanted) {
   for (const Architecture& each : architectures()) {
-    if (each.name == wanted || !is_of_size(published, each)) continue;
-    const std::size_t differences = compare_weights(*each.build({}), published).count();
-    if (differences <= published.size() / kLikeness) return fmt::format("; these look like {}'s", each.name);
+    if (each.name == wanted || !is_of_size(found, each)) continue;
+    const auto backbone = each.build({.image_px = each.input_px});
+    const NamedWeights weights = fitted(found, *backbone, each);
+    const std::size_t differences = compare_states(state_of(*backbone), weights.backbone).count();
+    if (differences <= found.size() / kLikeness) return fmt::format("; these look like {}'s", each.name);
   }
   return "";
 }
 
+bool takes_head(const Classifier& classifier, HeadWeights which) {
+  if (which == HeadWeights::kPublished) return classifier.options().head.kind == HeadKind::kPublished;
+  return which == HeadWeights::kAny;
+}
+
+bool is_index(const std::filesystem::path& file) { return std::ifstream(file, std::ios::binary).peek() == '{'; }
+
+void check_sha256(const std::filesystem::path& file, const std::string& expected) {
+  const std::string wanted = core::lower_case(expected);
+  if (wanted.size() != kSha256Digits || wanted.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw std::invalid_argument(
+        fmt::format("[load_pretrained] a SHA-256 has {} hexadecimal digits, got '{}'", kSha256Digits, expected));
+  }
+  if (is_index(file)) {
+    throw std::invalid_argument("[load_pretrained] a SHA-256 is of one file; these weights lie in several");
+  }
+  const std::string found = core::sha256_of_file(file);
+  if (found == wanted) return;
+  throw core::DataError(file,
+                        fmt::format("has the SHA-256 {}, expected {}: another file, or a damaged one", found, wanted));
+}
+
+/// A folder may hold the weights of several architectures.
+std::filesystem::path path_for(const std::filesystem::path& file_or_folder, const Architecture& architecture) {
+  const std::filesystem::path found = look_up_weights(file_or_folder, architecture);
+  return weights_file_of(found.empty() ? file_or_folder : found);
+}
+
+void check_exists(const std::filesystem::path& path, const Architecture& architecture) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) return;
+  throw core::DataError(path, fmt::format("does not exist, and nothing is downloaded unasked: {}",
+                                          fetch_advice(architecture, path.extension().empty() ? "" : path)));
+}
+
 }  // namespace
 
-void load_pretrained(Classifier& classifier, const std::filesystem::path& file) {
-  TensorMap published = read_safetensors(file).tensors;
-  drop_published_classes(published);
-  const TensorMap own = state_of(classifier.backbone());
-  const StateMismatch mismatch = compare_weights(classifier.backbone(), published);
-  if (!mismatch.empty()) {
-    throw core::FormatError(file, fmt::format("does not hold {}'s weights: {}{}", classifier.options().architecture,
-                                              mismatch.text(), likeness(published, classifier.options().architecture)));
+at::Tensor adapt_input(const at::Tensor& weight, std::int64_t channels) {
+  if (weight.dim() != 4 || weight.size(1) != kRgb || channels < 1) {
+    throw std::invalid_argument("[adapt_input] weight must be [D,3,kH,kW] and channels positive");
   }
-  add_missing_counters(published, own);
-  copy_state(published, own);
+  const at::Tensor wide = weight.to(at::kFloat);
+  if (channels == 1) return wide.sum(1, /*keepdim=*/true);
+  const at::Tensor repeated = wide.repeat({1, (channels + kRgb - 1) / kRgb, 1, 1}).narrow(1, 0, channels);
+  return repeated * (static_cast<double>(kRgb) / static_cast<double>(channels));
+}
+
+LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
+                              const PretrainedOptions& options) {
+  const Architecture& architecture = find_architecture(classifier.options().architecture);
+  check_exists(file_or_folder, architecture);
+  const std::filesystem::path path = path_for(file_or_folder, architecture);
+  if (!options.sha256.empty()) check_sha256(path, options.sha256);
+  const WeightsFile file = read_weights(path);
+  NamedWeights weights = fitted(file.tensors, classifier.backbone(), architecture);
+  const TensorMap own = state_of(classifier.backbone());
+  const StateMismatch mismatch = compare_states(own, weights.backbone);
+  if (!mismatch.empty()) {
+    throw core::FormatError(path, fmt::format("does not hold {}'s weights{}: {}", architecture.name,
+                                              likeness(file.tensors, architecture.name), mismatch.text()));
+  }
+  copy_state(weights.backbone, own);
+  const TensorMap head = state_of(*classifier.head());
+  add_missing_counters(weights.head, head);
+  const bool keeps_head = takes_head(classifier, options.head) && compare_states(head, weights.head).empty();
+  if (keeps_head) copy_state(weights.head, head);
+  return {file.format, weights.naming, keeps_head};
 }
 
 }  // namespace margay::model

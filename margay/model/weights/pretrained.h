@@ -1,15 +1,51 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "margay/model/classifier.h"
 
 namespace margay::model {
 
-/// Fills the backbone with published weights: a safetensors file with torchvision's names, which are timm's too.
-/// fc.* (the publisher's own classes) is ignored, num_batches_tracked may be absent, and float16 or bfloat16 values
-/// are widened. The head keeps its values. Throws core::FormatError for missing, extra or wrongly shaped
-/// tensors, telling which architecture the file looks like if that is another one; the classifier is then unchanged.
-void load_pretrained(Classifier& classifier, const std::filesystem::path& file);
+/// Whether the head's values are taken from the file.
+enum class HeadWeights {
+  kPublished,  ///< if the classifier has the published head and the file's is for as many classes
+  kAny,  ///< if all of its tensors are in the file in the right shapes: going on with a fastai learner or a bundle
+  kNever,
+};
+
+struct PretrainedOptions {
+  HeadWeights head = HeadWeights::kPublished;
+  /// 64 hexadecimal digits that the file must have; "": whatever it has.
+  std::string sha256;
+};
+
+/// What has been loaded; for people.
+struct LoadedWeights {
+  std::string format;          ///< of the file, as WeightsFile's
+  std::string naming;          ///< whose names it bears, as NamedWeights'
+  bool has_kept_head = false;  ///< whether the head's values are the file's too
+};
+
+/// Fills the backbone with published weights, from whatever read_weights reads (of a folder that holds those of several
+/// architectures, from look_up_weights'), under the names of our own modules,
+/// of one of the architecture's namings, of fastai or of a bundle, with the prefixes of wrappers (naming.h).
+/// Numbers of any precision become those of the classifier. num_batches_tracked may be absent. For other pictures than
+/// RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt positions for
+/// another picture size, it does itself (Backbone::adapt_published). The head keeps its values unless HeadWeights says
+/// otherwise.
+///
+/// Throws core::DataError for a file that is not there, telling where its architecture's weights can be fetched, and
+/// for one of another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or
+/// wrongly shaped: a table of them with the nearest names, and which architecture the file looks like if that is
+/// another one; std::invalid_argument for a SHA-256 that is none, or is given for an index of several files. The
+/// classifier is then unchanged.
+LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
+                              const PretrainedOptions& options = {});
+
+/// A first convolution's weight [D,3,kH,kW] for pictures of C channels, [D,C,kH,kW], as timm's adapt_input_conv: for
+/// one channel the sum over RGB, for others R, G, B, R, … times 3/C, so that a picture of equal channels gives the same
+/// response.
+at::Tensor adapt_input(const at::Tensor& weight, std::int64_t channels);
 
 }  // namespace margay::model

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,13 +10,20 @@ namespace margay::model {
 
 /// How two sets of named tensors differ.
 struct StateMismatch {
-  std::vector<std::string> missing;    ///< expected, not found
-  std::vector<std::string> extra;      ///< found, not expected
-  std::vector<std::string> misshapen;  ///< "NAME expected [64,3,7,7], found [64,3,3,3]"
+  struct Entry {
+    std::string name;
+    std::string expected;  ///< "[64,3,7,7]"; "": not expected
+    std::string found;     ///< "": not found
+    std::string nearest;   ///< for one that is missing: the unexpected one with the most similar name, if there is one
+  };
+  std::vector<Entry> missing;    ///< expected, not found
+  std::vector<Entry> extra;      ///< found, not expected
+  std::vector<Entry> misshapen;  ///< of another shape, or whole numbers in the place of fractions
 
   bool empty() const { return count() == 0; }
   std::size_t count() const { return missing.size() + extra.size() + misshapen.size(); }
-  /// The first few of each kind and how many more there are.
+  /// "1 missing, 2 not expected" and below it a table of the first few of each kind with both shapes, without a line
+  /// break at its end.
   std::string text() const;
 };
 

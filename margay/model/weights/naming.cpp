@@ -1,0 +1,168 @@
+#include "margay/model/weights/naming.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <re2/re2.h>
+
+#include "margay/core/error.h"
+
+namespace margay::model {
+namespace {
+
+constexpr std::array<std::string_view, 10> kWrappers = {"module.",   "model.",   "net.",     "network.", "_orig_mod.",
+                                                        "backbone.", "encoder.", "student.", "teacher.", "model_ema."};
+constexpr int kMaxWrappers = 4;
+constexpr std::string_view kOwnNaming = "the network's own";
+
+/// One way to read the names.
+struct Reading {
+  TensorMap body;
+  TensorMap head;
+  std::string naming;
+};
+
+bool is_counter(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
+
+/// The tensors whose names begin so, without that beginning.
+TensorMap below(const TensorMap& tensors, std::string_view prefix) {
+  TensorMap inner;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix)) inner[name.substr(prefix.size())] = tensor;
+  }
+  return inner;
+}
+
+bool all_begin(const TensorMap& tensors, std::string_view first, std::string_view second) {
+  return std::all_of(tensors.begin(), tensors.end(),
+                     [&](const auto& each) { return each.first.starts_with(first) || each.first.starts_with(second); });
+}
+
+/// Without the wrapper that more than half of the tensors bear; nothing if there is none.
+std::optional<TensorMap> unwrapped(const TensorMap& tensors) {
+  for (const std::string_view wrapper : kWrappers) {
+    TensorMap inner = below(tensors, wrapper);
+    if (2 * inner.size() > tensors.size()) return inner;
+  }
+  return std::nullopt;
+}
+
+/// fastai's create_body keeps the children of torchvision's network, less the last ones, by their numbers.
+const std::vector<Naming>& fastai_bodies() {
+  static const std::vector<Naming> bodies = {{"fastai",
+                                              {{R"(0\.0\.(.+))", R"(conv1.\1)"},
+                                               {R"(0\.1\.(.+))", R"(bn1.\1)"},
+                                               {R"(0\.4\.(.+))", R"(layer1.\1)"},
+                                               {R"(0\.5\.(.+))", R"(layer2.\1)"},
+                                               {R"(0\.6\.(.+))", R"(layer3.\1)"},
+                                               {R"(0\.7\.(.+))", R"(layer4.\1)"}}},
+                                             {"fastai", {{R"(0\.0\.(.+))", R"(features.\1)"}}}};
+  return bodies;
+}
+
+class Reader {
+ public:
+  Reader(const OwnNames& own, const Architecture& architecture) : own_(own), architecture_(architecture) {
+    for (const auto& each : own.backbone) perfect_ += is_counter(each.first) ? 0 : 2;
+  }
+
+  NamedWeights read(const TensorMap& found) {
+    std::optional<TensorMap> level = found;
+    for (int depth = 0; depth <= kMaxWrappers && level && best_score_ < perfect_; ++depth) {
+      try_level(*level);
+      level = unwrapped(*level);
+    }
+    return take_apart(std::move(best_));
+  }
+
+ private:
+  void try_level(const TensorMap& tensors) {
+    try_publishers({tensors, {}, ""});
+    if (all_begin(tensors, "backbone.", "head.")) {
+      consider({below(tensors, "backbone."), below(tensors, "head."), "margay"});
+    }
+    if (all_begin(tensors, "0.", "1.")) try_fastai(tensors);
+  }
+
+  void try_publishers(const Reading& reading) {
+    const std::string suffix = reading.naming.empty() ? "" : " in " + reading.naming;
+    consider({reading.body, reading.head, std::string(kOwnNaming) + suffix});
+    for (const Naming& naming : architecture_.namings) {
+      if (best_score_ >= perfect_) return;
+      consider({translated(reading.body, naming), reading.head, naming.publisher + suffix});
+    }
+  }
+
+  void try_fastai(const TensorMap& tensors) {
+    const TensorMap head = below(tensors, "1.");
+    TensorMap body = tensors;
+    std::erase_if(body, [](const auto& each) { return each.first.starts_with("1."); });
+    for (const Naming& naming : fastai_bodies()) consider({translated(body, naming), head, naming.publisher});
+    try_publishers({below(body, "0.model."), head, "fastai"});
+  }
+
+  /// 2 for each of our tensors that is there with as many elements, 1 for one of another size.
+  std::size_t score(const TensorMap& body) const {
+    std::size_t score = 0;
+    for (const auto& [name, tensor] : own_.backbone) {
+      const auto found = is_counter(name) ? body.end() : body.find(name);
+      if (found != body.end()) score += found->second.numel() == tensor.numel() ? 2 : 1;
+    }
+    return score;
+  }
+
+  /// Of equals the first counts.
+  void consider(Reading reading) {
+    const std::size_t score = this->score(reading.body);
+    if (!best_.naming.empty() && score <= best_score_) return;
+    best_score_ = score;
+    best_ = std::move(reading);
+  }
+
+  NamedWeights take_apart(Reading reading) const {
+    NamedWeights weights{{}, std::move(reading.head), std::move(reading.naming)};
+    for (const auto& [name, tensor] : reading.body) {
+      const bool is_head = !own_.backbone.contains(name) && own_.published_head.contains(name);
+      (is_head ? weights.head : weights.backbone)[name] = tensor;
+    }
+    weights.backbone.erase("n_averaged");  // a counter of torch.optim.swa_utils.AveragedModel
+    return weights;
+  }
+
+  const OwnNames& own_;
+  const Architecture& architecture_;
+  std::size_t perfect_ = 0;
+  std::size_t best_score_ = 0;
+  Reading best_;
+};
+
+}  // namespace
+
+TensorMap translated(const TensorMap& found, const Naming& naming) {
+  std::vector<std::unique_ptr<RE2>> patterns;
+  for (const NameRule& rule : naming.rules) {
+    patterns.push_back(std::make_unique<RE2>("^(?:" + rule.pattern + ")$", RE2::Quiet));
+    MARGAY_CHECK(patterns.back()->ok(), "a pattern of a naming is one of RE2: " + rule.pattern);
+  }
+  TensorMap result;
+  for (const auto& [name, tensor] : found) {
+    std::string renamed = name;
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (RE2::Replace(&renamed, *patterns[i], naming.rules[i].replacement)) break;
+    }
+    if (renamed.empty()) continue;
+    if (!result.emplace(renamed, tensor).second) result.emplace(name, tensor);
+  }
+  return result;
+}
+
+NamedWeights name_as_ours(const TensorMap& found, const OwnNames& own, const Architecture& architecture) {
+  return Reader(own, architecture).read(found);
+}
+
+}  // namespace margay::model

@@ -1,0 +1,123 @@
+#include "margay/model/weights/weights_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/core/error.h"
+#include "margay/core/lower_case.h"
+#include "margay/model/weights/mapped_file.h"
+#include "margay/model/weights/safetensors_header.h"
+#include "margay/model/weights/sharded_weights.h"
+#include "margay/model/weights/torch_file.h"
+
+namespace margay::model {
+namespace {
+
+enum class Form { kSafetensors, kTorch, kIndex };
+
+constexpr std::array<const char*, 4> kPreferred = {"model.safetensors.index.json", "pytorch_model.bin.index.json",
+                                                   "model.safetensors", "pytorch_model.bin"};
+constexpr std::array<const char*, 6> kEndings = {".safetensors", ".margay", ".pth", ".pt", ".bin", ".ckpt"};
+
+/// What lies in the place of weights when a download went wrong.
+struct Stranger {
+  std::size_t offset;
+  std::string_view begin;  ///< in small letters
+  const char* what;
+};
+
+constexpr std::array<Stranger, 6> kStrangers = {
+    Stranger{0, "version https://git-lfs", "a Git LFS pointer, not the file itself; fetch it with git lfs pull"},
+    Stranger{0, "<!doctype", "a web page, not weights; fetch the file that the page links to"},
+    Stranger{0, "<html", "a web page, not weights; fetch the file that the page links to"},
+    Stranger{0, "\x1f\x8b", "compressed (gzip); unpack it first"},
+    Stranger{257, "ustar", "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it anew"},
+    Stranger{0, "\x89hdf\r\n", "an HDF5 file (of Keras); its networks are others"}};
+
+std::string beginning_of(std::span<const std::byte> bytes) {
+  constexpr std::size_t kLooked = 512;
+  return {reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kLooked)};
+}
+
+bool is_safetensors(std::span<const std::byte> bytes) {
+  if (bytes.size() <= kSafetensorsLengthBytes || bytes[kSafetensorsLengthBytes] != std::byte{'{'}) return false;
+  std::uint64_t length = 0;
+  for (std::size_t i = kSafetensorsLengthBytes; i-- > 0;)
+    length = length << 8U | std::to_integer<std::uint64_t>(bytes[i]);
+  return length <= bytes.size();
+}
+
+void refuse_strangers(const std::string& beginning, const std::filesystem::path& path) {
+  const std::string letters = core::lower_case(beginning);
+  for (const Stranger& each : kStrangers) {
+    if (letters.size() > each.offset && std::string_view(letters).substr(each.offset).starts_with(each.begin)) {
+      throw core::FormatError(path, fmt::format("[read_weights] this is {}", each.what));
+    }
+  }
+}
+
+Form form_of(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  if (is_safetensors(file.bytes())) return Form::kSafetensors;
+  const std::string beginning = beginning_of(file.bytes());
+  if (beginning.starts_with("PK\x03\x04") || beginning.starts_with('\x80')) return Form::kTorch;
+  if (beginning.starts_with('{')) return Form::kIndex;
+  refuse_strangers(beginning, path);
+  return Form::kSafetensors;  // whose reader says what is wrong
+}
+
+WeightsFile read_file(const std::filesystem::path& path) {
+  if (form_of(path) == Form::kTorch) {
+    TorchFile file = read_torch_file(path);
+    return {std::move(file.tensors), {}, std::move(file.format)};
+  }
+  SafetensorsFile file = read_safetensors(path);
+  return {std::move(file.tensors), std::move(file.metadata), "safetensors"};
+}
+
+bool ends_as_weights(const std::filesystem::path& path) {
+  const std::string ending = core::lower_case(path.extension().string());
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
+
+std::vector<std::string> weights_within(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    if (ends_as_weights(at->path()) && at->is_regular_file(error)) names.push_back(at->path().filename().string());
+  }
+  if (error) throw core::DataError(folder, "[read_weights] cannot be listed (" + error.message() + ")");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+std::filesystem::path weights_file_of(const std::filesystem::path& file_or_folder) {
+  if (!std::filesystem::is_directory(file_or_folder)) return file_or_folder;
+  for (const char* name : kPreferred) {
+    if (std::filesystem::is_regular_file(file_or_folder / name)) return file_or_folder / name;
+  }
+  const std::vector<std::string> names = weights_within(file_or_folder);
+  if (names.size() == 1) return file_or_folder / names.front();
+  throw core::DataError(file_or_folder,
+                        names.empty() ? "[read_weights] the folder holds no weights (.safetensors, .pth, .pt, .bin)"
+                                      : fmt::format("[read_weights] the folder holds {} files of weights; name one "
+                                                    "of them: {}",
+                                                    names.size(), fmt::join(names, ", ")));
+}
+
+WeightsFile read_weights(const std::filesystem::path& file_or_folder) {
+  const std::filesystem::path path = weights_file_of(file_or_folder);
+  return form_of(path) == Form::kIndex ? read_sharded_weights(path, read_file) : read_file(path);
+}
+
+}  // namespace margay::model

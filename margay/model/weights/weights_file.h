@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "margay/model/weights/safetensors.h"
+#include "margay/model/weights/tensor_map.h"
+
+namespace margay::model {
+
+/// Named tensors of a file of any form, under the names that it gives them.
+struct WeightsFile {
+  TensorMap tensors;
+  Metadata metadata;   ///< of a safetensors file; a .margay bundle's description is "margay"
+  std::string format;  ///< "safetensors", "safetensors in 3 files", "PyTorch (zip), entry 'state_dict'": for people
+};
+
+/// Reads weights, of the kind that the bytes say, whatever the file is called:
+/// - safetensors, and so .margay bundles;
+/// - torch.save's files of both forms (.pth, .pt, .bin, .ckpt; fastai's learn.save): torch_file.h;
+/// - an index of several such files (model.safetensors.index.json, pytorch_model.bin.index.json): {"weight_map":
+///   {NAME: FILE}}, the files beside it;
+/// - a folder that holds one of these: an index, model.safetensors, pytorch_model.bin, or else the only file whose
+///   name ends as one of weights.
+/// Tensors are views of private mappings that live as long as they. Nothing in a file is ever executed.
+/// Throws core::DataError for what cannot be opened and for a folder without weights or with several, core::FormatError
+/// for everything that breaks its format; web pages, Git LFS pointers and archives in the place of weights are named.
+WeightsFile read_weights(const std::filesystem::path& file_or_folder);
+
+/// The file that read_weights would read: the same, unless it is a folder. Throws as that for folders.
+std::filesystem::path weights_file_of(const std::filesystem::path& file_or_folder);
+
+}  // namespace margay::model
