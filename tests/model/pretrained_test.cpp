@@ -69,6 +69,13 @@ TEST_F(PretrainedTest, WidensHalfPrecision) {
   }
 }
 
+TEST_F(PretrainedTest, ReadsAStateWhoseCountersWereHalvedToo) {
+  TensorMap published;
+  for (const auto& [name, tensor] : published_state("resnet20")) published["module." + name] = tensor.to(torch::kHalf);
+  load_pretrained(*classifier_, write(published));
+  EXPECT_EQ(classifier_->state().at("backbone.bn1.num_batches_tracked").scalar_type(), torch::kLong);
+}
+
 TEST_F(PretrainedTest, DoesWithoutCounters) {
   TensorMap published = published_state("resnet20");
   std::erase_if(published, [](const auto& each) { return each.first.ends_with("num_batches_tracked"); });

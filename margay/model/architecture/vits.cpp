@@ -1,3 +1,5 @@
+#include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +61,8 @@ Architecture dinov2(const Row& row) {
           .resize = PublishedResize::kBicubic,
           .crop_share = 1,
           .weights_name = "timm lvd142m",
-          .weights_url = timm_weights(row.name + std::string(".lvd142m"))};
+          .weights_url = timm_weights(row.name + std::string(".lvd142m")),
+          .namings = {{.publisher = "meta", .rules = {{"mask_token", ""}}}}};  // of training only
 }
 
 /// torchvision's names of 2022; before, the perceptron's layers were linear_1 and linear_2, as in its first files.
@@ -100,8 +103,8 @@ std::vector<Architecture> vits() {
           augreg({"vit_small_patch16_224", 384, 6, 22'050'664, 4.599, 81.384}),
           augreg({"vit_base_patch16_224", 768, 12, 86'567'656, 17.564, 84.532}),
           vit_b_16(),
-          dinov2({"vit_small_patch14_dinov2", 384, 6, 22'056'576, 46.697, 0}),
-          dinov2({"vit_base_patch14_dinov2", 768, 12, 86'580'480, 151.574, 0})};
+          dinov2({"vit_small_patch14_dinov2", 384, 6, 22'056'192, 46.697, 0}),
+          dinov2({"vit_base_patch14_dinov2", 768, 12, 86'579'712, 151.574, 0})};
 }
 
 }  // namespace margay::model

@@ -65,7 +65,8 @@ ShiftedWindowAttention::ShiftedWindowAttention(std::int64_t channels, std::int64
 }
 
 torch::Tensor ShiftedWindowAttention::position_bias() const {
-  return bias_table_.index_select(0, position_index_).t().reshape({heads_, kPixels, kPixels});
+  const torch::Tensor index = position_index_.to(torch::kLong);  // Module::to(dtype) converts whole numbers too
+  return bias_table_.index_select(0, index).t().reshape({heads_, kPixels, kPixels});
 }
 
 torch::Tensor ShiftedWindowAttention::attend(const torch::Tensor& x, const torch::Tensor& bias) {

@@ -28,11 +28,14 @@ torch::nn::LayerNorm make_norm(std::int64_t channels) {
   return torch::nn::LayerNorm(torch::nn::LayerNormOptions({channels}));
 }
 
-torch::Tensor channels_last_side(const torch::Tensor& x) { return x.permute({0, 2, 3, 1}); }  // [N,H,W,C]
+/// [N,C,H,W] -> [N,H,W,C]; at least float32, also behind a convolution under autocast, as what branches are added to.
+torch::Tensor begin_sums(const torch::Tensor& x) {
+  return x.permute({0, 2, 3, 1}).to(torch::promote_types(x.scalar_type(), torch::kFloat));
+}
 
 torch::nn::Sequential make_patches(std::int64_t in_channels, std::int64_t width) {
   return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, width, kPatch).stride(kPatch)),
-                               torch::nn::Functional(channels_last_side), make_norm(width));
+                               torch::nn::Functional(begin_sums), make_norm(width));
 }
 
 /// As torchvision's, which has dropouts of nothing at 2 and 4.
@@ -96,7 +99,8 @@ torch::Tensor PatchMerging::forward(const torch::Tensor& x) {
   const std::int64_t width = even.size(2) / 2;
   // Of the four pixels, the lower left comes second, as in the published code.
   const torch::Tensor merged = even.reshape({x.size(0), height, 2, width, 2, x.size(3)}).permute({0, 1, 3, 4, 2, 5});
-  return reduction_(norm_(merged.reshape({x.size(0), height, width, 4 * x.size(3)})));
+  const torch::Tensor y = reduction_(norm_(merged.reshape({x.size(0), height, width, 4 * x.size(3)})));
+  return y.to(x.scalar_type());  // autocast would go on with bfloat16
 }
 
 Swin::Swin(const SwinShape& shape, const BackboneOptions& options)

@@ -53,7 +53,7 @@ void start_patches_as_torchvision(torch::nn::Conv2dImpl& conv) {
 
 void start_layers(torch::nn::Module& module, Start start) {
   const bool is_timm = start == Start::kTimm;
-  for (const auto& each : module.named_modules()) {
+  for (const auto& each : module.named_modules("", /*include_self=*/false)) {
     auto* conv = each.value()->as<torch::nn::Conv2d>();
     auto* linear = each.value()->as<torch::nn::Linear>();
     if (conv != nullptr && !is_timm) start_patches_as_torchvision(*conv);

@@ -46,10 +46,12 @@ std::set<std::string> published_head_names(const Backbone& backbone) {
   return names;
 }
 
-/// Counters that old files lack matter to no result; they stay as they are.
-void add_missing_counters(TensorMap& published, const TensorMap& own) {
+/// Counters that old files lack, and halved ones turn into fractions, matter to no result; ours stay as they are.
+void keep_own_counters(TensorMap& published, const TensorMap& own) {
   for (const auto& [name, tensor] : own) {
-    if (name.ends_with(kCounter)) published.emplace(name, tensor);
+    if (!name.ends_with(kCounter)) continue;
+    at::Tensor& counter = published.emplace(name, tensor).first->second;
+    if (counter.is_floating_point()) counter = tensor;
   }
 }
 
@@ -84,7 +86,7 @@ NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Arch
   NamedWeights weights = name_as_ours(found, {own, head}, architecture);
   backbone.adapt_published(weights.backbone);
   adapt_shapes(weights.backbone, own);
-  add_missing_counters(weights.backbone, own);
+  keep_own_counters(weights.backbone, own);
   return weights;
 }
 
@@ -170,7 +172,7 @@ LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::pat
   }
   copy_state(weights.backbone, own);
   const TensorMap head = state_of(*classifier.head());
-  add_missing_counters(weights.head, head);
+  keep_own_counters(weights.head, head);
   const bool keeps_head = takes_head(classifier, options.head) && compare_states(head, weights.head).empty();
   if (keeps_head) copy_state(weights.head, head);
   return {file.format, weights.naming, keeps_head};

@@ -30,10 +30,10 @@ struct LoadedWeights {
 /// Fills the backbone with published weights, from whatever read_weights reads (of a folder that holds those of several
 /// architectures, from look_up_weights'), under the names of our own modules,
 /// of one of the architecture's namings, of fastai or of a bundle, with the prefixes of wrappers (naming.h).
-/// Numbers of any precision become those of the classifier. num_batches_tracked may be absent. For other pictures than
-/// RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt positions for
-/// another picture size, it does itself (Backbone::adapt_published). The head keeps its values unless HeadWeights says
-/// otherwise.
+/// Numbers of any precision become those of the classifier. num_batches_tracked may be absent or a fraction. For other
+/// pictures than RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt
+/// positions for another picture size, it does itself (Backbone::adapt_published). The head keeps its values unless
+/// HeadWeights says otherwise.
 ///
 /// Throws core::DataError for a file that is not there, telling where its architecture's weights can be fetched, and
 /// for one of another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or

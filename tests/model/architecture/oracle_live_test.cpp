@@ -1,5 +1,5 @@
 // Every network of the table that torchvision has, compared with the torchvision that is installed. That takes minutes
-// (about five seconds a network), so it is done only where the environment names a Python that can import it:
+// (2 to 15 seconds a network), so it is done only where the environment names a Python that can import it:
 //
 //     MARGAY_TORCHVISION_PYTHON=python3 build/release/tests/model_test --gtest_filter='*Torchvision*'
 #include <cstdlib>

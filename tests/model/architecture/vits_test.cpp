@@ -27,5 +27,11 @@ TEST(ViTs, KnowTheNamesOfTorchvisionsFirstFiles) {
   EXPECT_EQ(rename("encoder.layers.encoder_layer_0.mlp.linear_2.weight"), "blocks.0.mlp.fc2.weight");
 }
 
+TEST(ViTs, DropWhatDinov2NeedsForTrainingOnly) {
+  const auto& namings = find_architecture("vit_small_patch14_dinov2").namings;
+  EXPECT_EQ(renamed(namings.front(), "mask_token"), "");
+  EXPECT_EQ(renamed(namings.front(), "blocks.3.ls2.gamma"), "blocks.3.ls2.gamma");
+}
+
 }  // namespace
 }  // namespace margay::model
