@@ -1,21 +1,17 @@
 #pragma once
 
 #include <algorithm>
-#include <regex>
 #include <string>
 
 #include "margay/model/architecture/architecture.h"
+#include "margay/model/weights/naming.h"
 
 namespace margay::testing_support {
 
-/// What a tensor that a publisher calls `name` is called here.
+/// What a tensor that a publisher calls `name` is called here; empty if it is dropped.
 inline std::string renamed(const model::Naming& naming, const std::string& name) {
-  for (const model::NameRule& rule : naming.rules) {
-    std::smatch match;
-    if (!std::regex_match(name, match, std::regex(rule.pattern))) continue;
-    return match.format(std::regex_replace(rule.replacement, std::regex(R"(\\(\d))"), "$$$1"));  // \1 is $1 there
-  }
-  return name;
+  const model::TensorMap ours = model::translated({{name, {}}}, naming);
+  return ours.empty() ? "" : ours.begin()->first;
 }
 
 /// The architecture's naming of this publisher; one without rules if it has none, whose names are ours then.
