@@ -37,6 +37,7 @@
 #include "margay/metric/accuracy.h"
 #include "margay/model/cpu_memory.h"
 #include "margay/model/cpu_threads.h"
+#include "margay/model/model_summary.h"
 #include "margay/serve/predictor.h"
 #include "margay/train/callback/clip_gradients.h"
 #include "margay/train/callback/early_stopping.h"

@@ -42,8 +42,8 @@ int run(int argc, const char* const* argv) {
   app.set_version_flag("--version", "margay " MARGAY_VERSION);
   app.require_subcommand(1);
   Action action;
-  for (const auto add : {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_check,
-                         add_summary, add_show_batch, add_bench_data, add_sample}) {
+  for (const auto add : {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models,
+                         add_model, add_weights, add_check, add_summary, add_show_batch, add_bench_data, add_sample}) {
     add(app, action);
   }
   try {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/auto_arch.h"
 #include "apps/cli/compute.h"
 #include "apps/cli/make_learner.h"
 #include "apps/cli/runs_choice.h"
@@ -72,6 +73,9 @@ void check(const TrainOptions& options) {
     throw std::invalid_argument(fmt::format(
         "[train] --name '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
   }
+  if (options.arch == kAutoArch && !options.minutes) {
+    throw std::invalid_argument("[train] --arch auto chooses by the time there is: give --minutes");
+  }
   if (options.lr.empty()) return;
   if (options.lr != "auto") throw std::invalid_argument("[train] --lr is 'auto'; a number goes to --base-lr");
   if (options.recipe.empty()) return;
@@ -96,6 +100,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   TrainOptions options = given;
   core::validate(options);
   check(options);  // before pictures are looked for and a folder is made
+  if (options.arch == kAutoArch) choose_architecture(options);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);

@@ -108,7 +108,8 @@ struct TrainOptions {
         core::field("name", &TrainOptions::name, "name of the run"),
         core::field("runs", &TrainOptions::runs, "folder where runs are kept"),
         core::field("arch", &TrainOptions::arch,
-                    "network: resnet18, 34, 50, 101, 152, or resnet20 (small, from scratch)"),
+                    "network: a name of `margay models`, or auto: the most accurate one whose epochs fit into "
+                    "--minutes"),
         core::field("epochs", &TrainOptions::epochs, "epochs with all layers training", {1, 1e6}),
         core::field("recipe", &TrainOptions::recipe,
                     "stages in the place of fine-tuning, in the form of docs/guide/training.md"),

@@ -1,0 +1,194 @@
+#include <algorithm>
+#include <array>
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/compute.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/models_table.h"
+#include "apps/cli/progress_line.h"
+#include "apps/cli/speed_records.h"
+#include "apps/cli/stop_signal.h"
+#include "apps/cli/train_options.h"
+#include "apps/cli/warn.h"
+#include "margay/core/text_table.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/train/device.h"
+#include "margay/train/network_speed.h"
+
+namespace margay::cli {
+
+/// What `margay models` does.
+enum class ModelsAction { kList, kBench };
+
+constexpr auto names(ModelsAction /*tag*/) {
+  return std::array{std::pair{ModelsAction::kList, "list"}, std::pair{ModelsAction::kBench, "bench"}};
+}
+
+namespace {
+
+using model::Architecture;
+
+struct ModelsOptions {
+  std::string action = "list";
+  std::vector<std::string> networks;
+  std::string search;
+  bool json = false;
+  train::NetworkSpeedOptions speed;
+
+  static constexpr const char* kName = "models";
+  static constexpr auto fields() {
+    return std::tuple{
+        core::field("search", &ModelsOptions::search, "only those whose name or family has this text in it"),
+        core::field("json", &ModelsOptions::json, "one JSON document"),
+        core::field("speed", &ModelsOptions::speed, "bench")};
+  }
+};
+
+/// Those measured before; none where there is no home to keep them in.
+std::optional<SpeedRecords> kept_speeds() {
+  std::filesystem::path folder;
+  try {
+    folder = user_cache_folder();
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+  return user_speed_records(folder);
+}
+
+std::vector<const Architecture*> chosen(const ModelsOptions& options) {
+  std::vector<const Architecture*> models;
+  for (const std::string& name : options.networks) models.push_back(&model::find_architecture(name));
+  if (options.networks.empty()) models = search_models(options.search);
+  if (models.empty()) {
+    throw std::invalid_argument(
+        fmt::format("[models] no name or family has '{}' in it; `margay models` lists all", options.search));
+  }
+  return models;
+}
+
+core::ExitCode list(const ModelsOptions& options) {
+  const std::optional<SpeedRecords> records = kept_speeds();
+  std::vector<ListedModel> models;
+  for (const Architecture* each : chosen(options)) {
+    models.push_back({each, records ? records->find(each->name) : std::nullopt});
+  }
+  const bool has_speeds =
+      std::any_of(models.begin(), models.end(), [](const ListedModel& each) { return each.speed.has_value(); });
+  fmt::print("{}", options.json ? models_json(models).dump(2) + "\n" : models_text(models));
+  if (has_speeds && !options.json)
+    fmt::print("images/s here: training / inference, as `margay models bench` measured\n");
+  return core::ExitCode::kDone;
+}
+
+SpeedRecord measure(const std::string& name, const train::NetworkSpeedOptions& options) {
+  const train::NetworkSpeed speed = train::measure_network_speed(name, options);
+  return {.name = name,
+          .host = host_name(),
+          .device = train::find_device(options.device).is_cpu() ? "cpu" : "cuda",
+          .precision = core::to_text(speed.precision),
+          .threads = at::get_num_threads(),
+          .batch_size = options.batch_size,
+          .size = speed.image_px,
+          .train_images_per_s = speed.train_images_per_s,
+          .inference_images_per_s = speed.inference_images_per_s};
+}
+
+/// Until a stop is wanted.
+std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& models,
+                                     const train::NetworkSpeedOptions& options) {
+  std::vector<SpeedRecord> measured;
+  ProgressLine line;
+  line.begin("bench");
+  listen_for_stop();
+  for (const Architecture* each : models) {
+    if (is_stop_wanted()) break;
+    line.show(static_cast<std::int64_t>(measured.size()), static_cast<std::int64_t>(models.size()), each->name);
+    measured.push_back(measure(each->name, options));
+  }
+  return measured;
+}
+
+std::string speeds_text(const std::vector<SpeedRecord>& measured) {
+  using enum core::TextTable::Align;
+  core::TextTable table({{"name", kLeft},
+                         {"training, images/s"},
+                         {"inference, images/s"},
+                         {"precision", kLeft},
+                         {"device", kLeft},
+                         {"threads"},
+                         {"batch"},
+                         {"pixels"}});
+  for (const SpeedRecord& each : measured) {
+    table.add({each.name, fmt::format("{:.1f}", each.train_images_per_s),
+               fmt::format("{:.1f}", each.inference_images_per_s), each.precision, each.device,
+               std::to_string(each.threads), std::to_string(each.batch_size), std::to_string(each.size)});
+  }
+  return table.text();
+}
+
+/// The results are there, whatever becomes of the file.
+void keep(const std::vector<SpeedRecord>& measured) {
+  std::optional<SpeedRecords> records = kept_speeds();
+  if (!records) return;
+  for (const SpeedRecord& each : measured) records->put(each);
+  try {
+    records->save();
+  } catch (const core::IoError& error) {
+    warn(fmt::format("`margay models` will not show these speeds: {}", error.what()));
+  }
+}
+
+core::ExitCode bench(const ModelsOptions& options) {
+  prepare_to_compute();
+  const std::vector<const Architecture*> models = chosen(options);
+  const std::vector<SpeedRecord> measured = measure_all(models, options.speed);
+  keep(measured);
+  if (options.json) {
+    nlohmann::ordered_json json = nlohmann::ordered_json::array();
+    for (const SpeedRecord& each : measured) json.push_back(core::to_json(each));
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("{}", speeds_text(measured));
+  }
+  return measured.size() < models.size() ? core::ExitCode::kInterrupted : core::ExitCode::kDone;
+}
+
+core::ExitCode look_at_models(const ModelsOptions& options) {
+  core::validate(options);
+  const auto action = core::from_text<ModelsAction>(options.action);
+  if (!options.networks.empty() && !options.search.empty()) {
+    throw std::invalid_argument("[models] names and --search exclude each other");
+  }
+  if (action == ModelsAction::kBench) return bench(options);
+  if (!options.networks.empty()) throw std::invalid_argument("[models] list takes no name; --search TEXT finds some");
+  return list(options);
+}
+
+void refuse_flags_of_bench(const CLI::App& command) {
+  for (const char* flag : {"--batch-size", "--size", "--precision", "--device", "--seconds"}) {
+    if (command.count(flag) > 0) throw CLI::ValidationError(fmt::format("{}: is for `margay models bench`", flag));
+  }
+}
+
+}  // namespace
+
+void add_models(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("models", "List the networks there are, and measure how fast they are here");
+  const auto options = std::make_shared<ModelsOptions>();
+  command->add_option("action", options->action, "list, or bench NAME…: all networks where none is named")
+      ->default_str(options->action);
+  command->add_option("network", options->networks, "bench: names of the list");
+  command->footer(
+      "margay models --search resnet\n"
+      "margay models bench resnet18 resnet50 --precision bf16");
+  add_flags(*command, *options);
+  command->callback([command, options, &action] {
+    if (options->action != "bench") refuse_flags_of_bench(*command);
+    action = [options] { return look_at_models(*options); };
+  });
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,88 @@
+#include "apps/cli/models_table.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "margay/core/lower_case.h"
+#include "margay/core/text_table.h"
+#include "margay/model/architecture/architectures.h"
+
+namespace margay::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::Architecture;
+
+constexpr const char* kUnknown = "–";
+
+std::string text_or_unknown(const std::string& text) { return text.empty() ? kUnknown : text; }
+
+Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+std::vector<std::string> cells_of(const ListedModel& model) {
+  const Architecture& known = *model.architecture;
+  return {known.name,
+          known.family,
+          millions_text(known.parameters),
+          fmt::format("{:.3g}", known.gigamacs),
+          std::to_string(known.input_px),
+          known.top1 > 0 ? fmt::format("{:.1f}", known.top1) : kUnknown,
+          text_or_unknown(known.weights_name)};
+}
+
+Json json_of(const ListedModel& model) {
+  const Architecture& known = *model.architecture;
+  return {{"name", known.name},
+          {"family", known.family},
+          {"paper", known.paper},
+          {"classes", known.classes > 0 ? Json(known.classes) : Json(nullptr)},
+          {"parameters", known.parameters},
+          {"gigamacs", known.gigamacs},
+          {"input_px", known.input_px},
+          {"top1", known.top1 > 0 ? Json(known.top1) : Json(nullptr)},
+          {"weights", or_null(known.weights_name)},
+          {"weights_url", or_null(known.weights_url)},
+          {"speed_here", model.speed ? core::to_json(*model.speed) : Json(nullptr)}};
+}
+
+}  // namespace
+
+std::vector<const Architecture*> search_models(const std::string& text) {
+  const std::string wanted = core::lower_case(text);
+  std::vector<const Architecture*> found;
+  for (const Architecture& each : model::architectures()) {
+    const std::string known = core::lower_case(each.name) + "\n" + core::lower_case(each.family);
+    if (known.find(wanted) != std::string::npos) found.push_back(&each);
+  }
+  return found;
+}
+
+std::string models_text(const std::vector<ListedModel>& models) {
+  using enum core::TextTable::Align;
+  std::vector<core::TextTable::Column> columns = {{"name", kLeft}, {"family", kLeft}, {"parameters"},    {"GMACs"},
+                                                  {"pixels"},      {"top-1 %"},       {"weights", kLeft}};
+  const bool has_speeds =
+      std::any_of(models.begin(), models.end(), [](const ListedModel& each) { return each.speed.has_value(); });
+  if (has_speeds) columns.push_back({"images/s here", kLeft});
+  core::TextTable table(std::move(columns));
+  for (const ListedModel& each : models) {
+    std::vector<std::string> cells = cells_of(each);
+    if (has_speeds) cells.push_back(each.speed ? speed_text(*each.speed) : kUnknown);
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+Json models_json(const std::vector<ListedModel>& models) {
+  Json json = Json::array();
+  for (const ListedModel& each : models) json.push_back(json_of(each));
+  return json;
+}
+
+std::string millions_text(std::int64_t number) {
+  const double millions = static_cast<double>(number) / 1e6;
+  return fmt::format("{:.{}f} M", millions, millions < 1 ? 2 : 1);
+}
+
+}  // namespace margay::cli

@@ -1,0 +1,179 @@
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/weights_text.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/safetensors.h"
+
+namespace margay::cli {
+
+/// What `margay weights` does.
+enum class WeightsAction { kInspect, kConvert, kDiff };
+
+constexpr auto names(WeightsAction /*tag*/) {
+  return std::array{std::pair{WeightsAction::kInspect, "inspect"}, std::pair{WeightsAction::kConvert, "convert"},
+                    std::pair{WeightsAction::kDiff, "diff"}};
+}
+
+/// The dtype that fractions are written in.
+enum class WeightsDtype { kFp32, kBf16, kHalf };
+
+constexpr auto names(WeightsDtype /*tag*/) {
+  return std::array{std::pair{WeightsDtype::kFp32, "fp32"}, std::pair{WeightsDtype::kBf16, "bf16"},
+                    std::pair{WeightsDtype::kHalf, "half"}};
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+using model::TensorMap;
+
+struct WeightsOptions {
+  std::string action;
+  std::vector<fs::path> files;
+  std::optional<WeightsDtype> to;
+  std::optional<std::string> arch;
+  std::int64_t limit = 10;
+  bool json = false;
+
+  static constexpr const char* kName = "weights";
+  static constexpr auto fields() {
+    return std::tuple{core::field("to", &WeightsOptions::to,
+                                  "convert: write fractions as fp32, bf16 or half; as they are unless given"),
+                      core::field("arch", &WeightsOptions::arch,
+                                  "convert: give the tensors the names that they have here in this network"),
+                      core::field("limit", &WeightsOptions::limit, "diff: show so many of each kind", {1, 1e9}),
+                      core::field("json", &WeightsOptions::json, "inspect, diff: one JSON document")};
+  }
+};
+
+[[noreturn]] void refuse(const std::string& problem) { throw std::invalid_argument("[weights] " + problem); }
+
+/// A name in a file need not be UTF-8, but JSON must.
+void print_json(const nlohmann::ordered_json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+core::ExitCode inspect(const WeightsOptions& options) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  bool is_first = true;
+  for (const fs::path& path : options.files) {
+    InspectedWeights weights{.path = path, .file = model::read_weights(path)};
+    weights.network = model::recognise(weights.file.tensors);
+    if (options.json) {
+      json.push_back(inspected_json(weights));
+    } else {
+      fmt::print("{}{}", is_first ? "" : "\n", inspected_text(weights));
+    }
+    is_first = false;
+  }
+  if (options.json) print_json(json);
+  return core::ExitCode::kDone;
+}
+
+torch::Dtype dtype_of(WeightsDtype dtype) {
+  switch (dtype) {
+    case WeightsDtype::kFp32:
+      return torch::kFloat;
+    case WeightsDtype::kBf16:
+      return torch::kBFloat16;
+    case WeightsDtype::kHalf:
+      return torch::kHalf;
+  }
+  throw core::InternalError("a dtype outside its enum");
+}
+
+std::int64_t count_non_finite(const torch::Tensor& tensor) {
+  return tensor.numel() - tensor.isfinite().sum().item<std::int64_t>();
+}
+
+void cast(TensorMap& tensors, WeightsDtype dtype, const fs::path& source) {
+  for (auto& [name, tensor] : tensors) {
+    if (!tensor.is_floating_point()) continue;
+    const torch::Tensor narrowed = tensor.to(dtype_of(dtype));
+    if (count_non_finite(narrowed) > count_non_finite(tensor)) {
+      throw core::DataError(source,
+                            fmt::format("'{}' has numbers that are too large for {}; bf16 has the range of fp32", name,
+                                        core::to_text(dtype)));
+    }
+    tensor = narrowed;
+  }
+}
+
+TensorMap under_our_names(const TensorMap& tensors, const std::string& arch, const fs::path& source) {
+  constexpr double kEnough = 0.75;
+  model::Recognised found = model::recognise(tensors, model::find_architecture(arch));
+  if (found.share >= kEnough) return std::move(found.tensors);
+  const std::optional<model::Recognised> other = model::recognise(tensors);
+  throw core::FormatError(
+      source, fmt::format("does not hold {}'s weights: {:.0f} % of the tensors agree{}", arch, 100 * found.share,
+                          other ? fmt::format("; they look like {}'s", other->architecture->name) : ""));
+}
+
+core::ExitCode convert(const WeightsOptions& options) {
+  if (options.files.size() != 2) refuse("convert takes a file and the name of the new one: IN OUT.safetensors");
+  const fs::path& in = options.files[0];
+  const fs::path& out = options.files[1];
+  std::error_code unknown;
+  if (fs::equivalent(in, out, unknown)) refuse("convert does not write over the file that it reads");
+  model::WeightsFile file = model::read_weights(in);
+  if (options.arch) {
+    file.tensors = under_our_names(file.tensors, *options.arch, in);
+    file.metadata.erase("margay");  // says what tensors of other names are
+  }
+  if (options.to) cast(file.tensors, *options.to, in);
+  model::write_safetensors(out, file.tensors, file.metadata);
+  fmt::print("{}: {} tensors, {} bytes\n", out.string(), file.tensors.size(), fs::file_size(out));
+  return core::ExitCode::kDone;
+}
+
+/// As `diff` answers: 0 where they are alike, 1 where they are not.
+core::ExitCode diff(const WeightsOptions& options) {
+  if (options.files.size() != 2) refuse("diff takes two files");
+  const model::WeightsDifference difference = model::weights_difference(model::read_weights(options.files[0]).tensors,
+                                                                        model::read_weights(options.files[1]).tensors);
+  if (options.json) {
+    print_json(difference_json(difference));
+  } else {
+    fmt::print("{}", difference_text(difference, options.files[0].string(), options.files[1].string(),
+                                     static_cast<std::size_t>(options.limit)));
+  }
+  return difference.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;
+}
+
+core::ExitCode look_at_weights(const WeightsOptions& options) {
+  core::validate(options);
+  const auto action = core::from_text<WeightsAction>(options.action);
+  if (action != WeightsAction::kConvert && (options.to || options.arch)) refuse("--to and --arch are for convert");
+  switch (action) {
+    case WeightsAction::kInspect:
+      return inspect(options);
+    case WeightsAction::kConvert:
+      return convert(options);
+    case WeightsAction::kDiff:
+      return diff(options);
+  }
+  throw core::InternalError("an action outside its enum");
+}
+
+}  // namespace
+
+void add_weights(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("weights", "Look into files of weights, convert and compare them");
+  const auto options = std::make_shared<WeightsOptions>();
+  command->add_option("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE")->required();
+  command->add_option("file", options->files, "files of weights; model.margay is one")->required();
+  command->footer(
+      "margay weights inspect resnet18.safetensors\n"
+      "margay weights convert resnet18.pth resnet18.safetensors --arch resnet18 --to bf16\n"
+      "margay weights diff old.safetensors new.safetensors");
+  add_flags(*command, *options);
+  command->callback([options, &action] { action = [options] { return look_at_weights(*options); }; });
+}
+
+}  // namespace margay::cli

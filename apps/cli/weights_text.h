@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/model/weights/recognise.h"
+#include "margay/model/weights/weights_difference.h"
+#include "margay/model/weights/weights_file.h"
+
+namespace margay::cli {
+
+/// A file of weights and the network they look like.
+struct InspectedWeights {
+  std::filesystem::path path;
+  model::WeightsFile file;
+  std::optional<model::Recognised> network;
+};
+
+/// Format, network and metadata, then a line for each tensor. Reads every number.
+std::string inspected_text(const InspectedWeights& weights);
+nlohmann::ordered_json inspected_json(const InspectedWeights& weights);
+
+/// What differs between two files, called `a` and `b`: the first `limit` of each kind, and how many there are.
+std::string difference_text(const model::WeightsDifference& difference, const std::string& a, const std::string& b,
+                            std::size_t limit);
+nlohmann::ordered_json difference_json(const model::WeightsDifference& difference);
+
+}  // namespace margay::cli

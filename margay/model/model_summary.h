@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "margay/core/options.h"
+#include "margay/model/classifier.h"
+
+namespace margay::model {
+
+struct SummaryOptions {
+  std::int64_t batch_size = 64;
+  /// The network's own unless given.
+  std::optional<std::int64_t> image_px;
+
+  static constexpr const char* kName = "summary";
+  static constexpr auto fields() {
+    return std::tuple{core::field("batch_size", &SummaryOptions::batch_size, "pictures in the batch", {1, 1e6}),
+                      core::field("image_px", &SummaryOptions::image_px,
+                                  "side of the pictures, the network's own unless given", {1, 8192})};
+  }
+};
+
+/// One operator of the forward pass: a layer with parameters, or a step without, such as max_pool2d.
+struct SummaryRow {
+  std::string layer;                 ///< path of the module, "" for a step without parameters
+  std::string kind;                  ///< "Conv2d", or the operator's name, "max_pool2d"
+  std::string group = {};            ///< the parameter group that it, or the latest layer before it, belongs to
+  std::vector<std::int64_t> output;  ///< shape of its result
+  std::int64_t parameters = 0;       ///< that no row before has counted
+  std::int64_t trainable_parameters = 0;
+  std::int64_t macs = 0;              ///< multiply-adds for the batch
+  std::int64_t activation_bytes = 0;  ///< of its result; 0 where that takes no memory of its own
+};
+
+struct SummaryGroup {
+  std::string name;
+  std::int64_t parameters = 0;
+  std::int64_t trainable_parameters = 0;
+};
+
+/// What fastai's Learner.summary tells, and what the batch costs.
+struct ModelSummary {
+  std::int64_t batch_size = 0;
+  std::int64_t image_px = 0;
+  std::vector<SummaryRow> rows = {};      ///< in the order of the forward pass
+  std::vector<SummaryGroup> groups = {};  ///< the classifier's parameter groups
+
+  std::int64_t parameters() const;
+  std::int64_t trainable_parameters() const;
+  /// Multiply-adds of convolutions, matrix products and attention for one picture.
+  std::int64_t macs_per_picture() const;
+  /// Of all results of operators that the network calls, as float32: what training keeps for the gradients, less what
+  /// single operators keep beside their results, such as the masks of dropout. Without weights and gradients.
+  std::int64_t activation_bytes() const;
+};
+
+/// Runs one and then two pictures through the network, in eval mode and without gradients, and reckons from both what a
+/// batch needs, so that it costs neither the time nor the memory of the batch. Steps that only look at a result in
+/// another way (flatten, permute) have no row. The classifier is afterwards as before. Throws std::invalid_argument for
+/// options out of range, and what the network throws for pictures that are too small for it.
+ModelSummary summarise(Classifier& classifier, const SummaryOptions& options = {});
+
+}  // namespace margay::model

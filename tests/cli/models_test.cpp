@@ -1,0 +1,114 @@
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/speed_records.h"
+#include "margay/core/error.h"
+#include "tests/support/command_line.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/write_file.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::CommandResult;
+using testing_support::expect_part;
+using testing_support::run_command;
+
+/// With a cache folder of its own.
+class ModelsCommand : public testing::Test {
+ protected:
+  ModelsCommand() {
+    if (const char* cache = std::getenv("XDG_CACHE_HOME")) before_ = cache;
+    ::setenv("XDG_CACHE_HOME", folder_.path().c_str(), 1);
+  }
+  ~ModelsCommand() override {
+    if (before_.empty()) {
+      ::unsetenv("XDG_CACHE_HOME");
+    } else {
+      ::setenv("XDG_CACHE_HOME", before_.c_str(), 1);
+    }
+  }
+
+  static CommandResult bench() {
+    return run_command({"models", "bench", "resnet20", "--batch-size", "2", "--size", "32", "--seconds", "0",
+                        "--device", "cpu", "--precision", "fp32"});
+  }
+
+  testing_support::TemporaryFolder folder_;
+  std::string before_;
+};
+
+TEST_F(ModelsCommand, ListsTheTable) {
+  const CommandResult result = run_command({"models"});
+  EXPECT_EQ(result.status, 0);
+  expect_part(result.output, "name");
+  expect_part(result.output, "resnet18");
+  expect_part(result.output, "11.7 M");
+  expect_part(result.output, "torchvision IMAGENET1K_V1");
+}
+
+TEST_F(ModelsCommand, SearchesNamesAndFamiliesInAnyCase) {
+  const CommandResult by_name = run_command({"models", "--search", "RESNET20"});
+  EXPECT_EQ(by_name.output.find("resnet18"), std::string::npos);
+  expect_part(by_name.output, "resnet20  ResNet      0.27 M  0.0411      64        –  –\n");
+  const CommandResult nothing = run_command({"models", "--search", "no such"});
+  EXPECT_EQ(nothing.status, 2);
+  expect_part(nothing.errors, "no name or family has 'no such' in it");
+}
+
+TEST_F(ModelsCommand, GivesJson) {
+  const auto json = nlohmann::json::parse(run_command({"models", "--search", "resnet20", "--json"}).output);
+  ASSERT_EQ(json.size(), 1U);
+  EXPECT_EQ(json[0]["name"], "resnet20");
+  EXPECT_EQ(json[0]["parameters"], 272'474);
+  EXPECT_TRUE(json[0]["top1"].is_null());
+  EXPECT_TRUE(json[0]["speed_here"].is_null());
+}
+
+TEST_F(ModelsCommand, ShowsWhatBenchHasMeasured) {
+  EXPECT_EQ(run_command({"models"}).output.find("images/s here"), std::string::npos);
+  const CommandResult measured = bench();
+  EXPECT_EQ(measured.status, 0) << measured.errors;
+  expect_part(measured.output, "training, images/s");
+  expect_part(measured.output, "fp32");
+  const CommandResult listed = run_command({"models", "--search", "resnet"});
+  expect_part(listed.output, "images/s here");
+  expect_part(listed.output, "(fp32, ");
+  const auto json = nlohmann::json::parse(run_command({"models", "--search", "resnet20", "--json"}).output);
+  EXPECT_EQ(json[0]["speed_here"]["size"], 32);
+}
+
+TEST_F(ModelsCommand, GoesOnBesideADamagedFileOfSpeeds) {
+  testing_support::write(folder_ / "margay/speeds.json", "{");
+  const CommandResult listed = run_command({"models"});
+  EXPECT_EQ(listed.status, 0);
+  expect_part(listed.errors, "speeds.json: does not hold measured speeds");
+  EXPECT_EQ(bench().status, 0);
+  EXPECT_EQ(run_command({"models"}).errors, "");
+}
+
+TEST_F(ModelsCommand, RefusesWhatHasNoMeaning) {
+  expect_part(run_command({"models", "--seconds", "1"}).errors, "--seconds: is for `margay models bench`");
+  expect_part(run_command({"models", "list", "resnet18"}).errors, "list takes no name");
+  expect_part(run_command({"models", "bench", "resnet-20"}).errors, "did you mean 'resnet20'?");
+  EXPECT_EQ(run_command({"models", "lost"}).status, 2);
+}
+
+TEST_F(ModelsCommand, KeepsSpeedsOfOtherMachines) {
+  SpeedRecords records(folder_ / "speeds.json");
+  records.put({.name = "resnet18", .host = "another", .train_images_per_s = 1});
+  records.put({.name = "resnet18", .host = host_name(), .train_images_per_s = 2});
+  records.put({.name = "resnet18", .host = host_name(), .train_images_per_s = 3});
+  records.save();
+  SpeedRecords read(folder_ / "speeds.json");
+  read.load();
+  ASSERT_TRUE(read.find("resnet18"));
+  EXPECT_EQ(read.find("resnet18")->train_images_per_s, 3);
+  EXPECT_FALSE(read.find("resnet34"));
+  expect_part(testing_support::file_content(folder_ / "speeds.json"), "another");
+}
+
+}  // namespace
+}  // namespace margay::cli
