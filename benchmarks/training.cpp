@@ -157,7 +157,7 @@ void train_sample(const fs::path& out, std::int64_t epochs) {
                    .item_transform(margay::resize({.size = 80}))
                    .batch_transform(margay::augment({.size = 64, .min_scale = 0.5}));
   Learner learner =
-      margay::vision_learner(block.loaders({.batch_size = 32}), "resnet20", {.head = {.hidden = 0, .dropout = 0.1}});
+      margay::vision_learner(block.loaders({.batch_size = 32}), "resnet20", {.head = {.hidden = {}, .dropout = {0.1}}});
   learner.unfreeze();
   const Stopwatches listeners = default_listeners(out / "run");
   listen(learner, listeners);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <sstream>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -13,6 +15,11 @@ namespace {
 std::string shown(const nlohmann::ordered_json& value) {
   if (value.is_null()) return "";
   if (value.is_number_float()) return fmt::format("{:g}", value.get<double>());
+  if (value.is_array()) {
+    std::vector<std::string> parts;
+    std::transform(value.begin(), value.end(), std::back_inserter(parts), shown);
+    return fmt::format("{}", fmt::join(parts, ","));
+  }
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 

@@ -67,6 +67,7 @@ core::ExitCode find(const LrFindOptions& given) {
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
+  if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);
   if (!options.json) check_chart_path(options.out);
   train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
   if (options.unfrozen) learner.unfreeze();

@@ -44,7 +44,7 @@ struct Shown {
   std::int64_t image_px;
 };
 
-bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::exists(which); }
+bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::is_regular_file(which); }
 
 Shown of_bundle(const ModelOptions& options) {
   if (options.classes) throw std::invalid_argument("[model] --classes is for a name; a file says its classes");

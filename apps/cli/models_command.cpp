@@ -2,6 +2,7 @@
 #include <array>
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
@@ -96,7 +97,35 @@ SpeedRecord measure(const std::string& name, const train::NetworkSpeedOptions& o
           .inference_images_per_s = speed.inference_images_per_s};
 }
 
-/// Until a stop is wanted.
+/// Nothing, and a warning, for a network that cannot be measured so: of pictures that it does not take, or too large.
+std::optional<SpeedRecord> measure_or_warn(const std::string& name, const train::NetworkSpeedOptions& options,
+                                           ProgressLine& line) {
+  std::string problem;
+  try {
+    return measure(name, options);
+  } catch (const c10::Error& error) {
+    problem = error.what_without_backtrace();
+  } catch (const std::invalid_argument& error) {
+    problem = error.what();
+  }
+  line.clear();
+  warn(fmt::format("{} is left out: {}", name, problem));
+  return std::nullopt;
+}
+
+/// The results are there, whatever becomes of the file.
+void keep(const SpeedRecord& measured) {
+  std::optional<SpeedRecords> records = kept_speeds();
+  if (!records) return warn("there is no home folder, so `margay models` will not show these speeds");
+  records->put(measured);
+  try {
+    records->save();
+  } catch (const core::IoError& error) {
+    warn(fmt::format("`margay models` will not show these speeds: {}", error.what()));
+  }
+}
+
+/// Each is kept at once. Until a stop is wanted; what cannot be measured so is left out.
 std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& models,
                                      const train::NetworkSpeedOptions& options) {
   std::vector<SpeedRecord> measured;
@@ -106,7 +135,10 @@ std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& mod
   for (const Architecture* each : models) {
     if (is_stop_wanted()) break;
     line.show(static_cast<std::int64_t>(measured.size()), static_cast<std::int64_t>(models.size()), each->name);
-    measured.push_back(measure(each->name, options));
+    const std::optional<SpeedRecord> record = measure_or_warn(each->name, options, line);
+    if (!record) continue;
+    keep(*record);
+    measured.push_back(*record);
   }
   return measured;
 }
@@ -129,23 +161,10 @@ std::string speeds_text(const std::vector<SpeedRecord>& measured) {
   return table.text();
 }
 
-/// The results are there, whatever becomes of the file.
-void keep(const std::vector<SpeedRecord>& measured) {
-  std::optional<SpeedRecords> records = kept_speeds();
-  if (!records) return;
-  for (const SpeedRecord& each : measured) records->put(each);
-  try {
-    records->save();
-  } catch (const core::IoError& error) {
-    warn(fmt::format("`margay models` will not show these speeds: {}", error.what()));
-  }
-}
-
 core::ExitCode bench(const ModelsOptions& options) {
   prepare_to_compute();
   const std::vector<const Architecture*> models = chosen(options);
   const std::vector<SpeedRecord> measured = measure_all(models, options.speed);
-  keep(measured);
   if (options.json) {
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
     for (const SpeedRecord& each : measured) json.push_back(core::to_json(each));
@@ -153,7 +172,8 @@ core::ExitCode bench(const ModelsOptions& options) {
   } else {
     fmt::print("{}", speeds_text(measured));
   }
-  return measured.size() < models.size() ? core::ExitCode::kInterrupted : core::ExitCode::kDone;
+  if (is_stop_wanted()) return core::ExitCode::kInterrupted;
+  return measured.size() < models.size() ? core::ExitCode::kFailed : core::ExitCode::kDone;
 }
 
 core::ExitCode look_at_models(const ModelsOptions& options) {

@@ -16,6 +16,11 @@ using model::Architecture;
 
 constexpr const char* kUnknown = "–";
 
+/// Three digits, without exponents.
+std::string gigamacs_text(double gigamacs) {
+  return gigamacs < 1e-3 ? fmt::format("{:.7f}", gigamacs) : fmt::format("{:.3g}", gigamacs);
+}
+
 std::string text_or_unknown(const std::string& text) { return text.empty() ? kUnknown : text; }
 
 Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
@@ -25,7 +30,7 @@ std::vector<std::string> cells_of(const ListedModel& model) {
   return {known.name,
           known.family,
           millions_text(known.parameters),
-          fmt::format("{:.3g}", known.gigamacs),
+          gigamacs_text(known.gigamacs),
           std::to_string(known.input_px),
           known.top1 > 0 ? fmt::format("{:.1f}", known.top1) : kUnknown,
           text_or_unknown(known.weights_name)};
@@ -40,6 +45,10 @@ Json json_of(const ListedModel& model) {
           {"parameters", known.parameters},
           {"gigamacs", known.gigamacs},
           {"input_px", known.input_px},
+          {"mean", known.mean},
+          {"std", known.std},
+          {"resize", core::to_text(known.resize)},
+          {"crop_share", known.crop_share},
           {"top1", known.top1 > 0 ? Json(known.top1) : Json(nullptr)},
           {"weights", or_null(known.weights_name)},
           {"weights_url", or_null(known.weights_url)},
@@ -82,6 +91,7 @@ Json models_json(const std::vector<ListedModel>& models) {
 
 std::string millions_text(std::int64_t number) {
   const double millions = static_cast<double>(number) / 1e6;
+  if (millions < 0.1) return fmt::format("{:.1f} k", 1e3 * millions);
   return fmt::format("{:.{}f} M", millions, millions < 1 ? 2 : 1);
 }
 

@@ -24,7 +24,7 @@ std::vector<const model::Architecture*> search_models(const std::string& text);
 std::string models_text(const std::vector<ListedModel>& models);
 nlohmann::ordered_json models_json(const std::vector<ListedModel>& models);
 
-/// "25.6 M", "0.27 M".
+/// "25.6 M", "0.27 M", "4.7 k".
 std::string millions_text(std::int64_t number);
 
 }  // namespace margay::cli

@@ -33,8 +33,8 @@ std::vector<SpeedRecord> parse(const Json& json) {
 
 std::string speed_text(const SpeedRecord& record) {
   const std::string conditions = record.device == "cpu" ? fmt::format("{} threads", record.threads) : record.device;
-  return fmt::format("{:.1f} / {:.0f} ({}, {})", record.train_images_per_s, record.inference_images_per_s,
-                     record.precision, conditions);
+  return fmt::format("{:.1f} / {:.0f} ({}, {} px, {})", record.train_images_per_s, record.inference_images_per_s,
+                     record.precision, record.size, conditions);
 }
 
 void SpeedRecords::load() {

@@ -39,7 +39,7 @@ struct SpeedRecord {
   }
 };
 
-/// "57.3 / 201 (bf16, 2 threads)": training, inference, and under which conditions.
+/// "57.3 / 201 (bf16, 224 px, 2 threads)": training, inference, and under which conditions.
 std::string speed_text(const SpeedRecord& record);
 
 /// The newest record of every network and machine, in a file of JSON.

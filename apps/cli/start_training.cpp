@@ -44,8 +44,10 @@ void report_repeats(const TrainOptions& options) {
 /// That fits into memory; printed. The classifier is one of as many classes as the data could have.
 int largest_batch_size(const TrainOptions& options) {
   const data::Loaders loaders = make_loaders(options.batch);
-  const auto classifier = model::make_classifier(
-      {.architecture = options.arch, .num_classes = loaders.vocabulary.size(), .head = options.vision_learner.head});
+  const auto classifier = model::make_classifier({.architecture = options.arch,
+                                                  .num_classes = loaders.vocabulary.size(),
+                                                  .image_px = options.batch.transforms.augment.size,
+                                                  .head = options.vision_learner.head});
   const train::LearnerOptions& learner = options.vision_learner.learner;
   classifier->to(train::find_device(learner.device));
   if (learner.checkpoint_activations) {
@@ -102,6 +104,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   check(options);  // before pictures are looked for and a folder is made
   if (options.arch == kAutoArch) choose_architecture(options);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
+  if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options);

@@ -25,13 +25,21 @@ std::filesystem::path resolve_weights(const std::filesystem::path& weights, cons
   return model::find_weights(user_cache_folder() / "weights", model::find_architecture(architecture));
 }
 
+namespace {
+
+bool is_imagenets(const data::Normalization& normalization) {
+  return core::to_json(normalization) == core::to_json(data::imagenet_normalization());
+}
+
+}  // namespace
+
 data::DataBlock make_block(const BatchOptions& options) {
   data::DataBlock block = make_block(options.folder, options.data);
   block.item_transform(data::resize(options.transforms.resize))
       .batch_transform(data::augment(options.transforms.augment))
       .normalize(options.transforms.normalization);
-  if (options.statistics == Statistics::kImagenet) return block;
-  if (core::to_json(options.transforms.normalization) != core::to_json(data::imagenet_normalization())) {
+  if (options.statistics != Statistics::kMeasured) return block;
+  if (!is_imagenets(options.transforms.normalization)) {
     throw std::invalid_argument("[batch] --statistics measured and --mean or --std both say the statistics; give one");
   }
   const data::PicturePipeline pipeline(block.recipe(), options.loader.max_pixels);
@@ -45,6 +53,12 @@ data::LoaderOptions loader_options(const BatchOptions& options) {
 }
 
 data::Loaders make_loaders(const BatchOptions& options) { return make_block(options).loaders(loader_options(options)); }
+
+void normalise_as_published(BatchOptions& options, const std::string& architecture) {
+  data::Normalization& normalization = options.transforms.normalization;
+  if (options.statistics != Statistics::kPublished || !is_imagenets(normalization)) return;
+  normalization = train::published_normalization(architecture);
+}
 
 train::Stages recipe_of(const TrainOptions& options) {
   if (!options.recipe.empty()) return train::parse_recipe(options.recipe);

@@ -24,10 +24,11 @@ namespace margay::cli {
 inline data::Recipe chapter5_recipe() { return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}}; }
 
 /// Where mean and std of the channels come from.
-enum class Statistics { kImagenet, kMeasured };
+enum class Statistics { kPublished, kImagenet, kMeasured };
 
 constexpr auto names(Statistics /*tag*/) {
-  return std::array{std::pair{Statistics::kImagenet, "imagenet"}, std::pair{Statistics::kMeasured, "measured"}};
+  return std::array{std::pair{Statistics::kPublished, "published"}, std::pair{Statistics::kImagenet, "imagenet"},
+                    std::pair{Statistics::kMeasured, "measured"}};
 }
 
 /// What makes batches: the part of `margay train` that summary and show-batch share.
@@ -35,7 +36,7 @@ struct BatchOptions {
   std::filesystem::path folder;
   DataOptions data;
   data::Recipe transforms = chapter5_recipe();
-  Statistics statistics = Statistics::kImagenet;
+  Statistics statistics = Statistics::kPublished;
   data::LoaderOptions loader;
 
   static constexpr const char* kName = "batch";
@@ -44,9 +45,11 @@ struct BatchOptions {
         core::field("folder", &BatchOptions::folder, "the pictures"),
         core::field("data", &BatchOptions::data, "labels and split"),
         core::field("transforms", &BatchOptions::transforms, "what happens to pixels"),
-        core::field("statistics", &BatchOptions::statistics,
-                    "normalise by imagenet's mean and std (or what --mean and --std say), or by those measured on the "
-                    "training pictures"),
+        core::field(
+            "statistics", &BatchOptions::statistics,
+            "normalise by the mean and std that the weights were published with (or what --mean and --std say), "
+            "by imagenet's, which most have and networks without weights get, or by those measured on the "
+            "training pictures"),
         core::field("loader", &BatchOptions::loader, "batches")};
   }
 };
@@ -145,6 +148,9 @@ inline const Renamed& train_flag_names() {
                                   {"train.recipe", ""}};
   return renamed;
 }
+
+/// Lets pictures be normalised as those that the architecture's weights were trained with, where nothing else is said.
+void normalise_as_published(BatchOptions& options, const std::string& architecture);
 
 /// The stages to train: those of --recipe, or fine-tuning, or for a network without pretrained weights one cycle.
 /// Throws std::invalid_argument as parse_recipe, and for flags of fine-tuning beside a recipe.

@@ -106,9 +106,8 @@ void cast(TensorMap& tensors, WeightsDtype dtype, const fs::path& source) {
 }
 
 TensorMap under_our_names(const TensorMap& tensors, const std::string& arch, const fs::path& source) {
-  constexpr double kEnough = 0.75;
   model::Recognised found = model::recognise(tensors, model::find_architecture(arch));
-  if (found.share >= kEnough) return std::move(found.tensors);
+  if (found.share >= model::kRecognisedShare) return std::move(found.tensors);
   const std::optional<model::Recognised> other = model::recognise(tensors);
   throw core::FormatError(
       source, fmt::format("does not hold {}'s weights: {:.0f} % of the tensors agree{}", arch, 100 * found.share,
@@ -117,10 +116,14 @@ TensorMap under_our_names(const TensorMap& tensors, const std::string& arch, con
 
 core::ExitCode convert(const WeightsOptions& options) {
   if (options.files.size() != 2) refuse("convert takes a file and the name of the new one: IN OUT.safetensors");
-  const fs::path& in = options.files[0];
+  const fs::path in = model::weights_file_of(options.files[0]);
   const fs::path& out = options.files[1];
   std::error_code unknown;
   if (fs::equivalent(in, out, unknown)) refuse("convert does not write over the file that it reads");
+  if (model::is_index_of_weights(in) && fs::exists(out) &&
+      fs::equivalent(fs::absolute(in).parent_path(), fs::absolute(out).parent_path(), unknown)) {
+    refuse("convert does not write over a file beside the index that it reads; name a new one");
+  }
   model::WeightsFile file = model::read_weights(in);
   if (options.arch) {
     file.tensors = under_our_names(file.tensors, *options.arch, in);

@@ -118,7 +118,7 @@ nlohmann::ordered_json to_json(const T& options) {
   return json;
 }
 
-/// Sets the fields that `json` names and leaves the others at what they are.
+/// Sets the fields that `json` names and leaves the others at what they are. A number is a list of one, too.
 /// Throws std::invalid_argument for a key that no field has, and for a value of another type.
 template <Options T>
 void from_json(const nlohmann::ordered_json& json, T& options) {
@@ -157,6 +157,10 @@ void validate(const T& options) {
       if constexpr (std::is_arithmetic_v<typename Value::value_type>) {
         if (value) check(static_cast<double>(*value));
       }
+    } else if constexpr (detail::IsVector<Value>::value) {
+      if constexpr (std::is_arithmetic_v<typename Value::value_type>) {
+        for (const auto each : value) check(static_cast<double>(each));
+      }
     } else if constexpr (Options<Value>) {
       validate(value);
     }
@@ -193,9 +197,13 @@ void value_from_json(const nlohmann::ordered_json& json, T& value) {
       value_from_json(json, value.emplace());
     }
   } else if constexpr (IsVector<T>::value) {
-    if (!json.is_array()) throw std::invalid_argument("expected a list");
+    const bool is_number = std::is_arithmetic_v<typename T::value_type> && json.is_number();
+    if (!json.is_array() && !is_number) throw std::invalid_argument("expected a list");
     value.clear();
-    for (const auto& each : json) value_from_json(each, value.emplace_back());
+    if (is_number) value_from_json(json, value.emplace_back());
+    for (const auto& each : is_number ? nlohmann::ordered_json::array() : json) {
+      value_from_json(each, value.emplace_back());
+    }
   } else if constexpr (Options<T>) {
     from_json(json, value);
   } else if constexpr (std::is_enum_v<T>) {

@@ -11,6 +11,7 @@
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/state_match.h"
+#include "margay/model/weights/state_of.h"
 
 namespace margay::model {
 namespace {
@@ -89,12 +90,7 @@ void Classifier::freeze_to(int group) {
   }
 }
 
-TensorMap Classifier::state() const {
-  TensorMap state;
-  for (const auto& each : named_parameters()) state[each.key()] = each.value().detach();
-  for (const auto& each : named_buffers()) state[each.key()] = each.value();
-  return state;
-}
+TensorMap Classifier::state() const { return state_of(*this); }
 
 void Classifier::load_state(const TensorMap& state, const std::filesystem::path& source) {
   const TensorMap own = this->state();

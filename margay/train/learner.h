@@ -192,6 +192,8 @@ class Learner {
 
  private:
   struct StagePlan;
+  /// Throws std::invalid_argument for a size that the network cannot take.
+  void check_size(const Stage& stage) const;
   std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;
   void announce(void (Callback::*event)(Learner&, const Progress&));
   void begin_fit(const FitPlan& plan);

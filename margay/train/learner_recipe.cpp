@@ -42,11 +42,19 @@ struct Learner::StagePlan {
   data::Loaders loaders;
 };
 
+void Learner::check_size(const Stage& stage) const {
+  const std::optional<std::int64_t> only = classifier_->backbone().only_px();
+  if (!only || !stage.size || *stage.size == *only) return;
+  throw std::invalid_argument(fmt::format("[recipe] {} is made for pictures of {} pixels and cannot train on {}",
+                                          classifier_->options().architecture, *only, *stage.size));
+}
+
 std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optional<double> seconds) const {
   double epochs = 0;
   for (const Stage& stage : stages) epochs += static_cast<double>(stage.epochs);
   std::vector<StagePlan> plans;
   for (const Stage& stage : stages) {
+    check_size(stage);
     FitPlan fit{.stage = stage.name, .epochs = stage.epochs, .schedule = hyper_schedule(stage, num_groups())};
     if (seconds) fit.seconds = *seconds * static_cast<double>(stage.epochs) / epochs;
     plans.push_back({std::move(fit), first_trained_group(stage, num_groups()),

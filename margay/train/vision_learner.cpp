@@ -6,6 +6,7 @@
 #include "margay/data/source/balance.h"
 #include "margay/metric/accuracy.h"
 #include "margay/metric/multi_label.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 
 namespace margay::train {
@@ -18,12 +19,19 @@ metric::Metrics metrics_for(data::Task task) {
 
 }  // namespace
 
+data::Normalization published_normalization(const std::string& architecture) {
+  const model::Architecture& known = model::find_architecture(architecture);
+  return {known.mean, known.std};
+}
+
 Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options) {
   core::validate(options);
   torch::manual_seed(options.seed);
   const std::int64_t classes = loaders.vocabulary.size();
-  auto classifier =
-      model::make_classifier({.architecture = architecture, .num_classes = classes, .head = options.head});
+  auto classifier = model::make_classifier({.architecture = architecture,
+                                            .num_classes = classes,
+                                            .image_px = loaders.recipe().augment.size,
+                                            .head = options.head});
   if (!options.weights.empty()) {
     model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});
   }

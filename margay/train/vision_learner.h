@@ -33,9 +33,14 @@ struct VisionLearnerOptions {
   }
 };
 
+/// What DataBlock::normalize should get for the published weights of an architecture: ImageNet's mean and deviation,
+/// its default, for most, 0.5 for augreg's vision transformers. Throws std::invalid_argument for an unknown
+/// architecture.
+data::Normalization published_normalization(const std::string& architecture);
+
 /// A learner for pictures: `architecture` with a new head for the data's classes, measured by error rate, or for
 /// multi-label by accuracy_multi and f1_multi. With pretrained weights the body is frozen, as in fastai's
-/// vision_learner.
+/// vision_learner. A network with learnt positions is made for the size of the data's pictures.
 /// Seeds LibTorch's default generator, the one its dropout draws from.
 /// Throws std::invalid_argument for an unknown architecture, and as model::load_pretrained for weights that are not
 /// there or do not fit it.

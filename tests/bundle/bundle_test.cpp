@@ -19,7 +19,7 @@ using testing_support::thrown_message;
 
 Bundle small_bundle() {
   Bundle bundle;
-  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = 16}});
+  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = {16}}});
   bundle.vocabulary = data::Vocabulary({"cat", "dog", "élan"});
   bundle.recipe.augment = {.size = 32, .min_scale = 0.5};
   bundle.recipe.resize = {.size = 40};

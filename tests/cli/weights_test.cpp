@@ -92,6 +92,7 @@ TEST_F(WeightsCommand, RefusesWhatHasNoMeaning) {
   const std::string file = write("a.safetensors", {{"x", torch::tensor({1.0F})}});
   EXPECT_EQ(run_command({"weights", "convert", file}).status, 2);
   expect_part(run_command({"weights", "convert", file, file}).errors, "does not write over the file that it reads");
+  expect_part(run_command({"weights", "convert", folder_.path().string(), file}).errors, "does not write over");
   EXPECT_EQ(run_command({"weights", "diff", file}).status, 2);
   EXPECT_EQ(run_command({"weights", "inspect", file, "--to", "half"}).status, 2);
   EXPECT_EQ(run_command({"weights", "inspect", path("missing")}).status, 3);

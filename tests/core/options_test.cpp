@@ -35,9 +35,9 @@ struct Outer {
   static constexpr const char* kName = "outer";
   static constexpr auto fields() {
     return std::tuple{
-        field("size", &Outer::size, "px", {8, 1024}), field("fraction", &Outer::fraction, "share", {0, 1}),
-        field("shape", &Outer::shape, "form"),        field("file", &Outer::file, "path"),
-        field("list", &Outer::list, "numbers"),       field("inner", &Outer::inner, "nested")};
+        field("size", &Outer::size, "px", {8, 1024}),   field("fraction", &Outer::fraction, "share", {0, 1}),
+        field("shape", &Outer::shape, "form"),          field("file", &Outer::file, "path"),
+        field("list", &Outer::list, "numbers", {0, 9}), field("inner", &Outer::inner, "nested")};
   }
 };
 
@@ -72,12 +72,23 @@ TEST(Options, RefuseValuesOfAnotherType) {
   EXPECT_THROW(from_json(Json::parse(R"([1])"), options), std::invalid_argument);
 }
 
+TEST(Options, TakeANumberForAListOfOne) {
+  Outer options;
+  from_json(Json::parse(R"({"list": 7})"), options);
+  EXPECT_EQ(options.list, (std::vector<int>{7}));
+  EXPECT_THROW(from_json(Json::parse(R"({"list": "7"})"), options), std::invalid_argument);
+}
+
 TEST(Options, NameTheNumberThatIsOutOfRange) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.size = 4}); }),
             "[outer] size must lie in [8, 1024], got 4");
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.inner = {2}}); }),
             "[inner] min_scale must lie in [0.01, 1], got 2");
   EXPECT_THROW(validate(Outer{.fraction = 1.5}), std::invalid_argument);
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] {
+              validate(Outer{.list = {1, 12}});
+            }),
+            "[outer] list must lie in [0, 9], got 12");
   EXPECT_NO_THROW(validate(Outer{}));
 }
 

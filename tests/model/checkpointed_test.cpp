@@ -62,7 +62,7 @@ struct Setting {
 /// The same classifier, pictures and random numbers whenever it is called.
 StepResult step_of_classifier(Mode mode, const Setting& setting) {
   torch::manual_seed(1);
-  const auto classifier = make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = 8}});
+  const auto classifier = make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = {8}}});
   classifier->set_gradient_checkpointing(mode);
   classifier->freeze_to(static_cast<int>(setting.frozen_groups));
   classifier->train(setting.is_training);

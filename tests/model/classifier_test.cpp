@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(ResNets, GoldenClassifier, testing::Values("resnet18", 
                          [](const auto& test) { return std::string(test.param); });
 
 ClassifierOptions small(std::int64_t num_classes = 5) {
-  return {.architecture = "resnet20", .num_classes = num_classes, .head = {.hidden = 16}};
+  return {.architecture = "resnet20", .num_classes = num_classes, .head = {.hidden = {16}}};
 }
 
 TEST(Classifier, TurnsPicturesIntoLogits) {
@@ -215,9 +215,9 @@ TEST(Classifier, OptionsRoundTripThroughJson) {
   core::from_json(core::to_json(small(9)), options);
   EXPECT_EQ(options.architecture, "resnet20");
   EXPECT_EQ(options.num_classes, 9);
-  EXPECT_EQ(options.head.hidden, 16);
+  EXPECT_EQ(options.head.hidden, std::vector<std::int64_t>{16});
   EXPECT_THROW(make_classifier({.num_classes = 0}), std::invalid_argument);
-  EXPECT_THROW(make_classifier({.head = {.dropout = 1.5}}), std::invalid_argument);
+  EXPECT_THROW(make_classifier({.head = {.dropout = {1.5}}}), std::invalid_argument);
 }
 
 TEST(Classifier, LearnsAToyProblem) {

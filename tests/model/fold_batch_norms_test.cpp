@@ -74,6 +74,15 @@ TEST_F(FoldBatchNorms, KeepsLogitsOfEveryFamily) {
   }
 }
 
+TEST_F(FoldBatchNorms, FindsTheNormsOfMobileNetworksToo) {
+  for (const char* name : {"mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0"}) {
+    const auto classifier = make_classifier({.architecture = name, .num_classes = 10});
+    classifier->eval();
+    fold_batch_norms(*classifier);
+    EXPECT_EQ(count_norms(*classifier), 0U) << name;
+  }
+}
+
 TEST_F(FoldBatchNorms, LeavesOneTreeOfWhatIsComputed) {
   const auto classifier = make_classifier({.architecture = "resnet18"});
   classifier->eval();

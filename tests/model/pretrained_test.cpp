@@ -43,7 +43,7 @@ class PretrainedTest : public testing::Test {
 
   const TemporaryFolder folder_;
   const std::shared_ptr<Classifier> classifier_ =
-      make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = 8}});
+      make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = {8}}});
 };
 
 TEST_F(PretrainedTest, FillsTheBackboneAndLeavesTheHead) {

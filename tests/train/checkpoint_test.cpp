@@ -41,7 +41,7 @@ class CheckpointTest : public testing::Test {
         testing_support::tiny_block(folder_.path()).loaders({.batch_size = 8, .num_workers = 2, .seed = 1});
     return vision_learner(std::move(loaders), "resnet20",
                           {.seed = 1,
-                           .head = {.dropout = 0.5},
+                           .head = {.dropout = {0.5}},
                            .learner = {.precision = model::Precision::kFp32, .accumulate = accumulate}});
   }
   static void train(Learner& learner) { learner.fit_one_cycle(3, 5e-3); }

@@ -18,7 +18,7 @@ const StepShape kStep{.image_px = 32, .precision = model::Precision::kFp32, .bat
 
 std::shared_ptr<model::Classifier> small_classifier() {
   torch::manual_seed(1);
-  return model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = 8}});
+  return model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = {8}}});
 }
 
 TEST(LiveMemory, CountsWhatIsThereAndTheMostAtOnce) {

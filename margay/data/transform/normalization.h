@@ -3,6 +3,7 @@
 #include <array>
 #include <tuple>
 
+#include "margay/core/imagenet.h"
 #include "margay/core/options.h"
 
 namespace margay::data {
@@ -21,6 +22,6 @@ struct Normalization {
 };
 
 /// The statistics that ImageNet's pretrained networks expect.
-inline Normalization imagenet_normalization() { return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}; }
+inline Normalization imagenet_normalization() { return {core::kImagenetMean, core::kImagenetStd}; }
 
 }  // namespace margay::data

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "margay/core/imagenet.h"
 #include "margay/model/backbone/backbone.h"
 
 namespace margay::model {
@@ -18,10 +19,6 @@ enum class PublishedResize { kBilinear, kBicubic };
 constexpr auto names(PublishedResize /*tag*/) {
   return std::array{std::pair{PublishedResize::kBilinear, "bilinear"}, std::pair{PublishedResize::kBicubic, "bicubic"}};
 }
-
-/// Per channel over ImageNet's training pictures, of pixels / 255: what most published weights were trained with.
-constexpr std::array<double, 3> kImagenetMean{0.485, 0.456, 0.406};
-constexpr std::array<double, 3> kImagenetStd{0.229, 0.224, 0.225};
 
 /// How a tensor of another publisher is called here. pattern: RE2, of the whole name; replacement: with \\1 … for
 /// groups; empty: we have no such tensor.
@@ -47,8 +44,8 @@ struct Architecture {
   std::int64_t parameters = 0;
   double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one picture of input_px, / 1e9
   int input_px = 224;   ///< side of the pictures that it is judged on
-  std::array<double, 3> mean = kImagenetMean;  ///< for normalisation, of pixels / 255
-  std::array<double, 3> std = kImagenetStd;
+  std::array<double, 3> mean = core::kImagenetMean;  ///< for normalisation, of pixels / 255
+  std::array<double, 3> std = core::kImagenetStd;
   PublishedResize resize = PublishedResize::kBilinear;
   double crop_share = 0.875;    ///< of the resized picture's side, cut from its middle when it is judged
   double top1 = 0;              ///< published accuracy on ImageNet's validation pictures, %; 0: none

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/architecture/timm_names.h"
 #include "margay/model/backbone/convnext.h"
 
@@ -57,8 +58,8 @@ Architecture convnext(const Row& row) {
           .input_px = kInputPx,
           .crop_share = static_cast<double>(kInputPx) / row.resize_px,
           .top1 = row.top1,
-          .weights_name = "torchvision IMAGENET1K_V1",
-          .weights_url = fmt::format("https://download.pytorch.org/models/{}-{}.pth", row.name, row.hash),
+          .weights_name = kTorchvisionV1,
+          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
           .namings = {{"timm", timm_rules()}}};
 }
 

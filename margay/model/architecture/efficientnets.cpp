@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/architecture/timm_names.h"
 #include "margay/model/backbone/efficientnet.h"
 
@@ -68,9 +69,8 @@ Architecture efficientnet(const Row& row) {
           .resize = PublishedResize::kBicubic,
           .crop_share = static_cast<double>(row.input_px) / row.resize_px,
           .top1 = row.top1,
-          .weights_name = fmt::format("timm {} = torchvision IMAGENET1K_V1", row.recipe),
-          .weights_url =
-              fmt::format("https://huggingface.co/timm/{}.{}/resolve/main/model.safetensors", row.name, row.recipe),
+          .weights_name = fmt::format("timm {} = {}", row.recipe, kTorchvisionV1),
+          .weights_url = timm_weights_url(fmt::format("{}.{}", row.name, row.recipe)),
           .namings = {{"timm", timm_rules()}}};
 }
 

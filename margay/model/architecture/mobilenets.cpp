@@ -6,14 +6,13 @@
 #include <fmt/format.h>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/architecture/timm_names.h"
 #include "margay/model/backbone/mobilenet_v2.h"
 #include "margay/model/backbone/mobilenet_v3.h"
 
 namespace margay::model {
 namespace {
-
-constexpr const char* kWeights = "torchvision IMAGENET1K_V1";
 
 /// timm numbers blocks within stages, torchvision one after another.
 std::vector<NameRule> timm_rules_of_v2() {
@@ -51,8 +50,8 @@ Architecture mobilenet_v2() {
           .parameters = 3'504'872,
           .gigamacs = 0.301,
           .top1 = 71.878,
-          .weights_name = kWeights,
-          .weights_url = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+          .weights_name = kTorchvisionV1,
+          .weights_url = torchvision_weights_url("mobilenet_v2-b0353104"),
           .namings = {{"timm", timm_rules_of_v2()}}};
 }
 
@@ -77,8 +76,8 @@ Architecture mobilenet_v3(const Row& row) {
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
-          .weights_name = kWeights,
-          .weights_url = fmt::format("https://download.pytorch.org/models/{}-{}.pth", row.name, row.hash)};
+          .weights_name = kTorchvisionV1,
+          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash))};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/backbone/swin.h"
 
 namespace margay::model {
@@ -53,8 +54,8 @@ std::vector<Architecture> swins() {
            .resize = PublishedResize::kBicubic,
            .crop_share = 224.0 / 232,
            .top1 = 81.474,  // torchvision 0.14's documentation
-           .weights_name = "torchvision IMAGENET1K_V1",
-           .weights_url = "https://download.pytorch.org/models/swin_t-704ceda3.pth",
+           .weights_name = kTorchvisionV1,
+           .weights_url = torchvision_weights_url("swin_t-704ceda3"),
            .namings = {naming({"timm", 1, R"(head\.fc)"}), naming({"microsoft", 0, "head"})}}};
 }
 

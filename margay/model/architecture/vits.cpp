@@ -5,16 +5,13 @@
 #include <string>
 
 #include "margay/model/architecture/families.h"
+#include "margay/model/architecture/published_weights.h"
 #include "margay/model/backbone/vit.h"
 
 namespace margay::model {
 namespace {
 
 constexpr std::array<double, 3> kHalf{0.5, 0.5, 0.5};  // for mean and std: pixels become -1 … 1
-
-std::string timm_weights(const std::string& name) {
-  return "https://huggingface.co/timm/" + name + "/resolve/main/model.safetensors";
-}
 
 std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> builder(const ViTShape& shape) {
   return [shape](const BackboneOptions& options) { return std::make_shared<ViT>(shape, options); };
@@ -44,7 +41,7 @@ Architecture augreg(const Row& row) {
           .crop_share = 0.9,
           .top1 = row.top1,
           .weights_name = "timm augreg_in21k_ft_in1k",
-          .weights_url = timm_weights(row.name + std::string(".augreg_in21k_ft_in1k"))};
+          .weights_url = timm_weights_url(row.name + std::string(".augreg_in21k_ft_in1k"))};
 }
 
 /// Trained without labels, so without a head. It learns well from smaller pictures too.
@@ -61,7 +58,7 @@ Architecture dinov2(const Row& row) {
           .resize = PublishedResize::kBicubic,
           .crop_share = 1,
           .weights_name = "timm lvd142m",
-          .weights_url = timm_weights(row.name + std::string(".lvd142m")),
+          .weights_url = timm_weights_url(row.name + std::string(".lvd142m")),
           .namings = {{.publisher = "meta", .rules = {{"mask_token", ""}}}}};  // of training only
 }
 
@@ -90,8 +87,8 @@ Architecture vit_b_16() {
           .parameters = 86'567'656,
           .gigamacs = 17.564,
           .top1 = 81.072,
-          .weights_name = "torchvision IMAGENET1K_V1",
-          .weights_url = "https://download.pytorch.org/models/vit_b_16-c867db91.pth",
+          .weights_name = kTorchvisionV1,
+          .weights_url = torchvision_weights_url("vit_b_16-c867db91"),
           .namings = {torchvision_naming()}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Backbone : public torch::nn::Module {
   /// change none in place.
   virtual void adapt_published(TensorMap& /*published*/) const {}
 
+  /// The only side of pictures that it takes, where it was made for one (BackboneOptions::image_px); none: any.
+  virtual std::optional<std::int64_t> only_px() const { return std::nullopt; }
+
   /// How many input pixels one step of the result covers, along each side.
   virtual std::int64_t stride() const = 0;
 
@@ -69,7 +73,8 @@ class Backbone : public torch::nn::Module {
   /// As fastai's splitters where it has one for the family; else what comes before the first block.
   virtual std::vector<std::string> early_children() const = 0;
 
-  /// images: float [N,in_channels,H,W], normalised. Returns [N,D,H/s,W/s] (rounded up), s = stride().
+  /// images: float [N,in_channels,H,W], normalised. Returns [N,D,H/s,W/s], s = stride(), rounded as the paper's
+  /// convolutions and poolings do.
   torch::Tensor forward(torch::Tensor images) {
     if (checkpointing_ == GradientCheckpointing::kOn) {
       for (const Segment& segment : segments()) images = checkpointed(segment, images);
@@ -82,6 +87,10 @@ class Backbone : public torch::nn::Module {
   /// From the next forward on. The module must belong to a std::shared_ptr.
   void set_gradient_checkpointing(GradientCheckpointing checkpointing) { checkpointing_ = checkpointing; }
   GradientCheckpointing gradient_checkpointing() const { return checkpointing_; }
+
+ protected:
+  /// Throws std::invalid_argument for pictures [N,C,H,W] of another size than only_px().
+  void check_size(const torch::Tensor& images) const;
 
  private:
   GradientCheckpointing checkpointing_ = GradientCheckpointing::kOff;

@@ -8,6 +8,8 @@
 #include <ATen/ops/silu.h>
 #include <torch/nn/init.h>
 
+#include "margay/model/fused/batch_norm.h"
+
 namespace margay::model {
 namespace {
 
@@ -54,7 +56,10 @@ ConvNormImpl::ConvNormImpl(const ConvNormOptions& options)
   register_module("1", norm_);
 }
 
-torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) { return activate(norm_(conv_(x)), activation_); }
+torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
+  if (activation_ == Activation::kRelu) return batch_norm_relu(conv_(x), norm_);
+  return activate(batch_norm(conv_(x), norm_), activation_);
+}
 
 void initialise_for_rectifiers(torch::nn::Module& module) {
   for (const auto& each : module.modules(/*include_self=*/false)) {

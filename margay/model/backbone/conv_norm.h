@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/pimpl.h>
+
+#include "margay/model/conv_norm_pair.h"
 
 namespace margay::model {
 
@@ -34,10 +37,11 @@ struct ConvNormOptions {
 
 /// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation.
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride], rounded up.
-class ConvNormImpl : public torch::nn::Module {
+class ConvNormImpl : public torch::nn::Module, public HasConvNorms {
  public:
   explicit ConvNormImpl(const ConvNormOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
+  std::vector<ConvNormPair> conv_norms() override { return {{conv_, norm_}}; }
 
  private:
   torch::nn::Conv2d conv_;

@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 
 #include "margay/model/backbone/residual_block.h"
+#include "margay/model/fused/batch_norm.h"
 
 namespace margay::model {
 namespace {
@@ -26,8 +27,7 @@ DenseLayer::DenseLayer(std::int64_t in_channels, std::int64_t growth)
 }
 
 torch::Tensor DenseLayer::forward(const torch::Tensor& x) {
-  const torch::Tensor y = conv1_(norm1_(x).relu_());
-  return conv2_(norm2_(y).relu_());
+  return conv2_(batch_norm_relu(conv1_(batch_norm_relu(x, norm1_)), norm2_));
 }
 
 DenseBlock::DenseBlock(std::int64_t in_channels, std::int64_t layers, std::int64_t growth) {
@@ -50,7 +50,7 @@ DenseTransition::DenseTransition(std::int64_t in_channels)
 }
 
 torch::Tensor DenseTransition::forward(const torch::Tensor& x) {
-  return at::avg_pool2d(conv_(norm_(x).relu_()), {2, 2}, {2, 2});
+  return at::avg_pool2d(conv_(batch_norm_relu(x, norm_)), {2, 2}, {2, 2});
 }
 
 }  // namespace margay::model

@@ -7,14 +7,17 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 
+#include "margay/model/conv_norm_pair.h"
+
 namespace margay::model {
 
 /// Batch norm, 1x1 convolution to four times the growth, batch norm, 3x3 convolution to the growth: a layer of
 /// "DenseNet-B" (Huang et al. 2016, section 3). [N,in_channels,H,W] -> [N,growth,H,W].
-class DenseLayer : public torch::nn::Module {
+class DenseLayer : public torch::nn::Module, public HasConvNorms {
  public:
   DenseLayer(std::int64_t in_channels, std::int64_t growth);
   torch::Tensor forward(const torch::Tensor& x);
+  std::vector<ConvNormPair> conv_norms() override { return {{conv1_, norm2_}}; }
 
  private:
   torch::nn::BatchNorm2d norm1_, norm2_;

@@ -1,9 +1,5 @@
 #include "margay/model/backbone/flat_net.h"
 
-#include <stdexcept>
-
-#include <fmt/format.h>
-
 namespace margay::model {
 
 FlatNet::FlatNet(const FlatNetShape& shape, const BackboneOptions& options)
@@ -12,10 +8,7 @@ FlatNet::FlatNet(const FlatNetShape& shape, const BackboneOptions& options)
 }
 
 torch::Tensor FlatNet::flatten(const torch::Tensor& images) const {
-  if (images.size(2) != image_px_ || images.size(3) != image_px_) {
-    throw std::invalid_argument(fmt::format("[FlatNet] pictures must be {0}x{0} pixels, got {1}x{2}; set image_px",
-                                            image_px_, images.size(2), images.size(3)));
-  }
+  check_size(images);
   return images.flatten(1);
 }
 

@@ -27,6 +27,7 @@ class FlatNet : public Backbone {
   std::int64_t features() const override { return hidden_ ? hidden_->options.out_features() : pixels(); }
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  std::optional<std::int64_t> only_px() const override { return image_px_; }
   std::int64_t stride() const override { return image_px_; }
   /// None.
   std::vector<std::string> early_children() const override { return {}; }

@@ -29,8 +29,10 @@ torch::nn::Sequential make_patch_embedding(const ViTShape& shape, std::int64_t i
 
 std::int64_t checked_image_px(const ViTShape& shape, std::int64_t image_px) {
   if (image_px > 0 && image_px % shape.patch_px == 0) return image_px;
+  const std::int64_t below = image_px / shape.patch_px * shape.patch_px;
   throw std::invalid_argument(
-      fmt::format("[ViT] image_px must be a multiple of the patch's {} pixels, got {}", shape.patch_px, image_px));
+      fmt::format("[ViT] the side of pictures must be a multiple of the patch's {} pixels, got {}; take {}",
+                  shape.patch_px, image_px, below > 0 ? below : shape.patch_px));
 }
 
 void start_linear_as_timm(torch::nn::LinearImpl& linear) {
@@ -86,12 +88,7 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
 }
 
 torch::Tensor ViT::embed(const torch::Tensor& images) {
-  if (images.size(2) != image_px_ || images.size(3) != image_px_) {
-    throw std::invalid_argument(
-        fmt::format("[ViT] pictures must be {0}x{0} pixels, for which its positions are made, "
-                    "got {1}x{2}; another size is the option image_px",
-                    image_px_, images.size(2), images.size(3)));
-  }
+  check_size(images);
   const torch::Tensor patches = patch_embed_->forward(images).flatten(2).transpose(1, 2);  // [N,T,D]
   const torch::Tensor tokens = torch::cat({cls_token_.expand({images.size(0), -1, -1}), patches}, 1);
   return tokens + pos_embed_;
@@ -134,8 +131,9 @@ void ViT::adapt_published(TensorMap& published) const {
   const auto found = published.find(kPositions);
   if (found == published.end()) return;
   const torch::Tensor& positions = found->second;
-  const bool fits = positions.dim() == 3 && positions.size(1) == pos_embed_.size(1);
-  if (!fits && has_square_grid(positions)) found->second = resample_positions(positions, grid_side());
+  const bool is_as_wide = positions.dim() == 3 && positions.size(2) == pos_embed_.size(2);
+  if (is_as_wide && positions.size(1) != pos_embed_.size(1) && has_square_grid(positions))
+    found->second = resample_positions(positions, grid_side());
 }
 
 }  // namespace margay::model

@@ -40,6 +40,7 @@ class ViT : public Backbone {
   std::int64_t features() const override { return shape_.width; }
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  std::optional<std::int64_t> only_px() const override { return image_px_; }
   /// The whole picture's side.
   std::int64_t stride() const override { return image_px_; }
   std::vector<std::string> early_children() const override { return {"patch_embed"}; }

@@ -1,5 +1,10 @@
 #include "margay/model/head/head.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -14,15 +19,66 @@ namespace {
 
 constexpr double kNormBias = 1e-3;  // fastai's BatchNorm
 
-/// Batch norm, dropout and linear layer: fastai's LinBnDrop with lin_first=False. [N,inputs] -> [N,outputs].
-void append_dense(torch::nn::Sequential& head, std::int64_t inputs, std::int64_t outputs, double dropout) {
-  torch::nn::BatchNorm1d norm(inputs);
+void append_dropout(torch::nn::Sequential& head, double p) {
+  if (p > 0) head->push_back(torch::nn::Dropout(p));
+}
+
+void append_norm(torch::nn::Sequential& head, std::int64_t features) {
+  torch::nn::BatchNorm1d norm(features);
   torch::nn::init::constant_(norm->bias, kNormBias);
-  torch::nn::Linear linear(torch::nn::LinearOptions(inputs, outputs).bias(false));
-  torch::nn::init::kaiming_normal_(linear->weight);  // std = sqrt(2 / inputs)
   head->push_back(norm);
-  head->push_back(torch::nn::Dropout(dropout));
+}
+
+void append_linear(torch::nn::Sequential& head, std::int64_t inputs, std::int64_t outputs, bool has_bias) {
+  torch::nn::Linear linear(torch::nn::LinearOptions(inputs, outputs).bias(has_bias));
+  torch::nn::init::kaiming_normal_(linear->weight);  // std = sqrt(2 / inputs)
+  if (has_bias) torch::nn::init::zeros_(linear->bias);
   head->push_back(linear);
+}
+
+void append_relu(torch::nn::Sequential& head) {
+  head->push_back(torch::nn::ReLU(torch::nn::ReLUOptions().inplace(true)));
+}
+
+std::vector<std::int64_t> hidden_widths(const HeadOptions& options) {
+  if (options.hidden == std::vector<std::int64_t>{0}) return {};
+  if (std::find(options.hidden.begin(), options.hidden.end(), 0) != options.hidden.end()) {
+    throw std::invalid_argument("[head] hidden is 0, for no layer, or the widths of layers, which are not 0");
+  }
+  return options.hidden;
+}
+
+/// One for each linear layer.
+std::vector<double> dropouts(const HeadOptions& options, std::size_t layers) {
+  std::vector<double> each = options.dropout;
+  if (each.size() == 1) each.insert(each.begin(), layers - 1, each.front() / 2);
+  if (each.size() == layers) return each;
+  throw std::invalid_argument(fmt::format("[head] dropout must be one number or one for each of {} layers, got {}",
+                                          layers, options.dropout.size()));
+}
+
+/// Batch norm, dropout, linear layer for each; widths: from the features to the classes.
+void append_norm_first(torch::nn::Sequential& head, const std::vector<std::int64_t>& widths,
+                       const std::vector<double>& dropouts) {
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+    if (i > 0) append_relu(head);
+    append_norm(head, widths[i]);
+    append_dropout(head, dropouts[i]);
+    append_linear(head, widths[i], widths[i + 1], /*has_bias=*/false);
+  }
+}
+
+/// Dropout; linear layer, ReLU, batch norm, dropout for each hidden one; the last linear layer.
+void append_linear_first(torch::nn::Sequential& head, const std::vector<std::int64_t>& widths,
+                         const std::vector<double>& dropouts) {
+  append_dropout(head, dropouts.front());
+  for (std::size_t i = 1; i + 1 < widths.size(); ++i) {
+    append_linear(head, widths[i - 1], widths[i], /*has_bias=*/false);
+    append_relu(head);
+    append_norm(head, widths[i]);
+    append_dropout(head, dropouts[i]);
+  }
+  append_linear(head, widths[widths.size() - 2], widths.back(), /*has_bias=*/true);
 }
 
 /// [N,D,h,w] -> [N,D] or, where the maxima go along, [N,2D].
@@ -34,9 +90,20 @@ torch::nn::Sequential make_pooling(FeatureLayout layout, bool with_maxima) {
   return pooling;
 }
 
-torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, double dropout) {
+/// What shapes fastai's head has no meaning for the others.
+void refuse_shape(const HeadOptions& options) {
+  const HeadOptions plain;
+  const bool has_plain_dropout = options.kind == HeadKind::kLinear || options.dropout == plain.dropout;
+  const bool has_plain_layers = options.hidden == plain.hidden && !options.lin_first && !options.bn_final;
+  if (has_plain_layers && has_plain_dropout && options.concat_pool) return;
+  throw std::invalid_argument(fmt::format(
+      "[head] hidden, dropout, concat_pool, lin_first and bn_final shape fastai's head; of these the {} one has {}",
+      core::to_text(options.kind), options.kind == HeadKind::kLinear ? "dropout" : "none"));
+}
+
+torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
   torch::nn::Sequential head = make_pooling(backbone.layout(), false);
-  head->push_back(torch::nn::Dropout(dropout));
+  head->push_back(torch::nn::Dropout(dropouts(options, 1).front()));
   head->push_back(torch::nn::Linear(backbone.features(), num_classes));
   return head;
 }
@@ -46,21 +113,23 @@ torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t nu
 torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options,
                                 FeatureLayout layout) {
   core::validate(options);
-  torch::nn::Sequential head = make_pooling(layout, true);
-  std::int64_t inputs = layout == FeatureLayout::kMap ? 2 * features : features;
-  if (options.hidden > 0) {
-    append_dense(head, inputs, options.hidden, options.dropout / 2);
-    head->push_back(torch::nn::ReLU(torch::nn::ReLUOptions().inplace(true)));
-    inputs = options.hidden;
-  }
-  append_dense(head, inputs, num_classes, options.dropout);
+  torch::nn::Sequential head = make_pooling(layout, options.concat_pool);
+  const bool is_doubled = layout == FeatureLayout::kMap && options.concat_pool;
+  std::vector<std::int64_t> widths = hidden_widths(options);
+  widths.insert(widths.begin(), is_doubled ? 2 * features : features);
+  widths.push_back(num_classes);
+  const auto append = options.lin_first ? append_linear_first : append_norm_first;
+  append(head, widths, dropouts(options, widths.size() - 1));
+  if (options.bn_final) head->push_back(torch::nn::BatchNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
   return head;
 }
 
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
+  core::validate(options);
+  if (options.kind != HeadKind::kFastai) refuse_shape(options);
   switch (options.kind) {
     case HeadKind::kLinear:
-      return make_linear_head(backbone, num_classes, options.dropout);
+      return make_linear_head(backbone, num_classes, options);
     case HeadKind::kPublished:
       return backbone.make_published_head(num_classes);
     default:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <torch/nn/modules/container/sequential.h>
 
@@ -23,30 +24,47 @@ constexpr auto names(HeadKind /*tag*/) {
                     std::pair{HeadKind::kPublished, "published"}};
 }
 
+/// Those of fastai's create_head, less first_bn (always), pool (as the network needs) and y_range (none); its names are
+/// in brackets.
 struct HeadOptions {
   HeadKind kind = HeadKind::kFastai;
-  /// Width of the hidden layer; 0: none.
-  std::int64_t hidden = 512;
-  /// Probability of dropping a feature before the last layer, half of it before the hidden one.
-  double dropout = 0.5;
+  /// Widths of the hidden layers; none, or 0: no hidden layer (lin_ftrs).
+  std::vector<std::int64_t> hidden{512};
+  /// Probabilities of dropping a feature before each layer; one alone: before the last, half of it before the others
+  /// (ps).
+  std::vector<double> dropout{0.5};
+  /// Maxima beside means; means alone otherwise.
+  bool concat_pool = true;
+  /// Batch norm and dropout behind the hidden layers' ReLU, dropout alone before the first; otherwise before each
+  /// layer.
+  bool lin_first = false;
+  /// A last batch norm, over the logits.
+  bool bn_final = false;
 
   static constexpr const char* kName = "head";
   static constexpr auto fields() {
     return std::tuple{
         core::field("kind", &HeadOptions::kind, "fastai, linear, or published: the network's own"),
-        core::field("hidden", &HeadOptions::hidden, "width of the head's hidden layer, 0 for none", {0, 65536}),
-        core::field("dropout", &HeadOptions::dropout, "dropout before the last layer, half of it before", {0, 0.99})};
+        core::field("hidden", &HeadOptions::hidden, "widths of the head's hidden layers, 0 for none", {0, 65536}),
+        core::field("dropout", &HeadOptions::dropout,
+                    "dropout before the last layer, half of it before the others; or one for each layer", {0, 0.99}),
+        core::field("concat_pool", &HeadOptions::concat_pool, "pool maxima beside means"),
+        core::field("lin_first", &HeadOptions::lin_first, "batch norm behind the head's hidden layers, not before"),
+        core::field("bn_final", &HeadOptions::bn_final, "batch norm of the logits")};
   }
 };
 
-/// fastai's head (create_head): max and average pooling side by side, flatten, then batch norm, dropout, linear
-/// (without bias), ReLU, and batch norm, dropout, linear again. Its layers are numbered as fastai's, so
-/// parameters are "2.weight", "2.bias", "4.weight", "6.weight", "6.bias", "8.weight".
-/// Takes [N,D,H,W] and returns logits [N,K]. Initialised as fastai's: Kaiming normal; batch norm's bias 1e-3.
+/// fastai's head (create_head). By default: max and average pooling side by side, flatten, then batch norm, dropout,
+/// linear (without bias), ReLU, and batch norm, dropout, linear again. Dropout of 0 has no layer. The layers are
+/// numbered as fastai's, so parameters are "2.weight", "2.bias", "4.weight", "6.weight", "6.bias", "8.weight". Takes
+/// [N,D,H,W], or [N,D] where that is the layout (then nothing is pooled), and returns logits [N,K]. Initialised as
+/// fastai's: Kaiming normal; batch norm's bias 1e-3, but 0 in that of the logits. Throws std::invalid_argument for
+/// options out of range and for dropouts that are neither one nor as many as layers.
 torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options = {},
                                 FeatureLayout layout = FeatureLayout::kMap);
 
-/// The head that the options ask for, on this backbone.
+/// The head that the options ask for, on this backbone. Throws std::invalid_argument for options that shape another
+/// head than the one they ask for.
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options = {});
 
 }  // namespace margay::model

@@ -17,7 +17,8 @@ std::string reason() { return " (" + std::generic_category().message(errno) + ")
 
 class Descriptor {
  public:
-  explicit Descriptor(const std::filesystem::path& path) : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit Descriptor(const std::filesystem::path& path)
+      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
     if (number_ < 0) throw core::DataError(path, "cannot be opened" + reason());
   }
   Descriptor(const Descriptor&) = delete;

@@ -11,6 +11,7 @@
 #include <re2/re2.h>
 
 #include "margay/core/error.h"
+#include "margay/model/weights/state_of.h"
 
 namespace margay::model {
 namespace {
@@ -27,8 +28,6 @@ struct Reading {
   std::string naming;
 };
 
-bool is_counter(const std::string& name) { return name.ends_with(".num_batches_tracked"); }
-
 /// The tensors whose names begin so, without that beginning.
 TensorMap below(const TensorMap& tensors, std::string_view prefix) {
   TensorMap inner;
@@ -43,11 +42,11 @@ bool all_begin(const TensorMap& tensors, std::string_view first, std::string_vie
                      [&](const auto& each) { return each.first.starts_with(first) || each.first.starts_with(second); });
 }
 
-/// Without the wrapper that more than half of the tensors bear; nothing if there is none.
+/// Without the wrapper that at least half of the tensors bear; nothing if there is none.
 std::optional<TensorMap> unwrapped(const TensorMap& tensors) {
   for (const std::string_view wrapper : kWrappers) {
     TensorMap inner = below(tensors, wrapper);
-    if (2 * inner.size() > tensors.size()) return inner;
+    if (2 * inner.size() >= tensors.size()) return inner;
   }
   return std::nullopt;
 }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <fstream>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -16,40 +14,23 @@
 #include "margay/core/lower_case.h"
 #include "margay/core/sha256.h"
 #include "margay/model/architecture/architectures.h"
-#include "margay/model/random_state.h"
 #include "margay/model/weights/naming.h"
+#include "margay/model/weights/recognise.h"
 #include "margay/model/weights/state_match.h"
+#include "margay/model/weights/state_of.h"
 #include "margay/model/weights/weights_cache.h"
 #include "margay/model/weights/weights_file.h"
 
 namespace margay::model {
 namespace {
 
-constexpr std::string_view kCounter = ".num_batches_tracked";
-constexpr int kLikeness = 20;  // a file looks like a network if at most one tensor in 20 differs
 constexpr std::int64_t kRgb = 3;
 constexpr std::size_t kSha256Digits = 64;
-
-TensorMap state_of(const torch::nn::Module& module) {
-  TensorMap state;
-  for (const auto& each : module.named_parameters()) state[each.key()] = each.value().detach();
-  for (const auto& each : module.named_buffers()) state[each.key()] = each.value();
-  return state;
-}
-
-/// Making the head draws random numbers, which must change nothing that is drawn later.
-std::set<std::string> published_head_names(const Backbone& backbone) {
-  const RandomState before(at::kCPU);
-  std::set<std::string> names;
-  for (const auto& each : state_of(*backbone.make_published_head(1))) names.insert(each.first);
-  before.restore();
-  return names;
-}
 
 /// Counters that old files lack, and halved ones turn into fractions, matter to no result; ours stay as they are.
 void keep_own_counters(TensorMap& published, const TensorMap& own) {
   for (const auto& [name, tensor] : own) {
-    if (!name.ends_with(kCounter)) continue;
+    if (!is_counter(name)) continue;
     at::Tensor& counter = published.emplace(name, tensor).first->second;
     if (counter.is_floating_point()) counter = tensor;
   }
@@ -90,23 +71,11 @@ NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Arch
   return weights;
 }
 
-/// Spares building a network that cannot be meant.
-bool is_of_size(const TensorMap& found, const Architecture& architecture) {
-  std::int64_t values = 0;  // the running statistics, which `parameters` leaves out, are few
-  for (const auto& each : found) values += each.second.numel();
-  return std::abs(values - architecture.parameters) <= architecture.parameters / kLikeness;
-}
-
-/// "; these look like resnet34's" if they fit another architecture well.
-std::string likeness(const TensorMap& found, const std::string& wanted) {
-  for (const Architecture& each : architectures()) {
-    if (each.name == wanted || !is_of_size(found, each)) continue;
-    const auto backbone = each.build({.image_px = each.input_px});
-    const NamedWeights weights = fitted(found, *backbone, each);
-    const std::size_t differences = compare_states(state_of(*backbone), weights.backbone).count();
-    if (differences <= found.size() / kLikeness) return fmt::format("; these look like {}'s", each.name);
-  }
-  return "";
+/// "; these look like resnet34's" if they fit another architecture.
+std::string likeness(const TensorMap& found, const Architecture& wanted) {
+  const std::optional<Recognised> other = recognise(found);
+  if (!other || other->architecture == &wanted) return "";
+  return fmt::format("; these look like {}'s", other->architecture->name);
 }
 
 bool takes_head(const Classifier& classifier, HeadWeights which) {
@@ -114,15 +83,13 @@ bool takes_head(const Classifier& classifier, HeadWeights which) {
   return which == HeadWeights::kAny;
 }
 
-bool is_index(const std::filesystem::path& file) { return std::ifstream(file, std::ios::binary).peek() == '{'; }
-
 void check_sha256(const std::filesystem::path& file, const std::string& expected) {
   const std::string wanted = core::lower_case(expected);
   if (wanted.size() != kSha256Digits || wanted.find_first_not_of("0123456789abcdef") != std::string::npos) {
     throw std::invalid_argument(
         fmt::format("[load_pretrained] a SHA-256 has {} hexadecimal digits, got '{}'", kSha256Digits, expected));
   }
-  if (is_index(file)) {
+  if (is_index_of_weights(file)) {
     throw std::invalid_argument("[load_pretrained] a SHA-256 is of one file; these weights lie in several");
   }
   const std::string found = core::sha256_of_file(file);
@@ -168,7 +135,7 @@ LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::pat
   const StateMismatch mismatch = compare_states(own, weights.backbone);
   if (!mismatch.empty()) {
     throw core::FormatError(path, fmt::format("does not hold {}'s weights{}: {}", architecture.name,
-                                              likeness(file.tensors, architecture.name), mismatch.text()));
+                                              likeness(file.tensors, architecture), mismatch.text()));
   }
   copy_state(weights.backbone, own);
   const TensorMap head = state_of(*classifier.head());

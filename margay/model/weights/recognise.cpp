@@ -10,39 +10,25 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/random_state.h"
 #include "margay/model/weights/naming.h"
+#include "margay/model/weights/state_of.h"
 
 namespace margay::model {
 namespace {
 
-constexpr double kEnough = 0.75;        // of the tensors, to be recognised
 constexpr double kCertain = 0.95;       // so that no other network need be looked at
 constexpr std::size_t kMostTried = 12;  // networks of about the right size
-constexpr std::string_view kCounter = ".num_batches_tracked";
-
-TensorMap state_of(const torch::nn::Module& module) {
-  TensorMap state;
-  for (const auto& each : module.named_parameters()) state[each.key()] = each.value().detach();
-  for (const auto& each : module.named_buffers()) state[each.key()] = each.value();
-  return state;
-}
-
-std::set<std::string> names_of(const TensorMap& tensors) {
-  std::set<std::string> names;
-  for (const auto& each : tensors) names.insert(each.first);
-  return names;
-}
 
 /// Those that agree, of all that either has. Counters, which old files lack, have no say.
 double agreement(const TensorMap& found, const TensorMap& expected) {
   std::size_t agree = 0;
   std::size_t all = 0;
   for (const auto& [name, tensor] : expected) {
-    if (name.ends_with(kCounter)) continue;
+    if (is_counter(name)) continue;
     const auto same = found.find(name);
     agree += same != found.end() && same->second.numel() == tensor.numel() ? 1 : 0;
     ++all;
   }
-  for (const auto& each : found) all += each.first.ends_with(kCounter) || expected.contains(each.first) ? 0 : 1;
+  for (const auto& each : found) all += is_counter(each.first) || expected.contains(each.first) ? 0 : 1;
   return all == 0 ? 0 : static_cast<double>(agree) / static_cast<double>(all);
 }
 
@@ -81,8 +67,8 @@ std::vector<const Architecture*> of_such_size(double values) {
 Recognised recognise(const TensorMap& tensors, const Architecture& architecture) {
   const RandomState before(at::kCPU);  // a network that is only looked at changes nothing that is drawn later
   const auto backbone = architecture.build({.image_px = architecture.input_px});
-  const std::set<std::string> head = names_of(state_of(*backbone->make_published_head(1)));
   before.restore();
+  const std::set<std::string> head = published_head_names(*backbone);
   const TensorMap own = state_of(*backbone);
   NamedWeights weights = name_as_ours(tensors, {own, head}, architecture);
   backbone->adapt_published(weights.backbone);
@@ -93,7 +79,7 @@ std::optional<Recognised> recognise(const TensorMap& tensors) {
   std::optional<Recognised> best;
   for (const Architecture* each : of_such_size(values_of(tensors))) {
     Recognised found = recognise(tensors, *each);
-    if (found.share >= kEnough && (!best || found.share > best->share)) best = std::move(found);
+    if (found.share >= kRecognisedShare && (!best || found.share > best->share)) best = std::move(found);
     if (best && best->share >= kCertain) break;
   }
   return best;

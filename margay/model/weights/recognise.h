@@ -8,6 +8,9 @@
 
 namespace margay::model {
 
+/// Of the tensors, to be recognised.
+constexpr double kRecognisedShare = 0.75;
+
 /// Which network some tensors are of.
 struct Recognised {
   const Architecture* architecture;

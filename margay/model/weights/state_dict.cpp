@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -14,9 +15,9 @@
 namespace margay::model {
 namespace {
 
-constexpr std::array<std::string_view, 10> kEntries = {
-    "state_dict_ema", "model_ema", "state_dict", "model", "model_state_dict",
-    "model_state",    "module",    "net",        "ema",   "weights"};
+constexpr std::array<std::string_view, 12> kEntries = {
+    "state_dict_ema", "model_ema", "state_dict", "model",   "model_state_dict", "model_state",
+    "module",         "net",       "ema",        "weights", "teacher",          "student"};
 constexpr int kMaxDepth = 3;
 constexpr std::size_t kShownKeys = 8;
 constexpr std::size_t kMaxName = 1000;  // a million tensors may share one name
@@ -58,13 +59,24 @@ class Finder {
     return StateDict{std::move(tensors), ""};
   }
 
+  /// Of one name the last counts, as in Python.
   NamedRecords tensors_of(const PickleDict& dict) const {
-    NamedRecords tensors;
+    std::map<std::string_view, PickleId> values;
+    bool has_dicts = false;
     for (const auto& [key, value] : dict.entries) {
       const auto* name = pickle_.get<std::string>(key);
-      if (name == nullptr || name->size() > kMaxName) continue;
-      if (auto record = tensor_record(pickle_, value, path_)) tensors.emplace_back(*name, std::move(*record));
+      if (name != nullptr && name->size() <= kMaxName) values[*name] = value;
+      has_dicts = has_dicts || pickle_.get<PickleDict>(value) != nullptr;
     }
+    NamedRecords tensors;
+    bool has_only_scalars = true;
+    for (const auto& [name, value] : values) {
+      auto record = tensor_record(pickle_, value, path_);
+      if (!record) continue;
+      has_only_scalars = has_only_scalars && record->sizes.empty();
+      tensors.emplace_back(name, std::move(*record));
+    }
+    if (has_dicts && has_only_scalars) return {};  // the weights lie in one of the dicts; these are an accuracy, a loss
     return tensors;
   }
 

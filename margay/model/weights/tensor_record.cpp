@@ -29,7 +29,7 @@ constexpr std::array kDtypes = {Dtype{"DoubleStorage", "float64", c10::ScalarTyp
                                 Dtype{"BoolStorage", "bool", c10::ScalarType::Bool}};
 
 // One list of sizes, or one key, may stand behind a million tensors, and each of those copies it.
-constexpr std::size_t kMaxDimensions = 64;  // of LibTorch's tensor iterator
+constexpr std::size_t kMaxDimensions = 16;
 constexpr std::size_t kMaxKey = 64;
 constexpr int kMaxWrappings = 4;  // a parameter of a subclass of tensors
 
@@ -46,7 +46,8 @@ class RecordReader {
       const std::vector<PickleId>& arguments = list(call->arguments, 0);
       if (name == "_rebuild_from_type_v2") return subclass(arguments);
       if (name.starts_with("_rebuild_tensor")) return strided(name, arguments);
-      if (!name.starts_with("_rebuild_parameter")) return std::nullopt;
+      if (call->state && name.ends_with("Tensor") && name != "Tensor") return strided(name, list(*call->state, 0));
+      if (!name.starts_with("_rebuild_parameter") && name != "Parameter") return std::nullopt;
       value = list(call->arguments, 1)[0];
     }
     fail("too many wrappings");
@@ -115,8 +116,8 @@ class RecordReader {
     fail("expected a dtype, found " + pickle_.kind(value));
   }
 
-  /// _rebuild_tensor(storage, offset, sizes, strides), v2 with requires_grad and hooks behind, v3 with the dtype as
-  /// well.
+  /// _rebuild_tensor(storage, offset, sizes, strides), as the state of torch.FloatTensor before 0.4; v2 with
+  /// requires_grad and hooks behind, v3 with the dtype as well.
   TensorRecord strided(std::string_view name, const std::vector<PickleId>& arguments) const {
     constexpr std::size_t kDtypePlace = 6;
     const bool says_dtype = name.ends_with("_v3");

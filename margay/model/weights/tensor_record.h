@@ -20,7 +20,7 @@ struct StorageRecord {
   std::int64_t elements = 0;
 };
 
-/// A tensor as torch.save takes it down: a strided view of a storage, of at most 64 dimensions. Nothing here has been
+/// A tensor as torch.save takes it down: a strided view of a storage, of at most 16 dimensions. Nothing here has been
 /// checked against the storage.
 struct TensorRecord {
   StorageRecord storage;

@@ -5,20 +5,36 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/error.h"
 #include "margay/model/weights/mapped_file.h"
 #include "margay/model/weights/state_dict.h"
 #include "margay/model/weights/torch_content.h"
 #include "margay/model/weights/torch_storages.h"
 
 namespace margay::model {
+namespace {
+
+constexpr std::size_t kMaxSharing = 16;  // tensors that share their bytes; tied weights are 2
+
+}  // namespace
 
 TorchFile read_torch_file(const std::filesystem::path& path) {
   auto file = std::make_shared<MappedFile>(path);
+  const std::size_t file_bytes = file->bytes().size();
   TorchContent content = read_torch_content(file->bytes(), path);
   const StateDict state = find_state_dict(content.pickle, path);
   TorchStorages storages(std::move(file), path, std::move(content.storages));
   TorchFile result{{}, std::move(content.form)};
-  for (const auto& [name, record] : state.tensors) result.tensors[name] = storages.tensor(name, record);
+  std::size_t bytes = 0;
+  for (const auto& [name, record] : state.tensors) {
+    const at::Tensor& tensor = result.tensors[name] = storages.tensor(name, record);
+    bytes += tensor.nbytes();
+  }
+  if (bytes / kMaxSharing > file_bytes) {
+    throw core::FormatError(
+        path,
+        fmt::format("[torch] {} bytes of tensors in {} bytes: they are the same again and again", bytes, file_bytes));
+  }
   if (!state.entry.empty()) result.format += fmt::format(", entry '{}'", state.entry);
   return result;
 }

@@ -115,9 +115,11 @@ std::filesystem::path weights_file_of(const std::filesystem::path& file_or_folde
                                                     names.size(), fmt::join(names, ", ")));
 }
 
+bool is_index_of_weights(const std::filesystem::path& file) { return form_of(file) == Form::kIndex; }
+
 WeightsFile read_weights(const std::filesystem::path& file_or_folder) {
   const std::filesystem::path path = weights_file_of(file_or_folder);
-  return form_of(path) == Form::kIndex ? read_sharded_weights(path, read_file) : read_file(path);
+  return is_index_of_weights(path) ? read_sharded_weights(path, read_file) : read_file(path);
 }
 
 }  // namespace margay::model

@@ -30,4 +30,7 @@ WeightsFile read_weights(const std::filesystem::path& file_or_folder);
 /// The file that read_weights would read: the same, unless it is a folder. Throws as that for folders.
 std::filesystem::path weights_file_of(const std::filesystem::path& file_or_folder);
 
+/// Whether the file is an index of several. Throws core::DataError if it cannot be opened.
+bool is_index_of_weights(const std::filesystem::path& file);
+
 }  // namespace margay::model

@@ -45,6 +45,7 @@ class ZipReader {
     directory_end_ = directory.begin + directory.bytes;
     std::vector<ZipEntry> entries;
     for (std::uint64_t i = 0; i < directory.entries; ++i) entries.push_back(read_entry(at));
+    check_disjoint(entries);
     return entries;
   }
 
@@ -55,6 +56,20 @@ class ZipReader {
     if (at <= file_.size() && bytes <= file_.size() - at) return;
     fail(
         fmt::format("{} at byte {} does not lie in the file's {} bytes; cut short or damaged", what, at, file_.size()));
+  }
+
+  /// A small file could otherwise say a thousand times that all of it is a tensor.
+  void check_disjoint(const std::vector<ZipEntry>& entries) const {
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    for (const ZipEntry& each : entries) {
+      if (each.end > each.begin) places.emplace_back(each.begin, each.end);
+    }
+    std::sort(places.begin(), places.end());
+    for (std::size_t i = 1; i < places.size(); ++i) {
+      if (places[i].first < places[i - 1].second) {
+        fail(fmt::format("two entries share the bytes from {} on", places[i].first));
+      }
+    }
   }
 
   std::uint64_t number(std::uint64_t at, std::size_t bytes) const {

@@ -58,7 +58,7 @@ TEST(FlatNets, RefusePicturesOfAnotherSize) {
   const std::string message = testing_support::thrown_message<std::invalid_argument>([&] {
     classifier->forward(torch::zeros({1, 1, 28, 30}));
   });
-  EXPECT_EQ(message, "[FlatNet] pictures must be 28x28 pixels, got 28x30; set image_px");
+  EXPECT_EQ(message, "[Backbone] pictures must be 28x28 pixels, got 28x30; image_px makes the network for others");
 }
 
 TEST(FlatNets, HaveAllButTheClassesInTheSecondGroup) {

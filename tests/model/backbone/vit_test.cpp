@@ -85,13 +85,12 @@ TEST(ViT, RefusesPicturesOfAnotherSize) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
               vit->forward(torch::rand({1, 3, 16, 20}));
             }),
-            "[ViT] pictures must be 16x16 pixels, for which its positions are made, got 16x20; another size is the "
-            "option image_px");
+            "[Backbone] pictures must be 16x16 pixels, got 16x20; image_px makes the network for others");
 }
 
 TEST(ViT, RefusesASizeThatPatchesDoNotFill) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { ViT(kTiny, {.image_px = 18}); }),
-            "[ViT] image_px must be a multiple of the patch's 4 pixels, got 18");
+            "[ViT] the side of pictures must be a multiple of the patch's 4 pixels, got 18; take 16");
 }
 
 TEST(ViT, ResamplesPublishedPositionsOfAnotherSize) {
@@ -112,6 +111,9 @@ TEST(ViT, LeavesPublishedPositionsThatFitOrCannotBeResampled) {
     vit->adapt_published(published);
     EXPECT_TRUE(published["pos_embed"].is_same(before));
   }
+  TensorMap wide{{"pos_embed", torch::rand({1, 10, 1000})}};  // another network's
+  vit->adapt_published(wide);
+  EXPECT_EQ(wide["pos_embed"].size(1), 10);
 }
 
 TEST(ViT, StartsAsTimms) {

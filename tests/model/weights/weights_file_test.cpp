@@ -91,6 +91,12 @@ TEST_F(WeightsFileTest, RefusesAnIndexThatDoesNotHold) {
   }
 }
 
+TEST_F(WeightsFileTest, AnIndexOfListsWithinListsIsRefused) {
+  constexpr std::size_t kDepth = 500'000;
+  write(folder_ / "i.json", R"({"weight_map": {"a": )" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}}");
+  EXPECT_NE(refusal(folder_ / "i.json").find("lists within lists"), std::string::npos);
+}
+
 TEST_F(WeightsFileTest, ANestedIndexIsNotFollowed) {
   write(folder_ / "i.json", R"({"weight_map": {"a": "i.json"}})");
   EXPECT_NE(refusal(folder_ / "i.json"), "");

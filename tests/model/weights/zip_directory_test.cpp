@@ -65,6 +65,11 @@ TEST(ZipDirectory, ReadsNumbersOfEightBytes) {
   EXPECT_EQ(entries[0].end - entries[0].begin, 5U);
 }
 
+TEST(ZipDirectory, RefusesEntriesThatShareBytes) {
+  const std::string shared = with(zip_of({{"a", "first"}, {"b", "other"}}), "PK\x01\x02", 42, little_endian(0, 4));
+  EXPECT_NE(refusal(shared).find("two entries share the bytes from 31 on"), std::string::npos) << refusal(shared);
+}
+
 TEST(ZipDirectory, NamesWhatItDoesNotRead) {
   EXPECT_EQ(read(with(two_files(), "PK\x01\x02", 10, "\x08")).back().method, 8);
   EXPECT_NE(refusal(with(two_files(), "PK\x01\x02", 8, "\x01")).find("'b/c' is encrypted"), std::string::npos);

@@ -4,15 +4,16 @@
 #include <array>
 #include <span>
 
+#include <fmt/format.h>
+
 namespace margay::model {
 namespace {
 
-constexpr std::array<std::string_view, 5> kDicts = {"collections.OrderedDict", "collections.defaultdict",
-                                                    "collections.Counter", "builtins.dict", "__builtin__.dict"};
+constexpr std::array<std::string_view, 4> kDicts = {"collections.OrderedDict", "collections.defaultdict",
+                                                    "collections.Counter", "builtins.dict"};
 
-constexpr std::array<std::string_view, 8> kLists = {"builtins.list",    "builtins.set",    "builtins.frozenset",
-                                                    "builtins.tuple",   "__builtin__.set", "__builtin__.frozenset",
-                                                    "__builtin__.list", "torch.Size"};
+constexpr std::array<std::string_view, 5> kLists = {"builtins.list", "builtins.set", "builtins.frozenset",
+                                                    "builtins.tuple", "torch.Size"};
 
 /// Storages stand in torch.cuda too, in files written before 1.11.
 constexpr std::array<std::string_view, 12> kStorages = {
@@ -28,9 +29,13 @@ constexpr std::array<std::string_view, 8> kBuilders = {
 constexpr std::array<std::string_view, 10> kDtypes = {"float64", "float32", "float16", "bfloat16", "int64",
                                                       "int32",   "int16",   "int8",    "uint8",    "bool"};
 
+/// Classes of tensors as torch knew them before 0.4.
+constexpr std::array<std::string_view, 8> kTensors = {"DoubleTensor", "FloatTensor", "HalfTensor", "LongTensor",
+                                                      "IntTensor",    "ShortTensor", "CharTensor", "ByteTensor"};
+
 /// What checkpoints of fastai, timm, torchvision's references and Lightning hold beside tensors: hyperparameters,
 /// numbers of NumPy, paths.
-constexpr std::array<std::string_view, 32> kInert = {"torch.device",
+constexpr std::array<std::string_view, 36> kInert = {"torch.device",
                                                      "torch.torch_version.TorchVersion",
                                                      "fastcore.foundation.L",
                                                      "fastcore.basics.L",
@@ -57,8 +62,12 @@ constexpr std::array<std::string_view, 32> kInert = {"torch.device",
                                                      "builtins.complex",
                                                      "builtins.slice",
                                                      "builtins.bytearray",
-                                                     "__builtin__.slice",
-                                                     "__builtin__.complex",
+                                                     "builtins.bytes",
+                                                     "builtins.long",
+                                                     "builtins.object",
+                                                     "builtins.range",
+                                                     "builtins.unicode",
+                                                     "builtins.xrange",
                                                      "pytorch_lightning.utilities.parsing.AttributeDict",
                                                      "lightning_fabric.utilities.data.AttributeDict",
                                                      "lightning.fabric.utilities.data.AttributeDict"};
@@ -74,13 +83,19 @@ bool strip(std::string_view& name, std::string_view prefix) {
 }
 
 bool is_of_torch(std::string_view name) {
-  if (strip(name, "torch.cuda.")) return contains(kStorages, name);
-  return strip(name, "torch.") && (contains(kStorages, name) || contains(kBuilders, name) || contains(kDtypes, name));
+  if (strip(name, "torch.cuda.")) return contains(kStorages, name) || contains(kTensors, name);
+  return strip(name, "torch.") && (contains(kStorages, name) || contains(kTensors, name) || contains(kBuilders, name) ||
+                                   contains(kDtypes, name));
 }
+
+GlobalKind kind_of_builtin(std::string_view name) { return kind_of_global(fmt::format("builtins.{}", name)); }
 
 }  // namespace
 
 GlobalKind kind_of_global(std::string_view name) {
+  std::string_view python2 = name;
+  if (strip(python2, "__builtin__."))
+    return kind_of_builtin(python2);  // protocol 2, torch.save's, writes so to this day
   if (contains(kDicts, name)) return GlobalKind::kDict;
   if (contains(kLists, name)) return GlobalKind::kList;
   if (contains(kInert, name)) return GlobalKind::kInert;

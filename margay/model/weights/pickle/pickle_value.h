@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,7 @@ struct PickleGlobal {
 struct PickleCall {
   PickleId callable = 0;
   PickleId arguments = 0;
+  std::optional<PickleId> state = {};  ///< given to the object afterwards
 };
 
 /// What Python would ask of the program that reads; torch.save has its storages behind these.

@@ -208,8 +208,7 @@ class Unpickler {
         call(stack_.pop_many(2));
         return true;
       case Opcode::kBuild:  // attributes beside the value: OrderedDict's _metadata, parts of placeholders
-        stack_.pop();
-        stack_.top();
+        build(stack_.pop());
         return true;
       case Opcode::kPersistent:
         stack_.push(PicklePersistent{stack_.pop()});
@@ -250,6 +249,10 @@ class Unpickler {
     } else if (stack_.get<PickleCall>(target) == nullptr) {
       reader_.fail("gives entries to what is no dict");
     }
+  }
+
+  void build(PickleId state) {
+    if (auto* call = stack_.get<PickleCall>(stack_.top())) call->state = state;
   }
 
   void push_stack_global(const std::vector<PickleId>& names) {
