@@ -5,16 +5,14 @@
 #include <functional>
 #include <stdexcept>
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "apps/cli/progress_line.h"
-#include "apps/cli/warn.h"
+#include "apps/cli/speed_or_warn.h"
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/weights_cache.h"
 #include "margay/train/device.h"
-#include "margay/train/network_speed.h"
 
 namespace margay::cli {
 namespace {
@@ -66,6 +64,10 @@ train::TrainingDemand demand_of(const TrainOptions& options) {
   return demand;
 }
 
+bool has_measured(const std::vector<NetworkCandidate>& networks) {
+  return std::any_of(networks.begin(), networks.end(), [](const NetworkCandidate& each) { return each.is_measured; });
+}
+
 /// Measures networks with the precision, device and picture size of the run to come.
 class SpeedProbe {
  public:
@@ -84,21 +86,15 @@ class SpeedProbe {
   void measure(std::vector<NetworkCandidate>& networks, std::size_t which) {
     const std::string name = networks[which].name;
     line_.show(measured_++, static_cast<std::int64_t>(networks.size()), name);
-    std::string problem;
-    try {
-      networks[which].images_per_s = train::measure_network_speed(name, speed_).train_images_per_s;
-      networks[which].is_measured = true;
-    } catch (const c10::Error& error) {
-      problem = error.what_without_backtrace();
-    } catch (const std::invalid_argument& error) {
-      problem = error.what();
-    }
+    const std::optional<train::NetworkSpeed> speed = speed_or_warn(name, speed_, line_);
     line_.clear();
-    if (!problem.empty()) {
-      warn(fmt::format("{} is left out: {}", name, problem));
+    if (speed) {
+      networks[which].images_per_s = speed->train_images_per_s;
+      networks[which].is_measured = true;
+    } else {
       networks.erase(networks.begin() + static_cast<std::ptrdiff_t>(which));
     }
-    reckon(networks);
+    if (has_measured(networks)) train::reckon_speeds(networks);
   }
 
  private:
@@ -106,12 +102,6 @@ class SpeedProbe {
   std::int64_t cpu_batch() const {
     const double share = kTypicalPx / static_cast<double>(*speed_.size);
     return std::llround(kCpuBatch * share * share);
-  }
-
-  static void reckon(std::vector<NetworkCandidate>& networks) {
-    const bool has_measured =
-        std::any_of(networks.begin(), networks.end(), [](const NetworkCandidate& each) { return each.is_measured; });
-    if (has_measured) train::reckon_speeds(networks);
   }
 
   train::NetworkSpeedOptions speed_;
@@ -135,10 +125,7 @@ std::vector<NetworkCandidate> candidates_of(const std::vector<const Architecture
 
 /// A small and a middling network, from which the others can be reckoned.
 void measure_two(std::vector<NetworkCandidate>& candidates, SpeedProbe& probe) {
-  const auto has_measured = [&] {
-    return std::any_of(candidates.begin(), candidates.end(), [](const auto& each) { return each.is_measured; });
-  };
-  while (!candidates.empty() && !has_measured()) probe.measure(candidates, 0);
+  while (!candidates.empty() && !has_measured(candidates)) probe.measure(candidates, 0);
   const std::size_t middle = candidates.size() / 2;
   if (middle > 0 && !candidates[middle].is_measured) probe.measure(candidates, middle);
 }

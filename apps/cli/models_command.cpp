@@ -2,7 +2,6 @@
 #include <array>
 
 #include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
@@ -10,6 +9,7 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/models_table.h"
 #include "apps/cli/progress_line.h"
+#include "apps/cli/speed_or_warn.h"
 #include "apps/cli/speed_records.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/train_options.h"
@@ -84,8 +84,8 @@ core::ExitCode list(const ModelsOptions& options) {
   return core::ExitCode::kDone;
 }
 
-SpeedRecord measure(const std::string& name, const train::NetworkSpeedOptions& options) {
-  const train::NetworkSpeed speed = train::measure_network_speed(name, options);
+SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
+                      const train::NetworkSpeedOptions& options) {
   return {.name = name,
           .host = host_name(),
           .device = train::find_device(options.device).is_cpu() ? "cpu" : "cuda",
@@ -95,22 +95,6 @@ SpeedRecord measure(const std::string& name, const train::NetworkSpeedOptions& o
           .size = speed.image_px,
           .train_images_per_s = speed.train_images_per_s,
           .inference_images_per_s = speed.inference_images_per_s};
-}
-
-/// Nothing, and a warning, for a network that cannot be measured so: of pictures that it does not take, or too large.
-std::optional<SpeedRecord> measure_or_warn(const std::string& name, const train::NetworkSpeedOptions& options,
-                                           ProgressLine& line) {
-  std::string problem;
-  try {
-    return measure(name, options);
-  } catch (const c10::Error& error) {
-    problem = error.what_without_backtrace();
-  } catch (const std::invalid_argument& error) {
-    problem = error.what();
-  }
-  line.clear();
-  warn(fmt::format("{} is left out: {}", name, problem));
-  return std::nullopt;
 }
 
 /// The results are there, whatever becomes of the file.
@@ -135,10 +119,10 @@ std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& mod
   for (const Architecture* each : models) {
     if (is_stop_wanted()) break;
     line.show(static_cast<std::int64_t>(measured.size()), static_cast<std::int64_t>(models.size()), each->name);
-    const std::optional<SpeedRecord> record = measure_or_warn(each->name, options, line);
-    if (!record) continue;
-    keep(*record);
-    measured.push_back(*record);
+    const std::optional<train::NetworkSpeed> speed = speed_or_warn(each->name, options, line);
+    if (!speed) continue;
+    measured.push_back(record_of(each->name, *speed, options));
+    keep(measured.back());
   }
   return measured;
 }

@@ -1,7 +1,7 @@
 #include "margay/loss/kernels/block_kernel.h"
 
-// Machines of before 2013 get the portable code; where vectors have no fixed length, the fixed ones of NEON are used.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#include "margay/core/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "margay/loss/kernels/block_kernel.cpp"  // compiled once for each instruction set
 #include <hwy/cache_control.h>

@@ -10,6 +10,7 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/conv_norm.h"
+#include "margay/model/backbone/published_linear.h"
 
 namespace margay::model {
 namespace {
@@ -85,12 +86,10 @@ MobileNetV2::MobileNetV2(const BackboneOptions& options) {
 }
 
 torch::nn::Sequential MobileNetV2::make_published_head(std::int64_t num_classes) const {
-  torch::nn::Linear linear(kFeatures, num_classes);
-  torch::nn::init::normal_(linear->weight, 0, 0.01);
-  torch::nn::init::zeros_(linear->bias);
-  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
-                                {"flatten", torch::nn::Flatten()},
-                                {"classifier", NestedSequential(torch::nn::Dropout(0.2), linear)}});
+  return torch::nn::Sequential(
+      {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+       {"flatten", torch::nn::Flatten()},
+       {"classifier", NestedSequential(torch::nn::Dropout(0.2), make_published_linear(kFeatures, num_classes))}});
 }
 
 }  // namespace margay::model

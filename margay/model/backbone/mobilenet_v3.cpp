@@ -14,6 +14,7 @@
 
 #include "margay/model/backbone/conv_norm.h"
 #include "margay/model/backbone/inverted_residual.h"
+#include "margay/model/backbone/published_linear.h"
 #include "margay/model/backbone/round_channels.h"
 
 namespace margay::model {
@@ -62,13 +63,6 @@ InvertedResidual make_block(std::int64_t in_channels, const Row& row) {
                               .norm = kNorm});
 }
 
-torch::nn::Linear make_linear(std::int64_t inputs, std::int64_t outputs) {
-  torch::nn::Linear linear(inputs, outputs);
-  torch::nn::init::normal_(linear->weight, 0, 0.01);
-  torch::nn::init::zeros_(linear->bias);
-  return linear;
-}
-
 }  // namespace
 
 MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
@@ -96,8 +90,8 @@ torch::nn::Sequential MobileNetV3::make_published_head(std::int64_t num_classes)
   return torch::nn::Sequential(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
-       {"classifier", NestedSequential(make_linear(features(), hidden_), hardswish, torch::nn::Dropout(0.2),
-                                       make_linear(hidden_, num_classes))}});
+       {"classifier", NestedSequential(make_published_linear(features(), hidden_), hardswish, torch::nn::Dropout(0.2),
+                                       make_published_linear(hidden_, num_classes))}});
 }
 
 }  // namespace margay::model

@@ -11,6 +11,7 @@
 
 #include "margay/model/backbone/layer_slice.h"
 #include "margay/model/backbone/nested_sequential.h"
+#include "margay/model/backbone/published_linear.h"
 #include "margay/model/backbone/rectifier.h"
 
 namespace margay::model {
@@ -19,13 +20,6 @@ namespace {
 constexpr std::size_t kEarlyLayers = 22;  // fastai's
 constexpr std::int64_t kPooledSide = 7;   // of what the linear layers take
 constexpr std::int64_t kHidden = 4096;
-
-torch::nn::Linear make_linear(std::int64_t inputs, std::int64_t outputs) {
-  torch::nn::Linear linear(inputs, outputs);
-  torch::nn::init::normal_(linear->weight, 0, 0.01);
-  torch::nn::init::zeros_(linear->bias);
-  return linear;
-}
 
 }  // namespace
 
@@ -70,9 +64,10 @@ std::vector<Backbone::Stage> Vgg::stages() {
 }
 
 torch::nn::Sequential Vgg::make_published_head(std::int64_t num_classes) const {
-  const NestedSequential classifier(make_linear(features() * kPooledSide * kPooledSide, kHidden), make_rectifier(),
-                                    torch::nn::Dropout(0.5), make_linear(kHidden, kHidden), make_rectifier(),
-                                    torch::nn::Dropout(0.5), make_linear(kHidden, num_classes));
+  const NestedSequential classifier(make_published_linear(features() * kPooledSide * kPooledSide, kHidden),
+                                    make_rectifier(), torch::nn::Dropout(0.5), make_published_linear(kHidden, kHidden),
+                                    make_rectifier(), torch::nn::Dropout(0.5),
+                                    make_published_linear(kHidden, num_classes));
   return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(kPooledSide)},
                                 {"flatten", torch::nn::Flatten()},
                                 {"classifier", classifier}});
