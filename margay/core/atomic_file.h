@@ -6,10 +6,13 @@
 
 namespace margay::core {
 
-/// A file that appears under its name complete or not at all. Bytes go to `.<name>.tmp-<pid>-<n>` in the
+/// A file that appears under its name complete or not at all. Bytes go to `.<name>.tmp-<boot>-<pid>-<n>` in the
 /// same folder; commit() makes them durable (fsync), renames, and makes the renaming durable (fsync of the
 /// folder). Until then readers see the previous file, and a failure leaves it as it was.
 /// If `path` is a symbolic link, the file that it points to is replaced.
+/// The next AtomicFile in the folder removes what killed processes have left there: temporary files that their process
+/// no longer locks (flock) where it ran in this boot of this machine. Those of other machines, whose locks may not be
+/// seen, and those of earlier boots are removed when nothing was written to them for a day.
 /// Every failure is an IoError naming the path and the reason. Not for use from several threads at once.
 class AtomicFile {
  public:

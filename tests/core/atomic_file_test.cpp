@@ -1,13 +1,22 @@
 #include "margay/core/atomic_file.h"
 
+#include <array>
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/write_file.h"
 
 namespace margay::core {
 namespace {
@@ -123,6 +132,96 @@ TEST_F(AtomicFileTest, AFullDiskKeepsThePreviousFileAndLeavesNoOther) {
   }
   EXPECT_EQ(file_content(folder_ / "a.txt"), "old");
   EXPECT_EQ(folder_.size(), 1U);
+}
+
+/// A process that is writing the file, and does so until it is killed.
+class KilledWriter {
+ public:
+  explicit KilledWriter(const fs::path& path) {
+    std::array<int, 2> ready{};
+    if (::pipe(ready.data()) != 0) throw std::runtime_error("no pipe");
+    process_ = ::fork();
+    if (process_ == 0) {
+      AtomicFile file(path);
+      file.write("half of it");
+      [[maybe_unused]] const ssize_t told = ::write(ready[1], "!", 1);
+      while (true) ::pause();
+    }
+    char mark = 0;
+    ::close(ready[1]);
+    EXPECT_EQ(::read(ready[0], &mark, 1), 1);
+    ::close(ready[0]);
+  }
+  KilledWriter(const KilledWriter&) = delete;
+  KilledWriter& operator=(const KilledWriter&) = delete;
+  ~KilledWriter() { kill(); }
+
+  void kill() {
+    if (process_ <= 0) return;
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+    process_ = 0;
+  }
+
+ private:
+  pid_t process_ = 0;
+};
+
+TEST_F(AtomicFileTest, TheNextOneInTheFolderRemovesWhatAKilledProcessLeft) {
+  KilledWriter writer(folder_ / "a.txt");
+  writer.kill();
+  ASSERT_EQ(folder_.size(), 1U);
+  write_file_atomically(folder_ / "b.txt", "text");
+  EXPECT_EQ(folder_.size(), 1U);
+}
+
+TEST_F(AtomicFileTest, NeverRemovesWhatALivingProcessIsWriting) {
+  const KilledWriter writer(folder_ / "a.txt");
+  AtomicFile own(folder_ / "a.txt");
+  write_file_atomically(folder_ / "a.txt", "text");
+  EXPECT_EQ(folder_.size(), 3U);
+  own.commit();
+  EXPECT_EQ(folder_.size(), 2U);
+}
+
+TEST_F(AtomicFileTest, RemovesFilesOfOtherMachinesAndEarlierVersionsAfterADay) {
+  const std::vector<std::string> names = {".b.txt.tmp-0123abcd-77-0", ".a.txt.tmp-77-0"};
+  for (const std::string& name : names) testing_support::write(folder_ / name, "half of it");
+  write_file_atomically(folder_ / "a.txt", "text");
+  EXPECT_EQ(folder_.size(), 3U);
+  for (const std::string& name : names) {
+    fs::last_write_time(folder_ / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  }
+  write_file_atomically(folder_ / "a.txt", "text");
+  EXPECT_EQ(folder_.size(), 1U);
+}
+
+TEST_F(AtomicFileTest, KeepsFilesThatOnlyLookSimilar) {
+  const std::vector<std::string> names = {".b.txt.tmp-77-0",  // of an earlier version, but another file
+                                          ".a.txt.tmp-0123abcd-77", "a.txt.tmp-0123abcd-77-0", ".a.txt.tmp-",
+                                          ".b.txt.tmp-other-77-0"};
+  for (const std::string& name : names) {
+    testing_support::write(folder_ / name, "text");
+    fs::last_write_time(folder_ / name, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  }
+  write_file_atomically(folder_ / "a.txt", "text");
+  for (const std::string& name : names) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+}
+
+TEST_F(AtomicFileTest, ManyWritersInOneFolderLoseNothing) {
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 4; ++w) {
+    writers.emplace_back([this, w] {
+      for (int i = 0; i < 50; ++i) EXPECT_NO_THROW(write_file_atomically(folder_ / fmt::format("{}", w), "text"));
+    });
+  }
+  for (std::thread& each : writers) each.join();
+  EXPECT_EQ(folder_.size(), 4U);
+}
+
+TEST_F(AtomicFileTest, TakesNamesAsLongAsTheFileSystemDoes) {
+  write_file_atomically(folder_ / std::string(255, 'x'), "text");
+  EXPECT_EQ(file_content(folder_ / std::string(255, 'x')), "text");
 }
 
 }  // namespace
