@@ -34,6 +34,7 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t columns) {
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
   std::string help = CLI::Formatter::make_help(app, std::move(name), mode);
   for (std::size_t at = 0; (at = help.find("\n\n\n", at)) != std::string::npos;) help.erase(at, 1);
+  while (help.ends_with("\n\n")) help.pop_back();
   return help;
 }
 
@@ -55,6 +56,16 @@ std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_p
   for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
+  if (option->get_type_size() == 0) return "";
+  std::string text;
+  if (!option->get_type_name().empty()) text += " " + get_label(option->get_type_name());
+  if (!option->get_default_str().empty()) text += "=" + option->get_default_str();
+  if (option->get_expected_max() == CLI::detail::expected_max_vector_size) text += " ...";
+  if (option->get_required()) text += " " + get_label("REQUIRED");
+  return text;
 }
 
 }  // namespace margay::cli

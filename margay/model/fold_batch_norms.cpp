@@ -38,11 +38,12 @@ EvalScaling eval_scaling(const BatchNorm2dImpl& norm) {
 }
 
 /// A copy of a convolution with other numbers and a bias. (The original has no place for one, and a new module would
-/// first draw random weights.) LibTorch's modules inherit Module virtually, so its part begins empty here.
+/// first draw random weights.) What is registered is copied where Module is no virtual base (LibTorch 2), and begins
+/// empty where it is one.
 class FoldedConv2d : public Conv2dImpl {
  public:
-  FoldedConv2d(const Conv2dImpl& conv, torch::Tensor folded_weight, torch::Tensor folded_bias)
-      : Module("FoldedConv2d"), Conv2dImpl(conv) {
+  FoldedConv2d(const Conv2dImpl& conv, torch::Tensor folded_weight, torch::Tensor folded_bias) : Conv2dImpl(conv) {
+    parameters_.clear();
     weight = register_parameter("weight", std::move(folded_weight), /*requires_grad=*/false);
     bias = register_parameter("bias", std::move(folded_bias), /*requires_grad=*/false);
     options.bias(true);

@@ -45,5 +45,28 @@ TEST(Help, OfTrainBeginsWithWhatEveryoneNeedsAndGroupsTheRest) {
   EXPECT_NE(help.find("mirror left and right half of the time (on by default)"), std::string::npos);
 }
 
+TEST(Help, LooksTheSameWithEveryVersionOfCli11) {
+  CLI::App app("Trains.", "train");
+  app.formatter(std::make_shared<HelpFormatter>());
+  std::string text;
+  std::vector<std::string> several;
+  app.add_option("folder", text, "where the images are")->required();
+  app.add_option("--arch", text, "the network")->group("Network")->type_name("NAME")->default_str("resnet18");
+  app.add_option("--tags", several, "any number")->group("Network");
+  EXPECT_EQ(app.help(),
+            "Trains.\n"
+            "Usage: train [OPTIONS] folder\n"
+            "\n"
+            "Positionals:\n"
+            "  folder TEXT REQUIRED        where the images are\n"
+            "\n"
+            "Options:\n"
+            "  -h, --help                  Print this help message and exit\n"
+            "\n"
+            "Network:\n"
+            "  --arch NAME=resnet18        the network\n"
+            "  --tags TEXT ...             any number\n");
+}
+
 }  // namespace
 }  // namespace margay::cli

@@ -63,8 +63,9 @@ HWY_INLINE void store_vector(D d, hn::Vec<D> v, hwy::bfloat16_t* to) {
   const auto upper = hn::ShiftRight<16>(bfloat16_bits(d, v));
   hn::StoreU(hn::TruncateTo(du16, upper), du16, reinterpret_cast<std::uint16_t*>(to));
 }
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
-/// Lane by lane: without instructions for it, Highway's conversions know no infinities and cut instead of rounding.
+#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR || (HWY_ARCH_X86 && HWY_TARGET > HWY_AVX2)
+/// Lane by lane: without instructions for it (F16C comes with AVX2), Highway's conversions take infinity and NaN for
+/// finite numbers and cut instead of rounding.
 template <class D>
 HWY_INLINE void store_vector(D d, hn::Vec<D> v, hwy::float16_t* to) {
   HWY_ALIGN float lanes[hn::MaxLanes(D())];

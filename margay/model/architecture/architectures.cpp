@@ -26,7 +26,7 @@ const std::vector<Architecture>& architectures() {
   return table;
 }
 
-const Architecture& find_architecture(const std::string& name) {
+const Architecture& find_architecture(std::string_view name) {
   std::vector<std::string> known;
   for (const Architecture& each : architectures()) {
     if (each.name == name) return each;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "margay/model/architecture/architecture.h"
@@ -11,6 +11,6 @@ namespace margay::model {
 const std::vector<Architecture>& architectures();
 
 /// Throws std::invalid_argument, with the nearest name, for one that is not there.
-const Architecture& find_architecture(const std::string& name);
+const Architecture& find_architecture(std::string_view name);
 
 }  // namespace margay::model
