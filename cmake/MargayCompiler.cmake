@@ -39,3 +39,14 @@ if(MARGAY_SANITIZE)
                                                    -fno-sanitize-recover=all)
   target_link_options(margay_compiler INTERFACE -fsanitize=${MARGAY_SANITIZE})
 endif()
+
+# The release preset compiles many sources as one (CMAKE_UNITY_BUILD): file-local names are therefore unique within a layer.
+# Files that Highway compiles once for each instruction set include themselves, and stay on their own.
+function(margay_keep_dispatch_apart)
+  foreach(source IN LISTS ARGN)
+    file(STRINGS ${source} dispatch REGEX "hwy/foreach_target.h" LIMIT_COUNT 1)
+    if(dispatch)
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
+endfunction()

@@ -35,7 +35,7 @@ std::string stage_table(const data::StageSpeeds& speeds) {
   return table.text("  ");
 }
 
-std::string report(const data::StageSpeeds& speeds) {
+std::string report_stages(const data::StageSpeeds& speeds) {
   std::string text = fmt::format("{} of {} pictures, one thread{}\n", speeds.measured, speeds.pictures,
                                  speeds.unreadable > 0 ? fmt::format(", {} unreadable", speeds.unreadable) : "");
   text += stage_table(speeds);
@@ -44,13 +44,13 @@ std::string report(const data::StageSpeeds& speeds) {
   return text + speeds.suggestion() + "\n";
 }
 
-core::ExitCode bench(const BenchDataOptions& options) {
+core::ExitCode bench_data(const BenchDataOptions& options) {
   prepare_to_compute();
   data::LoaderOptions loading = options.batch.loader;
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = make_block(options.batch).loaders(loading);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
-  fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report(speeds));
+  fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds));
   return core::ExitCode::kDone;
 }
 
@@ -61,7 +61,7 @@ void add_bench_data(CLI::App& app, Action& action) {
   const auto options = std::make_shared<BenchDataOptions>();
   command->add_option("folder", options->batch.folder, "the pictures")->required();
   add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+  command->callback([options, &action] { action = [options] { return bench_data(*options); }; });
 }
 
 }  // namespace margay::cli

@@ -62,7 +62,7 @@ std::string harmful_files(const data::DataReport& report) {
   return lines;
 }
 
-core::ExitCode check(const CheckCommandOptions& options) {
+core::ExitCode check_images(const CheckCommandOptions& options) {
   data::use_image_threads(1);  // several pictures are read at once already
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
@@ -82,7 +82,7 @@ void add_check(CLI::App& app, Action& action) {
   command->add_option("folder", options->folder, "the pictures")->required();
   add_flags(*command, *options);
   command->footer("Exit codes: 0 nothing that harms training, 3 something does.");
-  command->callback([options, &action] { action = [options] { return check(*options); }; });
+  command->callback([options, &action] { action = [options] { return check_images(*options); }; });
 }
 
 }  // namespace margay::cli

@@ -139,7 +139,7 @@ Subject subject_of_pictures(ExplainOptions& options) {
 }
 
 template <class Xray>
-void show(const Xray& xray, const std::string& name, const ExplainOptions& options) {
+void show_explanation(const Xray& xray, const std::string& name, const ExplainOptions& options) {
   const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
   if (!options.html.empty()) core::write_file_atomically(options.html, interpret::xray_html(xray, name, extent));
   if (options.json) {
@@ -156,9 +156,9 @@ core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
   const Subject subject = options.logits.empty() ? subject_of_pictures(options) : subject_of_table(options);
   if (options.binary) {
-    show(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
+    show_explanation(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
   } else {
-    show(interpret::softmax_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
+    show_explanation(interpret::softmax_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
   }
   for (const auto& skipped : subject.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
   return subject.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;

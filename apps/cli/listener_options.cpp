@@ -22,7 +22,7 @@ std::string first_changed(const T& options) {
 }
 
 template <core::Options T>
-void need(bool is_on, const char* flag, const T& options) {
+void need_option(bool is_on, const char* flag, const T& options) {
   if (is_on) return;
   const std::string changed = first_changed(options);
   if (!changed.empty()) throw std::invalid_argument(fmt::format("[train] {} needs {}", changed, flag));
@@ -35,12 +35,12 @@ bool is_monitored(const ListenerOptions& options) {
 }
 
 void check_listeners(const ListenerOptions& options) {
-  need(options.ema, "--ema", options.weight_average);
-  need(options.swa, "--swa", options.swa_options);
-  need(options.keep_best, "--keep-best", options.keep_best_options);
-  need(options.early_stop, "--early-stop", options.early_stopping);
-  need(options.reduce_on_plateau, "--reduce-on-plateau", options.plateau);
-  need(is_monitored(options), "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
+  need_option(options.ema, "--ema", options.weight_average);
+  need_option(options.swa, "--swa", options.swa_options);
+  need_option(options.keep_best, "--keep-best", options.keep_best_options);
+  need_option(options.early_stop, "--early-stop", options.early_stopping);
+  need_option(options.reduce_on_plateau, "--reduce-on-plateau", options.plateau);
+  need_option(is_monitored(options), "--keep-best, --early-stop or --reduce-on-plateau", options.monitor);
   if (options.swa && options.keep_best_options.restore_best) {
     throw std::invalid_argument("[train] --swa and --restore-best both say which weights are saved; choose one");
   }

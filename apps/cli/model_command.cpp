@@ -39,21 +39,21 @@ const Renamed& flag_names() {
 }
 
 /// What is to be shown, and of which side its pictures are.
-struct Shown {
+struct ShownModel {
   std::shared_ptr<model::Classifier> classifier;
   std::int64_t image_px;
 };
 
 bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::is_regular_file(which); }
 
-Shown of_bundle(const ModelOptions& options) {
+ShownModel of_bundle(const ModelOptions& options) {
   if (options.classes) throw std::invalid_argument("[model] --classes is for a name; a file says its classes");
   const bundle::Bundle bundle = bundle::load_bundle(options.which);
   return {bundle.classifier, options.summary.image_px.value_or(bundle.recipe.augment.size)};
 }
 
 /// Networks with learnt positions are made for one size of pictures.
-Shown of_name(const ModelOptions& options) {
+ShownModel of_name(const ModelOptions& options) {
   const model::Architecture& architecture = model::find_architecture(options.which);
   const std::int64_t image_px = options.summary.image_px.value_or(architecture.input_px);
   if (architecture.classes == 0 && !options.classes) {
@@ -65,14 +65,14 @@ Shown of_name(const ModelOptions& options) {
   return {model::make_classifier(classifier), image_px};
 }
 
-core::ExitCode show(const ModelOptions& options) {
+core::ExitCode show_model(const ModelOptions& options) {
   core::validate(options);
   if (options.action != "show") {
     throw std::invalid_argument(
         fmt::format("[model] '{}' is no action; there is: margay model show NAME", options.action));
   }
   prepare_to_compute();
-  const Shown shown = is_file(options.which) ? of_bundle(options) : of_name(options);
+  const ShownModel shown = is_file(options.which) ? of_bundle(options) : of_name(options);
   if (options.frozen) shown.classifier->freeze();
   model::SummaryOptions batch = options.summary;
   batch.image_px = shown.image_px;
@@ -100,7 +100,7 @@ void add_model(CLI::App& app, Action& action) {
       "margay model show resnet18 --classes 37 --frozen --batch-size 64\n"
       "margay model show runs/…/model.margay");
   add_flags(*command, *options, flag_names());
-  command->callback([options, &action] { action = [options] { return show(*options); }; });
+  command->callback([options, &action] { action = [options] { return show_model(*options); }; });
 }
 
 }  // namespace margay::cli

@@ -70,7 +70,7 @@ std::vector<const Architecture*> chosen(const ModelsOptions& options) {
   return models;
 }
 
-core::ExitCode list(const ModelsOptions& options) {
+core::ExitCode list_models(const ModelsOptions& options) {
   const std::optional<SpeedRecords> records = kept_speeds();
   std::vector<ListedModel> models;
   for (const Architecture* each : chosen(options)) {
@@ -145,7 +145,7 @@ std::string speeds_text(const std::vector<SpeedRecord>& measured) {
   return table.text();
 }
 
-core::ExitCode bench(const ModelsOptions& options) {
+core::ExitCode bench_models(const ModelsOptions& options) {
   prepare_to_compute();
   const std::vector<const Architecture*> models = chosen(options);
   const std::vector<SpeedRecord> measured = measure_all(models, options.speed);
@@ -166,9 +166,9 @@ core::ExitCode look_at_models(const ModelsOptions& options) {
   if (!options.networks.empty() && !options.search.empty()) {
     throw std::invalid_argument("[models] names and --search exclude each other");
   }
-  if (action == ModelsAction::kBench) return bench(options);
+  if (action == ModelsAction::kBench) return bench_models(options);
   if (!options.networks.empty()) throw std::invalid_argument("[models] list takes no name; --search TEXT finds some");
-  return list(options);
+  return list_models(options);
 }
 
 void refuse_flags_of_bench(const CLI::App& command) {

@@ -66,7 +66,7 @@ Answer classes_above(double threshold, const torch::Tensor& probabilities, const
   return classes;
 }
 
-void print_json(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
+void print_predictions_json(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
   nlohmann::ordered_json json = {{"path", picture.string()}};
   if (answer) json["labels"] = *answer;
   json["predictions"] = nlohmann::ordered_json::array();
@@ -106,7 +106,7 @@ core::ExitCode predict(const PredictOptions& options) {
   const data::PathList pictures = pictures_of(options.pictures);
   const auto table = predict_with_progress(predictor, pictures, "predict");
   if (options.csv) fmt::print("path,rank,label,probability\n");
-  const auto print = options.json ? print_json : (options.csv ? print_csv : print_table);
+  const auto print = options.json ? print_predictions_json : (options.csv ? print_csv : print_table);
   for (std::size_t row = 0; row < table.ids.size(); ++row) {
     const torch::Tensor probabilities = table.probabilities[static_cast<std::int64_t>(row)];
     const Answer answer =

@@ -7,7 +7,7 @@
 namespace margay::cli {
 namespace {
 
-double value_of(const train::RunEpoch& epoch, const std::string& name) {
+double epoch_value(const train::RunEpoch& epoch, const std::string& name) {
   if (name == "train_loss") return epoch.train_loss;
   if (name == "valid_loss") return epoch.valid_loss;
   for (const auto& [metric, value] : epoch.metrics) {
@@ -20,7 +20,7 @@ interpret::ChartSeries curve(const train::RunRecord& run, const std::string& nam
   interpret::ChartSeries series{.name = legend};
   for (const train::RunEpoch& epoch : run.epochs) {
     series.x.push_back(static_cast<double>(series.x.size() + 1));
-    series.y.push_back(value_of(epoch, name));
+    series.y.push_back(epoch_value(epoch, name));
   }
   return series;
 }

@@ -49,10 +49,10 @@ struct RunsOptions {
   }
 };
 
-[[noreturn]] void refuse(const std::string& problem) { throw std::invalid_argument("[runs] " + problem); }
+[[noreturn]] void refuse_choice(const std::string& problem) { throw std::invalid_argument("[runs] " + problem); }
 
 /// A folder's name need not be UTF-8, but JSON must.
-void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+void print_runs_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
 std::vector<ChosenRuns> choose_all(const RunsOptions& options) {
   RunChooser chooser(options.runs);
@@ -61,8 +61,8 @@ std::vector<ChosenRuns> choose_all(const RunsOptions& options) {
   return chosen;
 }
 
-core::ExitCode list(const RunsOptions& options) {
-  if (!options.which.empty()) refuse("list takes no run; `margay runs show RUN` shows one");
+core::ExitCode list_runs(const RunsOptions& options) {
+  if (!options.which.empty()) refuse_choice("list takes no run; `margay runs show RUN` shows one");
   std::vector<RunRecord> records = runs_in(options.runs);
   std::reverse(records.begin(), records.end());
   const std::size_t total = records.size();
@@ -70,7 +70,7 @@ core::ExitCode list(const RunsOptions& options) {
   if (options.json) {
     Json json = Json::array();
     for (const RunRecord& run : records) json.push_back(run_summary_json(run));
-    print_json(json);
+    print_runs_json(json);
   } else if (records.empty()) {
     fmt::print("{}: no run yet\n", options.runs.string());
   } else {
@@ -89,7 +89,7 @@ Json settings_json(const std::vector<train::SettingDifference>& settings, const 
 }
 
 /// In the terminal, or as a picture where one was asked for.
-void draw(const interpret::LineChart& chart, const RunsOptions& options) {
+void draw_runs(const interpret::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
     fmt::print("\n{}", terminal_chart({chart}));
   } else {
@@ -98,44 +98,44 @@ void draw(const interpret::LineChart& chart, const RunsOptions& options) {
   }
 }
 
-core::ExitCode show(const RunsOptions& options) {
-  if (options.which.size() != 1) refuse("show takes one run; `margay runs` lists them");
+core::ExitCode show_runs(const RunsOptions& options) {
+  if (options.which.size() != 1) refuse_choice("show takes one run; `margay runs` lists them");
   const RunRecord run = choose_all(options).front().runs.back();
   if (options.json) {
     Json json = train::to_json(run);
     json["changed_settings"] = settings_json(changed_settings(run), "default", "value");
-    print_json(json);
+    print_runs_json(json);
     return core::ExitCode::kDone;
   }
   fmt::print("{}\n{}", run_heading_text(run), run_settings_text(run));
   if (run.epochs.empty()) return core::ExitCode::kDone;
   fmt::print("\n{}", run_epochs_text(run));
-  draw(run_chart(run), options);
+  draw_runs(run_chart(run), options);
   return core::ExitCode::kDone;
 }
 
 core::ExitCode compare(const RunsOptions& options) {
-  if (options.which.size() < 2) refuse("compare takes two runs or more; the others are compared with the first");
+  if (options.which.size() < 2) refuse_choice("compare takes two runs or more; the others are compared with the first");
   const std::vector<ChosenRuns> chosen = choose_all(options);
   const ComparedRuns compared = compare_chosen(chosen, options.metric);
   if (options.json) {
-    print_json(compared_json(compared));
+    print_runs_json(compared_json(compared));
     return core::ExitCode::kDone;
   }
   fmt::print("{}", compared_text(compared));
-  draw(overlaid_chart(chosen, options.metric), options);
+  draw_runs(overlaid_chart(chosen, options.metric), options);
   return core::ExitCode::kDone;
 }
 
-core::ExitCode diff(const RunsOptions& options) {
-  if (options.which.size() != 2) refuse("diff takes two runs");
+core::ExitCode diff_runs(const RunsOptions& options) {
+  if (options.which.size() != 2) refuse_choice("diff takes two runs");
   const std::vector<ChosenRuns> chosen = choose_all(options);
   const RunRecord& a = chosen[0].runs.back();
   const RunRecord& b = chosen[1].runs.back();
   const auto differences = train::config_difference(a.config, b.config);
   if (options.json) {
     const Json json = {{"a", a.folder}, {"b", b.folder}, {"differences", settings_json(differences, "a", "b")}};
-    print_json(json);
+    print_runs_json(json);
   } else {
     fmt::print("{}", difference_text(differences, chosen[0].text, chosen[1].text));
   }
@@ -145,18 +145,19 @@ core::ExitCode diff(const RunsOptions& options) {
 core::ExitCode look_at_runs(const RunsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<RunsAction>(options.action);
-  if (options.metric && action != RunsAction::kCompare) refuse("--metric is for compare");
+  if (options.metric && action != RunsAction::kCompare) refuse_choice("--metric is for compare");
   const bool has_curves = action == RunsAction::kShow || action == RunsAction::kCompare;
-  if (!options.out.empty() && (!has_curves || options.json)) refuse("--out is for show and compare, without --json");
+  if (!options.out.empty() && (!has_curves || options.json))
+    refuse_choice("--out is for show and compare, without --json");
   switch (action) {
     case RunsAction::kList:
-      return list(options);
+      return list_runs(options);
     case RunsAction::kShow:
-      return show(options);
+      return show_runs(options);
     case RunsAction::kCompare:
       return compare(options);
     case RunsAction::kDiff:
-      return diff(options);
+      return diff_runs(options);
   }
   throw core::InternalError("an action outside its enum");
 }

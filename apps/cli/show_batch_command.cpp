@@ -32,12 +32,12 @@ struct ShowBatchOptions {
 };
 
 /// A grid, and what it shows in words.
-struct Shown {
+struct ShownBatch {
   data::Image grid;
   std::string words;
 };
 
-Shown one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
+ShownBatch one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
   const data::Dataset& dataset = loader.dataset();
   const auto tiles = data::draw_tiles(loader.pipeline(), dataset.path(0), dataset.label(0),
                                       std::max(1, options.max_n - 1), options.batch.loader.seed);
@@ -45,7 +45,7 @@ Shown one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
           fmt::format("{} as it is, and under {} draws", dataset.path(0).string(), tiles.size() - 1)};
 }
 
-Shown beside_originals(const ShowBatchOptions& options, const data::Loader& loader) {
+ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader& loader) {
   const data::Dataset& dataset = loader.dataset();
   std::vector<data::Tile> tiles;
   const std::size_t count = std::min(dataset.size(), static_cast<std::size_t>(options.max_n));
@@ -58,7 +58,7 @@ Shown beside_originals(const ShowBatchOptions& options, const data::Loader& load
   return {data::tile_grid(tiles, count > 4 ? 4 : 2), "each picture as it is, and a draw of it"};
 }
 
-Shown training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
+ShownBatch training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
   data::LoaderPass pass = loaders.train.pass(0);
   const std::optional<data::Batch> batch = pass.next();
   if (!batch) throw core::DataError(options.batch.folder, "no batch can be made of it");
@@ -66,7 +66,7 @@ Shown training_batch(const ShowBatchOptions& options, const data::Loaders& loade
           "a training batch, what the network sees"};
 }
 
-Shown what_is_asked(const ShowBatchOptions& options, const data::Loaders& loaders) {
+ShownBatch what_is_asked(const ShowBatchOptions& options, const data::Loaders& loaders) {
   if (options.unique && options.originals) {
     throw std::invalid_argument("[show_batch] --unique and --originals exclude each other; give one");
   }
@@ -78,7 +78,7 @@ Shown what_is_asked(const ShowBatchOptions& options, const data::Loaders& loader
 core::ExitCode show_batch(const ShowBatchOptions& options) {
   core::validate(options);
   const data::Loaders loaders = make_loaders(options.batch);
-  const Shown shown = what_is_asked(options, loaders);
+  const ShownBatch shown = what_is_asked(options, loaders);
   if (options.terminal) {
     fmt::print("{}{}\n", data::half_blocks(shown.grid, options.columns), shown.words);
     return core::ExitCode::kDone;

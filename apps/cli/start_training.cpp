@@ -67,7 +67,7 @@ int largest_batch_size(const TrainOptions& options) {
 }
 
 /// What can be said without the data. Throws std::invalid_argument.
-void check(const TrainOptions& options) {
+void check_settings(const TrainOptions& options) {
   check_listeners(options.listeners);
   recipe_of(options);
   const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
@@ -101,7 +101,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   prepare_to_compute();
   TrainOptions options = given;
   core::validate(options);
-  check(options);  // before pictures are looked for and a folder is made
+  check_settings(options);  // before pictures are looked for and a folder is made
   if (options.arch == kAutoArch) choose_architecture(options);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
   if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);

@@ -52,10 +52,10 @@ struct WeightsOptions {
   }
 };
 
-[[noreturn]] void refuse(const std::string& problem) { throw std::invalid_argument("[weights] " + problem); }
+[[noreturn]] void refuse_weights(const std::string& problem) { throw std::invalid_argument("[weights] " + problem); }
 
 /// A name in a file need not be UTF-8, but JSON must.
-void print_json(const nlohmann::ordered_json& json) {
+void print_weights_json(const nlohmann::ordered_json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
@@ -72,7 +72,7 @@ core::ExitCode inspect(const WeightsOptions& options) {
     }
     is_first = false;
   }
-  if (options.json) print_json(json);
+  if (options.json) print_weights_json(json);
   return core::ExitCode::kDone;
 }
 
@@ -115,14 +115,14 @@ TensorMap under_our_names(const TensorMap& tensors, const std::string& arch, con
 }
 
 core::ExitCode convert(const WeightsOptions& options) {
-  if (options.files.size() != 2) refuse("convert takes a file and the name of the new one: IN OUT.safetensors");
+  if (options.files.size() != 2) refuse_weights("convert takes a file and the name of the new one: IN OUT.safetensors");
   const fs::path in = model::weights_file_of(options.files[0]);
   const fs::path& out = options.files[1];
   std::error_code unknown;
-  if (fs::equivalent(in, out, unknown)) refuse("convert does not write over the file that it reads");
+  if (fs::equivalent(in, out, unknown)) refuse_weights("convert does not write over the file that it reads");
   if (model::is_index_of_weights(in) && fs::exists(out) &&
       fs::equivalent(fs::absolute(in).parent_path(), fs::absolute(out).parent_path(), unknown)) {
-    refuse("convert does not write over a file beside the index that it reads; name a new one");
+    refuse_weights("convert does not write over a file beside the index that it reads; name a new one");
   }
   model::WeightsFile file = model::read_weights(in);
   if (options.arch) {
@@ -136,12 +136,12 @@ core::ExitCode convert(const WeightsOptions& options) {
 }
 
 /// As `diff` answers: 0 where they are alike, 1 where they are not.
-core::ExitCode diff(const WeightsOptions& options) {
-  if (options.files.size() != 2) refuse("diff takes two files");
+core::ExitCode diff_weights(const WeightsOptions& options) {
+  if (options.files.size() != 2) refuse_weights("diff takes two files");
   const model::WeightsDifference difference = model::weights_difference(model::read_weights(options.files[0]).tensors,
                                                                         model::read_weights(options.files[1]).tensors);
   if (options.json) {
-    print_json(difference_json(difference));
+    print_weights_json(difference_json(difference));
   } else {
     fmt::print("{}", difference_text(difference, options.files[0].string(), options.files[1].string(),
                                      static_cast<std::size_t>(options.limit)));
@@ -152,14 +152,15 @@ core::ExitCode diff(const WeightsOptions& options) {
 core::ExitCode look_at_weights(const WeightsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<WeightsAction>(options.action);
-  if (action != WeightsAction::kConvert && (options.to || options.arch)) refuse("--to and --arch are for convert");
+  if (action != WeightsAction::kConvert && (options.to || options.arch))
+    refuse_weights("--to and --arch are for convert");
   switch (action) {
     case WeightsAction::kInspect:
       return inspect(options);
     case WeightsAction::kConvert:
       return convert(options);
     case WeightsAction::kDiff:
-      return diff(options);
+      return diff_weights(options);
   }
   throw core::InternalError("an action outside its enum");
 }

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-std::string trimmed(const std::string& text) {
+std::string trimmed_target(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
@@ -27,7 +27,7 @@ std::vector<std::string> split(const std::string& text, char separator) {
   std::size_t begin = 0;
   for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
     end = text.find(separator, begin);
-    parts.push_back(trimmed(text.substr(begin, end - begin)));
+    parts.push_back(trimmed_target(text.substr(begin, end - begin)));
   }
   return parts;
 }
@@ -68,7 +68,7 @@ WrittenTargets tabled(const fs::path& path, const LogitsTable& logits) {
   const std::size_t at = table.column("target");
   check_names_agree(table, logits);
   WrittenTargets written{.path = path, .cells = {}, .places = places_of(table.lines)};
-  for (const auto& row : table.rows) written.cells.push_back(trimmed(row[at]));
+  for (const auto& row : table.rows) written.cells.push_back(trimmed_target(row[at]));
   return written;
 }
 
@@ -113,7 +113,7 @@ std::optional<WrittenTargets> written_targets(const std::optional<std::string>& 
   }
   if (!flag) {
     WrittenTargets own{.path = table_path, .cells = {}, .places = places_of(table.lines)};
-    for (const std::string& cell : *table.targets) own.cells.push_back(trimmed(cell));
+    for (const std::string& cell : *table.targets) own.cells.push_back(trimmed_target(cell));
     return own;
   }
   WrittenTargets written = names_a_file(*flag) ? tabled(*flag, table) : listed(*flag);

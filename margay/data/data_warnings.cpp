@@ -7,10 +7,10 @@
 namespace margay::data {
 namespace {
 
-using Counts = std::vector<std::size_t>;
+using ClassCounts = std::vector<std::size_t>;
 
-Counts count(const Dataset& dataset, const Vocabulary& vocabulary) {
-  Counts counts(static_cast<std::size_t>(vocabulary.size()));
+ClassCounts count(const Dataset& dataset, const Vocabulary& vocabulary) {
+  ClassCounts counts(static_cast<std::size_t>(vocabulary.size()));
   for (std::size_t i = 0; i < dataset.size(); ++i) {
     for (const std::int64_t index : dataset.classes(i)) ++counts[static_cast<std::size_t>(index)];
   }
@@ -29,8 +29,8 @@ NameList classes_where(const Vocabulary& vocabulary, Condition&& condition) {
 }  // namespace
 
 std::vector<std::string> data_warnings(const Datasets& datasets) {
-  const Counts train = count(*datasets.train, datasets.vocabulary);
-  const Counts valid = count(*datasets.valid, datasets.vocabulary);
+  const ClassCounts train = count(*datasets.train, datasets.vocabulary);
+  const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);
   std::vector<std::string> warnings;
   const auto warn = [&](const NameList& classes, const char* what) {
     if (!classes.empty()) warnings.push_back(fmt::format("{} {}: {}", classes.size(), what, classes.text()));

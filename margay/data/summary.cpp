@@ -39,9 +39,9 @@ std::string describe(const AugmentDraw& draw) {
 }
 
 /// Keeps the steps, and what to say if the next one throws.
-class Walk {
+class SummaryWalk {
  public:
-  explicit Walk(Summary& summary) : summary_(summary) {}
+  explicit SummaryWalk(Summary& summary) : summary_(summary) {}
 
   void enter(std::string stage, std::string file, std::string input, std::string remedy) {
     at_ = {std::move(stage), std::move(file), std::move(input), "", std::move(remedy)};
@@ -59,7 +59,7 @@ class Walk {
   SummaryFailure at_;
 };
 
-void walk_picture(Walk& walk, const Dataset& dataset, const PicturePipeline& pipeline) {
+void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeline& pipeline) {
   const std::string file = dataset.path(0).string();
   core::Random random{0};
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
@@ -85,7 +85,7 @@ void walk_picture(Walk& walk, const Dataset& dataset, const PicturePipeline& pip
                          core::to_json(pipeline.recipe().normalization).dump()));
 }
 
-void walk_batch(Walk& walk, const Loader& loader, const std::string& which) {
+void walk_batch(SummaryWalk& walk, const Loader& loader, const std::string& which) {
   const std::string input = fmt::format("{} pictures", loader.dataset().size());
   walk.enter(which + " loader", "", input, "remove the file named, or train with --unreadable skip");
   LoaderPass pass = loader.pass(0);
@@ -101,7 +101,7 @@ void walk_batch(Walk& walk, const Loader& loader, const std::string& which) {
 
 Summary DataBlock::summary(const LoaderOptions& options) const {
   Summary summary;
-  Walk walk(summary);
+  SummaryWalk walk(summary);
   try {
     walk.enter("items, labels, split", paths_.empty() ? "" : paths_.front().parent_path().string(),
                fmt::format("{} files", paths_.size()), "check the folder, the labelling and the split");

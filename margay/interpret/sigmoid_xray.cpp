@@ -24,7 +24,7 @@ torch::Tensor mean_loss(const torch::Tensor& losses) {
   return std::isfinite(whole.item<double>()) ? whole : (losses / losses.numel()).sum();
 }
 
-std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
+std::vector<SigmoidTerm> sigmoid_terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
   const std::vector<double> activation = numbers_of(z);
   const std::vector<double> probability = numbers_of(loss::sigmoid(z));
   const std::vector<double> if_yes = numbers_of(losses_of(z, torch::ones_like(z, torch::kBool)));
@@ -40,7 +40,7 @@ std::vector<SigmoidTerm> terms_of(const torch::Tensor& z, const std::vector<std:
   return terms;
 }
 
-void add_answer(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
+void add_sigmoid_answer(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
   const torch::Tensor leaf = z.detach().clone().set_requires_grad(true);
   const torch::Tensor loss = mean_loss(losses_of(leaf, t));
   loss.backward();
@@ -64,7 +64,7 @@ void add_answer(const torch::Tensor& z, const torch::Tensor& t, double step, Sig
 }
 
 /// bool [N,K], or undefined as it came.
-torch::Tensor checked_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
+torch::Tensor checked_sigmoid_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
   if (!targets.defined()) return targets;
   if (targets.sizes() != logits.sizes()) {
     throw std::invalid_argument(
@@ -81,15 +81,15 @@ torch::Tensor checked_targets(const torch::Tensor& targets, const torch::Tensor&
 
 SigmoidXray sigmoid_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("sigmoid_xray", logits, options);
-  const torch::Tensor answers = checked_targets(targets, input.logits);
+  const torch::Tensor answers = checked_sigmoid_targets(targets, input.logits);
   SigmoidXray xray{.step = options.step, .rows = {}, .summary = {}};
   std::vector<NamedLoss> losses;
   for (std::int64_t i = 0; i < input.logits.size(0); ++i) {
     const torch::Tensor z = input.logits.narrow(0, i, 1);  // [1,K]
     const std::string& name = input.row_names[static_cast<std::size_t>(i)];
-    SigmoidRow& row = xray.rows.emplace_back(SigmoidRow{name, terms_of(z, input.class_names), {}});
+    SigmoidRow& row = xray.rows.emplace_back(SigmoidRow{name, sigmoid_terms_of(z, input.class_names), {}});
     if (!answers.defined()) continue;
-    add_answer(z, answers.narrow(0, i, 1), options.step, row);
+    add_sigmoid_answer(z, answers.narrow(0, i, 1), options.step, row);
     losses.push_back({row.name, row.answer->loss});
   }
   xray.summary = summarize(losses);

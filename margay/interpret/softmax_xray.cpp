@@ -29,7 +29,7 @@ double loss_of(const torch::Tensor& z, std::int64_t target, torch::Tensor* gradi
   return loss.item<double>() + 0.0;
 }
 
-std::vector<SoftmaxTerm> terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
+std::vector<SoftmaxTerm> softmax_terms_of(const torch::Tensor& z, const std::vector<std::string>& names) {
   const std::vector<double> activation = numbers_of(z);
   const std::vector<double> sigmoid = numbers_of(loss::sigmoid(z));
   const std::vector<double> exp = numbers_of((z - z.max()).exp());
@@ -68,7 +68,7 @@ void find_gaps(const torch::Tensor& z, SoftmaxRow& row) {
   }
 }
 
-void add_answer(const torch::Tensor& z, std::int64_t target, double step, SoftmaxRow& row) {
+void add_softmax_answer(const torch::Tensor& z, std::int64_t target, double step, SoftmaxRow& row) {
   torch::Tensor gradient;
   const double loss = loss_of(z, target, &gradient);
   const auto y = static_cast<std::size_t>(target);
@@ -81,7 +81,7 @@ void add_answer(const torch::Tensor& z, std::int64_t target, double step, Softma
   find_gaps(z, row);
 }
 
-std::vector<std::int64_t> checked_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
+std::vector<std::int64_t> checked_softmax_targets(const torch::Tensor& targets, const torch::Tensor& logits) {
   const auto n = static_cast<std::size_t>(logits.size(0));
   if (!targets.defined()) return std::vector<std::int64_t>(n, -1);
   if (!at::isIntegralType(targets.scalar_type(), false) || targets.dim() != 1 || targets.size(0) != logits.size(0)) {
@@ -120,15 +120,16 @@ double SoftmaxRow::sum(double SoftmaxTerm::*column) const {
 
 SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("softmax_xray", logits, options);
-  const std::vector<std::int64_t> answers = checked_targets(targets, input.logits);
+  const std::vector<std::int64_t> answers = checked_softmax_targets(targets, input.logits);
   SoftmaxXray xray{.step = options.step, .rows = {}, .summary = {}};
   std::vector<NamedLoss> losses;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const torch::Tensor z = input.logits.narrow(0, static_cast<std::int64_t>(i), 1);  // [1,K]
     check_row(z, input.row_names[i]);
-    SoftmaxRow& row = xray.rows.emplace_back(SoftmaxRow{input.row_names[i], terms_of(z, input.class_names), {}});
+    SoftmaxRow& row =
+        xray.rows.emplace_back(SoftmaxRow{input.row_names[i], softmax_terms_of(z, input.class_names), {}});
     if (answers[i] < 0) continue;
-    add_answer(z, answers[i], options.step, row);
+    add_softmax_answer(z, answers[i], options.step, row);
     losses.push_back({row.name, row.answer->loss});
   }
   xray.summary = summarize(losses);

@@ -30,7 +30,7 @@ std::string gradient_cells(double value, double widest) {
          cell(signed_text(value));
 }
 
-std::string line(const std::string& cells, bool is_answer) {
+std::string table_line(const std::string& cells, bool is_answer) {
   return fmt::format("<tr{}>{}</tr>\n", is_answer ? R"( class="answer")" : "", cells);
 }
 
@@ -40,13 +40,13 @@ std::string table(const std::vector<const char*>& titles, const std::string& lin
   return fmt::format("<table><thead><tr>{}</tr></thead><tbody>\n{}</tbody></table>", head, lines);
 }
 
-std::string cells_of(const SoftmaxTerm& term, bool has_answer) {
+std::string table_cells_of(const SoftmaxTerm& term, bool has_answer) {
   return name_cell(term.name) + cell(number_text(term.activation)) + cell(number_text(term.sigmoid)) +
          cell(number_text(term.exp)) + bar_cell(term.probability) + cell(number_text(term.probability)) +
          cell(number_text(term.negative_log)) + (has_answer ? gradient_cells(term.gradient, 1) : "");
 }
 
-std::string sums_of(const SoftmaxRow& row) {
+std::string table_sums_of(const SoftmaxRow& row) {
   return fmt::format(R"(<tr class="sum"><td>sum of all {}</td><td></td>{}{}<td></td>{}<td></td>{}</tr>)",
                      row.classes.size(), cell(number_text(row.sum(&SoftmaxTerm::sigmoid))),
                      cell(number_text(row.sum(&SoftmaxTerm::exp))),
@@ -54,7 +54,7 @@ std::string sums_of(const SoftmaxRow& row) {
                      row.answer ? "<td></td>" + cell(signed_text(row.sum(&SoftmaxTerm::gradient))) : "");
 }
 
-std::string cells_of(const SigmoidTerm& term, const SigmoidRow& row) {
+std::string table_cells_of(const SigmoidTerm& term, const SigmoidRow& row) {
   const std::string common = name_cell(term.name) + cell(number_text(term.activation)) + bar_cell(term.probability) +
                              cell(number_text(term.probability));
   if (!row.answer) return common + cell(number_text(term.loss_if_yes)) + cell(number_text(term.loss_if_no));
@@ -73,9 +73,9 @@ std::string html_table(const SoftmaxRow& row, const std::vector<std::size_t>& sh
   if (row.answer) titles.insert(titles.end(), {"", "gradient"});
   std::string lines;
   for (const std::size_t k : shown) {
-    lines += line(cells_of(row.classes[k], row.answer.has_value()), row.answer && row.answer->target == k);
+    lines += table_line(table_cells_of(row.classes[k], row.answer.has_value()), row.answer && row.answer->target == k);
   }
-  return table(titles, lines + sums_of(row));
+  return table(titles, lines + table_sums_of(row));
 }
 
 std::string html_table(const SigmoidRow& row, const std::vector<std::size_t>& shown) {
@@ -86,7 +86,7 @@ std::string html_table(const SigmoidRow& row, const std::vector<std::size_t>& sh
     titles.insert(titles.end(), {"−log p", "−log(1 − p)"});
   }
   std::string lines;
-  for (const std::size_t k : shown) lines += line(cells_of(row.classes[k], row), row.classes[k].is_there);
+  for (const std::size_t k : shown) lines += table_line(table_cells_of(row.classes[k], row), row.classes[k].is_there);
   return table(titles, lines);
 }
 

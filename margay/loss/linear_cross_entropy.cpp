@@ -91,7 +91,7 @@ class LinearCrossEntropyBackward : public torch::autograd::Node {
   variable_list gradients_;  ///< of the reduced loss, until they are handed on
 };
 
-void check(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options) {
+void check_linear(const Linear& linear, const torch::Tensor& targets, const LinearCrossEntropyOptions& options) {
   core::validate(options);
   const auto& [features, weight, bias] = linear;
   const bool fits = features.is_floating_point() && features.dim() == 2 && weight.dim() == 2 &&
@@ -124,7 +124,7 @@ torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::T
                                    const torch::Tensor& bias, const torch::Tensor& targets,
                                    const LinearCrossEntropyOptions& options) {
   const Linear linear{features, weight, bias};
-  check(linear, targets, options);
+  check_linear(linear, targets, options);
   const bool needs_grad =
       torch::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad({features, weight, bias});
   if (!needs_grad) {

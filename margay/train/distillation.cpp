@@ -14,12 +14,12 @@
 namespace margay::train {
 namespace {
 
-constexpr std::int64_t kNamed = 5;
+constexpr std::int64_t kDistillationNamed = 5;
 
 std::string first_names(const data::Vocabulary& classes) {
   std::vector<std::string> names = classes.names();
-  if (classes.size() > kNamed) names.resize(kNamed);
-  return fmt::format("{}{}", fmt::join(names, ", "), classes.size() > kNamed ? ", …" : "");
+  if (classes.size() > kDistillationNamed) names.resize(kDistillationNamed);
+  return fmt::format("{}{}", fmt::join(names, ", "), classes.size() > kDistillationNamed ? ", …" : "");
 }
 
 /// Class k must mean the same to both.

@@ -20,9 +20,9 @@ constexpr std::int64_t kClasses = 10;
 constexpr double kLr = 1e-4;  // so small that noise does not make the network diverge
 
 /// A network with what it takes to train it.
-class Trial {
+class SpeedTrial {
  public:
-  Trial(const std::string& architecture, std::int64_t image_px, const NetworkSpeedOptions& options)
+  SpeedTrial(const std::string& architecture, std::int64_t image_px, const NetworkSpeedOptions& options)
       : classifier_(
             model::make_classifier({.architecture = architecture, .num_classes = kClasses, .image_px = image_px})),
         precision_(model::resolve_precision(options.precision, find_device(options.device))) {
@@ -81,7 +81,7 @@ double rate(double seconds, const std::function<void()>& work) {
 NetworkSpeed measure_network_speed(const std::string& architecture, const NetworkSpeedOptions& options) {
   core::validate(options);
   const std::int64_t image_px = options.size.value_or(model::find_architecture(architecture).input_px);
-  Trial trial(architecture, image_px, options);
+  SpeedTrial trial(architecture, image_px, options);
   const auto batch = static_cast<double>(options.batch_size);
   return {.train_images_per_s = batch * rate(options.seconds, [&] { trial.train_step(); }),
           .inference_images_per_s = batch * rate(options.seconds, [&] { trial.answer(); }),

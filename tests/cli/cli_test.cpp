@@ -13,12 +13,12 @@ namespace margay::cli {
 namespace {
 
 /// Runs a command line; what it says on stderr is in `errors`.
-struct Result {
+struct CommandResult {
   int status;
   std::string errors;
 };
 
-Result run_line(std::vector<const char*> arguments) {
+CommandResult run_line(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "margay");
   testing::internal::CaptureStderr();
   testing::internal::CaptureStdout();
@@ -28,14 +28,14 @@ Result run_line(std::vector<const char*> arguments) {
 }
 
 TEST(CommandLine, SuggestsTheNearestFlag) {
-  const Result result = run_line({"train", "x", "--epcohs", "3"});
+  const CommandResult result = run_line({"train", "x", "--epcohs", "3"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors,
             "margay: train has no flag --epcohs; did you mean '--epochs'?; `margay train --help` lists them\n");
 }
 
 TEST(CommandLine, SuggestsTheNearestCommand) {
-  const Result result = run_line({"trian"});
+  const CommandResult result = run_line({"trian"});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("no command 'trian'; did you mean 'train'?"), std::string::npos);
 }
@@ -47,7 +47,7 @@ TEST(CommandLine, AsksForWhatIsMissing) {
 }
 
 TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
-  const Result range = run_line({"train", "nowhere", "--min-scale", "7"});
+  const CommandResult range = run_line({"train", "nowhere", "--min-scale", "7"});
   EXPECT_EQ(range.status, 2);
   EXPECT_NE(range.errors.find("min_scale must lie in [0.01, 1], got 7"), std::string::npos) << range.errors;
   EXPECT_EQ(run_line({"train", "nowhere", "--epochs", "many"}).status, 2);
@@ -55,7 +55,7 @@ TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
 }
 
 TEST(CommandLine, AnswersMissingDataWithThree) {
-  const Result result = run_line({"train", "/no/such/folder"});
+  const CommandResult result = run_line({"train", "/no/such/folder"});
   EXPECT_EQ(result.status, 3);
   EXPECT_EQ(result.errors.find("margay: /no/such/folder: there is no such folder; '/' holds "), 0U) << result.errors;
   EXPECT_EQ(run_line({"predict", "/no/model.margay", "x.jpg"}).status, 3);
@@ -92,7 +92,7 @@ TEST(Config, GivesWayToFlagsWhereverTheyStand) {
 TEST(Config, NamesTheKeyThatIsWrong) {
   const testing_support::TemporaryFolder folder;
   std::ofstream(folder / "config.json") << R"({"epcohs": 3})";
-  const Result result = run_line({"train", "x", "--config", (folder / "config.json").c_str()});
+  const CommandResult result = run_line({"train", "x", "--config", (folder / "config.json").c_str()});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("no option 'epcohs'; did you mean 'epochs'?"), std::string::npos) << result.errors;
 }

@@ -12,13 +12,13 @@
 namespace margay::cli {
 namespace {
 
-struct Result {
+struct ExplainResult {
   int status;
   std::string output;
   std::string errors;
 };
 
-Result explain(std::vector<std::string> arguments) {
+ExplainResult explain(std::vector<std::string> arguments) {
   std::vector<const char*> line = {"margay", "explain"};
   for (const std::string& argument : arguments) line.push_back(argument.c_str());
   testing::internal::CaptureStderr();
@@ -47,7 +47,7 @@ class ExplainPictures : public testing::Test {
 };
 
 TEST_F(ExplainPictures, TakesTheLossOfEachApart) {
-  const Result result = explain({model_, pictures_, "--label", "flat", "--json"});
+  const ExplainResult result = explain({model_, pictures_, "--label", "flat", "--json"});
   EXPECT_EQ(result.status, 0) << result.errors;
   const auto json = nlohmann::json::parse(result.output);
   EXPECT_EQ(json["classes"], nlohmann::json({"flat", "upright"}));
@@ -57,20 +57,20 @@ TEST_F(ExplainPictures, TakesTheLossOfEachApart) {
 }
 
 TEST_F(ExplainPictures, NeedsNoLabel) {
-  const Result result = explain({model_, pictures_});
+  const ExplainResult result = explain({model_, pictures_});
   EXPECT_EQ(result.status, 0) << result.errors;
   EXPECT_NE(result.output.find("No answer is given"), std::string::npos);
 }
 
 TEST_F(ExplainPictures, SuggestsTheNearestLabel) {
-  const Result result = explain({model_, pictures_, "--label", "flta"});
+  const ExplainResult result = explain({model_, pictures_, "--label", "flta"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors, "margay: --label: no class 'flta'; did you mean 'flat'?\n");
 }
 
 TEST_F(ExplainPictures, AnswersForTheOthersWhenOneIsBroken) {
   std::ofstream(folder_ / "pictures" / "valid" / "flat" / "0.png") << "broken";
-  const Result result = explain({model_, pictures_});
+  const ExplainResult result = explain({model_, pictures_});
   EXPECT_EQ(result.status, 3);
   EXPECT_NE(result.errors.find("flat/0.png"), std::string::npos);
   EXPECT_NE(result.output.find("upright/0.png"), std::string::npos);
@@ -90,7 +90,7 @@ TEST(Explain, AsksForOneSourceOfActivations) {
                                              {"--logits", "t.csv", "--label", "x"},
                                              {"m.margay", "x.jpg", "--targets", "0"},
                                              {"--logits", "t.csv", "--step", "-1"}}) {
-    const Result result = explain(line);
+    const ExplainResult result = explain(line);
     EXPECT_EQ(result.status, 2) << result.errors;
     EXPECT_NE(result.errors.find("[explain]"), std::string::npos) << result.errors;
   }
@@ -100,7 +100,7 @@ TEST(Explain, NumbersTheRowsWithoutAName) {
   const testing_support::TemporaryFolder folder;
   const std::string path = (folder / "t.csv").string();
   std::ofstream(path) << "name,a,b\ncat.jpg,1,2\n,3,4\n";
-  const Result result = explain({"--logits", path, "--json"});
+  const ExplainResult result = explain({"--logits", path, "--json"});
   EXPECT_EQ(result.status, 0) << result.errors;
   const auto json = nlohmann::json::parse(result.output);
   EXPECT_EQ(json["rows"][0]["name"], "cat.jpg");

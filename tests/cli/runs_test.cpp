@@ -12,7 +12,7 @@ namespace {
 using testing_support::add_done_run;
 using testing_support::new_run;
 
-struct Result {
+struct RunsResult {
   int status;
   std::string output;
   std::string errors;
@@ -42,7 +42,7 @@ class RunsCommand : public testing::Test {
   }
 
   /// `margay runs ARGUMENTS --runs FOLDER`.
-  Result runs(std::vector<std::string> arguments) const {
+  RunsResult runs(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"margay", "runs"});
     arguments.insert(arguments.end(), {"--runs", folder_.path().string()});
     std::vector<const char*> pointers;
@@ -65,7 +65,7 @@ class RunsCommand : public testing::Test {
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST_F(RunsCommand, ListsTheNewestFirstWithErrorBars) {
-  const Result list = runs({});
+  const RunsResult list = runs({});
   EXPECT_EQ(list.status, 0) << list.errors;
   EXPECT_TRUE(contains(list.output, "0.2000 ± 0.0400")) << list.output;
   EXPECT_TRUE(contains(list.output, "resnet34  done")) << list.output;
@@ -79,7 +79,7 @@ TEST_F(RunsCommand, ListsTheNewestFirstWithErrorBars) {
 }
 
 TEST_F(RunsCommand, ShowsWhatWasSetAndWhatCameOut) {
-  const Result shown = runs({"show", "b"});
+  const RunsResult shown = runs({"show", "b"});
   EXPECT_EQ(shown.status, 0) << shown.errors;
   EXPECT_TRUE(contains(shown.output, "arch                     resnet34  resnet18")) << shown.output;
   EXPECT_TRUE(contains(shown.output, "batch.loader.batch_size  32        64")) << shown.output;
@@ -91,7 +91,7 @@ TEST_F(RunsCommand, ShowsWhatWasSetAndWhatCameOut) {
 }
 
 TEST_F(RunsCommand, ComparesWithTheNoiseOfPicturesOrOfRepeats) {
-  const Result single = runs({"compare", "a", "b"});
+  const RunsResult single = runs({"compare", "a", "b"});
   EXPECT_EQ(single.status, 0) << single.errors;
   EXPECT_TRUE(contains(single.output, "error_rate: b is 0.0100 lower than a; the noise of this comparison is 0.1098"))
       << single.output;
@@ -111,13 +111,13 @@ TEST_F(RunsCommand, LeavesOutRepeatsWithoutAnEndAndNamesSingleRunsWithoutOne) {
   registry.add(run);
   registry.add_epoch("c-4", testing_support::error_epoch(0, 0.9));
   EXPECT_EQ(json_of({"compare", "a", "three"})["runs"][1]["values"].size(), 3U);
-  const Result compared = runs({"compare", "a", "c-4"});
+  const RunsResult compared = runs({"compare", "a", "c-4"});
   EXPECT_TRUE(contains(compared.output, "'c-4' is running; its last epoch is not its end.")) << compared.output;
   EXPECT_TRUE(contains(compared.output, "these may be results on different pictures")) << compared.output;
 }
 
 TEST_F(RunsCommand, ListsTheSettingsThatDiffer) {
-  const Result diff = runs({"diff", "a", "b"});
+  const RunsResult diff = runs({"diff", "a", "b"});
   EXPECT_EQ(diff.output,
             "setting                  a         b\n"
             "arch                     resnet18  resnet34\n"
@@ -127,13 +127,13 @@ TEST_F(RunsCommand, ListsTheSettingsThatDiffer) {
 }
 
 TEST_F(RunsCommand, SaysWhatItDoesNotKnow) {
-  const Result action = runs({"shwo", "a"});
+  const RunsResult action = runs({"shwo", "a"});
   EXPECT_EQ(action.status, 2);
   EXPECT_TRUE(contains(action.errors, "did you mean 'show'?")) << action.errors;
-  const Result name = runs({"show", "20240501-110000-bb"});
+  const RunsResult name = runs({"show", "20240501-110000-bb"});
   EXPECT_EQ(name.status, 3);
   EXPECT_TRUE(contains(name.errors, "did you mean '20240501-110000-b'?")) << name.errors;
-  const Result metric = runs({"compare", "a", "b", "--metric", "eror_rate"});
+  const RunsResult metric = runs({"compare", "a", "b", "--metric", "eror_rate"});
   EXPECT_EQ(metric.status, 2);
   EXPECT_TRUE(contains(metric.errors, "'a' has no eror_rate; did you mean 'error_rate'?")) << metric.errors;
   EXPECT_EQ(runs({"show"}).status, 2);
@@ -146,7 +146,7 @@ TEST_F(RunsCommand, SaysWhatItDoesNotKnow) {
 
 TEST_F(RunsCommand, WarnsOfADamagedListAndShowsTheRuns) {
   testing_support::write(folder_ / "margay.db", std::string(3000, 'x'));
-  const Result list = runs({});
+  const RunsResult list = runs({});
   EXPECT_EQ(list.status, 0);
   EXPECT_TRUE(contains(list.errors, "margay: warning: ")) << list.errors;
   EXPECT_TRUE(contains(list.output, "resnet34")) << list.output;

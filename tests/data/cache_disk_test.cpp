@@ -21,7 +21,7 @@ using testing_support::noise_image;
 using testing_support::TemporaryFolder;
 
 constexpr std::uint64_t kLimit = 100'000'000;
-constexpr int kPictures = 4;
+constexpr int kCachedPictures = 4;
 
 /// Picture `number`: another size and content for each.
 CachedPicture picture(int number) {
@@ -37,7 +37,7 @@ bool is_same(const CachedPicture& a, const CachedPicture& b) {
 class DiskCacheTest : public testing::Test {
  protected:
   DiskCacheTest() {
-    for (int i = 0; i < kPictures; ++i) write_source(i, "source");
+    for (int i = 0; i < kCachedPictures; ++i) write_source(i, "source");
   }
 
   std::string source(int i) const { return (folder_ / ("picture" + std::to_string(i))).string(); }
@@ -49,7 +49,7 @@ class DiskCacheTest : public testing::Test {
 
   void fill() const {
     DiskCache cache = open();
-    for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+    for (int i = 0; i < kCachedPictures; ++i) cache.keep(key(i), picture(i));
   }
   /// Whether picture i is found; what is found must be right.
   bool finds(DiskCache& cache, int i) const {
@@ -60,7 +60,7 @@ class DiskCacheTest : public testing::Test {
   }
   int count_found(DiskCache& cache) const {
     int found = 0;
-    for (int i = 0; i < kPictures; ++i) found += finds(cache, i) ? 1 : 0;
+    for (int i = 0; i < kCachedPictures; ++i) found += finds(cache, i) ? 1 : 0;
     return found;
   }
   void write_cache_file(const std::string& bytes) const {
@@ -73,7 +73,7 @@ class DiskCacheTest : public testing::Test {
 TEST_F(DiskCacheTest, FindsInALaterRunWhatItKept) {
   fill();
   DiskCache cache = open();
-  EXPECT_EQ(count_found(cache), kPictures);
+  EXPECT_EQ(count_found(cache), kCachedPictures);
   EXPECT_EQ(cache.stats().pictures, 4U);
   EXPECT_EQ(cache.stats().hits, 4U);
   EXPECT_EQ(cache.stats().note, "");
@@ -113,11 +113,11 @@ TEST_F(DiskCacheTest, SurvivesAWriterKilledAtAnyByte) {
       const int found = count_found(cache);
       EXPECT_GE(found, most);  // in the order of writing
       most = std::max(most, found);
-      for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
-      EXPECT_EQ(count_found(cache), kPictures);
+      for (int i = 0; i < kCachedPictures; ++i) cache.keep(key(i), picture(i));
+      EXPECT_EQ(count_found(cache), kCachedPictures);
     }
     DiskCache again = open();
-    EXPECT_EQ(count_found(again), kPictures) << "cut at " << size;
+    EXPECT_EQ(count_found(again), kCachedPictures) << "cut at " << size;
     EXPECT_EQ(fs::file_size(cache_file()), whole.size());
   }
 }
@@ -133,12 +133,12 @@ TEST_F(DiskCacheTest, SurvivesAHoleWhereAWriteNeverArrived) {
   write_cache_file(torn);
   {
     DiskCache cache = open();
-    for (int i = 0; i < kPictures; ++i) EXPECT_EQ(finds(cache, i), i == 0) << i;
-    for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
-    EXPECT_EQ(count_found(cache), kPictures);
+    for (int i = 0; i < kCachedPictures; ++i) EXPECT_EQ(finds(cache, i), i == 0) << i;
+    for (int i = 0; i < kCachedPictures; ++i) cache.keep(key(i), picture(i));
+    EXPECT_EQ(count_found(cache), kCachedPictures);
   }
   DiskCache again = open();
-  EXPECT_EQ(count_found(again), kPictures);
+  EXPECT_EQ(count_found(again), kCachedPictures);
   EXPECT_EQ(fs::file_size(cache_file()), whole.size());
 }
 
@@ -150,9 +150,9 @@ TEST_F(DiskCacheTest, ServesNoFlippedByte) {
     damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
     write_cache_file(damaged);
     DiskCache cache = open();
-    EXPECT_LT(count_found(cache), kPictures) << "byte " << i;
-    for (int k = 0; k < kPictures; ++k) cache.keep(key(k), picture(k));
-    EXPECT_EQ(count_found(cache), kPictures);
+    EXPECT_LT(count_found(cache), kCachedPictures) << "byte " << i;
+    for (int k = 0; k < kCachedPictures; ++k) cache.keep(key(k), picture(k));
+    EXPECT_EQ(count_found(cache), kCachedPictures);
   }
 }
 
@@ -192,7 +192,7 @@ TEST_F(DiskCacheTest, LetsOneProcessWriteAndOthersRead) {
 TEST_F(DiskCacheTest, StaysWithinItsLimit) {
   const std::uint64_t record = make_header(source(0), {}, picture(0)).record_bytes();
   DiskCache cache = open(2 * record);
-  for (int i = 0; i < kPictures; ++i) cache.keep(key(i), picture(i));
+  for (int i = 0; i < kCachedPictures; ++i) cache.keep(key(i), picture(i));
   EXPECT_EQ(count_found(cache), 1);
   EXPECT_EQ(cache.stats().left_out, 3U);
   EXPECT_LE(fs::file_size(cache_file()), 2 * record);

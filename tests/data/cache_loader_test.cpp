@@ -62,7 +62,7 @@ std::vector<Batch> walk(const Loaders& data) {
   return batches;
 }
 
-void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
+void expect_equal_passes(const std::vector<Batch>& a, const std::vector<Batch>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].ids, b[i].ids);
@@ -72,8 +72,8 @@ void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
 
 TEST_F(CachedLoaderTest, ServesTheSameBatchesFromMemoryAndFromDisk) {
   const auto in_memory = walk(loaders(CacheKind::kRam));
-  expect_equal(walk(loaders(CacheKind::kDisk)), in_memory);
-  expect_equal(walk(loaders(CacheKind::kDisk)), in_memory);  // found on disk by now
+  expect_equal_passes(walk(loaders(CacheKind::kDisk)), in_memory);
+  expect_equal_passes(walk(loaders(CacheKind::kDisk)), in_memory);  // found on disk by now
 }
 
 TEST_F(CachedLoaderTest, DiffersFromNoCacheByLessThanALevelOnAverage) {
@@ -110,7 +110,7 @@ TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomePicturesFit) {
   const auto dataset = std::make_shared<Dataset>(data.train.dataset());
   const Loader partly(dataset, data.train.pipeline(), Phase::kTrain, options, small);
   const Loader wholly(dataset, data.train.pipeline(), Phase::kTrain, options);
-  for (const int epoch : {0, 1}) expect_equal(all_batches(partly.pass(epoch)), all_batches(wholly.pass(epoch)));
+  for (const int epoch : {0, 1}) expect_equal_passes(all_batches(partly.pass(epoch)), all_batches(wholly.pass(epoch)));
   EXPECT_GT(small->stats().pictures, 0U);
   EXPECT_GT(small->stats().left_out, 0U);
 }

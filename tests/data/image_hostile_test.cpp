@@ -24,7 +24,7 @@ void expect_refused_at_once(const FileBytes& file, const std::string& part, cons
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1)) << "milliseconds, on an idle machine";
 }
 
-FileBytes bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+FileBytes hostile_bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
 std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
   std::uint32_t crc = ~0U;
@@ -40,7 +40,7 @@ void append_big(FileBytes& file, std::uint32_t value) {
 }
 
 FileBytes png_chunk(const std::string& name, const FileBytes& data) {
-  FileBytes named = bytes_of(name);
+  FileBytes named = hostile_bytes_of(name);
   named.insert(named.end(), data.begin(), data.end());
   FileBytes chunk;
   append_big(chunk, static_cast<std::uint32_t>(data.size()));
@@ -51,7 +51,7 @@ FileBytes png_chunk(const std::string& name, const FileBytes& data) {
 
 /// One directory of long entries (tag, value), and nothing else.
 FileBytes tiff(const std::vector<std::pair<int, std::uint32_t>>& tags) {
-  FileBytes file = bytes_of("II*\0\x08\0\0\0"s);
+  FileBytes file = hostile_bytes_of("II*\0\x08\0\0\0"s);
   append(file, tags.size(), 2);
   for (const auto& [tag, value] : tags) {
     append(file, static_cast<std::uint64_t>(tag), 2);
@@ -74,7 +74,7 @@ TEST(HostileHeader, OfAJpegIsRefusedAtOnce) {
 }
 
 TEST(HostileHeader, OfAPngIsRefusedAtOnce) {
-  FileBytes png = bytes_of("\x89PNG\r\n\x1A\n");
+  FileBytes png = hostile_bytes_of("\x89PNG\r\n\x1A\n");
   FileBytes header;
   append_big(header, 900'000);
   append_big(header, 900'000);
@@ -99,9 +99,12 @@ TEST(HostileHeader, TextsAndProfilesOfAPngAreNotEvenUnpacked) {
 }
 
 TEST(HostileHeader, OfAGifIsRefusedAtOnceOnScreenAndFrame) {
-  expect_refused_at_once(bytes_of("GIF89a\xFF\xFF\xFF\xFF\0\0\0,\0\0\0\0\1\0\1\0\0\x08"s), "claims 65535x65535 pixels");
-  expect_refused_at_once(bytes_of("GIF89a\1\0\1\0\0\0\0,\0\0\0\0\xFF\xFF\xFF\xFF\0\x08"s), "claims 65535x65535 pixels");
-  expect_refused_at_once(bytes_of("GIF89a\1\0\1\0\0\0\0,\xFF\xFF\xFF\xFF\1\0\1\0\0\x08"s), "claims 65536x65536 pixels");
+  expect_refused_at_once(hostile_bytes_of("GIF89a\xFF\xFF\xFF\xFF\0\0\0,\0\0\0\0\1\0\1\0\0\x08"s),
+                         "claims 65535x65535 pixels");
+  expect_refused_at_once(hostile_bytes_of("GIF89a\1\0\1\0\0\0\0,\0\0\0\0\xFF\xFF\xFF\xFF\0\x08"s),
+                         "claims 65535x65535 pixels");
+  expect_refused_at_once(hostile_bytes_of("GIF89a\1\0\1\0\0\0\0,\xFF\xFF\xFF\xFF\1\0\1\0\0\x08"s),
+                         "claims 65536x65536 pixels");
 }
 
 TEST(HostileHeader, OfAWebpIsRefusedAtOnceOnCanvasAndFrame) {
@@ -135,7 +138,7 @@ TEST(HostileHeader, OfATiffIsRefusedAtOnceOnPictureTileAndSamples) {
 
 TEST(HostileHeader, OfABmpIsRefusedAtOnce) {
   const auto bmp = [](std::uint32_t width, std::uint32_t height, int bits, int coding) {
-    FileBytes file = bytes_of("BM");
+    FileBytes file = hostile_bytes_of("BM");
     for (const std::uint32_t value : {0U, 0U, 54U, 40U, width, height}) append(file, value, 4);
     append(file, 1, 2);
     append(file, static_cast<std::uint64_t>(bits), 2);
@@ -150,9 +153,9 @@ TEST(HostileHeader, OfABmpIsRefusedAtOnce) {
 }
 
 TEST(HostileHeader, OfAPnmIsRefusedAtOnce) {
-  expect_refused_at_once(bytes_of("P6 9999999999 9999999999 255\n"), "claims 9999999999x9999999999 pixels");
+  expect_refused_at_once(hostile_bytes_of("P6 9999999999 9999999999 255\n"), "claims 9999999999x9999999999 pixels");
   for (const char kind : {'1', '2', '3', '4', '5', '6'}) {
-    expect_refused_at_once(bytes_of("P"s + kind + " 10000 10000 255\n1 2 3"),
+    expect_refused_at_once(hostile_bytes_of("P"s + kind + " 10000 10000 255\n1 2 3"),
                            "truncated PNM: the data ends at row 0 of");
   }
 }

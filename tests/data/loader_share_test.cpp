@@ -28,29 +28,29 @@ LoaderOptions drawn_options() {
 
 RC_GTEST_PROP(LoaderShare, LosesAndDoublesNothingInValidation, ()) {
   LoaderOptions options = drawn_options();
-  const auto pictures = *rc::gen::inRange<std::size_t>(1, 200);
+  const auto shared_pictures = *rc::gen::inRange<std::size_t>(1, 200);
   std::vector<std::size_t> all;
   for (options.rank = 0; options.rank < options.world; ++options.rank) {
-    const auto ids = ids_of(pass_order(pictures, {}, Phase::kValid, options, 0));
+    const auto ids = ids_of(pass_order(shared_pictures, {}, Phase::kValid, options, 0));
     RC_ASSERT(std::is_sorted(ids.begin(), ids.end()));
     all.insert(all.end(), ids.begin(), ids.end());
   }
   std::sort(all.begin(), all.end());
-  std::vector<std::size_t> expected(pictures);
+  std::vector<std::size_t> expected(shared_pictures);
   std::iota(expected.begin(), expected.end(), std::size_t{0});
   RC_ASSERT(all == expected);
 }
 
 RC_GTEST_PROP(LoaderShare, GivesEveryProcessTheSameNumberOfBatchesInTraining, ()) {
   LoaderOptions options = drawn_options();
-  const auto pictures = *rc::gen::inRange<std::size_t>(static_cast<std::size_t>(options.world), 300);
-  const auto share = pictures / static_cast<std::size_t>(options.world);
+  const auto shared_pictures = *rc::gen::inRange<std::size_t>(static_cast<std::size_t>(options.world), 300);
+  const auto share = shared_pictures / static_cast<std::size_t>(options.world);
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
   const bool drops = options.drop_last && share >= batch_size;
   std::set<std::size_t> all;
   std::size_t served = 0;
   for (options.rank = 0; options.rank < options.world; ++options.rank) {
-    const auto ids = ids_of(pass_order(pictures, {}, Phase::kTrain, options, 7));
+    const auto ids = ids_of(pass_order(shared_pictures, {}, Phase::kTrain, options, 7));
     RC_ASSERT(ids.size() == (drops ? share / batch_size * batch_size : share));
     served += ids.size();
     all.insert(ids.begin(), ids.end());
@@ -64,11 +64,12 @@ RC_GTEST_PROP(LoaderShare, MakesOfAllProcessesTheBatchesOfOneWithLargerBatches, 
   LoaderOptions one = options;
   one.world = 1;
   one.batch_size = options.world * options.batch_size;
-  const auto pictures = *rc::gen::inRange(static_cast<std::size_t>(one.batch_size), std::size_t{400});
-  const auto expected = ids_of(pass_order(pictures, {}, Phase::kTrain, one, 3));
+  const auto shared_pictures = *rc::gen::inRange(static_cast<std::size_t>(one.batch_size), std::size_t{400});
+  const auto expected = ids_of(pass_order(shared_pictures, {}, Phase::kTrain, one, 3));
   std::vector<std::size_t> together(expected.size());
   for (options.rank = 0; options.rank < options.world; ++options.rank) {
-    for (const PassRow& row : pass_order(pictures, {}, Phase::kTrain, options, 3)) together.at(row.draw) = row.id;
+    for (const PassRow& row : pass_order(shared_pictures, {}, Phase::kTrain, options, 3))
+      together.at(row.draw) = row.id;
   }
   RC_ASSERT(together == expected);
 }

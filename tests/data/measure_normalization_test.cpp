@@ -13,7 +13,7 @@ namespace {
 
 using testing_support::TemporaryFolder;
 
-Image plain(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
   Image image(20, 20);
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     image.pixels[i] = red;
@@ -27,8 +27,8 @@ const PicturePipeline kPipeline(Recipe{.resize = {.size = 16}, .augment = {.size
 
 TEST(MeasureNormalization, IsThatOfThePicturesThatCanBeRead) {
   const TemporaryFolder folder;
-  write_png(folder / "a.png", plain(255, 0, 51));
-  write_png(folder / "b.png", plain(0, 0, 51));
+  write_png(folder / "a.png", plain_loader(255, 0, 51));
+  write_png(folder / "b.png", plain_loader(0, 0, 51));
   std::ofstream(folder / "c.png") << "broken";
   const Dataset dataset = Dataset::unlabelled({folder / "a.png", folder / "b.png", folder / "c.png"});
   const Normalization measured = measure_normalization(dataset, kPipeline);

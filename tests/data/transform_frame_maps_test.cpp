@@ -43,7 +43,7 @@ std::vector<Case> cases() {
       {"Warp draw_x=[.2,-.1] draw_y=[-.15,.05]", none, none, frame_perspective(.2, -.15), frame_perspective(-.1, .05)}};
 }
 
-void expect_golden(const Case& each, const nlohmann::json& all, const std::string& size, const std::string& pad) {
+void expect_golden_map(const Case& each, const nlohmann::json& all, const std::string& size, const std::string& pad) {
   const std::string key = each.name + " size=" + size + " pad=" + pad;
   ASSERT_TRUE(all.contains(key)) << key;
   SCOPED_TRACE(key);
@@ -69,9 +69,9 @@ TEST(FrameMaps, GiveEachTransformOfFastaiAndItsPictureAtEverySizeAndPadding) {
   MARGAY_REQUIRE_GOLDEN("aug_batch.json");
   const nlohmann::json all = golden("aug_batch.json");
   for (const Case& each : cases()) {
-    for (const char* pad : {"reflection", "border", "zeros"}) expect_golden(each, all, "None", pad);
-    expect_golden(each, all, "16", "reflection");
-    expect_golden(each, all, "(12, 30)", "reflection");
+    for (const char* pad : {"reflection", "border", "zeros"}) expect_golden_map(each, all, "None", pad);
+    expect_golden_map(each, all, "16", "reflection");
+    expect_golden_map(each, all, "(12, 30)", "reflection");
   }
 }
 

@@ -10,7 +10,7 @@
 namespace margay::data {
 namespace {
 
-using Kind = PictureOp::Kind;
+using OperationKind = PictureOp::Kind;
 using testing_support::noise_image;
 
 /// A row of pixels.
@@ -20,7 +20,7 @@ Image row_of(const std::vector<std::uint8_t>& bytes) {
   return image;
 }
 
-std::vector<std::uint8_t> after(Kind kind, double strength, const std::vector<std::uint8_t>& bytes) {
+std::vector<std::uint8_t> after(OperationKind kind, double strength, const std::vector<std::uint8_t>& bytes) {
   Image image = row_of(bytes);
   apply(PictureOp{kind, strength}, image);
   return image.pixels;
@@ -30,22 +30,22 @@ using Bytes = std::vector<std::uint8_t>;
 
 // Expected values follow by hand from Pillow 9.4's ImageEnhance.py, ImageOps.py and libImaging/Blend.c.
 TEST(PictureOp, BrightnessScalesAndCutsFractionsOff) {
-  EXPECT_EQ(after(Kind::kBrightness, 0.5, {10, 21, 255}), (Bytes{5, 10, 127}));
-  EXPECT_EQ(after(Kind::kBrightness, 1.5, {10, 21, 200}), (Bytes{15, 31, 255}));
-  EXPECT_EQ(after(Kind::kBrightness, 0, {10, 21, 200}), (Bytes{0, 0, 0}));
+  EXPECT_EQ(after(OperationKind::kBrightness, 0.5, {10, 21, 255}), (Bytes{5, 10, 127}));
+  EXPECT_EQ(after(OperationKind::kBrightness, 1.5, {10, 21, 200}), (Bytes{15, 31, 255}));
+  EXPECT_EQ(after(OperationKind::kBrightness, 0, {10, 21, 200}), (Bytes{0, 0, 0}));
 }
 
 TEST(PictureOp, ColorMovesAwayFromTheGreyOfThePixel) {
   // grey = (19595 * 100 + 38470 * 50 + 7471 * 200 + 32768) >> 16 = 82
-  EXPECT_EQ(after(Kind::kColor, 0, {100, 50, 200}), (Bytes{82, 82, 82}));
-  EXPECT_EQ(after(Kind::kColor, 0.5, {100, 50, 200}), (Bytes{91, 66, 141}));
-  EXPECT_EQ(after(Kind::kColor, 2, {100, 50, 200}), (Bytes{118, 18, 255}));
+  EXPECT_EQ(after(OperationKind::kColor, 0, {100, 50, 200}), (Bytes{82, 82, 82}));
+  EXPECT_EQ(after(OperationKind::kColor, 0.5, {100, 50, 200}), (Bytes{91, 66, 141}));
+  EXPECT_EQ(after(OperationKind::kColor, 2, {100, 50, 200}), (Bytes{118, 18, 255}));
 }
 
 TEST(PictureOp, ContrastMovesAwayFromTheMeanGrey) {
   // greys 10 and 21: mean 15.5, rounded up to 16
-  EXPECT_EQ(after(Kind::kContrast, 0, {10, 10, 10, 21, 21, 21}), (Bytes{16, 16, 16, 16, 16, 16}));
-  EXPECT_EQ(after(Kind::kContrast, 2, {10, 10, 10, 21, 21, 21}), (Bytes{4, 4, 4, 26, 26, 26}));
+  EXPECT_EQ(after(OperationKind::kContrast, 0, {10, 10, 10, 21, 21, 21}), (Bytes{16, 16, 16, 16, 16, 16}));
+  EXPECT_EQ(after(OperationKind::kContrast, 2, {10, 10, 10, 21, 21, 21}), (Bytes{4, 4, 4, 26, 26, 26}));
 }
 
 TEST(PictureOp, SharpnessMovesAwayFromTheSmoothedPictureAndLeavesTheOutermostPixels) {
@@ -53,33 +53,34 @@ TEST(PictureOp, SharpnessMovesAwayFromTheSmoothedPictureAndLeavesTheOutermostPix
   std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{26});
   for (int c = 0; c < 3; ++c) image.row(1)[3 + c] = 130;  // smoothed: (8 * 26 + 5 * 130) / 13 = 66
   Image smooth = image;
-  apply(PictureOp{Kind::kSharpness, 0}, smooth);
+  apply(PictureOp{OperationKind::kSharpness, 0}, smooth);
   EXPECT_EQ(smooth.row(1)[3], 66);
   EXPECT_EQ(smooth.row(0)[3], 26);
-  apply(PictureOp{Kind::kSharpness, 1.5}, image);
+  apply(PictureOp{OperationKind::kSharpness, 1.5}, image);
   EXPECT_EQ(image.row(1)[3], 162);  // 66 + 1.5 * 64
 }
 
 TEST(PictureOp, FactorOneChangesNothing) {
   const Image image = noise_image(13, 17);
-  for (const Kind kind : {Kind::kBrightness, Kind::kColor, Kind::kContrast, Kind::kSharpness}) {
+  for (const OperationKind kind :
+       {OperationKind::kBrightness, OperationKind::kColor, OperationKind::kContrast, OperationKind::kSharpness}) {
     EXPECT_EQ(apply_all(std::vector<PictureOp>{{kind, 1}}, image).pixels, image.pixels);
   }
-  EXPECT_EQ(apply_all(std::vector<PictureOp>{{Kind::kPosterize, 8}}, image).pixels, image.pixels);
+  EXPECT_EQ(apply_all(std::vector<PictureOp>{{OperationKind::kPosterize, 8}}, image).pixels, image.pixels);
 }
 
 TEST(PictureOp, PosterizeKeepsTheHighBits) {
-  EXPECT_EQ(after(Kind::kPosterize, 4, {255, 17, 15}), (Bytes{240, 16, 0}));
-  EXPECT_EQ(after(Kind::kPosterize, 0, {255, 17, 15}), (Bytes{0, 0, 0}));
+  EXPECT_EQ(after(OperationKind::kPosterize, 4, {255, 17, 15}), (Bytes{240, 16, 0}));
+  EXPECT_EQ(after(OperationKind::kPosterize, 0, {255, 17, 15}), (Bytes{0, 0, 0}));
 }
 
 TEST(PictureOp, SolarizeInvertsFromTheThresholdOn) {
-  EXPECT_EQ(after(Kind::kSolarize, 128, {127, 128, 255}), (Bytes{127, 127, 0}));
-  EXPECT_EQ(after(Kind::kSolarize, 178.5, {178, 179, 0}), (Bytes{178, 76, 0}));
+  EXPECT_EQ(after(OperationKind::kSolarize, 128, {127, 128, 255}), (Bytes{127, 127, 0}));
+  EXPECT_EQ(after(OperationKind::kSolarize, 178.5, {178, 179, 0}), (Bytes{178, 76, 0}));
 }
 
 TEST(PictureOp, AutoContrastStretchesEachChannel) {
-  EXPECT_EQ(after(Kind::kAutoContrast, 0, {100, 0, 7, 150, 255, 7, 120, 128, 7}),
+  EXPECT_EQ(after(OperationKind::kAutoContrast, 0, {100, 0, 7, 150, 255, 7, 120, 128, 7}),
             (Bytes{0, 0, 7, 255, 255, 7, 102, 128, 7}));  // (120 - 100) * 5.1 = 102
 }
 
@@ -88,19 +89,19 @@ TEST(PictureOp, EqualizeFlattensEachHistogram) {
   // half step of 1: (1 + 255 k) / 3
   Image image(4, 255);
   for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i / 765);
-  apply(PictureOp{Kind::kEqualize}, image);
+  apply(PictureOp{OperationKind::kEqualize}, image);
   for (int k = 0; k < 4; ++k) EXPECT_EQ(image.row(k)[0], 85 * k);
 }
 
 TEST(PictureOp, EqualizeLeavesSmallAndPlainPictures) {
-  EXPECT_EQ(after(Kind::kEqualize, 0, {1, 2, 3, 4, 5, 6}), (Bytes{1, 2, 3, 4, 5, 6}));
-  EXPECT_EQ(after(Kind::kEqualize, 0, {9, 9, 9, 9, 9, 9}), (Bytes{9, 9, 9, 9, 9, 9}));
+  EXPECT_EQ(after(OperationKind::kEqualize, 0, {1, 2, 3, 4, 5, 6}), (Bytes{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(after(OperationKind::kEqualize, 0, {9, 9, 9, 9, 9, 9}), (Bytes{9, 9, 9, 9, 9, 9}));
 }
 
 TEST(PictureOp, RefusesWhatMakesNoSense) {
   Image image = noise_image(2, 2);
-  EXPECT_THROW(apply(PictureOp{Kind::kBrightness, -0.1}, image), std::invalid_argument);
-  EXPECT_THROW(apply(PictureOp{Kind::kPosterize, 9}, image), std::invalid_argument);
+  EXPECT_THROW(apply(PictureOp{OperationKind::kBrightness, -0.1}, image), std::invalid_argument);
+  EXPECT_THROW(apply(PictureOp{OperationKind::kPosterize, 9}, image), std::invalid_argument);
 }
 
 }  // namespace

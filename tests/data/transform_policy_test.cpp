@@ -9,9 +9,9 @@
 namespace margay::data {
 namespace {
 
-using Kind = PictureOp::Kind;
+using DrawnKind = PictureOp::Kind;
 
-PolicyDraw drawn(const PolicyOptions& options, std::uint64_t item) {
+PolicyDraw drawn_by_policy(const PolicyOptions& options, std::uint64_t item) {
   core::Random random{31, item};
   return draw_policy(options, 331, random);
 }
@@ -22,7 +22,7 @@ TEST(Policy, RandAugmentDrawsEachOfItsFourteenOperationsEquallyOften) {
   int nothing = 0;
   constexpr int kDraws = 14000;
   for (std::uint64_t item = 0; item < kDraws; ++item) {
-    const PolicyDraw draw = drawn({.policy = Policy::kRandAugment, .num_ops = 1}, item);
+    const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 1}, item);
     if (!draw.picture_ops.empty()) {
       ++colours[static_cast<int>(draw.picture_ops[0].kind)];
     } else {
@@ -38,15 +38,15 @@ TEST(Policy, RandAugmentDrawsEachOfItsFourteenOperationsEquallyOften) {
 // torchvision 0.14: magnitude 9 of linspace(0, most, 31), so 0.3 of the most.
 TEST(Policy, RandAugmentUsesTheStrengthsOfTorchvision) {
   for (std::uint64_t item = 0; item < 500; ++item) {
-    const PolicyDraw draw = drawn({.policy = Policy::kRandAugment, .num_ops = 1}, item);
+    const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 1}, item);
     for (const PictureOp& op : draw.picture_ops) {
-      if (op.kind <= Kind::kSharpness) {
+      if (op.kind <= DrawnKind::kSharpness) {
         EXPECT_NEAR(std::abs(op.strength - 1), 0.27, 1e-12);
       }
-      if (op.kind == Kind::kPosterize) {
+      if (op.kind == DrawnKind::kPosterize) {
         EXPECT_EQ(op.strength, 7);  // 8 - round(9 / 7.5)
       }
-      if (op.kind == Kind::kSolarize) {
+      if (op.kind == DrawnKind::kSolarize) {
         EXPECT_NEAR(op.strength, 178.5, 1e-9);
       }
     }
@@ -67,7 +67,7 @@ TEST(Policy, RandAugmentUsesTheStrengthsOfTorchvision) {
 TEST(Policy, RandAugmentTakesNumOpsOperations) {
   std::size_t most = 0;
   for (std::uint64_t item = 0; item < 300; ++item) {
-    const PolicyDraw draw = drawn({.policy = Policy::kRandAugment, .num_ops = 4}, item);
+    const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 4}, item);
     most = std::max(most, draw.picture_ops.size());
   }
   EXPECT_EQ(most, 4U);
@@ -77,11 +77,11 @@ TEST(Policy, TrivialAugmentDrawsOneOperationOfAnyStrength) {
   std::map<double, int> bits;
   double widest = 0;
   for (std::uint64_t item = 0; item < 6000; ++item) {
-    const PolicyDraw draw = drawn({.policy = Policy::kTrivialAugment}, item);
+    const PolicyDraw draw = drawn_by_policy({.policy = Policy::kTrivialAugment}, item);
     ASSERT_LE(draw.picture_ops.size(), 1U);
     for (const PictureOp& op : draw.picture_ops) {
-      if (op.kind == Kind::kPosterize) ++bits[op.strength];
-      if (op.kind <= Kind::kSharpness) {
+      if (op.kind == DrawnKind::kPosterize) ++bits[op.strength];
+      if (op.kind <= DrawnKind::kSharpness) {
         EXPECT_GE(op.strength, 0.01 - 1e-12);
         widest = std::max(widest, op.strength);
       }

@@ -25,7 +25,7 @@ const Normalization kRaw = testing_support::raw_normalization();
 constexpr double kFloatCoordinates = 0.02;  // of 255, at a few hundred pixels
 constexpr PadMode kPadModes[] = {PadMode::kZeros, PadMode::kBorder, PadMode::kReflection};
 
-void expect_matches_reference(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode) {
+void expect_warp_matches_reference(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode) {
   std::vector<float> out(3 * std::size_t(height) * std::size_t(width) + 1, -7.0F);
   warp_normalised(image, matrix, kRaw, height, width, out.data(), pad_mode);
   EXPECT_EQ(out.back(), -7.0F) << "wrote beyond the end";
@@ -67,8 +67,8 @@ TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
       const int width = side(40);
       const Matrix matrix = random_matrix(random, image, height, width);
       const PadMode pad_mode = kPadModes[trial % 3];
-      expect_matches_reference(image, matrix, height, width, pad_mode);
-      expect_matches_reference(image, matrix * random_tilt(random, height, width), height, width, pad_mode);
+      expect_warp_matches_reference(image, matrix, height, width, pad_mode);
+      expect_warp_matches_reference(image, matrix * random_tilt(random, height, width), height, width, pad_mode);
     }
   });
 }
@@ -120,8 +120,8 @@ TEST(Warp, AveragesTheSameBlocksWhateverPartIsSeen) {
 TEST(Warp, EqualsTheScalarDefinitionForPicturesOfAFewPixels) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 2}, {2, 1}, {1, 30}, {30, 1}}) {
     for (const PadMode pad_mode : kPadModes) {
-      expect_matches_reference(noise_image(height, width), identity_matrix(), 5, 19, pad_mode);
-      expect_matches_reference(noise_image(height, width), scale(0.3, 0.3), 7, 16, pad_mode);
+      expect_warp_matches_reference(noise_image(height, width), identity_matrix(), 5, 19, pad_mode);
+      expect_warp_matches_reference(noise_image(height, width), scale(0.3, 0.3), 7, 16, pad_mode);
     }
   }
 }

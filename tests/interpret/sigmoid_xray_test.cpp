@@ -1,27 +1,25 @@
 #include "margay/interpret/sigmoid_xray.h"
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include "margay/interpret/xray_words.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::interpret {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-SigmoidRow row_of(const std::vector<double>& activations, const std::vector<int>& targets) {
+SigmoidRow sigmoid_row_of(const std::vector<double>& activations, const std::vector<int>& targets) {
   return sigmoid_xray(torch::tensor(activations, torch::kDouble).unsqueeze(0),
                       torch::tensor(targets, torch::kInt).unsqueeze(0))
       .rows.at(0);
 }
 
 TEST(SigmoidXray, LossIsTheMeanOfEachClassesNegativeLog) {
-  const SigmoidRow row = row_of({2, -1, 0}, {1, 1, 0});
+  const SigmoidRow row = sigmoid_row_of({2, -1, 0}, {1, 1, 0});
   const double first = std::log1p(std::exp(-2));
   const double second = std::log1p(std::exp(1));
   EXPECT_NEAR(row.classes[0].loss, first, 1e-15);
@@ -33,25 +31,25 @@ TEST(SigmoidXray, LossIsTheMeanOfEachClassesNegativeLog) {
 }
 
 TEST(SigmoidXray, GradientIsProbabilityMinusTargetOverTheClasses) {
-  const SigmoidRow row = row_of({2, -1, 0, 0}, {1, 0, 1, 0});
+  const SigmoidRow row = sigmoid_row_of({2, -1, 0, 0}, {1, 0, 1, 0});
   for (const SigmoidTerm& term : row.classes) {
     EXPECT_NEAR(term.gradient, (term.probability - (term.is_there ? 1 : 0)) / 4, 1e-15) << term.name;
   }
 }
 
 TEST(SigmoidXray, StepLowersTheLoss) {
-  const SigmoidRow row = row_of({2, -1, 0}, {0, 1, 0});
+  const SigmoidRow row = sigmoid_row_of({2, -1, 0}, {0, 1, 0});
   EXPECT_LT(row.answer->loss_after_step, row.answer->loss);
 }
 
 TEST(SigmoidXray, StaysFiniteForHugeActivations) {
-  const SigmoidRow row = row_of({1e4, -1e4}, {0, 0});
+  const SigmoidRow row = sigmoid_row_of({1e4, -1e4}, {0, 0});
   EXPECT_EQ(row.classes[0].loss, 1e4);
   EXPECT_EQ(row.classes[1].loss, 0);
 }
 
 TEST(SigmoidXray, SharesOfHugeLossesDoNotOverflow) {
-  const SigmoidRow row = row_of({1.5e308, 0.5e308, 1.0e308}, {0, 0, 0});
+  const SigmoidRow row = sigmoid_row_of({1.5e308, 0.5e308, 1.0e308}, {0, 0, 0});
   EXPECT_NEAR(row.classes[0].share, 0.5, 1e-15);
   EXPECT_NEAR(row.classes[1].share, 1 / 6.0, 1e-15);
   EXPECT_NEAR(row.answer->loss / 1e308, 1, 1e-15);
@@ -59,7 +57,7 @@ TEST(SigmoidXray, SharesOfHugeLossesDoNotOverflow) {
 }
 
 TEST(SigmoidXray, InfiniteLossesShareTheSum) {
-  const SigmoidRow row = row_of({-kInfinity, -kInfinity, 1}, {1, 1, 0});
+  const SigmoidRow row = sigmoid_row_of({-kInfinity, -kInfinity, 1}, {1, 1, 0});
   EXPECT_EQ(row.classes[0].share, 0.5);
   EXPECT_EQ(row.classes[1].share, 0.5);
   EXPECT_EQ(row.classes[2].share, 0);
@@ -72,10 +70,10 @@ TEST(SigmoidXray, TheSummaryOfHugeLossesDoesNotOverflow) {
 }
 
 TEST(SigmoidXray, TakesMinusInfinityAsASureNo) {
-  const SigmoidRow row = row_of({-kInfinity, 0}, {0, 0});
+  const SigmoidRow row = sigmoid_row_of({-kInfinity, 0}, {0, 0});
   EXPECT_EQ(row.classes[0].loss, 0);
   EXPECT_EQ(row.classes[0].gradient, 0);
-  const SigmoidRow wrong = row_of({-kInfinity, 0}, {1, 0});
+  const SigmoidRow wrong = sigmoid_row_of({-kInfinity, 0}, {1, 0});
   EXPECT_EQ(wrong.answer->loss, kInfinity);
   EXPECT_EQ(wrong.classes[0].share, 1);
 }

@@ -1,21 +1,19 @@
 #include "margay/interpret/softmax_xray.h"
 
 #include <cmath>
-#include <limits>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <torch/types.h>
 
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::interpret {
 namespace {
 
 using testing_support::thrown_message;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 SoftmaxRow row_of(const std::vector<double>& activations, std::int64_t target) {
   const torch::Tensor z = torch::tensor(activations, torch::kDouble).unsqueeze(0);

@@ -1,5 +1,4 @@
 // The three faces of an X-ray: terminal, JSON, page.
-#include <limits>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -13,11 +12,11 @@
 #include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
+#include "tests/support/special_numbers.h"
 
 namespace margay::interpret {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 const char* const kHostile = R"(<script>alert("&'")</script>)";
 
 SoftmaxXray dogs(std::vector<std::string> names, std::int64_t target = 1) {
@@ -29,21 +28,21 @@ SoftmaxXray wide(std::int64_t target) {
   return softmax_xray(torch::arange(40, torch::kDouble).neg().unsqueeze(0), torch::tensor({target}, torch::kLong));
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> rendered_lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
+std::size_t count_text(const std::string& text, const std::string& part) {
   std::size_t found = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
   return found;
 }
 
 TEST(XrayText, ColumnsStandBelowEachOtherWhateverTheAlphabet) {
-  const std::vector<std::string> lines = lines_of(xray_text(dogs({"Bärenhund", "柴犬", "pug", "бигль"})));
+  const std::vector<std::string> lines = rendered_lines_of(xray_text(dogs({"Bärenhund", "柴犬", "pug", "бигль"})));
   std::vector<std::size_t> ends;
   for (const std::string& line : lines) {
     const std::size_t at = line.find_first_of("0123456789");
@@ -178,14 +177,15 @@ TEST(XrayHtml, NeedsNothingFromElsewhere) {
 TEST(XrayHtml, ClosesWhatItOpens) {
   const std::string page = xray_html(wide(39), "wide") + xray_html(sigmoid_xray(torch::zeros({3, 20})), "binary");
   for (const std::string tag : {"table", "tr", "td", "svg", "article", "div", "span", "i", "figure", "section"}) {
-    EXPECT_EQ(count(page, "<" + tag + ">") + count(page, "<" + tag + " "), count(page, "</" + tag + ">")) << tag;
+    EXPECT_EQ(count_text(page, "<" + tag + ">") + count_text(page, "<" + tag + " "), count_text(page, "</" + tag + ">"))
+        << tag;
   }
 }
 
 TEST(XrayHtml, HasACurveForEachRowAndDrawsAnInfiniteLoss) {
   const torch::Tensor z = torch::tensor({{0.0, -kInfinity}, {0.0, 1.0}});
   const std::string page = xray_html(softmax_xray(z, torch::tensor({1, 1}, torch::kLong)), "two");
-  EXPECT_EQ(count(page, "<svg"), 2U);
+  EXPECT_EQ(count_text(page, "<svg"), 2U);
   EXPECT_EQ(page.find("nan"), std::string::npos);
   EXPECT_EQ(page.find("\"inf"), std::string::npos);
 }

@@ -1,7 +1,6 @@
 #include "margay/loss/activation.h"
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -10,6 +9,7 @@
 #include "tests/support/golden_loss.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -18,8 +18,6 @@ namespace {
 using testing_support::all_near;
 using testing_support::any_class_case;
 using testing_support::expect_near;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(Activation, SoftmaxMatchesPyTorchsNumbers) {
   MARGAY_REQUIRE_GOLDEN("losses.json");

@@ -1,7 +1,6 @@
 #include "margay/loss/asymmetric_loss.h"
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -10,6 +9,7 @@
 #include "margay/loss/focal_loss.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -17,8 +17,6 @@ namespace {
 
 using testing_support::all_near;
 using testing_support::thrown_message;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 RC_GTEST_PROP(AsymmetricLoss, IsItsFormula, ()) {
   const auto any = testing_support::any_binary_case();

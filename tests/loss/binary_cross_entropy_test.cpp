@@ -10,6 +10,7 @@
 #include "tests/support/golden_loss.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -20,9 +21,7 @@ using testing_support::expect_golden_loss;
 using testing_support::expect_near;
 using testing_support::thrown_message;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-testing_support::ReducedLoss with(BinaryCrossEntropyOptions options) {
+testing_support::ReducedLoss binary_with(BinaryCrossEntropyOptions options) {
   return [options](const torch::Tensor& logits, const torch::Tensor& targets, Reduction reduction) mutable {
     options.reduction = reduction;
     return loss::binary_cross_entropy_with_logits(logits, targets, options);
@@ -31,9 +30,10 @@ testing_support::ReducedLoss with(BinaryCrossEntropyOptions options) {
 
 TEST(BinaryCrossEntropy, MatchesFastaisNumbers) {
   MARGAY_REQUIRE_GOLDEN("losses.json");
-  expect_golden_loss("BCEWithLogitsLossFlat", torch::kLong, with({}));
-  expect_golden_loss("BCEWithLogitsLossFlat_soft", torch::kFloat, with({}));
-  expect_golden_loss("BCEWithLogitsLossFlat_pos_weight", torch::kLong, with({.pos_weights = {1, 2, .5, 1.5, 3}}));
+  expect_golden_loss("BCEWithLogitsLossFlat", torch::kLong, binary_with({}));
+  expect_golden_loss("BCEWithLogitsLossFlat_soft", torch::kFloat, binary_with({}));
+  expect_golden_loss("BCEWithLogitsLossFlat_pos_weight", torch::kLong,
+                     binary_with({.pos_weights = {1, 2, .5, 1.5, 3}}));
 }
 
 RC_GTEST_PROP(BinaryCrossEntropy, AgreesWithLibTorch, ()) {

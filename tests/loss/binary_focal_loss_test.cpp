@@ -1,5 +1,4 @@
 // binary_focal_loss of focal_loss.h.
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -8,6 +7,7 @@
 #include "margay/loss/focal_loss.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -16,8 +16,6 @@ namespace {
 using testing_support::all_near;
 using testing_support::expect_near;
 using testing_support::thrown_message;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(BinaryFocalLoss, IsTheFocalLossOfTwoClasses) {
   torch::manual_seed(3);

@@ -1,5 +1,4 @@
 // The corners where users of PyTorch's cross_entropy are hurt, each with the issue that tells of it.
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -9,15 +8,13 @@
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/cross_entropy_formula.h"
 #include "margay/loss/nll_loss.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
 namespace {
 
 using testing_support::thrown_message;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 torch::Tensor indices(std::initializer_list<std::int64_t> values) {
   return torch::tensor(std::vector<std::int64_t>(values), torch::kLong);
@@ -42,10 +39,10 @@ TEST(CrossEntropyCorner, WhereEveryTargetIsIgnoredTheLossIsZeroAndSoIsTheGradien
 }
 
 TEST(CrossEntropyCorner, EmptyMeanNanIsPyTorchsBehaviour) {
-  EXPECT_TRUE(
-      std::isnan(item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
-  EXPECT_TRUE(
-      std::isnan(item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
+  EXPECT_TRUE(std::isnan(
+      item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kFloatNan}))));
+  EXPECT_TRUE(std::isnan(
+      item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kFloatNan}))));
 }
 
 TEST(CrossEntropyCorner, ABatchOfNothingHasLossZero) {
@@ -65,7 +62,7 @@ TEST(CrossEntropyCorner, ClassesOfWeightZeroAloneMakeAnEmptyMean) {
 
 // pytorch#11551: an ignored row still turned the loss or the gradient into NaN.
 TEST(CrossEntropyCorner, AnIgnoredRowMayHoldAnything) {
-  for (const float bad : {kInf, -kInf, kNan}) {
+  for (const float bad : {kFloatInfinity, -kFloatInfinity, kFloatNan}) {
     torch::Tensor logits = torch::tensor({{1.0F, 2.0F, 3.0F}, {bad, bad, bad}});
     const LossAndGradient both = cross_entropy_with_gradient(logits, indices({0, -100}));
     EXPECT_NEAR(item(both.loss), 2.407606, 1e-6);
@@ -157,7 +154,7 @@ TEST(CrossEntropyCorner, LogitsUpToTheLargestFiniteNumberAreFine) {
 TEST(CrossEntropyCorner, ALossBeyondFloatIsInfinityForEveryReduction) {
   const torch::Tensor logits = torch::tensor({{-3e38F, 3e38F}});
   for (const auto reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
-    EXPECT_EQ(item(cross_entropy(logits, indices({0}), {.reduction = reduction})), kInf);
+    EXPECT_EQ(item(cross_entropy(logits, indices({0}), {.reduction = reduction})), kFloatInfinity);
   }
 }
 
@@ -204,15 +201,15 @@ TEST(CrossEntropyCorner, TwoHundredThousandClassesInHalfPrecision) {
 }
 
 TEST(CrossEntropyCorner, MinusInfinityIsAClassThatCannotBe) {
-  const torch::Tensor logits = torch::tensor({{1.0F, -kInf, 2.0F}});
+  const torch::Tensor logits = torch::tensor({{1.0F, -kFloatInfinity, 2.0F}});
   const LossAndGradient both = cross_entropy_with_gradient(logits, indices({2}));
   EXPECT_NEAR(item(both.loss), std::log(1 + std::exp(-1.0)), 1e-6);
   EXPECT_EQ(item(both.gradient[0][1]), 0);
-  EXPECT_EQ(item(cross_entropy(logits, indices({1}))), kInf);
+  EXPECT_EQ(item(cross_entropy(logits, indices({1}))), kFloatInfinity);
 }
 
 TEST(CrossEntropyCorner, ADistributionMayGiveAnImpossibleClassNothing) {
-  const torch::Tensor logits = torch::tensor({{1.0F, -kInf, 2.0F}});
+  const torch::Tensor logits = torch::tensor({{1.0F, -kFloatInfinity, 2.0F}});
   const torch::Tensor soft = torch::tensor({{0.5F, 0.0F, 0.5F}});
   const double expected = 0.5 + std::log(1 + std::exp(-1.0));
   EXPECT_NEAR(item(cross_entropy(logits, soft)), expected, 1e-6);
@@ -221,7 +218,7 @@ TEST(CrossEntropyCorner, ADistributionMayGiveAnImpossibleClassNothing) {
 
 TEST(CrossEntropyCorner, InfinityAndNanAreNeverHidden) {
   for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
-    for (const float bad : {kInf, kNan}) {
+    for (const float bad : {kFloatInfinity, kFloatNan}) {
       for (const std::int64_t at : {0, 20, 36}) {
         torch::Tensor logits = torch::randn({2, 37});
         logits[1][at] = bad;

@@ -15,7 +15,7 @@ namespace {
 using testing_support::expect_near;
 using testing_support::thrown_message;
 
-torch::Tensor targets() { return torch::tensor({0, 3, -100, 1}, torch::kLong); }
+torch::Tensor graph_targets() { return torch::tensor({0, 3, -100, 1}, torch::kLong); }
 torch::Tensor soft_targets() {
   torch::manual_seed(8);
   return loss::softmax(torch::randn({4, 5}, torch::kDouble));
@@ -45,7 +45,7 @@ std::vector<CrossEntropyOptions> every_option() {
 TEST(CrossEntropyGraph, FirstAndSecondDerivativesMatchFiniteDifferences) {
   for (const CrossEntropyOptions& options : every_option()) {
     SCOPED_TRACE(core::to_json(options).dump());
-    for (const torch::Tensor& y : {targets(), soft_targets()}) {
+    for (const torch::Tensor& y : {graph_targets(), soft_targets()}) {
       const auto f = [&](const std::vector<torch::Tensor>& z) { return cross_entropy(z[0], y, options); };
       testing_support::gradient_check(f, {logits()});
       testing_support::second_gradient_check(f, {logits()});
@@ -76,7 +76,7 @@ TEST(CrossEntropyGraph, TheSecondDerivativeIsTheSoftmaxHessian) {
 TEST(CrossEntropyGraph, BackwardTwiceGivesTheSameGradientTwice) {
   for (const auto reduction : {Reduction::kMean, Reduction::kNone}) {
     const torch::Tensor z = logits().requires_grad_();
-    const torch::Tensor loss = cross_entropy(z, targets(), {.reduction = reduction}).sum();
+    const torch::Tensor loss = cross_entropy(z, graph_targets(), {.reduction = reduction}).sum();
     const torch::Tensor once = torch::autograd::grad({loss}, {z}, {}, true)[0];
     once.clone().mul_(7);
     expect_near(torch::autograd::grad({loss}, {z}, {}, true)[0], once, 1e-15);
@@ -85,21 +85,21 @@ TEST(CrossEntropyGraph, BackwardTwiceGivesTheSameGradientTwice) {
 
 TEST(CrossEntropyGraph, WithoutRetainGraphASecondBackwardIsRefused) {
   const torch::Tensor z = logits().requires_grad_();
-  const torch::Tensor loss = cross_entropy(z, targets());
+  const torch::Tensor loss = cross_entropy(z, graph_targets());
   loss.backward();
   EXPECT_THROW(loss.backward(), std::exception);
 }
 
 TEST(CrossEntropyGraph, TheUpstreamGradientScalesTheGradient) {
   const torch::Tensor z = logits().requires_grad_();
-  const torch::Tensor once = torch::autograd::grad({cross_entropy(z, targets())}, {z})[0];
-  expect_near(torch::autograd::grad({cross_entropy(z, targets()) * -3}, {z})[0], once * -3, 1e-15);
+  const torch::Tensor once = torch::autograd::grad({cross_entropy(z, graph_targets())}, {z})[0];
+  expect_near(torch::autograd::grad({cross_entropy(z, graph_targets()) * -3}, {z})[0], once * -3, 1e-15);
 }
 
 TEST(CrossEntropyGraph, WithoutGradModeNothingIsKept) {
   const torch::Tensor z = logits().requires_grad_();
   const torch::NoGradGuard no_grad;
-  EXPECT_FALSE(cross_entropy(z, targets()).requires_grad());
+  EXPECT_FALSE(cross_entropy(z, graph_targets()).requires_grad());
 }
 
 // A loss scale is there to lift small gradients above float16's 6e-8; they must not be rounded before it.
@@ -115,20 +115,20 @@ TEST(CrossEntropyGraph, TheGradientMayTakeTheLogitsPlace) {
   const torch::Tensor x = logits().requires_grad_();
   const torch::Tensor z = x * 1;
   const void* memory = z.data_ptr();
-  const LossAndGradient expected = cross_entropy_with_gradient(x.detach(), targets());
+  const LossAndGradient expected = cross_entropy_with_gradient(x.detach(), graph_targets());
   const LossAndGradient both =
-      cross_entropy_with_gradient(z.detach(), targets(), {.gradient_place = GradientPlace::kOverLogits});
+      cross_entropy_with_gradient(z.detach(), graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   EXPECT_EQ(both.gradient.data_ptr(), memory);
   EXPECT_TRUE(torch::equal(both.gradient, expected.gradient));
   const torch::Tensor fresh = x * 1;
-  cross_entropy(fresh, targets(), {.gradient_place = GradientPlace::kOverLogits}).backward();
+  cross_entropy(fresh, graph_targets(), {.gradient_place = GradientPlace::kOverLogits}).backward();
   expect_near(x.grad(), expected.gradient, 1e-15);
 }
 
 TEST(CrossEntropyGraph, WhoStillNeedsOverwrittenLogitsFindsOut) {
   const torch::Tensor x = logits().requires_grad_();
   const torch::Tensor z = x.exp();  // its backward needs its result
-  const torch::Tensor loss = cross_entropy(z, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  const torch::Tensor loss = cross_entropy(z, graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   const std::string message = thrown_message<c10::Error>([&] { loss.backward(); });
   EXPECT_NE(message.find("modified by an inplace operation"), std::string::npos) << message;
 }
@@ -137,7 +137,7 @@ TEST(CrossEntropyGraph, OverwritingWithoutAGraphIsNoticedToo) {
   const torch::Tensor x = logits().requires_grad_();
   const torch::Tensor z = x.exp();
   const LossAndGradient both =
-      cross_entropy_with_gradient(z, targets(), {.gradient_place = GradientPlace::kOverLogits});
+      cross_entropy_with_gradient(z, graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   EXPECT_FALSE(both.gradient.requires_grad());
   EXPECT_THROW(z.sum().backward(), c10::Error);
 }
@@ -145,7 +145,7 @@ TEST(CrossEntropyGraph, OverwritingWithoutAGraphIsNoticedToo) {
 TEST(CrossEntropyGraph, WritingToOverwrittenLogitsBeforeBackwardIsNoticed) {
   const torch::Tensor x = logits().requires_grad_();
   const torch::Tensor z = x * 1;
-  const torch::Tensor loss = cross_entropy(z, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  const torch::Tensor loss = cross_entropy(z, graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   z.detach().mul_(2);
   const std::string message = thrown_message<std::invalid_argument>([&] { loss.backward(); });
   EXPECT_NE(message.find("written to between forward and backward"), std::string::npos) << message;
@@ -153,7 +153,7 @@ TEST(CrossEntropyGraph, WritingToOverwrittenLogitsBeforeBackwardIsNoticed) {
 
 TEST(CrossEntropyGraph, OverwrittenLogitsAllowOneBackward) {
   const torch::Tensor x = logits().requires_grad_();
-  const torch::Tensor loss = cross_entropy(x * 1, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  const torch::Tensor loss = cross_entropy(x * 1, graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   loss.backward({}, /*retain_graph=*/true);
   const std::string message = thrown_message<std::invalid_argument>([&] { loss.backward(); });
   EXPECT_NE(message.find("use gradient_place new"), std::string::npos) << message;
@@ -164,16 +164,16 @@ TEST(CrossEntropyGraph, OverwritingIsRefusedWhereItCannotBeDone) {
     return thrown_message<std::invalid_argument>([&] { cross_entropy(z.requires_grad_(), y, options); });
   };
   CrossEntropyOptions over{.gradient_place = GradientPlace::kOverLogits};
-  EXPECT_NE(refused(logits().to(torch::kHalf), over, targets()).find("float16"), std::string::npos);
-  EXPECT_NE(refused(logits().t().contiguous().t(), over, targets()).find("contiguous"), std::string::npos);
+  EXPECT_NE(refused(logits().to(torch::kHalf), over, graph_targets()).find("float16"), std::string::npos);
+  EXPECT_NE(refused(logits().t().contiguous().t(), over, graph_targets()).find("contiguous"), std::string::npos);
   EXPECT_NE(refused(logits(), over, soft_targets().requires_grad_()).find("no gradient"), std::string::npos);
   over.reduction = Reduction::kNone;
-  EXPECT_NE(refused(logits(), over, targets()).find("mean or sum"), std::string::npos);
+  EXPECT_NE(refused(logits(), over, graph_targets()).find("mean or sum"), std::string::npos);
 }
 
 TEST(CrossEntropyGraph, TargetsChangedBeforeBackwardAreNoticed) {
   const torch::Tensor x = logits().requires_grad_();
-  const torch::Tensor y = targets();
+  const torch::Tensor y = graph_targets();
   const torch::Tensor losses = cross_entropy(x, y, {.reduction = Reduction::kNone});
   y.fill_(4);
   const std::string message = thrown_message<c10::Error>([&] { losses.sum().backward(); });
@@ -182,7 +182,7 @@ TEST(CrossEntropyGraph, TargetsChangedBeforeBackwardAreNoticed) {
 
 TEST(CrossEntropyGraph, OverwrittenLogitsAllowNoSecondDerivative) {
   const torch::Tensor x = logits().requires_grad_();
-  const torch::Tensor loss = cross_entropy(x * 1, targets(), {.gradient_place = GradientPlace::kOverLogits});
+  const torch::Tensor loss = cross_entropy(x * 1, graph_targets(), {.gradient_place = GradientPlace::kOverLogits});
   const std::string message = thrown_message<std::invalid_argument>(
       [&] { torch::autograd::grad({loss}, {x}, {}, true, /*create_graph=*/true); });
   EXPECT_NE(message.find("use gradient_place new"), std::string::npos) << message;

@@ -10,12 +10,12 @@ namespace margay::loss {
 namespace {
 
 /// float64 [N,K] of any scale, and targets in range.
-struct Case {
+struct PropertyCase {
   torch::Tensor logits;
   torch::Tensor targets;
 };
 
-Case any_case() {
+PropertyCase any_property_case() {
   const auto n = *rc::gen::inRange<std::int64_t>(1, 6);
   const auto k = *rc::gen::inRange<std::int64_t>(1, 9);
   const auto seed = *rc::gen::arbitrary<std::uint32_t>();
@@ -24,30 +24,30 @@ Case any_case() {
   return {torch::randn({n, k}, generator, torch::kDouble) * scale, torch::randint(k, {n}, generator, torch::kLong)};
 }
 
-double largest(const torch::Tensor& tensor) { return tensor.abs().max().item<double>(); }
+double largest_difference(const torch::Tensor& tensor) { return tensor.abs().max().item<double>(); }
 
 RC_GTEST_PROP(SoftmaxProperty, RowsAreProbabilities, ()) {
-  const torch::Tensor p = loss::softmax(any_case().logits);
-  RC_ASSERT(largest(p.sum(1) - 1) < 1e-12);
+  const torch::Tensor p = loss::softmax(any_property_case().logits);
+  RC_ASSERT(largest_difference(p.sum(1) - 1) < 1e-12);
   RC_ASSERT(p.min().item<double>() >= 0);
 }
 
 RC_GTEST_PROP(SoftmaxProperty, AddingAConstantToARowChangesNothing, ()) {
-  const Case any = any_case();
+  const PropertyCase any = any_property_case();
   const torch::Tensor shifted = any.logits + 17.25;
-  RC_ASSERT(largest(loss::softmax(shifted) - loss::softmax(any.logits)) < 1e-9);
-  RC_ASSERT(largest(cross_entropy(shifted, any.targets) - cross_entropy(any.logits, any.targets)) < 1e-9);
+  RC_ASSERT(largest_difference(loss::softmax(shifted) - loss::softmax(any.logits)) < 1e-9);
+  RC_ASSERT(largest_difference(cross_entropy(shifted, any.targets) - cross_entropy(any.logits, any.targets)) < 1e-9);
 }
 
 RC_GTEST_PROP(CrossEntropyProperty, GradientIsSoftmaxMinusOnehotOverN, ()) {
-  const Case any = any_case();
+  const PropertyCase any = any_property_case();
   const torch::Tensor z = any.logits.clone().requires_grad_();
   const torch::Tensor loss = cross_entropy(z, any.targets);
   RC_ASSERT(loss.item<double>() >= 0);
   loss.backward();
   const torch::Tensor onehot = torch::one_hot(any.targets, z.size(1));
   const torch::Tensor expected = (loss::softmax(any.logits) - onehot) / z.size(0);
-  RC_ASSERT(largest(z.grad() - expected) < 1e-12);
+  RC_ASSERT(largest_difference(z.grad() - expected) < 1e-12);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "margay/loss/focal_loss.h"
 
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,6 +11,7 @@
 #include "tests/support/golden_loss.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -23,10 +23,7 @@ using testing_support::expect_golden_loss;
 using testing_support::expect_near;
 using testing_support::thrown_message;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-testing_support::ReducedLoss with(FocalLossOptions options) {
+testing_support::ReducedLoss focal_with(FocalLossOptions options) {
   return [options](const torch::Tensor& logits, const torch::Tensor& targets, Reduction reduction) mutable {
     options.reduction = reduction;
     return focal_loss(logits, targets, options);
@@ -36,9 +33,9 @@ testing_support::ReducedLoss with(FocalLossOptions options) {
 TEST(FocalLoss, MatchesFastaisNumbers) {
   MARGAY_REQUIRE_GOLDEN("losses.json");
   for (const double gamma : {0, 1, 2, 5}) {
-    expect_golden_loss(fmt::format("FocalLoss_gamma{}", gamma), torch::kLong, with({.gamma = gamma}));
+    expect_golden_loss(fmt::format("FocalLoss_gamma{}", gamma), torch::kLong, focal_with({.gamma = gamma}));
   }
-  expect_golden_loss("FocalLossFlat", torch::kLong, with({}));
+  expect_golden_loss("FocalLossFlat", torch::kLong, focal_with({}));
 }
 
 TEST(FocalLoss, WeightsMultiplyRowsAndTheMeanDividesByTheirSum) {

@@ -1,7 +1,6 @@
 #include "margay/loss/jensen_shannon.h"
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -10,6 +9,7 @@
 #include "margay/loss/cross_entropy.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -20,28 +20,26 @@ using testing_support::all_near;
 using testing_support::expect_near;
 using testing_support::thrown_message;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 std::vector<torch::Tensor> any_predictions(const std::vector<std::int64_t>& shape) {
-  std::vector<torch::Tensor> logits;
-  for (int m = *rc::gen::inRange(1, 5); m > 0; --m) logits.push_back(testing_support::any_logits(shape));
-  return logits;
+  std::vector<torch::Tensor> divergence_logits;
+  for (int m = *rc::gen::inRange(1, 5); m > 0; --m) divergence_logits.push_back(testing_support::any_logits(shape));
+  return divergence_logits;
 }
 
 RC_GTEST_PROP(JensenShannon, IsTheEntropyOfTheMeanLessTheMeanEntropy, ()) {
-  const std::vector<torch::Tensor> logits = any_predictions({3, 4});
-  const torch::Tensor p = torch::softmax(torch::stack(logits), 2);
+  const std::vector<torch::Tensor> divergence_logits = any_predictions({3, 4});
+  const torch::Tensor p = torch::softmax(torch::stack(divergence_logits), 2);
   const auto entropy = [](const torch::Tensor& q) { return -torch::xlogy(q, q).sum(-1); };
-  const torch::Tensor actual = jensen_shannon(logits, Reduction::kNone);
+  const torch::Tensor actual = jensen_shannon(divergence_logits, Reduction::kNone);
   RC_ASSERT(all_near(actual, entropy(p.mean(0)) - entropy(p).mean(0), 1e-12));
   RC_ASSERT(actual.min().item<double>() > -1e-15);
-  RC_ASSERT(actual.max().item<double>() < std::log(static_cast<double>(logits.size())) + 1e-12);
+  RC_ASSERT(actual.max().item<double>() < std::log(static_cast<double>(divergence_logits.size())) + 1e-12);
 }
 
 RC_GTEST_PROP(JensenShannon, IsExactlyZeroForEqualPredictions, ()) {
-  const torch::Tensor logits = testing_support::any_class_case().logits.to(torch::kFloat).requires_grad_();
+  const torch::Tensor divergence_logits = testing_support::any_class_case().logits.to(torch::kFloat).requires_grad_();
   const auto count = *rc::gen::inRange<std::size_t>(1, 8);
-  RC_ASSERT(jensen_shannon(std::vector<torch::Tensor>(count, logits)).item<float>() == 0);
+  RC_ASSERT(jensen_shannon(std::vector<torch::Tensor>(count, divergence_logits)).item<float>() == 0);
 }
 
 TEST(JensenShannon, PredictionsThatExcludeEachOtherAreLogTwoApart) {
@@ -67,9 +65,9 @@ TEST(JensenShannon, DerivativesAreThoseOfDifferences) {
   const auto draw = [] { return torch::randn({2, 3, 2}, torch::kDouble) * 2; };
   for (const Reduction reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
     const auto f = [&](const std::vector<torch::Tensor>& x) { return jensen_shannon(x, reduction); };
-    const std::vector<torch::Tensor> logits{draw(), draw(), draw()};
-    testing_support::gradient_check(f, logits);
-    testing_support::second_gradient_check(f, logits);
+    const std::vector<torch::Tensor> divergence_logits{draw(), draw(), draw()};
+    testing_support::gradient_check(f, divergence_logits);
+    testing_support::second_gradient_check(f, divergence_logits);
   }
 }
 
@@ -104,14 +102,14 @@ RC_GTEST_PROP(JsdCrossEntropy, IsCrossEntropyOfTheCleanPicturesAndTheirDisagreem
 
 TEST(JsdCrossEntropy, IsTimmsFormula) {
   torch::manual_seed(7);
-  const torch::Tensor logits = torch::randn({6, 4}, torch::kDouble);
+  const torch::Tensor divergence_logits = torch::randn({6, 4}, torch::kDouble);
   const torch::Tensor targets = torch::tensor({3, 0});
-  const std::vector<torch::Tensor> p = torch::softmax(logits, 1).split(2);
+  const std::vector<torch::Tensor> p = torch::softmax(divergence_logits, 1).split(2);
   const torch::Tensor log_mixture = torch::stack(p).mean(0).clamp(1e-7, 1).log();
   torch::Tensor divergence = torch::zeros({}, torch::kDouble);
   for (const torch::Tensor& each : p) divergence += torch::kl_div(log_mixture, each, at::Reduction::Sum) / 2 / 3;
-  const torch::Tensor clean = torch::cross_entropy_loss(logits.narrow(0, 0, 2), targets);
-  expect_near(jsd_cross_entropy(logits, targets), clean + 12 * divergence, 1e-12);
+  const torch::Tensor clean = torch::cross_entropy_loss(divergence_logits.narrow(0, 0, 2), targets);
+  expect_near(jsd_cross_entropy(divergence_logits, targets), clean + 12 * divergence, 1e-12);
 }
 
 TEST(JsdCrossEntropy, DerivativesAreThoseOfDifferences) {
@@ -120,9 +118,9 @@ TEST(JsdCrossEntropy, DerivativesAreThoseOfDifferences) {
   const auto f = [&](const std::vector<torch::Tensor>& x) {
     return jsd_cross_entropy(x[0], targets, {.cross_entropy = {.class_weights = {1, 2, 3}}});
   };
-  const torch::Tensor logits = torch::randn({6, 3}, torch::kDouble);
-  testing_support::gradient_check(f, {logits});
-  testing_support::second_gradient_check(f, {logits});
+  const torch::Tensor divergence_logits = torch::randn({6, 3}, torch::kDouble);
+  testing_support::gradient_check(f, {divergence_logits});
+  testing_support::second_gradient_check(f, {divergence_logits});
 }
 
 TEST(JsdCrossEntropy, SaysWhatDoesNotFit) {

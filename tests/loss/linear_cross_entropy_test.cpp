@@ -30,17 +30,17 @@ Inputs inputs(torch::ScalarType type) {
   return all;
 }
 
-struct Result {
+struct LinearResult {
   torch::Tensor loss;
   std::vector<torch::Tensor> gradients;
 };
 
-Result result_of(const torch::Tensor& loss, const Inputs& in) {
+LinearResult result_of(const torch::Tensor& loss, const Inputs& in) {
   const torch::Tensor upstream = torch::linspace(0.5, 2, loss.numel(), loss.options()).view(loss.sizes());
   return {loss.detach(), torch::autograd::grad({loss}, {in.features, in.weight, in.bias}, {upstream})};
 }
 
-void expect_same(const Result& actual, const Result& expected, double tolerance) {
+void expect_same(const LinearResult& actual, const LinearResult& expected, double tolerance) {
   const auto difference = [](const torch::Tensor& a, const torch::Tensor& b) {
     return ((a - b).abs().max() / (1e-30 + b.abs().max())).item<double>();
   };
@@ -66,12 +66,12 @@ TEST(LinearCrossEntropy, IsCrossEntropyOfALinearLayer) {
 
 TEST(LinearCrossEntropy, BFloat16AddsItsGradientsUpInFloat32) {
   const Inputs in = inputs(torch::kBFloat16);
-  const Result chunked =
+  const LinearResult chunked =
       result_of(linear_cross_entropy(in.features, in.weight, in.bias, in.targets, {.chunk_mb = 1}), in);
   Inputs exact = in;
   for (torch::Tensor* each : {&exact.features, &exact.weight, &exact.bias})
     *each = each->detach().to(torch::kDouble).requires_grad_();
-  const Result whole =
+  const LinearResult whole =
       result_of(cross_entropy(torch::addmm(exact.bias, exact.features, exact.weight.t()), exact.targets), exact);
   EXPECT_NEAR(chunked.loss.item<double>(), whole.loss.item<double>(), 2e-2);
   const torch::Tensor error = (chunked.gradients[1].to(torch::kDouble) - whole.gradients[1]).abs().max();

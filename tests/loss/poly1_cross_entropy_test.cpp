@@ -11,6 +11,7 @@
 #include "margay/loss/kept_rows.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::loss {
@@ -19,8 +20,6 @@ namespace {
 using testing_support::all_near;
 using testing_support::expect_near;
 using testing_support::thrown_message;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 RC_GTEST_PROP(Poly1CrossEntropy, AddsTheDistanceFromOneToCrossEntropy, ()) {
   const auto any = testing_support::any_class_case();

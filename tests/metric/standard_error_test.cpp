@@ -1,8 +1,8 @@
 #include "margay/metric/standard_error.h"
+#include "tests/support/special_numbers.h"
 
 #include <array>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
@@ -11,7 +11,6 @@ namespace margay::metric {
 namespace {
 
 constexpr double kTolerance = 1e-9;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(StandardError, OfAShareIsTheBinomialOne) {
   EXPECT_NEAR(share_standard_error(0.2, 100), 0.04, kTolerance);

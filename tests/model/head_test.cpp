@@ -18,7 +18,7 @@ using testing_support::tensor_of;
 
 constexpr const char* kForward = "head_forward.json";
 constexpr const char* kLearner = "vision_learner_37.json";
-constexpr double kTolerance = 1e-4;
+constexpr double kHeadTolerance = 1e-4;
 
 void copy_golden_state(torch::nn::Sequential& head, const nlohmann::json& state) {
   const torch::NoGradGuard no_grad;
@@ -40,7 +40,7 @@ TEST(Head, ComputesFastaisLogits) {
   torch::nn::Sequential head = make_head(x.size(1), logits.size(1));
   copy_golden_state(head, expected["state"]);
   head->eval();
-  EXPECT_LE((head->forward(x) - logits).abs().max().item<double>(), kTolerance);
+  EXPECT_LE((head->forward(x) - logits).abs().max().item<double>(), kHeadTolerance);
 }
 
 TEST(Head, StartsAsFastais) {

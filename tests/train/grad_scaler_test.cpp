@@ -1,7 +1,6 @@
 #include "margay/train/precision/grad_scaler.h"
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -9,15 +8,13 @@
 
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::train {
 namespace {
 
 using testing_support::thrown_message;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 torch::Tensor half(std::vector<float> values) { return torch::tensor(values).to(torch::kHalf); }
 
@@ -65,11 +62,11 @@ TEST(GradScaler, DividesHalfGradientsInFloat) {
 
 TEST(GradScaler, FindsAnyElementThatIsNotFinite) {
   const GradScaler scaler;
-  EXPECT_TRUE(scaler.unscale({torch::ones({3}), torch::tensor({1.0F, kInf})}));
-  EXPECT_TRUE(scaler.unscale({torch::tensor({-kInf, 1.0F}), torch::ones({3})}));
-  EXPECT_TRUE(scaler.unscale({torch::tensor({kInf, -kInf})}));
-  EXPECT_TRUE(scaler.unscale({torch::tensor({1.0F, kNan})}));
-  EXPECT_TRUE(scaler.unscale({half({kNan, 1}), torch::ones({3})}));
+  EXPECT_TRUE(scaler.unscale({torch::ones({3}), torch::tensor({1.0F, kFloatInfinity})}));
+  EXPECT_TRUE(scaler.unscale({torch::tensor({-kFloatInfinity, 1.0F}), torch::ones({3})}));
+  EXPECT_TRUE(scaler.unscale({torch::tensor({kFloatInfinity, -kFloatInfinity})}));
+  EXPECT_TRUE(scaler.unscale({torch::tensor({1.0F, kFloatNan})}));
+  EXPECT_TRUE(scaler.unscale({half({kFloatNan, 1}), torch::ones({3})}));
   EXPECT_TRUE(scaler.unscale({half({70000})}));  // overflowed on the way to half
 }
 

@@ -1,7 +1,6 @@
 #include "margay/train/precision/gradients.h"
 
 #include <cmath>
-#include <limits>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -9,15 +8,13 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "tests/support/special_numbers.h"
 #include "tests/support/tensor_near.h"
 
 namespace margay::train {
 namespace {
 
 using testing_support::expect_near;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(GradientsOf, AreThoseOfTrainedParametersThatHaveOne) {
   torch::nn::Linear linear(2, 3);
@@ -66,8 +63,8 @@ TEST(GlobalNorm, TakesAnyLayoutAndFloatingType) {
 }
 
 TEST(GlobalNorm, IsNotFiniteWhereOneElementIsNot) {
-  EXPECT_EQ(global_norm({torch::ones({3}), torch::tensor({1.0F, -kInf})}), kInf);
-  EXPECT_TRUE(std::isnan(global_norm({torch::tensor({kNan}), torch::ones({3})})));
+  EXPECT_EQ(global_norm({torch::ones({3}), torch::tensor({1.0F, -kFloatInfinity})}), kFloatInfinity);
+  EXPECT_TRUE(std::isnan(global_norm({torch::tensor({kFloatNan}), torch::ones({3})})));
 }
 
 TEST(ClipByNorm, ShortensAllByOneFactorAndReturnsTheNormBefore) {
@@ -92,12 +89,12 @@ TEST(ClipByNorm, ShortensHalfGradients) {
 
 TEST(ClipByNorm, ChangesNothingThatIsNotFinite) {
   const torch::Tensor finite = torch::ones({2});
-  EXPECT_EQ(clip_by_norm({finite, torch::tensor({kInf})}, 1), kInf);
+  EXPECT_EQ(clip_by_norm({finite, torch::tensor({kFloatInfinity})}, 1), kFloatInfinity);
   EXPECT_TRUE(finite.equal(torch::ones({2})));
 }
 
 TEST(ClipByValue, BringsEachElementIntoTheLimits) {
-  const torch::Tensor gradient = torch::tensor({-3.0F, -0.5F, kInf, kNan});
+  const torch::Tensor gradient = torch::tensor({-3.0F, -0.5F, kFloatInfinity, kFloatNan});
   const torch::Tensor half = torch::tensor({-3.0F, 0.5F}).to(torch::kHalf);
   clip_by_value({gradient, half}, 2);
   EXPECT_TRUE(gradient.slice(0, 0, 3).equal(torch::tensor({-2.0F, -0.5F, 2.0F})));
@@ -106,7 +103,7 @@ TEST(ClipByValue, BringsEachElementIntoTheLimits) {
 }
 
 TEST(ClipByValue, TakesALimitThatHalfPrecisionCannotHold) {
-  const torch::Tensor half = torch::tensor({kInf, -1.0F}).to(torch::kHalf);
+  const torch::Tensor half = torch::tensor({kFloatInfinity, -1.0F}).to(torch::kHalf);
   clip_by_value({half}, 1e6);
   EXPECT_EQ(half[0].item<float>(), 65504);
   EXPECT_EQ(half[1].item<float>(), -1);
@@ -114,7 +111,7 @@ TEST(ClipByValue, TakesALimitThatHalfPrecisionCannotHold) {
 
 TEST(Clipping, RefusesBoundsThatAreNotPositive) {
   EXPECT_THROW(clip_by_norm({}, 0), std::invalid_argument);
-  EXPECT_THROW(clip_by_norm({}, kNan), std::invalid_argument);
+  EXPECT_THROW(clip_by_norm({}, kFloatNan), std::invalid_argument);
   EXPECT_THROW(clip_by_value({}, -1), std::invalid_argument);
 }
 

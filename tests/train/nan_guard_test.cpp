@@ -12,7 +12,7 @@
 namespace margay::train {
 namespace {
 
-constexpr auto kFp32 = model::Precision::kFp32;
+constexpr auto kGuardedFp32 = model::Precision::kFp32;
 
 class FirstNonFiniteLayer : public testing::Test {
  protected:
@@ -28,7 +28,7 @@ class FirstNonFiniteLayer : public testing::Test {
     const torch::NoGradGuard no_grad;
     classifier_->state().at(name).fill_(value);
   }
-  std::string found(model::Precision precision = kFp32) {
+  std::string found(model::Precision precision = kGuardedFp32) {
     return first_non_finite_layer(*classifier_, images_, precision);
   }
 

@@ -53,7 +53,7 @@ int write_all(int descriptor, const void* from, std::size_t size, std::uint64_t 
   return 0;
 }
 
-std::uint64_t size_of(int descriptor) {
+std::uint64_t size_of_file(int descriptor) {
   struct stat status {};
   return ::fstat(descriptor, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
@@ -90,7 +90,7 @@ bool DiskFile::open_once() {
                                      : fmt::format("it cannot be locked ({})", reason_of(errno));
   }
   const FileHeader expected;
-  if (obstacle_.empty() && size_of(descriptor_) == 0) {
+  if (obstacle_.empty() && size_of_file(descriptor_) == 0) {
     const int error = write_all(descriptor_, &expected, sizeof expected, 0);
     if (error != 0) obstacle_ = fmt::format("it cannot be written ({})", reason_of(error));
   }
@@ -123,7 +123,7 @@ bool DiskFile::read_record(std::uint64_t offset, std::uint64_t size, std::string
 std::uint64_t DiskFile::scan(const Visit& visit) {
   FileHeader file_header;
   const bool is_ours = read_all(descriptor_, &file_header, sizeof file_header, 0) && file_header == FileHeader{};
-  const std::uint64_t size = is_ours ? size_of(descriptor_) : 0;
+  const std::uint64_t size = is_ours ? size_of_file(descriptor_) : 0;
   std::uint64_t offset = sizeof file_header;
   std::string path;
   RecordHeader header;

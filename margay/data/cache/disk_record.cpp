@@ -10,7 +10,7 @@ namespace margay::data {
 namespace {
 
 constexpr std::uint32_t kMaxPathBytes = 1 << 16;
-constexpr std::int32_t kMaxSide = 1 << 28;
+constexpr std::int32_t kMaxRecordSide = 1 << 28;
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::uint64_t RecordHeader::checksum_with(const std::string& path) const {
 }
 
 bool RecordHeader::is_plausible() const {
-  const auto is_side = [](std::int32_t side) { return side > 0 && side <= kMaxSide; };
+  const auto is_side = [](std::int32_t side) { return side > 0 && side <= kMaxRecordSide; };
   return magic == kMagic && path_bytes <= kMaxPathBytes && is_side(height) && is_side(width) &&
          is_side(source_height) && is_side(source_width);
 }

@@ -11,12 +11,12 @@
 namespace margay::data {
 namespace {
 
-using Group = PictureGroup;
+using CopyGroup = PictureGroup;
 
 /// Pictures of equal pixels, each group by its first; single ones too.
-std::vector<Group> equal_pictures(std::span<const PictureFacts> facts) {
+std::vector<CopyGroup> equal_pictures(std::span<const PictureFacts> facts) {
   std::map<std::uint64_t, std::size_t> group_of;
-  std::vector<Group> groups;
+  std::vector<CopyGroup> groups;
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (!facts[i].is_readable()) continue;
     const auto [known, is_new] = group_of.try_emplace(facts[i].pixel_hash, groups.size());
@@ -39,7 +39,7 @@ class DuplicateCheck {
  public:
   explicit DuplicateCheck(const LabelledData& data) : data_(data) {}
 
-  void add(const Group& group, const Sort& sort, const char* likeness) {
+  void add(const CopyGroup& group, const Sort& sort, const char* likeness) {
     std::set<Labels> labels;
     std::size_t train = 0;
     std::size_t valid = 0;
@@ -101,7 +101,7 @@ class DuplicateCheck {
   std::vector<Finding> findings_;
 };
 
-bool has_equal_bytes(const Group& group, std::span<const PictureFacts> facts) {
+bool has_equal_bytes(const CopyGroup& group, std::span<const PictureFacts> facts) {
   return std::all_of(group.begin(), group.end(),
                      [&](std::size_t i) { return facts[i].file_hash == facts[group.front()].file_hash; });
 }
@@ -111,13 +111,13 @@ bool has_equal_bytes(const Group& group, std::span<const PictureFacts> facts) {
 std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const PictureFacts> facts,
                                       const CheckOptions& options) {
   DuplicateCheck check(data);
-  const std::vector<Group> equal = equal_pictures(facts);
-  for (const Group& group : equal) {
+  const std::vector<CopyGroup> equal = equal_pictures(facts);
+  for (const CopyGroup& group : equal) {
     if (group.size() > 1) check.add(group, kEqual, has_equal_bytes(group, facts) ? "same bytes" : "same pixels");
   }
   if (!options.near_duplicates) return check.take();
   const SimilarPictures similar = similar_pictures(equal, facts, options);
-  for (const Group& group : similar.groups) check.add(group, kSimilar, "look alike");
+  for (const CopyGroup& group : similar.groups) check.add(group, kSimilar, "look alike");
   check.add_incomplete(similar);
   return check.take();
 }

@@ -13,11 +13,11 @@ namespace margay::data {
 namespace {
 
 using Colour = std::array<std::uint8_t, 3>;
-constexpr Colour kHarm = {214, 40, 40};
-constexpr Colour kNote = {150, 150, 150};
+constexpr Colour kHarmColour = {214, 40, 40};
+constexpr Colour kNoteColour = {150, 150, 150};
 constexpr Colour kMissing = {205, 205, 205};
-constexpr int kCaptionPx = 18;
-constexpr int kGapPx = 10;
+constexpr int kSheetCaptionPx = 18;
+constexpr int kSheetGapPx = 10;
 
 void fill(Image& canvas, const CaptionBox& box, const Colour& colour) {
   for (int y = box.top; y < box.top + box.height; ++y) {
@@ -58,28 +58,28 @@ std::vector<Strip> layout(const DataReport& report, const ContactSheetOptions& o
 class Sheet {
  public:
   Sheet(int rows, const ContactSheetOptions& options)
-      : options_(options), canvas_(rows * cell_height() + kGapPx, options.columns * cell_width() + kGapPx) {
+      : options_(options), canvas_(rows * cell_height() + kSheetGapPx, options.columns * cell_width() + kSheetGapPx) {
     std::fill(canvas_.pixels.begin(), canvas_.pixels.end(), std::uint8_t{255});
   }
 
   void draw(const Strip& strip) {
-    const int top = kGapPx / 2 + strip.row * cell_height();
-    const int left = kGapPx / 2 + strip.column * cell_width();
+    const int top = kSheetGapPx / 2 + strip.row * cell_height();
+    const int left = kSheetGapPx / 2 + strip.column * cell_width();
     const CaptionBox frame{top + 2, left + 2, cell_height() - 4, strip.tiles * cell_width() - 4};
-    fill(canvas_, frame, strip.finding->severity() == Severity::kHarm ? kHarm : kNote);
+    fill(canvas_, frame, strip.finding->severity() == Severity::kHarm ? kHarmColour : kNoteColour);
     fill(canvas_, {frame.top + 2, frame.left + 2, frame.height - 4, frame.width - 4}, {255, 255, 255});
     for (int i = 0; i < strip.tiles; ++i)
-      draw_tile(*strip.finding, i, top + kGapPx / 2, left + i * cell_width() + kGapPx / 2);
+      draw_tile(*strip.finding, i, top + kSheetGapPx / 2, left + i * cell_width() + kSheetGapPx / 2);
   }
 
   void say(const std::string& text) {
-    write(text, {kGapPx, kGapPx, kCaptionPx, options_.columns * cell_width() - kGapPx});
+    write(text, {kSheetGapPx, kSheetGapPx, kSheetCaptionPx, options_.columns * cell_width() - kSheetGapPx});
   }
   Image take() { return std::move(canvas_); }
 
  private:
-  int cell_width() const { return options_.tile_px + kGapPx; }
-  int cell_height() const { return options_.tile_px + 2 * kCaptionPx + kGapPx; }
+  int cell_width() const { return options_.tile_px + kSheetGapPx; }
+  int cell_height() const { return options_.tile_px + 2 * kSheetCaptionPx + kSheetGapPx; }
   void write(const std::string& text, const CaptionBox& box) { draw_caption(canvas_, text, box); }
 
   void draw_tile(const Finding& finding, int i, int top, int left) {
@@ -93,8 +93,8 @@ class Sheet {
     }
     const bool is_cut = i + 1 == options_.columns && finding.paths.size() > static_cast<std::size_t>(i) + 1;
     const std::string more = is_cut ? " (and more)" : "";
-    write(words_of(finding.kind).name + more, {top + side, left, kCaptionPx, side});
-    write(path.filename().string(), {top + side + kCaptionPx, left, kCaptionPx, side});
+    write(words_of(finding.kind).name + more, {top + side, left, kSheetCaptionPx, side});
+    write(path.filename().string(), {top + side + kSheetCaptionPx, left, kSheetCaptionPx, side});
   }
 
   /// The whole picture, in the middle of its tile.
@@ -117,11 +117,11 @@ class Sheet {
     const auto letters = static_cast<std::size_t>(box.width / 9);
     std::istringstream words(text);
     std::string line;
-    int top = box.top + kCaptionPx;
+    int top = box.top + kSheetCaptionPx;
     const auto flush = [&] {
-      if (!line.empty() && top + kCaptionPx <= box.top + box.height)
-        write(line, {top, box.left + 4, kCaptionPx, box.width - 8});
-      top += kCaptionPx;
+      if (!line.empty() && top + kSheetCaptionPx <= box.top + box.height)
+        write(line, {top, box.left + 4, kSheetCaptionPx, box.width - 8});
+      top += kSheetCaptionPx;
       line.clear();
     };
     for (std::string word; words >> word;) {

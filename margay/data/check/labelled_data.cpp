@@ -9,7 +9,7 @@
 namespace margay::data {
 namespace {
 
-void check(const DataBlock& block) {
+void check_labels(const DataBlock& block) {
   if (block.paths().empty()) throw std::invalid_argument("[check_data] no items; give them with items(…)");
   if (!block.labeller()) throw std::invalid_argument("[check_data] no labels; say how to get them with label(…)");
   if (!block.splitter()) throw std::invalid_argument("[check_data] no split; say who validates with split(…)");
@@ -39,7 +39,7 @@ void split(const Splitter& splitter, LabelledData& data) {
 }  // namespace
 
 LabelledData labelled_data(const DataBlock& block) {
-  check(block);
+  check_labels(block);
   LabelledData data{.paths = block.paths(), .items = Items(block.labeller()->task)};
   data.labels_by = block.labeller()->description;
   label(*block.labeller(), data);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kSide = Look::kSide;
 constexpr int kFrequencies = 11;
-constexpr int kBits = 64;
+constexpr int kHashBits = 64;
 
 /// A frequency of the two-dimensional cosine transform.
 struct Frequency {
@@ -20,11 +20,12 @@ struct Frequency {
 };
 
 /// The lowest 64 besides (0,0), diagonal by diagonal.
-constexpr std::array<Frequency, kBits> lowest_frequencies() {
-  std::array<Frequency, kBits> lowest{};
+constexpr std::array<Frequency, kHashBits> lowest_frequencies() {
+  std::array<Frequency, kHashBits> lowest{};
   std::size_t count = 0;
   for (int sum = 1; sum < kFrequencies; ++sum) {
-    for (int vertical = 0; vertical <= sum && count < kBits; ++vertical) lowest[count++] = {vertical, sum - vertical};
+    for (int vertical = 0; vertical <= sum && count < kHashBits; ++vertical)
+      lowest[count++] = {vertical, sum - vertical};
   }
   return lowest;
 }
@@ -32,18 +33,18 @@ constexpr auto kLowest = lowest_frequencies();
 
 constexpr std::uint64_t odd_horizontal_bits() {
   std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < kBits; ++i) bits |= static_cast<std::uint64_t>(kLowest[i].horizontal % 2) << i;
+  for (std::size_t i = 0; i < kHashBits; ++i) bits |= static_cast<std::uint64_t>(kLowest[i].horizontal % 2) << i;
   return bits;
 }
 
 using Grey = std::array<std::uint8_t, kSide * kSide>;
 
 template <int kRows, int kColumns>
-using Matrix = std::array<std::array<float, kColumns>, kRows>;
+using CosineTable = std::array<std::array<float, kColumns>, kRows>;
 
-const Matrix<kFrequencies, kSide>& cosines() {
+const CosineTable<kFrequencies, kSide>& cosines() {
   static const auto table = [] {
-    Matrix<kFrequencies, kSide> cosine{};
+    CosineTable<kFrequencies, kSide> cosine{};
     for (std::size_t f = 0; f < kFrequencies; ++f) {
       for (std::size_t x = 0; x < kSide; ++x) {
         cosine[f][x] = static_cast<float>(
@@ -56,9 +57,9 @@ const Matrix<kFrequencies, kSide>& cosines() {
 }
 
 /// The transform without its scale, which changes no sign: float [vertical, horizontal].
-Matrix<kFrequencies, kFrequencies> cosine_transform(const Grey& grey) {
+CosineTable<kFrequencies, kFrequencies> cosine_transform(const Grey& grey) {
   const auto& cosine = cosines();
-  Matrix<kFrequencies, kFrequencies> result{};
+  CosineTable<kFrequencies, kFrequencies> result{};
   for (std::size_t y = 0; y < kSide; ++y) {
     for (std::size_t h = 0; h < kFrequencies; ++h) {
       float sum = 0;
@@ -128,7 +129,7 @@ Look look_of(const Image& thumbnail) {
     grey[i] = static_cast<std::uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);  // BT.601
   }
   const auto transform = cosine_transform(grey);
-  for (std::size_t i = 0; i < kBits; ++i) {
+  for (std::size_t i = 0; i < kHashBits; ++i) {
     const auto [vertical, horizontal] = kLowest[i];
     const float value = transform[static_cast<std::size_t>(vertical)][static_cast<std::size_t>(horizontal)];
     look.hash |= static_cast<std::uint64_t>(value > 0) << i;

@@ -15,11 +15,11 @@ namespace margay::data {
 namespace {
 
 namespace fs = std::filesystem;
-using Bytes = std::vector<std::uint8_t>;
+using FileBytes = std::vector<std::uint8_t>;
 
-Bytes read_bytes(const fs::path& path) {
+FileBytes read_bytes(const fs::path& path) {
   const PictureFile file(path);
-  Bytes bytes = file.read();
+  FileBytes bytes = file.read();
   if (bytes.size() != file.size()) throw core::DataError(path, "cannot be read to its end");
   return bytes;
 }
@@ -30,7 +30,7 @@ bool is_absent(const fs::path& path) {
   return fs::status(path, error).type() == fs::file_type::not_found;
 }
 
-std::uint64_t hash_of(const Bytes& bytes) {
+std::uint64_t hash_of(const FileBytes& bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return std::hash<std::string_view>{}(text);
 }
@@ -62,7 +62,7 @@ bool is_uniform(const Image& image) {
 /// What the decoders say, without what they expected and advise.
 std::string short_problem(const std::string& problem) { return problem.substr(0, problem.find("; expected ")); }
 
-Readability readability_of(const Bytes& bytes, const std::string& problem) {
+Readability readability_of(const FileBytes& bytes, const std::string& problem) {
   if (bytes.empty()) return Readability::kEmptyFile;
   const bool ends_early = problem.find("truncated") != std::string::npos;
   return ends_early ? Readability::kTruncated : Readability::kUnreadable;
@@ -83,7 +83,7 @@ void look_at(const Image& image, const CheckOptions& options, PictureFacts& fact
 
 PictureFacts facts_of(const fs::path& path, const CheckOptions& options) {
   PictureFacts facts;
-  Bytes bytes;
+  FileBytes bytes;
   try {
     bytes = read_bytes(path);
   } catch (const core::DataError& error) {

@@ -83,7 +83,7 @@ Image decode_still(Bytes file, std::int64_t max_pixels) {
 }
 
 /// Copies what fits of `frame` to (left, top).
-void paste(const Image& frame, int left, int top, Image& canvas) {
+void paste_frame(const Image& frame, int left, int top, Image& canvas) {
   const int width = std::min(frame.width, canvas.width - left);
   const int height = std::min(frame.height, canvas.height - top);
   for (int y = 0; y < height && width > 0; ++y) {
@@ -98,7 +98,8 @@ Image decode_first_frame(const WebPBitstreamFeatures& screen, Bytes frame, std::
   const Image picture = decode_still(still_file(frame), max_pixels);
   Image canvas(screen.height, screen.width);
   std::fill(canvas.pixels.begin(), canvas.pixels.end(), std::uint8_t{255});
-  paste(picture, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)), canvas);
+  paste_frame(picture, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)),
+              canvas);
   return canvas;
 }
 

@@ -14,14 +14,14 @@ using namespace std::string_view_literals;
 constexpr int kUpright = 1;
 
 /// Where the upright pixel (y, x) is stored: at `origin + y * down + x * right`, in pixels.
-struct Walk {
+struct ExifWalk {
   std::ptrdiff_t origin;
   std::ptrdiff_t down;
   std::ptrdiff_t right;
 };
 
 /// EXIF 2.3, tag 0x0112: which stored side is the upright top, and which the left.
-Walk walk_of(int orientation, std::ptrdiff_t height, std::ptrdiff_t width) {
+ExifWalk walk_of(int orientation, std::ptrdiff_t height, std::ptrdiff_t width) {
   const std::ptrdiff_t last_row = (height - 1) * width;
   switch (orientation) {
     case 2:
@@ -66,7 +66,7 @@ Image turn_upright(Image image, int orientation) {
   if (orientation <= kUpright || orientation > 8) return image;
   const bool lies_on_its_side = orientation >= 5;
   Image upright(lies_on_its_side ? image.width : image.height, lies_on_its_side ? image.height : image.width);
-  const Walk walk = walk_of(orientation, image.height, image.width);
+  const ExifWalk walk = walk_of(orientation, image.height, image.width);
   const std::uint8_t* in = image.pixels.data();
   std::uint8_t* out = upright.pixels.data();
   for (int y = 0; y < upright.height; ++y) {

@@ -76,7 +76,7 @@ auto with_name(const std::filesystem::path& name, Step&& step) {
   }
 }
 
-void check(const ReadOptions& options) {
+void check_size(const ReadOptions& options) {
   if (options.max_pixels < 1) {
     throw std::invalid_argument(fmt::format("[read_image] max_pixels must be at least 1, got {}", options.max_pixels));
   }
@@ -101,12 +101,12 @@ ImageSize upright(ImageSize stored, int orientation) {
 }
 
 Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
-  check(options);
+  check_size(options);
   return decode_image(PictureFile(path).read(), path, options);
 }
 
 Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
-  check(options);
+  check_size(options);
   return with_name(name, [&] { return decode(bytes, options); });
 }
 

@@ -89,7 +89,7 @@ class RowRing {
   std::vector<std::uint8_t> buffer_;
 };
 
-void check(const Image& image, const Box& box, int height, int width) {
+void check_sides(const Image& image, const Box& box, int height, int width) {
   if (height <= 0 || width <= 0) {
     throw std::invalid_argument(fmt::format("[resample] the new size must be positive, got {}x{}", width, height));
   }
@@ -102,7 +102,7 @@ void check(const Image& image, const Box& box, int height, int width) {
 }  // namespace
 
 Image resample(const Image& image, const Box& box, int height, int width) {
-  check(image, box, height, width);
+  check_sides(image, box, height, width);
   const bool is_whole = box.left == 0 && box.top == 0 && box.right == image.width && box.bottom == image.height;
   if (is_whole && height == image.height && width == image.width) return image;
   const Taps columns = taps_of({box.left, box.right, width});

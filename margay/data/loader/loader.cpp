@@ -11,7 +11,7 @@
 namespace margay::data {
 namespace {
 
-void check(const Dataset& dataset, Phase phase, const LoaderOptions& options) {
+void check_loader(const Dataset& dataset, Phase phase, const LoaderOptions& options) {
   core::validate(options);
   is_pinned(options.pin_memory);
   if (options.mix.method != MixMethod::kNone && dataset.task() == Task::kMultiLabel) {
@@ -38,7 +38,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pi
       pixels_(phase),
       options_(options),
       cache_(std::move(cache)) {
-  check(*dataset_, phase_, options_);
+  check_loader(*dataset_, phase_, options_);
   if (!cache_)
     cache_ = make_picture_cache(options_, cache_recipe(pipeline_.recipe().resize, pipeline_.read_options().max_pixels));
   if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kRead = 0;
 constexpr std::size_t kWarp = 3;
-constexpr std::size_t kCollate = 4;
+constexpr std::size_t kCollateStage = 4;
 
 std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9); }
 
@@ -34,7 +34,7 @@ std::string StageSpeeds::suggestion() const {
   if (limit == kWarp) {
     return what + ", which a cache does not save: more cores help, or a smaller --size";
   }
-  if (limit == kCollate) {
+  if (limit == kCollateStage) {
     return what + ", which is mixing, or batches copied around unreadable pictures: try --mix none and margay check";
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory

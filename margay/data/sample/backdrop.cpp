@@ -10,10 +10,10 @@ namespace margay::data::sample {
 namespace {
 
 constexpr int kShrink = 4;  // the backdrop is soft, so it is painted small
-const Placing kInPixels = Placing::eye();
+const Placing kBackdropPixels = Placing::eye();
 
 /// A slope from `from` to `to` in a drawn direction.
-cv::Mat slope(cv::Size size, const Colour& from, const Colour& to, core::Random& random) {
+cv::Mat backdrop_slope(cv::Size size, const Colour& from, const Colour& to, core::Random& random) {
   const Point along = polar(1, random.uniform(0, kTurn));
   const double reach = (size.width * std::abs(along.x) + size.height * std::abs(along.y)) / 2;
   cv::Mat picture(size, CV_8UC3);
@@ -96,8 +96,8 @@ cv::Mat draw_backdrop(cv::Size size, const Palette& palette, core::Random& rando
   const cv::Size small((size.width + kShrink - 1) / kShrink, (size.height + kShrink - 1) / kShrink);
   const Colour from = mix(palette.ground, draw_relative(palette, random), random.uniform(0, 0.35));
   const Colour to = mix(palette.ground, draw_relative(palette, random), random.uniform(0, 0.35));
-  cv::Mat picture = slope(small, from, to, random);
-  Canvas blots(small, kInPixels);
+  cv::Mat picture = backdrop_slope(small, from, to, random);
+  Canvas blots(small, kBackdropPixels);
   scatter(blots, small, 4 + static_cast<int>(random.below(9)), 0.3, palette, random);
   lay_over(picture, blots.finish());
   cv::GaussianBlur(picture, picture, {}, random.uniform(0.03, 0.09) * std::min(small.width, small.height));

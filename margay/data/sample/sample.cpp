@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kReadme = "README.txt";
-constexpr const char* kLabels = "labels.csv";
+constexpr const char* kSampleLabels = "labels.csv";
 constexpr std::uint64_t kSampleStream = 0x53414D50;  // "SAMP": keeps these draws apart from others of one seed
 
 struct Picture {
@@ -65,7 +65,7 @@ std::string labels_text(const std::vector<Picture>& pictures) {
   return text;
 }
 
-std::string read_text(const fs::path& path) {
+std::string read_readme(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
@@ -83,7 +83,7 @@ void claim(const fs::path& folder, const std::string& readme) {
   if (fs::exists(folder) && !fs::is_directory(folder))
     throw core::DataError(folder, "is not a folder; name another one");
   make_folder(folder);
-  if (!fs::is_empty(folder) && read_text(folder / kReadme) != readme) {
+  if (!fs::is_empty(folder) && read_readme(folder / kReadme) != readme) {
     throw core::DataError(folder,
                           "holds other files, or a sample of other settings or another version; name an empty or new "
                           "folder, or remove it");
@@ -119,7 +119,7 @@ void in_parallel(std::size_t count, Work work) {
 
 /// A finished sample has its labels.csv; in an unfinished one the last pictures may be cut short.
 std::vector<Picture> missing(const fs::path& folder, const std::vector<Picture>& pictures) {
-  if (!fs::exists(folder / kLabels)) return pictures;
+  if (!fs::exists(folder / kSampleLabels)) return pictures;
   std::vector<Picture> absent;
   std::copy_if(pictures.begin(), pictures.end(), std::back_inserter(absent),
                [&](const Picture& picture) { return !fs::exists(folder / picture.name); });
@@ -144,7 +144,7 @@ SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) 
   for (const Picture& picture : pictures) make_folder((folder / picture.name).parent_path());
   const std::vector<Picture> todo = missing(folder, pictures);
   in_parallel(todo.size(), [&](std::size_t i) { draw(folder, todo[i], options.seed); });
-  core::write_file_atomically(folder / kLabels, labels_text(pictures));
+  core::write_file_atomically(folder / kSampleLabels, labels_text(pictures));
   const auto valid = std::count_if(pictures.begin(), pictures.end(), [](const Picture& p) { return p.is_valid; });
   return {static_cast<int>(sample_classes().size()), static_cast<int>(pictures.size()) - static_cast<int>(valid),
           static_cast<int>(valid), static_cast<int>(todo.size())};

@@ -84,7 +84,8 @@ void add_clutter(cv::Mat& picture, int count, double max_size, const Palette& pa
   lay_over(picture, canvas.finish());
 }
 
-void add_object(cv::Mat& picture, const Kind& kind, const Palette& palette, const Light& light, core::Random& random) {
+void add_sample_object(cv::Mat& picture, const Kind& kind, const Palette& palette, const Light& light,
+                       core::Random& random) {
   const Placing pose = draw_pose(kind.max_tilt, random);
   const core::Random pencil({random.next()});
   const Extent extent = measure(kind, pose, pencil);
@@ -112,7 +113,7 @@ Image draw_scene(const Kind& kind, core::Random random) {
   const Light light = draw_light(random);
   cv::Mat picture = draw_backdrop(size, palette, random);
   add_clutter(picture, static_cast<int>(random.below(6)), 0.2, palette, random);
-  add_object(picture, kind, palette, light, random);
+  add_sample_object(picture, kind, palette, light, random);
   add_clutter(picture, static_cast<int>(random.below(4)), 0.08, palette, random);
   expose(picture, light, random);
   return to_image(picture);

@@ -12,7 +12,7 @@
 namespace margay::data {
 namespace {
 
-PictureNames names_in(std::string_view text, const std::filesystem::path& root) {
+PictureNames listed_names(std::string_view text, const std::filesystem::path& root) {
   PictureNames names({Root(root)});
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   while (!text.empty()) {
@@ -35,7 +35,7 @@ std::string nearest_name(std::string_view name, const Items& items) {
 }  // namespace
 
 Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root) {
-  const auto names = std::make_shared<const PictureNames>(names_in(read_text(list), root));
+  const auto names = std::make_shared<const PictureNames>(listed_names(read_text(list), root));
   if (names->size() == 0)
     throw core::DataError(list, "the list of validation pictures is empty; write a name on each line");
   return [names, list](const Items& items) {

@@ -18,8 +18,8 @@ namespace {
 constexpr std::array<std::string_view, 16> kNames = {
     "name",     "file",      "filename",   "file_name", "fname",   "image", "image_id", "image_name",
     "filepath", "file_path", "image_path", "path",      "picture", "img",   "id",       "image_file"};
-constexpr std::array<std::string_view, 10> kLabels = {"label",      "labels", "class", "classes", "category",
-                                                      "categories", "target", "tag",   "tags",    "class_name"};
+constexpr std::array<std::string_view, 10> kLabelsName = {"label",      "labels", "class", "classes", "category",
+                                                          "categories", "target", "tag",   "tags",    "class_name"};
 constexpr std::array<std::string_view, 4> kSplits = {"is_valid", "split", "subset", "is_validation"};
 
 std::optional<std::size_t> position(const Table& table, std::string_view name) {
@@ -88,7 +88,7 @@ ColumnChoice name_column(const Table& table, const std::string& wanted) {
 }
 
 ColumnChoice label_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kLabels, "the labels", "--label-column");
+  return choose(table, wanted, kLabelsName, "the labels", "--label-column");
 }
 
 ColumnChoice is_valid_column(const Table& table, const std::string& wanted) {

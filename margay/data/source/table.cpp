@@ -99,7 +99,7 @@ std::string text_of(const Json& value, const std::string& where) {
   return list;
 }
 
-void add_object(Table& table, std::size_t line, const std::string& text) {
+void add_json_object(Table& table, std::size_t line, const std::string& text) {
   const Json object = Json::parse(text);
   if (!object.is_object()) throw std::invalid_argument("expected an object, such as {\"name\": \"a.jpg\"}");
   std::vector<std::string> cells(table.columns().size());
@@ -119,7 +119,7 @@ Table parse_json_lines(std::string_view text, const std::filesystem::path& path)
     text.remove_prefix(std::min(here.size() + 1, text.size()));
     if (here.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     try {
-      add_object(table, line, std::string(here));
+      add_json_object(table, line, std::string(here));
     } catch (const Json::exception& error) {
       throw core::FormatError(
           path, fmt::format("line {}: no JSON object; write one whole object on each line ({})", line, error.what()));

@@ -25,7 +25,7 @@
 namespace margay::data {
 namespace {
 
-void check(const at::Tensor& pictures, std::size_t num_draws) {
+void check_draws(const at::Tensor& pictures, std::size_t num_draws) {
   if (pictures.scalar_type() != at::kByte || pictures.dim() != 4 || pictures.size(3) != 3) {
     throw std::invalid_argument(fmt::format("[augment_batch] pictures must be uint8 [N,H,W,3], got {} [{}]",
                                             toString(pictures.scalar_type()), fmt::join(pictures.sizes(), ",")));
@@ -63,9 +63,9 @@ at::Tensor with_picture_ops(const at::Tensor& pictures, std::span<const AugmentD
 }
 
 /// The pictures that are averaged alike before they are sampled.
-using Group = std::vector<std::int64_t>;
-std::map<std::pair<int, int>, Group> groups_of(std::span<const AugmentDraw> draws, int size) {
-  std::map<std::pair<int, int>, Group> groups;
+using DrawGroup = std::vector<std::int64_t>;
+std::map<std::pair<int, int>, DrawGroup> draw_groups_of(std::span<const AugmentDraw> draws, int size) {
+  std::map<std::pair<int, int>, DrawGroup> groups;
   for (std::size_t i = 0; i < draws.size(); ++i) {
     const Shrink shrink = shrink_of(draws[i].matrix, size, size);
     groups[{shrink.y, shrink.x}].push_back(static_cast<std::int64_t>(i));
@@ -114,7 +114,7 @@ constexpr std::int64_t kBilinear = 0;
 std::int64_t padding_number(PadMode mode) { return mode == PadMode::kZeros ? 0 : (mode == PadMode::kBorder ? 1 : 2); }
 
 /// -> float [n,3,size,size], 0 … 255
-at::Tensor sample_group(const at::Tensor& pictures, std::span<const AugmentDraw> draws, const Group& group,
+at::Tensor sample_group(const at::Tensor& pictures, std::span<const AugmentDraw> draws, const DrawGroup& group,
                         std::pair<int, int> factors, const AugmentOptions& options) {
   const bool is_all = static_cast<std::int64_t>(group.size()) == pictures.size(0);
   at::Tensor own = pictures;
@@ -135,7 +135,7 @@ at::Tensor sample_group(const at::Tensor& pictures, std::span<const AugmentDraw>
 }
 
 /// sampled: float [n,3,size,size], the pictures of the group; images: those of the batch.
-void put(const at::Tensor& sampled, const Group& group, at::Tensor& images) {
+void put(const at::Tensor& sampled, const DrawGroup& group, at::Tensor& images) {
   if (sampled.size(0) == images.size(0)) {
     images.copy_(sampled);
     return;
@@ -175,12 +175,12 @@ void erase_each(at::Tensor& images, std::span<const AugmentDraw> draws) {
 
 at::Tensor augment_batch(const at::Tensor& pictures, std::span<const AugmentDraw> draws, const AugmentOptions& options,
                          const Normalization& normalization) {
-  check(pictures, draws.size());
+  check_draws(pictures, draws.size());
   const at::Tensor source = with_picture_ops(pictures, draws);
   at::Tensor images =
       at::empty({pictures.size(0), 3, options.size, options.size},
                 at::TensorOptions().dtype(at::kFloat).device(pictures.device()), at::MemoryFormat::ChannelsLast);
-  for (const auto& [factors, group] : groups_of(draws, options.size)) {
+  for (const auto& [factors, group] : draw_groups_of(draws, options.size)) {
     const at::Tensor sampled = sample_group(source, draws, group, factors, options);
     put(sampled, group, images);
   }

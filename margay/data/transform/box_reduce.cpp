@@ -9,7 +9,7 @@ namespace margay::data {
 namespace {
 
 /// sums[i] is the sum over the rows [top, bottom) of byte i of the region's rows.
-void add_rows(const Image& image, const Region& region, int top, int bottom, std::vector<std::uint32_t>& sums) {
+void add_box_rows(const Image& image, const Region& region, int top, int bottom, std::vector<std::uint32_t>& sums) {
   std::fill(sums.begin(), sums.end(), 0U);
   for (int y = top; y < bottom; ++y) {
     const std::uint8_t* row = image.row(y) + std::ptrdiff_t{3} * region.left;
@@ -41,7 +41,7 @@ Image box_reduce(const Image& image, const Region& region, int factor_y, int fac
   for (int y = 0; y < out.height; ++y) {
     const int top = region.top + y * factor_y;
     const int bottom = std::min(top + factor_y, region.bottom);
-    add_rows(image, region, top, bottom, sums);
+    add_box_rows(image, region, top, bottom, sums);
     average_columns(sums, factor_x, bottom - top, out.row(y));
   }
   return out;

@@ -17,7 +17,7 @@
 namespace margay::data {
 namespace {
 
-void check(const at::Tensor& images, const at::Tensor& targets) {
+void check_mix(const at::Tensor& images, const at::Tensor& targets) {
   if (!images.is_floating_point() || images.dim() != 4) {
     throw std::invalid_argument(fmt::format("[mix] images must be float [N,C,H,W], got {} [{}]",
                                             toString(images.scalar_type()), fmt::join(images.sizes(), ",")));
@@ -79,7 +79,7 @@ Mixed cutmix(const at::Tensor& images, const at::Tensor& targets, double alpha, 
 
 Mixed mix(const at::Tensor& images, const at::Tensor& targets, const MixOptions& options, core::Random random) {
   core::validate(options);
-  check(images, targets);
+  check_mix(images, targets);
   const bool is_empty = images.numel() == 0;
   if (options.method == MixMethod::kNone || is_empty) return {images, targets};
   const bool is_mixup =

@@ -38,9 +38,9 @@ Matrix shear(double along_x, double along_y) {
 
 /// share: strength / 30, with a sign for the operations that have one.
 void add_operation(std::uint64_t index, double share, double sign, const Ranges& most, int size, PolicyDraw& draw) {
-  using Kind = PictureOp::Kind;
+  using Operation = PictureOp::Kind;
   const auto geometry = [&](const Matrix& matrix) { draw.matrix = draw.matrix * matrix; };
-  const auto colour = [&](Kind kind, double strength) { draw.picture_ops.push_back({kind, strength}); };
+  const auto colour = [&](Operation kind, double strength) { draw.picture_ops.push_back({kind, strength}); };
   const double factor = 1 + sign * share * most.colour;
   switch (index) {
     case 1:
@@ -54,21 +54,21 @@ void add_operation(std::uint64_t index, double share, double sign, const Ranges&
     case 5:
       return geometry(rotation(sign * share * most.rotate_degrees, size));
     case 6:
-      return colour(Kind::kBrightness, factor);
+      return colour(Operation::kBrightness, factor);
     case 7:
-      return colour(Kind::kColor, factor);
+      return colour(Operation::kColor, factor);
     case 8:
-      return colour(Kind::kContrast, factor);
+      return colour(Operation::kContrast, factor);
     case 9:
-      return colour(Kind::kSharpness, factor);
+      return colour(Operation::kSharpness, factor);
     case 10:
-      return colour(Kind::kPosterize, 8 - std::nearbyint(share * most.posterize_bits));
+      return colour(Operation::kPosterize, 8 - std::nearbyint(share * most.posterize_bits));
     case 11:
-      return colour(Kind::kSolarize, 255 * (1 - share));
+      return colour(Operation::kSolarize, 255 * (1 - share));
     case 12:
-      return colour(Kind::kAutoContrast, 0);
+      return colour(Operation::kAutoContrast, 0);
     case 13:
-      return colour(Kind::kEqualize, 0);
+      return colour(Operation::kEqualize, 0);
     default:
       return;  // identity
   }

@@ -16,7 +16,7 @@
 namespace margay::data {
 namespace {
 
-void check(const Image& image, const Matrix& matrix, int height, int width) {
+void check_warp(const Image& image, const Matrix& matrix, int height, int width) {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[warp] the picture has no pixels");
   if (image.pixels.size() > INT32_MAX) throw std::invalid_argument("[warp] the picture has more than 2^31 bytes");
   for (const auto& row : matrix.m) {
@@ -49,7 +49,7 @@ void warp_rows(const Image& image, const Matrix& matrix, PadMode pad_mode, const
 /// Shrinks first where needed, then samples.
 void warp_floats(const Image& image, const Matrix& matrix, PadMode pad_mode, const WarpColours& colours, int height,
                  int width, float* out) {
-  check(image, matrix, height, width);
+  check_warp(image, matrix, height, width);
   const Shrink shrink = shrink_of(matrix, height, width);
   if (shrink == Shrink{} && image.pixels.size() >= 4) {
     return warp_rows(image, matrix, pad_mode, colours, height, width, out);

@@ -14,7 +14,7 @@ namespace margay::model {
 namespace {
 
 /// timm counts stages with the layer that halves the picture before them, torchvision both one after another.
-std::vector<NameRule> timm_rules() {
+std::vector<NameRule> timm_convnext_rules() {
   std::vector<NameRule> rules;
   append_rules(rules, {.timm = "",
                        .ours = "",
@@ -36,7 +36,7 @@ std::vector<NameRule> timm_rules() {
 }
 
 /// What the sizes differ in.
-struct Row {
+struct ConvNextRow {
   const char* name;
   ConvNextShape shape;
   std::int64_t parameters;
@@ -46,7 +46,7 @@ struct Row {
   const char* hash;  ///< in the name of torchvision's file
 };
 
-Architecture convnext(const Row& row) {
+Architecture convnext(const ConvNextRow& row) {
   constexpr int kInputPx = 224;
   return {.name = row.name,
           .family = "ConvNeXt",
@@ -60,7 +60,7 @@ Architecture convnext(const Row& row) {
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-          .namings = {{"timm", timm_rules()}}};
+          .namings = {{"timm", timm_convnext_rules()}}};
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace margay::model {
 namespace {
 
-std::vector<NameRule> timm_rules() {
+std::vector<NameRule> timm_efficientnet_rules() {
   std::vector<NameRule> rules;
   append_rules(rules, {.timm = "",
                        .ours = "",
@@ -46,7 +46,7 @@ std::vector<NameRule> timm_rules() {
 }
 
 /// What the sizes differ in.
-struct Row {
+struct EfficientNetRow {
   const char* name;
   EfficientNetScale scale;
   std::int64_t parameters;
@@ -57,7 +57,7 @@ struct Row {
   const char* recipe;  ///< timm's word for how the weights were trained
 };
 
-Architecture efficientnet(const Row& row) {
+Architecture efficientnet(const EfficientNetRow& row) {
   return {.name = row.name,
           .family = "EfficientNet",
           .paper = "Tan and Le 2019, arXiv:1905.11946",
@@ -71,7 +71,7 @@ Architecture efficientnet(const Row& row) {
           .top1 = row.top1,
           .weights_name = fmt::format("timm {} = {}", row.recipe, kTorchvisionV1),
           .weights_url = timm_weights_url(fmt::format("{}.{}", row.name, row.recipe)),
-          .namings = {{"timm", timm_rules()}}};
+          .namings = {{"timm", timm_efficientnet_rules()}}};
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ Architecture mobilenet_v2() {
 }
 
 /// What the sizes of MobileNetV3 differ in.
-struct Row {
+struct MobileNetRow {
   const char* name;
   MobileNetV3Size size;
   std::int64_t parameters;
@@ -67,7 +67,7 @@ struct Row {
 
 /// No names of timm's: its weights expect another eps of the batch norms (1e-5) than torchvision's, and would load but
 /// compute something else.
-Architecture mobilenet_v3(const Row& row) {
+Architecture mobilenet_v3(const MobileNetRow& row) {
   return {.name = row.name,
           .family = "MobileNetV3",
           .paper = "Howard et al. 2019, arXiv:1905.02244",

@@ -7,12 +7,12 @@
 namespace margay::model {
 namespace {
 
-using Block = ResNetShape::Block;
+using ResNetDBlock = ResNetShape::Block;
 
 /// What rows of one shape differ in.
-struct Row {
+struct ResNetDRow {
   const char* name;
-  Block block;
+  ResNetDBlock block;
   std::vector<std::int64_t> blocks;
   std::int64_t parameters;
   double gigamacs;
@@ -21,7 +21,7 @@ struct Row {
   double top1;
 };
 
-Architecture resnet_d(const Row& row) {
+Architecture resnet_d(const ResNetDRow& row) {
   const ResNetShape shape{.block = row.block,
                           .stem = ResNetShape::Stem::kDeep,
                           .blocks = row.blocks,
@@ -45,10 +45,10 @@ Architecture resnet_d(const Row& row) {
 
 std::vector<Architecture> resnet_ds() {
   // Sizes and accuracies: timm's results-imagenet.csv, where they are judged on larger pictures than they learnt from.
-  return {resnet_d({"resnet18d", Block::kBasic, {2, 2, 2, 2}, 11'708'744, 3.395, 288, 0.95, 73.794}),
-          resnet_d({"resnet34d", Block::kBasic, {3, 4, 6, 3}, 21'816'904, 6.452, 288, 0.95, 78.436}),
-          resnet_d({"resnet50d", Block::kBottleneck, {3, 4, 6, 3}, 25'576'264, 7.154, 288, 0.95, 81.356}),
-          resnet_d({"resnet101d", Block::kBottleneck, {3, 4, 23, 3}, 44'568'392, 16.408, 320, 1.0, 83.016})};
+  return {resnet_d({"resnet18d", ResNetDBlock::kBasic, {2, 2, 2, 2}, 11'708'744, 3.395, 288, 0.95, 73.794}),
+          resnet_d({"resnet34d", ResNetDBlock::kBasic, {3, 4, 6, 3}, 21'816'904, 6.452, 288, 0.95, 78.436}),
+          resnet_d({"resnet50d", ResNetDBlock::kBottleneck, {3, 4, 6, 3}, 25'576'264, 7.154, 288, 0.95, 81.356}),
+          resnet_d({"resnet101d", ResNetDBlock::kBottleneck, {3, 4, 23, 3}, 44'568'392, 16.408, 320, 1.0, 83.016})};
 }
 
 }  // namespace margay::model

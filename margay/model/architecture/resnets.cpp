@@ -7,20 +7,20 @@
 namespace margay::model {
 namespace {
 
-using Block = ResNetShape::Block;
-using Stem = ResNetShape::Stem;
+using ResNetBlock = ResNetShape::Block;
+using ResNetStem = ResNetShape::Stem;
 
 /// What rows of one shape differ in.
-struct Row {
+struct ResNetRow {
   const char* name;
-  Block block;
+  ResNetBlock block;
   std::vector<std::int64_t> blocks;
   std::int64_t parameters;
   double gigamacs;
   double top1;
 };
 
-Architecture resnet(const Row& row) {
+Architecture resnet(const ResNetRow& row) {
   const ResNetShape shape{.block = row.block, .blocks = row.blocks};
   return {.name = row.name,
           .family = "ResNet",
@@ -36,7 +36,7 @@ Architecture resnet(const Row& row) {
 /// The 20-layer network for small pictures (He et al. 2015, section 4.2): stages of 16, 32, 64 channels. Ours halves
 /// the picture in the stem too, for 64-96 instead of 32 pixels, and projects its shortcuts.
 Architecture resnet20() {
-  const ResNetShape shape{.stem = Stem::kSmall, .blocks = {3, 3, 3}, .width = 16, .early_stages = 1};
+  const ResNetShape shape{.stem = ResNetStem::kSmall, .blocks = {3, 3, 3}, .width = 16, .early_stages = 1};
   return {.name = "resnet20",
           .family = "ResNet",
           .paper = "He et al. 2015, arXiv:1512.03385",
@@ -51,11 +51,11 @@ Architecture resnet20() {
 
 std::vector<Architecture> resnets() {
   // Accuracies: torchvision 0.14's documentation.
-  return {resnet({"resnet18", Block::kBasic, {2, 2, 2, 2}, 11'689'512, 1.814, 69.758}),
-          resnet({"resnet34", Block::kBasic, {3, 4, 6, 3}, 21'797'672, 3.664, 73.314}),
-          resnet({"resnet50", Block::kBottleneck, {3, 4, 6, 3}, 25'557'032, 4.089, 76.130}),
-          resnet({"resnet101", Block::kBottleneck, {3, 4, 23, 3}, 44'549'160, 7.801, 77.374}),
-          resnet({"resnet152", Block::kBottleneck, {3, 8, 36, 3}, 60'192'808, 11.514, 78.312}),
+  return {resnet({"resnet18", ResNetBlock::kBasic, {2, 2, 2, 2}, 11'689'512, 1.814, 69.758}),
+          resnet({"resnet34", ResNetBlock::kBasic, {3, 4, 6, 3}, 21'797'672, 3.664, 73.314}),
+          resnet({"resnet50", ResNetBlock::kBottleneck, {3, 4, 6, 3}, 25'557'032, 4.089, 76.130}),
+          resnet({"resnet101", ResNetBlock::kBottleneck, {3, 4, 23, 3}, 44'549'160, 7.801, 77.374}),
+          resnet({"resnet152", ResNetBlock::kBottleneck, {3, 8, 36, 3}, 60'192'808, 11.514, 78.312}),
           resnet20()};
 }
 

@@ -8,7 +8,7 @@ namespace margay::model {
 namespace {
 
 /// What rows of one shape differ in.
-struct Row {
+struct ResNextRow {
   const char* name;
   std::vector<std::int64_t> blocks;
   std::int64_t groups;
@@ -18,7 +18,7 @@ struct Row {
   double top1;
 };
 
-Architecture grouped_resnet(const Row& row, const char* family, const char* paper) {
+Architecture grouped_resnet(const ResNextRow& row, const char* family, const char* paper) {
   const ResNetShape shape{.block = ResNetShape::Block::kBottleneck,
                           .blocks = row.blocks,
                           .groups = row.groups,
@@ -34,9 +34,11 @@ Architecture grouped_resnet(const Row& row, const char* family, const char* pape
           .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k")};
 }
 
-Architecture resnext(const Row& row) { return grouped_resnet(row, "ResNeXt", "Xie et al. 2016, arXiv:1611.05431"); }
+Architecture resnext(const ResNextRow& row) {
+  return grouped_resnet(row, "ResNeXt", "Xie et al. 2016, arXiv:1611.05431");
+}
 
-Architecture wide_resnet(const Row& row) {
+Architecture wide_resnet(const ResNextRow& row) {
   return grouped_resnet(row, "Wide ResNet", "Zagoruyko and Komodakis 2016, arXiv:1605.07146");
 }
 

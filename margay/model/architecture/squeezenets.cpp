@@ -8,7 +8,7 @@ namespace margay::model {
 namespace {
 
 /// What rows of one shape differ in.
-struct Row {
+struct SqueezeNetRow {
   const char* name;
   SqueezeNetVersion version;
   std::int64_t parameters;
@@ -17,7 +17,7 @@ struct Row {
   const char* weights_file;
 };
 
-Architecture squeezenet(const Row& row) {
+Architecture squeezenet(const SqueezeNetRow& row) {
   return {.name = row.name,
           .family = "SqueezeNet",
           .paper = "Iandola et al. 2016, arXiv:1602.07360",

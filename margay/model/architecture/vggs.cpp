@@ -8,7 +8,7 @@ namespace margay::model {
 namespace {
 
 /// What rows of one shape differ in.
-struct Row {
+struct VggRow {
   const char* name;
   VggShape::Norm norm;
   std::int64_t parameters;
@@ -16,7 +16,7 @@ struct Row {
   const char* weights_file;
 };
 
-Architecture vgg16(const Row& row) {
+Architecture vgg16(const VggRow& row) {
   const VggShape shape{.norm = row.norm};
   return {.name = row.name,
           .family = "VGG",

@@ -18,7 +18,7 @@ std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> builder(const V
 }
 
 /// What rows of one shape differ in.
-struct Row {
+struct ViTRow {
   const char* name;
   std::int64_t width;
   std::int64_t heads;
@@ -28,7 +28,7 @@ struct Row {
 };
 
 /// Trained on ImageNet-21k, then ImageNet, by Steiner et al., "How to train your ViT?", arXiv:2106.10270.
-Architecture augreg(const Row& row) {
+Architecture augreg(const ViTRow& row) {
   return {.name = row.name,
           .family = "ViT",
           .paper = "Dosovitskiy et al. 2020, arXiv:2010.11929",
@@ -45,7 +45,7 @@ Architecture augreg(const Row& row) {
 }
 
 /// Trained without labels, so without a head. It learns well from smaller pictures too.
-Architecture dinov2(const Row& row) {
+Architecture dinov2(const ViTRow& row) {
   constexpr double kNewScale = 1e-5;
   return {.name = row.name,
           .family = "DINOv2",

@@ -18,7 +18,7 @@ constexpr double kNormEps = 1e-6;
 constexpr std::int64_t kPatchPx = 4;
 
 /// A convolution without overlap. [N,in_channels,H,W] -> [N,out_channels,H/px,W/px], rounded down.
-torch::nn::Conv2d make_patches(std::int64_t in_channels, std::int64_t out_channels, std::int64_t px) {
+torch::nn::Conv2d make_convnext_patches(std::int64_t in_channels, std::int64_t out_channels, std::int64_t px) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, out_channels, px).stride(px));
 }
 
@@ -40,14 +40,14 @@ void initialise_layers(torch::nn::Module& module) {
 
 ConvNext::ConvNext(const ConvNextShape& shape, const BackboneOptions& options) {
   std::int64_t channels = shape.width;
-  append("stem",
-         NestedSequential(make_patches(options.in_channels, channels, kPatchPx), ChannelNorm(channels, kNormEps)));
+  append("stem", NestedSequential(make_convnext_patches(options.in_channels, channels, kPatchPx),
+                                  ChannelNorm(channels, kNormEps)));
   const std::int64_t last = std::accumulate(shape.blocks.begin(), shape.blocks.end(), std::int64_t{-1});
   std::int64_t number = 0;
   for (std::size_t i = 0; i < shape.blocks.size(); ++i) {
     if (i > 0) {
       append(fmt::format("downsample{}", i + 1),
-             NestedSequential(ChannelNorm(channels, kNormEps), make_patches(channels, 2 * channels, 2)));
+             NestedSequential(ChannelNorm(channels, kNormEps), make_convnext_patches(channels, 2 * channels, 2)));
       channels *= 2;
     }
     NestedSequential stage;

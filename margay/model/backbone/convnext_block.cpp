@@ -8,18 +8,18 @@
 namespace margay::model {
 namespace {
 
-constexpr double kNormEps = 1e-6;
+constexpr double kBlockNormEps = 1e-6;
 constexpr double kFirstScale = 1e-6;
 constexpr std::int64_t kKernelPx = 7;
-constexpr std::int64_t kExpansion = 4;
+constexpr std::int64_t kConvNextExpansion = 4;
 
 }  // namespace
 
 ConvNextBlockImpl::ConvNextBlockImpl(std::int64_t channels, double drop)
     : depthwise_(torch::nn::Conv2dOptions(channels, channels, kKernelPx).padding(kKernelPx / 2).groups(channels)),
-      norm_(channels, kNormEps),
-      widen_(channels, kExpansion * channels),
-      narrow_(kExpansion * channels, channels),
+      norm_(channels, kBlockNormEps),
+      widen_(channels, kConvNextExpansion * channels),
+      narrow_(kConvNextExpansion * channels, channels),
       depth_(drop) {
   layer_scale_ = register_parameter("layer_scale", at::full({channels, 1, 1}, kFirstScale));
   const auto block = register_module("block", std::make_shared<torch::nn::Module>());

@@ -14,8 +14,8 @@
 namespace margay::model {
 namespace {
 
-constexpr std::size_t kStemLayers = 4;  // convolution, batch norm, rectifier, pooling
-constexpr std::size_t kTailLayers = 2;  // batch norm, rectifier
+constexpr std::size_t kDenseNetStemLayers = 4;  // convolution, batch norm, rectifier, pooling
+constexpr std::size_t kTailLayers = 2;          // batch norm, rectifier
 
 }  // namespace
 
@@ -50,9 +50,9 @@ void DenseNet::append_blocks(const DenseNetShape& shape) {
 }
 
 std::vector<Segment> DenseNet::segments() {
-  std::vector<Segment> segments{slice_layers(features_, 0, kStemLayers)};
+  std::vector<Segment> segments{slice_layers(features_, 0, kDenseNetStemLayers)};
   const std::size_t tail = features_->size() - kTailLayers;
-  for (std::size_t i = kStemLayers; i < tail; ++i) segments.push_back(slice_layers(features_, i, i + 1));
+  for (std::size_t i = kDenseNetStemLayers; i < tail; ++i) segments.push_back(slice_layers(features_, i, i + 1));
   segments.push_back(slice_layers(features_, tail, features_->size()));
   return segments;
 }
@@ -62,7 +62,7 @@ std::vector<Backbone::Stage> DenseNet::stages() {
   for (const auto& child : features_->named_children()) names.push_back(child.key());
   std::vector<Stage> stages;
   for (Segment& segment : segments()) {
-    const std::size_t layer = kStemLayers - 1 + stages.size();
+    const std::size_t layer = kDenseNetStemLayers - 1 + stages.size();
     stages.push_back({stages.empty() ? "stem" : names[layer], std::move(segment.run)});
   }
   return stages;

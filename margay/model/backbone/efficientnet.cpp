@@ -18,21 +18,21 @@ namespace margay::model {
 namespace {
 
 constexpr double kMaxDrop = 0.2;
-constexpr double kStemChannels = 32;
+constexpr double kEfficientNetStem = 32;
 
 /// A row of table 1, of B0.
-struct Row {
+struct MBConvRow {
   std::int64_t expansion, kernel_px, stride, channels, blocks;
 };
-constexpr std::array<Row, 7> kRows{{{1, 3, 1, 16, 1},
-                                    {6, 3, 2, 24, 2},
-                                    {6, 5, 2, 40, 2},
-                                    {6, 3, 2, 80, 3},
-                                    {6, 5, 1, 112, 3},
-                                    {6, 5, 2, 192, 4},
-                                    {6, 3, 1, 320, 1}}};
+constexpr std::array<MBConvRow, 7> kMBConvRows{{{1, 3, 1, 16, 1},
+                                                {6, 3, 2, 24, 2},
+                                                {6, 5, 2, 40, 2},
+                                                {6, 3, 2, 80, 3},
+                                                {6, 5, 1, 112, 3},
+                                                {6, 5, 2, 192, 4},
+                                                {6, 3, 1, 320, 1}}};
 
-std::int64_t scaled_blocks(const Row& row, double depth) {
+std::int64_t scaled_blocks(const MBConvRow& row, double depth) {
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(row.blocks) * depth));
 }
 
@@ -40,12 +40,12 @@ std::int64_t scaled_channels(double channels, double width) { return round_chann
 
 double count_blocks(double depth) {
   std::int64_t blocks = 0;
-  for (const Row& row : kRows) blocks += scaled_blocks(row, depth);
+  for (const MBConvRow& row : kMBConvRows) blocks += scaled_blocks(row, depth);
   return static_cast<double>(blocks);
 }
 
 /// The squeeze is a quarter of what comes in, not of what it is expanded to.
-InvertedResidualOptions mbconv(const Row& row, std::int64_t in_channels, std::int64_t out_channels) {
+InvertedResidualOptions mbconv(const MBConvRow& row, std::int64_t in_channels, std::int64_t out_channels) {
   return {.in_channels = in_channels,
           .expanded = in_channels * row.expansion,
           .out_channels = out_channels,
@@ -62,7 +62,8 @@ struct Drops {
 };
 
 /// The first block changes channels and size, the others keep both.
-NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, const Row& row, const Drops& drops) {
+NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, const MBConvRow& row,
+                            const Drops& drops) {
   NestedSequential stage;
   for (std::int64_t i = 0; i < blocks; ++i) {
     block.drop = drops.first + drops.step * static_cast<double>(i);
@@ -76,7 +77,7 @@ NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, 
 }  // namespace
 
 EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions& options) : dropout_(scale.dropout) {
-  std::int64_t channels = scaled_channels(kStemChannels, scale.width);
+  std::int64_t channels = scaled_channels(kEfficientNetStem, scale.width);
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
                                           .out_channels = channels,
                                           .kernel_px = 3,
@@ -85,7 +86,7 @@ EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions
   const double step = kMaxDrop / count_blocks(scale.depth);
   double drop = 0;
   int number = 0;
-  for (const Row& row : kRows) {
+  for (const MBConvRow& row : kMBConvRows) {
     const std::int64_t out_channels = scaled_channels(static_cast<double>(row.channels), scale.width);
     const std::int64_t blocks = scaled_blocks(row, scale.depth);
     append_blocks(fmt::format("stage{}", ++number),

@@ -15,14 +15,14 @@
 namespace margay::model {
 namespace {
 
-constexpr std::int64_t kStemChannels = 32;
+constexpr std::int64_t kMobileNetV2Stem = 32;
 constexpr std::int64_t kFeatures = 1280;
 
 /// A row of table 2: t, c, n and s.
-struct Row {
+struct InvertedRow {
   std::int64_t expansion, channels, blocks, stride;
 };
-constexpr std::array<Row, 7> kRows{
+constexpr std::array<InvertedRow, 7> kInvertedRows{
     {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}};
 
 struct BlockOptions {
@@ -66,13 +66,13 @@ TORCH_MODULE(Block);
 
 MobileNetV2::MobileNetV2(const BackboneOptions& options) {
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
-                                          .out_channels = kStemChannels,
+                                          .out_channels = kMobileNetV2Stem,
                                           .kernel_px = 3,
                                           .stride = 2,
                                           .activation = Activation::kRelu6}));
-  std::int64_t channels = kStemChannels;
+  std::int64_t channels = kMobileNetV2Stem;
   int number = 0;
-  for (const Row& row : kRows) {
+  for (const InvertedRow& row : kInvertedRows) {
     for (std::int64_t i = 0; i < row.blocks; ++i) {
       append(fmt::format("block{}", ++number),
              Block(BlockOptions{channels, row.channels, i == 0 ? row.stride : 1, row.expansion}));

@@ -20,7 +20,7 @@
 namespace margay::model {
 namespace {
 
-constexpr std::int64_t kStemChannels = 16;
+constexpr std::int64_t kMobileNetV3Stem = 16;
 constexpr NormOptions kNorm{.eps = 1e-3, .momentum = 0.01};
 constexpr Activation kRe = Activation::kRelu;
 constexpr Activation kHs = Activation::kHardswish;
@@ -29,14 +29,14 @@ constexpr Squeeze kNo = Squeeze::kNo;
 constexpr Squeeze kSe = Squeeze::kYes;
 
 /// A row of tables 1 and 2: kernel, expansion size, output channels, SE, non-linearity, stride.
-struct Row {
+struct SqueezedRow {
   std::int64_t kernel_px, expanded, channels;
   Squeeze squeeze;
   Activation activation;
   std::int64_t stride;
 };
 
-std::vector<Row> rows_of(MobileNetV3Size size) {
+std::vector<SqueezedRow> rows_of(MobileNetV3Size size) {
   if (size == MobileNetV3Size::kSmall) {
     return {{3, 16, 16, kSe, kRe, 2},  {3, 72, 24, kNo, kRe, 2},  {3, 88, 24, kNo, kRe, 1},  {5, 96, 40, kSe, kHs, 2},
             {5, 240, 40, kSe, kHs, 1}, {5, 240, 40, kSe, kHs, 1}, {5, 120, 48, kSe, kHs, 1}, {5, 144, 48, kSe, kHs, 1},
@@ -49,7 +49,7 @@ std::vector<Row> rows_of(MobileNetV3Size size) {
           {5, 672, 160, kSe, kHs, 2}, {5, 960, 160, kSe, kHs, 1}, {5, 960, 160, kSe, kHs, 1}};
 }
 
-InvertedResidual make_block(std::int64_t in_channels, const Row& row) {
+InvertedResidual make_squeezed_block(std::int64_t in_channels, const SqueezedRow& row) {
   const bool is_squeezed = row.squeeze == Squeeze::kYes;
   return InvertedResidual(
       InvertedResidualOptions{.in_channels = in_channels,
@@ -68,15 +68,15 @@ InvertedResidual make_block(std::int64_t in_channels, const Row& row) {
 MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
     : hidden_(size == MobileNetV3Size::kSmall ? 1024 : 1280) {
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
-                                          .out_channels = kStemChannels,
+                                          .out_channels = kMobileNetV3Stem,
                                           .kernel_px = 3,
                                           .stride = 2,
                                           .activation = kHs,
                                           .norm = kNorm}));
-  std::int64_t channels = kStemChannels;
+  std::int64_t channels = kMobileNetV3Stem;
   int number = 0;
-  for (const Row& row : rows_of(size)) {
-    append(fmt::format("block{}", ++number), make_block(channels, row));
+  for (const SqueezedRow& row : rows_of(size)) {
+    append(fmt::format("block{}", ++number), make_squeezed_block(channels, row));
     channels = row.channels;
   }
   append("last", ConvNorm(ConvNormOptions{

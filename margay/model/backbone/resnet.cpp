@@ -31,7 +31,7 @@ torch::nn::Sequential make_blocks(BlockPlace place, std::int64_t blocks) {
   return layer;
 }
 
-constexpr std::int64_t kExpansion = 4;  // of a bottleneck, from the width of its stage to its output
+constexpr std::int64_t kBottleneckExpansion = 4;  // of a bottleneck, from the width of its stage to its output
 
 /// Three 3x3 convolutions, of which the first halves the picture and the last doubles the channels. bn1 follows.
 NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t width) {
@@ -66,7 +66,7 @@ torch::nn::Sequential ResNet::make_layer(std::int64_t width, std::int64_t blocks
   const bool is_basic = shape_.block == ResNetShape::Block::kBasic;
   const BlockPlace place{.in_channels = channels_,
                          .width = is_basic ? width : width * shape_.group_width / 64 * shape_.groups,
-                         .out_channels = is_basic ? width : width * kExpansion,
+                         .out_channels = is_basic ? width : width * kBottleneckExpansion,
                          .stride = stride,
                          .groups = shape_.groups,
                          .shortcut = shape_.shortcut};

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kSide = ShiftedWindowAttention::kWindow;
 constexpr std::int64_t kPixels = kSide * kSide;     // T
 constexpr std::int64_t kDistances = 2 * kSide - 1;  // -6 … 6
-constexpr double kSpread = 0.02;                    // torchvision cuts at 2, so nothing is ever cut
+constexpr double kBiasSpread = 0.02;                // torchvision cuts at 2, so nothing is ever cut
 constexpr double kUnseen = -100;                    // added to a logit: e^-100 of its weight is left
 
 /// Whole numbers [T*T]: (vertical distance + 6) * 13 + horizontal distance + 6.
@@ -60,7 +60,7 @@ ShiftedWindowAttention::ShiftedWindowAttention(std::int64_t channels, std::int64
   register_module("qkv", qkv_);
   register_module("proj", proj_);
   bias_table_ = register_parameter("relative_position_bias_table", torch::empty({kDistances * kDistances, heads}));
-  torch::nn::init::normal_(bias_table_, 0, kSpread);
+  torch::nn::init::normal_(bias_table_, 0, kBiasSpread);
   position_index_ = register_buffer("relative_position_index", make_position_index());
 }
 

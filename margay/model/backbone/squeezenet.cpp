@@ -15,8 +15,8 @@
 namespace margay::model {
 namespace {
 
-constexpr std::size_t kStemLayers = 3;   // convolution, rectifier, pooling
-constexpr std::size_t kEarlyLayers = 5;  // fastai's
+constexpr std::size_t kSqueezeNetStemLayers = 3;  // convolution, rectifier, pooling
+constexpr std::size_t kEarlySqueezeLayers = 5;    // fastai's
 
 torch::nn::Conv2d make_biased(const torch::nn::Conv2dOptions& options) {
   torch::nn::Conv2d conv(options);
@@ -25,14 +25,14 @@ torch::nn::Conv2d make_biased(const torch::nn::Conv2dOptions& options) {
   return conv;
 }
 
-torch::nn::MaxPool2d make_pooling() {
+torch::nn::MaxPool2d make_squeeze_pooling() {
   return torch::nn::MaxPool2d(torch::nn::MaxPool2dOptions(3).stride(2).ceil_mode(true));
 }
 
 void append_stem(torch::nn::Sequential& features, const torch::nn::Conv2dOptions& convolution) {
   features->push_back(make_biased(convolution));
   features->push_back(make_rectifier());
-  features->push_back(make_pooling());
+  features->push_back(make_squeeze_pooling());
 }
 
 void append_fire(torch::nn::Sequential& features, std::int64_t in_channels, std::int64_t squeeze, std::int64_t expand) {
@@ -46,12 +46,12 @@ torch::nn::Sequential make_features_1_0(std::int64_t in_channels) {
   append_fire(features, 96, 16, 64);
   append_fire(features, 128, 16, 64);
   append_fire(features, 128, 32, 128);
-  features->push_back(make_pooling());
+  features->push_back(make_squeeze_pooling());
   append_fire(features, 256, 32, 128);
   append_fire(features, 256, 48, 192);
   append_fire(features, 384, 48, 192);
   append_fire(features, 384, 64, 256);
-  features->push_back(make_pooling());
+  features->push_back(make_squeeze_pooling());
   append_fire(features, 512, 64, 256);
   return features;
 }
@@ -61,10 +61,10 @@ torch::nn::Sequential make_features_1_1(std::int64_t in_channels) {
   append_stem(features, torch::nn::Conv2dOptions(in_channels, 64, 3).stride(2));
   append_fire(features, 64, 16, 64);
   append_fire(features, 128, 16, 64);
-  features->push_back(make_pooling());
+  features->push_back(make_squeeze_pooling());
   append_fire(features, 128, 32, 128);
   append_fire(features, 256, 32, 128);
-  features->push_back(make_pooling());
+  features->push_back(make_squeeze_pooling());
   append_fire(features, 256, 48, 192);
   append_fire(features, 384, 48, 192);
   append_fire(features, 384, 64, 256);
@@ -95,15 +95,16 @@ SqueezeNet::SqueezeNet(SqueezeNetVersion version, const BackboneOptions& options
 }
 
 std::vector<Segment> SqueezeNet::segments() {
-  std::vector<Segment> segments{slice_layers(features_, 0, kStemLayers)};
-  for (std::size_t i = kStemLayers; i < features_->size(); ++i) segments.push_back(slice_layers(features_, i, i + 1));
+  std::vector<Segment> segments{slice_layers(features_, 0, kSqueezeNetStemLayers)};
+  for (std::size_t i = kSqueezeNetStemLayers; i < features_->size(); ++i)
+    segments.push_back(slice_layers(features_, i, i + 1));
   return segments;
 }
 
 std::vector<Backbone::Stage> SqueezeNet::stages() {
   std::vector<Stage> stages;
   for (Segment& segment : segments()) {
-    const std::size_t layer = stages.size() + kStemLayers - 1;
+    const std::size_t layer = stages.size() + kSqueezeNetStemLayers - 1;
     stages.push_back({stages.empty() ? "stem" : "features." + std::to_string(layer), std::move(segment.run)});
   }
   return stages;
@@ -119,7 +120,7 @@ torch::nn::Sequential SqueezeNet::make_published_head(std::int64_t num_classes) 
 
 std::vector<std::string> SqueezeNet::early_children() const {
   std::vector<std::string> children;
-  for (std::size_t i = 0; i < kEarlyLayers; ++i) children.push_back("features." + std::to_string(i));
+  for (std::size_t i = 0; i < kEarlySqueezeLayers; ++i) children.push_back("features." + std::to_string(i));
   return children;
 }
 

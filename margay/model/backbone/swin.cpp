@@ -20,9 +20,9 @@ namespace {
 namespace init = torch::nn::init;
 using Windows = ShiftedWindowAttention::Windows;
 
-constexpr std::int64_t kPatch = 4;      // pixels along each side
-constexpr std::int64_t kExpansion = 4;  // of the perceptron's hidden layer
-constexpr double kSpread = 0.02;        // torchvision cuts at 2, so nothing is ever cut
+constexpr std::int64_t kPatch = 4;          // pixels along each side
+constexpr std::int64_t kSwinExpansion = 4;  // of the perceptron's hidden layer
+constexpr double kSwinSpread = 0.02;        // torchvision cuts at 2, so nothing is ever cut
 
 torch::nn::LayerNorm make_norm(std::int64_t channels) {
   return torch::nn::LayerNorm(torch::nn::LayerNormOptions({channels}));
@@ -33,23 +33,23 @@ torch::Tensor begin_sums(const torch::Tensor& x) {
   return x.permute({0, 2, 3, 1}).to(torch::promote_types(x.scalar_type(), torch::kFloat));
 }
 
-torch::nn::Sequential make_patches(std::int64_t in_channels, std::int64_t width) {
+torch::nn::Sequential make_swin_patches(std::int64_t in_channels, std::int64_t width) {
   return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, width, kPatch).stride(kPatch)),
                                torch::nn::Functional(begin_sums), make_norm(width));
 }
 
 /// As torchvision's, which has dropouts of nothing at 2 and 4.
 torch::nn::Sequential make_perceptron(std::int64_t channels) {
-  return torch::nn::Sequential({{"0", torch::nn::Linear(channels, kExpansion * channels)},
+  return torch::nn::Sequential({{"0", torch::nn::Linear(channels, kSwinExpansion * channels)},
                                 {"1", torch::nn::GELU()},
-                                {"3", torch::nn::Linear(kExpansion * channels, channels)}});
+                                {"3", torch::nn::Linear(kSwinExpansion * channels, channels)}});
 }
 
 void initialise_linear_layers(torch::nn::Module& module) {
   for (const auto& each : module.modules(/*include_self=*/false)) {
     auto* linear = each->as<torch::nn::Linear>();
     if (linear == nullptr) continue;
-    init::normal_(linear->weight, 0, kSpread);
+    init::normal_(linear->weight, 0, kSwinSpread);
     if (linear->bias.defined()) init::zeros_(linear->bias);
   }
 }
@@ -106,7 +106,7 @@ torch::Tensor PatchMerging::forward(const torch::Tensor& x) {
 Swin::Swin(const SwinShape& shape, const BackboneOptions& options)
     : channels_(last_channels(shape)), norm_(make_norm(channels_)) {
   torch::nn::ModuleList features;
-  const torch::nn::Sequential patches = make_patches(options.in_channels, shape.width);
+  const torch::nn::Sequential patches = make_swin_patches(options.in_channels, shape.width);
   features->push_back(patches);
   layers_.push_back({segment_of(patches.ptr())});
   for (std::size_t stage = 0; stage < shape.blocks.size(); ++stage) {

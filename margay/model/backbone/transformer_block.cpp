@@ -8,7 +8,7 @@ namespace margay::model {
 namespace {
 
 constexpr double kNormEpsilon = 1e-6;
-constexpr std::int64_t kExpansion = 4;
+constexpr std::int64_t kMlpExpansion = 4;
 
 torch::Tensor scaled(const std::shared_ptr<LayerScale>& scale, const torch::Tensor& x) {
   return scale == nullptr ? x : scale->forward(x);
@@ -50,7 +50,7 @@ TransformerBlock::TransformerBlock(const TransformerBlockShape& shape)
     : norm1_(make_layer_norm(shape.width)),
       norm2_(make_layer_norm(shape.width)),
       attn_(std::make_shared<SelfAttention>(shape.width, shape.heads)),
-      mlp_(std::make_shared<Perceptron>(shape.width, kExpansion * shape.width)) {
+      mlp_(std::make_shared<Perceptron>(shape.width, kMlpExpansion * shape.width)) {
   register_module("norm1", norm1_);
   register_module("attn", attn_);
   if (shape.new_scale) {

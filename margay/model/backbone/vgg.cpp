@@ -17,8 +17,8 @@
 namespace margay::model {
 namespace {
 
-constexpr std::size_t kEarlyLayers = 22;  // fastai's
-constexpr std::int64_t kPooledSide = 7;   // of what the linear layers take
+constexpr std::size_t kEarlyVggLayers = 22;  // fastai's
+constexpr std::int64_t kPooledSide = 7;      // of what the linear layers take
 constexpr std::int64_t kHidden = 4096;
 
 }  // namespace
@@ -75,7 +75,7 @@ torch::nn::Sequential Vgg::make_published_head(std::int64_t num_classes) const {
 
 std::vector<std::string> Vgg::early_children() const {
   std::vector<std::string> children;
-  for (std::size_t i = 0; i < std::min(kEarlyLayers, features_->size()); ++i) {
+  for (std::size_t i = 0; i < std::min(kEarlyVggLayers, features_->size()); ++i) {
     children.push_back("features." + std::to_string(i));
   }
   return children;

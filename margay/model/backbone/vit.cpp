@@ -19,7 +19,7 @@ namespace init = torch::nn::init;
 using Start = ViTShape::Start;
 
 constexpr const char* kPositions = "pos_embed";
-constexpr double kSpread = 0.02;      // timm cuts at 2, 100 deviations away, so nothing is ever cut
+constexpr double kViTSpread = 0.02;   // timm cuts at 2, 100 deviations away, so nothing is ever cut
 constexpr double kTinySpread = 1e-6;  // of timm's class token and torchvision's biases in perceptrons
 
 torch::nn::Sequential make_patch_embedding(const ViTShape& shape, std::int64_t in_channels) {
@@ -36,7 +36,7 @@ std::int64_t checked_image_px(const ViTShape& shape, std::int64_t image_px) {
 }
 
 void start_linear_as_timm(torch::nn::LinearImpl& linear) {
-  init::normal_(linear.weight, 0, kSpread);
+  init::normal_(linear.weight, 0, kViTSpread);
   init::zeros_(linear.bias);
 }
 
@@ -83,7 +83,7 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
   register_module("blocks", blocks);
   register_module("norm", norm_);
   if (shape.start == Start::kTimm) init::normal_(cls_token_, 0, kTinySpread);
-  init::normal_(pos_embed_, 0, kSpread);
+  init::normal_(pos_embed_, 0, kViTSpread);
   start_layers(*this, shape.start);
 }
 
@@ -123,7 +123,7 @@ torch::nn::Sequential ViT::make_published_head(std::int64_t num_classes) const {
   torch::nn::Linear head(shape_.width, num_classes);
   init::zeros_(head->bias);
   init::zeros_(head->weight);
-  if (shape_.start == Start::kTimm) init::normal_(head->weight, 0, kSpread);
+  if (shape_.start == Start::kTimm) init::normal_(head->weight, 0, kViTSpread);
   return torch::nn::Sequential({{"flatten", torch::nn::Flatten()}, {"head", head}});
 }
 

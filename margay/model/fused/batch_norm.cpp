@@ -103,8 +103,8 @@ fused::NormNumbers numbers_of(const torch::Tensor& x, torch::nn::BatchNorm2dImpl
   return fused::norm_numbers(moments, weight, bias, norm.options.eps());
 }
 
-torch::Tensor compute(torch::Tensor x, bool may_overwrite, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual,
-                      Kept kept) {
+torch::Tensor compute_norm(torch::Tensor x, bool may_overwrite, torch::nn::BatchNorm2d& norm,
+                           const torch::Tensor& residual, Kept kept) {
   if (norm.is_empty()) {
     const bool is_simple = may_overwrite && is_fusable(x) && is_residual_of(residual, x);
     return is_simple ? add_and_rectify_in_place(std::move(x), residual, kept) : add_and_rectify(x, residual, kept);
@@ -124,12 +124,12 @@ torch::Tensor compute(torch::Tensor x, bool may_overwrite, torch::nn::BatchNorm2
 torch::Tensor observed(torch::Tensor x, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual, Kept kept) {
   const bool may_overwrite = is_ours_alone(x) && !(norm.is_empty() ? false : needs_graph(x, *norm, residual));
   at::RecordFunction record(at::RecordScope::FUNCTION);
-  if (!record.isActive()) return compute(std::move(x), may_overwrite, norm, residual, kept);
+  if (!record.isActive()) return compute_norm(std::move(x), may_overwrite, norm, residual, kept);
   const bool has_norm = !norm.is_empty();
   const std::array<c10::IValue, 4> inputs{x, has_norm ? norm->weight : torch::Tensor(),
                                           has_norm ? norm->bias : torch::Tensor(), residual};
   record.before("margay::batch_norm", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  torch::Tensor y = compute(std::move(x), may_overwrite, norm, residual, kept);
+  torch::Tensor y = compute_norm(std::move(x), may_overwrite, norm, residual, kept);
   if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
   return y;
 }

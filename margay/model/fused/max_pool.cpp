@@ -183,7 +183,7 @@ class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
   static constexpr const char* kSizes = "sizes";
 };
 
-torch::Tensor compute(const torch::Tensor& x) {
+torch::Tensor compute_pool(const torch::Tensor& x) {
   if (!fused::is_fusable(x)) return torch::max_pool2d(x, 3, 2, 1);
   const bool has_graph = torch::GradMode::is_enabled() && x.requires_grad();
   return has_graph ? MaxPoolFunction::apply(x) : pool(x, torch::Tensor());
@@ -193,10 +193,10 @@ torch::Tensor compute(const torch::Tensor& x) {
 
 torch::Tensor max_pool_3x3(const torch::Tensor& x) {
   at::RecordFunction record(at::RecordScope::FUNCTION);  // shown as LibTorch shows its own
-  if (!record.isActive()) return compute(x);
+  if (!record.isActive()) return compute_pool(x);
   const std::array<c10::IValue, 1> inputs{x};
   record.before("margay::max_pool_3x3", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  torch::Tensor y = compute(x);
+  torch::Tensor y = compute_pool(x);
   if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
   return y;
 }

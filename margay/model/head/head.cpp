@@ -82,7 +82,7 @@ void append_linear_first(torch::nn::Sequential& head, const std::vector<std::int
 }
 
 /// [N,D,h,w] -> [N,D] or, where the maxima go along, [N,2D].
-torch::nn::Sequential make_pooling(FeatureLayout layout, bool with_maxima) {
+torch::nn::Sequential make_head_pooling(FeatureLayout layout, bool with_maxima) {
   torch::nn::Sequential pooling;
   if (layout == FeatureLayout::kMap && with_maxima) pooling->push_back(ConcatPool());
   if (layout == FeatureLayout::kMap && !with_maxima) pooling->push_back(torch::nn::AdaptiveAvgPool2d(1));
@@ -102,7 +102,7 @@ void refuse_shape(const HeadOptions& options) {
 }
 
 torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
-  torch::nn::Sequential head = make_pooling(backbone.layout(), false);
+  torch::nn::Sequential head = make_head_pooling(backbone.layout(), false);
   head->push_back(torch::nn::Dropout(dropouts(options, 1).front()));
   head->push_back(torch::nn::Linear(backbone.features(), num_classes));
   return head;
@@ -113,7 +113,7 @@ torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t nu
 torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options,
                                 FeatureLayout layout) {
   core::validate(options);
-  torch::nn::Sequential head = make_pooling(layout, options.concat_pool);
+  torch::nn::Sequential head = make_head_pooling(layout, options.concat_pool);
   const bool is_doubled = layout == FeatureLayout::kMap && options.concat_pool;
   std::vector<std::int64_t> widths = hidden_widths(options);
   widths.insert(widths.begin(), is_doubled ? 2 * features : features);

@@ -21,13 +21,14 @@ using core::FormatError;
 using nlohmann::json;
 
 constexpr std::size_t kMaxDimensions = 64;  // of LibTorch's tensor iterator
-constexpr int kMaxDepth = 3;                // of a well-formed header: {"name": {"shape": [
+constexpr int kMaxJsonDepth = 3;            // of a well-formed header: {"name": {"shape": [
 
-constexpr std::array kDtypes = {std::pair{"F64", c10::ScalarType::Double}, std::pair{"F32", c10::ScalarType::Float},
-                                std::pair{"F16", c10::ScalarType::Half},   std::pair{"BF16", c10::ScalarType::BFloat16},
-                                std::pair{"I64", c10::ScalarType::Long},   std::pair{"I32", c10::ScalarType::Int},
-                                std::pair{"I16", c10::ScalarType::Short},  std::pair{"I8", c10::ScalarType::Char},
-                                std::pair{"U8", c10::ScalarType::Byte},    std::pair{"BOOL", c10::ScalarType::Bool}};
+constexpr std::array kSafetensorsDtypes = {
+    std::pair{"F64", c10::ScalarType::Double}, std::pair{"F32", c10::ScalarType::Float},
+    std::pair{"F16", c10::ScalarType::Half},   std::pair{"BF16", c10::ScalarType::BFloat16},
+    std::pair{"I64", c10::ScalarType::Long},   std::pair{"I32", c10::ScalarType::Int},
+    std::pair{"I16", c10::ScalarType::Short},  std::pair{"I8", c10::ScalarType::Char},
+    std::pair{"U8", c10::ScalarType::Byte},    std::pair{"BOOL", c10::ScalarType::Bool}};
 
 /// Reads one tensor's object; `where` is its place in messages.
 class EntryReader {
@@ -64,7 +65,7 @@ class EntryReader {
 
   c10::ScalarType dtype() const {
     const json& value = member("dtype");
-    for (const auto& [name, type] : kDtypes) {
+    for (const auto& [name, type] : kSafetensorsDtypes) {
       if (value == name) return type;
     }
     fail("expected a dtype of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, found " + found(value));
@@ -138,7 +139,7 @@ class StructureCheck {
   explicit StructureCheck(const std::filesystem::path& path) : path_(path) {}
 
   bool operator()(int depth, json::parse_event_t event, const json& parsed) {
-    if (depth > kMaxDepth) throw FormatError(path_, "[safetensors] the header is nested too deeply");
+    if (depth > kMaxJsonDepth) throw FormatError(path_, "[safetensors] the header is nested too deeply");
     if (event == json::parse_event_t::object_start) keys_.emplace_back();
     if (event == json::parse_event_t::object_end) keys_.pop_back();
     if (event == json::parse_event_t::key && !keys_.back().insert(parsed.get<std::string>()).second) {
@@ -216,7 +217,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, cons
 }
 
 const char* safetensors_dtype_name(c10::ScalarType dtype) {
-  for (const auto& [name, type] : kDtypes) {
+  for (const auto& [name, type] : kSafetensorsDtypes) {
     if (type == dtype) return name;
   }
   throw std::invalid_argument(fmt::format("[safetensors] dtype {} cannot be written", c10::toString(dtype)));

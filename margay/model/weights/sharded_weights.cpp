@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxIndexBytes = 10'000'000;  // a hundred thousand names
-constexpr int kMaxDepth = 3;                        // {"weight_map": {NAME: FILE}} and what stands beside it
+constexpr int kMaxIndexDepth = 3;                   // {"weight_map": {NAME: FILE}} and what stands beside it
 
 /// The names of the tensors of each file.
 using Shards = std::map<std::string, std::vector<std::string>>;
@@ -38,7 +38,7 @@ json parse(const std::filesystem::path& index) {
   if (file.bytes().size() > kMaxIndexBytes) fail(index, "too long for an index of weights");
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   const auto check_depth = [&](int depth, json::parse_event_t /*event*/, json& /*value*/) {
-    if (depth > kMaxDepth) fail(index, "lists within lists, as no index of weights has");
+    if (depth > kMaxIndexDepth) fail(index, "lists within lists, as no index of weights has");
     return true;
   };
   try {

@@ -18,7 +18,7 @@ namespace {
 constexpr std::array<std::string_view, 12> kEntries = {
     "state_dict_ema", "model_ema", "state_dict", "model",   "model_state_dict", "model_state",
     "module",         "net",       "ema",        "weights", "teacher",          "student"};
-constexpr int kMaxDepth = 3;
+constexpr int kMaxNesting = 3;
 constexpr std::size_t kShownKeys = 8;
 constexpr std::size_t kMaxName = 1000;  // a million tensors may share one name
 
@@ -45,7 +45,7 @@ class Finder {
  private:
   std::optional<StateDict> find_within(PickleId id, int depth) {
     const auto* dict = pickle_.get<PickleDict>(id);
-    if (dict == nullptr || depth > kMaxDepth || !tried_.insert(id).second) return std::nullopt;
+    if (dict == nullptr || depth > kMaxNesting || !tried_.insert(id).second) return std::nullopt;
     for (const std::string_view entry : kEntries) {
       const PickleId* value = pickle_.find(*dict, entry);
       if (value == nullptr) continue;

@@ -15,7 +15,7 @@ namespace {
 using Entry = StateMismatch::Entry;
 
 constexpr std::size_t kShown = 6;
-constexpr std::size_t kShownName = 100;
+constexpr std::size_t kShownTensorName = 100;
 constexpr std::size_t kSearched = 2000;  // names among which the nearest is looked for
 
 std::string describe(const at::Tensor& tensor) {
@@ -31,7 +31,7 @@ void append_count(std::string& text, const std::vector<Entry>& entries, const ch
 }
 
 /// Names come from files.
-std::string shown(const std::string& name) { return core::one_line(name).substr(0, kShownName); }
+std::string shown(const std::string& name) { return core::one_line(name).substr(0, kShownTensorName); }
 
 void append_rows(core::TextTable& table, const std::vector<Entry>& entries) {
   for (std::size_t i = 0; i < std::min(entries.size(), kShown); ++i) {

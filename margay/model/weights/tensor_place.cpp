@@ -11,7 +11,7 @@
 namespace margay::model {
 namespace {
 
-constexpr std::size_t kShownName = 120;
+constexpr std::size_t kShownPlaceName = 120;
 constexpr std::size_t kShownKey = 40;
 
 /// Refuses what does not lie within the storage, in numbers that may be anything.
@@ -22,7 +22,7 @@ class PlaceCheck {
 
   [[noreturn]] void fail(const std::string& problem) const {
     throw core::FormatError(
-        path_, fmt::format("[torch] tensor '{}': {}", core::one_line(name_).substr(0, kShownName), problem));
+        path_, fmt::format("[torch] tensor '{}': {}", core::one_line(name_).substr(0, kShownPlaceName), problem));
   }
 
   void check_numbers() const {

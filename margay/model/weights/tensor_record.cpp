@@ -11,25 +11,25 @@
 namespace margay::model {
 namespace {
 
-struct Dtype {
+struct RecordDtype {
   std::string_view storage;  ///< without "torch."
   std::string_view name;
   c10::ScalarType type;
 };
 
-constexpr std::array kDtypes = {Dtype{"DoubleStorage", "float64", c10::ScalarType::Double},
-                                Dtype{"FloatStorage", "float32", c10::ScalarType::Float},
-                                Dtype{"HalfStorage", "float16", c10::ScalarType::Half},
-                                Dtype{"BFloat16Storage", "bfloat16", c10::ScalarType::BFloat16},
-                                Dtype{"LongStorage", "int64", c10::ScalarType::Long},
-                                Dtype{"IntStorage", "int32", c10::ScalarType::Int},
-                                Dtype{"ShortStorage", "int16", c10::ScalarType::Short},
-                                Dtype{"CharStorage", "int8", c10::ScalarType::Char},
-                                Dtype{"ByteStorage", "uint8", c10::ScalarType::Byte},
-                                Dtype{"BoolStorage", "bool", c10::ScalarType::Bool}};
+constexpr std::array kRecordDtypes = {RecordDtype{"DoubleStorage", "float64", c10::ScalarType::Double},
+                                      RecordDtype{"FloatStorage", "float32", c10::ScalarType::Float},
+                                      RecordDtype{"HalfStorage", "float16", c10::ScalarType::Half},
+                                      RecordDtype{"BFloat16Storage", "bfloat16", c10::ScalarType::BFloat16},
+                                      RecordDtype{"LongStorage", "int64", c10::ScalarType::Long},
+                                      RecordDtype{"IntStorage", "int32", c10::ScalarType::Int},
+                                      RecordDtype{"ShortStorage", "int16", c10::ScalarType::Short},
+                                      RecordDtype{"CharStorage", "int8", c10::ScalarType::Char},
+                                      RecordDtype{"ByteStorage", "uint8", c10::ScalarType::Byte},
+                                      RecordDtype{"BoolStorage", "bool", c10::ScalarType::Bool}};
 
 // One list of sizes, or one key, may stand behind a million tensors, and each of those copies it.
-constexpr std::size_t kMaxDimensions = 16;
+constexpr std::size_t kMaxRecordDimensions = 16;
 constexpr std::size_t kMaxKey = 64;
 constexpr int kMaxWrappings = 4;  // a parameter of a subclass of tensors
 
@@ -92,7 +92,8 @@ class RecordReader {
 
   std::vector<std::int64_t> numbers(PickleId value) const {
     std::vector<std::int64_t> numbers;
-    if (list(value, 0).size() > kMaxDimensions) fail(fmt::format("more than {} dimensions", kMaxDimensions));
+    if (list(value, 0).size() > kMaxRecordDimensions)
+      fail(fmt::format("more than {} dimensions", kMaxRecordDimensions));
     for (const PickleId each : list(value, 0)) numbers.push_back(number(each));
     return numbers;
   }
@@ -101,7 +102,7 @@ class RecordReader {
     const auto* global = pickle_.get<PickleGlobal>(value);
     if (global == nullptr) fail("expected a storage's class, found " + pickle_.kind(value));
     const std::string_view name = std::string_view(global->name).substr(global->name.rfind('.') + 1);
-    for (const Dtype& each : kDtypes) {
+    for (const RecordDtype& each : kRecordDtypes) {
       if (each.storage == name) return each.type;
     }
     if (name == "UntypedStorage") return std::nullopt;
@@ -110,7 +111,7 @@ class RecordReader {
 
   c10::ScalarType dtype(PickleId value) const {
     const auto* global = pickle_.get<PickleGlobal>(value);
-    for (const Dtype& each : kDtypes) {
+    for (const RecordDtype& each : kRecordDtypes) {
       if (global != nullptr && global->name == fmt::format("torch.{}", each.name)) return each.type;
     }
     fail("expected a dtype, found " + pickle_.kind(value));

@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);  // torch/serialization.py
 constexpr std::int64_t kLegacyProtocol = 1001;
 constexpr std::string_view kZip = "PK\x03\x04";
-constexpr std::size_t kShownName = 80;
+constexpr std::size_t kShownEntryName = 80;
 constexpr const char* kPickleName = "data.pkl";
 
 class ContentReader {
@@ -76,7 +76,7 @@ class ContentReader {
       fail(fmt::format(
           "'{}' is compressed (zip's method {}), and torch.save only stores: unzip it and zip it again with "
           "zip -0",
-          core::one_line(each.name).substr(0, kShownName), each.method));
+          core::one_line(each.name).substr(0, kShownEntryName), each.method));
     }
   }
 

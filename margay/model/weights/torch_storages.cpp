@@ -17,14 +17,14 @@
 namespace margay::model {
 namespace {
 
-constexpr std::size_t kShownName = 120;
+constexpr std::size_t kShownStorageName = 120;
 
 /// A C++ bool other than 0 and 1 is undefined behaviour.
 bool holds_bools(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each <= std::byte{1}; });
 }
 
-bool is_aligned(const std::byte* address, std::size_t element_bytes) {
+bool is_aligned_storage(const std::byte* address, std::size_t element_bytes) {
   return reinterpret_cast<std::uintptr_t>(address) % element_bytes == 0;
 }
 
@@ -44,10 +44,10 @@ at::Tensor TorchStorages::flat(const std::string& name, const TensorRecord& reco
   const auto bytes = file_->bytes().subspan(place.begin, elements * element_bytes);
   if (record.dtype == at::kBool && !holds_bools(bytes)) {
     throw core::FormatError(path_, fmt::format("[torch] tensor '{}': truth values other than 0 and 1",
-                                               core::one_line(name).substr(0, kShownName)));
+                                               core::one_line(name).substr(0, kShownStorageName)));
   }
   const std::array sizes = {static_cast<std::int64_t>(elements)};
-  return flat_[key] = is_aligned(bytes.data(), element_bytes)
+  return flat_[key] = is_aligned_storage(bytes.data(), element_bytes)
                           ? at::from_blob(
                                 bytes.data(), sizes, [file = file_](void*) {}, at::TensorOptions(record.dtype))
                           : copy_of(bytes, sizes[0], record.dtype);

@@ -9,11 +9,12 @@
 namespace margay::model {
 namespace {
 
-constexpr std::array<const char*, 6> kEndings = {".safetensors", ".pth", ".pt", ".bin", ".margay", ""};  // "": a folder
+constexpr std::array<const char*, 6> kCachedEndings = {".safetensors", ".pth",    ".pt",
+                                                       ".bin",         ".margay", ""};  // "": a folder
 
 std::string ending_of(const std::string& url) {
   const std::string ending = std::filesystem::path(url.substr(0, url.find_first_of("?#"))).extension().string();
-  for (const char* each : kEndings) {
+  for (const char* each : kCachedEndings) {
     if (!ending.empty() && ending == each) return ending;
   }
   return ".safetensors";
@@ -31,7 +32,7 @@ std::string fetch_advice(const Architecture& architecture, const std::filesystem
 
 std::filesystem::path look_up_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   std::error_code ignored;
-  for (const char* ending : kEndings) {
+  for (const char* ending : kCachedEndings) {
     std::filesystem::path place = folder / (architecture.name + ending);
     if (std::filesystem::exists(place, ignored)) return place;
   }

@@ -25,7 +25,7 @@ enum class Form { kSafetensors, kTorch, kIndex };
 
 constexpr std::array<const char*, 4> kPreferred = {"model.safetensors.index.json", "pytorch_model.bin.index.json",
                                                    "model.safetensors", "pytorch_model.bin"};
-constexpr std::array<const char*, 6> kEndings = {".safetensors", ".margay", ".pth", ".pt", ".bin", ".ckpt"};
+constexpr std::array<const char*, 6> kWeightsEndings = {".safetensors", ".margay", ".pth", ".pt", ".bin", ".ckpt"};
 
 /// What lies in the place of weights when a download went wrong.
 struct Stranger {
@@ -85,7 +85,7 @@ WeightsFile read_file(const std::filesystem::path& path) {
 
 bool ends_as_weights(const std::filesystem::path& path) {
   const std::string ending = core::lower_case(path.extension().string());
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+  return std::find(kWeightsEndings.begin(), kWeightsEndings.end(), ending) != kWeightsEndings.end();
 }
 
 std::vector<std::string> weights_within(const std::filesystem::path& folder) {

@@ -23,9 +23,9 @@ bool says_out_of_memory(const c10::Error& error) {
 }
 
 /// Asks the probe, and remembers how it ran out of memory.
-class Trial {
+class BatchTrial {
  public:
-  Trial(const BatchProbe& probe, const AutoBatchOptions& options) : probe_(probe), options_(options) {}
+  BatchTrial(const BatchProbe& probe, const AutoBatchOptions& options) : probe_(probe), options_(options) {}
 
   bool fits(std::int64_t batch_size) {
     try {
@@ -69,7 +69,7 @@ class Trial {
 
 std::int64_t find_batch_size(const BatchProbe& probe, const AutoBatchOptions& options) {
   core::validate(options);
-  Trial trial(probe, options);
+  BatchTrial trial(probe, options);
   if (!trial.fits(kUnit)) {
     for (const std::int64_t few : {4, 2}) {
       if (trial.fits(few)) return few;

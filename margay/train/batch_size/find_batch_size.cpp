@@ -17,7 +17,7 @@
 namespace margay::train {
 namespace {
 
-constexpr std::int64_t kMega = 1'000'000;
+constexpr std::int64_t kMegabyte = 1'000'000;
 
 /// Trains everything, as long as it lives; then the classifier is what it was, without gradients.
 class TrialTraining {
@@ -106,14 +106,14 @@ class MemoryLine {
 
 BatchSizeAdvice advise_on_cpu(model::Classifier& classifier, const StepShape& step, AutoBatchOptions options) {
   if (!options.memory_limit_mb) {
-    const auto free_mb = static_cast<std::int64_t>(core::available_memory_bytes()) / kMega;
+    const auto free_mb = static_cast<std::int64_t>(core::available_memory_bytes()) / kMegabyte;
     if (free_mb == 0)
       throw std::invalid_argument("[auto_batch] the system does not say what is free: give memory_limit_mb");
     options.memory_limit_mb = free_mb;
   }
   const MemoryLine needed(classifier, step, measured_batch(step.image_px, options.largest));
   const std::int64_t batch_size = find_batch_size(BatchProbe(needed), options);
-  return {batch_size, needed(batch_size), static_cast<std::uint64_t>(*options.memory_limit_mb * kMega)};
+  return {batch_size, needed(batch_size), static_cast<std::uint64_t>(*options.memory_limit_mb * kMegabyte)};
 }
 
 BatchSizeAdvice advise_by_trying(model::Classifier& classifier, const StepShape& step,

@@ -33,7 +33,7 @@ std::optional<Watched> find(const std::string& name, const EpochRecord& record, 
   return std::nullopt;
 }
 
-[[noreturn]] void refuse(const std::string& name, const metric::Metrics& metrics) {
+[[noreturn]] void refuse_monitor(const std::string& name, const metric::Metrics& metrics) {
   std::vector<std::string> known = {kTrainLoss, kValidLoss};
   for (const auto& metric : metrics) known.push_back(metric->name());
   throw std::invalid_argument(
@@ -46,7 +46,7 @@ Monitor::Monitor(const MonitorOptions& options) : options_(options) { core::vali
 
 void Monitor::check(const Learner& learner) const {
   const EpochRecord any{.metrics = std::vector<double>(learner.metrics().size())};
-  if (!find(name(), any, learner.metrics())) refuse(name(), learner.metrics());
+  if (!find(name(), any, learner.metrics())) refuse_monitor(name(), learner.metrics());
   if (name() == kTrainLoss || learner.loaders().valid) return;
   throw std::invalid_argument(
       fmt::format("[monitor] there are no validation pictures, so no {}; watch {}", name(), kTrainLoss));
@@ -54,7 +54,7 @@ void Monitor::check(const Learner& learner) const {
 
 bool Monitor::improves(const EpochRecord& record, const metric::Metrics& metrics) {
   const std::optional<Watched> watched = find(name(), record, metrics);
-  if (!watched) refuse(name(), metrics);
+  if (!watched) refuse_monitor(name(), metrics);
   if (!std::isfinite(watched->value)) return false;
   const bool is_lower_better = watched->direction == metric::Direction::kLowerIsBetter;
   const double gain = best_ ? (is_lower_better ? *best_ - watched->value : watched->value - *best_) : 0;

@@ -31,7 +31,7 @@ std::string checksum_of(const model::TensorMap& tensors, const std::string& valu
   return fmt::format("{:016x}", core::checksum(bytes_of(sums)));
 }
 
-const std::string& value_of(const model::Metadata& metadata, const char* key, const std::filesystem::path& path) {
+const std::string& metadata_value(const model::Metadata& metadata, const char* key, const std::filesystem::path& path) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) throw core::FormatError(path, "a safetensors file, but not a checkpoint of Margay");
   return found->second;
@@ -50,8 +50,8 @@ void save_checkpoint(const std::filesystem::path& path, Learner& learner) {
 
 Snapshot read_checkpoint(const std::filesystem::path& path) {
   model::SafetensorsFile file = model::read_safetensors(path);
-  const std::string& values = value_of(file.metadata, kValues, path);
-  if (value_of(file.metadata, kChecksum, path) != checksum_of(file.tensors, values)) {
+  const std::string& values = metadata_value(file.metadata, kValues, path);
+  if (metadata_value(file.metadata, kChecksum, path) != checksum_of(file.tensors, values)) {
     throw core::FormatError(path, "its checksum does not match: the file is torn or damaged");
   }
   return {std::move(file.tensors), nlohmann::ordered_json::parse(values, nullptr, false)};

@@ -14,17 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPrefix = "step-";
+constexpr const char* kCheckpointPrefix = "step-";
 constexpr const char* kExtension = ".safetensors";
 
 bool is_checkpoint(const fs::path& path) {
-  return path.extension() == kExtension && path.filename().string().starts_with(kPrefix);
+  return path.extension() == kExtension && path.filename().string().starts_with(kCheckpointPrefix);
 }
 
 /// What a writer that was killed has left.
 bool is_left_over(const fs::path& path) {
   const std::string name = path.filename().string();
-  return name.starts_with(fmt::format(".{}", kPrefix)) && name.find(".tmp-") != std::string::npos;
+  return name.starts_with(fmt::format(".{}", kCheckpointPrefix)) && name.find(".tmp-") != std::string::npos;
 }
 
 void make_folder(const fs::path& folder) {
@@ -58,7 +58,7 @@ std::vector<fs::path> CheckpointFolder::files() const {
 
 fs::path CheckpointFolder::save(Learner& learner) const {
   make_folder(folder_);
-  const fs::path path = folder_ / fmt::format("{}{:010}{}", kPrefix, learner.steps().size(), kExtension);
+  const fs::path path = folder_ / fmt::format("{}{:010}{}", kCheckpointPrefix, learner.steps().size(), kExtension);
   save_checkpoint(path, learner);
   std::error_code failure;  // a file that cannot be deleted does no harm
   std::size_t kept = 0;

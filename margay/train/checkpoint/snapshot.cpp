@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kModel = "model.";
 constexpr std::string_view kOptimizer = "optimizer.";
-constexpr const char* kSteps = "steps";
+constexpr const char* kSnapshotSteps = "steps";
 constexpr const char* kStanding = "standing";
 constexpr const char* kCallbacks = "callbacks";
 constexpr const char* kGradScaler = "grad_scaler";
@@ -78,7 +78,7 @@ torch::Tensor tensor_of(const std::vector<StepRecord>& steps) {
 }
 
 std::vector<StepRecord> steps_of(const model::TensorMap& tensors, const std::filesystem::path& source) {
-  const auto found = tensors.find(kSteps);
+  const auto found = tensors.find(kSnapshotSteps);
   const bool is_right = found != tensors.end() && found->second.scalar_type() == torch::kDouble &&
                         found->second.dim() == 2 && found->second.size(1) == 3;
   if (!is_right) throw core::FormatError(source, "the tensor 'steps' must be float64 [S,3]");
@@ -109,7 +109,7 @@ Snapshot take_snapshot(Learner& learner) {
   for (const torch::Device& device : drawing_devices(learner)) {
     snapshot.tensors[generator_name(device)] = generator_state(device);
   }
-  snapshot.tensors[kSteps] = tensor_of(learner.steps());
+  snapshot.tensors[kSnapshotSteps] = tensor_of(learner.steps());
   snapshot.values = {{kStanding, to_json(learner.standing())}, {kCallbacks, nlohmann::ordered_json::object()}};
   if (learner.grad_scaler()) snapshot.values[kGradScaler] = learner.grad_scaler()->state();
   for (const auto& callback : learner.callbacks()) {

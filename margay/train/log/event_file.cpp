@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "events.out.tfevents.";
+constexpr std::string_view kEventPrefix = "events.out.tfevents.";
 
 // Field numbers of tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto.
 constexpr int kEventWallTime = 1;
@@ -39,7 +39,7 @@ constexpr int kSessionStart = 1;  // of SessionLog's enum
 
 double now_s() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-std::string host_name() {
+std::string event_host_name() {
   char name[256] = {};
   const bool is_known = ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0';
   return is_known ? name : "localhost";
@@ -47,8 +47,8 @@ std::string host_name() {
 
 /// The seconds in an event file's name; 0 for other files, and for numbers longer than a name of ours has.
 std::int64_t seconds_in(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return 0;
-  name.remove_prefix(kPrefix.size());
+  if (!name.starts_with(kEventPrefix)) return 0;
+  name.remove_prefix(kEventPrefix.size());
   constexpr std::int64_t kHighest = 9'999'999'998;
   std::int64_t seconds = 0;
   std::from_chars(name.data(), name.data() + name.size(), seconds);
@@ -69,7 +69,7 @@ RecordFile create_file(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) throw core::IoError(folder, "cannot make the folder of TensorBoard's files", error.value());
   for (std::int64_t seconds = std::max(static_cast<std::int64_t>(now_s()), last_seconds(folder) + 1);; ++seconds) {
-    auto file = RecordFile::create(folder / fmt::format("{}{:010}.{}", kPrefix, seconds, host_name()));
+    auto file = RecordFile::create(folder / fmt::format("{}{:010}.{}", kEventPrefix, seconds, event_host_name()));
     if (file) return std::move(*file);  // else another process has just made it
   }
 }

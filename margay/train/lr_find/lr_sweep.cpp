@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kDivergedRatio = 4;  // fastai's
 
-LrSweepOptions checked(const LrSweepOptions& options) {
+LrSweepOptions checked_sweep(const LrSweepOptions& options) {
   core::validate(options);
   if (options.start_lr < options.end_lr) return options;
   throw std::invalid_argument(
@@ -21,7 +21,7 @@ LrSweepOptions checked(const LrSweepOptions& options) {
 }  // namespace
 
 LrSweep::LrSweep(const LrSweepOptions& options)
-    : options_(checked(options)), schedule_(sched_exp(options.start_lr, options.end_lr)) {}
+    : options_(checked_sweep(options)), schedule_(sched_exp(options.start_lr, options.end_lr)) {}
 
 double LrSweep::lr_at(std::int64_t step) const {
   return schedule_(static_cast<double>(step) / static_cast<double>(options_.num_it));

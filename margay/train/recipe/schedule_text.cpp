@@ -13,26 +13,26 @@
 namespace margay::train {
 namespace {
 
-[[noreturn]] void refuse(const std::string& value, const char* expected) {
+[[noreturn]] void refuse_schedule(const std::string& value, const char* expected) {
   throw std::invalid_argument(fmt::format("expected {}, got '{}'", expected, value));
 }
 
 void read_value(const std::string& text, double& value) {
   const auto numbers = read_numbers(text);
-  if (!numbers || numbers->size() != 1) refuse(text, "a number");
+  if (!numbers || numbers->size() != 1) refuse_schedule(text, "a number");
   value = numbers->front();
 }
 
 void read_value(const std::string& text, std::int64_t& value) {
   double number = 0;
   read_value(text, number);
-  if (number != std::floor(number) || std::abs(number) > 1e9) refuse(text, "a whole number");
+  if (number != std::floor(number) || std::abs(number) > 1e9) refuse_schedule(text, "a whole number");
   value = static_cast<std::int64_t>(number);
 }
 
 void read_value(const std::string& text, Momentums& value) {
   const auto numbers = read_numbers(text);
-  if (!numbers || numbers->size() != value.size()) refuse(text, "three numbers, as .95,.85,.95");
+  if (!numbers || numbers->size() != value.size()) refuse_schedule(text, "three numbers, as .95,.85,.95");
   std::copy(numbers->begin(), numbers->end(), value.begin());
 }
 

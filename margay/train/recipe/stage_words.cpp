@@ -13,7 +13,7 @@
 namespace margay::train {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\f\v";
+constexpr std::string_view kWordBlanks = " \t\r\f\v";
 
 /// Whether a blank between these two letters means nothing.
 bool holds_together(char before, char after) {
@@ -26,9 +26,9 @@ bool holds_together(char before, char after) {
 StageWords::StageWords(std::string_view text) {
   std::string word;
   for (;;) {
-    const std::size_t begin = text.find_first_not_of(kBlanks);
+    const std::size_t begin = text.find_first_not_of(kWordBlanks);
     if (begin == std::string_view::npos) break;
-    const std::size_t end = std::min(text.find_first_of(kBlanks, begin), text.size());
+    const std::size_t end = std::min(text.find_first_of(kWordBlanks, begin), text.size());
     if (!word.empty() && !holds_together(word.back(), text[begin])) words_.push_back(std::exchange(word, {}));
     word += text.substr(begin, end - begin);
     text.remove_prefix(end);

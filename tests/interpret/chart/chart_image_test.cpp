@@ -22,7 +22,7 @@ bool is_near(const data::Image& image, int x, int y, const Rgb& colour) {
   return distance(image.row(y) + 3 * x, colour) < 30;
 }
 
-int count(const data::Image& image, const Rgb& colour) {
+int count_colour(const data::Image& image, const Rgb& colour) {
   int found = 0;
   for (int y = 0; y < image.height; ++y) {
     for (int x = 0; x < image.width; ++x) found += is_near(image, x, y, colour) ? 1 : 0;
@@ -62,7 +62,7 @@ TEST(ChartImage, ShowsAMark) {
   const data::Image image = chart_image(chart, {.width = 400, .height = 300});
   EXPECT_TRUE(is_near(image, 216, 141, kInk));
   EXPECT_FALSE(is_near(chart_image(diagonal(), {.width = 400, .height = 300}), 216, 141, kInk));
-  EXPECT_GT(count(image, kInk), 60);  // the disc and its name
+  EXPECT_GT(count_colour(image, kInk), 60);  // the disc and its name
 }
 
 TEST(ChartImage, IsAPng) {

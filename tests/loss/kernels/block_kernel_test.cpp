@@ -12,13 +12,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/simd_targets.h"
+#include "tests/support/special_numbers.h"
 
 namespace margay::loss::kernels {
 namespace {
 
 using testing_support::for_each_simd_target;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
 
 /// float16_t is a type of the compiler on some machines, a struct on others.
 template <class To, class From>
@@ -152,7 +151,7 @@ double rounded(long double value) {
 
 /// One rounding to T of what may differ by float's own error: the next number at most.
 template <class T>
-double allowed(long double value) {
+double allowed_kernel(long double value) {
   const double ulp = std::is_same_v<T, hwy::bfloat16_t> ? 0x1p-7 : (std::is_same_v<T, hwy::float16_t> ? 0x1p-10 : 0);
   const double smallest = std::is_same_v<T, hwy::float16_t> ? 0x1p-24 : 0;
   return std::abs(static_cast<double>(value)) * ulp + smallest + (std::is_same_v<T, double> ? 1e-14 : 1e-6);
@@ -168,7 +167,8 @@ TYPED_TEST(BlockKernelOf, WritesTheGradientOfEachElementInItsPlace) {
       kernel.finish_streaming();
       for (std::size_t i = 0; i < block.n; ++i) {
         const long double value = 3 * expected.exps[i] - 0.25L;
-        ASSERT_NEAR(back(block.gradient[i]), rounded<TypeParam>(value), allowed<TypeParam>(value)) << "element " << i;
+        ASSERT_NEAR(back(block.gradient[i]), rounded<TypeParam>(value), allowed_kernel<TypeParam>(value))
+            << "element " << i;
       }
     }
   });
@@ -182,7 +182,7 @@ TYPED_TEST(BlockKernelOf, WritesTheWeightedGradientOverTheLogits) {
     kernel.weighted_gradient(block.exps.data(), block.n, 2, 0.5, block.c.data(), 4, block.z);
     for (std::size_t i = 0; i < block.n; ++i) {
       const long double value = 2 * expected.exps[i] - 0.5L - 4 * static_cast<long double>(block.c[i]);
-      ASSERT_NEAR(back(block.z[i]), rounded<TypeParam>(value), allowed<TypeParam>(value)) << "element " << i;
+      ASSERT_NEAR(back(block.z[i]), rounded<TypeParam>(value), allowed_kernel<TypeParam>(value)) << "element " << i;
     }
   });
 }
@@ -194,11 +194,11 @@ TYPED_TEST(BlockKernelOf, NanAndInfinityMakeTheSumNanAndMinusInfinityCountsAsNot
       for (const std::size_t at : {std::size_t{0}, n / 2, n - 1}) {
         Block<TypeParam> block(n, 0);
         for (const float bad :
-             {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(), kInf}) {
+             {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(), kFloatInfinity}) {
           block.set(at, bad);
           EXPECT_TRUE(std::isnan(kernel.exps(block.z, n, block.exps.data()).exp)) << bad << " at " << at << " of " << n;
         }
-        block.set(at, -kInf);
+        block.set(at, -kFloatInfinity);
         EXPECT_NEAR(kernel.exps(block.z, n, block.exps.data()).exp, static_cast<double>(n) - 1, 1e-3);
       }
     }
@@ -208,7 +208,7 @@ TYPED_TEST(BlockKernelOf, NanAndInfinityMakeTheSumNanAndMinusInfinityCountsAsNot
 TEST(BlockKernel, AllMinusInfinityIsNoNumberButZero) {
   for_each_simd_target([] {
     Block<float> block(40, 0);
-    for (std::size_t i = 0; i < 40; ++i) block.set(i, -kInf);
+    for (std::size_t i = 0; i < 40; ++i) block.set(i, -kFloatInfinity);
     EXPECT_EQ(block_kernel<float>().exps(block.z, 40, block.exps.data()).exp, 0);
   });
 }
@@ -227,7 +227,7 @@ TEST(BlockKernel, DistancesOfTheLargestFiniteNumbersDoNotOverflow) {
 /// Units in the last place of float32 between what is and what should be.
 double ulps(float actual, double expected) {
   const float nearest = static_cast<float>(expected);
-  const double ulp = std::nextafter(nearest, kInf) - static_cast<double>(nearest);
+  const double ulp = std::nextafter(nearest, kFloatInfinity) - static_cast<double>(nearest);
   return std::abs(actual - expected) / ulp;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using testing_support::expect_near;
 
-constexpr double kTolerance = 1e-6;
+constexpr double kFlatNetTolerance = 1e-6;
 
 std::shared_ptr<Classifier> book_network(const std::string& name) {
   torch::manual_seed(2);
@@ -32,7 +32,7 @@ TEST(FlatNets, LinearIsPixelsTimesWeightsPlusBias) {
   ASSERT_EQ(state.size(), 2U);
   const torch::Tensor images = torch::rand({3, 1, 28, 28});
   const torch::Tensor expected = images.view({3, 784}).matmul(state.at("0.weight").t()) + state.at("0.bias");
-  expect_near(classifier->forward(images), expected, kTolerance);
+  expect_near(classifier->forward(images), expected, kFlatNetTolerance);
 }
 
 TEST(FlatNets, SimpleNetHasThirtyRectifiedFeatures) {
@@ -43,7 +43,8 @@ TEST(FlatNets, SimpleNetHasThirtyRectifiedFeatures) {
   const torch::Tensor images = torch::rand({3, 1, 28, 28});
   const torch::Tensor hidden =
       (images.view({3, 784}).matmul(state.at("0.weight").t()) + state.at("0.bias")).clamp_min(0);
-  expect_near(classifier->forward(images), hidden.matmul(state.at("2.weight").t()) + state.at("2.bias"), kTolerance);
+  expect_near(classifier->forward(images), hidden.matmul(state.at("2.weight").t()) + state.at("2.bias"),
+              kFlatNetTolerance);
 }
 
 TEST(FlatNets, ReadColoursOneAfterTheOther) {

@@ -11,13 +11,13 @@
 namespace margay::model {
 namespace {
 
-std::shared_ptr<Swin> tiny() {
+std::shared_ptr<Swin> tiny_swin() {
   const SwinShape shape{.width = 8, .blocks = {2, 2}, .heads = {1, 2}, .stochastic_depth = 0.3};
   return std::make_shared<Swin>(shape);
 }
 
 TEST(Swin, TakesPicturesOfAnySize) {
-  const auto swin = tiny();
+  const auto swin = tiny_swin();
   EXPECT_EQ(swin->stride(), 8);
   for (const std::int64_t side : {32, 64, 88}) {
     const torch::Tensor features = swin->forward(torch::rand({1, 3, side, 64}));
@@ -26,7 +26,7 @@ TEST(Swin, TakesPicturesOfAnySize) {
 }
 
 TEST(Swin, KeepsTheLayoutOfChannels) {
-  const auto swin = tiny();
+  const auto swin = tiny_swin();
   const torch::Tensor images = torch::rand({2, 3, 64, 64}).contiguous(torch::MemoryFormat::ChannelsLast);
   for (const bool is_training : {true, false}) {
     swin->train(is_training);
@@ -59,7 +59,7 @@ TEST(ShiftedWindowAttention, KeepsTheOtherEndOfThePictureApart) {
 
 TEST(Swin, DropsBranchesMoreOftenTheDeeperTheyAre) {
   std::vector<double> dropped;
-  for (const auto& each : tiny()->modules()) {
+  for (const auto& each : tiny_swin()->modules()) {
     if (const auto* depth = each->as<StochasticDepth>()) dropped.push_back(depth->p());
   }
   ASSERT_EQ(dropped.size(), 4U);
@@ -67,7 +67,7 @@ TEST(Swin, DropsBranchesMoreOftenTheDeeperTheyAre) {
 }
 
 TEST(Swin, NeedsNoIndicesOfPositionsInAFile) {
-  const auto swin = tiny();
+  const auto swin = tiny_swin();
   const std::string name = "features.1.0.attn.relative_position_index";
   TensorMap published{{name, torch::zeros({49, 49}, torch::kLong)}};
   swin->adapt_published(published);
@@ -79,7 +79,7 @@ TEST(Swin, NeedsNoIndicesOfPositionsInAFile) {
 }
 
 TEST(Swin, ComputesTheSameWithGradientCheckpointing) {
-  const auto swin = tiny();
+  const auto swin = tiny_swin();
   const torch::Tensor images = torch::rand({2, 3, 64, 64});
   const auto gradients = [&](GradientCheckpointing checkpointing) {
     torch::manual_seed(4);  // for branches that are dropped
@@ -97,7 +97,7 @@ TEST(Swin, ComputesTheSameWithGradientCheckpointing) {
 
 TEST(Swin, ComesNearInBfloat16) {
   const torch::NoGradGuard no_grad;
-  const auto swin = tiny();
+  const auto swin = tiny_swin();
   swin->eval();
   const torch::Tensor images = torch::rand({2, 3, 64, 64});
   const torch::Tensor expected = swin->forward(images);

@@ -18,14 +18,14 @@ using Start = ViTShape::Start;
 
 constexpr ViTShape kTiny{.patch_px = 4, .width = 16, .depth = 2, .heads = 2};
 
-std::shared_ptr<ViT> tiny(std::optional<double> new_scale = {}) {
+std::shared_ptr<ViT> tiny_vit(std::optional<double> new_scale = {}) {
   ViTShape shape = kTiny;
   shape.new_scale = new_scale;
   return std::make_shared<ViT>(shape, BackboneOptions{.image_px = 16});
 }
 
 TEST(ViT, FindsOneVectorForAPicture) {
-  const auto vit = tiny();
+  const auto vit = tiny_vit();
   EXPECT_EQ(vit->layout(), FeatureLayout::kPooled);
   EXPECT_EQ(vit->stride(), 16);
   EXPECT_EQ(vit->forward(torch::rand({3, 3, 16, 16})).sizes(), (std::vector<std::int64_t>{3, 16, 1, 1}));
@@ -63,8 +63,8 @@ TEST(ViT, BearsTimmsNames) {
 }
 
 TEST(ViT, MultipliesBranchesByTheLayerScale) {
-  const auto plain = tiny();
-  const auto scaled = tiny(0.5);
+  const auto plain = tiny_vit();
+  const auto scaled = tiny_vit(0.5);
   const torch::NoGradGuard no_grad;
   auto values = plain->named_parameters();
   for (auto& each : scaled->named_parameters()) {
@@ -81,7 +81,7 @@ TEST(ViT, MultipliesBranchesByTheLayerScale) {
 }
 
 TEST(ViT, RefusesPicturesOfAnotherSize) {
-  const auto vit = tiny();
+  const auto vit = tiny_vit();
   EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
               vit->forward(torch::rand({1, 3, 16, 20}));
             }),
@@ -94,7 +94,7 @@ TEST(ViT, RefusesASizeThatPatchesDoNotFill) {
 }
 
 TEST(ViT, ResamplesPublishedPositionsOfAnotherSize) {
-  const auto vit = tiny();
+  const auto vit = tiny_vit();
   TensorMap published{{"pos_embed", torch::rand({1, 1 + 9, 16})}, {"norm.weight", torch::ones({16})}};
   const TensorMap before = published;
   vit->adapt_published(published);
@@ -104,7 +104,7 @@ TEST(ViT, ResamplesPublishedPositionsOfAnotherSize) {
 }
 
 TEST(ViT, LeavesPublishedPositionsThatFitOrCannotBeResampled) {
-  const auto vit = tiny();
+  const auto vit = tiny_vit();
   for (const std::int64_t count : {17, 9}) {
     TensorMap published{{"pos_embed", torch::rand({1, count, 16})}};
     const torch::Tensor before = published["pos_embed"];
@@ -143,7 +143,7 @@ TEST(ViT, StartsAsTorchvisions) {
 }
 
 TEST(ViT, ComputesTheSameWithGradientCheckpointing) {
-  const auto vit = tiny();
+  const auto vit = tiny_vit();
   const torch::Tensor images = torch::rand({2, 3, 16, 16});
   const auto gradients = [&](GradientCheckpointing checkpointing) {
     vit->set_gradient_checkpointing(checkpointing);
@@ -160,7 +160,7 @@ TEST(ViT, ComputesTheSameWithGradientCheckpointing) {
 
 TEST(ViT, ComesNearInBfloat16) {
   const torch::NoGradGuard no_grad;
-  const auto vit = tiny(0.1);
+  const auto vit = tiny_vit(0.1);
   const torch::Tensor images = torch::rand({2, 3, 16, 16});
   const torch::Tensor expected = vit->forward(images);
   const Autocast autocast(torch::kCPU, Precision::kBf16);

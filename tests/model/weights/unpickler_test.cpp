@@ -19,15 +19,15 @@ using testing_support::pickle_of;
 using testing_support::pickled;
 using testing_support::thrown_message;
 
-Pickle read(const std::string& bytes) { return unpickle(std::as_bytes(std::span(bytes)), "x.pth"); }
+Pickle unpickle(const std::string& bytes) { return unpickle(std::as_bytes(std::span(bytes)), "x.pth"); }
 
-std::string refusal(const std::string& bytes) {
-  return thrown_message<core::FormatError>([&] { read(bytes); });
+std::string pickle_refusal(const std::string& bytes) {
+  return thrown_message<core::FormatError>([&] { unpickle(bytes); });
 }
 
 template <class T>
 T root_of(const std::string& content) {
-  const Pickle pickle = read(pickle_of(content));
+  const Pickle pickle = unpickle(pickle_of(content));
   const T* root = pickle.get<T>(pickle.root);
   if (root == nullptr) throw std::runtime_error("found " + pickle.kind(pickle.root));
   return *root;
@@ -47,9 +47,9 @@ TEST(Unpickler, ReadsNumbersOfEveryForm) {
 
 TEST(Unpickler, ReadsContainersWithSharedValues) {
   const Pickle pickle =
-      read(pickle_of("](K\x01q\x05h\x05K\x02"
-                     "eK\x03"
-                     "a"));
+      unpickle(pickle_of("](K\x01q\x05h\x05K\x02"
+                         "eK\x03"
+                         "a"));
   const auto* list = pickle.get<PickleSequence>(pickle.root);
   ASSERT_NE(list, nullptr);
   ASSERT_EQ(list->items.size(), 4U);
@@ -59,7 +59,7 @@ TEST(Unpickler, ReadsContainersWithSharedValues) {
 
 TEST(Unpickler, ReadsAnOrderedDictAsADict) {
   const Pickle pickle =
-      read(pickle_of(global("collections", "OrderedDict") + ")R" + pickled("a") + "K\x01s}b"));  // with attributes
+      unpickle(pickle_of(global("collections", "OrderedDict") + ")R" + pickled("a") + "K\x01s}b"));  // with attributes
   const auto* dict = pickle.get<PickleDict>(pickle.root);
   ASSERT_NE(dict, nullptr);
   ASSERT_NE(pickle.find(*dict, "a"), nullptr);
@@ -67,7 +67,7 @@ TEST(Unpickler, ReadsAnOrderedDictAsADict) {
 }
 
 TEST(Unpickler, OfEqualKeysTheLastCounts) {
-  const Pickle pickle = read(pickle_of("}" + pickled("a") + "K\x01s" + pickled("a") + "K\x02s"));
+  const Pickle pickle = unpickle(pickle_of("}" + pickled("a") + "K\x01s" + pickled("a") + "K\x02s"));
   const PickleId* value = pickle.find(*pickle.get<PickleDict>(pickle.root), "a");
   EXPECT_EQ(*pickle.get<std::int64_t>(*value), 2);
 }
@@ -92,10 +92,10 @@ TEST(Unpickler, RefusesByNameWhatIsNotInTheTable) {
                                                         {"torch.nn.modules.linear", "Linear"},
                                                         {"runpy", "_run_code"},
                                                         {"fastai.learner", "Learner"}}) {
-    const std::string call = refusal(pickle_of(global(module, name) + pickled("touch owned") + "\x85R"));
+    const std::string call = pickle_refusal(pickle_of(global(module, name) + pickled("touch owned") + "\x85R"));
     EXPECT_NE(call.find("x.pth: [pickle] at byte 2: it wants " + module + "." + name + "; refused"), std::string::npos)
         << call;
-    const std::string by_stack = refusal(pickle_of(pickled(module) + pickled(name) + "\x93)R"));
+    const std::string by_stack = pickle_refusal(pickle_of(pickled(module) + pickled(name) + "\x93)R"));
     EXPECT_NE(by_stack.find("it wants " + module + "." + name), std::string::npos) << by_stack;
   }
 }
@@ -111,16 +111,16 @@ TEST(Unpickler, TakesNoAttributeOfAnAllowedNameForAllowed) {
 }
 
 TEST(Unpickler, KeepsNamesFromSteeringTheTerminal) {
-  const std::string message = refusal(pickle_of(global("evil\x1b[2J", std::string(1000, 'n'))));
+  const std::string message = pickle_refusal(pickle_of(global("evil\x1b[2J", std::string(1000, 'n'))));
   EXPECT_EQ(message.find('\x1b'), std::string::npos);
   EXPECT_LT(message.size(), 500U);
 }
 
 TEST(Unpickler, RefusesWhatTorchNeverWrites) {
-  EXPECT_NE(refusal(pickle_of("I1\n")).find("opcode 0x49"), std::string::npos);               // text forms
-  EXPECT_NE(refusal(pickle_of("(iposix\nsystem\n")).find("opcode 0x69"), std::string::npos);  // INST
-  EXPECT_NE(refusal(pickle_of("\x82\x01")).find("opcode 0x82"), std::string::npos);           // EXT1
-  EXPECT_NE(refusal("\x80\x06N.").find("pickle protocol 6; those from 2 to 5 are read"), std::string::npos);
+  EXPECT_NE(pickle_refusal(pickle_of("I1\n")).find("opcode 0x49"), std::string::npos);               // text forms
+  EXPECT_NE(pickle_refusal(pickle_of("(iposix\nsystem\n")).find("opcode 0x69"), std::string::npos);  // INST
+  EXPECT_NE(pickle_refusal(pickle_of("\x82\x01")).find("opcode 0x82"), std::string::npos);           // EXT1
+  EXPECT_NE(pickle_refusal("\x80\x06N.").find("pickle protocol 6; those from 2 to 5 are read"), std::string::npos);
 }
 
 TEST(Unpickler, RefusesStacksThatDoNotHold) {
@@ -148,7 +148,7 @@ TEST(Unpickler, RefusesStacksThatDoNotHold) {
                               "\x93",
                               "NN\x93",
                               "\x94"}) {
-    EXPECT_NE(refusal(pickle_of(content)), "") << content;
+    EXPECT_NE(pickle_refusal(pickle_of(content)), "") << content;
   }
 }
 
@@ -157,10 +157,11 @@ TEST(Unpickler, DoesNotBelieveLengths) {
   for (const std::string& content :
        {"X" + huge.substr(0, 4), "\x8d" + huge, "\x8e" + huge, "\x96" + huge, "B" + huge.substr(0, 4),
         "T" + huge.substr(0, 4), "\x8b" + huge.substr(0, 4), "U" + huge.substr(0, 1), "\x8c" + huge.substr(0, 1)}) {
-    EXPECT_NE(refusal("\x80\x02" + content).find("bytes are announced, 0 are left"), std::string::npos) << content;
+    EXPECT_NE(pickle_refusal("\x80\x02" + content).find("bytes are announced, 0 are left"), std::string::npos)
+        << content;
   }
-  EXPECT_NE(refusal("\x80\x02"
-                    "cposix"),
+  EXPECT_NE(pickle_refusal("\x80\x02"
+                           "cposix"),
             "");  // a name without an end
 }
 
@@ -176,13 +177,15 @@ TEST(Unpickler, SurvivesCyclesAndDepth) {
 }
 
 TEST(Unpickler, RefusesBombs) {
-  EXPECT_NE(refusal(pickle_of(std::string(kMaxPickleValues + 1, 'N'))).find("more than 2097152 values"),
+  EXPECT_NE(pickle_refusal(pickle_of(std::string(kMaxPickleValues + 1, 'N'))).find("more than 2097152 values"),
             std::string::npos);
-  EXPECT_NE(refusal(pickle_of(std::string(kMaxPickleValues + 1, '('))).find("groups at once"), std::string::npos);
-  EXPECT_NE(refusal(pickle_of("N" + std::string(kMaxPickleValues + 1, '2'))).find("values at once"), std::string::npos);
+  EXPECT_NE(pickle_refusal(pickle_of(std::string(kMaxPickleValues + 1, '('))).find("groups at once"),
+            std::string::npos);
+  EXPECT_NE(pickle_refusal(pickle_of("N" + std::string(kMaxPickleValues + 1, '2'))).find("values at once"),
+            std::string::npos);
   std::string copies = "](" + std::string(100'000, 'N') + "eq\x01" + global("builtins", "set") + "q\x02";
   for (int i = 0; i < 100; ++i) copies += "h\x02h\x01\x85R";
-  EXPECT_NE(refusal(pickle_of(copies)).find("copies its lists too often"), std::string::npos);
+  EXPECT_NE(pickle_refusal(pickle_of(copies)).find("copies its lists too often"), std::string::npos);
   std::string doubled = "]q\x01";  // ten lists of ten lists of …: shared, so small
   for (int i = 0; i < 100; ++i)
     doubled +=
@@ -193,7 +196,7 @@ TEST(Unpickler, RefusesBombs) {
 }
 
 TEST(Unpickler, SaysHowLongThePickleWas) {
-  EXPECT_EQ(read(pickle_of("N") + "rest").bytes, 4U);
+  EXPECT_EQ(unpickle(pickle_of("N") + "rest").bytes, 4U);
   const std::string bytes = "\x80\x02N!";
   EXPECT_NE(thrown_message<core::FormatError>([&] {
               unpickle(std::as_bytes(std::span(bytes)), "x", 100);
@@ -203,7 +206,7 @@ TEST(Unpickler, SaysHowLongThePickleWas) {
 
 RC_GTEST_PROP(UnpicklerProperty, AnyBytesAreReadOrRefused, (std::string bytes)) {
   try {
-    const Pickle pickle = read("\x80\x02" + bytes);
+    const Pickle pickle = unpickle("\x80\x02" + bytes);
     RC_ASSERT(pickle.root < pickle.values.size());
   } catch (const core::FormatError&) {
   }
@@ -215,7 +218,7 @@ RC_GTEST_PROP(UnpicklerProperty, AnyOpcodesAreReadOrRefused, ()) {
   for (const std::uint8_t draw : *rc::gen::arbitrary<std::vector<std::uint8_t>>())
     bytes += opcodes[draw % opcodes.size()];
   try {
-    const Pickle pickle = read(bytes);
+    const Pickle pickle = unpickle(bytes);
     RC_ASSERT(pickle.root < pickle.values.size());
   } catch (const core::FormatError&) {
   }

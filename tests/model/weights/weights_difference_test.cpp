@@ -1,18 +1,15 @@
 #include "margay/model/weights/weights_difference.h"
 
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include "margay/model/weights/tensor_statistics.h"
+#include "tests/support/special_numbers.h"
 
 namespace margay::model {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(WeightsDifference, IsNoneBetweenEquals) {
   const TensorMap a = {{"x", torch::tensor({1.0, kNan, kInfinity})}, {"n", torch::tensor({1, 2})}};

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t kNumIt = 100;
 
 /// fastai gives its rates in float32.
-constexpr double kRelative = 1e-6;
+constexpr double kSuggestionTolerance = 1e-6;
 
 std::map<std::string, double> suggested(const LrCurve& curve, std::int64_t num_it = kNumIt) {
   std::map<std::string, double> lrs;
@@ -45,7 +45,7 @@ LrCurve curve_of(const nlohmann::json& golden_case) {
 void expect_near(const std::map<std::string, double>& lrs, const std::string& rule, double expected,
                  const std::string& key) {
   ASSERT_TRUE(lrs.contains(rule)) << key << " " << rule;
-  EXPECT_NEAR(lrs.at(rule), expected, expected * kRelative) << key << " " << rule;
+  EXPECT_NEAR(lrs.at(rule), expected, expected * kSuggestionTolerance) << key << " " << rule;
 }
 
 class LrSuggestions : public testing::TestWithParam<const char*> {};

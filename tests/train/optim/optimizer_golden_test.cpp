@@ -12,7 +12,7 @@ namespace {
 using Kind = OptimizerKind;
 
 /// A few float32 roundings in each of 12 steps.
-constexpr double kTolerance = 1e-6;
+constexpr double kGoldenTolerance = 1e-6;
 
 struct GoldenCase {
   const char* key;
@@ -53,7 +53,7 @@ void expect_golden_steps(const GoldenCase& the, StepBy by) {
     optimizer.step({{0.1}, the.momentum});
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       testing_support::expect_near(parameters[i], testing_support::tensor_of(golden["params_after"][step][i]),
-                                   kTolerance);
+                                   kGoldenTolerance);
     }
   }
 }

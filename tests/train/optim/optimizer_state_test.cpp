@@ -19,7 +19,7 @@ using testing_support::group_of;
 using testing_support::some_parameters;
 using testing_support::text_of;
 
-void take_steps(Optimizer& optimizer, std::vector<torch::Tensor>& parameters, int count, std::uint64_t seed) {
+void take_state_steps(Optimizer& optimizer, std::vector<torch::Tensor>& parameters, int count, std::uint64_t seed) {
   torch::manual_seed(seed);
   for (int i = 0; i < count; ++i) {
     draw_gradients(parameters);
@@ -46,12 +46,12 @@ TEST(OptimizerState, LetsAnotherGoOnToTheSameBits) {
       SCOPED_TRACE(text_of(options));
       std::vector<torch::Tensor> whole = parameters_of(type);
       const auto first = make_optimizer({group_of(whole)}, options);
-      take_steps(*first, whole, 3, 1);
+      take_state_steps(*first, whole, 3, 1);
       std::vector<torch::Tensor> resumed = copies_of(whole);
       const auto second = make_optimizer({group_of(resumed)}, options);
       second->load_state(copy_of(first->state()), "memory");
-      take_steps(*first, whole, 4, 2);
-      take_steps(*second, resumed, 4, 2);
+      take_state_steps(*first, whole, 4, 2);
+      take_state_steps(*second, resumed, 4, 2);
       for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(whole[i].equal(resumed[i]));
     }
   }
@@ -61,7 +61,7 @@ TEST(OptimizerState, ChangesNothingWhenItsOwnIsLoaded) {
   for (const OptimizerOptions& options : every_optimizer()) {
     std::vector<torch::Tensor> parameters = parameters_of(torch::kFloat);
     const auto optimizer = make_optimizer({group_of(parameters)}, options);
-    take_steps(*optimizer, parameters, 2, 1);
+    take_state_steps(*optimizer, parameters, 2, 1);
     const model::TensorMap before = copy_of(optimizer->state());
     optimizer->load_state(optimizer->state(), "memory");
     const model::TensorMap after = optimizer->state();
@@ -87,7 +87,7 @@ TEST(OptimizerState, OfAdamHasTheNamesThatOldCheckpointsHave) {
 TEST(OptimizerState, IsForgottenOfParametersThatTheLoadedOneLacks) {
   std::vector<torch::Tensor> parameters = parameters_of(torch::kFloat);
   const auto optimizer = make_optimizer({group_of(parameters)});
-  take_steps(*optimizer, parameters, 1, 1);
+  take_state_steps(*optimizer, parameters, 1, 1);
   optimizer->load_state({}, "memory");
   EXPECT_TRUE(optimizer->state().empty());
 }
@@ -95,7 +95,7 @@ TEST(OptimizerState, IsForgottenOfParametersThatTheLoadedOneLacks) {
 TEST(OptimizerState, IsRefusedAndLeftAloneIfItDoesNotFit) {
   std::vector<torch::Tensor> parameters = parameters_of(torch::kFloat);
   const auto optimizer = make_optimizer({group_of(parameters)});
-  take_steps(*optimizer, parameters, 1, 1);
+  take_state_steps(*optimizer, parameters, 1, 1);
   const model::TensorMap before = copy_of(optimizer->state());
   model::TensorMap unknown = copy_of(before);
   unknown["q.avg"] = torch::ones({1});

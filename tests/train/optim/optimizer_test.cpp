@@ -25,7 +25,7 @@ using testing_support::text_of;
 using Kind = OptimizerKind;
 
 /// A few float32 roundings in each of some steps.
-constexpr double kTolerance = 2e-6;
+constexpr double kStepTolerance = 2e-6;
 
 /// Steps `parameters` with the gradients that `seed` draws.
 void take_steps(Optimizer& optimizer, std::vector<torch::Tensor>& parameters, int count, std::uint64_t seed) {
@@ -49,7 +49,7 @@ TEST(Optimizer, WalksOverMemoryToWhereTheOperatorsGo) {
       std::vector<torch::Tensor> walked = copies_of(start);
       RuleOptimizer optimizer({group_of(walked)}, options);
       take_steps(optimizer, walked, 6, 1);
-      for (std::size_t i = 0; i < walked.size(); ++i) expect_near(walked[i], expected[i], kTolerance);
+      for (std::size_t i = 0; i < walked.size(); ++i) expect_near(walked[i], expected[i], kStepTolerance);
     });
   }
 }
@@ -66,7 +66,7 @@ TEST(Optimizer, StepsDoublesMorePrecisely) {
     const auto of_floats = make_optimizer({group_of(floats)}, options);
     take_steps(*of_doubles, doubles, 3, 1);
     take_steps(*of_floats, floats, 3, 1);
-    for (std::size_t i = 0; i < floats.size(); ++i) expect_near(floats[i], doubles[i], kTolerance);
+    for (std::size_t i = 0; i < floats.size(); ++i) expect_near(floats[i], doubles[i], kStepTolerance);
   }
 }
 
@@ -99,7 +99,7 @@ TEST(Optimizer, TakesGradientsOfOtherStridesThanTheParameters) {
     take_steps(plain, expected, 3, 1);
     take_steps(strided, channels_last, 3, 1);
     EXPECT_TRUE(channels_last[0].is_contiguous(torch::MemoryFormat::ChannelsLast));
-    expect_near(channels_last[0], expected[0], kTolerance);  // norms add up in another order
+    expect_near(channels_last[0], expected[0], kStepTolerance);  // norms add up in another order
   }
 }
 
@@ -116,7 +116,7 @@ TEST(Optimizer, FollowsAParameterToOtherStridesAndTypes) {
     moves[0].set_data(moves[0].detach().clone(torch::MemoryFormat::ChannelsLast));
     take_steps(expected, stays, 2, 2);
     take_steps(follows, moves, 2, 2);
-    expect_near(moves[0], stays[0], kTolerance);
+    expect_near(moves[0], stays[0], kStepTolerance);
     moves[0].set_data(moves[0].detach().to(torch::kBFloat16));
     take_steps(follows, moves, 2, 3);
     EXPECT_TRUE(moves[0].equal(follows.state().at("p0.master").to(torch::kBFloat16)));

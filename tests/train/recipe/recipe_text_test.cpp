@@ -12,7 +12,7 @@ namespace {
 
 using testing_support::thrown_message;
 
-std::string refusal(const std::string& text) {
+std::string recipe_refusal(const std::string& text) {
   return thrown_message<std::invalid_argument>([&] { parse_recipe(text); });
 }
 
@@ -87,50 +87,50 @@ TEST(RecipeText, IsWrittenAsPeopleWrite) {
 }
 
 TEST(RecipeText, SaysWhatIsWrongInWhichLine) {
-  EXPECT_EQ(refusal("freeze 1 epoch 1e-3\nunfreeze 3 epocs 1e-3"),
+  EXPECT_EQ(recipe_refusal("freeze 1 epoch 1e-3\nunfreeze 3 epocs 1e-3"),
             "[recipe] line 2: 'epocs' after '3' where 'epochs' is expected; did you mean 'epochs'?");
   EXPECT_EQ(
-      refusal("freze 3 epochs 1e-3"),
+      recipe_refusal("freze 3 epochs 1e-3"),
       "[recipe] line 1: 'freze' where freeze, unfreeze, freeze_to or a number of epochs is expected; did you mean "
       "'freeze'?");
-  EXPECT_EQ(refusal("freeze epochs 1e-3"),
+  EXPECT_EQ(recipe_refusal("freeze epochs 1e-3"),
             "[recipe] line 1: 'epochs' after 'freeze' where a number of epochs is expected");
-  EXPECT_EQ(refusal("freeze 3 epochs"),
+  EXPECT_EQ(recipe_refusal("freeze 3 epochs"),
             "[recipe] line 1: the stage ends after 'epochs' where a learning rate is expected");
-  EXPECT_EQ(refusal("freeze_to last 3 epochs 1e-3"),
+  EXPECT_EQ(recipe_refusal("freeze_to last 3 epochs 1e-3"),
             "[recipe] line 1: 'last' after 'freeze_to' where a group (0 is the first, -1 the last) is expected");
   EXPECT_EQ(
-      refusal("# a comment\n\n3 epochs at 1e-3 flatcos"),
+      recipe_refusal("# a comment\n\n3 epochs at 1e-3 flatcos"),
       "[recipe] line 3: 'flatcos' after '1e-3' where a schedule (one_cycle, flat, flat_cos, sgdr, linear, cosine, "
       "exponential, polynomial) or OPTION=VALUE is expected; did you mean 'flat_cos'?");
-  EXPECT_EQ(refusal("3 epochs 1e-3 div=2 flat"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 div=2 flat"),
             "[recipe] line 1: 'flat' after 'div=2' where OPTION=VALUE is expected");
-  EXPECT_EQ(refusal("3 epochs 1e-3 pctstart=.5"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 pctstart=.5"),
             "[recipe] line 1: one_cycle has no option 'pctstart' but pct_start, div, div_final, moms; did you mean "
             "'pct_start'?");
 }
 
 TEST(RecipeText, SaysWhichValueIsWrong) {
-  EXPECT_EQ(refusal("3 epochs 1e-3 div=big"), "[recipe] line 1: div: expected a number, got 'big'");
-  EXPECT_EQ(refusal("3 epochs 1e-3 div="), "[recipe] line 1: div: expected a number, got ''");
-  EXPECT_EQ(refusal("3 epochs 1e-3 div=2 div=3"), "[recipe] line 1: div is given twice");
-  EXPECT_EQ(refusal("3 epochs 1e-3 moms=.9"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 div=big"), "[recipe] line 1: div: expected a number, got 'big'");
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 div="), "[recipe] line 1: div: expected a number, got ''");
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 div=2 div=3"), "[recipe] line 1: div is given twice");
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 moms=.9"),
             "[recipe] line 1: moms: expected three numbers, as .95,.85,.95, got '.9'");
-  EXPECT_EQ(refusal("3 epochs 1e-3 sgdr cycle_len=1.5"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 sgdr cycle_len=1.5"),
             "[recipe] line 1: cycle_len: expected a whole number, got '1.5'");
-  EXPECT_EQ(refusal("3 epochs 1e-3 flat warm_up=.1 ramp=sine"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 flat warm_up=.1 ramp=sine"),
             "[recipe] line 1: ramp: 'sine' is none of linear, cosine");
-  EXPECT_EQ(refusal("3 epochs 1e-3 flat div_final=10"),
+  EXPECT_EQ(recipe_refusal("3 epochs 1e-3 flat div_final=10"),
             "[recipe] line 1: [schedule] div_final does not apply to flat, which has warm_up, div, ramp, momentum");
-  EXPECT_EQ(refusal("3 epochs fast"),
+  EXPECT_EQ(recipe_refusal("3 epochs fast"),
             "[recipe] line 1: [learning rate] 'fast' is none of 1e-3, slice(1e-3), slice(1e-6,1e-4), decay(1e-3,0.5), "
             "1e-5,1e-4,1e-3");
-  EXPECT_EQ(refusal(": 3 epochs 1e-3"), "[recipe] line 1: there is no name before ':'");
+  EXPECT_EQ(recipe_refusal(": 3 epochs 1e-3"), "[recipe] line 1: there is no name before ':'");
 }
 
 TEST(RecipeText, RefusesWhatHasNoStage) {
   for (const char* text : {"", "\n\n", "# only this", " ; ; "}) {
-    EXPECT_EQ(refusal(text), "[recipe] there is no stage; write lines such as 'freeze 3 epochs at 3e-3'");
+    EXPECT_EQ(recipe_refusal(text), "[recipe] there is no stage; write lines such as 'freeze 3 epochs at 3e-3'");
   }
 }
 

@@ -14,7 +14,7 @@ using testing_support::golden;
 constexpr std::int64_t kGroups = 3;
 
 /// fastai keeps positions within a schedule in float32: near 0, 2e-5 of the rate, and at its end 1e-6 of the peak.
-constexpr double kRelative = 1e-4;
+constexpr double kRecipeTolerance = 1e-4;
 constexpr double kMomentumTolerance = 1e-6;
 
 /// Compares each step of the recipe, whose epochs have `steps` steps, with what fastai's optimizer had.
@@ -29,7 +29,7 @@ void expect_run(const Stages& recipe, std::int64_t steps, const std::string& key
       const Hyper hyper = schedule(static_cast<double>(step) / static_cast<double>(all));
       for (std::size_t g = 0; g < kGroups; ++g) {
         const auto lr = expected[at]["lr"][g].get<double>();
-        EXPECT_NEAR(hyper.lrs[g], lr, lr * kRelative) << key << ", step " << at << ", group " << g;
+        EXPECT_NEAR(hyper.lrs[g], lr, lr * kRecipeTolerance) << key << ", step " << at << ", group " << g;
       }
       EXPECT_NEAR(hyper.momentum, expected[at]["mom"][0].get<double>(), kMomentumTolerance) << key << ", step " << at;
     }

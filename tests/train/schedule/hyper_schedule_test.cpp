@@ -7,7 +7,7 @@
 namespace margay::train {
 namespace {
 
-double lr_at(const HyperSchedule& schedule, double progress) { return schedule(progress).lrs.back(); }
+double scheduled_lr_at(const HyperSchedule& schedule, double progress) { return schedule(progress).lrs.back(); }
 
 TEST(HyperSchedule, MovesAllGroupsAlike) {
   const HyperSchedule schedule = shaped({1, 10}, sched_lin(1, 0), sched_lin(0.9, 0.8));
@@ -22,10 +22,10 @@ TEST(HyperSchedule, IsConstantWithAdamsMomentum) {
 
 TEST(FlatCos, StaysAndFalls) {
   const HyperSchedule schedule = flat_cos({2}, {.pct_start = 0.5, .div_final = 4, .momentum = 0.8});
-  EXPECT_EQ(lr_at(schedule, 0), 2);
-  EXPECT_EQ(lr_at(schedule, 0.49), 2);
-  EXPECT_NEAR(lr_at(schedule, 0.75), (2 + 0.5) / 2, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 1), 0.5, 1e-12);
+  EXPECT_EQ(scheduled_lr_at(schedule, 0), 2);
+  EXPECT_EQ(scheduled_lr_at(schedule, 0.49), 2);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0.75), (2 + 0.5) / 2, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 1), 0.5, 1e-12);
   EXPECT_EQ(schedule(0.9).momentum, 0.8);
 }
 
@@ -34,13 +34,13 @@ TEST(Sgdr, RestartsAtTheFirstStepOfEachCycle) {
   ASSERT_EQ(sgdr_epochs(shape), 7);
   const HyperSchedule schedule = sgdr({1}, shape);
   constexpr int kSteps = 13;  // per epoch
-  EXPECT_EQ(lr_at(schedule, 0), 1);
+  EXPECT_EQ(scheduled_lr_at(schedule, 0), 1);
   for (const int epoch : {1, 3}) {
-    EXPECT_NEAR(lr_at(schedule, static_cast<double>(epoch * kSteps) / (7 * kSteps)), 1, 1e-12) << epoch;
-    EXPECT_LT(lr_at(schedule, static_cast<double>(epoch * kSteps - 1) / (7 * kSteps)), 0.02) << epoch;
+    EXPECT_NEAR(scheduled_lr_at(schedule, static_cast<double>(epoch * kSteps) / (7 * kSteps)), 1, 1e-12) << epoch;
+    EXPECT_LT(scheduled_lr_at(schedule, static_cast<double>(epoch * kSteps - 1) / (7 * kSteps)), 0.02) << epoch;
   }
-  EXPECT_NEAR(lr_at(schedule, 5.0 / 7), 0.5, 1e-9);
-  EXPECT_NEAR(lr_at(schedule, 1), 0, 1e-9);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 5.0 / 7), 0.5, 1e-9);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 1), 0, 1e-9);
 }
 
 TEST(Sgdr, CountsItsEpochs) {
@@ -51,20 +51,20 @@ TEST(Sgdr, CountsItsEpochs) {
 
 TEST(WarmUp, ClimbsToTheScheduleAndThenFollowsIt) {
   const HyperSchedule schedule = warm_up(shaped({8}, sched_lin(1, 0), sched_lin(0.9, 0.5)), {.share = 0.2, .div = 4});
-  EXPECT_NEAR(lr_at(schedule, 0), 2, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 0.1), 5, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0), 2, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0.1), 5, 1e-12);
   EXPECT_NEAR(schedule(0.1).momentum, 0.9, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 0.2), 8, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 0.6), 4, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 1), 0, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0.2), 8, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0.6), 4, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 1), 0, 1e-12);
 }
 
 TEST(WarmUp, ClimbsAlongACosine) {
   const HyperSchedule schedule = warm_up(constant({1}), {.share = 0.5, .div = 10, .ramp = Ramp::kCosine});
-  EXPECT_NEAR(lr_at(schedule, 0), 0.1, 1e-12);
-  EXPECT_NEAR(lr_at(schedule, 0.25), 0.55, 1e-12);
-  EXPECT_LT(lr_at(schedule, 0.1), 0.1 + 0.9 / 5);  // below the line
-  EXPECT_EQ(lr_at(schedule, 0.7), 1);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0), 0.1, 1e-12);
+  EXPECT_NEAR(scheduled_lr_at(schedule, 0.25), 0.55, 1e-12);
+  EXPECT_LT(scheduled_lr_at(schedule, 0.1), 0.1 + 0.9 / 5);  // below the line
+  EXPECT_EQ(scheduled_lr_at(schedule, 0.7), 1);
 }
 
 TEST(HyperSchedule, RefusesWhatHasNoMeaning) {

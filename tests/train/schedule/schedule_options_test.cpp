@@ -15,7 +15,7 @@ double lr_at(const ScheduleOptions& options, double progress) {
   return hyper_schedule(options, {1}, 3)(progress).lrs[0];
 }
 
-std::string refusal(const ScheduleOptions& options, std::int64_t epochs = 3) {
+std::string schedule_refusal(const ScheduleOptions& options, std::int64_t epochs = 3) {
   return thrown_message<std::invalid_argument>([&] { check_schedule(options, epochs); });
 }
 
@@ -56,9 +56,9 @@ TEST(ScheduleOptions, SetTheMomentum) {
 }
 
 TEST(ScheduleOptions, RefuseWhatDoesNotApply) {
-  EXPECT_EQ(refusal({.kind = ScheduleKind::kSgdr, .power = 2}),
+  EXPECT_EQ(schedule_refusal({.kind = ScheduleKind::kSgdr, .power = 2}),
             "[schedule] power does not apply to sgdr, which has cycle_len, cycle_mult, momentum");
-  EXPECT_EQ(refusal({.kind = ScheduleKind::kLinear, .div = 2}),
+  EXPECT_EQ(schedule_refusal({.kind = ScheduleKind::kLinear, .div = 2}),
             "[schedule] div belongs to a warm-up and needs warm_up, the share it takes");
   for (const ScheduleOptions& options :
        {ScheduleOptions{.momentum = 0.9}, ScheduleOptions{.ramp = Ramp::kLinear},
@@ -71,8 +71,8 @@ TEST(ScheduleOptions, RefuseWhatDoesNotApply) {
 TEST(ScheduleOptions, SayWhichEpochsHoldWholeCycles) {
   const ScheduleOptions options{.kind = ScheduleKind::kSgdr};
   EXPECT_NO_THROW(check_schedule(options, 7));
-  EXPECT_EQ(refusal(options, 5), "[schedule] 5 epochs end within a cycle of sgdr; 3 or 7 would end with one");
-  EXPECT_EQ(refusal({.kind = ScheduleKind::kSgdr, .cycle_len = 4}, 3),
+  EXPECT_EQ(schedule_refusal(options, 5), "[schedule] 5 epochs end within a cycle of sgdr; 3 or 7 would end with one");
+  EXPECT_EQ(schedule_refusal({.kind = ScheduleKind::kSgdr, .cycle_len = 4}, 3),
             "[schedule] 3 epochs end within a cycle of sgdr; 4 would end with one");
 }
 

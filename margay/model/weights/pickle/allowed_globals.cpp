@@ -26,8 +26,8 @@ constexpr std::array<std::string_view, 8> kBuilders = {
     "_tensor._rebuild_from_type_v2", "_utils._rebuild_parameter_with_state",
     "nn.parameter.Parameter",        "Tensor"};
 
-constexpr std::array<std::string_view, 10> kDtypes = {"float64", "float32", "float16", "bfloat16", "int64",
-                                                      "int32",   "int16",   "int8",    "uint8",    "bool"};
+constexpr std::array<std::string_view, 10> kPickledDtypes = {"float64", "float32", "float16", "bfloat16", "int64",
+                                                             "int32",   "int16",   "int8",    "uint8",    "bool"};
 
 /// Classes of tensors as torch knew them before 0.4.
 constexpr std::array<std::string_view, 8> kTensors = {"DoubleTensor", "FloatTensor", "HalfTensor", "LongTensor",
@@ -85,7 +85,7 @@ bool strip(std::string_view& name, std::string_view prefix) {
 bool is_of_torch(std::string_view name) {
   if (strip(name, "torch.cuda.")) return contains(kStorages, name) || contains(kTensors, name);
   return strip(name, "torch.") && (contains(kStorages, name) || contains(kTensors, name) || contains(kBuilders, name) ||
-                                   contains(kDtypes, name));
+                                   contains(kPickledDtypes, name));
 }
 
 GlobalKind kind_of_builtin(std::string_view name) { return kind_of_global(fmt::format("builtins.{}", name)); }

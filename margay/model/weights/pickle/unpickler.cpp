@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kOldestProtocol = 2;
 constexpr std::uint64_t kNewestProtocol = 5;
-constexpr std::size_t kShownName = 120;
+constexpr std::size_t kShownGlobal = 120;
 
 /// The machine. Each group of opcodes has a method that says whether the opcode was one of its.
 class Unpickler {
@@ -269,7 +269,7 @@ class Unpickler {
           fmt::format("it wants {}; refused: only tensors, numbers, texts and containers are read, and nothing in "
                       "a file is ever run. If you trust its author, load it in Python and save "
                       "model.state_dict() or a safetensors file",
-                      core::one_line(full).substr(0, kShownName)));
+                      core::one_line(full).substr(0, kShownGlobal)));
     }
     stack_.push(PickleGlobal{std::move(full)});
   }
