@@ -45,7 +45,7 @@ TEST(ReadImageGolden, DecodesJpegExactlyAsPillow) {
 }
 
 TEST(ReadImageGolden, ConvertsEveryKindOfPixelAsPillow) {
-  MARGAY_REQUIRE_GOLDEN("modes.json");
+  MARGAY_REQUIRE_GOLDEN("modes");
   const nlohmann::json modes = golden("modes.json");
   // The two with alpha are opaque everywhere.
   for (const char* name : {"L.png", "LA.png", "P.png", "RGBA.png", "1.png", "CMYK.jpg", "L.jpg"}) {
@@ -54,7 +54,7 @@ TEST(ReadImageGolden, ConvertsEveryKindOfPixelAsPillow) {
 }
 
 TEST(ReadImageGolden, KeepsTheHighByteOfSixteenBitGreyWherePillowClips) {
-  MARGAY_REQUIRE_GOLDEN("modes.json");
+  MARGAY_REQUIRE_GOLDEN("modes");
   const std::vector<std::uint8_t> clipped = flat(golden("modes.json")["I16.png"]["out"]);
   const Image image = read_image(golden_path("modes") / "I16.png");
   int distinct = 0;

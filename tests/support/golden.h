@@ -9,13 +9,17 @@
 
 namespace margay::testing_support {
 
-/// A file or folder that lies beside the repository, with data and golden values. It may be missing, as it is for
-/// everybody but the authors; tests then skip aloud.
+/// A file or folder that lies beside the repository: photographs, weights, large golden files. It may be missing, as it
+/// is for everybody but the authors; tests then skip aloud.
 inline std::filesystem::path shared_path(const std::string& name) {
   return (std::filesystem::path(MARGAY_SOURCE_DIR) / ".." / "shared" / name).lexically_normal();
 }
 
-inline std::filesystem::path golden_path(const std::string& name) { return shared_path("golden") / name; }
+/// A golden file or folder: the repository's own (tests/golden) where it has one, else the one beside it.
+inline std::filesystem::path golden_path(const std::string& name) {
+  const std::filesystem::path own = std::filesystem::path(MARGAY_SOURCE_DIR) / "tests" / "golden" / name;
+  return std::filesystem::exists(own) ? own : shared_path("golden") / name;
+}
 
 inline bool has_golden(const std::string& name) { return std::filesystem::exists(golden_path(name)); }
 
