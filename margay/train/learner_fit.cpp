@@ -9,6 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/model/state_guard.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/learner.h"
 #include "margay/train/nan_guard.h"
@@ -17,6 +18,20 @@
 
 namespace margay::train {
 namespace {
+
+/// Puts a value back at its end.
+template <class T>
+class KeptValue {
+ public:
+  KeptValue(T& place, T meanwhile) : place_(place), before_(std::exchange(place, std::move(meanwhile))) {}
+  KeptValue(const KeptValue&) = delete;
+  KeptValue& operator=(const KeptValue&) = delete;
+  ~KeptValue() { place_ = std::move(before_); }
+
+ private:
+  T& place_;
+  T before_;
+};
 
 double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
@@ -41,6 +56,7 @@ void Learner::fit(std::int64_t epochs, const HyperSchedule& schedule, const std:
 
 void Learner::fit(const FitPlan& plan) {
   begin_fit(plan);
+  const KeptValue fitting(is_fitting_, true);
   try {
     announce(&Callback::before_fit);
     while (!is_over(plan)) run_epoch(plan);
@@ -54,8 +70,10 @@ void Learner::fit(const FitPlan& plan) {
 
 void Learner::train_only(const HyperSchedule& schedule) {
   const FitPlan plan{.stage = "sweep", .schedule = schedule};
+  refuse_within_fit("train_only");
   is_resuming_ = false;
   begin_fit(plan);
+  const KeptValue fitting(is_fitting_, true);
   while (!standing_.is_cancelled) {
     EpochRecord record;
     standing_.is_in_epoch = false;
@@ -64,6 +82,7 @@ void Learner::train_only(const HyperSchedule& schedule) {
 }
 
 void Learner::begin_fit(const FitPlan& plan) {
+  refuse_within_fit("fit");
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
   const bool goes_on = is_resuming_ && !standing_.stage.empty();
   if (goes_on && standing_.stage != plan.stage) {
@@ -104,7 +123,8 @@ void Learner::run_epoch(const FitPlan& plan) {
   standing_.history.push_back(record);
   ++standing_.epoch;
   standing_.is_in_epoch = false;
-  for (const auto& callback : callbacks_) callback->after_epoch(*this, at_, record);
+  const std::vector<std::shared_ptr<Callback>> listeners = callbacks_;
+  for (const auto& callback : listeners) callback->after_epoch(*this, at_, record);
 }
 
 void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
@@ -230,21 +250,32 @@ double Learner::compute_loss(const data::Dataset& dataset) {
 }
 
 EpochRecord Learner::evaluate() {
-  const std::vector<std::shared_ptr<Callback>> listeners = exchange_callbacks({});
-  EpochRecord record{.stage = "evaluation"};
-  try {
-    validate(record);
-  } catch (...) {
-    exchange_callbacks(listeners);
-    throw;
+  if (is_validating_) {
+    throw std::invalid_argument("[evaluate] cannot be called from a callback during a validation: both need the metrics");
   }
-  exchange_callbacks(listeners);
+  const model::ModeGuard mode(*classifier_);
+  const KeptValue at(at_, {.stage = at_.stage, .epoch = at_.epoch, .epochs = at_.epochs});
+  EpochRecord record{.stage = "evaluation"};
+  measure(record, Audience::kNobody);
   return record;
 }
 
 void Learner::validate(EpochRecord& record) {
-  record.valid_loss = std::numeric_limits<double>::quiet_NaN();
-  for (const auto& metric : metrics_) metric->reset();
+  const std::optional<double> seconds = measure(record, Audience::kCallbacks);
+  if (seconds) {
+    standing_.validation_s = *seconds;
+    time_.set_validation_s(*seconds);
+  }
+  announce(&Callback::after_validate);
+}
+
+std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
+  const KeptValue validating(is_validating_, true);
+  const metric::Metrics metrics = metrics_;
+  for (const auto& metric : metrics) metric->reset();
+  double sum = 0;
+  std::int64_t count = 0;
+  std::optional<double> seconds;
   if (loaders_.valid) {
     const torch::NoGradGuard no_grad;
     classifier_->eval();
@@ -252,26 +283,22 @@ void Learner::validate(EpochRecord& record) {
     at_.steps = loaders_.valid->num_batches();
     at_.step = 0;
     TimedPass pass(*loaders_.valid, 0, copy_.get());
-    double sum = 0;
-    std::int64_t count = 0;
     while (auto batch = pass.next()) {
       at_.batch = std::move(*batch);
       at_.images_per_s = pass.images_per_s();
       at_.logits = forward(at_.batch);
-      const double loss = compute_loss(loaders_.valid->dataset());
-      sum += loss * static_cast<double>(at_.batch.size());
+      sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
       count += at_.batch.size();
-      for (const auto& metric : metrics_) metric->update(at_.logits, at_.batch.targets);
-      announce(&Callback::after_batch);
+      for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
+      if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
       ++at_.step;
     }
-    record.valid_loss = mean_of(sum, count);
     note_skipped(pass.newly_skipped());
-    standing_.validation_s = pass.seconds();
-    time_.set_validation_s(pass.seconds());
+    seconds = pass.seconds();
   }
-  for (const auto& metric : metrics_) record.metrics.push_back(metric->value());
-  announce(&Callback::after_validate);
+  record.valid_loss = mean_of(sum, count);
+  for (const auto& metric : metrics) record.metrics.push_back(metric->value());
+  return seconds;
 }
 
 }  // namespace margay::train

@@ -66,6 +66,7 @@ std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optiona
 void Learner::check(const Stages& recipe) const { plan(resolved(recipe), std::nullopt); }
 
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
+  refuse_within_fit("run");
   const std::vector<StagePlan> plans = plan(resolved(recipe), seconds);
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");

@@ -1,6 +1,7 @@
 #include "margay/train/checkpoint/snapshot.h"
 
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -129,6 +130,9 @@ Snapshot copied(const Snapshot& snapshot) {
 }
 
 void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::path& source) {
+  if (learner.is_fitting()) {
+    throw std::invalid_argument("[restore] cannot be called from a callback: a fit is under way");
+  }
   if (!snapshot.values.contains(kStanding)) throw core::FormatError(source, "does not say where training stood");
   Standing standing = standing_from_json(snapshot.values[kStanding], source);
   standing.steps = steps_of(snapshot.tensors, source);
