@@ -37,6 +37,8 @@
 
 namespace margay::train {
 
+class TimedPass;
+
 struct LearnerOptions {
   OptimizerOptions optimizer;
   LossOptions loss;
@@ -84,15 +86,16 @@ using metric::TtaOptions;
 /// Data, a network and an optimizer, and the loop that brings them together. It computes and announces events;
 /// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
 ///
-/// Callbacks may call the learner that they hear of. A training with a callback that calls evaluate(), get_preds(), tta()
-/// or save() in any event is bit by bit the training without it, and `at` is after the call what it was before. An event
-/// is heard by those who were callbacks when it began: one that is added or exchanged during an event hears from the next
-/// one on. What would begin or replace a training while one is under way (fit and its relatives, train_only, run,
-/// resume_at, and with them lr_find and load_checkpoint) throws std::invalid_argument and changes nothing.
+/// Callbacks may call the learner that they hear of. A training with a callback that calls evaluate(), get_preds(),
+/// tta() or save() in any event is bit by bit the training without it, and `at` is after the call what it was before.
+/// An event is heard by those who were callbacks when it began: one that is added or exchanged during an event hears
+/// from the next one on. What would begin or replace a training while one is under way (fit and its relatives,
+/// train_only, run, resume_at, and with them lr_find and load_checkpoint) throws std::invalid_argument and changes
+/// nothing.
 class Learner {
  public:
-  /// Throws std::invalid_argument without a classifier, when classes do not match, for a device or precision that is not
-  /// there, and for a loss or an optimizer that cannot be had.
+  /// Throws std::invalid_argument without a classifier, when classes do not match, for a device or precision that is
+  /// not there, and for a loss or an optimizer that cannot be had.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
   /// Trains by a plan. Throws what callbacks throw, and DivergedError when the loss is no finite number; weights are
@@ -126,9 +129,9 @@ class Learner {
   /// Trains the groups from `group` on, negative: counted from the end; batch norms of all groups go on training.
   void freeze_to(int group);
 
-  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; callbacks do not hear of it,
-  /// and nothing is kept of it but what could not be read. The network's mode (train or eval) is then as before, here and
-  /// below. Throws std::invalid_argument while a validation is under way, whose metrics would be forgotten.
+  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; callbacks do not hear of
+  /// it, and nothing is kept of it but what could not be read. The network's mode (train or eval) is then as before,
+  /// here and below. Throws std::invalid_argument while a validation is under way, whose metrics would be forgotten.
   EpochRecord evaluate();
   /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
   Predictions get_preds();
@@ -210,7 +213,9 @@ class Learner {
   bool is_over(const FitPlan& plan) const;
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
-  void train_batch(const FitPlan& plan);
+  void train_batch(const FitPlan& plan, const TimedPass& pass);
+  /// What this epoch's pass has taken, with what it took before an interruption.
+  void note_times(const TimedPass& pass);
   /// Where the fit is with its `step`-th batch of the epoch, in at_; returns what the schedule says there.
   Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
@@ -220,7 +225,8 @@ class Learner {
   /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
-  /// Loss and metrics over the validation pictures, in eval mode. Returns the seconds that it took; nothing without any.
+  /// Loss and metrics over the validation pictures, in eval mode. Returns the seconds that it took; nothing without
+  /// any.
   std::optional<double> measure(EpochRecord& record, Audience audience);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
@@ -248,6 +254,7 @@ class Learner {
   bool is_fitting_ = false;
   bool is_validating_ = false;
   std::int64_t pending_pictures_ = 0;  ///< whose gradients wait for their step
+  PassTimes earlier_;                  ///< of this epoch's pass, before an interruption
   FitTime time_;
   StepClock clock_;
 };

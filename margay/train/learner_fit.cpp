@@ -37,13 +37,17 @@ double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
 }
 
-void note_shares(EpochRecord& record, const TimedPass& pass, const StepClock& clock) {
-  record.train_images_per_s = pass.images_per_s();
-  record.wait_share = pass.waited_s() / pass.seconds();
-  record.forward_share = clock.seconds(StepPart::kForward) / pass.seconds();
-  record.backward_share = clock.seconds(StepPart::kBackward) / pass.seconds();
-  record.update_share = clock.seconds(StepPart::kUpdate) / pass.seconds();
-  record.callback_share = clock.seconds(StepPart::kCallbacks) / pass.seconds();
+/// Not a number where the pass is not known: an older checkpoint stood behind it.
+void note_shares(EpochRecord& record, const PassTimes& pass) {
+  const auto per_second = [&](double value) {
+    return pass.images > 0 ? value / pass.seconds : std::numeric_limits<double>::quiet_NaN();
+  };
+  record.train_images_per_s = per_second(static_cast<double>(pass.images));
+  record.wait_share = per_second(pass.waited_s);
+  record.forward_share = per_second(pass.forward_s);
+  record.backward_share = per_second(pass.backward_s);
+  record.update_share = per_second(pass.update_s);
+  record.callback_share = per_second(pass.callback_s);
 }
 
 }  // namespace
@@ -95,7 +99,7 @@ void Learner::begin_fit(const FitPlan& plan) {
     standing_.epoch = 0;
     standing_.is_in_epoch = false;
     standing_.is_cancelled = false;
-    standing_.fit_s = 0;
+    standing_.fit_s = standing_.epoch_begin_s = 0;
     standing_.smooth_loss = SmoothLoss();
   }
   at_ = Progress{};
@@ -111,14 +115,14 @@ bool Learner::is_over(const FitPlan& plan) const {
 }
 
 void Learner::run_epoch(const FitPlan& plan) {
-  const double begin_s = time_.spent_s();
+  if (!standing_.is_in_epoch) standing_.epoch_begin_s = time_.spent_s();
   at_.epoch = standing_.epoch;
   EpochRecord record{.epoch = at_.epoch, .stage = plan.stage};
   announce(&Callback::before_epoch);
   train_epoch(plan, record);
   validate(record);
   standing_.fit_s = time_.spent_s();
-  record.seconds = standing_.fit_s - begin_s;
+  record.seconds = standing_.fit_s - standing_.epoch_begin_s;
   record.steps_so_far = static_cast<std::int64_t>(standing_.steps.size());
   standing_.history.push_back(record);
   ++standing_.epoch;
@@ -134,8 +138,10 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   if (!standing_.is_in_epoch) {
     standing_.is_in_epoch = true;
     standing_.step = standing_.next_batch = 0;
+    standing_.pass = {};
     ++standing_.passes;
   }
+  earlier_ = standing_.pass;
   clock_ = StepClock();
   TimedPass pass(loaders_.train, standing_.passes - 1, copy_.get(), standing_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
@@ -147,7 +153,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
     note_skipped(pass.newly_skipped());
-    train_batch(plan);
+    train_batch(plan, pass);
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
@@ -156,7 +162,8 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
                           "no batch has two pictures that can be read; `margay check` says what is wrong");
   }
   record.train_loss = standing_.smooth_loss.value();
-  note_shares(record, pass, clock_);
+  if (pass.pictures() > 0) note_times(pass);
+  note_shares(record, standing_.pass);
   note_skipped(pass.newly_skipped());
   const bool is_last = time_.is_limited() ? time_.is_up() : standing_.epoch + 1 >= plan.epochs;
   if (!is_last && !standing_.is_cancelled) loaders_.train.prepare(standing_.passes);  // while validation runs
@@ -175,7 +182,17 @@ Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
   return hyper;
 }
 
-void Learner::train_batch(const FitPlan& plan) {
+void Learner::note_times(const TimedPass& pass) {
+  standing_.pass = earlier_ + PassTimes{.images = pass.pictures(),
+                                        .seconds = pass.seconds(),
+                                        .waited_s = pass.waited_s(),
+                                        .forward_s = clock_.seconds(StepPart::kForward),
+                                        .backward_s = clock_.seconds(StepPart::kBackward),
+                                        .update_s = clock_.seconds(StepPart::kUpdate),
+                                        .callback_s = clock_.seconds(StepPart::kCallbacks)};
+}
+
+void Learner::train_batch(const FitPlan& plan, const TimedPass& pass) {
   clock_.start();
   const Hyper hyper = set_progress(plan, standing_.step);
   announce(&Callback::before_batch);
@@ -196,6 +213,7 @@ void Learner::train_batch(const FitPlan& plan) {
   ++standing_.step;
   standing_.next_batch = at_.batch.index + 1;
   standing_.fit_s = time_.spent_s();
+  note_times(pass);
   clock_.start();
   announce(&Callback::after_batch);
   clock_.lap(StepPart::kCallbacks);
@@ -251,7 +269,8 @@ double Learner::compute_loss(const data::Dataset& dataset) {
 
 EpochRecord Learner::evaluate() {
   if (is_validating_) {
-    throw std::invalid_argument("[evaluate] cannot be called from a callback during a validation: both need the metrics");
+    throw std::invalid_argument(
+        "[evaluate] cannot be called from a callback during a validation: both need the metrics");
   }
   const model::ModeGuard mode(*classifier_);
   const KeptValue at(at_, {.stage = at_.stage, .epoch = at_.epoch, .epochs = at_.epochs});

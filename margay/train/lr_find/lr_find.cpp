@@ -76,7 +76,8 @@ void sweep_rates(Learner& learner, LrSweep& sweep, const LrFindListener& on_step
 }  // namespace
 
 LrFindResult lr_find(Learner& learner, const LrSweepOptions& options, const LrFindListener& on_step) {
-  if (learner.is_fitting()) throw std::invalid_argument("[lr_find] cannot be called from a callback: a fit is under way");
+  if (learner.is_fitting())
+    throw std::invalid_argument("[lr_find] cannot be called from a callback: a fit is under way");
   LrSweep sweep(options);
   Restorer restorer(learner);
   try {
