@@ -168,6 +168,11 @@ class Learner {
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
   const data::Loaders& loaders() const { return loaders_; }
+  /// Those that it was made with, whatever the size of a stage's pictures.
+  const data::Loaders& given_loaders() const { return given_; }
+  const std::string& architecture() const { return classifier_->options().architecture; }
+  /// Batches whose gradients make one step of the optimizer.
+  std::int64_t accumulate() const { return accumulate_; }
   model::Classifier& classifier() { return *classifier_; }
   Optimizer& optimizer() { return *optimizer_; }
   /// The precision in use, never kAuto.

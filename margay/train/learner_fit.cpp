@@ -93,7 +93,13 @@ void Learner::begin_fit(const FitPlan& plan) {
     throw std::invalid_argument(
         fmt::format("[fit] training stood in the stage '{}', which '{}' cannot go on", standing_.stage, plan.stage));
   }
+  const std::int64_t epochs = plan.seconds ? 0 : plan.epochs;
+  if (goes_on && standing_.epochs != 0 && standing_.epochs != epochs) {
+    throw std::invalid_argument(fmt::format("[fit] training stood in a fit of {} epochs, which one of {} cannot go on",
+                                            standing_.epochs, plan.seconds ? "a given time" : std::to_string(epochs)));
+  }
   is_resuming_ = false;
+  standing_.epochs = epochs;
   if (!goes_on) {
     standing_.stage = plan.stage;
     standing_.epoch = 0;
@@ -104,7 +110,7 @@ void Learner::begin_fit(const FitPlan& plan) {
   }
   at_ = Progress{};
   at_.stage = plan.stage;
-  at_.epochs = plan.seconds ? 0 : plan.epochs;
+  at_.epochs = epochs;
   drop_gradients();
   time_.begin(standing_.fit_s, plan.seconds, standing_.validation_s);
 }

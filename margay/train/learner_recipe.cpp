@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "margay/train/learner.h"
+#include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 
 namespace margay::train {
@@ -67,7 +68,14 @@ void Learner::check(const Stages& recipe) const { plan(resolved(recipe), std::nu
 
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
   refuse_within_fit("run");
-  const std::vector<StagePlan> plans = plan(resolved(recipe), seconds);
+  const Stages stages = resolved(recipe);
+  const std::vector<StagePlan> plans = plan(stages, seconds);
+  const std::string text = recipe_text(stages);
+  if (is_resuming_ && !standing_.recipe.empty() && standing_.recipe != text) {
+    throw std::invalid_argument(fmt::format("[run] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
+                                            standing_.recipe, text));
+  }
+  standing_.recipe = text;
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
   for (std::size_t i = first; i < plans.size(); ++i) {
@@ -77,6 +85,7 @@ void Learner::run(const Stages& recipe, std::optional<double> seconds) {
     fit(plans[i].fit);
   }
   standing_.stage_index = 0;
+  standing_.recipe.clear();
 }
 
 }  // namespace margay::train

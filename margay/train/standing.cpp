@@ -129,8 +129,10 @@ PassTimes pass_times_from(const StandingReader& json) {
 
 Standing read_standing(const StandingReader& json, const std::filesystem::path& source) {
   const StandingReader smooth = json.part("smooth_loss");
-  Standing standing{.stage_index = static_cast<std::size_t>(json.count("stage_index")),
+  Standing standing{.recipe = json.has("recipe") ? json.text("recipe") : "",
+                    .stage_index = static_cast<std::size_t>(json.count("stage_index")),
                     .stage = json.text("stage"),
+                    .epochs = json.has("epochs") ? json.count("epochs") : 0,
                     .epoch = json.count("epoch"),
                     .is_in_epoch = json.flag("is_in_epoch"),
                     .is_cancelled = json.flag("is_cancelled"),
@@ -159,8 +161,10 @@ Standing read_standing(const StandingReader& json, const std::filesystem::path& 
 }  // namespace
 
 Json to_json(const Standing& standing) {
-  Json json = {{"stage_index", standing.stage_index},
+  Json json = {{"recipe", standing.recipe},
+               {"stage_index", standing.stage_index},
                {"stage", standing.stage},
+               {"epochs", standing.epochs},
                {"epoch", standing.epoch},
                {"is_in_epoch", standing.is_in_epoch},
                {"is_cancelled", standing.is_cancelled},

@@ -70,21 +70,26 @@ fs::path CheckpointFolder::save(Learner& learner) const {
   return path;
 }
 
-std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<std::string>& problems) const {
+std::optional<CheckpointFolder::Found> CheckpointFolder::newest(std::vector<std::string>& problems) const {
   for (const fs::path& path : files()) {
-    std::optional<Snapshot> snapshot;
     try {
-      snapshot = read_checkpoint(path);
+      return Found{path, read_checkpoint(path)};
+    } catch (const core::NewerFormatError&) {
+      throw;  // not torn
     } catch (const core::FormatError& error) {
       problems.emplace_back(error.what());
       std::error_code failure;
       fs::rename(path, fs::path(path).replace_extension(".torn"), failure);
-      continue;
     }
-    restore(learner, *snapshot, path);
-    return path;
   }
   return std::nullopt;
+}
+
+std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<std::string>& problems) const {
+  const std::optional<Found> found = newest(problems);
+  if (!found) return std::nullopt;
+  restore(learner, found->snapshot, found->path);
+  return found->path;
 }
 
 }  // namespace margay::train
