@@ -87,6 +87,7 @@ void Learner::train_only(const HyperSchedule& schedule) {
 
 void Learner::begin_fit(const FitPlan& plan) {
   refuse_within_fit("fit");
+  if (!plan.schedule) throw std::invalid_argument("[fit] the schedule is empty");
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
   const bool goes_on = is_resuming_ && !standing_.stage.empty();
   if (goes_on && standing_.stage != plan.stage) {

@@ -61,14 +61,17 @@ void check_version(const model::Metadata& metadata, const std::filesystem::path&
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, Learner& learner) {
-  Snapshot snapshot = take_snapshot(learner);
-  for (auto& [name, tensor] : snapshot.tensors) tensor = tensor.detach().to(torch::kCPU).contiguous();
+  write_checkpoint(path, take_snapshot(learner));
+}
+
+void write_checkpoint(const std::filesystem::path& path, const Snapshot& snapshot) {
+  model::TensorMap tensors;
+  for (const auto& [name, tensor] : snapshot.tensors) tensors[name] = tensor.detach().to(torch::kCPU).contiguous();
   // A path need not be UTF-8.
   const std::string values = snapshot.values.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  model::write_safetensors(path, snapshot.tensors,
-                           {{kVersion, std::to_string(kCheckpointFormat)},
-                            {kValues, values},
-                            {kChecksum, checksum_of(snapshot.tensors, values)}});
+  model::write_safetensors(
+      path, tensors,
+      {{kVersion, std::to_string(kCheckpointFormat)}, {kValues, values}, {kChecksum, checksum_of(tensors, values)}});
 }
 
 Snapshot read_checkpoint(const std::filesystem::path& path) {

@@ -11,6 +11,9 @@ namespace margay::train {
 /// it in the metadata. Atomic: a failure leaves the previous file. Throws core::IoError.
 void save_checkpoint(const std::filesystem::path& path, Learner& learner);
 
+/// The same of a snapshot at hand.
+void write_checkpoint(const std::filesystem::path& path, const Snapshot& snapshot);
+
 /// What save_checkpoint wrote, of this version of Margay or an earlier one. Throws core::DataError and
 /// core::FormatError for a file that is missing, torn, or no checkpoint, core::NewerFormatError for one of a later
 /// format.

@@ -62,17 +62,17 @@ Json fingerprint(const Learner& learner) {
   const data::Loaders& loaders = learner.given_loaders();
   const data::LoaderOptions& batches = loaders.train.options();
   const Json fields = {{"architecture", learner.architecture()},
-          {"task", core::to_text(loaders.task())},
-          {"seed", batches.seed},
-          {"batch_size", batches.batch_size},
-          {"accumulate", learner.accumulate()},
-          {"drop_last", batches.drop_last},
-          {"balance", core::to_text(batches.balance)},
-          {"mix", core::to_json(batches.mix)},
-          {"training_images", loaders.train.dataset().size()},
-          {"validation_images", loaders.valid ? loaders.valid->dataset().size() : 0},
-          {"vocabulary", loaders.vocabulary.names()},
-          {"transforms", core::to_json(loaders.recipe())}};
+                       {"task", core::to_text(loaders.task())},
+                       {"seed", batches.seed},
+                       {"batch_size", batches.batch_size},
+                       {"accumulate", learner.accumulate()},
+                       {"drop_last", batches.drop_last},
+                       {"balance", core::to_text(batches.balance)},
+                       {"mix", core::to_json(batches.mix)},
+                       {"training_images", loaders.train.dataset().size()},
+                       {"validation_images", loaders.valid ? loaders.valid->dataset().size() : 0},
+                       {"vocabulary", loaders.vocabulary.names()},
+                       {"transforms", core::to_json(loaders.recipe())}};
   // As a file gives it back: a class's name need not be UTF-8.
   return Json::parse(fields.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
