@@ -11,8 +11,8 @@
 #include <torch/utils.h>
 
 #include "margay/core/memory.h"
+#include "margay/model/cpu_memory.h"
 #include "margay/model/state_guard.h"
-#include "margay/train/batch_size/live_memory.h"
 
 namespace margay::train {
 namespace {
@@ -133,7 +133,7 @@ BatchSizeAdvice find_batch_size(model::Classifier& classifier, const StepShape& 
 
 std::uint64_t step_memory_bytes(model::Classifier& classifier, const StepShape& step, std::int64_t batch_size) {
   TrialTraining training(classifier);
-  const LiveMemory memory;
+  const model::LiveMemory memory;
   training.step(step, batch_size);
   return memory.peak_bytes();
 }

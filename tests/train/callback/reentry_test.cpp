@@ -166,17 +166,18 @@ TEST_F(ReentryTest, NothingThatTrainsBeginsWithinAFit) {
     EXPECT_NE(thrown_message<std::invalid_argument>(call).find("a fit is under way"), std::string::npos);
   };
   int fits = 0;
-  learner.add_callback(std::make_shared<InEveryEvent>([&](const std::string& event, Learner& inner, const Progress& at) {
-    if (event != "after_batch" || !at.is_training) return;
-    save_checkpoint(place / "c", inner);
-    refused([&] { inner.fit(1, 1e-3); });
-    refused([&] { inner.fine_tune(1); });
-    refused([&] { inner.train_only([](double) { return Hyper(); }); });
-    refused([&] { inner.resume_at(inner.standing()); });
-    refused([&] { load_checkpoint(place / "c", inner); });
-    refused([&] { lr_find(inner); });
-    ++fits;
-  }));
+  learner.add_callback(
+      std::make_shared<InEveryEvent>([&](const std::string& event, Learner& inner, const Progress& at) {
+        if (event != "after_batch" || !at.is_training) return;
+        save_checkpoint(place / "c", inner);
+        refused([&] { inner.fit(1, 1e-3); });
+        refused([&] { inner.fine_tune(1); });
+        refused([&] { inner.train_only([](double) { return Hyper(); }); });
+        refused([&] { inner.resume_at(inner.standing()); });
+        refused([&] { load_checkpoint(place / "c", inner); });
+        refused([&] { lr_find(inner); });
+        ++fits;
+      }));
   learner.fit(1, 1e-3);
   EXPECT_EQ(fits, 2);
   EXPECT_EQ(learner.steps().size(), 2U);
