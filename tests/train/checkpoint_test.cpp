@@ -1,6 +1,7 @@
 #include "margay/train/checkpoint/checkpoint.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <utility>
@@ -9,6 +10,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/model/weights/safetensors.h"
@@ -437,6 +439,20 @@ TEST_F(CheckpointTest, FolderKeepsTheNewestAndGoesBackBehindATornOne) {
   EXPECT_NE(problems[0].find("step-0000000015.safetensors"), std::string::npos) << problems[0];
   train(second);
   expect_equal(everything(first), everything(second));
+}
+
+TEST_F(CheckpointTest, FolderRemovesWhatKilledWritersLeftAndNothingOfLivingOnes) {
+  const CheckpointFolder folder(folder_ / "c");
+  const fs::path left = folder_ / "c/.step-0000000003.safetensors.tmp-77-0";
+  testing_support::write(left, "half of it");
+  const core::AtomicFile living(folder_ / "c/step-0000000004.safetensors");
+  Learner learner = this->learner();
+  folder.save(learner);
+  EXPECT_TRUE(fs::exists(left)) << "its process may be at work on another machine";
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  folder.save(learner);
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "c"), fs::directory_iterator()), 2);
 }
 
 TEST_F(CheckpointTest, FolderSaysWhenThereIsNothingToGoOnFrom) {

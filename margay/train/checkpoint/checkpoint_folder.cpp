@@ -1,6 +1,8 @@
 #include "margay/train/checkpoint/checkpoint_folder.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 
@@ -21,10 +23,16 @@ bool is_checkpoint(const fs::path& path) {
   return path.extension() == kExtension && path.filename().string().starts_with(kPrefix);
 }
 
-/// What a writer that was killed has left.
+/// What a writer of Margay 0.3 or earlier that was killed has left: .step-N.safetensors.tmp-PROCESS-NUMBER, untouched
+/// for a day. (AtomicFile sees to those of later versions, whose names say of which machine they are.)
 bool is_left_over(const fs::path& path) {
   const std::string name = path.filename().string();
-  return name.starts_with(fmt::format(".{}", kPrefix)) && name.find(".tmp-") != std::string::npos;
+  const std::size_t mark = name.find(".tmp-");
+  if (!name.starts_with(fmt::format(".{}", kPrefix)) || mark == std::string::npos) return false;
+  const bool is_old_name = std::count(name.begin() + static_cast<std::ptrdiff_t>(mark) + 5, name.end(), '-') == 1;
+  std::error_code failure;
+  const fs::file_time_type written = fs::last_write_time(path, failure);
+  return is_old_name && !failure && fs::file_time_type::clock::now() - written > std::chrono::hours(24);
 }
 
 void make_folder(const fs::path& folder) {
