@@ -31,10 +31,10 @@ PassTimes operator+(const PassTimes& a, const PassTimes& b);
 /// Where a learner stands between two steps. With its tensors (Snapshot) it is all that another learner of the same
 /// settings needs to go on as if nothing had happened.
 struct Standing {
-  std::string recipe;           ///< recipe_text of the run under way; empty: none is, or a checkpoint of before 0.4
+  std::string recipe;           ///< recipe_text of the run under way; empty: none is, or a checkpoint without a version
   std::size_t stage_index = 0;  ///< of the recipe
   std::string stage;            ///< of the fit under way; empty: none is
-  std::int64_t epochs = 0;      ///< of this fit; 0: time decides, or a checkpoint of before 0.4
+  std::int64_t epochs = 0;      ///< of this fit; 0: time decides, or a checkpoint without a version
   std::int64_t epoch = 0;       ///< of this fit, from 0: the one under way, or the next
   bool is_in_epoch = false;     ///< its training pass has begun
   bool is_cancelled = false;    ///< the fit ends here, whatever is left of it

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kValues = "margay_checkpoint";
 constexpr const char* kChecksum = "checksum";
 constexpr const char* kVersion = "format_version";
-/// 1 added format_version and fingerprint; checkpoints of Margay 0.3 and earlier have neither.
+/// 1 added format_version and fingerprint; the first checkpoints have neither.
 constexpr int kCheckpointFormat = 1;
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {

@@ -23,8 +23,8 @@ bool is_checkpoint(const fs::path& path) {
   return path.extension() == kExtension && path.filename().string().starts_with(kPrefix);
 }
 
-/// What a writer of Margay 0.3 or earlier that was killed has left: .step-N.safetensors.tmp-PROCESS-NUMBER, untouched
-/// for a day. (AtomicFile sees to those of later versions, whose names say of which machine they are.)
+/// What a killed writer left when temporary files had names of the old form: .step-N.safetensors.tmp-PROCESS-NUMBER,
+/// untouched for a day. (AtomicFile sees to today's names, which say of which machine they are.)
 bool is_left_over(const fs::path& path) {
   const std::string name = path.filename().string();
   const std::size_t mark = name.find(".tmp-");
