@@ -95,6 +95,7 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
   check_split();
   const std::optional<train::CheckpointFolder::Found>& used = newest.found;
   if (used) train::restore(learner_, used->snapshot, used->path);
+  learner_.check(recipe_of(options_));
   for (const std::string& problem : newest.problems) warn("left aside: " + problem);
   if (lr_factor != 1 && options_.listeners.reduce_on_plateau) {
     throw std::invalid_argument("[train] --lr-factor is overruled by the run's --reduce-on-plateau");

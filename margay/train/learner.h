@@ -212,6 +212,8 @@ class Learner {
   void refuse_within_fit(const char* what) const;
   /// Throws std::invalid_argument for a size that the network cannot take.
   void check_size(const Stage& stage) const;
+  /// Throws std::invalid_argument for another recipe than the one that resume_at() stood in.
+  void check_resumed(const std::string& recipe) const;
   std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;
   void announce(void (Callback::*event)(Learner&, const Progress&));
   void begin_fit(const FitPlan& plan);

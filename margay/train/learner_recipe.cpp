@@ -64,17 +64,24 @@ std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optiona
   return plans;
 }
 
-void Learner::check(const Stages& recipe) const { plan(resolved(recipe), std::nullopt); }
+void Learner::check_resumed(const std::string& recipe) const {
+  if (!is_resuming_ || standing_.recipe.empty() || standing_.recipe == recipe) return;
+  throw std::invalid_argument(fmt::format("[recipe] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
+                                          standing_.recipe, recipe));
+}
+
+void Learner::check(const Stages& recipe) const {
+  const Stages stages = resolved(recipe);
+  plan(stages, std::nullopt);
+  check_resumed(recipe_text(stages));
+}
 
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
   refuse_within_fit("run");
   const Stages stages = resolved(recipe);
   const std::vector<StagePlan> plans = plan(stages, seconds);
   const std::string text = recipe_text(stages);
-  if (is_resuming_ && !standing_.recipe.empty() && standing_.recipe != text) {
-    throw std::invalid_argument(fmt::format("[run] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
-                                            standing_.recipe, text));
-  }
+  check_resumed(text);
   standing_.recipe = text;
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");

@@ -184,6 +184,13 @@ TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
   EXPECT_EQ(result.status, 3);
   expect_part(result.errors, "its batch_size is 4, here it is 3");
   EXPECT_EQ(train::CheckpointFolder(run_folder() / "checkpoints").files().size(), 1U) << "it is not torn";
+  config["batch"]["loader"]["batch_size"] = 4;
+  config["epochs"] = 9;
+  testing_support::write(run_folder() / "config.json", config.dump());
+  const CommandResult longer = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(longer.status, 2);
+  expect_part(longer.errors, "[recipe] training stood in the recipe");
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
 }
 
 TEST_F(TrainCommand, RefusesToGoOnWithOtherPictures) {
