@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/train/checkpoint/checkpoint_folder.h"
 #include "tests/support/tiny_training.h"
 #include "tests/support/write_file.h"
 
