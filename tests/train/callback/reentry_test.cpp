@@ -8,6 +8,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/error.h"
 #include "margay/train/callback/stop_when.h"
 #include "margay/train/callback/weight_average.h"
 #include "margay/train/checkpoint/checkpoint.h"
