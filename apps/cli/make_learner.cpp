@@ -6,8 +6,9 @@
 
 namespace margay::cli {
 
-train::Learner make_learner(const TrainOptions& options) {
-  train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
+train::Learner make_learner(const TrainOptions& options, train::PretrainedWeights weights) {
+  train::Learner learner =
+      train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner, weights);
   if (!options.distillation.teacher.empty()) {
     learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
                                                   learner.precision(), train::training_loss(learner.loss())));

@@ -125,9 +125,11 @@ core::ExitCode resume_training(const ResumeOptions& resume, const std::filesyste
   core::validate(resume);
   RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs));
   const auto options = folder.read_config<TrainOptions>();
-  train::Learner learner = make_learner(options);
+  const NewestCheckpoint newest = newest_checkpoint(folder, options);
+  train::Learner learner =
+      make_learner(options, newest.found ? train::PretrainedWeights::kFromCheckpoint : train::PretrainedWeights::kRead);
   TrainingRun run(options, std::move(learner), std::move(folder));
-  run.restore(resume.lr_factor);
+  run.restore(newest, resume.lr_factor);
   return run.train();
 }
 

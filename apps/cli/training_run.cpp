@@ -84,24 +84,32 @@ void TrainingRun::check_split() const {
                                     then.string(), folder_.config().string()));
 }
 
-void TrainingRun::restore(double lr_factor) {
+NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options) {
+  NewestCheckpoint newest;
+  newest.found =
+      train::CheckpointFolder(folder.checkpoints(), options.checkpoints.keep_checkpoints).newest(newest.problems);
+  return newest;
+}
+
+void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
   check_split();
-  std::vector<std::string> problems;
-  const std::optional<fs::path> used = checkpoints_.resume(learner_, problems);
-  for (const std::string& problem : problems) warn("left aside: " + problem);
+  const std::optional<train::CheckpointFolder::Found>& used = newest.found;
+  if (used) train::restore(learner_, used->snapshot, used->path);
+  learner_.check(recipe_of(options_));
+  for (const std::string& problem : newest.problems) warn("left aside: " + problem);
   if (lr_factor != 1 && options_.listeners.reduce_on_plateau) {
     throw std::invalid_argument("[train] --lr-factor is overruled by the run's --reduce-on-plateau");
   }
   learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
   const train::Standing& at = learner_.standing();
   if (!used) {
-    fmt::print("{} checkpoint in {}: training begins anew.\n", problems.empty() ? "No" : "No whole",
+    fmt::print("{} checkpoint in {}: training begins anew.\n", newest.problems.empty() ? "No" : "No whole",
                checkpoints_.folder().string());
   } else if (at.stage.empty()) {
-    fmt::print("Going on from {}: before the first step.\n", used->string());
+    fmt::print("Going on from {}: before the first step.\n", used->path.string());
   } else {
-    fmt::print("Going on from {}: {}, {} epochs done and {} batches of the next.\n", used->string(), at.stage, at.epoch,
-               at.is_in_epoch ? at.step : 0);
+    fmt::print("Going on from {}: {}, {} epochs done and {} batches of the next.\n", used->path.string(), at.stage,
+               at.epoch, at.is_in_epoch ? at.step : 0);
   }
 }
 

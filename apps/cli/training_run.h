@@ -15,6 +15,14 @@
 
 namespace margay::cli {
 
+/// The newest checkpoint of a run that is whole, and what is to be said of others.
+struct NewestCheckpoint {
+  std::optional<train::CheckpointFolder::Found> found;
+  std::vector<std::string> problems;
+};
+
+NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options);
+
 /// A learner, the folder it trains in, and those who listen.
 class TrainingRun {
  public:
@@ -23,8 +31,8 @@ class TrainingRun {
 
   /// The settings and the split, before the first step.
   void record() const;
-  /// Puts back the newest checkpoint. Throws core::DataError when the pictures are not those that the run began with.
-  void restore(double lr_factor);
+  /// Puts back the checkpoint. Throws core::DataError when the pictures are not those that the run began with.
+  void restore(const NewestCheckpoint& newest, double lr_factor);
   core::ExitCode train();
 
  private:

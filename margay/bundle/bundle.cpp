@@ -64,6 +64,7 @@ Bundle from_header(const Json& header) {
 }  // namespace
 
 void save_bundle(const fs::path& path, const Bundle& bundle) {
+  if (bundle.classifier == nullptr) throw std::invalid_argument("[save_bundle] the classifier is null");
   model::write_safetensors(path, bundle.classifier->state(), {{kKey, header_of(bundle).dump()}});
 }
 

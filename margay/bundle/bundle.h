@@ -24,7 +24,7 @@ struct Bundle {
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
 /// architecture, vocabulary, task, transforms and provenance. Atomic: a failure leaves the previous file.
-/// Throws core::IoError.
+/// Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
 /// Reads a bundle into a classifier in eval mode; its logits are bit-equal to the saved one's.

@@ -85,7 +85,7 @@ bool is_boot(std::string_view text) {
 /// Whose temporary file a name is.
 struct TemporaryName {
   std::string prefix;  ///< as temporary_prefix
-  std::string boot;    ///< as boot_digits; empty also for files of Margay 0.3 and earlier
+  std::string boot;    ///< as boot_digits; empty also in names of the old form, without one
 };
 
 /// Nothing for other names: PREFIX[BOOT-]PROCESS-NUMBER.

@@ -34,6 +34,12 @@ class FormatError : public DataError {
   using DataError::DataError;
 };
 
+/// A file of a format that a newer Margay writes. It is whole; this program cannot tell what it says.
+class NewerFormatError : public FormatError {
+ public:
+  using FormatError::FormatError;
+};
+
 /// Reading or writing failed in the operating system: no permission, disk full.
 class IoError : public Error {
  public:

@@ -19,4 +19,12 @@ StateGuard::~StateGuard() {
   random_.restore();
 }
 
+ModeGuard::ModeGuard(torch::nn::Module& network) {
+  for (const auto& module : network.modules()) modes_.emplace_back(module, module->is_training());
+}
+
+ModeGuard::~ModeGuard() {
+  for (const auto& [module, was_training] : modes_) module->train(was_training);
+}
+
 }  // namespace margay::model

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <c10/core/Device.h>
+#include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include "margay/model/random_state.h"
@@ -23,6 +26,19 @@ class StateGuard {
   std::vector<torch::Tensor> buffers_;
   std::vector<torch::Tensor> values_;  ///< copies
   RandomState random_;
+};
+
+/// While it lives a network may be put into train or eval mode: at its end every module is in the mode in which it was
+/// at its beginning.
+class ModeGuard {
+ public:
+  explicit ModeGuard(torch::nn::Module& network);
+  ModeGuard(const ModeGuard&) = delete;
+  ModeGuard& operator=(const ModeGuard&) = delete;
+  ~ModeGuard();
+
+ private:
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes_;  ///< parents before their children
 };
 
 }  // namespace margay::model

@@ -32,6 +32,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
       options_(options),
       precision_(model::resolve_precision(options.precision, torch::kCPU)) {
   core::validate(options_);
+  if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
   if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
   bundle_.classifier->eval();
   model::fold_batch_norms(*bundle_.classifier);

@@ -58,6 +58,7 @@ class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;
 
+  /// Throws std::invalid_argument for a bundle without a classifier and options out of range.
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
   /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.

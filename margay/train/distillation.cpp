@@ -66,6 +66,7 @@ Distillation::Distillation(const DistillationOptions& options, const data::Loade
                            model::Precision precision, TrainingLoss base)
     : options_(options), device_(device), precision_(precision), base_(std::move(base)) {
   core::validate(options_);
+  if (!base_) throw std::invalid_argument("[distillation] the loss of the labels is empty");
   const bundle::Bundle teacher = load_teacher(options_.teacher, loaders);
   teacher_ = teacher.classifier;
   teacher_->to(device_);

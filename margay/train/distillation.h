@@ -45,7 +45,8 @@ class Distillation {
  public:
   /// loaders: the student's data; device and precision (not kAuto) are the student's; base: the loss of the labels.
   /// Throws core::DataError and core::FormatError for a bundle that is missing or broken, core::DataError for one with
-  /// other classes or another order of them, std::invalid_argument for options out of range and a multi-label task.
+  /// other classes or another order of them, std::invalid_argument for options out of range, an empty base and a
+  /// multi-label task.
   Distillation(const DistillationOptions& options, const data::Loaders& loaders, torch::Device device,
                model::Precision precision, TrainingLoss base);
 

@@ -11,10 +11,32 @@
 
 namespace margay::train {
 
+namespace {
+
+template <class T>
+const std::shared_ptr<T>& checked_pointer(const std::shared_ptr<T>& pointer, const char* problem) {
+  if (pointer == nullptr) throw std::invalid_argument(problem);
+  return pointer;
+}
+
+void check_callbacks(const std::vector<std::shared_ptr<Callback>>& callbacks) {
+  std::vector<std::string> names;
+  for (const auto& callback : callbacks) {
+    const std::string name = checked_pointer(callback, "[add_callback] the callback is null")->state_name();
+    if (name.empty()) continue;
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      throw std::invalid_argument(fmt::format("[add_callback] there is already a callback whose state is '{}'", name));
+    }
+    names.push_back(name);
+  }
+}
+
+}  // namespace
+
 Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options)
     : given_(std::move(loaders)),
       loaders_(given_),
-      classifier_(std::move(classifier)),
+      classifier_(checked_pointer(classifier, "[Learner] the classifier is null")),
       device_(find_device(options.device)),
       precision_(model::resolve_precision(options.precision, device_)),
       accumulate_(options.accumulate),
@@ -58,12 +80,29 @@ void Learner::set_class_weights(std::vector<double> weights) {
   training_loss_ = training_loss(loss_);
 }
 
+void Learner::set_metrics(metric::Metrics metrics) {
+  for (const auto& metric : metrics) checked_pointer(metric, "[set_metrics] a metric is null");
+  metrics_ = std::move(metrics);
+}
+
+void Learner::set_training_loss(TrainingLoss loss) {
+  if (!loss) throw std::invalid_argument("[set_training_loss] the loss is empty");
+  training_loss_ = std::move(loss);
+  is_loss_replaced_ = true;
+}
+
 void Learner::set_lr_factor(double factor) {
   if (!(factor > 0)) throw std::invalid_argument(fmt::format("[set_lr_factor] must be positive, got {}", factor));
   standing_.lr_factor = factor;
 }
 
+void Learner::refuse_within_fit(const char* what) const {
+  if (!is_fitting_) return;
+  throw std::invalid_argument(fmt::format("[{}] cannot be called from a callback: a fit is under way", what));
+}
+
 void Learner::resume_at(Standing standing) {
+  refuse_within_fit("resume_at");
   standing_ = std::move(standing);
   is_resuming_ = true;
   drop_gradients();
@@ -76,12 +115,14 @@ void Learner::drop_gradients() {
 }
 
 void Learner::add_callback(std::shared_ptr<Callback> callback) {
-  const std::string name = callback->state_name();
-  const auto has_name = [&](const std::shared_ptr<Callback>& other) { return other->state_name() == name; };
-  if (!name.empty() && std::any_of(callbacks_.begin(), callbacks_.end(), has_name)) {
-    throw std::invalid_argument(fmt::format("[add_callback] there is already a callback whose state is '{}'", name));
-  }
-  callbacks_.push_back(std::move(callback));
+  std::vector<std::shared_ptr<Callback>> all = callbacks_;
+  all.push_back(std::move(callback));
+  exchange_callbacks(std::move(all));
+}
+
+std::vector<std::shared_ptr<Callback>> Learner::exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks) {
+  check_callbacks(callbacks);
+  return std::exchange(callbacks_, std::move(callbacks));
 }
 
 void Learner::freeze() { freeze_to(-1); }
@@ -93,7 +134,8 @@ void Learner::freeze_to(int group) {
 }
 
 void Learner::announce(void (Callback::*event)(Learner&, const Progress&)) {
-  for (const auto& callback : callbacks_) ((*callback).*event)(*this, at_);
+  const std::vector<std::shared_ptr<Callback>> listeners = callbacks_;  // callbacks may exchange them
+  for (const auto& callback : listeners) ((*callback).*event)(*this, at_);
 }
 
 torch::Tensor Learner::forward(const data::Batch& batch) {

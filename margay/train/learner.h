@@ -37,6 +37,8 @@
 
 namespace margay::train {
 
+class TimedPass;
+
 struct LearnerOptions {
   OptimizerOptions optimizer;
   LossOptions loss;
@@ -83,10 +85,17 @@ using metric::TtaOptions;
 
 /// Data, a network and an optimizer, and the loop that brings them together. It computes and announces events;
 /// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
+///
+/// Callbacks may call the learner that they hear of. A training with a callback that calls evaluate(), get_preds(),
+/// tta() or save() in any event is bit by bit the training without it, and `at` is after the call what it was before.
+/// An event is heard by those who were callbacks when it began: one that is added or exchanged during an event hears
+/// from the next one on. What would begin or replace a training while one is under way (fit and its relatives,
+/// train_only, run, resume_at, and with them lr_find and load_checkpoint) throws std::invalid_argument and changes
+/// nothing.
 class Learner {
  public:
-  /// Throws std::invalid_argument when classes do not match, for a device or precision that is not there, and for a
-  /// loss or an optimizer that cannot be had.
+  /// Throws std::invalid_argument without a classifier, when classes do not match, for a device or precision that is
+  /// not there, and for a loss or an optimizer that cannot be had.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
   /// Trains by a plan. Throws what callbacks throw, and DivergedError when the loss is no finite number; weights are
@@ -120,7 +129,9 @@ class Learner {
   /// Trains the groups from `group` on, negative: counted from the end; batch norms of all groups go on training.
   void freeze_to(int group);
 
-  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; nothing is kept of it.
+  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; callbacks do not hear of
+  /// it, and nothing is kept of it but what could not be read. The network's mode (train or eval) is then as before,
+  /// here and below. Throws std::invalid_argument while a validation is under way, whose metrics would be forgotten.
   EpochRecord evaluate();
   /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
   Predictions get_preds();
@@ -129,22 +140,19 @@ class Learner {
   Predictions tta(const TtaOptions& options = {});
 
   /// Callbacks hear of events in the order in which they were added.
-  /// Throws std::invalid_argument for one whose state has the name of another's.
+  /// Throws std::invalid_argument for null, and for one whose state has the name of another's.
   void add_callback(std::shared_ptr<Callback> callback);
-  /// Returns those so far.
-  std::vector<std::shared_ptr<Callback>> exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks) {
-    return std::exchange(callbacks_, std::move(callbacks));
-  }
-  void set_metrics(metric::Metrics metrics) { metrics_ = std::move(metrics); }
+  /// Returns those so far. Throws as add_callback, and then nothing is exchanged.
+  std::vector<std::shared_ptr<Callback>> exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks);
+  /// Throws std::invalid_argument for null among them.
+  void set_metrics(metric::Metrics metrics);
   /// How much each class counts in the training loss (data::class_weights); empty: all alike. Validation stays
   /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes, and for
   /// a loss that knows none.
   void set_class_weights(std::vector<double> weights);
-  /// What training minimises in the place of LearnerOptions::loss, as Distillation.
-  void set_training_loss(TrainingLoss loss) {
-    training_loss_ = std::move(loss);
-    is_loss_replaced_ = true;
-  }
+  /// What training minimises in the place of LearnerOptions::loss, as Distillation. Throws std::invalid_argument for an
+  /// empty one.
+  void set_training_loss(TrainingLoss loss);
   /// The loss of the options, with the class weights.
   const TaskLoss& loss() const { return loss_; }
   /// Scales the loss against the small range of fp16. Learners of that precision have one from the beginning.
@@ -160,6 +168,11 @@ class Learner {
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
   const data::Loaders& loaders() const { return loaders_; }
+  /// Those that it was made with, whatever the size of a stage's pictures.
+  const data::Loaders& given_loaders() const { return given_; }
+  const std::string& architecture() const { return classifier_->options().architecture; }
+  /// Batches whose gradients make one step of the optimizer.
+  std::int64_t accumulate() const { return accumulate_; }
   model::Classifier& classifier() { return *classifier_; }
   Optimizer& optimizer() { return *optimizer_; }
   /// The precision in use, never kAuto.
@@ -178,6 +191,8 @@ class Learner {
   /// The next fit goes on from here. Model, optimizer and generator are the caller's to put back (Snapshot).
   void resume_at(Standing standing);
   bool is_resuming() const { return is_resuming_; }
+  /// Whether a fit is under way: the caller is a callback.
+  bool is_fitting() const { return is_fitting_; }
   /// The next fit begins anew, whatever resume_at() said.
   void begin_anew() { is_resuming_ = false; }
   /// Forgets the gradients of a step that is not complete.
@@ -192,15 +207,22 @@ class Learner {
 
  private:
   struct StagePlan;
+  enum class Audience { kCallbacks, kNobody };
+  /// Throws std::invalid_argument while a fit is under way, which `what` would disturb.
+  void refuse_within_fit(const char* what) const;
   /// Throws std::invalid_argument for a size that the network cannot take.
   void check_size(const Stage& stage) const;
+  /// Throws std::invalid_argument for another recipe than the one that resume_at() stood in.
+  void check_resumed(const std::string& recipe) const;
   std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;
   void announce(void (Callback::*event)(Learner&, const Progress&));
   void begin_fit(const FitPlan& plan);
   bool is_over(const FitPlan& plan) const;
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
-  void train_batch(const FitPlan& plan);
+  void train_batch(const FitPlan& plan, const TimedPass& pass);
+  /// What this epoch's pass has taken, with what it took before an interruption.
+  void note_times(const TimedPass& pass);
   /// Where the fit is with its `step`-th batch of the epoch, in at_; returns what the schedule says there.
   Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
@@ -210,6 +232,9 @@ class Learner {
   /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
+  /// Loss and metrics over the validation pictures, in eval mode. Returns the seconds that it took; nothing without
+  /// any.
+  std::optional<double> measure(EpochRecord& record, Audience audience);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
   void note_skipped(std::span<const data::SkippedPicture> skipped);
@@ -233,7 +258,10 @@ class Learner {
   Progress at_;
   Standing standing_;
   bool is_resuming_ = false;
+  bool is_fitting_ = false;
+  bool is_validating_ = false;
   std::int64_t pending_pictures_ = 0;  ///< whose gradients wait for their step
+  PassTimes earlier_;                  ///< of this epoch's pass, before an interruption
   FitTime time_;
   StepClock clock_;
 };

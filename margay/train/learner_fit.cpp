@@ -9,6 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/model/state_guard.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/learner.h"
 #include "margay/train/nan_guard.h"
@@ -18,17 +19,35 @@
 namespace margay::train {
 namespace {
 
+/// Puts a value back at its end.
+template <class T>
+class KeptValue {
+ public:
+  KeptValue(T& place, T meanwhile) : place_(place), before_(std::exchange(place, std::move(meanwhile))) {}
+  KeptValue(const KeptValue&) = delete;
+  KeptValue& operator=(const KeptValue&) = delete;
+  ~KeptValue() { place_ = std::move(before_); }
+
+ private:
+  T& place_;
+  T before_;
+};
+
 double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
 }
 
-void note_shares(EpochRecord& record, const TimedPass& pass, const StepClock& clock) {
-  record.train_images_per_s = pass.images_per_s();
-  record.wait_share = pass.waited_s() / pass.seconds();
-  record.forward_share = clock.seconds(StepPart::kForward) / pass.seconds();
-  record.backward_share = clock.seconds(StepPart::kBackward) / pass.seconds();
-  record.update_share = clock.seconds(StepPart::kUpdate) / pass.seconds();
-  record.callback_share = clock.seconds(StepPart::kCallbacks) / pass.seconds();
+/// Not a number where the pass is not known: an older checkpoint stood behind it.
+void note_shares(EpochRecord& record, const PassTimes& pass) {
+  const auto per_second = [&](double value) {
+    return pass.images > 0 ? value / pass.seconds : std::numeric_limits<double>::quiet_NaN();
+  };
+  record.train_images_per_s = per_second(static_cast<double>(pass.images));
+  record.wait_share = per_second(pass.waited_s);
+  record.forward_share = per_second(pass.forward_s);
+  record.backward_share = per_second(pass.backward_s);
+  record.update_share = per_second(pass.update_s);
+  record.callback_share = per_second(pass.callback_s);
 }
 
 }  // namespace
@@ -41,6 +60,7 @@ void Learner::fit(std::int64_t epochs, const HyperSchedule& schedule, const std:
 
 void Learner::fit(const FitPlan& plan) {
   begin_fit(plan);
+  const KeptValue fitting(is_fitting_, true);
   try {
     announce(&Callback::before_fit);
     while (!is_over(plan)) run_epoch(plan);
@@ -54,8 +74,10 @@ void Learner::fit(const FitPlan& plan) {
 
 void Learner::train_only(const HyperSchedule& schedule) {
   const FitPlan plan{.stage = "sweep", .schedule = schedule};
+  refuse_within_fit("train_only");
   is_resuming_ = false;
   begin_fit(plan);
+  const KeptValue fitting(is_fitting_, true);
   while (!standing_.is_cancelled) {
     EpochRecord record;
     standing_.is_in_epoch = false;
@@ -64,24 +86,32 @@ void Learner::train_only(const HyperSchedule& schedule) {
 }
 
 void Learner::begin_fit(const FitPlan& plan) {
+  refuse_within_fit("fit");
+  if (!plan.schedule) throw std::invalid_argument("[fit] the schedule is empty");
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
   const bool goes_on = is_resuming_ && !standing_.stage.empty();
   if (goes_on && standing_.stage != plan.stage) {
     throw std::invalid_argument(
         fmt::format("[fit] training stood in the stage '{}', which '{}' cannot go on", standing_.stage, plan.stage));
   }
+  const std::int64_t epochs = plan.seconds ? 0 : plan.epochs;
+  if (goes_on && standing_.epochs != 0 && standing_.epochs != epochs) {
+    throw std::invalid_argument(fmt::format("[fit] training stood in a fit of {} epochs, which one of {} cannot go on",
+                                            standing_.epochs, plan.seconds ? "a given time" : std::to_string(epochs)));
+  }
   is_resuming_ = false;
+  standing_.epochs = epochs;
   if (!goes_on) {
     standing_.stage = plan.stage;
     standing_.epoch = 0;
     standing_.is_in_epoch = false;
     standing_.is_cancelled = false;
-    standing_.fit_s = 0;
+    standing_.fit_s = standing_.epoch_begin_s = 0;
     standing_.smooth_loss = SmoothLoss();
   }
   at_ = Progress{};
   at_.stage = plan.stage;
-  at_.epochs = plan.seconds ? 0 : plan.epochs;
+  at_.epochs = epochs;
   drop_gradients();
   time_.begin(standing_.fit_s, plan.seconds, standing_.validation_s);
 }
@@ -92,19 +122,20 @@ bool Learner::is_over(const FitPlan& plan) const {
 }
 
 void Learner::run_epoch(const FitPlan& plan) {
-  const double begin_s = time_.spent_s();
+  if (!standing_.is_in_epoch) standing_.epoch_begin_s = time_.spent_s();
   at_.epoch = standing_.epoch;
   EpochRecord record{.epoch = at_.epoch, .stage = plan.stage};
   announce(&Callback::before_epoch);
   train_epoch(plan, record);
   validate(record);
   standing_.fit_s = time_.spent_s();
-  record.seconds = standing_.fit_s - begin_s;
+  record.seconds = standing_.fit_s - standing_.epoch_begin_s;
   record.steps_so_far = static_cast<std::int64_t>(standing_.steps.size());
   standing_.history.push_back(record);
   ++standing_.epoch;
   standing_.is_in_epoch = false;
-  for (const auto& callback : callbacks_) callback->after_epoch(*this, at_, record);
+  const std::vector<std::shared_ptr<Callback>> listeners = callbacks_;
+  for (const auto& callback : listeners) callback->after_epoch(*this, at_, record);
 }
 
 void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
@@ -114,8 +145,10 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   if (!standing_.is_in_epoch) {
     standing_.is_in_epoch = true;
     standing_.step = standing_.next_batch = 0;
+    standing_.pass = {};
     ++standing_.passes;
   }
+  earlier_ = standing_.pass;
   clock_ = StepClock();
   TimedPass pass(loaders_.train, standing_.passes - 1, copy_.get(), standing_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
@@ -127,7 +160,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
     note_skipped(pass.newly_skipped());
-    train_batch(plan);
+    train_batch(plan, pass);
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
@@ -136,7 +169,8 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
                           "no batch has two pictures that can be read; `margay check` says what is wrong");
   }
   record.train_loss = standing_.smooth_loss.value();
-  note_shares(record, pass, clock_);
+  if (pass.pictures() > 0) note_times(pass);
+  note_shares(record, standing_.pass);
   note_skipped(pass.newly_skipped());
   const bool is_last = time_.is_limited() ? time_.is_up() : standing_.epoch + 1 >= plan.epochs;
   if (!is_last && !standing_.is_cancelled) loaders_.train.prepare(standing_.passes);  // while validation runs
@@ -155,7 +189,17 @@ Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
   return hyper;
 }
 
-void Learner::train_batch(const FitPlan& plan) {
+void Learner::note_times(const TimedPass& pass) {
+  standing_.pass = earlier_ + PassTimes{.images = pass.pictures(),
+                                        .seconds = pass.seconds(),
+                                        .waited_s = pass.waited_s(),
+                                        .forward_s = clock_.seconds(StepPart::kForward),
+                                        .backward_s = clock_.seconds(StepPart::kBackward),
+                                        .update_s = clock_.seconds(StepPart::kUpdate),
+                                        .callback_s = clock_.seconds(StepPart::kCallbacks)};
+}
+
+void Learner::train_batch(const FitPlan& plan, const TimedPass& pass) {
   clock_.start();
   const Hyper hyper = set_progress(plan, standing_.step);
   announce(&Callback::before_batch);
@@ -176,6 +220,7 @@ void Learner::train_batch(const FitPlan& plan) {
   ++standing_.step;
   standing_.next_batch = at_.batch.index + 1;
   standing_.fit_s = time_.spent_s();
+  note_times(pass);
   clock_.start();
   announce(&Callback::after_batch);
   clock_.lap(StepPart::kCallbacks);
@@ -230,21 +275,33 @@ double Learner::compute_loss(const data::Dataset& dataset) {
 }
 
 EpochRecord Learner::evaluate() {
-  const std::vector<std::shared_ptr<Callback>> listeners = exchange_callbacks({});
-  EpochRecord record{.stage = "evaluation"};
-  try {
-    validate(record);
-  } catch (...) {
-    exchange_callbacks(listeners);
-    throw;
+  if (is_validating_) {
+    throw std::invalid_argument(
+        "[evaluate] cannot be called from a callback during a validation: both need the metrics");
   }
-  exchange_callbacks(listeners);
+  const model::ModeGuard mode(*classifier_);
+  const KeptValue at(at_, {.stage = at_.stage, .epoch = at_.epoch, .epochs = at_.epochs});
+  EpochRecord record{.stage = "evaluation"};
+  measure(record, Audience::kNobody);
   return record;
 }
 
 void Learner::validate(EpochRecord& record) {
-  record.valid_loss = std::numeric_limits<double>::quiet_NaN();
-  for (const auto& metric : metrics_) metric->reset();
+  const std::optional<double> seconds = measure(record, Audience::kCallbacks);
+  if (seconds) {
+    standing_.validation_s = *seconds;
+    time_.set_validation_s(*seconds);
+  }
+  announce(&Callback::after_validate);
+}
+
+std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
+  const KeptValue validating(is_validating_, true);
+  const metric::Metrics metrics = metrics_;
+  for (const auto& metric : metrics) metric->reset();
+  double sum = 0;
+  std::int64_t count = 0;
+  std::optional<double> seconds;
   if (loaders_.valid) {
     const torch::NoGradGuard no_grad;
     classifier_->eval();
@@ -252,26 +309,22 @@ void Learner::validate(EpochRecord& record) {
     at_.steps = loaders_.valid->num_batches();
     at_.step = 0;
     TimedPass pass(*loaders_.valid, 0, copy_.get());
-    double sum = 0;
-    std::int64_t count = 0;
     while (auto batch = pass.next()) {
       at_.batch = std::move(*batch);
       at_.images_per_s = pass.images_per_s();
       at_.logits = forward(at_.batch);
-      const double loss = compute_loss(loaders_.valid->dataset());
-      sum += loss * static_cast<double>(at_.batch.size());
+      sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
       count += at_.batch.size();
-      for (const auto& metric : metrics_) metric->update(at_.logits, at_.batch.targets);
-      announce(&Callback::after_batch);
+      for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
+      if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
       ++at_.step;
     }
-    record.valid_loss = mean_of(sum, count);
     note_skipped(pass.newly_skipped());
-    standing_.validation_s = pass.seconds();
-    time_.set_validation_s(pass.seconds());
+    seconds = pass.seconds();
   }
-  for (const auto& metric : metrics_) record.metrics.push_back(metric->value());
-  announce(&Callback::after_validate);
+  record.valid_loss = mean_of(sum, count);
+  for (const auto& metric : metrics) record.metrics.push_back(metric->value());
+  return seconds;
 }
 
 }  // namespace margay::train

@@ -3,6 +3,7 @@
 
 #include <torch/utils.h>
 
+#include "margay/model/state_guard.h"
 #include "margay/train/device_feed.h"
 #include "margay/train/learner.h"
 #include "margay/train/task_loss.h"
@@ -29,6 +30,7 @@ Predictions Learner::tta(const TtaOptions& options) {
 
 Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epoch) {
   const torch::NoGradGuard no_grad;
+  const model::ModeGuard mode(*classifier_);
   classifier_->eval();
   Predictions all;
   std::vector<torch::Tensor> logits;

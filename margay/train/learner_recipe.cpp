@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "margay/train/learner.h"
+#include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 
 namespace margay::train {
@@ -63,10 +64,25 @@ std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optiona
   return plans;
 }
 
-void Learner::check(const Stages& recipe) const { plan(resolved(recipe), std::nullopt); }
+void Learner::check_resumed(const std::string& recipe) const {
+  if (!is_resuming_ || standing_.recipe.empty() || standing_.recipe == recipe) return;
+  throw std::invalid_argument(fmt::format("[recipe] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
+                                          standing_.recipe, recipe));
+}
+
+void Learner::check(const Stages& recipe) const {
+  const Stages stages = resolved(recipe);
+  plan(stages, std::nullopt);
+  check_resumed(recipe_text(stages));
+}
 
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
-  const std::vector<StagePlan> plans = plan(resolved(recipe), seconds);
+  refuse_within_fit("run");
+  const Stages stages = resolved(recipe);
+  const std::vector<StagePlan> plans = plan(stages, seconds);
+  const std::string text = recipe_text(stages);
+  check_resumed(text);
+  standing_.recipe = text;
   const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
   for (std::size_t i = first; i < plans.size(); ++i) {
@@ -76,6 +92,7 @@ void Learner::run(const Stages& recipe, std::optional<double> seconds) {
     fit(plans[i].fit);
   }
   standing_.stage_index = 0;
+  standing_.recipe.clear();
 }
 
 }  // namespace margay::train

@@ -1,7 +1,10 @@
 #include "margay/train/standing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -12,10 +15,64 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// JSON has no NaN: it is null there.
-double number(const Json& json) {
-  return json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
-}
+/// Reads the members of an object; what is missing or cannot be is a core::FormatError that names it.
+class StandingReader {
+ public:
+  StandingReader(const Json& json, const std::filesystem::path& source) : json_(json), source_(source) {}
+
+  std::int64_t count(const char* key) const {
+    const Json& value = at(key);
+    const bool is_count = value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 53U;
+    if (!is_count || value.get<std::uint64_t>() > kMost) refuse(key, "a count");
+    return value.get<std::int64_t>();
+  }
+  /// JSON has no NaN: it is null there.
+  double number(const char* key) const {
+    const Json& value = at(key);
+    if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+    if (!value.is_number()) refuse(key, "a number");
+    return value.get<double>();
+  }
+  double number(const char* key, double if_missing) const { return has(key) ? number(key) : if_missing; }
+  bool flag(const char* key) const {
+    if (!at(key).is_boolean()) refuse(key, "true or false");
+    return at(key).get<bool>();
+  }
+  std::string text(const char* key) const {
+    if (!at(key).is_string()) refuse(key, "a text");
+    return at(key).get<std::string>();
+  }
+  std::vector<double> numbers(const char* key) const {
+    std::vector<double> all;
+    for (const Json& value : list(key)) {
+      if (!value.is_null() && !value.is_number()) refuse(key, "a list of numbers");
+      all.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
+    }
+    return all;
+  }
+  const Json& list(const char* key) const {
+    if (!at(key).is_array()) refuse(key, "a list");
+    return at(key);
+  }
+  StandingReader part(const char* key) const { return {at(key), source_}; }
+  bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
+  /// Missing or null.
+  bool is_absent(const char* key) const { return !has(key) || json_[key].is_null(); }
+
+ private:
+  const Json& at(const char* key) const {
+    if (!has(key)) refuse(key, "there");
+    return json_[key];
+  }
+  [[noreturn]] void refuse(const char* key, const char* expected) const {
+    throw core::FormatError(
+        source_, fmt::format("does not say where training stood: '{}' must be {}; the file is damaged", key, expected));
+  }
+
+  const Json& json_;
+  const std::filesystem::path& source_;
+};
 
 template <class T>
 Json or_null(const std::optional<T>& value) {
@@ -38,42 +95,65 @@ Json to_json(const EpochRecord& record) {
           {"callback_share", record.callback_share}};
 }
 
-EpochRecord record_from(const Json& json) {
-  EpochRecord record{.epoch = json.at("epoch"),
-                     .stage = json.at("stage"),
-                     .train_loss = number(json.at("train_loss")),
-                     .valid_loss = number(json.at("valid_loss")),
-                     .seconds = json.at("seconds"),
-                     .steps_so_far = json.at("steps_so_far"),
-                     .train_images_per_s = json.at("train_images_per_s"),
-                     .wait_share = json.at("wait_share"),
-                     .forward_share = json.at("forward_share"),
-                     .backward_share = json.at("backward_share"),
-                     .update_share = json.at("update_share"),
-                     .callback_share = json.at("callback_share")};
-  for (const Json& metric : json.at("metrics")) record.metrics.push_back(number(metric));
-  return record;
+Json to_json(const PassTimes& pass) {
+  return {{"images", pass.images},        {"seconds", pass.seconds},       {"waited_s", pass.waited_s},
+          {"forward_s", pass.forward_s},  {"backward_s", pass.backward_s}, {"update_s", pass.update_s},
+          {"callback_s", pass.callback_s}};
 }
 
-Standing parse(const Json& json) {
-  Standing standing{.stage_index = json.at("stage_index"),
-                    .stage = json.at("stage"),
-                    .epoch = json.at("epoch"),
-                    .is_in_epoch = json.at("is_in_epoch"),
-                    .is_cancelled = json.at("is_cancelled"),
-                    .step = json.at("step"),
-                    .next_batch = json.at("next_batch"),
-                    .fit_s = json.at("fit_s"),
-                    .passes = json.at("passes"),
-                    .lr_factor = json.at("lr_factor"),
-                    .smooth_loss = {json.at("smooth_loss").at("sum").get<double>(),
-                                    json.at("smooth_loss").at("count").get<std::int64_t>()}};
-  if (!json.at("validation_s").is_null()) standing.validation_s = json.at("validation_s").get<double>();
-  if (!json.at("first_trained_group").is_null())
-    standing.first_trained_group = json.at("first_trained_group").get<int>();
-  for (const Json& record : json.at("history")) standing.history.push_back(record_from(record));
-  for (const Json& picture : json.at("skipped")) {
-    standing.skipped.push_back({picture.at("id").get<std::size_t>(), picture.at("problem").get<std::string>()});
+EpochRecord epoch_record_from(const StandingReader& json) {
+  return {.epoch = json.count("epoch"),
+          .stage = json.text("stage"),
+          .train_loss = json.number("train_loss"),
+          .valid_loss = json.number("valid_loss"),
+          .metrics = json.numbers("metrics"),
+          .seconds = json.number("seconds"),
+          .steps_so_far = json.count("steps_so_far"),
+          .train_images_per_s = json.number("train_images_per_s"),
+          .wait_share = json.number("wait_share"),
+          .forward_share = json.number("forward_share"),
+          .backward_share = json.number("backward_share"),
+          .update_share = json.number("update_share"),
+          .callback_share = json.number("callback_share")};
+}
+
+PassTimes pass_times_from(const StandingReader& json) {
+  return {.images = json.count("images"),
+          .seconds = json.number("seconds"),
+          .waited_s = json.number("waited_s"),
+          .forward_s = json.number("forward_s"),
+          .backward_s = json.number("backward_s"),
+          .update_s = json.number("update_s"),
+          .callback_s = json.number("callback_s")};
+}
+
+Standing read_standing(const StandingReader& json, const std::filesystem::path& source) {
+  const StandingReader smooth = json.part("smooth_loss");
+  Standing standing{.recipe = json.has("recipe") ? json.text("recipe") : "",
+                    .stage_index = static_cast<std::size_t>(json.count("stage_index")),
+                    .stage = json.text("stage"),
+                    .epochs = json.has("epochs") ? json.count("epochs") : 0,
+                    .epoch = json.count("epoch"),
+                    .is_in_epoch = json.flag("is_in_epoch"),
+                    .is_cancelled = json.flag("is_cancelled"),
+                    .step = json.count("step"),
+                    .next_batch = json.count("next_batch"),
+                    .fit_s = json.number("fit_s"),
+                    .epoch_begin_s = json.number("epoch_begin_s", json.number("fit_s")),
+                    .passes = json.count("passes"),
+                    .lr_factor = json.number("lr_factor"),
+                    .smooth_loss = {smooth.number("sum"), smooth.count("count")}};
+  if (json.has("pass")) standing.pass = pass_times_from(json.part("pass"));
+  if (!json.is_absent("validation_s")) standing.validation_s = json.number("validation_s");
+  if (!json.is_absent("first_trained_group")) {
+    standing.first_trained_group = static_cast<int>(std::min<std::int64_t>(json.count("first_trained_group"), 1000));
+  }
+  for (const Json& record : json.list("history")) {
+    standing.history.push_back(epoch_record_from(StandingReader(record, source)));
+  }
+  for (const Json& picture : json.list("skipped")) {
+    const StandingReader skipped(picture, source);
+    standing.skipped.push_back({static_cast<std::size_t>(skipped.count("id")), skipped.text("problem")});
   }
   return standing;
 }
@@ -81,14 +161,18 @@ Standing parse(const Json& json) {
 }  // namespace
 
 Json to_json(const Standing& standing) {
-  Json json = {{"stage_index", standing.stage_index},
+  Json json = {{"recipe", standing.recipe},
+               {"stage_index", standing.stage_index},
                {"stage", standing.stage},
+               {"epochs", standing.epochs},
                {"epoch", standing.epoch},
                {"is_in_epoch", standing.is_in_epoch},
                {"is_cancelled", standing.is_cancelled},
                {"step", standing.step},
                {"next_batch", standing.next_batch},
                {"fit_s", standing.fit_s},
+               {"epoch_begin_s", standing.epoch_begin_s},
+               {"pass", to_json(standing.pass)},
                {"passes", standing.passes},
                {"lr_factor", standing.lr_factor},
                {"validation_s", or_null(standing.validation_s)},
@@ -104,15 +188,22 @@ Json to_json(const Standing& standing) {
 }
 
 Standing standing_from_json(const Json& json, const std::filesystem::path& source) {
-  try {
-    Standing standing = parse(json);
-    const bool is_possible = standing.epoch >= 0 && standing.step >= 0 && standing.next_batch >= 0 &&
-                             standing.passes >= (standing.is_in_epoch ? 1 : 0) && standing.lr_factor > 0;
-    if (is_possible) return standing;
-  } catch (const Json::exception& error) {
-    throw core::FormatError(source, fmt::format("does not say where training stood: {}", error.what()));
-  }
-  throw core::FormatError(source, "says of where training stood what cannot be");
+  Standing standing = read_standing(StandingReader(json, source), source);
+  const bool is_possible = standing.passes >= (standing.is_in_epoch ? 1 : 0) && standing.lr_factor > 0 &&
+                           std::isfinite(standing.lr_factor) && standing.fit_s >= 0 &&
+                           standing.step <= standing.next_batch;
+  if (is_possible) return standing;
+  throw core::FormatError(source, "says of where training stood what cannot be; the file is damaged");
+}
+
+PassTimes operator+(const PassTimes& a, const PassTimes& b) {
+  return {.images = a.images + b.images,
+          .seconds = a.seconds + b.seconds,
+          .waited_s = a.waited_s + b.waited_s,
+          .forward_s = a.forward_s + b.forward_s,
+          .backward_s = a.backward_s + b.backward_s,
+          .update_s = a.update_s + b.update_s,
+          .callback_s = a.callback_s + b.callback_s};
 }
 
 }  // namespace margay::train

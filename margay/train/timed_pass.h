@@ -28,6 +28,8 @@ class TimedPass {
     return std::max(1e-9, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count());
   }
   double images_per_s() const { return static_cast<double>(pictures_) / seconds(); }
+  /// In the batches so far.
+  std::int64_t pictures() const { return pictures_; }
   double waited_s() const { return batches_.waited_s(); }
   /// Pictures skipped since the last call.
   std::span<const data::SkippedPicture> newly_skipped() {

@@ -8,6 +8,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/model/state_guard.h"
 #include "margay/train/device_feed.h"
 
 namespace margay::train {
@@ -16,19 +17,18 @@ namespace {
 /// While it lives, the classifier trains, and its batch norms gather equal averages, from nothing on.
 class Gathering {
  public:
-  explicit Gathering(model::Classifier& classifier) : classifier_(classifier), was_training_(classifier.is_training()) {
+  explicit Gathering(model::Classifier& classifier) : mode_(classifier) {
     for (const auto& module : classifier.modules(/*include_self=*/false)) {
       add(module->as<torch::nn::BatchNorm1d>());
       add(module->as<torch::nn::BatchNorm2d>());
       add(module->as<torch::nn::BatchNorm3d>());
     }
-    classifier_.train();
+    classifier.train();
   }
   Gathering(const Gathering&) = delete;
   Gathering& operator=(const Gathering&) = delete;
   ~Gathering() {
     for (const auto& [options, momentum] : before_) options->momentum(momentum);
-    classifier_.train(was_training_);
   }
 
  private:
@@ -43,8 +43,7 @@ class Gathering {
     norm->reset_running_stats();
   }
 
-  model::Classifier& classifier_;
-  bool was_training_;
+  model::ModeGuard mode_;
   std::vector<std::pair<Options*, Momentum>> before_;
 };
 

@@ -24,7 +24,8 @@ data::Normalization published_normalization(const std::string& architecture) {
   return {known.mean, known.std};
 }
 
-Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options) {
+Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
+                       PretrainedWeights weights) {
   core::validate(options);
   torch::manual_seed(options.seed);
   const std::int64_t classes = loaders.vocabulary.size();
@@ -32,7 +33,7 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
                                             .num_classes = classes,
                                             .image_px = loaders.recipe().augment.size,
                                             .head = options.head});
-  if (!options.weights.empty()) {
+  if (!options.weights.empty() && weights == PretrainedWeights::kRead) {
     model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});
   }
   Learner learner(std::move(loaders), std::move(classifier), options.learner);

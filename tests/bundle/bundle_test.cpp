@@ -88,6 +88,10 @@ TEST_F(BundleTest, RefusesSafetensorsOfOthers) {
   EXPECT_NE(refusal().find("not a Margay model"), std::string::npos);
 }
 
+TEST_F(BundleTest, RefusesToBeSavedWithoutAClassifier) {
+  EXPECT_THROW(save_bundle(folder_ / "m.margay", {}), std::invalid_argument);
+}
+
 TEST_F(BundleTest, RefusesNewerFormats) {
   tamper(path_, [](auto& json) { json["format_version"] = 99; });
   EXPECT_NE(refusal().find("written in format 99"), std::string::npos);

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/train/checkpoint/checkpoint_folder.h"
 #include "tests/support/tiny_training.h"
 #include "tests/support/write_file.h"
 
@@ -152,6 +153,44 @@ TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
   EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
   EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
   EXPECT_EQ(records().size(), 1U);
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, GoesOnWithoutThePretrainedWeights) {
+  ASSERT_EQ(train().status, 0);
+  const fs::path weights = folder_ / "weights.margay";
+  fs::copy_file(run_folder() / "model.margay", weights);
+  ASSERT_EQ(train({"--weights", weights.string(), "--epochs", "2", "--name", "tuned"}).status, 0);
+  const fs::path run = runs_ / records().back().folder;
+  const std::string model = file_content(run / "model.margay");
+  fs::remove(weights);
+  fs::remove(run / "model.margay");
+  const auto newest = train::CheckpointFolder(run / "checkpoints").files().front();
+  fs::remove(newest);  // so that the last epoch is trained once more
+  const CommandResult result = run_command({"train", "--resume", run.string()});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(file_content(run / "model.margay"), model);
+  fs::remove_all(run / "checkpoints");  // now they are needed
+  const CommandResult anew = run_command({"train", "--resume", run.string()});
+  EXPECT_EQ(anew.status, 3);
+  expect_part(anew.errors, weights.string());
+}
+
+TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
+  ASSERT_EQ(train().status, 0);
+  nlohmann::ordered_json config = nlohmann::ordered_json::parse(file_content(run_folder() / "config.json"));
+  config["batch"]["loader"]["batch_size"] = 3;
+  testing_support::write(run_folder() / "config.json", config.dump());
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, "its batch_size is 4, here it is 3");
+  EXPECT_EQ(train::CheckpointFolder(run_folder() / "checkpoints").files().size(), 1U) << "it is not torn";
+  config["batch"]["loader"]["batch_size"] = 4;
+  config["epochs"] = 9;
+  testing_support::write(run_folder() / "config.json", config.dump());
+  const CommandResult longer = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(longer.status, 2);
+  expect_part(longer.errors, "[recipe] training stood in the recipe");
   EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
 }
 

@@ -1,16 +1,20 @@
 #include "margay/model/cpu_memory.h"
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
 
+#include <c10/core/Allocator.h>
+#include <c10/core/impl/alloc_cpu.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/model/cpu_arena.h"
+#include "margay/model/torch_compat.h"
 
 namespace margay::model {
 namespace {
@@ -116,6 +120,72 @@ TEST(CpuArena, KeepsManyBlocksApart) {
   for (const Block& each : blocks) arena.give_back(each.begin);
   EXPECT_EQ(arena.stats().in_use_bytes, 0U);
   EXPECT_NE(arena.take(512 * kMiB), nullptr);  // everything has been joined again
+}
+
+/// Ends the process; what a process has set cannot be taken back.
+[[noreturn]] void exit_unless(bool holds) { std::_Exit(holds ? 0 : 1); }
+
+TEST(CpuAllocatorDeathTest, KeepsMemoryAlsoWhereItIsAskedToWhileMemoryIsCounted) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto keep_within_a_count = [] {
+    bool holds = true;
+    torch::Tensor from_before;
+    {
+      const LiveMemory memory;
+      from_before = torch::empty({kMiB});
+      keep_cpu_memory();
+      const torch::Tensor kept = torch::empty({kMiB});
+      holds = cpu_memory_stats().in_use_bytes == 4 * kMiB && memory.bytes() == 8 * kMiB;
+    }
+    const torch::Tensor kept = torch::empty({kMiB});
+    holds = holds && cpu_memory_stats().in_use_bytes == 4 * kMiB;
+    {
+      const LiveMemory again;
+      from_before = torch::Tensor();
+      const torch::Tensor counted = torch::empty({kMiB});
+      holds = holds && again.bytes() == 4 * kMiB && cpu_memory_stats().in_use_bytes == 8 * kMiB;
+    }
+    exit_unless(holds);
+  };
+  EXPECT_EXIT(keep_within_a_count(), testing::ExitedWithCode(0), "");
+}
+
+/// An allocator of the program that uses Margay.
+class ProgramsAllocator : public compat::CpuAllocator {
+ public:
+  at::DataPtr take(std::size_t bytes) const override {
+    void* data = c10::alloc_cpu(bytes);
+    return {data, data, &c10::free_cpu, at::Device(at::kCPU)};
+  }
+  at::DeleterFnPtr raw_deleter() const override { return &c10::free_cpu; }
+};
+
+TEST(CpuAllocatorDeathTest, LeavesTheProgramsOwnInPlace) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto own_after_a_count = [] {
+    static ProgramsAllocator own;
+    c10::SetAllocator(at::kCPU, &own, 1);
+    { const LiveMemory memory; }
+    exit_unless(c10::GetAllocator(at::kCPU) == &own);
+  };
+  EXPECT_EXIT(own_after_a_count(), testing::ExitedWithCode(0), "");
+  const auto own_of_higher_priority = [] {
+    static ProgramsAllocator own;
+    c10::SetAllocator(at::kCPU, &own, 2);
+    int refused = 0;
+    try {
+      const LiveMemory memory;
+    } catch (const core::Error&) {
+      ++refused;
+    }
+    try {
+      keep_cpu_memory();
+    } catch (const core::Error&) {
+      ++refused;
+    }
+    exit_unless(refused == 2 && c10::GetAllocator(at::kCPU) == &own);
+  };
+  EXPECT_EXIT(own_of_higher_priority(), testing::ExitedWithCode(0), "");
 }
 
 TEST(KeepCpuMemory, ServesBigTensorsAndReusesTheirMemory) {

@@ -129,6 +129,8 @@ TEST_F(PredictorTest, CopiesAClassifierWithoutDrawingRandomNumbers) {
   EXPECT_TRUE(torch::rand({3}).equal(after));
 }
 
+TEST(Predictor, RefusesABundleWithoutAClassifier) { EXPECT_THROW(Predictor(bundle::Bundle{}), std::invalid_argument); }
+
 TEST_F(PredictorTest, AnswersTheSameAfterWarmingUp) {
   const Predictor predictor(tiny_bundle());
   const torch::Tensor before = predictor.predict(pictures_).logits;

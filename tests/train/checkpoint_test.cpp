@@ -1,12 +1,16 @@
 #include "margay/train/checkpoint/checkpoint.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <functional>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/model/weights/safetensors.h"
@@ -280,6 +284,144 @@ TEST_F(CheckpointTest, RefusesAStandingThatCannotBe) {
   EXPECT_THROW(standing_from_json("text", "f"), core::FormatError);
 }
 
+/// The metadata of a checkpoint, changed by a function, with a checksum that fits.
+void rewrite(const fs::path& path, const std::function<void(model::TensorMap&, nlohmann::ordered_json&)>& change) {
+  Snapshot snapshot = read_checkpoint(path);
+  change(snapshot.tensors, snapshot.values);
+  write_checkpoint(path, snapshot);
+}
+
+TEST_F(CheckpointTest, RefusesANewerFormatAndDoesNotTakeItForTorn) {
+  const CheckpointFolder folder(folder_ / "c");
+  Learner learner = this->learner();
+  const fs::path path = folder.save(learner);
+  model::SafetensorsFile file = model::read_safetensors(path);
+  EXPECT_EQ(file.metadata.at("format_version"), "1");
+  file.metadata["format_version"] = "2";
+  file.metadata["checksum"] = "of another kind";
+  model::write_safetensors(path, file.tensors, file.metadata);
+  std::vector<std::string> problems;
+  const auto message = thrown_message<core::NewerFormatError>([&] { folder.resume(learner, problems); });
+  EXPECT_EQ(message, path.string() + ": a checkpoint of format 2; this program reads up to 1: update Margay");
+  EXPECT_TRUE(problems.empty());
+  EXPECT_TRUE(fs::exists(path));
+}
+
+TEST_F(CheckpointTest, NamesTheFieldInWhichAnotherTrainingDiffers) {
+  Learner first = learner();
+  save_checkpoint(file(), first);
+  const auto refusal_of = [&](const data::LoaderOptions& loader, int size, const std::string& architecture,
+                              std::int64_t accumulate) {
+    Learner other = vision_learner(testing_support::tiny_block(folder_.path(), size).loaders(loader), architecture,
+                                   {.seed = 1, .head = {.dropout = {0.5}}, .learner = {.accumulate = accumulate}});
+    const auto before = everything(other);
+    const auto message = thrown_message<core::FormatError>([&] { load_checkpoint(file(), other); });
+    expect_equal(before, everything(other));
+    return message;
+  };
+  const auto expect = [](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  expect(refusal_of({.batch_size = 8, .seed = 2}, 16, "resnet20", 1), "its seed is 1, here it is 2");
+  expect(refusal_of({.batch_size = 4, .seed = 1}, 16, "resnet20", 1), "its batch_size is 8, here it is 4");
+  expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 2), "its accumulate is 1, here it is 2");
+  expect(refusal_of({.batch_size = 8, .seed = 1}, 20, "resnet20", 1),
+         "its transforms.augment.size is 16, here it is 20");
+  expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet18", 1),
+         "its architecture is \"resnet20\", here it is \"resnet18\"");
+  fs::remove(folder_ / "train/flat/3.png");
+  expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 1), "its training_images is 40, here it is 39");
+  testing_support::write_tiny_pictures(folder_.path(), 20, 6);
+  for (const char* part : {"train", "valid"}) fs::rename(folder_ / part / "flat", folder_ / part / "even");
+  expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 1),
+         "its vocabulary[0] is \"flat\", here it is \"even\"");
+}
+
+TEST_F(CheckpointTest, RefusesAnotherRecipe) {
+  const Stages recipe = parse_recipe("freeze 1 epoch at 1e-3; unfreeze 2 epochs at 1e-3");
+  Learner first = learner();
+  first.add_callback(stop_after(9));
+  EXPECT_THROW(first.run(recipe), core::Interrupted);
+  save_checkpoint(file(), first);
+  for (const std::string other :
+       {"freeze 1 epoch at 1e-3; unfreeze 3 epochs at 1e-3", "freeze 1 epoch at 1e-3; unfreeze 2 epochs at 2e-3"}) {
+    Learner second = learner();
+    load_checkpoint(file(), second);
+    const auto message = thrown_message<std::invalid_argument>([&] { second.run(parse_recipe(other)); });
+    EXPECT_NE(message.find(recipe_text(recipe)), std::string::npos) << message;
+    EXPECT_NE(message.find(recipe_text(parse_recipe(other))), std::string::npos) << message;
+    EXPECT_NO_THROW(second.run(recipe));
+  }
+}
+
+TEST_F(CheckpointTest, RefusesWhatACraftedFileSaysByName) {
+  Learner first = learner();
+  first.add_callback(std::make_shared<WeightAverage>(first.classifier()));
+  first.add_callback(stop_after(7));  // in the first validation, with a step behind it
+  EXPECT_THROW(train(first), core::Interrupted);
+  save_checkpoint(file(), first);
+  const std::string whole = testing_support::file_content(file());
+  using Change = std::function<void(model::TensorMap&, nlohmann::ordered_json&)>;
+  const auto set = [](const std::string& pointer, const nlohmann::ordered_json& value) -> Change {
+    return [=](model::TensorMap&, nlohmann::ordered_json& values) {
+      values[nlohmann::ordered_json::json_pointer(pointer)] = value;
+    };
+  };
+  const auto replace = [](const std::string& name, const torch::Tensor& tensor) -> Change {
+    return [=](model::TensorMap& tensors, nlohmann::ordered_json&) {
+      ASSERT_TRUE(tensors.contains(name)) << name;
+      tensors[name] = tensor;
+    };
+  };
+  const std::vector<std::pair<std::string, Change>> crafted = {
+      {"optimizer state 'head.8.weight.steps'",
+       replace("optimizer.head.8.weight.steps", torch::ones({2}, torch::kLong))},
+      {"optimizer state 'head.8.weight.avg'", replace("optimizer.head.8.weight.avg", torch::ones({3}))},
+      {"head.8.weight", replace("model.head.8.weight", torch::ones({3}))},
+      {"averaged weights: 'head.8.weight'", replace("callback.weight_average.head.8.weight", torch::ones({3}))},
+      {"'steps' must be float64 [S,3]", replace("steps", torch::ones({3}))},
+      {"'steps' must be float64 [S,3]", replace("steps", torch::ones({1, 3}))},
+      {"random.cpu is no state", replace("random.cpu", torch::ones({3}))},
+      {"'epoch' must be a count", set("/standing/epoch", 1e300)},
+      {"'epoch' must be a count", set("/standing/epoch", -1)},
+      {"'step' must be a count", set("/standing/step", "2")},
+      {"'passes' must be a count", set("/standing/passes", nullptr)},
+      {"'stage' must be a text", set("/standing/stage", 7)},
+      {"'history' must be a list", set("/standing/history", 7)},
+      {"'smooth_loss' must be", set("/standing/smooth_loss", nullptr)},
+      {"what cannot be", set("/standing/lr_factor", 0)},
+      {"stands at batch 99 of an epoch, which has 5", set("/standing/next_batch", 99)},
+      {"trains from group 7 on", set("/standing/first_trained_group", 7)},
+      {"fingerprint is no object", set("/fingerprint", 7)},
+      {"'updates'", set("/callbacks/weight_average/updates", "many")},
+  };
+  for (const auto& [part, change] : crafted) {
+    testing_support::write(file(), whole);
+    rewrite(file(), change);
+    Learner second = learner();
+    second.add_callback(std::make_shared<WeightAverage>(second.classifier()));
+    const auto message = thrown_message<core::FormatError>([&] { load_checkpoint(file(), second); });
+    EXPECT_NE(message.find(part), std::string::npos) << part << " in: " << message;
+    EXPECT_EQ(message.find(file().string()), 0U) << message;
+  }
+}
+
+TEST_F(CheckpointTest, WithinAValidationKnowsHowFastTheEpochTrained) {
+  Learner first = learner();
+  first.add_callback(stop_after(6));  // the first batch of the validation
+  EXPECT_THROW(train(first), core::Interrupted);
+  save_checkpoint(file(), first);
+  const double before_s = first.standing().fit_s;
+  Learner second = learner();
+  load_checkpoint(file(), second);
+  train(second);
+  const EpochRecord& record = second.history().front();
+  EXPECT_NEAR(record.train_images_per_s, 40 / first.standing().pass.seconds, 1e-9);
+  EXPECT_GT(record.forward_share + record.backward_share, 0.1);
+  EXPECT_LE(record.forward_share + record.backward_share + record.wait_share, 1.001);
+  EXPECT_GE(record.seconds, before_s);
+}
+
 TEST_F(CheckpointTest, FolderKeepsTheNewestAndGoesBackBehindATornOne) {
   const CheckpointFolder folder(folder_ / "checkpoints", 2);
   Learner first = learner();
@@ -297,6 +439,20 @@ TEST_F(CheckpointTest, FolderKeepsTheNewestAndGoesBackBehindATornOne) {
   EXPECT_NE(problems[0].find("step-0000000015.safetensors"), std::string::npos) << problems[0];
   train(second);
   expect_equal(everything(first), everything(second));
+}
+
+TEST_F(CheckpointTest, FolderRemovesWhatKilledWritersLeftAndNothingOfLivingOnes) {
+  const CheckpointFolder folder(folder_ / "c");
+  const fs::path left = folder_ / "c/.step-0000000003.safetensors.tmp-77-0";
+  testing_support::write(left, "half of it");
+  const core::AtomicFile living(folder_ / "c/step-0000000004.safetensors");
+  Learner learner = this->learner();
+  folder.save(learner);
+  EXPECT_TRUE(fs::exists(left)) << "its process may be at work on another machine";
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  folder.save(learner);
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "c"), fs::directory_iterator()), 2);
 }
 
 TEST_F(CheckpointTest, FolderSaysWhenThereIsNothingToGoOnFrom) {

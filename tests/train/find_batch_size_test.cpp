@@ -8,7 +8,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/train/batch_size/live_memory.h"
+#include "margay/model/cpu_memory.h"
 
 namespace margay::train {
 namespace {
@@ -25,7 +25,7 @@ TEST(LiveMemory, CountsWhatIsThereAndTheMostAtOnce) {
   const torch::Tensor before = torch::ones({1000});
   std::optional<torch::Tensor> after;
   {
-    const LiveMemory memory;
+    const model::LiveMemory memory;
     {
       const torch::Tensor big = torch::empty({500'000});
       EXPECT_EQ(memory.bytes(), 2 * kMega);
@@ -34,9 +34,9 @@ TEST(LiveMemory, CountsWhatIsThereAndTheMostAtOnce) {
     after = torch::ones({250'000});
     EXPECT_EQ(memory.bytes(), kMega);
     EXPECT_EQ(memory.peak_bytes(), 2 * kMega);
-    EXPECT_THROW(LiveMemory(), core::InternalError);
+    EXPECT_THROW(model::LiveMemory(), core::InternalError);
   }
-  const LiveMemory again;
+  const model::LiveMemory again;
   EXPECT_EQ(after->sum().item<float>(), 250'000);
   after.reset();
   EXPECT_EQ(again.bytes(), 0U);
@@ -45,7 +45,7 @@ TEST(LiveMemory, CountsWhatIsThereAndTheMostAtOnce) {
 TEST(LiveMemory, OutlivingTensorsGrowAsOthers) {
   torch::Tensor tensor;
   {
-    const LiveMemory memory;
+    const model::LiveMemory memory;
     tensor = torch::ones({1000});
   }
   tensor.resize_({5000}).fill_(2);

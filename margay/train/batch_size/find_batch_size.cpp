@@ -11,8 +11,8 @@
 #include <torch/utils.h>
 
 #include "margay/core/memory.h"
+#include "margay/model/cpu_memory.h"
 #include "margay/model/state_guard.h"
-#include "margay/train/batch_size/live_memory.h"
 
 namespace margay::train {
 namespace {
@@ -23,9 +23,8 @@ constexpr std::int64_t kMegabyte = 1'000'000;
 class TrialTraining {
  public:
   explicit TrialTraining(model::Classifier& classifier)
-      : classifier_(classifier), state_(classifier.buffers(), classifier.device()) {
+      : classifier_(classifier), state_(classifier.buffers(), classifier.device()), modes_(classifier) {
     drop_gradients();
-    for (const auto& each : classifier.modules()) modes_.emplace_back(each.get(), each->is_training());
     for (const torch::Tensor& each : classifier.parameters()) trained_.emplace_back(each, each.requires_grad());
     for (auto& [parameter, was_trained] : trained_) parameter.set_requires_grad(true);
     classifier.train();
@@ -34,7 +33,6 @@ class TrialTraining {
   TrialTraining& operator=(const TrialTraining&) = delete;
   ~TrialTraining() {
     drop_gradients();
-    for (const auto& [module, was_training] : modes_) module->train(was_training);  // parents come before children
     for (auto& [parameter, was_trained] : trained_) parameter.set_requires_grad(was_trained);
   }
 
@@ -71,7 +69,7 @@ class TrialTraining {
 
   model::Classifier& classifier_;
   model::StateGuard state_;
-  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
+  model::ModeGuard modes_;
   std::vector<std::pair<torch::Tensor, bool>> trained_;
 };
 
@@ -135,7 +133,7 @@ BatchSizeAdvice find_batch_size(model::Classifier& classifier, const StepShape& 
 
 std::uint64_t step_memory_bytes(model::Classifier& classifier, const StepShape& step, std::int64_t batch_size) {
   TrialTraining training(classifier);
-  const LiveMemory memory;
+  const model::LiveMemory memory;
   training.step(step, batch_size);
   return memory.peak_bytes();
 }

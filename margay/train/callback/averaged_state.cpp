@@ -113,8 +113,11 @@ void AveragedState::load(const model::TensorMap& tensors, const std::filesystem:
   const torch::NoGradGuard no_grad;
   for (const Slot& slot : slots_) {
     const auto found = tensors.find(slot.name);
-    if (found != tensors.end() && found->second.sizes() == slot.average.sizes()) continue;
-    throw core::FormatError(source, fmt::format("averaged weights: '{}' is missing or of another shape", slot.name));
+    const bool is_right = found != tensors.end() && found->second.sizes() == slot.average.sizes() &&
+                          found->second.scalar_type() == slot.average.scalar_type();
+    if (is_right) continue;
+    throw core::FormatError(source,
+                            fmt::format("averaged weights: '{}' is missing or of another shape or type", slot.name));
   }
   if (tensors.size() != slots_.size()) {
     throw core::FormatError(source, "averaged weights: there are tensors that the model lacks");

@@ -32,7 +32,7 @@ void SaveCheckpoints::save(Learner& learner) {
   try {
     folder_.save(learner);
   } catch (const core::IoError& error) {
-    on_failure_(error);
+    if (on_failure_) on_failure_(error);
   }
   last_ = std::chrono::steady_clock::now();
 }

@@ -10,8 +10,8 @@
 namespace margay::train {
 
 /// Writes a checkpoint after every epoch, and within one when the last is older than `every`. When writing fails (disk
-/// full) training goes on, the previous checkpoints stay, and `on_failure` hears of it. To be added behind all
-/// callbacks that have a state, so that it keeps what they know of the same event.
+/// full) training goes on, the previous checkpoints stay, and `on_failure`, if there is one, hears of it. To be added
+/// behind all callbacks that have a state, so that it keeps what they know of the same event.
 class SaveCheckpoints : public Callback {
  public:
   using Failure = std::function<void(const core::IoError&)>;

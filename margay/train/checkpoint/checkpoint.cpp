@@ -1,7 +1,9 @@
 #include "margay/train/checkpoint/checkpoint.h"
 
+#include <charconv>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,6 +18,9 @@ namespace {
 
 constexpr const char* kValues = "margay_checkpoint";
 constexpr const char* kChecksum = "checksum";
+constexpr const char* kVersion = "format_version";
+/// 1 added format_version and fingerprint; the first checkpoints have neither.
+constexpr int kCheckpointFormat = 1;
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -37,20 +42,42 @@ const std::string& metadata_value(const model::Metadata& metadata, const char* k
   return found->second;
 }
 
+/// Throws core::NewerFormatError for what this program may misread.
+void check_version(const model::Metadata& metadata, const std::filesystem::path& path) {
+  const auto found = metadata.find(kVersion);
+  if (found == metadata.end()) return;
+  int version = 0;
+  const char* end = found->second.data() + found->second.size();
+  const auto [last, error] = std::from_chars(found->second.data(), end, version);
+  if (error != std::errc() || last != end || version < 1) {
+    throw core::FormatError(path, "its format_version is no number; the file is damaged");
+  }
+  if (version <= kCheckpointFormat) return;
+  throw core::NewerFormatError(
+      path,
+      fmt::format("a checkpoint of format {}; this program reads up to {}: update Margay", version, kCheckpointFormat));
+}
+
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, Learner& learner) {
-  Snapshot snapshot = take_snapshot(learner);
-  for (auto& [name, tensor] : snapshot.tensors) tensor = tensor.detach().to(torch::kCPU).contiguous();
+  write_checkpoint(path, take_snapshot(learner));
+}
+
+void write_checkpoint(const std::filesystem::path& path, const Snapshot& snapshot) {
+  model::TensorMap tensors;
+  for (const auto& [name, tensor] : snapshot.tensors) tensors[name] = tensor.detach().to(torch::kCPU).contiguous();
   // A path need not be UTF-8.
   const std::string values = snapshot.values.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  model::write_safetensors(path, snapshot.tensors,
-                           {{kValues, values}, {kChecksum, checksum_of(snapshot.tensors, values)}});
+  model::write_safetensors(
+      path, tensors,
+      {{kVersion, std::to_string(kCheckpointFormat)}, {kValues, values}, {kChecksum, checksum_of(tensors, values)}});
 }
 
 Snapshot read_checkpoint(const std::filesystem::path& path) {
   model::SafetensorsFile file = model::read_safetensors(path);
   const std::string& values = metadata_value(file.metadata, kValues, path);
+  check_version(file.metadata, path);
   if (metadata_value(file.metadata, kChecksum, path) != checksum_of(file.tensors, values)) {
     throw core::FormatError(path, "its checksum does not match: the file is torn or damaged");
   }

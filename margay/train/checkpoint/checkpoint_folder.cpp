@@ -1,6 +1,8 @@
 #include "margay/train/checkpoint/checkpoint_folder.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 
@@ -21,10 +23,16 @@ bool is_checkpoint(const fs::path& path) {
   return path.extension() == kExtension && path.filename().string().starts_with(kCheckpointPrefix);
 }
 
-/// What a writer that was killed has left.
+/// What a killed writer left when temporary files had names of the old form: .step-N.safetensors.tmp-PROCESS-NUMBER,
+/// untouched for a day. (AtomicFile sees to today's names, which say of which machine they are.)
 bool is_left_over(const fs::path& path) {
   const std::string name = path.filename().string();
-  return name.starts_with(fmt::format(".{}", kCheckpointPrefix)) && name.find(".tmp-") != std::string::npos;
+  const std::size_t mark = name.find(".tmp-");
+  if (!name.starts_with(fmt::format(".{}", kCheckpointPrefix)) || mark == std::string::npos) return false;
+  const bool is_old_name = std::count(name.begin() + static_cast<std::ptrdiff_t>(mark) + 5, name.end(), '-') == 1;
+  std::error_code failure;
+  const fs::file_time_type written = fs::last_write_time(path, failure);
+  return is_old_name && !failure && fs::file_time_type::clock::now() - written > std::chrono::hours(24);
 }
 
 void make_folder(const fs::path& folder) {
@@ -70,21 +78,26 @@ fs::path CheckpointFolder::save(Learner& learner) const {
   return path;
 }
 
-std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<std::string>& problems) const {
+std::optional<CheckpointFolder::Found> CheckpointFolder::newest(std::vector<std::string>& problems) const {
   for (const fs::path& path : files()) {
-    std::optional<Snapshot> snapshot;
     try {
-      snapshot = read_checkpoint(path);
+      return Found{path, read_checkpoint(path)};
+    } catch (const core::NewerFormatError&) {
+      throw;  // not torn
     } catch (const core::FormatError& error) {
       problems.emplace_back(error.what());
       std::error_code failure;
       fs::rename(path, fs::path(path).replace_extension(".torn"), failure);
-      continue;
     }
-    restore(learner, *snapshot, path);
-    return path;
   }
   return std::nullopt;
+}
+
+std::optional<fs::path> CheckpointFolder::resume(Learner& learner, std::vector<std::string>& problems) const {
+  const std::optional<Found> found = newest(problems);
+  if (!found) return std::nullopt;
+  restore(learner, found->snapshot, found->path);
+  return found->path;
 }
 
 }  // namespace margay::train

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "margay/train/checkpoint/snapshot.h"
 #include "margay/train/learner.h"
 
 namespace margay::train {
@@ -20,9 +21,16 @@ class CheckpointFolder {
   /// went on from an earlier one. Throws core::IoError, and nothing is deleted.
   std::filesystem::path save(Learner& learner) const;
 
+  struct Found {
+    std::filesystem::path path;
+    Snapshot snapshot;
+  };
+  /// The newest that is whole; nothing if there is none. problems: takes a sentence for each that is torn, which is
+  /// renamed to end in .torn. Throws core::NewerFormatError for one that a later version of Margay wrote.
+  std::optional<Found> newest(std::vector<std::string>& problems) const;
+
   /// Puts back the newest that is whole, and returns which; nothing if there is none, and the learner is as it was.
-  /// problems: takes a sentence for each that is torn, which is renamed to end in .torn. Throws core::FormatError for
-  /// one that is whole, but of another model.
+  /// Throws as newest(), and as train::restore for one of another training.
   std::optional<std::filesystem::path> resume(Learner& learner, std::vector<std::string>& problems) const;
 
   /// Newest first.

@@ -1,6 +1,7 @@
 #include "margay/train/checkpoint/snapshot.h"
 
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <torch/types.h>
 
 #include "margay/core/error.h"
+#include "margay/train/checkpoint/fingerprint.h"
 
 namespace margay::train {
 namespace {
@@ -20,6 +22,7 @@ constexpr const char* kSnapshotSteps = "steps";
 constexpr const char* kStanding = "standing";
 constexpr const char* kCallbacks = "callbacks";
 constexpr const char* kGradScaler = "grad_scaler";
+constexpr const char* kFingerprint = "fingerprint";
 
 std::string callback_prefix(const std::string& name) { return fmt::format("callback.{}.", name); }
 
@@ -99,6 +102,24 @@ void restore_callbacks(Learner& learner, const Snapshot& snapshot, const std::fi
   }
 }
 
+/// What fits no fit of this learner, though it is well formed. Throws core::FormatError.
+void check_standing(const Standing& standing, const Learner& learner, const std::filesystem::path& source) {
+  const auto refuse = [&](const std::string& problem) { throw core::FormatError(source, problem); };
+  const std::int64_t batches = learner.loaders().train.num_batches();
+  if (standing.is_in_epoch && standing.next_batch > batches) {
+    refuse(fmt::format("stands at batch {} of an epoch, which has {} here", standing.next_batch, batches));
+  }
+  const auto groups = static_cast<int>(learner.num_groups());
+  if (standing.first_trained_group.value_or(0) >= groups) {
+    refuse(fmt::format("trains from group {} on, the network has {}", *standing.first_trained_group, groups));
+  }
+  for (const EpochRecord& record : standing.history) {
+    if (record.metrics.size() == learner.metrics().size()) continue;
+    refuse(fmt::format("has {} metrics in its history, here there are {}", record.metrics.size(),
+                       learner.metrics().size()));
+  }
+}
+
 }  // namespace
 
 Snapshot take_snapshot(Learner& learner) {
@@ -110,7 +131,9 @@ Snapshot take_snapshot(Learner& learner) {
     snapshot.tensors[generator_name(device)] = generator_state(device);
   }
   snapshot.tensors[kSnapshotSteps] = tensor_of(learner.steps());
-  snapshot.values = {{kStanding, to_json(learner.standing())}, {kCallbacks, nlohmann::ordered_json::object()}};
+  snapshot.values = {{kFingerprint, fingerprint(learner)},
+                     {kStanding, to_json(learner.standing())},
+                     {kCallbacks, nlohmann::ordered_json::object()}};
   if (learner.grad_scaler()) snapshot.values[kGradScaler] = learner.grad_scaler()->state();
   for (const auto& callback : learner.callbacks()) {
     const std::string name = callback->state_name();
@@ -129,8 +152,14 @@ Snapshot copied(const Snapshot& snapshot) {
 }
 
 void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::path& source) {
+  if (learner.is_fitting()) {
+    throw std::invalid_argument("[restore] cannot be called from a callback: a fit is under way");
+  }
   if (!snapshot.values.contains(kStanding)) throw core::FormatError(source, "does not say where training stood");
+  const auto found = snapshot.values.find(kFingerprint);
+  if (found != snapshot.values.end()) check_fingerprint(*found, learner, source);  // older ones have none
   Standing standing = standing_from_json(snapshot.values[kStanding], source);
+  check_standing(standing, learner, source);
   standing.steps = steps_of(snapshot.tensors, source);
   learner.classifier().load_state(part_of(snapshot.tensors, kModel), source);
   learner.optimizer().load_state(part_of(snapshot.tensors, kOptimizer), source);

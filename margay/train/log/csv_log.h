@@ -11,7 +11,7 @@ namespace margay::train {
 
 /// The learner's history as a table, one line per epoch:
 /// stage,epoch,train_loss,valid_loss,<metrics>,seconds,train_images_per_s,wait_share. What there is no number for is
-/// "nan".
+/// "nan". Names are quoted as RFC 4180 says.
 std::string history_csv(const Learner& learner);
 
 /// Keeps history_csv in a file, which is replaced after every epoch: whoever reads it sees whole lines, and who kills

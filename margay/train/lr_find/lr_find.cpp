@@ -1,7 +1,9 @@
 #include "margay/train/lr_find/lr_find.h"
 
 #include <memory>
+#include <stdexcept>
 
+#include "margay/model/state_guard.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/checkpoint/snapshot.h"
@@ -38,7 +40,7 @@ class SweepCallback : public Callback {
 class Restorer {
  public:
   explicit Restorer(Learner& learner)
-      : learner_(learner), was_training_(learner.classifier().is_training()), was_resuming_(learner.is_resuming()) {
+      : learner_(learner), mode_(learner.classifier()), was_resuming_(learner.is_resuming()) {
     learner.drop_gradients();  // of a fit that an exception ended
     callbacks_ = learner.exchange_callbacks({});
     before_ = copied(take_snapshot(learner));
@@ -46,13 +48,12 @@ class Restorer {
   void restore() {
     train::restore(learner_, before_, "lr_find");
     if (!was_resuming_) learner_.begin_anew();
-    learner_.classifier().train(was_training_);
     learner_.exchange_callbacks(std::move(callbacks_));
   }
 
  private:
   Learner& learner_;
-  bool was_training_;
+  model::ModeGuard mode_;
   bool was_resuming_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
   Snapshot before_;
@@ -75,6 +76,8 @@ void sweep_rates(Learner& learner, LrSweep& sweep, const LrFindListener& on_step
 }  // namespace
 
 LrFindResult lr_find(Learner& learner, const LrSweepOptions& options, const LrFindListener& on_step) {
+  if (learner.is_fitting())
+    throw std::invalid_argument("[lr_find] cannot be called from a callback: a fit is under way");
   LrSweep sweep(options);
   Restorer restorer(learner);
   try {

@@ -13,7 +13,8 @@ namespace margay::train {
 model::TensorMap state_of(const std::vector<std::vector<ParameterSlot>>& groups);
 
 /// The way back; slots that `state` does not name forget what they knew. Changes nothing if it throws
-/// core::FormatError, which names `source`: for a tensor that lacks, is of another shape, or that no slot asks for.
+/// core::FormatError, which names `source`: for a tensor that lacks, is of another shape or type, or that no slot asks
+/// for.
 void load_state(std::vector<std::vector<ParameterSlot>>& groups, const model::TensorMap& state,
                 const OptimizerOptions& options, const std::filesystem::path& source);
 

@@ -2,19 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <sstream>
+#include <optional>
 #include <string_view>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/data/source/csv.h"
 
 namespace margay::train {
 namespace {
-
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  std::istringstream text(line);
-  for (std::string cell; std::getline(text, cell, ',');) cells.push_back(std::move(cell));
-  return cells;
-}
 
 template <class T>
 bool read_number(const std::string& text, T& number) {
@@ -60,15 +57,17 @@ bool read_epoch(const Header& header, const std::vector<std::string>& cells, Run
 
 std::vector<RunEpoch> read_history(const std::filesystem::path& path) {
   std::vector<RunEpoch> epochs;
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) return epochs;
-  const Header header(cells_of(line));
-  if (!header.is_history()) return epochs;
-  while (std::getline(file, line)) {
-    RunEpoch epoch;
-    if (!read_epoch(header, cells_of(line), epoch)) break;
-    epochs.push_back(std::move(epoch));
+  std::optional<Header> header;
+  try {
+    data::for_each_record(data::read_text(path), path, ',', [&](std::size_t line, std::vector<std::string>&& cells) {
+      if (!header) return void(header.emplace(std::move(cells)));
+      RunEpoch epoch;
+      if (!header->is_history() || !read_epoch(*header, cells, epoch)) {
+        throw core::FormatError(path, fmt::format("line {} is no epoch of a history", line));
+      }
+      epochs.push_back(std::move(epoch));
+    });
+  } catch (const core::DataError&) {  // missing, or broken from there on
   }
   return epochs;
 }

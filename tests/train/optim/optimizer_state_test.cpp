@@ -6,6 +6,7 @@
 
 #include "margay/core/error.h"
 #include "margay/train/optim/make_optimizer.h"
+#include "tests/support/thrown_message.h"
 #include "tests/train/optim/optimizer_kinds.h"
 #include "tests/train/optim/parameter_groups.h"
 
@@ -106,6 +107,25 @@ TEST(OptimizerState, IsRefusedAndLeftAloneIfItDoesNotFit) {
   for (const model::TensorMap& wrong : {unknown, other_shape, lacking}) {
     EXPECT_THROW(optimizer->load_state(wrong, "memory"), core::FormatError);
     for (const auto& [name, tensor] : before) EXPECT_TRUE(optimizer->state().at(name).equal(tensor)) << name;
+  }
+}
+
+TEST(OptimizerState, IsRefusedWhereItsTensorsAreOfAnotherKind) {
+  std::vector<torch::Tensor> parameters = parameters_of(torch::kFloat);
+  const auto optimizer = make_optimizer({group_of(parameters)});
+  take_steps(*optimizer, parameters, 1, 1);
+  const model::TensorMap before = copy_of(optimizer->state());
+  const std::vector<std::pair<std::string, torch::Tensor>> wrong = {
+      {"p0.steps", torch::ones({2}, torch::kLong)},    {"p0.steps", torch::zeros({0}, torch::kLong)},
+      {"p0.steps", torch::ones({1}, torch::kLong)},    {"p0.steps", torch::tensor(1.5)},
+      {"p0.steps", torch::tensor(-1, torch::kLong)},   {"p0.steps", torch::tensor(true)},
+      {"p0.avg", before.at("p0.avg").to(torch::kInt)}, {"p0.sqr_avg", before.at("p0.sqr_avg").to(torch::kBool)}};
+  for (const auto& [name, tensor] : wrong) {
+    model::TensorMap state = copy_of(before);
+    state[name] = tensor;
+    const auto message = testing_support::thrown_message<core::FormatError>([&] { optimizer->load_state(state, "c"); });
+    EXPECT_NE(message.find("optimizer state '" + name + "'"), std::string::npos) << message;
+    for (const auto& [key, value] : before) EXPECT_TRUE(optimizer->state().at(key).equal(value)) << key;
   }
 }
 
