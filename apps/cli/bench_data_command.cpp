@@ -2,6 +2,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/train_options.h"
 #include "margay/core/text_bar.h"
 #include "margay/core/text_table.h"
@@ -50,7 +51,7 @@ core::ExitCode bench(const BenchDataOptions& options) {
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = make_block(options.batch).loaders(loading);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
-  fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report(speeds));
+  fmt::print("{}", program_words(options.json ? speeds.json().dump(2) + "\n" : report(speeds)));
   return core::ExitCode::kDone;
 }
 

@@ -5,6 +5,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/atomic_file.h"
 #include "margay/data/check/check_data.h"
@@ -66,7 +67,7 @@ core::ExitCode check(const CheckCommandOptions& options) {
   data::use_image_threads(1);  // several pictures are read at once already
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
-  fmt::print("{}", options.json ? data::report_json(report) + "\n" : data::report_text(report, extent));
+  fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
   if (!options.contact_sheet.empty()) {
     data::write_png(options.contact_sheet, data::contact_sheet(report, {.max_pixels = options.check.max_pixels}));
   }

@@ -8,6 +8,7 @@
 #include "apps/cli/data_flags.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
+#include "apps/cli/warn.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
@@ -62,7 +63,7 @@ std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& op
   const data::Datasets datasets = block.datasets();
   // Where there is no split, warnings of one would be false.
   const std::vector<std::string>& warnings = takes_all ? block.warnings() : datasets.warnings;
-  for (const std::string& warning : warnings) fmt::print(stderr, "margay: warning: {}\n", warning);
+  for (const std::string& warning : warnings) warn(warning);
   std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
   if (dataset->size() > 0 && dataset->task() != bundle.task) {
     throw core::DataError(options.folder,
@@ -109,7 +110,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   }
   const std::shared_ptr<const data::Dataset> dataset = pictures_to_judge(options, predictor.bundle());
   const auto table = predict_with_progress(predictor, paths_of(*dataset), "evaluate");
-  for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: warning: left out {}\n", skipped.problem);
+  for (const auto& skipped : table.skipped) warn("left out " + skipped.problem);
   const torch::Tensor targets = data::batch_targets(*dataset, table.ids);
   is_multi ? print_multi_label(table.logits, targets, options.threshold.value_or(0.5))
            : print_single_label(table.logits, targets);

@@ -8,6 +8,7 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/predict_with_progress.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/written_targets.h"
 #include "margay/core/atomic_file.h"
 #include "margay/interpret/xray_html.h"
@@ -141,11 +142,12 @@ Subject subject_of_pictures(ExplainOptions& options) {
 template <class Xray>
 void show(const Xray& xray, const std::string& name, const ExplainOptions& options) {
   const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
-  if (!options.html.empty()) core::write_file_atomically(options.html, interpret::xray_html(xray, name, extent));
+  if (!options.html.empty())
+    core::write_file_atomically(options.html, program_words(interpret::xray_html(xray, name, extent)));
   if (options.json) {
     fmt::print("{}\n", interpret::xray_json(xray));
   } else if (options.html.empty()) {
-    fmt::print("{}", interpret::xray_text(xray, extent));
+    fmt::print("{}", program_words(interpret::xray_text(xray, extent)));
   } else {
     fmt::print("{} ({} explained).{}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
                xray.summary ? " " + interpret::summary_words(*xray.summary) : "");

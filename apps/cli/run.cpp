@@ -4,6 +4,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/help_formatter.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/usage_error.h"
 
@@ -20,7 +21,7 @@ constexpr const char* kDescription =
 int as_status(core::ExitCode code) { return static_cast<int>(code); }
 
 int report(const std::exception& error) {
-  fmt::print(stderr, "margay: {}\n", error.what());
+  fmt::print(stderr, "margay: {}\n", program_words(error.what()));
   return as_status(core::exit_code(error));
 }
 
@@ -53,7 +54,7 @@ int run(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion& version) {
     return app.exit(version);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "margay: {}\n", explain(error, app, {argv + 1, argv + argc}));
+    fmt::print(stderr, "margay: {}\n", program_words(explain(error, app, {argv + 1, argv + argc})));
     return as_status(core::ExitCode::kUsage);
   } catch (const std::exception& error) {
     return report(error);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/train_options.h"
 
 namespace margay::cli {
@@ -8,7 +9,7 @@ namespace {
 
 core::ExitCode summarize(const BatchOptions& options) {
   const data::Summary summary = make_block(options).summary(loader_options(options));
-  fmt::print("{}", summary.text());
+  fmt::print("{}", program_words(summary.text()));
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }
 

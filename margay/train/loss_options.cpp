@@ -52,7 +52,7 @@ void check_loss(const LossOptions& options, data::Task task) {
   check_belongs("asymmetric_clip", options.asymmetric_clip, kind, {kAsymmetric});
   if (options.focal_alpha && task == data::Task::kSingleLabel) {
     throw std::invalid_argument(
-        "[loss] focal_alpha has no meaning for focal with one class a picture; --balance "
+        "[loss] focal_alpha has no meaning for focal with one class a picture; `balance` "
         "weights weighs classes");
   }
 }

@@ -22,12 +22,12 @@ struct VisionLearnerOptions {
   static constexpr auto fields() {
     return std::tuple{core::field("weights", &VisionLearnerOptions::weights,
                                   "pretrained network: a file (safetensors, PyTorch, fastai, .margay) or a folder of "
-                                  "one, in margay also 'cached': from the user's cache folder; none: start from "
-                                  "scratch"),
+                                  "one, for the program also 'cached': from the user's cache folder; none: start "
+                                  "from scratch"),
                       core::field("weights_sha256", &VisionLearnerOptions::weights_sha256,
                                   "refuse weights whose file has another SHA-256"),
                       core::field("seed", &VisionLearnerOptions::seed,
-                                  "of new weights and dropout; in margay train also of order and crops"),
+                                  "of new weights and dropout; the program's also of order and crops"),
                       core::field("head", &VisionLearnerOptions::head, "the layers after the backbone"),
                       core::field("learner", &VisionLearnerOptions::learner, "optimizer, precision, device")};
   }

@@ -145,7 +145,7 @@ TEST(DataFlags, AskWhichOfTwoColumnsSplitsUnlessAFlagDecides) {
     options.labels_csv = pets.folder / "two.csv";
     return pets.datasets(options);
   };
-  EXPECT_NE(thrown_message<core::DataError>([&] { datasets({}); }).find("say which with --valid-column"),
+  EXPECT_NE(thrown_message<core::DataError>([&] { datasets({}); }).find("say which with `valid_column`"),
             std::string::npos);
   EXPECT_EQ(datasets({.valid_column = "split"}).valid->label(0), "dog");
   EXPECT_EQ(datasets({.valid_fraction = 0}).train->size(), 2U);

@@ -63,7 +63,7 @@ Splitter folder_split(const std::filesystem::path& root, const std::string& trai
     if (neither.empty()) return split;
     throw core::DataError(root.folder(),
                           fmt::format("{} picture(s) lie below neither {}/ nor {}/: {}; move them, or split "
-                                      "another way (--valid-fraction)",
+                                      "another way (`valid_fraction`)",
                                       neither.size(), train, valid, neither.text()));
   };
 }

@@ -55,7 +55,7 @@ void GradScaler::update(bool found_infinite) {
     if (scale_ >= options_.min_scale) return;
     throw DivergedError(
         fmt::format("the gradients are not finite even with the loss scaled by {}; lower the learning "
-                    "rate (--base-lr), or train with --precision bf16 or fp32",
+                    "rate (`base_lr`), or train with `precision` bf16 or fp32",
                     scale_ / options_.backoff_factor));
   }
   if (++good_steps_ < options_.growth_interval) return;
