@@ -16,11 +16,12 @@ struct BenchDataOptions {
   data::StageSpeedOptions measuring;
   bool json = false;
 
-  static constexpr const char* kName = "bench_data";
-  static constexpr auto fields() {
-    return std::tuple{core::field("batch", &BenchDataOptions::batch, "the data"),
-                      core::field("measuring", &BenchDataOptions::measuring, "how long"),
-                      core::field("json", &BenchDataOptions::json, "one JSON document with every number in full")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "bench_data", {core::field<&BenchDataOptions::batch>("batch", "the data"),
+                       core::field<&BenchDataOptions::measuring>("measuring", "how long"),
+                       core::field<&BenchDataOptions::json>("json", "one JSON document with every number in full")});
+    return table;
   }
 };
 

@@ -28,16 +28,17 @@ struct CheckCommandOptions {
   fs::path contact_sheet;
   fs::path list;
 
-  static constexpr const char* kName = "check_command";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("data", &CheckCommandOptions::data, "labels and split"),
-        core::field("check", &CheckCommandOptions::check, "where lines are drawn"),
-        core::field("json", &CheckCommandOptions::json, "one JSON document with every finding"),
-        core::field("all", &CheckCommandOptions::all, "show every finding, file and class"),
-        core::field("contact_sheet", &CheckCommandOptions::contact_sheet, "draw the worst pictures into this PNG"),
-        core::field("list", &CheckCommandOptions::list,
-                    "write the files that harm training to this file, one on a line")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "check_command",
+        {core::field<&CheckCommandOptions::data>("data", "labels and split"),
+         core::field<&CheckCommandOptions::check>("check", "where lines are drawn"),
+         core::field<&CheckCommandOptions::json>("json", "one JSON document with every finding"),
+         core::field<&CheckCommandOptions::all>("all", "show every finding, file and class"),
+         core::field<&CheckCommandOptions::contact_sheet>("contact_sheet", "draw the worst pictures into this PNG"),
+         core::field<&CheckCommandOptions::list>("list",
+                                                 "write the files that harm training to this file, one on a line")});
+    return table;
   }
 };
 

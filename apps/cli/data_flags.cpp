@@ -193,4 +193,51 @@ DataOptions without_split(DataOptions options) {
   return options;
 }
 
+const core::OptionTable& DataOptions::fields() {
+  static const core::OptionTable table(
+      "data",
+      {core::field<&DataOptions::label_regex>(
+           "label_regex",
+           "the label is the first group of this pattern (RE2) in the file name; without this and the next "
+           "three it is the folder's name"),
+       core::field<&DataOptions::label_path_regex>(
+           "label_path_regex", "the label is the first group of this pattern in the path below the folder"),
+       core::field<&DataOptions::label_folder>(
+           "label_folder", "the label is the name of the folder so many levels up; 1 holds the picture", {1, 100}),
+       core::field<&DataOptions::labels_csv>(
+           "labels_csv",
+           "table (CSV, TSV, JSON lines) with columns name and label; an is_valid column, if any, splits"),
+       core::field<&DataOptions::name_column>(
+           "name_column",
+           "column of the table with the pictures' names, if not called name, file, fname, image, path, …"),
+       core::field<&DataOptions::label_column>(
+           "label_column", "column of the table with the labels, if not called label, labels, class, …"),
+       core::field<&DataOptions::label_delimiter>(
+           "label_delimiter",
+           "a picture may have several labels or none, and this stands between them, such as ';' or ' '"),
+       core::field<&DataOptions::label_columns>(
+           "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)"),
+       core::field<&DataOptions::valid_csv>("valid_csv", "table with columns name and is_valid that splits"),
+       core::field<&DataOptions::valid_column>(
+           "valid_column",
+           "column that says who validates (1, valid; 0, train; test is left out), if not called is_valid, split"),
+       core::field<&DataOptions::valid_list>("valid_list",
+                                             "text file with the name of a validation picture on each line"),
+       core::field<&DataOptions::valid_fraction>(
+           "valid_fraction", "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)",
+           {0, 0.99}),
+       core::field<&DataOptions::split>(
+           "split", "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)"),
+       core::field<&DataOptions::group_regex>(
+           "group_regex",
+           "for --split grouped: the group is the first group of this pattern in the path below the folder"),
+       core::field<&DataOptions::group_column>(
+           "group_column",
+           "for --split grouped: the group stands in this column of the labels' table, such as patient_id"),
+       core::field<&DataOptions::fold>("fold", "with --folds: which part validates, from 1", {1, 1000}),
+       core::field<&DataOptions::folds>("folds", "into how many parts the pictures are drawn", {2, 1000}),
+       core::field<&DataOptions::split_seed>("split_seed", "seed of the draw; 42 unless given")});
+  return table;
+}
+
 }  // namespace margay::cli

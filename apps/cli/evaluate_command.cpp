@@ -34,15 +34,17 @@ struct EvaluateOptions {
   DataOptions data;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "evaluate";
-  static constexpr auto fields() {
-    return std::tuple{core::field("part", &EvaluateOptions::part, "valid, train or all pictures of the folder"),
-                      core::field("threshold", &EvaluateOptions::threshold,
-                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
-                                  "unless given",
-                                  {0, 1}),
-                      core::field("data", &EvaluateOptions::data, "labels and split"),
-                      core::field("predictor", &EvaluateOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "evaluate", {core::field<&EvaluateOptions::part>("part", "valid, train or all pictures of the folder"),
+                     core::field<&EvaluateOptions::threshold>(
+                         "threshold",
+                         "multi-label models: the probability above which a class is answered yes; 0.5 "
+                         "unless given",
+                         {0, 1}),
+                     core::field<&EvaluateOptions::data>("data", "labels and split"),
+                     core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 

@@ -35,24 +35,28 @@ struct ExplainOptions {
   bool all = false;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "explain";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("logits", &ExplainOptions::logits,
-                    "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
-                    "columns name and target, if any, name the rows and their answers"),
-        core::field("targets", &ExplainOptions::targets,
-                    "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
-                    "target; an empty one is not known"),
-        core::field("label", &ExplainOptions::label, "the answer to the pictures, the name or index of a class"),
-        core::field("binary", &ExplainOptions::binary,
-                    "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
-                    "separated by ';', and an empty one is none of them"),
-        core::field("step", &ExplainOptions::step, "the step along the gradient that is tried", {0, 1e6}),
-        core::field("json", &ExplainOptions::json, "one JSON document with every number in full"),
-        core::field("html", &ExplainOptions::html, "write a page of its own, with curves and bars, to this file"),
-        core::field("all", &ExplainOptions::all, "show every class, also of more than 12"),
-        core::field("predictor", &ExplainOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "explain",
+        {core::field<&ExplainOptions::logits>(
+             "logits",
+             "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
+             "columns name and target, if any, name the rows and their answers"),
+         core::field<&ExplainOptions::targets>(
+             "targets",
+             "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
+             "target; an empty one is not known"),
+         core::field<&ExplainOptions::label>("label", "the answer to the pictures, the name or index of a class"),
+         core::field<&ExplainOptions::binary>(
+             "binary",
+             "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
+             "separated by ';', and an empty one is none of them"),
+         core::field<&ExplainOptions::step>("step", "the step along the gradient that is tried", {0, 1e6}),
+         core::field<&ExplainOptions::json>("json", "one JSON document with every number in full"),
+         core::field<&ExplainOptions::html>("html", "write a page of its own, with curves and bars, to this file"),
+         core::field<&ExplainOptions::all>("all", "show every class, also of more than 12"),
+         core::field<&ExplainOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 

@@ -22,17 +22,18 @@ struct LrFindOptions {
   std::filesystem::path csv;
   bool json = false;
 
-  static constexpr const char* kName = "lr_find_command";
-  static constexpr auto fields() {
+  static const core::OptionTable& fields() {
     using O = LrFindOptions;
-    return std::tuple{core::field("arch", &O::arch, "network, as for train"),
-                      core::field("batch", &O::batch, "the data"),
-                      core::field("vision_learner", &O::vision_learner, "network and optimizer"),
-                      core::field("sweep", &O::sweep, "the rates"),
-                      core::field("unfrozen", &O::unfrozen, "let pretrained layers train as well"),
-                      core::field("out", &O::out, "the curve as a picture, .png or .svg"),
-                      core::field("csv", &O::csv, "the curve as a table: lr,loss"),
-                      core::field("json", &O::json, "curve and suggestions as one JSON document, and no picture")};
+    static const core::OptionTable table(
+        "lr_find_command",
+        {core::field<&O::arch>("arch", "network, as for train"), core::field<&O::batch>("batch", "the data"),
+         core::field<&O::vision_learner>("vision_learner", "network and optimizer"),
+         core::field<&O::sweep>("sweep", "the rates"),
+         core::field<&O::unfrozen>("unfrozen", "let pretrained layers train as well"),
+         core::field<&O::out>("out", "the curve as a picture, .png or .svg"),
+         core::field<&O::csv>("csv", "the curve as a table: lr,loss"),
+         core::field<&O::json>("json", "curve and suggestions as one JSON document, and no picture")});
+    return table;
   }
 };
 

@@ -21,15 +21,16 @@ struct ModelOptions {
   model::SummaryOptions summary;
   bool json = false;
 
-  static constexpr const char* kName = "model";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("classes", &ModelOptions::classes,
-                    "with the head that `margay train` makes for so many classes; without: the published network",
-                    {1, 1e6}),
-        core::field("frozen", &ModelOptions::frozen, "as while the head trains alone"),
-        core::field("summary", &ModelOptions::summary, "the batch"),
-        core::field("json", &ModelOptions::json, "one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "model",
+        {core::field<&ModelOptions::classes>(
+             "classes", "with the head that `margay train` makes for so many classes; without: the published network",
+             {1, 1e6}),
+         core::field<&ModelOptions::frozen>("frozen", "as while the head trains alone"),
+         core::field<&ModelOptions::summary>("summary", "the batch"),
+         core::field<&ModelOptions::json>("json", "one JSON document")});
+    return table;
   }
 };
 

@@ -39,12 +39,12 @@ struct ModelsOptions {
   bool json = false;
   train::NetworkSpeedOptions speed;
 
-  static constexpr const char* kName = "models";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("search", &ModelsOptions::search, "only those whose name or family has this text in it"),
-        core::field("json", &ModelsOptions::json, "one JSON document"),
-        core::field("speed", &ModelsOptions::speed, "bench")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "models", {core::field<&ModelsOptions::search>("search", "only those whose name or family has this text in it"),
+                   core::field<&ModelsOptions::json>("json", "one JSON document"),
+                   core::field<&ModelsOptions::speed>("speed", "bench")});
+    return table;
   }
 };
 

@@ -26,16 +26,18 @@ struct PredictOptions {
   bool csv = false;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "predict";
-  static constexpr auto fields() {
-    return std::tuple{core::field("top", &PredictOptions::top, "classes to list for each picture", {1, 1000}),
-                      core::field("threshold", &PredictOptions::threshold,
-                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
-                                  "unless given",
-                                  {0, 1}),
-                      core::field("json", &PredictOptions::json, "one JSON object per line"),
-                      core::field("csv", &PredictOptions::csv, "a table: path,rank,label,probability"),
-                      core::field("predictor", &PredictOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "predict", {core::field<&PredictOptions::top>("top", "classes to list for each picture", {1, 1000}),
+                    core::field<&PredictOptions::threshold>(
+                        "threshold",
+                        "multi-label models: the probability above which a class is answered yes; 0.5 "
+                        "unless given",
+                        {0, 1}),
+                    core::field<&PredictOptions::json>("json", "one JSON object per line"),
+                    core::field<&PredictOptions::csv>("csv", "a table: path,rank,label,probability"),
+                    core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 

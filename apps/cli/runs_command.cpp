@@ -37,15 +37,16 @@ struct RunsOptions {
   fs::path out;
   bool json = false;
 
-  static constexpr const char* kName = "runs";
-  static constexpr auto fields() {
-    return std::tuple{core::field("runs", &RunsOptions::runs, "folder where runs are kept"),
-                      core::field("limit", &RunsOptions::limit, "list: the newest so many", {1, 1e9}),
-                      core::field("metric", &RunsOptions::metric,
-                                  "compare: by this metric or loss instead of the first metric of the first run"),
-                      core::field("out", &RunsOptions::out,
-                                  "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
-                      core::field("json", &RunsOptions::json, "one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "runs", {core::field<&RunsOptions::runs>("runs", "folder where runs are kept"),
+                 core::field<&RunsOptions::limit>("limit", "list: the newest so many", {1, 1e9}),
+                 core::field<&RunsOptions::metric>(
+                     "metric", "compare: by this metric or loss instead of the first metric of the first run"),
+                 core::field<&RunsOptions::out>(
+                     "out", "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
+                 core::field<&RunsOptions::json>("json", "one JSON document")});
+    return table;
   }
 };
 

@@ -18,16 +18,17 @@ struct ShowBatchOptions {
   int columns = 100;
   BatchOptions batch;
 
-  static constexpr const char* kName = "show_batch";
-  static constexpr auto fields() {
+  static const core::OptionTable& fields() {
     using O = ShowBatchOptions;
-    return std::tuple{core::field("out", &O::out, "the picture to write (PNG)"),
-                      core::field("max_n", &O::max_n, "pictures to show", {1, 1024}),
-                      core::field("unique", &O::unique, "one picture as it is, and under max_n - 1 different draws"),
-                      core::field("originals", &O::originals, "each picture as it is, and beside it a draw of it"),
-                      core::field("terminal", &O::terminal, "draw here, in 24-bit colour, instead of into a file"),
-                      core::field("columns", &O::columns, "width of that drawing, characters", {10, 1000}),
-                      core::field("batch", &O::batch, "the data")};
+    static const core::OptionTable table(
+        "show_batch", {core::field<&O::out>("out", "the picture to write (PNG)"),
+                       core::field<&O::max_n>("max_n", "pictures to show", {1, 1024}),
+                       core::field<&O::unique>("unique", "one picture as it is, and under max_n - 1 different draws"),
+                       core::field<&O::originals>("originals", "each picture as it is, and beside it a draw of it"),
+                       core::field<&O::terminal>("terminal", "draw here, in 24-bit colour, instead of into a file"),
+                       core::field<&O::columns>("columns", "width of that drawing, characters", {10, 1000}),
+                       core::field<&O::batch>("batch", "the data")});
+    return table;
   }
 };
 

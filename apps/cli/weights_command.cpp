@@ -41,14 +41,15 @@ struct WeightsOptions {
   std::int64_t limit = 10;
   bool json = false;
 
-  static constexpr const char* kName = "weights";
-  static constexpr auto fields() {
-    return std::tuple{core::field("to", &WeightsOptions::to,
-                                  "convert: write fractions as fp32, bf16 or half; as they are unless given"),
-                      core::field("arch", &WeightsOptions::arch,
-                                  "convert: give the tensors the names that they have here in this network"),
-                      core::field("limit", &WeightsOptions::limit, "diff: show so many of each kind", {1, 1e9}),
-                      core::field("json", &WeightsOptions::json, "inspect, diff: one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "weights", {core::field<&WeightsOptions::to>(
+                        "to", "convert: write fractions as fp32, bf16 or half; as they are unless given"),
+                    core::field<&WeightsOptions::arch>(
+                        "arch", "convert: give the tensors the names that they have here in this network"),
+                    core::field<&WeightsOptions::limit>("limit", "diff: show so many of each kind", {1, 1e9}),
+                    core::field<&WeightsOptions::json>("json", "inspect, diff: one JSON document")});
+    return table;
   }
 };
 

@@ -80,11 +80,10 @@ class RuleCheck {
     if (!is_set(field)) return;
     for (const std::string& other : rule.others) {
       if (!is_set(field, other)) continue;
-      throw std::invalid_argument(
-          rule.what.empty()
-              ? fmt::format("[{}] {} means nothing beside {}; leave one out", name_, quoted(field), quoted(field, other))
-              : fmt::format("[{}] {} and {} both say {}; give one", name_, quoted(field), quoted(field, other),
-                            rule.what));
+      throw std::invalid_argument(rule.what.empty() ? fmt::format("[{}] {} means nothing beside {}; leave one out",
+                                                                  name_, quoted(field), quoted(field, other))
+                                                    : fmt::format("[{}] {} and {} both say {}; give one", name_,
+                                                                  quoted(field), quoted(field, other), rule.what));
     }
   }
 
@@ -99,9 +98,7 @@ class RuleCheck {
                                             names.size() == 1 ? "give both, or neither" : "give one, or leave it out"));
   }
 
-  bool is_given(const RuledField& field) const {
-    return is_given_ ? is_given_(field.key()) : differs(field);
-  }
+  bool is_given(const RuledField& field) const { return is_given_ ? is_given_(field.key()) : differs(field); }
 
   static bool differs(const RuledField& field) {
     const FieldType& type = *field.field->type;

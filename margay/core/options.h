@@ -38,8 +38,8 @@ struct Range {
   double high = std::numeric_limits<double>::infinity();
 };
 
-/// What a field asks of other fields, anywhere in the options that are checked. They are called "ema", where two structs
-/// have one of that name "optimizer.kind"; "split=grouped" is set only with this value.
+/// What a field asks of other fields, anywhere in the options that are checked. They are called "ema", where two
+/// structs have one of that name "optimizer.kind"; "split=grouped" is set only with this value.
 struct OptionRule {
   enum class Kind { kNeeds, kExcludes };
   Kind kind;

@@ -21,8 +21,10 @@ using Json = nlohmann::ordered_json;
 
 struct Inner {
   double min_scale = 0.75;
-  static constexpr const char* kName = "inner";
-  static constexpr auto fields() { return std::tuple{field("min_scale", &Inner::min_scale, "a share", {0.01, 1})}; }
+  static const OptionTable& fields() {
+    static const OptionTable table("inner", {field<&Inner::min_scale>("min_scale", "a share", {0.01, 1})});
+    return table;
+  }
 };
 
 struct Outer {
@@ -32,12 +34,12 @@ struct Outer {
   std::filesystem::path file = "a/b";
   std::vector<int> list = {1, 2};
   Inner inner;
-  static constexpr const char* kName = "outer";
-  static constexpr auto fields() {
-    return std::tuple{
-        field("size", &Outer::size, "px", {8, 1024}),   field("fraction", &Outer::fraction, "share", {0, 1}),
-        field("shape", &Outer::shape, "form"),          field("file", &Outer::file, "path"),
-        field("list", &Outer::list, "numbers", {0, 9}), field("inner", &Outer::inner, "nested")};
+  static const OptionTable& fields() {
+    static const OptionTable table(
+        "outer", {field<&Outer::size>("size", "px", {8, 1024}), field<&Outer::fraction>("fraction", "share", {0, 1}),
+                  field<&Outer::shape>("shape", "form"), field<&Outer::file>("file", "path"),
+                  field<&Outer::list>("list", "numbers", {0, 9}), field<&Outer::inner>("inner", "nested")});
+    return table;
   }
 };
 

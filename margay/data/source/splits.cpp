@@ -73,4 +73,12 @@ bool is_below_test(const Root& root, std::string_view picture) {
   return outermost(relative, {"train", "valid", "val", kTest}) == kTest;
 }
 
+const core::OptionTable& RandomSplitOptions::fields() {
+  static const core::OptionTable table(
+      "random_split", {core::field<&RandomSplitOptions::valid_fraction>(
+                           "valid_fraction", "share of the pictures kept for validation", {0.0, 0.99}),
+                       core::field<&RandomSplitOptions::seed>("seed", "the same seed makes the same split")});
+  return table;
+}
+
 }  // namespace margay::data

@@ -79,4 +79,19 @@ void GradScaler::load_state(const nlohmann::ordered_json& state, const std::file
   good_steps_ = good_steps;
 }
 
+const core::OptionTable& LossScalingOptions::fields() {
+  static const core::OptionTable table(
+      "loss_scaling",
+      {core::field<&LossScalingOptions::init_scale>("init_scale", "the first factor of the loss", {0x1p-24, 0x1p127}),
+       core::field<&LossScalingOptions::growth_factor>(
+           "growth_factor", "the scale grows by it after growth_interval good steps", {1, 1024}),
+       core::field<&LossScalingOptions::backoff_factor>(
+           "backoff_factor", "the scale shrinks by it when gradients are not finite", {1e-3, 0.999}),
+       core::field<&LossScalingOptions::growth_interval>("growth_interval", "good steps in a row before it grows",
+                                                         {1, 1e9}),
+       core::field<&LossScalingOptions::min_scale>("min_scale", "training has failed when the scale falls below",
+                                                   {0x1p-126, 1})});
+  return table;
+}
+
 }  // namespace margay::train

@@ -137,4 +137,25 @@ HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double>
                                        .ramp = options.ramp.value_or(WarmUpShape{}.ramp)});
 }
 
+const core::OptionTable& ScheduleOptions::fields() {
+  static const core::OptionTable table(
+      "schedule",
+      {core::field<&ScheduleOptions::kind>(
+           "kind", "one_cycle, flat, flat_cos, sgdr, linear, cosine, exponential or polynomial"),
+       core::field<&ScheduleOptions::pct_start>(
+           "pct_start", "one_cycle: share of the stage spent climbing; flat_cos: share at the peak", {0.001, 0.999}),
+       core::field<&ScheduleOptions::div>("div", "the first rate is the peak / this", {1, 1e9}),
+       core::field<&ScheduleOptions::div_final>("div_final", "the last rate is the peak / this", {1, 1e12}),
+       core::field<&ScheduleOptions::power>("power", "polynomial: exponent", {0.01, 100}),
+       core::field<&ScheduleOptions::cycle_len>("cycle_len", "sgdr: epochs of the first cycle", {1, 1e6}),
+       core::field<&ScheduleOptions::cycle_mult>(
+           "cycle_mult", "sgdr: each further cycle is so many times as long as the one before", {1, 1e6}),
+       core::field<&ScheduleOptions::warm_up>("warm_up", "share of the stage spent climbing to the peak",
+                                              {0.001, 0.999}),
+       core::field<&ScheduleOptions::ramp>("ramp", "linear or cosine: how a warm-up climbs"),
+       core::field<&ScheduleOptions::moms>("moms", "one_cycle: momentum at the start, the peak and the end"),
+       core::field<&ScheduleOptions::momentum>("momentum", "momentum all the time", {0, 0.9999})});
+  return table;
+}
+
 }  // namespace margay::train
