@@ -40,7 +40,7 @@ struct RuledField {
 /// All such fields of a struct, those of nested ones in their place.
 std::vector<RuledField> ruled_fields(const OptionTable& table, const void* options, const void* defaults) {
   std::vector<RuledField> all;
-  for (const Field& field : table.fields()) {
+  for (const Field& field : table) {
     std::vector<RuledField> own = {{table.name(), &field, field.of(options), field.of(defaults), {}}};
     if (field.type->kind == FieldType::Kind::kOptions) {
       own = ruled_fields(field.type->table(), field.of(options), field.of(defaults));

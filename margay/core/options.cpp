@@ -129,14 +129,14 @@ void value_from_json(const Json& json, const FieldType& type, void* value) {
 
 Json to_json(const OptionTable& table, const void* options) {
   Json json = Json::object();
-  for (const Field& field : table.fields()) json[field.name] = value_to_json(*field.type, field.of(options));
+  for (const Field& field : table) json[field.name] = value_to_json(*field.type, field.of(options));
   return json;
 }
 
 void from_json(const Json& json, const OptionTable& table, void* options) {
   if (!json.is_object()) throw std::invalid_argument(fmt::format("[{}] expected a JSON object", table.name()));
   std::vector<std::string> known;
-  for (const Field& field : table.fields()) {
+  for (const Field& field : table) {
     known.emplace_back(field.name);
     const auto found = json.find(field.name);
     if (found == json.end()) continue;
@@ -153,7 +153,7 @@ void from_json(const Json& json, const OptionTable& table, void* options) {
 }
 
 void validate(const OptionTable& table, const void* options) {
-  for (const Field& field : table.fields()) {
+  for (const Field& field : table) {
     const void* value = field.of(options);
     if (field.type->kind == Kind::kOptions) {
       validate(field.type->table(), value);

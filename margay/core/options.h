@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <limits>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -102,7 +101,8 @@ class OptionTable {
  public:
   OptionTable(const char* name, std::vector<Field> fields) : name_(name), fields_(std::move(fields)) {}
   const char* name() const { return name_; }
-  std::span<const Field> fields() const { return fields_; }
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
 
  private:
   const char* name_;

@@ -29,12 +29,14 @@ OptimizerOptions defaults_of(OptimizerKind kind) {
   }
 }
 
-template <class T>
-void fill(std::optional<T>& value, const std::optional<T>& by_default, const char* name, OptimizerKind kind) {
-  if (value && !by_default) {
-    throw std::invalid_argument(fmt::format("[optimizer] {} has no {}", core::to_text(kind), name));
+/// Gives an optional field its default, which is absent where the kind has no such number.
+void fill(const core::Field& field, OptimizerOptions& options, const OptimizerOptions& defaults) {
+  const bool has_value = field.type->size(field.of(&options)) > 0;
+  const bool has_default = field.type->size(field.of(&defaults)) > 0;
+  if (has_value && !has_default) {
+    throw std::invalid_argument(fmt::format("[optimizer] {} has no {}", core::to_text(options.kind), field.name));
   }
-  if (!value) value = by_default;
+  if (!has_value) field.type->assign(field.of(&options), field.of(&defaults));
 }
 
 }  // namespace
@@ -50,12 +52,9 @@ OptimizerOptions resolve(const OptimizerOptions& options) {
     defaults.lookahead_alpha = 0.5;
   }
   OptimizerOptions resolved = options;
-  core::for_each_field<OptimizerOptions>([&](const auto& f) {
-    auto& value = resolved.*(f.member);
-    if constexpr (core::detail::IsOptional<std::decay_t<decltype(value)>>::value) {
-      fill(value, defaults.*(f.member), f.name, options.kind);
-    }
-  });
+  for (const core::Field& field : OptimizerOptions::fields()) {
+    if (field.type->kind == core::FieldType::Kind::kOptional) fill(field, resolved, defaults);
+  }
   return resolved;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -15,13 +14,12 @@ constexpr double kPower = 2;
 
 void check_applies(const ScheduleOptions& options) {
   const std::vector<std::string> known = options_of(options.kind);
-  core::for_each_field<ScheduleOptions>([&](const auto& f) {
-    if constexpr (!std::is_same_v<std::decay_t<decltype(options.*(f.member))>, ScheduleKind>) {
-      if (!(options.*(f.member)) || std::find(known.begin(), known.end(), f.name) != known.end()) return;
-      throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", f.name,
-                                              core::to_text(options.kind), fmt::join(known, ", ")));
-    }
-  });
+  for (const core::Field& field : ScheduleOptions::fields()) {
+    const bool is_absent = field.type->kind != core::FieldType::Kind::kOptional || field.type->size(field.of(&options)) == 0;
+    if (is_absent || std::find(known.begin(), known.end(), field.name) != known.end()) continue;
+    throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", field.name,
+                                            core::to_text(options.kind), fmt::join(known, ", ")));
+  }
   const bool has_own_div = options.kind == ScheduleKind::kOneCycle;
   if (options.warm_up || (!options.ramp && (!options.div || has_own_div))) return;
   throw std::invalid_argument(fmt::format("[schedule] {} belongs to a warm-up and needs warm_up, the share it takes",
