@@ -58,12 +58,12 @@ core::ExitCode bench(const BenchDataOptions& options) {
 
 }  // namespace
 
-void add_bench_data(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench-data", "Measure each stage of the data path, and say which one limits");
+void add_bench_data(CommandLine& line) {
+  Command& command = line.add("bench-data", "Measure each stage of the data path, and say which one limits");
   const auto options = std::make_shared<BenchDataOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.does([options] { return bench(*options); });
 }
 
 }  // namespace margay::cli

@@ -4,7 +4,6 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/atomic_file.h"
@@ -78,13 +77,13 @@ core::ExitCode check(const CheckCommandOptions& options) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("check", "Find bad data before it trains");
+void add_check(CommandLine& line) {
+  Command& command = line.add("check", "Find bad data before it trains");
   const auto options = std::make_shared<CheckCommandOptions>();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  add_flags(*command, *options);
-  command->footer("Exit codes: 0 nothing that harms training, 3 something does.");
-  command->callback([options, &action] { action = [options] { return check(*options); }; });
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.flags(*options);
+  command.footer("Exit codes: 0 nothing that harms training, 3 something does.");
+  command.does([options] { return check(*options); });
 }
 
 }  // namespace margay::cli

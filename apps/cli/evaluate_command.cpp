@@ -6,7 +6,6 @@
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
 #include "apps/cli/warn.h"
 #include "margay/loss/binary_cross_entropy.h"
@@ -121,14 +120,14 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("evaluate", "Judge a model on labelled pictures");
+void add_evaluate(CommandLine& line) {
+  Command& command = line.add("evaluate", "Judge a model on labelled pictures");
   const auto options = std::make_shared<EvaluateOptions>();
-  command->add_option("model", options->model, "a model.margay")->required();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  command->footer("Without flags on labels and split, those the model was trained with are used.");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return evaluate(*options); }; });
+  command.argument("model", options->model, "a model.margay", Presence::kRequired);
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.footer("Without flags on labels and split, those the model was trained with are used.");
+  command.flags(*options);
+  command.does([options] { return evaluate(*options); });
 }
 
 }  // namespace margay::cli

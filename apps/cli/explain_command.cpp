@@ -5,7 +5,6 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/predict_with_progress.h"
 #include "apps/cli/program_words.h"
@@ -172,16 +171,16 @@ core::ExitCode explain(ExplainOptions options) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("explain", "Take a loss apart, from activations to gradient");
+void add_explain(CommandLine& line) {
+  Command& command = line.add("explain", "Take a loss apart, from activations to gradient");
   const auto options = std::make_shared<ExplainOptions>();
-  command->add_option("model", options->model, "a model.margay");
-  command->add_option("pictures", options->pictures, "pictures, or folders of them");
-  command->footer(
+  command.argument("model", options->model, "a model.margay");
+  command.argument("pictures", options->pictures, "pictures, or folders of them");
+  command.footer(
       "margay explain model.margay cat.jpg --label beagle\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return explain(*options); }; });
+  command.flags(*options);
+  command.does([options] { return explain(*options); });
 }
 
 }  // namespace margay::cli

@@ -38,7 +38,4 @@ struct ListenerOptions {
 /// Whether one of them watches options.monitor.
 bool is_monitored(const ListenerOptions& options);
 
-/// Throws std::invalid_argument, naming the flag that is missing, for settings of one that does not listen.
-void check_listeners(const ListenerOptions& options);
-
 }  // namespace margay::cli

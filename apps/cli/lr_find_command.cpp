@@ -87,12 +87,12 @@ core::ExitCode find(const LrFindOptions& given) {
 
 }  // namespace
 
-void add_lr_find(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
+void add_lr_find(CommandLine& line) {
+  Command& command = line.add("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
   const auto options = std::make_shared<LrFindOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures, as for train")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return find(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures, as for train", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.does([options] { return find(*options); });
 }
 
 }  // namespace margay::cli

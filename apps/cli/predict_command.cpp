@@ -7,7 +7,6 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
 #include "margay/core/text_bar.h"
 #include "margay/data/source/csv.h"
@@ -121,13 +120,13 @@ core::ExitCode predict(const PredictOptions& options) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("predict", "Say what is in pictures");
+void add_predict(CommandLine& line) {
+  Command& command = line.add("predict", "Say what is in pictures");
   const auto options = std::make_shared<PredictOptions>();
-  command->add_option("model", options->model, "a model.margay")->required();
-  command->add_option("pictures", options->pictures, "pictures, or folders of them")->required();
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return predict(*options); }; });
+  command.argument("model", options->model, "a model.margay", Presence::kRequired);
+  command.argument("pictures", options->pictures, "pictures, or folders of them", Presence::kRequired);
+  command.flags(*options);
+  command.does([options] { return predict(*options); });
 }
 
 }  // namespace margay::cli

@@ -92,12 +92,12 @@ core::ExitCode show_batch(const ShowBatchOptions& options) {
 
 }  // namespace
 
-void add_show_batch(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("show-batch", "Draw a training batch as the network sees it");
+void add_show_batch(CommandLine& line) {
+  Command& command = line.add("show-batch", "Draw a training batch as the network sees it");
   const auto options = std::make_shared<ShowBatchOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return show_batch(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.does([options] { return show_batch(*options); });
 }
 
 }  // namespace margay::cli

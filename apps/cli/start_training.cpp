@@ -68,7 +68,7 @@ int largest_batch_size(const TrainOptions& options) {
 
 /// What can be said without the data. Throws std::invalid_argument.
 void check(const TrainOptions& options) {
-  check_listeners(options.listeners);
+  core::check_rules(options.listeners);
   recipe_of(options);
   const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
   if (!is_plain) {
@@ -139,7 +139,7 @@ const core::OptionTable& ResumeOptions::fields() {
                      "--lr-factor may stand beside them"),
                  core::field<&ResumeOptions::lr_factor>(
                      "lr_factor", "with --resume: multiplies the learning rates from there on; for a run that diverged",
-                     {1e-6, 1e3})});
+                     {1e-6, 1e3}, {core::needs({"resume"})})});
   return table;
 }
 

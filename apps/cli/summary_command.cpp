@@ -15,12 +15,12 @@ core::ExitCode summarize(const BatchOptions& options) {
 
 }  // namespace
 
-void add_summary(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("summary", "Walk one picture and one batch through every stage");
+void add_summary(CommandLine& line) {
+  Command& command = line.add("summary", "Walk one picture and one batch through every stage");
   const auto options = std::make_shared<BatchOptions>();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return summarize(*options); }; });
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.does([options] { return summarize(*options); });
 }
 
 }  // namespace margay::cli

@@ -71,7 +71,10 @@ const core::OptionTable& BatchOptions::fields() {
       "batch",
       {core::field<&BatchOptions::folder>("folder", "the pictures"),
        core::field<&BatchOptions::data>("data", "labels and split"),
-       core::field<&BatchOptions::transforms>("transforms", "what happens to pixels"),
+       core::field<&BatchOptions::transforms>(
+           "transforms", "what happens to pixels",
+           {core::of_inner("mean", core::excludes({"statistics=measured"}, "the statistics")),
+            core::of_inner("std", core::excludes({"statistics=measured"}, "the statistics"))}),
        core::field<&BatchOptions::statistics>(
            "statistics",
            "normalise by the mean and std that the weights were published with (or what --mean and --std say), "
@@ -100,7 +103,8 @@ const core::OptionTable& TrainOptions::fields() {
            "arch",
            "network: a name of `margay models`, or auto: the most accurate one whose epochs fit into "
            "--minutes"),
-       core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6}),
+       core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6},
+                                          {core::excludes({"recipe"})}),
        core::field<&TrainOptions::recipe>("recipe",
                                           "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
        core::field<&TrainOptions::lr>("lr", "auto: --base-lr is what lr-find's valley suggests before training"),
@@ -111,10 +115,16 @@ const core::OptionTable& TrainOptions::fields() {
        core::field<&TrainOptions::group>("group", "what repeats of one command share in the list of runs"),
        core::field<&TrainOptions::auto_batch_size>(
            "auto_batch_size", "find the largest batch that fits into memory, in the place of --batch-size"),
-       core::field<&TrainOptions::auto_batch>("auto_batch", "of --auto-batch-size"),
-       core::field<&TrainOptions::batch>("batch", "the data"),
+       core::field<&TrainOptions::auto_batch>("auto_batch", "of --auto-batch-size", {core::needs({"auto_batch_size"})}),
+       core::field<&TrainOptions::batch>("batch", "the data",
+                                         {core::of_inner("batch_size", core::excludes({"auto_batch_size"}))}),
        core::field<&TrainOptions::vision_learner>("vision_learner", "network and optimizer"),
-       core::field<&TrainOptions::fine_tune>("fine_tune", "the default recipe"),
+       core::field<&TrainOptions::fine_tune>(
+           "fine_tune", "the default recipe",
+           {core::excludes({"recipe"}), core::of_inner("base_lr", core::excludes({"lr"})),
+            core::of_inner("freeze_epochs", core::needs({"weights"})),
+            core::of_inner("lr_mult", core::needs({"weights"})), core::of_inner("pct_start", core::needs({"weights"})),
+            core::of_inner("div", core::needs({"weights"}))}),
        core::field<&TrainOptions::distillation>("distillation", "a teacher"),
        core::field<&TrainOptions::listeners>("listeners", "what watches and changes the training"),
        core::field<&TrainOptions::checkpoints>("checkpoints", "what is kept to go on from")});

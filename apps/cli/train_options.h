@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/listener_options.h"
 #include "margay/core/options.h"
 #include "margay/data/picture_pipeline.h"

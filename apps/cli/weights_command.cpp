@@ -5,7 +5,6 @@
 #include <torch/types.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/weights_text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"
@@ -167,17 +166,17 @@ core::ExitCode look_at_weights(const WeightsOptions& options) {
 
 }  // namespace
 
-void add_weights(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("weights", "Look into files of weights, convert and compare them");
+void add_weights(CommandLine& line) {
+  Command& command = line.add("weights", "Look into files of weights, convert and compare them");
   const auto options = std::make_shared<WeightsOptions>();
-  command->add_option("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE")->required();
-  command->add_option("file", options->files, "files of weights; model.margay is one")->required();
-  command->footer(
+  command.argument("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE", Presence::kRequired);
+  command.argument("file", options->files, "files of weights; model.margay is one", Presence::kRequired);
+  command.footer(
       "margay weights inspect resnet18.safetensors\n"
       "margay weights convert resnet18.pth resnet18.safetensors --arch resnet18 --to bf16\n"
       "margay weights diff old.safetensors new.safetensors");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return look_at_weights(*options); }; });
+  command.flags(*options);
+  command.does([options] { return look_at_weights(*options); });
 }
 
 }  // namespace margay::cli

@@ -99,9 +99,9 @@ const core::OptionTable& DistillationOptions::fields() {
        core::field<&O::distill_temperature>(
            "distill_temperature",
            "both sides' logits are divided by it, which shows what the teacher thinks of the other classes",
-           {0.01, 1000}),
+           {0.01, 1000}, {core::needs({"teacher"})}),
        core::field<&O::distill_alpha>("distill_alpha", "share of the teacher in the loss; the rest is the labels'",
-                                      {0, 1})});
+                                      {0, 1}, {core::needs({"teacher"})})});
   return table;
 }
 

@@ -22,13 +22,13 @@ TEST(Help, BreaksLinesAtWords) {
 TEST(Help, FitsAWindowForEveryCommand) {
   for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
                               "show-batch", "bench-data", "sample"}) {
-    std::istringstream help(run_command({command, "--help"}).output);
+    std::istringstream help(run_command({command, "--help-all"}).output);
     for (std::string line; std::getline(help, line);) EXPECT_LE(core::text_width(line), 110U) << command << line;
   }
 }
 
 TEST(Help, OfTrainBeginsWithWhatEveryoneNeedsAndGroupsTheRest) {
-  const std::string help = run_command({"train", "--help"}).output;
+  const std::string help = run_command({"train", "--help-all"}).output;
   std::size_t previous = 0;
   for (const char* part :
        {"\nOptions:\n", "  --epochs NUMBER=3 ", "  --recipe FILE ", "\nLabels and split:\n", "  --label-regex TEXT ",

@@ -19,6 +19,9 @@ TEST(ProgramWords, TurnFieldsIntoFlags) {
   EXPECT_EQ(program_words("lower `base_lr`, or a `cache` ram"), "lower --base-lr, or a --cache ram");
   EXPECT_EQ(program_words("`size` and `resize.size`"), "--size and --resize");
   EXPECT_EQ(program_words("`optimizer.kind`"), "--optimizer");
+  EXPECT_EQ(program_words("a: [resize] `size` must"), "a: [resize] --resize must");
+  EXPECT_EQ(program_words("[augment] `size`, [x] `size`"), "[augment] --size, [x] --size");
+  EXPECT_EQ(program_words("`no_ema_warmup` needs `ema`"), "--no-ema-warmup needs --ema");
 }
 
 TEST(ProgramWords, TurnFunctionsIntoCommands) {

@@ -120,7 +120,7 @@ TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
   const CommandResult result =
       run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
   EXPECT_EQ(result.status, 2);
-  expect_part(result.errors, "--epochs: means nothing beside --recipe");
+  expect_part(result.errors, "--epochs means nothing beside --recipe");
 }
 
 TEST_F(TrainCommand, GoesOnWithARunByItsName) {

@@ -15,7 +15,8 @@ constexpr double kPower = 2;
 void check_applies(const ScheduleOptions& options) {
   const std::vector<std::string> known = options_of(options.kind);
   for (const core::Field& field : ScheduleOptions::fields()) {
-    const bool is_absent = field.type->kind != core::FieldType::Kind::kOptional || field.type->size(field.of(&options)) == 0;
+    const bool is_absent =
+        field.type->kind != core::FieldType::Kind::kOptional || field.type->size(field.of(&options)) == 0;
     if (is_absent || std::find(known.begin(), known.end(), field.name) != known.end()) continue;
     throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", field.name,
                                             core::to_text(options.kind), fmt::join(known, ", ")));

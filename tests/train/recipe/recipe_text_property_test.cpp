@@ -60,7 +60,8 @@ ScheduleOptions any_schedule() {
   const std::vector<std::string> known = options_of(options.kind);
   for (const core::Field& field : ScheduleOptions::fields()) {
     const bool is_known = std::find(known.begin(), known.end(), field.name) != known.end();
-    if (is_known && *rc::gen::arbitrary<bool>()) set_value(*field.type->element, field.type->append(field.of(&options)));
+    if (is_known && *rc::gen::arbitrary<bool>())
+      set_value(*field.type->element, field.type->append(field.of(&options)));
   }
   if (options.div) options.div = any_between(1, 1e6);
   if (options.div_final) options.div_final = any_between(1, 1e12);
