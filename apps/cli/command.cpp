@@ -8,9 +8,9 @@
 #include <sstream>
 #include <utility>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/help_formatter.h"
@@ -89,9 +89,7 @@ Json json_of_flag(const std::string& text) {
   return list;
 }
 
-bool is_text(FlagKind kind) {
-  return kind == FlagKind::kText || kind == FlagKind::kPath || kind == FlagKind::kName;
-}
+bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind::kPath || kind == FlagKind::kName; }
 
 /// The value of a flag, read by the same rules as a configuration file.
 void assign_flag(const std::string& flag, const std::string& text, const core::FieldType& type, void* value) {

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/data/measure_normalization.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/weights_cache.h"

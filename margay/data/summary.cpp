@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"

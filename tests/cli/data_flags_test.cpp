@@ -1,6 +1,7 @@
 #include "apps/cli/data_flags.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/data/cache/ram_cache.h"
