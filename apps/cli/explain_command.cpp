@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"

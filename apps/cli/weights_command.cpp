@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/weights_text.h"

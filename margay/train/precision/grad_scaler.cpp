@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"

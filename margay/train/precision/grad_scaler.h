@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <torch/types.h>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/core/options.h"
 
