@@ -64,6 +64,7 @@ void add_bench_data(CommandLine& line) {
   const auto options = std::make_shared<BenchDataOptions>();
   command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  command.everyday(everyday_flags({"--pictures", "--seconds", "--num-workers", "--cache", "--json"}));
   command.does([options] { return bench(*options); });
 }
 

@@ -265,7 +265,12 @@ void Command::add_config_flag(const core::OptionTable& table, void* options) {
       ->trigger_on_parse();
 }
 
-void Command::everyday(std::vector<std::string> flags) { parser_->everyday = std::move(flags); }
+void Command::everyday(std::vector<std::string> flags) {
+  for (const std::string& flag : flags) {
+    MARGAY_CHECK(parser_->app->get_option_no_throw(flag) != nullptr, "there is no flag " + flag);
+  }
+  parser_->everyday = std::move(flags);
+}
 
 void Command::footer(const std::string& text) { parser_->app->footer(text); }
 

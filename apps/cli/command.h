@@ -67,7 +67,7 @@ class Command {
     add_config_flag(T::fields(), &options);
   }
 
-  /// The only flags that --help shows; --help-all shows the others, too.
+  /// The only flags that --help shows; --help-all shows the others, too. Flags that are declared already.
   void everyday(std::vector<std::string> flags);
 
   /// Stands below the flags in the help.

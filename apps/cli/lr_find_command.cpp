@@ -93,6 +93,9 @@ void add_lr_find(CommandLine& line) {
   const auto options = std::make_shared<LrFindOptions>();
   command.argument("folder", options->batch.folder, "the pictures, as for train", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  command.everyday(
+      everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
+                      "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));
   command.does([options] { return find(*options); });
 }
 

@@ -20,6 +20,7 @@ void add_summary(CommandLine& line) {
   const auto options = std::make_shared<BatchOptions>();
   command.argument("folder", options->folder, "the pictures", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  command.everyday(everyday_flags({"--num-workers", "--cache"}));
   command.does([options] { return summarize(*options); });
 }
 

@@ -30,38 +30,6 @@ std::string read_recipe(const std::string& path) {
   return recipe;
 }
 
-/// What --help shows; a hundred more stand in --help-all.
-const std::vector<std::string> kEveryday = {"--config",
-                                            "--resume",
-                                            "--name",
-                                            "--runs",
-                                            "--arch",
-                                            "--weights",
-                                            "--epochs",
-                                            "--freeze-epochs",
-                                            "--base-lr",
-                                            "--lr",
-                                            "--minutes",
-                                            "--recipe",
-                                            "--repeats",
-                                            "--seed",
-                                            "--label-regex",
-                                            "--labels-csv",
-                                            "--label-delimiter",
-                                            "--valid-csv",
-                                            "--valid-fraction",
-                                            "--batch-size",
-                                            "--resize",
-                                            "--size",
-                                            "--mix",
-                                            "--cache",
-                                            "--optimizer",
-                                            "--loss",
-                                            "--precision",
-                                            "--device",
-                                            "--keep-best",
-                                            "--ema"};
-
 }  // namespace
 
 void add_train(CommandLine& line) {
@@ -75,7 +43,10 @@ void add_train(CommandLine& line) {
   command.flags(*options, train_flag_names());
   command.flag("--recipe", "FILE", "a file with the stages to train, one a line, such as: freeze 3 epochs at 3e-3",
                [options](const std::string& path) { options->recipe = read_recipe(path); });
-  command.everyday(kEveryday);
+  command.everyday(
+      everyday_flags({"--config",        "--resume",    "--name", "--runs",      "--arch",   "--weights",   "--epochs",
+                      "--freeze-epochs", "--base-lr",   "--lr",   "--minutes",   "--recipe", "--repeats",   "--seed",
+                      "--cache",         "--optimizer", "--loss", "--precision", "--device", "--keep-best", "--ema"}));
   command.check([=, &command] {
     if (!resume->resume.empty()) return refuse_other_flags(command);
     if (options->batch.folder.empty()) throw UsageError("the folder of pictures is required");

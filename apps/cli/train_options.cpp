@@ -62,6 +62,12 @@ void normalise_as_published(BatchOptions& options, const std::string& architectu
   normalization = train::published_normalization(architecture);
 }
 
+std::vector<std::string> everyday_flags(std::vector<std::string> own) {
+  own.insert(own.end(), {"--label-regex", "--labels-csv", "--label-delimiter", "--valid-csv", "--valid-fraction",
+                         "--batch-size", "--resize", "--size", "--mix"});
+  return own;
+}
+
 train::Stages recipe_of(const TrainOptions& options) {
   if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
   if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);

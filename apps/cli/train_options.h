@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
@@ -88,6 +89,9 @@ struct TrainOptions {
 
   static const core::OptionTable& fields();
 };
+
+/// The flags on images and batches that people use, and those of the command: what its --help shows.
+std::vector<std::string> everyday_flags(std::vector<std::string> own);
 
 /// Two structs have a `size`, two a `seed` (the run has one seed) and some a `kind`; the folder is a positional
 /// argument, and --recipe takes a file, whose text the run then keeps.

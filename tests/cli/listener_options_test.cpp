@@ -52,6 +52,11 @@ TEST(ListenerOptions, KnowOneAverageOnly) {
             "[listeners] `ema` and `swa` both say which average is taken; give one");
 }
 
+TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
+  EXPECT_EQ(message_for([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
+            "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
+}
+
 TEST(ListenerOptions, AreCheckedBeforePicturesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
