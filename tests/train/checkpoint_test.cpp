@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
