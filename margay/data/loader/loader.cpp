@@ -77,7 +77,8 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
           .cache = cache_,
           .epoch = epoch,
           .rows = pass_order(dataset_->size(), weights_, phase_, options_, epoch),
-          .first_batch = static_cast<std::size_t>(first_batch)};
+          .first_batch = static_cast<std::size_t>(first_batch),
+          .normal_term = normal_term_};
 }
 
 LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
