@@ -29,6 +29,8 @@ function(margay_import name)
   endforeach()
 endfunction()
 
+margay_import(margay_crypto HEADER openssl/evp.h LIBRARIES crypto)
+margay_import(margay_xxhash HEADER xxhash.h LIBRARIES xxhash)
 margay_import(margay_jpeg HEADER jpeglib.h LIBRARIES jpeg)
 margay_import(margay_png HEADER png.h LIBRARIES png)
 margay_import(margay_opencv HEADER opencv2/core.hpp SUFFIXES opencv4

@@ -40,7 +40,7 @@ struct ShownBatch {
 
 ShownBatch one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
   const data::Dataset& dataset = loader.dataset();
-  const auto tiles = data::draw_tiles(loader.pipeline(), dataset.path(0), dataset.label(0),
+  const auto tiles = data::draw_tiles(loader.pipeline(), dataset.image(0), dataset.label(0),
                                       std::max(1, options.max_n - 1), options.batch.loader.seed);
   return {data::tile_grid(tiles),
           fmt::format("{} as it is, and under {} draws", dataset.path(0).string(), tiles.size() - 1)};
@@ -52,7 +52,7 @@ ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader&
   const std::size_t count = std::min(dataset.size(), static_cast<std::size_t>(options.max_n));
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t id = i * dataset.size() / count;  // from all over the data, so of many classes
-    for (auto& tile : data::draw_tiles(loader.pipeline(), dataset.path(id), dataset.label(id), 1, i)) {
+    for (auto& tile : data::draw_tiles(loader.pipeline(), dataset.image(id), dataset.label(id), 1, i)) {
       tiles.push_back(std::move(tile));
     }
   }

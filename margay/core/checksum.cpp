@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include <xxhash.h>
+
 namespace margay::core {
 namespace {
 
@@ -20,7 +22,10 @@ std::uint64_t mix_word(std::uint64_t state, std::uint64_t word) { return std::ro
 
 }  // namespace
 
-std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
+std::uint64_t checksum(std::span<const std::uint8_t> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+/// Four interleaved streams of multiply and rotate.
+std::uint64_t checksum_before_xxh3(std::span<const std::uint8_t> bytes) {
   constexpr std::size_t kStreams = 4;
   constexpr std::size_t kStep = kStreams * sizeof(std::uint64_t);
   std::array<std::uint64_t, kStreams> states = {1, 2, 3, 4};

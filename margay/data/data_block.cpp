@@ -1,6 +1,7 @@
 #include "margay/data/data_block.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -41,59 +42,75 @@ Loaders resized(const Loaders& loaders, int size) {
   return other;
 }
 
-DataBlock& DataBlock::items(PathList paths) {
-  paths_ = std::move(paths);
+DataBlock& DataBlock::items(ImageList images) & {
+  images_ = std::move(images);
   return *this;
 }
 
-DataBlock& DataBlock::label(Labeller labeller) {
+DataBlock DataBlock::items(ImageList images) && { return std::move(items(std::move(images))); }
+
+DataBlock& DataBlock::label(Labeller labeller) & {
   labeller_ = std::move(labeller);
   return *this;
 }
 
-DataBlock& DataBlock::split(Splitter splitter) {
+DataBlock DataBlock::label(Labeller labeller) && { return std::move(label(std::move(labeller))); }
+
+DataBlock& DataBlock::split(Splitter splitter) & {
   splitter_ = std::move(splitter);
   return *this;
 }
 
-DataBlock& DataBlock::vocabulary(Vocabulary vocabulary) {
+DataBlock DataBlock::split(Splitter splitter) && { return std::move(split(std::move(splitter))); }
+
+DataBlock& DataBlock::vocabulary(Vocabulary vocabulary) & {
   vocabulary_ = std::move(vocabulary);
   return *this;
 }
 
-DataBlock& DataBlock::warn(std::string warning) {
+DataBlock DataBlock::vocabulary(Vocabulary vocabulary) && { return std::move(this->vocabulary(std::move(vocabulary))); }
+
+DataBlock& DataBlock::warn(std::string warning) & {
   warnings_.push_back(std::move(warning));
   return *this;
 }
 
-DataBlock& DataBlock::item_transform(const Resize& resize) {
+DataBlock DataBlock::warn(std::string warning) && { return std::move(warn(std::move(warning))); }
+
+DataBlock& DataBlock::item_transform(const Resize& resize) & {
   recipe_.resize = resize.options();
   return *this;
 }
 
-DataBlock& DataBlock::batch_transform(const Augment& augment) {
+DataBlock DataBlock::item_transform(const Resize& resize) && { return std::move(item_transform(resize)); }
+
+DataBlock& DataBlock::batch_transform(const Augment& augment) & {
   recipe_.augment = augment.options();
   return *this;
 }
 
-DataBlock& DataBlock::normalize(const Normalization& normalization) {
+DataBlock DataBlock::batch_transform(const Augment& augment) && { return std::move(batch_transform(augment)); }
+
+DataBlock& DataBlock::normalize(const Normalization& normalization) & {
   recipe_.normalization = normalization;
   return *this;
 }
 
+DataBlock DataBlock::normalize(const Normalization& normalization) && { return std::move(normalize(normalization)); }
+
 std::shared_ptr<const Items> DataBlock::labelled() const {
-  if (paths_.empty()) throw std::invalid_argument("[DataBlock] no items; give them with items(image_files(folder))");
+  if (images_.empty()) throw std::invalid_argument("[DataBlock] no items; give them with items(image_files(folder))");
   if (!labeller_) throw std::invalid_argument("[DataBlock] no labels; say how to get them with label(…)");
   const auto items = std::make_shared<Items>(labeller_->task);
   NameList unlabelled;
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    const std::optional<Labels> labels = labeller_->label(paths_.text(i));
-    if (labels) items->add(paths_.text(i), *labels);
-    if (!labels) unlabelled.add(paths_[i].filename().string());
+  for (std::size_t i = 0; i < images_.size(); ++i) {
+    const std::optional<Labels> labels = labeller_->label(paths().text(i));
+    if (labels) items->add(images_, i, *labels);
+    if (!labels) unlabelled.add(paths()[i].filename().string());
   }
   if (unlabelled.empty()) return items;
-  throw core::DataError(paths_.front().parent_path(),
-                        fmt::format("{} of {} pictures get no label by {}: {}", unlabelled.size(), paths_.size(),
+  throw core::DataError(paths().front().parent_path(),
+                        fmt::format("{} of {} pictures get no label by {}: {}", unlabelled.size(), images_.size(),
                                     labeller_->description, unlabelled.text()));
 }
 

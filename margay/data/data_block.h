@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "margay/data/dataset.h"
@@ -21,7 +22,8 @@ struct Loaders {
   std::vector<std::string> warnings;
 
   Task task() const { return train.dataset().task(); }
-  const Recipe& recipe() const { return train.pipeline().recipe(); }
+  /// A copy, which outlives loaders that nobody keeps.
+  Recipe recipe() const { return train.pipeline().recipe(); }
 };
 
 /// The same data for a network's input of another size, pixels: the same pictures, presized as before, in the same
@@ -32,19 +34,29 @@ struct Loaders {
 Loaders resized(const Loaders& loaders, int size);
 
 /// What the data is, said once: which pictures, how each gets its label, who validates, what happens to pixels.
-/// A value: every setter returns the block, so calls chain.
+/// A value: every setter returns the block, so calls chain. On a temporary they return, and getters give, values, so
+/// nothing refers to a block that is gone.
 class DataBlock {
  public:
-  DataBlock& items(PathList paths);
-  DataBlock& label(Labeller labeller);
-  DataBlock& split(Splitter splitter);
+  /// Files, or bytes with names; a labeller and a splitter go by the names.
+  DataBlock& items(ImageList images) &;
+  DataBlock items(ImageList images) &&;
+  DataBlock& label(Labeller labeller) &;
+  DataBlock label(Labeller labeller) &&;
+  DataBlock& split(Splitter splitter) &;
+  DataBlock split(Splitter splitter) &&;
   /// The classes and their order; without it, those that occur, sorted.
-  DataBlock& vocabulary(Vocabulary vocabulary);
+  DataBlock& vocabulary(Vocabulary vocabulary) &;
+  DataBlock vocabulary(Vocabulary vocabulary) &&;
   /// Adds a sentence to Datasets::warnings: what the source of the pictures found.
-  DataBlock& warn(std::string warning);
-  DataBlock& item_transform(const Resize& resize);
-  DataBlock& batch_transform(const Augment& augment);
-  DataBlock& normalize(const Normalization& normalization);
+  DataBlock& warn(std::string warning) &;
+  DataBlock warn(std::string warning) &&;
+  DataBlock& item_transform(const Resize& resize) &;
+  DataBlock item_transform(const Resize& resize) &&;
+  DataBlock& batch_transform(const Augment& augment) &;
+  DataBlock batch_transform(const Augment& augment) &&;
+  DataBlock& normalize(const Normalization& normalization) &;
+  DataBlock normalize(const Normalization& normalization) &&;
 
   /// Labels and splits; reads no pixels.
   /// Throws core::DataError: pictures without a label (three are named), no training pictures.
@@ -59,16 +71,23 @@ class DataBlock {
   Summary summary(const LoaderOptions& options = {}) const;
 
   Recipe recipe() const { return recipe_; }
-  const PathList& paths() const { return paths_; }
-  const std::optional<Labeller>& labeller() const { return labeller_; }
-  const Splitter& splitter() const { return splitter_; }
+  const ImageList& images() const& { return images_; }
+  ImageList images() && { return std::move(images_); }
+  /// Of the files, and the names of other images.
+  const PathList& paths() const& { return images_.names(); }
+  PathList paths() && { return images_.names(); }
+  const std::optional<Labeller>& labeller() const& { return labeller_; }
+  std::optional<Labeller> labeller() && { return std::move(labeller_); }
+  const Splitter& splitter() const& { return splitter_; }
+  Splitter splitter() && { return std::move(splitter_); }
   /// Those of warn(), without what datasets() finds.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  const std::vector<std::string>& warnings() const& { return warnings_; }
+  std::vector<std::string> warnings() && { return std::move(warnings_); }
 
  private:
   std::shared_ptr<const Items> labelled() const;
 
-  PathList paths_;
+  ImageList images_;
   std::optional<Labeller> labeller_;
   Splitter splitter_;
   std::optional<Vocabulary> vocabulary_;

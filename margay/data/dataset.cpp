@@ -29,10 +29,10 @@ Dataset::Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> ro
   }
 }
 
-Dataset Dataset::unlabelled(const PathList& pictures) {
+Dataset Dataset::unlabelled(const ImageList& images) {
   const auto items = std::make_shared<Items>(Task::kMultiLabel);
-  for (std::size_t i = 0; i < pictures.size(); ++i) items->add(pictures.text(i), {});
-  std::vector<std::size_t> rows(pictures.size());
+  for (std::size_t i = 0; i < images.size(); ++i) items->add(images, i, {});
+  std::vector<std::size_t> rows(images.size());
   std::iota(rows.begin(), rows.end(), std::size_t{0});
   return {items, std::move(rows), Vocabulary()};
 }

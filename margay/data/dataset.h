@@ -21,12 +21,14 @@ class Dataset {
   /// rows: positions in items. Throws core::DataError naming the picture whose label is not in the vocabulary.
   Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary);
   /// Pictures to predict: of no class, among none.
-  static Dataset unlabelled(const PathList& pictures);
+  static Dataset unlabelled(const ImageList& images);
 
   std::size_t size() const { return rows_.size(); }
   Task task() const { return items_->task(); }
   std::int64_t num_classes() const { return num_classes_; }
+  /// The name of an image that is no file.
   std::filesystem::path path(std::size_t i) const { return items_->path(rows_[i]); }
+  ImageSource image(std::size_t i) const { return items_->image(rows_[i]); }
   /// As Items::label.
   std::string label(std::size_t i) const { return items_->label(rows_[i]); }
   /// The indices of all its classes.

@@ -13,10 +13,24 @@ Items::Items(std::initializer_list<std::pair<std::filesystem::path, std::string>
 }
 
 void Items::add(std::string_view path, const Labels& labels) {
+  add_labels(path, labels);
+  images_.add_file(path);
+}
+
+void Items::add(const ImageSource& image, const Labels& labels) {
+  add_labels(image.name().native(), labels);
+  images_.add(image);
+}
+
+void Items::add(const ImageList& images, std::size_t i, const Labels& labels) {
+  add_labels(images.names().text(i), labels);
+  images_.add(images, i);
+}
+
+void Items::add_labels(std::string_view name, const Labels& labels) {
   if (task_ == Task::kSingleLabel && labels.size() != 1) {
-    throw std::invalid_argument(fmt::format("[Items] {} has {} labels, expected one", path, labels.size()));
+    throw std::invalid_argument(fmt::format("[Items] {} has {} labels, expected one", name, labels.size()));
   }
-  paths_.add(path);
   for (const std::string& label : labels) {
     const auto [known, is_new] = id_of_label_.try_emplace(label, static_cast<std::uint32_t>(label_names_.size()));
     if (is_new) label_names_.push_back(label);

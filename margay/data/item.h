@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "margay/data/path_list.h"
+#include "margay/data/image_list.h"
 
 namespace margay::data {
 
@@ -43,11 +43,16 @@ class Items {
 
   /// Throws std::invalid_argument when a single-label picture has another number of labels than one.
   void add(std::string_view path, const Labels& labels);
+  void add(const ImageSource& image, const Labels& labels);
+  /// The image at position i of the list.
+  void add(const ImageList& images, std::size_t i, const Labels& labels);
 
   Task task() const { return task_; }
-  std::size_t size() const { return paths_.size(); }
-  const PathList& paths() const { return paths_; }
-  std::filesystem::path path(std::size_t i) const { return paths_[i]; }
+  std::size_t size() const { return images_.size(); }
+  const PathList& paths() const { return images_.names(); }
+  /// The name of an image that is no file.
+  std::filesystem::path path(std::size_t i) const { return paths()[i]; }
+  ImageSource image(std::size_t i) const { return images_[i]; }
   /// Positions in label_names().
   std::span<const std::uint32_t> label_ids(std::size_t i) const;
   /// Every label that occurs, in order of first appearance.
@@ -56,8 +61,10 @@ class Items {
   std::string label(std::size_t i) const;
 
  private:
+  void add_labels(std::string_view name, const Labels& labels);
+
   Task task_;
-  PathList paths_;
+  ImageList images_;
   std::vector<std::uint32_t> label_ids_;
   std::vector<std::size_t> first_label_ = {0};  ///< of picture i in label_ids_; one more at the end
   std::vector<std::string> label_names_;

@@ -24,7 +24,7 @@ Normalization measure_normalization(const Dataset& dataset, const PicturePipelin
     for (std::size_t i = next++; i < count; i = next++) {
       core::Random random{0};
       try {
-        own.add(pipeline.item(dataset.path(i * dataset.size() / count), Phase::kValid, random));
+        own.add(pipeline.item(dataset.image(i * dataset.size() / count), Phase::kValid, random));
       } catch (const core::DataError&) {  // the training will name it
       }
     }

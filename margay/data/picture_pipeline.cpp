@@ -36,14 +36,14 @@ PicturePipeline::PicturePipeline(const Recipe& recipe, std::int64_t max_pixels)
       resize_(recipe.resize),
       augment_(recipe.augment) {}
 
-Image PicturePipeline::read(const std::filesystem::path& path) const { return read_image(path, read_options_); }
+Image PicturePipeline::read(const ImageSource& image) const { return read_image(image, read_options_); }
 
 std::int64_t PicturePipeline::output_floats() const {
   return std::int64_t{3} * recipe_.augment.size * recipe_.augment.size;
 }
 
-Image PicturePipeline::item(const std::filesystem::path& path, Phase phase, core::Random& random) const {
-  return resize_.apply(read(path), phase, random);
+Image PicturePipeline::item(const ImageSource& image, Phase phase, core::Random& random) const {
+  return resize_.apply(read(image), phase, random);
 }
 
 void PicturePipeline::finish(const Image& item, Phase phase, core::Random& random, float* out) const {
@@ -51,12 +51,12 @@ void PicturePipeline::finish(const Image& item, Phase phase, core::Random& rando
   augment_.apply(item, draw, recipe_.normalization, out);
 }
 
-void PicturePipeline::run(const std::filesystem::path& path, Phase phase, core::Random random, float* out) const {
-  finish(item(path, phase, random), phase, random, out);
+void PicturePipeline::run(const ImageSource& image, Phase phase, core::Random random, float* out) const {
+  finish(item(image, phase, random), phase, random, out);
 }
 
-CachedPicture PicturePipeline::cacheable(const std::filesystem::path& path) const {
-  return to_cached(read(path), recipe_.resize);
+CachedPicture PicturePipeline::cacheable(const ImageSource& image) const {
+  return to_cached(read(image), recipe_.resize);
 }
 
 void PicturePipeline::item_of(const CachedPicture& kept, Phase phase, core::Random& random, Image& item) const {

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 
 #include "margay/core/options.h"
 #include "margay/core/random.h"
 #include "margay/data/cache/cached_picture.h"
 #include "margay/data/image/image.h"
-#include "margay/data/image/read_image.h"
+#include "margay/data/image/image_source.h"
 #include "margay/data/transform/augment.h"
 #include "margay/data/transform/normalization.h"
 #include "margay/data/transform/phase.h"
@@ -24,8 +23,8 @@ struct Recipe {
   static const core::OptionTable& fields();
 };
 
-/// Turns one file into one network input: read, presize (item transform), then one interpolation with everything
-/// the batch transform drew. Stateless, so threads share it.
+/// Turns one encoded image into one network input: read, presize (item transform), then one interpolation with
+/// everything the batch transform drew. Stateless, so threads share it.
 class PicturePipeline {
  public:
   /// max_pixels: a picture that claims more is refused. Throws std::invalid_argument for options out of range.
@@ -40,17 +39,17 @@ class PicturePipeline {
   /// Floats that one picture fills: output_size² · 3.
   std::int64_t output_floats() const;
 
-  /// The picture as presizing needs it: a large JPEG at a part of its size. Throws core::DataError naming the file.
-  Image read(const std::filesystem::path& path) const;
-  /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the file.
-  Image item(const std::filesystem::path& path, Phase phase, core::Random& random) const;
+  /// The picture as presizing needs it: a large JPEG at a part of its size. Throws core::DataError naming the image.
+  Image read(const ImageSource& image) const;
+  /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the image.
+  Image item(const ImageSource& image, Phase phase, core::Random& random) const;
   /// Draws and applies the batch transform. out: float [size,size,3], channels-last.
   void finish(const Image& item, Phase phase, core::Random& random, float* out) const;
   /// item, then finish.
-  void run(const std::filesystem::path& path, Phase phase, core::Random random, float* out) const;
+  void run(const ImageSource& image, Phase phase, core::Random random, float* out) const;
 
-  /// Reads, and does what is the same in every epoch: what a cache keeps. Throws core::DataError naming the file.
-  CachedPicture cacheable(const std::filesystem::path& path) const;
+  /// Reads, and does what is the same in every epoch: what a cache keeps. Throws core::DataError naming the image.
+  CachedPicture cacheable(const ImageSource& image) const;
   /// item() of a kept picture, with the same draws. item: written whole; its memory is used again.
   void item_of(const CachedPicture& kept, Phase phase, core::Random& random, Image& item) const;
 

@@ -54,15 +54,15 @@ Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normali
   return tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
 }
 
-std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const std::filesystem::path& path,
-                             const std::string& caption, int draws, std::uint64_t seed) {
+std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const ImageSource& image, const std::string& caption,
+                             int draws, std::uint64_t seed) {
   if (draws < 1) throw std::invalid_argument("[show_batch] draws must be positive");
   const int side = pipeline.output_size();
   std::vector<float> values(static_cast<std::size_t>(pipeline.output_floats()));
   std::vector<Tile> tiles;
   for (int draw = 0; draw <= draws; ++draw) {
     const Phase phase = draw == 0 ? Phase::kValid : Phase::kTrain;
-    pipeline.run(path, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());
+    pipeline.run(image, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());
     tiles.push_back({undo(values.data(), side, side, pipeline.recipe().normalization),
                      draw == 0 ? caption : fmt::format("draw {}", draw)});
   }

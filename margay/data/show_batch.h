@@ -22,7 +22,7 @@ Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normali
 
 /// What the network sees of one picture: as in validation, captioned `caption`, and as `draws` trainings draw it.
 /// Throws core::DataError naming the file, std::invalid_argument unless draws > 0.
-std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const std::filesystem::path& path,
-                             const std::string& caption, int draws, std::uint64_t seed);
+std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const ImageSource& image, const std::string& caption,
+                             int draws, std::uint64_t seed);
 
 }  // namespace margay::data

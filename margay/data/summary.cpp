@@ -65,8 +65,8 @@ void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeli
   core::Random random{0};
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
              "look at the file; remove it, or train with `unreadable` skip");
-  const ImageSize size = read_size(dataset.path(0));
-  const Image image = pipeline.read(dataset.path(0));
+  const ImageSize size = read_size(dataset.image(0));
+  const Image image = pipeline.read(dataset.image(0));
   walk.leave(describe(image), fmt::format("{}, {}x{} pixels upright", file, size.width, size.height));
 
   walk.enter("item transform: Resize", file, describe(image), "change the options of resize");
@@ -104,8 +104,8 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
   Summary summary;
   SummaryWalk walk(summary);
   try {
-    walk.enter("items, labels, split", paths_.empty() ? "" : paths_.front().parent_path().string(),
-               fmt::format("{} files", paths_.size()), "check the folder, the labelling and the split");
+    walk.enter("items, labels, split", paths().empty() ? "" : paths().front().parent_path().string(),
+               fmt::format("{} images", images_.size()), "check the folder, the labelling and the split");
     const Loaders loaders = this->loaders(options);
     summary.warnings = loaders.warnings;
     walk.leave(fmt::format("{} train, {} valid, {} classes", loaders.train.dataset().size(),

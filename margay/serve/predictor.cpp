@@ -52,16 +52,17 @@ torch::Tensor Predictor::logits_of(const torch::Tensor& images) const {
   return bundle_.classifier->forward(images).to(torch::kFloat);
 }
 
-PredictionTable Predictor::predict(const data::PathList& pictures, const OnProgress& on_progress) const {
-  if (pictures.empty()) throw std::invalid_argument("[predict] no pictures given");
+PredictionTable Predictor::predict(const data::ImageList& images, const OnProgress& on_progress) const {
+  if (images.empty()) throw std::invalid_argument("[predict] no pictures given");
   const int workers = options_.num_workers.value_or(core::available_cpus());
   data::LoaderOptions loading{.batch_size = options_.batch_size};
-  loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(pictures.size(), 512)));
-  const auto dataset = std::make_shared<data::Dataset>(data::Dataset::unlabelled(pictures));
+  loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
+  loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(images.size(), 512)));
+  const auto dataset = std::make_shared<data::Dataset>(data::Dataset::unlabelled(images));
   const data::PicturePipeline pipeline(bundle_.recipe, options_.max_pixels);
   const data::Loader loader(dataset, pipeline, data::Phase::kValid, loading);
 
-  const std::size_t total = pictures.size() * (1 + static_cast<std::size_t>(options_.tta));
+  const std::size_t total = images.size() * (1 + static_cast<std::size_t>(options_.tta));
   std::size_t done = 0;
   const auto advance = [&](std::size_t pictures_seen) {
     done += pictures_seen;

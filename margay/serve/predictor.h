@@ -47,7 +47,7 @@ class Predictor {
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
   /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.
-  PredictionTable predict(const data::PathList& pictures, const OnProgress& on_progress = {}) const;
+  PredictionTable predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
 
   /// Computes one grey batch of `pictures` pictures and forgets it. What LibTorch does once in each process and for
   /// each shape (kernels are made, threads started, memory touched) is then done before the first answer: for a program

@@ -4,9 +4,11 @@
 
 #include <csignal>
 #include <fstream>
+#include <iterator>
 
 #include <gtest/gtest.h>
 
+#include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/data/cache/disk_cache.h"
 #include "tests/support/pictures.h"
@@ -127,7 +129,7 @@ TEST_F(DiskCacheTest, SurvivesAHoleWhereAWriteNeverArrived) {
   const std::string whole = file_content(cache_file());
   const std::uint64_t record[] = {make_header(source(0), {}, picture(0)).record_bytes(),
                                   make_header(source(1), {}, picture(1)).record_bytes()};
-  const std::size_t first = whole.find("rPiC");  // the magic number of a record
+  const std::size_t first = whole.find("rIm3");  // the magic number of a record
   std::string torn = whole;
   torn.replace(first + record[0], record[1], record[1], '\0');
   write_cache_file(torn);
@@ -169,6 +171,51 @@ TEST_F(DiskCacheTest, ReplacesAFileOfAnotherVersion) {
   }
   DiskCache again = open();
   EXPECT_EQ(count_found(again), 1);
+}
+
+/// The file as it was written while sums were those of before XXH3.
+std::string old_file(const std::vector<std::pair<PictureKey, CachedPicture>>& pictures) {
+  std::string bytes("margaypc\x01\0\0\0\x04\x03\x02\x01", 16);
+  for (const auto& [key, picture] : pictures) {
+    RecordHeader header = make_header(key.path.native(), *key.version, picture);
+    header.magic = 0x43695072;
+    header.pixel_checksum = core::checksum_before_xxh3(picture.image.pixels);
+    header.own_checksum = header.checksum_with(key.path.native());
+    bytes.append(reinterpret_cast<const char*>(&header), sizeof header).append(key.path.native());
+    bytes.append(picture.image.pixels.begin(), picture.image.pixels.end());
+    const std::uint64_t mark = ~header.own_checksum;
+    bytes.append(reinterpret_cast<const char*>(&mark), sizeof mark);
+  }
+  return bytes;
+}
+
+TEST_F(DiskCacheTest, ReadsAFileOfTheOldNameAndSums) {
+  fs::create_directories(cache_folder());
+  const std::string bytes = old_file({{key(0), picture(0)}, {key(1), picture(1)}});
+  std::ofstream(cache_folder() / "pictures-d5e9c2e2abbef6f9.cache", std::ios::binary) << bytes;
+  {
+    DiskCache cache = open();
+    EXPECT_TRUE(finds(cache, 0));
+    EXPECT_TRUE(finds(cache, 1));
+    EXPECT_FALSE(finds(cache, 2));
+    cache.keep(key(2), picture(2));
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(cache_folder()), {}), 1);
+  EXPECT_TRUE(cache_file().filename().string().starts_with("images-"));
+  DiskCache again = open();
+  EXPECT_EQ(count_found(again), 3) << "records of both kinds in one file";
+}
+
+TEST_F(DiskCacheTest, ServesNoFlippedByteOfAnOldFile) {
+  fill();
+  const std::string whole = old_file({{key(0), picture(0)}});
+  for (std::size_t i = 0; i < whole.size(); i += 5) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+    write_cache_file(damaged);
+    DiskCache cache = open();
+    EXPECT_FALSE(finds(cache, 0)) << "byte " << i;
+  }
 }
 
 TEST_F(DiskCacheTest, LetsOneProcessWriteAndOthersRead) {

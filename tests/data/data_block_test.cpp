@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <fstream>
+#include <type_traits>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -35,6 +37,25 @@ TEST(DataBlock, NamesThreePicturesThatGetNoLabel) {
   block.items({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"}).label(regex_labels(R"((.+)_\d+)"));
   EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(no_split()).datasets(); }),
             R"(d: 4 of 5 pictures get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
+}
+
+TEST(DataBlock, BuiltOnATemporaryLeavesNothingThatRefersToIt) {
+  const DataBlock& block = DataBlock().items({"a/1.jpg", "b/1.jpg"}).label(folder_labels()).split(no_split());
+  EXPECT_EQ(block.datasets().train->size(), 2U);  // a reference into the temporary would be read after its end here
+  using Chained = decltype(DataBlock().items({}).warn("").vocabulary(Vocabulary({"a"})).normalize({}));
+  EXPECT_FALSE(std::is_reference_v<Chained>);
+  EXPECT_FALSE(std::is_reference_v<decltype(DataBlock().item_transform(resize()).batch_transform(augment()))>);
+
+  std::vector<std::string> texts;
+  for (const std::string& warning : DataBlock().warn("a warning too long to be kept within a string").warnings()) {
+    texts.push_back(warning);
+  }
+  EXPECT_EQ(texts, std::vector<std::string>{"a warning too long to be kept within a string"});
+  const PathList& paths = DataBlock().items({"a/1.jpg"}).paths();
+  EXPECT_EQ(paths.text(0), "a/1.jpg");
+  EXPECT_FALSE(std::is_reference_v<decltype(DataBlock().labeller())>);
+  EXPECT_FALSE(std::is_reference_v<decltype(DataBlock().splitter())>);
+  EXPECT_FALSE(std::is_reference_v<decltype(std::declval<DataBlock>().loaders().recipe())>);
 }
 
 TEST(DataBlock, AsksForThePartsThatAreMissing) {

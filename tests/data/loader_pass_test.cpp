@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <set>
 #include <span>
 #include <thread>
@@ -14,10 +15,12 @@
 #include <torch/types.h>
 
 #include "margay/core/memory.h"
+#include "margay/core/threads.h"
 #include "margay/data/cache/ram_cache.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/loader/pixel_memory.h"
 #include "tests/support/batches.h"
+#include "tests/support/ordinary_user.h"
 #include "tests/support/tiny_pictures.h"
 
 namespace margay::data {
@@ -169,6 +172,82 @@ class Gate : public PictureCache {
  private:
   std::atomic<bool> opened_ = false;
 };
+
+/// A cache that keeps nothing, takes its time for it, and knows who asked.
+class SlowCache : public PictureCache {
+ public:
+  const CachedPicture* find(const PictureKey& /*key*/, CachedPicture& /*room*/) override {
+    {
+      const std::lock_guard lock(mutex_);
+      threads_.insert(std::this_thread::get_id());
+    }
+    const auto end = std::chrono::steady_clock::now() + 3ms;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    return nullptr;
+  }
+  void keep(const PictureKey& /*key*/, const CachedPicture& /*picture*/) override {}
+  CacheStats stats() const override { return {}; }
+
+  std::set<std::thread::id> threads() const {
+    const std::lock_guard lock(mutex_);
+    return threads_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<std::thread::id> threads_;
+};
+
+/// The training loader, and the images slow to load.
+std::pair<Loader, std::shared_ptr<SlowCache>> slow_loader(const Loader& plain) {
+  auto cache = std::make_shared<SlowCache>();
+  return {Loader(std::make_shared<Dataset>(plain.dataset()), plain.pipeline(), Phase::kTrain, plain.options(), cache),
+          cache};
+}
+
+TEST_F(LoaderPassTest, LoadsAHandfulWithoutThreads) {
+  const TemporaryFolder folder;
+  write_tiny_pictures(folder.path(), 2, 1);
+  const auto [loader, cache] =
+      slow_loader(tiny_block(folder.path()).loaders({.batch_size = 2, .num_workers = 2}).train);
+  EXPECT_EQ(all_batches(loader.pass()).size(), 2U);
+  EXPECT_EQ(cache->threads(), std::set{std::this_thread::get_id()});
+}
+
+TEST_F(LoaderPassTest, GivesTheSameBatchesAtEveryPriority) {
+  const std::vector<Batch> expected = all_batches(loaders({.batch_size = 4}).train.pass(1));
+  for (const WorkerPriority priority : {WorkerPriority::kIdle, WorkerPriority::kNormal}) {
+    const Loader train = loaders({.batch_size = 4, .num_workers = 2, .worker_priority = priority}).train;
+    LoaderPass pass = train.pass(1);
+    EXPECT_EQ(pass.has_idle_workers(), priority == WorkerPriority::kIdle);
+    expect_equal(all_batches(std::move(pass)), expected);
+  }
+}
+
+TEST_F(LoaderPassTest, ReplacesThreadsThatStarveBesideOtherPrograms) {
+  write_tiny_pictures(folder_.path(), 150, 1);
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
+  const testing_support::OrdinaryUser user;
+  // More programs at normal priority than there are cores: nothing is left for idle threads.
+  const auto others = core::start_threads(2 * core::available_cpus(), [](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+    }
+  });
+  const auto [loader, cache] = slow_loader(loaders({.batch_size = 4, .num_workers = 2}).train);
+  const std::vector<Batch> expected = all_batches(loaders({.batch_size = 4}).train.pass(0));
+  LoaderPass pass = loader.pass(0);
+  EXPECT_TRUE(pass.has_idle_workers());
+  std::vector<Batch> batches;
+  while (pass.has_idle_workers()) {
+    std::optional<Batch> batch = pass.next();
+    ASSERT_TRUE(batch) << "nobody noticed in " << batches.size() << " batches";
+    batches.push_back(std::move(*batch));
+  }
+  while (std::optional<Batch> batch = pass.next()) batches.push_back(std::move(*batch));
+  expect_equal(batches, expected);
+  EXPECT_FALSE(loader.pass(1).has_idle_workers()) << "the next pass need not find out again";
+}
 
 TEST_F(LoaderPassTest, GoesOnWithFewerThreadsWhereTheSystemHasNoMore) {
 #ifdef __SANITIZE_ADDRESS__

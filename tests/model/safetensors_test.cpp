@@ -1,9 +1,12 @@
 #include "margay/model/weights/safetensors.h"
 
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <span>
+#include <stop_token>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -103,7 +106,34 @@ TEST_F(SafetensorsTest, WritesTheDocumentedBytes) {
   EXPECT_EQ(file_content(path()), file_of(header, std::string("\0\0\x80\x3f\1\2", 6)));
 }
 
-TEST_F(SafetensorsTest, GivesViewsWhoseChangesDoNotReachTheFile) {
+TEST_F(SafetensorsTest, GivesTensorsThatDoNotSeeTheFileBeingCutOrWrittenAnew) {
+  write_safetensors(path(), {{"x", torch::ones({100'000})}});
+  const std::string before = file_content(path());
+  const torch::Tensor x = read_safetensors(path()).tensors.at("x");
+  std::filesystem::resize_file(path(), 100);
+  EXPECT_TRUE(x.eq(1).all().item<bool>());  // of a mapping, this would end the process with SIGBUS
+  std::ofstream(path(), std::ios::binary) << std::string(before.size(), '\1');
+  EXPECT_TRUE(x.eq(1).all().item<bool>());
+}
+
+TEST_F(SafetensorsTest, ReadsWholeFilesOrRefusesThemWhileAnotherProgramWritesThem) {
+  write_safetensors(path(), {{"x", torch::ones({100'000})}});
+  const std::string whole = file_content(path());
+  std::jthread writer([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::ofstream(path(), std::ios::binary) << whole;  // cut to nothing, then longer and longer
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    try {
+      EXPECT_TRUE(read_safetensors(path()).tensors.at("x").eq(1).all().item<bool>());
+    } catch (const core::FormatError&) {  // the only error allowed
+    }
+  }
+}
+
+TEST_F(SafetensorsTest, GivesTensorsWhoseChangesDoNotReachTheFile) {
   write_safetensors(path(), {{"x", torch::zeros({4})}});
   const std::string before = file_content(path());
   torch::Tensor x = read_safetensors(path()).tensors.at("x");  // outlives the rest
@@ -207,7 +237,7 @@ std::string sample(const std::filesystem::path& path) {
 }
 
 SafetensorsHeader parse(const std::string& bytes) {
-  return parse_safetensors_header(std::as_bytes(std::span(bytes)), "damaged");
+  return parse_safetensors_header(std::as_bytes(std::span(bytes)), bytes.size(), "damaged");
 }
 
 TEST_F(SafetensorsTest, SurvivesEveryTruncation) {

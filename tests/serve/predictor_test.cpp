@@ -46,6 +46,19 @@ TEST_F(PredictorTest, AnswersInTheOrderAsked) {
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
 }
 
+TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
+  const auto content = testing_support::file_content(pictures_[0]);
+  const data::ImageSource upload({content.begin(), content.end()}, "upload 1");
+  const data::ImageSource broken({'x'}, "upload 2");
+  const Predictor predictor(tiny_bundle());
+  const PredictionTable table = predictor.predict({data::ImageSource(pictures_[0]), upload, broken});
+  EXPECT_EQ(table.ids, (std::vector<std::size_t>{0, 1}));
+  EXPECT_TRUE(table.logits[0].allclose(table.logits[1]));
+  ASSERT_EQ(table.skipped.size(), 1U);
+  EXPECT_EQ(table.skipped[0].problem.find("upload 2: "), 0U) << table.skipped[0].problem;
+  EXPECT_THROW(predictor.predict({data::ImageSource({}, "empty upload")}), core::DataError);
+}
+
 TEST_F(PredictorTest, AnswersEachClassAloneWhereTheTaskIsMultiLabel) {
   bundle::Bundle bundle = tiny_bundle();
   bundle.task = data::Task::kMultiLabel;

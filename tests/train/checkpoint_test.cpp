@@ -266,6 +266,19 @@ TEST_F(CheckpointTest, NoticesEveryChangedByte) {
   }
 }
 
+TEST_F(CheckpointTest, ReadsOneWhoseSumIsOfBeforeXxh3) {
+  const model::TensorMap tensors = {{"a", torch::arange(6, torch::kFloat)}, {"b", torch::zeros({0, 3})}};
+  const auto write = [&](const std::string& checksum) {
+    model::write_safetensors(file(), tensors, {{"margay_checkpoint", R"({"x":1})"}, {"checksum", checksum}});
+  };
+  write("4129169a16e27205");
+  const Snapshot snapshot = read_checkpoint(file());
+  EXPECT_TRUE(snapshot.tensors.at("a").equal(tensors.at("a")));
+  EXPECT_EQ(snapshot.values, (nlohmann::ordered_json{{"x", 1}}));
+  write("xxh3:4129169a16e27205");
+  EXPECT_THROW(read_checkpoint(file()), core::FormatError) << "a sum of the one kind is none of the other";
+}
+
 TEST_F(CheckpointTest, RefusesAFileThatIsNoneOfItsOwn) {
   Learner learner = this->learner();
   EXPECT_THROW(load_checkpoint(file(), learner), core::DataError);

@@ -14,13 +14,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Gives a file of the name used before checksums were XXH3's its new one.
+void adopt_old_name(const fs::path& old_name, const fs::path& new_name) {
+  std::error_code failure;
+  if (!fs::exists(new_name, failure)) fs::rename(old_name, new_name, failure);  // none there, as a rule
+}
+
 /// The cache's file; makes the folder.
 fs::path file_in(const fs::path& folder, const std::string& recipe) {
   std::error_code failure;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "cannot be made", failure.value());
-  const auto* text = reinterpret_cast<const std::uint8_t*>(recipe.data());
-  return folder / fmt::format("pictures-{:016x}.cache", core::checksum({text, recipe.size()}));
+  const std::span text(reinterpret_cast<const std::uint8_t*>(recipe.data()), recipe.size());
+  fs::path file = folder / fmt::format("images-{:016x}.cache", core::checksum(text));
+  adopt_old_name(folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(text)), file);
+  return file;
 }
 
 std::uint64_t free_bytes(const fs::path& folder) {
@@ -64,7 +72,7 @@ bool DiskCache::load(const std::string& path, const Entry& entry, CachedPicture&
   room.image.pixels.resize(header.pixel_bytes());
   const bool is_read = file_.read(entry.offset + header.pixels_offset(), room.image.pixels);
   if (is_read && entry.is_verified) return true;
-  if (!is_read || core::checksum(room.image.pixels) != header.pixel_checksum) {
+  if (!is_read || header.checksum_of(room.image.pixels) != header.pixel_checksum) {
     forget(path, entry.offset);
     return false;
   }

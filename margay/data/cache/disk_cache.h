@@ -15,7 +15,7 @@
 
 namespace margay::data {
 
-/// Keeps pictures in one file `pictures-<recipe>.cache` of a folder, for this run and later ones. A picture whose file
+/// Keeps pictures in one file `images-<recipe>.cache` of a folder, for this run and later ones. A picture whose file
 /// has another size or time than when it was kept is not found, and kept anew. Damage is noticed by checksums and is a
 /// miss. Nothing is removed: delete the folder to begin anew.
 class DiskCache : public PictureCache {

@@ -24,12 +24,16 @@ std::uint64_t RecordHeader::checksum_with(const std::string& path) const {
   std::vector<std::uint8_t> bytes(offsetof(RecordHeader, own_checksum) + path.size());
   std::memcpy(bytes.data(), this, offsetof(RecordHeader, own_checksum));
   std::memcpy(bytes.data() + offsetof(RecordHeader, own_checksum), path.data(), path.size());
-  return core::checksum(bytes);
+  return checksum_of(bytes);
+}
+
+std::uint64_t RecordHeader::checksum_of(std::span<const std::uint8_t> bytes) const {
+  return magic == kOldMagic ? core::checksum_before_xxh3(bytes) : core::checksum(bytes);
 }
 
 bool RecordHeader::is_plausible() const {
   const auto is_side = [](std::int32_t side) { return side > 0 && side <= kMaxRecordSide; };
-  return magic == kMagic && path_bytes <= kMaxPathBytes && is_side(height) && is_side(width) &&
+  return (magic == kMagic || magic == kOldMagic) && path_bytes <= kMaxPathBytes && is_side(height) && is_side(width) &&
          is_side(source_height) && is_side(source_width);
 }
 
@@ -41,7 +45,7 @@ RecordHeader make_header(const std::string& path, const FileVersion& version, co
   header.source_height = picture.source_height;
   header.source_width = picture.source_width;
   header.version = version;
-  header.pixel_checksum = core::checksum(picture.image.pixels);
+  header.pixel_checksum = header.checksum_of(picture.image.pixels);
   header.own_checksum = header.checksum_with(path);
   return header;
 }

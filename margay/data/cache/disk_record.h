@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "margay/data/cache/cached_picture.h"
@@ -21,7 +22,8 @@ struct RecordHeader {
   std::uint64_t pixel_checksum = 0;
   std::uint64_t own_checksum = 0;  ///< of all above and the path
 
-  static constexpr std::uint32_t kMagic = 0x43695072;  // "rPiC"
+  static constexpr std::uint32_t kMagic = 0x336d4972;     // "rIm3": checksums are XXH3's
+  static constexpr std::uint32_t kOldMagic = 0x43695072;  // "rPiC": those of before, which are read only
 
   std::uint64_t pixel_bytes() const;
   /// Of the whole record: header, path, pixels, commit mark.
@@ -31,6 +33,8 @@ struct RecordHeader {
   std::uint64_t commit_mark() const { return ~own_checksum; }
   /// What own_checksum must be.
   std::uint64_t checksum_with(const std::string& path) const;
+  /// What pixel_checksum must be.
+  std::uint64_t checksum_of(std::span<const std::uint8_t> bytes) const;
   /// Whether the numbers can be true at all; says nothing about the checksum.
   bool is_plausible() const;
 };

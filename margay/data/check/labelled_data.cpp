@@ -11,6 +11,9 @@ namespace {
 
 void check_labels(const DataBlock& block) {
   if (block.paths().empty()) throw std::invalid_argument("[check_data] no items; give them with items(…)");
+  if (block.images().holds_bytes()) {
+    throw std::invalid_argument("[check_data] looks at files; some of these items are bytes in memory");
+  }
   if (!block.labeller()) throw std::invalid_argument("[check_data] no labels; say how to get them with label(…)");
   if (!block.splitter()) throw std::invalid_argument("[check_data] no split; say who validates with split(…)");
 }

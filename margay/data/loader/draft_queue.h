@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -27,15 +28,16 @@ struct Draft {
   std::vector<PassRow> rows;          ///< [N]
   std::vector<std::string> problems;  ///< [N], "" for a row that succeeded
   std::exception_ptr error;           ///< ends the pass
-  std::size_t rows_done = 0;
+  std::vector<bool> is_done;          ///< [N], which rows are filled or given up
+  std::size_t rows_done = 0;          ///< how many of them
 
   bool is_ready() const { return rows_done == rows.size(); }
 };
 
-/// One row to fill.
+/// One row to fill. Whoever has it keeps the batch alive.
 struct Job {
-  Draft* draft;
-  std::size_t row;
+  std::shared_ptr<Draft> draft;
+  std::size_t row = 0;
 };
 
 /// Hands out the rows of a pass in order and gathers them into batches, of which `prefetch` at most are ready or in the
@@ -45,18 +47,21 @@ class DraftQueue {
   /// rows: those of the whole pass; the first `first_batch` batches are left out. shape: of a row.
   DraftQueue(std::vector<PassRow> rows, const LoaderOptions& options, PixelShape shape, std::size_t first_batch);
 
-  /// The next row, when there is room for it; nothing when all are handed out, `stop` is requested, or there is no
-  /// memory for another batch.
+  /// The next row, when there is room and memory for it; nothing when all are handed out or `stop` is requested.
   std::optional<Job> claim(const std::stop_token& stop);
-  /// The next row if the oldest batch is not ready and there is room; else waits until that batch is ready or there is
-  /// something to do, and returns nothing when it is ready. For the consumer, which works while it must wait.
-  std::optional<Job> help();
+  /// The next row if the oldest batch is not ready and there is room; else waits until that batch is ready, there is
+  /// something to do, or `patience` is over. Returns nothing unless there is something to do. For the consumer, which
+  /// works while it must wait. Throws std::bad_alloc or LibTorch's error without memory for another batch.
+  std::optional<Job> help(std::chrono::milliseconds patience);
   /// Notes that a row is filled; `error` ends the pass.
   void complete(const Job& job, std::exception_ptr error);
   /// Whether the oldest batch can be delivered at once.
   bool is_ready();
   /// The oldest batch, which help() or is_ready() found ready.
-  std::unique_ptr<Draft> deliver();
+  std::shared_ptr<Draft> deliver();
+  /// Takes back the rows that others were given and have not filled, and hands them out anew before all others. Whoever
+  /// still works on one writes into a batch that nobody will see. For the consumer, while it has no row itself.
+  void take_back();
   /// Wakes those who wait in claim(), to be called after their stop was requested.
   void wake();
 
@@ -66,11 +71,14 @@ class DraftQueue {
 
  private:
   // These are called under the lock.
-  bool is_all_claimed() const { return claimed_rows_ == rows_.size(); }
-  bool has_room() const { return claimed_rows_ / batch_size_ < delivered_batches_ + prefetch_; }
+  bool is_all_claimed() const { return taken_back_.empty() && claimed_rows_ == rows_.size(); }
+  bool has_room() const { return !taken_back_.empty() || claimed_rows_ / batch_size_ < delivered_batches_ + prefetch_; }
+  bool needs_draft() const { return taken_back_.empty() && claimed_rows_ % batch_size_ == 0; }
+  bool is_claimable() const { return !is_all_claimed() && has_room() && !(needs_draft() && is_short_of_memory_); }
   bool is_next_ready() const { return !drafts_.empty() && drafts_.front()->is_ready(); }
   Job next_job();
-  std::unique_ptr<Draft> new_draft();
+  std::shared_ptr<Draft> new_draft();
+  std::shared_ptr<Draft> copy_of_what_is_done(const Draft& draft, std::size_t claimed);
 
   const std::vector<PassRow> rows_;
   const std::size_t batch_size_;
@@ -81,11 +89,13 @@ class DraftQueue {
   std::mutex mutex_;
   std::condition_variable room_;   ///< a draft was delivered, or the pass is over
   std::condition_variable ready_;  ///< a draft was completed
-  std::deque<std::unique_ptr<Draft>> drafts_;
-  const bool has_items_;  ///< uint8, with a draw for each
+  std::deque<std::shared_ptr<Draft>> drafts_;
+  std::deque<Job> taken_back_;  ///< in order, to be handed out anew
+  const bool has_items_;        ///< uint8, with a draw for each
   PixelMemory memory_;
   std::size_t claimed_rows_;
   std::size_t delivered_batches_;
+  bool is_short_of_memory_ = false;  ///< a worker got none for a batch; it waits until some is free, or others get it
 };
 
 }  // namespace margay::data

@@ -78,7 +78,8 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
           .cache = cache_,
           .epoch = epoch,
           .rows = pass_order(dataset_->size(), weights_, phase_, options_, epoch),
-          .first_batch = static_cast<std::size_t>(first_batch)};
+          .first_batch = static_cast<std::size_t>(first_batch),
+          .normal_term = normal_term_};
 }
 
 LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
@@ -97,6 +98,10 @@ const core::OptionTable& LoaderOptions::fields() {
       "loader",
       {core::field<&LoaderOptions::batch_size>("batch_size", "pictures in one step", {1, 65536}),
        core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; one per core unless given", {1, 512}),
+       core::field<&LoaderOptions::worker_priority>(
+           "worker_priority",
+           "how loading threads compete for cores: idle (they only use what nobody else does), normal, or auto (idle, but "
+           "normal for a while when they starve beside other programs)"),
        core::field<&LoaderOptions::prefetch>("prefetch", "batches held ready or in the making at most", {1, 64}),
        core::field<&LoaderOptions::seed>("seed", "of order and augmentation; the same seed, the same batches"),
        core::field<&LoaderOptions::unreadable>("unreadable",

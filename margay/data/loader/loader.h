@@ -61,6 +61,7 @@ class Loader {
   LoaderOptions options_;
   std::shared_ptr<PictureCache> cache_;
   std::vector<double> weights_;  ///< of the pictures, where a sampler draws them
+  std::shared_ptr<NormalTerm> normal_term_ = std::make_shared<NormalTerm>();
   mutable PreparedPass prepared_;
 };
 

@@ -45,9 +45,21 @@ constexpr auto names(AugmentOn /*tag*/) {
   return std::array{std::pair{AugmentOn::kLoader, "loader"}, std::pair{AugmentOn::kDevice, "device"}};
 }
 
+/// How loading threads compete for cores. Idle: they run only where a core would otherwise idle, and so fill the gaps
+/// that training leaves, instead of interrupting parallel regions, where every delay of one core costs all of them.
+/// Beside other programs' work they starve. Auto: idle, but normal for a minute whenever they starve while the training
+/// waits for them.
+enum class WorkerPriority { kAuto, kIdle, kNormal };
+
+constexpr auto names(WorkerPriority /*tag*/) {
+  return std::array{std::pair{WorkerPriority::kAuto, "auto"}, std::pair{WorkerPriority::kIdle, "idle"},
+                    std::pair{WorkerPriority::kNormal, "normal"}};
+}
+
 struct LoaderOptions {
   int batch_size = 64;
   std::optional<int> num_workers;
+  WorkerPriority worker_priority = WorkerPriority::kAuto;
   int prefetch = 3;
   std::uint64_t seed = 42;
   Unreadable unreadable = Unreadable::kSkip;

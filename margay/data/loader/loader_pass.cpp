@@ -1,7 +1,8 @@
 #include "margay/data/loader/loader_pass.h"
 
+#include <algorithm>
 #include <chrono>
-#include <thread>
+#include <stop_token>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,9 +12,31 @@
 #include "margay/data/loader/collate.h"
 #include "margay/data/loader/draft_queue.h"
 #include "margay/data/loader/row_filler.h"
-#include "margay/data/loader/worker_priority.h"
+#include "margay/data/loader/starvation.h"
+#include "margay/data/loader/worker_team.h"
 
 namespace margay::data {
+
+namespace {
+
+using LoaderClock = std::chrono::steady_clock;
+
+double seconds_between(LoaderClock::time_point begin, LoaderClock::time_point end) {
+  return std::chrono::duration<double>(end - begin).count();
+}
+
+/// A handful of images is loaded by the consumer before threads would have begun.
+int count_workers(const LoaderOptions& options, std::size_t rows) {
+  constexpr std::size_t kHandful = 4;
+  return rows <= kHandful ? 0 : options.num_workers.value_or(core::available_cpus());
+}
+
+WorkerTeam::Pace first_pace(WorkerPriority priority, const NormalTerm& term) {
+  const bool is_idle = priority == WorkerPriority::kIdle || (priority == WorkerPriority::kAuto && !term.is_running());
+  return is_idle ? WorkerTeam::Pace::kIdle : WorkerTeam::Pace::kNormal;
+}
+
+}  // namespace
 
 /// Workers claim rows in order and fill them; the consumer takes the batches in order.
 class LoaderPass::State {
@@ -22,13 +45,13 @@ class LoaderPass::State {
       : plan_(std::move(plan)),
         filler_(plan_.dataset, plan_.pipeline, plan_.phase, plan_.options, plan_.epoch, plan_.cache),
         queue_(std::move(plan_.rows), plan_.options, plan_.row_shape(), plan_.first_batch),
-        workers_(core::start_threads(plan_.options.num_workers.value_or(core::available_cpus()),
-                                     [this](const std::stop_token& stop) { work(stop); })) {}
+        normal_term_(plan_.normal_term ? plan_.normal_term : std::make_shared<NormalTerm>()),
+        workers_(count_workers(plan_.options, queue_.size()), first_pace(plan_.options.worker_priority, *normal_term_),
+                 [this](const std::stop_token& stop) { work(stop); }) {}
 
   ~State() {
-    for (std::jthread& worker : workers_) worker.request_stop();
+    workers_.request_stop();
     queue_.wake();
-    workers_.clear();  // joins before the rest goes
   }
 
   State(const State&) = delete;
@@ -48,6 +71,7 @@ class LoaderPass::State {
   bool is_ready() { return queue_.is_ready(); }
 
   double waited_s() const { return waited_s_; }
+  bool has_idle_workers() const { return workers_.size() > 0 && workers_.pace() == WorkerTeam::Pace::kIdle; }
   const std::vector<SkippedPicture>& skipped() const { return skipped_; }
 
  private:
@@ -62,21 +86,69 @@ class LoaderPass::State {
   }
 
   void work(const std::stop_token& stop) {
-    give_way_to_the_network();
     FillScratch scratch;
-    while (const std::optional<Job> job = queue_.claim(stop)) queue_.complete(*job, filler_.fill(*job, scratch));
+    bool is_idle = false;
+    workers_.follow_pace(is_idle);
+    while (const std::optional<Job> job = queue_.claim(stop)) {
+      queue_.complete(*job, filler_.fill(*job, scratch));
+      workers_.follow_pace(is_idle);
+    }
   }
 
-  /// Waits for the oldest draft, and fills rows meanwhile: the workers run at the lowest priority, the consumer does
-  /// not.
-  std::unique_ptr<Draft> take() {
-    const auto begin = std::chrono::steady_clock::now();
-    while (const std::optional<Job> job = queue_.help()) queue_.complete(*job, filler_.fill(*job, scratch_));
-    waited_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  /// Waits for the oldest draft, and fills rows meanwhile.
+  std::shared_ptr<Draft> take() {
+    double worker_cpu_s = workers_.cpu_s();
+    LoadingTime seen;
+    while (!queue_.is_ready()) {
+      const auto begin = LoaderClock::now();
+      const bool has_helped = help();
+      const double seconds = seconds_between(begin, LoaderClock::now());
+      waited_s_ += seconds;
+      seen.waited_s += seconds;
+      seen.owed_s += seconds * owed_cores(has_helped);
+      constexpr double kSampled_s = 0.02;
+      if (seen.waited_s > kSampled_s) note(std::exchange(seen, {}), worker_cpu_s);
+    }
+    note(seen, worker_cpu_s);
     return queue_.deliver();
   }
 
-  Batch gather(std::unique_ptr<Draft> draft) {
+  /// Fills one row if there is one to fill, else waits for a moment.
+  bool help() {
+    constexpr std::chrono::milliseconds kMoment(20);
+    const std::optional<Job> job = queue_.help(kMoment);
+    if (job) queue_.complete(*job, filler_.fill(*job, scratch_));
+    return job.has_value();
+  }
+
+  /// How many cores the workers would have while the consumer waits, if nobody else wanted them. When it has nothing to
+  /// help with, all rows are handed out, and one worker at least must have one.
+  int owed_cores(bool has_helped) const {
+    return has_helped ? std::min(workers_.size(), core::available_cpus() - 1) : std::min(workers_.size(), 1);
+  }
+
+  /// worker_cpu_s: of the workers when `seen` began; becomes that of now.
+  void note(LoadingTime seen, double& worker_cpu_s) {
+    if (plan_.options.worker_priority != WorkerPriority::kAuto || workers_.size() == 0) return;
+    const auto now = LoaderClock::now();
+    seen.wall_s = seconds_between(std::exchange(noted_, now), now);
+    const double before = std::exchange(worker_cpu_s, workers_.cpu_s());
+    seen.got_s = worker_cpu_s - before;
+    if (workers_.pace() == WorkerTeam::Pace::kNormal) {
+      if (!normal_term_->is_running()) workers_.make_idle();
+    } else if (watch_.add(seen)) {
+      relieve_workers();
+    }
+  }
+
+  /// Rows that starving workers have begun are begun anew: nobody knows when they will be done.
+  void relieve_workers() {
+    normal_term_->begin();
+    queue_.take_back();
+    workers_.replace_by_normal();
+  }
+
+  Batch gather(const std::shared_ptr<Draft>& draft) {
     if (draft->error) std::rethrow_exception(draft->error);
     for (std::size_t row = 0; row < draft->rows.size(); ++row) {
       if (!draft->problems[row].empty()) skipped_.push_back({draft->rows[row].id, draft->problems[row]});
@@ -95,8 +167,11 @@ class LoaderPass::State {
   std::size_t good_rows_ = 0;
   double waited_s_ = 0;
   std::vector<SkippedPicture> skipped_;
+  StarvationWatch watch_;
+  LoaderClock::time_point noted_ = LoaderClock::now();
 
-  std::vector<std::jthread> workers_;  ///< last, so that they end first
+  const std::shared_ptr<NormalTerm> normal_term_;
+  WorkerTeam workers_;  ///< last, so that they end first
 };
 
 LoaderPass::LoaderPass(PassPlan plan) : state_(std::make_unique<State>(std::move(plan))) {}
@@ -114,6 +189,7 @@ std::optional<Batch> LoaderPass::next_unfinished() { return state_->next_unfinis
 void LoaderPass::finish(Batch& batch) const { state_->finish(batch); }
 bool LoaderPass::is_ready() const { return state_->is_ready(); }
 double LoaderPass::waited_s() const { return state_->waited_s(); }
+bool LoaderPass::has_idle_workers() const { return state_->has_idle_workers(); }
 const std::vector<SkippedPicture>& LoaderPass::skipped() const { return state_->skipped(); }
 
 }  // namespace margay::data

@@ -40,6 +40,8 @@ class LoaderPass {
 
   /// Seconds that next() spent waiting for the threads.
   double waited_s() const;
+  /// Whether there are threads, and they run only where a core would otherwise idle (WorkerPriority).
+  bool has_idle_workers() const;
   /// The pictures skipped so far, in order.
   const std::vector<SkippedPicture>& skipped() const;
 

@@ -10,6 +10,7 @@
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/loader/pass_order.h"
 #include "margay/data/loader/pixel_memory.h"
+#include "margay/data/loader/starvation.h"
 #include "margay/data/picture_pipeline.h"
 
 namespace margay::data {
@@ -23,8 +24,9 @@ struct PassPlan {
   MixOptions mix;                       ///< of whole batches
   std::shared_ptr<PictureCache> cache;  ///< or null
   std::int64_t epoch = 0;
-  std::vector<PassRow> rows;    ///< of the whole pass
-  std::size_t first_batch = 0;  ///< the batches before it are left out
+  std::vector<PassRow> rows;                ///< of the whole pass
+  std::size_t first_batch = 0;              ///< the batches before it are left out
+  std::shared_ptr<NormalTerm> normal_term;  ///< what passes before found out about the machine, or null
 
   /// Of a picture when the threads are done with it: the network's input, or an item where the device augments.
   PixelShape row_shape() const {

@@ -42,11 +42,11 @@ std::exception_ptr RowFiller::fill(const Job& job, FillScratch& scratch) const {
 
 /// The presized picture, in scratch.item.
 void RowFiller::load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const {
-  const std::filesystem::path path = dataset_->path(row.id);
+  const ImageSource image = dataset_->image(row.id);
   if (!cache_) {
-    scratch.item = pipeline_.item(path, phase_, random);
+    scratch.item = pipeline_.item(image, phase_, random);
   } else {
-    pipeline_.item_of(kept_picture(picture_key(path), scratch.kept), phase_, random, scratch.item);
+    pipeline_.item_of(cacheable(image, scratch.kept), phase_, random, scratch.item);
   }
 }
 
@@ -71,7 +71,10 @@ core::Random RowFiller::random_of(const PassRow& row) const {
   return {options_.seed, epoch, row.id, kAugmentStream};
 }
 
-const CachedPicture& RowFiller::kept_picture(const PictureKey& key, CachedPicture& room) const {
+/// As kept, or in `room`. Bytes in memory are not kept: nothing tells of what moment they are.
+const CachedPicture& RowFiller::cacheable(const ImageSource& image, CachedPicture& room) const {
+  if (!image.is_file()) return room = pipeline_.cacheable(image);
+  const PictureKey key = picture_key(image.name());
   if (const CachedPicture* found = cache_->find(key, room)) return *found;
   room = pipeline_.cacheable(key.path);
   cache_->keep(key, room);

@@ -31,7 +31,7 @@ class RowFiller {
   void load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const;
   void augment_item(const Job& job, core::Random& random, const Image& item) const;
   core::Random random_of(const PassRow& row) const;
-  const CachedPicture& kept_picture(const PictureKey& key, CachedPicture& room) const;
+  const CachedPicture& cacheable(const ImageSource& image, CachedPicture& room) const;
 
   const std::shared_ptr<const Dataset> dataset_;
   const PicturePipeline pipeline_;

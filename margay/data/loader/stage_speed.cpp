@@ -12,8 +12,7 @@
 #include "margay/core/memory.h"
 #include "margay/core/threads.h"
 #include "margay/data/cache/ram_cache.h"
-#include "margay/data/image/picture_file.h"
-#include "margay/data/image/read_image.h"
+#include "margay/data/image/image_source.h"
 #include "margay/data/loader/collate.h"
 #include "margay/data/loader/loader_speed.h"
 
@@ -60,23 +59,23 @@ class StageWalk {
     draft.rows.push_back(row);
     draft.problems.emplace_back();
     try {
-      walk(plan_.dataset->path(row.id), core::Random{plan_.options.seed, row.id}, out);
+      walk(plan_.dataset->image(row.id), core::Random{plan_.options.seed, row.id}, out);
     } catch (const core::DataError& error) {
       draft.problems.back() = error.what();
       problems_.push_back(error.what());
     }
   }
 
-  void walk(const std::filesystem::path& path, core::Random random, float* out) {
+  void walk(const ImageSource& image, core::Random random, float* out) {
     std::array<double, kStages.size()> times{};
     auto begin = Clock::now();
     const auto lap = [&](std::size_t stage) {
       times[stage] = seconds_since(begin);
       begin = Clock::now();
     };
-    const std::vector<std::uint8_t> bytes = PictureFile(path).read();
+    const ImageSource::Bytes bytes = image.read();
     lap(0);
-    const Image decoded = decode_image(bytes, path, plan_.pipeline.read_options());
+    const Image decoded = decode_image(*bytes, image.name(), plan_.pipeline.read_options());
     lap(1);
     const Image item = plan_.pipeline.item_transform().apply(decoded, plan_.phase, random);
     lap(2);

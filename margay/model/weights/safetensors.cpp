@@ -2,20 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <memory>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
-#include "margay/model/weights/mapped_file.h"
+#include "margay/model/weights/file_reader.h"
 #include "margay/model/weights/safetensors_header.h"
 
 namespace margay::model {
@@ -25,28 +23,26 @@ using NamedTensor = TensorMap::value_type;
 
 constexpr std::size_t kDataAlignment = 8;  // the largest element
 
-bool is_aligned(const std::byte* address, c10::ScalarType dtype) {
-  return reinterpret_cast<std::uintptr_t>(address) % c10::elementSize(dtype) == 0;
-}
-
 /// A C++ bool other than 0 and 1 is undefined behaviour.
 void check_bools(std::span<const std::byte> bytes, const std::string& name, const std::filesystem::path& path) {
   if (std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each <= std::byte{1}; })) return;
   throw core::FormatError(path, fmt::format("[safetensors] tensor '{}': BOOL values other than 0 and 1", name));
 }
 
-at::Tensor view_of(const SafetensorsEntry& entry, const std::shared_ptr<MappedFile>& file,
-                   const std::filesystem::path& path) {
-  const std::span<std::byte> bytes = file->bytes().subspan(entry.begin, entry.end - entry.begin);
-  if (bytes.empty()) return at::empty(entry.shape, entry.dtype);
+at::Tensor read_tensor(const SafetensorsEntry& entry, const FileReader& file, const std::filesystem::path& path) {
+  at::Tensor tensor = at::empty(entry.shape, entry.dtype);
+  const std::span<std::byte> bytes = bytes_of(tensor);
+  file.read(bytes, entry.begin);
   if (entry.dtype == at::kBool) check_bools(bytes, entry.name, path);
-  if (!is_aligned(bytes.data(), entry.dtype)) {
-    const at::Tensor copy = at::empty(entry.shape, entry.dtype);
-    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(copy.data_ptr()));
-    return copy;
-  }
-  return at::from_blob(
-      bytes.data(), entry.shape, [file](void*) {}, at::TensorOptions(entry.dtype));
+  return tensor;
+}
+
+/// The header's own bytes are read, and no others.
+SafetensorsHeader read_header(const FileReader& file, const std::filesystem::path& path) {
+  const at::Tensor begin = file.read_first(kSafetensorsLengthBytes);
+  const std::size_t length = safetensors_header_length(bytes_of(begin), file.size(), path);
+  const at::Tensor head = file.read_first(kSafetensorsLengthBytes + length);
+  return parse_safetensors_header(bytes_of(head), file.size(), path);
 }
 
 /// Larger elements first, so that all are aligned without padding, which the format does not allow.
@@ -93,16 +89,16 @@ std::string header_of(const std::vector<const NamedTensor*>& order, const Metada
 }  // namespace
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
-  const auto file = std::make_shared<MappedFile>(path);
-  SafetensorsHeader header = parse_safetensors_header(file->bytes(), path);
+  const FileReader file(path);
+  SafetensorsHeader header = read_header(file, path);
+  file.check_fits(file.size());
   SafetensorsFile result{{}, std::move(header.metadata)};
-  for (const SafetensorsEntry& entry : header.entries) result.tensors[entry.name] = view_of(entry, file, path);
+  for (const SafetensorsEntry& entry : header.entries) result.tensors[entry.name] = read_tensor(entry, file, path);
   return result;
 }
 
 Metadata read_safetensors_metadata(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  return parse_safetensors_header(file.bytes(), path).metadata;
+  return read_header(FileReader(path), path).metadata;
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors, const Metadata& metadata) {

@@ -22,12 +22,11 @@ struct SafetensorsFile {
 /// the tensors tile the data without overlap or hole. Throws core::FormatError naming the file, the
 /// tensor, what was expected and what was found; core::DataError if the file cannot be opened.
 ///
-/// Tensors are views of a private mapping of the file that lives as long as one of them, so reading costs no
-/// copy and writing to them never reaches the file. (Misaligned ones, from writers that do not pad, are copied.)
-/// The file must not be truncated meanwhile; replacing it by rename, as write_safetensors does, is harmless.
+/// Tensors are in memory of their own. A file that another program writes meanwhile is a core::FormatError too;
+/// replacing it by rename, as write_safetensors does, is harmless.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 
-/// The metadata alone, with the header checked as by read_safetensors.
+/// The metadata alone, with the header checked as by read_safetensors; tensors are not read.
 Metadata read_safetensors_metadata(const std::filesystem::path& path);
 
 /// Writes the file atomically (core::AtomicFile). Tensors of any device and layout; F64, F32, F16, BF16, I64, I32,

@@ -116,23 +116,6 @@ class EntryReader {
   const std::filesystem::path& path_;
 };
 
-std::size_t header_length(std::span<const std::byte> file, const std::filesystem::path& path) {
-  if (file.size() < kSafetensorsLengthBytes) {
-    throw FormatError(path, fmt::format("[safetensors] expected 8 bytes of header length, found {}", file.size()));
-  }
-  std::uint64_t length = 0;
-  for (std::size_t i = kSafetensorsLengthBytes; i-- > 0;) {
-    length = length << 8U | std::to_integer<std::uint64_t>(file[i]);
-  }
-  const std::size_t room = std::min(file.size() - kSafetensorsLengthBytes, kMaxSafetensorsHeader);
-  if (length > room) {
-    throw FormatError(path, fmt::format("[safetensors] a header of {} bytes is announced, at most {} are there or "
-                                        "allowed; not a safetensors file, or cut short",
-                                        length, room));
-  }
-  return length;
-}
-
 /// Throws on a key that its object already has (which a parser would silently resolve) and on deep nesting.
 class StructureCheck {
  public:
@@ -196,23 +179,42 @@ void check_tiling(const std::vector<SafetensorsEntry>& entries, std::size_t data
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::filesystem::path& path) {
-  const std::size_t length = header_length(file, path);
+std::size_t safetensors_header_length(std::span<const std::byte> begin, std::size_t file_bytes,
+                                      const std::filesystem::path& path) {
+  if (file_bytes < kSafetensorsLengthBytes) {
+    throw FormatError(path, fmt::format("[safetensors] expected 8 bytes of header length, found {}", file_bytes));
+  }
+  std::uint64_t length = 0;
+  for (std::size_t i = kSafetensorsLengthBytes; i-- > 0;) {
+    length = length << 8U | std::to_integer<std::uint64_t>(begin[i]);
+  }
+  const std::size_t room = std::min(file_bytes - kSafetensorsLengthBytes, kMaxSafetensorsHeader);
+  if (length > room) {
+    throw FormatError(path, fmt::format("[safetensors] a header of {} bytes is announced, at most {} are there or "
+                                        "allowed; not a safetensors file, or cut short",
+                                        length, room));
+  }
+  return length;
+}
+
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> begin, std::size_t file_bytes,
+                                           const std::filesystem::path& path) {
+  const std::size_t length = safetensors_header_length(begin, file_bytes, path);
   const std::size_t data_begin = kSafetensorsLengthBytes + length;
-  const auto* text = reinterpret_cast<const char*>(file.data()) + kSafetensorsLengthBytes;
+  const auto* text = reinterpret_cast<const char*>(begin.data()) + kSafetensorsLengthBytes;
   const json object = parse_json({text, length}, path);
   SafetensorsHeader header;
   for (const auto& [name, value] : object.items()) {
     if (name == kSafetensorsMetadataKey) {
       header.metadata = read_metadata(value, path);
     } else {
-      header.entries.push_back(EntryReader(name, value, path).read(data_begin, file.size() - data_begin));
+      header.entries.push_back(EntryReader(name, value, path).read(data_begin, file_bytes - data_begin));
     }
   }
   std::sort(header.entries.begin(), header.entries.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
     return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
   });
-  check_tiling(header.entries, data_begin, file.size(), path);
+  check_tiling(header.entries, data_begin, file_bytes, path);
   return header;
 }
 

@@ -32,9 +32,15 @@ struct SafetensorsHeader {
   Metadata metadata;
 };
 
-/// Reads the header of a whole file's bytes and checks it against their number.
-/// Throws core::FormatError naming `path`.
-SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file, const std::filesystem::path& path);
+/// The number of the header's bytes, which stand behind the length itself. begin: the file's first bytes, at least 8 if
+/// it has so many. Throws core::FormatError naming `path` for one that cannot be, in a file of file_bytes.
+std::size_t safetensors_header_length(std::span<const std::byte> begin, std::size_t file_bytes,
+                                      const std::filesystem::path& path);
+
+/// Reads the header and checks it against the size of the file. begin: the file's first bytes, all of the header at
+/// least. Throws core::FormatError naming `path`.
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> begin, std::size_t file_bytes,
+                                           const std::filesystem::path& path);
 
 /// "F32" and so on; throws std::invalid_argument for a dtype that the format (as we know it) lacks.
 const char* safetensors_dtype_name(c10::ScalarType dtype);

@@ -11,7 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text_table.h"
-#include "margay/model/weights/mapped_file.h"
+#include "margay/model/weights/file_reader.h"
 
 namespace margay::model {
 namespace {
@@ -34,9 +34,10 @@ bool is_plain_name(const std::string& file) {
 }
 
 json parse(const std::filesystem::path& index) {
-  const MappedFile file(index);
-  if (file.bytes().size() > kMaxIndexBytes) fail(index, "too long for an index of weights");
-  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  const FileReader file(index);
+  if (file.size() > kMaxIndexBytes) fail(index, "too long for an index of weights");
+  const at::Tensor bytes = file.read_all();
+  const std::string_view text(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes());
   const auto check_depth = [&](int depth, json::parse_event_t /*event*/, json& /*value*/) {
     if (depth > kMaxIndexDepth) fail(index, "lists within lists, as no index of weights has");
     return true;

@@ -1,12 +1,11 @@
 #include "margay/model/weights/torch_file.h"
 
-#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/model/weights/mapped_file.h"
+#include "margay/model/weights/file_reader.h"
 #include "margay/model/weights/state_dict.h"
 #include "margay/model/weights/torch_content.h"
 #include "margay/model/weights/torch_storages.h"
@@ -19,11 +18,11 @@ constexpr std::size_t kMaxSharing = 16;  // tensors that share their bytes; tied
 }  // namespace
 
 TorchFile read_torch_file(const std::filesystem::path& path) {
-  auto file = std::make_shared<MappedFile>(path);
-  const std::size_t file_bytes = file->bytes().size();
-  TorchContent content = read_torch_content(file->bytes(), path);
+  const at::Tensor file = FileReader(path).read_all();
+  const std::size_t file_bytes = file.nbytes();
+  TorchContent content = read_torch_content(bytes_of(file), path);
   const StateDict state = find_state_dict(content.pickle, path);
-  TorchStorages storages(std::move(file), path, std::move(content.storages));
+  TorchStorages storages(file, path, std::move(content.storages));
   TorchFile result{{}, std::move(content.form)};
   std::size_t bytes = 0;
   for (const auto& [name, record] : state.tensors) {

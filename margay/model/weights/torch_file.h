@@ -17,9 +17,9 @@ struct TorchFile {
 /// read, never run (unpickler.h): a file that asks for anything but tensors and plain values is refused by the name of
 /// what it asks for.
 ///
-/// Tensors are views of a private mapping of the file, as read_safetensors' are, with strides and shared storages
-/// as saved. Throws core::FormatError naming the file, the place and the tensor; for TorchScript, whole pickled models
-/// and files of big-endian machines it says what to do. core::DataError if the file cannot be opened.
+/// Tensors are views of a copy of the file in memory, with strides and shared storages as saved. Throws
+/// core::FormatError naming the file, the place and the tensor; for TorchScript, whole pickled models and files of
+/// big-endian machines it says what to do. core::DataError if the file cannot be opened.
 TorchFile read_torch_file(const std::filesystem::path& path);
 
 }  // namespace margay::model

@@ -13,6 +13,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text_table.h"
+#include "margay/model/weights/file_reader.h"
 
 namespace margay::model {
 namespace {
@@ -41,7 +42,7 @@ at::Tensor TorchStorages::flat(const std::string& name, const TensorRecord& reco
   if (const auto known = flat_.find(key); known != flat_.end()) return known->second;
   const std::size_t element_bytes = c10::elementSize(record.dtype);
   const std::size_t elements = (place.end - place.begin) / element_bytes;
-  const auto bytes = file_->bytes().subspan(place.begin, elements * element_bytes);
+  const auto bytes = bytes_of(file_).subspan(place.begin, elements * element_bytes);
   if (record.dtype == at::kBool && !holds_bools(bytes)) {
     throw core::FormatError(path_, fmt::format("[torch] tensor '{}': truth values other than 0 and 1",
                                                core::one_line(name).substr(0, kShownStorageName)));

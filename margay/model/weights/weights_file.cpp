@@ -13,7 +13,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/lower_case.h"
-#include "margay/model/weights/mapped_file.h"
+#include "margay/model/weights/file_reader.h"
 #include "margay/model/weights/safetensors_header.h"
 #include "margay/model/weights/sharded_weights.h"
 #include "margay/model/weights/torch_file.h"
@@ -42,17 +42,12 @@ constexpr std::array<Stranger, 6> kStrangers = {
     Stranger{257, "ustar", "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it anew"},
     Stranger{0, "\x89hdf\r\n", "an HDF5 file (of Keras); its networks are others"}};
 
-std::string beginning_of(std::span<const std::byte> bytes) {
-  constexpr std::size_t kLooked = 512;
-  return {reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kLooked)};
-}
-
-bool is_safetensors(std::span<const std::byte> bytes) {
+bool is_safetensors(std::span<const std::byte> bytes, std::size_t file_bytes) {
   if (bytes.size() <= kSafetensorsLengthBytes || bytes[kSafetensorsLengthBytes] != std::byte{'{'}) return false;
   std::uint64_t length = 0;
   for (std::size_t i = kSafetensorsLengthBytes; i-- > 0;)
     length = length << 8U | std::to_integer<std::uint64_t>(bytes[i]);
-  return length <= bytes.size();
+  return length <= file_bytes;
 }
 
 void refuse_strangers(const std::string& beginning, const std::filesystem::path& path) {
@@ -65,9 +60,11 @@ void refuse_strangers(const std::string& beginning, const std::filesystem::path&
 }
 
 Form form_of(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  if (is_safetensors(file.bytes())) return Form::kSafetensors;
-  const std::string beginning = beginning_of(file.bytes());
+  constexpr std::size_t kLookedAt = 512;
+  const FileReader file(path);
+  const at::Tensor first = file.read_first(kLookedAt);
+  if (is_safetensors(bytes_of(first), file.size())) return Form::kSafetensors;
+  const std::string beginning(static_cast<const char*>(first.data_ptr()), first.nbytes());
   if (beginning.starts_with("PK\x03\x04") || beginning.starts_with('\x80')) return Form::kTorch;
   if (beginning.starts_with('{')) return Form::kIndex;
   refuse_strangers(beginning, path);

@@ -22,7 +22,7 @@ struct WeightsFile {
 ///   {NAME: FILE}}, the files beside it;
 /// - a folder that holds one of these: an index, model.safetensors, pytorch_model.bin, or else the only file whose
 ///   name ends as one of weights.
-/// Tensors are views of private mappings that live as long as they. Nothing in a file is ever executed.
+/// Tensors never see what becomes of the files. Nothing in a file is ever executed.
 /// Throws core::DataError for what cannot be opened and for a folder without weights or with several, core::FormatError
 /// for everything that breaks its format; web pages, Git LFS pointers and archives in the place of weights are named.
 WeightsFile read_weights(const std::filesystem::path& file_or_folder);

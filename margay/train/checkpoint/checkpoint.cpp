@@ -2,8 +2,10 @@
 
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -27,14 +29,28 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// What stands before the sum tells how it was made; nothing stood there before XXH3.
+constexpr std::string_view kXxh3 = "xxh3:";
+
+using Sum = std::uint64_t (*)(std::span<const std::uint8_t>);
+
 /// Of the values, and of the names and bytes of all tensors. tensors: contiguous, on the CPU.
-std::string checksum_of(const model::TensorMap& tensors, const std::string& values) {
-  std::string sums = fmt::format("{:016x}", core::checksum(bytes_of(values)));
+std::string digits_of(const model::TensorMap& tensors, const std::string& values, Sum sum) {
+  std::string sums = fmt::format("{:016x}", sum(bytes_of(values)));
   for (const auto& [name, tensor] : tensors) {
     const std::span<const std::uint8_t> bytes(static_cast<const std::uint8_t*>(tensor.data_ptr()), tensor.nbytes());
-    sums += fmt::format("{} {:016x}\n", name, core::checksum(bytes));
+    sums += fmt::format("{} {:016x}\n", name, sum(bytes));
   }
-  return fmt::format("{:016x}", core::checksum(bytes_of(sums)));
+  return fmt::format("{:016x}", sum(bytes_of(sums)));
+}
+
+std::string checksum_of(const model::TensorMap& tensors, const std::string& values) {
+  return std::string(kXxh3) + digits_of(tensors, values, core::checksum);
+}
+
+bool matches(const std::string& checksum, const model::TensorMap& tensors, const std::string& values) {
+  if (checksum.starts_with(kXxh3)) return checksum == checksum_of(tensors, values);
+  return checksum == digits_of(tensors, values, core::checksum_before_xxh3);
 }
 
 const std::string& metadata_value(const model::Metadata& metadata, const char* key, const std::filesystem::path& path) {
@@ -79,7 +95,7 @@ Snapshot read_checkpoint(const std::filesystem::path& path) {
   model::SafetensorsFile file = model::read_safetensors(path);
   const std::string& values = metadata_value(file.metadata, kValues, path);
   check_version(file.metadata, path);
-  if (metadata_value(file.metadata, kChecksum, path) != checksum_of(file.tensors, values)) {
+  if (!matches(metadata_value(file.metadata, kChecksum, path), file.tensors, values)) {
     throw core::FormatError(path, "its checksum does not match: the file is torn or damaged");
   }
   return {std::move(file.tensors), nlohmann::ordered_json::parse(values, nullptr, false)};

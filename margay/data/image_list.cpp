@@ -1,0 +1,21 @@
+#include "margay/data/image_list.h"
+
+namespace margay::data {
+
+void ImageList::add(const ImageSource& image) {
+  keep_bytes(image.bytes());
+  names_.add(image.name().native());
+}
+
+void ImageList::add(const ImageList& other, std::size_t i) {
+  keep_bytes(other.bytes_of(i));
+  names_.add(other.names_.text(i));
+}
+
+void ImageList::keep_bytes(ImageSource::Bytes bytes) {
+  if (!bytes) return;
+  bytes_.resize(names_.size());
+  bytes_.push_back(std::move(bytes));
+}
+
+}  // namespace margay::data
