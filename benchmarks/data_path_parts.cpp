@@ -25,8 +25,8 @@ constexpr std::size_t kMaxPictures = 256;
 /// Everything that one part hands to the next, for each picture.
 struct Pictures {
   std::vector<std::filesystem::path> paths;
-  std::vector<data::Image> decoded;
-  std::vector<data::Image> presized;
+  std::vector<core::Image> decoded;
+  std::vector<core::Image> presized;
 };
 
 Pictures& pictures() {
@@ -81,7 +81,7 @@ void warp(benchmark::State& state) {
   std::vector<float> out(3 * 224 * 224);
   core::Random random{3};
   for_each_picture(state, [&](std::size_t i) {
-    const data::Image& item = pictures().presized[i];
+    const core::Image& item = pictures().presized[i];
     augment.apply(item, augment.draw(item.height, item.width, data::Phase::kTrain, random), normalization, out.data());
     benchmark::ClobberMemory();
   });
@@ -94,7 +94,7 @@ void whole(benchmark::State& state) {
   std::vector<float> out(3 * 224 * 224);
   core::Random random{4};
   for_each_picture(state, [&](std::size_t i) {
-    const data::Image item = resize.apply(data::read_image(pictures().paths[i]), data::Phase::kTrain, random);
+    const core::Image item = resize.apply(data::read_image(pictures().paths[i]), data::Phase::kTrain, random);
     augment.apply(item, augment.draw(item.height, item.width, data::Phase::kTrain, random), normalization, out.data());
     benchmark::ClobberMemory();
   });

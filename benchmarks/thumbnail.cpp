@@ -39,7 +39,7 @@ double best_ms_per_picture(const Paths& paths, Step&& step) {
   return best;
 }
 
-Image squash(const Image& image, int side) {
+margay::core::Image squash(const margay::core::Image& image, int side) {
   return resample(image, {0, 0, double(image.width), double(image.height)}, side, side);
 }
 

@@ -2,6 +2,9 @@
 
 /// Everything a program that uses Margay needs, under one name: margay::DataBlock, margay::vision_learner, …
 #include "margay/bundle/bundle.h"
+#include "margay/chart/chart_image.h"
+#include "margay/chart/chart_svg.h"
+#include "margay/chart/chart_text.h"
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
 #include "margay/data/check/check_data.h"
@@ -18,9 +21,6 @@
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/channel_statistics.h"
 #include "margay/data/transform/mix.h"
-#include "margay/interpret/chart/chart_image.h"
-#include "margay/interpret/chart/chart_svg.h"
-#include "margay/interpret/chart/chart_text.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
@@ -63,6 +63,7 @@
 namespace margay {
 
 using namespace bundle;     // NOLINT(google-build-using-namespace): the layers' vocabulary is the library's
+using namespace chart;      // NOLINT(google-build-using-namespace)
 using namespace core;       // NOLINT(google-build-using-namespace)
 using namespace data;       // NOLINT(google-build-using-namespace)
 using namespace interpret;  // NOLINT(google-build-using-namespace)

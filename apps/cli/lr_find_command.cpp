@@ -80,7 +80,7 @@ core::ExitCode find(const LrFindOptions& given) {
     fmt::print("{}\n", json_of(found).dump(2));
     return core::ExitCode::kDone;
   }
-  const std::vector<interpret::LineChart> charts = {lr_find_chart(found)};
+  const std::vector<chart::LineChart> charts = {lr_find_chart(found)};
   write_chart(charts, options.out);
   fmt::print("{}\n{}\nThe curve: {}\n", terminal_chart(charts), suggestions_text(found), options.out.string());
   return core::ExitCode::kDone;

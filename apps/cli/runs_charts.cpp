@@ -16,8 +16,8 @@ double epoch_value(const train::RunEpoch& epoch, const std::string& name) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-interpret::ChartSeries curve(const train::RunRecord& run, const std::string& name, const std::string& legend) {
-  interpret::ChartSeries series{.name = legend};
+chart::ChartSeries curve(const train::RunRecord& run, const std::string& name, const std::string& legend) {
+  chart::ChartSeries series{.name = legend};
   for (const train::RunEpoch& epoch : run.epochs) {
     series.x.push_back(static_cast<double>(series.x.size() + 1));
     series.y.push_back(epoch_value(epoch, name));
@@ -27,16 +27,16 @@ interpret::ChartSeries curve(const train::RunRecord& run, const std::string& nam
 
 }  // namespace
 
-interpret::LineChart run_chart(const train::RunRecord& run) {
+chart::LineChart run_chart(const train::RunRecord& run) {
   return {.title = run.name,
           .x = {.label = "epoch"},
           .y = {.label = "loss"},
           .series = {curve(run, "train_loss", "training"), curve(run, "valid_loss", "validation")}};
 }
 
-interpret::LineChart overlaid_chart(const std::vector<ChosenRuns>& chosen, const std::optional<std::string>& metric) {
+chart::LineChart overlaid_chart(const std::vector<ChosenRuns>& chosen, const std::optional<std::string>& metric) {
   const std::string name = metric.value_or("valid_loss");
-  interpret::LineChart chart{.title = name, .x = {.label = "epoch"}, .y = {.label = name}};
+  chart::LineChart chart{.title = name, .x = {.label = "epoch"}, .y = {.label = name}};
   for (const ChosenRuns& each : chosen) {
     for (const train::RunRecord& run : each.runs) {
       const bool is_repeat = each.runs.size() > 1;

@@ -89,7 +89,7 @@ Json settings_json(const std::vector<train::SettingDifference>& settings, const 
 }
 
 /// In the terminal, or as a picture where one was asked for.
-void draw_runs(const interpret::LineChart& chart, const RunsOptions& options) {
+void draw_runs(const chart::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
     fmt::print("\n{}", terminal_chart({chart}));
   } else {

@@ -34,7 +34,7 @@ struct ShowBatchOptions {
 
 /// A grid, and what it shows in words.
 struct ShownBatch {
-  data::Image grid;
+  core::Image grid;
   std::string words;
 };
 

@@ -10,19 +10,19 @@
 
 #include <fmt/format.h>
 
+#include "margay/chart/chart_image.h"
+#include "margay/chart/chart_svg.h"
+#include "margay/chart/chart_text.h"
 #include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
 #include "margay/data/image/write_image.h"
-#include "margay/interpret/chart/chart_image.h"
-#include "margay/interpret/chart/chart_svg.h"
-#include "margay/interpret/chart/chart_text.h"
 #include "margay/train/smooth_loss.h"
 
 namespace margay::cli {
 namespace {
 
-using interpret::ChartSeries;
-using interpret::LineChart;
+using chart::ChartSeries;
+using chart::LineChart;
 
 /// A loss that was high for a moment must not flatten the rest: the axis ends a little above the first smoothed losses.
 constexpr double kHeadroom = 1.5;
@@ -76,7 +76,7 @@ std::vector<LineChart> training_charts(const train::Learner& learner) {
 LineChart lr_find_chart(const train::LrFindResult& found) {
   const train::LrCurve& curve = found.curve;
   LineChart chart{.title = "Learning-rate finder",
-                  .x = {.label = "learning rate", .scale = interpret::AxisScale::kLog},
+                  .x = {.label = "learning rate", .scale = chart::AxisScale::kLog},
                   .y = {.label = "smoothed loss"},
                   .series = {{.name = "loss", .x = curve.lrs, .y = curve.losses}}};
   if (curve.losses.size() > 1) chart.y.high = upper_end(curve);
@@ -94,8 +94,8 @@ std::string terminal_chart(const std::vector<LineChart>& charts) {
   const bool is_terminal = isatty(STDOUT_FILENO) == 1;
   return chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
                              .rows = 16,
-                             .glyphs = is_terminal ? interpret::TextGlyphs::kBraille : interpret::TextGlyphs::kAscii,
-                             .colour = is_terminal ? interpret::TextColour::kAnsi : interpret::TextColour::kNone});
+                             .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
+                             .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
 }
 
 void check_chart_path(const std::filesystem::path& path) {

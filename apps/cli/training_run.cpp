@@ -170,7 +170,7 @@ void TrainingRun::save_model() {
   learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()));
 }
 
-void TrainingRun::save_charts(const std::vector<interpret::LineChart>& charts) const {
+void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {
   try {
     for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
   } catch (const core::IoError& error) {
@@ -226,7 +226,7 @@ core::ExitCode TrainingRun::train() {
     throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }
-  const std::vector<interpret::LineChart> charts = training_charts(learner_);
+  const std::vector<chart::LineChart> charts = training_charts(learner_);
   save_charts(charts);
   listing_->finish(train::RunStatus::kDone);
   report();

@@ -9,8 +9,8 @@
 #include "apps/cli/run_folder.h"
 #include "apps/cli/run_listing.h"
 #include "apps/cli/train_options.h"
+#include "margay/chart/line_chart.h"
 #include "margay/core/error.h"
-#include "margay/interpret/chart/line_chart.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 
 namespace margay::cli {
@@ -42,7 +42,7 @@ class TrainingRun {
   void check_split() const;
   const train::EpochRecord* results() const;
   void save_model();
-  void save_charts(const std::vector<interpret::LineChart>& charts) const;
+  void save_charts(const std::vector<chart::LineChart>& charts) const;
   void keep(const std::string& why);
   void report() const;
 

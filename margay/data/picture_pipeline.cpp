@@ -36,17 +36,17 @@ PicturePipeline::PicturePipeline(const Recipe& recipe, std::int64_t max_pixels)
       resize_(recipe.resize),
       augment_(recipe.augment) {}
 
-Image PicturePipeline::read(const ImageSource& image) const { return read_image(image, read_options_); }
+core::Image PicturePipeline::read(const ImageSource& image) const { return read_image(image, read_options_); }
 
 std::int64_t PicturePipeline::output_floats() const {
   return std::int64_t{3} * recipe_.augment.size * recipe_.augment.size;
 }
 
-Image PicturePipeline::item(const ImageSource& image, Phase phase, core::Random& random) const {
+core::Image PicturePipeline::item(const ImageSource& image, Phase phase, core::Random& random) const {
   return resize_.apply(read(image), phase, random);
 }
 
-void PicturePipeline::finish(const Image& item, Phase phase, core::Random& random, float* out) const {
+void PicturePipeline::finish(const core::Image& item, Phase phase, core::Random& random, float* out) const {
   const AugmentDraw draw = augment_.draw(item.height, item.width, phase, random);
   augment_.apply(item, draw, recipe_.normalization, out);
 }
@@ -59,7 +59,7 @@ CachedPicture PicturePipeline::cacheable(const ImageSource& image) const {
   return to_cached(read(image), recipe_.resize);
 }
 
-void PicturePipeline::item_of(const CachedPicture& kept, Phase phase, core::Random& random, Image& item) const {
+void PicturePipeline::item_of(const CachedPicture& kept, Phase phase, core::Random& random, core::Image& item) const {
   item_of_cached(kept, resize_, phase, random, item);
 }
 

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 
+#include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/core/random.h"
 #include "margay/data/cache/cached_picture.h"
-#include "margay/data/image/image.h"
 #include "margay/data/image/image_source.h"
 #include "margay/data/transform/augment.h"
 #include "margay/data/transform/normalization.h"
@@ -40,18 +40,18 @@ class PicturePipeline {
   std::int64_t output_floats() const;
 
   /// The picture as presizing needs it: a large JPEG at a part of its size. Throws core::DataError naming the image.
-  Image read(const ImageSource& image) const;
+  core::Image read(const ImageSource& image) const;
   /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the image.
-  Image item(const ImageSource& image, Phase phase, core::Random& random) const;
+  core::Image item(const ImageSource& image, Phase phase, core::Random& random) const;
   /// Draws and applies the batch transform. out: float [size,size,3], channels-last.
-  void finish(const Image& item, Phase phase, core::Random& random, float* out) const;
+  void finish(const core::Image& item, Phase phase, core::Random& random, float* out) const;
   /// item, then finish.
   void run(const ImageSource& image, Phase phase, core::Random random, float* out) const;
 
   /// Reads, and does what is the same in every epoch: what a cache keeps. Throws core::DataError naming the image.
   CachedPicture cacheable(const ImageSource& image) const;
   /// item() of a kept picture, with the same draws. item: written whole; its memory is used again.
-  void item_of(const CachedPicture& kept, Phase phase, core::Random& random, Image& item) const;
+  void item_of(const CachedPicture& kept, Phase phase, core::Random& random, core::Image& item) const;
 
  private:
   Recipe recipe_;

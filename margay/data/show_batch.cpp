@@ -10,8 +10,8 @@ namespace margay::data {
 namespace {
 
 /// values: float [H,W,3], normalised.
-Image undo(const float* values, int height, int width, const Normalization& normalization) {
-  Image image(height, width);
+core::Image undo(const float* values, int height, int width, const Normalization& normalization) {
+  core::Image image(height, width);
   for (std::size_t i = 0; i < image.pixels.size(); ++i) {
     const std::size_t c = i % 3;
     const double unit = values[i] * normalization.std[c] + normalization.mean[c];
@@ -50,7 +50,8 @@ std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, 
   return tiles;
 }
 
-Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization, int max_n) {
+core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
+                       int max_n) {
   return tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
 }
 

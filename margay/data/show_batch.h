@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/image/tile_grid.h"
 #include "margay/data/loader/batch.h"
 #include "margay/data/picture_pipeline.h"
@@ -18,7 +18,8 @@ std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, 
                               int max_n = 9);
 
 /// batch_tiles in a grid: uint8 [H,W,3].
-Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization, int max_n = 9);
+core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
+                       int max_n = 9);
 
 /// What the network sees of one picture: as in validation, captioned `caption`, and as `draws` trainings draw it.
 /// Throws core::DataError naming the file, std::invalid_argument unless draws > 0.

@@ -12,7 +12,7 @@
 namespace margay::data {
 namespace {
 
-std::string describe(const Image& image) { return fmt::format("uint8 [{},{},3] RGB", image.height, image.width); }
+std::string describe(const core::Image& image) { return fmt::format("uint8 [{},{},3] RGB", image.height, image.width); }
 
 std::string describe(const torch::Tensor& tensor) {
   return fmt::format("{} [{}]", tensor.scalar_type() == torch::kLong ? "int64" : "float32",
@@ -66,11 +66,11 @@ void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeli
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
              "look at the file; remove it, or train with `unreadable` skip");
   const ImageSize size = read_size(dataset.image(0));
-  const Image image = pipeline.read(dataset.image(0));
+  const core::Image image = pipeline.read(dataset.image(0));
   walk.leave(describe(image), fmt::format("{}, {}x{} pixels upright", file, size.width, size.height));
 
   walk.enter("item transform: Resize", file, describe(image), "change the options of resize");
-  const Image presized = pipeline.item_transform().apply(image, Phase::kTrain, random);
+  const core::Image presized = pipeline.item_transform().apply(image, Phase::kTrain, random);
   walk.leave(describe(presized), core::to_json(pipeline.item_transform().options()).dump());
 
   walk.enter("batch transform: draw", file, describe(presized), "change the options of augment");

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/interpret/html_escape.h"
+#include "margay/core/html_escape.h"
 #include "margay/interpret/number_text.h"
 
 namespace margay::interpret {
@@ -64,8 +64,8 @@ std::string axes(const Frame& frame) {
 std::string circle(const Frame& frame, const CurvePoint& point, const char* style, double radius) {
   return fmt::format(
       R"(<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"><title>{}: p = {}, -log p = {}</title></circle>)", style,
-      frame.x_of(point.loss), frame.y(point.loss), radius, html_escaped(point.name), number_text(std::exp(-point.loss)),
-      number_text(point.loss));
+      frame.x_of(point.loss), frame.y(point.loss), radius, core::html_escaped(point.name),
+      number_text(std::exp(-point.loss)), number_text(point.loss));
 }
 
 std::string picked(const Frame& frame, const CurvePoint& point) {

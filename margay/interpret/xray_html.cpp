@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/interpret/html_escape.h"
+#include "margay/core/html_escape.h"
 #include "margay/interpret/nll_curve.h"
 #include "margay/interpret/number_text.h"
 #include "margay/interpret/page_style.h"
@@ -85,7 +85,7 @@ std::string card(const Row& row, std::size_t index, double step, Extent extent) 
 <div class="scroll">{}{}</div></div>
 </article>
 )",
-      index + 1, html_escaped(row.name), badge.style, badge.text, loss, html_escaped(verdict(row)),
+      index + 1, core::html_escaped(row.name), badge.style, badge.text, loss, core::html_escaped(verdict(row)),
       step_words(row, step), nll_curve_svg(points_of(row, shown)), caption_of(row), html_table(row, shown),
       left_out(left_out_words(row, shown)));
 }
@@ -100,9 +100,9 @@ std::string overview(const Xray& xray) {
   for (std::size_t i = 0; i < xray.rows.size(); ++i) {
     const auto& row = xray.rows[i];
     const double loss = row.answer ? row.answer->loss : 0;
-    lines +=
-        fmt::format(R"(<a class="{}" href="#row-{}">{}</a>{}<b>{}</b>)", badge_of(outcome(row)).style, i + 1,
-                    html_escaped(row.name), html_bar(share_of(loss, largest)), row.answer ? number_text(loss) : "–");
+    lines += fmt::format(R"(<a class="{}" href="#row-{}">{}</a>{}<b>{}</b>)", badge_of(outcome(row)).style, i + 1,
+                         core::html_escaped(row.name), html_bar(share_of(loss, largest)),
+                         row.answer ? number_text(loss) : "–");
     lines += "\n";
   }
   return fmt::format(R"(<section class="card"><div class="overview">{}</div></section>)", lines);
@@ -111,7 +111,7 @@ std::string overview(const Xray& xray) {
 std::string legend(const std::vector<LegendEntry>& entries) {
   std::string list;
   for (const LegendEntry& entry : entries) {
-    list += fmt::format("<dt>{}</dt><dd>{}</dd>", html_escaped(entry.column), html_escaped(entry.meaning));
+    list += fmt::format("<dt>{}</dt><dd>{}</dd>", core::html_escaped(entry.column), core::html_escaped(entry.meaning));
   }
   return fmt::format("<details><summary>What the columns mean</summary><dl>{}</dl></details>", list);
 }
@@ -137,8 +137,8 @@ std::string page(const Xray& xray, const std::string& title, const char* loss, c
 {8}</main></body>
 </html>
 )",
-      html_escaped(title), kPageStyle, loss, counted(xray.rows.size(), "row"), counted(classes, "class"),
-      xray.summary ? html_escaped(summary_words(*xray.summary)) : "", legend(columns), overview(xray), cards);
+      core::html_escaped(title), kPageStyle, loss, counted(xray.rows.size(), "row"), counted(classes, "class"),
+      xray.summary ? core::html_escaped(summary_words(*xray.summary)) : "", legend(columns), overview(xray), cards);
 }
 
 }  // namespace

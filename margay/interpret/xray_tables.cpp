@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/interpret/html_escape.h"
+#include "margay/core/html_escape.h"
 #include "margay/interpret/number_text.h"
 
 namespace margay::interpret {
@@ -14,7 +14,7 @@ namespace {
 std::string cell(const std::string& content) { return fmt::format("<td>{}</td>", content); }
 
 std::string name_cell(const std::string& name) {
-  const std::string escaped = html_escaped(name);
+  const std::string escaped = core::html_escaped(name);
   return fmt::format(R"(<td title="{0}">{0}</td>)", escaped);
 }
 

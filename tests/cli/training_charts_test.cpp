@@ -33,26 +33,26 @@ TEST_F(TrainingCharts, ShowLossesAndRatesOfBothStagesOverTheSameSteps) {
   const auto charts = training_charts(learner);
   ASSERT_EQ(charts.size(), 2U);
   ASSERT_EQ(charts[0].series.size(), 2U);
-  const interpret::ChartSeries& training = charts[0].series[0];
+  const chart::ChartSeries& training = charts[0].series[0];
   ASSERT_EQ(training.y.size(), 9U);
   EXPECT_NEAR(training.y[0], learner.steps()[0].loss, 1e-12);
-  const interpret::ChartSeries& validation = charts[0].series[1];
+  const chart::ChartSeries& validation = charts[0].series[1];
   EXPECT_EQ(validation.x, (std::vector<double>{3, 6, 9}));
   EXPECT_EQ(validation.y[2], learner.history()[2].valid_loss);
   ASSERT_EQ(charts[1].series.size(), 1U);
-  const interpret::ChartSeries& rates = charts[1].series[0];
+  const chart::ChartSeries& rates = charts[1].series[0];
   EXPECT_EQ(rates.y, (std::vector<double>{1e-3, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2, 1e-2}));
 }
 
 TEST(LrFindChart, MarksSuggestionsAndCutsTheExplosion) {
   const train::LrFindResult found{.curve = {.lrs = {1e-3, 1e-2, 1e-1, 1}, .losses = {2, 1, 1.5, 900}},
                                   .suggestions = {{.name = "valley", .lr = 1.2e-2, .rule = ""}}};
-  const interpret::LineChart chart = lr_find_chart(found);
+  const chart::LineChart chart = lr_find_chart(found);
   ASSERT_EQ(chart.marks.size(), 1U);
   EXPECT_EQ(chart.marks[0].x, 1.2e-2);
   EXPECT_EQ(chart.marks[0].y, 1);
   EXPECT_EQ(chart.y.high, 3.5);
-  EXPECT_EQ(chart.x.scale, interpret::AxisScale::kLog);
+  EXPECT_EQ(chart.x.scale, chart::AxisScale::kLog);
 }
 
 TEST(ChartFile, IsSvgOrPngInAFolderThatIsThere) {

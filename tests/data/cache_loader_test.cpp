@@ -210,12 +210,12 @@ TEST(CachedPicture, IsTheDecodedOneWhereThatIsNoLarger) {
 }
 
 TEST(CachedPicture, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
-  const Image decoded = noise_image(20, 50);
+  const core::Image decoded = noise_image(20, 50);
   const Resize to_32 = resize({.size = 32});
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     core::Random a{seed};
     core::Random b{seed};
-    Image item;
+    core::Image item;
     item_of_cached(to_cached(decoded, to_32.options()), to_32, Phase::kTrain, a, item);
     EXPECT_EQ(item.pixels, to_32.apply(decoded, Phase::kTrain, b).pixels);
     EXPECT_EQ(a.next(), b.next());  // as many draws
@@ -223,7 +223,7 @@ TEST(CachedPicture, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
 }
 
 TEST(CachedPicture, GivesAlmostTheItemOfResizeWhereItIsPresized) {
-  const Image decoded = gradient_image(375, 501);
+  const core::Image decoded = gradient_image(375, 501);
   const Resize to_128 = resize({.size = 128});
   const CachedPicture kept = to_cached(decoded, to_128.options());
   ASSERT_TRUE(kept.is_presized());
@@ -231,9 +231,9 @@ TEST(CachedPicture, GivesAlmostTheItemOfResizeWhereItIsPresized) {
     const Phase phase = seed == 0 ? Phase::kValid : Phase::kTrain;
     core::Random a{seed};
     core::Random b{seed};
-    Image item;
+    core::Image item;
     item_of_cached(kept, to_128, phase, a, item);
-    const Image expected = to_128.apply(decoded, phase, b);
+    const core::Image expected = to_128.apply(decoded, phase, b);
     ASSERT_EQ(item.pixels.size(), expected.pixels.size());
     for (std::size_t i = 0; i < item.pixels.size(); ++i) ASSERT_NEAR(item.pixels[i], expected.pixels[i], 2);
     EXPECT_EQ(a.next(), b.next());

@@ -9,8 +9,8 @@ namespace margay::data {
 namespace {
 
 /// Red grows to the right, green downwards: where a pixel comes from can be read from it.
-Image gradient(int height, int width) {
-  Image image(height, width);
+core::Image gradient(int height, int width) {
+  core::Image image(height, width);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
       image.row(y)[3 * x] = static_cast<std::uint8_t>(255 * x / width);
@@ -20,7 +20,7 @@ Image gradient(int height, int width) {
   return image;
 }
 
-double mean_difference(const Image& a, const Image& b) {
+double mean_difference(const core::Image& a, const core::Image& b) {
   if (a.pixels.size() != b.pixels.size()) return 255;
   double sum = 0;
   for (std::size_t i = 0; i < a.pixels.size(); ++i) sum += std::abs(a.pixels[i] - b.pixels[i]);
@@ -28,14 +28,14 @@ double mean_difference(const Image& a, const Image& b) {
 }
 
 TEST(CachedPicture, GivesTheItemOfEveryMethodOfResizing) {
-  const Image picture = gradient(300, 750);
+  const core::Image picture = gradient(300, 750);
   for (const auto& [method, name] : names(ResizeMethod{})) {
     const Resize resize({.size = 64, .method = method});
     for (const Phase phase : {Phase::kTrain, Phase::kValid}) {
       for (std::uint64_t key = 0; key < 5; ++key) {
         core::Random without{key};
         core::Random with{key};
-        Image item;
+        core::Image item;
         item_of_cached(to_cached(picture, resize.options()), resize, phase, with, item);
         EXPECT_LT(mean_difference(item, resize.apply(picture, phase, without)), 2) << name << " " << key;
       }

@@ -30,7 +30,7 @@ using testing_support::write;
 using Kinds = std::vector<std::string>;
 
 /// Coloured blots, another for each seed.
-Image blots(std::uint64_t seed, int height = 64, int width = 64) {
+core::Image blots(std::uint64_t seed, int height = 64, int width = 64) {
   return resample(noise_image(7, 7, seed), {.right = 7, .bottom = 7}, height, width);
 }
 
@@ -146,7 +146,7 @@ TEST_F(CheckData, DoesNotCallAFolderEmptyWhosePicturesAreNotListed) {
 }
 
 TEST_F(CheckData, FindsPicturesOfOneColour) {
-  Image almost(64, 64);
+  core::Image almost(64, 64);
   for (std::size_t i = 0; i < almost.pixels.size(); ++i) almost.pixels[i] = static_cast<std::uint8_t>(200 + i % 4);
   write_png(root() / "train/cat/flat.png", almost);
   EXPECT_EQ(kinds(), Kinds{"uniform"});
@@ -169,7 +169,7 @@ TEST_F(CheckData, CallsPicturesSmallOnlyAmongLargerOnes) {
 
 TEST_F(CheckData, FindsWhatIsGreyAmongColoursAndColouredAmongGreys) {
   const auto make_grey = [](const fs::path& path) {
-    Image image = read_image(path);
+    core::Image image = read_image(path);
     for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
       image.pixels[i + 1] = image.pixels[i + 2] = image.pixels[i];
     }
@@ -232,9 +232,9 @@ TEST_F(CheckData, TellsTwoLabelsAndTwoSidesOfOneGroup) {
 }
 
 TEST_F(CheckData, FindsScaledAndMirroredCopiesOnlyWhenAsked) {
-  const Image picture = read_image(first());
+  const core::Image picture = read_image(first());
   write_jpeg(root() / "valid/cat/smaller.jpg", resample(picture, {.right = 64, .bottom = 64}, 48, 48), 60);
-  Image mirrored(64, 64);
+  core::Image mirrored(64, 64);
   for (int y = 0; y < 64; ++y) {
     for (int x = 0; x < 64; ++x) std::copy_n(picture.row(y) + 3 * x, 3, mirrored.row(y) + 3 * (63 - x));
   }
@@ -245,7 +245,7 @@ TEST_F(CheckData, FindsScaledAndMirroredCopiesOnlyWhenAsked) {
 
 TEST_F(CheckData, DoesNotTakeFlatPicturesForCopies) {
   for (const int grey : {10, 200}) {
-    Image flat(64, 64);
+    core::Image flat(64, 64);
     std::fill(flat.pixels.begin(), flat.pixels.end(), static_cast<std::uint8_t>(grey));
     write_png(root() / "train/cat" / (std::to_string(grey) + ".png"), flat);
   }
@@ -378,7 +378,7 @@ TEST_F(CheckData, IsDrawnAsAContactSheet) {
   EXPECT_GT(contact_sheet(check()).height, 0);
   write(root() / "train/cat/empty.jpg", "");
   fs::copy(first(), root() / "valid/dog/copy.png");
-  const Image sheet = contact_sheet(check(), {.columns = 3, .tile_px = 64});
+  const core::Image sheet = contact_sheet(check(), {.columns = 3, .tile_px = 64});
   EXPECT_EQ(sheet.width, 3 * 74 + 10);          // tile and gap
   EXPECT_EQ(sheet.height, 2 * (64 + 46) + 10);  // the unreadable one and a pair; the pair again for the leak
 }

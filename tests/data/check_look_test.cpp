@@ -17,20 +17,20 @@ namespace {
 
 using testing_support::TemporaryFolder;
 
-Image scaled(const Image& image, int height, int width) {
+core::Image scaled(const core::Image& image, int height, int width) {
   return resample(image, {.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)},
                   height, width);
 }
 
-Look look(const Image& image) { return look_of(scaled(image, Look::kSide, Look::kSide)); }
+Look look(const core::Image& image) { return look_of(scaled(image, Look::kSide, Look::kSide)); }
 
-Image brighter(Image image, int by) {
+core::Image brighter(core::Image image, int by) {
   for (std::uint8_t& byte : image.pixels) byte = static_cast<std::uint8_t>(std::min(255, byte + by));
   return image;
 }
 
-Image mirrored(const Image& image) {
-  Image result(image.height, image.width);
+core::Image mirrored(const core::Image& image) {
+  core::Image result(image.height, image.width);
   for (int y = 0; y < image.height; ++y) {
     for (int x = 0; x < image.width; ++x) {
       std::copy_n(image.row(y) + 3 * x, 3, result.row(y) + 3 * (image.width - 1 - x));
@@ -48,9 +48,9 @@ class SamplePictures : public testing::Test {
     for (const auto& path : image_files(folder / "sample")) pictures_->push_back(read_image(path));
   }
   static void TearDownTestSuite() { pictures_->clear(); }
-  static const std::vector<Image>& pictures() { return *pictures_; }
+  static const std::vector<core::Image>& pictures() { return *pictures_; }
 
-  static inline auto pictures_ = std::make_unique<std::vector<Image>>();
+  static inline auto pictures_ = std::make_unique<std::vector<core::Image>>();
 };
 
 int distance(const Look& a, const Look& b) { return std::popcount(a.hash ^ b.hash); }
@@ -58,10 +58,10 @@ int distance(const Look& a, const Look& b) { return std::popcount(a.hash ^ b.has
 TEST_F(SamplePictures, LookTheSameAfterScalingCompressionAndALittleLight) {
   const CheckOptions options;
   const TemporaryFolder folder;
-  for (const Image& picture : pictures()) {
+  for (const core::Image& picture : pictures()) {
     write_jpeg(folder / "small.jpg", scaled(picture, picture.height / 2, picture.width / 2), 40);
-    for (const Image& copy : {scaled(picture, picture.height * 3 / 2, picture.width * 3 / 2),
-                              read_image(folder / "small.jpg"), brighter(picture, 12)}) {
+    for (const core::Image& copy : {scaled(picture, picture.height * 3 / 2, picture.width * 3 / 2),
+                                    read_image(folder / "small.jpg"), brighter(picture, 12)}) {
       EXPECT_LE(distance(look(picture), look(copy)), options.near_bits);
       EXPECT_GE(correlation(look(picture), look(copy)), options.near_correlation);
     }
@@ -79,7 +79,7 @@ TEST_F(SamplePictures, LookDifferentFromEachOther) {
 
 TEST_F(SamplePictures, LookMirroredWhenTheyAre) {
   const CheckOptions options;
-  for (const Image& picture : pictures()) {
+  for (const core::Image& picture : pictures()) {
     const Look there = look(picture);
     const Look back = look(mirrored(picture));
     EXPECT_LE(std::popcount(there.hash ^ back.mirrored_hash()), options.near_bits);
@@ -89,7 +89,7 @@ TEST_F(SamplePictures, LookMirroredWhenTheyAre) {
 }
 
 TEST(Look, OfOneColourCorrelatesWithNothing) {
-  const Look flat = look_of(Image(Look::kSide, Look::kSide));
+  const Look flat = look_of(core::Image(Look::kSide, Look::kSide));
   EXPECT_EQ(correlation(flat, flat), 0);
 }
 

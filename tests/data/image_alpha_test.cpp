@@ -86,7 +86,7 @@ int over_white(int x, int y, int c) {
 }
 
 /// tolerance: of 255.
-void expect_over_white(const Image& image, int tolerance) {
+void expect_over_white(const core::Image& image, int tolerance) {
   ASSERT_EQ(image.width, 24);
   ASSERT_EQ(image.height, 16);
   for (int y = 0; y < 16; ++y) {
@@ -126,8 +126,8 @@ TEST(ReadImageAlpha, OfGreyTiffsLiesOverWhiteToo) {
 
 TEST(ReadImageAlpha, MakesTheTransparentColourOfAPaletteWhite) {
   for (const char* name : {"palette_transparent.png", "transparent.gif"}) {
-    const Image with = decode_image(image_sample(name), name);
-    const Image without = decode_image(image_sample("plain.gif"), "plain.gif");
+    const core::Image with = decode_image(image_sample(name), name);
+    const core::Image without = decode_image(image_sample("plain.gif"), "plain.gif");
     int white = 0;
     for (std::size_t i = 0; i < with.pixels.size(); i += 3) {
       const bool is_white = with.pixels[i] == 255 && with.pixels[i + 1] == 255 && with.pixels[i + 2] == 255;
@@ -140,7 +140,7 @@ TEST(ReadImageAlpha, MakesTheTransparentColourOfAPaletteWhite) {
 }
 
 TEST(ReadImageAlpha, LeavesPicturesWithoutTransparencyAsTheyAre) {
-  const Image png = decode_image(image_sample("rgb.png"), "rgb.png");
+  const core::Image png = decode_image(image_sample("rgb.png"), "rgb.png");
   for (const char* name : {"raw.tif", "lzw.tif", "adobe_deflate.tif", "packbits.tif", "rgb24.bmp", "binary.ppm"}) {
     EXPECT_EQ(decode_image(image_sample(name), name).pixels, png.pixels) << name;
   }

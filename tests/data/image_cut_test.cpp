@@ -19,10 +19,10 @@ using testing_support::image_sample_names;
 using testing_support::shared_path;
 
 /// Returns whether the cut file was read all the same.
-bool is_refused_or_the_same(const FileBytes& file, std::size_t size, const Image& whole) {
+bool is_refused_or_the_same(const FileBytes& file, std::size_t size, const core::Image& whole) {
   const std::span<const std::uint8_t> cut(file.data(), size);
   try {
-    const Image image = decode_image(cut, "cut");
+    const core::Image image = decode_image(cut, "cut");
     EXPECT_EQ(image.width, whole.width) << size << " of " << file.size();
     EXPECT_TRUE(image.pixels == whole.pixels) << size << " of " << file.size();
     return true;
@@ -35,7 +35,7 @@ TEST(CutPicture, IsRefusedOrReadWhole) {
   for (const std::string& name : image_sample_names()) {
     SCOPED_TRACE(name);
     const FileBytes file = image_sample(name);
-    const Image whole = decode_image(file, name);
+    const core::Image whole = decode_image(file, name);
     std::size_t read = 0;
     // Of the last number of a text nobody knows whether it is whole; the white space behind it does not have to be
     // there.
@@ -96,7 +96,7 @@ TEST(CutPicture, IsRefusedAtEveryFifthOfARealFile) {
     SCOPED_TRACE(name);
     std::ifstream stream(shared_path("data/odd") / name, std::ios::binary);
     const FileBytes file{std::istreambuf_iterator<char>(stream), {}};
-    const Image whole = decode_image(file, name);
+    const core::Image whole = decode_image(file, name);
     for (int fifth = 0; fifth < 5; ++fifth) {
       EXPECT_FALSE(is_refused_or_the_same(file, file.size() * static_cast<std::size_t>(fifth) / 5, whole)) << fifth;
     }

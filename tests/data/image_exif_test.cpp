@@ -49,20 +49,20 @@ TEST(ExifOrientation, SurvivesEveryCut) {
 }
 
 TEST(TurnUpright, TwoMirrorsOrFourQuartersGiveTheSamePictureBack) {
-  const Image image = noise_image(5, 7);
+  const core::Image image = noise_image(5, 7);
   for (const int mirror : {2, 3, 4, 5, 7}) {
     EXPECT_EQ(turn_upright(turn_upright(image, mirror), mirror).pixels, image.pixels) << mirror;
   }
   EXPECT_EQ(turn_upright(turn_upright(image, 6), 8).pixels, image.pixels);
-  Image turned = image;
+  core::Image turned = image;
   for (int i = 0; i < 4; ++i) turned = turn_upright(std::move(turned), 6);
   EXPECT_EQ(turned.pixels, image.pixels);
 }
 
 TEST(TurnUpright, TurnsAQuarterClockwiseForSix) {
-  Image image(2, 3);
+  core::Image image(2, 3);
   for (int i = 0; i < 6; ++i) image.pixels[static_cast<std::size_t>(3 * i)] = static_cast<std::uint8_t>(i);
-  const Image turned = turn_upright(image, 6);  // 0 1 2 / 3 4 5 -> 3 0 / 4 1 / 5 2
+  const core::Image turned = turn_upright(image, 6);  // 0 1 2 / 3 4 5 -> 3 0 / 4 1 / 5 2
   ASSERT_EQ(turned.height, 3);
   const std::vector<int> expected = {3, 0, 4, 1, 5, 2};
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(turned.pixels[3 * i], expected[i]) << i;

@@ -37,7 +37,7 @@ std::vector<std::uint8_t> flat(const nlohmann::json& rows) {
 TEST(ReadImageGolden, DecodesJpegExactlyAsPillow) {
   MARGAY_REQUIRE_GOLDEN("real");
   for (const char* name : {"Abyssinian_103", "Bengal_42", "american_bulldog_3", "staffordshire_bull_terrier_115"}) {
-    const Image image = read_image(golden_path("real") / (std::string(name) + ".jpg"));
+    const core::Image image = read_image(golden_path("real") / (std::string(name) + ".jpg"));
     const auto expected = load_npy<std::uint8_t>(golden_path("real") / (std::string(name) + "_decoded.npy"));
     EXPECT_EQ(expected.shape, (std::vector<std::size_t>{std::size_t(image.height), std::size_t(image.width), 3}));
     EXPECT_TRUE(image.pixels == expected.values) << name;
@@ -56,7 +56,7 @@ TEST(ReadImageGolden, ConvertsEveryKindOfPixelAsPillow) {
 TEST(ReadImageGolden, KeepsTheHighByteOfSixteenBitGreyWherePillowClips) {
   MARGAY_REQUIRE_GOLDEN("modes");
   const std::vector<std::uint8_t> clipped = flat(golden("modes.json")["I16.png"]["out"]);
-  const Image image = read_image(golden_path("modes") / "I16.png");
+  const core::Image image = read_image(golden_path("modes") / "I16.png");
   int distinct = 0;
   std::array<bool, 256> seen{};
   for (std::size_t i = 0; i < clipped.size(); ++i) {
@@ -71,7 +71,7 @@ TEST(ReadImageGolden, KeepsTheHighByteOfSixteenBitGreyWherePillowClips) {
 
 TEST(ReadImageGolden, TurnsUprightWhatFastaiLeavesOnItsSide) {
   MARGAY_REQUIRE_GOLDEN("modes/exif6.jpg");
-  const Image image = read_image(golden_path("modes") / "exif6.jpg");
+  const core::Image image = read_image(golden_path("modes") / "exif6.jpg");
   EXPECT_EQ(image.width, 12);
   EXPECT_EQ(image.height, 16);
 }
@@ -115,7 +115,7 @@ TEST(ReadImageGolden, OpensTheOddFilesThatPillowOpensUprightAndSurvivesTheOthers
     SCOPED_TRACE(odd.name);
     const auto start = std::chrono::steady_clock::now();
     try {
-      const Image image = read_image(shared_path("data/odd") / odd.name);
+      const core::Image image = read_image(shared_path("data/odd") / odd.name);
       const ImageSize size = read_size(shared_path("data/odd") / odd.name);
       EXPECT_EQ(size.width, image.width);
       EXPECT_EQ(size.height, image.height);
@@ -132,10 +132,10 @@ TEST(ReadImageGolden, OpensTheOddFilesThatPillowOpensUprightAndSurvivesTheOthers
 
 TEST(ReadImageGolden, ReadsThePetsThatAreNoJpegs) {
   if (!std::filesystem::exists(shared_path("data/pets/images"))) GTEST_SKIP() << "no data/pets";
-  const Image gif = read_image(shared_path("data/pets/images/Abyssinian_34.jpg"));
+  const core::Image gif = read_image(shared_path("data/pets/images/Abyssinian_34.jpg"));
   EXPECT_EQ(gif.width, 250);
   EXPECT_EQ(gif.height, 202);
-  const Image png = read_image(shared_path("data/pets/images/Abyssinian_5.jpg"));
+  const core::Image png = read_image(shared_path("data/pets/images/Abyssinian_5.jpg"));
   EXPECT_EQ(png.width, 200);
   EXPECT_EQ(png.height, 150);
 }

@@ -87,7 +87,7 @@ TEST(HostileHeader, OfAPngIsRefusedAtOnce) {
 
 TEST(HostileHeader, TextsAndProfilesOfAPngAreNotEvenUnpacked) {
   const FileBytes png = image_sample("rgb.png");
-  const Image plain = decode_image(png, "plain");
+  const core::Image plain = decode_image(png, "plain");
   FileBytes noise(2'000'000, 0xA5);
   for (const char* name : {"iCCP", "zTXt", "iTXt", "tEXt", "sPLT", "eXIf", "tIME"}) {
     FileBytes with(png.begin(), png.begin() + 33);  // up to the end of IHDR

@@ -27,13 +27,13 @@ std::string complaint(const std::string& content, const ReadOptions& options = {
   return thrown_message<core::DataError>([&] { decode_image(bytes_of(content), "some/cat.jpg", options); });
 }
 
-std::string jpeg_file(const Image& image) {
+std::string jpeg_file(const core::Image& image) {
   const TemporaryFolder folder;
   write_jpeg(folder / "x.jpg", image, 95);
   return file_content(folder / "x.jpg");
 }
 
-std::string png_file(const Image& image) {
+std::string png_file(const core::Image& image) {
   const TemporaryFolder folder;
   write_png(folder / "x.png", image);
   return file_content(folder / "x.png");
@@ -52,17 +52,17 @@ std::string with_orientation(const std::string& jpeg, char orientation) {
 
 TEST(ReadImage, KeepsEveryPixelOfAPng) {
   const TemporaryFolder folder;
-  const Image written = noise_image(7, 5);
+  const core::Image written = noise_image(7, 5);
   write_png(folder / "x.png", written);
-  const Image read = read_image(folder / "x.png");
+  const core::Image read = read_image(folder / "x.png");
   EXPECT_EQ(read.height, 7);
   EXPECT_EQ(read.width, 5);
   EXPECT_EQ(read.pixels, written.pixels);
 }
 
 TEST(ReadImage, KeepsAJpegAlmostUnchanged) {
-  const Image written = gradient_image(40, 60);
-  const Image read = decode_image(bytes_of(jpeg_file(written)), "x.jpg");
+  const core::Image written = gradient_image(40, 60);
+  const core::Image read = decode_image(bytes_of(jpeg_file(written)), "x.jpg");
   ASSERT_EQ(read.pixels.size(), written.pixels.size());
   for (std::size_t i = 0; i < read.pixels.size(); ++i) ASSERT_NEAR(read.pixels[i], written.pixels[i], 8) << i;
 }
@@ -83,7 +83,7 @@ TEST(ReadImage, TurnsExifOrientationsUpright) {
                           Case{4, true, true, false}, Case{5, false, true, true}, Case{6, false, false, true},
                           Case{7, false, false, false}, Case{8, false, true, false}}) {
     SCOPED_TRACE(static_cast<int>(each.orientation));
-    const Image image = decode_image(bytes_of(with_orientation(stored, each.orientation)), "x.jpg");
+    const core::Image image = decode_image(bytes_of(with_orientation(stored, each.orientation)), "x.jpg");
     EXPECT_EQ(image.width, each.is_red_across ? 32 : 16);
     EXPECT_EQ(image.height, each.is_red_across ? 16 : 32);
     const int across = each.is_red_across ? 0 : 1;
@@ -131,7 +131,7 @@ TEST(ReadImage, RefusesATruncatedJpegInsteadOfGreyAreas) {
 
 TEST(ReadImage, AcceptsAJpegThatLacksOnlyItsEndMarkerOrHasBytesBehindIt) {
   const std::string jpeg = jpeg_file(noise_image(64, 64));
-  const Image whole = decode_image(bytes_of(jpeg), "x.jpg");
+  const core::Image whole = decode_image(bytes_of(jpeg), "x.jpg");
   EXPECT_EQ(decode_image(bytes_of(jpeg.substr(0, jpeg.size() - 2)), "x.jpg").pixels, whole.pixels);
   EXPECT_EQ(decode_image(bytes_of(jpeg + "more"), "x.jpg").pixels, whole.pixels);
 }
@@ -181,7 +181,7 @@ TEST(WriteImage, ReportsAPathThatCannotBeWritten) {
   const auto path = folder / "absent" / "x.png";
   const std::string message = thrown_message<core::IoError>([&] { write_png(path, noise_image(2, 2)); });
   expect_says(message, path.string());
-  EXPECT_THROW(write_png(folder / "x.png", Image()), std::invalid_argument);
+  EXPECT_THROW(write_png(folder / "x.png", core::Image()), std::invalid_argument);
   EXPECT_THROW(write_jpeg(folder / "x.jpg", noise_image(2, 2), 101), std::invalid_argument);
 }
 

@@ -16,7 +16,7 @@ namespace {
 using testing_support::for_each_simd_target;
 using testing_support::noise_image;
 
-Box whole(const Image& image) { return {0, 0, double(image.width), double(image.height)}; }
+Box whole(const core::Image& image) { return {0, 0, double(image.width), double(image.height)}; }
 
 /// The weight that output `out` of `size` gives source pixel `i`, not yet normalised; nothing outside [low, high).
 double triangle(double low, double high, int size, int out, int i) {
@@ -27,7 +27,7 @@ double triangle(double low, double high, int size, int out, int i) {
 }
 
 /// The definition, without any cleverness: a weighted mean over the whole picture.
-double reference(const Image& image, const Box& box, int height, int width, int y, int x, int c) {
+double reference(const core::Image& image, const Box& box, int height, int width, int y, int x, int c) {
   double sum = 0;
   double weights = 0;
   for (int j = 0; j < image.height; ++j) {
@@ -41,9 +41,9 @@ double reference(const Image& image, const Box& box, int height, int width, int 
   return sum / weights;
 }
 
-void expect_matches_reference(const Image& image, const Box& box, int height, int width) {
+void expect_matches_reference(const core::Image& image, const Box& box, int height, int width) {
   constexpr double kTwoRoundings = 1.1;  // Pillow rounds between its two passes, and so do we
-  const Image out = resample(image, box, height, width);
+  const core::Image out = resample(image, box, height, width);
   ASSERT_EQ(out.height, height);
   ASSERT_EQ(out.width, width);
   for (int y = 0; y < height; ++y) {
@@ -59,7 +59,7 @@ TEST(Resample, IsATriangleFilterAtAnySizeOnEveryInstructionSet) {
     core::Random random{3};
     const auto side = [&](int most) { return 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most))); };
     for (int trial = 0; trial < 40; ++trial) {
-      const Image image = noise_image(side(40), side(40), static_cast<std::uint64_t>(trial));
+      const core::Image image = noise_image(side(40), side(40), static_cast<std::uint64_t>(trial));
       const double left = random.uniform(0, image.width - 0.5);
       const double top = random.uniform(0, image.height - 0.5);
       const Box part = {left, top, random.uniform(left + 0.5, image.width), random.uniform(top + 0.5, image.height)};
@@ -69,20 +69,20 @@ TEST(Resample, IsATriangleFilterAtAnySizeOnEveryInstructionSet) {
 }
 
 TEST(Resample, KeepsAPictureOfTheSameSize) {
-  const Image image = noise_image(9, 13);
+  const core::Image image = noise_image(9, 13);
   EXPECT_EQ(resample(image, whole(image), 9, 13).pixels, image.pixels);
 }
 
 TEST(Resample, CutsOutABoxOfWholePixelsUnchanged) {
-  const Image image = noise_image(9, 13);
-  const Image part = resample(image, {2, 3, 7, 9}, 6, 5);
+  const core::Image image = noise_image(9, 13);
+  const core::Image part = resample(image, {2, 3, 7, 9}, 6, 5);
   for (int y = 0; y < 6; ++y) EXPECT_TRUE(std::equal(part.row(y), part.row(y) + 15, image.row(y + 3) + 6)) << y;
 }
 
 TEST(Resample, ReadsNothingOutsideTheBox) {
-  Image image = noise_image(12, 12);
+  core::Image image = noise_image(12, 12);
   const Box box = {3, 3, 9, 9};
-  const Image before = resample(image, box, 20, 4);
+  const core::Image before = resample(image, box, 20, 4);
   for (int y = 0; y < 12; ++y) {
     for (int x = 0; x < 12; ++x) {
       if (y < 3 || y >= 9 || x < 3 || x >= 9) image.row(y)[3 * x] ^= 0xFFU;
@@ -92,21 +92,21 @@ TEST(Resample, ReadsNothingOutsideTheBox) {
 }
 
 TEST(Resample, KeepsAConstantPicture) {
-  Image image(31, 17);
+  core::Image image(31, 17);
   std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{255});
   for (const int size : {1, 5, 64}) {
-    const Image out = resample(image, whole(image), size, size + 3);
+    const core::Image out = resample(image, whole(image), size, size + 3);
     EXPECT_EQ(std::count(out.pixels.begin(), out.pixels.end(), 255), std::ptrdiff_t(out.pixels.size())) << size;
   }
 }
 
 TEST(Resample, RefusesImpossibleRequests) {
-  const Image image = noise_image(4, 4);
+  const core::Image image = noise_image(4, 4);
   EXPECT_THROW(resample(image, whole(image), 0, 4), std::invalid_argument);
   EXPECT_THROW(resample(image, {0, 0, 5, 4}, 4, 4), std::invalid_argument);
   EXPECT_THROW(resample(image, {2, 0, 2, 4}, 4, 4), std::invalid_argument);
   EXPECT_THROW(resample(image, {-1, 0, 2, 4}, 4, 4), std::invalid_argument);
-  EXPECT_THROW(resample(Image(), {0, 0, 0, 0}, 4, 4), std::invalid_argument);
+  EXPECT_THROW(resample(core::Image(), {0, 0, 0, 0}, 4, 4), std::invalid_argument);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ using testing_support::TemporaryFolder;
 
 TEST(ReadSize, IsThatOfThePictureForEveryFormat) {
   for (const std::string& name : image_sample_names()) {
-    const Image image = decode_image(image_sample(name), name);
+    const core::Image image = decode_image(image_sample(name), name);
     const ImageSize size = read_size(testing_support::image_samples_folder() / name);
     EXPECT_EQ(size.width, image.width) << name;
     EXPECT_EQ(size.height, image.height) << name;
@@ -89,18 +89,19 @@ TEST(MinSide, ScalesAJpegDownAsFarAsIsSafe) {
 }
 
 TEST(MinSide, RoundsSidesToTheNearest) {
-  const Image image = decode_image(jpeg_of(401, 447), "x.jpg", {.min_side = 16});
+  const core::Image image = decode_image(jpeg_of(401, 447), "x.jpg", {.min_side = 16});
   EXPECT_EQ(image.height, 50);
   EXPECT_EQ(image.width, 56);
 }
 
 TEST(MinSide, KeepsTheOrientationAndTheColoursOfCmyk) {
   for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {
-    const Image whole = decode_image(image_sample(name), name);
-    const Image half = decode_image(image_sample(name), name, {.min_side = 3});
+    const core::Image whole = decode_image(image_sample(name), name);
+    const core::Image half = decode_image(image_sample(name), name, {.min_side = 3});
     ASSERT_EQ(half.width, whole.width / 2) << name;
     ASSERT_EQ(half.height, whole.height / 2) << name;
-    const Image shrunk = resample(whole, {0, 0, double(whole.width), double(whole.height)}, half.height, half.width);
+    const core::Image shrunk =
+        resample(whole, {0, 0, double(whole.width), double(whole.height)}, half.height, half.width);
     double difference = 0;
     for (std::size_t i = 0; i < half.pixels.size(); ++i) difference += std::abs(half.pixels[i] - shrunk.pixels[i]);
     EXPECT_LT(difference / static_cast<double>(half.pixels.size()), 12) << name;
@@ -125,11 +126,11 @@ std::optional<double> change_by_scaling(const std::filesystem::path& path, int d
   int side = static_cast<int>(std::min(size.height, size.width));
   while (side >= 16 && jpeg_denominator(size, side) != denominator) --side;
   if (side < 16) return std::nullopt;
-  const Image whole = read_image(path);
-  const Image part = read_image(path, {.min_side = side});
+  const core::Image whole = read_image(path);
+  const core::Image part = read_image(path, {.min_side = side});
   if (part.width == whole.width) return std::nullopt;  // no JPEG
-  const Image a = resample(whole, {0, 0, double(whole.width), double(whole.height)}, side, side);
-  const Image b = resample(part, {0, 0, double(part.width), double(part.height)}, side, side);
+  const core::Image a = resample(whole, {0, 0, double(whole.width), double(whole.height)}, side, side);
+  const core::Image b = resample(part, {0, 0, double(part.width), double(part.height)}, side, side);
   double difference = 0;
   for (std::size_t i = 0; i < a.pixels.size(); ++i) difference += std::abs(a.pixels[i] - b.pixels[i]);
   return difference / static_cast<double>(a.pixels.size());

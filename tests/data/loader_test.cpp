@@ -129,7 +129,7 @@ TEST_F(LoaderTest, RefusesOptionsOutOfRange) {
 TEST_F(LoaderTest, CanBeShownAsAGrid) {
   const Loaders data = loaders();
   const std::optional<Batch> batch = data.train.pass().next();
-  const Image grid = show_batch(*batch, data.vocabulary, data.recipe().normalization, 4);
+  const core::Image grid = show_batch(*batch, data.vocabulary, data.recipe().normalization, 4);
   EXPECT_EQ(grid.width, 2 * 16 + 3 * 8);
   EXPECT_EQ(grid.height, 2 * (16 + 22) + 3 * 8);
   EXPECT_THROW(show_batch(*batch, data.vocabulary, data.recipe().normalization, 0), std::invalid_argument);

@@ -13,8 +13,8 @@ namespace {
 
 using testing_support::TemporaryFolder;
 
-Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
-  Image image(20, 20);
+core::Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  core::Image image(20, 20);
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     image.pixels[i] = red;
     image.pixels[i + 1] = green;

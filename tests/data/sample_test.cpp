@@ -42,7 +42,7 @@ std::ptrdiff_t count_files(const fs::path& folder) {
 }
 
 /// Mean of each channel, 0-1.
-std::array<double, 3> mean_colour(const Image& image) {
+std::array<double, 3> mean_colour(const core::Image& image) {
   std::array<double, 3> sums{};
   for (std::size_t i = 0; i < image.pixels.size(); ++i) sums[i % 3] += image.pixels[i];
   for (double& sum : sums) sum /= 255.0 * static_cast<double>(image.pixels.size() / 3);
@@ -137,7 +137,7 @@ TEST(SampleClasses, AreSortedLowerCaseWords) {
 TEST(SampleScene, VariesItsSizeWithin160To400Pixels) {
   std::set<std::pair<int, int>> sizes;
   for (std::uint64_t i = 0; i < 12; ++i) {
-    const Image image = sample::draw_scene(sample::kinds()[0], core::Random({i}));
+    const core::Image image = sample::draw_scene(sample::kinds()[0], core::Random({i}));
     EXPECT_GE(std::min(image.height, image.width), 159);
     EXPECT_LE(std::max(image.height, image.width), 400);
     sizes.insert({image.height, image.width});

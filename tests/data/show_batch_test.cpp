@@ -56,7 +56,7 @@ TEST(ShowBatch, DrawsOnePictureManyTimes) {
 }
 
 TEST(TileGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {
-  const std::vector<Tile> tiles(5, {Image(10, 20), "x"});
+  const std::vector<Tile> tiles(5, {core::Image(10, 20), "x"});
   EXPECT_EQ(tile_grid(tiles).width, 3 * 28 + 8);
   EXPECT_EQ(tile_grid(tiles).height, 2 * 40 + 8);
   EXPECT_EQ(tile_grid(tiles, 5).height, 40 + 8);
@@ -64,11 +64,11 @@ TEST(TileGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {
 }
 
 TEST(HalfBlocks, ShowTwoPixelsInACharacter) {
-  Image image(2, 1);
+  core::Image image(2, 1);
   image.pixels = {1, 2, 3, 4, 5, 6};
   EXPECT_EQ(half_blocks(image, 80), "\x1b[38;2;1;2;3m\x1b[48;2;4;5;6m▀\x1b[0m\n");
-  EXPECT_EQ(half_blocks(Image(1, 1), 80), "\x1b[38;2;0;0;0m▀\x1b[0m\n") << "no lower pixel, so no background";
-  EXPECT_THROW(half_blocks(Image(), 80), std::invalid_argument);
+  EXPECT_EQ(half_blocks(core::Image(1, 1), 80), "\x1b[38;2;0;0;0m▀\x1b[0m\n") << "no lower pixel, so no background";
+  EXPECT_THROW(half_blocks(core::Image(), 80), std::invalid_argument);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ double largest_difference(const AugmentOptions& options, int height, int width, 
   std::vector<AugmentDraw> draws;
   std::vector<std::vector<float>> expected;
   for (int i = 0; i < kPictures; ++i) {
-    const Image image = noise_image(height, width, seed + std::uint64_t(i));
+    const core::Image image = noise_image(height, width, seed + std::uint64_t(i));
     std::copy(image.pixels.begin(), image.pixels.end(), pictures[i].data_ptr<std::uint8_t>());
     core::Random random{seed, std::uint64_t(i)};
     draws.push_back(one_by_one.draw(height, width, Phase::kTrain, random));

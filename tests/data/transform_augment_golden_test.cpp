@@ -32,7 +32,7 @@ TEST(AugmentGolden, ComposesTheWholeChainOfFastai) {
     for (std::size_t i = 0; i < 4; ++i) {
       const nlohmann::json& chain = all[seed];
       nlohmann::json planes = chain["x_uint8"][i];
-      Image image(32, 32);
+      core::Image image(32, 32);
       for (std::size_t k = 0; k < 3 * 32 * 32; ++k) {
         image.pixels[k] = planes[k % 3][k / 96][k / 3 % 32].get<std::uint8_t>();
       }
@@ -40,7 +40,7 @@ TEST(AugmentGolden, ComposesTheWholeChainOfFastai) {
       const Matrix tilt = frame_perspective(-1 - corner[1].get<double>(), -1 - corner[0].get<double>());
       const Matrix maps = tilt * testing_support::matrix_of(chain["mat"][i]);
       const Matrix first = testing_support::from_fastai_frame(32, 32) * maps * testing_support::to_fastai_frame(32, 32);
-      const Image whole = warp(image, first, 32, 32, PadMode::kReflection);
+      const core::Image whole = warp(image, first, 32, 32, PadMode::kReflection);
       const double side = chain["crop_size_hw"][0].get<double>();
       const Matrix crop = frame_to_pixels(chain["crop_tl_yx"][1].get<double>() + 0.5,
                                           chain["crop_tl_yx"][0].get<double>() + 0.5, side - 1, side - 1) *
@@ -69,7 +69,7 @@ TEST(AugmentGolden, ComposesTheWholeChainOfFastai) {
 /// Mean distance of our validation input from fastai's, in units of the normalised picture.
 double distance_from_fastai(const std::string& name, const Matrix& nudge) {
   core::Random random{1};
-  const Image item = resize().apply(read_image(golden_path("real") / (name + ".jpg")), Phase::kValid, random);
+  const core::Image item = resize().apply(read_image(golden_path("real") / (name + ".jpg")), Phase::kValid, random);
   const auto expected = load_npy<float>(golden_path("real") / (name + "_valid224.npy"));  // [1,3,224,224]
   std::vector<float> out(expected.values.size());
   const Augment valid = augment();

@@ -186,7 +186,7 @@ TEST(Augment, TiltsEachWayWithProbabilityPAffine) {
 TEST(Augment, NeverShowsTheHorizonHoweverStrongTheTilt) {
   AugmentOptions options = {
       .mult = 1, .max_rotate = 180, .min_zoom = 0.3, .max_zoom = 2, .max_warp = 0.5, .p_affine = 1};
-  const Image image = testing_support::noise_image(46, 46);
+  const core::Image image = testing_support::noise_image(46, 46);
   std::vector<float> out(3 * 224 * 224);
   for (std::uint64_t item = 0; item < 100; ++item) {
     ASSERT_NO_THROW(augment(options).apply(image, drawn(options, item, 46, 46), imagenet_normalization(), out.data()));

@@ -13,7 +13,7 @@ namespace {
 using testing_support::noise_image;
 
 TEST(ChannelStatistics, SolvedByHand) {
-  Image image(1, 2);
+  core::Image image(1, 2);
   image.pixels = {0, 51, 7, 255, 153, 7};
   ChannelStatistics statistics;
   statistics.add(image);
@@ -30,7 +30,7 @@ TEST(ChannelStatistics, DoNotDependOnOrderOrMerging) {
   ChannelStatistics first;
   ChannelStatistics second;
   for (std::uint64_t i = 0; i < 6; ++i) {
-    const Image image = noise_image(5 + int(i), 9, i);
+    const core::Image image = noise_image(5 + int(i), 9, i);
     all.add(image);
     (i % 2 == 0 ? second : first).add(image);
   }
@@ -51,7 +51,7 @@ TEST(ChannelStatistics, OfUniformBytesAreThoseOfTheUniformDistribution) {
 
 TEST(ChannelStatistics, MakeANormalizationThatStaysFinite) {
   ChannelStatistics statistics;
-  statistics.add(Image(3, 3));
+  statistics.add(core::Image(3, 3));
   EXPECT_EQ(statistics.normalization().mean[0], 0);
   EXPECT_DOUBLE_EQ(statistics.normalization().std[0], 1.0 / 255);
 }

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/transform/frame_maps.h"
 #include "margay/data/transform/warp.h"
 #include "tests/data/transform_reference.h"
@@ -34,8 +34,8 @@ inline data::Matrix matrix_of(const nlohmann::json& rows) {
 /// A picture finer than bytes: value · 255 = coarse + fine / 255. Interpolation is linear, so both parts are sampled
 /// and added, and what is lost is 8e-6 of the range.
 struct FinePicture {
-  data::Image coarse;
-  data::Image fine;
+  core::Image coarse;
+  core::Image fine;
 
   /// planes: [3][H][W], 0 … 1
   explicit FinePicture(const nlohmann::json& planes)
@@ -67,7 +67,7 @@ struct FinePicture {
 /// How far the pixels furthest off are: out [H,W,3] against planes [3][H][W]. Pixels whose sample lies outside the
 /// rectangle of the source's pixel centres are left out if `inside_only`: there mirrors differ.
 inline double largest_difference(const std::vector<double>& out, const nlohmann::json& planes,
-                                 const data::Matrix& matrix, const data::Image& source, bool inside_only) {
+                                 const data::Matrix& matrix, const core::Image& source, bool inside_only) {
   const std::size_t height = planes[0].size();
   const std::size_t width = planes[0][0].size();
   double largest = 0;

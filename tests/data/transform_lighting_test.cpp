@@ -53,7 +53,7 @@ TEST(Lighting, ItsDefinitionIsFastais) {
 }
 
 /// Every pixel of a picture, lit by the kernel, against the definition.
-void expect_definition(const Image& image, const Lighting& lighting, double tolerance) {
+void expect_definition(const core::Image& image, const Lighting& lighting, double tolerance) {
   std::vector<float> out(image.pixels.size());
   warp_normalised(image, identity_matrix(), {}, image.height, image.width, out.data(), PadMode::kBorder, lighting);
   for (std::size_t i = 0; i < out.size(); i += 3) {
@@ -64,7 +64,7 @@ void expect_definition(const Image& image, const Lighting& lighting, double tole
 }
 
 TEST(Lighting, FollowsTheDefinitionForEveryByteAndAnyStrengthOnEveryInstructionSet) {
-  Image image = noise_image(16, 35);  // and every grey, black and white among them
+  core::Image image = noise_image(16, 35);  // and every grey, black and white among them
   for (std::size_t i = 0; i < 256; ++i) image.pixels[3 * i] = static_cast<std::uint8_t>(i);
   for (std::size_t i = 0; i < 3; ++i) image.pixels[i] = 0;
   for (std::size_t i = 3; i < 6; ++i) image.pixels[i] = 255;
@@ -86,14 +86,14 @@ TEST(Lighting, FollowsTheDefinitionForEveryByteAndAnyStrengthOnEveryInstructionS
 TEST(Lighting, IsNeutralByDefaultAndThenChangesNothing) {
   EXPECT_TRUE(Lighting{}.is_neutral());
   EXPECT_FALSE(Lighting{.hue = 0.1}.is_neutral());
-  const Image image = noise_image(9, 9);
+  const core::Image image = noise_image(9, 9);
   EXPECT_EQ(warp(image, identity_matrix(), 9, 9, PadMode::kZeros, {}).pixels, image.pixels);
 }
 
 TEST(Lighting, OfHalfBrightnessSolvedByHand) {
-  Image grey(1, 2);
+  core::Image grey(1, 2);
   std::fill(grey.pixels.begin(), grey.pixels.end(), std::uint8_t{51});  // 0.2, odds 1/4; brightness .8 has odds 4
-  const Image out = warp(grey, identity_matrix(), 1, 2, PadMode::kBorder, {.brightness = 0.8});
+  const core::Image out = warp(grey, identity_matrix(), 1, 2, PadMode::kBorder, {.brightness = 0.8});
   for (const std::uint8_t value : out.pixels) EXPECT_EQ(value, 128);  // odds 1: one half
 }
 

@@ -14,14 +14,14 @@ using OperationKind = PictureOp::Kind;
 using testing_support::noise_image;
 
 /// A row of pixels.
-Image row_of(const std::vector<std::uint8_t>& bytes) {
-  Image image(1, static_cast<int>(bytes.size() / 3));
+core::Image row_of(const std::vector<std::uint8_t>& bytes) {
+  core::Image image(1, static_cast<int>(bytes.size() / 3));
   image.pixels = bytes;
   return image;
 }
 
 std::vector<std::uint8_t> after(OperationKind kind, double strength, const std::vector<std::uint8_t>& bytes) {
-  Image image = row_of(bytes);
+  core::Image image = row_of(bytes);
   apply(PictureOp{kind, strength}, image);
   return image.pixels;
 }
@@ -49,10 +49,10 @@ TEST(PictureOp, ContrastMovesAwayFromTheMeanGrey) {
 }
 
 TEST(PictureOp, SharpnessMovesAwayFromTheSmoothedPictureAndLeavesTheOutermostPixels) {
-  Image image(3, 3);
+  core::Image image(3, 3);
   std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{26});
   for (int c = 0; c < 3; ++c) image.row(1)[3 + c] = 130;  // smoothed: (8 * 26 + 5 * 130) / 13 = 66
-  Image smooth = image;
+  core::Image smooth = image;
   apply(PictureOp{OperationKind::kSharpness, 0}, smooth);
   EXPECT_EQ(smooth.row(1)[3], 66);
   EXPECT_EQ(smooth.row(0)[3], 26);
@@ -61,7 +61,7 @@ TEST(PictureOp, SharpnessMovesAwayFromTheSmoothedPictureAndLeavesTheOutermostPix
 }
 
 TEST(PictureOp, FactorOneChangesNothing) {
-  const Image image = noise_image(13, 17);
+  const core::Image image = noise_image(13, 17);
   for (const OperationKind kind :
        {OperationKind::kBrightness, OperationKind::kColor, OperationKind::kContrast, OperationKind::kSharpness}) {
     EXPECT_EQ(apply_all(std::vector<PictureOp>{{kind, 1}}, image).pixels, image.pixels);
@@ -87,7 +87,7 @@ TEST(PictureOp, AutoContrastStretchesEachChannel) {
 TEST(PictureOp, EqualizeFlattensEachHistogram) {
   // 1,020 pixels of the values 0 … 3, equally many; step = (1020 - 255) / 255 = 3, so levels 0, 85, 170, 255 and a
   // half step of 1: (1 + 255 k) / 3
-  Image image(4, 255);
+  core::Image image(4, 255);
   for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i / 765);
   apply(PictureOp{OperationKind::kEqualize}, image);
   for (int k = 0; k < 4; ++k) EXPECT_EQ(image.row(k)[0], 85 * k);
@@ -99,7 +99,7 @@ TEST(PictureOp, EqualizeLeavesSmallAndPlainPictures) {
 }
 
 TEST(PictureOp, RefusesWhatMakesNoSense) {
-  Image image = noise_image(2, 2);
+  core::Image image = noise_image(2, 2);
   EXPECT_THROW(apply(PictureOp{OperationKind::kBrightness, -0.1}, image), std::invalid_argument);
   EXPECT_THROW(apply(PictureOp{OperationKind::kPosterize, 9}, image), std::invalid_argument);
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/transform/geometry.h"
 #include "margay/data/transform/lighting.h"
 #include "margay/data/transform/normalization.h"
@@ -23,7 +23,7 @@ inline double mirrored(double edge_distance, double size) {
 }
 
 /// Bilinear between pixel centres, 0 … 255, as torch's grid_sample with align_corners=False pads.
-inline double sampled(const data::Image& image, const data::Matrix& matrix, int x, int y, int c,
+inline double sampled(const core::Image& image, const data::Matrix& matrix, int x, int y, int c,
                       data::PadMode pad_mode) {
   data::Point at = apply(matrix, {x + 0.5, y + 0.5});
   if (pad_mode == data::PadMode::kReflection) {

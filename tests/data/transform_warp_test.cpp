@@ -25,7 +25,8 @@ const Normalization kRaw = testing_support::raw_normalization();
 constexpr double kFloatCoordinates = 0.02;  // of 255, at a few hundred pixels
 constexpr PadMode kPadModes[] = {PadMode::kZeros, PadMode::kBorder, PadMode::kReflection};
 
-void expect_warp_matches_reference(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode) {
+void expect_warp_matches_reference(const core::Image& image, const Matrix& matrix, int height, int width,
+                                   PadMode pad_mode) {
   std::vector<float> out(3 * std::size_t(height) * std::size_t(width) + 1, -7.0F);
   warp_normalised(image, matrix, kRaw, height, width, out.data(), pad_mode);
   EXPECT_EQ(out.back(), -7.0F) << "wrote beyond the end";
@@ -39,7 +40,7 @@ void expect_warp_matches_reference(const Image& image, const Matrix& matrix, int
 }
 
 /// Any turn, stretch and shift that shrinks too little to be averaged first.
-Matrix random_matrix(core::Random& random, const Image& image, int height, int width) {
+Matrix random_matrix(core::Random& random, const core::Image& image, int height, int width) {
   const double angle = random.uniform(-3.2, 3.2);
   const double stretch_x = random.uniform(0.05, 1.5);
   const double stretch_y = random.uniform(0.05, 1.5);
@@ -62,7 +63,7 @@ TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
     core::Random random{11};
     const auto side = [&](int most) { return 1 + static_cast<int>(random.below(std::uint64_t(most))); };
     for (int trial = 0; trial < 150; ++trial) {
-      const Image image = noise_image(side(60), side(60), std::uint64_t(trial));
+      const core::Image image = noise_image(side(60), side(60), std::uint64_t(trial));
       const int height = side(40);
       const int width = side(40);
       const Matrix matrix = random_matrix(random, image, height, width);
@@ -74,19 +75,19 @@ TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
 }
 
 TEST(Warp, MirrorsAtTheEdgeOfThePicture) {
-  Image image(1, 3);  // 10 20 30 on a row
+  core::Image image(1, 3);  // 10 20 30 on a row
   for (int x = 0; x < 3; ++x) image.row(0)[3 * x] = static_cast<std::uint8_t>(10 * (x + 1));
-  const Image out = warp(image, translate(-4, 0), 1, 11, PadMode::kReflection);
+  const core::Image out = warp(image, translate(-4, 0), 1, 11, PadMode::kReflection);
   const std::vector<int> expected = {30, 30, 20, 10, 10, 20, 30, 30, 20, 10, 10};
   for (std::size_t x = 0; x < expected.size(); ++x) EXPECT_EQ(out.pixels[3 * x], expected[x]) << x;
 }
 
 TEST(Warp, FadesToBlackOrKeepsTheBorderOutside) {
-  Image image(1, 1);
+  core::Image image(1, 1);
   image.pixels = {200, 100, 50};
   const Matrix half_a_pixel_steps = translate(-1, 0) * scale(0.5, 1);  // samples at -.75 -.25 .25 .75 1.25 1.75
-  const Image black = warp(image, half_a_pixel_steps, 1, 6, PadMode::kZeros);
-  const Image border = warp(image, half_a_pixel_steps, 1, 6, PadMode::kBorder);
+  const core::Image black = warp(image, half_a_pixel_steps, 1, 6, PadMode::kZeros);
+  const core::Image border = warp(image, half_a_pixel_steps, 1, 6, PadMode::kBorder);
   const std::vector<int> expected = {0, 50, 150, 150, 50, 0};
   for (std::size_t x = 0; x < 6; ++x) {
     EXPECT_EQ(black.pixels[3 * x], expected[x]) << x;
@@ -95,10 +96,10 @@ TEST(Warp, FadesToBlackOrKeepsTheBorderOutside) {
 }
 
 TEST(Warp, ReadsNothingOutsideForMapsFarBeyondThePicture) {
-  const Image image = noise_image(5, 7);
+  const core::Image image = noise_image(5, 7);
   for (const PadMode pad_mode : kPadModes) {
     for (const double far : {-1e30, -1e9, 1e9, 1e30}) {
-      const Image out = warp(image, translate(far, -far), 9, 9, pad_mode);
+      const core::Image out = warp(image, translate(far, -far), 9, 9, pad_mode);
       if (pad_mode == PadMode::kZeros) {
         EXPECT_EQ(std::count(out.pixels.begin(), out.pixels.end(), 0), 9 * 9 * 3);
       }
@@ -107,11 +108,11 @@ TEST(Warp, ReadsNothingOutsideForMapsFarBeyondThePicture) {
 }
 
 TEST(Warp, AveragesTheSameBlocksWhateverPartIsSeen) {
-  const Image image = noise_image(120, 180);
+  const core::Image image = noise_image(120, 180);
   const Matrix part = translate(31, 23) * scale(3, 3);  // averaged by twos first, from a region inside
   std::vector<float> seen(3 * 20 * 20);
   warp_normalised(image, part, kRaw, 20, 20, seen.data());
-  const Image small = box_reduce(image, {0, 0, 180, 120}, 2, 2);
+  const core::Image small = box_reduce(image, {0, 0, 180, 120}, 2, 2);
   std::vector<float> expected(seen.size());
   warp_normalised(small, scale(0.5, 0.5) * part, kRaw, 20, 20, expected.data());
   for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_NEAR(seen[i], expected[i], kFloatCoordinates);
@@ -127,13 +128,13 @@ TEST(Warp, EqualsTheScalarDefinitionForPicturesOfAFewPixels) {
 }
 
 TEST(Warp, IdentityKeepsThePixels) {
-  const Image image = noise_image(20, 33);
+  const core::Image image = noise_image(20, 33);
   EXPECT_EQ(warp(image, identity_matrix(), 20, 33).pixels, image.pixels);
 }
 
 TEST(Warp, FlipMirrorsExactly) {
-  const Image image = noise_image(6, 21);
-  const Image flipped = warp(image, flip_horizontally(21), 6, 21);
+  const core::Image image = noise_image(6, 21);
+  const core::Image flipped = warp(image, flip_horizontally(21), 6, 21);
   for (int y = 0; y < 6; ++y) {
     for (int x = 0; x < 21; ++x) {
       EXPECT_TRUE(std::equal(flipped.row(y) + 3 * x, flipped.row(y) + 3 * x + 3, image.row(y) + 3 * (20 - x)));
@@ -142,7 +143,7 @@ TEST(Warp, FlipMirrorsExactly) {
 }
 
 TEST(Warp, NormalisesEachChannel) {
-  Image image(4, 4);
+  core::Image image(4, 4);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = std::array<std::uint8_t, 3>{255, 0, 51}[i % 3];
   std::vector<float> out(3 * 16);
@@ -155,25 +156,25 @@ TEST(Warp, NormalisesEachChannel) {
 }
 
 TEST(Warp, LetsEveryPixelCountWhenShrinkingALot) {
-  const Image image = noise_image(230, 310);
+  const core::Image image = noise_image(230, 310);
   const double mean = std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) / double(image.pixels.size());
-  const Image small = warp(image, scale(310.0 / 6, 230.0 / 4), 4, 6);
+  const core::Image small = warp(image, scale(310.0 / 6, 230.0 / 4), 4, 6);
   const auto [low, high] = std::minmax_element(small.pixels.begin(), small.pixels.end());
   EXPECT_NEAR(*low, mean, 12) << "noise of deviation 74, averaged over some hundred pixels";
   EXPECT_NEAR(*high, mean, 12);
 }
 
 TEST(Warp, ShrinksEachAxisOnItsOwn) {
-  Image stripes(40, 300);  // columns alternate, so only averaging along x makes them grey
+  core::Image stripes(40, 300);  // columns alternate, so only averaging along x makes them grey
   for (int y = 0; y < 40; ++y) {
     for (int x = 0; x < 900; ++x) stripes.row(y)[x] = x / 3 % 2 == 0 ? 0 : 255;
   }
-  const Image out = warp(stripes, scale(300.0 / 75, 1), 40, 75);
+  const core::Image out = warp(stripes, scale(300.0 / 75, 1), 40, 75);
   for (const std::uint8_t value : out.pixels) ASSERT_NEAR(value, 127.5, 1);
 }
 
 TEST(Warp, RefusesWhatItCannotDo) {
-  const Image image = noise_image(4, 4);
+  const core::Image image = noise_image(4, 4);
   std::vector<float> out(48);
   Matrix horizon;
   horizon.m[2] = {-0.5, 0, 1};
@@ -181,15 +182,15 @@ TEST(Warp, RefusesWhatItCannotDo) {
   endless.m[0][0] = std::nan("");
   EXPECT_THROW(warp_normalised(image, horizon, kRaw, 4, 4, out.data()), std::invalid_argument);
   EXPECT_THROW(warp_normalised(image, endless, kRaw, 4, 4, out.data()), std::invalid_argument);
-  EXPECT_THROW(warp_normalised(Image(), identity_matrix(), kRaw, 4, 4, out.data()), std::invalid_argument);
+  EXPECT_THROW(warp_normalised(core::Image(), identity_matrix(), kRaw, 4, 4, out.data()), std::invalid_argument);
   EXPECT_THROW(warp_normalised(image, identity_matrix(), kRaw, 0, 4, out.data()), std::invalid_argument);
 }
 
 TEST(BoxReduce, AveragesBlocksAndPartialBlocks) {
-  Image image(2, 3);
+  core::Image image(2, 3);
   const std::vector<int> red = {0, 10, 20, 30, 40, 50};
   for (std::size_t i = 0; i < red.size(); ++i) image.pixels[3 * i] = static_cast<std::uint8_t>(red[i]);
-  const Image out = box_reduce(image, {0, 0, 3, 2}, 2, 2);
+  const core::Image out = box_reduce(image, {0, 0, 3, 2}, 2, 2);
   ASSERT_EQ(out.height, 1);
   ASSERT_EQ(out.width, 2);
   EXPECT_EQ(out.pixels[0], 20);  // (0 + 10 + 30 + 40) / 4

@@ -5,8 +5,8 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/html_escape.h"
 #include "margay/core/text_table.h"
-#include "margay/interpret/html_escape.h"
 #include "margay/interpret/number_text.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_json.h"
@@ -164,7 +164,7 @@ TEST(XrayHtml, EscapesEveryName) {
     EXPECT_EQ(page.find("<script"), std::string::npos);
     EXPECT_NE(page.find("&lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt;"), std::string::npos);
   }
-  EXPECT_EQ(html_escaped("a<b & 'c'"), "a&lt;b &amp; &#39;c&#39;");
+  EXPECT_EQ(core::html_escaped("a<b & 'c'"), "a&lt;b &amp; &#39;c&#39;");
 }
 
 TEST(XrayHtml, NeedsNothingFromElsewhere) {

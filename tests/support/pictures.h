@@ -3,22 +3,22 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "margay/core/image.h"
 #include "margay/core/random.h"
-#include "margay/data/image/image.h"
 
 namespace margay::testing_support {
 
 /// Every byte drawn on its own: no interpolation mistake stays hidden.
-inline data::Image noise_image(int height, int width, std::uint64_t seed = 1) {
-  data::Image image(height, width);
+inline core::Image noise_image(int height, int width, std::uint64_t seed = 1) {
+  core::Image image(height, width);
   core::Random random{seed};
   for (std::uint8_t& byte : image.pixels) byte = static_cast<std::uint8_t>(random.below(256));
   return image;
 }
 
 /// Smooth in both directions, so that JPEG keeps it: red grows to the right, green downwards.
-inline data::Image gradient_image(int height, int width) {
-  data::Image image(height, width);
+inline core::Image gradient_image(int height, int width) {
+  core::Image image(height, width);
   for (int y = 0; y < height; ++y) {
     std::uint8_t* pixel = image.row(y);
     for (int x = 0; x < width; ++x, pixel += 3) {

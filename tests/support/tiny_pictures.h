@@ -13,8 +13,8 @@
 namespace margay::testing_support {
 
 /// A picture of horizontal (class 0) or vertical (class 1) stripes, shifted by `number`.
-inline data::Image striped_picture(int kind, int number, int side) {
-  data::Image image(side, side);
+inline core::Image striped_picture(int kind, int number, int side) {
+  core::Image image(side, side);
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
       const int along = (kind == 0 ? y : x) + number;

@@ -13,8 +13,8 @@ namespace {
 using testing_support::TemporaryFolder;
 
 /// Red and blue halves, each there or not: a picture is of both classes, of one, or of none. Named after its labels.
-data::Image coloured_picture(bool is_red, bool is_blue, int shade) {
-  data::Image image(24, 24);
+core::Image coloured_picture(bool is_red, bool is_blue, int shade) {
+  core::Image image(24, 24);
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     image.pixels[i] = static_cast<std::uint8_t>(is_red ? 250 - shade : 5 + shade);
     image.pixels[i + 1] = static_cast<std::uint8_t>(120 + shade);

@@ -34,7 +34,7 @@ int scaled(int length, int shorter, int side) {
 /// A whole position 0 … room. It is rounded down in the source's pixels, as by Resize.
 int place_in_source(double at, int room) { return static_cast<int>(at * room); }
 
-void copy_square(const Image& from, int left, int top, int side, Image& out) {
+void copy_square(const core::Image& from, int left, int top, int side, core::Image& out) {
   out.height = side;
   out.width = side;
   const std::size_t row_bytes = std::size_t{3} * static_cast<std::size_t>(side);
@@ -44,7 +44,7 @@ void copy_square(const Image& from, int left, int top, int side, Image& out) {
 
 }  // namespace
 
-CachedPicture to_cached(Image decoded, const ResizeOptions& options) {
+CachedPicture to_cached(core::Image decoded, const ResizeOptions& options) {
   const int height = decoded.height;
   const int width = decoded.width;
   const int shorter = std::min(height, width);
@@ -54,7 +54,8 @@ CachedPicture to_cached(Image decoded, const ResizeOptions& options) {
   return {resample(decoded, whole, scaled(height, shorter, side), scaled(width, shorter, side)), height, width};
 }
 
-void item_of_cached(const CachedPicture& kept, const Resize& resize, Phase phase, core::Random& random, Image& item) {
+void item_of_cached(const CachedPicture& kept, const Resize& resize, Phase phase, core::Random& random,
+                    core::Image& item) {
   if (!kept.is_presized() || !takes_a_square(resize.options())) {
     item = resize.apply(kept.image, phase, random);
     return;

@@ -4,8 +4,8 @@
 #include <array>
 #include <sstream>
 
+#include "margay/chart/caption.h"
 #include "margay/core/error.h"
-#include "margay/data/image/caption.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
 
@@ -19,7 +19,7 @@ constexpr Colour kMissing = {205, 205, 205};
 constexpr int kSheetCaptionPx = 18;
 constexpr int kSheetGapPx = 10;
 
-void fill(Image& canvas, const CaptionBox& box, const Colour& colour) {
+void fill(core::Image& canvas, const chart::CaptionBox& box, const Colour& colour) {
   for (int y = box.top; y < box.top + box.height; ++y) {
     std::uint8_t* pixel = canvas.row(y) + std::ptrdiff_t{3} * box.left;
     for (int x = 0; x < box.width; ++x, pixel += 3) std::copy(colour.begin(), colour.end(), pixel);
@@ -65,7 +65,7 @@ class Sheet {
   void draw(const Strip& strip) {
     const int top = kSheetGapPx / 2 + strip.row * cell_height();
     const int left = kSheetGapPx / 2 + strip.column * cell_width();
-    const CaptionBox frame{top + 2, left + 2, cell_height() - 4, strip.tiles * cell_width() - 4};
+    const chart::CaptionBox frame{top + 2, left + 2, cell_height() - 4, strip.tiles * cell_width() - 4};
     fill(canvas_, frame, strip.finding->severity() == Severity::kHarm ? kHarmColour : kNoteColour);
     fill(canvas_, {frame.top + 2, frame.left + 2, frame.height - 4, frame.width - 4}, {255, 255, 255});
     for (int i = 0; i < strip.tiles; ++i)
@@ -75,12 +75,12 @@ class Sheet {
   void say(const std::string& text) {
     write(text, {kSheetGapPx, kSheetGapPx, kSheetCaptionPx, options_.columns * cell_width() - kSheetGapPx});
   }
-  Image take() { return std::move(canvas_); }
+  core::Image take() { return std::move(canvas_); }
 
  private:
   int cell_width() const { return options_.tile_px + kSheetGapPx; }
   int cell_height() const { return options_.tile_px + 2 * kSheetCaptionPx + kSheetGapPx; }
-  void write(const std::string& text, const CaptionBox& box) { draw_caption(canvas_, text, box); }
+  void write(const std::string& text, const chart::CaptionBox& box) { chart::draw_caption(canvas_, text, box); }
 
   void draw_tile(const Finding& finding, int i, int top, int left) {
     const int side = options_.tile_px;
@@ -98,13 +98,13 @@ class Sheet {
   }
 
   /// The whole picture, in the middle of its tile.
-  void paste(const Image& image, int top, int left) {
+  void paste(const core::Image& image, int top, int left) {
     const int side = options_.tile_px;
     const double scale = static_cast<double>(side) / std::max(image.height, image.width);
     const int height = std::max(1, static_cast<int>(image.height * scale));
     const int width = std::max(1, static_cast<int>(image.width * scale));
     const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-    const Image small = resample(image, whole, height, width);
+    const core::Image small = resample(image, whole, height, width);
     top += (side - height) / 2;
     left += (side - width) / 2;
     for (int y = 0; y < height; ++y) {
@@ -113,7 +113,7 @@ class Sheet {
   }
 
   /// Words from the top on, as many lines as it takes or there is room for.
-  void write_lines(const std::string& text, const CaptionBox& box) {
+  void write_lines(const std::string& text, const chart::CaptionBox& box) {
     const auto letters = static_cast<std::size_t>(box.width / 9);
     std::istringstream words(text);
     std::string line;
@@ -132,12 +132,12 @@ class Sheet {
   }
 
   ContactSheetOptions options_;
-  Image canvas_;
+  core::Image canvas_;
 };
 
 }  // namespace
 
-Image contact_sheet(const DataReport& report, const ContactSheetOptions& options) {
+core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options) {
   core::validate(options);
   const std::vector<Strip> strips = layout(report, options);
   Sheet sheet(strips.empty() ? 1 : strips.back().row + 1, options);

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
+#include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/data/check/data_report.h"
-#include "margay/data/image/image.h"
 #include "margay/data/image/read_options.h"
 
 namespace margay::data {
@@ -22,6 +22,6 @@ struct ContactSheetOptions {
 /// at most as many as there are columns; a frame around the tiles of one finding is red where it harms. What cannot be
 /// read is a grey tile with the reason. Reads the pictures again. Where no finding has a picture, one tile says so.
 /// Throws std::invalid_argument for options out of range.
-Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
+core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
 
 }  // namespace margay::data

@@ -120,7 +120,7 @@ double correlation_of(int product, const Look& a, const Look& b) {
 
 const std::uint64_t Look::kMirrored = odd_horizontal_bits();
 
-Look look_of(const Image& thumbnail) {
+Look look_of(const core::Image& thumbnail) {
   MARGAY_CHECK(thumbnail.height == kSide && thumbnail.width == kSide, "a look is taken of a 32x32 thumbnail");
   Look look;
   Grey grey{};

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
@@ -26,7 +26,7 @@ struct Look {
 /// thumbnail: uint8 [32,32,3]. The hash is a perceptual one (Zauner, "Implementation and Benchmarking of Perceptual
 /// Image Hash Functions", 2010): the signs of the 64 lowest frequencies of the 32x32 cosine transform, without the
 /// mean, so mirroring a picture flips the bits of the odd horizontal frequencies exactly.
-Look look_of(const Image& thumbnail);
+Look look_of(const core::Image& thumbnail);
 
 /// How alike the details of two pictures are, in -1 … 1; 0 where one has none.
 double correlation(const Look& a, const Look& b);

@@ -36,12 +36,12 @@ std::uint64_t hash_of(const FileBytes& bytes) {
 }
 
 /// Pictures of one area may have the same bytes and another shape.
-std::uint64_t pixel_hash_of(const Image& image) {
+std::uint64_t pixel_hash_of(const core::Image& image) {
   return hash_of(image.pixels) ^ (static_cast<std::uint64_t>(image.width) * 0x9E3779B97F4A7C15U);
 }
 
 /// Whether no pixel of the thumbnail has a colour. Single pixels of the picture may, as compression leaves them.
-bool is_grey(const Image& thumbnail) {
+bool is_grey(const core::Image& thumbnail) {
   constexpr int kTolerance = 6;
   for (std::size_t i = 0; i < thumbnail.pixels.size(); i += 3) {
     const auto [least, most] = std::minmax({thumbnail.pixels[i], thumbnail.pixels[i + 1], thumbnail.pixels[i + 2]});
@@ -51,7 +51,7 @@ bool is_grey(const Image& thumbnail) {
 }
 
 /// Whether every channel's standard deviation over the whole picture is below 3 of 255.
-bool is_uniform(const Image& image) {
+bool is_uniform(const core::Image& image) {
   constexpr double kTolerance = 3.0 / 255;
   ChannelStatistics statistics;
   statistics.add(image);
@@ -68,13 +68,13 @@ Readability readability_of(const FileBytes& bytes, const std::string& problem) {
   return ends_early ? Readability::kTruncated : Readability::kUnreadable;
 }
 
-void look_at(const Image& image, const CheckOptions& options, PictureFacts& facts) {
+void look_at(const core::Image& image, const CheckOptions& options, PictureFacts& facts) {
   facts.height = image.height;
   facts.width = image.width;
   facts.pixel_hash = pixel_hash_of(image);
   facts.is_uniform = is_uniform(image);
   const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-  const Image thumbnail = resample(image, whole, Look::kSide, Look::kSide);
+  const core::Image thumbnail = resample(image, whole, Look::kSide, Look::kSide);
   facts.is_grey = is_grey(thumbnail);
   if (options.near_duplicates) facts.look = std::make_unique<const Look>(look_of(thumbnail));
 }

@@ -63,7 +63,7 @@ bool uses_alpha(const BmpHeader& header, Bytes pixels) {
   return false;
 }
 
-Image decode_plain(BmpHeader header, Bytes pixels) {
+core::Image decode_plain(BmpHeader header, Bytes pixels) {
   const std::size_t row_bytes = header.row_bytes();
   const std::size_t rows = pixels.size() / row_bytes;
   if (rows < static_cast<std::size_t>(header.size.height)) fail_truncated(static_cast<std::int64_t>(rows), header.size);
@@ -71,7 +71,7 @@ Image decode_plain(BmpHeader header, Bytes pixels) {
   const bool has_fields = header.bits == 16 || header.bits == 32;
   if (has_fields && header.fields[3].mask != 0 && !uses_alpha(header, pixels)) header.fields[3] = {};
   std::vector<std::uint8_t> rgba(has_fields ? 4 * width : 0);
-  Image image(static_cast<int>(header.size.height), static_cast<int>(header.size.width));
+  core::Image image(static_cast<int>(header.size.height), static_cast<int>(header.size.width));
   for (std::int64_t y = 0; y < header.size.height; ++y) {
     const std::uint8_t* in = pixels.data() + static_cast<std::size_t>(y) * row_bytes;
     std::uint8_t* out = image.row(picture_row(header, y));
@@ -96,7 +96,7 @@ class RunReader {
       std::copy_n(header.colors[0].data(), 3, &image_.pixels[i]);
   }
 
-  Image read();
+  core::Image read();
 
  private:
   void paint(std::uint32_t index);
@@ -105,7 +105,7 @@ class RunReader {
 
   const BmpHeader& header_;
   ByteReader codes_;
-  Image image_;
+  core::Image image_;
   std::size_t at_ = 0;
   std::int64_t x_ = 0;
   std::int64_t y_ = 0;
@@ -136,7 +136,7 @@ void RunReader::copy(std::uint32_t count) {
   at_ += bytes + bytes % 2;
 }
 
-Image RunReader::read() {
+core::Image RunReader::read() {
   enum : std::uint32_t { kEndOfRow, kEndOfPicture, kMove };
   while (y_ < header_.size.height) {
     if (at_ + 2 > codes_.size()) {
@@ -167,7 +167,7 @@ Image RunReader::read() {
 
 }  // namespace
 
-Image decode_bmp(Bytes bytes, std::int64_t max_pixels) {
+core::Image decode_bmp(Bytes bytes, std::int64_t max_pixels) {
   const BmpHeader header = read_bmp_header(bytes);
   check_size(header.size, max_pixels);
   const Bytes pixels = bytes.subspan(std::min(header.pixels_at, bytes.size()));

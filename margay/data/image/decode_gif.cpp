@@ -25,7 +25,7 @@ class GifReader {
 
   /// To be called once: the screen, which as in Pillow grows to hold the first frame.
   ImageSize read_size();
-  Image read_first_frame(std::int64_t max_pixels);
+  core::Image read_first_frame(std::int64_t max_pixels);
 
  private:
   struct Close {
@@ -123,11 +123,11 @@ ImageSize GifReader::read_size() {
 }
 
 /// What the frame leaves free of the screen is transparent, or else, as in Pillow, of the palette's first colour.
-Image GifReader::read_first_frame(std::int64_t max_pixels) {
+core::Image GifReader::read_first_frame(std::int64_t max_pixels) {
   const ImageSize size = read_size();
   check_size(size, max_pixels);
   const GifImageDesc& frame = gif_->Image;
-  Image image(static_cast<int>(size.height), static_cast<int>(size.width));
+  core::Image image(static_cast<int>(size.height), static_cast<int>(size.width));
   std::vector<GifByteType> line(static_cast<std::size_t>(size.width),
                                 static_cast<GifByteType>(std::max(transparent_, 0)));
   for (int y = 0; y < image.height; ++y) paint_line(line, image.row(y));
@@ -141,7 +141,7 @@ Image GifReader::read_first_frame(std::int64_t max_pixels) {
 
 }  // namespace
 
-Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   return GifReader(bytes).read_first_frame(max_pixels);
 }
 

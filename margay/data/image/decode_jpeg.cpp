@@ -38,7 +38,7 @@ class JpegReader {
   ImageSize read_header();
   int orientation() const;
   void scale_down(int denominator);
-  Image read_pixels();
+  core::Image read_pixels();
 
  private:
   template <class Step>
@@ -47,8 +47,8 @@ class JpegReader {
   [[noreturn]] void fail_truncated();
   [[noreturn]] void fail_at_row(const char* what);
   void warn(int code);
-  void read_rows(Image& image, std::vector<std::uint8_t>& spare);
-  void read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row);
+  void read_rows(core::Image& image, std::vector<std::uint8_t>& spare);
+  void read_cmyk_rows(core::Image& image, std::vector<std::uint8_t>& row);
 
   static JpegReader& of(j_common_ptr jpeg) { return *static_cast<JpegReader*>(jpeg->client_data); }
   static boolean refill(j_decompress_ptr jpeg);
@@ -166,12 +166,12 @@ void JpegReader::scale_down(int denominator) {
   jpeg_.do_fancy_upsampling = FALSE;
 }
 
-Image JpegReader::read_pixels() {
+core::Image JpegReader::read_pixels() {
   const bool is_cmyk = jpeg_.num_components == 4;
   jpeg_.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
   run([&] { jpeg_start_decompress(&jpeg_); });
   const auto scaled = [&](JDIMENSION side) { return jpeg_scaled_side(side, static_cast<int>(jpeg_.scale_denom)); };
-  Image image(scaled(jpeg_.image_height), scaled(jpeg_.image_width));
+  core::Image image(scaled(jpeg_.image_height), scaled(jpeg_.image_width));
   const bool fits =
       image.width == static_cast<int>(jpeg_.output_width) && image.height == static_cast<int>(jpeg_.output_height);
   const std::size_t spare_rows = is_cmyk ? 1 : fits ? 0 : kRowsAtOnce;
@@ -187,7 +187,7 @@ Image JpegReader::read_pixels() {
 
 /// spare: empty, or kRowsAtOnce rows where libjpeg's scaled picture is a pixel larger. All of its rows are read all the
 /// same: the end of the data must be there.
-void JpegReader::read_rows(Image& image, std::vector<std::uint8_t>& spare) {
+void JpegReader::read_rows(core::Image& image, std::vector<std::uint8_t>& spare) {
   const std::size_t row_bytes = spare.size() / kRowsAtOnce;
   std::array<JSAMPROW, kRowsAtOnce> rows{};
   while (jpeg_.output_scanline < jpeg_.output_height) {
@@ -206,7 +206,7 @@ void JpegReader::read_rows(Image& image, std::vector<std::uint8_t>& spare) {
 
 /// Adobe's programs store CMYK inverted and everybody else follows, so 255 means no ink. The formula is
 /// Pillow's: what the black ink lets through, less what the coloured ink takes of it.
-void JpegReader::read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row) {
+void JpegReader::read_cmyk_rows(core::Image& image, std::vector<std::uint8_t>& row) {
   const auto times = [](int a, int b) {
     const int product = a * b + 128;
     return ((product >> 8) + product) >> 8;  // a * b / 255, rounded
@@ -225,12 +225,12 @@ void JpegReader::read_cmyk_rows(Image& image, std::vector<std::uint8_t>& row) {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
+core::Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
   JpegReader reader(bytes);
   const ImageSize size = reader.read_header();
   check_size(size, options.max_pixels);
   reader.scale_down(jpeg_denominator(size, options.min_side));
-  Image image = reader.read_pixels();
+  core::Image image = reader.read_pixels();
   return turn_upright(std::move(image), reader.orientation());
 }
 

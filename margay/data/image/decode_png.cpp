@@ -29,7 +29,7 @@ class PngReader {
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   void read_header(std::int64_t max_pixels);
-  Image read_pixels();
+  core::Image read_pixels();
 
  private:
   template <class Step>
@@ -101,13 +101,14 @@ void PngReader::read_rows(std::uint8_t* pixels, std::size_t row_bytes) {
   });
 }
 
-Image PngReader::read_pixels() {
+core::Image PngReader::read_pixels() {
   run([&] {
     ask_for_rgb();
     const int channels = png_get_channels(png_, info_);
     if ((channels != 3 && channels != 4) || png_get_bit_depth(png_, info_) != 8) fail("an unknown kind of pixel");
   });
-  Image image(static_cast<int>(png_get_image_height(png_, info_)), static_cast<int>(png_get_image_width(png_, info_)));
+  core::Image image(static_cast<int>(png_get_image_height(png_, info_)),
+                    static_cast<int>(png_get_image_width(png_, info_)));
   const auto width = static_cast<std::size_t>(image.width);
   if (png_get_channels(png_, info_) == 3) {
     read_rows(image.pixels.data(), 3 * width);
@@ -135,10 +136,10 @@ int png_orientation(std::span<const std::uint8_t> file) {
 
 }  // namespace
 
-Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   PngReader reader(bytes);
   reader.read_header(max_pixels);
-  Image image = reader.read_pixels();
+  core::Image image = reader.read_pixels();
   return turn_upright(std::move(image), png_orientation(bytes));
 }
 

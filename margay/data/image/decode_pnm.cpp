@@ -19,7 +19,7 @@ class PnmReader {
   explicit PnmReader(std::span<const std::uint8_t> file);
 
   ImageSize size() const { return size_; }
-  Image read_pixels();
+  core::Image read_pixels();
 
  private:
   bool is_bitmap() const { return kind_ == 1 || kind_ == 4; }
@@ -106,11 +106,11 @@ void PnmReader::fail_truncated(std::int64_t row) const {
   throw DecodeFailure(fmt::format("truncated PNM: the data ends at row {} of {}", row, size_.height));
 }
 
-Image PnmReader::read_pixels() {
+core::Image PnmReader::read_pixels() {
   const std::size_t left = bytes_.size() - std::min(at_, bytes_.size());
   const auto rows = static_cast<std::int64_t>((left + (is_text() ? 1 : 0)) / bytes_per_row());
   if (rows < size_.height) fail_truncated(rows);
-  Image image(static_cast<int>(size_.height), static_cast<int>(size_.width));
+  core::Image image(static_cast<int>(size_.height), static_cast<int>(size_.width));
   for (int y = 0; y < image.height; ++y) {
     const std::size_t row_at = at_ + static_cast<std::size_t>(y) * bytes_per_row();
     std::uint8_t* out = image.row(y);
@@ -125,7 +125,7 @@ Image PnmReader::read_pixels() {
 
 }  // namespace
 
-Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   PnmReader reader(bytes);
   check_size(reader.size(), max_pixels);
   return reader.read_pixels();

@@ -34,7 +34,7 @@ class TiffReader {
   int orientation() const { return number(TIFFTAG_ORIENTATION); }
   ImageSize stored_size() const;
   void check_layout(std::int64_t max_pixels) const;
-  Image read_pixels();
+  core::Image read_pixels();
 
  private:
   struct Close {
@@ -185,7 +185,7 @@ void put_over_white(const std::uint8_t* rgba, std::size_t pixels, Alpha alpha, s
 
 /// libtiff turns every kind of pixel into RGBA of 8 bits, in that order on little-endian machines. Its
 /// own idea of turning only mirrors, so the rows are taken as they are stored.
-Image TiffReader::read_pixels() {
+core::Image TiffReader::read_pixels() {
   TIFFRGBAImage rgba{};
   std::array<char, 1024> reason{};
   if (TIFFRGBAImageOK(tiff_.get(), reason.data()) == 0) {
@@ -203,18 +203,18 @@ Image TiffReader::read_pixels() {
   if (raster == nullptr) throw std::bad_alloc();
   problem_[0] = '\0';  // what was said of tags that are not needed
   if (TIFFRGBAImageGet(&rgba, raster.get(), rgba.width, rgba.height) == 0 || problem_[0] != '\0') fail();
-  Image image(static_cast<int>(rgba.height), static_cast<int>(rgba.width));
+  core::Image image(static_cast<int>(rgba.height), static_cast<int>(rgba.width));
   put_over_white(reinterpret_cast<const std::uint8_t*>(raster.get()), pixels, alpha(), image.pixels.data());
   return image;
 }
 
 }  // namespace
 
-Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   TiffReader reader(bytes, max_pixels);
   check_size(reader.stored_size(), max_pixels);
   reader.check_layout(max_pixels);
-  Image image = reader.read_pixels();
+  core::Image image = reader.read_pixels();
   return turn_upright(std::move(image), reader.orientation());
 }
 

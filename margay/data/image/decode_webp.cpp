@@ -72,18 +72,18 @@ std::vector<std::uint8_t> decode_rgba(Bytes file, ImageSize size) {
   return rgba;
 }
 
-Image decode_still(Bytes file, std::int64_t max_pixels) {
+core::Image decode_still(Bytes file, std::int64_t max_pixels) {
   const WebPBitstreamFeatures features = features_of(file);
   const ImageSize size = {features.height, features.width};
   check_size(size, max_pixels);
-  Image image(features.height, features.width);
+  core::Image image(features.height, features.width);
   const std::vector<std::uint8_t> rgba = decode_rgba(file, size);
   lay_over_white(rgba.data(), rgba.size() / 4, image.pixels.data());
   return image;
 }
 
 /// Copies what fits of `frame` to (left, top).
-void paste_frame(const Image& frame, int left, int top, Image& canvas) {
+void paste_frame(const core::Image& frame, int left, int top, core::Image& canvas) {
   const int width = std::min(frame.width, canvas.width - left);
   const int height = std::min(frame.height, canvas.height - top);
   for (int y = 0; y < height && width > 0; ++y) {
@@ -92,11 +92,11 @@ void paste_frame(const Image& frame, int left, int top, Image& canvas) {
 }
 
 /// The canvas is transparent where the first frame does not reach, so it is white.
-Image decode_first_frame(const WebPBitstreamFeatures& screen, Bytes frame, std::int64_t max_pixels) {
+core::Image decode_first_frame(const WebPBitstreamFeatures& screen, Bytes frame, std::int64_t max_pixels) {
   const ByteReader place(frame, ByteOrder::kLittle);
   check_size({place.u24(kChunkHead + 9) + std::int64_t{1}, place.u24(kChunkHead + 6) + std::int64_t{1}}, max_pixels);
-  const Image picture = decode_still(still_file(frame), max_pixels);
-  Image canvas(screen.height, screen.width);
+  const core::Image picture = decode_still(still_file(frame), max_pixels);
+  core::Image canvas(screen.height, screen.width);
   std::fill(canvas.pixels.begin(), canvas.pixels.end(), std::uint8_t{255});
   paste_frame(picture, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)),
               canvas);
@@ -117,13 +117,13 @@ int orientation_of(Bytes file) {
 
 }  // namespace
 
-Image decode_webp(Bytes bytes, std::int64_t max_pixels) {
+core::Image decode_webp(Bytes bytes, std::int64_t max_pixels) {
   const WebPBitstreamFeatures features = features_of(bytes);
   check_size({features.height, features.width}, max_pixels);
   check_complete(bytes);
   const Bytes frame = features.has_animation != 0 ? find_chunk(bytes, kFileHead, "ANMF") : Bytes();
   if (features.has_animation != 0 && frame.empty()) throw DecodeFailure("truncated WebP: an animation without a frame");
-  Image image = frame.empty() ? decode_still(bytes, max_pixels) : decode_first_frame(features, frame, max_pixels);
+  core::Image image = frame.empty() ? decode_still(bytes, max_pixels) : decode_first_frame(features, frame, max_pixels);
   return turn_upright(std::move(image), orientation_of(bytes));
 }
 

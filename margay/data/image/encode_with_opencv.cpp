@@ -17,7 +17,7 @@ void swap_red_and_blue(const std::uint8_t* in, int pixels, std::uint8_t* out) {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode_with_opencv(const Image& image, const std::string& extension,
+std::vector<std::uint8_t> encode_with_opencv(const core::Image& image, const std::string& extension,
                                              const std::vector<int>& options) {
   cv::Mat bgr(image.height, image.width, CV_8UC3);
   for (int y = 0; y < image.height; ++y) swap_red_and_blue(image.row(y), image.width, bgr.ptr<std::uint8_t>(y));

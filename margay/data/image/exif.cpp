@@ -62,10 +62,10 @@ int exif_orientation(std::span<const std::uint8_t> exif) {
   return kUpright;
 }
 
-Image turn_upright(Image image, int orientation) {
+core::Image turn_upright(core::Image image, int orientation) {
   if (orientation <= kUpright || orientation > 8) return image;
   const bool lies_on_its_side = orientation >= 5;
-  Image upright(lies_on_its_side ? image.width : image.height, lies_on_its_side ? image.height : image.width);
+  core::Image upright(lies_on_its_side ? image.width : image.height, lies_on_its_side ? image.height : image.width);
   const ExifWalk walk = walk_of(orientation, image.height, image.width);
   const std::uint8_t* in = image.pixels.data();
   std::uint8_t* out = upright.pixels.data();

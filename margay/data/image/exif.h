@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
@@ -12,6 +12,6 @@ namespace margay::data {
 int exif_orientation(std::span<const std::uint8_t> exif);
 
 /// Turns and mirrors a picture stored with that orientation so that it is upright.
-Image turn_upright(Image image, int orientation);
+core::Image turn_upright(core::Image image, int orientation);
 
 }  // namespace margay::data

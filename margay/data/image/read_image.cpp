@@ -22,7 +22,7 @@ using Bytes = std::span<const std::uint8_t>;
 constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM picture";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
-Image decode(Bytes bytes, const ReadOptions& options) {
+core::Image decode(Bytes bytes, const ReadOptions& options) {
   switch (sniff_format(bytes)) {
     case ImageFormat::kJpeg:
       return decode_jpeg(bytes, options);
@@ -100,12 +100,12 @@ ImageSize upright(ImageSize stored, int orientation) {
   return stored;
 }
 
-Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
+core::Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
   check_size(options);
   return decode_image(PictureFile(path).read(), path, options);
 }
 
-Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
+core::Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
   check_size(options);
   return with_name(name, [&] { return decode(bytes, options); });
 }

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <span>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/image/image_format.h"
 #include "margay/data/image/read_options.h"
 
@@ -15,11 +15,11 @@ namespace margay::data {
 /// ignored.
 /// Throws core::DataError, naming the path, for anything else: a missing, empty, truncated or oversized file.
 /// Throws std::invalid_argument for a limit below 1 or a negative min_side. Safe to call from many threads.
-Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
+core::Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
 /// The same for a file already in memory; `name` only serves the message.
-Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name,
-                   const ReadOptions& options = {});
+core::Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name,
+                         const ReadOptions& options = {});
 
 /// The size read_image would return with every pixel, upright, from the header alone: nothing is decoded, so a picture
 /// whose size is known may still turn out to be broken. Throws core::DataError where not even the header can be read.

@@ -56,7 +56,7 @@ Taps taps_of(const Axis& axis) {
 /// Rows resized horizontally, made in order and kept as long as the vertical windows need them.
 class RowRing {
  public:
-  RowRing(const Image& image, const Taps& taps, int first_row, int rows)
+  RowRing(const core::Image& image, const Taps& taps, int first_row, int rows)
       : image_(image),
         taps_(taps),
         next_(first_row),
@@ -82,14 +82,14 @@ class RowRing {
     resample_row(padded.data(), taps_, slot(y));
   }
 
-  const Image& image_;
+  const core::Image& image_;
   const Taps& taps_;
   int next_;
   int rows_;
   std::vector<std::uint8_t> buffer_;
 };
 
-void check_sides(const Image& image, const Box& box, int height, int width) {
+void check_sides(const core::Image& image, const Box& box, int height, int width) {
   if (height <= 0 || width <= 0) {
     throw std::invalid_argument(fmt::format("[resample] the new size must be positive, got {}x{}", width, height));
   }
@@ -101,14 +101,14 @@ void check_sides(const Image& image, const Box& box, int height, int width) {
 
 }  // namespace
 
-Image resample(const Image& image, const Box& box, int height, int width) {
+core::Image resample(const core::Image& image, const Box& box, int height, int width) {
   check_sides(image, box, height, width);
   const bool is_whole = box.left == 0 && box.top == 0 && box.right == image.width && box.bottom == image.height;
   if (is_whole && height == image.height && width == image.width) return image;
   const Taps columns = taps_of({box.left, box.right, width});
   const Taps rows = taps_of({box.top, box.bottom, height});
   RowRing ring(image, columns, rows.first.front(), rows.count);
-  Image out(height, width);
+  core::Image out(height, width);
   std::vector<std::uint8_t> line(ring.row_bytes());
   std::vector<const std::uint8_t*> sources(static_cast<std::size_t>(rows.count));
   std::vector<float> weights(sources.size());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
@@ -16,6 +16,6 @@ struct Box {
 /// shrinking, so nothing aliases. Nothing outside the box is read: the result is that of cropping first
 /// (fastai's way), where Pillow's own `box` argument would look over the edge. Numbers are within 1 of Pillow's.
 /// Throws std::invalid_argument when the box is empty or leaves the picture, or a side is not positive.
-Image resample(const Image& image, const Box& box, int height, int width);
+core::Image resample(const core::Image& image, const Box& box, int height, int width);
 
 }  // namespace margay::data

@@ -3,18 +3,18 @@
 #include <span>
 #include <string>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
 /// A picture to look at, and what stands below it.
 struct Tile {
-  Image image;
+  core::Image image;
   std::string caption;
 };
 
 /// Tiles in rows on white, each centred above its caption: uint8 [H,W,3]. All cells have the size of the largest tile.
 /// columns: 0 makes the grid as square as can be. Throws std::invalid_argument without tiles or for negative columns.
-Image tile_grid(std::span<const Tile> tiles, int columns = 0);
+core::Image tile_grid(std::span<const Tile> tiles, int columns = 0);
 
 }  // namespace margay::data

@@ -16,7 +16,7 @@ namespace margay::data {
 namespace {
 
 /// Encodes in memory first: cv::imwrite would choose the format by the name and tell little of a full disk.
-void write(const std::filesystem::path& path, const Image& image, const char* extension,
+void write(const std::filesystem::path& path, const core::Image& image, const char* extension,
            const std::vector<int>& options) {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[write_image] the picture has no pixels");
   const std::vector<std::uint8_t> bytes = encode_with_opencv(image, extension, options);
@@ -29,11 +29,11 @@ void write(const std::filesystem::path& path, const Image& image, const char* ex
 
 }  // namespace
 
-void write_png(const std::filesystem::path& path, const Image& image) {
+void write_png(const std::filesystem::path& path, const core::Image& image) {
   write(path, image, ".png", {cv::IMWRITE_PNG_COMPRESSION, 6});
 }
 
-void write_jpeg(const std::filesystem::path& path, const Image& image, int quality) {
+void write_jpeg(const std::filesystem::path& path, const core::Image& image, int quality) {
   if (quality < 1 || quality > 100) {
     throw std::invalid_argument(fmt::format("[write_jpeg] quality must lie in 1 … 100, got {}", quality));
   }

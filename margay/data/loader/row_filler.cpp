@@ -51,7 +51,7 @@ void RowFiller::load_item(const PassRow& row, core::Random& random, FillScratch&
 }
 
 /// The batch transform, or where that is left to the device, what was drawn for it.
-void RowFiller::augment_item(const Job& job, core::Random& random, const Image& item) const {
+void RowFiller::augment_item(const Job& job, core::Random& random, const core::Image& item) const {
   Draft& draft = *job.draft;
   const auto row = static_cast<std::int64_t>(job.row);
   if (draft.draws.empty()) {

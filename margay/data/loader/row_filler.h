@@ -14,7 +14,7 @@ namespace margay::data {
 /// Memory that a thread uses again for every picture.
 struct FillScratch {
   CachedPicture kept;
-  Image item;
+  core::Image item;
 };
 
 /// Turns one picture of a dataset into one row of a batch, from its file or from the cache. With a cache every picture
@@ -29,7 +29,7 @@ class RowFiller {
 
  private:
   void load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const;
-  void augment_item(const Job& job, core::Random& random, const Image& item) const;
+  void augment_item(const Job& job, core::Random& random, const core::Image& item) const;
   core::Random random_of(const PassRow& row) const;
   const CachedPicture& cacheable(const ImageSource& image, CachedPicture& room) const;
 

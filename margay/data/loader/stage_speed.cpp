@@ -75,9 +75,9 @@ class StageWalk {
     };
     const ImageSource::Bytes bytes = image.read();
     lap(0);
-    const Image decoded = decode_image(*bytes, image.name(), plan_.pipeline.read_options());
+    const core::Image decoded = decode_image(*bytes, image.name(), plan_.pipeline.read_options());
     lap(1);
-    const Image item = plan_.pipeline.item_transform().apply(decoded, plan_.phase, random);
+    const core::Image item = plan_.pipeline.item_transform().apply(decoded, plan_.phase, random);
     lap(2);
     plan_.pipeline.finish(item, plan_.phase, random, out);
     lap(3);

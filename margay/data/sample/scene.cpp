@@ -98,8 +98,8 @@ void add_sample_object(cv::Mat& picture, const Kind& kind, const Palette& palett
   lay_over(picture, layer);
 }
 
-Image to_image(const cv::Mat& picture) {
-  Image image(picture.rows, picture.cols);
+core::Image to_image(const cv::Mat& picture) {
+  core::Image image(picture.rows, picture.cols);
   MARGAY_CHECK(picture.isContinuous() && image.pixels.size() == picture.total() * 3, "a scene is one block of RGB");
   std::memcpy(image.pixels.data(), picture.data, image.pixels.size());
   return image;
@@ -107,7 +107,7 @@ Image to_image(const cv::Mat& picture) {
 
 }  // namespace
 
-Image draw_scene(const Kind& kind, core::Random random) {
+core::Image draw_scene(const Kind& kind, core::Random random) {
   const cv::Size size = draw_size(random);
   const Palette palette = draw_palette(random);
   const Light light = draw_light(random);

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "margay/core/image.h"
 #include "margay/core/random.h"
-#include "margay/data/image/image.h"
 #include "margay/data/sample/shapes.h"
 
 namespace margay::data::sample {
@@ -9,6 +9,6 @@ namespace margay::data::sample {
 /// Paints one picture of a kind. Size, colours, light, clutter, place, scale and rotation are drawn
 /// without a look at the kind, and the object is scaled until it covers the share of the picture
 /// drawn for it: what remains to tell the kinds apart is form and pattern.
-Image draw_scene(const Kind& kind, core::Random random);
+core::Image draw_scene(const Kind& kind, core::Random random);
 
 }  // namespace margay::data::sample

@@ -143,8 +143,9 @@ AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& rand
   return draw;
 }
 
-void Augment::apply(const Image& image, const AugmentDraw& draw, const Normalization& normalization, float* out) const {
-  const auto warp_it = [&](const Image& picture) {
+void Augment::apply(const core::Image& image, const AugmentDraw& draw, const Normalization& normalization,
+                    float* out) const {
+  const auto warp_it = [&](const core::Image& picture) {
     warp_normalised(picture, draw.matrix, normalization, options_.size, options_.size, out, options_.pad_mode,
                     draw.lighting);
   };

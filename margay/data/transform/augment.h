@@ -1,7 +1,7 @@
 #pragma once
 
+#include "margay/core/image.h"
 #include "margay/core/random.h"
-#include "margay/data/image/image.h"
 #include "margay/data/transform/augment_draw.h"
 #include "margay/data/transform/augment_options.h"
 #include "margay/data/transform/normalization.h"
@@ -26,7 +26,7 @@ class Augment {
   AugmentDraw draw(int height, int width, Phase phase, core::Random& random) const;
 
   /// out: float [size,size,3], channels last, normalised; written whole.
-  void apply(const Image& image, const AugmentDraw& draw, const Normalization& normalization, float* out) const;
+  void apply(const core::Image& image, const AugmentDraw& draw, const Normalization& normalization, float* out) const;
 
   const AugmentOptions& options() const { return options_; }
 

@@ -46,7 +46,7 @@ at::Tensor on_device(std::vector<float>& values, at::IntArrayRef shape, const at
 /// picture: uint8 [H,W,3], changed in place.
 void apply_on_cpu(const std::vector<PictureOp>& ops, at::Tensor picture) {
   const at::Tensor cpu = picture.cpu().contiguous();
-  Image image(static_cast<int>(cpu.size(0)), static_cast<int>(cpu.size(1)));
+  core::Image image(static_cast<int>(cpu.size(0)), static_cast<int>(cpu.size(1)));
   std::copy_n(cpu.data_ptr<std::uint8_t>(), image.pixels.size(), image.pixels.begin());
   image = apply_all(ops, std::move(image));
   picture.copy_(at::from_blob(image.pixels.data(), cpu.sizes(), at::TensorOptions().dtype(at::kByte)));

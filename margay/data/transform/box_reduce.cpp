@@ -9,7 +9,8 @@ namespace margay::data {
 namespace {
 
 /// sums[i] is the sum over the rows [top, bottom) of byte i of the region's rows.
-void add_box_rows(const Image& image, const Region& region, int top, int bottom, std::vector<std::uint32_t>& sums) {
+void add_box_rows(const core::Image& image, const Region& region, int top, int bottom,
+                  std::vector<std::uint32_t>& sums) {
   std::fill(sums.begin(), sums.end(), 0U);
   for (int y = top; y < bottom; ++y) {
     const std::uint8_t* row = image.row(y) + std::ptrdiff_t{3} * region.left;
@@ -33,10 +34,10 @@ void average_columns(const std::vector<std::uint32_t>& sums, int factor, int row
 
 }  // namespace
 
-Image box_reduce(const Image& image, const Region& region, int factor_y, int factor_x) {
+core::Image box_reduce(const core::Image& image, const Region& region, int factor_y, int factor_x) {
   const int rows = region.bottom - region.top;
   const int columns = region.right - region.left;
-  Image out((rows + factor_y - 1) / factor_y, (columns + factor_x - 1) / factor_x);
+  core::Image out((rows + factor_y - 1) / factor_y, (columns + factor_x - 1) / factor_x);
   std::vector<std::uint32_t> sums(3 * static_cast<std::size_t>(columns));
   for (int y = 0; y < out.height; ++y) {
     const int top = region.top + y * factor_y;

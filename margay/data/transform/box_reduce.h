@@ -1,6 +1,6 @@
 #pragma once
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
@@ -17,6 +17,6 @@ struct Region {
 /// Averages blocks of factor_y x factor_x pixels of a region; at the right and lower edge blocks may be smaller.
 /// -> uint8 [ceil(rows/factor_y), ceil(columns/factor_x), 3]. The region must lie within the picture and
 /// factors be positive; they are not checked.
-Image box_reduce(const Image& image, const Region& region, int factor_y, int factor_x);
+core::Image box_reduce(const core::Image& image, const Region& region, int factor_y, int factor_x);
 
 }  // namespace margay::data

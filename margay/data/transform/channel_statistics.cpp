@@ -7,7 +7,7 @@
 
 namespace margay::data {
 
-void ChannelStatistics::add(const Image& image) {
+void ChannelStatistics::add(const core::Image& image) {
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     for (std::size_t c = 0; c < 3; ++c) {
       const std::uint64_t value = image.pixels[i + c];

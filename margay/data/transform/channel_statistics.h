@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/transform/normalization.h"
 
 namespace margay::data {
@@ -13,7 +13,7 @@ namespace margay::data {
 class ChannelStatistics {
  public:
   /// Each pixel counts once, so that a larger picture counts more.
-  void add(const Image& image);
+  void add(const core::Image& image);
   /// As if all that `other` was given had been added here.
   void merge(const ChannelStatistics& other);
 

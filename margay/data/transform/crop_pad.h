@@ -1,6 +1,6 @@
 #pragma once
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/transform/crop.h"
 #include "margay/data/transform/pad_mode.h"
 
@@ -10,6 +10,6 @@ namespace margay::data {
 /// of the outermost pixels, as NumPy's and fastai's item transforms do, as often as needed.
 /// -> uint8 [crop.height,crop.width,3]. Throws std::invalid_argument for a picture without pixels or an empty
 /// rectangle.
-Image crop_pad(const Image& image, const Crop& crop, PadMode pad_mode);
+core::Image crop_pad(const core::Image& image, const Crop& crop, PadMode pad_mode);
 
 }  // namespace margay::data

@@ -24,14 +24,14 @@ Table table_of(Value&& value) {
   return table;
 }
 
-void look_up(Image& image, const std::array<Table, 3>& tables) {
+void look_up(core::Image& image, const std::array<Table, 3>& tables) {
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     std::uint8_t* pixel = &image.pixels[i];
     for (std::size_t c = 0; c < 3; ++c) pixel[c] = tables[c][pixel[c]];
   }
 }
 
-void look_up(Image& image, const Table& table) {
+void look_up(core::Image& image, const Table& table) {
   for (std::uint8_t& value : image.pixels) value = table[value];
 }
 
@@ -44,7 +44,7 @@ std::uint8_t blend(int degenerate, int value, float factor) {
 /// Pillow's conversion to "L" (ITU-R 601-2 in 16-bit fixed point).
 int grey(const std::uint8_t* pixel) { return (pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 0x8000) >> 16; }
 
-void blend_with_grey(Image& image, float factor) {
+void blend_with_grey(core::Image& image, float factor) {
   std::uint8_t* pixel = image.pixels.data();
   for (const std::uint8_t* end = pixel + image.pixels.size(); pixel != end; pixel += 3) {
     const int degenerate = grey(pixel);
@@ -54,11 +54,11 @@ void blend_with_grey(Image& image, float factor) {
   }
 }
 
-void blend_with_constant(Image& image, int constant, float factor) {
+void blend_with_constant(core::Image& image, int constant, float factor) {
   look_up(image, table_of([&](int value) { return blend(constant, value, factor); }));
 }
 
-int mean_grey(const Image& image) {
+int mean_grey(const core::Image& image) {
   std::int64_t sum = 0;
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) sum += grey(&image.pixels[i]);
   return static_cast<int>(static_cast<double>(sum) / (static_cast<double>(image.pixels.size()) / 3) + 0.5);
@@ -71,8 +71,8 @@ void add_rows(const std::uint8_t* above, const std::uint8_t* here, const std::ui
 }
 
 /// Blends with ImageFilter.SMOOTH: 3 x 3, the middle weighs 5 of 13; the outermost pixels are left.
-void blend_with_smoothed(Image& image, float factor) {
-  const Image from = image;
+void blend_with_smoothed(core::Image& image, float factor) {
+  const core::Image from = image;
   std::vector<std::uint16_t> sums(std::size_t{3} * static_cast<std::size_t>(from.width));
   for (int y = 1; y + 1 < from.height; ++y) {
     const std::uint8_t* here = from.row(y);
@@ -86,7 +86,7 @@ void blend_with_smoothed(Image& image, float factor) {
   }
 }
 
-std::array<Histogram, 3> histograms(const Image& image) {
+std::array<Histogram, 3> histograms(const core::Image& image) {
   std::array<Histogram, 3> counts{};
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     for (std::size_t c = 0; c < 3; ++c) ++counts[c][image.pixels[i + c]];
@@ -121,12 +121,12 @@ Table flattening(const Histogram& counts) {
 }
 
 template <class ToTable>
-void look_up_own(Image& image, ToTable&& to_table) {
+void look_up_own(core::Image& image, ToTable&& to_table) {
   const std::array<Histogram, 3> counts = histograms(image);
   look_up(image, {to_table(counts[0]), to_table(counts[1]), to_table(counts[2])});
 }
 
-void posterize(Image& image, double bits) {
+void posterize(core::Image& image, double bits) {
   if (!(bits >= 0 && bits <= 8))
     throw std::invalid_argument(fmt::format("[posterize] bits must be 0 to 8, got {}", bits));
   const int mask = 0xFF << (8 - static_cast<int>(bits));
@@ -140,7 +140,7 @@ float factor_of(const PictureOp& op) {
 
 }  // namespace
 
-void apply(const PictureOp& op, Image& image) {
+void apply(const PictureOp& op, core::Image& image) {
   if (image.pixels.empty()) return;
   switch (op.kind) {
     case PictureOp::Kind::kBrightness:
@@ -162,7 +162,7 @@ void apply(const PictureOp& op, Image& image) {
   }
 }
 
-Image apply_all(std::span<const PictureOp> ops, Image image) {
+core::Image apply_all(std::span<const PictureOp> ops, core::Image image) {
   for (const PictureOp& op : ops) apply(op, image);
   return image;
 }

@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 
 namespace margay::data {
 
@@ -27,9 +27,9 @@ struct PictureOp {
 
 /// Changes the picture in place. Throws std::invalid_argument for a factor that is negative or not finite and a number
 /// of bits outside 0 … 8.
-void apply(const PictureOp& op, Image& image);
+void apply(const PictureOp& op, core::Image& image);
 
 /// One after the other, on a copy.
-Image apply_all(std::span<const PictureOp> ops, Image image);
+core::Image apply_all(std::span<const PictureOp> ops, core::Image image);
 
 }  // namespace margay::data

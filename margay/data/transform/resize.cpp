@@ -11,14 +11,14 @@ namespace margay::data {
 namespace {
 
 /// A crop within the picture, at another size.
-Image resized(const Image& image, const Crop& crop, int height, int width) {
+core::Image resized(const core::Image& image, const Crop& crop, int height, int width) {
   const Box box = {double(crop.left), double(crop.top), double(crop.left + crop.width), double(crop.top + crop.height)};
   return resample(image, box, height, width);
 }
 
 /// The picture for padding. Its padded square would take the longer side squared, so a very long picture is shrunk
 /// first. To 4096 pixels at least, 50 MB as a square: shrinking twice is not what Pillow does once.
-Image bounded(const Image& image, int size) {
+core::Image bounded(const core::Image& image, int size) {
   const int longer = std::max(image.height, image.width);
   const int limit = std::max(4 * size, 4096);
   if (longer <= limit) return image;
@@ -28,20 +28,21 @@ Image bounded(const Image& image, int size) {
   return resized(image, {0, 0, image.width, image.height}, side(image.height), side(image.width));
 }
 
-Image padded(const Image& image, const Crop& crop, PadMode pad_mode, int size) {
-  const Image whole = crop_pad(image, crop, pad_mode);
+core::Image padded(const core::Image& image, const Crop& crop, PadMode pad_mode, int size) {
+  const core::Image whole = crop_pad(image, crop, pad_mode);
   return resized(whole, {0, 0, whole.width, whole.height}, size, size);
 }
 
 /// fastai's RandomResizedCrop: for validation the middle of the whole picture, squeezed and somewhat larger.
-Image randomly_cropped(const Image& image, Phase phase, const ResizeOptions& options, core::Random& random) {
+core::Image randomly_cropped(const core::Image& image, Phase phase, const ResizeOptions& options,
+                             core::Random& random) {
   const int size = options.size;
   if (phase == Phase::kTrain) {
     const CropLimits limits = {options.min_scale, options.max_scale, options.min_ratio, options.max_ratio};
     return resized(image, random_crop(image.height, image.width, limits, random), size, size);
   }
   const int larger = size + static_cast<int>(std::ceil(size * options.val_xtra / 8)) * 8;
-  const Image whole = resized(image, {0, 0, image.width, image.height}, larger, larger);
+  const core::Image whole = resized(image, {0, 0, image.width, image.height}, larger, larger);
   return crop_pad(whole, {(larger - size) / 2, (larger - size) / 2, size, size}, PadMode::kZeros);
 }
 
@@ -66,18 +67,18 @@ Resize::Resize(ResizeOptions options) : options_(options) {
   }
 }
 
-Image Resize::apply(const Image& image, Phase phase, core::Random& random) const {
+core::Image Resize::apply(const core::Image& image, Phase phase, core::Random& random) const {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[resize] the picture has no pixels");
   const int size = options_.size;
   if (options_.method == ResizeMethod::kRandomCrop) return randomly_cropped(image, phase, options_, random);
   if (options_.method == ResizeMethod::kSquish) return resized(image, {0, 0, image.width, image.height}, size, size);
   const double at_x = phase == Phase::kTrain ? random.uniform() : 0.5;  // x first, as in fastai
   const double at_y = phase == Phase::kTrain ? random.uniform() : 0.5;
-  const auto window_of = [&](const Image& picture) {
+  const auto window_of = [&](const core::Image& picture) {
     return resize_window(options_.method, picture.height, picture.width, size, size, at_x, at_y);
   };
   if (options_.method == ResizeMethod::kCrop) return resized(image, window_of(image), size, size);
-  const Image picture = bounded(image, size);
+  const core::Image picture = bounded(image, size);
   return padded(picture, window_of(picture), options_.pad_mode, size);
 }
 

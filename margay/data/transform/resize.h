@@ -3,9 +3,9 @@
 #include <array>
 #include <utility>
 
+#include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/core/random.h"
-#include "margay/data/image/image.h"
 #include "margay/data/transform/crop.h"
 #include "margay/data/transform/pad_mode.h"
 #include "margay/data/transform/phase.h"
@@ -49,7 +49,7 @@ class Resize {
 
   /// -> uint8 [size,size,3]. For training crop and pad make two draws, random_crop four for each attempt; for
   /// validation there are none. Throws std::invalid_argument for a picture without pixels.
-  Image apply(const Image& image, Phase phase, core::Random& random) const;
+  core::Image apply(const core::Image& image, Phase phase, core::Random& random) const;
   const ResizeOptions& options() const { return options_; }
 
  private:

@@ -16,7 +16,7 @@
 namespace margay::data {
 namespace {
 
-void check_warp(const Image& image, const Matrix& matrix, int height, int width) {
+void check_warp(const core::Image& image, const Matrix& matrix, int height, int width) {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[warp] the picture has no pixels");
   if (image.pixels.size() > INT32_MAX) throw std::invalid_argument("[warp] the picture has more than 2^31 bytes");
   for (const auto& row : matrix.m) {
@@ -33,7 +33,7 @@ void check_warp(const Image& image, const Matrix& matrix, int height, int width)
 }
 
 /// Samples each output row. image: at least 4 bytes; out: float [height,width,3].
-void warp_rows(const Image& image, const Matrix& matrix, PadMode pad_mode, const WarpColours& colours, int height,
+void warp_rows(const core::Image& image, const Matrix& matrix, PadMode pad_mode, const WarpColours& colours, int height,
                int width, float* out) {
   const WarpSource source = {image.pixels.data(), image.height, image.width, pad_mode};
   const Matrix between_centres = translate(-0.5, -0.5) * matrix;
@@ -47,15 +47,15 @@ void warp_rows(const Image& image, const Matrix& matrix, PadMode pad_mode, const
 }
 
 /// Shrinks first where needed, then samples.
-void warp_floats(const Image& image, const Matrix& matrix, PadMode pad_mode, const WarpColours& colours, int height,
-                 int width, float* out) {
+void warp_floats(const core::Image& image, const Matrix& matrix, PadMode pad_mode, const WarpColours& colours,
+                 int height, int width, float* out) {
   check_warp(image, matrix, height, width);
   const Shrink shrink = shrink_of(matrix, height, width);
   if (shrink == Shrink{} && image.pixels.size() >= 4) {
     return warp_rows(image, matrix, pad_mode, colours, height, width, out);
   }
   const Region region = region_seen(matrix, height, width, image.height, image.width, shrink, pad_mode);
-  Image small = box_reduce(image, region, shrink.y, shrink.x);
+  core::Image small = box_reduce(image, region, shrink.y, shrink.x);
   const Matrix to_small = scale(1.0 / shrink.x, 1.0 / shrink.y) * translate(-region.left, -region.top) * matrix;
   if (small.pixels.size() < 4) small.pixels.push_back(0);  // the kernel reads four bytes at once, one pixel has three
   warp_rows(small, to_small, pad_mode, colours, height, width, out);
@@ -70,7 +70,7 @@ WarpLighting kernel_lighting(const Lighting& lighting) {
 
 }  // namespace
 
-void warp_normalised(const Image& image, const Matrix& matrix, const Normalization& normalization, int height,
+void warp_normalised(const core::Image& image, const Matrix& matrix, const Normalization& normalization, int height,
                      int width, float* out, PadMode pad_mode, const Lighting& lighting) {
   WarpColours colours{{}, {}, kernel_lighting(lighting)};
   for (std::size_t c = 0; c < 3; ++c) {
@@ -80,13 +80,13 @@ void warp_normalised(const Image& image, const Matrix& matrix, const Normalizati
   warp_floats(image, matrix, pad_mode, colours, height, width, out);
 }
 
-Image warp(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode,
-           const Lighting& lighting) {
+core::Image warp(const core::Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode,
+                 const Lighting& lighting) {
   const WarpColours colours = {{1, 1, 1}, {0, 0, 0}, kernel_lighting(lighting)};
   std::vector<float> values(3 * static_cast<std::size_t>(std::max(height, 0)) *
                             static_cast<std::size_t>(std::max(width, 0)));
   warp_floats(image, matrix, pad_mode, colours, height, width, values.data());
-  Image out(height, width);
+  core::Image out(height, width);
   std::transform(values.begin(), values.end(), out.pixels.begin(),
                  [](float value) { return static_cast<std::uint8_t>(value + 0.5F); });
   return out;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "margay/data/image/image.h"
+#include "margay/core/image.h"
 #include "margay/data/transform/geometry.h"
 #include "margay/data/transform/lighting.h"
 #include "margay/data/transform/normalization.h"
@@ -15,11 +15,11 @@ namespace margay::data {
 /// out: float [height,width,3], channels last; written whole.
 /// Throws std::invalid_argument for a picture without pixels, a side below 1, a matrix with a number that is not
 /// finite, and a projective matrix whose horizon lies within the output.
-void warp_normalised(const Image& image, const Matrix& matrix, const Normalization& normalization, int height,
+void warp_normalised(const core::Image& image, const Matrix& matrix, const Normalization& normalization, int height,
                      int width, float* out, PadMode pad_mode = PadMode::kBorder, const Lighting& lighting = {});
 
 /// The same, rounded to uint8 [height,width,3] instead of normalised: what the network sees, to look at.
-Image warp(const Image& image, const Matrix& matrix, int height, int width, PadMode pad_mode = PadMode::kBorder,
-           const Lighting& lighting = {});
+core::Image warp(const core::Image& image, const Matrix& matrix, int height, int width,
+                 PadMode pad_mode = PadMode::kBorder, const Lighting& lighting = {});
 
 }  // namespace margay::data
