@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/train_options.h"
 #include "margay/core/text_bar.h"
 #include "margay/core/text_table.h"
@@ -15,11 +17,12 @@ struct BenchDataOptions {
   data::StageSpeedOptions measuring;
   bool json = false;
 
-  static constexpr const char* kName = "bench_data";
-  static constexpr auto fields() {
-    return std::tuple{core::field("batch", &BenchDataOptions::batch, "the data"),
-                      core::field("measuring", &BenchDataOptions::measuring, "how long"),
-                      core::field("json", &BenchDataOptions::json, "one JSON document with every number in full")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "bench_data", {core::field<&BenchDataOptions::batch>("batch", "the data"),
+                       core::field<&BenchDataOptions::measuring>("measuring", "how long"),
+                       core::field<&BenchDataOptions::json>("json", "one JSON document with every number in full")});
+    return table;
   }
 };
 
@@ -50,18 +53,19 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = make_block(options.batch).loaders(loading);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
-  fmt::print("{}", options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds));
+  fmt::print("{}", program_words(options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds)));
   return core::ExitCode::kDone;
 }
 
 }  // namespace
 
-void add_bench_data(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("bench-data", "Measure each stage of the data path, and say which one limits");
+void add_bench_data(CommandLine& line) {
+  Command& command = line.add("bench-data", "Measure each stage of the data path, and say which one limits");
   const auto options = std::make_shared<BenchDataOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return bench_data(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.everyday(everyday_flags({"--pictures", "--seconds", "--num-workers", "--cache", "--json"}));
+  command.does([options] { return bench_data(*options); });
 }
 
 }  // namespace margay::cli

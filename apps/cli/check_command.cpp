@@ -1,10 +1,11 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/atomic_file.h"
 #include "margay/data/check/check_data.h"
@@ -27,16 +28,17 @@ struct CheckCommandOptions {
   fs::path contact_sheet;
   fs::path list;
 
-  static constexpr const char* kName = "check_command";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("data", &CheckCommandOptions::data, "labels and split"),
-        core::field("check", &CheckCommandOptions::check, "where lines are drawn"),
-        core::field("json", &CheckCommandOptions::json, "one JSON document with every finding"),
-        core::field("all", &CheckCommandOptions::all, "show every finding, file and class"),
-        core::field("contact_sheet", &CheckCommandOptions::contact_sheet, "draw the worst pictures into this PNG"),
-        core::field("list", &CheckCommandOptions::list,
-                    "write the files that harm training to this file, one on a line")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "check_command",
+        {core::field<&CheckCommandOptions::data>("data", "labels and split"),
+         core::field<&CheckCommandOptions::check>("check", "where lines are drawn"),
+         core::field<&CheckCommandOptions::json>("json", "one JSON document with every finding"),
+         core::field<&CheckCommandOptions::all>("all", "show every finding, file and class"),
+         core::field<&CheckCommandOptions::contact_sheet>("contact_sheet", "draw the worst pictures into this PNG"),
+         core::field<&CheckCommandOptions::list>("list",
+                                                 "write the files that harm training to this file, one on a line")});
+    return table;
   }
 };
 
@@ -66,7 +68,7 @@ core::ExitCode check_images(const CheckCommandOptions& options) {
   data::use_image_threads(1);  // several pictures are read at once already
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
-  fmt::print("{}", options.json ? data::report_json(report) + "\n" : data::report_text(report, extent));
+  fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
   if (!options.contact_sheet.empty()) {
     data::write_png(options.contact_sheet, data::contact_sheet(report, {.max_pixels = options.check.max_pixels}));
   }
@@ -76,13 +78,13 @@ core::ExitCode check_images(const CheckCommandOptions& options) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("check", "Find bad data before it trains");
+void add_check(CommandLine& line) {
+  Command& command = line.add("check", "Find bad data before it trains");
   const auto options = std::make_shared<CheckCommandOptions>();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  add_flags(*command, *options);
-  command->footer("Exit codes: 0 nothing that harms training, 3 something does.");
-  command->callback([options, &action] { action = [options] { return check_images(*options); }; });
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.flags(*options);
+  command.footer("Exit codes: 0 nothing that harms training, 3 something does.");
+  command.does([options] { return check_images(*options); });
 }
 
 }  // namespace margay::cli

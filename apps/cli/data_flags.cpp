@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "apps/cli/data_flag_rules.h"
 #include "margay/core/error.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
@@ -76,6 +75,12 @@ data::Splitter draw(const fs::path& folder, const DataOptions& options, const Ta
     default:
       return data::random_split(share);
   }
+}
+
+/// Whether an option asks for a draw, so that neither a table's column nor folders train/ and valid/ split.
+bool asks_for_a_draw(const DataOptions& o) {
+  return o.valid_fraction || o.split || !o.group_regex.empty() || !o.group_column.empty() || o.fold || o.folds ||
+         o.split_seed;
 }
 
 bool has_folder(const fs::path& folder, const char* name) {
@@ -161,7 +166,8 @@ void leave_test_out(const fs::path& folder, data::DataBlock& block) {
 }  // namespace
 
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
-  check_rules(options);
+  core::validate(options);
+  core::check_rules(options);
   auto [block, table] = labelled_pictures(folder, options, gaps);
   const auto said =
       gaps == data::Gaps::kKeep ? said_split_or_fault(folder, options, table) : said_split(folder, options, table);
@@ -171,7 +177,8 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
 }
 
 data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& options) {
-  check_rules(options);
+  core::validate(options);
+  core::check_rules(options);
   return labelled_pictures(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
 }
 
@@ -191,6 +198,73 @@ DataOptions without_split(DataOptions options) {
   options.folds = none.folds;
   options.split_seed = none.split_seed;
   return options;
+}
+
+const core::OptionTable& DataOptions::fields() {
+  constexpr const char* kSplit = "the split";
+  static const std::vector<std::string> kDraws = {"valid_fraction", "split", "group_regex", "group_column",
+                                                  "fold",           "folds", "split_seed"};
+  static const core::OptionTable table(
+      "data",
+      {core::field<&DataOptions::label_regex>(
+           "label_regex",
+           "the label is the first group of this pattern (RE2) in the file name; without this and the next "
+           "three it is the folder's name",
+           {core::excludes({"label_path_regex", "label_folder", "labels_csv"}, "the labels")}),
+       core::field<&DataOptions::label_path_regex>(
+           "label_path_regex", "the label is the first group of this pattern in the path below the folder",
+           {core::excludes({"label_folder", "labels_csv"}, "the labels")}),
+       core::field<&DataOptions::label_folder>(
+           "label_folder", "the label is the name of the folder so many levels up; 1 holds the picture", {1, 100},
+           {core::excludes({"labels_csv"}, "the labels")}),
+       core::field<&DataOptions::labels_csv>(
+           "labels_csv",
+           "table (CSV, TSV, JSON lines) with columns name and label; an is_valid column, if any, splits"),
+       core::field<&DataOptions::name_column>(
+           "name_column",
+           "column of the table with the pictures' names, if not called name, file, fname, image, path, …",
+           {core::needs({"labels_csv", "valid_csv"})}),
+       core::field<&DataOptions::label_column>(
+           "label_column", "column of the table with the labels, if not called label, labels, class, …",
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+       core::field<&DataOptions::label_delimiter>(
+           "label_delimiter",
+           "a picture may have several labels or none, and this stands between them, such as ';' or ' '",
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+       core::field<&DataOptions::label_columns>(
+           "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)",
+           {core::needs({"labels_csv"})}),
+       core::field<&DataOptions::valid_csv>("valid_csv", "table with columns name and is_valid that splits",
+                                            {core::excludes({"valid_list"}, kSplit), core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_column>(
+           "valid_column",
+           "column that says who validates (1, valid; 0, train; test is left out), if not called is_valid, split",
+           {core::needs({"labels_csv", "valid_csv"}), core::excludes({"valid_list"}, kSplit),
+            core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_list>("valid_list",
+                                             "text file with the name of a validation picture on each line",
+                                             {core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_fraction>(
+           "valid_fraction", "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)",
+           {0, 0.99}),
+       core::field<&DataOptions::split>(
+           "split", "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)",
+           {core::needs({"group_regex", "group_column"}, "grouped")}),
+       core::field<&DataOptions::group_regex>(
+           "group_regex",
+           "for --split grouped: the group is the first group of this pattern in the path below the folder",
+           {core::excludes({"group_column"}, "the groups"), core::needs({"split=grouped"})}),
+       core::field<&DataOptions::group_column>(
+           "group_column",
+           "for --split grouped: the group stands in this column of the labels' table, such as patient_id",
+           {core::needs({"split=grouped"}), core::needs({"labels_csv"})}),
+       core::field<&DataOptions::fold>("fold", "with --folds: which part validates, from 1", {1, 1000},
+                                       {core::needs({"folds"})}),
+       core::field<&DataOptions::folds>(
+           "folds", "into how many parts the pictures are drawn", {2, 1000},
+           {core::excludes({"valid_fraction"}, "how many validate"), core::needs({"fold"})}),
+       core::field<&DataOptions::split_seed>("split_seed", "seed of the draw; 42 unless given")});
+  return table;
 }
 
 }  // namespace margay::cli

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
+#include "apps/cli/warn.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/accuracy.h"
@@ -33,15 +34,17 @@ struct EvaluateOptions {
   DataOptions data;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "evaluate";
-  static constexpr auto fields() {
-    return std::tuple{core::field("part", &EvaluateOptions::part, "valid, train or all pictures of the folder"),
-                      core::field("threshold", &EvaluateOptions::threshold,
-                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
-                                  "unless given",
-                                  {0, 1}),
-                      core::field("data", &EvaluateOptions::data, "labels and split"),
-                      core::field("predictor", &EvaluateOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "evaluate", {core::field<&EvaluateOptions::part>("part", "valid, train or all pictures of the folder"),
+                     core::field<&EvaluateOptions::threshold>(
+                         "threshold",
+                         "multi-label models: the probability above which a class is answered yes; 0.5 "
+                         "unless given",
+                         {0, 1}),
+                     core::field<&EvaluateOptions::data>("data", "labels and split"),
+                     core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 
@@ -62,7 +65,7 @@ std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& op
   const data::Datasets datasets = block.datasets();
   // Where there is no split, warnings of one would be false.
   const std::vector<std::string>& warnings = takes_all ? block.warnings() : datasets.warnings;
-  for (const std::string& warning : warnings) fmt::print(stderr, "margay: warning: {}\n", warning);
+  for (const std::string& warning : warnings) warn(warning);
   std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
   if (dataset->size() > 0 && dataset->task() != bundle.task) {
     throw core::DataError(options.folder,
@@ -109,7 +112,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   }
   const std::shared_ptr<const data::Dataset> dataset = pictures_to_judge(options, predictor.bundle());
   const auto table = predict_with_progress(predictor, paths_of(*dataset), "evaluate");
-  for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: warning: left out {}\n", skipped.problem);
+  for (const auto& skipped : table.skipped) warn("left out " + skipped.problem);
   const torch::Tensor targets = data::batch_targets(*dataset, table.ids);
   is_multi ? print_multi_label(table.logits, targets, options.threshold.value_or(0.5))
            : print_single_label(table.logits, targets);
@@ -118,14 +121,14 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("evaluate", "Judge a model on labelled pictures");
+void add_evaluate(CommandLine& line) {
+  Command& command = line.add("evaluate", "Judge a model on labelled pictures");
   const auto options = std::make_shared<EvaluateOptions>();
-  command->add_option("model", options->model, "a model.margay")->required();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  command->footer("Without flags on labels and split, those the model was trained with are used.");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return evaluate(*options); }; });
+  command.argument("model", options->model, "a model.margay", Presence::kRequired);
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.footer("Without flags on labels and split, those the model was trained with are used.");
+  command.flags(*options);
+  command.does([options] { return evaluate(*options); });
 }
 
 }  // namespace margay::cli

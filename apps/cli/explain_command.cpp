@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/predict_with_progress.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/written_targets.h"
 #include "margay/core/atomic_file.h"
 #include "margay/interpret/xray_html.h"
@@ -34,24 +35,28 @@ struct ExplainOptions {
   bool all = false;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "explain";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("logits", &ExplainOptions::logits,
-                    "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
-                    "columns name and target, if any, name the rows and their answers"),
-        core::field("targets", &ExplainOptions::targets,
-                    "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
-                    "target; an empty one is not known"),
-        core::field("label", &ExplainOptions::label, "the answer to the pictures, the name or index of a class"),
-        core::field("binary", &ExplainOptions::binary,
-                    "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
-                    "separated by ';', and an empty one is none of them"),
-        core::field("step", &ExplainOptions::step, "the step along the gradient that is tried", {0, 1e6}),
-        core::field("json", &ExplainOptions::json, "one JSON document with every number in full"),
-        core::field("html", &ExplainOptions::html, "write a page of its own, with curves and bars, to this file"),
-        core::field("all", &ExplainOptions::all, "show every class, also of more than 12"),
-        core::field("predictor", &ExplainOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "explain",
+        {core::field<&ExplainOptions::logits>(
+             "logits",
+             "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
+             "columns name and target, if any, name the rows and their answers"),
+         core::field<&ExplainOptions::targets>(
+             "targets",
+             "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
+             "target; an empty one is not known"),
+         core::field<&ExplainOptions::label>("label", "the answer to the pictures, the name or index of a class"),
+         core::field<&ExplainOptions::binary>(
+             "binary",
+             "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
+             "separated by ';', and an empty one is none of them"),
+         core::field<&ExplainOptions::step>("step", "the step along the gradient that is tried", {0, 1e6}),
+         core::field<&ExplainOptions::json>("json", "one JSON document with every number in full"),
+         core::field<&ExplainOptions::html>("html", "write a page of its own, with curves and bars, to this file"),
+         core::field<&ExplainOptions::all>("all", "show every class, also of more than 12"),
+         core::field<&ExplainOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 
@@ -141,11 +146,12 @@ Subject subject_of_pictures(ExplainOptions& options) {
 template <class Xray>
 void show_explanation(const Xray& xray, const std::string& name, const ExplainOptions& options) {
   const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
-  if (!options.html.empty()) core::write_file_atomically(options.html, interpret::xray_html(xray, name, extent));
+  if (!options.html.empty())
+    core::write_file_atomically(options.html, program_words(interpret::xray_html(xray, name, extent)));
   if (options.json) {
     fmt::print("{}\n", interpret::xray_json(xray));
   } else if (options.html.empty()) {
-    fmt::print("{}", interpret::xray_text(xray, extent));
+    fmt::print("{}", program_words(interpret::xray_text(xray, extent)));
   } else {
     fmt::print("{} ({} explained).{}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
                xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
@@ -166,16 +172,16 @@ core::ExitCode explain(ExplainOptions options) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("explain", "Take a loss apart, from activations to gradient");
+void add_explain(CommandLine& line) {
+  Command& command = line.add("explain", "Take a loss apart, from activations to gradient");
   const auto options = std::make_shared<ExplainOptions>();
-  command->add_option("model", options->model, "a model.margay");
-  command->add_option("pictures", options->pictures, "pictures, or folders of them");
-  command->footer(
+  command.argument("model", options->model, "a model.margay");
+  command.argument("pictures", options->pictures, "pictures, or folders of them");
+  command.footer(
       "margay explain model.margay cat.jpg --label beagle\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return explain(*options); }; });
+  command.flags(*options);
+  command.does([options] { return explain(*options); });
 }
 
 }  // namespace margay::cli

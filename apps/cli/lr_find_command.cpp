@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
@@ -22,17 +23,18 @@ struct LrFindOptions {
   std::filesystem::path csv;
   bool json = false;
 
-  static constexpr const char* kName = "lr_find_command";
-  static constexpr auto fields() {
+  static const core::OptionTable& fields() {
     using O = LrFindOptions;
-    return std::tuple{core::field("arch", &O::arch, "network, as for train"),
-                      core::field("batch", &O::batch, "the data"),
-                      core::field("vision_learner", &O::vision_learner, "network and optimizer"),
-                      core::field("sweep", &O::sweep, "the rates"),
-                      core::field("unfrozen", &O::unfrozen, "let pretrained layers train as well"),
-                      core::field("out", &O::out, "the curve as a picture, .png or .svg"),
-                      core::field("csv", &O::csv, "the curve as a table: lr,loss"),
-                      core::field("json", &O::json, "curve and suggestions as one JSON document, and no picture")};
+    static const core::OptionTable table(
+        "lr_find_command",
+        {core::field<&O::arch>("arch", "network, as for train"), core::field<&O::batch>("batch", "the data"),
+         core::field<&O::vision_learner>("vision_learner", "network and optimizer"),
+         core::field<&O::sweep>("sweep", "the rates"),
+         core::field<&O::unfrozen>("unfrozen", "let pretrained layers train as well"),
+         core::field<&O::out>("out", "the curve as a picture, .png or .svg"),
+         core::field<&O::csv>("csv", "the curve as a table: lr,loss"),
+         core::field<&O::json>("json", "curve and suggestions as one JSON document, and no picture")});
+    return table;
   }
 };
 
@@ -86,12 +88,15 @@ core::ExitCode find(const LrFindOptions& given) {
 
 }  // namespace
 
-void add_lr_find(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
+void add_lr_find(CommandLine& line) {
+  Command& command = line.add("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
   const auto options = std::make_shared<LrFindOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures, as for train")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return find(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures, as for train", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.everyday(
+      everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
+                      "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));
+  command.does([options] { return find(*options); });
 }
 
 }  // namespace margay::cli

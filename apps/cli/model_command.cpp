@@ -2,7 +2,6 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/model_summary_text.h"
 #include "margay/bundle/bundle.h"
 #include "margay/model/architecture/architectures.h"
@@ -21,15 +20,16 @@ struct ModelOptions {
   model::SummaryOptions summary;
   bool json = false;
 
-  static constexpr const char* kName = "model";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("classes", &ModelOptions::classes,
-                    "with the head that `margay train` makes for so many classes; without: the published network",
-                    {1, 1e6}),
-        core::field("frozen", &ModelOptions::frozen, "as while the head trains alone"),
-        core::field("summary", &ModelOptions::summary, "the batch"),
-        core::field("json", &ModelOptions::json, "one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "model",
+        {core::field<&ModelOptions::classes>(
+             "classes", "with the head that `margay train` makes for so many classes; without: the published network",
+             {1, 1e6}),
+         core::field<&ModelOptions::frozen>("frozen", "as while the head trains alone"),
+         core::field<&ModelOptions::summary>("summary", "the batch"),
+         core::field<&ModelOptions::json>("json", "one JSON document")});
+    return table;
   }
 };
 
@@ -90,17 +90,17 @@ core::ExitCode show_model(const ModelOptions& options) {
 
 }  // namespace
 
-void add_model(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("model", "Show the layers of a network, what they hold and what they cost");
+void add_model(CommandLine& line) {
+  Command& command = line.add("model", "Show the layers of a network, what they hold and what they cost");
   const auto options = std::make_shared<ModelOptions>();
-  command->add_option("action", options->action, "show")->required();
-  command->add_option("model", options->which, "a name of `margay models`, or a model.margay")->required();
-  command->footer(
+  command.argument("action", options->action, "show", Presence::kRequired);
+  command.argument("model", options->which, "a name of `margay models`, or a model.margay", Presence::kRequired);
+  command.footer(
       "margay model show resnet50\n"
       "margay model show resnet18 --classes 37 --frozen --batch-size 64\n"
       "margay model show runs/…/model.margay");
-  add_flags(*command, *options, flag_names());
-  command->callback([options, &action] { action = [options] { return show_model(*options); }; });
+  command.flags(*options, flag_names());
+  command.does([options] { return show_model(*options); });
 }
 
 }  // namespace margay::cli

@@ -3,10 +3,10 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/models_table.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/speed_or_warn.h"
@@ -39,12 +39,14 @@ struct ModelsOptions {
   bool json = false;
   train::NetworkSpeedOptions speed;
 
-  static constexpr const char* kName = "models";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("search", &ModelsOptions::search, "only those whose name or family has this text in it"),
-        core::field("json", &ModelsOptions::json, "one JSON document"),
-        core::field("speed", &ModelsOptions::speed, "bench")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "models",
+        {core::field<&ModelsOptions::action>("action", "list, or bench NAME…: all networks where none is named"),
+         core::field<&ModelsOptions::search>("search", "only those whose name or family has this text in it"),
+         core::field<&ModelsOptions::json>("json", "one JSON document"),
+         core::field<&ModelsOptions::speed>("speed", "bench", {core::needs({"action=bench"})})});
+    return table;
   }
 };
 
@@ -171,28 +173,18 @@ core::ExitCode look_at_models(const ModelsOptions& options) {
   return list_models(options);
 }
 
-void refuse_flags_of_bench(const CLI::App& command) {
-  for (const char* flag : {"--batch-size", "--size", "--precision", "--device", "--seconds"}) {
-    if (command.count(flag) > 0) throw CLI::ValidationError(fmt::format("{}: is for `margay models bench`", flag));
-  }
-}
-
 }  // namespace
 
-void add_models(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("models", "List the networks there are, and measure how fast they are here");
+void add_models(CommandLine& line) {
+  Command& command = line.add("models", "List the networks there are, and measure how fast they are here");
   const auto options = std::make_shared<ModelsOptions>();
-  command->add_option("action", options->action, "list, or bench NAME…: all networks where none is named")
-      ->default_str(options->action);
-  command->add_option("network", options->networks, "bench: names of the list");
-  command->footer(
+  command.argument("action", options->action, "list, or bench NAME…: all networks where none is named");
+  command.argument("network", options->networks, "bench: names of the list");
+  command.footer(
       "margay models --search resnet\n"
       "margay models bench resnet18 resnet50 --precision bf16");
-  add_flags(*command, *options);
-  command->callback([command, options, &action] {
-    if (options->action != "bench") refuse_flags_of_bench(*command);
-    action = [options] { return look_at_models(*options); };
-  });
+  command.flags(*options, {{"models.action", ""}});
+  command.does([options] { return look_at_models(*options); });
 }
 
 }  // namespace margay::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/lower_case.h"
 #include "margay/core/text_table.h"

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/compute.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/predict_with_progress.h"
 #include "margay/core/text_bar.h"
 #include "margay/data/source/csv.h"
@@ -26,16 +26,18 @@ struct PredictOptions {
   bool csv = false;
   serve::PredictorOptions predictor;
 
-  static constexpr const char* kName = "predict";
-  static constexpr auto fields() {
-    return std::tuple{core::field("top", &PredictOptions::top, "classes to list for each picture", {1, 1000}),
-                      core::field("threshold", &PredictOptions::threshold,
-                                  "multi-label models: the probability above which a class is answered yes; 0.5 "
-                                  "unless given",
-                                  {0, 1}),
-                      core::field("json", &PredictOptions::json, "one JSON object per line"),
-                      core::field("csv", &PredictOptions::csv, "a table: path,rank,label,probability"),
-                      core::field("predictor", &PredictOptions::predictor, "how it is computed")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "predict", {core::field<&PredictOptions::top>("top", "classes to list for each picture", {1, 1000}),
+                    core::field<&PredictOptions::threshold>(
+                        "threshold",
+                        "multi-label models: the probability above which a class is answered yes; 0.5 "
+                        "unless given",
+                        {0, 1}),
+                    core::field<&PredictOptions::json>("json", "one JSON object per line"),
+                    core::field<&PredictOptions::csv>("csv", "a table: path,rank,label,probability"),
+                    core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
+    return table;
   }
 };
 
@@ -119,13 +121,13 @@ core::ExitCode predict(const PredictOptions& options) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("predict", "Say what is in pictures");
+void add_predict(CommandLine& line) {
+  Command& command = line.add("predict", "Say what is in pictures");
   const auto options = std::make_shared<PredictOptions>();
-  command->add_option("model", options->model, "a model.margay")->required();
-  command->add_option("pictures", options->pictures, "pictures, or folders of them")->required();
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return predict(*options); }; });
+  command.argument("model", options->model, "a model.margay", Presence::kRequired);
+  command.argument("pictures", options->pictures, "pictures, or folders of them", Presence::kRequired);
+  command.flags(*options);
+  command.does([options] { return predict(*options); });
 }
 
 }  // namespace margay::cli

@@ -1,5 +1,7 @@
 #include "apps/cli/provenance.h"
 
+#include <nlohmann/json.hpp>
+
 namespace margay::cli {
 
 nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,

@@ -1,11 +1,11 @@
+#include <algorithm>
 #include <csignal>
 
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/help_formatter.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/stop_signal.h"
-#include "apps/cli/usage_error.h"
 
 namespace margay::cli {
 namespace {
@@ -20,9 +20,11 @@ constexpr const char* kDescription =
 int as_status(core::ExitCode code) { return static_cast<int>(code); }
 
 int report(const std::exception& error) {
-  fmt::print(stderr, "margay: {}\n", error.what());
+  fmt::print(stderr, "margay: {}\n", program_words(error.what()));
   return as_status(core::exit_code(error));
 }
+
+using Action = std::function<core::ExitCode()>;
 
 int run_action(const Action& action) {
   forget_stop();
@@ -37,28 +39,17 @@ int run_action(const Action& action) {
 }  // namespace
 
 int run(int argc, const char* const* argv) {
-  CLI::App app(kDescription, "margay");
-  app.formatter(std::make_shared<HelpFormatter>());
-  app.set_version_flag("--version", "margay " MARGAY_VERSION);
-  app.require_subcommand(1);
-  Action action;
+  CommandLine line("margay", kDescription, MARGAY_VERSION);
   for (const auto add : {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models,
                          add_model, add_weights, add_check, add_summary, add_show_batch, add_bench_data, add_sample}) {
-    add(app, action);
+    add(line);
   }
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
-  } catch (const CLI::CallForVersion& version) {
-    return app.exit(version);
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "margay: {}\n", explain(error, app, {argv + 1, argv + argc}));
-    return as_status(core::ExitCode::kUsage);
+    const Action action = line.parse({argv + std::min(argc, 1), argv + argc});
+    return action ? run_action(action) : as_status(core::ExitCode::kDone);
   } catch (const std::exception& error) {
     return report(error);
   }
-  return run_action(action);
 }
 
 }  // namespace margay::cli

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/runs_charts.h"
 #include "apps/cli/runs_choice.h"
 #include "apps/cli/runs_compare.h"
@@ -37,15 +36,16 @@ struct RunsOptions {
   fs::path out;
   bool json = false;
 
-  static constexpr const char* kName = "runs";
-  static constexpr auto fields() {
-    return std::tuple{core::field("runs", &RunsOptions::runs, "folder where runs are kept"),
-                      core::field("limit", &RunsOptions::limit, "list: the newest so many", {1, 1e9}),
-                      core::field("metric", &RunsOptions::metric,
-                                  "compare: by this metric or loss instead of the first metric of the first run"),
-                      core::field("out", &RunsOptions::out,
-                                  "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
-                      core::field("json", &RunsOptions::json, "one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "runs", {core::field<&RunsOptions::runs>("runs", "folder where runs are kept"),
+                 core::field<&RunsOptions::limit>("limit", "list: the newest so many", {1, 1e9}),
+                 core::field<&RunsOptions::metric>(
+                     "metric", "compare: by this metric or loss instead of the first metric of the first run"),
+                 core::field<&RunsOptions::out>(
+                     "out", "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
+                 core::field<&RunsOptions::json>("json", "one JSON document")});
+    return table;
   }
 };
 
@@ -164,22 +164,20 @@ core::ExitCode look_at_runs(const RunsOptions& options) {
 
 }  // namespace
 
-void add_runs(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("runs", "List, show and compare training runs");
+void add_runs(CommandLine& line) {
+  Command& command = line.add("runs", "List, show and compare training runs");
   const auto options = std::make_shared<RunsOptions>();
-  command->add_option("action", options->action, "list, show RUN, compare RUN RUN…, or diff RUN RUN")
-      ->default_str(options->action);
-  command->add_option(
-      "run", options->which,
-      "an id, a folder, a name (the newest of it; compare takes all its repeats), how one of them begins, "
-      "or a path");
-  command->footer(
+  command.argument("action", options->action, "list, show RUN, compare RUN RUN…, or diff RUN RUN");
+  command.argument("run", options->which,
+                   "an id, a folder, a name (the newest of it; compare takes all its repeats), how one of them begins, "
+                   "or a path");
+  command.footer(
       "margay runs --limit 5\n"
       "margay runs show pets\n"
       "margay runs compare pets pets-mixup\n"
       "margay runs diff 3 4");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return look_at_runs(*options); }; });
+  command.flags(*options);
+  command.does([options] { return look_at_runs(*options); });
 }
 
 }  // namespace margay::cli

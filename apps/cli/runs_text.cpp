@@ -5,6 +5,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/number_text.h"
 #include "apps/cli/train_options.h"

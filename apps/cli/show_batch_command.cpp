@@ -18,16 +18,17 @@ struct ShowBatchOptions {
   int columns = 100;
   BatchOptions batch;
 
-  static constexpr const char* kName = "show_batch";
-  static constexpr auto fields() {
+  static const core::OptionTable& fields() {
     using O = ShowBatchOptions;
-    return std::tuple{core::field("out", &O::out, "the picture to write (PNG)"),
-                      core::field("max_n", &O::max_n, "pictures to show", {1, 1024}),
-                      core::field("unique", &O::unique, "one picture as it is, and under max_n - 1 different draws"),
-                      core::field("originals", &O::originals, "each picture as it is, and beside it a draw of it"),
-                      core::field("terminal", &O::terminal, "draw here, in 24-bit colour, instead of into a file"),
-                      core::field("columns", &O::columns, "width of that drawing, characters", {10, 1000}),
-                      core::field("batch", &O::batch, "the data")};
+    static const core::OptionTable table(
+        "show_batch", {core::field<&O::out>("out", "the picture to write (PNG)"),
+                       core::field<&O::max_n>("max_n", "pictures to show", {1, 1024}),
+                       core::field<&O::unique>("unique", "one picture as it is, and under max_n - 1 different draws"),
+                       core::field<&O::originals>("originals", "each picture as it is, and beside it a draw of it"),
+                       core::field<&O::terminal>("terminal", "draw here, in 24-bit colour, instead of into a file"),
+                       core::field<&O::columns>("columns", "width of that drawing, characters", {10, 1000}),
+                       core::field<&O::batch>("batch", "the data")});
+    return table;
   }
 };
 
@@ -91,12 +92,14 @@ core::ExitCode show_batch(const ShowBatchOptions& options) {
 
 }  // namespace
 
-void add_show_batch(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("show-batch", "Draw a training batch as the network sees it");
+void add_show_batch(CommandLine& line) {
+  Command& command = line.add("show-batch", "Draw a training batch as the network sees it");
   const auto options = std::make_shared<ShowBatchOptions>();
-  command->add_option("folder", options->batch.folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return show_batch(*options); }; });
+  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.everyday(
+      everyday_flags({"--out", "--max-n", "--unique", "--originals", "--terminal", "--columns", "--min-scale"}));
+  command.does([options] { return show_batch(*options); });
 }
 
 }  // namespace margay::cli

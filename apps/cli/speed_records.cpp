@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/warn.h"
 #include "margay/core/atomic_file.h"
@@ -82,6 +83,20 @@ SpeedRecords user_speed_records(const fs::path& cache_folder) {
 std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+const core::OptionTable& SpeedRecord::fields() {
+  static const core::OptionTable table(
+      "speed",
+      {core::field<&SpeedRecord::name>("name", "the network"), core::field<&SpeedRecord::host>("host", "the machine"),
+       core::field<&SpeedRecord::device>("device", "cpu or cuda"),
+       core::field<&SpeedRecord::precision>("precision", "fp32, bf16 or fp16"),
+       core::field<&SpeedRecord::threads>("threads", "of the CPU"),
+       core::field<&SpeedRecord::batch_size>("batch_size", "pictures in a batch"),
+       core::field<&SpeedRecord::size>("size", "side of the pictures"),
+       core::field<&SpeedRecord::train_images_per_s>("train_images_per_s", "forward, backward and optimizer"),
+       core::field<&SpeedRecord::inference_images_per_s>("inference_images_per_s", "forward alone")});
+  return table;
 }
 
 }  // namespace margay::cli

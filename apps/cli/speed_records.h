@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -24,19 +23,7 @@ struct SpeedRecord {
   double train_images_per_s = 0;
   double inference_images_per_s = 0;
 
-  static constexpr const char* kName = "speed";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("name", &SpeedRecord::name, "the network"),
-        core::field("host", &SpeedRecord::host, "the machine"),
-        core::field("device", &SpeedRecord::device, "cpu or cuda"),
-        core::field("precision", &SpeedRecord::precision, "fp32, bf16 or fp16"),
-        core::field("threads", &SpeedRecord::threads, "of the CPU"),
-        core::field("batch_size", &SpeedRecord::batch_size, "pictures in a batch"),
-        core::field("size", &SpeedRecord::size, "side of the pictures"),
-        core::field("train_images_per_s", &SpeedRecord::train_images_per_s, "forward, backward and optimizer"),
-        core::field("inference_images_per_s", &SpeedRecord::inference_images_per_s, "forward alone")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// "57.3 / 201 (bf16, 224 px, 2 threads)": training, inference, and under which conditions.

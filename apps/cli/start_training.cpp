@@ -68,7 +68,7 @@ int largest_batch_size(const TrainOptions& options) {
 
 /// What can be said without the data. Throws std::invalid_argument.
 void check_settings(const TrainOptions& options) {
-  check_listeners(options.listeners);
+  core::check_rules(options.listeners);
   recipe_of(options);
   const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
   if (!is_plain) {
@@ -129,6 +129,18 @@ core::ExitCode resume_training(const ResumeOptions& resume, const std::filesyste
   TrainingRun run(options, std::move(learner), std::move(folder));
   run.restore(resume.lr_factor);
   return run.train();
+}
+
+const core::OptionTable& ResumeOptions::fields() {
+  static const core::OptionTable table(
+      "resume", {core::field<&ResumeOptions::resume>(
+                     "resume",
+                     "go on with an interrupted run: its folder, or its id or name in the folder of --runs; only "
+                     "--lr-factor may stand beside them"),
+                 core::field<&ResumeOptions::lr_factor>(
+                     "lr_factor", "with --resume: multiplies the learning rates from there on; for a run that diverged",
+                     {1e-6, 1e3}, {core::needs({"resume"})})});
+  return table;
 }
 
 }  // namespace margay::cli

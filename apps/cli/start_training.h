@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <tuple>
 
 #include "apps/cli/train_options.h"
 #include "margay/core/error.h"
@@ -17,16 +16,7 @@ struct ResumeOptions {
   std::filesystem::path resume;
   double lr_factor = 1;
 
-  static constexpr const char* kName = "resume";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("resume", &ResumeOptions::resume,
-                    "go on with an interrupted run: its folder, or its id or name in the folder of --runs; only "
-                    "--lr-factor may stand beside them"),
-        core::field("lr_factor", &ResumeOptions::lr_factor,
-                    "with --resume: multiplies the learning rates from there on; for a run that diverged",
-                    {1e-6, 1e3})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Goes on from the newest checkpoint of the run that is whole, with the run's own settings.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/train_options.h"
 
 namespace margay::cli {
@@ -8,18 +9,19 @@ namespace {
 
 core::ExitCode summarize(const BatchOptions& options) {
   const data::Summary summary = make_block(options).summary(loader_options(options));
-  fmt::print("{}", summary.text());
+  fmt::print("{}", program_words(summary.text()));
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }
 
 }  // namespace
 
-void add_summary(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("summary", "Walk one picture and one batch through every stage");
+void add_summary(CommandLine& line) {
+  Command& command = line.add("summary", "Walk one picture and one batch through every stage");
   const auto options = std::make_shared<BatchOptions>();
-  command->add_option("folder", options->folder, "the pictures")->required();
-  add_flags(*command, *options, train_flag_names());
-  command->callback([options, &action] { action = [options] { return summarize(*options); }; });
+  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.flags(*options, train_flag_names());
+  command.everyday(everyday_flags({"--num-workers", "--cache"}));
+  command.does([options] { return summarize(*options); });
 }
 
 }  // namespace margay::cli

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/data/measure_normalization.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/weights_cache.h"
@@ -60,10 +62,81 @@ void normalise_as_published(BatchOptions& options, const std::string& architectu
   normalization = train::published_normalization(architecture);
 }
 
+std::vector<std::string> everyday_flags(std::vector<std::string> own) {
+  own.insert(own.end(), {"--label-regex", "--labels-csv", "--label-delimiter", "--valid-csv", "--valid-fraction",
+                         "--batch-size", "--resize", "--size", "--mix"});
+  return own;
+}
+
 train::Stages recipe_of(const TrainOptions& options) {
   if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
   if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);
   return train::one_cycle_recipe(options.epochs, options.fine_tune.base_lr);
+}
+
+const core::OptionTable& BatchOptions::fields() {
+  static const core::OptionTable table(
+      "batch",
+      {core::field<&BatchOptions::folder>("folder", "the pictures"),
+       core::field<&BatchOptions::data>("data", "labels and split"),
+       core::field<&BatchOptions::transforms>(
+           "transforms", "what happens to pixels",
+           {core::of_inner("mean", core::excludes({"statistics=measured"}, "the statistics")),
+            core::of_inner("std", core::excludes({"statistics=measured"}, "the statistics"))}),
+       core::field<&BatchOptions::statistics>(
+           "statistics",
+           "normalise by the mean and std that the weights were published with (or what --mean and --std say), "
+           "by imagenet's, which most have and networks without weights get, or by those measured on the "
+           "training pictures"),
+       core::field<&BatchOptions::loader>("loader", "batches")});
+  return table;
+}
+
+const core::OptionTable& CheckpointOptions::fields() {
+  static const core::OptionTable table(
+      "checkpoints",
+      {core::field<&CheckpointOptions::keep_checkpoints>("keep_checkpoints",
+                                                         "how many of the newest checkpoints to keep", {1, 1e6}),
+       core::field<&CheckpointOptions::checkpoint_minutes>(
+           "checkpoint_minutes", "write one at least so often, besides that after every epoch", {0, 1e6})});
+  return table;
+}
+
+const core::OptionTable& TrainOptions::fields() {
+  static const core::OptionTable table(
+      "train",
+      {core::field<&TrainOptions::name>("name", "name of the run"),
+       core::field<&TrainOptions::runs>("runs", "folder where runs are kept"),
+       core::field<&TrainOptions::arch>(
+           "arch",
+           "network: a name of `margay models`, or auto: the most accurate one whose epochs fit into "
+           "--minutes"),
+       core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6},
+                                          {core::excludes({"recipe"})}),
+       core::field<&TrainOptions::recipe>("recipe",
+                                          "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
+       core::field<&TrainOptions::lr>("lr", "auto: --base-lr is what lr-find's valley suggests before training"),
+       core::field<&TrainOptions::minutes>(
+           "minutes", "train so long instead of a number of epochs; schedules are fitted to it", {0.01, 1e6}),
+       core::field<&TrainOptions::repeats>("repeats", "train so often, with seeds one apart, and report the spread",
+                                           {1, 1000}),
+       core::field<&TrainOptions::group>("group", "what repeats of one command share in the list of runs"),
+       core::field<&TrainOptions::auto_batch_size>(
+           "auto_batch_size", "find the largest batch that fits into memory, in the place of --batch-size"),
+       core::field<&TrainOptions::auto_batch>("auto_batch", "of --auto-batch-size", {core::needs({"auto_batch_size"})}),
+       core::field<&TrainOptions::batch>("batch", "the data",
+                                         {core::of_inner("batch_size", core::excludes({"auto_batch_size"}))}),
+       core::field<&TrainOptions::vision_learner>("vision_learner", "network and optimizer"),
+       core::field<&TrainOptions::fine_tune>(
+           "fine_tune", "the default recipe",
+           {core::excludes({"recipe"}), core::of_inner("base_lr", core::excludes({"lr"})),
+            core::of_inner("freeze_epochs", core::needs({"weights"})),
+            core::of_inner("lr_mult", core::needs({"weights"})), core::of_inner("pct_start", core::needs({"weights"})),
+            core::of_inner("div", core::needs({"weights"}))}),
+       core::field<&TrainOptions::distillation>("distillation", "a teacher"),
+       core::field<&TrainOptions::listeners>("listeners", "what watches and changes the training"),
+       core::field<&TrainOptions::checkpoints>("checkpoints", "what is kept to go on from")});
+  return table;
 }
 
 }  // namespace margay::cli

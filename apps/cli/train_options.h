@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
+#include <vector>
 
+#include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/listener_options.h"
 #include "margay/core/options.h"
 #include "margay/data/picture_pipeline.h"
@@ -39,19 +39,7 @@ struct BatchOptions {
   Statistics statistics = Statistics::kPublished;
   data::LoaderOptions loader;
 
-  static constexpr const char* kName = "batch";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("folder", &BatchOptions::folder, "the pictures"),
-        core::field("data", &BatchOptions::data, "labels and split"),
-        core::field("transforms", &BatchOptions::transforms, "what happens to pixels"),
-        core::field(
-            "statistics", &BatchOptions::statistics,
-            "normalise by the mean and std that the weights were published with (or what --mean and --std say), "
-            "by imagenet's, which most have and networks without weights get, or by those measured on the "
-            "training pictures"),
-        core::field("loader", &BatchOptions::loader, "batches")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// XDG Base Directory Specification: $XDG_CACHE_HOME/margay, or ~/.cache/margay. Throws std::invalid_argument without a
@@ -76,13 +64,7 @@ struct CheckpointOptions {
   std::int64_t keep_checkpoints = 2;
   double checkpoint_minutes = 10;
 
-  static constexpr const char* kName = "checkpoints";
-  static constexpr auto fields() {
-    return std::tuple{core::field("keep_checkpoints", &CheckpointOptions::keep_checkpoints,
-                                  "how many of the newest checkpoints to keep", {1, 1e6}),
-                      core::field("checkpoint_minutes", &CheckpointOptions::checkpoint_minutes,
-                                  "write one at least so often, besides that after every epoch", {0, 1e6})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// All of `margay train`: its flags, and the config.json of the run.
@@ -105,34 +87,11 @@ struct TrainOptions {
   ListenerOptions listeners;
   CheckpointOptions checkpoints;
 
-  static constexpr const char* kName = "train";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("name", &TrainOptions::name, "name of the run"),
-        core::field("runs", &TrainOptions::runs, "folder where runs are kept"),
-        core::field("arch", &TrainOptions::arch,
-                    "network: a name of `margay models`, or auto: the most accurate one whose epochs fit into "
-                    "--minutes"),
-        core::field("epochs", &TrainOptions::epochs, "epochs with all layers training", {1, 1e6}),
-        core::field("recipe", &TrainOptions::recipe,
-                    "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
-        core::field("lr", &TrainOptions::lr, "auto: --base-lr is what lr-find's valley suggests before training"),
-        core::field("minutes", &TrainOptions::minutes,
-                    "train so long instead of a number of epochs; schedules are fitted to it", {0.01, 1e6}),
-        core::field("repeats", &TrainOptions::repeats, "train so often, with seeds one apart, and report the spread",
-                    {1, 1000}),
-        core::field("group", &TrainOptions::group, "what repeats of one command share in the list of runs"),
-        core::field("auto_batch_size", &TrainOptions::auto_batch_size,
-                    "find the largest batch that fits into memory, in the place of --batch-size"),
-        core::field("auto_batch", &TrainOptions::auto_batch, "of --auto-batch-size"),
-        core::field("batch", &TrainOptions::batch, "the data"),
-        core::field("vision_learner", &TrainOptions::vision_learner, "network and optimizer"),
-        core::field("fine_tune", &TrainOptions::fine_tune, "the default recipe"),
-        core::field("distillation", &TrainOptions::distillation, "a teacher"),
-        core::field("listeners", &TrainOptions::listeners, "what watches and changes the training"),
-        core::field("checkpoints", &TrainOptions::checkpoints, "what is kept to go on from")};
-  }
+  static const core::OptionTable& fields();
 };
+
+/// The flags on images and batches that people use, and those of the command: what its --help shows.
+std::vector<std::string> everyday_flags(std::vector<std::string> own);
 
 /// Two structs have a `size`, two a `seed` (the run has one seed) and some a `kind`; the folder is a positional
 /// argument, and --recipe takes a file, whose text the run then keeps.

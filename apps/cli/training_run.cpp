@@ -4,9 +4,11 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/epoch_table.h"
 #include "apps/cli/lr_search.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/provenance.h"
 #include "apps/cli/stop_signal.h"
 #include "apps/cli/training_charts.h"
@@ -39,7 +41,8 @@ std::string content_of(const fs::path& path) {
 class Doctor : public train::Callback {
  public:
   void after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) override {
-    if (learner.history().size() == 1) fmt::print("{}\n", train::where_time_went(record, learner.loaders()));
+    if (learner.history().size() == 1)
+      fmt::print("{}\n", program_words(train::where_time_went(record, learner.loaders())));
   }
 };
 
@@ -199,19 +202,19 @@ core::ExitCode TrainingRun::train() {
     keep(interrupted.what());
     return core::ExitCode::kInterrupted;
   } catch (const train::DivergedError& diverged) {
-    listing_->finish(train::RunStatus::kFailed, diverged.what());
+    listing_->finish(train::RunStatus::kFailed, program_words(diverged.what()));
     throw train::DivergedError(
         fmt::format("{}. Go on from the last good checkpoint, more slowly: margay train --resume "
                     "{} --lr-factor 0.1",
                     diverged.what(), folder_.path().string()));
   } catch (const std::exception& error) {
-    listing_->finish(train::RunStatus::kFailed, error.what());
+    listing_->finish(train::RunStatus::kFailed, program_words(error.what()));
     throw;
   }
   try {
     save_model();
   } catch (const core::IoError& error) {
-    listing_->finish(train::RunStatus::kFailed, error.what());
+    listing_->finish(train::RunStatus::kFailed, program_words(error.what()));
     throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }

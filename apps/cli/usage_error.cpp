@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "margay/core/nearest.h"
 
@@ -48,7 +50,7 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
 
 }  // namespace
 
-std::string explain(const CLI::ParseError& error, const CLI::App& app, const std::vector<std::string>& arguments) {
+std::string explain(const std::string& problem, const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* command = chosen_command(app, arguments);
   if (command == nullptr) {
     const std::vector<std::string> commands = commands_of(app);
@@ -57,7 +59,7 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app, const std
                        fmt::join(commands, ", "));
   }
   const std::string unknown = explain_unknown_flag(*command, arguments);
-  return unknown.empty() ? fmt::format("{}; `margay {} --help` shows how", error.what(), command->get_name()) : unknown;
+  return unknown.empty() ? fmt::format("{}; `margay {} --help` shows how", problem, command->get_name()) : unknown;
 }
 
 }  // namespace margay::cli

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/weights_text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"
@@ -41,14 +41,15 @@ struct WeightsOptions {
   std::int64_t limit = 10;
   bool json = false;
 
-  static constexpr const char* kName = "weights";
-  static constexpr auto fields() {
-    return std::tuple{core::field("to", &WeightsOptions::to,
-                                  "convert: write fractions as fp32, bf16 or half; as they are unless given"),
-                      core::field("arch", &WeightsOptions::arch,
-                                  "convert: give the tensors the names that they have here in this network"),
-                      core::field("limit", &WeightsOptions::limit, "diff: show so many of each kind", {1, 1e9}),
-                      core::field("json", &WeightsOptions::json, "inspect, diff: one JSON document")};
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "weights", {core::field<&WeightsOptions::to>(
+                        "to", "convert: write fractions as fp32, bf16 or half; as they are unless given"),
+                    core::field<&WeightsOptions::arch>(
+                        "arch", "convert: give the tensors the names that they have here in this network"),
+                    core::field<&WeightsOptions::limit>("limit", "diff: show so many of each kind", {1, 1e9}),
+                    core::field<&WeightsOptions::json>("json", "inspect, diff: one JSON document")});
+    return table;
   }
 };
 
@@ -167,17 +168,17 @@ core::ExitCode look_at_weights(const WeightsOptions& options) {
 
 }  // namespace
 
-void add_weights(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("weights", "Look into files of weights, convert and compare them");
+void add_weights(CommandLine& line) {
+  Command& command = line.add("weights", "Look into files of weights, convert and compare them");
   const auto options = std::make_shared<WeightsOptions>();
-  command->add_option("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE")->required();
-  command->add_option("file", options->files, "files of weights; model.margay is one")->required();
-  command->footer(
+  command.argument("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE", Presence::kRequired);
+  command.argument("file", options->files, "files of weights; model.margay is one", Presence::kRequired);
+  command.footer(
       "margay weights inspect resnet18.safetensors\n"
       "margay weights convert resnet18.pth resnet18.safetensors --arch resnet18 --to bf16\n"
       "margay weights diff old.safetensors new.safetensors");
-  add_flags(*command, *options);
-  command->callback([options, &action] { action = [options] { return look_at_weights(*options); }; });
+  command.flags(*options);
+  command.does([options] { return look_at_weights(*options); });
 }
 
 }  // namespace margay::cli

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/text_table.h"
 #include "margay/model/weights/tensor_statistics.h"

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/model/weights/recognise.h"
 #include "margay/model/weights/weights_difference.h"

@@ -27,8 +27,8 @@ Json parse_header(const model::Metadata& metadata, const fs::path& path) {
   const auto found = metadata.find(kKey);
   if (found == metadata.end()) {
     throw core::FormatError(path,
-                            "a safetensors file, but not a Margay model; `margay train` writes model.margay, and "
-                            "--weights takes files like this one");
+                            "a safetensors file, but not a Margay model; `save_bundle` writes those, and "
+                            "`weights` takes files like this one");
   }
   Json header = Json::parse(found->second, nullptr, false);
   if (!header.is_object() || !header.contains("format_version")) {

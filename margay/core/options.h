@@ -1,32 +1,34 @@
 #pragma once
 
-#include <cstddef>
-#include <filesystem>
+#include <functional>
 #include <limits>
-#include <optional>
-#include <stdexcept>
 #include <string>
-#include <tuple>
-#include <type_traits>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
-#include "margay/core/nearest.h"
+#include "margay/core/field_type.h"
 
 /// Option structs are plain aggregates with one table that names each field once:
 ///
 ///     struct ResizeOptions {
 ///       int size = 460;
-///       static constexpr const char* kName = "resize";
-///       static constexpr auto fields() {
-///         return std::tuple{core::field("size", &ResizeOptions::size, "side of the square, pixels", {8, 8192})};
-///       }
+///       static const core::OptionTable& fields();
 ///     };
 ///
-/// From the table come JSON (to_json, from_json), validation (validate) and, in the program, the flags
-/// and their help. One name serves all: field `min_scale`, key "min_scale", flag --min-scale.
+///     const core::OptionTable& ResizeOptions::fields() {  // in the .cpp
+///       static const core::OptionTable table(
+///           "resize", {core::field<&ResizeOptions::size>("size", "side of the square, pixels", {8, 8192})});
+///       return table;
+///     }
+///
+/// From the table come JSON (to_json, from_json), validation (validate), the rules between options (check_rules) and,
+/// in the program, the flags and their help. One name serves all: field `min_scale`, key "min_scale", flag --min-scale.
+/// A table knows the types of its fields at run time only, so who uses an option struct compiles nothing of this.
+///
+/// Messages name a field between backquotes, `min_scale`, where two structs have one of that name `resize.size`.
 namespace margay::core {
 
 /// Bounds that are themselves allowed.
@@ -35,190 +37,118 @@ struct Range {
   double high = std::numeric_limits<double>::infinity();
 };
 
-template <class Struct, class Value>
+/// What a field asks of other fields, anywhere in the options that are checked. They are called "ema", where two
+/// structs have one of that name "optimizer.kind"; "split=grouped" is set only with this value.
+struct OptionRule {
+  enum class Kind { kNeeds, kExcludes };
+  Kind kind;
+  std::vector<std::string> others;  ///< needs: one of them is set; excludes: none is
+  std::string what = "";            ///< excludes: what both say, such as "the split"; "": nothing beside the other
+  std::string when = "";            ///< only where the field has this value; "": always
+  std::string inner = "";           ///< of a struct: for this field in it only; "": for all
+};
+
+/// The field is refused where none of the others is set. when: only if it has this value.
+OptionRule needs(std::vector<std::string> others, std::string when = "");
+
+/// The field is refused beside any of the others. what: what both say; "": the field means nothing beside the other.
+OptionRule excludes(std::vector<std::string> others, std::string what = "");
+
+/// The same rule for one field of a struct, whose own table cannot name what stands outside.
+OptionRule of_inner(std::string field, OptionRule rule);
+
+/// One field of an option struct.
 struct Field {
   const char* name;
-  Value Struct::*member;
   const char* help;
   Range range;
+  const FieldType* type;
+  void* (*address)(void* options);
+  std::vector<OptionRule> rules;
+
+  void* of(void* options) const { return address(options); }
+  const void* of(const void* options) const { return address(const_cast<void*>(options)); }
 };
-
-template <class Struct, class Value>
-constexpr Field<Struct, Value> field(const char* name, Value Struct::*member, const char* help, Range range = {}) {
-  return {name, member, help, range};
-}
-
-template <class T>
-concept Options = requires {
-  T::fields();
-  T::kName;
-};
-
-/// An enum that takes part in options has, beside it, `constexpr auto names(E)` returning an array of
-/// pairs {value, text}.
-template <class T>
-concept NamedEnum = std::is_enum_v<T> && requires(T value) {
-  names(value);
-};
-
-template <NamedEnum E>
-std::string to_text(E value) {
-  for (const auto& [candidate, text] : names(value)) {
-    if (candidate == value) return text;
-  }
-  throw std::invalid_argument("[to_text] a value outside its enum");
-}
-
-template <NamedEnum E>
-std::vector<std::string> all_names() {
-  std::vector<std::string> texts;
-  for (const auto& [value, text] : names(E{})) texts.emplace_back(text);
-  return texts;
-}
-
-template <NamedEnum E>
-E from_text(const std::string& text) {
-  for (const auto& [value, name] : names(E{})) {
-    if (text == name) return value;
-  }
-  const std::vector<std::string> known = all_names<E>();
-  throw std::invalid_argument(
-      fmt::format("'{}' is none of {}{}", text, fmt::join(known, ", "), did_you_mean(text, known)));
-}
-
-/// Calls `visit(field)` for each field of the struct.
-template <Options T, class Visit>
-void for_each_field(Visit&& visit) {
-  std::apply([&](const auto&... each) { (visit(each), ...); }, T::fields());
-}
 
 namespace detail {
 
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsVector : std::false_type {};
-template <class T, class A>
-struct IsVector<std::vector<T, A>> : std::true_type {};
-
-template <class T>
-nlohmann::ordered_json value_to_json(const T& value);
-template <class T>
-void value_from_json(const nlohmann::ordered_json& json, T& value);
+template <class Struct, class Value>
+Struct struct_of(Value Struct::*member);
+template <class Struct, class Value>
+Value value_of(Value Struct::*member);
 
 }  // namespace detail
 
+template <auto Member>
+Field field(const char* name, const char* help, Range range = {}, std::vector<OptionRule> rules = {}) {
+  using Struct = decltype(detail::struct_of(Member));
+  using Value = decltype(detail::value_of(Member));
+  return {name,
+          help,
+          range,
+          &field_type<Value>(),
+          [](void* options) -> void* { return &(static_cast<Struct*>(options)->*Member); },
+          std::move(rules)};
+}
+
+template <auto Member>
+Field field(const char* name, const char* help, std::vector<OptionRule> rules) {
+  return field<Member>(name, help, Range{}, std::move(rules));
+}
+
+/// The fields of an option struct, in order, under the name that begins its messages: "[resize] …".
+class OptionTable {
+ public:
+  OptionTable(const char* name, std::vector<Field> fields) : name_(name), fields_(std::move(fields)) {}
+  const char* name() const { return name_; }
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+
+ private:
+  const char* name_;
+  std::vector<Field> fields_;
+};
+
+// The same for a struct that is known by its table.
+nlohmann::ordered_json to_json(const OptionTable& table, const void* options);
+void from_json(const nlohmann::ordered_json& json, const OptionTable& table, void* options);
+void validate(const OptionTable& table, const void* options);
+
+/// One value, as it stands in JSON. Throws std::invalid_argument for one of another type.
+nlohmann::ordered_json value_to_json(const FieldType& type, const void* value);
+void value_from_json(const nlohmann::ordered_json& json, const FieldType& type, void* value);
+
 /// All fields, in the order of the table.
 template <Options T>
-nlohmann::ordered_json to_json(const T& options) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for_each_field<T>([&](const auto& f) { json[f.name] = detail::value_to_json(options.*(f.member)); });
-  return json;
+auto to_json(const T& options) {
+  return to_json(T::fields(), static_cast<const void*>(&options));
 }
 
 /// Sets the fields that `json` names and leaves the others at what they are. A number is a list of one, too.
 /// Throws std::invalid_argument for a key that no field has, and for a value of another type.
 template <Options T>
 void from_json(const nlohmann::ordered_json& json, T& options) {
-  if (!json.is_object()) throw std::invalid_argument(fmt::format("[{}] expected a JSON object", T::kName));
-  std::vector<std::string> known;
-  for_each_field<T>([&](const auto& f) {
-    known.emplace_back(f.name);
-    const auto found = json.find(f.name);
-    if (found == json.end()) return;
-    try {
-      detail::value_from_json(*found, options.*(f.member));
-    } catch (const std::exception& error) {
-      throw std::invalid_argument(fmt::format("[{}] {}: {}", T::kName, f.name, error.what()));
-    }
-  });
-  for (const auto& [key, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    throw std::invalid_argument(fmt::format("[{}] no option '{}'{}", T::kName, key, did_you_mean(key, known)));
-  }
+  from_json(json, T::fields(), static_cast<void*>(&options));
 }
 
 /// Throws std::invalid_argument naming the first number that lies outside its range.
 template <Options T>
 void validate(const T& options) {
-  for_each_field<T>([&](const auto& f) {
-    const auto check = [&](double number) {
-      if (number >= f.range.low && number <= f.range.high) return;
-      throw std::invalid_argument(
-          fmt::format("[{}] {} must lie in [{}, {}], got {}", T::kName, f.name, f.range.low, f.range.high, number));
-    };
-    const auto& value = options.*(f.member);
-    using Value = std::decay_t<decltype(value)>;
-    if constexpr (std::is_arithmetic_v<Value>) {
-      check(static_cast<double>(value));
-    } else if constexpr (detail::IsOptional<Value>::value) {
-      if constexpr (std::is_arithmetic_v<typename Value::value_type>) {
-        if (value) check(static_cast<double>(*value));
-      }
-    } else if constexpr (detail::IsVector<Value>::value) {
-      if constexpr (std::is_arithmetic_v<typename Value::value_type>) {
-        for (const auto each : value) check(static_cast<double>(each));
-      }
-    } else if constexpr (Options<Value>) {
-      validate(value);
-    }
-  });
+  validate(T::fields(), static_cast<const void*>(&options));
 }
 
-namespace detail {
+/// Whether the user said a field himself, called "struct.field".
+using IsGiven = std::function<bool(const std::string& field)>;
 
-template <class T>
-nlohmann::ordered_json value_to_json(const T& value) {
-  if constexpr (IsOptional<T>::value) {
-    return value ? value_to_json(*value) : nlohmann::ordered_json(nullptr);
-  } else if constexpr (IsVector<T>::value) {
-    nlohmann::ordered_json json = nlohmann::ordered_json::array();
-    for (const auto& each : value) json.push_back(value_to_json(each));
-    return json;
-  } else if constexpr (Options<T>) {
-    return to_json(value);
-  } else if constexpr (std::is_enum_v<T>) {
-    return to_text(value);
-  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-    return value.string();
-  } else {
-    return value;
-  }
+void check_rules(const OptionTable& table, const void* options, const void* defaults, const IsGiven& is_given);
+
+/// Throws std::invalid_argument, naming both fields, for the first that breaks a rule of its own. Rules are for fields
+/// that were given: without is_given, those that are not at their default. Switches that are off, absent values and
+/// empty texts and lists are not set.
+template <Options T>
+void check_rules(const T& options, const IsGiven& is_given = {}) {
+  const T defaults;
+  check_rules(T::fields(), static_cast<const void*>(&options), static_cast<const void*>(&defaults), is_given);
 }
 
-template <class T>
-void value_from_json(const nlohmann::ordered_json& json, T& value) {
-  if constexpr (IsOptional<T>::value) {
-    if (json.is_null()) {
-      value.reset();
-    } else {
-      value_from_json(json, value.emplace());
-    }
-  } else if constexpr (IsVector<T>::value) {
-    const bool is_number = std::is_arithmetic_v<typename T::value_type> && json.is_number();
-    if (!json.is_array() && !is_number) throw std::invalid_argument("expected a list");
-    value.clear();
-    if (is_number) value_from_json(json, value.emplace_back());
-    for (const auto& each : is_number ? nlohmann::ordered_json::array() : json) {
-      value_from_json(each, value.emplace_back());
-    }
-  } else if constexpr (Options<T>) {
-    from_json(json, value);
-  } else if constexpr (std::is_enum_v<T>) {
-    value = from_text<T>(json.get<std::string>());
-  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-    value = json.get<std::string>();
-  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-    if (!json.is_number_integer()) throw std::invalid_argument("expected a whole number");
-    const auto number = json.get<std::int64_t>();
-    if (!std::in_range<T>(number)) throw std::invalid_argument("the number is too large");
-    value = static_cast<T>(number);
-  } else {
-    value = json.get<T>();
-  }
-}
-
-}  // namespace detail
 }  // namespace margay::core

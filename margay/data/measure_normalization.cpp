@@ -47,7 +47,7 @@ Normalization measure_normalization(const Dataset& dataset, const PicturePipelin
   if (error) std::rethrow_exception(error);
   if (all.count() > 0) return all.normalization();
   throw core::DataError(dataset.size() > 0 ? dataset.path(0).parent_path() : "",
-                        "no picture can be read, so there are no statistics; `margay check` says what is wrong");
+                        "no picture can be read, so there are no statistics; `check_data` says what is wrong");
 }
 
 }  // namespace margay::data

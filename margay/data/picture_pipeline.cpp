@@ -63,4 +63,12 @@ void PicturePipeline::item_of(const CachedPicture& kept, Phase phase, core::Rand
   item_of_cached(kept, resize_, phase, random, item);
 }
 
+const core::OptionTable& Recipe::fields() {
+  static const core::OptionTable table(
+      "transforms", {core::field<&Recipe::resize>("resize", "per picture: presizing"),
+                     core::field<&Recipe::augment>("augment", "per batch: one interpolation with all that was drawn"),
+                     core::field<&Recipe::normalization>("normalization", "per channel mean and std")});
+  return table;
+}
+
 }  // namespace margay::data

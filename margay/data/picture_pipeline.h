@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/core/random.h"
@@ -22,12 +21,7 @@ struct Recipe {
   AugmentOptions augment;
   Normalization normalization = imagenet_normalization();
 
-  static constexpr const char* kName = "transforms";
-  static constexpr auto fields() {
-    return std::tuple{core::field("resize", &Recipe::resize, "per picture: presizing"),
-                      core::field("augment", &Recipe::augment, "per batch: one interpolation with all that was drawn"),
-                      core::field("normalization", &Recipe::normalization, "per channel mean and std")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Turns one file into one network input: read, presize (item transform), then one interpolation with everything

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
@@ -63,7 +64,7 @@ void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeli
   const std::string file = dataset.path(0).string();
   core::Random random{0};
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
-             "look at the file; remove it, or train with --unreadable skip");
+             "look at the file; remove it, or train with `unreadable` skip");
   const ImageSize size = read_size(dataset.path(0));
   const Image image = pipeline.read(dataset.path(0));
   walk.leave(describe(image), fmt::format("{}, {}x{} pixels upright", file, size.width, size.height));
@@ -87,7 +88,7 @@ void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeli
 
 void walk_batch(SummaryWalk& walk, const Loader& loader, const std::string& which) {
   const std::string input = fmt::format("{} pictures", loader.dataset().size());
-  walk.enter(which + " loader", "", input, "remove the file named, or train with --unreadable skip");
+  walk.enter(which + " loader", "", input, "remove the file named, or train with `unreadable` skip");
   LoaderPass pass = loader.pass(0);
   const std::optional<Batch> batch = pass.next();
   if (!batch) return;

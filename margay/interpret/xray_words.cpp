@@ -125,7 +125,7 @@ std::string left_out_words(const SoftmaxRow& row, const std::vector<std::size_t>
   if (hidden.empty()) return "";
   double together = 0;
   for (const std::size_t k : hidden) together += row.classes[k].probability;
-  return fmt::format("… {} more classes, together p = {}; --all shows them", hidden.size(), number_text(together));
+  return fmt::format("… {} more classes, together p = {}; `all` shows them", hidden.size(), number_text(together));
 }
 
 std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>& shown) {
@@ -134,7 +134,7 @@ std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>
   double together = 0;
   for (const std::size_t k : hidden) together += row.classes[k].share;
   const std::string share = row.answer ? fmt::format(", together {} of the loss", percent_text(together)) : "";
-  return fmt::format("… {} more classes{}; --all shows them", hidden.size(), share);
+  return fmt::format("… {} more classes{}; `all` shows them", hidden.size(), share);
 }
 
 std::string summary_words(const XraySummary& summary) {

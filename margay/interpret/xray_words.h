@@ -30,7 +30,7 @@ std::string verdict(const SigmoidRow& row);
 std::string step_words(const SoftmaxRow& row, double step);
 std::string step_words(const SigmoidRow& row, double step);
 
-/// What a table of the classes `shown` leaves out: "… 25 more classes, together p = 0.1188; --all shows them"; "" when
+/// What a table of the classes `shown` leaves out: "… 25 more classes, together p = 0.1188; `all` shows them"; "" when
 /// nothing is.
 std::string left_out_words(const SoftmaxRow& row, const std::vector<std::size_t>& shown);
 std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>& shown);

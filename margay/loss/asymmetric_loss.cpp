@@ -31,4 +31,15 @@ torch::Tensor asymmetric_loss(const torch::Tensor& logits, const torch::Tensor& 
   return reduce(losses, options.reduction);
 }
 
+const core::OptionTable& AsymmetricLossOptions::fields() {
+  using O = AsymmetricLossOptions;
+  static const core::OptionTable table(
+      "asymmetric_loss",
+      {core::field<&O::gamma_pos>("gamma_pos", "how much less an easy 1 counts", {0, 100}),
+       core::field<&O::gamma_neg>("gamma_neg", "how much less an easy 0 counts", {0, 100}),
+       core::field<&O::clip>("clip", "a 0 predicted with at most this probability counts nothing", {0, 1}),
+       core::field<&O::reduction>("reduction", "mean, sum or none")});
+  return table;
+}
+
 }  // namespace margay::loss

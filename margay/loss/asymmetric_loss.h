@@ -1,7 +1,5 @@
 #pragma once
 
-#include <tuple>
-
 #include <torch/types.h>
 
 #include "margay/core/options.h"
@@ -15,15 +13,7 @@ struct AsymmetricLossOptions {
   double clip = 0.05;
   Reduction reduction = Reduction::kMean;
 
-  static constexpr const char* kName = "asymmetric_loss";
-  static constexpr auto fields() {
-    using O = AsymmetricLossOptions;
-    return std::tuple{
-        core::field("gamma_pos", &O::gamma_pos, "how much less an easy 1 counts", {0, 100}),
-        core::field("gamma_neg", &O::gamma_neg, "how much less an easy 0 counts", {0, 100}),
-        core::field("clip", &O::clip, "a 0 predicted with at most this probability counts nothing", {0, 1}),
-        core::field("reduction", &O::reduction, "mean, sum or none")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// For pictures that bear few of many labels: the many zeros are focused harder than the few ones, and those that are

@@ -43,4 +43,14 @@ torch::Tensor binary_cross_entropy_with_logits(const torch::Tensor& logits, cons
   return reduce(weighted(ones, loss::softplus(-z)) + weighted(1 - t, loss::softplus(z)), options.reduction);
 }
 
+const core::OptionTable& BinaryCrossEntropyOptions::fields() {
+  using O = BinaryCrossEntropyOptions;
+  static const core::OptionTable table(
+      "binary_cross_entropy",
+      {core::field<&O::reduction>("reduction", "mean, sum or none"),
+       core::field<&O::pos_weights>("pos_weights", "how often a 1 counts: one number, or one per column; empty: 1"),
+       core::field<&O::label_smoothing>("label_smoothing", "share of each target spread over 0 and 1", {0, 1})});
+  return table;
+}
+
 }  // namespace margay::loss

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -15,14 +14,7 @@ struct BinaryCrossEntropyOptions {
   std::vector<double> pos_weights;
   double label_smoothing = 0;
 
-  static constexpr const char* kName = "binary_cross_entropy";
-  static constexpr auto fields() {
-    using O = BinaryCrossEntropyOptions;
-    return std::tuple{
-        core::field("reduction", &O::reduction, "mean, sum or none"),
-        core::field("pos_weights", &O::pos_weights, "how often a 1 counts: one number, or one per column; empty: 1"),
-        core::field("label_smoothing", &O::label_smoothing, "share of each target spread over 0 and 1", {0, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Cross-entropy of a yes-no question per column, for pictures that bear several labels at once, or none:

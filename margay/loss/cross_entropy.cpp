@@ -1,4 +1,5 @@
 #include "margay/loss/cross_entropy.h"
+#include "margay/loss/cross_entropy_options.h"
 
 #include <stdexcept>
 
@@ -64,6 +65,23 @@ LossAndGradient cross_entropy_with_gradient(const torch::Tensor& logits, const t
   const double count = divisor(targets, logits.size(1), options);
   const LossAndGradient rows = row_losses_and_gradient(logits, targets, options, scale_of_reduction(count));
   return {reduce_rows(rows.loss, count, options, logits.scalar_type()), rows.gradient};
+}
+
+const core::OptionTable& CrossEntropyOptions::fields() {
+  using O = CrossEntropyOptions;
+  static const core::OptionTable table(
+      "cross_entropy",
+      {core::field<&O::reduction>("reduction", "mean, sum or none"),
+       core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
+       core::field<&O::class_weighting>("class_weighting", "per_example, or per_class as PyTorch's"),
+       core::field<&O::label_smoothing>("label_smoothing", "share of the target spread over all classes", {0, 1}),
+       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::temperature>("temperature", "logits are divided by it", {1e-6, 1e6}),
+       core::field<&O::z_loss>("z_loss", "factor of (log Σ exp z)², which keeps logits from drifting", {0, 1e6}),
+       core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan as PyTorch's"),
+       core::field<&O::gradient_place>("gradient_place", "new, or over_logits to save their memory"),
+       core::field<&O::logits_check>("logits_check", "refuse_probabilities given as logits, or none")});
+  return table;
 }
 
 }  // namespace margay::loss

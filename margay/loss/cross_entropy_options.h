@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -58,21 +57,7 @@ struct CrossEntropyOptions {
   GradientPlace gradient_place = GradientPlace::kNew;
   LogitsCheck logits_check = LogitsCheck::kRefuseProbabilities;
 
-  static constexpr const char* kName = "cross_entropy";
-  static constexpr auto fields() {
-    using O = CrossEntropyOptions;
-    return std::tuple{
-        core::field("reduction", &O::reduction, "mean, sum or none"),
-        core::field("class_weights", &O::class_weights, "one weight per class, not negative; empty: all 1"),
-        core::field("class_weighting", &O::class_weighting, "per_example, or per_class as PyTorch's"),
-        core::field("label_smoothing", &O::label_smoothing, "share of the target spread over all classes", {0, 1}),
-        core::field("ignore_index", &O::ignore_index, "a target that says: leave this one out"),
-        core::field("temperature", &O::temperature, "logits are divided by it", {1e-6, 1e6}),
-        core::field("z_loss", &O::z_loss, "factor of (log Σ exp z)², which keeps logits from drifting", {0, 1e6}),
-        core::field("empty_mean", &O::empty_mean, "the mean when nothing counts: zero, or nan as PyTorch's"),
-        core::field("gradient_place", &O::gradient_place, "new, or over_logits to save their memory"),
-        core::field("logits_check", &O::logits_check, "refuse_probabilities given as logits, or none")};
-  }
+  static const core::OptionTable& fields();
 };
 
 }  // namespace margay::loss

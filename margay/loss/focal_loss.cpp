@@ -30,4 +30,26 @@ torch::Tensor binary_focal_loss(const torch::Tensor& logits, const torch::Tensor
   return reduce(losses, options.reduction);
 }
 
+const core::OptionTable& FocalLossOptions::fields() {
+  using O = FocalLossOptions;
+  static const core::OptionTable table(
+      "focal_loss",
+      {core::field<&O::gamma>("gamma", "how much less a sure and right prediction counts; 0: cross-entropy", {0, 100}),
+       core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
+       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::reduction>("reduction", "mean, sum or none"),
+       core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
+  return table;
+}
+
+const core::OptionTable& BinaryFocalLossOptions::fields() {
+  using O = BinaryFocalLossOptions;
+  static const core::OptionTable table(
+      "binary_focal_loss",
+      {core::field<&O::gamma>("gamma", "how much less a sure and right prediction counts", {0, 100}),
+       core::field<&O::alpha>("alpha", "weight of ones; zeros weigh 1 - alpha; without it both weigh 1", {0, 1}),
+       core::field<&O::reduction>("reduction", "mean, sum or none")});
+  return table;
+}
+
 }  // namespace margay::loss

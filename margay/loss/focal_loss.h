@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -19,16 +18,7 @@ struct FocalLossOptions {
   Reduction reduction = Reduction::kMean;
   EmptyMean empty_mean = EmptyMean::kZero;
 
-  static constexpr const char* kName = "focal_loss";
-  static constexpr auto fields() {
-    using O = FocalLossOptions;
-    return std::tuple{
-        core::field("gamma", &O::gamma, "how much less a sure and right prediction counts; 0: cross-entropy", {0, 100}),
-        core::field("class_weights", &O::class_weights, "one weight per class, not negative; empty: all 1"),
-        core::field("ignore_index", &O::ignore_index, "a target that says: leave this one out"),
-        core::field("reduction", &O::reduction, "mean, sum or none"),
-        core::field("empty_mean", &O::empty_mean, "the mean when nothing counts: zero, or nan")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Cross-entropy in which easy examples count less, with p = softmax(z) and class index y:
@@ -52,14 +42,7 @@ struct BinaryFocalLossOptions {
   std::optional<double> alpha;
   Reduction reduction = Reduction::kMean;
 
-  static constexpr const char* kName = "binary_focal_loss";
-  static constexpr auto fields() {
-    using O = BinaryFocalLossOptions;
-    return std::tuple{
-        core::field("gamma", &O::gamma, "how much less a sure and right prediction counts", {0, 100}),
-        core::field("alpha", &O::alpha, "weight of ones; zeros weigh 1 - alpha; without it both weigh 1", {0, 1}),
-        core::field("reduction", &O::reduction, "mean, sum or none")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The focal loss of a yes-no question per element, with p = σ(z):

@@ -63,4 +63,14 @@ torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor
   return cross_entropy(logits.narrow(0, 0, rows), targets, options.cross_entropy) + options.alpha * jsd;
 }
 
+const core::OptionTable& JsdCrossEntropyOptions::fields() {
+  using O = JsdCrossEntropyOptions;
+  static const core::OptionTable table(
+      "jsd_cross_entropy",
+      {core::field<&O::num_splits>("num_splits", "versions of each picture in a batch, the clean one first", {1, 1e6}),
+       core::field<&O::alpha>("alpha", "factor of the divergence", {0, 1e6}),
+       core::field<&O::cross_entropy>("cross_entropy", "of the clean version, and the reduction of both")});
+  return table;
+}
+
 }  // namespace margay::loss

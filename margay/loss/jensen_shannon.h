@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -31,14 +30,7 @@ struct JsdCrossEntropyOptions {
   double alpha = 12;
   CrossEntropyOptions cross_entropy;
 
-  static constexpr const char* kName = "jsd_cross_entropy";
-  static constexpr auto fields() {
-    using O = JsdCrossEntropyOptions;
-    return std::tuple{
-        core::field("num_splits", &O::num_splits, "versions of each picture in a batch, the clean one first", {1, 1e6}),
-        core::field("alpha", &O::alpha, "factor of the divergence", {0, 1e6}),
-        core::field("cross_entropy", &O::cross_entropy, "of the clean version, and the reduction of both")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// cross_entropy of the clean pictures + alpha · jensen_shannon of all versions, AugMix's loss (arXiv:1912.02781, §3).

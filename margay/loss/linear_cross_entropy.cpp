@@ -140,4 +140,13 @@ torch::Tensor linear_cross_entropy(const torch::Tensor& features, const torch::T
   return loss;
 }
 
+const core::OptionTable& LinearCrossEntropyOptions::fields() {
+  using O = LinearCrossEntropyOptions;
+  static const core::OptionTable table(
+      "linear_cross_entropy",
+      {core::field<&O::cross_entropy>("cross_entropy", "the loss itself"),
+       core::field<&O::chunk_mb>("chunk_mb", "memory for logits, MiB; 32 rows of them at least", {1, 1 << 20})});
+  return table;
+}
+
 }  // namespace margay::loss

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <tuple>
-
 #include <torch/types.h>
 
 #include "margay/loss/cross_entropy_options.h"
@@ -12,13 +10,7 @@ struct LinearCrossEntropyOptions {
   CrossEntropyOptions cross_entropy;
   int chunk_mb = 72;
 
-  static constexpr const char* kName = "linear_cross_entropy";
-  static constexpr auto fields() {
-    using O = LinearCrossEntropyOptions;
-    return std::tuple{
-        core::field("cross_entropy", &O::cross_entropy, "the loss itself"),
-        core::field("chunk_mb", &O::chunk_mb, "memory for logits, MiB; 32 rows of them at least", {1, 1 << 20})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// cross_entropy(features · weightᵀ + bias, targets) without the logits [N,K] ever being there: rows are taken in

@@ -27,4 +27,14 @@ torch::Tensor nll_loss(const torch::Tensor& scores, const torch::Tensor& targets
   return reduce_weighted(weighted(weights, picked.neg()), weights, options.reduction, options.empty_mean);
 }
 
+const core::OptionTable& NllLossOptions::fields() {
+  using O = NllLossOptions;
+  static const core::OptionTable table(
+      "nll_loss", {core::field<&O::reduction>("reduction", "mean, sum or none"),
+                   core::field<&O::class_weights>("class_weights", "one weight per class, not negative"),
+                   core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+                   core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
+  return table;
+}
+
 }  // namespace margay::loss

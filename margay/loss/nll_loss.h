@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <tuple>
 #include <vector>
 
 #include "margay/core/options.h"
@@ -15,14 +14,7 @@ struct NllLossOptions {
   std::int64_t ignore_index = -100;
   EmptyMean empty_mean = EmptyMean::kZero;
 
-  static constexpr const char* kName = "nll_loss";
-  static constexpr auto fields() {
-    using O = NllLossOptions;
-    return std::tuple{core::field("reduction", &O::reduction, "mean, sum or none"),
-                      core::field("class_weights", &O::class_weights, "one weight per class, not negative"),
-                      core::field("ignore_index", &O::ignore_index, "a target that says: leave this one out"),
-                      core::field("empty_mean", &O::empty_mean, "the mean when nothing counts: zero, or nan")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The entry of the target class of each row: x[n, y_n]. Nothing is checked.

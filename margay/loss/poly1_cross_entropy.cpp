@@ -34,4 +34,17 @@ torch::Tensor poly1_cross_entropy(const torch::Tensor& logits, const torch::Tens
   return reduce_weighted(losses, rows.weights, options.reduction, options.empty_mean);
 }
 
+const core::OptionTable& Poly1CrossEntropyOptions::fields() {
+  using O = Poly1CrossEntropyOptions;
+  static const core::OptionTable table(
+      "poly1_cross_entropy",
+      {core::field<&O::epsilon>("epsilon", "what is added to the first coefficient; 0: cross-entropy", {-1, 1e6}),
+       core::field<&O::reduction>("reduction", "mean, sum or none"),
+       core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
+       core::field<&O::label_smoothing>("label_smoothing", "share of the target spread over all classes", {0, 1}),
+       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
+  return table;
+}
+
 }  // namespace margay::loss

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -19,17 +18,7 @@ struct Poly1CrossEntropyOptions {
   std::int64_t ignore_index = -100;
   EmptyMean empty_mean = EmptyMean::kZero;
 
-  static constexpr const char* kName = "poly1_cross_entropy";
-  static constexpr auto fields() {
-    using O = Poly1CrossEntropyOptions;
-    return std::tuple{
-        core::field("epsilon", &O::epsilon, "what is added to the first coefficient; 0: cross-entropy", {-1, 1e6}),
-        core::field("reduction", &O::reduction, "mean, sum or none"),
-        core::field("class_weights", &O::class_weights, "one weight per class, not negative; empty: all 1"),
-        core::field("label_smoothing", &O::label_smoothing, "share of the target spread over all classes", {0, 1}),
-        core::field("ignore_index", &O::ignore_index, "a target that says: leave this one out"),
-        core::field("empty_mean", &O::empty_mean, "the mean when nothing counts: zero, or nan")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Cross-entropy as its series -log p = Σ_i (1 - p)^i / i with another first coefficient, 1 + ε. With p = softmax(z),

@@ -34,4 +34,11 @@ torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch:
   return logits_of(torch::lerp(mean, probabilities(plain, activation), beta), activation).to(plain.scalar_type());
 }
 
+const core::OptionTable& TtaOptions::fields() {
+  static const core::OptionTable table("tta",
+                                       {core::field<&TtaOptions::n>("n", "draws of every picture", {1, 1000}),
+                                        core::field<&TtaOptions::beta>("beta", "share of the plain answer", {0, 1})});
+  return table;
+}
+
 }  // namespace margay::metric

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -14,11 +13,7 @@ struct TtaOptions {
   std::int64_t n = 4;  ///< draws of every picture, 1 … 1000
   double beta = 0.25;  ///< share of the plain answer, 0 … 1
 
-  static constexpr const char* kName = "tta";
-  static constexpr auto fields() {
-    return std::tuple{core::field("n", &TtaOptions::n, "draws of every picture", {1, 1000}),
-                      core::field("beta", &TtaOptions::beta, "share of the plain answer", {0, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What turns logits into probabilities: softmax over the classes, or a sigmoid for each.

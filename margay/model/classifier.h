@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include <torch/nn/modules/container/sequential.h>
@@ -29,15 +28,7 @@ struct ClassifierOptions {
   std::optional<std::int64_t> image_px;
   HeadOptions head = {};
 
-  static constexpr const char* kName = "classifier";
-  static constexpr auto fields() {
-    return std::tuple{core::field("architecture", &ClassifierOptions::architecture, "name of the network"),
-                      core::field("num_classes", &ClassifierOptions::num_classes, "number of classes", {1, 1e6}),
-                      core::field("in_channels", &ClassifierOptions::in_channels, "channels of the pictures", {1, 64}),
-                      core::field("image_px", &ClassifierOptions::image_px,
-                                  "side of the pictures, for networks with learnt positions", {1, 4096}),
-                      core::field("head", &ClassifierOptions::head, "the layers after the backbone")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// A backbone and a head, registered as "backbone" and "head". Convolution weights are kept channels-last, and

@@ -186,4 +186,12 @@ ModelSummary summarise(Classifier& classifier, const SummaryOptions& options) {
   return summary;
 }
 
+const core::OptionTable& SummaryOptions::fields() {
+  static const core::OptionTable table(
+      "summary", {core::field<&SummaryOptions::batch_size>("batch_size", "pictures in the batch", {1, 1e6}),
+                  core::field<&SummaryOptions::image_px>(
+                      "image_px", "side of the pictures, the network's own unless given", {1, 8192})});
+  return table;
+}
+
 }  // namespace margay::model

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "margay/core/options.h"
@@ -16,12 +15,7 @@ struct SummaryOptions {
   /// The network's own unless given.
   std::optional<std::int64_t> image_px;
 
-  static constexpr const char* kName = "summary";
-  static constexpr auto fields() {
-    return std::tuple{core::field("batch_size", &SummaryOptions::batch_size, "pictures in the batch", {1, 1e6}),
-                      core::field("image_px", &SummaryOptions::image_px,
-                                  "side of the pictures, the network's own unless given", {1, 8192})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// One operator of the forward pass: a layer with parameters, or a step without, such as max_pool2d.

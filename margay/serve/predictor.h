@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
@@ -25,21 +24,7 @@ struct PredictorOptions {
   double tta_beta = metric::TtaOptions().beta;
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
 
-  static constexpr const char* kName = "predictor";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("batch_size", &PredictorOptions::batch_size, "pictures computed at once", {1, 65536}),
-        core::field("num_workers", &PredictorOptions::num_workers, "loading threads; one per core unless given",
-                    {1, 512}),
-        core::field("precision", &PredictorOptions::precision,
-                    "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
-                    "about 1e-2 in the logits)"),
-        core::field("tta", &PredictorOptions::tta,
-                    "test-time augmentation: average with so many draws of each picture; 0: none", {0, 1000}),
-        core::field("tta_beta", &PredictorOptions::tta_beta, "share of the plain answer in it", {0, 1}),
-        core::field("max_pixels", &PredictorOptions::max_pixels,
-                    "a picture that claims more pixels counts as unreadable", {1, 1e12})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What a bundle says of pictures; one row for each that could be read, in the order given.

@@ -61,7 +61,7 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
   }
   throw DivergedError(fmt::format(
       "the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
-      "otherwise lower the learning rate (--base-lr), or in half precision train with --precision fp32",
+      "otherwise lower the learning rate (`base_lr`), or in half precision train with `precision` fp32",
       std::isnan(loss) ? "not a number" : "infinite", when, what, paths.size(), batch.size(), named(paths)));
 }
 
@@ -71,7 +71,7 @@ void check_gradients(double norm, const data::Batch& batch, const data::Dataset&
   for (const std::size_t id : batch.ids) paths.push_back(path_of(dataset, id));
   throw DivergedError(
       fmt::format("the gradients are not finite in {}, though the loss is: the batch was {}. Lower the learning rate "
-                  "(--base-lr), or in half precision train with --precision fp32",
+                  "(`base_lr`), or in half precision train with `precision` fp32",
                   when, named(paths)));
 }
 

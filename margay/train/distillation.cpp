@@ -91,4 +91,18 @@ torch::Tensor Distillation::operator()(const torch::Tensor& logits, const data::
   return alpha * temperature * temperature * divergence + (1 - alpha) * base_(logits, batch);
 }
 
+const core::OptionTable& DistillationOptions::fields() {
+  using O = DistillationOptions;
+  static const core::OptionTable table(
+      "distillation",
+      {core::field<&O::teacher>("teacher", "a bundle (NAME.margay) of the same classes whose answers are learnt, too"),
+       core::field<&O::distill_temperature>(
+           "distill_temperature",
+           "both sides' logits are divided by it, which shows what the teacher thinks of the other classes",
+           {0.01, 1000}, {core::needs({"teacher"})}),
+       core::field<&O::distill_alpha>("distill_alpha", "share of the teacher in the loss; the rest is the labels'",
+                                      {0, 1}, {core::needs({"teacher"})})});
+  return table;
+}
+
 }  // namespace margay::train

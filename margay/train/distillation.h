@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
@@ -17,17 +16,7 @@ struct DistillationOptions {
   double distill_temperature = 4;
   double distill_alpha = 0.9;
 
-  static constexpr const char* kName = "distillation";
-  static constexpr auto fields() {
-    using O = DistillationOptions;
-    return std::tuple{
-        core::field("teacher", &O::teacher, "a bundle (NAME.margay) of the same classes whose answers are learnt, too"),
-        core::field("distill_temperature", &O::distill_temperature,
-                    "both sides' logits are divided by it, which shows what the teacher thinks of the other classes",
-                    {0.01, 1000}),
-        core::field("distill_alpha", &O::distill_alpha, "share of the teacher in the loss; the rest is the labels'",
-                    {0, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Knowledge distillation: the loss of a student that learns from labels and from a teacher's answers to the same

@@ -37,7 +37,7 @@ std::string where_time_went(const EpochRecord& record, const data::Loaders& load
     return fmt::format("{}. Pictures hold it up. {}", shares(record), loading_advice(loaders));
   }
   if (record.update_share > kUpdating) {
-    return shares(record) + ". The optimizer takes much: larger batches, or --accumulate, make fewer steps.";
+    return shares(record) + ". The optimizer takes much: larger batches, or `accumulate`, make fewer steps.";
   }
   if (record.callback_share > kListening) {
     return fmt::format("{}, {} % callbacks, which hold it up: write less often.", shares(record),

@@ -117,4 +117,21 @@ void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_js
                              .provenance = provenance});
 }
 
+const core::OptionTable& LearnerOptions::fields() {
+  static const core::OptionTable table(
+      "learner",
+      {core::field<&LearnerOptions::optimizer>("optimizer", "how gradients change weights"),
+       core::field<&LearnerOptions::loss>("loss", "what training minimises"),
+       core::field<&LearnerOptions::precision>(
+           "precision", "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
+       core::field<&LearnerOptions::device>("device", "auto, cpu, cuda or cuda:N; auto is cuda where there is one"),
+       core::field<&LearnerOptions::accumulate>(
+           "accumulate", "batches whose gradients together make one step of the optimizer, as one larger batch would",
+           {1, 1e6}),
+       core::field<&LearnerOptions::checkpoint_activations>(
+           "checkpoint_activations",
+           "keep few activations and compute the others again for the gradients: less memory, more time")});
+  return table;
+}
+
 }  // namespace margay::train

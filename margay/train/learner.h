@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -45,20 +44,7 @@ struct LearnerOptions {
   std::int64_t accumulate = 1;
   bool checkpoint_activations = false;
 
-  static constexpr const char* kName = "learner";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("optimizer", &LearnerOptions::optimizer, "how gradients change weights"),
-        core::field("loss", &LearnerOptions::loss, "what training minimises"),
-        core::field("precision", &LearnerOptions::precision,
-                    "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
-        core::field("device", &LearnerOptions::device, "auto, cpu, cuda or cuda:N; auto is cuda where there is one"),
-        core::field("accumulate", &LearnerOptions::accumulate,
-                    "batches whose gradients together make one step of the optimizer, as one larger batch would",
-                    {1, 1e6}),
-        core::field("checkpoint_activations", &LearnerOptions::checkpoint_activations,
-                    "keep few activations and compute the others again for the gradients: less memory, more time")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// One fit: epochs, or seconds, under one schedule.

@@ -133,7 +133,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
   if (standing_.step == 0 && !standing_.is_cancelled) {
     throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
-                          "no batch has two pictures that can be read; `margay check` says what is wrong");
+                          "no batch has two pictures that can be read; `check_data` says what is wrong");
   }
   record.train_loss = standing_.smooth_loss.value();
   note_shares(record, pass, clock_);

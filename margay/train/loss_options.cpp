@@ -52,9 +52,36 @@ void check_loss(const LossOptions& options, data::Task task) {
   check_belongs("asymmetric_clip", options.asymmetric_clip, kind, {kAsymmetric});
   if (options.focal_alpha && task == data::Task::kSingleLabel) {
     throw std::invalid_argument(
-        "[loss] focal_alpha has no meaning for focal with one class a picture; --balance "
+        "[loss] focal_alpha has no meaning for focal with one class a picture; `balance` "
         "weights weighs classes");
   }
+}
+
+const core::OptionTable& LossOptions::fields() {
+  using O = LossOptions;
+  static const core::OptionTable table(
+      "loss",
+      {core::field<&O::kind>("loss",
+                             "what training minimises: auto, cross_entropy, focal, poly1, bce or asymmetric; auto is "
+                             "cross_entropy, or bce for several labels"),
+       core::field<&O::label_smoothing>(
+           "label_smoothing", "cross_entropy, poly1, bce: share of each target spread over all classes", {0, 1}),
+       core::field<&O::z_loss>("z_loss", "cross_entropy: factor of (log Σ exp z)², which keeps logits from drifting",
+                               {0, 1e6}),
+       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy picture counts; 2 unless given",
+                                    {0, 100}),
+       core::field<&O::focal_alpha>(
+           "focal_alpha", "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 unless given", {0, 1}),
+       core::field<&O::poly1_epsilon>(
+           "poly1_epsilon", "poly1: what is added to the first coefficient of its series; 1 unless given", {-1, 1e6}),
+       core::field<&O::asymmetric_gamma_pos>("asymmetric_gamma_pos",
+                                             "asymmetric: how much less an easy 1 counts; 1 unless given", {0, 100}),
+       core::field<&O::asymmetric_gamma_neg>("asymmetric_gamma_neg",
+                                             "asymmetric: how much less an easy 0 counts; 4 unless given", {0, 100}),
+       core::field<&O::asymmetric_clip>("asymmetric_clip",
+                                        "asymmetric: a 0 of at most this probability counts nothing; 0.05 unless given",
+                                        {0, 1})});
+  return table;
 }
 
 }  // namespace margay::train

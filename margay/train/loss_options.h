@@ -2,7 +2,6 @@
 
 #include <array>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "margay/core/options.h"
@@ -34,30 +33,7 @@ struct LossOptions {
   std::optional<double> asymmetric_gamma_neg;
   std::optional<double> asymmetric_clip;
 
-  static constexpr const char* kName = "loss";
-  static constexpr auto fields() {
-    using O = LossOptions;
-    return std::tuple{
-        core::field("loss", &O::kind,
-                    "what training minimises: auto, cross_entropy, focal, poly1, bce or asymmetric; auto is "
-                    "cross_entropy, or bce for several labels"),
-        core::field("label_smoothing", &O::label_smoothing,
-                    "cross_entropy, poly1, bce: share of each target spread over all classes", {0, 1}),
-        core::field("z_loss", &O::z_loss, "cross_entropy: factor of (log Σ exp z)², which keeps logits from drifting",
-                    {0, 1e6}),
-        core::field("focal_gamma", &O::focal_gamma, "focal: how much less an easy picture counts; 2 unless given",
-                    {0, 100}),
-        core::field("focal_alpha", &O::focal_alpha,
-                    "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 unless given", {0, 1}),
-        core::field("poly1_epsilon", &O::poly1_epsilon,
-                    "poly1: what is added to the first coefficient of its series; 1 unless given", {-1, 1e6}),
-        core::field("asymmetric_gamma_pos", &O::asymmetric_gamma_pos,
-                    "asymmetric: how much less an easy 1 counts; 1 unless given", {0, 100}),
-        core::field("asymmetric_gamma_neg", &O::asymmetric_gamma_neg,
-                    "asymmetric: how much less an easy 0 counts; 4 unless given", {0, 100}),
-        core::field("asymmetric_clip", &O::asymmetric_clip,
-                    "asymmetric: a 0 of at most this probability counts nothing; 0.05 unless given", {0, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The loss that `kind` means for a task, never kAuto. Throws std::invalid_argument for one of the other task.

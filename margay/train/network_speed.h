@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/model/precision.h"
@@ -17,16 +16,7 @@ struct NetworkSpeedOptions {
   std::string device = "auto";
   double seconds = 3;
 
-  static constexpr const char* kName = "network_speed";
-  static constexpr auto fields() {
-    return std::tuple{core::field("batch_size", &NetworkSpeedOptions::batch_size, "pictures in a batch", {2, 1e5}),
-                      core::field("size", &NetworkSpeedOptions::size,
-                                  "side of the pictures, each network's own unless given", {8, 4096}),
-                      core::field("precision", &NetworkSpeedOptions::precision, "auto, fp32, bf16 or fp16"),
-                      core::field("device", &NetworkSpeedOptions::device, "auto, cpu, cuda or cuda:N"),
-                      core::field("seconds", &NetworkSpeedOptions::seconds,
-                                  "so long for each of training and inference, and at least one batch", {0, 3600})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// How fast one network is on this machine, loading left out.

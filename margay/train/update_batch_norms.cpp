@@ -67,7 +67,7 @@ void update_batch_norms(model::Classifier& classifier, const data::Loader& loade
   }
   if (seen > 0) return;
   throw core::DataError(loader.dataset().path(0).parent_path(),
-                        "no batch has two pictures that can be read; `margay check` says what is wrong");
+                        "no batch has two pictures that can be read; `check_data` says what is wrong");
 }
 
 }  // namespace margay::train

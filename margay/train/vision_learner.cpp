@@ -45,4 +45,21 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
   return learner;
 }
 
+const core::OptionTable& VisionLearnerOptions::fields() {
+  static const core::OptionTable table(
+      "vision_learner",
+      {core::field<&VisionLearnerOptions::weights>(
+           "weights",
+           "pretrained network: a file (safetensors, PyTorch, fastai, .margay) or a folder of "
+           "one, for the program also 'cached': from the user's cache folder; none: start "
+           "from scratch"),
+       core::field<&VisionLearnerOptions::weights_sha256>(
+           "weights_sha256", "refuse weights whose file has another SHA-256", {core::needs({"weights"})}),
+       core::field<&VisionLearnerOptions::seed>("seed",
+                                                "of new weights and dropout; the program's also of order and crops"),
+       core::field<&VisionLearnerOptions::head>("head", "the layers after the backbone"),
+       core::field<&VisionLearnerOptions::learner>("learner", "optimizer, precision, device")});
+  return table;
+}
+
 }  // namespace margay::train

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/model/head/head.h"
@@ -18,19 +17,7 @@ struct VisionLearnerOptions {
   model::HeadOptions head;
   LearnerOptions learner;
 
-  static constexpr const char* kName = "vision_learner";
-  static constexpr auto fields() {
-    return std::tuple{core::field("weights", &VisionLearnerOptions::weights,
-                                  "pretrained network: a file (safetensors, PyTorch, fastai, .margay) or a folder of "
-                                  "one, in margay also 'cached': from the user's cache folder; none: start from "
-                                  "scratch"),
-                      core::field("weights_sha256", &VisionLearnerOptions::weights_sha256,
-                                  "refuse weights whose file has another SHA-256"),
-                      core::field("seed", &VisionLearnerOptions::seed,
-                                  "of new weights and dropout; in margay train also of order and crops"),
-                      core::field("head", &VisionLearnerOptions::head, "the layers after the backbone"),
-                      core::field("learner", &VisionLearnerOptions::learner, "optimizer, precision, device")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What DataBlock::normalize should get for the published weights of an architecture: ImageNet's mean and deviation,

@@ -1,6 +1,7 @@
 #include "apps/cli/auto_arch.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"

@@ -1,12 +1,12 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/config_flag.h"
-#include "apps/cli/flags.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/train_options.h"
+#include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::cli {
@@ -49,7 +49,7 @@ TEST(CommandLine, AsksForWhatIsMissing) {
 TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
   const CommandResult range = run_line({"train", "nowhere", "--min-scale", "7"});
   EXPECT_EQ(range.status, 2);
-  EXPECT_NE(range.errors.find("min_scale must lie in [0.01, 1], got 7"), std::string::npos) << range.errors;
+  EXPECT_NE(range.errors.find("--min-scale must lie in [0.01, 1], got 7"), std::string::npos) << range.errors;
   EXPECT_EQ(run_line({"train", "nowhere", "--epochs", "many"}).status, 2);
   EXPECT_EQ(run_line({"train", "nowhere", "--precision", "fp8"}).status, 2);
 }
@@ -72,6 +72,16 @@ TEST(CommandLine, HelpSucceeds) {
   EXPECT_EQ(run_line({"--version"}).status, 0);
 }
 
+/// What a command with the flags of training makes of the arguments.
+void parse(TrainOptions& options, std::vector<std::string> arguments) {
+  CommandLine line("margay", "", "");
+  Command& command = line.add("train", "");
+  command.config_flag(options);
+  command.flags(options, train_flag_names());
+  arguments.insert(arguments.begin(), "train");
+  line.parse(arguments);
+}
+
 TEST(Config, GivesWayToFlagsWhereverTheyStand) {
   const testing_support::TemporaryFolder folder;
   TrainOptions saved;
@@ -79,11 +89,8 @@ TEST(Config, GivesWayToFlagsWhereverTheyStand) {
   saved.batch.folder = "pictures";
   saved.batch.transforms.augment.size = 99;
   std::ofstream(folder / "config.json") << core::to_json(saved).dump();
-  CLI::App app;
   TrainOptions options;
-  add_config_flag(app, options);
-  add_flags(app, options, train_flag_names());
-  app.parse("--size 64 --config " + (folder / "config.json").string());
+  parse(options, {"--size", "64", "--config", (folder / "config.json").string()});
   EXPECT_EQ(options.epochs, 7);
   EXPECT_EQ(options.batch.folder, "pictures");
   EXPECT_EQ(options.batch.transforms.augment.size, 64);
@@ -98,10 +105,7 @@ TEST(Config, NamesTheKeyThatIsWrong) {
 }
 
 TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
-  CLI::App app;
-  TrainOptions options;
-  add_flags(app, options, train_flag_names());
-  const std::string help = app.help();
+  const std::string help = testing_support::run_command({"train", "--help-all"}).output;
   for (const char* flag :
        {"--min-scale", "--resize", "--size", "--batch-size", "--freeze-epochs", "--precision", "--label-regex"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
@@ -110,17 +114,15 @@ TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
 }
 
 TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
-  CLI::App app;
   TrainOptions options;
-  add_flags(app, options, train_flag_names());
-  app.parse("--min-scale .5 --base-lr 1e-2 --mean .5,0.25,0.75 --std [1,1,0.5]");
+  parse(options, {"--min-scale", ".5", "--base-lr", "1e-2", "--mean", ".5,0.25,0.75", "--std", "[1,1,0.5]"});
   EXPECT_EQ(options.batch.transforms.augment.min_scale, 0.5);
   EXPECT_EQ(options.fine_tune.base_lr, 0.01);
   EXPECT_EQ(options.batch.transforms.normalization.mean, (std::array{0.5, 0.25, 0.75}));
-  for (const char* wrong : {"--min-scale half", "--min-scale .", "--epochs 1.5", "--mean .5,.5", "--mean 1,2,x"}) {
-    CLI::App strict;
-    add_flags(strict, options, train_flag_names());
-    EXPECT_THROW(strict.parse(wrong), CLI::ParseError) << wrong;
+  const std::vector<std::vector<std::string>> all_wrong = {
+      {"--min-scale", "half"}, {"--min-scale", "."}, {"--epochs", "1.5"}, {"--mean", ".5,.5"}, {"--mean", "1,2,x"}};
+  for (const std::vector<std::string>& wrong : all_wrong) {
+    EXPECT_THROW(parse(options, wrong), UsageError) << wrong.front() << " " << wrong.back();
   }
 }
 

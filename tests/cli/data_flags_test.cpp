@@ -1,6 +1,7 @@
 #include "apps/cli/data_flags.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
@@ -32,38 +33,35 @@ std::string refusal(const DataOptions& options) {
 
 TEST(DataFlags, NameBothOptionsThatExcludeEachOther) {
   EXPECT_EQ(refusal({.label_regex = "(a)", .labels_csv = "t.csv"}),
-            "[data] --label-regex and --labels-csv both say the labels; give one");
+            "[data] `label_regex` and `labels_csv` both say the labels; give one");
   EXPECT_EQ(refusal({.label_path_regex = "(a)", .label_folder = 2}),
-            "[data] --label-path-regex and --label-folder both say the labels; give one");
+            "[data] `label_path_regex` and `label_folder` both say the labels; give one");
   EXPECT_EQ(refusal({.valid_csv = "t.csv", .valid_fraction = 0.1}),
-            "[data] --valid-csv and --valid-fraction both say the split; give one");
+            "[data] `valid_csv` and `valid_fraction` both say the split; give one");
   EXPECT_EQ(refusal({.valid_csv = "t.csv", .valid_list = "t.txt"}),
-            "[data] --valid-csv and --valid-list both say the split; give one");
+            "[data] `valid_csv` and `valid_list` both say the split; give one");
   EXPECT_EQ(refusal({.valid_list = "t.txt", .split = data::SplitKind::kStratified}),
-            "[data] --valid-list and --split both say the split; give one");
+            "[data] `valid_list` and `split` both say the split; give one");
   EXPECT_EQ(refusal({.labels_csv = "t.csv", .label_delimiter = ";", .label_columns = "a,b"}),
-            "[data] --label-delimiter and --label-columns both say where the labels stand; give one");
+            "[data] `label_delimiter` and `label_columns` both say where the labels stand; give one");
   EXPECT_EQ(refusal({.valid_fraction = 0.1, .fold = 1, .folds = 5}),
-            "[data] --folds and --valid-fraction both say how many validate; give one");
+            "[data] `folds` and `valid_fraction` both say how many validate; give one");
 }
 
 TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
-  EXPECT_EQ(refusal({.group_regex = "(a)"}),
-            "[data] --group-regex means something only with --split grouped; give that too, or neither");
-  EXPECT_EQ(
-      refusal({.split = data::SplitKind::kGrouped}),
-      "[data] --split grouped means something only with --group-regex or --group-column; give that too, or neither");
+  EXPECT_EQ(refusal({.group_regex = "(a)"}), "[data] `group_regex` needs `split` grouped; give both, or neither");
+  EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped}),
+            "[data] `split` grouped needs `group_regex` or `group_column`; give one, or leave it out");
   EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped, .group_column = "dog"}),
-            "[data] --group-column means something only with --labels-csv; give that too, or neither");
+            "[data] `group_column` needs `labels_csv`; give both, or neither");
   EXPECT_EQ(
       refusal({.labels_csv = "t.csv", .split = data::SplitKind::kGrouped, .group_regex = "(a)", .group_column = "b"}),
-      "[data] --group-regex and --group-column both say the groups; give one");
-  EXPECT_EQ(refusal({.fold = 1}), "[data] --fold means something only with --folds; give that too, or neither");
-  EXPECT_EQ(refusal({.label_delimiter = ";"}),
-            "[data] --label-delimiter means something only with --labels-csv; give that too, or neither");
+      "[data] `group_regex` and `group_column` both say the groups; give one");
+  EXPECT_EQ(refusal({.fold = 1}), "[data] `fold` needs `folds`; give both, or neither");
+  EXPECT_EQ(refusal({.label_delimiter = ";"}), "[data] `label_delimiter` needs `labels_csv`; give both, or neither");
   EXPECT_EQ(refusal({.name_column = "file"}),
-            "[data] --name-column means something only with --labels-csv or --valid-csv; give that too, or neither");
-  EXPECT_NE(refusal({.label_folder = 0}).find("label_folder must lie in [1, 100]"), std::string::npos);
+            "[data] `name_column` needs `labels_csv` or `valid_csv`; give one, or leave it out");
+  EXPECT_NE(refusal({.label_folder = 0}).find("`label_folder` must lie in [1, 100]"), std::string::npos);
 }
 
 TEST(DataFlags, SayLabelsByPathAndFolder) {
@@ -145,7 +143,7 @@ TEST(DataFlags, AskWhichOfTwoColumnsSplitsUnlessAFlagDecides) {
     options.labels_csv = pets.folder / "two.csv";
     return pets.datasets(options);
   };
-  EXPECT_NE(thrown_message<core::DataError>([&] { datasets({}); }).find("say which with --valid-column"),
+  EXPECT_NE(thrown_message<core::DataError>([&] { datasets({}); }).find("say which with `valid_column`"),
             std::string::npos);
   EXPECT_EQ(datasets({.valid_column = "split"}).valid->label(0), "dog");
   EXPECT_EQ(datasets({.valid_fraction = 0}).train->size(), 2U);

@@ -1,7 +1,11 @@
 #include "apps/cli/help_formatter.h"
 
+#include <algorithm>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "margay/core/text_table.h"
@@ -22,13 +26,47 @@ TEST(Help, BreaksLinesAtWords) {
 TEST(Help, FitsAWindowForEveryCommand) {
   for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
                               "show-batch", "bench-data", "sample"}) {
-    std::istringstream help(run_command({command, "--help"}).output);
+    std::istringstream help(run_command({command, "--help-all"}).output);
     for (std::string line; std::getline(help, line);) EXPECT_LE(core::text_width(line), 110U) << command << line;
   }
 }
 
+/// The flags that a help shows, without those for help itself.
+std::vector<std::string> flags_in(const std::string& help) {
+  std::vector<std::string> flags;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("  --")) continue;
+    const std::string flag = line.substr(2, line.find_first_of(" ,", 2) - 2);
+    if (flag != "--help" && flag != "--help-all") flags.push_back(flag);
+  }
+  return flags;
+}
+
+TEST(Help, ShowsTheFlagsThatPeopleUseAndHelpAllTheOthers) {
+  for (const char* command : {"train", "lr-find", "show-batch", "summary", "bench-data"}) {
+    const std::string brief = run_command({command, "--help"}).output;
+    const std::string whole = run_command({command, "--help-all"}).output;
+    const std::vector<std::string> everyday = flags_in(brief);
+    const std::vector<std::string> all = flags_in(whole);
+    EXPECT_GE(everyday.size(), 10U) << command;
+    EXPECT_LE(everyday.size(), 30U) << command;
+    EXPECT_GT(all.size(), everyday.size() + 20) << command;
+    for (const std::string& flag : everyday) EXPECT_EQ(std::count(all.begin(), all.end(), flag), 1) << flag;
+    testing_support::expect_part(
+        brief, fmt::format("{} more flags: margay {} --help-all", all.size() - everyday.size(), command));
+    EXPECT_EQ(whole.find("more flags:"), std::string::npos);
+  }
+}
+
+TEST(Help, ShowsAllOfACommandWithFewFlags) {
+  for (const char* command : {"predict", "models", "runs", "weights", "sample"}) {
+    EXPECT_EQ(flags_in(run_command({command, "--help"}).output), flags_in(run_command({command, "--help-all"}).output));
+  }
+}
+
 TEST(Help, OfTrainBeginsWithWhatEveryoneNeedsAndGroupsTheRest) {
-  const std::string help = run_command({"train", "--help"}).output;
+  const std::string help = run_command({"train", "--help-all"}).output;
   std::size_t previous = 0;
   for (const char* part :
        {"\nOptions:\n", "  --epochs NUMBER=3 ", "  --recipe FILE ", "\nLabels and split:\n", "  --label-regex TEXT ",

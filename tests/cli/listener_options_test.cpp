@@ -13,24 +13,28 @@ namespace {
 std::string message_for(const std::function<void(ListenerOptions&)>& change) {
   ListenerOptions options;
   change(options);
-  return testing_support::thrown_message<std::invalid_argument>([&] { check_listeners(options); });
+  return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
 }
 
-TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(check_listeners({})); }
+TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
 
 TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
   using O = ListenerOptions;
-  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_decay = 0.9; }), "[train] --ema-decay needs --ema");
-  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_warmup = false; }), "[train] --no-ema-warmup needs --ema");
-  EXPECT_EQ(message_for([](O& o) { o.swa_options.swa_batches = 9; }), "[train] --swa-batches needs --swa");
+  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_decay = 0.9; }),
+            "[listeners] `ema_decay` needs `ema`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_warmup = false; }),
+            "[listeners] `no_ema_warmup` needs `ema`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.swa_options.swa_batches = 9; }),
+            "[listeners] `swa_batches` needs `swa`; give both, or neither");
   EXPECT_EQ(message_for([](O& o) { o.keep_best_options.restore_best = true; }),
-            "[train] --restore-best needs --keep-best");
+            "[listeners] `restore_best` needs `keep_best`; give both, or neither");
   EXPECT_EQ(message_for([](O& o) { o.early_stopping.stop_patience = 9; }),
-            "[train] --stop-patience needs --early-stop");
+            "[listeners] `stop_patience` needs `early_stop`; give both, or neither");
   EXPECT_EQ(message_for([](O& o) { o.plateau.plateau_factor = 0.5; }),
-            "[train] --plateau-factor needs --reduce-on-plateau");
-  EXPECT_EQ(message_for([](O& o) { o.monitor.monitor = "error_rate"; }),
-            "[train] --monitor needs --keep-best, --early-stop or --reduce-on-plateau");
+            "[listeners] `plateau_factor` needs `reduce_on_plateau`; give both, or neither");
+  EXPECT_EQ(
+      message_for([](O& o) { o.monitor.monitor = "error_rate"; }),
+      "[listeners] `monitor` needs `keep_best` or `early_stop` or `reduce_on_plateau`; give one, or leave it out");
 }
 
 TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
@@ -40,18 +44,24 @@ TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
   options.early_stopping.stop_patience = 9;
   options.plateau.plateau_factor = 0.5;
   options.monitor.min_delta = 0.1;
-  EXPECT_NO_THROW(check_listeners(options));
+  EXPECT_NO_THROW(core::check_rules(options));
 }
 
 TEST(ListenerOptions, KnowOneAverageOnly) {
   EXPECT_EQ(message_for([](ListenerOptions& o) { o.ema = o.swa = true; }),
-            "[train] --ema and --swa are two averages; choose one");
+            "[listeners] `ema` and `swa` both say which average is taken; give one");
+}
+
+TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
+  EXPECT_EQ(message_for([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
+            "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
 }
 
 TEST(ListenerOptions, AreCheckedBeforePicturesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.errors, "margay: [train] --swa-start needs --swa\n");
+  EXPECT_EQ(result.errors,
+            "margay: [train] --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
 }
 
 }  // namespace

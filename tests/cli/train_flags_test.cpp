@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/train_options.h"
 #include "tests/support/tiny_training.h"
 #include "tests/support/write_file.h"
 
@@ -48,6 +49,36 @@ TEST(TrainFlags, ARecipeIsReadAtOnceAndItsMistakesHaveALine) {
   const CommandResult missing = run_command({"train", "/no/such/folder", "--recipe", "/no/recipe"});
   EXPECT_EQ(missing.status, 2);
   expect_part(missing.errors, "/no/recipe");
+}
+
+TEST(TrainFlags, AreNoticedWhenTheyAreGivenWithTheirDefaults) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> idle = {
+      {{"--ema-decay", fmt::format("{}", TrainOptions().listeners.weight_average.ema_decay)},
+       "--ema-decay needs --ema"},
+      {{"--label-column", ""}, "--label-column needs --labels-csv"},
+      {{"--no-restore-best"}, "--no-restore-best needs --keep-best"},
+      {{"--freeze-epochs", "1"}, "--freeze-epochs needs --weights"},
+      {{"--memory-share", "0.9"}, "--memory-share needs --auto-batch-size"},
+      {{"--distill-alpha", "0.5"}, "--distill-alpha needs --teacher"},
+      {{"--weights-sha256", ""}, "--weights-sha256 needs --weights"},
+      {{"--lr-factor", "1"}, "--lr-factor needs --resume"},
+      {{"--lr", "auto", "--base-lr", "2e-3"}, "--base-lr means nothing beside --lr"},
+      {{"--auto-batch-size", "--batch-size", "64"}, "--batch-size means nothing beside --auto-batch-size"},
+      {{"--statistics", "measured", "--mean", "0.485,0.456,0.406"},
+       "--mean and --statistics measured both say the statistics"}};
+  for (const auto& [flags, message] : idle) {
+    std::vector<std::string> arguments = {"train", "/no/such/folder"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const CommandResult result = run_command(arguments);
+    EXPECT_EQ(result.status, 2) << message;
+    expect_part(result.errors, message);
+  }
+}
+
+TEST(TrainFlags, OfBenchAreRefusedWhereModelsAreListed) {
+  const CommandResult result = run_command({"models", "--seconds", "1"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--seconds needs the action bench");
 }
 
 class TrainCommand : public testing_support::TinyTraining {};
@@ -120,7 +151,7 @@ TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
   const CommandResult result =
       run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
   EXPECT_EQ(result.status, 2);
-  expect_part(result.errors, "--epochs: means nothing beside --recipe");
+  expect_part(result.errors, "--epochs means nothing beside --recipe");
 }
 
 TEST_F(TrainCommand, GoesOnWithARunByItsName) {

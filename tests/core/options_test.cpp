@@ -1,9 +1,12 @@
 #include "margay/core/options.h"
 
 #include <array>
+#include <limits>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "margay/core/error.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::core {
@@ -21,8 +24,10 @@ using Json = nlohmann::ordered_json;
 
 struct Inner {
   double min_scale = 0.75;
-  static constexpr const char* kName = "inner";
-  static constexpr auto fields() { return std::tuple{field("min_scale", &Inner::min_scale, "a share", {0.01, 1})}; }
+  static const OptionTable& fields() {
+    static const OptionTable table("inner", {field<&Inner::min_scale>("min_scale", "a share", {0.01, 1})});
+    return table;
+  }
 };
 
 struct Outer {
@@ -32,12 +37,12 @@ struct Outer {
   std::filesystem::path file = "a/b";
   std::vector<int> list = {1, 2};
   Inner inner;
-  static constexpr const char* kName = "outer";
-  static constexpr auto fields() {
-    return std::tuple{
-        field("size", &Outer::size, "px", {8, 1024}),   field("fraction", &Outer::fraction, "share", {0, 1}),
-        field("shape", &Outer::shape, "form"),          field("file", &Outer::file, "path"),
-        field("list", &Outer::list, "numbers", {0, 9}), field("inner", &Outer::inner, "nested")};
+  static const OptionTable& fields() {
+    static const OptionTable table(
+        "outer", {field<&Outer::size>("size", "px", {8, 1024}), field<&Outer::fraction>("fraction", "share", {0, 1}),
+                  field<&Outer::shape>("shape", "form"), field<&Outer::file>("file", "path"),
+                  field<&Outer::list>("list", "numbers", {0, 9}), field<&Outer::inner>("inner", "nested")});
+    return table;
   }
 };
 
@@ -70,6 +75,30 @@ TEST(Options, RefuseValuesOfAnotherType) {
   EXPECT_THROW(from_json(Json::parse(R"({"size": 99999999999})"), options), std::invalid_argument);
   EXPECT_THROW(from_json(Json::parse(R"({"shape": "triangle"})"), options), std::invalid_argument);
   EXPECT_THROW(from_json(Json::parse(R"([1])"), options), std::invalid_argument);
+  EXPECT_THROW(from_json(Json::parse(R"({"file": 1})"), options), std::invalid_argument);
+  EXPECT_THROW(from_json(Json::parse(R"({"fraction": "x"})"), options), std::invalid_argument);
+}
+
+TEST(Options, KeepTheLargestNumbersOfAnyType) {
+  struct Numbers {
+    std::uint64_t seed = 0;
+    std::int64_t count = 0;
+    std::array<double, 3> mean = {};
+    static const OptionTable& fields() {
+      static const OptionTable table("numbers", {field<&Numbers::seed>("seed", ""), field<&Numbers::count>("count", ""),
+                                                 field<&Numbers::mean>("mean", "")});
+      return table;
+    }
+  };
+  const Numbers original{.seed = 1ULL << 62U, .count = std::numeric_limits<std::int64_t>::min(), .mean = {.1, .2, .3}};
+  Numbers copy;
+  from_json(to_json(original), copy);
+  EXPECT_EQ(copy.seed, original.seed);
+  EXPECT_EQ(copy.count, original.count);
+  EXPECT_EQ(copy.mean, original.mean);
+  EXPECT_EQ(to_json(Numbers{.seed = ~0ULL})["seed"].dump(), "18446744073709551615");
+  EXPECT_THROW(from_json(Json::parse(R"({"seed": -1})"), copy), std::invalid_argument);
+  EXPECT_THROW(from_json(Json::parse(R"({"mean": [1, 2]})"), copy), std::invalid_argument);
 }
 
 TEST(Options, TakeANumberForAListOfOne) {
@@ -81,15 +110,103 @@ TEST(Options, TakeANumberForAListOfOne) {
 
 TEST(Options, NameTheNumberThatIsOutOfRange) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.size = 4}); }),
-            "[outer] size must lie in [8, 1024], got 4");
+            "[outer] `size` must lie in [8, 1024], got 4");
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.inner = {2}}); }),
-            "[inner] min_scale must lie in [0.01, 1], got 2");
+            "[inner] `min_scale` must lie in [0.01, 1], got 2");
   EXPECT_THROW(validate(Outer{.fraction = 1.5}), std::invalid_argument);
   EXPECT_EQ(thrown_message<std::invalid_argument>([] {
               validate(Outer{.list = {1, 12}});
             }),
-            "[outer] list must lie in [0, 9], got 12");
+            "[outer] `list` must lie in [0, 9], got 12");
   EXPECT_NO_THROW(validate(Outer{}));
+}
+
+/// An average that may be on, one of two sources, and numbers that mean something with some of them only.
+struct Average {
+  double decay = 0.99;
+  bool warm_up = true;
+  static const OptionTable& fields() {
+    static const OptionTable table("average",
+                                   {field<&Average::decay>("decay", "share"), field<&Average::warm_up>("warm_up", "")});
+    return table;
+  }
+};
+
+struct Ruled {
+  std::string table;
+  std::optional<int> folder;
+  std::string column;
+  Shape shape = Shape::kCircle;
+  std::string group;
+  bool average = false;
+  Average average_options;
+  std::string recipe;
+  int epochs = 3;
+  static const OptionTable& fields() {
+    static const OptionTable fields(
+        "ruled", {field<&Ruled::table>("table", "", {excludes({"folder"}, "the labels")}),
+                  field<&Ruled::folder>("folder", ""), field<&Ruled::column>("column", "", {needs({"table", "group"})}),
+                  field<&Ruled::shape>("shape", "", {needs({"group"}, "square")}),
+                  field<&Ruled::group>("group", "", {needs({"shape=square"})}), field<&Ruled::average>("average", ""),
+                  field<&Ruled::average_options>("average_options", "",
+                                                 {needs({"average"}), of_inner("decay", excludes({"recipe"}))}),
+                  field<&Ruled::recipe>("recipe", ""), field<&Ruled::epochs>("epochs", "", {excludes({"recipe"})})});
+    return fields;
+  }
+};
+
+std::string refusal(const Ruled& options, const IsGiven& is_given = {}) {
+  return thrown_message<std::invalid_argument>([&] { check_rules(options, is_given); });
+}
+
+TEST(OptionRules, AllowTheDefaults) { EXPECT_NO_THROW(check_rules(Ruled{})); }
+
+TEST(OptionRules, RefuseTwoThatSayTheSame) {
+  EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both say the labels; give one");
+  EXPECT_NO_THROW(check_rules(Ruled{.folder = 1}));
+}
+
+TEST(OptionRules, RefuseAFieldWithoutAnyOfThoseItNeeds) {
+  EXPECT_EQ(refusal({.column = "c"}), "[ruled] `column` needs `table` or `group`; give one, or leave it out");
+  EXPECT_NO_THROW(check_rules(Ruled{.table = "t", .column = "c"}));
+}
+
+TEST(OptionRules, MayHoldForOneValueOnly) {
+  EXPECT_EQ(refusal({.shape = Shape::kSquare}), "[ruled] `shape` square needs `group`; give both, or neither");
+  EXPECT_EQ(refusal({.group = "g"}), "[ruled] `group` needs `shape` square; give both, or neither");
+  EXPECT_NO_THROW(check_rules(Ruled{.shape = Shape::kSquare, .group = "g"}));
+}
+
+TEST(OptionRules, OfAStructHoldForItsFields) {
+  EXPECT_EQ(refusal({.average_options = {.decay = 0.5}}), "[ruled] `decay` needs `average`; give both, or neither");
+  EXPECT_EQ(refusal({.average_options = {.warm_up = false}}),
+            "[ruled] `no_warm_up` needs `average`; give both, or neither");
+  EXPECT_NO_THROW(check_rules(Ruled{.average = true, .average_options = {.decay = 0.5}}));
+}
+
+TEST(OptionRules, MayNameOneFieldOfAStruct) {
+  EXPECT_EQ(refusal({.average = true, .average_options = {.decay = 0.5}, .recipe = "r"}),
+            "[ruled] `decay` means nothing beside `recipe`; leave one out");
+  EXPECT_NO_THROW(check_rules(Ruled{.average = true, .average_options = {.warm_up = false}, .recipe = "r"}));
+}
+
+TEST(OptionRules, LookAtWhatWasGivenNotAtWhatDiffers) {
+  const auto only = [](const std::string& name) { return [name](const std::string& field) { return field == name; }; };
+  EXPECT_EQ(refusal({.recipe = "r"}, only("ruled.epochs")),
+            "[ruled] `epochs` means nothing beside `recipe`; leave one out");
+  EXPECT_EQ(refusal({}, only("average.decay")), "[ruled] `decay` needs `average`; give both, or neither");
+  EXPECT_NO_THROW(check_rules(Ruled{.recipe = "r", .epochs = 9}, only("ruled.recipe"))) << "epochs of an earlier run";
+}
+
+TEST(OptionRules, ThatNameNoFieldAreAMistakeOfOurs) {
+  struct Wrong {
+    int size = 1;
+    static const OptionTable& fields() {
+      static const OptionTable table("wrong", {field<&Wrong::size>("size", "", {needs({"sise"})})});
+      return table;
+    }
+  };
+  EXPECT_THROW(check_rules(Wrong{.size = 2}), InternalError);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ TEST(PixelLimit, OfACheckIsThatOfTrainingUnlessRaised) {
   EXPECT_EQ(CheckOptions().max_pixels, ReadOptions().max_pixels);
   EXPECT_EQ(check_data(block, "").count(FindingKind::kUnreadable), 0U);
   EXPECT_EQ(check_data(block, "", {.max_pixels = 9'999}).count(FindingKind::kUnreadable), 1U);
-  EXPECT_NE(std::string(words_of(FindingKind::kUnreadable).remedy).find("--max-pixels"), std::string::npos);
+  EXPECT_NE(std::string(words_of(FindingKind::kUnreadable).remedy).find("`max_pixels`"), std::string::npos);
 }
 
 TEST(PixelLimit, HoldsForTheContactSheetToo) {

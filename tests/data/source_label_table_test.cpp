@@ -78,7 +78,7 @@ TEST(LabelTable, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(message("fname,label\n,x\n", nothing), "line 2, column 'fname': the name of the picture is empty");
   EXPECT_EQ(
       message("name,class\na.jpg,x\nb,\n", labels),
-      "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with --label-delimiter that a "
+      "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with `label_delimiter` that a "
       "picture may have any number of labels, or none");
   EXPECT_EQ(
       message("name,split\na.jpg,train\nb,maybe\n", [](const LabelTable& table) { (void)table.split(); }),
@@ -91,7 +91,7 @@ TEST(LabelTable, KnowsTheUsualNamesOfColumnsAndAsksWhereTwoFit) {
   const TableFixture two("file,path,label\na.jpg,b,cat\n");
   EXPECT_NE(thrown_message<core::DataError>([&] {
               (void)two.table();
-            }).find("both columns 'file' and 'path' may hold the names of the pictures; say which with --name-column"),
+            }).find("both columns 'file' and 'path' may hold the names of the pictures; say which with `name_column`"),
             std::string::npos);
   EXPECT_EQ(two.table({.name = "path"}).labels().label("b"), Labels{"cat"});
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)two.table({.name = "pth"}); }).find("did you mean 'path'?"),
@@ -202,7 +202,7 @@ TEST(LabelTable, DoesNotGuessWhichOfTwoColumnsSplits) {
   const TableFixture fixture("name,label,split,subset\na.jpg,cat,train,valid\nsub/b.jpg,dog,valid,train\n");
   EXPECT_NE(thrown_message<core::DataError>([&] {
               (void)fixture.table().has_split();
-            }).find("both columns 'split' and 'subset' may hold who validates; say which with --valid-column"),
+            }).find("both columns 'split' and 'subset' may hold who validates; say which with `valid_column`"),
             std::string::npos);
   EXPECT_TRUE(fixture.table({.is_valid = "subset"}).has_split());
 }

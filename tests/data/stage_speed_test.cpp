@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/data/cache/ram_cache.h"
@@ -83,18 +84,18 @@ TEST(StageSpeed, NamesAPictureWhenNoneCanBeRead) {
 
 TEST(StageSpeed, SuggestsACacheThatFits) {
   EXPECT_EQ(speeds_of(0.1, 6.3, 1.6, 2).suggestion(),
-            "decode takes 63 %: do it once for all epochs with --cache ram: 1522 pictures need 1.2 GB");
+            "decode takes 63 %: do it once for all epochs with `cache` ram: 1522 pictures need 1.2 GB");
   StageSpeeds tight = speeds_of(8, 1, 0.5, 0.5);
   tight.free_memory_bytes = 2'000'000'000;
   EXPECT_EQ(
       tight.suggestion(),
-      "read takes 80 %: the disk is slow; read each picture once with --cache disk: 1522 pictures need 1.2 GB, and "
+      "read takes 80 %: the disk is slow; read each picture once with `cache` disk: 1522 pictures need 1.2 GB, and "
       "2.0 GB of memory are free");
   EXPECT_EQ(speeds_of(1, 1, 1, 2).suggestion(),
-            "warp takes 40 %, which a cache does not save: more cores help, or a smaller --size");
+            "warp takes 40 %, which a cache does not save: more cores help, or a smaller `size`");
   EXPECT_EQ(speeds_of(1, 1, 1, 1, 6).suggestion(),
-            "collate takes 60 %, which is mixing, or batches copied around unreadable pictures: try --mix none and "
-            "margay check");
+            "collate takes 60 %, which is mixing, or batches copied around unreadable pictures: try `mix` none, and "
+            "`check_data`");
 }
 
 TEST(StageSpeed, TimesMixingAsPartOfCollating) {

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/data/transform/augment.h"
 #include "tests/support/pictures.h"

@@ -63,7 +63,7 @@ TEST(XrayText, NamesCannotBreakTheTable) {
 TEST(XrayText, ManyClassesShowTheAnswerAndTheMostProbable) {
   const std::string brief = xray_text(wide(39));
   EXPECT_NE(brief.find("> 39 "), std::string::npos);
-  EXPECT_NE(brief.find("… 28 more classes, together p = 1.7e-05; --all shows them"), std::string::npos) << brief;
+  EXPECT_NE(brief.find("… 28 more classes, together p = 1.7e-05; `all` shows them"), std::string::npos) << brief;
   EXPECT_NE(brief.find("sum of all 40"), std::string::npos);
   EXPECT_EQ(xray_text(wide(39), Extent::kAll).find("more classes"), std::string::npos);
 }

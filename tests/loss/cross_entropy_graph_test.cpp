@@ -3,6 +3,7 @@
 #include <torch/autograd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/loss/activation.h"
 #include "margay/loss/cross_entropy.h"

@@ -1,5 +1,6 @@
 // What holds for the options of every loss.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/loss/asymmetric_loss.h"
 #include "margay/loss/binary_cross_entropy.h"

@@ -5,6 +5,7 @@
 #include <torch/nn.h>
 #include <torch/types.h>
 #include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/model/head/concat_pool.h"
 #include "tests/support/golden_tensor.h"

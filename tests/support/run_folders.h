@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/train/registry/run_registry.h"
 #include "tests/support/write_file.h"
 

@@ -30,7 +30,7 @@ TEST_F(Doctor, MeasuresTheStagesOfLoadingWhenPicturesWereWaitedFor) {
 }
 
 TEST_F(Doctor, NamesTheOptimizerAndTheCallbacks) {
-  EXPECT_NE(line({.update_share = 0.3}).find("--accumulate"), std::string::npos);
+  EXPECT_NE(line({.update_share = 0.3}).find("`accumulate`"), std::string::npos);
   EXPECT_NE(line({.callback_share = 0.2}).find("20 % callbacks"), std::string::npos);
 }
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
@@ -115,8 +116,8 @@ TEST(GradScaler, GivesUpBelowTheSmallestScale) {
   EXPECT_EQ(scaler.current_scale(), 1);
   EXPECT_EQ(
       thrown_message<DivergedError>([&] { scaler.update(true); }),
-      "the gradients are not finite even with the loss scaled by 1; lower the learning rate (--base-lr), or train "
-      "with --precision bf16 or fp32");
+      "the gradients are not finite even with the loss scaled by 1; lower the learning rate (`base_lr`), or train "
+      "with `precision` bf16 or fp32");
 }
 
 /// f(x) = (100 x)² / 2, whose scaled gradient passes through half precision: it fits only at small scales. The scaler

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/loss/asymmetric_loss.h"
 #include "margay/loss/binary_cross_entropy.h"

@@ -1,4 +1,5 @@
 #include "margay/data/check/check_data.h"
+#include "margay/data/check/check_options.h"
 
 #include <algorithm>
 
@@ -29,6 +30,34 @@ DataReport check_data(const DataBlock& block, const std::filesystem::path& folde
   std::stable_sort(report.findings.begin(), report.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.kind < b.kind; });
   return report;
+}
+
+const core::OptionTable& CheckOptions::fields() {
+  static const core::OptionTable table(
+      "check",
+      {core::field<&CheckOptions::near_duplicates>(
+           "near_duplicates",
+           "also look for pictures that look alike: copies that were scaled, compressed again or mirrored"),
+       core::field<&CheckOptions::near_bits>(
+           "near_bits", "bits of 64 in which the hashes of pictures that look alike may differ", {0, 16}),
+       core::field<&CheckOptions::near_correlation>(
+           "near_correlation", "least correlation of the details of pictures that look alike", {0, 1}),
+       core::field<&CheckOptions::min_side>(
+           "min_side",
+           "a shorter side below this is too small, pixels; by default 32, or half of the median shorter side "
+           "if that is less",
+           {1, 65535}),
+       core::field<&CheckOptions::max_megapixels>("max_megapixels", "a picture of more is huge", {0, 1e6}),
+       core::field<&CheckOptions::max_aspect>("max_aspect", "most that the longer side may be of the shorter",
+                                              {1, 65535}),
+       core::field<&CheckOptions::min_per_class>("min_per_class", "a class of fewer pictures is small", {0, 1e9}),
+       core::field<&CheckOptions::max_imbalance>(
+           "max_imbalance", "most pictures that the largest class may have for one of the smallest", {1, 1e9}),
+       core::field<&CheckOptions::max_pixels>(
+           "max_pixels", "a picture that claims more pixels counts as unreadable, as in training", {1, 1e12}),
+       core::field<&CheckOptions::threads>("threads", "pictures read at once; by default one for each CPU",
+                                           {1, 1024})});
+  return table;
 }
 
 }  // namespace margay::data

@@ -146,4 +146,14 @@ Image contact_sheet(const DataReport& report, const ContactSheetOptions& options
   return sheet.take();
 }
 
+const core::OptionTable& ContactSheetOptions::fields() {
+  static const core::OptionTable table(
+      "contact_sheet", {core::field<&ContactSheetOptions::max_tiles>("max_tiles", "pictures to show", {1, 1024}),
+                        core::field<&ContactSheetOptions::columns>("columns", "tiles side by side", {1, 64}),
+                        core::field<&ContactSheetOptions::tile_px>("tile_px", "side of a tile, pixels", {64, 1024}),
+                        core::field<&ContactSheetOptions::max_pixels>(
+                            "max_pixels", "a picture that claims more pixels is not drawn", {1, 1e12})});
+  return table;
+}
+
 }  // namespace margay::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/data/check/data_report.h"
@@ -16,14 +15,7 @@ struct ContactSheetOptions {
   int tile_px = 192;
   std::int64_t max_pixels = ReadOptions().max_pixels;  ///< as CheckOptions
 
-  static constexpr const char* kName = "contact_sheet";
-  static constexpr auto fields() {
-    return std::tuple{core::field("max_tiles", &ContactSheetOptions::max_tiles, "pictures to show", {1, 1024}),
-                      core::field("columns", &ContactSheetOptions::columns, "tiles side by side", {1, 64}),
-                      core::field("tile_px", &ContactSheetOptions::tile_px, "side of a tile, pixels", {64, 1024}),
-                      core::field("max_pixels", &ContactSheetOptions::max_pixels,
-                                  "a picture that claims more pixels is not drawn", {1, 1e12})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The pictures of the findings, the worst first, above their kind and name: uint8 [H,W,3]. Copies stand side by side,

@@ -1,4 +1,5 @@
 #include "margay/data/loader/loader.h"
+#include "margay/data/loader/loader_options.h"
 
 #include <stdexcept>
 #include <utility>
@@ -89,6 +90,39 @@ LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
 
 void Loader::prepare(std::int64_t epoch) const {
   if (!prepared_.holds(epoch)) prepared_.put(epoch, LoaderPass(plan(epoch, 0)));
+}
+
+const core::OptionTable& LoaderOptions::fields() {
+  static const core::OptionTable table(
+      "loader",
+      {core::field<&LoaderOptions::batch_size>("batch_size", "pictures in one step", {1, 65536}),
+       core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; one per core unless given", {1, 512}),
+       core::field<&LoaderOptions::prefetch>("prefetch", "batches held ready or in the making at most", {1, 64}),
+       core::field<&LoaderOptions::seed>("seed", "of order and augmentation; the same seed, the same batches"),
+       core::field<&LoaderOptions::unreadable>("unreadable",
+                                               "a picture that cannot be read: skip (and report) or stop"),
+       core::field<&LoaderOptions::drop_last>(
+           "drop_last", "leave out the last, smaller batch of a training pass, unless it is the only one"),
+       core::field<&LoaderOptions::balance>(
+           "balance",
+           "classes of different sizes: none, sampler (rare ones are drawn more often) or weights (they weigh "
+           "more in the loss)"),
+       core::field<&LoaderOptions::augment_on>(
+           "augment_on",
+           "who makes the network's input of presized pictures: loader (its threads) or device (a batch at once, "
+           "for a GPU beside few cores)"),
+       core::field<&LoaderOptions::pin_memory>(
+           "pin_memory", "page-locked batches, for copies to a GPU: auto (where there is one), on or off"),
+       core::field<&LoaderOptions::cache>("cache", "presized pictures are kept for the next epoch: off, ram or disk"),
+       core::field<&LoaderOptions::cache_limit_mb>(
+           "cache_limit_mb",
+           "what the cache may take, megabytes; half of the free memory (ram) or disk space unless given", {1, 1e9}),
+       core::field<&LoaderOptions::cache_folder>("cache_folder", "where the cache on disk lies; disk needs it"),
+       core::field<&LoaderOptions::max_pixels>(
+           "max_pixels", "a picture that claims more pixels counts as unreadable, before memory is taken for it",
+           {1, 1e12}),
+       core::field<&LoaderOptions::mix>("mix", "training pictures and their targets are mixed")});
+  return table;
 }
 
 }  // namespace margay::data

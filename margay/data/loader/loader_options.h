@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include "margay/core/options.h"
@@ -65,35 +64,7 @@ struct LoaderOptions {
   int rank = 0;
   int world = 1;  ///< how many processes train together, at least 1
 
-  static constexpr const char* kName = "loader";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("batch_size", &LoaderOptions::batch_size, "pictures in one step", {1, 65536}),
-        core::field("num_workers", &LoaderOptions::num_workers, "loading threads; one per core unless given", {1, 512}),
-        core::field("prefetch", &LoaderOptions::prefetch, "batches held ready or in the making at most", {1, 64}),
-        core::field("seed", &LoaderOptions::seed, "of order and augmentation; the same seed, the same batches"),
-        core::field("unreadable", &LoaderOptions::unreadable,
-                    "a picture that cannot be read: skip (and report) or stop"),
-        core::field("drop_last", &LoaderOptions::drop_last,
-                    "leave out the last, smaller batch of a training pass, unless it is the only one"),
-        core::field("balance", &LoaderOptions::balance,
-                    "classes of different sizes: none, sampler (rare ones are drawn more often) or weights (they weigh "
-                    "more in the loss)"),
-        core::field(
-            "augment_on", &LoaderOptions::augment_on,
-            "who makes the network's input of presized pictures: loader (its threads) or device (a batch at once, "
-            "for a GPU beside few cores)"),
-        core::field("pin_memory", &LoaderOptions::pin_memory,
-                    "page-locked batches, for copies to a GPU: auto (where there is one), on or off"),
-        core::field("cache", &LoaderOptions::cache, "presized pictures are kept for the next epoch: off, ram or disk"),
-        core::field("cache_limit_mb", &LoaderOptions::cache_limit_mb,
-                    "what the cache may take, megabytes; half of the free memory (ram) or disk space unless given",
-                    {1, 1e9}),
-        core::field("cache_folder", &LoaderOptions::cache_folder, "where the cache on disk lies; disk needs it"),
-        core::field("max_pixels", &LoaderOptions::max_pixels,
-                    "a picture that claims more pixels counts as unreadable, before memory is taken for it", {1, 1e12}),
-        core::field("mix", &LoaderOptions::mix, "training pictures and their targets are mixed")};
-  }
+  static const core::OptionTable& fields();
 };
 
 }  // namespace margay::data

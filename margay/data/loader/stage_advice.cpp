@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/data/loader/stage_speed.h"
 
@@ -32,16 +33,16 @@ std::string StageSpeeds::suggestion() const {
   const std::size_t limit = slowest();
   const std::string what = fmt::format("{} takes {:.0f} %", stages[limit].stage, 100 * share(limit));
   if (limit == kWarp) {
-    return what + ", which a cache does not save: more cores help, or a smaller --size";
+    return what + ", which a cache does not save: more cores help, or a smaller `size`";
   }
   if (limit == kCollateStage) {
-    return what + ", which is mixing, or batches copied around unreadable pictures: try --mix none and margay check";
+    return what + ", which is mixing, or batches copied around unreadable pictures: try `mix` none, and `check_data`";
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
   const std::string need = fmt::format("{} pictures need {}", cached_pictures, gigabytes(cache_bytes));
   const std::string cache =
-      fits ? fmt::format("--cache ram: {}", need)
-           : fmt::format("--cache disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
+      fits ? fmt::format("`cache` ram: {}", need)
+           : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
   if (limit == kRead) return fmt::format("{}: the disk is slow; read each picture once with {}", what, cache);
   return fmt::format("{}: do it once for all epochs with {}", what, cache);
 }

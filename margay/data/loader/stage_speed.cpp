@@ -134,4 +134,12 @@ StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options
   return speeds;
 }
 
+const core::OptionTable& StageSpeedOptions::fields() {
+  static const core::OptionTable table(
+      "stage_speed",
+      {core::field<&StageSpeedOptions::pictures>("pictures", "pictures to measure at most", {1, 1e6}),
+       core::field<&StageSpeedOptions::seconds>("seconds", "time for each measurement at most", {0.001, 3600})});
+  return table;
+}
+
 }  // namespace margay::data

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "margay/core/options.h"
@@ -15,12 +14,7 @@ struct StageSpeedOptions {
   int pictures = 256;
   double seconds = 3;
 
-  static constexpr const char* kName = "stage_speed";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("pictures", &StageSpeedOptions::pictures, "pictures to measure at most", {1, 1e6}),
-        core::field("seconds", &StageSpeedOptions::seconds, "time for each measurement at most", {0.001, 3600})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What one stage takes for one picture on one thread.

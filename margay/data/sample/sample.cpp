@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
@@ -148,6 +149,18 @@ SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) 
   const auto valid = std::count_if(pictures.begin(), pictures.end(), [](const Picture& p) { return p.is_valid; });
   return {static_cast<int>(sample_classes().size()), static_cast<int>(pictures.size()) - static_cast<int>(valid),
           static_cast<int>(valid), static_cast<int>(todo.size())};
+}
+
+const core::OptionTable& SampleOptions::fields() {
+  static const core::OptionTable table(
+      "sample",
+      {
+          core::field<&SampleOptions::per_class>("per_class", "pictures of each class, train and valid", {2, 9999}),
+          core::field<&SampleOptions::valid_fraction>("valid_fraction", "share of the pictures for validation",
+                                                      {0, 0.9}),
+          core::field<&SampleOptions::seed>("seed", "draws another sample of the same kind"),
+      });
+  return table;
 }
 
 }  // namespace margay::data

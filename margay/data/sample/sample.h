@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "margay/core/options.h"
@@ -16,14 +15,7 @@ struct SampleOptions {
   double valid_fraction = 0.2;  ///< share of them that goes to valid, rounded
   std::uint64_t seed = 1;       ///< another seed draws other pictures
 
-  static constexpr const char* kName = "sample";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("per_class", &SampleOptions::per_class, "pictures of each class, train and valid", {2, 9999}),
-        core::field("valid_fraction", &SampleOptions::valid_fraction, "share of the pictures for validation", {0, 0.9}),
-        core::field("seed", &SampleOptions::seed, "draws another sample of the same kind"),
-    };
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What a sample folder holds.

@@ -55,4 +55,12 @@ std::vector<double> sample_weights(const Dataset& dataset) {
   return weights;
 }
 
+const core::OptionTable& ClassWeightOptions::fields() {
+  static const core::OptionTable table(
+      "class_weights",
+      {core::field<&ClassWeightOptions::weighting>("weighting", "inverse_frequency or effective_number"),
+       core::field<&ClassWeightOptions::beta>("beta", "of the effective number", {0, 0.999999999})});
+  return table;
+}
+
 }  // namespace margay::data

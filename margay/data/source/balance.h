@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <tuple>
 #include <vector>
 
 #include "margay/core/options.h"
@@ -22,11 +21,7 @@ struct ClassWeightOptions {
   RarityWeighting weighting = RarityWeighting::kInverseFrequency;
   double beta = 0.999;
 
-  static constexpr const char* kName = "class_weights";
-  static constexpr auto fields() {
-    return std::tuple{core::field("weighting", &ClassWeightOptions::weighting, "inverse_frequency or effective_number"),
-                      core::field("beta", &ClassWeightOptions::beta, "of the effective number", {0, 0.999999999})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Pictures of each class [K]; with several labels a picture counts for each of its classes.

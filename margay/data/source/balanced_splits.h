@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <tuple>
 
 #include "margay/data/source/splits.h"
 
@@ -32,12 +31,7 @@ struct FoldOptions {
   std::int64_t folds = 5;
   std::uint64_t seed = 42;
 
-  static constexpr const char* kName = "fold_split";
-  static constexpr auto fields() {
-    return std::tuple{core::field("fold", &FoldOptions::fold, "which part validates, from 1", {1, 1000}),
-                      core::field("folds", &FoldOptions::folds, "how many parts", {2, 1000}),
-                      core::field("seed", &FoldOptions::seed, "the same seed makes the same parts")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Parts drawn at random, of sizes that differ by one at most.

@@ -40,9 +40,9 @@ ColumnChoice no_column(const Table& table, std::string_view name) {
                                     semicolons.empty() ? core::did_you_mean(name, table.columns()) : semicolons)};
 }
 
-/// `meaning`: what the column says; `flag`: the option that chooses it.
+/// `meaning`: what the column says; `option`: the field that chooses it.
 ColumnChoice choose(const Table& table, const std::string& wanted, std::span<const std::string_view> usual,
-                    const char* meaning, const char* flag) {
+                    const char* meaning, const char* option) {
   const auto exact = position(table, wanted.empty() ? usual.front() : std::string_view(wanted));
   if (exact) return {exact, ""};
   if (!wanted.empty()) return no_column(table, wanted);
@@ -53,12 +53,12 @@ ColumnChoice choose(const Table& table, const std::string& wanted, std::span<con
   if (found.size() == 1) return {found.front(), ""};
   if (found.empty()) {
     ColumnChoice none = no_column(table, usual.front());
-    none.problem += fmt::format("; say which one holds {} with {}", meaning, flag);
+    none.problem += fmt::format("; say which one holds {} with `{}`", meaning, option);
     return none;
   }
   return {std::nullopt,
-          fmt::format("both columns '{}' and '{}' may hold {}; say which with {}", table.columns()[found[0]],
-                      table.columns()[found[1]], meaning, flag),
+          fmt::format("both columns '{}' and '{}' may hold {}; say which with `{}`", table.columns()[found[0]],
+                      table.columns()[found[1]], meaning, option),
           true};
 }
 
@@ -84,15 +84,15 @@ void check_truths(const Table& table, std::size_t column, const Counts& counts) 
 }  // namespace
 
 ColumnChoice name_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kNames, "the names of the pictures", "--name-column");
+  return choose(table, wanted, kNames, "the names of the pictures", "name_column");
 }
 
 ColumnChoice label_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kLabelsName, "the labels", "--label-column");
+  return choose(table, wanted, kLabelsName, "the labels", "label_column");
 }
 
 ColumnChoice is_valid_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kSplits, "who validates", "--valid-column");
+  return choose(table, wanted, kSplits, "who validates", "valid_column");
 }
 
 ColumnChoice group_column(const Table& table, const std::string& wanted) {

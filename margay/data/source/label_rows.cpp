@@ -118,7 +118,7 @@ void LabelTable::Rows::check_labels_are_there() const {
   }
   if (at.empty()) return;
   throw core::DataError(path, fmt::format("{} of {} rows have no label in column '{}': {}; give each one, or say with "
-                                          "--label-delimiter that a picture may have any number of labels, or none",
+                                          "`label_delimiter` that a picture may have any number of labels, or none",
                                           at.size(), lines.size(), label_column, at.text()));
 }
 

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/data/item.h"
@@ -16,12 +15,7 @@ struct RandomSplitOptions {
   double valid_fraction = 0.2;
   std::uint64_t seed = 42;
 
-  static constexpr const char* kName = "random_split";
-  static constexpr auto fields() {
-    return std::tuple{core::field("valid_fraction", &RandomSplitOptions::valid_fraction,
-                                  "share of the pictures kept for validation", {0.0, 0.99}),
-                      core::field("seed", &RandomSplitOptions::seed, "the same seed makes the same split")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// A random share validates: the very pictures that fastai's RandomSplitter takes for the same seed and order.

@@ -86,4 +86,12 @@ Splitter stratified_fold_split(FoldOptions options) {
   };
 }
 
+const core::OptionTable& FoldOptions::fields() {
+  static const core::OptionTable table(
+      "fold_split", {core::field<&FoldOptions::fold>("fold", "which part validates, from 1", {1, 1000}),
+                     core::field<&FoldOptions::folds>("folds", "how many parts", {2, 1000}),
+                     core::field<&FoldOptions::seed>("seed", "the same seed makes the same parts")});
+  return table;
+}
+
 }  // namespace margay::data

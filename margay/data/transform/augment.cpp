@@ -1,4 +1,6 @@
 #include "margay/data/transform/augment.h"
+#include "margay/data/transform/augment_options.h"
+#include "margay/data/transform/normalization.h"
 
 #include <cmath>
 #include <stdexcept>
@@ -151,5 +153,61 @@ void Augment::apply(const Image& image, const AugmentDraw& draw, const Normaliza
 }
 
 Augment augment(AugmentOptions options) { return Augment(options); }
+
+const core::OptionTable& Normalization::fields() {
+  static const core::OptionTable table(
+      "normalization",
+      {core::field<&Normalization::mean>("mean", "mean of each channel, 0 to 1: red,green,blue"),
+       core::field<&Normalization::std>("std", "standard deviation of each channel, 0 to 1: red,green,blue")});
+  return table;
+}
+
+const core::OptionTable& PolicyOptions::fields() {
+  static const core::OptionTable table(
+      "policy",
+      {core::field<&PolicyOptions::policy>(
+           "policy", "instead of rotation, zoom, perspective and lighting: none, rand_augment or trivial_augment"),
+       core::field<&PolicyOptions::num_ops>("num_ops", "operations of rand_augment per picture", {0, 16}),
+       core::field<&PolicyOptions::magnitude>("magnitude", "strength of rand_augment", {0, 30})});
+  return table;
+}
+
+const core::OptionTable& EraseOptions::fields() {
+  static const core::OptionTable table(
+      "erase",
+      {core::field<&EraseOptions::p_erase>("p_erase", "probability of erasing a part of a picture", {0, 1}),
+       core::field<&EraseOptions::sl>("sl", "share of the area that is erased at least", {0, 1}),
+       core::field<&EraseOptions::sh>("sh", "share of the area that is erased at most", {0, 1}),
+       core::field<&EraseOptions::min_aspect>("min_aspect", "height / width of an erased part at least", {0.01, 1}),
+       core::field<&EraseOptions::max_count>("max_count", "erased parts of a picture at most", {1, 100})});
+  return table;
+}
+
+const core::OptionTable& AugmentOptions::fields() {
+  using A = AugmentOptions;
+  static const core::OptionTable table(
+      "augment", {core::field<&A::size>("size", "side of the network's input, pixels", {8, 8192}),
+                  core::field<&A::min_scale>(
+                      "min_scale", "share of the area that a random crop keeps at least; 1: no random crop", {0.01, 1}),
+                  core::field<&A::max_scale>("max_scale", "share of the area that it keeps at most", {0.01, 1}),
+                  core::field<&A::min_ratio>("min_ratio", "width / height of a random crop at least", {0.1, 10}),
+                  core::field<&A::max_ratio>("max_ratio", "width / height of a random crop at most", {0.1, 10}),
+                  core::field<&A::mult>("mult", "multiplies max_rotate, max_lighting and max_warp", {0, 4}),
+                  core::field<&A::do_flip>("do_flip", "mirror left and right half of the time"),
+                  core::field<&A::flip_vert>("flip_vert", "with do_flip: the eight symmetries of the square"),
+                  core::field<&A::max_rotate>("max_rotate", "degrees to either side at most", {0, 180}),
+                  core::field<&A::min_zoom>("min_zoom", "enlargement at least", {0.1, 10}),
+                  core::field<&A::max_zoom>("max_zoom", "enlargement at most", {0.1, 10}),
+                  core::field<&A::max_lighting>("max_lighting", "change of brightness and contrast at most", {0, 0.95}),
+                  core::field<&A::max_warp>("max_warp", "tilt of the view at most", {0, 0.5}),
+                  core::field<&A::p_affine>("p_affine", "probability of each of rotation, zoom and tilts", {0, 1}),
+                  core::field<&A::p_lighting>("p_lighting", "probability of each change of lighting", {0, 1}),
+                  core::field<&A::pad_mode>("pad_mode", "outside the picture: zeros, border or reflection"),
+                  core::field<&A::max_saturation>("max_saturation", "change of saturation at most", {0, 0.95}),
+                  core::field<&A::max_hue>("max_hue", "turn of the hue at most; fastai's Hue has 0.1", {0, 0.5}),
+                  core::field<&A::erase>("erase", "noise over a part of the picture"),
+                  core::field<&A::policy>("policy", "published lists of operations")});
+  return table;
+}
 
 }  // namespace margay::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include "margay/core/options.h"
@@ -23,14 +22,7 @@ struct PolicyOptions {
   int num_ops = 2;    ///< operations of rand_augment per picture, 0 … 16
   int magnitude = 9;  ///< strength of rand_augment, 0 … 30
 
-  static constexpr const char* kName = "policy";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("policy", &PolicyOptions::policy,
-                    "instead of rotation, zoom, perspective and lighting: none, rand_augment or trivial_augment"),
-        core::field("num_ops", &PolicyOptions::num_ops, "operations of rand_augment per picture", {0, 16}),
-        core::field("magnitude", &PolicyOptions::magnitude, "strength of rand_augment", {0, 30})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// fastai's RandomErasing: rectangles of the finished input become noise. Defaults of fastai, but p_erase = 0: off.
@@ -41,15 +33,7 @@ struct EraseOptions {
   double min_aspect = 0.3;  ///< a rectangle's height / width lies between this and its inverse, 0.01 … 1
   int max_count = 1;        ///< rectangles at most, which share the area, 1 … 100
 
-  static constexpr const char* kName = "erase";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("p_erase", &EraseOptions::p_erase, "probability of erasing a part of a picture", {0, 1}),
-        core::field("sl", &EraseOptions::sl, "share of the area that is erased at least", {0, 1}),
-        core::field("sh", &EraseOptions::sh, "share of the area that is erased at most", {0, 1}),
-        core::field("min_aspect", &EraseOptions::min_aspect, "height / width of an erased part at least", {0.01, 1}),
-        core::field("max_count", &EraseOptions::max_count, "erased parts of a picture at most", {1, 100})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Names and defaults are those of fastai's aug_transforms(); what it lacks is off.
@@ -75,32 +59,7 @@ struct AugmentOptions {
   EraseOptions erase;
   PolicyOptions policy;
 
-  static constexpr const char* kName = "augment";
-  static constexpr auto fields() {
-    using A = AugmentOptions;
-    return std::tuple{
-        core::field("size", &A::size, "side of the network's input, pixels", {8, 8192}),
-        core::field("min_scale", &A::min_scale,
-                    "share of the area that a random crop keeps at least; 1: no random crop", {0.01, 1}),
-        core::field("max_scale", &A::max_scale, "share of the area that it keeps at most", {0.01, 1}),
-        core::field("min_ratio", &A::min_ratio, "width / height of a random crop at least", {0.1, 10}),
-        core::field("max_ratio", &A::max_ratio, "width / height of a random crop at most", {0.1, 10}),
-        core::field("mult", &A::mult, "multiplies max_rotate, max_lighting and max_warp", {0, 4}),
-        core::field("do_flip", &A::do_flip, "mirror left and right half of the time"),
-        core::field("flip_vert", &A::flip_vert, "with do_flip: the eight symmetries of the square"),
-        core::field("max_rotate", &A::max_rotate, "degrees to either side at most", {0, 180}),
-        core::field("min_zoom", &A::min_zoom, "enlargement at least", {0.1, 10}),
-        core::field("max_zoom", &A::max_zoom, "enlargement at most", {0.1, 10}),
-        core::field("max_lighting", &A::max_lighting, "change of brightness and contrast at most", {0, 0.95}),
-        core::field("max_warp", &A::max_warp, "tilt of the view at most", {0, 0.5}),
-        core::field("p_affine", &A::p_affine, "probability of each of rotation, zoom and tilts", {0, 1}),
-        core::field("p_lighting", &A::p_lighting, "probability of each change of lighting", {0, 1}),
-        core::field("pad_mode", &A::pad_mode, "outside the picture: zeros, border or reflection"),
-        core::field("max_saturation", &A::max_saturation, "change of saturation at most", {0, 0.95}),
-        core::field("max_hue", &A::max_hue, "turn of the hue at most; fastai's Hue has 0.1", {0, 0.5}),
-        core::field("erase", &A::erase, "noise over a part of the picture"),
-        core::field("policy", &A::policy, "published lists of operations")};
-  }
+  static const core::OptionTable& fields();
 };
 
 }  // namespace margay::data

@@ -88,4 +88,13 @@ Mixed mix(const at::Tensor& images, const at::Tensor& targets, const MixOptions&
                   : cutmix(images, targets, options.cutmix_alpha, random);
 }
 
+const core::OptionTable& MixOptions::fields() {
+  static const core::OptionTable table(
+      "mix",
+      {core::field<&MixOptions::method>("mix", "mixes pictures and targets of a batch: none, mixup, cutmix or both"),
+       core::field<&MixOptions::mixup_alpha>("mixup_alpha", "mixup: strength", {0.01, 100}),
+       core::field<&MixOptions::cutmix_alpha>("cutmix_alpha", "cutmix: spread of the box's size", {0.01, 100})});
+  return table;
+}
+
 }  // namespace margay::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include <ATen/core/Tensor.h>
@@ -26,13 +25,7 @@ struct MixOptions {
   double mixup_alpha = 0.4;             ///< the smaller, the less the second picture shows, 0.01 … 100
   double cutmix_alpha = 1.0;            ///< the smaller, the more extreme the box's size, 0.01 … 100
 
-  static constexpr const char* kName = "mix";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("mix", &MixOptions::method, "mixes pictures and targets of a batch: none, mixup, cutmix or both"),
-        core::field("mixup_alpha", &MixOptions::mixup_alpha, "mixup: strength", {0.01, 100}),
-        core::field("cutmix_alpha", &MixOptions::cutmix_alpha, "cutmix: spread of the box's size", {0.01, 100})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Pictures and targets after mixing.

@@ -83,4 +83,19 @@ Image Resize::apply(const Image& image, Phase phase, core::Random& random) const
 
 Resize resize(ResizeOptions options) { return Resize(options); }
 
+const core::OptionTable& ResizeOptions::fields() {
+  using R = ResizeOptions;
+  static const core::OptionTable table(
+      "resize",
+      {core::field<&R::size>("size", "side of the square, pixels", {8, 8192}),
+       core::field<&R::method>("resize_method", "how pictures become square: crop, pad, squish or random_crop"),
+       core::field<&R::pad_mode>("resize_pad_mode", "pad: zeros, border or reflection"),
+       core::field<&R::min_scale>("resize_min_scale", "random_crop: share of the area at least", {0.01, 1}),
+       core::field<&R::max_scale>("resize_max_scale", "random_crop: share of the area at most", {0.01, 1}),
+       core::field<&R::min_ratio>("resize_min_ratio", "random_crop: width / height at least", {0.1, 10}),
+       core::field<&R::max_ratio>("resize_max_ratio", "random_crop: width / height at most", {0.1, 10}),
+       core::field<&R::val_xtra>("val_xtra", "random_crop: validation is so much larger, then cut", {0, 1})});
+  return table;
+}
+
 }  // namespace margay::data

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <tuple>
 #include <utility>
 
 #include "margay/core/options.h"
@@ -34,19 +33,7 @@ struct ResizeOptions {
   double max_ratio = 4.0 / 3;                 ///< random_crop: width / height at most, min_ratio … 10
   double val_xtra = 0.14;  ///< random_crop: validation is this share larger, then cut to the middle, 0 … 1
 
-  static constexpr const char* kName = "resize";
-  static constexpr auto fields() {
-    using R = ResizeOptions;
-    return std::tuple{
-        core::field("size", &R::size, "side of the square, pixels", {8, 8192}),
-        core::field("resize_method", &R::method, "how pictures become square: crop, pad, squish or random_crop"),
-        core::field("resize_pad_mode", &R::pad_mode, "pad: zeros, border or reflection"),
-        core::field("resize_min_scale", &R::min_scale, "random_crop: share of the area at least", {0.01, 1}),
-        core::field("resize_max_scale", &R::max_scale, "random_crop: share of the area at most", {0.01, 1}),
-        core::field("resize_min_ratio", &R::min_ratio, "random_crop: width / height at least", {0.1, 10}),
-        core::field("resize_max_ratio", &R::max_ratio, "random_crop: width / height at most", {0.1, 10}),
-        core::field("val_xtra", &R::val_xtra, "random_crop: validation is so much larger, then cut", {0, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The rectangle of a picture [height,width] that fastai's Resize shows at [out_height,out_width]; for pad it reaches

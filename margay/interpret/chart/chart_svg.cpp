@@ -1,4 +1,5 @@
 #include "margay/interpret/chart/chart_svg.h"
+#include "margay/interpret/chart/chart_options.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -99,6 +100,14 @@ std::string chart_svg(const std::vector<LineChart>& charts, const ChartOptions& 
 
 std::string chart_svg(const LineChart& chart, const ChartOptions& options) {
   return chart_svg(std::vector{chart}, options);
+}
+
+const core::OptionTable& ChartOptions::fields() {
+  using O = ChartOptions;
+  static const core::OptionTable table(
+      "chart", {core::field<&O::width>("width", "width of the picture, pixels", {200, 10000}),
+                core::field<&O::height>("height", "height of the picture, pixels", {150, 10000})});
+  return table;
 }
 
 }  // namespace margay::interpret

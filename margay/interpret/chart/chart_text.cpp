@@ -193,4 +193,14 @@ std::string chart_text(const LineChart& chart, const TextChartOptions& options) 
   return chart_text(std::vector{chart}, options);
 }
 
+const core::OptionTable& TextChartOptions::fields() {
+  using O = TextChartOptions;
+  static const core::OptionTable table(
+      "text_chart", {core::field<&O::columns>("columns", "width of the whole chart, characters", {20, 1000}),
+                     core::field<&O::rows>("rows", "height of the curves, lines; charts in one share them", {3, 1000}),
+                     core::field<&O::glyphs>("glyphs", "what lines are made of: braille, ascii"),
+                     core::field<&O::colour>("colour", "colours of the curves: none, ansi")});
+  return table;
+}
+
 }  // namespace margay::interpret

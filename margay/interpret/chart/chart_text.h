@@ -2,7 +2,6 @@
 
 #include <array>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -37,14 +36,7 @@ struct TextChartOptions {
   TextGlyphs glyphs = TextGlyphs::kBraille;
   TextColour colour = TextColour::kNone;
 
-  static constexpr const char* kName = "text_chart";
-  static constexpr auto fields() {
-    using O = TextChartOptions;
-    return std::tuple{core::field("columns", &O::columns, "width of the whole chart, characters", {20, 1000}),
-                      core::field("rows", &O::rows, "height of the curves, lines; charts in one share them", {3, 1000}),
-                      core::field("glyphs", &O::glyphs, "what lines are made of: braille, ascii"),
-                      core::field("colour", &O::colour, "colours of the curves: none, ansi")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The chart for a terminal, at most `columns` wide unless a title or a name is wider: title, legend, curves in a frame

@@ -137,4 +137,17 @@ torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_class
   }
 }
 
+const core::OptionTable& HeadOptions::fields() {
+  static const core::OptionTable table(
+      "head",
+      {core::field<&HeadOptions::kind>("kind", "fastai, linear, or published: the network's own"),
+       core::field<&HeadOptions::hidden>("hidden", "widths of the head's hidden layers, 0 for none", {0, 65536}),
+       core::field<&HeadOptions::dropout>(
+           "dropout", "dropout before the last layer, half of it before the others; or one for each layer", {0, 0.99}),
+       core::field<&HeadOptions::concat_pool>("concat_pool", "pool maxima beside means"),
+       core::field<&HeadOptions::lin_first>("lin_first", "batch norm behind the head's hidden layers, not before"),
+       core::field<&HeadOptions::bn_final>("bn_final", "batch norm of the logits")});
+  return table;
+}
+
 }  // namespace margay::model

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -41,17 +40,7 @@ struct HeadOptions {
   /// A last batch norm, over the logits.
   bool bn_final = false;
 
-  static constexpr const char* kName = "head";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("kind", &HeadOptions::kind, "fastai, linear, or published: the network's own"),
-        core::field("hidden", &HeadOptions::hidden, "widths of the head's hidden layers, 0 for none", {0, 65536}),
-        core::field("dropout", &HeadOptions::dropout,
-                    "dropout before the last layer, half of it before the others; or one for each layer", {0, 0.99}),
-        core::field("concat_pool", &HeadOptions::concat_pool, "pool maxima beside means"),
-        core::field("lin_first", &HeadOptions::lin_first, "batch norm behind the head's hidden layers, not before"),
-        core::field("bn_final", &HeadOptions::bn_final, "batch norm of the logits")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// fastai's head (create_head). By default: max and average pooling side by side, flatten, then batch norm, dropout,

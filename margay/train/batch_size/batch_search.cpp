@@ -86,4 +86,14 @@ std::int64_t find_batch_size(const BatchProbe& probe, const AutoBatchOptions& op
   return trial.safe(fits);
 }
 
+const core::OptionTable& AutoBatchOptions::fields() {
+  static const core::OptionTable table(
+      "auto_batch",
+      {core::field<&AutoBatchOptions::memory_limit_mb>(
+           "memory_limit_mb", "what training may take, megabytes; what is free unless given", {1, 1e9}),
+       core::field<&AutoBatchOptions::largest>("largest", "no batch is larger", {8, 65536}),
+       core::field<&AutoBatchOptions::safety>("safety", "the share of the memory that is used", {0.1, 1})});
+  return table;
+}
+
 }  // namespace margay::train

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <tuple>
 
 #include "margay/core/options.h"
 
@@ -15,14 +14,7 @@ struct AutoBatchOptions {
   std::int64_t largest = 1024;
   double safety = 0.9;
 
-  static constexpr const char* kName = "auto_batch";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("memory_limit_mb", &AutoBatchOptions::memory_limit_mb,
-                    "what training may take, megabytes; what is free unless given", {1, 1e9}),
-        core::field("largest", &AutoBatchOptions::largest, "no batch is larger", {8, 65536}),
-        core::field("safety", &AutoBatchOptions::safety, "the share of the memory that is used", {0.1, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The bytes that training with a batch of so many pictures needs, or 0 if it only can tell by trying: it throws

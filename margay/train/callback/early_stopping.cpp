@@ -42,4 +42,12 @@ std::optional<std::string> early_stopping_warning(const std::string& schedule) {
       schedule);
 }
 
+const core::OptionTable& EarlyStoppingOptions::fields() {
+  static const core::OptionTable table(
+      "early_stopping",
+      {core::field<&EarlyStoppingOptions::stop_patience>(
+          "stop_patience", "a fit ends after so many epochs in a row without an improvement", {1, 1e6})});
+  return table;
+}
+
 }  // namespace margay::train

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
 
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/monitor.h"
@@ -13,11 +12,7 @@ namespace margay::train {
 struct EarlyStoppingOptions {
   std::int64_t stop_patience = 3;
 
-  static constexpr const char* kName = "early_stopping";
-  static constexpr auto fields() {
-    return std::tuple{core::field("stop_patience", &EarlyStoppingOptions::stop_patience,
-                                  "a fit ends after so many epochs in a row without an improvement", {1, 1e6})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Ends a fit whose results no longer improve. Each fit is judged on its own.

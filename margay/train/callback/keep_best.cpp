@@ -44,4 +44,11 @@ void KeepBest::load_state(const CallbackState& state, const std::filesystem::pat
   source_ = source;
 }
 
+const core::OptionTable& KeepBestOptions::fields() {
+  static const core::OptionTable table(
+      "keep_best", {core::field<&KeepBestOptions::restore_best>(
+                       "restore_best", "a fit ends with the weights of the best epoch so far, of all fits")});
+  return table;
+}
+
 }  // namespace margay::train

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/monitor.h"
@@ -16,11 +15,7 @@ namespace margay::train {
 struct KeepBestOptions {
   bool restore_best = false;
 
-  static constexpr const char* kName = "keep_best";
-  static constexpr auto fields() {
-    return std::tuple{core::field("restore_best", &KeepBestOptions::restore_best,
-                                  "a fit ends with the weights of the best epoch so far, of all fits")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Writes the model whenever an epoch is better than all before it, of all fits.

@@ -76,4 +76,14 @@ void Monitor::load_state(const nlohmann::ordered_json& state, const std::filesys
   best_ = best->is_null() ? std::nullopt : std::optional(best->get<double>());
 }
 
+const core::OptionTable& MonitorOptions::fields() {
+  static const core::OptionTable table(
+      "monitor",
+      {core::field<&MonitorOptions::monitor>(
+           "monitor", "what decides which epoch is better: train_loss, valid_loss or a metric's name"),
+       core::field<&MonitorOptions::min_delta>(
+           "min_delta", "an improvement must be larger than this, in the unit of what is watched", {0, 1e9})});
+  return table;
+}
+
 }  // namespace margay::train

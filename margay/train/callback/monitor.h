@@ -3,9 +3,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tuple>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/core/options.h"
 #include "margay/metric/metric.h"
@@ -19,13 +18,7 @@ struct MonitorOptions {
   std::string monitor = "valid_loss";
   double min_delta = 0;
 
-  static constexpr const char* kName = "monitor";
-  static constexpr auto fields() {
-    return std::tuple{core::field("monitor", &MonitorOptions::monitor,
-                                  "what decides which epoch is better: train_loss, valid_loss or a metric's name"),
-                      core::field("min_delta", &MonitorOptions::min_delta,
-                                  "an improvement must be larger than this, in the unit of what is watched", {0, 1e9})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Watches one number of the history and says when it is better than ever before.

@@ -55,4 +55,16 @@ void ReduceOnPlateau::load_state(const CallbackState& state, const std::filesyst
   if (!(lr_factor_ > 0)) throw core::FormatError(source, fmt::format("an lr_factor of {} is not positive", lr_factor_));
 }
 
+const core::OptionTable& ReduceOnPlateauOptions::fields() {
+  using O = ReduceOnPlateauOptions;
+  static const core::OptionTable table(
+      "reduce_on_plateau",
+      {core::field<&O::plateau_factor>("plateau_factor", "what the learning rates are multiplied by on a plateau",
+                                       {1e-6, 0.999}),
+       core::field<&O::plateau_patience>("plateau_patience",
+                                         "so many epochs in a row without an improvement are a plateau", {1, 1e6}),
+       core::field<&O::plateau_min_lr>("plateau_min_lr", "the last group's rate is not brought below this", {0, 10})});
+  return table;
+}
+
 }  // namespace margay::train

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <tuple>
 
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/monitor.h"
@@ -14,16 +13,7 @@ struct ReduceOnPlateauOptions {
   std::int64_t plateau_patience = 2;
   double plateau_min_lr = 0;
 
-  static constexpr const char* kName = "reduce_on_plateau";
-  static constexpr auto fields() {
-    using O = ReduceOnPlateauOptions;
-    return std::tuple{
-        core::field("plateau_factor", &O::plateau_factor, "what the learning rates are multiplied by on a plateau",
-                    {1e-6, 0.999}),
-        core::field("plateau_patience", &O::plateau_patience,
-                    "so many epochs in a row without an improvement are a plateau", {1, 1e6}),
-        core::field("plateau_min_lr", &O::plateau_min_lr, "the last group's rate is not brought below this", {0, 10})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Multiplies the learning rates, whatever the schedule, when results no longer improve, and then waits as long again.

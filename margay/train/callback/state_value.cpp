@@ -1,6 +1,7 @@
 #include "margay/train/callback/state_value.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 

@@ -49,4 +49,14 @@ void Swa::load_state(const CallbackState& state, const std::filesystem::path& so
   epochs_ = epochs;
 }
 
+const core::OptionTable& SwaOptions::fields() {
+  static const core::OptionTable table(
+      "swa",
+      {core::field<&SwaOptions::swa_start>("swa_start", "share of a fit's epochs after which averaging begins", {0, 1}),
+       core::field<&SwaOptions::swa_batches>(
+           "swa_batches", "training batches that the averaged network's batch norms see in the end; all unless given",
+           {1, 1e9})});
+  return table;
+}
+
 }  // namespace margay::train

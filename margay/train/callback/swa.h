@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/train/callback/averaged_state.h"
@@ -15,15 +14,7 @@ struct SwaOptions {
   double swa_start = 0.75;
   std::optional<std::int64_t> swa_batches;
 
-  static constexpr const char* kName = "swa";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("swa_start", &SwaOptions::swa_start, "share of a fit's epochs after which averaging begins",
-                    {0, 1}),
-        core::field("swa_batches", &SwaOptions::swa_batches,
-                    "training batches that the averaged network's batch norms see in the end; all unless given",
-                    {1, 1e9})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The first epoch, from 0, of a fit of `epochs` that is averaged: swa_start · epochs rounded down, the last at most.

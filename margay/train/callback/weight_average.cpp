@@ -82,4 +82,13 @@ void WeightAverage::load_state(const CallbackState& state, const std::filesystem
   is_in_model_ = is_in_model && updates > 0;
 }
 
+const core::OptionTable& WeightAverageOptions::fields() {
+  using O = WeightAverageOptions;
+  static const core::OptionTable table(
+      "weight_average", {core::field<&O::ema_decay>("ema_decay", "share of the average that each step keeps", {0, 1}),
+                         core::field<&O::ema_warmup>("ema_warmup", "step t, from 0, keeps (1 + t) / (10 + t) at most"),
+                         core::field<&O::ema_evaluate>("ema_evaluate", "weights that validate: average or raw")});
+  return table;
+}
+
 }  // namespace margay::train

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include "margay/core/options.h"
@@ -25,13 +24,7 @@ struct WeightAverageOptions {
   bool ema_warmup = true;
   EvaluateWith ema_evaluate = EvaluateWith::kAverage;
 
-  static constexpr const char* kName = "weight_average";
-  static constexpr auto fields() {
-    using O = WeightAverageOptions;
-    return std::tuple{core::field("ema_decay", &O::ema_decay, "share of the average that each step keeps", {0, 1}),
-                      core::field("ema_warmup", &O::ema_warmup, "step t, from 0, keeps (1 + t) / (10 + t) at most"),
-                      core::field("ema_evaluate", &O::ema_evaluate, "weights that validate: average or raw")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// What the step after `updates` others keeps of the average: ema_decay, with warm-up at most (1 + t) / (10 + t), so

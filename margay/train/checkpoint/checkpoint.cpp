@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"

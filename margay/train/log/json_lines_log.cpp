@@ -1,4 +1,5 @@
 #include "margay/train/log/json_lines_log.h"
+#include "margay/train/log/log_options.h"
 
 #include <algorithm>
 #include <fstream>
@@ -82,6 +83,13 @@ void JsonLinesLog::load_state(const CallbackState& state, const std::filesystem:
   kept_bytes_ = whole_lines(path_, bytes);
   file_.reset();
   failure_.guard([&] { file(); });
+}
+
+const core::OptionTable& LogOptions::fields() {
+  static const core::OptionTable table(
+      "log", {core::field<&LogOptions::log_every>(
+                 "log_every", "write every such training step to steps.jsonl and to TensorBoard", {1, 1e9})});
+  return table;
 }
 
 }  // namespace margay::train

@@ -40,4 +40,14 @@ bool LrSweep::add(std::int64_t step, double loss) {
   return is_diverged || step + 1 >= options_.num_it;
 }
 
+const core::OptionTable& LrSweepOptions::fields() {
+  static const core::OptionTable table(
+      "lr_find",
+      {core::field<&LrSweepOptions::start_lr>("start_lr", "rate of the first step", {1e-12, 1e3}),
+       core::field<&LrSweepOptions::end_lr>("end_lr", "rate that one step more than num_it would have", {1e-12, 1e3}),
+       core::field<&LrSweepOptions::num_it>("num_it", "training steps", {6, 1e6}),
+       core::field<&LrSweepOptions::stop_div>("stop_div", "stop when the smoothed loss is 4 times its lowest")});
+  return table;
+}
+
 }  // namespace margay::train

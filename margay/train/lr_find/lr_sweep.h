@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <tuple>
 
 #include "margay/core/options.h"
 #include "margay/train/lr_find/lr_curve.h"
@@ -17,14 +16,7 @@ struct LrSweepOptions {
   std::int64_t num_it = 100;
   bool stop_div = true;
 
-  static constexpr const char* kName = "lr_find";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("start_lr", &LrSweepOptions::start_lr, "rate of the first step", {1e-12, 1e3}),
-        core::field("end_lr", &LrSweepOptions::end_lr, "rate that one step more than num_it would have", {1e-12, 1e3}),
-        core::field("num_it", &LrSweepOptions::num_it, "training steps", {6, 1e6}),
-        core::field("stop_div", &LrSweepOptions::stop_div, "stop when the smoothed loss is 4 times its lowest")};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The learning-rate range test: train while the rate grows exponentially, and watch the loss (Smith, "Cyclical

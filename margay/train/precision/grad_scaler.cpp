@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/train/batch_loss.h"
@@ -55,7 +56,7 @@ void GradScaler::update(bool found_infinite) {
     if (scale_ >= options_.min_scale) return;
     throw DivergedError(
         fmt::format("the gradients are not finite even with the loss scaled by {}; lower the learning "
-                    "rate (--base-lr), or train with --precision bf16 or fp32",
+                    "rate (`base_lr`), or train with `precision` bf16 or fp32",
                     scale_ / options_.backoff_factor));
   }
   if (++good_steps_ < options_.growth_interval) return;
@@ -77,6 +78,21 @@ void GradScaler::load_state(const nlohmann::ordered_json& state, const std::file
   }
   scale_ = scale;
   good_steps_ = good_steps;
+}
+
+const core::OptionTable& LossScalingOptions::fields() {
+  static const core::OptionTable table(
+      "loss_scaling",
+      {core::field<&LossScalingOptions::init_scale>("init_scale", "the first factor of the loss", {0x1p-24, 0x1p127}),
+       core::field<&LossScalingOptions::growth_factor>(
+           "growth_factor", "the scale grows by it after growth_interval good steps", {1, 1024}),
+       core::field<&LossScalingOptions::backoff_factor>(
+           "backoff_factor", "the scale shrinks by it when gradients are not finite", {1e-3, 0.999}),
+       core::field<&LossScalingOptions::growth_interval>("growth_interval", "good steps in a row before it grows",
+                                                         {1, 1e9}),
+       core::field<&LossScalingOptions::min_scale>("min_scale", "training has failed when the scale falls below",
+                                                   {0x1p-126, 1})});
+  return table;
 }
 
 }  // namespace margay::train

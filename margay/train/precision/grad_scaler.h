@@ -2,11 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <tuple>
 #include <vector>
 
 #include <torch/types.h>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/core/options.h"
 
@@ -19,19 +18,7 @@ struct LossScalingOptions {
   std::int64_t growth_interval = 2000;
   double min_scale = 0x1p-24;
 
-  static constexpr const char* kName = "loss_scaling";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("init_scale", &LossScalingOptions::init_scale, "the first factor of the loss", {0x1p-24, 0x1p127}),
-        core::field("growth_factor", &LossScalingOptions::growth_factor,
-                    "the scale grows by it after growth_interval good steps", {1, 1024}),
-        core::field("backoff_factor", &LossScalingOptions::backoff_factor,
-                    "the scale shrinks by it when gradients are not finite", {1e-3, 0.999}),
-        core::field("growth_interval", &LossScalingOptions::growth_interval, "good steps in a row before it grows",
-                    {1, 1e9}),
-        core::field("min_scale", &LossScalingOptions::min_scale, "training has failed when the scale falls below",
-                    {0x1p-126, 1})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// Dynamic loss scaling, for training in fp16 (Micikevicius et al., "Mixed Precision Training", 2017): the loss is

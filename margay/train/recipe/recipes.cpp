@@ -1,4 +1,5 @@
 #include "margay/train/recipe/recipes.h"
+#include "margay/train/recipe_options.h"
 
 namespace margay::train {
 namespace {
@@ -60,6 +61,21 @@ Stages sgdr_recipe(const SgdrShape& shape, const LearningRate& lr_max) {
                                 .cycle_len = unless(usual.cycle_len, shape.cycle_len),
                                 .cycle_mult = unless(usual.cycle_mult, shape.cycle_mult),
                                 .momentum = unless(usual.momentum, shape.momentum)}})};
+}
+
+const core::OptionTable& FineTuneOptions::fields() {
+  static const core::OptionTable table(
+      "fine_tune",
+      {core::field<&FineTuneOptions::base_lr>("base_lr",
+                                              "peak rate of the head while the body is frozen; half of it "
+                                              "afterwards",
+                                              {1e-9, 10}),
+       core::field<&FineTuneOptions::freeze_epochs>("freeze_epochs", "epochs with the body frozen", {0, 1e5}),
+       core::field<&FineTuneOptions::lr_mult>("lr_mult", "the first group's rate is the head's / this", {1, 1e6}),
+       core::field<&FineTuneOptions::pct_start>("pct_start", "share of the unfrozen epochs spent warming up",
+                                                {0.001, 0.999}),
+       core::field<&FineTuneOptions::div>("div", "the first rate is the peak / this", {1, 1e6})});
+  return table;
 }
 
 }  // namespace margay::train

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <fstream>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
 #include "margay/core/options.h"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -15,13 +14,13 @@ constexpr double kPower = 2;
 
 void check_applies(const ScheduleOptions& options) {
   const std::vector<std::string> known = options_of(options.kind);
-  core::for_each_field<ScheduleOptions>([&](const auto& f) {
-    if constexpr (!std::is_same_v<std::decay_t<decltype(options.*(f.member))>, ScheduleKind>) {
-      if (!(options.*(f.member)) || std::find(known.begin(), known.end(), f.name) != known.end()) return;
-      throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", f.name,
-                                              core::to_text(options.kind), fmt::join(known, ", ")));
-    }
-  });
+  for (const core::Field& field : ScheduleOptions::fields()) {
+    const bool is_absent =
+        field.type->kind != core::FieldType::Kind::kOptional || field.type->size(field.of(&options)) == 0;
+    if (is_absent || std::find(known.begin(), known.end(), field.name) != known.end()) continue;
+    throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", field.name,
+                                            core::to_text(options.kind), fmt::join(known, ", ")));
+  }
   const bool has_own_div = options.kind == ScheduleKind::kOneCycle;
   if (options.warm_up || (!options.ramp && (!options.div || has_own_div))) return;
   throw std::invalid_argument(fmt::format("[schedule] {} belongs to a warm-up and needs warm_up, the share it takes",
@@ -135,6 +134,27 @@ HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double>
   return warm_up(std::move(schedule), {.share = *options.warm_up,
                                        .div = options.div.value_or(WarmUpShape{}.div),
                                        .ramp = options.ramp.value_or(WarmUpShape{}.ramp)});
+}
+
+const core::OptionTable& ScheduleOptions::fields() {
+  static const core::OptionTable table(
+      "schedule",
+      {core::field<&ScheduleOptions::kind>(
+           "kind", "one_cycle, flat, flat_cos, sgdr, linear, cosine, exponential or polynomial"),
+       core::field<&ScheduleOptions::pct_start>(
+           "pct_start", "one_cycle: share of the stage spent climbing; flat_cos: share at the peak", {0.001, 0.999}),
+       core::field<&ScheduleOptions::div>("div", "the first rate is the peak / this", {1, 1e9}),
+       core::field<&ScheduleOptions::div_final>("div_final", "the last rate is the peak / this", {1, 1e12}),
+       core::field<&ScheduleOptions::power>("power", "polynomial: exponent", {0.01, 100}),
+       core::field<&ScheduleOptions::cycle_len>("cycle_len", "sgdr: epochs of the first cycle", {1, 1e6}),
+       core::field<&ScheduleOptions::cycle_mult>(
+           "cycle_mult", "sgdr: each further cycle is so many times as long as the one before", {1, 1e6}),
+       core::field<&ScheduleOptions::warm_up>("warm_up", "share of the stage spent climbing to the peak",
+                                              {0.001, 0.999}),
+       core::field<&ScheduleOptions::ramp>("ramp", "linear or cosine: how a warm-up climbs"),
+       core::field<&ScheduleOptions::moms>("moms", "one_cycle: momentum at the start, the peak and the end"),
+       core::field<&ScheduleOptions::momentum>("momentum", "momentum all the time", {0, 0.9999})});
+  return table;
 }
 
 }  // namespace margay::train

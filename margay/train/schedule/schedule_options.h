@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -50,25 +49,7 @@ struct ScheduleOptions {
 
   bool operator==(const ScheduleOptions&) const = default;
 
-  static constexpr const char* kName = "schedule";
-  static constexpr auto fields() {
-    return std::tuple{
-        core::field("kind", &ScheduleOptions::kind,
-                    "one_cycle, flat, flat_cos, sgdr, linear, cosine, exponential or polynomial"),
-        core::field("pct_start", &ScheduleOptions::pct_start,
-                    "one_cycle: share of the stage spent climbing; flat_cos: share at the peak", {0.001, 0.999}),
-        core::field("div", &ScheduleOptions::div, "the first rate is the peak / this", {1, 1e9}),
-        core::field("div_final", &ScheduleOptions::div_final, "the last rate is the peak / this", {1, 1e12}),
-        core::field("power", &ScheduleOptions::power, "polynomial: exponent", {0.01, 100}),
-        core::field("cycle_len", &ScheduleOptions::cycle_len, "sgdr: epochs of the first cycle", {1, 1e6}),
-        core::field("cycle_mult", &ScheduleOptions::cycle_mult,
-                    "sgdr: each further cycle is so many times as long as the one before", {1, 1e6}),
-        core::field("warm_up", &ScheduleOptions::warm_up, "share of the stage spent climbing to the peak",
-                    {0.001, 0.999}),
-        core::field("ramp", &ScheduleOptions::ramp, "linear or cosine: how a warm-up climbs"),
-        core::field("moms", &ScheduleOptions::moms, "one_cycle: momentum at the start, the peak and the end"),
-        core::field("momentum", &ScheduleOptions::momentum, "momentum all the time", {0, 0.9999})};
-  }
+  static const core::OptionTable& fields();
 };
 
 /// The options that apply to a kind, besides `kind`.

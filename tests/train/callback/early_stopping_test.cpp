@@ -1,5 +1,7 @@
 #include "margay/train/callback/early_stopping.h"
 
+#include <nlohmann/json.hpp>
+
 #include "margay/core/error.h"
 #include "tests/train/callback/tiny_learner.h"
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/core/error.h"
 #include "margay/metric/accuracy.h"
 #include "tests/support/thrown_message.h"

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "margay/train/optim/optimizer_options.h"
 
 namespace margay::testing_support {

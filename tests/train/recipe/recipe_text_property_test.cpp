@@ -36,16 +36,18 @@ LearningRate any_lr() {
   }
 }
 
-template <class T>
-void set_value(std::optional<T>& option) {
-  if constexpr (std::is_same_v<T, double>) {
-    option = any_between(0.001, 0.999);
-  } else if constexpr (std::is_same_v<T, Momentums>) {
-    option = Momentums{any_between(0, 0.99), any_between(0, 0.99), any_between(0, 0.99)};
-  } else if constexpr (std::is_same_v<T, Ramp>) {
-    option = *rc::gen::element(Ramp::kLinear, Ramp::kCosine);
-  } else {
-    option = *rc::gen::inRange<T>(1, 5);
+void set_value(const core::FieldType& type, void* value) {
+  switch (type.kind) {
+    case core::FieldType::Kind::kList:
+      *static_cast<Momentums*>(value) = {any_between(0, 0.99), any_between(0, 0.99), any_between(0, 0.99)};
+      return;
+    case core::FieldType::Kind::kName:
+      return type.set_name(value, *rc::gen::elementOf(type.names()));
+    case core::FieldType::Kind::kInteger:
+      type.set_integer(value, *rc::gen::inRange<std::int64_t>(1, 5));
+      return;
+    default:
+      *static_cast<double*>(value) = any_between(0.001, 0.999);
   }
 }
 
@@ -56,13 +58,11 @@ ScheduleOptions any_schedule() {
                                               ScheduleKind::kSgdr, ScheduleKind::kLinear, ScheduleKind::kCosine,
                                               ScheduleKind::kExponential, ScheduleKind::kPolynomial})};
   const std::vector<std::string> known = options_of(options.kind);
-  core::for_each_field<ScheduleOptions>([&](const auto& f) {
-    auto& option = options.*(f.member);
-    if constexpr (!std::is_same_v<std::decay_t<decltype(option)>, ScheduleKind>) {
-      const bool is_known = std::find(known.begin(), known.end(), f.name) != known.end();
-      if (is_known && *rc::gen::arbitrary<bool>()) set_value(option);
-    }
-  });
+  for (const core::Field& field : ScheduleOptions::fields()) {
+    const bool is_known = std::find(known.begin(), known.end(), field.name) != known.end();
+    if (is_known && *rc::gen::arbitrary<bool>())
+      set_value(*field.type->element, field.type->append(field.of(&options)));
+  }
   if (options.div) options.div = any_between(1, 1e6);
   if (options.div_final) options.div_final = any_between(1, 1e12);
   if (options.power) options.power = any_between(0.01, 100);

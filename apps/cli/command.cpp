@@ -1,0 +1,341 @@
+#include "apps/cli/command.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/help_formatter.h"
+#include "apps/cli/usage_error.h"
+
+namespace margay::cli {
+
+std::string flag_name(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return "--" + field;
+}
+
+std::optional<std::string> flag_name(const std::string& options, const std::string& field, const Renamed& renamed) {
+  const auto found = renamed.find(options + "." + field);
+  if (found == renamed.end()) return flag_name(field);
+  if (found->second.empty()) return std::nullopt;
+  return flag_name(found->second);
+}
+
+namespace {
+
+using FlagKind = core::FieldType::Kind;
+using Json = nlohmann::ordered_json;
+
+/// The heading under which the flags of an option struct stand; outer: that of the struct around it.
+std::string flag_heading(const std::string& options, const std::string& outer) {
+  static const std::map<std::string, std::string> headings = {
+      {"auto_batch", "For --auto-batch-size"},
+      {"data", "Labels and split"},
+      {"transforms", "Sizes, crops and augmentation"},
+      {"batch", "Sizes, crops and augmentation"},
+      {"loader", "Batches"},
+      {"mix", "Batches"},
+      {"vision_learner", "Network"},
+      {"optimizer", "Optimizer"},
+      {"loss", "Loss"},
+      {"learner", "Device, precision and memory"},
+      {"fine_tune", "Fine-tuning, the default recipe"},
+      {"distillation", "A teacher"},
+      {"listeners", "Clipping, averages, the best epoch, stopping early"},
+      {"log", "Logs and checkpoints"},
+      {"checkpoints", "Logs and checkpoints"},
+  };
+  const auto found = headings.find(options);
+  return found == headings.end() ? outer : found->second;
+}
+
+/// As help shows a default.
+std::string shown(const Json& value) {
+  if (value.is_null()) return "";
+  if (value.is_number_float()) return fmt::format("{:g}", value.get<double>());
+  if (value.is_array()) {
+    std::vector<std::string> parts;
+    std::transform(value.begin(), value.end(), std::back_inserter(parts), shown);
+    return fmt::format("{}", fmt::join(parts, ","));
+  }
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+/// JSON knows no .5 and no 5., but people do.
+Json number_or_json(const std::string& text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  const bool has_bare_point = text.starts_with('.') || text.starts_with("-.") || text.ends_with('.');
+  if (has_bare_point && error == std::errc() && last == end) return number;
+  return Json::parse(text);
+}
+
+/// Lists may lack their brackets.
+Json json_of_flag(const std::string& text) {
+  if (text.starts_with('[') || text.find(',') == std::string::npos) return number_or_json(text);
+  Json list = Json::array();
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) list.push_back(number_or_json(part));
+  return list;
+}
+
+bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind::kPath || kind == FlagKind::kName; }
+
+/// The value of a flag, read by the same rules as a configuration file.
+void assign_flag(const std::string& flag, const std::string& text, const core::FieldType& type, void* value) {
+  try {
+    core::value_from_json(is_text(type.plain().kind) ? Json(text) : json_of_flag(text), type, value);
+  } catch (const nlohmann::json::exception&) {
+    throw CLI::ValidationError(fmt::format("{}: '{}' is no such value", flag, text));
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(fmt::format("{}: {}", flag, error.what()));
+  }
+}
+
+std::string help_with_range(const char* help, const core::Range& range) {
+  const bool is_bounded = std::isfinite(range.low) && std::isfinite(range.high);
+  return is_bounded ? fmt::format("{} [{:g} to {:g}]", help, range.low, range.high) : help;
+}
+
+const char* type_name(const core::FieldType& type) {
+  if (type.is_number() || type.kind == FlagKind::kSwitch) return "NUMBER";
+  return type.kind == FlagKind::kPath ? "PATH" : "TEXT";
+}
+
+void read_config(const std::string& path, const core::OptionTable& table, void* options) {
+  std::ifstream file(path);
+  if (!file) throw CLI::FileError::Missing(path);
+  const Json json = Json::parse(file, nullptr, false);
+  if (json.is_discarded()) throw CLI::ValidationError(path + ": not JSON");
+  try {
+    core::from_json(json, table, options);
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(path + ": " + error.what());
+  }
+}
+
+/// What one call of flags() declared, for the rules between them.
+struct FlagSet {
+  const core::OptionTable* table;
+  void* options;
+  std::shared_ptr<const void> defaults;
+  std::map<std::string, std::string> flags;  ///< by "struct.field"
+};
+
+}  // namespace
+
+struct Command::Parser {
+  CLI::App* app;
+  std::vector<FlagSet> sets;
+  std::vector<std::string> everyday;
+  std::vector<std::function<void()>> checks;
+  std::function<core::ExitCode()> action;
+
+  /// Everything that a table declares, under `heading` where its structs have none of their own.
+  void declare(const core::OptionTable& table, void* options, const Renamed& renamed, const std::string& heading,
+               FlagSet& set) {
+    const std::string own = flag_heading(table.name(), heading);
+    for (const core::Field& field : table) {
+      if (field.type->kind == FlagKind::kOptions) {
+        declare(field.type->table(), field.of(options), renamed, own, set);
+      } else if (const auto name = flag_name(table.name(), field.name, renamed)) {
+        set.flags.emplace(fmt::format("{}.{}", table.name(), field.name), *name);
+        declare(field, field.of(options), *name)->group(own);
+      }
+    }
+  }
+
+  CLI::Option* declare(const core::Field& field, void* value, const std::string& name) {
+    const std::string help = help_with_range(field.help, field.range);
+    if (field.type->kind == FlagKind::kSwitch) {
+      bool& is_on = *static_cast<bool*>(value);
+      return app->add_flag(name + ",!--no-" + name.substr(2), is_on, is_on ? help + " (on by default)" : help);
+    }
+    const core::FieldType& type = *field.type;
+    const auto assign = [name, value, &type](const std::string& text) { assign_flag(name, text, type, value); };
+    return app->add_option_function<std::string>(name, assign, help)
+        ->type_name(type_name(type.plain()))
+        ->default_str(shown(core::value_to_json(type, value)));
+  }
+
+  /// Throws UsageError for flags that break a rule.
+  void check_what_was_given() const {
+    for (const auto& check : checks) check();
+    for (const FlagSet& set : sets) {
+      const auto is_given = [&](const std::string& field) {
+        const auto flag = set.flags.find(field);
+        return flag != set.flags.end() && app->count(flag->second) > 0;
+      };
+      try {
+        core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
+      } catch (const std::invalid_argument& error) {
+        throw UsageError(error.what());
+      }
+    }
+  }
+
+  /// Leaves the everyday flags in the help, if some are.
+  void hide_the_rest() const {
+    if (everyday.empty()) return;
+    std::size_t hidden = 0;
+    for (CLI::Option* option : app->get_options()) {
+      const std::vector<std::string>& names = option->get_lnames();
+      const auto is_everyday = [&](const std::string& name) {
+        return std::find(everyday.begin(), everyday.end(), "--" + name) != everyday.end();
+      };
+      if (option->get_positional() || names.front().starts_with("help")) continue;
+      if (std::any_of(names.begin(), names.end(), is_everyday)) continue;
+      option->group("");
+      ++hidden;
+    }
+    const std::string more = fmt::format("{} more flags: margay {} --help-all", hidden, app->get_name());
+    app->footer(app->get_footer().empty() ? more : app->get_footer() + "\n\n" + more);
+  }
+};
+
+namespace {
+
+template <class T>
+void add_argument(CLI::App& app, const std::string& name, T& value, const std::string& help, Presence presence) {
+  CLI::Option* option = app.add_option(name, value, help);
+  if (presence == Presence::kRequired) option->required();
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (presence == Presence::kOptional) option->default_str(value);
+  }
+}
+
+}  // namespace
+
+Command::Command(std::unique_ptr<Parser> parser) : parser_(std::move(parser)) {}
+Command::~Command() = default;
+
+void Command::argument(const std::string& name, std::string& value, const std::string& help, Presence presence) {
+  add_argument(*parser_->app, name, value, help, presence);
+}
+
+void Command::argument(const std::string& name, std::filesystem::path& value, const std::string& help,
+                       Presence presence) {
+  add_argument(*parser_->app, name, value, help, presence);
+}
+
+void Command::argument(const std::string& name, std::vector<std::string>& values, const std::string& help,
+                       Presence presence) {
+  add_argument(*parser_->app, name, values, help, presence);
+}
+
+void Command::argument(const std::string& name, std::vector<std::filesystem::path>& values, const std::string& help,
+                       Presence presence) {
+  add_argument(*parser_->app, name, values, help, presence);
+}
+
+void Command::flag(const std::string& name, const std::string& type, const std::string& help,
+                   std::function<void(const std::string&)> read) {
+  const auto take = [read = std::move(read)](const std::string& value) {
+    try {
+      read(value);
+    } catch (const UsageError& error) {
+      throw CLI::ValidationError(error.what());
+    }
+  };
+  parser_->app->add_option_function<std::string>(name, take, help)->type_name(type);
+}
+
+void Command::add_flags(const core::OptionTable& table, void* options, std::shared_ptr<const void> defaults,
+                        const Renamed& renamed) {
+  FlagSet set{.table = &table, .options = options, .defaults = std::move(defaults)};
+  parser_->declare(table, options, renamed, "Options", set);
+  parser_->sets.push_back(std::move(set));
+}
+
+/// The file is read while the command line is, before the flags are assigned.
+void Command::add_config_flag(const core::OptionTable& table, void* options) {
+  const auto read = [&table, options](const std::string& path) { read_config(path, table, options); };
+  parser_->app->add_option_function<std::string>("--config", read, "settings of an earlier run: its config.json")
+      ->type_name("FILE")
+      ->trigger_on_parse();
+}
+
+void Command::everyday(std::vector<std::string> flags) {
+  for (const std::string& flag : flags) {
+    MARGAY_CHECK(parser_->app->get_option_no_throw(flag) != nullptr, "there is no flag " + flag);
+  }
+  parser_->everyday = std::move(flags);
+}
+
+void Command::footer(const std::string& text) { parser_->app->footer(text); }
+
+std::optional<std::string> Command::given_besides(const std::vector<std::string>& allowed) const {
+  for (const CLI::Option* option : parser_->app->get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() > 0 && std::find(allowed.begin(), allowed.end(), name) == allowed.end()) return name;
+  }
+  return std::nullopt;
+}
+
+void Command::check(std::function<void()> check) { parser_->checks.push_back(std::move(check)); }
+
+void Command::does(std::function<core::ExitCode()> action) { parser_->action = std::move(action); }
+
+struct CommandLine::Parser {
+  CLI::App app;
+  std::map<const CLI::App*, Command::Parser*> parsers;
+  std::vector<std::unique_ptr<Command>> commands;
+
+  Parser(const std::string& description, const std::string& name) : app(description, name) {}
+
+  /// Null where a command's help was not asked for.
+  Command::Parser* chosen() const {
+    const std::vector<CLI::App*> given = app.get_subcommands();
+    return given.empty() ? nullptr : parsers.at(given.front());
+  }
+};
+
+CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
+    : parser_(std::make_unique<Parser>(description, name)) {
+  parser_->app.formatter(std::make_shared<HelpFormatter>());
+  parser_->app.set_help_all_flag("--help-all", "Print every flag there is and exit");
+  parser_->app.set_version_flag("--version", name + " " + version);
+  parser_->app.require_subcommand(1);
+}
+
+CommandLine::~CommandLine() = default;
+
+Command& CommandLine::add(const std::string& name, const std::string& description) {
+  auto parser = std::make_unique<Command::Parser>();
+  parser->app = parser_->app.add_subcommand(name, description);
+  parser_->parsers.emplace(parser->app, parser.get());
+  parser_->commands.push_back(std::make_unique<Command>(std::move(parser)));
+  return *parser_->commands.back();
+}
+
+std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string>& arguments) {
+  CLI::App& app = parser_->app;
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::Success& help) {
+    const bool is_short = dynamic_cast<const CLI::CallForHelp*>(&help) != nullptr;
+    if (is_short && parser_->chosen() != nullptr) parser_->chosen()->hide_the_rest();
+    app.exit(help);
+    return {};
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(explain(error.what(), app, arguments));
+  }
+  try {
+    parser_->chosen()->check_what_was_given();
+  } catch (const UsageError& error) {
+    throw UsageError(explain(error.what(), app, arguments));
+  }
+  return parser_->chosen()->action;
+}
+
+}  // namespace margay::cli

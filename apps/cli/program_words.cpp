@@ -1,0 +1,74 @@
+#include "apps/cli/program_words.h"
+
+#include <map>
+
+#include "apps/cli/start_training.h"
+#include "apps/cli/train_options.h"
+#include "margay/data/check/check_options.h"
+
+namespace margay::cli {
+namespace {
+
+using Words = std::map<std::string, std::string>;
+
+void add_fields(const core::OptionTable& table, Words& words) {
+  for (const core::Field& field : table) {
+    if (field.type->kind == core::FieldType::Kind::kOptions) {
+      add_fields(field.type->table(), words);
+      continue;
+    }
+    const std::string name = field.name;
+    const auto flag = flag_name(table.name(), name, train_flag_names());
+    if (!flag) continue;
+    words.emplace(table.name() + ("." + name), *flag);
+    if (*flag != flag_name(name)) continue;
+    words.emplace(name, *flag);
+    if (field.type->kind == core::FieldType::Kind::kSwitch) words.emplace("no_" + name, flag_name("no_" + name));
+  }
+}
+
+Words all_words() {
+  Words words = {{"all", "--all"},
+                 {"recipe", "--recipe"},
+                 {"action", "the action"},
+                 {"architectures", "`margay models`"},
+                 {"check_data", "`margay check`"},
+                 {"save_bundle", "`margay train`"}};
+  add_fields(TrainOptions::fields(), words);
+  add_fields(data::CheckOptions::fields(), words);
+  add_fields(ResumeOptions::fields(), words);
+  return words;
+}
+
+/// The struct that a message begins with, "[resize] ": the one before `at`. Empty where there is none.
+std::string struct_before(const std::string& text, std::size_t at) {
+  const std::size_t close = text.rfind("] ", at);
+  const std::size_t open = close == std::string::npos ? close : text.rfind('[', close);
+  return open == std::string::npos ? "" : text.substr(open + 1, close - open - 1);
+}
+
+/// Null where the program has no word for it.
+const std::string* word_for(const std::string& name, const std::string& options) {
+  static const Words words = all_words();
+  auto found = words.find(options + "." + name);
+  if (found == words.end()) found = words.find(name);
+  return found == words.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+std::string program_words(const std::string& text) {
+  std::string told;
+  std::size_t from = 0;
+  while (true) {
+    const std::size_t open = text.find('`', from);
+    const std::size_t close = open == std::string::npos ? open : text.find('`', open + 1);
+    if (close == std::string::npos) return told.append(text, from);
+    told.append(text, from, open - from);
+    const std::string* word = word_for(text.substr(open + 1, close - open - 1), struct_before(text, open));
+    told += word == nullptr ? "`" : *word;
+    from = word == nullptr ? open + 1 : close + 1;
+  }
+}
+
+}  // namespace margay::cli
