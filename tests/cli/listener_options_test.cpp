@@ -16,7 +16,10 @@ std::string message_for(const std::function<void(ListenerOptions&)>& change) {
   return testing_support::thrown_message<std::invalid_argument>([&] { check_listeners(options); });
 }
 
-TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(check_listeners({})); }
+TEST(ListenerOptions, NeedNothingByDefault) {
+  EXPECT_NO_THROW(check_listeners({}));
+  EXPECT_FALSE(is_monitored({}));
+}
 
 TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
   using O = ListenerOptions;
@@ -41,6 +44,8 @@ TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
   options.plateau.plateau_factor = 0.5;
   options.monitor.min_delta = 0.1;
   EXPECT_NO_THROW(check_listeners(options));
+  options.ema = false;  // and not because nobody looks
+  EXPECT_THROW(check_listeners(options), std::invalid_argument);
 }
 
 TEST(ListenerOptions, KnowOneAverageOnly) {
