@@ -1,5 +1,6 @@
 #include "margay/core/file_lock.h"
 
+#include <filesystem>
 #include <optional>
 
 #include <gtest/gtest.h>
@@ -22,10 +23,15 @@ TEST(FileLock, IsHeldByOneUntilItEnds) {
 TEST(FileLock, CanBeTakenAgain) {
   const testing_support::TemporaryFolder folder;
   { const FileLock lock(folder / "lock"); }
-  EXPECT_NO_THROW(FileLock(folder / "lock"));
+  const FileLock again(folder / "lock");
+  EXPECT_THROW(FileLock(folder / "lock"), Error);
 }
 
-TEST(FileLock, HoldsNothingWhereNothingCanBeWritten) { EXPECT_NO_THROW(FileLock("/no/such/folder/lock")); }
+TEST(FileLock, HoldsNothingWhereNothingCanBeWritten) {
+  const FileLock first("/no/such/folder/lock");
+  EXPECT_NO_THROW(FileLock("/no/such/folder/lock"));  // which a held lock would refuse
+  EXPECT_FALSE(std::filesystem::exists("/no/such/folder"));
+}
 
 }  // namespace
 }  // namespace margay::core

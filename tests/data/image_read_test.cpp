@@ -163,17 +163,26 @@ TEST(ReadImage, RefusesWhatExceedsTheCallersLimit) {
 
 TEST(ReadImage, SurvivesRandomDamage) {
   core::Random random{5};
+  int read = 0;
+  int refused = 0;
   for (const std::string& file : {jpeg_file(noise_image(24, 24)), png_file(noise_image(24, 24)),
                                   with_orientation(jpeg_file(gradient_image(24, 24)), 6)}) {
     for (int attempt = 0; attempt < 300; ++attempt) {
       std::vector<std::uint8_t> damaged = bytes_of(file);
       for (int i = 0; i < 4; ++i) damaged[random.below(damaged.size())] = static_cast<std::uint8_t>(random.below(256));
       try {
-        decode_image(damaged, "x", {.max_pixels = 1'000'000});
-      } catch (const core::DataError&) {  // refusing is as good as reading
+        const Image image = decode_image(damaged, "some/cat", {.max_pixels = 1'000'000});
+        EXPECT_EQ(image.pixels.size(), std::size_t(image.height) * std::size_t(image.width) * 3);
+        EXPECT_LE(image.pixels.size(), 3'000'000U);
+        ++read;
+      } catch (const core::DataError& error) {  // refusing is as good as reading
+        expect_says(error.what(), "some/cat");
+        ++refused;
       }
     }
   }
+  EXPECT_GT(read, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST(WriteImage, ReportsAPathThatCannotBeWritten) {

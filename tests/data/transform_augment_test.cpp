@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numbers>
 #include <set>
@@ -189,7 +190,10 @@ TEST(Augment, NeverShowsTheHorizonHoweverStrongTheTilt) {
   const core::Image image = testing_support::noise_image(46, 46);
   std::vector<float> out(3 * 224 * 224);
   for (std::uint64_t item = 0; item < 100; ++item) {
+    std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
     ASSERT_NO_THROW(augment(options).apply(image, drawn(options, item, 46, 46), imagenet_normalization(), out.data()));
+    // Every pixel is one of the image's, or between some of them: from 0 to 255, normalised.
+    ASSERT_TRUE(std::ranges::all_of(out, [](float value) { return value > -2.2F && value < 2.7F; })) << item;
   }
 }
 

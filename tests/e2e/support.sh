@@ -19,6 +19,15 @@ expect_status() {
 # expect_text FILE PATTERN: an extended regular expression that must be found.
 expect_text() { grep -qE -- "$2" "$1" || { cat "$1"; fail "no /$2/ in $1"; }; }
 
+# scaled FEW MANY: how often to do what a test could do for ever; MANY where MARGAY_TEST_SCALE=full, as in the nightly tests.
+scaled() {
+  case "${MARGAY_TEST_SCALE:-short}" in
+    short) echo "$1" ;;
+    full) echo "$2" ;;
+    *) fail "MARGAY_TEST_SCALE must be short or full, got '$MARGAY_TEST_SCALE'" ;;
+  esac
+}
+
 need_shared() { [ -e "$shared/$1" ] || { echo "SKIPPED: $shared/$1 is not here"; exit 77; }; }
 
 # number_after WORD FILE: the first number on the line that starts with WORD.

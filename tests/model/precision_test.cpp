@@ -58,12 +58,15 @@ TEST(Autocast, LowersProductsWhileItLives) {
 }
 
 TEST(Autocast, RestoresWhenAnExceptionPasses) {
+  bool was_on = false;
   try {
     const Autocast autocast(kCpu, Precision::kBf16);
+    was_on = compat::autocast_enabled(torch::kCPU);
     throw std::runtime_error("stop");
   } catch (const std::runtime_error&) {
-    EXPECT_FALSE(compat::autocast_enabled(torch::kCPU));
   }
+  EXPECT_TRUE(was_on);
+  EXPECT_FALSE(compat::autocast_enabled(torch::kCPU));
 }
 
 TEST(Autocast, SeesWeightsThatChangedBetweenTwoUses) {

@@ -49,8 +49,14 @@ TEST(BatchLoss, NamesThePicturesWhoseFiniteLogitsMakeAnInfiniteLoss) {
   EXPECT_NE(message.find("the loss itself overflows for 2 of 3 pictures (c.jpg, a.jpg)"), std::string::npos) << message;
 }
 
-TEST(BatchLoss, AFiniteLossIsFine) {
-  EXPECT_NO_THROW(check_finite(3e38, torch::zeros({3, 2}), batch({0, 1, 0}), dataset(), ""));
+TEST(BatchLoss, AFiniteLossIsFineAndNoLayerIsLookedFor) {
+  bool was_asked = false;
+  const auto find_layer = [&] {
+    was_asked = true;
+    return std::string("head");
+  };
+  EXPECT_NO_THROW(check_finite(3e38, torch::zeros({3, 2}), batch({0, 1, 0}), dataset(), "", find_layer));
+  EXPECT_FALSE(was_asked);
 }
 
 }  // namespace
