@@ -16,14 +16,7 @@ std::string message_for(const std::function<void(ListenerOptions&)>& change) {
   return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
 }
 
-<<<<<<< HEAD
 TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
-=======
-TEST(ListenerOptions, NeedNothingByDefault) {
-  EXPECT_NO_THROW(check_listeners({}));
-  EXPECT_FALSE(is_monitored({}));
-}
->>>>>>> green
 
 TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
   using O = ListenerOptions;
@@ -51,13 +44,9 @@ TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
   options.early_stopping.stop_patience = 9;
   options.plateau.plateau_factor = 0.5;
   options.monitor.min_delta = 0.1;
-<<<<<<< HEAD
   EXPECT_NO_THROW(core::check_rules(options));
-=======
-  EXPECT_NO_THROW(check_listeners(options));
   options.ema = false;  // and not because nobody looks
-  EXPECT_THROW(check_listeners(options), std::invalid_argument);
->>>>>>> green
+  EXPECT_THROW(core::check_rules(options), std::invalid_argument);
 }
 
 TEST(ListenerOptions, KnowOneAverageOnly) {
