@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The data path alone, the way fastai does it in Python: Pillow presizes each picture to 460 on the CPU, then one
+"""The data path alone, the way fastai does it in Python: Pillow presizes each image to 460 on the CPU, then one
 grid_sample crops, flips and shrinks the whole batch to 224. Prints images/s of the best epoch, and the processor time of
-a picture; run it beside benchmarks/data, on pictures that `data --write` made.
+an image; run it beside benchmarks/data, on images that `data --write` made.
 
     compare_data.py FOLDER [EPOCHS [WORKERS]]
 """
@@ -21,7 +21,7 @@ MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """The item transform: the largest square, its place drawn, at 460."""
 
     def __init__(self, folder):
@@ -39,7 +39,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def augment(images):
-    """The batch transform: random-resized crop and flip as one matrix for each picture, and one interpolation."""
+    """The batch transform: random-resized crop and flip as one matrix for each image, and one interpolation."""
     images = images.float().div_(255)
     n = len(images)
     side = torch.empty(n).uniform_(0.75, 1).sqrt_()
@@ -58,7 +58,7 @@ def processor_s():
 
 
 def main(folder, epochs, workers):
-    dataset = Pictures(folder)
+    dataset = Images(folder)
     best, least = 0, float("inf")
     for _ in range(epochs):
         loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True, num_workers=workers)
@@ -68,7 +68,7 @@ def main(folder, epochs, workers):
         best = max(best, count / (time.time() - begin))
         del loader
         least = min(least, (processor_s() - before) / count)
-    print(f"PyTorch {torch.__version__}, {workers} workers: {best:.0f} images/s, cpu {least * 1e3:.2f} ms a picture")
+    print(f"PyTorch {torch.__version__}, {workers} workers: {best:.0f} images/s, cpu {least * 1e3:.2f} ms an image")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision import transforms
 
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """fastai's path: presize to 460 on the CPU, then a random-resized crop to 224 and a flip."""
 
     def __init__(self, folder):
@@ -33,7 +33,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def data_alone(folder, workers):
-    loader = torch.utils.data.DataLoader(Pictures(folder), batch_size=64, num_workers=workers, shuffle=True)
+    loader = torch.utils.data.DataLoader(Images(folder), batch_size=64, num_workers=workers, shuffle=True)
     begin, count = time.time(), 0
     for images, _ in loader:
         count += len(images)

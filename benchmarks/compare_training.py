@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""What a user would run instead of `margay train`: one fine_tune of a ResNet-18 on pictures with a table of labels (one
+"""What a user would run instead of `margay train`: one fine_tune of a ResNet-18 on images with a table of labels (one
 frozen epoch, three unfrozen, a validation after each; batch 64, 460 -> 224, all of aug_transforms), as PyTorch does it.
 
-    compare_training.py PICTURES LABELS_CSV [STEPS [WAY...]]
+    compare_training.py IMAGES LABELS_CSV [STEPS [WAY...]]
 
 Three ways; each is timed over STEPS steps (8 unless said; 23 are whole epochs of the pets) and extrapolated:
     defaults  fastai's: Pillow, two interpolations of the batch, float32, contiguous, its Adam, one worker per core
     settings  the same data path with what fastai lets its user set: bfloat16, channels-last, threads, workers
-    tuned     rewritten by hand: pictures presized once to a cache in memory, one interpolation, a foreach AdamW
+    tuned     rewritten by hand: images presized once to a cache in memory, one interpolation, a foreach AdamW
 The last two try how to share the cores among threads and workers, and take the fastest. Weights are random: they cost
 the same. Needs Debian's python3-torch, python3-torchvision and python3-pil.
 """
@@ -72,7 +72,7 @@ def tilted(grid, matrices):
 
 
 def sample(images, grid):
-    """fastai's _grid_sample: averages first where the picture becomes much smaller."""
+    """fastai's _grid_sample: averages first where the image becomes much smaller."""
     shrinks = images.shape[-1] / grid.shape[2] / 2
     if shrinks > 1 and shrinks > 2 / (grid.max() - grid.min()).item():
         images = F.interpolate(images, scale_factor=1 / shrinks, mode="area", recompute_scale_factor=True)
@@ -105,7 +105,7 @@ def fastai_batch(images, is_training):
 
 
 def one_interpolation(images, is_training):
-    """The same with the crop, one for each picture, in the matrix."""
+    """The same with the crop, one for each image, in the matrix."""
     n, x = len(images), images.float().div_(255)
     matrix = identity(n).clone()
     if is_training:
@@ -121,7 +121,7 @@ def one_interpolation(images, is_training):
 
 # ---- data ----
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """fastai's items: the largest square, its place drawn in training, at 460."""
 
     def __init__(self, rows, is_training):
@@ -152,7 +152,7 @@ def presized(path):
 
 
 class CachedBatches(torch.utils.data.Dataset):
-    """Whole batches of presized pictures, made where they are asked for: in a worker, or in the program itself."""
+    """Whole batches of presized images, made where they are asked for: in a worker, or in the program itself."""
 
     def __init__(self, rows, is_training):
         with multiprocessing.pool.ThreadPool(CORES) as pool:  # Pillow works without the interpreter's lock
@@ -325,29 +325,29 @@ def report(way, datasets, steps, before_s):
         freeze(training.model, stage == "frozen")
         first, step = training.pass_seconds(is_training, steps if is_training else min(steps, num_valid))
         pass_s = first + step * (num_train if is_training else num_valid)
-        pictures = num_train * BATCH if is_training else len(datasets[1])
+        images = num_train * BATCH if is_training else len(datasets[1])
         total += epochs * pass_s
         print(f"  {stage:<10} {BATCH / step:6.1f} images/s, first batch after {first:.2f} s, a pass {pass_s:.1f} s, "
-              f"{pictures / pass_s:.1f} images/s", flush=True)
+              f"{images / pass_s:.1f} images/s", flush=True)
     print(f"  fine_tune({EPOCHS}): {total:.0f} s; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
-def rows_of(pictures, labels_csv):
-    """(path, class) of the training and of the validation pictures."""
+def rows_of(images, labels_csv):
+    """(path, class) of the training and of the validation images."""
     with open(labels_csv, newline="") as file:
         table = list(csv.DictReader(file))
     classes = sorted({row["label"] for row in table})
     rows = ([], [])
     for row in table:
-        rows[int(row["is_valid"])].append((Path(pictures) / row["name"], classes.index(row["label"])))
+        rows[int(row["is_valid"])].append((Path(images) / row["name"], classes.index(row["label"])))
     return rows
 
 
-def main(pictures, labels_csv, steps, names):
-    rows = rows_of(pictures, labels_csv)
-    plain = tuple(Pictures(part, is_training) for part, is_training in zip(rows, (True, False)))
+def main(images, labels_csv, steps, names):
+    rows = rows_of(images, labels_csv)
+    plain = tuple(Images(part, is_training) for part, is_training in zip(rows, (True, False)))
     print(f"PyTorch {torch.__version__}, Pillow {Image.__version__}, {CORES} cores, "
-          f"{len(rows[0])} pictures train, {len(rows[1])} validate", flush=True)
+          f"{len(rows[0])} images train, {len(rows[1])} validate", flush=True)
     if "defaults" in names:
         report(Way("defaults"), plain, steps, 0)
     if not {"settings", "tuned"} & set(names):

@@ -1,13 +1,13 @@
-// The data path on the pictures of a folder, brought to 500x375 JPEGs first: 460, full augmentation, 224. Each line is
+// The data path on the images of a folder, brought to 500x375 JPEGs first: 460, full augmentation, 224. Each line is
 // measured in a process of its own that may use 1 or 2 cores, in turn, and the best of several epochs counts; beside
-// images/s stands the processor time of a picture, which a busy machine disturbs less.
+// images/s stands the processor time of an image, which a busy machine disturbs less.
 //
-//   data FOLDER [PICTURES [EPOCHS [malloc]]]
-//       512 pictures and 5 epochs unless said; malloc: memory as it is, not kept as by the program
-//   data --memory FOLDER [PICTURES]
-//       resident memory after each of 20 epochs, of the pictures as they are unless PICTURES are cut
-//   data --write FOLDER OUT [PICTURES]
-//       writes the 500x375 pictures, for compare_data.py
+//   data FOLDER [IMAGES [EPOCHS [malloc]]]
+//       512 images and 5 epochs unless said; malloc: memory as it is, not kept as by the program
+//   data --memory FOLDER [IMAGES]
+//       resident memory after each of 20 epochs, of the images as they are unless IMAGES are cut
+//   data --write FOLDER OUT [IMAGES]
+//       writes the 500x375 images, for compare_data.py
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -27,7 +27,7 @@
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
 #include "margay/data/image/write_image.h"
-#include "margay/data/loader/picture_memory.h"
+#include "margay/data/loader/image_memory.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
@@ -54,7 +54,7 @@ struct Temporary {
   fs::path path;
 };
 
-int write_pictures(const fs::path& folder, const fs::path& out, int count) {
+int write_images(const fs::path& folder, const fs::path& out, int count) {
   const data::PathList paths = data::image_files(folder);
   fs::create_directories(out / "all");
   int written = 0;
@@ -66,7 +66,7 @@ int write_pictures(const fs::path& folder, const fs::path& out, int count) {
       data::write_jpeg(out / "all" / fmt::format("{:05}.jpg", written), data::resample(image, whole, 375, 500), 88);
       ++written;
     } catch (const margay::core::Error&) {
-      continue;  // not every folder's pictures can all be read
+      continue;  // not every folder's images can all be read
     }
   }
   return written;
@@ -99,8 +99,8 @@ Used used() {
 
 struct Speed {
   double images_per_s = 0;
-  double cpu_ms = 1e9;       ///< per picture
-  double page_faults = 1e9;  ///< per picture
+  double cpu_ms = 1e9;       ///< per image
+  double page_faults = 1e9;  ///< per image
 };
 
 Speed better(const Speed& a, const Speed& b) {
@@ -111,11 +111,11 @@ Speed better(const Speed& a, const Speed& b) {
 Speed epoch_of(const data::Loader& loader, std::int64_t epoch) {
   const Used before = used();
   const auto begin = std::chrono::steady_clock::now();
-  std::int64_t pictures = 0;
+  std::int64_t images = 0;
   data::LoaderPass pass = loader.pass(epoch);
-  while (const auto batch = pass.next()) pictures += batch->size();
+  while (const auto batch = pass.next()) images += batch->size();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  const auto n = static_cast<double>(pictures);
+  const auto n = static_cast<double>(images);
   const Used after = used();
   return {n / seconds, 1e3 * (after.cpu_s - before.cpu_s) / n, (after.page_faults - before.page_faults) / n};
 }
@@ -130,7 +130,7 @@ struct Case {
 
 Speed measure(const Case& what, const fs::path& folder, int epochs) {
   if (what.keeps_memory) {
-    data::keep_picture_memory();
+    data::keep_image_memory();
     margay::model::keep_cpu_memory();
   }
   data::LoaderOptions options;
@@ -172,9 +172,9 @@ Speed measure_apart(const Case& what, const fs::path& folder, int epochs, int co
 }
 
 void compare(const fs::path& folder, int count, int epochs, bool keeps_memory) {
-  const Temporary pictures;
+  const Temporary images;
   const pid_t writer = ::fork();  // what it frees would tune malloc for all the others
-  if (writer == 0) ::_exit(write_pictures(folder, pictures.path, count) > 0 ? 0 : 1);
+  if (writer == 0) ::_exit(write_images(folder, images.path, count) > 0 ? 0 : 1);
   ::waitpid(writer, nullptr, 0);
   fmt::print("{:<18} {:>10} {:>10} {:>6} {:>7} {:>7} {:>7}\n", "", "1 core", "2 cores", "ratio", "cpu ms", "of 2",
              "faults");
@@ -186,8 +186,8 @@ void compare(const fs::path& folder, int count, int epochs, bool keeps_memory) {
     Speed one;
     Speed two;
     for (int turn = 0; turn < 2; ++turn) {
-      one = better(one, measure_apart(what, pictures.path, epochs, 1));
-      two = better(two, measure_apart(what, pictures.path, epochs, 2));
+      one = better(one, measure_apart(what, images.path, epochs, 1));
+      two = better(two, measure_apart(what, images.path, epochs, 2));
     }
     fmt::print("{:<18} {:>8.0f}/s {:>8.0f}/s {:>6.2f} {:>7.2f} {:>7.2f} {:>7.0f}\n", what.name, one.images_per_s,
                two.images_per_s, two.images_per_s / one.images_per_s, one.cpu_ms, two.cpu_ms, two.page_faults);
@@ -214,22 +214,22 @@ int number(const std::vector<std::string>& arguments, std::size_t i, int otherwi
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  constexpr int kPictures = 512;
+  constexpr int kImages = 512;
   if (arguments.size() >= 2 && arguments[0] == "--memory") {
-    const Temporary pictures;
+    const Temporary images;
     const bool is_cut = arguments.size() > 2;
-    if (is_cut) write_pictures(arguments[1], pictures.path, number(arguments, 2, kPictures));
-    watch_memory(is_cut ? pictures.path : fs::path(arguments[1]));
+    if (is_cut) write_images(arguments[1], images.path, number(arguments, 2, kImages));
+    watch_memory(is_cut ? images.path : fs::path(arguments[1]));
     return 0;
   }
   if (arguments.size() >= 3 && arguments[0] == "--write") {
-    fmt::print("{} pictures\n", write_pictures(arguments[1], arguments[2], number(arguments, 3, kPictures)));
+    fmt::print("{} images\n", write_images(arguments[1], arguments[2], number(arguments, 3, kImages)));
     return 0;
   }
   if (arguments.empty() || arguments[0].starts_with("--")) {
-    fmt::print(stderr, "usage: data FOLDER [PICTURES [EPOCHS [malloc]]] | --memory FOLDER | --write FOLDER OUT\n");
+    fmt::print(stderr, "usage: data FOLDER [IMAGES [EPOCHS [malloc]]] | --memory FOLDER | --write FOLDER OUT\n");
     return 2;
   }
-  compare(arguments[0], number(arguments, 1, kPictures), number(arguments, 2, 5), arguments.size() < 4);
+  compare(arguments[0], number(arguments, 1, kImages), number(arguments, 2, 5), arguments.size() < 4);
   return 0;
 }

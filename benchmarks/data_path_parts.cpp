@@ -1,8 +1,8 @@
-// What each part of the way from a file to the network's input costs, per picture and on one thread:
+// What each part of the way from a file to the network's input costs, per image and on one thread:
 //
 //     data_path_parts [benchmark flags] FOLDER
 //
-// Takes the first 256 pictures of the folder, by name. They are read once before the clock starts, so the
+// Takes the first 256 images of the folder, by name. They are read once before the clock starts, so the
 // files come from the page cache.
 #include <algorithm>
 #include <cstdio>
@@ -20,17 +20,17 @@ namespace {
 
 using namespace margay;
 
-constexpr std::size_t kMaxPictures = 256;
+constexpr std::size_t kMaxImages = 256;
 
-/// Everything that one part hands to the next, for each picture.
-struct Pictures {
+/// Everything that one part hands to the next, for each image.
+struct Images {
   std::vector<std::filesystem::path> paths;
   std::vector<core::Image> decoded;
   std::vector<core::Image> presized;
 };
 
-Pictures& pictures() {
-  static Pictures all;
+Images& images() {
+  static Images all;
   return all;
 }
 
@@ -40,38 +40,38 @@ void load(const std::filesystem::path& folder) {
   std::sort(paths.begin(), paths.end());
   core::Random random{1};
   for (const auto& path : paths) {
-    if (pictures().paths.size() == kMaxPictures) return;
+    if (images().paths.size() == kMaxImages) return;
     try {
-      pictures().decoded.push_back(data::read_image(path));
+      images().decoded.push_back(data::read_image(path));
     } catch (const core::DataError& error) {
       std::fprintf(stderr, "left out: %s\n", error.what());
       continue;
     }
-    pictures().paths.push_back(path);
-    pictures().presized.push_back(data::resize().apply(pictures().decoded.back(), data::Phase::kTrain, random));
+    images().paths.push_back(path);
+    images().presized.push_back(data::resize().apply(images().decoded.back(), data::Phase::kTrain, random));
   }
 }
 
-/// Runs `work(i)` over the pictures in turn; items per second are pictures per second.
+/// Runs `work(i)` over the images in turn; items per second are images per second.
 template <class Work>
-void for_each_picture(benchmark::State& state, Work&& work) {
+void for_each_image(benchmark::State& state, Work&& work) {
   std::size_t i = 0;
   for (auto _ : state) {
     work(i);
-    i = (i + 1) % pictures().paths.size();
+    i = (i + 1) % images().paths.size();
   }
   state.SetItemsProcessed(state.iterations());
 }
 
 void decode(benchmark::State& state) {
-  for_each_picture(state, [](std::size_t i) { benchmark::DoNotOptimize(data::read_image(pictures().paths[i])); });
+  for_each_image(state, [](std::size_t i) { benchmark::DoNotOptimize(data::read_image(images().paths[i])); });
 }
 
 void presize(benchmark::State& state) {
   const data::Resize resize = data::resize({.size = 460});
   core::Random random{2};
-  for_each_picture(state, [&](std::size_t i) {
-    benchmark::DoNotOptimize(resize.apply(pictures().decoded[i], data::Phase::kTrain, random));
+  for_each_image(state, [&](std::size_t i) {
+    benchmark::DoNotOptimize(resize.apply(images().decoded[i], data::Phase::kTrain, random));
   });
 }
 
@@ -80,8 +80,8 @@ void warp(benchmark::State& state) {
   const data::Normalization normalization = data::imagenet_normalization();
   std::vector<float> out(3 * 224 * 224);
   core::Random random{3};
-  for_each_picture(state, [&](std::size_t i) {
-    const core::Image& item = pictures().presized[i];
+  for_each_image(state, [&](std::size_t i) {
+    const core::Image& item = images().presized[i];
     augment.apply(item, augment.draw(item.height, item.width, data::Phase::kTrain, random), normalization, out.data());
     benchmark::ClobberMemory();
   });
@@ -93,8 +93,8 @@ void whole(benchmark::State& state) {
   const data::Normalization normalization = data::imagenet_normalization();
   std::vector<float> out(3 * 224 * 224);
   core::Random random{4};
-  for_each_picture(state, [&](std::size_t i) {
-    const core::Image item = resize.apply(data::read_image(pictures().paths[i]), data::Phase::kTrain, random);
+  for_each_image(state, [&](std::size_t i) {
+    const core::Image item = resize.apply(data::read_image(images().paths[i]), data::Phase::kTrain, random);
     augment.apply(item, augment.draw(item.height, item.width, data::Phase::kTrain, random), normalization, out.data());
     benchmark::ClobberMemory();
   });
@@ -114,8 +114,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   load(argv[1]);
-  if (pictures().paths.empty()) {
-    std::fprintf(stderr, "%s holds no picture that can be read\n", argv[1]);
+  if (images().paths.empty()) {
+    std::fprintf(stderr, "%s holds no image that can be read\n", argv[1]);
     return 3;
   }
   benchmark::RunSpecifiedBenchmarks();

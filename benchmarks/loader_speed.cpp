@@ -1,4 +1,4 @@
-// The data path alone: how many pictures a second the loader reads, decodes, presizes, crops and normalises.
+// The data path alone: how many images a second the loader reads, decodes, presizes, crops and normalises.
 //
 //   loader_speed FOLDER
 #include <chrono>
@@ -25,10 +25,10 @@ int main(int argc, char** argv) {
                                     .loaders();
   for (int epoch = 0; epoch < 3; ++epoch) {
     const auto begin = std::chrono::steady_clock::now();
-    std::int64_t pictures = 0;
+    std::int64_t images = 0;
     data::LoaderPass pass = loaders.train.pass(epoch);
-    while (const auto batch = pass.next()) pictures += batch->size();
+    while (const auto batch = pass.next()) images += batch->size();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("{} pictures, {:.1f} images/s\n", pictures, static_cast<double>(pictures) / seconds);
+    fmt::print("{} images, {:.1f} images/s\n", images, static_cast<double>(images) / seconds);
   }
 }

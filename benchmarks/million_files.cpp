@@ -80,7 +80,7 @@ void measure_files(const fs::path& folder) {
 
 void measure_table(const fs::path& folder, const fs::path& table) {
   data::DataBlock block;
-  stage("table: read, find the pictures", [&] {
+  stage("table: read, find the images", [&] {
     const data::LabelTable labels = data::LabelTable::read(table, folder);
     block.items(labels.items()).label(labels.labels()).split(labels.split());
   });

@@ -1,16 +1,16 @@
-// How fast networks train and answer on the CPU, alone: one batch that is already there.
+// How fast networks train and predict on the CPU, alone: one batch that is already there.
 //
 //   models [NAMES [BATCH [PX [STEPS]]]]
 //       NAMES: as "resnet18,resnet34"; rows in bf16 and fp32 for each. images/s of training steps (forward, loss,
-//       backward, optimizer) and of answers: with batch norms, and as Predictor does it, with them folded into
+//       backward, optimizer) and of inference: with batch norms, and as Predictor does it, with them folded into
 //       convolutions and weights stored in the precision. With freed memory given back and with keep_cpu_memory(). Then
-//       milliseconds of a fresh process from its start to its end, with the answer for one picture, and those of each
-//       further answer.
-//   models first BUNDLE PICTURE PRECISION TIMES
+//       milliseconds of a fresh process from its start to its end, with the prediction for one image, and those of each
+//       further prediction.
+//   models first BUNDLE IMAGE PRECISION TIMES
 //       what the fresh process does
 //
-// One table is the way from files to answers (Predictor::predict on JPEGs of 500x375) beside the network alone. Every
-// other number is the best of its steps: other programs only ever make a step slower.
+// One table is the way from files to predictions (Predictor::predict on JPEGs of 500x375) beside the network alone.
+// Every other number is the best of its steps: other programs only ever make a step slower.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -70,7 +70,7 @@ torch::Tensor logits_of(margay::Classifier& classifier, const torch::Tensor& ima
 /// images/s of one network.
 struct Speed {
   double training;
-  double answers;
+  double inference;
   double folded;
 };
 
@@ -91,7 +91,7 @@ Speed measure(const std::string& name, margay::Precision precision, const Settin
   });
   classifier->eval();
   const torch::NoGradGuard no_grad;
-  speed.answers = images_per_s([&] { logits_of(*classifier, images, precision); });
+  speed.inference = images_per_s([&] { logits_of(*classifier, images, precision); });
   margay::fold_batch_norms(*classifier);
   margay::store_weights_in(*classifier, precision);
   speed.folded = images_per_s([&] { logits_of(*classifier, images, precision); });
@@ -117,36 +117,36 @@ margay::Image waves(int index) {
   return image;
 }
 
-/// A bundle and pictures, as they lie on a disk.
+/// A bundle and images, as they lie on a disk.
 class Files {
  public:
-  explicit Files(const std::string& name, int pictures = 1)
+  explicit Files(const std::string& name, int images = 1)
       : folder_(fs::temp_directory_path() / fmt::format("models-{}", getpid())) {
     fs::create_directories(folder_);
     margay::save_bundle(bundle(), bundle_of(name));
-    for (int i = 0; i < pictures; ++i) margay::write_jpeg(picture(i), waves(i));
+    for (int i = 0; i < images; ++i) margay::write_jpeg(image(i), waves(i));
   }
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;
   ~Files() { fs::remove_all(folder_); }
 
   fs::path bundle() const { return folder_ / "model.margay"; }
-  fs::path picture(int index = 0) const { return folder_ / fmt::format("{}.jpg", index); }
+  fs::path image(int index = 0) const { return folder_ / fmt::format("{}.jpg", index); }
 
  private:
   fs::path folder_;
 };
 
-/// Reads a bundle, answers twice. Prints nothing: the parent looks at its clock.
-void answer(const fs::path& bundle, const fs::path& picture, margay::Precision precision, int times) {
+/// Reads a bundle, predicts twice. Prints nothing: the parent looks at its clock.
+void predict_files(const fs::path& bundle, const fs::path& image, margay::Precision precision, int times) {
   const margay::Predictor predictor(margay::load_bundle(bundle), {.precision = precision});
-  for (int i = 0; i < times; ++i) predictor.predict({picture});
+  for (int i = 0; i < times; ++i) predictor.predict({image});
 }
 
-/// Milliseconds of a process that answers `times` times; the best of three.
+/// Milliseconds of a process that predicts `times` times; the best of three.
 double process_ms(const fs::path& program, const Files& files, margay::Precision precision, int times) {
   const std::string command = fmt::format("'{}' first '{}' '{}' {} {}", program.string(), files.bundle().string(),
-                                          files.picture().string(), margay::to_text(precision), times);
+                                          files.image().string(), margay::to_text(precision), times);
   return 1e3 * best_seconds(3, [&] {
            if (std::system(command.c_str()) != 0) throw std::runtime_error("it failed: " + command);
          });
@@ -157,15 +157,15 @@ void print_speeds(const Setting& setting) {
     for (const auto precision : {margay::Precision::kBf16, margay::Precision::kFp32}) {
       const Speed speed = measure(name, precision, setting);
       fmt::print("| {} | {} | {:.1f} | {:.0f} | {:.0f} |\n", name, margay::to_text(precision), speed.training,
-                 speed.answers, speed.folded);
+                 speed.inference, speed.folded);
       std::fflush(stdout);
     }
   }
 }
 
-void print_first_answers(const fs::path& program, const Setting& setting) {
+void print_first_predictions(const fs::path& program, const Setting& setting) {
   fmt::print(
-      "\n| network | precision | fresh process, one answer, ms | each further one |\n| --- | --- | --- | --- |\n");
+      "\n| network | precision | fresh process, one prediction, ms | each further one |\n| --- | --- | --- | --- |\n");
   for (const std::string& name : setting.networks) {
     const Files files(name);
     for (const auto precision : {margay::Precision::kBf16, margay::Precision::kFp32}) {
@@ -177,24 +177,24 @@ void print_first_answers(const fs::path& program, const Setting& setting) {
   }
 }
 
-/// From files to answers, beside the network alone on batches that are already there.
-void print_many_answers(const Setting& setting) {
-  constexpr int kPictures = 512;
+/// From files to predictions, beside the network alone on batches that are already there.
+void print_many_predictions(const Setting& setting) {
+  constexpr int kImages = 512;
   fmt::print("\n| network | precision | alone, images/s | predict() | ratio |\n| --- | --- | --- | --- | --- |\n");
   const torch::Tensor images = torch::randn({64, 3, 224, 224}).contiguous(at::MemoryFormat::ChannelsLast);
   for (const std::string& name : setting.networks) {
-    const Files files(name, kPictures);
-    margay::PathList pictures;
-    for (int i = 0; i < kPictures; ++i) pictures.add(files.picture(i).native());
+    const Files files(name, kImages);
+    margay::PathList paths;
+    for (int i = 0; i < kImages; ++i) paths.add(files.image(i).native());
     const margay::Predictor predictor(margay::load_bundle(files.bundle()), {.precision = margay::Precision::kBf16});
     const torch::NoGradGuard no_grad;
     const double alone = best_seconds(setting.steps, [&] {
       for (int i = 0; i < 2; ++i) logits_of(*predictor.bundle().classifier, images, margay::Precision::kBf16);
     });
     predictor.warm_up(64);
-    const double all = best_seconds(1, [&] { predictor.predict(pictures); });
-    fmt::print("| {} | bf16 | {:.0f} | {:.0f} | {:.2f} |\n", name, 128 / alone, kPictures / all,
-               kPictures / all * alone / 128);
+    const double all = best_seconds(1, [&] { predictor.predict(paths); });
+    fmt::print("| {} | bf16 | {:.0f} | {:.0f} | {:.2f} |\n", name, 128 / alone, kImages / all,
+               kImages / all * alone / 128);
     std::fflush(stdout);
   }
 }
@@ -219,7 +219,7 @@ int main(int argc, char** argv) {
   if (arguments.size() == 5 && arguments[0] == "first") {
     margay::keep_cpu_memory();
     const auto precision = arguments[3] == "bf16" ? margay::Precision::kBf16 : margay::Precision::kFp32;
-    answer(arguments[1], arguments[2], precision, std::stoi(arguments[4]));
+    predict_files(arguments[1], arguments[2], precision, std::stoi(arguments[4]));
     return 0;
   }
   Setting setting;
@@ -231,9 +231,9 @@ int main(int argc, char** argv) {
     if (std::string(memory) == "kept") margay::keep_cpu_memory();
     fmt::print("\nbatch {}x3x{}x{}, {} threads, freed memory {}: images/s\n", setting.batch, setting.px, setting.px,
                margay::available_cpus(), memory);
-    fmt::print("| network | precision | training | answers | folded |\n| --- | --- | --- | --- | --- |\n");
+    fmt::print("| network | precision | training | inference | folded |\n| --- | --- | --- | --- | --- |\n");
     print_speeds(setting);
   }
-  print_many_answers(setting);
-  print_first_answers(fs::canonical("/proc/self/exe"), setting);
+  print_many_predictions(setting);
+  print_first_predictions(fs::canonical("/proc/self/exe"), setting);
 }

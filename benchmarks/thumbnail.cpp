@@ -1,4 +1,4 @@
-// Milliseconds per picture from a file to a small square, on one thread: the whole picture resampled, and the JPEG
+// Milliseconds per image from a file to a small square, on one thread: the whole image resampled, and the JPEG
 // decoded at a fraction of its size first. thumbnail_python.py does the same with Pillow.
 //
 //     thumbnail FOLDER [SIDE]
@@ -26,9 +26,9 @@ Paths jpegs_in(const std::filesystem::path& folder) {
   return paths;
 }
 
-/// The best of three passes over all pictures.
+/// The best of three passes over all images.
 template <class Step>
-double best_ms_per_picture(const Paths& paths, Step&& step) {
+double best_ms_per_image(const Paths& paths, Step&& step) {
   double best = 1e30;
   for (int pass = 0; pass < 3; ++pass) {
     const auto begin = std::chrono::steady_clock::now();
@@ -51,13 +51,13 @@ int main(int argc, char** argv) {
   const int side = argc > 2 ? std::atoi(argv[2]) : 460;
   const ReadOptions scaled = {.min_side = side};
   const auto read = [&](const ReadOptions& options) {
-    return best_ms_per_picture(paths, [&](const auto& path) { read_image(path, options); });
+    return best_ms_per_image(paths, [&](const auto& path) { read_image(path, options); });
   };
   const auto both = [&](const ReadOptions& options) {
-    return best_ms_per_picture(paths, [&](const auto& path) { squash(read_image(path, options), side); });
+    return best_ms_per_image(paths, [&](const auto& path) { squash(read_image(path, options), side); });
   };
-  std::printf("%zu pictures to %dx%d, ms per picture\n", paths.size(), side, side);
-  std::printf("header only          %7.3f\n", best_ms_per_picture(paths, [](const auto& path) { read_size(path); }));
+  std::printf("%zu images to %dx%d, ms per image\n", paths.size(), side, side);
+  std::printf("header only          %7.3f\n", best_ms_per_image(paths, [](const auto& path) { read_size(path); }));
   std::printf("whole, decoded       %7.2f, and resampled %7.2f\n", read({}), both({}));
   std::printf("min_side, decoded    %7.2f, and resampled %7.2f\n", read(scaled), both(scaled));
 }

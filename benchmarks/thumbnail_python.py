@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What thumbnail.cpp does, with Pillow: milliseconds per picture from a file to a small square, on one thread.
+"""What thumbnail.cpp does, with Pillow: milliseconds per image from a file to a small square, on one thread.
 
     thumbnail_python.py FOLDER [SIDE]
 """
@@ -33,7 +33,7 @@ def thumbnail(path, side):
     return image
 
 
-def best_ms_per_picture(paths, step, side):
+def best_ms_per_image(paths, step, side):
     best = float("inf")
     for _ in range(3):
         begin = time.perf_counter()
@@ -46,6 +46,6 @@ def best_ms_per_picture(paths, step, side):
 if __name__ == "__main__":
     paths = sorted(Path(sys.argv[1]).glob("*.jpg"))
     side = int(sys.argv[2]) if len(sys.argv) > 2 else 460
-    print(f"Pillow {PIL.__version__}, {len(paths)} pictures to {side}x{side}, ms per picture")
+    print(f"Pillow {PIL.__version__}, {len(paths)} images to {side}x{side}, ms per image")
     for step in (whole, draft_decoded, draft, thumbnail):
-        print(f"{step.__name__:20} {best_ms_per_picture(paths, step, side):7.2f}")
+        print(f"{step.__name__:20} {best_ms_per_image(paths, step, side):7.2f}")

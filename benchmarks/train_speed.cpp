@@ -50,12 +50,12 @@ double model_alone(margay::Learner& learner, const margay::Batch& batch, int ste
 }
 
 double loader_alone(const margay::Loader& loader) {
-  std::int64_t pictures = 0;
+  std::int64_t images = 0;
   const double time = seconds_of([&] {
     margay::LoaderPass pass = loader.pass();
-    while (const auto batch = pass.next()) pictures += batch->size();
+    while (const auto batch = pass.next()) images += batch->size();
   });
-  return static_cast<double>(pictures) / time;
+  return static_cast<double>(images) / time;
 }
 
 double peak_mib() {

@@ -1,6 +1,6 @@
 // What the training loop costs beside the network: the listeners of `margay train`, and memory over many epochs.
 //
-//   training callbacks PICTURES LABELS_CSV OUT
+//   training callbacks IMAGES LABELS_CSV OUT
 //       ResNet-18, 224, batch 64, epochs without listeners and with them in turn: images/s, the share of the steps that
 //       they take, and each one's time
 //   training sample OUT [EPOCHS]
@@ -106,8 +106,8 @@ void print_epoch(const std::string& what, const Learner& learner) {
   std::fflush(stdout);
 }
 
-Learner pets_learner(const fs::path& pictures, const fs::path& labels_csv) {
-  const auto table = margay::LabelTable::read(labels_csv, pictures);
+Learner pets_learner(const fs::path& images, const fs::path& labels_csv) {
+  const auto table = margay::LabelTable::read(labels_csv, images);
   auto block = margay::DataBlock()
                    .items(table.items())
                    .label(table.labels())
@@ -118,9 +118,9 @@ Learner pets_learner(const fs::path& pictures, const fs::path& labels_csv) {
 }
 
 /// In turn, so that both see the same machine.
-void measure_callbacks(const fs::path& pictures, const fs::path& labels_csv, const fs::path& out) {
+void measure_callbacks(const fs::path& images, const fs::path& labels_csv, const fs::path& out) {
   constexpr int kTurns = 3;
-  Learner learner = pets_learner(pictures, labels_csv);
+  Learner learner = pets_learner(images, labels_csv);
   learner.unfreeze();
   const Stopwatches listeners = default_listeners(out);
   for (int turn = 0; turn < kTurns; ++turn) {
@@ -148,12 +148,12 @@ class MemoryLines : public margay::Callback {
 
 /// The quickstart's training.
 void train_sample(const fs::path& out, std::int64_t epochs) {
-  const fs::path pictures = out / "pictures";
-  margay::draw_sample(pictures);
+  const fs::path images = out / "images";
+  margay::draw_sample(images);
   auto block = margay::DataBlock()
-                   .items(margay::image_files(pictures))
+                   .items(margay::image_files(images))
                    .label(margay::folder_labels())
-                   .split(margay::folder_split(pictures))
+                   .split(margay::folder_split(images))
                    .item_transform(margay::resize({.size = 80}))
                    .batch_transform(margay::augment({.size = 64, .min_scale = 0.5}));
   Learner learner =
@@ -180,6 +180,6 @@ int main(int argc, char** argv) {
     train_sample(arguments[1], arguments.size() > 2 ? std::stoll(arguments[2]) : 50);
     return 0;
   }
-  fmt::print(stderr, "usage: training callbacks PICTURES LABELS_CSV OUT | training sample OUT [EPOCHS]\n");
+  fmt::print(stderr, "usage: training callbacks IMAGES LABELS_CSV OUT | training sample OUT [EPOCHS]\n");
   return 2;
 }

@@ -4,7 +4,7 @@
 //
 //   worker_priority FOLDER [ARCH [SIDE [EPOCHS [ROUNDS [OTHERS]]]]]
 //
-// FOLDER: pictures in folders named by their class. SIDE: of the network's input, pixels. OTHERS: how many processes
+// FOLDER: images in folders named by their class. SIDE: of the network's input, pixels. OTHERS: how many processes
 // compute without end on the busy machine; as many as there are cores unless given.
 #include <sys/prctl.h>
 #include <sys/wait.h>

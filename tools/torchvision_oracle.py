@@ -2,7 +2,7 @@
 """What torchvision computes, as golden values for tests/model/architecture: tools/torchvision_oracle.py NAME PX > NAME.json
 
 Every tensor is filled by a formula of its name, so that no weights need to be stored (tests/support/formula_tensor.h has
-the same formula). 10 classes, two pictures of PX pixels; no dropout and no stochastic depth in train mode.
+the same formula). 10 classes, two images of PX pixels; no dropout and no stochastic depth in train mode.
 """
 import json
 import math
@@ -48,7 +48,7 @@ def without_chance(model):
 
 
 def macs_of(model, px):
-    """Multiply-adds of convolutions, linear layers and attention for one picture."""
+    """Multiply-adds of convolutions, linear layers and attention for one image."""
     total = [0]
 
     def count(module, inputs, output):

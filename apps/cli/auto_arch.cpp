@@ -23,7 +23,7 @@ using train::NetworkCandidate;
 
 constexpr double kMeasureSeconds = 0.5;
 constexpr double kTypicalPx = 224;
-constexpr double kCpuBatch = 16;  // of typical pictures: on a CPU more are hardly faster, but take longer to measure
+constexpr double kCpuBatch = 16;  // of typical images: on a CPU more are hardly faster, but take longer to measure
 
 /// Where the weights of several networks lie; "": train without.
 fs::path folder_of(const fs::path& weights) {
@@ -56,10 +56,10 @@ std::vector<const Architecture*> networks_for(const fs::path& folder) {
 
 train::TrainingDemand demand_of(const TrainOptions& options) {
   const data::Loaders loaders = make_loaders(options.batch);
-  train::TrainingDemand demand{.train_pictures = static_cast<std::int64_t>(loaders.train.dataset().size()),
+  train::TrainingDemand demand{.train_images = static_cast<std::int64_t>(loaders.train.dataset().size()),
                                .epochs = 0,
                                .minutes = options.minutes.value_or(0)};
-  if (loaders.valid) demand.valid_pictures = static_cast<std::int64_t>(loaders.valid->dataset().size());
+  if (loaders.valid) demand.valid_images = static_cast<std::int64_t>(loaders.valid->dataset().size());
   for (const train::Stage& stage : recipe_of(options)) demand.epochs += stage.epochs;
   return demand;
 }
@@ -68,7 +68,7 @@ bool has_measured(const std::vector<NetworkCandidate>& networks) {
   return std::any_of(networks.begin(), networks.end(), [](const NetworkCandidate& each) { return each.is_measured; });
 }
 
-/// Measures networks with the precision, device and picture size of the run to come.
+/// Measures networks with the precision, device and image size of the run to come.
 class SpeedProbe {
  public:
   explicit SpeedProbe(const TrainOptions& options)
@@ -82,7 +82,7 @@ class SpeedProbe {
     line_.begin("arch auto");
   }
 
-  /// Measures one of them, and reckons the others anew. What cannot be trained so is left out.
+  /// Measures one of them, and estimates the others anew. What cannot be trained so is left out.
   void measure(std::vector<NetworkCandidate>& networks, std::size_t which) {
     const std::string name = networks[which].name;
     line_.show(measured_++, static_cast<std::int64_t>(networks.size()), name);
@@ -94,11 +94,11 @@ class SpeedProbe {
     } else {
       networks.erase(networks.begin() + static_cast<std::ptrdiff_t>(which));
     }
-    if (has_measured(networks)) train::reckon_speeds(networks);
+    if (has_measured(networks)) train::estimate_speeds(networks);
   }
 
  private:
-  /// As many pictures as have the pixels of kCpuBatch typical ones.
+  /// As many images as have the pixels of kCpuBatch typical ones.
   std::int64_t cpu_batch() const {
     const double share = kTypicalPx / static_cast<double>(*speed_.size);
     return std::llround(kCpuBatch * share * share);
@@ -109,7 +109,7 @@ class SpeedProbe {
   std::int64_t measured_ = 0;
 };
 
-/// Multiply-adds a picture at one size for all; they grow with its area.
+/// Multiply-adds an image at one size for all; they grow with its area.
 double comparable_macs(const Architecture& network) {
   const double share = kTypicalPx / network.input_px;
   return network.gigamacs * share * share;
@@ -123,7 +123,7 @@ std::vector<NetworkCandidate> candidates_of(const std::vector<const Architecture
   return candidates;
 }
 
-/// A small and a middling network, from which the others can be reckoned.
+/// A small and a middling network, from which the others can be estimated.
 void measure_two(std::vector<NetworkCandidate>& candidates, SpeedProbe& probe) {
   while (!candidates.empty() && !has_measured(candidates)) probe.measure(candidates, 0);
   const std::size_t middle = candidates.size() / 2;

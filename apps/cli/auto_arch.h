@@ -14,7 +14,7 @@ inline constexpr const char* kAutoArch = "auto";
 /// Networks may be chosen for which there are weights: where options.vision_learner.weights is a folder (or the word
 /// "cached"), those that model::look_up_weights finds there, and the file then takes the place of the folder; without
 /// weights all. A few are measured on this
-/// machine, the others reckoned from them by their multiply-adds; what is chosen has been measured. Throws as
+/// machine, the others estimated from them by their multiply-adds; what is chosen has been measured. Throws as
 /// train::choose_network, and std::invalid_argument for weights that are no folder.
 void choose_architecture(TrainOptions& options);
 

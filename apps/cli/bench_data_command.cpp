@@ -39,7 +39,7 @@ std::string stage_table(const data::StageSpeeds& speeds) {
 }
 
 std::string report_stages(const data::StageSpeeds& speeds) {
-  std::string text = fmt::format("{} of {} pictures, one thread{}\n", speeds.measured, speeds.pictures,
+  std::string text = fmt::format("{} of {} images, one thread{}\n", speeds.measured, speeds.images,
                                  speeds.unreadable > 0 ? fmt::format(", {} unreadable", speeds.unreadable) : "");
   text += stage_table(speeds);
   text += fmt::format("the loader with {} threads: {:.0f} images/s, from a cache in memory {:.0f}\n", speeds.workers,
@@ -62,9 +62,9 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
 void add_bench_data(CommandLine& line) {
   Command& command = line.add("bench-data", "Measure each stage of the data path, and say which one limits");
   const auto options = std::make_shared<BenchDataOptions>();
-  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.argument("folder", options->batch.folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
-  command.everyday(everyday_flags({"--pictures", "--seconds", "--num-workers", "--cache", "--json"}));
+  command.everyday(everyday_flags({"--images", "--seconds", "--num-workers", "--cache", "--json"}));
   command.does([options] { return bench_data(*options); });
 }
 

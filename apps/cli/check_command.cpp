@@ -35,7 +35,7 @@ struct CheckCommandOptions {
          core::field<&CheckCommandOptions::check>("check", "where lines are drawn"),
          core::field<&CheckCommandOptions::json>("json", "one JSON document with every finding"),
          core::field<&CheckCommandOptions::all>("all", "show every finding, file and class"),
-         core::field<&CheckCommandOptions::contact_sheet>("contact_sheet", "draw the worst pictures into this PNG"),
+         core::field<&CheckCommandOptions::contact_sheet>("contact_sheet", "draw the worst images into this PNG"),
          core::field<&CheckCommandOptions::list>("list",
                                                  "write the files that harm training to this file, one on a line")});
     return table;
@@ -47,7 +47,7 @@ data::DataReport report_with_progress(const CheckCommandOptions& options) {
   ProgressLine line;
   line.begin("check");
   return data::check_data(block, options.folder, options.check, [&](std::size_t done, std::size_t total) {
-    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "pictures");
+    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "images");
   });
 }
 
@@ -65,7 +65,7 @@ std::string harmful_files(const data::DataReport& report) {
 }
 
 core::ExitCode check_images(const CheckCommandOptions& options) {
-  data::use_image_threads(1);  // several pictures are read at once already
+  data::use_image_threads(1);  // several images are read at once already
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
   fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
@@ -81,7 +81,7 @@ core::ExitCode check_images(const CheckCommandOptions& options) {
 void add_check(CommandLine& line) {
   Command& command = line.add("check", "Find bad data before it trains");
   const auto options = std::make_shared<CheckCommandOptions>();
-  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options);
   command.footer("Exit codes: 0 nothing that harms training, 3 something does.");
   command.does([options] { return check_images(*options); });

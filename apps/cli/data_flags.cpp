@@ -89,7 +89,7 @@ bool has_folder(const fs::path& folder, const char* name) {
 }
 
 /// What the data say of the split, nothing where it is to be drawn.
-std::optional<data::Splitter> said_split(const fs::path& folder, const DataOptions& options, const Table& table) {
+std::optional<data::Splitter> given_split(const fs::path& folder, const DataOptions& options, const Table& table) {
   if (!options.valid_csv.empty()) return read_split(folder, options).split();
   if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
   if (asks_for_a_draw(options)) return std::nullopt;
@@ -101,10 +101,10 @@ std::optional<data::Splitter> said_split(const fs::path& folder, const DataOptio
 }
 
 /// The same; a fault is thrown only when the split is asked for.
-std::optional<data::Splitter> said_split_or_fault(const fs::path& folder, const DataOptions& options,
-                                                  const Table& table) {
+std::optional<data::Splitter> given_split_or_problem(const fs::path& folder, const DataOptions& options,
+                                                     const Table& table) {
   try {
-    return said_split(folder, options, table);
+    return given_split(folder, options, table);
   } catch (const core::DataError& error) {
     return [error](const data::Items&) -> data::Split { throw error; };
   }
@@ -116,7 +116,7 @@ data::Labeller choose_labels(const fs::path& folder, const DataOptions& options)
   return data::folder_labels(options.label_folder.value_or(1));
 }
 
-/// Pictures and labels, and the table they come from.
+/// Images and labels, and the table they come from.
 struct Labelled {
   data::DataBlock block;
   Table table;
@@ -127,22 +127,22 @@ Labelled labelled_by_table(const fs::path& folder, const DataOptions& options, d
   for (const std::string& warning : labelled.table->warnings()) labelled.block.warn(warning);
   data::PathList items = labelled.table->items(gaps);
   if (!items.empty() && data::Root(folder).relative(items.text(0)).starts_with("../")) {
-    labelled.block.warn(fmt::format("none of the pictures listed lies below {}; those beside the table {} are taken",
+    labelled.block.warn(fmt::format("none of the images listed lies below {}; those beside the table {} are taken",
                                     folder.string(), options.labels_csv.string()));
   }
   labelled.block.items(std::move(items)).label(labelled.table->labels(gaps));
   return labelled;
 }
 
-Labelled labelled_pictures(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+Labelled labelled_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   if (!options.labels_csv.empty()) return labelled_by_table(folder, options, gaps);
   Labelled labelled;
-  labelled.block.items(gaps == data::Gaps::kKeep ? data::search_images(folder).pictures : data::image_files(folder))
+  labelled.block.items(gaps == data::Gaps::kKeep ? data::search_images(folder).images : data::image_files(folder))
       .label(choose_labels(folder, options));
   return labelled;
 }
 
-/// Who keeps pictures for a test must not find them in training because the others are drawn.
+/// Who keeps images for a test must not find them in training because the others are drawn.
 void leave_test_out(const fs::path& folder, data::DataBlock& block) {
   if (!has_folder(folder, "train")) return;
   const data::Root root(folder);
@@ -157,8 +157,8 @@ void leave_test_out(const fs::path& folder, data::DataBlock& block) {
     }
   }
   if (test.empty()) return;
-  if (kept.empty()) throw core::DataError(folder, "all pictures lie below test/; training needs others");
-  block.warn(fmt::format("{} of the {} pictures of {} lie below test/ and are left out: {}", test.size(),
+  if (kept.empty()) throw core::DataError(folder, "all images lie below test/; training needs others");
+  block.warn(fmt::format("{} of the {} images of {} lie below test/ and are left out: {}", test.size(),
                          block.paths().size(), folder.string(), test.text()));
   block.items(std::move(kept));
 }
@@ -168,9 +168,9 @@ void leave_test_out(const fs::path& folder, data::DataBlock& block) {
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   core::validate(options);
   core::check_rules(options);
-  auto [block, table] = labelled_pictures(folder, options, gaps);
+  auto [block, table] = labelled_images(folder, options, gaps);
   const auto said =
-      gaps == data::Gaps::kKeep ? said_split_or_fault(folder, options, table) : said_split(folder, options, table);
+      gaps == data::Gaps::kKeep ? given_split_or_problem(folder, options, table) : given_split(folder, options, table);
   if (said) return block.split(*said);
   leave_test_out(folder, block);
   return block.split(draw(folder, options, table));
@@ -179,7 +179,7 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
 data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& options) {
   core::validate(options);
   core::check_rules(options);
-  return labelled_pictures(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
+  return labelled_images(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
 }
 
 DataOptions without_split(DataOptions options) {
@@ -215,21 +215,20 @@ const core::OptionTable& DataOptions::fields() {
            "label_path_regex", "the label is the first group of this pattern in the path below the folder",
            {core::excludes({"label_folder", "labels_csv"}, "the labels")}),
        core::field<&DataOptions::label_folder>(
-           "label_folder", "the label is the name of the folder so many levels up; 1 holds the picture", {1, 100},
+           "label_folder", "the label is the name of the folder so many levels up; 1 holds the image", {1, 100},
            {core::excludes({"labels_csv"}, "the labels")}),
        core::field<&DataOptions::labels_csv>(
            "labels_csv",
            "table (CSV, TSV, JSON lines) with columns name and label; an is_valid column, if any, splits"),
        core::field<&DataOptions::name_column>(
-           "name_column",
-           "column of the table with the pictures' names, if not called name, file, fname, image, path, …",
+           "name_column", "column of the table with the images' names, if not called name, file, fname, image, path, …",
            {core::needs({"labels_csv", "valid_csv"})}),
        core::field<&DataOptions::label_column>(
            "label_column", "column of the table with the labels, if not called label, labels, class, …",
            {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
        core::field<&DataOptions::label_delimiter>(
            "label_delimiter",
-           "a picture may have several labels or none, and this stands between them, such as ';' or ' '",
+           "an image may have several labels or none, and this stands between them, such as ';' or ' '",
            {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
        core::field<&DataOptions::label_columns>(
            "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)",
@@ -238,11 +237,10 @@ const core::OptionTable& DataOptions::fields() {
                                             {core::excludes({"valid_list"}, kSplit), core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_column>(
            "valid_column",
-           "column that says who validates (1, valid; 0, train; test is left out), if not called is_valid, split",
+           "column that names the validation set (1, valid; 0, train; test is left out), if not called is_valid, split",
            {core::needs({"labels_csv", "valid_csv"}), core::excludes({"valid_list"}, kSplit),
             core::excludes(kDraws, kSplit)}),
-       core::field<&DataOptions::valid_list>("valid_list",
-                                             "text file with the name of a validation picture on each line",
+       core::field<&DataOptions::valid_list>("valid_list", "text file with the name of a validation image on each line",
                                              {core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_fraction>(
            "valid_fraction", "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)",
@@ -261,7 +259,7 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::fold>("fold", "with --folds: which part validates, from 1", {1, 1000},
                                        {core::needs({"folds"})}),
        core::field<&DataOptions::folds>(
-           "folds", "into how many parts the pictures are drawn", {2, 1000},
+           "folds", "into how many parts the images are drawn", {2, 1000},
            {core::excludes({"valid_fraction"}, "how many validate"), core::needs({"fold"})}),
        core::field<&DataOptions::split_seed>("split_seed", "seed of the draw; 42 unless given")});
   return table;

@@ -12,7 +12,7 @@
 
 namespace margay::cli {
 
-/// How a folder of pictures becomes labelled training and validation sets.
+/// How a folder of images becomes labelled training and validation sets.
 struct DataOptions {
   std::string label_regex;
   std::string label_path_regex;
@@ -39,14 +39,14 @@ struct DataOptions {
 /// Labels and split are stated, not transforms. Where folder/train exists, a draw leaves out what lies below test/,
 /// with a warning. Throws std::invalid_argument for options that exclude each other or lack one that they need, naming
 /// both flags, and what data::DataBlock's parts throw. gaps: kKeep for a check, which tells of what else would be
-/// thrown: pictures that are absent or without a label, folders that may not be read, a split that cannot be had.
+/// thrown: images that are absent or without a label, folders that may not be read, a split that cannot be had.
 data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
                            data::Gaps gaps = data::Gaps::kRefuse);
 
-/// All of the pictures, none of which validates: for judging. Throws as make_block.
+/// All of the images, none of which validates: for judging. Throws as make_block.
 data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
 
-/// Only what says the pictures and their labels: for judging all pictures.
+/// Only what says the images and their labels: for judging all images.
 DataOptions without_split(DataOptions options);
 
 }  // namespace margay::cli

@@ -17,7 +17,7 @@
 
 namespace margay::cli {
 
-/// Which pictures of the folder are judged.
+/// Which images of the folder are judged.
 enum class Part { kValid, kTrain, kAll };
 
 constexpr auto names(Part /*tag*/) {
@@ -36,10 +36,10 @@ struct EvaluateOptions {
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
-        "evaluate", {core::field<&EvaluateOptions::part>("part", "valid, train or all pictures of the folder"),
+        "evaluate", {core::field<&EvaluateOptions::part>("part", "valid, train or all images of the folder"),
                      core::field<&EvaluateOptions::threshold>(
                          "threshold",
-                         "multi-label models: the probability above which a class is answered yes; 0.5 "
+                         "multi-label models: the probability above which a class is predicted; 0.5 "
                          "unless given",
                          {0, 1}),
                      core::field<&EvaluateOptions::data>("data", "labels and split"),
@@ -56,8 +56,8 @@ DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundl
   return data;
 }
 
-/// The pictures to judge, their labels numbered as the model numbers them.
-std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
+/// The images to judge, their labels numbered as the model numbers them.
+std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
   const bool takes_all = options.part == Part::kAll;
   const DataOptions flags = labels_and_split(options, bundle);
   data::DataBlock block = takes_all ? make_unsplit_block(options.folder, flags) : make_block(options.folder, flags);
@@ -73,7 +73,7 @@ std::shared_ptr<const data::Dataset> pictures_to_judge(const EvaluateOptions& op
                                       core::to_text(bundle.task), core::to_text(dataset->task())));
   }
   if (dataset->size() > 0) return dataset;
-  throw core::DataError(options.folder, "no picture is in this part; --part all judges every picture");
+  throw core::DataError(options.folder, "no image is in this part; --part all judges every image");
 }
 
 data::PathList paths_of(const data::Dataset& dataset) {
@@ -85,7 +85,7 @@ data::PathList paths_of(const data::Dataset& dataset) {
 void print_single_label(const torch::Tensor& logits, const torch::Tensor& targets) {
   const double error = metric::error_rate(logits, targets);
   fmt::print(
-      "pictures    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
+      "images    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
       "(cross-entropy)\n",
       targets.size(0), error, metric::share_standard_error(error, targets.size(0)), 1 - error,
       loss::cross_entropy(logits, targets).item<double>());
@@ -96,11 +96,11 @@ void print_multi_label(const torch::Tensor& logits, const torch::Tensor& targets
   counts.add(logits, targets, threshold);
   const double exact = counts.exact_match();
   fmt::print(
-      "pictures        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
-      "{:.4f} (of all answers)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
+      "images        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
+      "{:.4f} (of all predictions)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
       "cross-entropy)\n",
-      counts.pictures, exact, metric::share_standard_error(exact, counts.pictures), counts.accuracy(),
-      counts.f1_macro(), loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
+      counts.images, exact, metric::share_standard_error(exact, counts.images), counts.accuracy(), counts.f1_macro(),
+      loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
@@ -110,7 +110,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   if (options.threshold && !is_multi) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this one picks one class of all");
   }
-  const std::shared_ptr<const data::Dataset> dataset = pictures_to_judge(options, predictor.bundle());
+  const std::shared_ptr<const data::Dataset> dataset = images_to_judge(options, predictor.bundle());
   const auto table = predict_with_progress(predictor, paths_of(*dataset), "evaluate");
   for (const auto& skipped : table.skipped) warn("left out " + skipped.problem);
   const torch::Tensor targets = data::batch_targets(*dataset, table.ids);
@@ -122,10 +122,10 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
 }  // namespace
 
 void add_evaluate(CommandLine& line) {
-  Command& command = line.add("evaluate", "Judge a model on labelled pictures");
+  Command& command = line.add("evaluate", "Judge a model on labelled images");
   const auto options = std::make_shared<EvaluateOptions>();
   command.argument("model", options->model, "a model.margay", Presence::kRequired);
-  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.footer("Without flags on labels and split, those the model was trained with are used.");
   command.flags(*options);
   command.does([options] { return evaluate(*options); });

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 struct ExplainOptions {
   fs::path model;
-  std::vector<fs::path> pictures;
+  std::vector<fs::path> images;
   fs::path logits;
   std::optional<std::string> targets;
   std::optional<std::string> label;
@@ -40,16 +40,16 @@ struct ExplainOptions {
         "explain",
         {core::field<&ExplainOptions::logits>(
              "logits",
-             "instead of a model: a CSV of activations, a row for each picture and a column for each class; the "
-             "columns name and target, if any, name the rows and their answers"),
+             "instead of a model: a CSV of activations, a row for each image and a column for each class; the "
+             "columns name and target, if any, name the rows and their targets"),
          core::field<&ExplainOptions::targets>(
              "targets",
-             "the answers to --logits, names or indices of classes: a list with commas, or a CSV with a column "
+             "the targets to --logits, names or indices of classes: a list with commas, or a CSV with a column "
              "target; an empty one is not known"),
-         core::field<&ExplainOptions::label>("label", "the answer to the pictures, the name or index of a class"),
+         core::field<&ExplainOptions::label>("label", "the target to the images, the name or index of a class"),
          core::field<&ExplainOptions::binary>(
              "binary",
-             "a yes or no for each class: sigmoids and binary cross-entropy; answers of several classes are "
+             "a yes or no for each class: sigmoids and binary cross-entropy; targets of several classes are "
              "separated by ';', and an empty one is none of them"),
          core::field<&ExplainOptions::step>("step", "the step along the gradient that is tried", {0, 1e6}),
          core::field<&ExplainOptions::json>("json", "one JSON document with every number in full"),
@@ -64,21 +64,21 @@ struct ExplainOptions {
 struct Subject {
   std::string name;  ///< of the file
   torch::Tensor logits;
-  torch::Tensor targets;  ///< undefined where no answer is given
+  torch::Tensor targets;  ///< undefined where no target is given
   interpret::XrayOptions xray;
-  std::vector<data::SkippedPicture> skipped;
+  std::vector<data::SkippedImage> skipped;
 };
 
 void check_usage(const ExplainOptions& options) {
   const auto refuse = [](const char* problem) { throw std::invalid_argument(fmt::format("[explain] {}", problem)); };
   core::validate(options);
-  if (options.logits.empty() && options.model.empty()) refuse("give a model and pictures, or --logits FILE");
+  if (options.logits.empty() && options.model.empty()) refuse("give a model and images, or --logits FILE");
   if (!options.logits.empty() && !options.model.empty()) {
     refuse("a model computes the activations that --logits brings; give one of the two");
   }
-  if (!options.logits.empty() && options.label) refuse("--label is for pictures; --targets answers --logits");
-  if (options.logits.empty() && options.targets) refuse("--targets answers --logits; for pictures give --label");
-  if (options.logits.empty() && options.pictures.empty()) refuse("the model needs pictures, or folders of them");
+  if (!options.logits.empty() && options.label) refuse("--label is for images; --targets belongs to --logits");
+  if (options.logits.empty() && options.targets) refuse("--targets belongs to --logits; for images give --label");
+  if (options.logits.empty() && options.images.empty()) refuse("the model needs images, or folders of them");
 }
 
 torch::Tensor targets_of(const WrittenTargets& written, const std::vector<std::string>& classes, bool binary) {
@@ -113,31 +113,31 @@ Subject subject_of_table(const ExplainOptions& options) {
   return subject;
 }
 
-void check_activations(const torch::Tensor& logits, const std::vector<std::string>& pictures, const fs::path& model) {
+void check_activations(const torch::Tensor& logits, const std::vector<std::string>& images, const fs::path& model) {
   const torch::Tensor bad = logits.isfinite().logical_not().any(1);
   if (!bad.any().item<bool>()) return;
   const auto row = static_cast<std::size_t>(bad.to(torch::kInt).argmax().item<std::int64_t>());
   throw core::DataError(model, fmt::format("its activations for {} are not finite: the training diverged, or "
                                            "--precision is too low for it",
-                                           pictures[row]));
+                                           images[row]));
 }
 
 /// A multi-label model makes `options.binary` true: its losses are binary.
-Subject subject_of_pictures(ExplainOptions& options) {
+Subject subject_of_images(ExplainOptions& options) {
   prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   if (predictor.is_multi_label()) options.binary = true;
   const std::vector<std::string>& classes = predictor.vocabulary().names();
   torch::Tensor target;  // an unknown label is told before the work, not after
   if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
-  const data::PathList pictures = pictures_of(options.pictures);
-  const auto table = predict_with_progress(predictor, pictures, "explain");
+  const data::PathList images = images_of(options.images);
+  const auto table = predict_with_progress(predictor, images, "explain");
   Subject subject{.name = options.model.filename().string(),
                   .logits = table.logits,
                   .targets = {},
                   .xray = {.step = options.step, .class_names = classes, .row_names = {}},
                   .skipped = table.skipped};
-  for (const std::size_t id : table.ids) subject.xray.row_names.push_back(pictures[id].string());
+  for (const std::size_t id : table.ids) subject.xray.row_names.push_back(images[id].string());
   check_activations(table.logits, subject.xray.row_names, options.model);
   if (target.defined()) subject.targets = target.repeat_interleave(table.logits.size(0), 0);
   return subject;
@@ -160,7 +160,7 @@ void show_explanation(const Xray& xray, const std::string& name, const ExplainOp
 
 core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
-  const Subject subject = options.logits.empty() ? subject_of_pictures(options) : subject_of_table(options);
+  const Subject subject = options.logits.empty() ? subject_of_images(options) : subject_of_table(options);
   if (options.binary) {
     show_explanation(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
   } else {
@@ -176,7 +176,7 @@ void add_explain(CommandLine& line) {
   Command& command = line.add("explain", "Take a loss apart, from activations to gradient");
   const auto options = std::make_shared<ExplainOptions>();
   command.argument("model", options->model, "a model.margay");
-  command.argument("pictures", options->pictures, "pictures, or folders of them");
+  command.argument("images", options->images, "images, or folders of them");
   command.footer(
       "margay explain model.margay cat.jpg --label beagle\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");

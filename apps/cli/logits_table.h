@@ -19,8 +19,8 @@ struct LogitsTable {
   std::vector<std::size_t> lines;                   ///< [N], where each row stands in the file
 };
 
-/// Reads a CSV of one row for each picture and one column for each class. The header names the classes; the columns
-/// `name` and `target`, if there, name the row and its answer. A first line of numbers alone is no header but the first
+/// Reads a CSV of one row for each image and one column for each class. The header names the classes; the columns
+/// `name` and `target`, if there, name the row and its target. A first line of numbers alone is no header but the first
 /// row, and the classes are "0" … "K-1", unless it is exactly 0,1,…,K-1.
 /// Throws core::DataError naming file, line and column for what is no number, NaN or +∞, for a class that stands twice,
 /// and for a table without rows or classes; core::FormatError for what is no table.

@@ -31,9 +31,9 @@ struct LrFindOptions {
          core::field<&O::vision_learner>("vision_learner", "network and optimizer"),
          core::field<&O::sweep>("sweep", "the rates"),
          core::field<&O::unfrozen>("unfrozen", "let pretrained layers train as well"),
-         core::field<&O::out>("out", "the curve as a picture, .png or .svg"),
+         core::field<&O::out>("out", "the curve as an image, .png or .svg"),
          core::field<&O::csv>("csv", "the curve as a table: lr,loss"),
-         core::field<&O::json>("json", "curve and suggestions as one JSON document, and no picture")});
+         core::field<&O::json>("json", "curve and suggestions as one JSON document, and no image")});
     return table;
   }
 };
@@ -91,7 +91,7 @@ core::ExitCode find(const LrFindOptions& given) {
 void add_lr_find(CommandLine& line) {
   Command& command = line.add("lr-find", "Sweep the learning rate, draw the loss over it, suggest rates");
   const auto options = std::make_shared<LrFindOptions>();
-  command.argument("folder", options->batch.folder, "the pictures, as for train", Presence::kRequired);
+  command.argument("folder", options->batch.folder, "the images, as for train", Presence::kRequired);
   command.flags(*options, train_flag_names());
   command.everyday(
       everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",

@@ -38,7 +38,7 @@ const Renamed& flag_names() {
   return renamed;
 }
 
-/// What is to be shown, and of which side its pictures are.
+/// What is to be shown, and of which side its images are.
 struct ShownModel {
   std::shared_ptr<model::Classifier> classifier;
   std::int64_t image_px;
@@ -49,10 +49,10 @@ bool is_file(const std::string& which) { return which.ends_with(".margay") || fs
 ShownModel of_bundle(const ModelOptions& options) {
   if (options.classes) throw std::invalid_argument("[model] --classes is for a name; a file says its classes");
   const bundle::Bundle bundle = bundle::load_bundle(options.which);
-  return {bundle.classifier, options.summary.image_px.value_or(bundle.recipe.augment.size)};
+  return {bundle.classifier, options.summary.image_px.value_or(bundle.transforms.augment.size)};
 }
 
-/// Networks with learnt positions are made for one size of pictures.
+/// Networks with learnt positions are made for one size of images.
 ShownModel of_name(const ModelOptions& options) {
   const model::Architecture& architecture = model::find_architecture(options.which);
   const std::int64_t image_px = options.summary.image_px.value_or(architecture.input_px);

@@ -70,9 +70,9 @@ Json json_of(const model::SummaryRow& row) {
 
 std::string model_summary_text(const model::ModelSummary& summary) {
   return fmt::format(
-      "{}\n{}\n{:.4g} GMACs a picture of {} pixels; the results of all layers take {:.1f} MB for a batch of {}, in "
+      "{}\n{}\n{:.4g} GMACs an image of {} pixels; the results of all layers take {:.1f} MB for a batch of {}, in "
       "float32\n",
-      rows_text(summary), groups_text(summary), static_cast<double>(summary.macs_per_picture()) / 1e9, summary.image_px,
+      rows_text(summary), groups_text(summary), static_cast<double>(summary.macs_per_image()) / 1e9, summary.image_px,
       static_cast<double>(summary.activation_bytes()) / 1e6, summary.batch_size);
 }
 
@@ -81,7 +81,7 @@ Json model_summary_json(const model::ModelSummary& summary) {
                {"image_px", summary.image_px},
                {"parameters", summary.parameters()},
                {"trainable_parameters", summary.trainable_parameters()},
-               {"macs_per_picture", summary.macs_per_picture()},
+               {"macs_per_image", summary.macs_per_image()},
                {"activation_bytes", summary.activation_bytes()},
                {"groups", Json::array()},
                {"rows", Json::array()}};

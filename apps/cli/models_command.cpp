@@ -162,7 +162,7 @@ core::ExitCode bench_models(const ModelsOptions& options) {
   return measured.size() < models.size() ? core::ExitCode::kFailed : core::ExitCode::kDone;
 }
 
-core::ExitCode look_at_models(const ModelsOptions& options) {
+core::ExitCode run_models_command(const ModelsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<ModelsAction>(options.action);
   if (!options.networks.empty() && !options.search.empty()) {
@@ -184,7 +184,7 @@ void add_models(CommandLine& line) {
       "margay models --search resnet\n"
       "margay models bench resnet18 resnet50 --precision bf16");
   command.flags(*options, {{"models.action", ""}});
-  command.does([options] { return look_at_models(*options); });
+  command.does([options] { return run_models_command(*options); });
 }
 
 }  // namespace margay::cli

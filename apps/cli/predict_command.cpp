@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct PredictOptions {
   fs::path model;
-  std::vector<fs::path> pictures;
+  std::vector<fs::path> images;
   int top = 3;
   std::optional<double> threshold;
   bool json = false;
@@ -28,10 +28,10 @@ struct PredictOptions {
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
-        "predict", {core::field<&PredictOptions::top>("top", "classes to list for each picture", {1, 1000}),
+        "predict", {core::field<&PredictOptions::top>("top", "classes to list for each image", {1, 1000}),
                     core::field<&PredictOptions::threshold>(
                         "threshold",
-                        "multi-label models: the probability above which a class is answered yes; 0.5 "
+                        "multi-label models: the probability above which a class is predicted; 0.5 "
                         "unless given",
                         {0, 1}),
                     core::field<&PredictOptions::json>("json", "one JSON object per line"),
@@ -41,7 +41,7 @@ struct PredictOptions {
   }
 };
 
-/// One line of an answer.
+/// One line of a prediction.
 struct Guess {
   std::string label;
   double probability;
@@ -57,10 +57,11 @@ std::vector<Guess> best_guesses(const torch::Tensor& probabilities, const data::
   return guesses;
 }
 
-/// What a picture is, by a model of several labels: every class above the threshold.
-using Answer = std::optional<std::vector<std::string>>;
+/// What an image is, by a model of several labels: every class above the threshold.
+using PredictedLabels = std::optional<std::vector<std::string>>;
 
-Answer classes_above(double threshold, const torch::Tensor& probabilities, const data::Vocabulary& vocabulary) {
+PredictedLabels classes_above(double threshold, const torch::Tensor& probabilities,
+                              const data::Vocabulary& vocabulary) {
   std::vector<std::string> classes;
   for (std::int64_t k = 0; k < vocabulary.size(); ++k) {
     if (probabilities[k].item<double>() > threshold) classes.push_back(vocabulary.name(k));
@@ -68,9 +69,9 @@ Answer classes_above(double threshold, const torch::Tensor& probabilities, const
   return classes;
 }
 
-void print_predictions_json(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
-  nlohmann::ordered_json json = {{"path", picture.string()}};
-  if (answer) json["labels"] = *answer;
+void print_predictions_json(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& labels) {
+  nlohmann::ordered_json json = {{"path", image.string()}};
+  if (labels) json["labels"] = *labels;
   json["predictions"] = nlohmann::ordered_json::array();
   for (const Guess& guess : guesses) {
     json["predictions"].push_back({{"label", guess.label}, {"probability", guess.probability}});
@@ -78,17 +79,17 @@ void print_predictions_json(const fs::path& picture, const std::vector<Guess>& g
   fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void print_csv(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& /*answer*/) {
+void print_csv(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& /*labels*/) {
   for (std::size_t i = 0; i < guesses.size(); ++i) {
-    fmt::print("{},{},{},{:.6f}\n", data::csv_cell(picture.string()), i + 1, data::csv_cell(guesses[i].label),
+    fmt::print("{},{},{},{:.6f}\n", data::csv_cell(image.string()), i + 1, data::csv_cell(guesses[i].label),
                guesses[i].probability);
   }
 }
 
-void print_table(const fs::path& picture, const std::vector<Guess>& guesses, const Answer& answer) {
-  fmt::print("{}\n", picture.string());
-  if (answer)
-    fmt::print("  labels: {}\n", answer->empty() ? "none of these" : fmt::format("{}", fmt::join(*answer, ", ")));
+void print_table(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& labels) {
+  fmt::print("{}\n", image.string());
+  if (labels)
+    fmt::print("  labels: {}\n", labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", ")));
   for (const Guess& guess : guesses) {
     constexpr int kBarWidth = 30;
     fmt::print("  {:6.2f} %  {:<28} {}\n", guess.probability * 100, guess.label,
@@ -105,15 +106,15 @@ core::ExitCode predict(const PredictOptions& options) {
   if (options.threshold && !is_multi) {
     throw std::invalid_argument("[predict] --threshold is for multi-label models; this one picks one class of all");
   }
-  const data::PathList pictures = pictures_of(options.pictures);
-  const auto table = predict_with_progress(predictor, pictures, "predict");
+  const data::PathList images = images_of(options.images);
+  const auto table = predict_with_progress(predictor, images, "predict");
   if (options.csv) fmt::print("path,rank,label,probability\n");
   const auto print = options.json ? print_predictions_json : (options.csv ? print_csv : print_table);
   for (std::size_t row = 0; row < table.ids.size(); ++row) {
     const torch::Tensor probabilities = table.probabilities[static_cast<std::int64_t>(row)];
-    const Answer answer =
+    const PredictedLabels labels =
         is_multi ? classes_above(options.threshold.value_or(0.5), probabilities, predictor.vocabulary()) : std::nullopt;
-    print(pictures[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top), answer);
+    print(images[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top), labels);
   }
   for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
   return table.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;
@@ -122,10 +123,10 @@ core::ExitCode predict(const PredictOptions& options) {
 }  // namespace
 
 void add_predict(CommandLine& line) {
-  Command& command = line.add("predict", "Say what is in pictures");
+  Command& command = line.add("predict", "Say what is in images");
   const auto options = std::make_shared<PredictOptions>();
   command.argument("model", options->model, "a model.margay", Presence::kRequired);
-  command.argument("pictures", options->pictures, "pictures, or folders of them", Presence::kRequired);
+  command.argument("images", options->images, "images, or folders of them", Presence::kRequired);
   command.flags(*options);
   command.does([options] { return predict(*options); });
 }

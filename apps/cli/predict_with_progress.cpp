@@ -7,24 +7,24 @@ namespace margay::cli {
 
 namespace fs = std::filesystem;
 
-data::PathList pictures_of(const std::vector<fs::path>& arguments) {
-  data::PathList pictures;
+data::PathList images_of(const std::vector<fs::path>& arguments) {
+  data::PathList images;
   for (const fs::path& argument : arguments) {
     if (fs::is_directory(argument)) {
-      pictures.append(data::image_files(argument));
+      images.append(data::image_files(argument));
     } else {
-      pictures.add(argument.native());
+      images.add(argument.native());
     }
   }
-  return pictures;
+  return images;
 }
 
-serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& pictures,
+serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
                                              const std::string& task) {
   ProgressLine line;
   line.begin(task);
-  return predictor.predict(pictures, [&](std::size_t done, std::size_t total) {
-    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "pictures");
+  return predictor.predict(images, [&](std::size_t done, std::size_t total) {
+    line.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "images");
   });
 }
 

@@ -8,11 +8,11 @@
 
 namespace margay::cli {
 
-/// The arguments with every folder replaced by the pictures in it.
-data::PathList pictures_of(const std::vector<std::filesystem::path>& arguments);
+/// The arguments with every folder replaced by the images in it.
+data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
 
 /// Predictor::predict under a progress line that is called `task`.
-serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& pictures,
+serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
                                              const std::string& task);
 
 }  // namespace margay::cli

@@ -27,7 +27,7 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Begins a new task; time left is reckoned from here.
+  /// Begins a new task; time left is estimated from here.
   void begin(const std::string& task);
   /// done of total units; `details` follow the bar. stage_left_s: until the end of the whole, of which this task is a
   /// part.

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kDescription =
     "Margay trains, explains, cleans up after, ships and serves image classifiers.\n\n"
-    "  margay sample pictures && margay train pictures      a first model, without any download\n"
+    "  margay sample images && margay train images      a first model, without any download\n"
     "  margay train pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
     "  margay predict runs/…/model.margay cat.jpg\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted.";

@@ -33,7 +33,7 @@ class RunFolder {
   /// losses.svg, losses.png
   std::filesystem::path chart(const std::string& extension) const { return path_ / ("losses." + extension); }
 
-  /// Pictures, labels and who validates; --labels-csv takes it to repeat the split. Several labels need JSON lines.
+  /// Images, labels and the split; --labels-csv takes it to repeat the split. Several labels need JSON lines.
   std::filesystem::path split(data::Task task) const {
     return path_ / (task == data::Task::kSingleLabel ? "split.csv" : "split.jsonl");
   }

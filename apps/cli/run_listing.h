@@ -15,7 +15,7 @@ class RunListing : public train::Callback {
   /// runs: the folder of them all.
   RunListing(const std::filesystem::path& runs, train::NewRun run);
 
-  /// Lists the run as one that is running. Until then a run that is not to go on, because its pictures changed, stays
+  /// Lists the run as one that is running. Until then a run that is not to go on, because its images changed, stays
   /// in the list as it ended.
   void begin();
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;

@@ -43,7 +43,7 @@ struct RunsOptions {
                  core::field<&RunsOptions::metric>(
                      "metric", "compare: by this metric or loss instead of the first metric of the first run"),
                  core::field<&RunsOptions::out>(
-                     "out", "show, compare: the curves as a picture, .png or .svg, instead of in the terminal"),
+                     "out", "show, compare: the curves as an image, .png or .svg, instead of in the terminal"),
                  core::field<&RunsOptions::json>("json", "one JSON document")});
     return table;
   }
@@ -88,7 +88,7 @@ Json settings_json(const std::vector<train::SettingDifference>& settings, const 
   return json;
 }
 
-/// In the terminal, or as a picture where one was asked for.
+/// In the terminal, or as an image where one was asked for.
 void draw_runs(const chart::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
     fmt::print("\n{}", terminal_chart({chart}));
@@ -142,7 +142,7 @@ core::ExitCode diff_runs(const RunsOptions& options) {
   return core::ExitCode::kDone;
 }
 
-core::ExitCode look_at_runs(const RunsOptions& options) {
+core::ExitCode run_runs_command(const RunsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<RunsAction>(options.action);
   if (options.metric && action != RunsAction::kCompare) refuse_choice("--metric is for compare");
@@ -177,7 +177,7 @@ void add_runs(CommandLine& line) {
       "margay runs compare pets pets-mixup\n"
       "margay runs diff 3 4");
   command.flags(*options);
-  command.does([options] { return look_at_runs(*options); });
+  command.does([options] { return run_runs_command(*options); });
 }
 
 }  // namespace margay::cli

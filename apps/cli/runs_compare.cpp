@@ -44,13 +44,13 @@ std::vector<train::RunResult> results_of(const std::vector<ChosenRuns>& chosen, 
   return results;
 }
 
-/// Whether the settings that decide which pictures validate are the same.
+/// Whether the settings that decide which images validate are the same.
 bool validate_on_the_same(const RunRecord& a, const RunRecord& b) {
   const auto decides = [](const train::SettingDifference& each) {
     return each.key == "batch.folder" || each.key.starts_with("batch.data.");
   };
   const auto differences = train::config_difference(a.config, b.config);
-  return a.valid_pictures == b.valid_pictures && std::none_of(differences.begin(), differences.end(), decides);
+  return a.valid_images == b.valid_images && std::none_of(differences.begin(), differences.end(), decides);
 }
 
 /// What the verdicts do not cover.
@@ -60,7 +60,7 @@ std::vector<std::string> caveats_of(const std::vector<ChosenRuns>& chosen,
   const RunRecord& first = chosen.front().runs.front();
   const auto differs = [&](const ChosenRuns& each) { return !validate_on_the_same(first, each.runs.front()); };
   if (std::any_of(chosen.begin(), chosen.end(), differs)) {
-    texts.emplace_back("Folder, labels or split differ, so these may be results on different pictures.");
+    texts.emplace_back("Folder, labels or split differ, so these may be results on different images.");
   }
   for (const ChosenRuns& each : chosen) {
     const train::RunStatus status = each.runs.front().status;
@@ -70,13 +70,13 @@ std::vector<std::string> caveats_of(const std::vector<ChosenRuns>& chosen,
   const auto has = [&](train::Noise noise) {
     return std::any_of(comparisons.begin(), comparisons.end(), [&](const auto& each) { return each.noise == noise; });
   };
-  if (has(train::Noise::kPictures)) {
+  if (has(train::Noise::kImages)) {
     texts.emplace_back(
-        "The noise is that of drawing other validation pictures, not that of other seeds; a paired test on the same "
-        "pictures would see smaller differences.");
+        "The noise is that of drawing other validation images, not that of other seeds; a paired test on the same "
+        "images would see smaller differences.");
   }
   if (has(train::Noise::kRepeats) || has(train::Noise::kOneRepeat)) {
-    texts.emplace_back("The noise is that of other seeds on these validation pictures, not that of other pictures.");
+    texts.emplace_back("The noise is that of other seeds on these validation images, not that of other images.");
   }
   if (comparisons.size() > 1) {
     texts.push_back(fmt::format("Each comparison errs in one of twenty cases; these are {}.", comparisons.size()));
@@ -85,7 +85,7 @@ std::vector<std::string> caveats_of(const std::vector<ChosenRuns>& chosen,
 }
 
 Json comparison_json(const train::RunComparison& comparison) {
-  constexpr std::array kNoise = {"pictures", "repeats", "one_repeat", "unknown"};
+  constexpr std::array kNoise = {"images", "repeats", "one_repeat", "unknown"};
   Json json = {{"a", comparison.a.label},
                {"b", comparison.b.label},
                {"difference", comparison.difference.value},
@@ -124,7 +124,7 @@ Json compared_json(const ComparedRuns& compared) {
   for (const train::RunResult& result : compared.results) {
     Json each = {{"run", result.label}, {"values", result.values}, {"mean", result.mean()}};
     each["standard_error"] = result.standard_error() ? Json(*result.standard_error()) : Json(nullptr);
-    each["valid_pictures"] = result.valid_pictures ? Json(*result.valid_pictures) : Json(nullptr);
+    each["valid_pictures"] = result.valid_images ? Json(*result.valid_images) : Json(nullptr);
     json["runs"].push_back(each);
   }
   for (const auto& comparison : compared.comparisons) json["comparisons"].push_back(comparison_json(comparison));

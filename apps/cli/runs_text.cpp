@@ -98,7 +98,7 @@ std::string run_heading_text(const RunRecord& run) {
   if (run.epochs.empty()) return text;
   const std::string metric = run.main_metric();
   text += fmt::format("result   {} {}", metric, result_text(run, metric));
-  if (run.standard_error(metric)) text += fmt::format(" (one standard error, {} pictures)", *run.valid_pictures);
+  if (run.standard_error(metric)) text += fmt::format(" (one standard error, {} images)", *run.valid_images);
   return text + "\n";
 }
 
@@ -139,10 +139,10 @@ std::string run_epochs_text(const RunRecord& run) {
 }
 
 std::string results_text(const std::vector<train::RunResult>& results) {
-  core::TextTable table({{"run", Align::kLeft}, {"repeats"}, {"pictures"}, {results.front().metric, Align::kLeft}});
+  core::TextTable table({{"run", Align::kLeft}, {"repeats"}, {"images"}, {results.front().metric, Align::kLeft}});
   for (const train::RunResult& result : results) {
     table.add({core::one_line(result.label), std::to_string(result.values.size()),
-               result.valid_pictures ? std::to_string(*result.valid_pictures) : kNothing,
+               result.valid_images ? std::to_string(*result.valid_images) : kNothing,
                with_error(result.mean(), result.standard_error())});
   }
   return table.text();

@@ -6,14 +6,14 @@
 namespace margay::cli {
 
 void add_sample(CommandLine& line) {
-  Command& command = line.add("sample", "Draw a labelled set of pictures to try things out on");
+  Command& command = line.add("sample", "Draw a labelled set of images to try things out on");
   const auto folder = std::make_shared<std::filesystem::path>();
   const auto options = std::make_shared<data::SampleOptions>();
   command.argument("folder", *folder, "a new or empty folder", Presence::kRequired);
   command.flags(*options);
   command.does([folder, options] {
     const data::SampleSummary summary = data::draw_sample(*folder, *options);
-    fmt::print("{}: {} classes, {} pictures train, {} validate\n", folder->string(), summary.classes, summary.train,
+    fmt::print("{}: {} classes, {} images train, {} validate\n", folder->string(), summary.classes, summary.train,
                summary.valid);
     return core::ExitCode::kDone;
   });

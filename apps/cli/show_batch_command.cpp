@@ -21,10 +21,10 @@ struct ShowBatchOptions {
   static const core::OptionTable& fields() {
     using O = ShowBatchOptions;
     static const core::OptionTable table(
-        "show_batch", {core::field<&O::out>("out", "the picture to write (PNG)"),
-                       core::field<&O::max_n>("max_n", "pictures to show", {1, 1024}),
-                       core::field<&O::unique>("unique", "one picture as it is, and under max_n - 1 different draws"),
-                       core::field<&O::originals>("originals", "each picture as it is, and beside it a draw of it"),
+        "show_batch", {core::field<&O::out>("out", "the image to write (PNG)"),
+                       core::field<&O::max_n>("max_n", "images to show", {1, 1024}),
+                       core::field<&O::unique>("unique", "one image as it is, and under max_n - 1 different draws"),
+                       core::field<&O::originals>("originals", "each image as it is, and beside it a draw of it"),
                        core::field<&O::terminal>("terminal", "draw here, in 24-bit colour, instead of into a file"),
                        core::field<&O::columns>("columns", "width of that drawing, characters", {10, 1000}),
                        core::field<&O::batch>("batch", "the data")});
@@ -38,7 +38,7 @@ struct ShownBatch {
   std::string words;
 };
 
-ShownBatch one_picture(const ShowBatchOptions& options, const data::Loader& loader) {
+ShownBatch one_image(const ShowBatchOptions& options, const data::Loader& loader) {
   const data::Dataset& dataset = loader.dataset();
   const auto tiles = data::draw_tiles(loader.pipeline(), dataset.image(0), dataset.label(0),
                                       std::max(1, options.max_n - 1), options.batch.loader.seed);
@@ -56,14 +56,14 @@ ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader&
       tiles.push_back(std::move(tile));
     }
   }
-  return {data::tile_grid(tiles, count > 4 ? 4 : 2), "each picture as it is, and a draw of it"};
+  return {data::tile_grid(tiles, count > 4 ? 4 : 2), "each image as it is, and a draw of it"};
 }
 
 ShownBatch training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
   data::LoaderPass pass = loaders.train.pass(0);
   const std::optional<data::Batch> batch = pass.next();
   if (!batch) throw core::DataError(options.batch.folder, "no batch can be made of it");
-  return {data::show_batch(*batch, loaders.vocabulary, loaders.recipe().normalization, options.max_n),
+  return {data::show_batch(*batch, loaders.vocabulary, loaders.transforms().normalization, options.max_n),
           "a training batch, what the network sees"};
 }
 
@@ -71,7 +71,7 @@ ShownBatch what_is_asked(const ShowBatchOptions& options, const data::Loaders& l
   if (options.unique && options.originals) {
     throw std::invalid_argument("[show_batch] --unique and --originals exclude each other; give one");
   }
-  if (options.unique) return one_picture(options, loaders.train);
+  if (options.unique) return one_image(options, loaders.train);
   if (options.originals) return beside_originals(options, loaders.train);
   return training_batch(options, loaders);
 }
@@ -86,7 +86,7 @@ core::ExitCode show_batch(const ShowBatchOptions& options) {
   }
   data::write_png(options.out, shown.grid);
   fmt::print("{} ({}x{}, {}, {} px)\n", options.out.string(), shown.grid.width, shown.grid.height, shown.words,
-             loaders.recipe().augment.size);
+             loaders.transforms().augment.size);
   return core::ExitCode::kDone;
 }
 
@@ -95,7 +95,7 @@ core::ExitCode show_batch(const ShowBatchOptions& options) {
 void add_show_batch(CommandLine& line) {
   Command& command = line.add("show-batch", "Draw a training batch as the network sees it");
   const auto options = std::make_shared<ShowBatchOptions>();
-  command.argument("folder", options->batch.folder, "the pictures", Presence::kRequired);
+  command.argument("folder", options->batch.folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
   command.everyday(
       everyday_flags({"--out", "--max-n", "--unique", "--originals", "--terminal", "--columns", "--min-scale"}));

@@ -9,7 +9,7 @@
 namespace margay::cli {
 
 /// train::measure_network_speed; nothing, and a warning in the place of the line, for a network that cannot be measured
-/// so: of pictures that it does not take, or too large.
+/// so: of images that it does not take, or too large.
 std::optional<train::NetworkSpeed> speed_or_warn(const std::string& name, const train::NetworkSpeedOptions& options,
                                                  ProgressLine& line);
 

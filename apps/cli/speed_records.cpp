@@ -92,8 +92,8 @@ const core::OptionTable& SpeedRecord::fields() {
        core::field<&SpeedRecord::device>("device", "cpu or cuda"),
        core::field<&SpeedRecord::precision>("precision", "fp32, bf16 or fp16"),
        core::field<&SpeedRecord::threads>("threads", "of the CPU"),
-       core::field<&SpeedRecord::batch_size>("batch_size", "pictures in a batch"),
-       core::field<&SpeedRecord::size>("size", "side of the pictures"),
+       core::field<&SpeedRecord::batch_size>("batch_size", "images in a batch"),
+       core::field<&SpeedRecord::size>("size", "side of the images"),
        core::field<&SpeedRecord::train_images_per_s>("train_images_per_s", "forward, backward and optimizer"),
        core::field<&SpeedRecord::inference_images_per_s>("inference_images_per_s", "forward alone")});
   return table;

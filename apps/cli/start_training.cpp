@@ -53,7 +53,7 @@ int largest_batch_size(const TrainOptions& options) {
   if (learner.checkpoint_activations) {
     classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
   }
-  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all pictures
+  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all images
   search.largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), 8, search.largest);
   const train::BatchSizeAdvice advice =
       train::find_batch_size(*classifier,
@@ -101,7 +101,7 @@ core::ExitCode start_training(const TrainOptions& given) {
   prepare_to_compute();
   TrainOptions options = given;
   core::validate(options);
-  check_settings(options);  // before pictures are looked for and a folder is made
+  check_settings(options);  // before images are looked for and a folder is made
   if (options.arch == kAutoArch) choose_architecture(options);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
   if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);

@@ -16,9 +16,9 @@ core::ExitCode summarize(const BatchOptions& options) {
 }  // namespace
 
 void add_summary(CommandLine& line) {
-  Command& command = line.add("summary", "Walk one picture and one batch through every stage");
+  Command& command = line.add("summary", "Walk one image and one batch through every stage");
   const auto options = std::make_shared<BatchOptions>();
-  command.argument("folder", options->folder, "the pictures", Presence::kRequired);
+  command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
   command.everyday(everyday_flags({"--num-workers", "--cache"}));
   command.does([options] { return summarize(*options); });

@@ -33,11 +33,11 @@ std::string read_recipe(const std::string& path) {
 }  // namespace
 
 void add_train(CommandLine& line) {
-  Command& command = line.add("train", "Train a classifier on a folder of pictures");
+  Command& command = line.add("train", "Train a classifier on a folder of images");
   const auto options = std::make_shared<TrainOptions>();
   const auto resume = std::make_shared<ResumeOptions>();
   command.argument("folder", options->batch.folder,
-                   "the pictures: a folder per class, or any folder with --label-regex or --labels-csv");
+                   "the images: a folder per class, or any folder with --label-regex or --labels-csv");
   command.config_flag(*options);
   command.flags(*resume);
   command.flags(*options, train_flag_names());
@@ -49,7 +49,7 @@ void add_train(CommandLine& line) {
                       "--cache",         "--optimizer", "--loss", "--precision", "--device", "--keep-best", "--ema"}));
   command.check([=, &command] {
     if (!resume->resume.empty()) return refuse_other_flags(command);
-    if (options->batch.folder.empty()) throw UsageError("the folder of pictures is required");
+    if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
   command.does(
       [=] { return resume->resume.empty() ? start_training(*options) : resume_training(*resume, options->runs); });

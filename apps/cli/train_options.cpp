@@ -44,7 +44,7 @@ data::DataBlock make_block(const BatchOptions& options) {
   if (!is_imagenets(options.transforms.normalization)) {
     throw std::invalid_argument("[batch] --statistics measured and --mean or --std both say the statistics; give one");
   }
-  const data::PicturePipeline pipeline(block.recipe(), options.loader.max_pixels);
+  const data::ImagePipeline pipeline(block.transforms(), options.loader.max_pixels);
   return block.normalize(data::measure_normalization(*block.datasets().train, pipeline));
 }
 
@@ -77,7 +77,7 @@ train::Stages recipe_of(const TrainOptions& options) {
 const core::OptionTable& BatchOptions::fields() {
   static const core::OptionTable table(
       "batch",
-      {core::field<&BatchOptions::folder>("folder", "the pictures"),
+      {core::field<&BatchOptions::folder>("folder", "the images"),
        core::field<&BatchOptions::data>("data", "labels and split"),
        core::field<&BatchOptions::transforms>(
            "transforms", "what happens to pixels",
@@ -87,7 +87,7 @@ const core::OptionTable& BatchOptions::fields() {
            "statistics",
            "normalise by the mean and std that the weights were published with (or what --mean and --std say), "
            "by imagenet's, which most have and networks without weights get, or by those measured on the "
-           "training pictures"),
+           "training images"),
        core::field<&BatchOptions::loader>("loader", "batches")});
   return table;
 }

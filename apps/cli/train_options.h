@@ -12,7 +12,7 @@
 #include "apps/cli/data_flags.h"
 #include "apps/cli/listener_options.h"
 #include "margay/core/options.h"
-#include "margay/data/picture_pipeline.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/train/batch_size/batch_search.h"
 #include "margay/train/distillation.h"
 #include "margay/train/recipe/stage.h"
@@ -21,7 +21,9 @@
 namespace margay::cli {
 
 /// Chapter 5's presizing: large on the CPU, then one interpolation to size.
-inline data::Recipe chapter5_recipe() { return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}}; }
+inline data::Transforms chapter5_transforms() {
+  return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}};
+}
 
 /// Where mean and std of the channels come from.
 enum class Statistics { kPublished, kImagenet, kMeasured };
@@ -35,7 +37,7 @@ constexpr auto names(Statistics /*tag*/) {
 struct BatchOptions {
   std::filesystem::path folder;
   DataOptions data;
-  data::Recipe transforms = chapter5_recipe();
+  data::Transforms transforms = chapter5_transforms();
   Statistics statistics = Statistics::kPublished;
   data::LoaderOptions loader;
 
@@ -108,7 +110,7 @@ inline const Renamed& train_flag_names() {
   return renamed;
 }
 
-/// Lets pictures be normalised as those that the architecture's weights were trained with, where nothing else is said.
+/// Lets images be normalised as those that the architecture's weights were trained with, where nothing else is said.
 void normalise_as_published(BatchOptions& options, const std::string& architecture);
 
 /// The stages to train: those of --recipe, or fine-tuning, or for a network without pretrained weights one cycle.

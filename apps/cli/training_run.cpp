@@ -15,9 +15,9 @@
 #include "apps/cli/warn.h"
 #include "margay/data/source/save_table.h"
 #include "margay/train/batch_loss.h"
+#include "margay/train/bottleneck.h"
 #include "margay/train/callback/save_checkpoints.h"
 #include "margay/train/callback/stop_when.h"
-#include "margay/train/doctor.h"
 
 namespace margay::cli {
 namespace {
@@ -42,7 +42,7 @@ class Doctor : public train::Callback {
  public:
   void after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) override {
     if (learner.history().size() == 1)
-      fmt::print("{}\n", program_words(train::where_time_went(record, learner.loaders())));
+      fmt::print("{}\n", program_words(train::describe_bottleneck(record, learner.loaders())));
   }
 };
 
@@ -52,8 +52,7 @@ train::NewRun new_run(const TrainOptions& options, const RunFolder& folder, cons
                     .group = options.group,
                     .seed = options.vision_learner.seed,
                     .config = core::to_json(options)};
-  if (learner.loaders().valid)
-    run.valid_pictures = static_cast<std::int64_t>(learner.loaders().valid->dataset().size());
+  if (learner.loaders().valid) run.valid_images = static_cast<std::int64_t>(learner.loaders().valid->dataset().size());
   return run;
 }
 
@@ -82,7 +81,7 @@ void TrainingRun::check_split() const {
   fs::remove(now);
   if (is_same) return;
   throw core::DataError(options_.batch.folder,
-                        fmt::format("the pictures, labels or split are no longer those that the run began with ({}); "
+                        fmt::format("the images, labels or split are no longer those that the run began with ({}); "
                                     "put them back, or begin a new run with --config {}",
                                     then.string(), folder_.config().string()));
 }
@@ -104,7 +103,7 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
     throw std::invalid_argument("[train] --lr-factor is overruled by the run's --reduce-on-plateau");
   }
   learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
-  const train::Standing& at = learner_.standing();
+  const train::TrainingState& at = learner_.training_state();
   if (!used) {
     fmt::print("{} checkpoint in {}: training begins anew.\n", newest.problems.empty() ? "No" : "No whole",
                checkpoints_.folder().string());
@@ -119,7 +118,7 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
 void TrainingRun::announce() const {
   const data::Loaders& loaders = learner_.loaders();
   for (const std::string& warning : loaders.warnings) warn(warning);
-  fmt::print("{} pictures train, {} validate, {} classes; {}, {}{}\n", loaders.train.dataset().size(),
+  fmt::print("{} images train, {} validate, {} classes; {}, {}{}\n", loaders.train.dataset().size(),
              loaders.valid ? loaders.valid->dataset().size() : 0, loaders.vocabulary.size(), options_.arch,
              core::to_text(learner_.precision()),
              options_.vision_learner.weights.empty() ? ", from scratch" : ", pretrained");
@@ -174,7 +173,7 @@ void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const
   try {
     for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
   } catch (const core::IoError& error) {
-    warn(fmt::format("no picture of the losses, the model is whole: {}", error.what()));
+    warn(fmt::format("no image of the losses, the model is whole: {}", error.what()));
   }
 }
 
@@ -193,7 +192,7 @@ void TrainingRun::keep(const std::string& why) {
 }
 
 void TrainingRun::report() const {
-  for (const data::SkippedPicture& picture : learner_.skipped()) warn("left out " + picture.problem);
+  for (const data::SkippedImage& image : learner_.skipped()) warn("left out " + image.problem);
   const std::optional<data::CacheStats> stats = learner_.loaders().train.cache_stats();
   if (stats) fmt::print("cache: {}\n", stats->text());
 }
@@ -230,7 +229,7 @@ core::ExitCode TrainingRun::train() {
   save_charts(charts);
   listing_->finish(train::RunStatus::kDone);
   report();
-  fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} PICTURE\n", terminal_chart(charts),
+  fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} IMAGE\n", terminal_chart(charts),
              folder_.model().string(), folder_.model().string());
   return core::ExitCode::kDone;
 }

@@ -31,7 +31,7 @@ class TrainingRun {
 
   /// The settings and the split, before the first step.
   void record() const;
-  /// Puts back the checkpoint. Throws core::DataError when the pictures are not those that the run began with.
+  /// Puts back the checkpoint. Throws core::DataError when the images are not those that the run began with.
   void restore(const NewestCheckpoint& newest, double lr_factor);
   core::ExitCode train();
 

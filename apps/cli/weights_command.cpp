@@ -136,7 +136,7 @@ core::ExitCode convert(const WeightsOptions& options) {
   return core::ExitCode::kDone;
 }
 
-/// As `diff` answers: 0 where they are alike, 1 where they are not.
+/// As `diff` exits: 0 where they are alike, 1 where they are not.
 core::ExitCode diff_weights(const WeightsOptions& options) {
   if (options.files.size() != 2) refuse_weights("diff takes two files");
   const model::WeightsDifference difference = model::weights_difference(model::read_weights(options.files[0]).tensors,
@@ -150,7 +150,7 @@ core::ExitCode diff_weights(const WeightsOptions& options) {
   return difference.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }
 
-core::ExitCode look_at_weights(const WeightsOptions& options) {
+core::ExitCode run_weights_command(const WeightsOptions& options) {
   core::validate(options);
   const auto action = core::from_text<WeightsAction>(options.action);
   if (action != WeightsAction::kConvert && (options.to || options.arch))
@@ -178,7 +178,7 @@ void add_weights(CommandLine& line) {
       "margay weights convert resnet18.pth resnet18.safetensors --arch resnet18 --to bf16\n"
       "margay weights diff old.safetensors new.safetensors");
   command.flags(*options);
-  command.does([options] { return look_at_weights(*options); });
+  command.does([options] { return run_weights_command(*options); });
 }
 
 }  // namespace margay::cli

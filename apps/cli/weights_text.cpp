@@ -79,7 +79,7 @@ std::int64_t values_of(const model::TensorMap& tensors) {
 std::string tensors_text(const model::TensorMap& tensors) {
   using enum core::TextTable::Align;
   core::TextTable table(
-      {{"tensor", kLeft}, {"dtype", kLeft}, {"shape", kLeft}, {"bytes"}, {"min"}, {"max"}, {"mean"}, {"not finite"}});
+      {{"tensor", kLeft}, {"dtype", kLeft}, {"shape", kLeft}, {"bytes"}, {"min"}, {"max"}, {"mean"}, {"non-finite"}});
   for (const auto& [name, tensor] : tensors) {
     const model::TensorStatistics numbers = model::statistics_of(tensor);
     table.add({core::one_line(name), dtype_text(tensor.scalar_type()), shape_text(tensor.sizes().vec()),

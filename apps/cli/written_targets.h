@@ -11,7 +11,7 @@
 
 namespace margay::cli {
 
-/// The answers as somebody wrote them, and where, so that a slip can be pointed at.
+/// The targets as somebody wrote them, and where, so that a slip can be pointed at.
 struct WrittenTargets {
   std::filesystem::path path;       ///< the file; empty for the command line
   std::vector<std::string> cells;   ///< [N]
@@ -24,7 +24,7 @@ struct WrittenTargets {
 std::optional<WrittenTargets> written_targets(const std::optional<std::string>& flag, const LogitsTable& table,
                                               const std::filesystem::path& table_path);
 
-/// The one answer of --label.
+/// The one target of --label.
 WrittenTargets written_label(const std::string& label);
 
 // A class is written as its name or, if no class is called so, as its index. What is wrong is thrown as

@@ -14,13 +14,13 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kKey = "margay";
 constexpr int kFormatVersion = 2;
 
-/// Format 2 brought the task. Without it a program would answer by softmax, so only multi-label models need format 2.
+/// Format 2 brought the task. Without it a program would predict by softmax, so only multi-label models need format 2.
 int format_for(data::Task task) { return task == data::Task::kSingleLabel ? 1 : 2; }
 
 Json header_of(const Bundle& bundle) {
-  return {{"format_version", format_for(bundle.task)},  {"classifier", core::to_json(bundle.classifier->options())},
-          {"vocabulary", bundle.vocabulary.names()},    {"task", core::to_text(bundle.task)},
-          {"transforms", core::to_json(bundle.recipe)}, {"provenance", bundle.provenance}};
+  return {{"format_version", format_for(bundle.task)},      {"classifier", core::to_json(bundle.classifier->options())},
+          {"vocabulary", bundle.vocabulary.names()},        {"task", core::to_text(bundle.task)},
+          {"transforms", core::to_json(bundle.transforms)}, {"provenance", bundle.provenance}};
 }
 
 Json parse_header(const model::Metadata& metadata, const fs::path& path) {
@@ -48,8 +48,8 @@ Bundle from_header(const Json& header) {
   model::ClassifierOptions options;
   core::from_json(header.at("classifier"), options);
   core::validate(options);
-  core::from_json(header.at("transforms"), bundle.recipe);
-  core::validate(bundle.recipe);
+  core::from_json(header.at("transforms"), bundle.transforms);
+  core::validate(bundle.transforms);
   bundle.vocabulary = data::Vocabulary(header.at("vocabulary").get<std::vector<std::string>>());
   if (bundle.vocabulary.size() != options.num_classes) {
     throw std::invalid_argument(

@@ -5,19 +5,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
-#include "margay/data/picture_pipeline.h"
 #include "margay/data/vocabulary.h"
 #include "margay/model/classifier.h"
 
 namespace margay::bundle {
 
-/// A classifier with all it takes to use it: its classes and what must happen to a picture first.
+/// A classifier with all it takes to use it: its classes and what must happen to an image first.
 struct Bundle {
   std::shared_ptr<model::Classifier> classifier;
   data::Vocabulary vocabulary;
   data::Task task = data::Task::kSingleLabel;
-  data::Recipe recipe;
+  data::Transforms transforms;
   /// How it came about: seeds, data, results. Free form; kept as it is.
   nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
 };

@@ -6,7 +6,7 @@
 
 namespace margay::chart {
 
-/// A place in a picture, pixels.
+/// A place in an image, pixels.
 struct CaptionBox {
   int top = 0;
   int left = 0;
@@ -14,7 +14,7 @@ struct CaptionBox {
   int width = 0;
 };
 
-/// Writes one line of black text, centred, into a box of the picture; shrinks what is too long. Characters
+/// Writes one line of black text, centred, into a box of the image; shrinks what is too long. Characters
 /// outside ASCII are shown as '?'.
 void draw_caption(core::Image& image, const std::string& text, const CaptionBox& box);
 

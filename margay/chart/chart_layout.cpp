@@ -10,7 +10,7 @@
 namespace margay::chart {
 namespace {
 
-/// "Training: loss; learning rate over epoch", for those who cannot see the picture.
+/// "Training: loss; learning rate over epoch", for those who cannot see the image.
 std::string words_of(const LineChart& chart) {
   std::string words = chart.y.label.empty() ? "curves" : chart.y.label;
   if (!chart.x.label.empty()) words += " over " + chart.x.label;

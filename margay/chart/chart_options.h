@@ -4,7 +4,7 @@
 
 namespace margay::chart {
 
-/// The size of a chart's picture.
+/// The size of a chart's image.
 struct ChartOptions {
   int width = 960;
   int height = 600;

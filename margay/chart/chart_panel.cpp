@@ -8,7 +8,7 @@
 namespace margay::chart {
 namespace {
 
-constexpr double kEdge = 18;      // free room at the picture's edges
+constexpr double kEdge = 18;      // free room at the image's edges
 constexpr double kTickLine = 24;  // of the labels below the curves
 constexpr double kTickGap = 8;    // between a label and the curves
 constexpr double kPxPerTickX = 70;

@@ -11,7 +11,7 @@ namespace margay::chart {
 
 constexpr double kWordLine = 22;  ///< height of a line of words, pixels
 
-/// A chart whose place in the picture is known, pixels.
+/// A chart whose place in the image is known, pixels.
 struct ChartPanel {
   const LineChart* chart = nullptr;
   PlotBox outer;                      ///< the chart with its words
@@ -23,7 +23,7 @@ struct ChartPanel {
   std::vector<Tick> y_ticks;
 };
 
-/// Divides the picture among the charts by their height shares; the left edges of their curves are aligned.
+/// Divides the image among the charts by their height shares; the left edges of their curves are aligned.
 std::vector<ChartPanel> chart_panels(const std::vector<LineChart>& charts, double width, double height);
 
 // The parts of a panel, each added above what is drawn already.

@@ -106,8 +106,8 @@ std::string chart_svg(const LineChart& chart, const ChartOptions& options) {
 const core::OptionTable& ChartOptions::fields() {
   using O = ChartOptions;
   static const core::OptionTable table(
-      "chart", {core::field<&O::width>("width", "width of the picture, pixels", {200, 10000}),
-                core::field<&O::height>("height", "height of the picture, pixels", {150, 10000})});
+      "chart", {core::field<&O::width>("width", "width of the image, pixels", {200, 10000}),
+                core::field<&O::height>("height", "height of the image, pixels", {150, 10000})});
   return table;
 }
 

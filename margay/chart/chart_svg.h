@@ -14,7 +14,7 @@ namespace margay::chart {
 /// of range.
 std::string chart_svg(const LineChart& chart, const ChartOptions& options = {});
 
-/// Several charts below each other in one picture. Throws std::invalid_argument also without any.
+/// Several charts below each other in one image. Throws std::invalid_argument also without any.
 std::string chart_svg(const std::vector<LineChart>& charts, const ChartOptions& options = {});
 
 }  // namespace margay::chart

@@ -46,11 +46,11 @@ struct DrawnText {
 
 using Shape = std::variant<DrawnLine, DrawnDisc, DrawnText>;
 
-/// Shapes on a card, the first ones lowest; pixels. Both pictures of a chart are painted from it.
+/// Shapes on a card, the first ones lowest; pixels. Both images of a chart are painted from it.
 struct Drawing {
   int width = 0;
   int height = 0;
-  std::string title;  ///< what the picture shows, in words
+  std::string title;  ///< what the image shows, in words
   std::vector<Shape> shapes;
 };
 

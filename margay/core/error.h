@@ -6,7 +6,7 @@
 
 namespace margay::core {
 
-/// What a program answers to its shell.
+/// What a program returns to its shell.
 enum class ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kBadData = 3, kInterrupted = 130 };
 
 /// The root of Margay's own errors. Wrong arguments at a public door are std::invalid_argument instead.
@@ -15,7 +15,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The world is not as needed: a missing file, a broken picture, a label nobody gave.
+/// The world is not as needed: a missing file, a broken image, a label nobody gave.
 /// what() is "PATH: PROBLEM", so the path is always named.
 class DataError : public Error {
  public:

@@ -6,14 +6,14 @@
 
 namespace margay::core {
 
-/// A decoded picture: uint8 [H,W,3], RGB, row-major without gaps, 0–255.
+/// A decoded image: uint8 [H,W,3], RGB, row-major without gaps, 0–255.
 struct Image {
   int height = 0;
   int width = 0;
   std::vector<std::uint8_t> pixels;  ///< uint8 [H,W,3]
 
   Image() = default;
-  /// A black picture. Throws std::invalid_argument when a side is negative.
+  /// A black image. Throws std::invalid_argument when a side is negative.
   Image(int height, int width);
 
   /// The first byte of row y, uint8 [W,3]. y must lie in 0 … height-1; it is not checked.

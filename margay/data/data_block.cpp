@@ -32,12 +32,12 @@ Labels labels_of(const Items& items, const Split& split) {
 Loaders resized(const Loaders& loaders, int size) {
   Loaders other{loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings};
   if (loaders.valid) other.valid = loaders.valid->resized(size);
-  const int presized = loaders.recipe().resize.size;
+  const int presized = loaders.transforms().resize.size;
   if (size > presized) {
-    other.warnings.push_back(fmt::format(
-        "pictures are presized to {} pixels and then magnified to {}; presize to {} at least to see more of "
-        "them",
-        presized, size, size));
+    other.warnings.push_back(
+        fmt::format("images are presized to {} pixels and then magnified to {}; presize to {} at least to see more of "
+                    "them",
+                    presized, size, size));
   }
   return other;
 }
@@ -78,21 +78,21 @@ DataBlock& DataBlock::warn(std::string warning) & {
 DataBlock DataBlock::warn(std::string warning) && { return std::move(warn(std::move(warning))); }
 
 DataBlock& DataBlock::item_transform(const Resize& resize) & {
-  recipe_.resize = resize.options();
+  transforms_.resize = resize.options();
   return *this;
 }
 
 DataBlock DataBlock::item_transform(const Resize& resize) && { return std::move(item_transform(resize)); }
 
 DataBlock& DataBlock::batch_transform(const Augment& augment) & {
-  recipe_.augment = augment.options();
+  transforms_.augment = augment.options();
   return *this;
 }
 
 DataBlock DataBlock::batch_transform(const Augment& augment) && { return std::move(batch_transform(augment)); }
 
 DataBlock& DataBlock::normalize(const Normalization& normalization) & {
-  recipe_.normalization = normalization;
+  transforms_.normalization = normalization;
   return *this;
 }
 
@@ -110,17 +110,18 @@ std::shared_ptr<const Items> DataBlock::labelled() const {
   }
   if (unlabelled.empty()) return items;
   throw core::DataError(paths().front().parent_path(),
-                        fmt::format("{} of {} pictures get no label by {}: {}", unlabelled.size(), images_.size(),
+                        fmt::format("{} of {} images get no label by {}: {}", unlabelled.size(), images_.size(),
                                     labeller_->description, unlabelled.text()));
 }
 
 Datasets DataBlock::datasets() const {
   const std::shared_ptr<const Items> items = labelled();
-  if (!splitter_) throw std::invalid_argument("[DataBlock] no split; say who validates with split(random_split())");
+  if (!splitter_)
+    throw std::invalid_argument("[DataBlock] no split; choose the validation set with split(random_split())");
   Split split = splitter_(*items);
   if (split.train.empty()) {
     throw core::DataError(items->path(0).parent_path(),
-                          fmt::format("the split leaves none of {} pictures for training", items->size()));
+                          fmt::format("the split leaves none of {} images for training", items->size()));
   }
   Datasets datasets;
   datasets.vocabulary = vocabulary_ ? *vocabulary_ : Vocabulary::of_labels(labels_of(*items, split));
@@ -131,16 +132,16 @@ Datasets DataBlock::datasets() const {
   const std::size_t left_out = items->size() - datasets.train->size() - datasets.valid->size();
   if (left_out > 0) {
     datasets.warnings.push_back(
-        fmt::format("{} of {} pictures are left out: the split puts them on neither side", left_out, items->size()));
+        fmt::format("{} of {} images are left out: the split puts them on neither side", left_out, items->size()));
   }
   return datasets;
 }
 
 Loaders DataBlock::loaders(const LoaderOptions& options) const {
   Datasets datasets = this->datasets();
-  const PicturePipeline pipeline(recipe_, options.max_pixels);
+  const ImagePipeline pipeline(transforms_, options.max_pixels);
   std::optional<Loader> valid;
-  const auto cache = make_picture_cache(options, cache_recipe(recipe_.resize, options.max_pixels));
+  const auto cache = make_image_cache(options, cached_transforms(transforms_.resize, options.max_pixels));
   if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options, cache);
   return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache), std::move(valid),
           std::move(datasets.vocabulary), std::move(datasets.warnings)};

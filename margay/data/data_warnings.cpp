@@ -39,14 +39,13 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
   const bool is_single = datasets.train->task() == Task::kSingleLabel;
   if (datasets.vocabulary.size() == 1 && is_single)
     warnings.emplace_back("there is only one class, so nothing can be learnt");
-  if (datasets.valid->size() == 0) warnings.emplace_back("no picture validates, so no error rate can be given");
-  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single picture");
-  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without pictures");
+  if (datasets.valid->size() == 0) warnings.emplace_back("no image validates, so no error rate can be given");
+  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single image");
+  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without images");
   warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }),
        "class(es) that never train, only validate");
   if (datasets.valid->size() > 0) {
-    warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }),
-         "class(es) without validation pictures");
+    warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }), "class(es) without validation images");
   }
   return warnings;
 }

@@ -8,7 +8,7 @@
 namespace margay::data {
 
 /// What is allowed in a data set but probably not meant, one sentence each: one class only, classes without or with
-/// a single picture, classes that never train or never validate, no validation at all.
+/// a single image, classes that never train or never validate, no validation at all.
 std::vector<std::string> data_warnings(const Datasets& datasets);
 
 }  // namespace margay::data

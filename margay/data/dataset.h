@@ -12,15 +12,15 @@
 
 namespace margay::data {
 
-/// The target of a picture without a label: losses leave it out, as PyTorch's ignore_index.
+/// The target of an image without a label: losses leave it out, as PyTorch's ignore_index.
 constexpr std::int64_t kNoTarget = -100;
 
 /// The items that train, or that validate, with class indices in place of names.
 class Dataset {
  public:
-  /// rows: positions in items. Throws core::DataError naming the picture whose label is not in the vocabulary.
+  /// rows: positions in items. Throws core::DataError naming the image whose label is not in the vocabulary.
   Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary);
-  /// Pictures to predict: of no class, among none.
+  /// Images to predict: of no class, among none.
   static Dataset unlabelled(const ImageList& images);
 
   std::size_t size() const { return rows_.size(); }
@@ -33,7 +33,7 @@ class Dataset {
   std::string label(std::size_t i) const { return items_->label(rows_[i]); }
   /// The indices of all its classes.
   std::vector<std::int64_t> classes(std::size_t i) const;
-  /// The class index of a single-label picture; kNoTarget where it has none.
+  /// The class index of a single-label image; kNoTarget where it has none.
   std::int64_t target(std::size_t i) const;
 
  private:

@@ -7,9 +7,8 @@
 
 namespace margay::data {
 
-Items::Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> pictures)
-    : task_(Task::kSingleLabel) {
-  for (const auto& [path, label] : pictures) add(path.native(), {label});
+Items::Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> images) : task_(Task::kSingleLabel) {
+  for (const auto& [path, label] : images) add(path.native(), {label});
 }
 
 void Items::add(std::string_view path, const Labels& labels) {

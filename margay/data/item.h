@@ -17,7 +17,7 @@
 
 namespace margay::data {
 
-/// What a picture's label is: one class of K, or any number of them ("none of these" included).
+/// What an image's label is: one class of K, or any number of them ("none of these" included).
 enum class Task { kSingleLabel, kMultiLabel };
 
 constexpr auto names(Task /*tag*/) {
@@ -27,21 +27,21 @@ constexpr auto names(Task /*tag*/) {
 /// Names of classes; of one class where the task is single-label.
 using Labels = std::vector<std::string>;
 
-/// Gives a picture its labels, or nothing where it cannot. `description` completes "no label by …" in errors.
+/// Gives an image its labels, or nothing where it cannot. `description` completes "no label by …" in errors.
 struct Labeller {
   std::string description;
   std::function<std::optional<Labels>(std::string_view path)> label;
   Task task = Task::kSingleLabel;
 };
 
-/// Pictures and the names of their classes, compactly: a million take about 80 MB.
+/// Images and the names of their classes, compactly: a million take about 80 MB.
 class Items {
  public:
   explicit Items(Task task = Task::kSingleLabel) : task_(task) {}
-  /// Single-label pictures, said in code.
-  Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> pictures);
+  /// Single-label images, said in code.
+  Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> images);
 
-  /// Throws std::invalid_argument when a single-label picture has another number of labels than one.
+  /// Throws std::invalid_argument when a single-label image has another number of labels than one.
   void add(std::string_view path, const Labels& labels);
   void add(const ImageSource& image, const Labels& labels);
   /// The image at position i of the list.
@@ -66,7 +66,7 @@ class Items {
   Task task_;
   ImageList images_;
   std::vector<std::uint32_t> label_ids_;
-  std::vector<std::size_t> first_label_ = {0};  ///< of picture i in label_ids_; one more at the end
+  std::vector<std::size_t> first_label_ = {0};  ///< of image i in label_ids_; one more at the end
   std::vector<std::string> label_names_;
   std::unordered_map<std::string, std::uint32_t> id_of_label_;
 };

@@ -12,9 +12,9 @@
 
 namespace margay::data {
 
-Normalization measure_normalization(const Dataset& dataset, const PicturePipeline& pipeline, std::size_t max_pictures) {
-  if (max_pictures == 0) throw std::invalid_argument("[measure_normalization] max_pictures must be positive");
-  const std::size_t count = std::min(dataset.size(), max_pictures);
+Normalization measure_normalization(const Dataset& dataset, const ImagePipeline& pipeline, std::size_t max_images) {
+  if (max_images == 0) throw std::invalid_argument("[measure_normalization] max_images must be positive");
+  const std::size_t count = std::min(dataset.size(), max_images);
   std::atomic<std::size_t> next = 0;
   std::mutex mutex;
   ChannelStatistics all;
@@ -47,7 +47,7 @@ Normalization measure_normalization(const Dataset& dataset, const PicturePipelin
   if (error) std::rethrow_exception(error);
   if (all.count() > 0) return all.normalization();
   throw core::DataError(dataset.size() > 0 ? dataset.path(0).parent_path() : "",
-                        "no picture can be read, so there are no statistics; `check_data` says what is wrong");
+                        "no image can be read, so there are no statistics; `check_data` says what is wrong");
 }
 
 }  // namespace margay::data

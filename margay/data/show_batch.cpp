@@ -55,7 +55,7 @@ core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const N
   return tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
 }
 
-std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const ImageSource& image, const std::string& caption,
+std::vector<Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
                              int draws, std::uint64_t seed) {
   if (draws < 1) throw std::invalid_argument("[show_batch] draws must be positive");
   const int side = pipeline.output_size();
@@ -64,7 +64,7 @@ std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const ImageSource&
   for (int draw = 0; draw <= draws; ++draw) {
     const Phase phase = draw == 0 ? Phase::kValid : Phase::kTrain;
     pipeline.run(image, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());
-    tiles.push_back({undo(values.data(), side, side, pipeline.recipe().normalization),
+    tiles.push_back({undo(values.data(), side, side, pipeline.transforms().normalization),
                      draw == 0 ? caption : fmt::format("draw {}", draw)});
   }
   return tiles;

@@ -5,15 +5,15 @@
 
 #include "margay/core/image.h"
 #include "margay/data/image/tile_grid.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/data/loader/batch.h"
-#include "margay/data/picture_pipeline.h"
 #include "margay/data/vocabulary.h"
 
 namespace margay::data {
 
-/// The first `max_n` pictures of a batch, each with its label; the normalisation is undone, so this is what the network
+/// The first `max_n` images of a batch, each with its label; the normalisation is undone, so this is what the network
 /// sees. Shares of several classes are named: "cat + dog" where the task is multi-label, "cat 0.7 + dog 0.3" where
-/// pictures were mixed. Throws std::invalid_argument unless max_n > 0.
+/// images were mixed. Throws std::invalid_argument unless max_n > 0.
 std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
                               int max_n = 9);
 
@@ -21,9 +21,9 @@ std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, 
 core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
                        int max_n = 9);
 
-/// What the network sees of one picture: as in validation, captioned `caption`, and as `draws` trainings draw it.
+/// What the network sees of one image: as in validation, captioned `caption`, and as `draws` trainings draw it.
 /// Throws core::DataError naming the file, std::invalid_argument unless draws > 0.
-std::vector<Tile> draw_tiles(const PicturePipeline& pipeline, const ImageSource& image, const std::string& caption,
+std::vector<Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
                              int draws, std::uint64_t seed);
 
 }  // namespace margay::data

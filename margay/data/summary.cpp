@@ -34,7 +34,7 @@ std::string describe(const AugmentDraw& draw) {
                                                  "\n         brightness {:.3f}, contrast {:.3f}, saturation {:.3f}, "
                                                  "hue {:+.3f} turns",
                                                  light.brightness, light.contrast, light.saturation, light.hue);
-  if (!draw.picture_ops.empty()) text += fmt::format("; {} operations of the policy", draw.picture_ops.size());
+  if (!draw.image_ops.empty()) text += fmt::format("; {} operations of the policy", draw.image_ops.size());
   if (!draw.erased.empty()) text += fmt::format("; {} parts erased", draw.erased.size());
   return text;
 }
@@ -60,7 +60,7 @@ class SummaryWalk {
   SummaryFailure at_;
 };
 
-void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeline& pipeline) {
+void walk_image(SummaryWalk& walk, const Dataset& dataset, const ImagePipeline& pipeline) {
   const std::string file = dataset.path(0).string();
   core::Random random{0};
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
@@ -80,14 +80,14 @@ void walk_picture(SummaryWalk& walk, const Dataset& dataset, const PicturePipeli
 
   walk.enter("batch transform: Augment, one interpolation", file, describe(presized), "change the options of augment");
   std::vector<float> out(static_cast<std::size_t>(pipeline.output_floats()));
-  augment.apply(presized, draw, pipeline.recipe().normalization, out.data());
+  augment.apply(presized, draw, pipeline.transforms().normalization, out.data());
   walk.leave(fmt::format("float32 [{0},{0},3] normalised", pipeline.output_size()),
              fmt::format("{}\n         Normalize {}", core::to_json(augment.options()).dump(),
-                         core::to_json(pipeline.recipe().normalization).dump()));
+                         core::to_json(pipeline.transforms().normalization).dump()));
 }
 
 void walk_batch(SummaryWalk& walk, const Loader& loader, const std::string& which) {
-  const std::string input = fmt::format("{} pictures", loader.dataset().size());
+  const std::string input = fmt::format("{} images", loader.dataset().size());
   walk.enter(which + " loader", "", input, "remove the file named, or train with `unreadable` skip");
   LoaderPass pass = loader.pass(0);
   const std::optional<Batch> batch = pass.next();
@@ -111,7 +111,7 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
     walk.leave(fmt::format("{} train, {} valid, {} classes", loaders.train.dataset().size(),
                            loaders.valid ? loaders.valid->dataset().size() : 0, loaders.vocabulary.size()),
                fmt::format("{}", fmt::join(loaders.vocabulary.names(), ", ")));
-    walk_picture(walk, loaders.train.dataset(), loaders.train.pipeline());
+    walk_image(walk, loaders.train.dataset(), loaders.train.pipeline());
     walk_batch(walk, loaders.train, "train");
     if (loaders.valid) walk_batch(walk, *loaders.valid, "valid");
   } catch (const std::exception& error) {

@@ -56,7 +56,7 @@ std::string axes(const Frame& frame) {
     svg += fmt::format(R"(<text class="mid" x="{:.1f}" y="{:.1f}">{:g}</text>)", frame.x(p), frame.y(0) + 17, p);
   }
   svg +=
-      fmt::format(R"(<text class="mid" x="{:.1f}" y="{:.1f}">p of the answer</text>)", frame.x(0.5), frame.y(0) + 33);
+      fmt::format(R"(<text class="mid" x="{:.1f}" y="{:.1f}">p of the target</text>)", frame.x(0.5), frame.y(0) + 33);
   return svg + fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}V{:.1f}H{:.1f}"/>)", frame.x(0), frame.y(frame.top()),
                            frame.y(0), frame.x(1));
 }

@@ -35,7 +35,7 @@ td { text-align: right; padding: 4px 6px; white-space: nowrap; border-bottom: 1p
 th:first-child, td:first-child { text-align: left; }
 td:first-child { max-width: 230px; overflow: hidden; text-overflow: ellipsis; }
 tbody tr:hover td { background: var(--hover); }
-tr.answer td { background: var(--chosen); font-weight: 600; }
+tr.target td { background: var(--chosen); font-weight: 600; }
 tr.sum td { color: var(--soft); border-bottom: 0; }
 td.bars { width: 18%; min-width: 72px; } td.signed { width: 16%; min-width: 72px; }
 .bar { display: block; height: 11px; border-radius: 3px; background: var(--line); overflow: hidden; }

@@ -26,15 +26,15 @@ std::vector<std::size_t> shown_classes(const SoftmaxRow& row, Extent extent) {
   if (extent == Extent::kAll || row.classes.size() <= kMostShown) return in_order(row.classes.size());
   auto shown = heaviest_first(row.classes.size(), [&](std::size_t k) { return row.classes[k].probability; });
   shown.resize(kMostShown);
-  const bool misses_answer = row.answer && std::find(shown.begin(), shown.end(), row.answer->target) == shown.end();
-  if (misses_answer) shown.back() = row.answer->target;
+  const bool misses_target = row.target && std::find(shown.begin(), shown.end(), row.target->index) == shown.end();
+  if (misses_target) shown.back() = row.target->index;
   return shown;
 }
 
 std::vector<std::size_t> shown_classes(const SigmoidRow& row, Extent extent) {
   if (extent == Extent::kAll || row.classes.size() <= kMostShown) return in_order(row.classes.size());
   auto shown = heaviest_first(
-      row.classes.size(), [&](std::size_t k) { return row.answer ? row.classes[k].loss : row.classes[k].probability; });
+      row.classes.size(), [&](std::size_t k) { return row.target ? row.classes[k].loss : row.classes[k].probability; });
   shown.resize(kMostShown);
   return shown;
 }

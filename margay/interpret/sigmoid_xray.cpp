@@ -40,7 +40,7 @@ std::vector<SigmoidTerm> sigmoid_terms_of(const torch::Tensor& z, const std::vec
   return terms;
 }
 
-void add_sigmoid_answer(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
+void add_sigmoid_target(const torch::Tensor& z, const torch::Tensor& t, double step, SigmoidRow& row) {
   const torch::Tensor leaf = z.detach().clone().set_requires_grad(true);
   const torch::Tensor loss = mean_loss(losses_of(leaf, t));
   loss.backward();
@@ -58,7 +58,7 @@ void add_sigmoid_answer(const torch::Tensor& z, const torch::Tensor& t, double s
   const std::vector<double> shares = shares_of(losses);
   for (std::size_t k = 0; k < row.classes.size(); ++k) row.classes[k].share = shares[k];
   const auto heaviest = std::max_element(losses.begin(), losses.end()) - losses.begin();
-  row.answer = SigmoidAnswer{.loss = loss.item<double>() + 0.0,
+  row.target = SigmoidTarget{.loss = loss.item<double>() + 0.0,
                              .loss_after_step = after.item<double>() + 0.0,
                              .heaviest = static_cast<std::size_t>(heaviest)};
 }
@@ -81,16 +81,16 @@ torch::Tensor checked_sigmoid_targets(const torch::Tensor& targets, const torch:
 
 SigmoidXray sigmoid_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("sigmoid_xray", logits, options);
-  const torch::Tensor answers = checked_sigmoid_targets(targets, input.logits);
+  const torch::Tensor checked = checked_sigmoid_targets(targets, input.logits);
   SigmoidXray xray{.step = options.step, .rows = {}, .summary = {}};
-  std::vector<NamedLoss> losses;
+  std::vector<RowLoss> losses;
   for (std::int64_t i = 0; i < input.logits.size(0); ++i) {
     const torch::Tensor z = input.logits.narrow(0, i, 1);  // [1,K]
     const std::string& name = input.row_names[static_cast<std::size_t>(i)];
     SigmoidRow& row = xray.rows.emplace_back(SigmoidRow{name, sigmoid_terms_of(z, input.class_names), {}});
-    if (!answers.defined()) continue;
-    add_sigmoid_answer(z, answers.narrow(0, i, 1), options.step, row);
-    losses.push_back({row.name, row.answer->loss});
+    if (!checked.defined()) continue;
+    add_sigmoid_target(z, checked.narrow(0, i, 1), options.step, row);
+    losses.push_back({row.name, row.target->loss});
   }
   xray.summary = summarize(losses);
   return xray;

@@ -50,29 +50,29 @@ std::vector<SoftmaxTerm> softmax_terms_of(const torch::Tensor& z, const std::vec
 /// L + log(1 - p_j) has no digits left where p_j is nearly 1; there the loss itself is computed without class j.
 double loss_without(const torch::Tensor& z, const SoftmaxRow& row, std::size_t j) {
   const double p = row.classes[j].probability;
-  if (p < 0.5) return std::max(0.0, row.answer->loss + std::log1p(-p));
+  if (p < 0.5) return std::max(0.0, row.target->loss + std::log1p(-p));
   torch::Tensor others = z.clone();
   others[0][static_cast<std::int64_t>(j)] = -kInfinity;
-  return loss_of(others, static_cast<std::int64_t>(row.answer->target));
+  return loss_of(others, static_cast<std::int64_t>(row.target->index));
 }
 
 void find_gaps(const torch::Tensor& z, SoftmaxRow& row) {
-  SoftmaxAnswer& answer = *row.answer;
-  if (answer.loss == 0 || std::isinf(answer.loss)) return;
+  SoftmaxTarget& target = *row.target;
+  if (target.loss == 0 || std::isinf(target.loss)) return;
   for (std::size_t j = 0; j < row.classes.size(); ++j) {
-    if (j == answer.target) continue;
+    if (j == target.index) continue;
     const double without = loss_without(z, row, j);
-    const double share = std::clamp(1 - without / answer.loss, 0.0, 1.0);
+    const double share = std::clamp(1 - without / target.loss, 0.0, 1.0);
     row.classes[j].gap_share = share;
-    if (!answer.widest_gap || share > answer.widest_gap->share) answer.widest_gap = Gap{j, share, without};
+    if (!target.widest_gap || share > target.widest_gap->share) target.widest_gap = Gap{j, share, without};
   }
 }
 
-void add_softmax_answer(const torch::Tensor& z, std::int64_t target, double step, SoftmaxRow& row) {
+void add_softmax_target(const torch::Tensor& z, std::int64_t target, double step, SoftmaxRow& row) {
   torch::Tensor gradient;
   const double loss = loss_of(z, target, &gradient);
   const auto y = static_cast<std::size_t>(target);
-  row.answer = SoftmaxAnswer{.target = y,
+  row.target = SoftmaxTarget{.index = y,
                              .probability = row.classes[y].probability,
                              .loss = loss,
                              .loss_after_step = loss_of(z - step * gradient, target)};
@@ -120,17 +120,17 @@ double SoftmaxRow::sum(double SoftmaxTerm::*column) const {
 
 SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("softmax_xray", logits, options);
-  const std::vector<std::int64_t> answers = checked_softmax_targets(targets, input.logits);
+  const std::vector<std::int64_t> checked = checked_softmax_targets(targets, input.logits);
   SoftmaxXray xray{.step = options.step, .rows = {}, .summary = {}};
-  std::vector<NamedLoss> losses;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
+  std::vector<RowLoss> losses;
+  for (std::size_t i = 0; i < checked.size(); ++i) {
     const torch::Tensor z = input.logits.narrow(0, static_cast<std::int64_t>(i), 1);  // [1,K]
     check_row(z, input.row_names[i]);
     SoftmaxRow& row =
         xray.rows.emplace_back(SoftmaxRow{input.row_names[i], softmax_terms_of(z, input.class_names), {}});
-    if (answers[i] < 0) continue;
-    add_softmax_answer(z, answers[i], options.step, row);
-    losses.push_back({row.name, row.answer->loss});
+    if (checked[i] < 0) continue;
+    add_softmax_target(z, checked[i], options.step, row);
+    losses.push_back({row.name, row.target->loss});
   }
   xray.summary = summarize(losses);
   return xray;

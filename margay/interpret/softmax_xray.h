@@ -19,9 +19,9 @@ struct SoftmaxTerm {
   double sigmoid = 0;       ///< 1 / (1 + exp(-z)): of this class alone, so a row need not sum to 1
   double exp = 0;           ///< exp(z - max z): the largest is 1, none overflows, and their ratios are those of exp(z)
   double probability = 0;   ///< softmax, exp / Σ exp: a row sums to 1
-  double negative_log = 0;  ///< -log softmax, 0 … ∞: the loss if this class is the answer
-  double gradient = 0;      ///< dL/dz = softmax - onehot, -1 … 1; 0 without an answer
-  double gap_share = 0;     ///< the share of the loss that is the gap to this wrong class; 0 for the answer itself
+  double negative_log = 0;  ///< -log softmax, 0 … ∞: the loss if this class is the target
+  double gradient = 0;      ///< dL/dz = softmax - onehot, -1 … 1; 0 without a target
+  double gap_share = 0;     ///< the share of the loss that is the gap to this wrong class; 0 for the target itself
 };
 
 /// The wrong class with the largest share of a loss.
@@ -31,9 +31,9 @@ struct Gap {
   double loss_without = 0;  ///< the loss if the class did not exist, log Σ_{i≠j} exp(z_i - z_y)
 };
 
-/// What is known of a row once its answer is.
-struct SoftmaxAnswer {
-  std::size_t target = 0;         ///< y, the class that is right
+/// What is known of a row once its target is.
+struct SoftmaxTarget {
+  std::size_t index = 0;          ///< y, the class that is right
   double probability = 0;         ///< the picked one, softmax_y
   double loss = 0;                ///< -log softmax_y, the cross-entropy, 0 … ∞
   double loss_after_step = 0;     ///< of z - step * gradient
@@ -43,7 +43,7 @@ struct SoftmaxAnswer {
 struct SoftmaxRow {
   std::string name;
   std::vector<SoftmaxTerm> classes;
-  std::optional<SoftmaxAnswer> answer;
+  std::optional<SoftmaxTarget> target;
 
   /// The class of the largest probability, the first of equals.
   std::size_t best_class() const;
@@ -55,7 +55,7 @@ struct SoftmaxRow {
 struct SoftmaxXray {
   double step = 1;
   std::vector<SoftmaxRow> rows;
-  std::optional<XraySummary> summary;  ///< of the rows with an answer; absent where there is none
+  std::optional<XraySummary> summary;  ///< of the rows with a target; absent where there is none
 };
 
 /// Takes a softmax cross-entropy apart, row by row, in float64 and with the functions of margay::loss themselves; the
@@ -70,7 +70,7 @@ struct SoftmaxXray {
 /// gradient of a single row no step, however long, raises the loss.
 ///
 /// logits: floating [N,K], finite or -∞, at least one finite in each row. targets: whole [N] in [0, K), -1 where the
-/// answer is not known; an undefined tensor where none is.
+/// target is not known; an undefined tensor where none is.
 /// Throws std::invalid_argument for shapes, types, values and numbers of names that do not fit.
 SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets = {},
                          const XrayOptions& options = {});

@@ -18,13 +18,13 @@ using Kind = CurvePoint::Kind;
 
 std::vector<CurvePoint> points_of(const SoftmaxRow& row, const std::vector<std::size_t>& shown) {
   std::vector<CurvePoint> points;
-  if (!row.answer) {
+  if (!row.target) {
     for (const std::size_t k : shown)
       points.push_back({Kind::kOther, row.classes[k].negative_log, row.classes[k].name});
     return points;
   }
-  points.push_back({Kind::kPicked, row.answer->loss, row.classes[row.answer->target].name});
-  points.push_back({Kind::kAfter, row.answer->loss_after_step, "after the step"});
+  points.push_back({Kind::kPicked, row.target->loss, row.classes[row.target->index].name});
+  points.push_back({Kind::kAfter, row.target->loss_after_step, "after the step"});
   return points;
 }
 
@@ -32,20 +32,20 @@ std::vector<CurvePoint> points_of(const SigmoidRow& row, const std::vector<std::
   std::vector<CurvePoint> points;
   for (const std::size_t k : shown) {
     const SigmoidTerm& term = row.classes[k];
-    const bool is_heaviest = row.answer && row.answer->heaviest == k;
-    const double loss = row.answer ? term.loss : term.loss_if_yes;
+    const bool is_heaviest = row.target && row.target->heaviest == k;
+    const double loss = row.target ? term.loss : term.loss_if_yes;
     points.push_back({is_heaviest ? Kind::kPicked : Kind::kOther, loss, term.name});
   }
   return points;
 }
 
 const char* caption_of(const SoftmaxRow& row) {
-  return row.answer ? "The loss is the height of −log p at the picked probability; green is where the step takes it."
-                    : "What each class would cost as the answer; rest the mouse on a point for its name.";
+  return row.target ? "The loss is the height of −log p at the picked probability; green is where the step takes it."
+                    : "What each class would cost as the target; rest the mouse on a point for its name.";
 }
 
 const char* caption_of(const SigmoidRow& row) {
-  return row.answer ? "Each class at the probability it gave to what is true; the one that costs most is marked."
+  return row.target ? "Each class at the probability it gave to what is true; the one that costs most is marked."
                     : "What each class would cost if it is there.";
 }
 
@@ -57,7 +57,7 @@ struct Badge {
 Badge badge_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::kOpen:
-      return {"open", "no answer"};
+      return {"open", "no target"};
     case Outcome::kWrong:
       return {"wrong", "wrong"};
     case Outcome::kUnsure:
@@ -76,7 +76,7 @@ template <class Row>
 std::string card(const Row& row, std::size_t index, double step, Extent extent) {
   const std::vector<std::size_t> shown = shown_classes(row, extent);
   const Badge badge = badge_of(outcome(row));
-  const std::string loss = row.answer ? fmt::format("loss {}", number_text(row.answer->loss)) : "";
+  const std::string loss = row.target ? fmt::format("loss {}", number_text(row.target->loss)) : "";
   return fmt::format(
       R"(<article class="card" id="row-{}">
 <div class="head"><h2>{}</h2><span class="badge {}">{}</span><span class="loss">{}</span></div>
@@ -95,14 +95,14 @@ template <class Xray>
 std::string overview(const Xray& xray) {
   if (!xray.summary || xray.rows.size() < 2) return "";
   double largest = 0;
-  for (const auto& row : xray.rows) largest = std::max(largest, row.answer ? row.answer->loss : 0);
+  for (const auto& row : xray.rows) largest = std::max(largest, row.target ? row.target->loss : 0);
   std::string lines;
   for (std::size_t i = 0; i < xray.rows.size(); ++i) {
     const auto& row = xray.rows[i];
-    const double loss = row.answer ? row.answer->loss : 0;
+    const double loss = row.target ? row.target->loss : 0;
     lines += fmt::format(R"(<a class="{}" href="#row-{}">{}</a>{}<b>{}</b>)", badge_of(outcome(row)).style, i + 1,
                          core::html_escaped(row.name), html_bar(share_of(loss, largest)),
-                         row.answer ? number_text(loss) : "–");
+                         row.target ? number_text(loss) : "–");
     lines += "\n";
   }
   return fmt::format(R"(<section class="card"><div class="overview">{}</div></section>)", lines);

@@ -8,7 +8,7 @@
 
 namespace margay::interpret {
 
-/// The X-ray as one HTML page that needs nothing else: no script, no font, no picture, no network. For each row the
+/// The X-ray as one HTML page that needs nothing else: no script, no font, no image, no network. For each row the
 /// curve of -log p with its point and where a step takes it, the table with probabilities and gradient as bars, and the
 /// verdict; before them the batch: its mean loss, and each row's loss as a bar. Light or dark as the reader's system
 /// is. `title` says what is explained; it and all names are escaped.

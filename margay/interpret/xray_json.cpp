@@ -25,20 +25,20 @@ Json column(const Row& row, double Term::*member) {
 }
 
 Json gap_json(const SoftmaxRow& row) {
-  if (!row.answer->widest_gap) return nullptr;
-  const Gap& gap = *row.answer->widest_gap;
+  if (!row.target->widest_gap) return nullptr;
+  const Gap& gap = *row.target->widest_gap;
   return {{"class", row.classes[gap.index].name}, {"share", gap.share}, {"loss_without", number(gap.loss_without)}};
 }
 
-void add_answer(Json& json, const SoftmaxRow& row, double step) {
-  const bool known = row.answer.has_value();
-  json["target"] = known ? Json(row.classes[row.answer->target].name) : Json();
-  json["picked"] = known ? Json(row.answer->probability) : Json();
-  json["loss"] = known ? number(row.answer->loss) : Json();
+void add_target(Json& json, const SoftmaxRow& row, double step) {
+  const bool known = row.target.has_value();
+  json["target"] = known ? Json(row.classes[row.target->index].name) : Json();
+  json["picked"] = known ? Json(row.target->probability) : Json();
+  json["loss"] = known ? number(row.target->loss) : Json();
   json["gradient"] = known ? column(row, &SoftmaxTerm::gradient) : Json();
   json["gap_share"] = known ? column(row, &SoftmaxTerm::gap_share) : Json();
   json["widest_gap"] = known ? gap_json(row) : Json();
-  json["loss_after_step"] = known ? number(row.answer->loss_after_step) : Json();
+  json["loss_after_step"] = known ? number(row.target->loss_after_step) : Json();
   json["words"] = verdict(row);
   json["step_words"] = known ? Json(step_words(row, step)) : Json();
 }
@@ -50,7 +50,7 @@ Json row_json(const SoftmaxRow& row, double step) {
                {"exp_of_z_minus_max", column(row, &SoftmaxTerm::exp)},
                {"softmax", column(row, &SoftmaxTerm::probability)},
                {"negative_log", column(row, &SoftmaxTerm::negative_log)}};
-  add_answer(json, row, step);
+  add_target(json, row, step);
   return json;
 }
 
@@ -63,7 +63,7 @@ Json targets_json(const SigmoidRow& row) {
 }
 
 Json row_json(const SigmoidRow& row, double step) {
-  const bool known = row.answer.has_value();
+  const bool known = row.target.has_value();
   Json json = {{"name", row.name},
                {"activations", column(row, &SigmoidTerm::activation)},
                {"sigmoid", column(row, &SigmoidTerm::probability)},
@@ -71,11 +71,11 @@ Json row_json(const SigmoidRow& row, double step) {
                {"loss_if_no", column(row, &SigmoidTerm::loss_if_no)}};
   json["targets"] = known ? targets_json(row) : Json();
   json["losses"] = known ? column(row, &SigmoidTerm::loss) : Json();
-  json["loss"] = known ? number(row.answer->loss) : Json();
+  json["loss"] = known ? number(row.target->loss) : Json();
   json["gradient"] = known ? column(row, &SigmoidTerm::gradient) : Json();
   json["share"] = known ? column(row, &SigmoidTerm::share) : Json();
-  json["heaviest"] = known ? Json(row.classes[row.answer->heaviest].name) : Json();
-  json["loss_after_step"] = known ? number(row.answer->loss_after_step) : Json();
+  json["heaviest"] = known ? Json(row.classes[row.target->heaviest].name) : Json();
+  json["loss_after_step"] = known ? number(row.target->loss_after_step) : Json();
   json["words"] = verdict(row);
   json["step_words"] = known ? Json(step_words(row, step)) : Json();
   return json;

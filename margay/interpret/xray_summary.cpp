@@ -35,10 +35,10 @@ std::vector<double> shares_of(const std::vector<double>& losses) {
   return shares;
 }
 
-std::optional<XraySummary> summarize(const std::vector<NamedLoss>& losses) {
+std::optional<XraySummary> summarize(const std::vector<RowLoss>& losses) {
   if (losses.empty()) return std::nullopt;
   std::vector<double> numbers;
-  for (const NamedLoss& each : losses) numbers.push_back(each.loss);
+  for (const RowLoss& each : losses) numbers.push_back(each.loss);
   const auto heaviest = std::max_element(numbers.begin(), numbers.end()) - numbers.begin();
   return XraySummary{.rows = losses.size(),
                      .mean_loss = mean(numbers),

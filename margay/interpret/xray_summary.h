@@ -9,20 +9,20 @@ namespace margay::interpret {
 
 /// A batch in one line.
 struct XraySummary {
-  std::size_t rows = 0;       ///< rows with a known answer; the others have no loss
+  std::size_t rows = 0;       ///< rows with a known target; the others have no loss
   double mean_loss = 0;       ///< over those rows; +∞ when one of them is
   std::string heaviest_row;   ///< the row of the largest loss, the first of equals
   double heaviest_share = 0;  ///< its loss by the sum of all, 0 … 1
 };
 
 /// A row's name and loss.
-struct NamedLoss {
+struct RowLoss {
   std::string name;
   double loss;
 };
 
 /// Nothing for no losses.
-std::optional<XraySummary> summarize(const std::vector<NamedLoss>& losses);
+std::optional<XraySummary> summarize(const std::vector<RowLoss>& losses);
 
 /// part / whole of two losses in [0, ∞]: 0 of nothing, and 1 where both are infinite.
 double share_of(double part, double whole);

@@ -30,8 +30,8 @@ std::string gradient_cells(double value, double widest) {
          cell(signed_text(value));
 }
 
-std::string table_line(const std::string& cells, bool is_answer) {
-  return fmt::format("<tr{}>{}</tr>\n", is_answer ? R"( class="answer")" : "", cells);
+std::string table_line(const std::string& cells, bool is_target) {
+  return fmt::format("<tr{}>{}</tr>\n", is_target ? R"( class="target")" : "", cells);
 }
 
 std::string table(const std::vector<const char*>& titles, const std::string& lines) {
@@ -40,10 +40,10 @@ std::string table(const std::vector<const char*>& titles, const std::string& lin
   return fmt::format("<table><thead><tr>{}</tr></thead><tbody>\n{}</tbody></table>", head, lines);
 }
 
-std::string table_cells_of(const SoftmaxTerm& term, bool has_answer) {
+std::string table_cells_of(const SoftmaxTerm& term, bool has_target) {
   return name_cell(term.name) + cell(number_text(term.activation)) + cell(number_text(term.sigmoid)) +
          cell(number_text(term.exp)) + bar_cell(term.probability) + cell(number_text(term.probability)) +
-         cell(number_text(term.negative_log)) + (has_answer ? gradient_cells(term.gradient, 1) : "");
+         cell(number_text(term.negative_log)) + (has_target ? gradient_cells(term.gradient, 1) : "");
 }
 
 std::string table_sums_of(const SoftmaxRow& row) {
@@ -51,13 +51,13 @@ std::string table_sums_of(const SoftmaxRow& row) {
                      row.classes.size(), cell(number_text(row.sum(&SoftmaxTerm::sigmoid))),
                      cell(number_text(row.sum(&SoftmaxTerm::exp))),
                      cell(number_text(row.sum(&SoftmaxTerm::probability))),
-                     row.answer ? "<td></td>" + cell(signed_text(row.sum(&SoftmaxTerm::gradient))) : "");
+                     row.target ? "<td></td>" + cell(signed_text(row.sum(&SoftmaxTerm::gradient))) : "");
 }
 
 std::string table_cells_of(const SigmoidTerm& term, const SigmoidRow& row) {
   const std::string common = name_cell(term.name) + cell(number_text(term.activation)) + bar_cell(term.probability) +
                              cell(number_text(term.probability));
-  if (!row.answer) return common + cell(number_text(term.loss_if_yes)) + cell(number_text(term.loss_if_no));
+  if (!row.target) return common + cell(number_text(term.loss_if_yes)) + cell(number_text(term.loss_if_no));
   return common + cell(term.is_there ? "1" : "0") + cell(number_text(term.loss)) + cell(percent_text(term.share)) +
          gradient_cells(term.gradient, 1 / static_cast<double>(row.classes.size()));
 }
@@ -70,17 +70,17 @@ std::string html_bar(double fraction) {
 
 std::string html_table(const SoftmaxRow& row, const std::vector<std::size_t>& shown) {
   std::vector<const char*> titles = {"class", "activation", "sigmoid", "exp(z − max)", "", "softmax", "−log p"};
-  if (row.answer) titles.insert(titles.end(), {"", "gradient"});
+  if (row.target) titles.insert(titles.end(), {"", "gradient"});
   std::string lines;
   for (const std::size_t k : shown) {
-    lines += table_line(table_cells_of(row.classes[k], row.answer.has_value()), row.answer && row.answer->target == k);
+    lines += table_line(table_cells_of(row.classes[k], row.target.has_value()), row.target && row.target->index == k);
   }
   return table(titles, lines + table_sums_of(row));
 }
 
 std::string html_table(const SigmoidRow& row, const std::vector<std::size_t>& shown) {
   std::vector<const char*> titles = {"class", "activation", "", "sigmoid p"};
-  if (row.answer) {
+  if (row.target) {
     titles.insert(titles.end(), {"target", "loss", "share", "", "gradient"});
   } else {
     titles.insert(titles.end(), {"−log p", "−log(1 − p)"});

@@ -22,14 +22,14 @@ std::string class_cell(const std::string& name, bool is_marked) {
 
 std::vector<std::string> cells_of(const SoftmaxRow& row, std::size_t k) {
   const SoftmaxTerm& term = row.classes[k];
-  return {class_cell(term.name, row.answer && row.answer->target == k),
+  return {class_cell(term.name, row.target && row.target->index == k),
           number_text(term.activation),
           number_text(term.sigmoid),
           number_text(term.exp),
           number_text(term.probability),
           core::text_bar(term.probability, kBarWidth),
           number_text(term.negative_log),
-          row.answer ? signed_text(term.gradient) : ""};
+          row.target ? signed_text(term.gradient) : ""};
 }
 
 std::vector<std::string> sums_of(const SoftmaxRow& row, std::size_t shown) {
@@ -40,7 +40,7 @@ std::vector<std::string> sums_of(const SoftmaxRow& row, std::size_t shown) {
           number_text(row.sum(&SoftmaxTerm::probability)),
           "",
           "",
-          row.answer ? signed_text(row.sum(&SoftmaxTerm::gradient)) : ""};
+          row.target ? signed_text(row.sum(&SoftmaxTerm::gradient)) : ""};
 }
 
 std::string table_of(const SoftmaxRow& row, const std::vector<std::size_t>& shown) {
@@ -51,7 +51,7 @@ std::string table_of(const SoftmaxRow& row, const std::vector<std::size_t>& show
                          {"softmax"},
                          {"", kLeft},
                          {"-log p"},
-                         {row.answer ? "gradient" : ""}});
+                         {row.target ? "gradient" : ""}});
   for (const std::size_t k : shown) table.add(cells_of(row, k));
   table.add(sums_of(row, shown.size()));
   return table.text(kIndent);
@@ -59,11 +59,11 @@ std::string table_of(const SoftmaxRow& row, const std::vector<std::size_t>& show
 
 std::string title_of(const SoftmaxRow& row) {
   const std::string name = core::one_line(row.name);
-  if (!row.answer) return fmt::format("{}\n", name);
-  const SoftmaxAnswer& answer = *row.answer;
-  return fmt::format("{}   the answer is '{}', picked p = {}, loss = -log p = {}\n", name,
-                     core::one_line(row.classes[answer.target].name), number_text(answer.probability),
-                     number_text(answer.loss));
+  if (!row.target) return fmt::format("{}\n", name);
+  const SoftmaxTarget& target = *row.target;
+  return fmt::format("{}   the target is '{}', picked p = {}, loss = -log p = {}\n", name,
+                     core::one_line(row.classes[target.index].name), number_text(target.probability),
+                     number_text(target.loss));
 }
 
 std::string row_text(const SoftmaxRow& row, double step, Extent extent) {
@@ -75,7 +75,7 @@ std::string row_text(const SoftmaxRow& row, double step, Extent extent) {
 std::vector<std::string> cells_of(const SigmoidRow& row, const SigmoidTerm& term) {
   std::vector<std::string> cells = {class_cell(term.name, term.is_there), number_text(term.activation),
                                     number_text(term.probability), core::text_bar(term.probability, kBarWidth)};
-  if (row.answer) {
+  if (row.target) {
     cells.insert(cells.end(), {term.is_there ? "1" : "0", number_text(term.loss), percent_text(term.share),
                                signed_text(term.gradient)});
   } else {
@@ -86,7 +86,7 @@ std::vector<std::string> cells_of(const SigmoidRow& row, const SigmoidTerm& term
 
 std::string table_of(const SigmoidRow& row, const std::vector<std::size_t>& shown) {
   std::vector<core::TextTable::Column> columns = {{"  class", kLeft}, {"activation"}, {"sigmoid"}, {"", kLeft}};
-  if (row.answer) {
+  if (row.target) {
     columns.insert(columns.end(), {{"target"}, {"loss"}, {"share"}, {"gradient"}});
   } else {
     columns.insert(columns.end(), {{"-log p"}, {"-log(1-p)"}});
@@ -97,7 +97,7 @@ std::string table_of(const SigmoidRow& row, const std::vector<std::size_t>& show
 }
 
 std::string row_text(const SigmoidRow& row, double step, Extent extent) {
-  const std::string loss = row.answer ? fmt::format("   loss = {}", number_text(row.answer->loss)) : "";
+  const std::string loss = row.target ? fmt::format("   loss = {}", number_text(row.target->loss)) : "";
   const std::vector<std::size_t> shown = shown_classes(row, extent);
   return fmt::format("{}{}\n", core::one_line(row.name), loss) + table_of(row, shown) +
          line(left_out_words(row, shown)) + line(verdict(row)) + line(step_words(row, step));

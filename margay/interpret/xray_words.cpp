@@ -11,23 +11,23 @@
 namespace margay::interpret {
 namespace {
 
-constexpr double kNearlyZero = 0.01;  // a loss of 0.01 is p = 0.99 of the answer
+constexpr double kNearlyZero = 0.01;  // a loss of 0.01 is p = 0.99 of the target
 constexpr double kNearlyAll = 0.995;  // rounds to 100 %
 constexpr double kDominates = 0.2;    // below it no single class explains the loss
 
 std::string right_or_wrong(const SoftmaxRow& row) {
   const SoftmaxTerm& best = row.classes[row.best_class()];
-  const std::string& name = row.classes[row.answer->target].name;
-  const std::string p = number_text(row.answer->probability);
+  const std::string& name = row.classes[row.target->index].name;
+  const std::string p = number_text(row.target->probability);
   switch (outcome(row)) {
     case Outcome::kWrong:
-      return fmt::format("Wrong: '{}' got p = {}, the answer '{}' {}.", best.name, number_text(best.probability), name,
+      return fmt::format("Wrong: '{}' got p = {}, the target '{}' {}.", best.name, number_text(best.probability), name,
                          p);
     case Outcome::kSure:
-      return fmt::format("Right and sure: the answer '{}' got p = {}, so the loss is nearly 0, and the gradient too.",
+      return fmt::format("Right and sure: the target '{}' got p = {}, so the loss is nearly 0, and the gradient too.",
                          name, p);
     default:
-      return fmt::format("Right, but not sure: the answer '{}' got p = {}.", name, p);
+      return fmt::format("Right, but not sure: the target '{}' got p = {}.", name, p);
   }
 }
 
@@ -44,20 +44,20 @@ std::string gap_words(const SoftmaxRow& row, const Gap& gap) {
 }
 
 std::string infinity_words(const SoftmaxRow& row) {
-  if (std::isinf(row.classes[row.answer->target].activation)) {
+  if (std::isinf(row.classes[row.target->index].activation)) {
     return "An activation of -inf is a p of exactly 0: the loss is infinite, and no step mends it.";
   }
   return fmt::format(
-      "The activation of '{}' lies further above the answer than a float64 can count, 1.8e308: the loss, "
+      "The activation of '{}' lies further above the target than a float64 can count, 1.8e308: the loss, "
       "their difference, overflows, and no step mends it.",
       row.classes[row.best_class()].name);
 }
 
-std::string costs_of_each_answer(const SoftmaxRow& row) {
+std::string costs_of_each_class(const SoftmaxRow& row) {
   const auto [least, most] =
       std::minmax_element(row.classes.begin(), row.classes.end(),
                           [](const SoftmaxTerm& a, const SoftmaxTerm& b) { return a.negative_log < b.negative_log; });
-  return fmt::format("No answer is given: the loss would be {} if it is '{}', up to {} if it is '{}' (column -log p).",
+  return fmt::format("No target is given: the loss would be {} if it is '{}', up to {} if it is '{}' (column -log p).",
                      number_text(least->negative_log), least->name, number_text(most->negative_log), most->name);
 }
 
@@ -70,41 +70,41 @@ std::string step_text(double step, double before, double after) {
 }  // namespace
 
 Outcome outcome(const SoftmaxRow& row) {
-  if (!row.answer) return Outcome::kOpen;
-  if (row.classes[row.best_class()].probability > row.answer->probability) return Outcome::kWrong;
-  return row.answer->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
+  if (!row.target) return Outcome::kOpen;
+  if (row.classes[row.best_class()].probability > row.target->probability) return Outcome::kWrong;
+  return row.target->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
 }
 
 Outcome outcome(const SigmoidRow& row) {
-  if (!row.answer) return Outcome::kOpen;
+  if (!row.target) return Outcome::kOpen;
   for (const SigmoidTerm& term : row.classes) {
     if (term.is_there != (term.probability > 0.5)) return Outcome::kWrong;
   }
-  return row.answer->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
+  return row.target->loss < kNearlyZero ? Outcome::kSure : Outcome::kUnsure;
 }
 
 std::string verdict(const SoftmaxRow& row) {
   if (row.classes.size() == 1) return "There is one class only: its p is 1 whatever the activation, and the loss 0.";
-  if (!row.answer) return costs_of_each_answer(row);
-  const SoftmaxAnswer& answer = *row.answer;
+  if (!row.target) return costs_of_each_class(row);
+  const SoftmaxTarget& target = *row.target;
   std::string words = right_or_wrong(row);
-  if (std::isinf(answer.loss)) return words + " " + infinity_words(row);
-  const bool is_told = answer.widest_gap && outcome(row) != Outcome::kSure;
-  return is_told ? fmt::format("{} {}", words, gap_words(row, *answer.widest_gap)) : words;
+  if (std::isinf(target.loss)) return words + " " + infinity_words(row);
+  const bool is_told = target.widest_gap && outcome(row) != Outcome::kSure;
+  return is_told ? fmt::format("{} {}", words, gap_words(row, *target.widest_gap)) : words;
 }
 
 std::string verdict(const SigmoidRow& row) {
-  if (!row.answer) {
+  if (!row.target) {
     const auto best =
         std::max_element(row.classes.begin(), row.classes.end(),
                          [](const SigmoidTerm& a, const SigmoidTerm& b) { return a.probability < b.probability; });
-    return fmt::format("No answer is given. '{}' is the most probable, p = {}.", best->name,
+    return fmt::format("No target is given. '{}' is the most probable, p = {}.", best->name,
                        number_text(best->probability));
   }
   if (outcome(row) == Outcome::kSure) {
     return "Right and sure of every class: the loss is nearly 0, and the gradient too.";
   }
-  const SigmoidTerm& heaviest = row.classes[row.answer->heaviest];
+  const SigmoidTerm& heaviest = row.classes[row.target->heaviest];
   const bool is_wrong = heaviest.is_there != (heaviest.probability > 0.5);
   return fmt::format("{} of this loss is '{}': it is {}there and got p = {}{}.",
                      row.classes.size() == 1 ? "All" : percent_text(heaviest.share), heaviest.name,
@@ -113,11 +113,11 @@ std::string verdict(const SigmoidRow& row) {
 }
 
 std::string step_words(const SoftmaxRow& row, double step) {
-  return row.answer ? step_text(step, row.answer->loss, row.answer->loss_after_step) : "";
+  return row.target ? step_text(step, row.target->loss, row.target->loss_after_step) : "";
 }
 
 std::string step_words(const SigmoidRow& row, double step) {
-  return row.answer ? step_text(step, row.answer->loss, row.answer->loss_after_step) : "";
+  return row.target ? step_text(step, row.target->loss, row.target->loss_after_step) : "";
 }
 
 std::string left_out_words(const SoftmaxRow& row, const std::vector<std::size_t>& shown) {
@@ -133,7 +133,7 @@ std::string left_out_words(const SigmoidRow& row, const std::vector<std::size_t>
   if (hidden.empty()) return "";
   double together = 0;
   for (const std::size_t k : hidden) together += row.classes[k].share;
-  const std::string share = row.answer ? fmt::format(", together {} of the loss", percent_text(together)) : "";
+  const std::string share = row.target ? fmt::format(", together {} of the loss", percent_text(together)) : "";
   return fmt::format("… {} more classes{}; `all` shows them", hidden.size(), share);
 }
 
@@ -149,8 +149,8 @@ std::vector<LegendEntry> softmax_legend() {
   return {{"sigmoid", "1 / (1 + exp(-z)) looks at one activation alone, so a row need not sum to 1"},
           {"exp", "of z - max z, so that it cannot overflow; softmax is the same"},
           {"softmax", "exp / sum of exp: all classes share one sum, so a row sums to 1"},
-          {"-log p", "0 for a sure class, without bound for an unlikely one; at the answer it is the loss"},
-          {"gradient", "of the loss by z: softmax, less 1 at the answer; a row sums to 0"}};
+          {"-log p", "0 for a sure class, without bound for an unlikely one; at the target it is the loss"},
+          {"gradient", "of the loss by z: softmax, less 1 at the target; a row sums to 0"}};
 }
 
 std::vector<LegendEntry> sigmoid_legend() {

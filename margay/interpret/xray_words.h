@@ -12,21 +12,21 @@ namespace margay::interpret {
 
 /// How a row came out.
 enum class Outcome {
-  kOpen,    ///< no answer is known
-  kWrong,   ///< another class is more probable than the answer; of yes and no, one lies on the wrong side of 1/2
+  kOpen,    ///< no target is known
+  kWrong,   ///< another class is more probable than the target; of yes and no, one lies on the wrong side of 1/2
   kUnsure,  ///< right, with a loss of 0.01 or more
-  kSure     ///< right, with a smaller loss: softmax gave the answer p > 0.99
+  kSure     ///< right, with a smaller loss: softmax gave the target p > 0.99
 };
 
 Outcome outcome(const SoftmaxRow& row);
 Outcome outcome(const SigmoidRow& row);
 
-/// Right or wrong, how sure, and what dominates: "Wrong: 'boxer' got p = 0.7100, the answer 'beagle' 0.0901. 77 % of
-/// this loss is the gap to 'boxer': without it the loss would be 0.5534." Without an answer: what each would cost.
+/// Right or wrong, how sure, and what dominates: "Wrong: 'boxer' got p = 0.7100, the target 'beagle' 0.0901. 77 % of
+/// this loss is the gap to 'boxer': without it the loss would be 0.5534." Without a target: what each would cost.
 std::string verdict(const SoftmaxRow& row);
 std::string verdict(const SigmoidRow& row);
 
-/// What one step along the gradient does to the loss; "" without an answer.
+/// What one step along the gradient does to the loss; "" without a target.
 std::string step_words(const SoftmaxRow& row, double step);
 std::string step_words(const SigmoidRow& row, double step);
 

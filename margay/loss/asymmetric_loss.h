@@ -16,7 +16,7 @@ struct AsymmetricLossOptions {
   static const core::OptionTable& fields();
 };
 
-/// For pictures that bear few of many labels: the many zeros are focused harder than the few ones, and those that are
+/// For images that bear few of many labels: the many zeros are focused harder than the few ones, and those that are
 /// nearly right are dropped. With p = σ(z) and p_m = max(p - clip, 0):
 ///
 ///     loss = -t (1 - p)^γ₊ log p - (1 - t) p_m^γ₋ log(1 - p_m)

@@ -17,7 +17,7 @@ struct BinaryCrossEntropyOptions {
   static const core::OptionTable& fields();
 };
 
-/// Cross-entropy of a yes-no question per column, for pictures that bear several labels at once, or none:
+/// Cross-entropy of a yes-no question per column, for images that bear several labels at once, or none:
 ///
 ///     loss = -w t log σ(z) - (1 - t) log(1 - σ(z)), which for w = 1 is max(z, 0) - z t + log(1 + exp(-|z|))
 ///

@@ -50,7 +50,7 @@ torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor
   const std::int64_t rows = logits.size(0) / options.num_splits;
   if (rows * options.num_splits != logits.size(0)) {
     throw std::invalid_argument(fmt::format(
-        "[jsd_cross_entropy] logits [{}] must hold {} versions of each picture, but {} rows cannot be split so",
+        "[jsd_cross_entropy] logits [{}] must hold {} versions of each image, but {} rows cannot be split so",
         fmt::join(logits.sizes().vec(), ","), options.num_splits, logits.size(0)));
   }
   std::vector<std::int64_t> shape = logits.sizes().vec();
@@ -67,7 +67,7 @@ const core::OptionTable& JsdCrossEntropyOptions::fields() {
   using O = JsdCrossEntropyOptions;
   static const core::OptionTable table(
       "jsd_cross_entropy",
-      {core::field<&O::num_splits>("num_splits", "versions of each picture in a batch, the clean one first", {1, 1e6}),
+      {core::field<&O::num_splits>("num_splits", "versions of each image in a batch, the clean one first", {1, 1e6}),
        core::field<&O::alpha>("alpha", "factor of the divergence", {0, 1e6}),
        core::field<&O::cross_entropy>("cross_entropy", "of the clean version, and the reduction of both")});
   return table;

@@ -11,7 +11,7 @@
 
 namespace margay::loss {
 
-/// How much M predictions for the same picture disagree: the generalised Jensen-Shannon divergence of
+/// How much M predictions for the same image disagree: the generalised Jensen-Shannon divergence of
 /// p_m = softmax(z_m), with H(p) = -Σ_k p_k log p_k, 0 log 0 = 0 and the mean p̄ of the p_m,
 ///
 ///     loss = H(p̄) - mean_m H(p_m) = mean_m Σ_k p_mk log(p_mk / p̄_k)
@@ -33,12 +33,12 @@ struct JsdCrossEntropyOptions {
   static const core::OptionTable& fields();
 };
 
-/// cross_entropy of the clean pictures + alpha · jensen_shannon of all versions, AugMix's loss (arXiv:1912.02781, §3).
+/// cross_entropy of the clean images + alpha · jensen_shannon of all versions, AugMix's loss (arXiv:1912.02781, §3).
 ///
-/// logits: floating [M·N,K] or [M·N,K,d1,…]: N clean pictures, then M - 1 altered versions of the N in the same order.
+/// logits: floating [M·N,K] or [M·N,K,d1,…]: N clean images, then M - 1 altered versions of the N in the same order.
 /// targets: those of the N clean ones, as cross_entropy takes them. Options hold cross_entropy's, whose reduction
 /// serves both terms; class weights, smoothing, temperature and ignored targets touch its term alone, for agreement
-/// needs no label. Result: as cross_entropy of the clean pictures. Throws std::invalid_argument when num_splits does
+/// needs no label. Result: as cross_entropy of the clean images. Throws std::invalid_argument when num_splits does
 /// not divide the rows, and as cross_entropy.
 torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
                                 const JsdCrossEntropyOptions& options = {});

@@ -27,7 +27,7 @@ struct Poly1CrossEntropyOptions {
 ///     loss = w_y Σ_k q_k (-log p_k + ε (1 - p_k))
 ///
 /// Source: Leng et al., "PolyLoss", arXiv:2204.12511. ε > 0 rewards
-/// confidence; ε = -1 drops the first term of the series, and below that a right answer would be punished. The mean
+/// confidence; ε = -1 drops the first term of the series, and below that a right prediction would be punished. The mean
 /// divides by Σ w_y, as cross_entropy's.
 ///
 /// logits: floating [N,K] or [N,K,d1,…]; float16 and bfloat16 are computed in float32. targets: class indices (int64,

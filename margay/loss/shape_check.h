@@ -16,7 +16,7 @@ void check_logits(const char* function, const torch::Tensor& logits);
 
 /// Targets are whole-number class indices [N] or [N,d1,…] that fit the logits' shape and lie in [0, K) or are
 /// ignore_index. One-hot targets are recognised and named as such. The first position that is wrong is a TargetError.
-/// On the CPU one look at N numbers; on another device one small reduction whose answer is waited for, so that a wrong
+/// On the CPU one look at N numbers; on another device one small reduction whose result is waited for, so that a wrong
 /// index is an exception and not a device-side assertion that ends the context (pytorch#66076).
 void check_indices(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
                    std::int64_t ignore_index);

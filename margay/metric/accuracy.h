@@ -11,7 +11,7 @@ double accuracy(const torch::Tensor& logits, const torch::Tensor& targets);
 /// 1 - accuracy.
 double error_rate(const torch::Tensor& logits, const torch::Tensor& targets);
 
-/// accuracy over a pass, each picture counted once whatever the batch sizes.
+/// accuracy over a pass, each image counted once whatever the batch sizes.
 class Accuracy : public Metric {
  public:
   std::string name() const override { return "accuracy"; }

@@ -20,27 +20,27 @@ void MultiLabelCounts::add(const torch::Tensor& logits, const torch::Tensor& tar
   if (logits.dim() != 2 || targets.sizes() != logits.sizes()) {
     throw std::invalid_argument("[multi_label] logits and targets must both be [N,K]");
   }
-  const torch::Tensor answers = logits.sigmoid() > threshold;
+  const torch::Tensor predictions = logits.sigmoid() > threshold;
   const torch::Tensor truths = targets > 0.5;
-  true_positives = plus(true_positives, answers & truths);
-  false_positives = plus(false_positives, answers & ~truths);
-  false_negatives = plus(false_negatives, ~answers & truths);
-  exact += (answers == truths).all(1).sum().item<std::int64_t>();
-  pictures += logits.size(0);
+  true_positives = plus(true_positives, predictions & truths);
+  false_positives = plus(false_positives, predictions & ~truths);
+  false_negatives = plus(false_negatives, ~predictions & truths);
+  exact += (predictions == truths).all(1).sum().item<std::int64_t>();
+  images += logits.size(0);
 }
 
 double MultiLabelCounts::accuracy() const {
-  if (pictures == 0) return kNan;
+  if (images == 0) return kNan;
   const auto wrong = (false_positives + false_negatives).sum().item<double>();
-  return 1 - wrong / static_cast<double>(pictures * true_positives.size(0));
+  return 1 - wrong / static_cast<double>(images * true_positives.size(0));
 }
 
 double MultiLabelCounts::exact_match() const {
-  return pictures == 0 ? kNan : static_cast<double>(exact) / static_cast<double>(pictures);
+  return images == 0 ? kNan : static_cast<double>(exact) / static_cast<double>(images);
 }
 
 double MultiLabelCounts::f1_macro() const {
-  if (pictures == 0) return kNan;
+  if (images == 0) return kNan;
   const torch::Tensor twice = 2 * true_positives.to(torch::kDouble);
   const torch::Tensor all = twice + false_positives + false_negatives;
   return (twice / all.clamp_min(1)).mean().item<double>();

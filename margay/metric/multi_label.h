@@ -4,25 +4,25 @@
 
 namespace margay::metric {
 
-/// Decisions of a multi-label problem, counted for each class. A class is answered yes where sigmoid(logit) exceeds
+/// Decisions of a multi-label problem, counted for each class. A class is predicted where sigmoid(logit) exceeds
 /// the threshold.
 struct MultiLabelCounts {
   torch::Tensor true_positives;   ///< int64 [K]
   torch::Tensor false_positives;  ///< int64 [K]
   torch::Tensor false_negatives;  ///< int64 [K]
-  std::int64_t exact = 0;         ///< pictures of which every class is right
-  std::int64_t pictures = 0;
+  std::int64_t exact = 0;         ///< images of which every class is right
+  std::int64_t images = 0;
 
-  /// logits: floating [N,K]; targets: [N,K], 1 where the picture is of the class; threshold: 0 … 1.
+  /// logits: floating [N,K]; targets: [N,K], 1 where the image is of the class; threshold: 0 … 1.
   /// Throws std::invalid_argument for shapes that do not fit.
   void add(const torch::Tensor& logits, const torch::Tensor& targets, double threshold);
 
-  /// The share of all N·K answers that are right (fastai's accuracy_multi); NaN before the first picture.
+  /// The share of all N·K predictions that are right (fastai's accuracy_multi); NaN before the first image.
   double accuracy() const;
-  /// The share of pictures of which every class is right; NaN before the first picture.
+  /// The share of images of which every class is right; NaN before the first image.
   double exact_match() const;
-  /// The mean over the classes of 2 TP / (2 TP + FP + FN), 0 for a class that neither occurs nor is answered
-  /// (scikit-learn's macro F1, which fastai's F1ScoreMulti is); NaN before the first picture.
+  /// The mean over the classes of 2 TP / (2 TP + FP + FN), 0 for a class that neither occurs nor is predicted
+  /// (scikit-learn's macro F1, which fastai's F1ScoreMulti is); NaN before the first image.
   double f1_macro() const;
 };
 

@@ -35,9 +35,9 @@ torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch:
 }
 
 const core::OptionTable& TtaOptions::fields() {
-  static const core::OptionTable table("tta",
-                                       {core::field<&TtaOptions::n>("n", "draws of every picture", {1, 1000}),
-                                        core::field<&TtaOptions::beta>("beta", "share of the plain answer", {0, 1})});
+  static const core::OptionTable table(
+      "tta", {core::field<&TtaOptions::n>("n", "draws of every image", {1, 1000}),
+              core::field<&TtaOptions::beta>("beta", "share of the plain prediction", {0, 1})});
   return table;
 }
 

@@ -10,8 +10,8 @@
 namespace margay::metric {
 
 struct TtaOptions {
-  std::int64_t n = 4;  ///< draws of every picture, 1 … 1000
-  double beta = 0.25;  ///< share of the plain answer, 0 … 1
+  std::int64_t n = 4;  ///< draws of every image, 1 … 1000
+  double beta = 0.25;  ///< share of the plain prediction, 0 … 1
 
   static const core::OptionTable& fields();
 };
@@ -19,7 +19,7 @@ struct TtaOptions {
 /// What turns logits into probabilities: softmax over the classes, or a sigmoid for each.
 enum class Activation { kSoftmax, kSigmoid };
 
-/// Averages what a network says of a picture as it is and of several draws of it (test-time augmentation, fastai's
+/// Averages what a network says of an image as it is and of several draws of it (test-time augmentation, fastai's
 /// tta): probabilities = beta · plain + (1 - beta) · mean over the draws. Given back as logits, so that whatever
 /// follows applies its activation as ever. plain: float [N,K] logits; draws: logits of that shape, one at least; beta:
 /// 0 … 1. Throws std::invalid_argument for what does not fit.

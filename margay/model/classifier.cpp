@@ -110,9 +110,9 @@ const core::OptionTable& ClassifierOptions::fields() {
   static const core::OptionTable table(
       "classifier", {core::field<&ClassifierOptions::architecture>("architecture", "name of the network"),
                      core::field<&ClassifierOptions::num_classes>("num_classes", "number of classes", {1, 1e6}),
-                     core::field<&ClassifierOptions::in_channels>("in_channels", "channels of the pictures", {1, 64}),
+                     core::field<&ClassifierOptions::in_channels>("in_channels", "channels of the images", {1, 64}),
                      core::field<&ClassifierOptions::image_px>(
-                         "image_px", "side of the pictures, for networks with learnt positions", {1, 4096}),
+                         "image_px", "side of the images, for networks with learnt positions", {1, 4096}),
                      core::field<&ClassifierOptions::head>("head", "the layers after the backbone")});
   return table;
 }

@@ -24,7 +24,7 @@ struct ClassifierOptions {
   std::int64_t num_classes = 2;
   /// C.
   std::int64_t in_channels = 3;
-  /// Side of the pictures, for networks with learnt positions; the architecture's own unless given.
+  /// Side of the images, for networks with learnt positions; the architecture's own unless given.
   std::optional<std::int64_t> image_px;
   HeadOptions head = {};
 
@@ -32,7 +32,7 @@ struct ClassifierOptions {
 };
 
 /// A backbone and a head, registered as "backbone" and "head". Convolution weights are kept channels-last, and
-/// pictures are brought into that layout. New values are drawn from LibTorch's default generator.
+/// images are brought into that layout. New values are drawn from LibTorch's default generator.
 class Classifier : public torch::nn::Module {
  public:
   explicit Classifier(const ClassifierOptions& options);

@@ -15,7 +15,7 @@ struct CpuMemoryStats {
 /// step asks for the same sizes again and again, and freshly mapped pages cost it a quarter of its time: ResNet-18,
 /// batch 64x3x224x224, bf16, one thread of a Xeon with AMX: 2.3 s a step with glibc's malloc, 1.75 s with this, at less
 /// peak memory. The first step takes longer while the system finds huge pages, so it is for training, not for one
-/// picture. Process-wide and irreversible: a program opts in at start; the library never does so by itself. Tensors
+/// image. Process-wide and irreversible: a program opts in at start; the library never does so by itself. Tensors
 /// made before stay valid. Calling it again does nothing. Throws core::Error where the program has set an allocator of
 /// its own with a priority above 1.
 void keep_cpu_memory();

@@ -19,7 +19,7 @@ constexpr auto names(ThreadPlacement) {
 /// core::available_cpus(). Call it once at start, and in each thread of one's own that runs operations: OpenMP, which
 /// oneDNN asks, counts per thread.
 ///
-/// Pinning is for training beside other busy threads, such as those that decode pictures. oneDNN's batch norm
+/// Pinning is for training beside other busy threads, such as those that decode images. oneDNN's batch norm
 /// waits for all its threads by spinning; if two share a CPU, each spins away the other's time. ResNet-18, batch
 /// 64x3x224x224, bf16, 2 threads beside two compilers on 2 CPUs: 9.8 s a step free, 2.9 s pinned.
 /// The caller is pinned too, and threads that it starts inherit that: they begin with core::unpin_thread().

@@ -5,7 +5,7 @@
 namespace margay::model {
 
 /// Replaces every convolution that a batch norm follows, in a torch::nn::Sequential or by HasConvNorms, by one that
-/// does the work of both, with a bias; the norms are gone. For answering only: the module must be in eval mode
+/// does the work of both, with a bias; the norms are gone. For inference only: the module must be in eval mode
 /// (std::invalid_argument), its parameters then need no gradients, and its state no longer is that of the architecture.
 /// Logits are the same up to rounding. Weights keep device, type and layout; sums are taken in double. In a module
 /// without such pairs nothing changes.

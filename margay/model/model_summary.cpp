@@ -167,7 +167,7 @@ std::int64_t sum(const std::vector<Each>& all, std::int64_t Each::*number) {
 
 std::int64_t ModelSummary::parameters() const { return sum(groups, &SummaryGroup::parameters); }
 std::int64_t ModelSummary::trainable_parameters() const { return sum(groups, &SummaryGroup::trainable_parameters); }
-std::int64_t ModelSummary::macs_per_picture() const { return sum(rows, &SummaryRow::macs) / batch_size; }
+std::int64_t ModelSummary::macs_per_image() const { return sum(rows, &SummaryRow::macs) / batch_size; }
 std::int64_t ModelSummary::activation_bytes() const { return sum(rows, &SummaryRow::activation_bytes); }
 
 ModelSummary summarise(Classifier& classifier, const SummaryOptions& options) {
@@ -188,9 +188,9 @@ ModelSummary summarise(Classifier& classifier, const SummaryOptions& options) {
 
 const core::OptionTable& SummaryOptions::fields() {
   static const core::OptionTable table(
-      "summary", {core::field<&SummaryOptions::batch_size>("batch_size", "pictures in the batch", {1, 1e6}),
+      "summary", {core::field<&SummaryOptions::batch_size>("batch_size", "images in the batch", {1, 1e6}),
                   core::field<&SummaryOptions::image_px>(
-                      "image_px", "side of the pictures, the network's own unless given", {1, 8192})});
+                      "image_px", "side of the images, the network's own unless given", {1, 8192})});
   return table;
 }
 

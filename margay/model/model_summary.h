@@ -45,17 +45,17 @@ struct ModelSummary {
 
   std::int64_t parameters() const;
   std::int64_t trainable_parameters() const;
-  /// Multiply-adds of convolutions, matrix products and attention for one picture.
-  std::int64_t macs_per_picture() const;
+  /// Multiply-adds of convolutions, matrix products and attention for one image.
+  std::int64_t macs_per_image() const;
   /// Of all results of operators that the network calls, as float32: what training keeps for the gradients, less what
   /// single operators keep beside their results, such as the masks of dropout. Without weights and gradients.
   std::int64_t activation_bytes() const;
 };
 
-/// Runs one and then two pictures through the network, in eval mode and without gradients, and reckons from both what a
+/// Runs one and then two images through the network, in eval mode and without gradients, and estimates from both what a
 /// batch needs, so that it costs neither the time nor the memory of the batch. Steps that only look at a result in
 /// another way (flatten, permute) have no row. The classifier is afterwards as before. Throws std::invalid_argument for
-/// options out of range, and what the network throws for pictures that are too small for it.
+/// options out of range, and what the network throws for images that are too small for it.
 ModelSummary summarise(Classifier& classifier, const SummaryOptions& options = {});
 
 }  // namespace margay::model

@@ -39,11 +39,11 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
   model::store_weights_in(*bundle_.classifier, precision_);
 }
 
-void Predictor::warm_up(std::int64_t pictures) const {
-  if (pictures < 1) throw std::invalid_argument(fmt::format("[warm_up] pictures must be at least 1, got {}", pictures));
-  const std::int64_t side = bundle_.recipe.augment.size;
+void Predictor::warm_up(std::int64_t images) const {
+  if (images < 1) throw std::invalid_argument(fmt::format("[warm_up] images must be at least 1, got {}", images));
+  const std::int64_t side = bundle_.transforms.augment.size;
   const std::int64_t channels = bundle_.classifier->options().in_channels;
-  logits_of(torch::zeros({pictures, channels, side, side}));
+  logits_of(torch::zeros({images, channels, side, side}));
 }
 
 torch::Tensor Predictor::logits_of(const torch::Tensor& images) const {
@@ -53,19 +53,19 @@ torch::Tensor Predictor::logits_of(const torch::Tensor& images) const {
 }
 
 PredictionTable Predictor::predict(const data::ImageList& images, const OnProgress& on_progress) const {
-  if (images.empty()) throw std::invalid_argument("[predict] no pictures given");
+  if (images.empty()) throw std::invalid_argument("[predict] no images given");
   const int workers = options_.num_workers.value_or(core::available_cpus());
   data::LoaderOptions loading{.batch_size = options_.batch_size};
   loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
   loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(images.size(), 512)));
   const auto dataset = std::make_shared<data::Dataset>(data::Dataset::unlabelled(images));
-  const data::PicturePipeline pipeline(bundle_.recipe, options_.max_pixels);
+  const data::ImagePipeline pipeline(bundle_.transforms, options_.max_pixels);
   const data::Loader loader(dataset, pipeline, data::Phase::kValid, loading);
 
   const std::size_t total = images.size() * (1 + static_cast<std::size_t>(options_.tta));
   std::size_t done = 0;
-  const auto advance = [&](std::size_t pictures_seen) {
-    done += pictures_seen;
+  const auto advance = [&](std::size_t images_seen) {
+    done += images_seen;
     if (on_progress) on_progress(done, total);
   };
   PredictionTable table = ask(loader.pass(), advance);
@@ -100,19 +100,18 @@ PredictionTable Predictor::ask(data::LoaderPass pass, const std::function<void(s
 
 const core::OptionTable& PredictorOptions::fields() {
   static const core::OptionTable table(
-      "predictor",
-      {core::field<&PredictorOptions::batch_size>("batch_size", "pictures computed at once", {1, 65536}),
-       core::field<&PredictorOptions::num_workers>("num_workers", "loading threads; one per core unless given",
-                                                   {1, 512}),
-       core::field<&PredictorOptions::precision>(
-           "precision",
-           "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
-           "about 1e-2 in the logits)"),
-       core::field<&PredictorOptions::tta>(
-           "tta", "test-time augmentation: average with so many draws of each picture; 0: none", {0, 1000}),
-       core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain answer in it", {0, 1}),
-       core::field<&PredictorOptions::max_pixels>(
-           "max_pixels", "a picture that claims more pixels counts as unreadable", {1, 1e12})});
+      "predictor", {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
+                    core::field<&PredictorOptions::num_workers>("num_workers",
+                                                                "loading threads; one per core unless given", {1, 512}),
+                    core::field<&PredictorOptions::precision>(
+                        "precision",
+                        "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
+                        "about 1e-2 in the logits)"),
+                    core::field<&PredictorOptions::tta>(
+                        "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
+                    core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
+                    core::field<&PredictorOptions::max_pixels>(
+                        "max_pixels", "an image that claims more pixels counts as unreadable", {1, 1e12})});
   return table;
 }
 

@@ -27,15 +27,15 @@ struct PredictorOptions {
   static const core::OptionTable& fields();
 };
 
-/// What a bundle says of pictures; one row for each that could be read, in the order given.
+/// What a bundle says of images; one row for each that could be read, in the order given.
 struct PredictionTable {
   torch::Tensor logits;          ///< float [N,K]; with tta those of the averaged probabilities
   torch::Tensor probabilities;   ///< float [N,K]: softmax, rows sum to 1; sigmoids where the task is multi-label
   std::vector<std::size_t> ids;  ///< [N], positions in the list given
-  std::vector<data::SkippedPicture> skipped;
+  std::vector<data::SkippedImage> skipped;
 };
 
-/// Answers with a bundle alone: sizes, normalisation and classes are its own. The same picture gets the same answer
+/// Predicts with a bundle alone: sizes, normalisation and classes are its own. The same image gets the same prediction
 /// alone and among others. Several threads may predict at once.
 /// Batch norms are folded into the convolutions before them (model/fold_batch_norms.h), in the bundle's classifier
 /// where nobody else holds it, else in a copy.
@@ -46,13 +46,13 @@ class Predictor {
   /// Throws std::invalid_argument for a bundle without a classifier and options out of range.
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
-  /// Throws core::DataError when not one picture can be read, std::invalid_argument for an empty list.
+  /// Throws core::DataError when not one image can be read, std::invalid_argument for an empty list.
   PredictionTable predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
 
-  /// Computes one grey batch of `pictures` pictures and forgets it. What LibTorch does once in each process and for
-  /// each shape (kernels are made, threads started, memory touched) is then done before the first answer: for a program
-  /// that has time before somebody waits. Throws std::invalid_argument unless pictures >= 1.
-  void warm_up(std::int64_t pictures = 1) const;
+  /// Computes one grey batch of `images` images and forgets it. What LibTorch does once in each process and for
+  /// each shape (kernels are made, threads started, memory touched) is then done before the first prediction: for a
+  /// program that has time before somebody waits. Throws std::invalid_argument unless images >= 1.
+  void warm_up(std::int64_t images = 1) const;
 
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
   data::Task task() const { return bundle_.task; }

@@ -15,7 +15,7 @@ namespace {
 /// - The copy's memory belongs to the side stream. record_stream() tells the allocator that another stream uses it, so
 ///   it is not written again before that stream's work of then is done, even if the tensor is gone by then.
 /// - The batch may be dropped at once: LibTorch's own allocator holds page-locked memory back until the side stream has
-///   read it. From ordinary memory (batches without their unreadable pictures, targets) the driver has taken what it
+///   read it. From ordinary memory (batches without their unreadable images, targets) the driver has taken what it
 ///   needs when the call returns; only page-locked memory is copied beside the work.
 class SideStreamCopy : public BatchCopy {
  public:

@@ -60,7 +60,7 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
     what += fmt::format(", first in {},", layer);
   }
   throw DivergedError(fmt::format(
-      "the loss is {} in {}: {} for {} of {} pictures ({}). If it is one picture every time, look at it; "
+      "the loss is {} in {}: {} for {} of {} images ({}). If it is one image every time, look at it; "
       "otherwise lower the learning rate (`base_lr`), or in half precision train with `precision` fp32",
       std::isnan(loss) ? "not a number" : "infinite", when, what, paths.size(), batch.size(), named(paths)));
 }

@@ -34,7 +34,7 @@ const NetworkCandidate& nearest_measured(const std::vector<NetworkCandidate>& ca
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (candidates[i].is_measured && (!nearest || distance(i) < distance(*nearest))) nearest = i;
   }
-  if (!nearest) throw std::invalid_argument("[reckon_speeds] no network has been measured");
+  if (!nearest) throw std::invalid_argument("[estimate_speeds] no network has been measured");
   return candidates[*nearest];
 }
 
@@ -46,14 +46,14 @@ std::optional<std::size_t> pick(const std::vector<NetworkCandidate>& candidates,
 
 [[noreturn]] void refuse(const NetworkCandidate& fastest, const TrainingDemand& demand) {
   throw std::invalid_argument(
-      fmt::format("[choose_network] no network trains {} epochs of {} pictures in {:g} minutes: the fastest, {}, needs "
+      fmt::format("[choose_network] no network trains {} epochs of {} images in {:g} minutes: the fastest, {}, needs "
                   "about {:.1f}; give more minutes or fewer epochs",
-                  demand.epochs, demand.train_pictures, demand.minutes, fastest.name, minutes_needed(fastest, demand)));
+                  demand.epochs, demand.train_images, demand.minutes, fastest.name, minutes_needed(fastest, demand)));
 }
 
 }  // namespace
 
-void reckon_speeds(std::vector<NetworkCandidate>& candidates) {
+void estimate_speeds(std::vector<NetworkCandidate>& candidates) {
   for (NetworkCandidate& each : candidates) {
     if (each.is_measured) continue;
     const NetworkCandidate& known = nearest_measured(candidates, each.gigamacs);
@@ -62,9 +62,9 @@ void reckon_speeds(std::vector<NetworkCandidate>& candidates) {
 }
 
 double minutes_needed(const NetworkCandidate& network, const TrainingDemand& demand) {
-  const double pictures =
-      static_cast<double>(demand.train_pictures) + kForwardShare * static_cast<double>(demand.valid_pictures);
-  return static_cast<double>(demand.epochs) * pictures / network.images_per_s / 60;
+  const double images =
+      static_cast<double>(demand.train_images) + kForwardShare * static_cast<double>(demand.valid_images);
+  return static_cast<double>(demand.epochs) * images / network.images_per_s / 60;
 }
 
 NetworkChoice choose_network(const std::vector<NetworkCandidate>& candidates, const TrainingDemand& demand) {

@@ -12,24 +12,24 @@ namespace margay::train {
 struct NetworkCandidate {
   std::string name;
   double top1 = 0;           ///< published accuracy, %; 0: unknown, less than any
-  double gigamacs = 0;       ///< multiply-adds of a picture, / 1e9, at one size of pictures for all
+  double gigamacs = 0;       ///< multiply-adds of an image, / 1e9, at one size of images for all
   double images_per_s = 0;   ///< while everything trains; > 0
-  bool is_measured = false;  ///< or reckoned from another network's
+  bool is_measured = false;  ///< or estimated from another network's
 };
 
 /// Gives those that have not been measured the speed that they had if a multiply-add took as long as in the measured
 /// network that is nearest in multiply-adds (by their ratio). Throws std::invalid_argument when none is measured.
-void reckon_speeds(std::vector<NetworkCandidate>& candidates);
+void estimate_speeds(std::vector<NetworkCandidate>& candidates);
 
 /// What is to be trained, and in what time.
 struct TrainingDemand {
-  std::int64_t train_pictures = 0;
-  std::int64_t valid_pictures = 0;
+  std::int64_t train_images = 0;
+  std::int64_t valid_images = 0;
   std::int64_t epochs = 4;  ///< all of them, frozen ones included
   double minutes = 0;
 };
 
-/// What the epochs would take, each with its validation, which is a third of the work a picture: forward without
+/// What the epochs would take, each with its validation, which is a third of the work an image: forward without
 /// backward. Frozen epochs count as full ones: batch norms train, so most of the backward pass is there.
 double minutes_needed(const NetworkCandidate& network, const TrainingDemand& demand);
 
@@ -45,7 +45,7 @@ struct NetworkChoice {
 NetworkChoice choose_network(const std::vector<NetworkCandidate>& candidates, const TrainingDemand& demand);
 
 /// Which network to measure before a choice can be trusted: the one that would be picked, or else the fastest of those
-/// more accurate that would fit if they were twice as fast as reckoned. Nothing when these have been measured.
+/// more accurate that would fit if they were twice as fast as estimated. Nothing when these have been measured.
 std::optional<std::size_t> next_to_measure(const std::vector<NetworkCandidate>& candidates,
                                            const TrainingDemand& demand);
 

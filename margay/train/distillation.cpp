@@ -39,11 +39,11 @@ void check_classes(const data::Vocabulary& teacher, const data::Vocabulary& stud
 
 bundle::Bundle load_teacher(const std::filesystem::path& path, const data::Loaders& loaders) {
   if (loaders.task() != data::Task::kSingleLabel) {
-    throw std::invalid_argument("[distillation] is for one class a picture; this task is multi-label");
+    throw std::invalid_argument("[distillation] is for one class an image; this task is multi-label");
   }
   bundle::Bundle teacher = bundle::load_bundle(path);
   if (teacher.task != data::Task::kSingleLabel) {
-    throw core::DataError(path, "the teacher answers with several labels, the data has one class a picture");
+    throw core::DataError(path, "the teacher predicts several labels, the data has one class an image");
   }
   check_classes(teacher.vocabulary, loaders.vocabulary, path);
   return teacher;
@@ -72,14 +72,14 @@ Distillation::Distillation(const DistillationOptions& options, const data::Loade
   teacher_->to(device_);
   teacher_->eval();
   for (torch::Tensor& parameter : teacher_->parameters()) parameter.requires_grad_(false);
-  const data::Normalization& ours = loaders.recipe().normalization;
-  const data::Normalization& theirs = teacher.recipe.normalization;
+  const data::Normalization& ours = loaders.transforms().normalization;
+  const data::Normalization& theirs = teacher.transforms.normalization;
   const torch::Tensor std = per_channel(theirs.std, device_);
   scale_ = (per_channel(ours.std, device_) / std).to(torch::kFloat);
   shift_ = ((per_channel(ours.mean, device_) - per_channel(theirs.mean, device_)) / std).to(torch::kFloat);
 }
 
-torch::Tensor Distillation::teach(const torch::Tensor& images) const {
+torch::Tensor Distillation::teacher_logits(const torch::Tensor& images) const {
   const torch::NoGradGuard no_grad;
   const model::Autocast autocast(device_, precision_);
   return teacher_->forward(images * scale_ + shift_).to(torch::kFloat);
@@ -88,7 +88,7 @@ torch::Tensor Distillation::teach(const torch::Tensor& images) const {
 torch::Tensor Distillation::operator()(const torch::Tensor& logits, const data::Batch& batch) const {
   const double alpha = options_.distill_alpha;
   const double temperature = options_.distill_temperature;
-  const torch::Tensor divergence = distillation_divergence(logits, teach(batch.images), temperature);
+  const torch::Tensor divergence = distillation_divergence(logits, teacher_logits(batch.images), temperature);
   return alpha * temperature * temperature * divergence + (1 - alpha) * base_(logits, batch);
 }
 
@@ -96,7 +96,8 @@ const core::OptionTable& DistillationOptions::fields() {
   using O = DistillationOptions;
   static const core::OptionTable table(
       "distillation",
-      {core::field<&O::teacher>("teacher", "a bundle (NAME.margay) of the same classes whose answers are learnt, too"),
+      {core::field<&O::teacher>("teacher",
+                                "a bundle (NAME.margay) of the same classes whose predictions are learnt, too"),
        core::field<&O::distill_temperature>(
            "distill_temperature",
            "both sides' logits are divided by it, which shows what the teacher thinks of the other classes",

@@ -19,7 +19,7 @@ struct DistillationOptions {
   static const core::OptionTable& fields();
 };
 
-/// Knowledge distillation: the loss of a student that learns from labels and from a teacher's answers to the same
+/// Knowledge distillation: the loss of a student that learns from labels and from a teacher's predictions for the same
 /// images, with pᵀ = softmax(z / T),
 ///
 ///     loss = α T² KL(pᵀ of the teacher || pᵀ of the student) + (1 - α) base
@@ -43,7 +43,7 @@ class Distillation {
   torch::Tensor operator()(const torch::Tensor& logits, const data::Batch& batch) const;
 
   /// The teacher's logits, float [N,K], for images normalised as the student's. In eval mode and without a gradient.
-  torch::Tensor teach(const torch::Tensor& images) const;
+  torch::Tensor teacher_logits(const torch::Tensor& images) const;
 
  private:
   DistillationOptions options_;

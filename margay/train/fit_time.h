@@ -6,7 +6,7 @@
 
 namespace margay::train {
 
-/// How much faster a picture validates than it trains, without the backward pass: a guess until it has been measured.
+/// How much faster an image validates than it trains, without the backward pass: a guess until it has been measured.
 inline constexpr double kValidationSpeed = 2.5;
 
 /// The seconds of a fit that has only so many of them.

@@ -50,7 +50,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
                                             classifier_->num_classes(), loaders_.vocabulary.size()));
   }
   if (loaders_.train.dataset().size() < 2) {
-    throw std::invalid_argument("[Learner] training needs two pictures at least, for its batch norms");
+    throw std::invalid_argument("[Learner] training needs two images at least, for its batch norms");
   }
   if (loaders_.train.options().batch_size < 2) {
     throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
@@ -93,7 +93,7 @@ void Learner::set_training_loss(TrainingLoss loss) {
 
 void Learner::set_lr_factor(double factor) {
   if (!(factor > 0)) throw std::invalid_argument(fmt::format("[set_lr_factor] must be positive, got {}", factor));
-  standing_.lr_factor = factor;
+  training_state_.lr_factor = factor;
 }
 
 void Learner::refuse_within_fit(const char* what) const {
@@ -101,17 +101,17 @@ void Learner::refuse_within_fit(const char* what) const {
   throw std::invalid_argument(fmt::format("[{}] cannot be called from a callback: a fit is under way", what));
 }
 
-void Learner::resume_at(Standing standing) {
+void Learner::resume_at(TrainingState state) {
   refuse_within_fit("resume_at");
-  standing_ = std::move(standing);
+  training_state_ = std::move(state);
   is_resuming_ = true;
   drop_gradients();
-  if (standing_.first_trained_group) freeze_to(*standing_.first_trained_group);
+  if (training_state_.first_trained_group) freeze_to(*training_state_.first_trained_group);
 }
 
 void Learner::drop_gradients() {
   optimizer_->zero_grad();
-  pending_pictures_ = 0;
+  pending_images_ = 0;
 }
 
 void Learner::add_callback(std::shared_ptr<Callback> callback) {
@@ -130,7 +130,7 @@ void Learner::unfreeze() { freeze_to(0); }
 void Learner::freeze_to(int group) {
   const int first = group < 0 ? static_cast<int>(num_groups()) + group : group;
   classifier_->freeze_to(first);
-  standing_.first_trained_group = first;
+  training_state_.first_trained_group = first;
 }
 
 void Learner::announce(void (Callback::*event)(Learner&, const Progress&)) {
@@ -143,11 +143,11 @@ torch::Tensor Learner::forward(const data::Batch& batch) {
   return classifier_->forward(batch.images).to(torch::kFloat);
 }
 
-void Learner::note_skipped(std::span<const data::SkippedPicture> skipped) {
-  std::vector<data::SkippedPicture>& all = standing_.skipped;
-  for (const data::SkippedPicture& picture : skipped) {
-    const auto is_same = [&](const data::SkippedPicture& other) { return other.problem == picture.problem; };
-    if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(picture);
+void Learner::note_skipped(std::span<const data::SkippedImage> skipped) {
+  std::vector<data::SkippedImage>& all = training_state_.skipped;
+  for (const data::SkippedImage& image : skipped) {
+    const auto is_same = [&](const data::SkippedImage& other) { return other.problem == image.problem; };
+    if (std::none_of(all.begin(), all.end(), is_same)) all.push_back(image);
   }
 }
 
@@ -155,7 +155,7 @@ void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_js
   bundle::save_bundle(path, {.classifier = classifier_,
                              .vocabulary = loaders_.vocabulary,
                              .task = loaders_.task(),
-                             .recipe = loaders_.recipe(),
+                             .transforms = loaders_.transforms(),
                              .provenance = provenance});
 }
 

@@ -29,10 +29,10 @@
 #include "margay/train/recipe_options.h"
 #include "margay/train/schedule/hyper_schedule.h"
 #include "margay/train/schedule/learning_rate.h"
-#include "margay/train/standing.h"
 #include "margay/train/step_clock.h"
 #include "margay/train/task_loss.h"
 #include "margay/train/training_loss.h"
+#include "margay/train/training_state.h"
 
 namespace margay::train {
 
@@ -58,13 +58,13 @@ struct FitPlan {
   std::optional<double> seconds = std::nullopt;
 };
 
-/// What a model says of a data set; rows are the pictures that could be read, in the data's order.
+/// What a model says of a data set; rows are the images that could be read, in the data's order.
 struct Predictions {
   torch::Tensor logits;          ///< float [N,K]
   torch::Tensor targets;         ///< int64 [N]; float [N,K] for multi-label
   torch::Tensor losses;          ///< float [N]
   std::vector<std::size_t> ids;  ///< [N], positions in the data set
-  std::vector<data::SkippedPicture> skipped;
+  std::vector<data::SkippedImage> skipped;
 };
 
 using metric::TtaOptions;
@@ -119,9 +119,9 @@ class Learner {
   /// it, and nothing is kept of it but what could not be read. The network's mode (train or eval) is then as before,
   /// here and below. Throws std::invalid_argument while a validation is under way, whose metrics would be forgotten.
   EpochRecord evaluate();
-  /// Logits, losses and targets over the validation pictures. Throws std::invalid_argument when there are none.
+  /// Logits, losses and targets over the validation images. Throws std::invalid_argument when there are none.
   Predictions get_preds();
-  /// get_preds averaged with options.n draws of every picture: test-time augmentation, fastai's tta. The logits are
+  /// get_preds averaged with options.n draws of every image: test-time augmentation, fastai's tta. The logits are
   /// those of the averaged probabilities.
   Predictions tta(const TtaOptions& options = {});
 
@@ -148,13 +148,13 @@ class Learner {
   /// Multiplies all learning rates from the next step on, whatever the schedule: for rules that watch the results.
   /// Throws std::invalid_argument unless positive.
   void set_lr_factor(double factor);
-  double lr_factor() const { return standing_.lr_factor; }
+  double lr_factor() const { return training_state_.lr_factor; }
   /// Ends the current fit after the step that is under way.
-  void cancel_fit() { standing_.is_cancelled = true; }
+  void cancel_fit() { training_state_.is_cancelled = true; }
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
   const data::Loaders& loaders() const { return loaders_; }
-  /// Those that it was made with, whatever the size of a stage's pictures.
+  /// Those that it was made with, whatever the size of a stage's images.
   const data::Loaders& given_loaders() const { return given_; }
   const std::string& architecture() const { return classifier_->options().architecture; }
   /// Batches whose gradients make one step of the optimizer.
@@ -164,18 +164,18 @@ class Learner {
   /// The precision in use, never kAuto.
   model::Precision precision() const { return precision_; }
   torch::Device device() const { return device_; }
-  const std::vector<EpochRecord>& history() const { return standing_.history; }
-  const std::vector<StepRecord>& steps() const { return standing_.steps; }
+  const std::vector<EpochRecord>& history() const { return training_state_.history; }
+  const std::vector<StepRecord>& steps() const { return training_state_.steps; }
   /// Training passes begun so far, over all fits: the epoch that the loaders see, which decides what the next one
   /// draws.
-  std::int64_t passes() const { return standing_.passes; }
-  /// Pictures left out so far because they could not be read, each once.
-  const std::vector<data::SkippedPicture>& skipped() const { return standing_.skipped; }
+  std::int64_t passes() const { return training_state_.passes; }
+  /// Images left out so far because they could not be read, each once.
+  const std::vector<data::SkippedImage>& skipped() const { return training_state_.skipped; }
 
   /// Where it stands: between two steps of the optimizer, if has_pending_gradients() is false.
-  const Standing& standing() const { return standing_; }
+  const TrainingState& training_state() const { return training_state_; }
   /// The next fit goes on from here. Model, optimizer and generator are the caller's to put back (Snapshot).
-  void resume_at(Standing standing);
+  void resume_at(TrainingState state);
   bool is_resuming() const { return is_resuming_; }
   /// Whether a fit is under way: the caller is a callback.
   bool is_fitting() const { return is_fitting_; }
@@ -184,7 +184,7 @@ class Learner {
   /// Forgets the gradients of a step that is not complete.
   void drop_gradients();
   /// Whether gradients of a step that is not yet complete wait for more batches (LearnerOptions::accumulate).
-  bool has_pending_gradients() const { return pending_pictures_ > 0; }
+  bool has_pending_gradients() const { return pending_images_ > 0; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
 
   /// The trained classifier with its classes and transforms as one portable file. Throws core::IoError.
@@ -215,18 +215,18 @@ class Learner {
   std::string where() const;
   /// Makes the step that the gradients are for.
   void update(const Hyper& hyper);
-  /// Sets at_.loss from at_.logits and at_.batch, whose pictures are of `dataset`, and returns its value.
+  /// Sets at_.loss from at_.logits and at_.batch, whose images are of `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
-  /// Loss and metrics over the validation pictures, in eval mode. Returns the seconds that it took; nothing without
+  /// Loss and metrics over the validation images, in eval mode. Returns the seconds that it took; nothing without
   /// any.
   std::optional<double> measure(EpochRecord& record, Audience audience);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
-  void note_skipped(std::span<const data::SkippedPicture> skipped);
+  void note_skipped(std::span<const data::SkippedImage> skipped);
 
   data::Loaders given_;    ///< to the learner
-  data::Loaders loaders_;  ///< given_, or with pictures of a stage's size
+  data::Loaders loaders_;  ///< given_, or with images of a stage's size
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
   model::Precision precision_;
@@ -242,12 +242,12 @@ class Learner {
   std::vector<std::shared_ptr<Callback>> callbacks_;
 
   Progress at_;
-  Standing standing_;
+  TrainingState training_state_;
   bool is_resuming_ = false;
   bool is_fitting_ = false;
   bool is_validating_ = false;
-  std::int64_t pending_pictures_ = 0;  ///< whose gradients wait for their step
-  PassTimes earlier_;                  ///< of this epoch's pass, before an interruption
+  std::int64_t pending_images_ = 0;  ///< whose gradients wait for their step
+  PassTimes earlier_;                ///< of this epoch's pass, before an interruption
   FitTime time_;
   StepClock clock_;
 };

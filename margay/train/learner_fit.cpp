@@ -12,7 +12,7 @@
 #include "margay/model/state_guard.h"
 #include "margay/train/batch_loss.h"
 #include "margay/train/learner.h"
-#include "margay/train/nan_guard.h"
+#include "margay/train/non_finite_layer.h"
 #include "margay/train/precision/gradients.h"
 #include "margay/train/timed_pass.h"
 
@@ -69,7 +69,7 @@ void Learner::fit(const FitPlan& plan) {
     announce(&Callback::after_interrupt);
     throw;
   }
-  standing_.stage.clear();
+  training_state_.stage.clear();
 }
 
 void Learner::train_only(const HyperSchedule& schedule) {
@@ -78,9 +78,9 @@ void Learner::train_only(const HyperSchedule& schedule) {
   is_resuming_ = false;
   begin_fit(plan);
   const KeptValue fitting(is_fitting_, true);
-  while (!standing_.is_cancelled) {
+  while (!training_state_.is_cancelled) {
     EpochRecord record;
-    standing_.is_in_epoch = false;
+    training_state_.is_in_epoch = false;
     train_epoch(plan, record);
   }
 }
@@ -89,51 +89,52 @@ void Learner::begin_fit(const FitPlan& plan) {
   refuse_within_fit("fit");
   if (!plan.schedule) throw std::invalid_argument("[fit] the schedule is empty");
   if (plan.epochs < 1) throw std::invalid_argument(fmt::format("[fit] epochs must be at least 1, got {}", plan.epochs));
-  const bool goes_on = is_resuming_ && !standing_.stage.empty();
-  if (goes_on && standing_.stage != plan.stage) {
-    throw std::invalid_argument(
-        fmt::format("[fit] training stood in the stage '{}', which '{}' cannot go on", standing_.stage, plan.stage));
+  const bool goes_on = is_resuming_ && !training_state_.stage.empty();
+  if (goes_on && training_state_.stage != plan.stage) {
+    throw std::invalid_argument(fmt::format("[fit] training stood in the stage '{}', which '{}' cannot go on",
+                                            training_state_.stage, plan.stage));
   }
   const std::int64_t epochs = plan.seconds ? 0 : plan.epochs;
-  if (goes_on && standing_.epochs != 0 && standing_.epochs != epochs) {
+  if (goes_on && training_state_.epochs != 0 && training_state_.epochs != epochs) {
     throw std::invalid_argument(fmt::format("[fit] training stood in a fit of {} epochs, which one of {} cannot go on",
-                                            standing_.epochs, plan.seconds ? "a given time" : std::to_string(epochs)));
+                                            training_state_.epochs,
+                                            plan.seconds ? "a given time" : std::to_string(epochs)));
   }
   is_resuming_ = false;
-  standing_.epochs = epochs;
+  training_state_.epochs = epochs;
   if (!goes_on) {
-    standing_.stage = plan.stage;
-    standing_.epoch = 0;
-    standing_.is_in_epoch = false;
-    standing_.is_cancelled = false;
-    standing_.fit_s = standing_.epoch_begin_s = 0;
-    standing_.smooth_loss = SmoothLoss();
+    training_state_.stage = plan.stage;
+    training_state_.epoch = 0;
+    training_state_.is_in_epoch = false;
+    training_state_.is_cancelled = false;
+    training_state_.fit_s = training_state_.epoch_begin_s = 0;
+    training_state_.smooth_loss = SmoothLoss();
   }
   at_ = Progress{};
   at_.stage = plan.stage;
   at_.epochs = epochs;
   drop_gradients();
-  time_.begin(standing_.fit_s, plan.seconds, standing_.validation_s);
+  time_.begin(training_state_.fit_s, plan.seconds, training_state_.validation_s);
 }
 
 bool Learner::is_over(const FitPlan& plan) const {
-  if (standing_.is_cancelled) return true;
-  return time_.is_limited() ? time_.is_up() : standing_.epoch >= plan.epochs;
+  if (training_state_.is_cancelled) return true;
+  return time_.is_limited() ? time_.is_up() : training_state_.epoch >= plan.epochs;
 }
 
 void Learner::run_epoch(const FitPlan& plan) {
-  if (!standing_.is_in_epoch) standing_.epoch_begin_s = time_.spent_s();
-  at_.epoch = standing_.epoch;
+  if (!training_state_.is_in_epoch) training_state_.epoch_begin_s = time_.spent_s();
+  at_.epoch = training_state_.epoch;
   EpochRecord record{.epoch = at_.epoch, .stage = plan.stage};
   announce(&Callback::before_epoch);
   train_epoch(plan, record);
   validate(record);
-  standing_.fit_s = time_.spent_s();
-  record.seconds = standing_.fit_s - standing_.epoch_begin_s;
-  record.steps_so_far = static_cast<std::int64_t>(standing_.steps.size());
-  standing_.history.push_back(record);
-  ++standing_.epoch;
-  standing_.is_in_epoch = false;
+  training_state_.fit_s = time_.spent_s();
+  record.seconds = training_state_.fit_s - training_state_.epoch_begin_s;
+  record.steps_so_far = static_cast<std::int64_t>(training_state_.steps.size());
+  training_state_.history.push_back(record);
+  ++training_state_.epoch;
+  training_state_.is_in_epoch = false;
   const std::vector<std::shared_ptr<Callback>> listeners = callbacks_;
   for (const auto& callback : listeners) callback->after_epoch(*this, at_, record);
 }
@@ -142,20 +143,20 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   classifier_->train();
   at_.is_training = true;
   at_.steps = loaders_.train.num_batches();
-  if (!standing_.is_in_epoch) {
-    standing_.is_in_epoch = true;
-    standing_.step = standing_.next_batch = 0;
-    standing_.pass = {};
-    ++standing_.passes;
+  if (!training_state_.is_in_epoch) {
+    training_state_.is_in_epoch = true;
+    training_state_.step = training_state_.next_batch = 0;
+    training_state_.pass = {};
+    ++training_state_.passes;
   }
-  earlier_ = standing_.pass;
+  earlier_ = training_state_.pass;
   clock_ = StepClock();
-  TimedPass pass(loaders_.train, standing_.passes - 1, copy_.get(), standing_.next_batch);
+  TimedPass pass(loaders_.train, training_state_.passes - 1, copy_.get(), training_state_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
-  while (!standing_.is_cancelled && !(time_.is_up() && standing_.step > 0)) {
+  while (!training_state_.is_cancelled && !(time_.is_up() && training_state_.step > 0)) {
     std::optional<data::Batch> batch = pass.next();
     if (!batch) break;
-    if (batch->size() < 2) continue;  // what unreadable pictures left; a batch norm cannot train on one
+    if (batch->size() < 2) continue;  // what unreadable images left; a batch norm cannot train on one
     at_.batch = std::move(*batch);
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
@@ -164,16 +165,17 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
     time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
   }
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
-  if (standing_.step == 0 && !standing_.is_cancelled) {
+  if (training_state_.step == 0 && !training_state_.is_cancelled) {
     throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
-                          "no batch has two pictures that can be read; `check_data` says what is wrong");
+                          "no batch has two images that can be read; `check_data` says what is wrong");
   }
-  record.train_loss = standing_.smooth_loss.value();
-  if (pass.pictures() > 0) note_times(pass);
-  note_shares(record, standing_.pass);
+  record.train_loss = training_state_.smooth_loss.value();
+  if (pass.images() > 0) note_times(pass);
+  note_shares(record, training_state_.pass);
   note_skipped(pass.newly_skipped());
-  const bool is_last = time_.is_limited() ? time_.is_up() : standing_.epoch + 1 >= plan.epochs;
-  if (!is_last && !standing_.is_cancelled) loaders_.train.prepare(standing_.passes);  // while validation runs
+  const bool is_last = time_.is_limited() ? time_.is_up() : training_state_.epoch + 1 >= plan.epochs;
+  if (!is_last && !training_state_.is_cancelled)
+    loaders_.train.prepare(training_state_.passes);  // while validation runs
   announce(&Callback::after_train);
 }
 
@@ -183,25 +185,25 @@ Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
                                     : static_cast<double>(at_.epoch * at_.steps + at_.step) /
                                           static_cast<double>(plan.epochs * at_.steps);
   Hyper hyper = plan.schedule(at_.fraction);
-  for (double& lr : hyper.lrs) lr *= standing_.lr_factor;
+  for (double& lr : hyper.lrs) lr *= training_state_.lr_factor;
   at_.lrs = hyper.lrs;
   at_.momentum = hyper.momentum;
   return hyper;
 }
 
 void Learner::note_times(const TimedPass& pass) {
-  standing_.pass = earlier_ + PassTimes{.images = pass.pictures(),
-                                        .seconds = pass.seconds(),
-                                        .waited_s = pass.waited_s(),
-                                        .forward_s = clock_.seconds(StepPart::kForward),
-                                        .backward_s = clock_.seconds(StepPart::kBackward),
-                                        .update_s = clock_.seconds(StepPart::kUpdate),
-                                        .callback_s = clock_.seconds(StepPart::kCallbacks)};
+  training_state_.pass = earlier_ + PassTimes{.images = pass.images(),
+                                              .seconds = pass.seconds(),
+                                              .waited_s = pass.waited_s(),
+                                              .forward_s = clock_.seconds(StepPart::kForward),
+                                              .backward_s = clock_.seconds(StepPart::kBackward),
+                                              .update_s = clock_.seconds(StepPart::kUpdate),
+                                              .callback_s = clock_.seconds(StepPart::kCallbacks)};
 }
 
 void Learner::train_batch(const FitPlan& plan, const TimedPass& pass) {
   clock_.start();
-  const Hyper hyper = set_progress(plan, standing_.step);
+  const Hyper hyper = set_progress(plan, training_state_.step);
   announce(&Callback::before_batch);
   clock_.lap(StepPart::kCallbacks);
   at_.logits = forward(at_.batch);
@@ -213,25 +215,25 @@ void Learner::train_batch(const FitPlan& plan, const TimedPass& pass) {
   clock_.lap(StepPart::kBackward);
   at_.loss = at_.loss.detach();
   at_.logits = at_.logits.detach();
-  if ((standing_.step + 1) % accumulate_ == 0) update(hyper);
-  standing_.smooth_loss.add(loss);
-  at_.smooth_loss = standing_.smooth_loss.value();
-  standing_.steps.push_back({hyper.lrs.back(), hyper.momentum, loss});
-  ++standing_.step;
-  standing_.next_batch = at_.batch.index + 1;
-  standing_.fit_s = time_.spent_s();
+  if ((training_state_.step + 1) % accumulate_ == 0) update(hyper);
+  training_state_.smooth_loss.add(loss);
+  at_.smooth_loss = training_state_.smooth_loss.value();
+  training_state_.steps.push_back({hyper.lrs.back(), hyper.momentum, loss});
+  ++training_state_.step;
+  training_state_.next_batch = at_.batch.index + 1;
+  training_state_.fit_s = time_.spent_s();
   note_times(pass);
   clock_.start();
   announce(&Callback::after_batch);
   clock_.lap(StepPart::kCallbacks);
 }
 
-/// Where several batches make a step, each counts by its pictures.
+/// Where several batches make a step, each counts by its images.
 void Learner::backward() {
   const auto share = static_cast<double>(at_.batch.size()) / static_cast<double>(loaders_.train.options().batch_size);
   const torch::Tensor loss = accumulate_ == 1 ? at_.loss : at_.loss * share;
   (scaler_ ? scaler_->scale(loss) : loss).backward();
-  pending_pictures_ += at_.batch.size();
+  pending_images_ += at_.batch.size();
 }
 
 void Learner::update(const Hyper& hyper) {
@@ -242,7 +244,7 @@ void Learner::update(const Hyper& hyper) {
   if (accumulate_ > 1) {
     const auto batch_size = static_cast<double>(loaders_.train.options().batch_size);
     const torch::NoGradGuard no_grad;
-    at::_foreach_mul_(gradients, batch_size / static_cast<double>(pending_pictures_));
+    at::_foreach_mul_(gradients, batch_size / static_cast<double>(pending_images_));
   }
   clock_.lap(StepPart::kUpdate);
   if (!is_infinite) {
@@ -289,7 +291,7 @@ EpochRecord Learner::evaluate() {
 void Learner::validate(EpochRecord& record) {
   const std::optional<double> seconds = measure(record, Audience::kCallbacks);
   if (seconds) {
-    standing_.validation_s = *seconds;
+    training_state_.validation_s = *seconds;
     time_.set_validation_s(*seconds);
   }
   announce(&Callback::after_validate);

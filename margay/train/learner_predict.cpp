@@ -4,14 +4,14 @@
 #include <torch/utils.h>
 
 #include "margay/model/state_guard.h"
-#include "margay/train/device_feed.h"
+#include "margay/train/device_prefetcher.h"
 #include "margay/train/learner.h"
 #include "margay/train/task_loss.h"
 
 namespace margay::train {
 
 Predictions Learner::get_preds() {
-  if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation pictures");
+  if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation images");
   return predictions_of(*loaders_.valid, 0);
 }
 
@@ -35,7 +35,7 @@ Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epo
   Predictions all;
   std::vector<torch::Tensor> logits;
   std::vector<torch::Tensor> targets;
-  DeviceFeed pass(loader.pass(epoch), copy_.get());
+  DevicePrefetcher pass(loader.pass(epoch), copy_.get());
   while (const auto batch = pass.next()) {
     all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
     logits.push_back(forward(*batch).cpu());

@@ -46,7 +46,7 @@ struct Learner::StagePlan {
 void Learner::check_size(const Stage& stage) const {
   const std::optional<std::int64_t> only = classifier_->backbone().only_px();
   if (!only || !stage.size || *stage.size == *only) return;
-  throw std::invalid_argument(fmt::format("[recipe] {} is made for pictures of {} pixels and cannot train on {}",
+  throw std::invalid_argument(fmt::format("[recipe] {} is made for images of {} pixels and cannot train on {}",
                                           classifier_->options().architecture, *only, *stage.size));
 }
 
@@ -65,9 +65,9 @@ std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optiona
 }
 
 void Learner::check_resumed(const std::string& recipe) const {
-  if (!is_resuming_ || standing_.recipe.empty() || standing_.recipe == recipe) return;
+  if (!is_resuming_ || training_state_.recipe.empty() || training_state_.recipe == recipe) return;
   throw std::invalid_argument(fmt::format("[recipe] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
-                                          standing_.recipe, recipe));
+                                          training_state_.recipe, recipe));
 }
 
 void Learner::check(const Stages& recipe) const {
@@ -82,17 +82,17 @@ void Learner::run(const Stages& recipe, std::optional<double> seconds) {
   const std::vector<StagePlan> plans = plan(stages, seconds);
   const std::string text = recipe_text(stages);
   check_resumed(text);
-  standing_.recipe = text;
-  const std::size_t first = is_resuming_ ? standing_.stage_index : 0;
+  training_state_.recipe = text;
+  const std::size_t first = is_resuming_ ? training_state_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
   for (std::size_t i = first; i < plans.size(); ++i) {
-    standing_.stage_index = i;
+    training_state_.stage_index = i;
     loaders_ = plans[i].loaders;
     if (plans[i].first_group) freeze_to(*plans[i].first_group);
     fit(plans[i].fit);
   }
-  standing_.stage_index = 0;
-  standing_.recipe.clear();
+  training_state_.stage_index = 0;
+  training_state_.recipe.clear();
 }
 
 }  // namespace margay::train

@@ -26,12 +26,12 @@ LossKind resolve_loss(LossKind kind, data::Task task) {
   if (kind == kAuto) return is_single ? kCrossEntropy : kBce;
   if (is_single && kind == kAsymmetric) {
     throw std::invalid_argument(
-        "[loss] asymmetric is for pictures of several labels; for one class a picture there are cross_entropy, focal, "
+        "[loss] asymmetric is for images of several labels; for one class an image there are cross_entropy, focal, "
         "poly1 and bce");
   }
   if (!is_single && (kind == kCrossEntropy || kind == kPoly1)) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} is for one class a picture; for several labels there are bce, focal and asymmetric",
+        fmt::format("[loss] {} is for one class an image; for several labels there are bce, focal and asymmetric",
                     core::to_text(kind)));
   }
   return kind;
@@ -52,7 +52,7 @@ void check_loss(const LossOptions& options, data::Task task) {
   check_belongs("asymmetric_clip", options.asymmetric_clip, kind, {kAsymmetric});
   if (options.focal_alpha && task == data::Task::kSingleLabel) {
     throw std::invalid_argument(
-        "[loss] focal_alpha has no meaning for focal with one class a picture; `balance` "
+        "[loss] focal_alpha has no meaning for focal with one class an image; `balance` "
         "weights weighs classes");
   }
 }
@@ -68,7 +68,7 @@ const core::OptionTable& LossOptions::fields() {
            "label_smoothing", "cross_entropy, poly1, bce: share of each target spread over all classes", {0, 1}),
        core::field<&O::z_loss>("z_loss", "cross_entropy: factor of (log Σ exp z)², which keeps logits from drifting",
                                {0, 1e6}),
-       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy picture counts; 2 unless given",
+       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy image counts; 2 unless given",
                                     {0, 100}),
        core::field<&O::focal_alpha>(
            "focal_alpha", "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 unless given", {0, 1}),

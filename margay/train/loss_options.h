@@ -9,10 +9,10 @@
 
 namespace margay::train {
 
-/// What training minimises. Auto is cross-entropy for one class a picture and binary cross-entropy for several labels.
+/// What training minimises. Auto is cross-entropy for one class an image and binary cross-entropy for several labels.
 /// Focal is, for several labels, the binary focal loss. Bce for one class asks "is it this one?" of every class
-/// (Wightman et al., "ResNet strikes back", arXiv:2110.00476, §4): answers then rank the classes, but their softmax is
-/// no longer a probability. Asymmetric is for several labels, cross_entropy and poly1 for one class.
+/// (Wightman et al., "ResNet strikes back", arXiv:2110.00476, §4): predictions then rank the classes, but their softmax
+/// is no longer a probability. Asymmetric is for several labels, cross_entropy and poly1 for one class.
 enum class LossKind { kAuto, kCrossEntropy, kFocal, kPoly1, kBce, kAsymmetric };
 
 constexpr auto names(LossKind /*tag*/) {

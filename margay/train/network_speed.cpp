@@ -43,7 +43,7 @@ class SpeedTrial {
     loss.item<float>();  // waits for the device
   }
 
-  void answer() {
+  void predict() {
     const torch::NoGradGuard no_grad;
     classifier_->eval();
     forward().sum().item<float>();
@@ -84,7 +84,7 @@ NetworkSpeed measure_network_speed(const std::string& architecture, const Networ
   SpeedTrial trial(architecture, image_px, options);
   const auto batch = static_cast<double>(options.batch_size);
   return {.train_images_per_s = batch * rate(options.seconds, [&] { trial.train_step(); }),
-          .inference_images_per_s = batch * rate(options.seconds, [&] { trial.answer(); }),
+          .inference_images_per_s = batch * rate(options.seconds, [&] { trial.predict(); }),
           .precision = trial.precision(),
           .image_px = image_px};
 }
@@ -92,8 +92,8 @@ NetworkSpeed measure_network_speed(const std::string& architecture, const Networ
 const core::OptionTable& NetworkSpeedOptions::fields() {
   static const core::OptionTable table(
       "network_speed",
-      {core::field<&NetworkSpeedOptions::batch_size>("batch_size", "pictures in a batch", {2, 1e5}),
-       core::field<&NetworkSpeedOptions::size>("size", "side of the pictures, each network's own unless given",
+      {core::field<&NetworkSpeedOptions::batch_size>("batch_size", "images in a batch", {2, 1e5}),
+       core::field<&NetworkSpeedOptions::size>("size", "side of the images, each network's own unless given",
                                                {8, 4096}),
        core::field<&NetworkSpeedOptions::precision>("precision", "auto, fp32, bf16 or fp16"),
        core::field<&NetworkSpeedOptions::device>("device", "auto, cpu, cuda or cuda:N"),

@@ -27,7 +27,7 @@ struct NetworkSpeed {
   std::int64_t image_px = 0;
 };
 
-/// Trains a new network (fastai's head for 10 classes, everything unfrozen, Adam) and lets it answer, on noise, after
+/// Trains a new network (fastai's head for 10 classes, everything unfrozen, Adam) and lets it predict, on noise, after
 /// one batch of each that does not count. Throws std::invalid_argument for an unknown architecture and for options out
 /// of range or not to be had.
 NetworkSpeed measure_network_speed(const std::string& architecture, const NetworkSpeedOptions& options = {});

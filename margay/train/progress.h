@@ -34,7 +34,7 @@ struct EpochRecord {
   std::int64_t epoch = 0;
   std::string stage;
   double train_loss = 0;
-  double valid_loss = 0;          ///< NaN without validation pictures
+  double valid_loss = 0;          ///< NaN without validation images
   std::vector<double> metrics;    ///< in the learner's order
   double seconds = 0;             ///< training and validation
   std::int64_t steps_so_far = 0;  ///< over all fits, at its end

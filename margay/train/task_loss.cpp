@@ -31,7 +31,7 @@ torch::Tensor poly1(const torch::Tensor& logits, const torch::Tensor& targets, c
                                     .label_smoothing = options.label_smoothing.value_or(0)});
 }
 
-/// 1 for the class of each picture, 0 for the others, in the logits' type. Throws loss::TargetError.
+/// 1 for the class of each image, 0 for the others, in the logits' type. Throws loss::TargetError.
 torch::Tensor one_hot(const torch::Tensor& logits, const torch::Tensor& targets) {
   constexpr std::int64_t kIgnoreNothing = std::numeric_limits<std::int64_t>::min();
   loss::check_logits("bce", logits);
@@ -39,7 +39,7 @@ torch::Tensor one_hot(const torch::Tensor& logits, const torch::Tensor& targets)
   return torch::zeros_like(logits).scatter_(1, targets.to(torch::kLong).unsqueeze(1), 1);
 }
 
-/// Of one class a picture: smoothed as for a softmax, (1 - ε) t + ε / K. ε / 2 for each would make K ε / 2 classes.
+/// Of one class an image: smoothed as for a softmax, (1 - ε) t + ε / K. ε / 2 for each would make K ε / 2 classes.
 torch::Tensor bce_of_one(const torch::Tensor& logits, const torch::Tensor& targets, double smoothing,
                          const std::vector<double>& weights) {
   const bool is_soft = targets.dim() == 2 && targets.is_floating_point();
@@ -72,14 +72,14 @@ void TaskLoss::check(data::MixMethod mix) const {
   const std::string name = core::to_text(kind);
   if (mix != data::MixMethod::kNone && !takes_soft_targets(kind)) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} takes one class a picture, and {} makes targets of two; cross_entropy and bce take both",
+        fmt::format("[loss] {} takes one class an image, and {} makes targets of two; cross_entropy and bce take both",
                     name, core::to_text(mix)));
   }
   const bool knows_weights =
       kind != LossKind::kAsymmetric && (kind != LossKind::kFocal || task == data::Task::kSingleLabel);
   if (!class_weights.empty() && !knows_weights) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} knows no class weights for pictures of several labels; bce does", name));
+        fmt::format("[loss] {} knows no class weights for images of several labels; bce does", name));
   }
 }
 

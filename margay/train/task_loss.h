@@ -12,11 +12,11 @@ namespace margay::train {
 
 /// What training minimises, and what the history shows of it.
 ///
-/// mean() is the chosen loss with its weights and smoothing. The history, validation, and the loss of each picture are
+/// mean() is the chosen loss with its weights and smoothing. The history, validation, and the loss of each image are
 /// the task's own loss whatever is trained with: cross-entropy for one class of K, binary cross-entropy over every
-/// class where a picture may be of several or of none. (fastai validates with the training loss. Here runs with
+/// class where an image may be of several or of none. (fastai validates with the training loss. Here runs with
 /// different losses, smoothings and weights can be compared by their valid_loss, it is a negative log-likelihood, and
-/// its sum over pictures is what the loss X-ray explains. Where it is not what training minimises, a metric may say
+/// its sum over images is what the loss X-ray explains. Where it is not what training minimises, a metric may say
 /// more.)
 struct TaskLoss {
   data::Task task = data::Task::kSingleLabel;
@@ -31,7 +31,7 @@ struct TaskLoss {
   /// logits: float [N,K]; targets: int64 [N], or float [N,K]. Result: a scalar, what training minimises.
   /// Throws as margay/loss does.
   torch::Tensor mean(const torch::Tensor& logits, const torch::Tensor& targets) const;
-  /// The task's own loss for each picture, without weights and options, float [N]. For multi-label the mean over the
+  /// The task's own loss for each image, without weights and options, float [N]. For multi-label the mean over the
   /// classes.
   torch::Tensor of_each(const torch::Tensor& logits, const torch::Tensor& targets) const;
 };

@@ -9,7 +9,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/state_guard.h"
-#include "margay/train/device_feed.h"
+#include "margay/train/device_prefetcher.h"
 
 namespace margay::train {
 namespace {
@@ -54,19 +54,19 @@ void update_batch_norms(model::Classifier& classifier, const data::Loader& loade
   const Gathering gathering(classifier);
   const torch::Device device = classifier.device();
   const std::unique_ptr<BatchCopy> copy = batch_copy(device);
-  DeviceFeed pass(loader.pass(options.epoch), copy.get());
+  DevicePrefetcher pass(loader.pass(options.epoch), copy.get());
   std::int64_t seen = 0;
   while (!options.batches || seen < *options.batches) {
     const std::optional<data::Batch> batch = pass.next();
     if (!batch) break;
-    if (batch->size() < 2) continue;  // a batch norm cannot train on one picture
+    if (batch->size() < 2) continue;  // a batch norm cannot train on one image
     const model::Autocast autocast(device, options.precision);
     classifier.forward(batch->images);
     ++seen;
   }
   if (seen > 0) return;
   throw core::DataError(loader.dataset().path(0).parent_path(),
-                        "no batch has two pictures that can be read; `check_data` says what is wrong");
+                        "no batch has two images that can be read; `check_data` says what is wrong");
 }
 
 }  // namespace margay::train

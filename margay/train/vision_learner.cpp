@@ -31,7 +31,7 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
   const std::int64_t classes = loaders.vocabulary.size();
   auto classifier = model::make_classifier({.architecture = architecture,
                                             .num_classes = classes,
-                                            .image_px = loaders.recipe().augment.size,
+                                            .image_px = loaders.transforms().augment.size,
                                             .head = options.head});
   if (!options.weights.empty() && weights == PretrainedWeights::kRead) {
     model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});

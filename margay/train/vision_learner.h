@@ -29,9 +29,9 @@ data::Normalization published_normalization(const std::string& architecture);
 /// (restore) does without: the checkpoint holds all weights.
 enum class PretrainedWeights { kRead, kFromCheckpoint };
 
-/// A learner for pictures: `architecture` with a new head for the data's classes, measured by error rate, or for
+/// A learner for images: `architecture` with a new head for the data's classes, measured by error rate, or for
 /// multi-label by accuracy_multi and f1_multi. With pretrained weights the body is frozen, as in fastai's
-/// vision_learner. A network with learnt positions is made for the size of the data's pictures.
+/// vision_learner. A network with learnt positions is made for the size of the data's images.
 /// Seeds LibTorch's default generator, the one its dropout draws from.
 /// Throws std::invalid_argument for an unknown architecture, and as model::load_pretrained for weights that are not
 /// there or do not fit it.

@@ -21,8 +21,8 @@ Bundle small_bundle() {
   Bundle bundle;
   bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 3, .head = {.hidden = {16}}});
   bundle.vocabulary = data::Vocabulary({"cat", "dog", "élan"});
-  bundle.recipe.augment = {.size = 32, .min_scale = 0.5};
-  bundle.recipe.resize = {.size = 40};
+  bundle.transforms.augment = {.size = 32, .min_scale = 0.5};
+  bundle.transforms.resize = {.size = 40};
   bundle.provenance = {{"error_rate", 0.1}};
   return bundle;
 }
@@ -67,7 +67,7 @@ TEST_F(BundleTest, ComesBackIdentical) {
   save_bundle(path_, original);
   const Bundle loaded = load_bundle(path_);
   EXPECT_EQ(loaded.vocabulary, original.vocabulary);
-  EXPECT_EQ(core::to_json(loaded.recipe), core::to_json(original.recipe));
+  EXPECT_EQ(core::to_json(loaded.transforms), core::to_json(original.transforms));
   EXPECT_EQ(core::to_json(loaded.classifier->options()), core::to_json(original.classifier->options()));
   EXPECT_EQ(loaded.provenance, original.provenance);
   original.classifier->eval();

@@ -78,7 +78,7 @@ TEST(ChartImage, IsAPng) {
 TEST(ChartImage, DrawsWithoutDataAndInTheSmallestSize) {
   LineChart chart = diagonal();
   chart.title = std::string(200, 'W');
-  chart.series.assign(50, {.name = "a name that is longer than the picture is wide", .x = {0, 1}, .y = {1, 0}});
+  chart.series.assign(50, {.name = "a name that is longer than the image is wide", .x = {0, 1}, .y = {1, 0}});
   chart.marks.assign(20, {"mark", 0.5, 0.5});
   const data::Image one = chart_image(chart, {.width = 200, .height = 150});
   EXPECT_EQ(one.width, 200);

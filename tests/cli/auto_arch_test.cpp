@@ -18,7 +18,7 @@ TEST(ChoiceText, SaysWhatAndWhy) {
       {.name = "small", .top1 = 60, .images_per_s = 40, .is_measured = true},
       {.name = "middle", .top1 = 70, .images_per_s = 20, .is_measured = true},
       {.name = "large", .top1 = 80, .images_per_s = 10}};
-  const train::TrainingDemand demand{.train_pictures = 600, .epochs = 4, .minutes = 3};
+  const train::TrainingDemand demand{.train_images = 600, .epochs = 4, .minutes = 3};
   EXPECT_EQ(choice_text(candidates, demand, train::choose_network(candidates, demand)),
             "arch auto: middle (70.0 % on ImageNet) about 2.0 minutes of 3 for 4 epochs at 20.0 images/s; next: small "
             "(60.0 % on ImageNet) about 1.0; too slow: large (80.0 % on ImageNet) about 4.0, not measured");
@@ -27,7 +27,7 @@ TEST(ChoiceText, SaysWhatAndWhy) {
 class AutoArch : public testing_support::TinyTraining {
  protected:
   CommandResult train_auto(const std::vector<std::string>& more) const {
-    std::vector<std::string> line = {"train",         pictures_.string(),
+    std::vector<std::string> line = {"train",         images_.string(),
                                      "--arch",        "auto",
                                      "--resize",      "24",
                                      "--size",        "16",

@@ -54,7 +54,7 @@ TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
   EXPECT_EQ(run_line({"train", "nowhere", "--precision", "fp8"}).status, 2);
 }
 
-TEST(CommandLine, AnswersMissingDataWithThree) {
+TEST(CommandLine, ExitsWithThreeForMissingData) {
   const CommandResult result = run_line({"train", "/no/such/folder"});
   EXPECT_EQ(result.status, 3);
   EXPECT_EQ(result.errors.find("margay: /no/such/folder: there is no such folder; '/' holds "), 0U) << result.errors;
@@ -86,13 +86,13 @@ TEST(Config, GivesWayToFlagsWhereverTheyStand) {
   const testing_support::TemporaryFolder folder;
   TrainOptions saved;
   saved.epochs = 7;
-  saved.batch.folder = "pictures";
+  saved.batch.folder = "images";
   saved.batch.transforms.augment.size = 99;
   std::ofstream(folder / "config.json") << core::to_json(saved).dump();
   TrainOptions options;
   parse(options, {"--size", "64", "--config", (folder / "config.json").string()});
   EXPECT_EQ(options.epochs, 7);
-  EXPECT_EQ(options.batch.folder, "pictures");
+  EXPECT_EQ(options.batch.folder, "images");
   EXPECT_EQ(options.batch.transforms.augment.size, 64);
 }
 

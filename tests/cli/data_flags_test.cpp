@@ -15,7 +15,7 @@ using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 using testing_support::write;
 
-/// Five pictures of each of two classes: "cat/p0_0.jpg" … "dog/p4_1.jpg".
+/// Five images of each of two classes: "cat/p0_0.jpg" … "dog/p4_1.jpg".
 struct PetFolder {
   PetFolder() {
     for (int i = 0; i < 5; ++i) {
@@ -121,7 +121,7 @@ TEST(DataFlags, DrawGroupsOfAColumn) {
   ASSERT_EQ(grouped.valid->size(), 2);
   EXPECT_EQ(grouped.valid->path(0).filename().string().substr(0, 2),
             grouped.valid->path(1).filename().string().substr(0, 2))
-      << "both pictures of one owner";
+      << "both images of one owner";
 }
 
 TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {
@@ -131,7 +131,7 @@ TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {
   }
   const data::Datasets drawn = make_block(folder.path(), {.valid_fraction = 0.5}).datasets();
   EXPECT_EQ(drawn.train->size() + drawn.valid->size(), 4);
-  EXPECT_NE(drawn.warnings.front().find("4 of the 8 pictures"), std::string::npos) << drawn.warnings.front();
+  EXPECT_NE(drawn.warnings.front().find("4 of the 8 images"), std::string::npos) << drawn.warnings.front();
   EXPECT_EQ(make_block(folder.path(), {}).datasets().train->size(), 4)
       << "where a draw is made without being asked for";
 }
@@ -149,7 +149,7 @@ TEST(DataFlags, AskWhichOfTwoColumnsSplitsUnlessAFlagDecides) {
   EXPECT_EQ(datasets({.valid_fraction = 0}).train->size(), 2U);
 }
 
-TEST(DataFlags, JudgeEveryPictureWhereNothingIsSplit) {
+TEST(DataFlags, JudgeEveryImageWhereNothingIsSplit) {
   const TemporaryFolder folder;
   for (const char* name : {"train/cat/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg"}) write(folder / name, "x");
   EXPECT_EQ(make_unsplit_block(folder.path(), {}).datasets().train->size(), 3U);

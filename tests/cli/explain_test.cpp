@@ -7,7 +7,7 @@
 #include "apps/cli/command.h"
 #include "margay/bundle/bundle.h"
 #include "margay/model/classifier.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::cli {
 namespace {
@@ -28,26 +28,26 @@ ExplainResult explain(std::vector<std::string> arguments) {
   return {status, output, testing::internal::GetCapturedStderr()};
 }
 
-/// A folder with a model of two classes and pictures of them.
-class ExplainPictures : public testing::Test {
+/// A folder with a model of two classes and images of them.
+class ExplainImages : public testing::Test {
  protected:
-  ExplainPictures() {
-    testing_support::write_tiny_pictures(folder_ / "pictures", 1, 1);
+  ExplainImages() {
+    testing_support::write_tiny_images(folder_ / "images", 1, 1);
     torch::manual_seed(0);
     bundle::Bundle bundle;
     bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
     bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-    bundle.recipe.resize = {.size = 24};
-    bundle.recipe.augment = {.size = 16};
+    bundle.transforms.resize = {.size = 24};
+    bundle.transforms.augment = {.size = 16};
     bundle::save_bundle(model_, bundle);
   }
   testing_support::TemporaryFolder folder_;
   std::string model_ = (folder_ / "model.margay").string();
-  std::string pictures_ = (folder_ / "pictures" / "valid").string();
+  std::string images_ = (folder_ / "images" / "valid").string();
 };
 
-TEST_F(ExplainPictures, TakesTheLossOfEachApart) {
-  const ExplainResult result = explain({model_, pictures_, "--label", "flat", "--json"});
+TEST_F(ExplainImages, TakesTheLossOfEachApart) {
+  const ExplainResult result = explain({model_, images_, "--label", "flat", "--json"});
   EXPECT_EQ(result.status, 0) << result.errors;
   const auto json = nlohmann::json::parse(result.output);
   EXPECT_EQ(json["classes"], nlohmann::json({"flat", "upright"}));
@@ -56,29 +56,29 @@ TEST_F(ExplainPictures, TakesTheLossOfEachApart) {
   EXPECT_NE(json["rows"][0]["name"].get<std::string>().find("flat/0.png"), std::string::npos);
 }
 
-TEST_F(ExplainPictures, NeedsNoLabel) {
-  const ExplainResult result = explain({model_, pictures_});
+TEST_F(ExplainImages, NeedsNoLabel) {
+  const ExplainResult result = explain({model_, images_});
   EXPECT_EQ(result.status, 0) << result.errors;
-  EXPECT_NE(result.output.find("No answer is given"), std::string::npos);
+  EXPECT_NE(result.output.find("No target is given"), std::string::npos);
 }
 
-TEST_F(ExplainPictures, SuggestsTheNearestLabel) {
-  const ExplainResult result = explain({model_, pictures_, "--label", "flta"});
+TEST_F(ExplainImages, SuggestsTheNearestLabel) {
+  const ExplainResult result = explain({model_, images_, "--label", "flta"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors, "margay: --label: no class 'flta'; did you mean 'flat'?\n");
 }
 
-TEST_F(ExplainPictures, AnswersForTheOthersWhenOneIsBroken) {
-  std::ofstream(folder_ / "pictures" / "valid" / "flat" / "0.png") << "broken";
-  const ExplainResult result = explain({model_, pictures_});
+TEST_F(ExplainImages, ExplainsTheOthersWhenOneIsBroken) {
+  std::ofstream(folder_ / "images" / "valid" / "flat" / "0.png") << "broken";
+  const ExplainResult result = explain({model_, images_});
   EXPECT_EQ(result.status, 3);
   EXPECT_NE(result.errors.find("flat/0.png"), std::string::npos);
   EXPECT_NE(result.output.find("upright/0.png"), std::string::npos);
 }
 
-TEST_F(ExplainPictures, WritesAPage) {
+TEST_F(ExplainImages, WritesAPage) {
   const auto page = folder_ / "page.html";
-  EXPECT_EQ(explain({model_, pictures_, "--label", "1", "--html", page.string()}).status, 0);
+  EXPECT_EQ(explain({model_, images_, "--label", "1", "--html", page.string()}).status, 0);
   EXPECT_NE(testing_support::file_content(page).find("</html>"), std::string::npos);
 }
 
@@ -107,7 +107,7 @@ TEST(Explain, NumbersTheRowsWithoutAName) {
   EXPECT_EQ(json["rows"][1]["name"], "row 2");
 }
 
-TEST(Explain, AnswersMissingFilesWithThree) {
+TEST(Explain, ExitsWithThreeForMissingFiles) {
   EXPECT_EQ(explain({"--logits", "/no/table.csv"}).status, 3);
   EXPECT_EQ(explain({"/no/model.margay", "x.jpg"}).status, 3);
 }

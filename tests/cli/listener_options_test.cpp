@@ -59,7 +59,7 @@ TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
             "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
 }
 
-TEST(ListenerOptions, AreCheckedBeforePicturesAreLookedFor) {
+TEST(ListenerOptions, AreCheckedBeforeImagesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors,

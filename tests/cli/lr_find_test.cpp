@@ -15,20 +15,20 @@ class LrFindCommand : public testing_support::TinyTraining {
   CommandResult lr_find(const std::vector<std::string>& arguments) const {
     std::vector<std::string> line = {"--num-it", "12", "--start-lr", "1e-4", "--end-lr", "1"};
     line.insert(line.end(), arguments.begin(), arguments.end());
-    return on_pictures("lr-find", line);
+    return on_images("lr-find", line);
   }
 };
 
 TEST_F(LrFindCommand, DrawsAndTabulatesTheCurveAndLeavesNoRun) {
-  const auto picture = folder_ / "curve.png";
+  const auto image = folder_ / "curve.png";
   const auto table = folder_ / "curve.csv";
-  const CommandResult result = lr_find({"--out", picture.string(), "--csv", table.string()});
+  const CommandResult result = lr_find({"--out", image.string(), "--csv", table.string()});
   EXPECT_EQ(result.status, 0) << result.errors;
-  EXPECT_EQ(file_content(picture).substr(1, 3), "PNG");
+  EXPECT_EQ(file_content(image).substr(1, 3), "PNG");
   EXPECT_EQ(file_content(table).substr(0, 15), "lr,loss\n0.0001,");
   expect_part(result.output, "Learning-rate finder");
-  expect_part(result.output, "The curve: " + picture.string());
-  EXPECT_EQ(folder_.size(), 3U);  // pictures, curve.png, curve.csv
+  expect_part(result.output, "The curve: " + image.string());
+  EXPECT_EQ(folder_.size(), 3U);  // images, curve.png, curve.csv
 }
 
 TEST_F(LrFindCommand, DrawsASvgAsWell) {
@@ -36,7 +36,7 @@ TEST_F(LrFindCommand, DrawsASvgAsWell) {
   expect_part(file_content(folder_ / "curve.svg"), "</svg>");
 }
 
-TEST_F(LrFindCommand, GivesOneJsonDocumentAndNoPicture) {
+TEST_F(LrFindCommand, GivesOneJsonDocumentAndNoImage) {
   const CommandResult result = lr_find({"--json", "--unfrozen", "--out", "curve.pdf"});
   EXPECT_EQ(result.status, 0) << result.errors;
   const auto json = nlohmann::json::parse(result.output);
@@ -46,7 +46,7 @@ TEST_F(LrFindCommand, GivesOneJsonDocumentAndNoPicture) {
   EXPECT_EQ(folder_.size(), 1U);
 }
 
-TEST_F(LrFindCommand, RefusesAPictureItCannotWriteBeforeTheSweep) {
+TEST_F(LrFindCommand, RefusesAnImageItCannotWriteBeforeTheSweep) {
   const auto table = folder_ / "curve.csv";
   const CommandResult pdf = lr_find({"--out", "curve.pdf", "--csv", table.string()});
   EXPECT_EQ(pdf.status, 2);

@@ -17,7 +17,7 @@ TEST(ModelShow, DescribesThePublishedNetwork) {
   expect_part(result.output, "\nbody-early  backbone.conv1  ");
   expect_part(result.output, "  Conv2d               [4,16,32,32]         432        yes");
   expect_part(result.output, "all             272474     272474");
-  expect_part(result.output, "0.04081 GMACs a picture of 64 pixels");
+  expect_part(result.output, "0.04081 GMACs an image of 64 pixels");
 }
 
 TEST(ModelShow, DescribesWhatTrainingMakesOfIt) {
@@ -46,7 +46,7 @@ TEST_F(ModelShowTrained, TakesClassesAndSizeFromTheFile) {
   const std::string model = (run_folder() / "model.margay").string();
   const CommandResult result = run_command({"model", "show", model});
   expect_part(result.output, "resnet20, 2 classes");
-  expect_part(result.output, "a picture of 16 pixels");
+  expect_part(result.output, "an image of 16 pixels");
   EXPECT_EQ(run_command({"model", "show", model, "--classes", "3"}).status, 2);
 }
 

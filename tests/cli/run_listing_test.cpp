@@ -33,7 +33,7 @@ TEST(RunListing, LeavesARunThatDoesNotGoOnAsItEnded) {
 
 TEST(RunListing, WarnsOnceWhereTheListCannotBeWritten) {
   const testing_support::TemporaryFolder folder;
-  const train::NewRun run{.folder = "gone", .name = "gone", .group = "", .seed = 1, .config = {}, .valid_pictures = {}};
+  const train::NewRun run{.folder = "gone", .name = "gone", .group = "", .seed = 1, .config = {}, .valid_images = {}};
   testing::internal::CaptureStderr();
   RunListing listing(folder / "nowhere", run);
   listing.finish(train::RunStatus::kDone);

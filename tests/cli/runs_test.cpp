@@ -84,14 +84,14 @@ TEST_F(RunsCommand, ShowsWhatWasSetAndWhatCameOut) {
   EXPECT_EQ(shown.status, 0) << shown.errors;
   EXPECT_TRUE(contains(shown.output, "arch                     resnet34  resnet18")) << shown.output;
   EXPECT_TRUE(contains(shown.output, "batch.loader.batch_size  32        64")) << shown.output;
-  EXPECT_TRUE(contains(shown.output, "result   error_rate 0.1900 ± 0.0392 (one standard error, 100 pictures)"))
+  EXPECT_TRUE(contains(shown.output, "result   error_rate 0.1900 ± 0.0392 (one standard error, 100 images)"))
       << shown.output;
   EXPECT_TRUE(contains(runs({"show", "a"}).output, "Every setting is the default."));
   EXPECT_EQ(json_of({"show", "1"})["epochs"][0]["error_rate"], 0.2);
   EXPECT_EQ(json_of({"show", (folder_ / "20240501-110000-b" / "config.json").string()})["name"], "b");
 }
 
-TEST_F(RunsCommand, ComparesWithTheNoiseOfPicturesOrOfRepeats) {
+TEST_F(RunsCommand, ComparesWithTheNoiseOfImagesOrOfRepeats) {
   const RunsResult single = runs({"compare", "a", "b"});
   EXPECT_EQ(single.status, 0) << single.errors;
   EXPECT_TRUE(contains(single.output, "error_rate: b is 0.0100 lower than a; the noise of this comparison is 0.1098"))
@@ -114,7 +114,7 @@ TEST_F(RunsCommand, LeavesOutRepeatsWithoutAnEndAndNamesSingleRunsWithoutOne) {
   EXPECT_EQ(json_of({"compare", "a", "three"})["runs"][1]["values"].size(), 3U);
   const RunsResult compared = runs({"compare", "a", "c-4"});
   EXPECT_TRUE(contains(compared.output, "'c-4' is running; its last epoch is not its end.")) << compared.output;
-  EXPECT_TRUE(contains(compared.output, "these may be results on different pictures")) << compared.output;
+  EXPECT_TRUE(contains(compared.output, "these may be results on different images")) << compared.output;
 }
 
 TEST_F(RunsCommand, ListsTheSettingsThatDiffer) {

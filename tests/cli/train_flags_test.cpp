@@ -29,12 +29,12 @@ TEST(TrainFlags, ResumeGoesOnWithTheSettingsOfTheRunOnly) {
   const CommandResult result = run_command({"train", "--resume", "runs/a", "--epochs", "3"});
   EXPECT_EQ(result.status, 2);
   expect_part(result.errors, "--epochs: --resume goes on with the settings that the run began with");
-  EXPECT_EQ(run_command({"train", "pictures", "--resume", "runs/a"}).status, 2);
+  EXPECT_EQ(run_command({"train", "images", "--resume", "runs/a"}).status, 2);
   EXPECT_EQ(run_command({"train", "--resume", "/no/run", "--lr-factor", "0.1"}).status, 3);
 }
 
 TEST(TrainFlags, LrFactorIsForARunThatGoesOn) {
-  const CommandResult result = run_command({"train", "pictures", "--lr-factor", "0.1"});
+  const CommandResult result = run_command({"train", "images", "--lr-factor", "0.1"});
   EXPECT_EQ(result.status, 2);
   expect_part(result.errors, "--lr-factor");
   expect_part(result.errors, "--resume");
@@ -128,8 +128,8 @@ TEST_F(TrainCommand, WritesTheBestModelAndEventsWhenAsked) {
 
 TEST_F(TrainCommand, LetsTheBestModelFindLabelsAndSplitAgain) {
   ASSERT_EQ(train({"--keep-best", "--label-path-regex", "^[^/]*/([^/]*)/", "--valid-fraction", "0.25"}).status, 0);
-  const CommandResult of_best = run_command({"evaluate", (run_folder() / "best.margay").string(), pictures_.string()});
-  const CommandResult of_last = run_command({"evaluate", (run_folder() / "model.margay").string(), pictures_.string()});
+  const CommandResult of_best = run_command({"evaluate", (run_folder() / "best.margay").string(), images_.string()});
+  const CommandResult of_last = run_command({"evaluate", (run_folder() / "model.margay").string(), images_.string()});
   EXPECT_EQ(of_best.status, 0) << of_best.errors;
   EXPECT_EQ(of_best.output, of_last.output);
 }
@@ -148,7 +148,7 @@ TEST_F(TrainCommand, LeavesNoFolderWhereItCannotBegin) {
 
 TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
   testing_support::write(folder_ / "stages.txt", "unfreeze 1 epoch at 1e-3\n");
-  ASSERT_EQ(on_pictures("train", {"--runs", runs_.string(), "--recipe", (folder_ / "stages.txt").string()}).status, 0);
+  ASSERT_EQ(on_images("train", {"--runs", runs_.string(), "--recipe", (folder_ / "stages.txt").string()}).status, 0);
   const CommandResult result =
       run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
   EXPECT_EQ(result.status, 2);
@@ -225,12 +225,12 @@ TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
   EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
 }
 
-TEST_F(TrainCommand, RefusesToGoOnWithOtherPictures) {
+TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
   ASSERT_EQ(train().status, 0);
-  fs::remove(pictures_ / "train" / "flat" / "0.png");
+  fs::remove(images_ / "train" / "flat" / "0.png");
   const CommandResult result = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(result.status, 3);
-  expect_part(result.errors, pictures_.string() + ": the pictures, labels or split are no longer those");
+  expect_part(result.errors, images_.string() + ": the images, labels or split are no longer those");
   EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
 }
 

@@ -5,7 +5,7 @@
 
 #include "margay/core/error.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::cli {
 namespace {
@@ -16,7 +16,7 @@ using testing_support::thrown_message;
 class TrainingCharts : public testing::Test {
  protected:
   static train::Learner trained(const std::filesystem::path& folder) {
-    testing_support::write_tiny_pictures(folder, 6, 2);
+    testing_support::write_tiny_images(folder, 6, 2);
     data::Loaders loaders = testing_support::tiny_block(folder).loaders({.batch_size = 4, .num_workers = 1});
     torch::manual_seed(1);
     train::Learner learner(std::move(loaders), model::make_classifier({.architecture = "resnet20", .num_classes = 2}),

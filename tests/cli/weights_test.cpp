@@ -46,7 +46,7 @@ TEST_F(WeightsCommand, InspectNamesTheNetwork) {
   EXPECT_EQ(json[0]["tensors"][0]["dtype"], "float32");
 }
 
-TEST_F(WeightsCommand, DiffAnswersAsDiffDoes) {
+TEST_F(WeightsCommand, DiffExitsAsDiffDoes) {
   const std::string a = write("a.safetensors", {{"x", torch::tensor({1.0F, 2.0F})}, {"y", torch::ones({2})}});
   const std::string b = write("b.safetensors", {{"x", torch::tensor({1.0F, 2.5F})}, {"z", torch::ones({2})}});
   EXPECT_EQ(run_command({"weights", "diff", a, a}).status, 0);

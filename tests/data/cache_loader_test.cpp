@@ -8,8 +8,8 @@
 #include "margay/data/image/write_image.h"
 #include "margay/data/loader/loader.h"
 #include "tests/support/batches.h"
-#include "tests/support/pictures.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/images.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
@@ -20,7 +20,7 @@ using testing_support::gradient_image;
 using testing_support::noise_image;
 using testing_support::TemporaryFolder;
 
-/// Pictures larger and smaller than the presizing, upright and lying.
+/// Images larger and smaller than the presizing, upright and lying.
 class CachedLoaderTest : public testing::Test {
  protected:
   CachedLoaderTest() {
@@ -93,16 +93,16 @@ TEST_F(CachedLoaderTest, CountsWhatItKeptForTrainingAndValidationTogether) {
   walk(data);
   const std::optional<CacheStats> stats = data.train.cache_stats();
   ASSERT_TRUE(stats);
-  EXPECT_EQ(stats->pictures, 24U);
+  EXPECT_EQ(stats->images, 24U);
   EXPECT_EQ(stats->hits, 12U);  // the second epoch of training
   EXPECT_EQ(stats->misses, 24U);
-  EXPECT_EQ(data.valid->cache_stats()->pictures, 24U);
+  EXPECT_EQ(data.valid->cache_stats()->images, 24U);
   const Loader copy = data.train;
-  EXPECT_EQ(copy.cache_stats()->pictures, 24U);
+  EXPECT_EQ(copy.cache_stats()->images, 24U);
   EXPECT_FALSE(loaders(CacheKind::kOff).train.cache_stats());
 }
 
-TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomePicturesFit) {
+TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomeImagesFit) {
   const Loaders data = loaders(CacheKind::kOff);
   LoaderOptions options = data.train.options();
   options.cache = CacheKind::kRam;
@@ -111,11 +111,11 @@ TEST_F(CachedLoaderTest, ServesTheSameBatchesWhenOnlySomePicturesFit) {
   const Loader partly(dataset, data.train.pipeline(), Phase::kTrain, options, small);
   const Loader wholly(dataset, data.train.pipeline(), Phase::kTrain, options);
   for (const int epoch : {0, 1}) expect_equal_passes(all_batches(partly.pass(epoch)), all_batches(wholly.pass(epoch)));
-  EXPECT_GT(small->stats().pictures, 0U);
+  EXPECT_GT(small->stats().images, 0U);
   EXPECT_GT(small->stats().left_out, 0U);
 }
 
-TEST_F(CachedLoaderTest, ReadsAPictureThatChangedAnew) {
+TEST_F(CachedLoaderTest, ReadsAnImageThatChangedAnew) {
   for (const CacheKind kind : {CacheKind::kRam, CacheKind::kDisk}) {
     const Loaders data = loaders(kind);
     all_batches(data.valid->pass());
@@ -127,7 +127,7 @@ TEST_F(CachedLoaderTest, ReadsAPictureThatChangedAnew) {
   }
 }
 
-TEST_F(CachedLoaderTest, ServesNoPictureAboveALowerLimitOfPixels) {
+TEST_F(CachedLoaderTest, ServesNoImageAboveALowerLimitOfPixels) {
   const auto skipped = [&](std::int64_t max_pixels) {
     LoaderOptions options = {.cache = CacheKind::kDisk, .cache_folder = cache_.path()};
     options.max_pixels = max_pixels;
@@ -141,8 +141,8 @@ TEST_F(CachedLoaderTest, ServesNoPictureAboveALowerLimitOfPixels) {
   EXPECT_EQ(skipped(2000), 11U);
 }
 
-TEST_F(CachedLoaderTest, SkipsUnreadablePicturesInEveryEpoch) {
-  std::ofstream(folder_ / "train/a/0.png") << "not a picture";
+TEST_F(CachedLoaderTest, SkipsUnreadableImagesInEveryEpoch) {
+  std::ofstream(folder_ / "train/a/0.png") << "not an image";
   for (const CacheKind kind : {CacheKind::kRam, CacheKind::kDisk}) {
     const Loaders data = loaders(kind);
     for (const int epoch : {0, 1}) {
@@ -152,64 +152,64 @@ TEST_F(CachedLoaderTest, SkipsUnreadablePicturesInEveryEpoch) {
       ASSERT_EQ(pass.skipped().size(), 1U);
       EXPECT_NE(pass.skipped()[0].problem.find("train/a/0.png"), std::string::npos);
     }
-    EXPECT_EQ(data.train.cache_stats()->pictures, 11U);
+    EXPECT_EQ(data.train.cache_stats()->images, 11U);
   }
 }
 
-TEST(PictureCache, NeedsAFolderOnDisk) {
-  EXPECT_THROW(make_picture_cache({.cache = CacheKind::kDisk}, "recipe"), std::invalid_argument);
+TEST(ImageCache, NeedsAFolderOnDisk) {
+  EXPECT_THROW(make_image_cache({.cache = CacheKind::kDisk}, "transforms"), std::invalid_argument);
 }
 
 TEST(RamCache, KeepsWhatFitsAndSaysHowMuchThatIs) {
   RamCache cache(1'000'000);
-  const CachedPicture picture = {noise_image(100, 100), 200, 200};
-  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, picture);
-  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, picture);  // offered again, counted once
+  const CachedImage cached = {noise_image(100, 100), 200, 200};
+  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, cached);
+  for (int i = 0; i < 40; ++i) cache.keep({"p" + std::to_string(i), {}}, cached);  // offered again, counted once
   const CacheStats stats = cache.stats();
-  EXPECT_EQ(stats.pictures, 33U);
+  EXPECT_EQ(stats.images, 33U);
   EXPECT_EQ(stats.left_out, 7U);
   EXPECT_LE(stats.bytes, 1'000'000U);
-  EXPECT_EQ(stats.text(), "33 of 40 pictures fit in 1 MB");
-  CachedPicture room;
-  EXPECT_EQ(cache.find({"p0", {}}, room)->image.pixels, picture.image.pixels);
+  EXPECT_EQ(stats.text(), "33 of 40 images fit in 1 MB");
+  CachedImage room;
+  EXPECT_EQ(cache.find({"p0", {}}, room)->image.pixels, cached.image.pixels);
   EXPECT_EQ(cache.find({"p39", {}}, room), nullptr);
 }
 
-TEST(RamCache, DoesNotServeAPictureThatChanged) {
+TEST(RamCache, DoesNotServeAnImageThatChanged) {
   RamCache cache(1'000'000);
-  const PictureKey before = {"p", FileVersion{10, 1}};
-  const PictureKey after = {"p", FileVersion{10, 2}};
-  CachedPicture room;
+  const CacheKey before = {"p", FileVersion{10, 1}};
+  const CacheKey after = {"p", FileVersion{10, 2}};
+  CachedImage room;
   cache.keep(before, {noise_image(4, 4), 4, 4});
-  const CachedPicture* held = cache.find(before, room);
+  const CachedImage* held = cache.find(before, room);
   EXPECT_EQ(cache.find(after, room), nullptr);
   cache.keep(after, {noise_image(5, 5), 5, 5});
   EXPECT_EQ(cache.find(after, room), nullptr) << "its place is taken by what others may still hold";
   EXPECT_EQ(held->image.pixels, noise_image(4, 4).pixels);
-  EXPECT_EQ(cache.stats().pictures, 0U);
+  EXPECT_EQ(cache.stats().images, 0U);
   EXPECT_EQ(cache.stats().left_out, 1U);
 }
 
 TEST(CacheStats, AreReadable) {
   CacheStats stats;
-  stats.pictures = 1204;
+  stats.images = 1204;
   stats.left_out = 1'234'567;
   stats.limit_bytes = 1'000'000'000;
   stats.note = "why";
-  EXPECT_EQ(stats.text(), "1,204 of 1,235,771 pictures fit in 1,000 MB; why");
+  EXPECT_EQ(stats.text(), "1,204 of 1,235,771 images fit in 1,000 MB; why");
 }
 
-TEST(CachedPicture, IsTheDecodedOneWhereThatIsNoLarger) {
-  const CachedPicture small = to_cached(noise_image(20, 50), {.size = 32});
+TEST(CachedImage, IsTheDecodedOneWhereThatIsNoLarger) {
+  const CachedImage small = to_cached(noise_image(20, 50), {.size = 32});
   EXPECT_FALSE(small.is_presized());
   EXPECT_EQ(small.image.pixels, noise_image(20, 50).pixels);
-  const CachedPicture large = to_cached(noise_image(80, 50), {.size = 32});
+  const CachedImage large = to_cached(noise_image(80, 50), {.size = 32});
   EXPECT_TRUE(large.is_presized());
   EXPECT_EQ(large.image.width, 32);
   EXPECT_EQ(large.image.height, 51);
 }
 
-TEST(CachedPicture, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
+TEST(CachedImage, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
   const core::Image decoded = noise_image(20, 50);
   const Resize to_32 = resize({.size = 32});
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -222,10 +222,10 @@ TEST(CachedPicture, GivesTheItemOfResizeWhereItIsTheDecodedOne) {
   }
 }
 
-TEST(CachedPicture, GivesAlmostTheItemOfResizeWhereItIsPresized) {
+TEST(CachedImage, GivesAlmostTheItemOfResizeWhereItIsPresized) {
   const core::Image decoded = gradient_image(375, 501);
   const Resize to_128 = resize({.size = 128});
-  const CachedPicture kept = to_cached(decoded, to_128.options());
+  const CachedImage kept = to_cached(decoded, to_128.options());
   ASSERT_TRUE(kept.is_presized());
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const Phase phase = seed == 0 ? Phase::kValid : Phase::kTrain;

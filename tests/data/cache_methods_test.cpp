@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "margay/data/cache/cached_picture.h"
-#include "margay/data/cache/picture_key.h"
+#include "margay/data/cache/cache_key.h"
+#include "margay/data/cache/cached_image.h"
 
 namespace margay::data {
 namespace {
@@ -27,8 +27,8 @@ double mean_difference(const core::Image& a, const core::Image& b) {
   return sum / static_cast<double>(a.pixels.size());
 }
 
-TEST(CachedPicture, GivesTheItemOfEveryMethodOfResizing) {
-  const core::Image picture = gradient(300, 750);
+TEST(CachedImage, GivesTheItemOfEveryMethodOfResizing) {
+  const core::Image image = gradient(300, 750);
   for (const auto& [method, name] : names(ResizeMethod{})) {
     const Resize resize({.size = 64, .method = method});
     for (const Phase phase : {Phase::kTrain, Phase::kValid}) {
@@ -36,15 +36,15 @@ TEST(CachedPicture, GivesTheItemOfEveryMethodOfResizing) {
         core::Random without{key};
         core::Random with{key};
         core::Image item;
-        item_of_cached(to_cached(picture, resize.options()), resize, phase, with, item);
-        EXPECT_LT(mean_difference(item, resize.apply(picture, phase, without)), 2) << name << " " << key;
+        item_of_cached(to_cached(image, resize.options()), resize, phase, with, item);
+        EXPECT_LT(mean_difference(item, resize.apply(image, phase, without)), 2) << name << " " << key;
       }
     }
   }
 }
 
-TEST(PictureKey, IsOfThePlaceNotOfTheWayItIsWritten) {
-  EXPECT_EQ(picture_key("a/../b/x.png").path, picture_key(std::filesystem::current_path() / "b/x.png").path);
+TEST(CacheKey, IsOfThePlaceNotOfTheWayItIsWritten) {
+  EXPECT_EQ(cache_key("a/../b/x.png").path, cache_key(std::filesystem::current_path() / "b/x.png").path);
 }
 
 }  // namespace

@@ -14,8 +14,8 @@
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/golden.h"
+#include "tests/support/images.h"
 #include "tests/support/ordinary_user.h"
-#include "tests/support/pictures.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/write_file.h"
 
@@ -67,7 +67,7 @@ class CheckData : public testing::Test {
 TEST_F(CheckData, FindsNothingInGoodData) {
   const DataReport report = check({.near_duplicates = true});
   EXPECT_TRUE(report.findings.empty()) << report_text(report);
-  EXPECT_EQ(report.pictures, 8U);
+  EXPECT_EQ(report.images, 8U);
   EXPECT_EQ(report.readable, 8U);
   EXPECT_EQ(report.train, 4U);
   EXPECT_EQ(report.valid, 4U);
@@ -94,7 +94,7 @@ TEST_F(CheckData, TellsOfFilesTooLargeAndFoldersThatAreClosed) {
   const testing_support::ClosedFolder closed(folder_.path(), root() / "train/dog");
   const testing_support::OrdinaryUser nobody;
   const DataBlock block =
-      DataBlock().items(search_images(root()).pictures).label(folder_labels()).split(folder_split(root()));
+      DataBlock().items(search_images(root()).images).label(folder_labels()).split(folder_split(root()));
   const DataReport report = check_data(block, root(), {.min_per_class = 2});
   const auto closed_ones = std::count_if(report.findings.begin(), report.findings.end(), [&](const Finding& finding) {
     return finding.kind == FindingKind::kClosedFolder && finding.paths.at(0) == root() / "train/dog" &&
@@ -131,7 +131,7 @@ TEST_F(CheckData, PassesOnWhatTheBlockWarnsOf) {
   EXPECT_EQ(report.findings[0].text, "3 rows say test");
 }
 
-TEST_F(CheckData, DoesNotCallAFolderEmptyWhosePicturesAreNotListed) {
+TEST_F(CheckData, DoesNotCallAFolderEmptyWhoseImagesAreNotListed) {
   PathList some;
   for (const auto& path : image_files(root())) {
     if (path.parent_path().filename() != "dog") some.add(path.native());
@@ -145,14 +145,14 @@ TEST_F(CheckData, DoesNotCallAFolderEmptyWhosePicturesAreNotListed) {
   EXPECT_EQ(empty, std::vector<fs::path>{root() / "train/fox"});
 }
 
-TEST_F(CheckData, FindsPicturesOfOneColour) {
+TEST_F(CheckData, FindsImagesOfOneColour) {
   core::Image almost(64, 64);
   for (std::size_t i = 0; i < almost.pixels.size(); ++i) almost.pixels[i] = static_cast<std::uint8_t>(200 + i % 4);
   write_png(root() / "train/cat/flat.png", almost);
   EXPECT_EQ(kinds(), Kinds{"uniform"});
 }
 
-TEST_F(CheckData, FindsSmallHugeAndLongPictures) {
+TEST_F(CheckData, FindsSmallHugeAndLongImages) {
   write_png(root() / "train/cat/small.png", blots(60, 20, 20));
   write_png(root() / "train/cat/long.png", blots(61, 64, 300));
   write_png(root() / "train/cat/huge.png", blots(62, 400, 400));
@@ -160,7 +160,7 @@ TEST_F(CheckData, FindsSmallHugeAndLongPictures) {
   EXPECT_EQ(kinds({.min_side = 20, .max_aspect = 5}), Kinds{});
 }
 
-TEST_F(CheckData, CallsPicturesSmallOnlyAmongLargerOnes) {
+TEST_F(CheckData, CallsImagesSmallOnlyAmongLargerOnes) {
   for (const auto& path : image_files(root())) {
     write_png(path, resample(read_image(path), {.right = 64, .bottom = 64}, 28, 28));
   }
@@ -209,7 +209,7 @@ TEST_F(CheckData, FindsCopiesByTheirPixels) {
   EXPECT_EQ(report.findings[0].text, "same pixels");
 }
 
-TEST_F(CheckData, FindsOnePictureUnderTwoLabels) {
+TEST_F(CheckData, FindsOneImageUnderTwoLabels) {
   fs::copy(first(), root() / "train/dog/copy.png");
   const DataReport report = check();
   ASSERT_EQ(report.findings.size(), 1U);
@@ -232,18 +232,18 @@ TEST_F(CheckData, TellsTwoLabelsAndTwoSidesOfOneGroup) {
 }
 
 TEST_F(CheckData, FindsScaledAndMirroredCopiesOnlyWhenAsked) {
-  const core::Image picture = read_image(first());
-  write_jpeg(root() / "valid/cat/smaller.jpg", resample(picture, {.right = 64, .bottom = 64}, 48, 48), 60);
+  const core::Image image = read_image(first());
+  write_jpeg(root() / "valid/cat/smaller.jpg", resample(image, {.right = 64, .bottom = 64}, 48, 48), 60);
   core::Image mirrored(64, 64);
   for (int y = 0; y < 64; ++y) {
-    for (int x = 0; x < 64; ++x) std::copy_n(picture.row(y) + 3 * x, 3, mirrored.row(y) + 3 * (63 - x));
+    for (int x = 0; x < 64; ++x) std::copy_n(image.row(y) + 3 * x, 3, mirrored.row(y) + 3 * (63 - x));
   }
   write_png(root() / "train/dog/mirrored.png", mirrored);
   EXPECT_EQ(kinds(), Kinds{});
   EXPECT_EQ(kinds({.near_duplicates = true}), (Kinds{"near_two_labels", "near_leak"}));
 }
 
-TEST_F(CheckData, DoesNotTakeFlatPicturesForCopies) {
+TEST_F(CheckData, DoesNotTakeFlatImagesForCopies) {
   for (const int grey : {10, 200}) {
     core::Image flat(64, 64);
     std::fill(flat.pixels.begin(), flat.pixels.end(), static_cast<std::uint8_t>(grey));
@@ -273,7 +273,7 @@ TEST_F(CheckData, FindsThatThereIsOneClassOnly) {
   EXPECT_EQ(kinds(), Kinds{"one_class"});
 }
 
-TEST_F(CheckData, FindsPicturesWithoutALabelOrASide) {
+TEST_F(CheckData, FindsImagesWithoutALabelOrASide) {
   write_png(root() / "stray.png", blots(80));
   const DataBlock block =
       DataBlock().items(image_files(root())).label(regex_labels(R"(^(\d)\.png$)")).split(folder_split(root()));
@@ -297,7 +297,7 @@ TEST_F(CheckData, FindsWhatElseLiesInTheFolder) {
   write(root() / "train/cat/Thumbs.db", "x");
   write(root() / "train/cat/._0.png", "x");
   write(root() / "train/dog/notes.txt", "x");
-  write(root() / "README.txt", "no picture lies beside it");
+  write(root() / "README.txt", "no image lies beside it");
   write(root() / ".git/config", "x");
   const DataReport report = check();
   ASSERT_EQ(report.findings.size(), 4U) << report_text(report);
@@ -333,7 +333,7 @@ TEST_F(CheckData, TellsHowFarItIsAndEndsWithWhatProgressThrows) {
 TEST(CheckOfThePets, FindsTheThreePairsThatAreCopiesAndNoMore) {
   const fs::path pets = testing_support::shared_path("data/pets");
   if (!fs::exists(pets)) GTEST_SKIP() << "no " << pets << ", not tested";
-  PathList paths;  // the breeds whose pictures are the most alike
+  PathList paths;  // the breeds whose images are the most alike
   for (const fs::path& path : image_files(pets / "images")) {
     const std::string name = path.filename().string();
     for (const char* breed : {"Abyssinian", "Bombay", "Egyptian", "Ragdoll", "chihuahua", "german_shorthaired"}) {
@@ -385,7 +385,7 @@ TEST_F(CheckData, IsDrawnAsAContactSheet) {
 
 TEST(FindingKinds, AreAllExplainedInTheGuide) {
   const std::string page = file_content(fs::path(MARGAY_SOURCE_DIR) / "docs/guide/check.md");
-  for (const KindWords& kind : all_kinds()) {
+  for (const KindText& kind : all_kinds()) {
     EXPECT_NE(page.find("`" + std::string(kind.name) + "`"), std::string::npos) << kind.name;
   }
 }

@@ -89,7 +89,7 @@ TEST(NearHashes, OfACrowdThatIsNotAlikeMeetALimitedNumberAndSaySo) {
   EXPECT_GT(std::count_if(search.cut.begin(), search.cut.end(), is_cut), 99'000);
 }
 
-TEST(NearHashes, OfACrowdThatIsAlikeMeetOncePerPictureAndMissNone) {
+TEST(NearHashes, OfACrowdThatIsAlikeMeetOncePerImageAndMissNone) {
   const std::vector<std::uint64_t> hashes = crowd();
   const NearHashes index(hashes, 10);
   std::vector<bool> has_joined(hashes.size());

@@ -5,7 +5,7 @@
 #include "margay/data/image/write_image.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::data {
@@ -33,7 +33,7 @@ TEST(PixelLimit, HoldsForTheContactSheetToo) {
   EXPECT_NE(contact_sheet(report, limited).pixels, contact_sheet(report, {.columns = 1, .tile_px = 64}).pixels);
 }
 
-TEST(AbsentPictures, AreFindingsByTheirPaths) {
+TEST(AbsentImages, AreFindingsByTheirPaths) {
   const TemporaryFolder folder;
   const std::filesystem::path path = folder / "gone.png";
   const DataBlock block = DataBlock().items({path}).label(folder_labels()).split(no_split());

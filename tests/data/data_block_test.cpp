@@ -11,7 +11,7 @@
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
@@ -19,11 +19,11 @@ namespace {
 using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 using testing_support::tiny_block;
-using testing_support::write_tiny_pictures;
+using testing_support::write_tiny_images;
 
 TEST(DataBlock, LabelsSplitsAndNumbersTheClasses) {
   const TemporaryFolder folder;
-  write_tiny_pictures(folder.path(), 4, 2);
+  write_tiny_images(folder.path(), 4, 2);
   const Datasets datasets = tiny_block(folder.path()).datasets();
   EXPECT_EQ(datasets.vocabulary.names(), (std::vector<std::string>{"flat", "upright"}));
   EXPECT_EQ(datasets.train->size(), 8U);
@@ -32,11 +32,11 @@ TEST(DataBlock, LabelsSplitsAndNumbersTheClasses) {
   EXPECT_TRUE(datasets.warnings.empty());
 }
 
-TEST(DataBlock, NamesThreePicturesThatGetNoLabel) {
+TEST(DataBlock, NamesThreeImagesThatGetNoLabel) {
   DataBlock block;
   block.items({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"}).label(regex_labels(R"((.+)_\d+)"));
   EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(no_split()).datasets(); }),
-            R"(d: 4 of 5 pictures get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
+            R"(d: 4 of 5 images get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
 }
 
 TEST(DataBlock, BuiltOnATemporaryLeavesNothingThatRefersToIt) {
@@ -55,7 +55,7 @@ TEST(DataBlock, BuiltOnATemporaryLeavesNothingThatRefersToIt) {
   EXPECT_EQ(paths.text(0), "a/1.jpg");
   EXPECT_FALSE(std::is_reference_v<decltype(DataBlock().labeller())>);
   EXPECT_FALSE(std::is_reference_v<decltype(DataBlock().splitter())>);
-  EXPECT_FALSE(std::is_reference_v<decltype(std::declval<DataBlock>().loaders().recipe())>);
+  EXPECT_FALSE(std::is_reference_v<decltype(std::declval<DataBlock>().loaders().transforms())>);
 }
 
 TEST(DataBlock, AsksForThePartsThatAreMissing) {
@@ -66,7 +66,7 @@ TEST(DataBlock, AsksForThePartsThatAreMissing) {
   EXPECT_NE(thrown_message<std::invalid_argument>(unsplit).find("no split"), std::string::npos);
 }
 
-TEST(DataBlock, TakesAGivenVocabularyAndNamesThePictureThatIsOutsideIt) {
+TEST(DataBlock, TakesAGivenVocabularyAndNamesTheImageThatIsOutsideIt) {
   DataBlock block;
   block.items({"a/1.jpg", "b/1.jpg"}).label(folder_labels()).split(no_split()).vocabulary(Vocabulary({"c", "b", "a"}));
   EXPECT_EQ(block.datasets().train->target(0), 2);
@@ -80,16 +80,16 @@ TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
   block.split([](const Items&) { return Split{{1, 2, 3}, {0, 4}}; });
   const std::vector<std::string> warnings = block.datasets().warnings;
   ASSERT_EQ(warnings.size(), 3U);
-  EXPECT_EQ(warnings[0], "1 class(es) with a single picture: 'once'");
+  EXPECT_EQ(warnings[0], "1 class(es) with a single image: 'once'");
   EXPECT_EQ(warnings[1], "1 class(es) that never train, only validate: 'once'");
-  EXPECT_EQ(warnings[2], "1 class(es) without validation pictures: 'a'");
+  EXPECT_EQ(warnings[2], "1 class(es) without validation images: 'a'");
 }
 
-TEST(DataBlock, CallsClassesOfAVocabularyWithoutPicturesThat) {
+TEST(DataBlock, CallsClassesOfAVocabularyWithoutImagesThat) {
   DataBlock block;
   block.items({"a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"}).label(folder_labels());
   block.vocabulary(Vocabulary({"a", "b", "zebra"})).split([](const Items&) { return Split{{0, 2}, {1, 3}}; });
-  EXPECT_EQ(block.datasets().warnings, std::vector<std::string>{"1 class(es) without pictures: 'zebra'"});
+  EXPECT_EQ(block.datasets().warnings, std::vector<std::string>{"1 class(es) without images: 'zebra'"});
 }
 
 TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
@@ -101,7 +101,7 @@ TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
   EXPECT_FALSE(block.loaders().valid.has_value());
 }
 
-TEST(DataBlock, PassesWarningsOnAndCountsPicturesThatAreLeftOut) {
+TEST(DataBlock, PassesWarningsOnAndCountsImagesThatAreLeftOut) {
   DataBlock block;
   block.items({"a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg", "b/3.jpg"})
       .label(folder_labels())
@@ -109,12 +109,12 @@ TEST(DataBlock, PassesWarningsOnAndCountsPicturesThatAreLeftOut) {
   block.split([](const Items&) { return Split{{0, 2}, {1, 3}}; });
   EXPECT_EQ(block.datasets().warnings,
             (std::vector<std::string>{"one from the table",
-                                      "1 of 5 pictures are left out: the split puts them on neither side"}));
+                                      "1 of 5 images are left out: the split puts them on neither side"}));
 }
 
 TEST(Summary, WalksEveryStageWithShapesBeforeAndAfter) {
   const TemporaryFolder folder;
-  write_tiny_pictures(folder.path(), 4, 2);
+  write_tiny_images(folder.path(), 4, 2);
   const Summary summary = tiny_block(folder.path()).summary({.batch_size = 4});
   EXPECT_FALSE(summary.failure.has_value());
   ASSERT_EQ(summary.steps.size(), 7U);
@@ -127,7 +127,7 @@ TEST(Summary, WalksEveryStageWithShapesBeforeAndAfter) {
 
 TEST(Summary, SaysWhichStageFailedOnWhichFileAndWhatToDo) {
   const TemporaryFolder folder;
-  write_tiny_pictures(folder.path(), 4, 2);
+  write_tiny_images(folder.path(), 4, 2);
   std::ofstream(folder / "train/flat/0.png") << "<html>";
   const Summary summary = tiny_block(folder.path()).summary();
   ASSERT_TRUE(summary.failure.has_value());
@@ -137,10 +137,10 @@ TEST(Summary, SaysWhichStageFailedOnWhichFileAndWhatToDo) {
   EXPECT_NE(summary.text().find("FAILED at read"), std::string::npos);
 }
 
-TEST(PicturePipeline, RefusesANormalizationThatDividesByNothing) {
+TEST(ImagePipeline, RefusesANormalizationThatDividesByNothing) {
   for (const Normalization& wrong : {Normalization{{0, 0, 0}, {1, 0, 1}}, Normalization{{0, 0, 0}, {1, 1, -1}},
                                      Normalization{{0, std::nan(""), 0}, {1, 1, 1}}}) {
-    EXPECT_THROW(PicturePipeline({.normalization = wrong}), std::invalid_argument);
+    EXPECT_THROW(ImagePipeline({.normalization = wrong}), std::invalid_argument);
   }
 }
 

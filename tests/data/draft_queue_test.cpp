@@ -1,4 +1,4 @@
-#include "margay/data/loader/draft_queue.h"
+#include "margay/data/loader/batch_queue.h"
 
 #include <sys/resource.h>
 
@@ -23,10 +23,10 @@ std::vector<PassRow> rows_up_to(std::size_t count) {
 }
 
 /// Writes `value` into the row, as whoever fills it does.
-void fill(const Job& job, float value) { job.draft->pixels[static_cast<std::int64_t>(job.row)].fill_(value); }
+void fill(const Job& job, float value) { job.pending->pixels[static_cast<std::int64_t>(job.row)].fill_(value); }
 
-TEST(DraftQueue, HandsOutAnewWhatWasTakenBackAndIgnoresWhoHadIt) {
-  DraftQueue queue(rows_up_to(5), {.batch_size = 3, .prefetch = 2}, {.side = 2}, 0);
+TEST(BatchQueue, HandsOutAnewWhatWasTakenBackAndIgnoresWhoHadIt) {
+  BatchQueue queue(rows_up_to(5), {.batch_size = 3, .prefetch = 2}, {.side = 2}, 0);
   const std::stop_token never;
   const Job filled = *queue.claim(never);
   const Job stuck = *queue.claim(never);
@@ -41,22 +41,22 @@ TEST(DraftQueue, HandsOutAnewWhatWasTakenBackAndIgnoresWhoHadIt) {
   EXPECT_FALSE(queue.is_ready());
   const Job again = *queue.claim(never);
   EXPECT_EQ(again.row, stuck.row);
-  EXPECT_NE(again.draft, stuck.draft);
+  EXPECT_NE(again.pending, stuck.pending);
   fill(again, 2);
   queue.complete(again, nullptr);
   ASSERT_TRUE(queue.is_ready());
-  const std::shared_ptr<Draft> first = queue.deliver();
+  const std::shared_ptr<PendingBatch> first = queue.deliver();
   EXPECT_EQ(first->error, nullptr);
   EXPECT_TRUE(first->pixels[0].eq(1).all().item<bool>());
   EXPECT_TRUE(first->pixels[1].eq(2).all().item<bool>());
 
-  EXPECT_EQ(queue.claim(never)->draft->rows[0].id, later.draft->rows[0].id);
+  EXPECT_EQ(queue.claim(never)->pending->rows[0].id, later.pending->rows[0].id);
   EXPECT_EQ(queue.claim(never)->row, 1U);
   EXPECT_FALSE(queue.claim(never)) << "all are handed out";
 }
 
-TEST(DraftQueue, TakesBackTwice) {
-  DraftQueue queue(rows_up_to(2), {.batch_size = 2}, {.side = 2}, 0);
+TEST(BatchQueue, TakesBackTwice) {
+  BatchQueue queue(rows_up_to(2), {.batch_size = 2}, {.side = 2}, 0);
   const std::stop_token never;
   queue.claim(never);
   queue.claim(never);
@@ -72,11 +72,11 @@ TEST(DraftQueue, TakesBackTwice) {
   EXPECT_FALSE(queue.claim(never));
 }
 
-TEST(DraftQueue, KeepsAWorkerThatMetAShortageOfMemory) {
+TEST(BatchQueue, KeepsAWorkerThatMetAShortageOfMemory) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer itself cannot live with a limit on addresses";
 #endif
-  DraftQueue queue(rows_up_to(2), {.batch_size = 1, .prefetch = 1}, {.side = 3000}, 0);  // 108 MB a batch
+  BatchQueue queue(rows_up_to(2), {.batch_size = 1, .prefetch = 1}, {.side = 3000}, 0);  // 108 MB a batch
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
   std::stop_source stop;
@@ -90,7 +90,7 @@ TEST(DraftQueue, KeepsAWorkerThatMetAShortageOfMemory) {
   const auto taken = core::parse_kb_line(testing_support::file_content("/proc/self/status"), "VmSize");
   const rlimit scarce = {*taken + (16U << 20), before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_AS, &scarce), 0);
-  const std::shared_ptr<Draft> held = queue.deliver();
+  const std::shared_ptr<PendingBatch> held = queue.deliver();
   const bool waits = worker.wait_for(50ms) == std::future_status::timeout;
   const bool is_told = [&] {
     try {
@@ -111,11 +111,11 @@ TEST(DraftQueue, KeepsAWorkerThatMetAShortageOfMemory) {
   EXPECT_FALSE(worker.get());
 }
 
-TEST(DraftQueue, LetsAWorkerGoOnWhenMemoryIsThereAgain) {
+TEST(BatchQueue, LetsAWorkerGoOnWhenMemoryIsThereAgain) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer itself cannot live with a limit on addresses";
 #endif
-  DraftQueue queue(rows_up_to(2), {.batch_size = 2, .prefetch = 1}, {.side = 3000}, 0);  // 216 MB a batch
+  BatchQueue queue(rows_up_to(2), {.batch_size = 2, .prefetch = 1}, {.side = 3000}, 0);  // 216 MB a batch
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
   std::stop_source stop;

@@ -139,7 +139,7 @@ TEST(ReadImageAlpha, MakesTheTransparentColourOfAPaletteWhite) {
   }
 }
 
-TEST(ReadImageAlpha, LeavesPicturesWithoutTransparencyAsTheyAre) {
+TEST(ReadImageAlpha, LeavesImagesWithoutTransparencyAsTheyAre) {
   const core::Image png = decode_image(image_sample("rgb.png"), "rgb.png");
   for (const char* name : {"raw.tif", "lzw.tif", "adobe_deflate.tif", "packbits.tif", "rgb24.bmp", "binary.ppm"}) {
     EXPECT_EQ(decode_image(image_sample(name), name).pixels, png.pixels) << name;

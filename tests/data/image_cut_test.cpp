@@ -1,4 +1,4 @@
-// A file that was cut is refused, except where the cut takes nothing of the picture: grey or black areas must not be
+// A file that was cut is refused, except where the cut takes nothing of the image: grey or black areas must not be
 // trained on.
 #include <chrono>
 
@@ -31,7 +31,7 @@ bool is_refused_or_the_same(const FileBytes& file, std::size_t size, const core:
   }
 }
 
-TEST(CutPicture, IsRefusedOrReadWhole) {
+TEST(CutImage, IsRefusedOrReadWhole) {
   for (const std::string& name : image_sample_names()) {
     SCOPED_TRACE(name);
     const FileBytes file = image_sample(name);
@@ -46,7 +46,7 @@ TEST(CutPicture, IsRefusedOrReadWhole) {
   }
 }
 
-TEST(CutPicture, OfAWebpIsCalledTruncatedWhereverTheCutIs) {
+TEST(CutImage, OfAWebpIsCalledTruncatedWhereverTheCutIs) {
   constexpr std::size_t kRecognised = 12;  // "RIFF", the size, "WEBP"
   for (const char* name : {"lossy.webp", "lossy_alpha.webp", "lossless_alpha.webp", "animated.webp"}) {
     const FileBytes file = image_sample(name);
@@ -58,8 +58,8 @@ TEST(CutPicture, OfAWebpIsCalledTruncatedWhereverTheCutIs) {
   }
 }
 
-// A download that was broken off and begun anew leaves half a picture with another one behind it.
-TEST(CutPicture, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
+// A download that was broken off and begun anew leaves half an image with another one behind it.
+TEST(CutImage, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
   for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {
     const FileBytes whole = image_sample(name);
     FileBytes joined(whole.begin(), whole.end() - 40);
@@ -72,7 +72,7 @@ TEST(CutPicture, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
   }
 }
 
-TEST(CutPicture, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
+TEST(CutImage, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
   const FileBytes whole = image_sample("rle8.bmp");
   constexpr std::size_t kHead = 118;  // with 16 colours
   FileBytes file(whole.begin(), whole.begin() + kHead);
@@ -86,7 +86,7 @@ TEST(CutPicture, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
   }
 }
 
-TEST(CutPicture, IsRefusedAtEveryFifthOfARealFile) {
+TEST(CutImage, IsRefusedAtEveryFifthOfARealFile) {
   if (!std::filesystem::exists(shared_path("data/odd"))) GTEST_SKIP() << "no data/odd";
   for (const char* name :
        {"pillow-tests__hopper.webp", "pillow-tests__hopper_orientation_6.jpg", "pillow-tests__exif.png",
@@ -103,7 +103,7 @@ TEST(CutPicture, IsRefusedAtEveryFifthOfARealFile) {
   }
 }
 
-TEST(CutPicture, SaysWhereTheDataEndsWhereTheFormatTells) {
+TEST(CutImage, SaysWhereTheDataEndsWhereTheFormatTells) {
   const auto complaint = [](const char* name, std::size_t lost) {
     FileBytes file = image_sample(name);
     file.resize(file.size() - lost);

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 
 namespace margay::data {
 namespace {
@@ -48,7 +48,7 @@ TEST(ExifOrientation, SurvivesEveryCut) {
   }
 }
 
-TEST(TurnUpright, TwoMirrorsOrFourQuartersGiveTheSamePictureBack) {
+TEST(TurnUpright, TwoMirrorsOrFourQuartersGiveTheSameImageBack) {
   const core::Image image = noise_image(5, 7);
   for (const int mirror : {2, 3, 4, 5, 7}) {
     EXPECT_EQ(turn_upright(turn_upright(image, mirror), mirror).pixels, image.pixels) << mirror;

@@ -120,7 +120,7 @@ TEST(HostileHeader, OfAWebpIsRefusedAtOnceOnCanvasAndFrame) {
   expect_refused_at_once(frame, "claims 32768x32768 pixels");
 }
 
-TEST(HostileHeader, OfATiffIsRefusedAtOnceOnPictureTileAndSamples) {
+TEST(HostileHeader, OfATiffIsRefusedAtOnceOnImageTileAndSamples) {
   using Tags = std::vector<std::pair<int, std::uint32_t>>;
   const Tags rest = {{258, 8}, {259, 1}, {262, 1}};
   const auto with = [&](Tags tags, const Tags& more) {

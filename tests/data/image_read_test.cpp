@@ -8,7 +8,7 @@
 
 #include "margay/core/error.h"
 #include "margay/data/image/write_image.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -104,7 +104,7 @@ TEST(ReadImage, IgnoresBrokenExif) {
 TEST(ReadImage, NamesThePathTheProblemAndTheRemedy) {
   const std::string message = complaint("hello there");
   expect_says(message, "some/cat.jpg: ");
-  expect_says(message, "not a picture: starts with \"hello th\"");
+  expect_says(message, "not an image: starts with \"hello th\"");
   expect_says(message, "expected a complete JPEG, PNG");
   expect_says(message, "replace the file or leave it out");
 }

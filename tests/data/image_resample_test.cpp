@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/random.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/simd_targets.h"
 
 namespace margay::data {
@@ -26,7 +26,7 @@ double triangle(double low, double high, int size, int out, int i) {
   return std::max(0.0, 1.0 - std::abs(i + 0.5 - centre) / support);
 }
 
-/// The definition, without any cleverness: a weighted mean over the whole picture.
+/// The definition, without any cleverness: a weighted mean over the whole image.
 double reference(const core::Image& image, const Box& box, int height, int width, int y, int x, int c) {
   double sum = 0;
   double weights = 0;
@@ -68,7 +68,7 @@ TEST(Resample, IsATriangleFilterAtAnySizeOnEveryInstructionSet) {
   });
 }
 
-TEST(Resample, KeepsAPictureOfTheSameSize) {
+TEST(Resample, KeepsAnImageOfTheSameSize) {
   const core::Image image = noise_image(9, 13);
   EXPECT_EQ(resample(image, whole(image), 9, 13).pixels, image.pixels);
 }
@@ -91,7 +91,7 @@ TEST(Resample, ReadsNothingOutsideTheBox) {
   EXPECT_EQ(resample(image, box, 20, 4).pixels, before.pixels);
 }
 
-TEST(Resample, KeepsAConstantPicture) {
+TEST(Resample, KeepsAConstantImage) {
   core::Image image(31, 17);
   std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{255});
   for (const int size : {1, 5, 64}) {

@@ -14,7 +14,7 @@
 #include "margay/data/image/write_image.h"
 #include "tests/support/golden.h"
 #include "tests/support/image_samples.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::data {
@@ -27,7 +27,7 @@ using testing_support::image_sample_names;
 using testing_support::shared_path;
 using testing_support::TemporaryFolder;
 
-TEST(ReadSize, IsThatOfThePictureForEveryFormat) {
+TEST(ReadSize, IsThatOfTheImageForEveryFormat) {
   for (const std::string& name : image_sample_names()) {
     const core::Image image = decode_image(image_sample(name), name);
     const ImageSize size = read_size(testing_support::image_samples_folder() / name);
@@ -108,7 +108,7 @@ TEST(MinSide, KeepsTheOrientationAndTheColoursOfCmyk) {
   }
 }
 
-TEST(MinSide, RefusesWhatIsCutAsTheWholePictureWould) {
+TEST(MinSide, RefusesWhatIsCutAsTheWholeImageWould) {
   FileBytes jpeg = jpeg_of(450, 500);
   jpeg.resize(jpeg.size() - 40);
   EXPECT_THROW(decode_image(jpeg, "x.jpg"), core::DataError);
@@ -119,8 +119,8 @@ TEST(MinSide, LeavesOtherFormatsWhole) {
   EXPECT_EQ(decode_image(image_sample("rgb.png"), "x", {.min_side = 1}).width, 24);
 }
 
-/// Mean difference, of 255, between resampling the whole picture and one decoded at 1/denominator, for the largest
-/// side at which it may be; nothing where the picture is too small for that.
+/// Mean difference, of 255, between resampling the whole image and one decoded at 1/denominator, for the largest
+/// side at which it may be; nothing where the image is too small for that.
 std::optional<double> change_by_scaling(const std::filesystem::path& path, int denominator) {
   const ImageSize size = read_size(path);
   int side = static_cast<int>(std::min(size.height, size.width));
@@ -136,7 +136,7 @@ std::optional<double> change_by_scaling(const std::filesystem::path& path, int d
   return difference / static_cast<double>(a.pixels.size());
 }
 
-// The pets are sharp to the pixel, the worst there is; pictures of a camera change less (jpeg_scale.cpp).
+// The pets are sharp to the pixel, the worst there is; images of a camera change less (jpeg_scale.cpp).
 TEST(MinSide, ChangesRealPhotosByLessThanTwoLevelsOnAverageAtEveryScale) {
   if (!std::filesystem::exists(shared_path("data/pets/images"))) GTEST_SKIP() << "no data/pets";
   for (const int denominator : {2, 4, 8}) {

@@ -8,7 +8,7 @@
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/batches.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 

@@ -11,17 +11,17 @@ std::string describe(const std::string& head) {
   return describe_unknown(std::vector<std::uint8_t>(head.begin(), head.end()));
 }
 
-TEST(DescribeUnknown, NamesWhatPeopleKeepAmongTheirPictures) {
+TEST(DescribeUnknown, NamesWhatPeopleKeepAmongTheirImages) {
   const auto refused = [](const std::string& name, const std::string& remedy) {
     return name + ", which Margay does not read; " + remedy;
   };
   const std::string convert = "convert it to JPEG or PNG";
-  EXPECT_EQ(describe("\0\0\0\x18"s + "ftypheic"), refused("a HEIC picture", convert));
-  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypmif1"), refused("a HEIF picture", convert));
-  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypavif"), refused("an AVIF picture", convert));
-  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypisom"), refused("a video", "extract its pictures"));
-  EXPECT_EQ(describe("\xFF\x0A..."), refused("a JPEG XL picture", convert));
-  EXPECT_EQ(describe("\0\0\0\x0CJXL \r\n"s), refused("a JPEG XL picture", convert));
+  EXPECT_EQ(describe("\0\0\0\x18"s + "ftypheic"), refused("a HEIC image", convert));
+  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypmif1"), refused("a HEIF image", convert));
+  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypavif"), refused("an AVIF image", convert));
+  EXPECT_EQ(describe("\0\0\0\x1C"s + "ftypisom"), refused("a video", "extract its images"));
+  EXPECT_EQ(describe("\xFF\x0A..."), refused("a JPEG XL image", convert));
+  EXPECT_EQ(describe("\0\0\0\x0CJXL \r\n"s), refused("a JPEG XL image", convert));
   EXPECT_EQ(describe("8BPS\0\1"s), refused("a Photoshop document", "export it as JPEG or PNG"));
   EXPECT_EQ(describe("%PDF-1.7"), refused("a PDF document", "export its pages as JPEG or PNG"));
   EXPECT_EQ(describe("PK\3\4"), refused("a zip archive", "unpack it"));
@@ -38,10 +38,10 @@ TEST(DescribeUnknown, KnowsTextsBehindSpaceMarksAndCapitals) {
 }
 
 TEST(DescribeUnknown, ShowsTheFirstBytesOfTheRest) {
-  EXPECT_EQ(describe("text and more"), "not a picture: starts with \"text and\"");
-  EXPECT_EQ(describe("\x01\x02\xFF"), "not a picture: starts with 01 02 ff");
-  EXPECT_EQ(describe("<?xml version=\"1.0\"?><rss>"), "not a picture: starts with \"<?xml ve\"");
-  EXPECT_TRUE(describe(std::string(16, '\0')).starts_with("not a picture: only zeros"));
+  EXPECT_EQ(describe("text and more"), "not an image: starts with \"text and\"");
+  EXPECT_EQ(describe("\x01\x02\xFF"), "not an image: starts with 01 02 ff");
+  EXPECT_EQ(describe("<?xml version=\"1.0\"?><rss>"), "not an image: starts with \"<?xml ve\"");
+  EXPECT_TRUE(describe(std::string(16, '\0')).starts_with("not an image: only zeros"));
 }
 
 }  // namespace

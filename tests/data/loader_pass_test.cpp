@@ -21,7 +21,7 @@
 #include "margay/data/loader/pixel_memory.h"
 #include "tests/support/batches.h"
 #include "tests/support/ordinary_user.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
@@ -30,7 +30,7 @@ using namespace std::chrono_literals;
 using testing_support::all_batches;
 using testing_support::TemporaryFolder;
 using testing_support::tiny_block;
-using testing_support::write_tiny_pictures;
+using testing_support::write_tiny_images;
 
 void expect_equal(const std::vector<Batch>& a, std::span<const Batch> b) {
   ASSERT_EQ(a.size(), b.size());
@@ -44,7 +44,7 @@ void expect_equal(const std::vector<Batch>& a, std::span<const Batch> b) {
 
 class LoaderPassTest : public testing::Test {
  protected:
-  LoaderPassTest() { write_tiny_pictures(folder_.path(), 9, 3); }
+  LoaderPassTest() { write_tiny_images(folder_.path(), 9, 3); }
 
   Loaders loaders(const LoaderOptions& options) const { return tiny_block(folder_.path()).loaders(options); }
 
@@ -65,7 +65,7 @@ TEST_F(LoaderPassTest, BeginsInTheMiddleWithTheSameBatches) {
 }
 
 TEST_F(LoaderPassTest, GivesTheSameBatchesWhenTheDeviceAugments) {
-  std::ofstream(folder_ / "train/flat/3.png") << "not a picture";
+  std::ofstream(folder_ / "train/flat/3.png") << "not an image";
   for (const CacheKind cache : {CacheKind::kOff, CacheKind::kRam}) {
     for (const MixMethod method : {MixMethod::kNone, MixMethod::kBoth}) {
       LoaderOptions options = {.batch_size = 4, .cache = cache, .mix = {.method = method}};
@@ -125,8 +125,8 @@ TEST_F(LoaderPassTest, LoadsAheadWhatPrefetchAllowsAndNoMore) {
   const auto cache = std::make_shared<RamCache>(1'000'000);
   const Loader train(std::make_shared<Dataset>(plain.dataset()), plain.pipeline(), Phase::kTrain, plain.options(),
                      cache);
-  const auto loads = [&](std::uint64_t pictures) {
-    for (int i = 0; i < 1000 && cache->stats().misses < pictures; ++i) std::this_thread::sleep_for(10ms);
+  const auto loads = [&](std::uint64_t images) {
+    for (int i = 0; i < 1000 && cache->stats().misses < images; ++i) std::this_thread::sleep_for(10ms);
     std::this_thread::sleep_for(30ms);  // for one too many
     return cache->stats().misses;
   };
@@ -155,13 +155,13 @@ TEST_F(LoaderPassTest, WritesIntoTheMemoryOfBatchesThatWereDropped) {
 }
 
 /// A cache that keeps nothing and lets nobody go on before it is opened.
-class Gate : public PictureCache {
+class Gate : public ImageCache {
  public:
-  const CachedPicture* find(const PictureKey& /*key*/, CachedPicture& /*room*/) override {
+  const CachedImage* find(const CacheKey& /*key*/, CachedImage& /*room*/) override {
     opened_.wait(false);
     return nullptr;
   }
-  void keep(const PictureKey& /*key*/, const CachedPicture& /*picture*/) override {}
+  void keep(const CacheKey& /*key*/, const CachedImage& /*image*/) override {}
   CacheStats stats() const override { return {}; }
 
   void open() {
@@ -174,9 +174,9 @@ class Gate : public PictureCache {
 };
 
 /// A cache that keeps nothing, takes its time for it, and knows who asked.
-class SlowCache : public PictureCache {
+class SlowCache : public ImageCache {
  public:
-  const CachedPicture* find(const PictureKey& /*key*/, CachedPicture& /*room*/) override {
+  const CachedImage* find(const CacheKey& /*key*/, CachedImage& /*room*/) override {
     {
       const std::lock_guard lock(mutex_);
       threads_.insert(std::this_thread::get_id());
@@ -186,7 +186,7 @@ class SlowCache : public PictureCache {
     }
     return nullptr;
   }
-  void keep(const PictureKey& /*key*/, const CachedPicture& /*picture*/) override {}
+  void keep(const CacheKey& /*key*/, const CachedImage& /*image*/) override {}
   CacheStats stats() const override { return {}; }
 
   std::set<std::thread::id> threads() const {
@@ -208,7 +208,7 @@ std::pair<Loader, std::shared_ptr<SlowCache>> slow_loader(const Loader& plain) {
 
 TEST_F(LoaderPassTest, LoadsAHandfulWithoutThreads) {
   const TemporaryFolder folder;
-  write_tiny_pictures(folder.path(), 2, 1);
+  write_tiny_images(folder.path(), 2, 1);
   const auto [loader, cache] =
       slow_loader(tiny_block(folder.path()).loaders({.batch_size = 2, .num_workers = 2}).train);
   EXPECT_EQ(all_batches(loader.pass()).size(), 2U);
@@ -226,7 +226,7 @@ TEST_F(LoaderPassTest, GivesTheSameBatchesAtEveryPriority) {
 }
 
 TEST_F(LoaderPassTest, ReplacesThreadsThatStarveBesideOtherPrograms) {
-  write_tiny_pictures(folder_.path(), 150, 1);
+  write_tiny_images(folder_.path(), 150, 1);
   std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
   const testing_support::OrdinaryUser user;
   // More programs at normal priority than there are cores: nothing is left for idle threads.
@@ -268,14 +268,14 @@ TEST_F(LoaderPassTest, GoesOnWithFewerThreadsWhereTheSystemHasNoMore) {
   EXPECT_EQ(all_batches(std::move(pass)).size(), 18U);
 }
 
-TEST_F(LoaderPassTest, DoesNotCallItsPartOfThePicturesAll) {
+TEST_F(LoaderPassTest, DoesNotCallItsPartOfTheImagesAll) {
   for (int i = 0; i < 3; ++i) std::ofstream(folder_ / "valid/upright" / (std::to_string(i) + ".png")) << "broken";
   const Loaders whole = loaders({.batch_size = 3});
   LoaderPass rest = whole.valid->pass(0, 1);  // the second of two batches
   EXPECT_FALSE(rest.next());
   EXPECT_EQ(rest.skipped().size(), 3U);
   for (int i = 0; i < 3; ++i) {
-    const Loaders part = loaders({.rank = 3 + i, .world = 6});  // one picture
+    const Loaders part = loaders({.rank = 3 + i, .world = 6});  // one image
     EXPECT_TRUE(all_batches(part.valid->pass()).empty());
   }
 }
@@ -321,7 +321,7 @@ TEST_F(LoaderPassTest, NeverOverwritesABatchThatIsStillHeld) {
   for (std::size_t i = 0; i < held.size(); ++i) EXPECT_TRUE(held[i].equal(copies[i]));
 }
 
-TEST_F(LoaderPassTest, SharesThePicturesOutAmongProcesses) {
+TEST_F(LoaderPassTest, SharesTheImagesOutAmongProcesses) {
   std::vector<std::size_t> validated;
   for (int rank = 0; rank < 4; ++rank) {
     const Loaders data = loaders({.batch_size = 4, .rank = rank, .world = 4});

@@ -9,7 +9,7 @@
 #include "margay/data/show_batch.h"
 #include "tests/support/batches.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
@@ -18,16 +18,16 @@ using testing_support::all_batches;
 using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 using testing_support::tiny_block;
-using testing_support::write_tiny_pictures;
+using testing_support::write_tiny_images;
 
 class LoaderTest : public testing::Test {
  protected:
-  LoaderTest() { write_tiny_pictures(folder_.path(), 8, 3); }
+  LoaderTest() { write_tiny_images(folder_.path(), 8, 3); }
 
   Loaders loaders(const LoaderOptions& options = {.batch_size = 4}) const {
     return tiny_block(folder_.path()).loaders(options);
   }
-  void break_picture(const std::string& name) const { std::ofstream(folder_ / name) << "not a picture"; }
+  void break_image(const std::string& name) const { std::ofstream(folder_ / name) << "not an image"; }
 
   TemporaryFolder folder_;
 };
@@ -74,24 +74,24 @@ TEST_F(LoaderTest, ShufflesAnewInEachEpochAndForEachSeed) {
   EXPECT_NE(first[0].ids, reseeded[0].ids);
 }
 
-TEST_F(LoaderTest, SkipsAndReportsUnreadablePictures) {
-  break_picture("valid/flat/1.png");
+TEST_F(LoaderTest, SkipsAndReportsUnreadableImages) {
+  break_image("valid/flat/1.png");
   const Loaders data = loaders();
   LoaderPass pass = data.valid->pass();
-  std::size_t pictures = 0;
+  std::size_t images = 0;
   while (const auto batch = pass.next()) {
     EXPECT_EQ(batch->images.size(0), batch->size());
     EXPECT_EQ(batch->targets.size(0), batch->size());
-    pictures += batch->ids.size();
+    images += batch->ids.size();
   }
-  EXPECT_EQ(pictures, 5U);
+  EXPECT_EQ(images, 5U);
   ASSERT_EQ(pass.skipped().size(), 1U);
   EXPECT_EQ(pass.skipped()[0].id, 1U);
   EXPECT_NE(pass.skipped()[0].problem.find("valid/flat/1.png"), std::string::npos);
 }
 
-TEST_F(LoaderTest, StopsAtUnreadablePicturesWhenAsked) {
-  break_picture("valid/flat/1.png");
+TEST_F(LoaderTest, StopsAtUnreadableImagesWhenAsked) {
+  break_image("valid/flat/1.png");
   const Loaders data = loaders({.batch_size = 4, .unreadable = Unreadable::kStop});
   const auto walk = [&] { all_batches(data.valid->pass()); };
   EXPECT_NE(thrown_message<core::DataError>(walk).find("valid/flat/1.png"), std::string::npos);
@@ -99,15 +99,15 @@ TEST_F(LoaderTest, StopsAtUnreadablePicturesWhenAsked) {
 
 TEST_F(LoaderTest, FailsWhenNothingCanBeRead) {
   for (const char* kind : {"flat", "upright"}) {
-    for (int i = 0; i < 3; ++i) break_picture("valid/" + std::string(kind) + "/" + std::to_string(i) + ".png");
+    for (int i = 0; i < 3; ++i) break_image("valid/" + std::string(kind) + "/" + std::to_string(i) + ".png");
   }
   const Loaders data = loaders();
-  EXPECT_NE(thrown_message<core::DataError>([&] { all_batches(data.valid->pass()); }).find("not one of 6 pictures"),
+  EXPECT_NE(thrown_message<core::DataError>([&] { all_batches(data.valid->pass()); }).find("not one of 6 images"),
             std::string::npos);
 }
 
 TEST_F(LoaderTest, LeavesOutABatchOfWhichNothingIsLeft) {
-  for (int i = 0; i < 3; ++i) break_picture("valid/flat/" + std::to_string(i) + ".png");
+  for (int i = 0; i < 3; ++i) break_image("valid/flat/" + std::to_string(i) + ".png");
   EXPECT_EQ(all_batches(loaders({.batch_size = 3}).valid->pass()).size(), 1U);
 }
 
@@ -122,20 +122,20 @@ TEST_F(LoaderTest, CanBeDroppedInTheMiddle) {
 
 TEST_F(LoaderTest, RefusesOptionsOutOfRange) {
   EXPECT_THROW(loaders({.batch_size = 0}), std::invalid_argument);
-  EXPECT_THROW(Loader(std::make_shared<Dataset>(Dataset::unlabelled({})), PicturePipeline(Recipe{}), Phase::kTrain),
+  EXPECT_THROW(Loader(std::make_shared<Dataset>(Dataset::unlabelled({})), ImagePipeline(Transforms{}), Phase::kTrain),
                std::invalid_argument);
 }
 
 TEST_F(LoaderTest, CanBeShownAsAGrid) {
   const Loaders data = loaders();
   const std::optional<Batch> batch = data.train.pass().next();
-  const core::Image grid = show_batch(*batch, data.vocabulary, data.recipe().normalization, 4);
+  const core::Image grid = show_batch(*batch, data.vocabulary, data.transforms().normalization, 4);
   EXPECT_EQ(grid.width, 2 * 16 + 3 * 8);
   EXPECT_EQ(grid.height, 2 * (16 + 22) + 3 * 8);
-  EXPECT_THROW(show_batch(*batch, data.vocabulary, data.recipe().normalization, 0), std::invalid_argument);
+  EXPECT_THROW(show_batch(*batch, data.vocabulary, data.transforms().normalization, 0), std::invalid_argument);
 }
 
-TEST_F(LoaderTest, MixesTrainingPicturesAndTargetsAndLeavesValidationAlone) {
+TEST_F(LoaderTest, MixesTrainingImagesAndTargetsAndLeavesValidationAlone) {
   LoaderOptions options = {.batch_size = 4};
   options.mix.method = MixMethod::kBoth;
   const Loaders mixed = loaders(options);
@@ -147,7 +147,7 @@ TEST_F(LoaderTest, MixesTrainingPicturesAndTargetsAndLeavesValidationAlone) {
   EXPECT_EQ(all_batches(mixed.valid->pass())[0].targets.scalar_type(), torch::kLong);
 }
 
-TEST_F(LoaderTest, DrawsValidationPicturesInTheirOrderForTestTimeAugmentation) {
+TEST_F(LoaderTest, DrawsValidationImagesInTheirOrderForTestTimeAugmentation) {
   auto block = tiny_block(folder_.path()).batch_transform(augment({.size = 16}));
   const Loaders data = block.loaders({.batch_size = 4});
   const std::vector<Batch> plain = all_batches(data.valid->pass());

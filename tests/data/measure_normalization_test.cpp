@@ -23,9 +23,9 @@ core::Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue
   return image;
 }
 
-const PicturePipeline kPipeline(Recipe{.resize = {.size = 16}, .augment = {.size = 16}});
+const ImagePipeline kPipeline(Transforms{.resize = {.size = 16}, .augment = {.size = 16}});
 
-TEST(MeasureNormalization, IsThatOfThePicturesThatCanBeRead) {
+TEST(MeasureNormalization, IsThatOfTheImagesThatCanBeRead) {
   const TemporaryFolder folder;
   write_png(folder / "a.png", plain_loader(255, 0, 51));
   write_png(folder / "b.png", plain_loader(0, 0, 51));

@@ -3,7 +3,7 @@
 
 #include "margay/data/data_block.h"
 #include "tests/support/batches.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
@@ -12,7 +12,7 @@ using testing_support::all_batches;
 
 class Resized : public testing::Test {
  protected:
-  Resized() { testing_support::write_tiny_pictures(folder_.path(), 6, 3); }
+  Resized() { testing_support::write_tiny_images(folder_.path(), 6, 3); }
   Loaders loaders(int size, const LoaderOptions& options = {.batch_size = 4, .num_workers = 2}) const {
     return testing_support::tiny_block(folder_.path(), size).loaders(options);
   }
@@ -30,10 +30,10 @@ TEST_F(Resized, GivesWhatABlockOfThatSizeWouldHaveGiven) {
     EXPECT_TRUE(batches[i].images.equal(expected_batches[i].images));
     EXPECT_EQ(batches[i].ids, expected_batches[i].ids);
   }
-  EXPECT_EQ(other.recipe().augment.size, 12) << "the bundle must say what the network was trained on";
+  EXPECT_EQ(other.transforms().augment.size, 12) << "the bundle must say what the network was trained on";
 }
 
-TEST_F(Resized, ServesTheSamePicturesInTheSameOrderAsBefore) {
+TEST_F(Resized, ServesTheSameImagesInTheSameOrderAsBefore) {
   const Loaders small = loaders(8);
   const Loaders large = resized(small, 24);
   const auto before = all_batches(small.train.pass(1));
@@ -47,7 +47,7 @@ TEST_F(Resized, ServesTheSamePicturesInTheSameOrderAsBefore) {
   EXPECT_EQ(large.vocabulary, small.vocabulary);
 }
 
-TEST_F(Resized, SharesTheCacheOfPresizedPictures) {
+TEST_F(Resized, SharesTheCacheOfPresizedImages) {
   const Loaders small = loaders(8, {.batch_size = 4, .num_workers = 2, .cache = CacheKind::kRam});
   all_batches(small.train.pass(0));
   const auto before = small.train.cache_stats()->hits;
@@ -57,7 +57,7 @@ TEST_F(Resized, SharesTheCacheOfPresizedPictures) {
   EXPECT_EQ(large.train.cache_stats()->misses, 12U);
 }
 
-TEST_F(Resized, WarnsOfPicturesThatAreOnlyMagnified) {
+TEST_F(Resized, WarnsOfImagesThatAreOnlyMagnified) {
   EXPECT_TRUE(resized(loaders(8), 24).warnings.empty());
   const Loaders large = resized(loaders(8), 32);
   ASSERT_EQ(large.warnings.size(), 1U);

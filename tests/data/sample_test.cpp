@@ -62,7 +62,7 @@ TEST(DrawSample, FillsTrainAndValidFoldersForEachClass) {
   }
 }
 
-TEST(DrawSample, ListsEveryPictureInItsLabelFile) {
+TEST(DrawSample, ListsEveryImageInItsLabelFile) {
   const TemporaryFolder folder;
   draw_sample(folder.path(), {.per_class = 2, .valid_fraction = 0.5});
   const std::string text = file_content(folder / "labels.csv");
@@ -81,7 +81,7 @@ TEST(DrawSample, GivesTheSameBytesForTheSameSeed) {
   EXPECT_EQ(read_tree(folder / "one"), read_tree(folder / "two"));
 }
 
-TEST(DrawSample, GivesOtherPicturesForAnotherSeed) {
+TEST(DrawSample, GivesOtherImagesForAnotherSeed) {
   const TemporaryFolder folder;
   draw_sample(folder / "one", {.per_class = 2, .seed = 5});
   draw_sample(folder / "two", {.per_class = 2, .seed = 6});
@@ -167,7 +167,7 @@ double anova_f(const std::vector<std::vector<double>>& values) {
 TEST(SampleScene, HasAMeanColourThatTellsNothingAboutTheClass) {
   constexpr std::uint64_t kPerClass = 6;
   constexpr double kMaxF = 2.8;  // F(9, 50) exceeds it by chance once in 100 times; the seed is fixed
-  std::array<std::vector<std::vector<double>>, 3> values;  // [channel][class][picture]
+  std::array<std::vector<std::vector<double>>, 3> values;  // [channel][class][image]
   for (std::uint64_t kind = 0; kind < sample::kinds().size(); ++kind) {
     for (auto& channel : values) channel.emplace_back();
     for (std::uint64_t i = 0; i < kPerClass; ++i) {

@@ -4,12 +4,12 @@
 #include <torch/types.h>
 
 #include "margay/data/image/half_blocks.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {
 
-using testing_support::striped_picture;
+using testing_support::striped_image;
 using testing_support::TemporaryFolder;
 
 const Normalization kPlain = {};
@@ -41,18 +41,18 @@ TEST(ShowBatch, UndoesTheNormalisation) {
   EXPECT_EQ(tiles[0].image.row(0)[2], 255);
 }
 
-TEST(ShowBatch, DrawsOnePictureManyTimes) {
+TEST(ShowBatch, DrawsOneImageManyTimes) {
   const TemporaryFolder folder;
-  write_png(folder / "a.png", striped_picture(0, 3, 40));
-  Recipe recipe;
-  recipe.resize = {.size = 24};
-  recipe.augment = {.size = 16, .min_scale = 0.3};
-  const auto tiles = draw_tiles(PicturePipeline(recipe), folder / "a.png", "stripes", 8, 1);
+  write_png(folder / "a.png", striped_image(0, 3, 40));
+  Transforms transforms;
+  transforms.resize = {.size = 24};
+  transforms.augment = {.size = 16, .min_scale = 0.3};
+  const auto tiles = draw_tiles(ImagePipeline(transforms), folder / "a.png", "stripes", 8, 1);
   ASSERT_EQ(tiles.size(), 9U);
   EXPECT_EQ(tiles[0].caption, "stripes");
   EXPECT_EQ(tiles[8].caption, "draw 8");
   EXPECT_NE(tiles[1].image.pixels, tiles[2].image.pixels);
-  EXPECT_THROW(draw_tiles(PicturePipeline(recipe), folder / "a.png", "", 0, 1), std::invalid_argument);
+  EXPECT_THROW(draw_tiles(ImagePipeline(transforms), folder / "a.png", "", 0, 1), std::invalid_argument);
 }
 
 TEST(TileGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {

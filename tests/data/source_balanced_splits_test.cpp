@@ -15,7 +15,7 @@ namespace {
 
 using testing_support::thrown_message;
 
-/// As many pictures of each class as said: "cat/0.jpg", "cat/1.jpg", …
+/// As many images of each class as said: "cat/0.jpg", "cat/1.jpg", …
 Items items_of(const std::map<std::string, int>& counts) {
   Items items;
   for (const auto& [name, count] : counts) {
@@ -65,7 +65,7 @@ TEST(StratifiedSplit, IsDrawnBySeed) {
   EXPECT_TRUE(stratified_split({.valid_fraction = 0})(items).valid.empty());
 }
 
-/// Label k is on every 2^k-th picture; "rare" on two.
+/// Label k is on every 2^k-th image; "rare" on two.
 Items multi_items() {
   Items items(Task::kMultiLabel);
   for (int i = 0; i < 200; ++i) {
@@ -79,7 +79,7 @@ Items multi_items() {
   return items;
 }
 
-TEST(StratifiedSplit, KeepsTheShareOfEveryLabelWherePicturesHaveSeveral) {
+TEST(StratifiedSplit, KeepsTheShareOfEveryLabelWhereImagesHaveSeveral) {
   const Items items = multi_items();
   const Split split = stratified_split({.valid_fraction = 0.25, .seed = 1})(items);
   expect_each_once(items, split);
@@ -107,17 +107,16 @@ TEST(GroupedSplit, TakesTheSmallestGroupWhenAllAreLarge) {
   EXPECT_EQ(grouped_split(folder_labels(), {.valid_fraction = 0.05})(items).valid.size(), 49U);
 }
 
-TEST(GroupedSplit, RefusesOneGroupAndPicturesWithoutOne) {
+TEST(GroupedSplit, RefusesOneGroupAndImagesWithoutOne) {
   const Items items = items_of({{"a", 3}});
-  EXPECT_EQ(
-      thrown_message<core::DataError>([&] { grouped_split(folder_labels())(items); }),
-      "a: all 3 pictures are of one group by the name of the folder, which cannot lie on both sides; group them by "
-      "something finer");
+  EXPECT_EQ(thrown_message<core::DataError>([&] { grouped_split(folder_labels())(items); }),
+            "a: all 3 images are of one group by the name of the folder, which cannot lie on both sides; group them by "
+            "something finer");
   EXPECT_EQ(thrown_message<core::DataError>([&] { grouped_split(regex_labels("(x)"))(items); }),
-            "a: 3 of 3 pictures get no group by the pattern (x): '0.jpg', '1.jpg', '2.jpg'");
+            "a: 3 of 3 images get no group by the pattern (x): '0.jpg', '1.jpg', '2.jpg'");
 }
 
-/// Each picture validates in exactly one fold; returns the folds.
+/// Each image validates in exactly one fold; returns the folds.
 std::vector<Split> all_folds(const Items& items, const std::function<Splitter(FoldOptions)>& make, std::int64_t folds) {
   std::vector<Split> splits;
   std::set<std::size_t> valid;
@@ -130,7 +129,7 @@ std::vector<Split> all_folds(const Items& items, const std::function<Splitter(Fo
   return splits;
 }
 
-TEST(FoldSplit, LetsEachPictureValidateOnce) {
+TEST(FoldSplit, LetsEachImageValidateOnce) {
   for (const Split& split : all_folds(items_of({{"a", 11}}), fold_split, 3)) {
     EXPECT_NEAR(static_cast<double>(split.valid.size()), 11.0 / 3, 1);
   }
@@ -160,7 +159,7 @@ TEST(FoldSplit, RefusesFoldsThatCannotBe) {
   EXPECT_EQ(thrown_message<core::DataError>([] {
               fold_split({.folds = 5})(items_of({{"a", 3}}));
             }),
-            "a: 3 pictures make no 5 folds; take fewer folds");
+            "a: 3 images make no 5 folds; take fewer folds");
 }
 
 }  // namespace

@@ -28,8 +28,7 @@ TEST(ImageFiles, SayWhatIsWrongWithTheFolder) {
   const TemporaryFolder folder;
   EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder / "absent"); }).find("no such folder"),
             std::string::npos);
-  EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder.path()); }).find("no pictures"),
-            std::string::npos);
+  EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder.path()); }).find("no images"), std::string::npos);
   write(folder / "a.txt", "x");
   EXPECT_NE(thrown_message<core::DataError>([&] { image_files(folder / "a.txt"); }).find("found a file"),
             std::string::npos);
@@ -74,7 +73,7 @@ TEST(ImageFiles, NameAFolderThatMayNotBeRead) {
   EXPECT_EQ(
       thrown_message<core::DataError>([&] { image_files(folder / "pics"); }),
       (folder / "pics/dog").string() + ": the folder may not be read; give yourself the right to, or take it out");
-  EXPECT_EQ(search_images(folder / "pics").pictures.size(), 1);
+  EXPECT_EQ(search_images(folder / "pics").images.size(), 1);
   EXPECT_EQ(search_images(folder / "pics").closed.at(0).path, folder / "pics/dog");
 }
 

@@ -14,7 +14,7 @@ using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 using testing_support::write;
 
-/// A folder with three pictures and a table.
+/// A folder with three images and a table.
 struct TableFixture {
   explicit TableFixture(const std::string& csv) {
     for (const char* name : {"pics/a.jpg", "pics/sub/b.jpg", "pics/c.jpg"}) write(folder / name, "x");
@@ -42,19 +42,18 @@ TEST(LabelTable, LabelsAndSplitsByRelativePathOrName) {
   EXPECT_EQ(split.valid, (std::vector<std::size_t>{2}));
 }
 
-TEST(LabelTable, NamesAbsentPictures) {
+TEST(LabelTable, NamesAbsentImages) {
   const TableFixture fixture("name,label,is_valid\na.jpg,cat,0\nb.jpg,x,0\nc.jpg,x,0\nghost.jpg,cat,1\n");
   const std::string message = thrown_message<core::DataError>([&] { (void)fixture.table().split()(fixture.items()); });
-  EXPECT_NE(message.find("1 of the 4 pictures listed are not among the data: 'ghost.jpg'"), std::string::npos)
-      << message;
+  EXPECT_NE(message.find("1 of the 4 images listed are not among the data: 'ghost.jpg'"), std::string::npos) << message;
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().items(); }).find("'ghost.jpg'"),
             std::string::npos);
 }
 
-TEST(LabelTable, NamesPicturesThatItDoesNotList) {
+TEST(LabelTable, NamesImagesThatItDoesNotList) {
   const TableFixture fixture("name,is_valid\na.jpg,0\n");
   const std::string message = thrown_message<core::DataError>([&] { (void)fixture.table().split()(fixture.items()); });
-  EXPECT_NE(message.find("2 pictures are not in this table: 'c.jpg', 'b.jpg'"), std::string::npos) << message;
+  EXPECT_NE(message.find("2 images are not in this table: 'c.jpg', 'b.jpg'"), std::string::npos) << message;
   EXPECT_THROW((void)fixture.table().labels(), core::DataError);
 }
 
@@ -75,15 +74,15 @@ TEST(LabelTable, NamesLineAndColumnOfWhatIsWrong) {
   const auto labels = [](const LabelTable& table) { (void)table.labels(); };
   EXPECT_EQ(message("file,label\na.jpg,x\nb,y\na.jpg,z\n", nothing),
             "line 4, column 'file': a.jpg is listed twice, first on line 2");
-  EXPECT_EQ(message("fname,label\n,x\n", nothing), "line 2, column 'fname': the name of the picture is empty");
+  EXPECT_EQ(message("fname,label\n,x\n", nothing), "line 2, column 'fname': the name of the image is empty");
   EXPECT_EQ(
       message("name,class\na.jpg,x\nb,\n", labels),
       "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with `label_delimiter` that a "
-      "picture may have any number of labels, or none");
-  EXPECT_EQ(
-      message("name,split\na.jpg,train\nb,maybe\n", [](const LabelTable& table) { (void)table.split(); }),
-      "line 3, column 'split': 'maybe' says neither who trains nor who validates; expected 0 or 1, or train, valid, "
-      "test");
+      "image may have any number of labels, or none");
+  EXPECT_EQ(message("name,split\na.jpg,train\nb,maybe\n", [](const LabelTable& table) { (void)table.split(); }),
+            "line 3, column 'split': 'maybe' names neither the training nor the validation set; expected 0 or 1, or "
+            "train, valid, "
+            "test");
 }
 
 TEST(LabelTable, KnowsTheUsualNamesOfColumnsAndAsksWhereTwoFit) {
@@ -91,7 +90,7 @@ TEST(LabelTable, KnowsTheUsualNamesOfColumnsAndAsksWhereTwoFit) {
   const TableFixture two("file,path,label\na.jpg,b,cat\n");
   EXPECT_NE(thrown_message<core::DataError>([&] {
               (void)two.table();
-            }).find("both columns 'file' and 'path' may hold the names of the pictures; say which with `name_column`"),
+            }).find("both columns 'file' and 'path' may hold the names of the images; say which with `name_column`"),
             std::string::npos);
   EXPECT_EQ(two.table({.name = "path"}).labels().label("b"), Labels{"cat"});
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)two.table({.name = "pth"}); }).find("did you mean 'path'?"),
@@ -143,7 +142,7 @@ TEST(LabelTable, ReadsTabsAndJsonLines) {
             std::string::npos);
 }
 
-TEST(LabelTable, FindsPicturesBesideTheTableWhenTheFolderHasNone) {
+TEST(LabelTable, FindsImagesBesideTheTableWhenTheFolderHasNone) {
   const TableFixture fixture("name,label\nextra/d.jpg,dog\nextra/e,cat\n");
   write(fixture.folder / "extra/d.jpg", "x");
   write(fixture.folder / "extra/e.png", "x");
@@ -153,14 +152,14 @@ TEST(LabelTable, FindsPicturesBesideTheTableWhenTheFolderHasNone) {
   EXPECT_EQ(fixture.table().labels().label(items.text(0)), Labels{"dog"});
 }
 
-TEST(LabelTable, NeverMixesPicturesOfTwoFolders) {
+TEST(LabelTable, NeverMixesImagesOfTwoFolders) {
   const TableFixture fixture("name,label\na.jpg,cat\nextra/d.jpg,dog\n");
   write(fixture.folder / "extra/d.jpg", "x");
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().items(); }).find("'extra/d.jpg'"),
             std::string::npos);
 }
 
-TEST(LabelTable, RefusesTwoNamesOfOnePicture) {
+TEST(LabelTable, RefusesTwoNamesOfOneImage) {
   const TableFixture fixture("name,label\na,cat\na.jpg,dog\n");
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().items(); }).find("lines 2 and 3 both mean"),
             std::string::npos);
@@ -176,7 +175,7 @@ TEST(LabelTable, FindsMissingExtensions) {
   EXPECT_EQ(labeller.label(items.text(1)), Labels{"dog"});
   EXPECT_EQ(labeller.label(items.text(2)), Labels{"cat"});
   write(fixture.folder / "pics/a.png", "x");
-  EXPECT_NE(thrown_message<core::DataError>([&] { (void)table.items(); }).find("several pictures have this name"),
+  EXPECT_NE(thrown_message<core::DataError>([&] { (void)table.items(); }).find("several images have this name"),
             std::string::npos);
 }
 
@@ -202,7 +201,7 @@ TEST(LabelTable, DoesNotGuessWhichOfTwoColumnsSplits) {
   const TableFixture fixture("name,label,split,subset\na.jpg,cat,train,valid\nsub/b.jpg,dog,valid,train\n");
   EXPECT_NE(thrown_message<core::DataError>([&] {
               (void)fixture.table().has_split();
-            }).find("both columns 'split' and 'subset' may hold who validates; say which with `valid_column`"),
+            }).find("both columns 'split' and 'subset' may hold the split; say which with `valid_column`"),
             std::string::npos);
   EXPECT_TRUE(fixture.table({.is_valid = "subset"}).has_split());
 }
@@ -266,7 +265,7 @@ TEST(LabelTable, SaysWhatIsWrongWithOtherProgramsTables) {
       << "what spreadsheets leave at the ends of lines";
 }
 
-TEST(LabelTable, RefusesANameThatTwoPicturesHave) {
+TEST(LabelTable, RefusesANameThatTwoImagesHave) {
   const TableFixture fixture("name,is_valid\na.jpg,0\nb.jpg,0\nc.jpg,1\n");
   write(fixture.folder / "pics/other/b.jpg", "x");
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().split()(fixture.items()); }).find("names both"),

@@ -57,7 +57,7 @@ TEST(LabelsFrom, RefuseListsThatDoNotMatch) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] {
               labels_from(PathList{"a.jpg"}, {"cat", "dog"});
             }),
-            "[labels_from] 1 pictures, but 2 labels");
+            "[labels_from] 1 images, but 2 labels");
   EXPECT_THROW(labels_from(PathList{"a.jpg", "a.jpg"}, {"cat", "dog"}), std::invalid_argument);
 }
 

@@ -20,7 +20,7 @@ rc::Gen<std::string> any_text(const std::string& letters) {
   return rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::elementOf(letters)));
 }
 
-/// Pictures p0…, in names of any letters but the slash; every label of any letters.
+/// Images p0…, in names of any letters but the slash; every label of any letters.
 std::shared_ptr<const Items> any_items(const TemporaryFolder& folder, Task task) {
   const auto items = std::make_shared<Items>(task);
   const auto size = *rc::gen::inRange<std::size_t>(2, 7);

@@ -80,7 +80,7 @@ TEST(FileListSplit, MustFindEveryName) {
   const Items items = {{"pics/cat_1.jpg", "x"}, {"pics/dog_1.jpg", "x"}};
   const std::string list = (folder / "valid.txt").string();
   EXPECT_EQ(thrown_message<core::DataError>([&] { file_list_split(list, "pics")(items); }),
-            list + ": 1 of the 2 pictures listed are not among the data: 'cta_1.jpg'; did you mean 'cat_1.jpg'?");
+            list + ": 1 of the 2 images listed are not among the data: 'cta_1.jpg'; did you mean 'cat_1.jpg'?");
   const Items twice = {{"pics/cat/dog_1.jpg", "x"}, {"pics/dog/dog_1.jpg", "x"}};
   EXPECT_NE(thrown_message<core::DataError>([&] {
               file_list_split(list, "pics")(twice);

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/data/transform/augment.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 
 namespace margay::data {
 namespace {
@@ -19,29 +19,29 @@ using testing_support::noise_image;
 
 constexpr double kClose = 0.002;  // of a normalised unit; measured: 0.0003
 
-/// The furthest that augment_batch is from Augment::apply with the same draws, on pictures of noise.
+/// The furthest that augment_batch is from Augment::apply with the same draws, on images of noise.
 double largest_difference(const AugmentOptions& options, int height, int width, std::uint64_t seed) {
-  constexpr int kPictures = 6;
+  constexpr int kImages = 6;
   const Augment one_by_one = augment(options);
   const Normalization normalization = imagenet_normalization();
-  const torch::Tensor pictures = torch::empty({kPictures, height, width, 3}, torch::kByte);
+  const torch::Tensor images = torch::empty({kImages, height, width, 3}, torch::kByte);
   std::vector<AugmentDraw> draws;
   std::vector<std::vector<float>> expected;
-  for (int i = 0; i < kPictures; ++i) {
+  for (int i = 0; i < kImages; ++i) {
     const core::Image image = noise_image(height, width, seed + std::uint64_t(i));
-    std::copy(image.pixels.begin(), image.pixels.end(), pictures[i].data_ptr<std::uint8_t>());
+    std::copy(image.pixels.begin(), image.pixels.end(), images[i].data_ptr<std::uint8_t>());
     core::Random random{seed, std::uint64_t(i)};
     draws.push_back(one_by_one.draw(height, width, Phase::kTrain, random));
     expected.emplace_back(3 * std::size_t(options.size) * std::size_t(options.size));
     one_by_one.apply(image, draws.back(), normalization, expected.back().data());
   }
-  const torch::Tensor batch = augment_batch(pictures, draws, options, normalization);
-  EXPECT_EQ(batch.sizes(), (std::vector<std::int64_t>{kPictures, 3, options.size, options.size}));
+  const torch::Tensor batch = augment_batch(images, draws, options, normalization);
+  EXPECT_EQ(batch.sizes(), (std::vector<std::int64_t>{kImages, 3, options.size, options.size}));
   EXPECT_TRUE(batch.is_contiguous(torch::MemoryFormat::ChannelsLast));
   const float* actual = batch.data_ptr<float>();  // channels-last: [N,H,W,3] in memory
   double largest = 0;
-  for (const std::vector<float>& picture : expected) {
-    for (const float value : picture) largest = std::max(largest, double(std::abs(value - *actual++)));
+  for (const std::vector<float>& image : expected) {
+    for (const float value : image) largest = std::max(largest, double(std::abs(value - *actual++)));
   }
   return largest;
 }
@@ -67,7 +67,7 @@ TEST(AugmentBatch, EqualsOneByOneWithEveryKindOfLighting) {
   expect_close({.size = 40, .max_saturation = 0.5, .max_hue = 0.3});
 }
 
-TEST(AugmentBatch, EqualsOneByOneWherePicturesAreAveragedFirst) {
+TEST(AugmentBatch, EqualsOneByOneWhereImagesAreAveragedFirst) {
   expect_close({.size = 16, .min_scale = 0.2, .max_rotate = 45});
   expect_close({.size = 9, .max_warp = 0.4, .pad_mode = PadMode::kZeros});
 }

@@ -21,11 +21,11 @@ using testing_support::golden;
 using testing_support::golden_path;
 using testing_support::load_npy;
 
-// fastai interpolates twice: the whole picture at its size, then the crop. So does this test; the single
+// fastai interpolates twice: the whole image at its size, then the crop. So does this test; the single
 // interpolation of production differs from both by the blur of one. Where a mirror has a part is left out: fastai's
 // stand elsewhere by half a pixel.
 TEST(AugmentGolden, ComposesTheWholeChainOfFastai) {
-  constexpr double kByteBetween = 0.02;  // normalised: the picture in between is rounded to half a byte, lighting adds
+  constexpr double kByteBetween = 0.02;  // normalised: the image in between is rounded to half a byte, lighting adds
   MARGAY_REQUIRE_GOLDEN("aug_chain.json");
   const nlohmann::json all = golden("aug_chain.json");
   for (const char* seed : {"seed0", "seed1", "seed2"}) {
@@ -66,7 +66,7 @@ TEST(AugmentGolden, ComposesTheWholeChainOfFastai) {
   }
 }
 
-/// Mean distance of our validation input from fastai's, in units of the normalised picture.
+/// Mean distance of our validation input from fastai's, in units of the normalised image.
 double distance_from_fastai(const std::string& name, const Matrix& nudge) {
   core::Random random{1};
   const core::Image item = resize().apply(read_image(golden_path("real") / (name + ".jpg")), Phase::kValid, random);
@@ -83,7 +83,7 @@ double distance_from_fastai(const std::string& name, const Matrix& nudge) {
 }
 
 // fastai averages 460 down to 448 pixels ('area'), where most pixels mix two, and then samples with
-// align_corners=True; we interpolate once, between half-pixel centres. The pictures agree in place but fastai's is
+// align_corners=True; we interpolate once, between half-pixel centres. The images agree in place but fastai's is
 // a little softer. 0.06 normalised units are 3.5 of 255 levels; measured: 0.037 to 0.057.
 TEST(AugmentGolden, IsCloseToFastaisValidationInput) {
   MARGAY_REQUIRE_GOLDEN("real");

@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 
 namespace margay::data {
 namespace {
@@ -73,7 +73,7 @@ TEST(Augment, WithoutMinScaleTrainsOnTheWholeFrame) {
   }
 }
 
-TEST(Augment, CropsWithinThePictureAndTheAskedShareOfItsArea) {
+TEST(Augment, CropsWithinTheImageAndTheAskedShareOfItsArea) {
   const Augment crop = augment(plain({.min_scale = 0.3, .max_scale = 0.6, .min_ratio = 3.0 / 4, .max_ratio = 4.0 / 3}));
   double smallest = 1;
   double largest = 0;
@@ -111,7 +111,7 @@ TEST(Augment, FallsBackToTheMiddleWhenNoCropFits) {
   EXPECT_NEAR(frame.height, 100, 1e-9);
 }
 
-TEST(Augment, FlipsHalfOfTheTrainingPicturesAndNoOther) {
+TEST(Augment, FlipsHalfOfTheTrainingImagesAndNoOther) {
   int flipped = 0;
   for (std::uint64_t item = 0; item < 1000; ++item) {
     core::Random random{6, item};
@@ -140,7 +140,7 @@ double degrees_of(const AugmentDraw& draw) {
   return std::atan2(draw.matrix.m[0][1], draw.matrix.m[0][0]) * 180 / std::numbers::pi;
 }
 
-TEST(Augment, TurnsThreeQuartersOfThePicturesByUpToTenDegreesTimesMult) {
+TEST(Augment, TurnsThreeQuartersOfTheImagesByUpToTenDegreesTimesMult) {
   AugmentOptions options = plain({.mult = 2, .do_flip = false});
   options.max_rotate = 10;
   int turned = 0;
@@ -156,7 +156,7 @@ TEST(Augment, TurnsThreeQuartersOfThePicturesByUpToTenDegreesTimesMult) {
   EXPECT_LE(most, 20);
 }
 
-TEST(Augment, ZoomsInsideThePictureByUpToATenth) {
+TEST(Augment, ZoomsInsideTheImageByUpToATenth) {
   AugmentOptions options = plain({.do_flip = false});
   options.max_zoom = 1.1;
   int zoomed = 0;

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 
 namespace margay::data {
 namespace {
@@ -56,7 +56,7 @@ TEST(ChannelStatistics, MakeANormalizationThatStaysFinite) {
   EXPECT_DOUBLE_EQ(statistics.normalization().std[0], 1.0 / 255);
 }
 
-TEST(ChannelStatistics, NeedAPicture) {
+TEST(ChannelStatistics, NeedAnImage) {
   EXPECT_THROW(ChannelStatistics().mean(), std::invalid_argument);
   EXPECT_THROW(ChannelStatistics().std(), std::invalid_argument);
 }

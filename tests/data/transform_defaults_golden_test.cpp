@@ -26,7 +26,7 @@ void expect_same(const nlohmann::json& theirs, const nlohmann::json& ours, const
 
 TEST(TransformDefaults, OfAugmentAreThoseOfAugTransforms) {
   MARGAY_REQUIRE_GOLDEN("defaults.json");
-  // Size has a default here; the interpolation is bilinear and every picture draws for itself, always.
+  // Size has a default here; the interpolation is bilinear and every image draws for itself, always.
   expect_same(golden("defaults.json")["aug_transforms"], core::to_json(AugmentOptions()),
               {"xtra_tfms", "size", "mode", "align_corners", "batch"});
 }

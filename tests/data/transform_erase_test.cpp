@@ -8,7 +8,7 @@
 namespace margay::data {
 namespace {
 
-TEST(Erase, DrawsRectanglesOfTheAskedAreaWithinThePicture) {
+TEST(Erase, DrawsRectanglesOfTheAskedAreaWithinTheImage) {
   double largest = 0;
   double sum = 0;
   for (std::uint64_t item = 0; item < 3000; ++item) {

@@ -12,7 +12,7 @@
 namespace margay::data {
 namespace {
 
-using testing_support::FinePicture;
+using testing_support::FineImage;
 using testing_support::from_fastai_frame;
 using testing_support::golden;
 using testing_support::largest_difference;
@@ -27,7 +27,7 @@ void expect_matrix(const Matrix& actual, const Matrix& expected, double toleranc
 
 struct Case {
   std::string name;
-  Matrix first;       ///< for the first picture of the golden batch, before the aspect is accounted for
+  Matrix first;       ///< for the first image of the golden batch, before the aspect is accounted for
   Matrix second;      ///< for the second
   Matrix tilt_first;  ///< comes after
   Matrix tilt_second;
@@ -48,9 +48,9 @@ void expect_golden_map(const Case& each, const nlohmann::json& all, const std::s
   ASSERT_TRUE(all.contains(key)) << key;
   SCOPED_TRACE(key);
   for (std::size_t i = 0; i < 2; ++i) {
-    const FinePicture picture(all["x"][i]);
-    const int h = picture.coarse.height;
-    const int w = picture.coarse.width;
+    const FineImage image(all["x"][i]);
+    const int h = image.coarse.height;
+    const int w = image.coarse.width;
     const Matrix maps = frame_for_aspect(i == 0 ? each.first : each.second, h, w);
     expect_matrix(maps, matrix_of(all[key]["mat"][i]), 1e-6);
     const nlohmann::json& expected = all[key]["out"][i];
@@ -59,13 +59,13 @@ void expect_golden_map(const Case& each, const nlohmann::json& all, const std::s
     const Matrix matrix =
         from_fastai_frame(h, w) * (i == 0 ? each.tilt_first : each.tilt_second) * maps * to_fastai_frame(height, width);
     const PadMode mode = core::from_text<PadMode>(pad);
-    const std::vector<double> out = picture.warped(matrix, height, width, mode);
+    const std::vector<double> out = image.warped(matrix, height, width, mode);
     const bool inside_only = mode == PadMode::kReflection;  // fastai mirrors at pixel centres
-    EXPECT_LT(largest_difference(out, expected, matrix, picture.coarse, inside_only), kFloat32);
+    EXPECT_LT(largest_difference(out, expected, matrix, image.coarse, inside_only), kFloat32);
   }
 }
 
-TEST(FrameMaps, GiveEachTransformOfFastaiAndItsPictureAtEverySizeAndPadding) {
+TEST(FrameMaps, GiveEachTransformOfFastaiAndItsImageAtEverySizeAndPadding) {
   MARGAY_REQUIRE_GOLDEN("aug_batch.json");
   const nlohmann::json all = golden("aug_batch.json");
   for (const Case& each : cases()) {
@@ -81,9 +81,9 @@ TEST(FrameMaps, ComposeAsFastaiComposes) {
   for (const char* size : {"None", "16"}) {
     const nlohmann::json& expected = all[std::string("composed Flip+Warp+Rotate+Zoom size=") + size];
     for (std::size_t i = 0; i < 2; ++i) {
-      const FinePicture picture(all["x"][i]);
-      const int h = picture.coarse.height;
-      const int w = picture.coarse.width;
+      const FineImage image(all["x"][i]);
+      const int h = image.coarse.height;
+      const int w = image.coarse.width;
       const Matrix maps =
           frame_dihedral(i == 0 ? 1 : 0) * frame_rotate(i == 0 ? 10 : -7.5) * frame_zoom(i == 0 ? 1.1 : 1.05, .3, .8);
       expect_matrix(frame_for_aspect(maps, h, w), matrix_of(expected["mat"][i]), 1e-6);
@@ -99,13 +99,13 @@ TEST(FrameMaps, ComposeAsFastaiComposes) {
           EXPECT_NEAR(at.y, expected["coords"][i][std::size_t(y)][std::size_t(x)][1].get<double>(), 1e-5);
         }
       }
-      const std::vector<double> out = picture.warped(matrix, height, width, PadMode::kReflection);
-      EXPECT_LT(largest_difference(out, expected["out"][i], matrix, picture.coarse, true), kFloat32);
+      const std::vector<double> out = image.warped(matrix, height, width, PadMode::kReflection);
+      EXPECT_LT(largest_difference(out, expected["out"][i], matrix, image.coarse, true), kFloat32);
     }
   }
 }
 
-TEST(FrameMaps, PerspectiveTakesTheTiltedCornersToTheCornersOfThePicture) {
+TEST(FrameMaps, PerspectiveTakesTheTiltedCornersToTheCornersOfTheImage) {
   const double x = 0.3;
   const double y = -0.2;
   for (const double sx : {-1.0, 1.0}) {

@@ -31,14 +31,14 @@ inline data::Matrix matrix_of(const nlohmann::json& rows) {
   return matrix;
 }
 
-/// A picture finer than bytes: value · 255 = coarse + fine / 255. Interpolation is linear, so both parts are sampled
+/// An image finer than bytes: value · 255 = coarse + fine / 255. Interpolation is linear, so both parts are sampled
 /// and added, and what is lost is 8e-6 of the range.
-struct FinePicture {
+struct FineImage {
   core::Image coarse;
   core::Image fine;
 
   /// planes: [3][H][W], 0 … 1
-  explicit FinePicture(const nlohmann::json& planes)
+  explicit FineImage(const nlohmann::json& planes)
       : coarse(static_cast<int>(planes[0].size()), static_cast<int>(planes[0][0].size())),
         fine(coarse.height, coarse.width) {
     for (std::size_t c = 0; c < 3; ++c) {

@@ -10,7 +10,7 @@
 #include "margay/data/transform/warp.h"
 #include "tests/data/transform_reference.h"
 #include "tests/support/golden.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/simd_targets.h"
 
 namespace margay::data {
@@ -22,10 +22,9 @@ using testing_support::lit;
 using testing_support::noise_image;
 using testing_support::Rgb;
 
-void expect_golden(const nlohmann::json& from, const nlohmann::json& to, std::size_t picture,
-                   const Lighting& lighting) {
-  const nlohmann::json& x = from[picture];
-  const nlohmann::json& out = to[picture];
+void expect_golden(const nlohmann::json& from, const nlohmann::json& to, std::size_t image, const Lighting& lighting) {
+  const nlohmann::json& x = from[image];
+  const nlohmann::json& out = to[image];
   for (std::size_t i = 0; i < x[0].size(); ++i) {
     for (std::size_t j = 0; j < x[0][0].size(); ++j) {
       const Rgb rgb = {x[0][i][j].get<double>(), x[1][i][j].get<double>(), x[2][i][j].get<double>()};
@@ -52,7 +51,7 @@ TEST(Lighting, ItsDefinitionIsFastais) {
   }
 }
 
-/// Every pixel of a picture, lit by the kernel, against the definition.
+/// Every pixel of an image, lit by the kernel, against the definition.
 void expect_definition(const core::Image& image, const Lighting& lighting, double tolerance) {
   std::vector<float> out(image.pixels.size());
   warp_normalised(image, identity_matrix(), {}, image.height, image.width, out.data(), PadMode::kBorder, lighting);

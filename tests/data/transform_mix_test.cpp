@@ -11,16 +11,16 @@
 namespace margay::data {
 namespace {
 
-/// N pictures; every number of picture i is i. So what a pixel shows tells where it came from.
-torch::Tensor pictures(std::int64_t count, std::int64_t side = 8) {
+/// N images; every number of image i is i. So what a pixel shows tells where it came from.
+torch::Tensor make_images(std::int64_t count, std::int64_t side = 8) {
   const torch::Tensor numbers = torch::arange(count, torch::kFloat).view({-1, 1, 1, 1});
   return numbers.expand({count, 3, side, side}).clone(torch::MemoryFormat::ChannelsLast);
 }
 
-/// One-hot: picture i is of class i.
+/// One-hot: image i is of class i.
 torch::Tensor targets(std::int64_t count) { return torch::eye(count); }
 
-/// What the targets say that picture i shows on average, given that class k looks like the number k.
+/// What the targets say that image i shows on average, given that class k looks like the number k.
 torch::Tensor shown_by(const torch::Tensor& soft) { return soft.matmul(torch::arange(soft.size(1), torch::kFloat)); }
 
 void expect_targets_follow_the_pixels(const Mixed& mixed) {
@@ -30,30 +30,30 @@ void expect_targets_follow_the_pixels(const Mixed& mixed) {
 }
 
 TEST(Mix, NoneReturnsTheSame) {
-  const torch::Tensor images = pictures(4);
+  const torch::Tensor images = make_images(4);
   EXPECT_TRUE(mix(images, targets(4), {}, {1}).images.is_same(images));
 }
 
-TEST(Mix, MixupBlendsWholePicturesAndTheirTargetsAlikeAndKeepsAtLeastHalf) {
+TEST(Mix, MixupBlendsWholeImagesAndTheirTargetsAlikeAndKeepsAtLeastHalf) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const Mixed mixed = mix(pictures(6), targets(6), {.method = MixMethod::kMixup}, {seed});
+    const Mixed mixed = mix(make_images(6), targets(6), {.method = MixMethod::kMixup}, {seed});
     expect_targets_follow_the_pixels(mixed);
     EXPECT_GE(mixed.targets.diagonal().min().item<float>(), 0.5F);
     EXPECT_LE(mixed.images.amax({1, 2, 3}).sub(mixed.images.amin({1, 2, 3})).max().item<float>(), 1e-6F);
   }
 }
 
-TEST(Mix, MixupDrawsAShareForEachPicture) {
-  const Mixed mixed = mix(pictures(64), targets(64), {.method = MixMethod::kMixup, .mixup_alpha = 10}, {3});
+TEST(Mix, MixupDrawsAShareForEachImage) {
+  const Mixed mixed = mix(make_images(64), targets(64), {.method = MixMethod::kMixup, .mixup_alpha = 10}, {3});
   EXPECT_GT(mixed.targets.diagonal().std().item<float>(), 0.02F);
 }
 
 TEST(Mix, CutmixPastesOneBoxAndTheTargetsFollowItsArea) {
   int pasted = 0;
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const Mixed mixed = mix(pictures(5, 9), targets(5), {.method = MixMethod::kCutmix}, {seed});
+    const Mixed mixed = mix(make_images(5, 9), targets(5), {.method = MixMethod::kCutmix}, {seed});
     expect_targets_follow_the_pixels(mixed);
-    const torch::Tensor changed = mixed.images != pictures(5, 9);
+    const torch::Tensor changed = mixed.images != make_images(5, 9);
     pasted += changed.any().item<bool>() ? 1 : 0;
     const torch::Tensor box = changed.amax({0, 1});
     const auto extent = [&](std::int64_t dim) { return box.any(dim).sum().item<std::int64_t>(); };
@@ -65,7 +65,7 @@ TEST(Mix, CutmixPastesOneBoxAndTheTargetsFollowItsArea) {
 TEST(Mix, BothTakesEitherForEachBatch) {
   int blended = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    const Mixed mixed = mix(pictures(7, 9), targets(7), {.method = MixMethod::kBoth}, {seed});
+    const Mixed mixed = mix(make_images(7, 9), targets(7), {.method = MixMethod::kBoth}, {seed});
     expect_targets_follow_the_pixels(mixed);
     blended += mixed.images.eq(mixed.images.round()).all().item<bool>() ? 0 : 1;
   }
@@ -73,18 +73,18 @@ TEST(Mix, BothTakesEitherForEachBatch) {
 }
 
 TEST(Mix, IsAFunctionOfItsKeyAndLeavesItsInputs) {
-  const torch::Tensor images = pictures(6);
+  const torch::Tensor images = make_images(6);
   const MixOptions both = {.method = MixMethod::kBoth};
   EXPECT_TRUE(mix(images, targets(6), both, {9}).images.equal(mix(images, targets(6), both, {9}).images));
-  EXPECT_TRUE(images.equal(pictures(6)));
+  EXPECT_TRUE(images.equal(make_images(6)));
 }
 
 TEST(Mix, RefusesTargetsThatAreClassIndices) {
   const MixOptions mixup = {.method = MixMethod::kMixup};
-  EXPECT_THROW(mix(pictures(3), torch::arange(3), mixup, {1}), std::invalid_argument);
-  EXPECT_THROW(mix(pictures(3), targets(4), mixup, {1}), std::invalid_argument);
-  EXPECT_THROW(mix(pictures(3)[0], targets(3), mixup, {1}), std::invalid_argument);
-  EXPECT_THROW(mix(pictures(3), targets(3), {.mixup_alpha = 0}, {1}), std::invalid_argument);
+  EXPECT_THROW(mix(make_images(3), torch::arange(3), mixup, {1}), std::invalid_argument);
+  EXPECT_THROW(mix(make_images(3), targets(4), mixup, {1}), std::invalid_argument);
+  EXPECT_THROW(mix(make_images(3)[0], targets(3), mixup, {1}), std::invalid_argument);
+  EXPECT_THROW(mix(make_images(3), targets(3), {.mixup_alpha = 0}, {1}), std::invalid_argument);
 }
 
 TEST(Beta, HasTheMeanAndVarianceOfItsDistribution) {

@@ -9,7 +9,7 @@
 namespace margay::data {
 namespace {
 
-using DrawnKind = PictureOp::Kind;
+using DrawnKind = ImageOp::Kind;
 
 PolicyDraw drawn_by_policy(const PolicyOptions& options, std::uint64_t item) {
   core::Random random{31, item};
@@ -23,8 +23,8 @@ TEST(Policy, RandAugmentDrawsEachOfItsFourteenOperationsEquallyOften) {
   constexpr int kDraws = 14000;
   for (std::uint64_t item = 0; item < kDraws; ++item) {
     const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 1}, item);
-    if (!draw.picture_ops.empty()) {
-      ++colours[static_cast<int>(draw.picture_ops[0].kind)];
+    if (!draw.image_ops.empty()) {
+      ++colours[static_cast<int>(draw.image_ops[0].kind)];
     } else {
       ++(draw.matrix == identity_matrix() ? nothing : geometric);
     }
@@ -39,7 +39,7 @@ TEST(Policy, RandAugmentDrawsEachOfItsFourteenOperationsEquallyOften) {
 TEST(Policy, RandAugmentUsesTheStrengthsOfTorchvision) {
   for (std::uint64_t item = 0; item < 500; ++item) {
     const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 1}, item);
-    for (const PictureOp& op : draw.picture_ops) {
+    for (const ImageOp& op : draw.image_ops) {
       if (op.kind <= DrawnKind::kSharpness) {
         EXPECT_NEAR(std::abs(op.strength - 1), 0.27, 1e-12);
       }
@@ -51,7 +51,7 @@ TEST(Policy, RandAugmentUsesTheStrengthsOfTorchvision) {
       }
     }
     const auto& m = draw.matrix.m;
-    if (!draw.picture_ops.empty()) continue;
+    if (!draw.image_ops.empty()) continue;
     if (m[0][0] != 1) {
       EXPECT_NEAR(m[0][0], std::cos(9 * 3.14159265358979 / 180), 1e-12);
     }
@@ -68,7 +68,7 @@ TEST(Policy, RandAugmentTakesNumOpsOperations) {
   std::size_t most = 0;
   for (std::uint64_t item = 0; item < 300; ++item) {
     const PolicyDraw draw = drawn_by_policy({.policy = Policy::kRandAugment, .num_ops = 4}, item);
-    most = std::max(most, draw.picture_ops.size());
+    most = std::max(most, draw.image_ops.size());
   }
   EXPECT_EQ(most, 4U);
 }
@@ -78,8 +78,8 @@ TEST(Policy, TrivialAugmentDrawsOneOperationOfAnyStrength) {
   double widest = 0;
   for (std::uint64_t item = 0; item < 6000; ++item) {
     const PolicyDraw draw = drawn_by_policy({.policy = Policy::kTrivialAugment}, item);
-    ASSERT_LE(draw.picture_ops.size(), 1U);
-    for (const PictureOp& op : draw.picture_ops) {
+    ASSERT_LE(draw.image_ops.size(), 1U);
+    for (const ImageOp& op : draw.image_ops) {
       if (op.kind == DrawnKind::kPosterize) ++bits[op.strength];
       if (op.kind <= DrawnKind::kSharpness) {
         EXPECT_GE(op.strength, 0.01 - 1e-12);

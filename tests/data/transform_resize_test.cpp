@@ -13,8 +13,8 @@
 #include "margay/data/image/resample.h"
 #include "margay/data/transform/crop_pad.h"
 #include "tests/support/golden.h"
+#include "tests/support/images.h"
 #include "tests/support/npy.h"
-#include "tests/support/pictures.h"
 
 namespace margay::data {
 namespace {
@@ -45,8 +45,8 @@ void expect_near(const std::vector<std::uint8_t>& actual, const std::vector<std:
   for (std::size_t i = 0; i < actual.size(); ++i) ASSERT_NEAR(actual[i], expected[i], kRounding) << i;
 }
 
-/// The golden pictures and their names.
-const char* const kPictures[] = {"img40x30", "img30x40", "img20x30", "img33x33", "img50x11"};
+/// The golden images and their names.
+const char* const kImages[] = {"img40x30", "img30x40", "img20x30", "img33x33", "img50x11"};
 
 core::Image shown(const core::Image& image, const Crop& window, PadMode pad_mode, int height, int width) {
   const core::Image part = crop_pad(image, window, pad_mode);
@@ -56,7 +56,7 @@ core::Image shown(const core::Image& image, const Crop& window, PadMode pad_mode
 TEST(Resize, ShowsWhatFastaiShowsForEveryMethodShapeAndPhase) {
   MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json all = golden("item_resize.json");
-  for (const std::string name : kPictures) {
+  for (const std::string name : kImages) {
     const core::Image image = image_of(all[name]);
     for (const std::string method : {"crop", "pad", "squish"}) {
       for (const std::string size : {"16", "28", "(24, 12)"}) {
@@ -82,7 +82,7 @@ TEST(Resize, AppliesEachMethodToValidationAsFastai) {
   MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json all = golden("item_resize.json");
   core::Random random{1};
-  for (const std::string name : kPictures) {
+  for (const std::string name : kImages) {
     for (const std::string method : {"crop", "pad", "squish"}) {
       for (const int size : {16, 28}) {
         const Resize resize_it = resize({.size = size, .method = core::from_text<ResizeMethod>(method)});
@@ -100,7 +100,7 @@ TEST(Resize, AppliesEachMethodToValidationAsFastai) {
 TEST(Resize, ShowsARandomCropAsFastai) {
   MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json all = golden("item_resize.json");
-  for (const std::string name : kPictures) {
+  for (const std::string name : kImages) {
     for (const std::string trial : {"train0", "train1"}) {
       const nlohmann::json& one = all[name + " RandomResizedCrop(16,.35) " + trial];
       const Crop crop = {one["tl"][0], one["tl"][1], one["cp_size"][0], one["cp_size"][1]};
@@ -113,7 +113,7 @@ TEST(Resize, ShowsARandomCropAsFastai) {
 TEST(CropPad, EqualsFastaisCropPad) {
   MARGAY_REQUIRE_GOLDEN("item_resize.json");
   const nlohmann::json all = golden("item_resize.json");
-  for (const std::string name : kPictures) {
+  for (const std::string name : kImages) {
     const core::Image image = image_of(all[name]);
     for (const int size : {16, 24}) {
       const auto middle = [&](int length) { return static_cast<int>(std::floor((length - size) / 2.0)); };
@@ -127,7 +127,7 @@ TEST(CropPad, EqualsFastaisCropPad) {
   }
 }
 
-TEST(CropPad, TakesARectangleThatMissesThePicture) {
+TEST(CropPad, TakesARectangleThatMissesTheImage) {
   core::Image image(1, 2);
   image.pixels = {1, 1, 1, 5, 5, 5};
   EXPECT_EQ(crop_pad(image, {4, 3, 1, 1}, PadMode::kZeros).pixels, (std::vector<std::uint8_t>{0, 0, 0}));
@@ -204,7 +204,7 @@ TEST(Resize, RefusesOptionsOutOfRange) {
   EXPECT_THROW(resize().apply(core::Image(), Phase::kValid, random), std::invalid_argument);
 }
 
-TEST(Resize, PadsAVeryLongPictureInLittleMemory) {
+TEST(Resize, PadsAVeryLongImageInLittleMemory) {
   core::Random random{1};
   core::Image line(1, 3'000'000);  // its padded square would take 27 TB
   std::fill(line.pixels.begin(), line.pixels.end(), std::uint8_t{200});

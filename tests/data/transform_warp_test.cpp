@@ -11,7 +11,7 @@
 #include "margay/core/random.h"
 #include "margay/data/transform/box_reduce.h"
 #include "tests/data/transform_reference.h"
-#include "tests/support/pictures.h"
+#include "tests/support/images.h"
 #include "tests/support/simd_targets.h"
 
 namespace margay::data {
@@ -74,7 +74,7 @@ TEST(Warp, EqualsTheScalarDefinitionOnEveryInstructionSet) {
   });
 }
 
-TEST(Warp, MirrorsAtTheEdgeOfThePicture) {
+TEST(Warp, MirrorsAtTheEdgeOfTheImage) {
   core::Image image(1, 3);  // 10 20 30 on a row
   for (int x = 0; x < 3; ++x) image.row(0)[3 * x] = static_cast<std::uint8_t>(10 * (x + 1));
   const core::Image out = warp(image, translate(-4, 0), 1, 11, PadMode::kReflection);
@@ -95,7 +95,7 @@ TEST(Warp, FadesToBlackOrKeepsTheBorderOutside) {
   }
 }
 
-TEST(Warp, ReadsNothingOutsideForMapsFarBeyondThePicture) {
+TEST(Warp, ReadsNothingOutsideForMapsFarBeyondTheImage) {
   const core::Image image = noise_image(5, 7);
   for (const PadMode pad_mode : kPadModes) {
     for (const double far : {-1e30, -1e9, 1e9, 1e30}) {
@@ -118,7 +118,7 @@ TEST(Warp, AveragesTheSameBlocksWhateverPartIsSeen) {
   for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_NEAR(seen[i], expected[i], kFloatCoordinates);
 }
 
-TEST(Warp, EqualsTheScalarDefinitionForPicturesOfAFewPixels) {
+TEST(Warp, EqualsTheScalarDefinitionForImagesOfAFewPixels) {
   for (const auto& [height, width] : {std::pair{1, 1}, {1, 2}, {2, 1}, {1, 30}, {30, 1}}) {
     for (const PadMode pad_mode : kPadModes) {
       expect_warp_matches_reference(noise_image(height, width), identity_matrix(), 5, 19, pad_mode);

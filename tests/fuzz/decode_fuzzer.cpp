@@ -1,4 +1,4 @@
-// Whatever the bytes, a decoder returns a picture of the size that the header promised, or throws DataError.
+// Whatever the bytes, a decoder returns an image of the size that the header promised, or throws DataError.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

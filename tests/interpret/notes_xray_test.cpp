@@ -1,4 +1,4 @@
-// The study notes' two tables (chapter 5 of the fast.ai book: six pictures, two classes), as the X-ray shows them.
+// The study notes' two tables (chapter 5 of the fast.ai book: six images, two classes), as the X-ray shows them.
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -50,8 +50,8 @@ TEST(NotesXray, FirstTablesLosses) {
   const SoftmaxXray xray = first_table();
   const std::vector<double> expected = {.0051, .0603, .4377, .2990, 4.7790, 3.8108};
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    EXPECT_NEAR(xray.rows[i].answer->loss, expected[i], kLastDigit) << i;
-    EXPECT_NEAR(xray.rows[i].classes[xray.rows[i].answer->target].negative_log, expected[i], kLastDigit) << i;
+    EXPECT_NEAR(xray.rows[i].target->loss, expected[i], kLastDigit) << i;
+    EXPECT_NEAR(xray.rows[i].classes[xray.rows[i].target->index].negative_log, expected[i], kLastDigit) << i;
   }
   EXPECT_NEAR(xray.summary->mean_loss, 1.5653, kLastDigit);
   EXPECT_EQ(xray.summary->heaviest_row, "row 5");
@@ -64,7 +64,7 @@ TEST(NotesXray, SecondTablesSoftmaxAndPickedProbabilities) {
                  {{.7795, .2205}, {.8902, .1098}, {.1517, .8483}, {.5245, .4755}, {.9956, .0044}, {.8464, .1536}});
   const std::vector<double> picked = {.7795, .1098, .1517, .4755, .0044, .8464};
   for (std::size_t i = 0; i < picked.size(); ++i) {
-    EXPECT_NEAR(xray.rows[i].answer->probability, picked[i], kLastDigit) << i;
+    EXPECT_NEAR(xray.rows[i].target->probability, picked[i], kLastDigit) << i;
   }
 }
 

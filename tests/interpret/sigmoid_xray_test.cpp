@@ -25,8 +25,8 @@ TEST(SigmoidXray, LossIsTheMeanOfEachClassesNegativeLog) {
   EXPECT_NEAR(row.classes[0].loss, first, 1e-15);
   EXPECT_NEAR(row.classes[1].loss, second, 1e-15);
   EXPECT_NEAR(row.classes[2].loss, std::log(2), 1e-15);
-  EXPECT_NEAR(row.answer->loss, (first + second + std::log(2)) / 3, 1e-15);
-  EXPECT_EQ(row.answer->heaviest, 1U);
+  EXPECT_NEAR(row.target->loss, (first + second + std::log(2)) / 3, 1e-15);
+  EXPECT_EQ(row.target->heaviest, 1U);
   EXPECT_NEAR(row.classes[1].share, second / (first + second + std::log(2)), 1e-15);
 }
 
@@ -39,7 +39,7 @@ TEST(SigmoidXray, GradientIsProbabilityMinusTargetOverTheClasses) {
 
 TEST(SigmoidXray, StepLowersTheLoss) {
   const SigmoidRow row = sigmoid_row_of({2, -1, 0}, {0, 1, 0});
-  EXPECT_LT(row.answer->loss_after_step, row.answer->loss);
+  EXPECT_LT(row.target->loss_after_step, row.target->loss);
 }
 
 TEST(SigmoidXray, StaysFiniteForHugeActivations) {
@@ -52,7 +52,7 @@ TEST(SigmoidXray, SharesOfHugeLossesDoNotOverflow) {
   const SigmoidRow row = sigmoid_row_of({1.5e308, 0.5e308, 1.0e308}, {0, 0, 0});
   EXPECT_NEAR(row.classes[0].share, 0.5, 1e-15);
   EXPECT_NEAR(row.classes[1].share, 1 / 6.0, 1e-15);
-  EXPECT_NEAR(row.answer->loss / 1e308, 1, 1e-15);
+  EXPECT_NEAR(row.target->loss / 1e308, 1, 1e-15);
   EXPECT_EQ(verdict(row), "50 % of this loss is '0': it is not there and got p = 1.0000.");
 }
 
@@ -74,13 +74,13 @@ TEST(SigmoidXray, TakesMinusInfinityAsASureNo) {
   EXPECT_EQ(row.classes[0].loss, 0);
   EXPECT_EQ(row.classes[0].gradient, 0);
   const SigmoidRow wrong = sigmoid_row_of({-kInfinity, 0}, {1, 0});
-  EXPECT_EQ(wrong.answer->loss, kInfinity);
+  EXPECT_EQ(wrong.target->loss, kInfinity);
   EXPECT_EQ(wrong.classes[0].share, 1);
 }
 
-TEST(SigmoidXray, SaysBothCostsWithoutAnAnswer) {
+TEST(SigmoidXray, SaysBothCostsWithoutATarget) {
   const SigmoidXray xray = sigmoid_xray(torch::zeros({1, 1}));
-  EXPECT_FALSE(xray.rows[0].answer);
+  EXPECT_FALSE(xray.rows[0].target);
   EXPECT_FALSE(xray.summary);
   EXPECT_NEAR(xray.rows[0].classes[0].loss_if_yes, std::log(2), 1e-15);
   EXPECT_NEAR(xray.rows[0].classes[0].loss_if_no, std::log(2), 1e-15);

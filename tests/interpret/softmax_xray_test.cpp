@@ -39,7 +39,7 @@ RC_GTEST_PROP(SoftmaxXrayProperty, GradientIsSoftmaxMinusOnehotAndSumsToZero, ()
   for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
     RC_ASSERT(std::abs(row.sum(&SoftmaxTerm::gradient)) < 1e-12);
     for (std::size_t k = 0; k < row.classes.size(); ++k) {
-      const double onehot = k == row.answer->target ? 1 : 0;
+      const double onehot = k == row.target->index ? 1 : 0;
       RC_ASSERT(std::abs(row.classes[k].gradient - (row.classes[k].probability - onehot)) < 1e-12);
     }
   }
@@ -49,16 +49,16 @@ RC_GTEST_PROP(SoftmaxXrayProperty, NoStepRaisesTheLoss, ()) {
   const Case any = any_case();
   const double step = *rc::gen::elementOf(std::vector<double>{0, 0.01, 1, 300});
   for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets, {.step = step}).rows) {
-    RC_ASSERT(row.answer->loss_after_step <= row.answer->loss + 1e-12);
+    RC_ASSERT(row.target->loss_after_step <= row.target->loss + 1e-12);
   }
 }
 
 RC_GTEST_PROP(SoftmaxXrayProperty, LossIsTheNegativeLogOfThePickedProbability, ()) {
   const Case any = any_case();
   for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
-    RC_ASSERT(std::abs(row.answer->loss - row.classes[row.answer->target].negative_log) <=
-              1e-12 * (1 + row.answer->loss));
-    RC_ASSERT(row.answer->loss > 300 || std::abs(std::exp(-row.answer->loss) - row.answer->probability) < 1e-12);
+    RC_ASSERT(std::abs(row.target->loss - row.classes[row.target->index].negative_log) <=
+              1e-12 * (1 + row.target->loss));
+    RC_ASSERT(row.target->loss > 300 || std::abs(std::exp(-row.target->loss) - row.target->probability) < 1e-12);
   }
 }
 
@@ -67,36 +67,36 @@ RC_GTEST_PROP(SoftmaxXrayProperty, SharesAreSharesAndTheWidestIsTheLargest, ()) 
   for (const SoftmaxRow& row : softmax_xray(any.logits, any.targets).rows) {
     for (const SoftmaxTerm& term : row.classes) {
       RC_ASSERT(term.gap_share >= 0 && term.gap_share <= 1);
-      RC_ASSERT(!row.answer->widest_gap || term.gap_share <= row.answer->widest_gap->share);
+      RC_ASSERT(!row.target->widest_gap || term.gap_share <= row.target->widest_gap->share);
     }
   }
 }
 
 TEST(SoftmaxXray, StepLowersTheLoss) {
   const SoftmaxRow row = row_of({3.1, 1.0, -0.5}, 1);
-  EXPECT_LT(row.answer->loss_after_step, row.answer->loss);
+  EXPECT_LT(row.target->loss_after_step, row.target->loss);
 }
 
 TEST(SoftmaxXray, ShareOfAClassIsWhatLeavingItOutWouldSave) {
   const SoftmaxRow row = row_of({3, 1, 0, 2}, 1);
   const double loss = std::log(std::exp(2) + 1 + std::exp(-1) + std::exp(1));
   const double without_first = std::log(1 + std::exp(-1) + std::exp(1));
-  ASSERT_TRUE(row.answer->widest_gap);
-  EXPECT_EQ(row.answer->widest_gap->index, 0U);
-  EXPECT_NEAR(row.answer->loss, loss, 1e-14);
-  EXPECT_NEAR(row.answer->widest_gap->loss_without, without_first, 1e-14);
-  EXPECT_NEAR(row.answer->widest_gap->share, 1 - without_first / loss, 1e-14);
+  ASSERT_TRUE(row.target->widest_gap);
+  EXPECT_EQ(row.target->widest_gap->index, 0U);
+  EXPECT_NEAR(row.target->loss, loss, 1e-14);
+  EXPECT_NEAR(row.target->widest_gap->loss_without, without_first, 1e-14);
+  EXPECT_NEAR(row.target->widest_gap->share, 1 - without_first / loss, 1e-14);
   EXPECT_NEAR(row.classes[3].gap_share, 1 - std::log(std::exp(2) + 1 + std::exp(-1)) / loss, 1e-14);
   EXPECT_EQ(row.classes[1].gap_share, 0);
 }
 
 TEST(SoftmaxXray, ShareKeepsItsDigitsWhereAWrongClassHasAllTheProbability) {
   const SoftmaxRow row = row_of({100, 0, 1}, 1);
-  EXPECT_NEAR(row.answer->widest_gap->loss_without, std::log(1 + std::exp(1)), 1e-14);
+  EXPECT_NEAR(row.target->widest_gap->loss_without, std::log(1 + std::exp(1)), 1e-14);
 }
 
 TEST(SoftmaxXray, TheOnlyOtherClassHasTheWholeLoss) {
-  EXPECT_EQ(row_of({3.7481, -1.0225}, 1).answer->widest_gap->share, 1);
+  EXPECT_EQ(row_of({3.7481, -1.0225}, 1).target->widest_gap->share, 1);
 }
 
 TEST(SoftmaxXray, TakesAnActivationOfMinusInfinityAsAClassRuledOut) {
@@ -104,30 +104,30 @@ TEST(SoftmaxXray, TakesAnActivationOfMinusInfinityAsAClassRuledOut) {
   EXPECT_EQ(row.classes[1].probability, 0);
   EXPECT_EQ(row.classes[1].exp, 0);
   EXPECT_EQ(row.classes[1].negative_log, kInfinity);
-  EXPECT_NEAR(row.answer->loss, std::log(2), 1e-15);
-  EXPECT_NEAR(row.answer->loss_after_step, std::log1p(std::exp(-1)), 1e-15);
+  EXPECT_NEAR(row.target->loss, std::log(2), 1e-15);
+  EXPECT_NEAR(row.target->loss_after_step, std::log1p(std::exp(-1)), 1e-15);
 }
 
-TEST(SoftmaxXray, AnswerThatIsRuledOutCostsInfinitely) {
+TEST(SoftmaxXray, TargetThatIsRuledOutCostsInfinitely) {
   const SoftmaxRow row = row_of({1, -kInfinity, 1}, 1);
-  EXPECT_EQ(row.answer->loss, kInfinity);
-  EXPECT_EQ(row.answer->loss_after_step, kInfinity);
+  EXPECT_EQ(row.target->loss, kInfinity);
+  EXPECT_EQ(row.target->loss_after_step, kInfinity);
   EXPECT_EQ(row.classes[1].gradient, -1);
-  EXPECT_FALSE(row.answer->widest_gap);
+  EXPECT_FALSE(row.target->widest_gap);
 }
 
 TEST(SoftmaxXray, OneClassHasNoLoss) {
   const SoftmaxRow row = row_of({-7}, 0);
-  EXPECT_EQ(row.answer->probability, 1);
-  EXPECT_EQ(row.answer->loss, 0);
-  EXPECT_EQ(row.answer->loss_after_step, 0);
-  EXPECT_FALSE(row.answer->widest_gap);
+  EXPECT_EQ(row.target->probability, 1);
+  EXPECT_EQ(row.target->loss, 0);
+  EXPECT_EQ(row.target->loss_after_step, 0);
+  EXPECT_FALSE(row.target->widest_gap);
 }
 
-TEST(SoftmaxXray, LeavesRowsWithoutAnAnswerOutOfTheSummary) {
+TEST(SoftmaxXray, LeavesRowsWithoutATargetOutOfTheSummary) {
   const torch::Tensor z = torch::tensor({{0.0, 0.0}, {1.0, 0.0}}, torch::kFloat);
   const SoftmaxXray xray = softmax_xray(z, torch::tensor({-1, 1}, torch::kInt));
-  EXPECT_FALSE(xray.rows[0].answer);
+  EXPECT_FALSE(xray.rows[0].target);
   EXPECT_EQ(xray.summary->rows, 1U);
   EXPECT_EQ(xray.summary->heaviest_row, "row 2");
   EXPECT_FALSE(softmax_xray(z).summary);

@@ -60,7 +60,7 @@ TEST(XrayText, NamesCannotBreakTheTable) {
   EXPECT_NE(text.find("a b"), std::string::npos);
 }
 
-TEST(XrayText, ManyClassesShowTheAnswerAndTheMostProbable) {
+TEST(XrayText, ManyClassesShowTheTargetAndTheMostProbable) {
   const std::string brief = xray_text(wide(39));
   EXPECT_NE(brief.find("> 39 "), std::string::npos);
   EXPECT_NE(brief.find("… 28 more classes, together p = 1.7e-05; `all` shows them"), std::string::npos) << brief;
@@ -71,14 +71,14 @@ TEST(XrayText, ManyClassesShowTheAnswerAndTheMostProbable) {
 TEST(Verdict, NamesTheClassThatDominates) {
   EXPECT_EQ(
       verdict(dogs({"boxer", "beagle", "pug", "basset"}).rows[0]),
-      "Wrong: 'boxer' got p = 0.6892, the answer 'beagle' 0.0844. 47 % of this loss is the gap to 'boxer': without "
+      "Wrong: 'boxer' got p = 0.6892, the target 'beagle' 0.0844. 47 % of this loss is the gap to 'boxer': without "
       "it the loss would be 1.3037.");
 }
 
 TEST(Verdict, SaysWhenNoClassDominates) {
   const SoftmaxXray even = softmax_xray(torch::zeros({1, 10}), torch::tensor({3}, torch::kLong));
   EXPECT_EQ(verdict(even.rows[0]),
-            "Right, but not sure: the answer '3' got p = 0.1000. No class dominates: the widest gap, to '0', is 5 % of "
+            "Right, but not sure: the target '3' got p = 0.1000. No class dominates: the widest gap, to '0', is 5 % of "
             "this loss; without it 2.1972 would be left.");
 }
 
@@ -87,11 +87,11 @@ TEST(Verdict, SaysWhenThereIsNothingToLearn) {
     return verdict(softmax_xray(z, torch::tensor({target}, torch::kLong)).rows[0]);
   };
   EXPECT_EQ(words(torch::tensor({{9.0, 0.0}}), 0),
-            "Right and sure: the answer '0' got p = 0.9999, so the loss is nearly 0, and the gradient too.");
+            "Right and sure: the target '0' got p = 0.9999, so the loss is nearly 0, and the gradient too.");
   EXPECT_EQ(words(torch::tensor({{-3.0}}), 0),
             "There is one class only: its p is 1 whatever the activation, and the loss 0.");
   const std::string too_wide = words(torch::tensor({{1e308, -1e308}}, torch::kDouble), 1);
-  EXPECT_NE(too_wide.find("' lies further above the answer than a float64 can count"), std::string::npos) << too_wide;
+  EXPECT_NE(too_wide.find("' lies further above the target than a float64 can count"), std::string::npos) << too_wide;
   EXPECT_EQ(too_wide.find("-inf"), std::string::npos) << too_wide;
   EXPECT_NE(words(torch::tensor({{-kInfinity, 0.0}}), 0).find("the loss is infinite, and no step mends it"),
             std::string::npos);
@@ -130,7 +130,7 @@ TEST(XrayJson, ParsesBackToTheSameNumbers) {
   EXPECT_EQ(json["classes"], nlohmann::json({"boxer", "beagle", "pug", "basset"}));
   const auto& row = json["rows"][0];
   EXPECT_EQ(row["target"], "beagle");
-  EXPECT_EQ(row["loss"].get<double>(), xray.rows[0].answer->loss);
+  EXPECT_EQ(row["loss"].get<double>(), xray.rows[0].target->loss);
   EXPECT_EQ(row["gradient"][3].get<double>(), xray.rows[0].classes[3].gradient);
   EXPECT_EQ(row["widest_gap"]["class"], "boxer");
   EXPECT_EQ(json["summary"]["rows"], 1);
@@ -144,7 +144,7 @@ TEST(XrayJson, WritesInfinitiesAsTextAndTheUnknownAsNull) {
   EXPECT_TRUE(json["summary"].is_null());
 }
 
-TEST(XrayJson, HasTheAnswersOfABinaryRow) {
+TEST(XrayJson, HasTheTargetsOfABinaryRow) {
   const auto json = nlohmann::json::parse(xray_json(sigmoid_xray(torch::zeros({1, 3}), torch::tensor({{1, 0, 1}}))));
   EXPECT_EQ(json["loss"], "binary_cross_entropy");
   EXPECT_EQ(json["rows"][0]["targets"], nlohmann::json({"0", "2"}));

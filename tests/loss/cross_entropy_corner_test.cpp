@@ -90,7 +90,7 @@ TEST(CrossEntropyCorner, IgnoreIndexMayBeAClass) {
   EXPECT_NEAR(item(cross_entropy(logits, indices({2, 0, 0}), {.ignore_index = 0})), kept, 1e-6);
 }
 
-// pytorch#104776: class weights distort label smoothing. The loss of one picture is least where softmax is its target
+// pytorch#104776: class weights distort label smoothing. The loss of one image is least where softmax is its target
 // distribution; per_example keeps it there.
 TEST(CrossEntropyCorner, WeightsPerExampleKeepWhatSmoothingAsksForAndPerClassDoesNot) {
   CrossEntropyOptions options{.class_weights = {0.1, 1, 5}, .label_smoothing = 0.3};

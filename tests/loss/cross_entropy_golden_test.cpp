@@ -45,7 +45,7 @@ TEST(CrossEntropyGolden, MatchesWithLabelSmoothing) {
   expect_golden_loss("LabelSmoothingCrossEntropy_eps0.2", torch::kLong, with({.label_smoothing = .2}));
 }
 
-/// fastai's MixUp: pairs of pictures, and how much of the first is in the mixture.
+/// fastai's MixUp: pairs of images, and how much of the first is in the mixture.
 struct Mixture {
   explicit Mixture(const char* key) {
     const auto golden = testing_support::golden("losses.json")[key];

@@ -88,7 +88,7 @@ TEST(JensenShannon, SaysWhatDoesNotFit) {
             "[jensen_shannon] all logits must have one shape, got [2,3] and [2,4]");
 }
 
-RC_GTEST_PROP(JsdCrossEntropy, IsCrossEntropyOfTheCleanPicturesAndTheirDisagreement, ()) {
+RC_GTEST_PROP(JsdCrossEntropy, IsCrossEntropyOfTheCleanImagesAndTheirDisagreement, ()) {
   const auto any = testing_support::any_class_case();
   const torch::Tensor second = testing_support::any_logits(any.logits.sizes().vec());
   const auto reduction = *rc::gen::element(Reduction::kMean, Reduction::kSum, Reduction::kNone);
@@ -128,7 +128,7 @@ TEST(JsdCrossEntropy, SaysWhatDoesNotFit) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
               jsd_cross_entropy(torch::zeros({7, 3}), two);
             }),
-            "[jsd_cross_entropy] logits [7,3] must hold 3 versions of each picture, but 7 rows cannot be split so");
+            "[jsd_cross_entropy] logits [7,3] must hold 3 versions of each image, but 7 rows cannot be split so");
   EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
               jsd_cross_entropy(torch::zeros({9, 3}), two);
             }),

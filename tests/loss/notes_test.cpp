@@ -1,4 +1,4 @@
-// The numbers of the study notes that Margay was made for (chapter 5 of the fast.ai book: a batch of six pictures,
+// The numbers of the study notes that Margay was made for (chapter 5 of the fast.ai book: a batch of six images,
 // two classes), step by step from activations to the gradient.
 #include <gtest/gtest.h>
 #include <torch/types.h>

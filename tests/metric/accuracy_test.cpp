@@ -15,7 +15,7 @@ TEST(Accuracy, CountsRowsWhoseLargestLogitIsTheTarget) {
   EXPECT_DOUBLE_EQ(error_rate(logits, targets), 0.25);
 }
 
-TEST(Accuracy, WeighsPicturesNotBatches) {
+TEST(Accuracy, WeighsImagesNotBatches) {
   ErrorRate metric;
   metric.update(torch::tensor({{1.0, 0.0}, {1.0, 0.0}, {1.0, 0.0}}), torch::tensor({0, 0, 0}, torch::kLong));
   metric.update(torch::tensor({{1.0, 0.0}}), torch::tensor({1}, torch::kLong));

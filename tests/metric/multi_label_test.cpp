@@ -39,7 +39,7 @@ TEST(MultiLabel, AgreesWithFastaisMetrics) {
   EXPECT_NEAR(f1.value(), multi["F1ScoreMulti_macro"].get<double>(), 1e-6);
 }
 
-TEST(MultiLabel, HasNoValueBeforeTheFirstPicture) {
+TEST(MultiLabel, HasNoValueBeforeTheFirstImage) {
   EXPECT_TRUE(std::isnan(MultiLabelAccuracy().value()));
   EXPECT_TRUE(std::isnan(MultiLabelF1().value()));
   EXPECT_TRUE(std::isnan(MultiLabelCounts().exact_match()));

@@ -112,14 +112,14 @@ ClassifierOptions small(std::int64_t num_classes = 5) {
   return {.architecture = "resnet20", .num_classes = num_classes, .head = {.hidden = {16}}};
 }
 
-TEST(Classifier, TurnsPicturesIntoLogits) {
+TEST(Classifier, TurnsImagesIntoLogits) {
   const auto classifier = make_classifier(small());
   const torch::Tensor logits = classifier->forward(torch::randn({2, 3, 64, 64}));
   EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{2, 5}));
   EXPECT_EQ(classifier->device(), torch::Device(torch::kCPU));
 }
 
-TEST(Classifier, ComputesTheSameForEitherLayoutOfPictures) {
+TEST(Classifier, ComputesTheSameForEitherLayoutOfImages) {
   torch::manual_seed(1);
   const auto classifier = make_classifier(small());
   classifier->eval();
@@ -129,7 +129,7 @@ TEST(Classifier, ComputesTheSameForEitherLayoutOfPictures) {
   EXPECT_TRUE(torch::equal(plain, channels_last));
 }
 
-TEST(Classifier, RefusesWhatIsNoBatchOfPictures) {
+TEST(Classifier, RefusesWhatIsNoBatchOfImages) {
   const auto classifier = make_classifier(small());
   EXPECT_NE(thrown_message<std::invalid_argument>([&] {
               classifier->forward(torch::zeros({3, 64, 64}));

@@ -83,13 +83,13 @@ TEST(ModelSummary, SaysWhatTrains) {
   EXPECT_LT(summary.trainable_parameters(), summary.parameters());
 }
 
-/// The batch is reckoned from one and two pictures; here it is run.
+/// The batch is estimated from one and two images; here it is run.
 TEST(ModelSummary, GrowsEvenlyWithTheBatch) {
   const auto network = small_network();
   const ModelSummary one = summarise(*network, {.batch_size = 1, .image_px = 40});
   const ModelSummary seven = summarise(*network, {.batch_size = 7, .image_px = 40});
   ASSERT_EQ(one.rows.size(), seven.rows.size());
-  EXPECT_EQ(seven.macs_per_picture(), one.macs_per_picture());
+  EXPECT_EQ(seven.macs_per_image(), one.macs_per_image());
   EXPECT_EQ(seven.activation_bytes(), 7 * one.activation_bytes());
 }
 
@@ -104,7 +104,7 @@ TEST(ModelSummary, LeavesTheNetworkAsItWas) {
   EXPECT_FALSE(network->head()->is_training());
 }
 
-TEST(ModelSummary, TakesTheNetworksOwnSizeOfPictures) {
+TEST(ModelSummary, TakesTheNetworksOwnSizeOfImages) {
   const ModelSummary summary = summarise(*small_network(), {.batch_size = 1});
   EXPECT_EQ(summary.image_px, 64);
   EXPECT_THROW(summarise(*small_network(), {.batch_size = 0}), std::invalid_argument);
@@ -137,7 +137,7 @@ TEST(ModelSummary, CountsTheMultiplyAddsThatTheTableClaims) {
                                           .image_px = each->input_px,
                                           .head = {.kind = HeadKind::kPublished}});
     const ModelSummary summary = summarise(*network, {.batch_size = 1});
-    EXPECT_NEAR(static_cast<double>(summary.macs_per_picture()) / 1e9 / each->gigamacs, 1, kTolerance) << each->name;
+    EXPECT_NEAR(static_cast<double>(summary.macs_per_image()) / 1e9 / each->gigamacs, 1, kTolerance) << each->name;
     EXPECT_EQ(summary.parameters(), each->parameters) << each->name;
     EXPECT_EQ(parameters_of_rows(summary), each->parameters) << each->name;
   }

@@ -189,7 +189,7 @@ TEST_F(PretrainedTest, AdaptsTheInputToOtherChannels) {
   }
 }
 
-TEST(AdaptInput, AnswersGreyPicturesAsBefore) {
+TEST(AdaptInput, PredictsGreyImagesAsBefore) {
   const torch::Tensor weight = torch::arange(24.0F).view({2, 3, 2, 2});
   for (const std::int64_t channels : {1, 3, 6}) {
     EXPECT_TRUE(torch::allclose(adapt_input(weight, channels).sum(1), weight.sum(1))) << channels;

@@ -10,7 +10,7 @@
 #include "margay/core/error.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/source/image_files.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::serve {
 namespace {
@@ -20,24 +20,24 @@ bundle::Bundle tiny_bundle() {
   bundle::Bundle bundle;
   bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
   bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-  bundle.recipe.resize = {.size = 24};
-  bundle.recipe.augment = {.size = 16};
+  bundle.transforms.resize = {.size = 24};
+  bundle.transforms.augment = {.size = 16};
   return bundle;
 }
 
 class PredictorTest : public testing::Test {
  protected:
   PredictorTest() {
-    testing_support::write_tiny_pictures(folder_.path(), 3, 2);
-    pictures_ = data::image_files(folder_.path());
+    testing_support::write_tiny_images(folder_.path(), 3, 2);
+    images_ = data::image_files(folder_.path());
   }
   testing_support::TemporaryFolder folder_;
-  data::PathList pictures_;
+  data::PathList images_;
 };
 
-TEST_F(PredictorTest, AnswersInTheOrderAsked) {
+TEST_F(PredictorTest, PredictsInTheOrderAsked) {
   std::size_t last_done = 0;
-  const PredictionTable table = Predictor(tiny_bundle()).predict(pictures_, [&](std::size_t done, std::size_t total) {
+  const PredictionTable table = Predictor(tiny_bundle()).predict(images_, [&](std::size_t done, std::size_t total) {
     EXPECT_EQ(total, 10U);
     last_done = done;
   });
@@ -47,11 +47,11 @@ TEST_F(PredictorTest, AnswersInTheOrderAsked) {
 }
 
 TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
-  const auto content = testing_support::file_content(pictures_[0]);
+  const auto content = testing_support::file_content(images_[0]);
   const data::ImageSource upload({content.begin(), content.end()}, "upload 1");
   const data::ImageSource broken({'x'}, "upload 2");
   const Predictor predictor(tiny_bundle());
-  const PredictionTable table = predictor.predict({data::ImageSource(pictures_[0]), upload, broken});
+  const PredictionTable table = predictor.predict({data::ImageSource(images_[0]), upload, broken});
   EXPECT_EQ(table.ids, (std::vector<std::size_t>{0, 1}));
   EXPECT_TRUE(table.logits[0].allclose(table.logits[1]));
   ASSERT_EQ(table.skipped.size(), 1U);
@@ -59,77 +59,77 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   EXPECT_THROW(predictor.predict({data::ImageSource({}, "empty upload")}), core::DataError);
 }
 
-TEST_F(PredictorTest, AnswersEachClassAloneWhereTheTaskIsMultiLabel) {
+TEST_F(PredictorTest, PredictsEachClassAloneWhereTheTaskIsMultiLabel) {
   bundle::Bundle bundle = tiny_bundle();
   bundle.task = data::Task::kMultiLabel;
-  const PredictionTable table = Predictor(std::move(bundle)).predict(pictures_);
+  const PredictionTable table = Predictor(std::move(bundle)).predict(images_);
   EXPECT_TRUE(table.probabilities.allclose(table.logits.sigmoid()));
 }
 
-TEST_F(PredictorTest, AveragesDrawsOfEachPictureWhenAsked) {
+TEST_F(PredictorTest, AveragesDrawsOfEachImageWhenAsked) {
   std::size_t last_done = 0;
   const PredictionTable table =
-      Predictor(tiny_bundle(), {.tta = 2}).predict(pictures_, [&](std::size_t done, std::size_t total) {
+      Predictor(tiny_bundle(), {.tta = 2}).predict(images_, [&](std::size_t done, std::size_t total) {
         EXPECT_EQ(total, 30U);
         last_done = done;
       });
   EXPECT_EQ(last_done, 30U);
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
-  EXPECT_FALSE(table.logits.allclose(Predictor(tiny_bundle()).predict(pictures_).logits.log_softmax(1)));
+  EXPECT_FALSE(table.logits.allclose(Predictor(tiny_bundle()).predict(images_).logits.log_softmax(1)));
   EXPECT_TRUE(Predictor(tiny_bundle(), {.tta = 2, .tta_beta = 1})
-                  .predict(pictures_)
-                  .logits.allclose(Predictor(tiny_bundle()).predict(pictures_).logits.log_softmax(1), 1e-4, 1e-5));
+                  .predict(images_)
+                  .logits.allclose(Predictor(tiny_bundle()).predict(images_).logits.log_softmax(1), 1e-4, 1e-5));
 }
 
-TEST_F(PredictorTest, AgreesForOnePictureAndMany) {
+TEST_F(PredictorTest, AgreesForOneImageAndMany) {
   const Predictor predictor(tiny_bundle());
-  const torch::Tensor together = predictor.predict(pictures_).logits;
-  for (std::size_t i = 0; i < pictures_.size(); ++i) {
-    const torch::Tensor alone = predictor.predict({pictures_[i]}).logits[0];
+  const torch::Tensor together = predictor.predict(images_).logits;
+  for (std::size_t i = 0; i < images_.size(); ++i) {
+    const torch::Tensor alone = predictor.predict({images_[i]}).logits[0];
     EXPECT_TRUE(alone.allclose(together[static_cast<std::int64_t>(i)], 1e-4, 1e-5));
   }
 }
 
 TEST_F(PredictorTest, AgreesForAnyBatchSize) {
-  const torch::Tensor threes = Predictor(tiny_bundle(), {.batch_size = 3}).predict(pictures_).logits;
-  EXPECT_TRUE(threes.allclose(Predictor(tiny_bundle()).predict(pictures_).logits, 1e-4, 1e-5));
+  const torch::Tensor threes = Predictor(tiny_bundle(), {.batch_size = 3}).predict(images_).logits;
+  EXPECT_TRUE(threes.allclose(Predictor(tiny_bundle()).predict(images_).logits, 1e-4, 1e-5));
 }
 
 TEST_F(PredictorTest, LeavesOutAndReportsWhatItCannotRead) {
-  std::ofstream(pictures_[1]) << "broken";
-  const PredictionTable table = Predictor(tiny_bundle()).predict(pictures_);
+  std::ofstream(images_[1]) << "broken";
+  const PredictionTable table = Predictor(tiny_bundle()).predict(images_);
   EXPECT_EQ(table.ids.size(), 9U);
   ASSERT_EQ(table.skipped.size(), 1U);
   EXPECT_EQ(table.skipped[0].id, 1U);
-  EXPECT_THROW(Predictor(tiny_bundle()).predict({pictures_[1]}), core::DataError);
+  EXPECT_THROW(Predictor(tiny_bundle()).predict({images_[1]}), core::DataError);
   EXPECT_THROW(Predictor(tiny_bundle()).predict({}), std::invalid_argument);
 }
 
 TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
   const Predictor predictor(tiny_bundle());
-  const torch::Tensor expected = predictor.predict(pictures_).logits;
+  const torch::Tensor expected = predictor.predict(images_).logits;
   std::vector<PredictionTable> tables(3);
   {
     std::vector<std::jthread> threads;
-    for (auto& table : tables) threads.emplace_back([&] { table = predictor.predict(pictures_); });
+    for (auto& table : tables) threads.emplace_back([&] { table = predictor.predict(images_); });
   }
   for (const auto& table : tables) EXPECT_TRUE(table.logits.allclose(expected, 1e-4, 1e-5));
 }
 
-TEST_F(PredictorTest, AnswersAsTheClassifierThatItWasMadeOf) {
+TEST_F(PredictorTest, PredictsAsTheClassifierThatItWasMadeOf) {
   const bundle::Bundle bundle = tiny_bundle();
   model::Classifier& classifier = *bundle.classifier;
   const torch::NoGradGuard no_grad;
   for (int i = 0; i < 20; ++i) classifier.forward(torch::randn({4, 3, 16, 16}));  // statistics of its own
   const std::size_t parameters = classifier.state().size();
   const Predictor predictor(bundle);
-  const torch::Tensor answered = predictor.predict(pictures_).logits;
+  const torch::Tensor predicted = predictor.predict(images_).logits;
   EXPECT_EQ(classifier.state().size(), parameters) << "it is somebody else's, too";
   classifier.eval();
-  const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(pictures_)),
-                            data::PicturePipeline(bundle.recipe), data::Phase::kValid, {.batch_size = 64});
+  const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(images_)),
+                            data::ImagePipeline(bundle.transforms), data::Phase::kValid, {.batch_size = 64});
   const torch::Tensor expected = classifier.forward(loader.pass().next()->images);
-  EXPECT_LT((answered - expected).abs().max().item<double>(),
+  EXPECT_LT((predicted - expected).abs().max().item<double>(),
             1e-5 * (expected.max() - expected.min()).item<double>() + 1e-6);
 }
 
@@ -144,12 +144,12 @@ TEST_F(PredictorTest, CopiesAClassifierWithoutDrawingRandomNumbers) {
 
 TEST(Predictor, RefusesABundleWithoutAClassifier) { EXPECT_THROW(Predictor(bundle::Bundle{}), std::invalid_argument); }
 
-TEST_F(PredictorTest, AnswersTheSameAfterWarmingUp) {
+TEST_F(PredictorTest, PredictsTheSameAfterWarmingUp) {
   const Predictor predictor(tiny_bundle());
-  const torch::Tensor before = predictor.predict(pictures_).logits;
+  const torch::Tensor before = predictor.predict(images_).logits;
   predictor.warm_up();
   predictor.warm_up(4);
-  EXPECT_TRUE(predictor.predict(pictures_).logits.equal(before));
+  EXPECT_TRUE(predictor.predict(images_).logits.equal(before));
   EXPECT_THROW(predictor.warm_up(0), std::invalid_argument);
 }
 

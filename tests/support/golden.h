@@ -10,7 +10,7 @@
 namespace margay::testing_support {
 
 /// A file or folder that lies beside the repository: photographs, weights, large golden files. It may be missing, as it
-/// is for everybody but the authors; tests then skip aloud.
+/// is for everybody but the authors; tests then skip with a message.
 inline std::filesystem::path shared_path(const std::string& name) {
   return (std::filesystem::path(MARGAY_SOURCE_DIR) / ".." / "shared" / name).lexically_normal();
 }
@@ -31,7 +31,7 @@ inline nlohmann::json golden(const std::string& name) {
 
 }  // namespace margay::testing_support
 
-/// Skips the test, aloud, where the golden values are not.
+/// Skips the test, with a message, where the golden values are not.
 #define MARGAY_REQUIRE_GOLDEN(name)                                                            \
   do {                                                                                         \
     if (!::margay::testing_support::has_golden(name)) {                                        \

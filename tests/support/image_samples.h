@@ -16,7 +16,7 @@ inline std::filesystem::path image_samples_folder() {
   return std::filesystem::path(MARGAY_SOURCE_DIR) / "tests/data/image_samples";
 }
 
-/// A small picture of every kind, 24x16 pixels: red grows to the right (255 * x / 24), green downwards
+/// A small image of every kind, 24x16 pixels: red grows to the right (255 * x / 24), green downwards
 /// (255 * y / 16), blue is 128, an ellipse lies over x 6 … 17 and y 3 … 12. Where there is transparency, alpha is
 /// 255 * (x + y) / 32, at most 255.
 inline FileBytes image_sample(const std::string& name) {

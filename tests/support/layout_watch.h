@@ -9,7 +9,7 @@
 
 namespace margay::testing_support {
 
-/// While it lives it notes every operator of this thread that copies a picture-shaped tensor [N,C,H,W] without
+/// While it lives it notes every operator of this thread that copies an image-shaped tensor [N,C,H,W] without
 /// converting its type: a change of layout that nobody asked for. (Types change where autocast wants it; a parameter's
 /// is a tensor of four dimensions, too, but is in the right layout already.)
 class LayoutWatch {
@@ -40,7 +40,7 @@ class LayoutWatch {
     return nullptr;
   }
 
-  static bool is_picture(const c10::IValue& value) {
+  static bool is_image(const c10::IValue& value) {
     return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 4;
   }
 
@@ -48,7 +48,7 @@ class LayoutWatch {
   void examine(const at::RecordFunction& op) {
     const std::string name = op.name();
     const auto inputs = op.inputs();
-    if (name == "aten::copy_" && inputs.size() >= 2 && is_picture(inputs[0]) && is_picture(inputs[1])) {
+    if (name == "aten::copy_" && inputs.size() >= 2 && is_image(inputs[0]) && is_image(inputs[1])) {
       const torch::Tensor to = inputs[0].toTensor();
       const torch::Tensor from = inputs[1].toTensor();
       const bool is_conversion_of_type = to.scalar_type() != from.scalar_type() && to.strides() == from.strides();

@@ -14,7 +14,7 @@ namespace margay::testing_support {
 inline train::NewRun new_run(const std::filesystem::path& runs, const std::string& folder, const std::string& name,
                              const nlohmann::ordered_json& config = {{"arch", "resnet18"}}) {
   write(runs / folder / "config.json", config.dump());
-  return {.folder = folder, .name = name, .group = "", .seed = 7, .config = config, .valid_pictures = 100};
+  return {.folder = folder, .name = name, .group = "", .seed = 7, .config = config, .valid_images = 100};
 }
 
 inline train::RunEpoch error_epoch(std::int64_t epoch, double error_rate) {

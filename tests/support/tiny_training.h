@@ -8,20 +8,20 @@
 
 #include "margay/train/registry/run_registry.h"
 #include "tests/support/command_line.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::testing_support {
 
-/// Sixteen pictures, and a network that trains on them in tenths of a second.
+/// Sixteen images, and a network that trains on them in tenths of a second.
 class TinyTraining : public testing::Test {
  protected:
-  TinyTraining() { write_tiny_pictures(pictures_, 6, 2); }
+  TinyTraining() { write_tiny_images(images_, 6, 2); }
 
-  /// `margay COMMAND pictures ARGUMENTS` at the smallest sizes.
-  CommandResult on_pictures(const std::string& command, const std::vector<std::string>& arguments) const {
+  /// `margay COMMAND images ARGUMENTS` at the smallest sizes.
+  CommandResult on_images(const std::string& command, const std::vector<std::string>& arguments) const {
     std::vector<std::string> line = {
-        command, pictures_.string(), "--arch", "resnet20", "--resize", "24",          "--size", "16", "--batch-size",
-        "4",     "--num-workers",    "1",      "--device", "cpu",      "--precision", "fp32"};
+        command, images_.string(), "--arch", "resnet20", "--resize", "24",          "--size", "16", "--batch-size",
+        "4",     "--num-workers",  "1",      "--device", "cpu",      "--precision", "fp32"};
     line.insert(line.end(), arguments.begin(), arguments.end());
     return run_command(line);
   }
@@ -32,7 +32,7 @@ class TinyTraining : public testing::Test {
     const bool has_length = std::find(arguments.begin(), arguments.end(), "--epochs") != arguments.end();
     if (!has_length) line.insert(line.end(), {"--epochs", "1"});
     line.insert(line.end(), arguments.begin(), arguments.end());
-    return on_pictures("train", line);
+    return on_images("train", line);
   }
 
   std::vector<train::RunRecord> records() const { return train::RunRegistry(runs_).all(); }
@@ -40,7 +40,7 @@ class TinyTraining : public testing::Test {
   std::filesystem::path run_folder() const { return runs_ / records().back().folder; }
 
   TemporaryFolder folder_;
-  std::filesystem::path pictures_ = folder_ / "pictures";
+  std::filesystem::path images_ = folder_ / "images";
   std::filesystem::path runs_ = folder_ / "runs";
 };
 

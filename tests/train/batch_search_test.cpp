@@ -17,7 +17,7 @@ namespace {
 
 using testing_support::thrown_message;
 
-/// 50 MB, and 2 MB for each picture.
+/// 50 MB, and 2 MB for each image.
 std::uint64_t line(std::int64_t batch) { return 50'000'000 + 2'000'000 * static_cast<std::uint64_t>(batch); }
 
 template <class Error>
@@ -53,9 +53,9 @@ TEST(BatchSearch, TakesFourOrTwoWhereEightAreTooMany) {
 
 TEST(BatchSearch, SaysWhenNotEvenTwoFit) {
   EXPECT_EQ(thrown_message<core::Error>([] { find_batch_size(line, {.memory_limit_mb = 50}); }),
-            "two pictures need 54 MB, and 45 MB may be used; use smaller pictures or another network");
+            "two images need 54 MB, and 45 MB may be used; use smaller images or another network");
   EXPECT_EQ(thrown_message<core::Error>([] { find_batch_size(fails_beyond<std::bad_alloc>(1), {}); }),
-            "not even two pictures fit into memory; use smaller pictures or another network");
+            "not even two images fit into memory; use smaller images or another network");
 }
 
 TEST(BatchSearch, TakesTheSafeShareOfWhatRunsOutOfMemory) {

@@ -25,7 +25,7 @@
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 #include "tests/support/write_file.h"
 
 namespace margay::train {
@@ -39,7 +39,7 @@ constexpr std::size_t kSteps = 15;  // of train(): 5 in an epoch
 
 class CheckpointTest : public testing::Test {
  protected:
-  CheckpointTest() { testing_support::write_tiny_pictures(folder_.path(), 20, 6); }
+  CheckpointTest() { testing_support::write_tiny_images(folder_.path(), 20, 6); }
 
   Learner learner(std::int64_t accumulate = 1) const {
     data::Loaders loaders =
@@ -186,8 +186,8 @@ TEST_F(CheckpointTest, AveragesTheLastStepOfAnEpochOfGatheredBatches) {
   expect_equal(average->state().tensors, resumed->state().tensors);
 }
 
-TEST_F(CheckpointTest, NamesAPictureWhosePathIsNoUtf8) {
-  testing_support::write(folder_ / "train/flat/\xff.png", "not a picture");
+TEST_F(CheckpointTest, NamesAnImageWhosePathIsNoUtf8) {
+  testing_support::write(folder_ / "train/flat/\xff.png", "not an image");
   Learner learner = this->learner();
   learner.add_callback(
       std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "c"), std::chrono::hours(1), nullptr));
@@ -287,15 +287,15 @@ TEST_F(CheckpointTest, RefusesAFileThatIsNoneOfItsOwn) {
             std::string::npos);
 }
 
-TEST_F(CheckpointTest, RefusesAStandingThatCannotBe) {
+TEST_F(CheckpointTest, RefusesATrainingStateThatCannotBe) {
   Learner learner = this->learner();
-  nlohmann::ordered_json standing = to_json(learner.standing());
-  EXPECT_NO_THROW(standing_from_json(standing, "f"));
-  standing["is_in_epoch"] = true;  // without a pass
-  EXPECT_THROW(standing_from_json(standing, "f"), core::FormatError);
-  standing.erase("epoch");
-  EXPECT_THROW(standing_from_json(standing, "f"), core::FormatError);
-  EXPECT_THROW(standing_from_json("text", "f"), core::FormatError);
+  nlohmann::ordered_json state = to_json(learner.training_state());
+  EXPECT_NO_THROW(training_state_from_json(state, "f"));
+  state["is_in_epoch"] = true;  // without a pass
+  EXPECT_THROW(training_state_from_json(state, "f"), core::FormatError);
+  state.erase("epoch");
+  EXPECT_THROW(training_state_from_json(state, "f"), core::FormatError);
+  EXPECT_THROW(training_state_from_json("text", "f"), core::FormatError);
 }
 
 /// The metadata of a checkpoint, changed by a function, with a checksum that fits.
@@ -345,7 +345,7 @@ TEST_F(CheckpointTest, NamesTheFieldInWhichAnotherTrainingDiffers) {
          "its architecture is \"resnet20\", here it is \"resnet18\"");
   fs::remove(folder_ / "train/flat/3.png");
   expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 1), "its training_images is 40, here it is 39");
-  testing_support::write_tiny_pictures(folder_.path(), 20, 6);
+  testing_support::write_tiny_images(folder_.path(), 20, 6);
   for (const char* part : {"train", "valid"}) fs::rename(folder_ / part / "flat", folder_ / part / "even");
   expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 1),
          "its vocabulary[0] is \"flat\", here it is \"even\"");
@@ -396,16 +396,16 @@ TEST_F(CheckpointTest, RefusesWhatACraftedFileSaysByName) {
       {"'steps' must be float64 [S,3]", replace("steps", torch::ones({3}))},
       {"'steps' must be float64 [S,3]", replace("steps", torch::ones({1, 3}))},
       {"random.cpu is no state", replace("random.cpu", torch::ones({3}))},
-      {"'epoch' must be a count", set("/standing/epoch", 1e300)},
-      {"'epoch' must be a count", set("/standing/epoch", -1)},
-      {"'step' must be a count", set("/standing/step", "2")},
-      {"'passes' must be a count", set("/standing/passes", nullptr)},
-      {"'stage' must be a text", set("/standing/stage", 7)},
-      {"'history' must be a list", set("/standing/history", 7)},
-      {"'smooth_loss' must be", set("/standing/smooth_loss", nullptr)},
-      {"what cannot be", set("/standing/lr_factor", 0)},
-      {"stands at batch 99 of an epoch, which has 5", set("/standing/next_batch", 99)},
-      {"trains from group 7 on", set("/standing/first_trained_group", 7)},
+      {"'epoch' must be a count", set("/state/epoch", 1e300)},
+      {"'epoch' must be a count", set("/state/epoch", -1)},
+      {"'step' must be a count", set("/state/step", "2")},
+      {"'passes' must be a count", set("/state/passes", nullptr)},
+      {"'stage' must be a text", set("/state/stage", 7)},
+      {"'history' must be a list", set("/state/history", 7)},
+      {"'smooth_loss' must be", set("/state/smooth_loss", nullptr)},
+      {"what cannot be", set("/state/lr_factor", 0)},
+      {"stands at batch 99 of an epoch, which has 5", set("/state/next_batch", 99)},
+      {"trains from group 7 on", set("/state/first_trained_group", 7)},
       {"fingerprint is no object", set("/fingerprint", 7)},
       {"'updates'", set("/callbacks/weight_average/updates", "many")},
   };
@@ -425,12 +425,12 @@ TEST_F(CheckpointTest, WithinAValidationKnowsHowFastTheEpochTrained) {
   first.add_callback(stop_after(6));  // the first batch of the validation
   EXPECT_THROW(train(first), core::Interrupted);
   save_checkpoint(file(), first);
-  const double before_s = first.standing().fit_s;
+  const double before_s = first.training_state().fit_s;
   Learner second = learner();
   load_checkpoint(file(), second);
   train(second);
   const EpochRecord& record = second.history().front();
-  EXPECT_NEAR(record.train_images_per_s, 40 / first.standing().pass.seconds, 1e-9);
+  EXPECT_NEAR(record.train_images_per_s, 40 / first.training_state().pass.seconds, 1e-9);
   EXPECT_GT(record.forward_share + record.backward_share, 0.1);
   EXPECT_LE(record.forward_share + record.backward_share + record.wait_share, 1.001);
   EXPECT_GE(record.seconds, before_s);

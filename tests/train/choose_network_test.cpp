@@ -7,8 +7,8 @@
 namespace margay::train {
 namespace {
 
-/// 600 pictures in 4 epochs: 2400 pictures, which 10 images/s train in 4 minutes.
-TrainingDemand demand(double minutes) { return {.train_pictures = 600, .epochs = 4, .minutes = minutes}; }
+/// 600 images in 4 epochs: 2400 images, which 10 images/s train in 4 minutes.
+TrainingDemand demand(double minutes) { return {.train_images = 600, .epochs = 4, .minutes = minutes}; }
 
 std::vector<NetworkCandidate> three() {
   return {{.name = "small", .top1 = 60, .images_per_s = 40, .is_measured = true},
@@ -19,20 +19,20 @@ std::vector<NetworkCandidate> three() {
 TEST(MinutesNeeded, CountsValidationAsAThirdOfTheWork) {
   const NetworkCandidate network{.name = "a", .images_per_s = 10};
   EXPECT_DOUBLE_EQ(minutes_needed(network, demand(1)), 4);
-  EXPECT_DOUBLE_EQ(minutes_needed(network, {.train_pictures = 600, .valid_pictures = 450, .epochs = 4}), 5);
+  EXPECT_DOUBLE_EQ(minutes_needed(network, {.train_images = 600, .valid_images = 450, .epochs = 4}), 5);
 }
 
-TEST(ReckonSpeeds, TakesTheNearestMeasuredNetwork) {
+TEST(EstimateSpeeds, TakesTheNearestMeasuredNetwork) {
   std::vector<NetworkCandidate> networks = {{.name = "a", .gigamacs = 1, .images_per_s = 10, .is_measured = true},
                                             {.name = "b", .gigamacs = 2},
                                             {.name = "c", .gigamacs = 40},
                                             {.name = "d", .gigamacs = 20, .images_per_s = 4, .is_measured = true}};
-  reckon_speeds(networks);
+  estimate_speeds(networks);
   EXPECT_DOUBLE_EQ(networks[0].images_per_s, 10);
   EXPECT_DOUBLE_EQ(networks[1].images_per_s, 5);
   EXPECT_DOUBLE_EQ(networks[2].images_per_s, 2);
   networks[0].is_measured = networks[3].is_measured = false;
-  EXPECT_THROW(reckon_speeds(networks), std::invalid_argument);
+  EXPECT_THROW(estimate_speeds(networks), std::invalid_argument);
 }
 
 TEST(ChooseNetwork, TakesTheMostAccurateThatFits) {

@@ -10,7 +10,7 @@
 
 #include "margay/train/precision/gradients.h"
 #include "margay/train/vision_learner.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
@@ -30,7 +30,7 @@ class GradientMonitor : public Callback {
 
 class ClipGradients : public testing::Test {
  protected:
-  ClipGradients() { testing_support::write_tiny_pictures(folder_.path(), 8, 2); }
+  ClipGradients() { testing_support::write_tiny_images(folder_.path(), 8, 2); }
 
   /// Two epochs with the callback; returns what came through.
   GradientMonitor train_with(std::shared_ptr<Callback> callback) const {

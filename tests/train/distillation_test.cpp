@@ -10,7 +10,7 @@
 #include "margay/core/error.h"
 #include "tests/support/tensor_near.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
@@ -43,7 +43,7 @@ TEST(DistillationDivergence, PullsTheStudentToTheTeacher) {
 class DistillationTest : public testing::Test {
  protected:
   DistillationTest() {
-    testing_support::write_tiny_pictures(folder_.path(), 4, 2);
+    testing_support::write_tiny_images(folder_.path(), 4, 2);
     torch::manual_seed(3);
     teacher_.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
     teacher_.classifier->eval();
@@ -63,16 +63,17 @@ class DistillationTest : public testing::Test {
   bundle::Bundle teacher_;
 };
 
-TEST_F(DistillationTest, MixesTheTeachersAnswersWithTheLabels) {
+TEST_F(DistillationTest, MixesTheTeachersPredictionsWithTheLabels) {
   const TrainingLoss base = training_loss({});
   const TrainingLoss loss = distillation(base, 0.75);
   const data::Batch batch = *loaders().train.pass().next();
   const torch::Tensor logits = torch::randn({4, 2}).requires_grad_();
-  const torch::Tensor answers = [&] {
+  const torch::Tensor predictions = [&] {
     const torch::NoGradGuard no_grad;
     return teacher_.classifier->forward(batch.images);
   }();
-  const torch::Tensor expected = 0.75 * 16 * distillation_divergence(logits, answers, 4) + 0.25 * base(logits, batch);
+  const torch::Tensor expected =
+      0.75 * 16 * distillation_divergence(logits, predictions, 4) + 0.25 * base(logits, batch);
   const torch::Tensor actual = loss(logits, batch);
   expect_near(actual, expected, 1e-6);
   actual.backward();
@@ -81,19 +82,19 @@ TEST_F(DistillationTest, MixesTheTeachersAnswersWithTheLabels) {
 
 TEST_F(DistillationTest, NormalisesForTheTeacherAsItWasTrained) {
   const data::Batch batch = *loaders().train.pass().next();
-  const torch::Tensor same = distillation(training_loss({})).teach(batch.images);
+  const torch::Tensor same = distillation(training_loss({})).teacher_logits(batch.images);
   expect_near(same, teacher_.classifier->forward(batch.images).detach(), 1e-5);
 
-  const data::Normalization ours = teacher_.recipe.normalization;
-  teacher_.recipe.normalization = {{0.5, 0.4, 0.3}, {0.2, 0.3, 0.4}};
+  const data::Normalization ours = teacher_.transforms.normalization;
+  teacher_.transforms.normalization = {{0.5, 0.4, 0.3}, {0.2, 0.3, 0.4}};
   const auto channels = [](const std::array<double, 3>& values) {
     return torch::tensor({values[0], values[1], values[2]}, torch::kFloat).view({1, 3, 1, 1});
   };
   const torch::Tensor pixels = batch.images * channels(ours.std) + channels(ours.mean);
-  const data::Normalization& theirs = teacher_.recipe.normalization;
+  const data::Normalization& theirs = teacher_.transforms.normalization;
   const torch::Tensor expected =
       teacher_.classifier->forward((pixels - channels(theirs.mean)) / channels(theirs.std)).detach();
-  expect_near(distillation(training_loss({})).teach(batch.images), expected, 1e-4);
+  expect_near(distillation(training_loss({})).teacher_logits(batch.images), expected, 1e-4);
 }
 
 TEST_F(DistillationTest, RefusesATeacherOfOtherClasses) {

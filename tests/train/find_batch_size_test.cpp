@@ -99,7 +99,7 @@ TEST(FindBatchSize, AsksTheSystemForFreeMemory) {
   EXPECT_GT(advice.limit_bytes, kMega);
 }
 
-TEST(FindBatchSize, WorksForSeveralLabelsAPicture) {
+TEST(FindBatchSize, WorksForSeveralLabelsAnImage) {
   StepShape step = kStep;
   step.loss.task = data::Task::kMultiLabel;
   EXPECT_EQ(find_batch_size(*small_classifier(), step, {.largest = 8}).batch_size, 8);

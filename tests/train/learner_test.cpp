@@ -15,7 +15,7 @@
 #include "margay/train/vision_learner.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
@@ -25,14 +25,14 @@ using testing_support::thrown_message;
 
 class LearnerTest : public testing::Test {
  protected:
-  LearnerTest() { testing_support::write_tiny_pictures(folder_.path(), 20, 6); }
+  LearnerTest() { testing_support::write_tiny_images(folder_.path(), 20, 6); }
 
   Learner learner(int batch_size = 8, std::uint64_t seed = 1, const LearnerOptions& options = kFp32) const {
     data::Loaders loaders =
         testing_support::tiny_block(folder_.path()).loaders({.batch_size = batch_size, .num_workers = 2, .seed = seed});
     return vision_learner(std::move(loaders), "resnet20", {.seed = seed, .learner = options});
   }
-  void break_picture(const std::string& name) const { std::ofstream(folder_ / name) << "not a picture"; }
+  void break_image(const std::string& name) const { std::ofstream(folder_ / name) << "not an image"; }
 
   static inline const LearnerOptions kFp32 = {.precision = model::Precision::kFp32};
   TemporaryFolder folder_;
@@ -97,12 +97,12 @@ class Poison : public Callback {
   }
 };
 
-TEST_F(LearnerTest, StopsWhenTheLossIsNoNumberAndNamesThePictures) {
+TEST_F(LearnerTest, StopsWhenTheLossIsNoNumberAndNamesTheImages) {
   Learner learner = this->learner(4);
   learner.add_callback(std::make_shared<Poison>());
   const std::string message = thrown_message<DivergedError>([&] { learner.fit(1, 1e-3); });
   EXPECT_NE(message.find("the loss is not a number in step 3 of epoch 1"), std::string::npos) << message;
-  EXPECT_NE(message.find(" for 4 of 4 pictures (" + folder_.path().string()), std::string::npos) << message;
+  EXPECT_NE(message.find(" for 4 of 4 images (" + folder_.path().string()), std::string::npos) << message;
   EXPECT_EQ(learner.steps().size(), 2U) << "the bad step must not have happened";
 }
 
@@ -120,7 +120,7 @@ TEST_F(LearnerTest, GivesTheSameNumbersForTheSameSeed) {
 TEST_F(LearnerTest, FineTuneUsesFastaisRates) {
   MARGAY_REQUIRE_GOLDEN("schedules.json");
   const auto golden = testing_support::golden("schedules.json")["loop_fine_tune_2epoch_10it_base_lr2e-3_freeze1"];
-  Learner learner = this->learner(4);  // 40 pictures: 10 steps in an epoch
+  Learner learner = this->learner(4);  // 40 images: 10 steps in an epoch
   const auto listener = std::make_shared<Listener>();
   learner.add_callback(listener);
   learner.fine_tune(2);
@@ -156,9 +156,9 @@ TEST_F(LearnerTest, StopsCleanlyWhenAsked) {
   EXPECT_EQ(learner.steps().size(), 3U);
 }
 
-TEST_F(LearnerTest, ReportsEachUnreadablePictureOnce) {
-  break_picture("train/flat/3.png");
-  break_picture("valid/flat/1.png");
+TEST_F(LearnerTest, ReportsEachUnreadableImageOnce) {
+  break_image("train/flat/3.png");
+  break_image("valid/flat/1.png");
   Learner learner = this->learner();
   learner.fit(3, 1e-3);
   EXPECT_EQ(learner.skipped().size(), 2U);
@@ -240,14 +240,14 @@ TEST_F(LearnerTest, FitsTheScheduleToTheTimeThatItHas) {
   EXPECT_EQ(learner.history().back().metrics.size(), 1U) << "the last epoch is validated as well";
 }
 
-TEST_F(LearnerTest, TrainsTheStagesOfARecipeWithPicturesThatGrow) {
+TEST_F(LearnerTest, TrainsTheStagesOfARecipeWithImagesThatGrow) {
   Learner learner = this->learner();
   learner.run(parse_recipe("freeze 1 epoch on 8 pixels at 1e-3; freeze_to 1 2 epochs on 16 pixels at 1e-3 flat"));
   ASSERT_EQ(learner.history().size(), 3U);
   EXPECT_EQ(learner.history()[0].stage, "frozen");
   EXPECT_EQ(learner.history()[2].stage, "from group 1");
   EXPECT_EQ(learner.history()[2].steps_so_far, 15);
-  EXPECT_EQ(learner.loaders().recipe().augment.size, 16);
+  EXPECT_EQ(learner.loaders().transforms().augment.size, 16);
   EXPECT_FALSE(learner.classifier().parameter_groups().front().parameters.front().tensor.requires_grad());
 }
 
@@ -261,7 +261,7 @@ TEST_F(LearnerTest, GivesStagesOfOneNameNumbersAndTheDatasOwnSizeBack) {
   Learner learner = this->learner();
   learner.run(parse_recipe("1 epoch on 8 pixels at 1e-3; 1 epoch at 1e-3"));
   EXPECT_EQ(learner.history()[1].stage, "one_cycle 2");
-  EXPECT_NE(learner.loaders().recipe().augment.size, 8);
+  EXPECT_NE(learner.loaders().transforms().augment.size, 8);
 }
 
 /// Makes a gradient infinite before the third step.
@@ -331,9 +331,9 @@ TEST_F(LearnerTest, SharesOfAnEpochSumToNearlyAllOfIt) {
 
 TEST_F(LearnerTest, RefusesAnEpochOfWhichNoBatchCanTrain) {
   Learner learner = this->learner(40);
-  for (int i = 1; i < 20; ++i) break_picture("train/flat/" + std::to_string(i) + ".png");
-  for (int i = 0; i < 20; ++i) break_picture("train/upright/" + std::to_string(i) + ".png");
-  EXPECT_NE(thrown_message<core::DataError>([&] { learner.fit(1, 1e-3); }).find("no batch has two pictures"),
+  for (int i = 1; i < 20; ++i) break_image("train/flat/" + std::to_string(i) + ".png");
+  for (int i = 0; i < 20; ++i) break_image("train/upright/" + std::to_string(i) + ".png");
+  EXPECT_NE(thrown_message<core::DataError>([&] { learner.fit(1, 1e-3); }).find("no batch has two images"),
             std::string::npos);
   EXPECT_TRUE(learner.steps().empty());
 }
@@ -346,14 +346,14 @@ TEST_F(LearnerTest, RefusesWhatCannotWork) {
   auto classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 5});
   EXPECT_THROW(Learner(testing_support::tiny_block(folder_.path()).loaders(), classifier), std::invalid_argument);
   const testing_support::TemporaryFolder small;
-  testing_support::write_tiny_pictures(small.path(), 1, 1);
+  testing_support::write_tiny_images(small.path(), 1, 1);
   std::filesystem::remove_all(small / "train/flat");
   EXPECT_THROW(vision_learner(testing_support::tiny_block(small.path()).loaders(), "resnet20"), std::invalid_argument);
 }
 
 TEST_F(LearnerTest, RefusesBatchesThatABatchNormCannotTrainOn) { EXPECT_THROW(learner(1), std::invalid_argument); }
 
-TEST_F(LearnerTest, AveragesItsAnswersToDrawsOfThePictures) {
+TEST_F(LearnerTest, AveragesItsPredictionsForDrawsOfTheImages) {
   Learner trained = learner();
   const Predictions plain = trained.get_preds();
   const Predictions averaged = trained.tta({.n = 2});

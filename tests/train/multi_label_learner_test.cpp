@@ -5,15 +5,15 @@
 #include "margay/bundle/bundle.h"
 #include "margay/data/image/write_image.h"
 #include "margay/train/vision_learner.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
 
 using testing_support::TemporaryFolder;
 
-/// Red and blue halves, each there or not: a picture is of both classes, of one, or of none. Named after its labels.
-core::Image coloured_picture(bool is_red, bool is_blue, int shade) {
+/// Red and blue halves, each there or not: an image is of both classes, of one, or of none. Named after its labels.
+core::Image coloured_image(bool is_red, bool is_blue, int shade) {
   core::Image image(24, 24);
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
     image.pixels[i] = static_cast<std::uint8_t>(is_red ? 250 - shade : 5 + shade);
@@ -38,10 +38,10 @@ class MultiLabelLearner : public testing::Test {
  protected:
   MultiLabelLearner() {
     for (int i = 0; i < 12; ++i) {
-      data::write_png(folder_ / fmt::format("x{}.png", i), coloured_picture(false, false, 3 * i));
-      data::write_png(folder_ / fmt::format("r{}.png", i), coloured_picture(true, false, 3 * i));
-      data::write_png(folder_ / fmt::format("b{}.png", i), coloured_picture(false, true, 3 * i));
-      data::write_png(folder_ / fmt::format("rb{}.png", i), coloured_picture(true, true, 3 * i));
+      data::write_png(folder_ / fmt::format("x{}.png", i), coloured_image(false, false, 3 * i));
+      data::write_png(folder_ / fmt::format("r{}.png", i), coloured_image(true, false, 3 * i));
+      data::write_png(folder_ / fmt::format("b{}.png", i), coloured_image(false, true, 3 * i));
+      data::write_png(folder_ / fmt::format("rb{}.png", i), coloured_image(true, true, 3 * i));
     }
   }
   Learner learner() const {

@@ -87,7 +87,7 @@ TEST_F(TaskLossTest, TakesMixedTargetsWhereTheLossDoes) {
     const TaskLoss loss{kSingle, {}, {.kind = kind}};
     EXPECT_NE(thrown_message<std::invalid_argument>([&] {
                 loss.check(data::MixMethod::kMixup);
-              }).find("[loss] " + core::to_text(kind) + " takes one class a picture, and mixup makes targets of two"),
+              }).find("[loss] " + core::to_text(kind) + " takes one class an image, and mixup makes targets of two"),
               std::string::npos);
     EXPECT_THROW(loss.mean(logits_, mixed_), std::invalid_argument);
   }
@@ -105,7 +105,7 @@ TEST_F(TaskLossTest, RefusesOptionsOfAnotherLossAndNamesTheOneThereIs) {
   EXPECT_NE(message(kSingle, {.kind = kFocal, .label_smoothing = 0.1}).find("for focal"), std::string::npos);
   EXPECT_NE(message(kSingle, {.kind = kPoly1, .asymmetric_clip = 0.1}).find("for poly1"), std::string::npos);
   EXPECT_NE(message(kSingle, {.kind = kFocal, .focal_alpha = 0.1}).find("focal_alpha"), std::string::npos);
-  EXPECT_NE(message(kSingle, {.kind = kAsymmetric}).find("asymmetric is for pictures of several"), std::string::npos);
+  EXPECT_NE(message(kSingle, {.kind = kAsymmetric}).find("asymmetric is for images of several"), std::string::npos);
   EXPECT_NE(message(kMulti, {.kind = kPoly1}).find("poly1 is for one class"), std::string::npos);
   EXPECT_NE(message(kSingle, {.label_smoothing = 2}).find("label_smoothing must lie in [0, 1]"), std::string::npos);
 }

@@ -5,7 +5,7 @@
 #include "margay/train/recipe/stage.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
@@ -14,7 +14,7 @@ constexpr const char* kViT = "vit_tiny_patch16_224";
 
 class VisionLearner : public testing::Test {
  protected:
-  VisionLearner() { testing_support::write_tiny_pictures(folder_.path(), 4, 2); }
+  VisionLearner() { testing_support::write_tiny_images(folder_.path(), 4, 2); }
 
   Learner learner(const std::string& architecture, int size) const {
     return vision_learner(
@@ -25,7 +25,7 @@ class VisionLearner : public testing::Test {
   const testing_support::TemporaryFolder folder_;
 };
 
-TEST_F(VisionLearner, MakesNetworksWithPositionsForTheSizeOfThePictures) {
+TEST_F(VisionLearner, MakesNetworksWithPositionsForTheSizeOfTheImages) {
   Learner learner = this->learner(kViT, 32);
   learner.fit(1);
   EXPECT_EQ(learner.classifier().options().image_px, 32);
@@ -35,14 +35,14 @@ TEST_F(VisionLearner, SaysBeforeTrainingThatANetworkCannotChangeItsSize) {
   const Learner learner = this->learner(kViT, 32);
   const auto check = [&] { learner.check({{.epochs = 1, .size = 48}}); };
   EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>(check),
-            "[recipe] vit_tiny_patch16_224 is made for pictures of 32 pixels and cannot train on 48");
+            "[recipe] vit_tiny_patch16_224 is made for images of 32 pixels and cannot train on 48");
   EXPECT_NO_THROW(learner.check({{.epochs = 1, .size = 32}}));
   EXPECT_NO_THROW(this->learner("resnet20", 32).check({{.epochs = 1, .size = 48}}));
 }
 
 TEST_F(VisionLearner, SaysOfASizeThatPatchesDoNotFillWhichWould) {
   EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([&] { learner(kViT, 40); }),
-            "[ViT] the side of pictures must be a multiple of the patch's 16 pixels, got 40; take 32");
+            "[ViT] the side of images must be a multiple of the patch's 16 pixels, got 40; take 32");
 }
 
 TEST(PublishedNormalization, IsThatOfTheWeights) {

@@ -5,7 +5,7 @@
 
 namespace margay::data {
 
-/// Where presized pictures are kept between epochs.
+/// Where presized images are kept between epochs.
 enum class CacheKind { kOff, kRam, kDisk };
 
 constexpr auto names(CacheKind /*tag*/) {

@@ -21,11 +21,11 @@ void adopt_old_name(const fs::path& old_name, const fs::path& new_name) {
 }
 
 /// The cache's file; makes the folder.
-fs::path file_in(const fs::path& folder, const std::string& recipe) {
+fs::path file_in(const fs::path& folder, const std::string& transforms) {
   std::error_code failure;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "cannot be made", failure.value());
-  const std::span text(reinterpret_cast<const std::uint8_t*>(recipe.data()), recipe.size());
+  const std::span text(reinterpret_cast<const std::uint8_t*>(transforms.data()), transforms.size());
   fs::path file = folder / fmt::format("images-{:016x}.cache", core::checksum(text));
   adopt_old_name(folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(text)), file);
   return file;
@@ -39,8 +39,8 @@ std::uint64_t free_bytes(const fs::path& folder) {
 
 }  // namespace
 
-DiskCache::DiskCache(const fs::path& folder, const std::string& recipe, std::optional<std::uint64_t> limit_bytes)
-    : file_(file_in(folder, recipe)) {
+DiskCache::DiskCache(const fs::path& folder, const std::string& transforms, std::optional<std::uint64_t> limit_bytes)
+    : file_(file_in(folder, transforms)) {
   end_ = file_.scan([&](const std::string& path, const RecordHeader& header, std::uint64_t offset) {
     entries_[path] = {header, offset, true, false};  // a later record of a path replaces the earlier one
   });
@@ -48,7 +48,7 @@ DiskCache::DiskCache(const fs::path& folder, const std::string& recipe, std::opt
   obstacle_ = file_.obstacle();
 }
 
-const CachedPicture* DiskCache::find(const PictureKey& key, CachedPicture& room) {
+const CachedImage* DiskCache::find(const CacheKey& key, CachedImage& room) {
   const std::string& name = key.path.native();
   const std::optional<Entry> entry = entry_of(name);
   const bool is_hit = entry && key.version == entry->header.version && load(name, *entry, room);
@@ -63,7 +63,7 @@ std::optional<DiskCache::Entry> DiskCache::entry_of(const std::string& path) con
   return found->second;
 }
 
-bool DiskCache::load(const std::string& path, const Entry& entry, CachedPicture& room) {
+bool DiskCache::load(const std::string& path, const Entry& entry, CachedImage& room) {
   const RecordHeader& header = entry.header;
   room.source_height = header.source_height;
   room.source_width = header.source_width;
@@ -90,15 +90,15 @@ void DiskCache::forget(const std::string& path, std::uint64_t offset) {
   ++damaged_;
 }
 
-void DiskCache::keep(const PictureKey& key, const CachedPicture& picture) {
+void DiskCache::keep(const CacheKey& key, const CachedImage& cached) {
   const std::string& name = key.path.native();
   if (!key.version) return;
-  const RecordHeader header = make_header(name, *key.version, picture);
+  const RecordHeader header = make_header(name, *key.version, cached);
   const std::optional<std::uint64_t> offset = reserve(name, header);
-  if (offset) settle(name, *offset, file_.write(*offset, header, name, picture.image.pixels));
+  if (offset) settle(name, *offset, file_.write(*offset, header, name, cached.image.pixels));
 }
 
-/// Takes the next place in the file, if this picture is to be written.
+/// Takes the next place in the file, if this image is to be written.
 std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const RecordHeader& header) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(path);
@@ -118,7 +118,7 @@ std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const R
   return offset;
 }
 
-/// Notes how writing the record at `offset` ended. A newer version of the picture may have taken its entry meanwhile.
+/// Notes how writing the record at `offset` ended. A newer version of the image may have taken its entry meanwhile.
 void DiskCache::settle(const std::string& path, std::uint64_t offset, int error) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(path);
@@ -138,7 +138,7 @@ CacheStats DiskCache::stats() const {
   const std::shared_lock lock(mutex_);
   CacheStats stats;
   // The file serves other data sets and subsets too: what this one uses was found, and so verified, or written.
-  for (const auto& [path, entry] : entries_) stats.pictures += entry.is_written && entry.is_verified ? 1 : 0;
+  for (const auto& [path, entry] : entries_) stats.images += entry.is_written && entry.is_verified ? 1 : 0;
   stats.left_out = left_out_.size();
   stats.bytes = end_;
   stats.limit_bytes = limit_bytes_;

@@ -11,21 +11,22 @@
 #include <unordered_set>
 
 #include "margay/data/cache/disk_file.h"
-#include "margay/data/cache/picture_cache.h"
+#include "margay/data/cache/image_cache.h"
 
 namespace margay::data {
 
-/// Keeps pictures in one file `images-<recipe>.cache` of a folder, for this run and later ones. A picture whose file
+/// Keeps images in one file `images-<transforms>.cache` of a folder, for this run and later ones. An image whose file
 /// has another size or time than when it was kept is not found, and kept anew. Damage is noticed by checksums and is a
 /// miss. Nothing is removed: delete the folder to begin anew.
-class DiskCache : public PictureCache {
+class DiskCache : public ImageCache {
  public:
   /// Makes the folder. limit_bytes: size of the file at most; half of the free disk space on top of what it takes
   /// already unless given. Throws core::IoError when folder or file can be neither written nor read.
-  DiskCache(const std::filesystem::path& folder, const std::string& recipe, std::optional<std::uint64_t> limit_bytes);
+  DiskCache(const std::filesystem::path& folder, const std::string& transforms,
+            std::optional<std::uint64_t> limit_bytes);
 
-  const CachedPicture* find(const PictureKey& key, CachedPicture& room) override;
-  void keep(const PictureKey& key, const CachedPicture& picture) override;
+  const CachedImage* find(const CacheKey& key, CachedImage& room) override;
+  void keep(const CacheKey& key, const CachedImage& cached) override;
   CacheStats stats() const override;
 
  private:
@@ -38,7 +39,7 @@ class DiskCache : public PictureCache {
   };
 
   std::optional<Entry> entry_of(const std::string& path) const;
-  bool load(const std::string& path, const Entry& entry, CachedPicture& room);
+  bool load(const std::string& path, const Entry& entry, CachedImage& room);
   std::optional<std::uint64_t> reserve(const std::string& path, const RecordHeader& header);
   void settle(const std::string& path, std::uint64_t offset, int error);
   void forget(const std::string& path, std::uint64_t offset);

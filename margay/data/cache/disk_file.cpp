@@ -69,7 +69,7 @@ DiskFile::DiskFile(const std::filesystem::path& path) : path_(path) {
     ::close(descriptor_);
     descriptor_ = -1;
   }
-  throw core::IoError(path_, "is no cache of pictures and cannot be replaced; remove it");
+  throw core::IoError(path_, "is no cache of images and cannot be replaced; remove it");
 }
 
 DiskFile::~DiskFile() {

@@ -37,15 +37,15 @@ bool RecordHeader::is_plausible() const {
          is_side(source_height) && is_side(source_width);
 }
 
-RecordHeader make_header(const std::string& path, const FileVersion& version, const CachedPicture& picture) {
+RecordHeader make_header(const std::string& path, const FileVersion& version, const CachedImage& cached) {
   RecordHeader header;
   header.path_bytes = static_cast<std::uint32_t>(path.size());
-  header.height = picture.image.height;
-  header.width = picture.image.width;
-  header.source_height = picture.source_height;
-  header.source_width = picture.source_width;
+  header.height = cached.image.height;
+  header.width = cached.image.width;
+  header.source_height = cached.source_height;
+  header.source_width = cached.source_width;
   header.version = version;
-  header.pixel_checksum = header.checksum_of(picture.image.pixels);
+  header.pixel_checksum = header.checksum_of(cached.image.pixels);
   header.own_checksum = header.checksum_with(path);
   return header;
 }

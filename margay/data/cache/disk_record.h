@@ -4,12 +4,12 @@
 #include <span>
 #include <string>
 
-#include "margay/data/cache/cached_picture.h"
-#include "margay/data/cache/picture_key.h"
+#include "margay/data/cache/cache_key.h"
+#include "margay/data/cache/cached_image.h"
 
 namespace margay::data {
 
-/// What stands before the pixels of one picture in the cache's file; behind them stands a commit mark. Written as it
+/// What stands before the pixels of one image in the cache's file; behind them stands a commit mark. Written as it
 /// lies in memory: the file serves the machine that made it.
 struct RecordHeader {
   std::uint32_t magic = kMagic;
@@ -40,6 +40,6 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 56, "the format of the file has no gaps");
 
-RecordHeader make_header(const std::string& path, const FileVersion& version, const CachedPicture& picture);
+RecordHeader make_header(const std::string& path, const FileVersion& version, const CachedImage& cached);
 
 }  // namespace margay::data

@@ -6,29 +6,29 @@
 namespace margay::data {
 namespace {
 
-/// The picture's pixels, its path and about what the table takes for it.
-std::uint64_t bytes_of(const std::string& path, const CachedPicture& picture) {
+/// The image's pixels, its path and about what the table takes for it.
+std::uint64_t bytes_of(const std::string& path, const CachedImage& cached) {
   constexpr std::uint64_t kOverhead = 160;
-  return picture.image.pixels.size() + path.size() + kOverhead;
+  return cached.image.pixels.size() + path.size() + kOverhead;
 }
 
 }  // namespace
 
-const CachedPicture* RamCache::find(const PictureKey& key, CachedPicture& /*room*/) {
+const CachedImage* RamCache::find(const CacheKey& key, CachedImage& /*room*/) {
   const std::string& name = key.path.native();
   Part& part = parts_[std::hash<std::string>()(name) % kParts];
   const std::shared_lock lock(part.mutex);
   const auto found = part.entries.find(name);
   const bool is_hit = found != part.entries.end() && found->second.version == key.version;
   (is_hit ? hits_ : misses_).fetch_add(1, std::memory_order_relaxed);
-  return is_hit ? &found->second.picture : nullptr;
+  return is_hit ? &found->second.cached : nullptr;
 }
 
-void RamCache::keep(const PictureKey& key, const CachedPicture& picture) {
+void RamCache::keep(const CacheKey& key, const CachedImage& cached) {
   const std::string& name = key.path.native();
   const std::size_t hash = std::hash<std::string>()(name);
   Part& part = parts_[hash % kParts];
-  const std::uint64_t bytes = bytes_of(name, picture);
+  const std::uint64_t bytes = bytes_of(name, cached);
   const std::lock_guard lock(part.mutex);
   const auto found = part.entries.find(name);
   const bool is_there = found != part.entries.end();
@@ -38,7 +38,7 @@ void RamCache::keep(const PictureKey& key, const CachedPicture& picture) {
     part.left_out.insert(hash);
     return;
   }
-  part.entries.emplace(name, Entry{key.version, picture});
+  part.entries.emplace(name, Entry{key.version, cached});
   part.left_out.erase(hash);
 }
 
@@ -54,7 +54,7 @@ CacheStats RamCache::stats() const {
   CacheStats stats;
   for (const Part& part : parts_) {
     const std::shared_lock lock(part.mutex);
-    for (const auto& [name, entry] : part.entries) stats.pictures += entry.is_outdated ? 0 : 1;
+    for (const auto& [name, entry] : part.entries) stats.images += entry.is_outdated ? 0 : 1;
     stats.left_out += part.left_out.size();
   }
   stats.bytes = bytes_;

@@ -9,19 +9,19 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "margay/data/cache/picture_cache.h"
+#include "margay/data/cache/image_cache.h"
 
 namespace margay::data {
 
-/// Keeps pictures in memory, first come, until the limit is reached. A picture whose file has another size or time than
+/// Keeps images in memory, first come, until the limit is reached. An image whose file has another size or time than
 /// when it was kept is not found, nor kept anew: somebody may still look at what is there. Readers share their locks,
 /// and the table is in parts with a lock each, so that threads do not wait for each other.
-class RamCache : public PictureCache {
+class RamCache : public ImageCache {
  public:
   explicit RamCache(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
-  const CachedPicture* find(const PictureKey& key, CachedPicture& room) override;
-  void keep(const PictureKey& key, const CachedPicture& picture) override;
+  const CachedImage* find(const CacheKey& key, CachedImage& room) override;
+  void keep(const CacheKey& key, const CachedImage& cached) override;
   CacheStats stats() const override;
 
  private:
@@ -29,7 +29,7 @@ class RamCache : public PictureCache {
 
   struct Entry {
     std::optional<FileVersion> version;
-    CachedPicture picture;
+    CachedImage cached;
     bool is_outdated = false;  ///< the file was seen in another version
   };
 

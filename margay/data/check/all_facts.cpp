@@ -4,18 +4,18 @@
 #include <stop_token>
 
 #include "margay/core/threads.h"
-#include "margay/data/check/picture_facts.h"
+#include "margay/data/check/image_facts.h"
 
 namespace margay::data {
 namespace {
 
-/// Threads claim pictures one by one; each writes only what it claimed.
+/// Threads claim images one by one; each writes only what it claimed.
 class Reading {
  public:
   Reading(const PathList& paths, const CheckOptions& options)
       : paths_(paths), options_(options), facts_(paths.size()) {}
 
-  std::vector<PictureFacts> run(const CheckProgress& on_progress) {
+  std::vector<ImageFacts> run(const CheckProgress& on_progress) {
     const int threads = options_.threads.value_or(core::available_cpus());
     {
       const auto helpers = core::start_threads(threads - 1, [this](const std::stop_token&) { work({}); });
@@ -43,7 +43,7 @@ class Reading {
 
   const PathList& paths_;
   const CheckOptions& options_;
-  std::vector<PictureFacts> facts_;
+  std::vector<ImageFacts> facts_;
   std::atomic<std::size_t> next_ = 0;
   std::atomic<std::size_t> done_ = 0;
   std::mutex mutex_;
@@ -52,8 +52,8 @@ class Reading {
 
 }  // namespace
 
-std::vector<PictureFacts> facts_of_all(const PathList& paths, const CheckOptions& options,
-                                       const CheckProgress& on_progress) {
+std::vector<ImageFacts> facts_of_all(const PathList& paths, const CheckOptions& options,
+                                     const CheckProgress& on_progress) {
   return Reading(paths, options).run(on_progress);
 }
 

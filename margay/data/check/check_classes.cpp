@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/data/check/check_pictures.h"
+#include "margay/data/check/check_images.h"
 #include "margay/data/check/class_name.h"
 
 namespace margay::data {
@@ -42,9 +42,9 @@ class ClassCheck {
 
   void check_split() {
     if (!data_.split_problem.empty()) return add(FindingKind::kBadSplit, {}, data_.split_problem);
-    if (data_.count(Side::kTrain) == 0) return add(FindingKind::kBadSplit, {}, "no picture trains");
+    if (data_.count(Side::kTrain) == 0) return add(FindingKind::kBadSplit, {}, "no image trains");
     const bool validates = data_.count(Side::kValid) > 0;
-    if (!validates) add(FindingKind::kNoValidation, {}, "no picture validates");
+    if (!validates) add(FindingKind::kNoValidation, {}, "no image validates");
     for (const ClassCount& each : classes_) {
       if (each.train == 0 && each.valid > 0) {
         add(FindingKind::kNeverTrains, {each.name}, fmt::format("{} in validation, none in training", each.valid));
@@ -79,18 +79,18 @@ class ClassCheck {
   void check_sizes() {
     const auto least = static_cast<std::size_t>(options_.min_per_class);
     for (const ClassCount& each : classes_) {
-      if (each.pictures >= least) continue;
+      if (each.images >= least) continue;
       add(FindingKind::kSmallClass, {each.name},
-          fmt::format("{} picture{}, fewer than {}", each.pictures, each.pictures == 1 ? "" : "s", least));
+          fmt::format("{} image{}, fewer than {}", each.images, each.images == 1 ? "" : "s", least));
     }
     if (classes_.size() < 2) return;
-    const auto by_size = [](const ClassCount& a, const ClassCount& b) { return a.pictures < b.pictures; };
+    const auto by_size = [](const ClassCount& a, const ClassCount& b) { return a.images < b.images; };
     const auto [small, large] = std::minmax_element(classes_.begin(), classes_.end(), by_size);
-    const double ratio = static_cast<double>(large->pictures) / static_cast<double>(small->pictures);
+    const double ratio = static_cast<double>(large->images) / static_cast<double>(small->images);
     if (ratio <= options_.max_imbalance) return;
     add(FindingKind::kImbalance, {large->name, small->name},
-        fmt::format("'{}' has {} pictures, '{}' {}: {:.1f} to 1", large->name, large->pictures, small->name,
-                    small->pictures, ratio));
+        fmt::format("'{}' has {} images, '{}' {}: {:.1f} to 1", large->name, large->images, small->name, small->images,
+                    ratio));
   }
 
   const LabelledData& data_;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "margay/data/check/check_pictures.h"
+#include "margay/data/check/check_images.h"
 
 namespace margay::data {
 
@@ -11,16 +11,16 @@ DataReport check_data(const DataBlock& block, const std::filesystem::path& folde
                       const CheckProgress& on_progress) {
   core::validate(options);
   const LabelledData data = labelled_data(block);
-  const std::vector<PictureFacts> facts = facts_of_all(data.paths, options, on_progress);
-  DataReport report{.folder = folder, .pictures = data.size(), .classes = data.classes()};
+  const std::vector<ImageFacts> facts = facts_of_all(data.paths, options, on_progress);
+  DataReport report{.folder = folder, .images = data.size(), .classes = data.classes()};
   report.train = data.count(Side::kTrain);
   report.valid = data.count(Side::kValid);
   report.readable = static_cast<std::size_t>(
-      std::count_if(facts.begin(), facts.end(), [](const PictureFacts& each) { return each.is_readable(); }));
+      std::count_if(facts.begin(), facts.end(), [](const ImageFacts& each) { return each.is_readable(); }));
   const auto add = [&](std::vector<Finding> found) {
     std::move(found.begin(), found.end(), std::back_inserter(report.findings));
   };
-  add(check_pictures(data.paths, facts, options));
+  add(check_images(data.paths, facts, options));
   add(check_duplicates(data, facts, options));
   add(check_classes(data, options));
   add(check_folder(folder, data.paths));
@@ -37,26 +37,25 @@ const core::OptionTable& CheckOptions::fields() {
       "check",
       {core::field<&CheckOptions::near_duplicates>(
            "near_duplicates",
-           "also look for pictures that look alike: copies that were scaled, compressed again or mirrored"),
+           "also look for images that look alike: copies that were scaled, compressed again or mirrored"),
        core::field<&CheckOptions::near_bits>(
-           "near_bits", "bits of 64 in which the hashes of pictures that look alike may differ", {0, 16}),
+           "near_bits", "bits of 64 in which the hashes of images that look alike may differ", {0, 16}),
        core::field<&CheckOptions::near_correlation>(
-           "near_correlation", "least correlation of the details of pictures that look alike", {0, 1}),
+           "near_correlation", "least correlation of the details of images that look alike", {0, 1}),
        core::field<&CheckOptions::min_side>(
            "min_side",
            "a shorter side below this is too small, pixels; by default 32, or half of the median shorter side "
            "if that is less",
            {1, 65535}),
-       core::field<&CheckOptions::max_megapixels>("max_megapixels", "a picture of more is huge", {0, 1e6}),
+       core::field<&CheckOptions::max_megapixels>("max_megapixels", "an image of more is huge", {0, 1e6}),
        core::field<&CheckOptions::max_aspect>("max_aspect", "most that the longer side may be of the shorter",
                                               {1, 65535}),
-       core::field<&CheckOptions::min_per_class>("min_per_class", "a class of fewer pictures is small", {0, 1e9}),
+       core::field<&CheckOptions::min_per_class>("min_per_class", "a class of fewer images is small", {0, 1e9}),
        core::field<&CheckOptions::max_imbalance>(
-           "max_imbalance", "most pictures that the largest class may have for one of the smallest", {1, 1e9}),
+           "max_imbalance", "most images that the largest class may have for one of the smallest", {1, 1e9}),
        core::field<&CheckOptions::max_pixels>(
-           "max_pixels", "a picture that claims more pixels counts as unreadable, as in training", {1, 1e12}),
-       core::field<&CheckOptions::threads>("threads", "pictures read at once; by default one for each CPU",
-                                           {1, 1024})});
+           "max_pixels", "an image that claims more pixels counts as unreadable, as in training", {1, 1e12}),
+       core::field<&CheckOptions::threads>("threads", "images read at once; by default one for each CPU", {1, 1024})});
   return table;
 }
 

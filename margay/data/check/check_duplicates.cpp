@@ -5,16 +5,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "margay/data/check/check_pictures.h"
-#include "margay/data/check/similar_pictures.h"
+#include "margay/data/check/check_images.h"
+#include "margay/data/check/similar_images.h"
 
 namespace margay::data {
 namespace {
 
-using CopyGroup = PictureGroup;
+using CopyGroup = ImageGroup;
 
-/// Pictures of equal pixels, each group by its first; single ones too.
-std::vector<CopyGroup> equal_pictures(std::span<const PictureFacts> facts) {
+/// Images of equal pixels, each group by its first; single ones too.
+std::vector<CopyGroup> equal_images(std::span<const ImageFacts> facts) {
   std::map<std::uint64_t, std::size_t> group_of;
   std::vector<CopyGroup> groups;
   for (std::size_t i = 0; i < facts.size(); ++i) {
@@ -65,12 +65,12 @@ class DuplicateCheck {
   }
 
   /// Where not all could be compared, a silence would be taken for "no copies".
-  void add_incomplete(const SimilarPictures& similar) {
+  void add_incomplete(const SimilarImages& similar) {
     if (similar.incomplete == 0) return;
     findings_.push_back({FindingKind::kNearCut,
                          {},
                          {},
-                         fmt::format("{} pictures were compared with about {} each of those whose hash is near",
+                         fmt::format("{} images were compared with about {} each of those whose hash is near",
                                      similar.incomplete, similar.most_compared)});
   }
 
@@ -101,22 +101,22 @@ class DuplicateCheck {
   std::vector<Finding> findings_;
 };
 
-bool has_equal_bytes(const CopyGroup& group, std::span<const PictureFacts> facts) {
+bool has_equal_bytes(const CopyGroup& group, std::span<const ImageFacts> facts) {
   return std::all_of(group.begin(), group.end(),
                      [&](std::size_t i) { return facts[i].file_hash == facts[group.front()].file_hash; });
 }
 
 }  // namespace
 
-std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const PictureFacts> facts,
+std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const ImageFacts> facts,
                                       const CheckOptions& options) {
   DuplicateCheck check(data);
-  const std::vector<CopyGroup> equal = equal_pictures(facts);
+  const std::vector<CopyGroup> equal = equal_images(facts);
   for (const CopyGroup& group : equal) {
     if (group.size() > 1) check.add(group, kEqual, has_equal_bytes(group, facts) ? "same bytes" : "same pixels");
   }
   if (!options.near_duplicates) return check.take();
-  const SimilarPictures similar = similar_pictures(equal, facts, options);
+  const SimilarImages similar = similar_images(equal, facts, options);
   for (const CopyGroup& group : similar.groups) check.add(group, kSimilar, "look alike");
   check.add_incomplete(similar);
   return check.take();

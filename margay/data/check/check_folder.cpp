@@ -5,7 +5,7 @@
 #include <string>
 
 #include "margay/core/natural_order.h"
-#include "margay/data/check/check_pictures.h"
+#include "margay/data/check/check_images.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/data/source/image_files.h"
 
@@ -24,14 +24,14 @@ bool is_leftover(const fs::path& path) {
 
 std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
 
-/// Everything below a folder that is no used picture.
+/// Everything below a folder that is no used image.
 class FolderCheck {
  public:
   FolderCheck(fs::path folder, const PathList& paths) : folder_(std::move(folder)) {
     for (const fs::path& path : paths) {
       used_.insert(normal(path));
       fill(path.parent_path());
-      with_pictures_.insert(normal(path.parent_path()));
+      with_images_.insert(normal(path.parent_path()));
     }
   }
 
@@ -40,7 +40,7 @@ class FolderCheck {
     for (const fs::path& folder : folders_) {
       // Of nested empty folders the outermost is enough.
       if (!is_filled(folder) && (is_filled(folder.parent_path()) || normal(folder.parent_path()) == normal(folder_))) {
-        add(FindingKind::kEmptyFolder, folder, "no picture in it");
+        add(FindingKind::kEmptyFolder, folder, "no image in it");
       }
     }
     std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
@@ -75,21 +75,21 @@ class FolderCheck {
 
   void see(const WalkedFolder& here) {
     for (const fs::path& name : here.listing.hidden_files) add(FindingKind::kHiddenFile, here.path / name, "hidden");
-    const bool has_pictures = with_pictures_.contains(normal(here.path));
+    const bool has_images = with_images_.contains(normal(here.path));
     for (const fs::path& name : here.listing.files) {
       if (has_image_extension(name)) fill(here.path);  // used or not: a table need not list all
       if (is_leftover(name)) {
         add(FindingKind::kHiddenFile, here.path / name, "left by Windows");
-      } else if (has_pictures && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
-        add(FindingKind::kOtherFile, here.path / name, "no picture");
+      } else if (has_images && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
+        add(FindingKind::kOtherFile, here.path / name, "no image");
       }
     }
   }
 
   fs::path folder_;
   std::set<std::string> used_;
-  std::set<std::string> filled_;         ///< folders with a picture somewhere below
-  std::set<std::string> with_pictures_;  ///< folders with a picture directly below
+  std::set<std::string> filled_;       ///< folders with an image somewhere below
+  std::set<std::string> with_images_;  ///< folders with an image directly below
   std::vector<fs::path> folders_;
   std::vector<Finding> findings_;
 };

@@ -41,9 +41,9 @@ std::vector<Strip> layout(const DataReport& report, const ContactSheetOptions& o
   int column = 0;
   int room = options.max_tiles;
   for (const Finding& finding : report.findings) {
-    const bool is_of_pictures = finding.kind < FindingKind::kEmptyFolder && !finding.paths.empty();
+    const bool is_of_images = finding.kind < FindingKind::kEmptyFolder && !finding.paths.empty();
     const int tiles = std::min({static_cast<int>(finding.paths.size()), options.columns, room});
-    if (!is_of_pictures || tiles == 0) continue;
+    if (!is_of_images || tiles == 0) continue;
     if (column + tiles > options.columns) {
       column = 0;
       ++row;
@@ -97,7 +97,7 @@ class Sheet {
     write(path.filename().string(), {top + side + kSheetCaptionPx, left, kSheetCaptionPx, side});
   }
 
-  /// The whole picture, in the middle of its tile.
+  /// The whole image, in the middle of its tile.
   void paste(const core::Image& image, int top, int left) {
     const int side = options_.tile_px;
     const double scale = static_cast<double>(side) / std::max(image.height, image.width);
@@ -141,18 +141,18 @@ core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& o
   core::validate(options);
   const std::vector<Strip> strips = layout(report, options);
   Sheet sheet(strips.empty() ? 1 : strips.back().row + 1, options);
-  if (strips.empty()) sheet.say("no finding has a picture");
+  if (strips.empty()) sheet.say("no finding has an image");
   for (const Strip& strip : strips) sheet.draw(strip);
   return sheet.take();
 }
 
 const core::OptionTable& ContactSheetOptions::fields() {
   static const core::OptionTable table(
-      "contact_sheet", {core::field<&ContactSheetOptions::max_tiles>("max_tiles", "pictures to show", {1, 1024}),
+      "contact_sheet", {core::field<&ContactSheetOptions::max_tiles>("max_tiles", "images to show", {1, 1024}),
                         core::field<&ContactSheetOptions::columns>("columns", "tiles side by side", {1, 64}),
                         core::field<&ContactSheetOptions::tile_px>("tile_px", "side of a tile, pixels", {64, 1024}),
                         core::field<&ContactSheetOptions::max_pixels>(
-                            "max_pixels", "a picture that claims more pixels is not drawn", {1, 1e12})});
+                            "max_pixels", "an image that claims more pixels is not drawn", {1, 1e12})});
   return table;
 }
 

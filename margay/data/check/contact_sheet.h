@@ -18,9 +18,9 @@ struct ContactSheetOptions {
   static const core::OptionTable& fields();
 };
 
-/// The pictures of the findings, the worst first, above their kind and name: uint8 [H,W,3]. Copies stand side by side,
+/// The images of the findings, the worst first, above their kind and name: uint8 [H,W,3]. Copies stand side by side,
 /// at most as many as there are columns; a frame around the tiles of one finding is red where it harms. What cannot be
-/// read is a grey tile with the reason. Reads the pictures again. Where no finding has a picture, one tile says so.
+/// read is a grey tile with the reason. Reads the images again. Where no finding has an image, one tile says so.
 /// Throws std::invalid_argument for options out of range.
 core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
 

@@ -10,12 +10,12 @@
 
 namespace margay::data {
 
-/// Called with how many of the pictures have been read.
+/// Called with how many of the images have been read.
 using CheckProgress = std::function<void(std::size_t done, std::size_t total)>;
 
 struct ClassCount {
   std::string name;
-  std::size_t pictures = 0;
+  std::size_t images = 0;
   std::size_t train = 0;
   std::size_t valid = 0;
 };
@@ -23,12 +23,12 @@ struct ClassCount {
 /// What a check of the data found.
 struct DataReport {
   std::filesystem::path folder;
-  std::size_t pictures = 0;
+  std::size_t images = 0;
   std::size_t readable = 0;
   std::size_t train = 0;
   std::size_t valid = 0;
   std::vector<ClassCount> classes;  ///< by name
-  std::vector<Finding> findings;    ///< by kind, then in the order of the pictures
+  std::vector<Finding> findings;    ///< by kind, then in the order of the images
 
   std::size_t count(FindingKind kind) const;
   std::size_t count(Severity severity) const;

@@ -51,7 +51,7 @@ enum class FindingKind {
 enum class Severity { kHarm, kNote };
 
 /// What is said of every finding of one kind.
-struct KindWords {
+struct KindText {
   FindingKind kind;
   const char* name;  ///< in JSON: "near_leak"
   Severity severity;
@@ -60,8 +60,8 @@ struct KindWords {
 };
 
 /// All kinds, in the order of FindingKind.
-std::span<const KindWords> all_kinds();
-const KindWords& words_of(FindingKind kind);
+std::span<const KindText> all_kinds();
+const KindText& words_of(FindingKind kind);
 
 /// One fault of the data.
 struct Finding {

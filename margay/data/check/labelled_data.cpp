@@ -15,10 +15,10 @@ void check_labels(const DataBlock& block) {
     throw std::invalid_argument("[check_data] looks at files; some of these items are bytes in memory");
   }
   if (!block.labeller()) throw std::invalid_argument("[check_data] no labels; say how to get them with label(…)");
-  if (!block.splitter()) throw std::invalid_argument("[check_data] no split; say who validates with split(…)");
+  if (!block.splitter()) throw std::invalid_argument("[check_data] no split; choose the validation set with split(…)");
 }
 
-/// Pictures without a label stay in, so that a split by position or table is the one that correct labels will have.
+/// Images without a label stay in, so that a split by position or table is the one that correct labels will have.
 void label(const Labeller& labeller, LabelledData& data) {
   const Labels no_label = labeller.task == Task::kSingleLabel ? Labels{""} : Labels{};
   for (std::size_t i = 0; i < data.size(); ++i) {
@@ -61,7 +61,7 @@ std::vector<ClassCount> LabelledData::classes() const {
     for (const std::uint32_t id : items.label_ids(i)) {
       const std::string& name = items.label_names()[id];
       ClassCount& found = by_name.try_emplace(name, ClassCount{.name = name}).first->second;
-      ++found.pictures;
+      ++found.images;
       if (sides[i] == Side::kTrain) ++found.train;
       if (sides[i] == Side::kValid) ++found.valid;
     }

@@ -8,13 +8,13 @@
 
 namespace margay::data {
 
-/// Where a picture goes.
+/// Where an image goes.
 enum class Side { kNone, kTrain, kValid };
 
-/// Pictures, labels and split as far as they can be had.
+/// Images, labels and split as far as they can be had.
 struct LabelledData {
   PathList paths;
-  Items items;  ///< the same pictures; one without a label has "" or none
+  Items items;  ///< the same images; one without a label has "" or none
   std::vector<bool> has_label;
   std::vector<Side> sides;    ///< all kNone where the split failed
   std::string split_problem;  ///< "" where it did not

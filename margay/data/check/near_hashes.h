@@ -95,12 +95,12 @@ class NearHashes {
   /// False where a limit kept it from some.
   template <class SetOf, class Visit>
   bool meet_neighbours(std::uint32_t i, Walk& walk, SetOf& set_of, Visit& visit) const {
-    std::size_t looked_at = 0;
+    std::size_t examined = 0;
     const auto key =
         static_cast<std::uint16_t>(quarter_of(hashes_[i], walk.quarter) ^ quarter_of(walk.mask, walk.quarter));
     for (const std::uint16_t flips : flips_[static_cast<std::size_t>(walk.quarter)]) {
       for (std::uint32_t other = walk.newest[key ^ flips]; other != kNone; other = walk.older[other]) {
-        if (walk.met[i] == most_met_ || looked_at++ == kLookedAtPerMet * most_met_) return false;
+        if (walk.met[i] == most_met_ || examined++ == kExaminedPerVisit * most_met_) return false;
         const std::uint64_t difference = hashes_[i] ^ hashes_[other] ^ walk.mask;
         if (std::popcount(difference) > radius_ || set_of(i) == set_of(other)) continue;
         if (have_met(i, other, difference, walk)) continue;
@@ -116,15 +116,15 @@ class NearHashes {
   template <class SetOf>
   bool is_represented(std::uint32_t i, const Walk& walk, SetOf& set_of) const {
     int of_its_set = 0;
-    int looked_at = 0;
+    int examined = 0;
     std::uint32_t other = walk.newest[quarter_of(hashes_[i], walk.quarter)];
-    for (; other != kNone && looked_at < kNewest && of_its_set < kOfOneSet; other = walk.older[other], ++looked_at) {
+    for (; other != kNone && examined < kNewest && of_its_set < kOfOneSet; other = walk.older[other], ++examined) {
       if (set_of(i) == set_of(other)) ++of_its_set;
     }
     return of_its_set == kOfOneSet;
   }
 
-  static constexpr std::size_t kLookedAtPerMet = 8;  ///< a look at a hash takes much less time than a visit
+  static constexpr std::size_t kExaminedPerVisit = 8;  ///< examining a hash takes much less time than a visit
   static constexpr int kNewest = 8 * kOfOneSet;
 
   std::span<const std::uint64_t> hashes_;

@@ -10,7 +10,7 @@ using Json = nlohmann::ordered_json;
 const char* severity_name(Severity severity) { return severity == Severity::kHarm ? "harm" : "note"; }
 
 Json finding_json(const Finding& finding) {
-  const KindWords& words = words_of(finding.kind);
+  const KindText& words = words_of(finding.kind);
   Json paths = Json::array();
   for (const auto& path : finding.paths) paths.push_back(path.string());
   return {{"kind", words.name},   {"severity", severity_name(words.severity)},
@@ -23,12 +23,12 @@ Json finding_json(const Finding& finding) {
 std::string report_json(const DataReport& report) {
   Json classes = Json::array();
   for (const ClassCount& each : report.classes) {
-    classes.push_back({{"name", each.name}, {"pictures", each.pictures}, {"train", each.train}, {"valid", each.valid}});
+    classes.push_back({{"name", each.name}, {"images", each.images}, {"train", each.train}, {"valid", each.valid}});
   }
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(finding_json(finding));
   const Json document = {{"folder", report.folder.string()},
-                         {"pictures", report.pictures},
+                         {"images", report.images},
                          {"readable", report.readable},
                          {"train", report.train},
                          {"valid", report.valid},

@@ -36,7 +36,7 @@ std::string finding_text(const Finding& finding, std::size_t most_paths) {
 
 /// The findings of one kind, which stand together.
 std::string kind_text(std::span<const Finding> findings, ReportExtent extent) {
-  const KindWords& words = words_of(findings.front().kind);
+  const KindText& words = words_of(findings.front().kind);
   const bool all = extent == ReportExtent::kAll;
   std::string text =
       fmt::format("{}  {} ({})\n", words.severity == Severity::kHarm ? "HARM" : "note", words.title, findings.size());
@@ -60,10 +60,10 @@ std::string classes_text(std::vector<ClassCount> classes, ReportExtent extent) {
   constexpr int kBar = 40;
   if (classes.empty()) return "";
   std::stable_sort(classes.begin(), classes.end(),
-                   [](const ClassCount& a, const ClassCount& b) { return a.pictures > b.pictures; });
+                   [](const ClassCount& a, const ClassCount& b) { return a.images > b.images; });
   using Align = core::TextTable::Align;
-  core::TextTable table({{"class", Align::kLeft}, {"pictures"}, {"train"}, {"valid"}, {"", Align::kLeft}});
-  const auto largest = static_cast<double>(classes.front().pictures);
+  core::TextTable table({{"class", Align::kLeft}, {"images"}, {"train"}, {"valid"}, {"", Align::kLeft}});
+  const auto largest = static_cast<double>(classes.front().images);
   const bool is_short = extent == ReportExtent::kShort && classes.size() > kClasses;
   for (std::size_t i = 0; i < classes.size(); ++i) {
     if (is_short && i >= kClasses / 2 && i < classes.size() - kClasses / 2) {
@@ -72,8 +72,8 @@ std::string classes_text(std::vector<ClassCount> classes, ReportExtent extent) {
       continue;
     }
     const ClassCount& each = classes[i];
-    table.add({one_line(each.name), std::to_string(each.pictures), std::to_string(each.train),
-               std::to_string(each.valid), core::text_bar(static_cast<double>(each.pictures) / largest, kBar)});
+    table.add({one_line(each.name), std::to_string(each.images), std::to_string(each.train), std::to_string(each.valid),
+               core::text_bar(static_cast<double>(each.images) / largest, kBar)});
   }
   return table.text() + "\n";
 }
@@ -90,9 +90,9 @@ std::string verdict(const DataReport& report) {
 
 std::string report_text(const DataReport& report, ReportExtent extent) {
   const std::string unreadable =
-      report.readable < report.pictures ? fmt::format(" ({} unreadable)", report.pictures - report.readable) : "";
+      report.readable < report.images ? fmt::format(" ({} unreadable)", report.images - report.readable) : "";
   return fmt::format("{}: {}{}, {} train, {} validate, {}\n\n", one_line(report.folder.string()),
-                     counted(report.pictures, "picture", "pictures"), unreadable, report.train, report.valid,
+                     counted(report.images, "image", "images"), unreadable, report.train, report.valid,
                      counted(report.classes.size(), "class", "classes")) +
          findings_text(report.findings, extent) + classes_text(report.classes, extent) + verdict(report);
 }

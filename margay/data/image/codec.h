@@ -11,18 +11,18 @@
 #include "margay/data/image/read_options.h"
 
 /// Each format has one file of its own behind these functions, and each outside library is seen by one file only.
-/// Pictures are upright RGB, transparency laid over white. A decoder checks its header against `max_pixels` before it
+/// Images are upright RGB, transparency laid over white. A decoder checks its header against `max_pixels` before it
 /// allocates for the pixels, and throws DecodeFailure for what it cannot read whole.
 namespace margay::data {
 
-/// What a decoder says of a picture it cannot read: the problem alone. decode_image() adds the path and
+/// What a decoder says of an image it cannot read: the problem alone. decode_image() adds the path and
 /// the remedy.
 class DecodeFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Throws DecodeFailure when a picture claims no pixels, or more than `max_pixels`.
+/// Throws DecodeFailure when an image claims no pixels, or more than `max_pixels`.
 void check_size(ImageSize size, std::int64_t max_pixels);
 
 /// The size once turned upright from an EXIF orientation (1 … 8).
@@ -33,7 +33,7 @@ ImageSize upright(ImageSize stored, int orientation);
 core::Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize jpeg_size(std::span<const std::uint8_t> bytes);
 
-/// 1 to 16 bits, grey, palette, colour; an animation's default picture.
+/// 1 to 16 bits, grey, palette, colour; an animation's default image.
 core::Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 ImageSize png_size(std::span<const std::uint8_t> bytes);
 
@@ -41,7 +41,7 @@ ImageSize png_size(std::span<const std::uint8_t> bytes);
 core::Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 ImageSize gif_size(std::span<const std::uint8_t> bytes);
 
-/// A still picture, or the first frame of an animation on its canvas.
+/// A still image, or the first frame of an animation on its canvas.
 core::Image decode_webp(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 ImageSize webp_size(std::span<const std::uint8_t> bytes);
 

@@ -19,8 +19,8 @@ using Bytes = std::span<const std::uint8_t>;
   throw DecodeFailure(fmt::format("truncated BMP: the data ends at row {} of {}", row, size.height));
 }
 
-/// The y-th stored row's place in the picture.
-int picture_row(const BmpHeader& header, std::int64_t y) {
+/// The y-th stored row's place in the image.
+int image_row(const BmpHeader& header, std::int64_t y) {
   return static_cast<int>(header.is_top_down ? y : header.size.height - 1 - y);
 }
 
@@ -74,7 +74,7 @@ core::Image decode_plain(BmpHeader header, Bytes pixels) {
   core::Image image(static_cast<int>(header.size.height), static_cast<int>(header.size.width));
   for (std::int64_t y = 0; y < header.size.height; ++y) {
     const std::uint8_t* in = pixels.data() + static_cast<std::size_t>(y) * row_bytes;
-    std::uint8_t* out = image.row(picture_row(header, y));
+    std::uint8_t* out = image.row(image_row(header, y));
     if (header.bits <= 8) paint_indices(header, in, out);
     if (header.bits == 24) paint_bgr(header, in, out);
     if (!has_fields) continue;
@@ -84,7 +84,7 @@ core::Image decode_plain(BmpHeader header, Bytes pixels) {
   return image;
 }
 
-/// Run lengths: pairs of bytes, a count and what to repeat, or 0 and a command. Runs stop at the picture's edge, and
+/// Run lengths: pairs of bytes, a count and what to repeat, or 0 and a command. Runs stop at the image's edge, and
 /// what no run reaches keeps the first colour, both as in Pillow.
 class RunReader {
  public:
@@ -113,7 +113,7 @@ class RunReader {
 
 void RunReader::paint(std::uint32_t index) {
   if (x_ < header_.size.width && y_ < header_.size.height) {
-    std::copy_n(header_.colors[index].data(), 3, image_.row(picture_row(header_, y_)) + 3 * x_);
+    std::copy_n(header_.colors[index].data(), 3, image_.row(image_row(header_, y_)) + 3 * x_);
   }
   ++x_;
 }
@@ -137,7 +137,7 @@ void RunReader::copy(std::uint32_t count) {
 }
 
 core::Image RunReader::read() {
-  enum : std::uint32_t { kEndOfRow, kEndOfPicture, kMove };
+  enum : std::uint32_t { kEndOfRow, kEndOfBitmap, kMove };
   while (y_ < header_.size.height) {
     if (at_ + 2 > codes_.size()) {
       const bool is_last_row_done = y_ + 1 == header_.size.height && x_ >= header_.size.width;
@@ -152,7 +152,7 @@ core::Image RunReader::read() {
     } else if (code == kEndOfRow) {
       x_ = 0;
       ++y_;
-    } else if (code == kEndOfPicture) {
+    } else if (code == kEndOfBitmap) {
       break;
     } else if (code == kMove) {
       x_ += codes_.u8(at_);

@@ -22,11 +22,11 @@
 namespace margay::data {
 namespace {
 
-constexpr int kMaxScans = 500;  // real progressive files have about ten; each scan costs a pass over the picture
+constexpr int kMaxScans = 500;  // real progressive files have about ten; each scan costs a pass over the image
 constexpr int kRowsAtOnce = 4;
 constexpr std::array<JOCTET, 2> kEndOfImage = {0xFF, JPEG_EOI};
 
-/// One picture being decoded. libjpeg reports errors by a C function that must not return, so each call
+/// One image being decoded. libjpeg reports errors by a C function that must not return, so each call
 /// into it goes through run(), which turns the longjmp into a DecodeFailure.
 class JpegReader {
  public:
@@ -104,7 +104,7 @@ void JpegReader::fail_at_row(const char* what) {
 
 void JpegReader::fail_truncated() { fail_at_row("truncated JPEG: the data ends at"); }
 
-/// Most warnings (bytes between markers, a wrong restart number) leave a whole picture. Data that ends within a scan
+/// Most warnings (bytes between markers, a wrong restart number) leave a whole image. Data that ends within a scan
 /// would leave grey from there on, whatever marker follows: that of the end where a file was cut, any other where two
 /// downloads run into each other. A restart marker that comes too early spoils no more than its interval.
 void JpegReader::warn(int code) {
@@ -185,7 +185,7 @@ core::Image JpegReader::read_pixels() {
   return image;
 }
 
-/// spare: empty, or kRowsAtOnce rows where libjpeg's scaled picture is a pixel larger. All of its rows are read all the
+/// spare: empty, or kRowsAtOnce rows where libjpeg's scaled image is a pixel larger. All of its rows are read all the
 /// same: the end of the data must be there.
 void JpegReader::read_rows(core::Image& image, std::vector<std::uint8_t>& spare) {
   const std::size_t row_bytes = spare.size() / kRowsAtOnce;

@@ -19,7 +19,7 @@
 namespace margay::data {
 namespace {
 
-/// One picture being decoded. As in decode_jpeg.cpp, run() turns the library's longjmp into an exception.
+/// One image being decoded. As in decode_jpeg.cpp, run() turns the library's longjmp into an exception.
 /// OpenCV would read PNG too, but prints libpng's complaints to the terminal.
 class PngReader {
  public:
@@ -83,7 +83,7 @@ void PngReader::read_header(std::int64_t max_pixels) {
 }
 
 /// 16 bits keep their high byte. Pillow does so for colour, but clips 16-bit grey at 255, which leaves
-/// almost white pictures; we take the high byte there too.
+/// almost white images; we take the high byte there too.
 void PngReader::ask_for_rgb() {
   png_set_expand(png_);
   png_set_strip_16(png_);

@@ -59,7 +59,7 @@ class TiffReader {
   std::unique_ptr<TIFF, Close> tiff_;
 };
 
-/// What a strip or tile of the largest allowed picture takes at four samples of 16 bits, and some room for tables.
+/// What a strip or tile of the largest allowed image takes at four samples of 16 bits, and some room for tables.
 tmsize_t largest_allocation(std::int64_t max_pixels) {
   constexpr std::int64_t kBytesPerPixel = 8;
   constexpr std::int64_t kTables = 1 << 20;
@@ -142,7 +142,7 @@ ImageSize TiffReader::stored_size() const {
   return {height, width};
 }
 
-/// libtiff takes a fourth number that the file does not explain for premultiplied alpha; in aerial pictures it is
+/// libtiff takes a fourth number that the file does not explain for premultiplied alpha; in aerial images it is
 /// infrared light. As Pillow we ignore it. libtiff premultiplies straight alpha beside colours, but not beside grey.
 /// Where there is none its raster holds 255.
 Alpha TiffReader::alpha() const {
@@ -154,7 +154,7 @@ Alpha TiffReader::alpha() const {
   return is_grey && kinds[0] == EXTRASAMPLE_UNASSALPHA ? Alpha::kStraight : Alpha::kPremultiplied;
 }
 
-/// A tile may be larger than its picture; it obeys the same limit. Signed numbers would come out with black and white
+/// A tile may be larger than its image; it obeys the same limit. Signed numbers would come out with black and white
 /// exchanged half way, and of grey with 16 bits libtiff drops the alpha.
 void TiffReader::check_layout(std::int64_t max_pixels) const {
   if (number(TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_INT) {

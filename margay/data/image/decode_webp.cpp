@@ -95,10 +95,10 @@ void paste_frame(const core::Image& frame, int left, int top, core::Image& canva
 core::Image decode_first_frame(const WebPBitstreamFeatures& screen, Bytes frame, std::int64_t max_pixels) {
   const ByteReader place(frame, ByteOrder::kLittle);
   check_size({place.u24(kChunkHead + 9) + std::int64_t{1}, place.u24(kChunkHead + 6) + std::int64_t{1}}, max_pixels);
-  const core::Image picture = decode_still(still_file(frame), max_pixels);
+  const core::Image image = decode_still(still_file(frame), max_pixels);
   core::Image canvas(screen.height, screen.width);
   std::fill(canvas.pixels.begin(), canvas.pixels.end(), std::uint8_t{255});
-  paste_frame(picture, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)),
+  paste_frame(image, static_cast<int>(2 * place.u24(kChunkHead)), static_cast<int>(2 * place.u24(kChunkHead + 3)),
               canvas);
   return canvas;
 }

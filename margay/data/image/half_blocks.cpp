@@ -13,7 +13,7 @@ namespace margay::data {
 
 std::string half_blocks(const core::Image& image, int columns) {
   if (image.height < 1 || image.width < 1 || columns < 1) {
-    throw std::invalid_argument("[half_blocks] needs a picture with pixels, and columns from 1 on");
+    throw std::invalid_argument("[half_blocks] needs an image with pixels, and columns from 1 on");
   }
   const int width = std::min(columns, image.width);
   const int height = std::max(1, static_cast<int>(static_cast<std::int64_t>(image.height) * width / image.width));

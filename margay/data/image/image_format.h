@@ -8,7 +8,7 @@ namespace margay::data {
 
 enum class ImageFormat { kUnknown, kJpeg, kPng, kGif, kBmp, kTiff, kWebp, kPnm };
 
-/// The size of a picture, pixels. What a file claims may be beyond what an int holds.
+/// The size of an image, pixels. What a file claims may be beyond what an int holds.
 struct ImageSize {
   std::int64_t height = 0;
   std::int64_t width = 0;
@@ -20,8 +20,8 @@ ImageFormat sniff_format(std::span<const std::uint8_t> head);
 /// "JPEG", "PNG", …; "unknown" for kUnknown.
 std::string format_name(ImageFormat format);
 
-/// What a file of kUnknown is, where its first bytes tell: "a HEIC picture, which Margay does not read; convert it to
-/// JPEG or PNG". Otherwise "not a picture" and the first bytes. 512 bytes are enough.
+/// What a file of kUnknown is, where its first bytes tell: "a HEIC image, which Margay does not read; convert it to
+/// JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.
 std::string describe_unknown(std::span<const std::uint8_t> head);
 
 }  // namespace margay::data

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "margay/data/image/picture_file.h"
+#include "margay/data/image/image_file.h"
 
 namespace margay::data {
 
@@ -13,7 +13,7 @@ ImageSource::ImageSource(std::vector<std::uint8_t> bytes, const std::string& nam
 }
 
 ImageSource::Bytes ImageSource::read() const {
-  return bytes_ ? bytes_ : std::make_shared<const std::vector<std::uint8_t>>(PictureFile(name_).read());
+  return bytes_ ? bytes_ : std::make_shared<const std::vector<std::uint8_t>>(ImageFile(name_).read());
 }
 
 Image read_image(const ImageSource& source, const ReadOptions& options) {

@@ -30,7 +30,7 @@ class ImageSource {
   /// Null for a file.
   const Bytes& bytes() const { return bytes_; }
 
-  /// The bytes given, or the file's. Throws core::DataError as PictureFile.
+  /// The bytes given, or the file's. Throws core::DataError as ImageFile.
   Bytes read() const;
 
  private:

@@ -12,14 +12,14 @@
 
 #include "margay/core/error.h"
 #include "margay/data/image/codec.h"
-#include "margay/data/image/picture_file.h"
+#include "margay/data/image/image_file.h"
 
 namespace margay::data {
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM picture";
+constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM image";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
 core::Image decode(Bytes bytes, const ReadOptions& options) {
@@ -66,7 +66,7 @@ ImageSize header_size(Bytes bytes) {
   throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
 }
 
-/// The answer, or a DecodeFailure with the file's name and the remedy.
+/// The result, or a DecodeFailure with the file's name and the remedy.
 template <class Step>
 auto with_name(const std::filesystem::path& name, Step&& step) {
   try {
@@ -102,7 +102,7 @@ ImageSize upright(ImageSize stored, int orientation) {
 
 core::Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
   check_size(options);
-  return decode_image(PictureFile(path).read(), path, options);
+  return decode_image(ImageFile(path).read(), path, options);
 }
 
 core::Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
@@ -112,7 +112,7 @@ core::Image decode_image(Bytes bytes, const std::filesystem::path& name, const R
 
 ImageSize read_size(const std::filesystem::path& path) {
   constexpr std::size_t kHead = std::size_t{1} << 18U;  // holds the header of nearly every JPEG, its preview included
-  const PictureFile file(path);
+  const ImageFile file(path);
   const std::vector<std::uint8_t> head = file.read(kHead);
   if (head.size() < file.size() && sniff_format(head) == ImageFormat::kJpeg) {
     try {

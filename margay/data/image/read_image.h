@@ -10,7 +10,7 @@
 
 namespace margay::data {
 
-/// Reads a JPEG, PNG, GIF (first frame), BMP, TIFF (first page), WebP or PNM as an upright RGB picture. The format is
+/// Reads a JPEG, PNG, GIF (first frame), BMP, TIFF (first page), WebP or PNM as an upright RGB image. The format is
 /// taken from the bytes, not from the name. Transparency is laid over white, 16 bits become 8, and colour profiles are
 /// ignored.
 /// Throws core::DataError, naming the path, for anything else: a missing, empty, truncated or oversized file.
@@ -21,7 +21,7 @@ core::Image read_image(const std::filesystem::path& path, const ReadOptions& opt
 core::Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name,
                          const ReadOptions& options = {});
 
-/// The size read_image would return with every pixel, upright, from the header alone: nothing is decoded, so a picture
+/// The size read_image would return with every pixel, upright, from the header alone: nothing is decoded, so an image
 /// whose size is known may still turn out to be broken. Throws core::DataError where not even the header can be read.
 /// There is no limit on the size.
 ImageSize read_size(const std::filesystem::path& path);

@@ -95,7 +95,7 @@ void check_sides(const core::Image& image, const Box& box, int height, int width
   }
   const bool is_inside = box.left >= 0 && box.top >= 0 && box.right <= image.width && box.bottom <= image.height;
   if (is_inside && box.left < box.right && box.top < box.bottom) return;
-  throw std::invalid_argument(fmt::format("[resample] the box ({}, {}, {}, {}) must lie within the {}x{} picture",
+  throw std::invalid_argument(fmt::format("[resample] the box ({}, {}, {}, {}) must lie within the {}x{} image",
                                           box.left, box.top, box.right, box.bottom, image.width, image.height));
 }
 

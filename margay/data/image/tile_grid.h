@@ -7,7 +7,7 @@
 
 namespace margay::data {
 
-/// A picture to look at, and what stands below it.
+/// An image to look at, and what stands below it.
 struct Tile {
   core::Image image;
   std::string caption;

@@ -16,9 +16,9 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr const char* kConvert = "convert it to JPEG or PNG";
-constexpr const char* kDownload = "a download that failed often leaves one; fetch the picture again";
+constexpr const char* kDownload = "a download that failed often leaves one; fetch the image again";
 
-/// Files that people do put among their pictures, by a text at a fixed place.
+/// Files that people do put among their images, by a text at a fixed place.
 struct Signature {
   std::size_t at;
   std::string_view text;
@@ -27,34 +27,34 @@ struct Signature {
 };
 
 constexpr std::array kSignatures = {
-    Signature{4, "ftypheic", "a HEIC picture", kConvert},
-    Signature{4, "ftypheix", "a HEIC picture", kConvert},
+    Signature{4, "ftypheic", "a HEIC image", kConvert},
+    Signature{4, "ftypheix", "a HEIC image", kConvert},
     Signature{4, "ftyphevc", "a HEIC sequence", kConvert},
-    Signature{4, "ftypmif1", "a HEIF picture", kConvert},
+    Signature{4, "ftypmif1", "a HEIF image", kConvert},
     Signature{4, "ftypmsf1", "a HEIF sequence", kConvert},
-    Signature{4, "ftypavif", "an AVIF picture", kConvert},
+    Signature{4, "ftypavif", "an AVIF image", kConvert},
     Signature{4, "ftypavis", "an AVIF sequence", kConvert},
-    Signature{4, "ftypcrx", "a Canon raw picture", kConvert},
-    Signature{4, "ftyp", "a video", "extract its pictures"},
-    Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL picture", kConvert},
-    Signature{0, "\xFF\x0A"sv, "a JPEG XL picture", kConvert},
-    Signature{0, "\0\0\0\x0CjP  "sv, "a JPEG 2000 picture", kConvert},
-    Signature{0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000 picture", kConvert},
+    Signature{4, "ftypcrx", "a Canon raw image", kConvert},
+    Signature{4, "ftyp", "a video", "extract its images"},
+    Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL image", kConvert},
+    Signature{0, "\xFF\x0A"sv, "a JPEG XL image", kConvert},
+    Signature{0, "\0\0\0\x0CjP  "sv, "a JPEG 2000 image", kConvert},
+    Signature{0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000 image", kConvert},
     Signature{0, "8BPS", "a Photoshop document", "export it as JPEG or PNG"},
     Signature{0, "%PDF", "a PDF document", "export its pages as JPEG or PNG"},
     Signature{0, "%!PS", "a PostScript document", "export it as JPEG or PNG"},
     Signature{0, "\0\0\1\0"sv, "a Windows icon", kConvert},
     Signature{0, "DDS ", "a DDS texture", kConvert},
-    Signature{0, "\x76\x2F\x31\x01"sv, "an OpenEXR picture", kConvert},
-    Signature{0, "#?RADIANCE", "a Radiance HDR picture", kConvert},
-    Signature{0, "P7\n", "a PAM picture", kConvert},
-    Signature{0, "PF\n", "a PFM picture", kConvert},
-    Signature{0, "Pf\n", "a PFM picture", kConvert},
-    Signature{0, "qoif", "a QOI picture", kConvert},
+    Signature{0, "\x76\x2F\x31\x01"sv, "an OpenEXR image", kConvert},
+    Signature{0, "#?RADIANCE", "a Radiance HDR image", kConvert},
+    Signature{0, "P7\n", "a PAM image", kConvert},
+    Signature{0, "PF\n", "a PFM image", kConvert},
+    Signature{0, "Pf\n", "a PFM image", kConvert},
+    Signature{0, "qoif", "a QOI image", kConvert},
     Signature{0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG"},
     Signature{0, "PK\3\4", "a zip archive", "unpack it"},
     Signature{0, "\x1F\x8B"sv, "a gzip archive", "unpack it"},
-    Signature{0, "\0\5\x16\x07"sv, "the resource file macOS keeps beside a picture", "leave it out"},
+    Signature{0, "\0\5\x16\x07"sv, "the resource file macOS keeps beside an image", "leave it out"},
     Signature{0, "version https://git-lfs", "a Git LFS pointer", "run 'git lfs pull'"},
 };
 
@@ -95,9 +95,9 @@ std::string describe_unknown(std::span<const std::uint8_t> head) {
   const bool is_svg = text.starts_with("<svg") || (text.starts_with("<?xml") && text.find("<svg") != text.npos);
   if (is_svg) return refusal("an SVG drawing", "render it to PNG");
   if (head.size() >= 16 && std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; })) {
-    return "not a picture: only zeros, as a download or a disk that failed leaves them; fetch the picture again";
+    return "not an image: only zeros, as a download or a disk that failed leaves them; fetch the image again";
   }
-  return "not a picture: starts with " + first_bytes(head);
+  return "not an image: starts with " + first_bytes(head);
 }
 
 }  // namespace margay::data

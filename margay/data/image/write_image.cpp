@@ -18,7 +18,7 @@ namespace {
 /// Encodes in memory first: cv::imwrite would choose the format by the name and tell little of a full disk.
 void write(const std::filesystem::path& path, const core::Image& image, const char* extension,
            const std::vector<int>& options) {
-  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[write_image] the picture has no pixels");
+  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[write_image] the image has no pixels");
   const std::vector<std::uint8_t> bytes = encode_with_opencv(image, extension, options);
   errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);

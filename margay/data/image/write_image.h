@@ -7,7 +7,7 @@
 namespace margay::data {
 
 /// Writes an RGB PNG, without loss. Throws core::IoError when the file cannot be written and
-/// std::invalid_argument for a picture without pixels.
+/// std::invalid_argument for an image without pixels.
 void write_png(const std::filesystem::path& path, const core::Image& image);
 
 /// Writes an RGB JPEG. quality: 1 … 100. Throws as write_png does.

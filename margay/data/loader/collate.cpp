@@ -13,21 +13,21 @@ namespace {
 constexpr std::uint64_t kMixStream = 3;
 
 /// The rows that succeeded.
-std::vector<std::int64_t> good_rows(const Draft& draft) {
+std::vector<std::int64_t> good_rows(const PendingBatch& pending) {
   std::vector<std::int64_t> rows;
-  for (std::size_t row = 0; row < draft.rows.size(); ++row) {
-    if (draft.problems[row].empty()) rows.push_back(static_cast<std::int64_t>(row));
+  for (std::size_t row = 0; row < pending.rows.size(); ++row) {
+    if (pending.problems[row].empty()) rows.push_back(static_cast<std::int64_t>(row));
   }
   return rows;
 }
 
 /// [N,H,W,3] of these rows.
-torch::Tensor pixels_of(const Draft& draft, const std::vector<std::int64_t>& rows) {
-  if (rows.size() == draft.rows.size()) return draft.pixels;
-  return draft.pixels.index_select(0, torch::tensor(rows, torch::kLong));
+torch::Tensor pixels_of(const PendingBatch& pending, const std::vector<std::int64_t>& rows) {
+  if (rows.size() == pending.rows.size()) return pending.pixels;
+  return pending.pixels.index_select(0, torch::tensor(rows, torch::kLong));
 }
 
-void mix_pictures(Batch& batch, const PassPlan& plan) {
+void mix_images(Batch& batch, const PassPlan& plan) {
   const core::Random random = {plan.options.seed, static_cast<std::uint64_t>(plan.epoch),
                                static_cast<std::uint64_t>(batch.index), kMixStream};
   const torch::Tensor one_hot = torch::one_hot(batch.targets, plan.dataset->num_classes()).to(torch::kFloat);
@@ -38,17 +38,17 @@ void mix_pictures(Batch& batch, const PassPlan& plan) {
 
 }  // namespace
 
-Batch collate(Draft&& draft, const PassPlan& plan) {
-  const std::vector<std::int64_t> rows = good_rows(draft);
+Batch collate(PendingBatch&& pending, const PassPlan& plan) {
+  const std::vector<std::int64_t> rows = good_rows(pending);
   Batch batch;
-  batch.index = static_cast<std::int64_t>(draft.batch);
+  batch.index = static_cast<std::int64_t>(pending.batch);
   for (const std::int64_t each : rows) {
     const auto row = static_cast<std::size_t>(each);
-    batch.ids.push_back(draft.rows[row].id);
-    if (!draft.draws.empty()) batch.draws.push_back(std::move(draft.draws[row]));
+    batch.ids.push_back(pending.rows[row].id);
+    if (!pending.draws.empty()) batch.draws.push_back(std::move(pending.draws[row]));
   }
-  batch.images = pixels_of(draft, rows);
-  if (draft.draws.empty()) batch.images = batch.images.permute({0, 3, 1, 2});
+  batch.images = pixels_of(pending, rows);
+  if (pending.draws.empty()) batch.images = batch.images.permute({0, 3, 1, 2});
   batch.targets = batch_targets(*plan.dataset, batch.ids);
   return batch;
 }
@@ -56,11 +56,11 @@ Batch collate(Draft&& draft, const PassPlan& plan) {
 void finish(Batch& batch, const PassPlan& plan) {
   if (batch.ids.empty()) return;
   if (!batch.draws.empty()) {
-    const Recipe& recipe = plan.pipeline.recipe();
-    batch.images = augment_batch(batch.images, batch.draws, recipe.augment, recipe.normalization);
+    const Transforms& transforms = plan.pipeline.transforms();
+    batch.images = augment_batch(batch.images, batch.draws, transforms.augment, transforms.normalization);
     batch.draws.clear();
   }
-  if (plan.mix.method != MixMethod::kNone) mix_pictures(batch, plan);
+  if (plan.mix.method != MixMethod::kNone) mix_images(batch, plan);
 }
 
 }  // namespace margay::data

@@ -16,7 +16,7 @@ void check_loader(const Dataset& dataset, Phase phase, const LoaderOptions& opti
   core::validate(options);
   is_pinned(options.pin_memory);
   if (options.mix.method != MixMethod::kNone && dataset.task() == Task::kMultiLabel) {
-    throw std::invalid_argument("[loader] mix needs one class for each picture; this task is multi-label");
+    throw std::invalid_argument("[loader] mix needs one class for each image; this task is multi-label");
   }
   if (dataset.size() == 0) throw std::invalid_argument("[Loader] the dataset is empty");
   if (options.world < 1 || options.rank < 0 || options.rank >= options.world) {
@@ -25,14 +25,14 @@ void check_loader(const Dataset& dataset, Phase phase, const LoaderOptions& opti
   }
   if (phase == Phase::kTrain && share_of(dataset.size(), phase, options) == 0) {
     throw std::invalid_argument(
-        fmt::format("[loader] {} training pictures are not enough for {} processes", dataset.size(), options.world));
+        fmt::format("[loader] {} training images are not enough for {} processes", dataset.size(), options.world));
   }
 }
 
 }  // namespace
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pipeline, Phase phase,
-               const LoaderOptions& options, std::shared_ptr<PictureCache> cache)
+Loader::Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
+               const LoaderOptions& options, std::shared_ptr<ImageCache> cache)
     : dataset_(std::move(dataset)),
       pipeline_(pipeline),
       phase_(phase),
@@ -41,7 +41,8 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pi
       cache_(std::move(cache)) {
   check_loader(*dataset_, phase_, options_);
   if (!cache_)
-    cache_ = make_picture_cache(options_, cache_recipe(pipeline_.recipe().resize, pipeline_.read_options().max_pixels));
+    cache_ = make_image_cache(options_,
+                              cached_transforms(pipeline_.transforms().resize, pipeline_.read_options().max_pixels));
   if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);
 }
 
@@ -52,10 +53,10 @@ Loader Loader::augmented() const {
 }
 
 Loader Loader::resized(int size) const {
-  Recipe recipe = pipeline_.recipe();
-  recipe.augment.size = size;
+  Transforms transforms = pipeline_.transforms();
+  transforms.augment.size = size;
   Loader loader(*this);
-  loader.pipeline_ = PicturePipeline(recipe, pipeline_.read_options().max_pixels);
+  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels);
   return loader;
 }
 
@@ -96,16 +97,15 @@ void Loader::prepare(std::int64_t epoch) const {
 const core::OptionTable& LoaderOptions::fields() {
   static const core::OptionTable table(
       "loader",
-      {core::field<&LoaderOptions::batch_size>("batch_size", "pictures in one step", {1, 65536}),
+      {core::field<&LoaderOptions::batch_size>("batch_size", "images in one step", {1, 65536}),
        core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; one per core unless given", {1, 512}),
-       core::field<&LoaderOptions::worker_priority>(
-           "worker_priority",
-           "how loading threads compete for cores: idle (they only use what nobody else does), normal, or auto (idle, but "
-           "normal for a while when they starve beside other programs)"),
+       core::field<&LoaderOptions::worker_priority>("worker_priority",
+                                                    "how loading threads compete for cores: idle (they only use what "
+                                                    "nobody else does), normal, or auto (idle, but "
+                                                    "normal for a while when they starve beside other programs)"),
        core::field<&LoaderOptions::prefetch>("prefetch", "batches held ready or in the making at most", {1, 64}),
        core::field<&LoaderOptions::seed>("seed", "of order and augmentation; the same seed, the same batches"),
-       core::field<&LoaderOptions::unreadable>("unreadable",
-                                               "a picture that cannot be read: skip (and report) or stop"),
+       core::field<&LoaderOptions::unreadable>("unreadable", "an image that cannot be read: skip (and report) or stop"),
        core::field<&LoaderOptions::drop_last>(
            "drop_last", "leave out the last, smaller batch of a training pass, unless it is the only one"),
        core::field<&LoaderOptions::balance>(
@@ -114,19 +114,19 @@ const core::OptionTable& LoaderOptions::fields() {
            "more in the loss)"),
        core::field<&LoaderOptions::augment_on>(
            "augment_on",
-           "who makes the network's input of presized pictures: loader (its threads) or device (a batch at once, "
+           "who makes the network's input of presized images: loader (its threads) or device (a batch at once, "
            "for a GPU beside few cores)"),
        core::field<&LoaderOptions::pin_memory>(
            "pin_memory", "page-locked batches, for copies to a GPU: auto (where there is one), on or off"),
-       core::field<&LoaderOptions::cache>("cache", "presized pictures are kept for the next epoch: off, ram or disk"),
+       core::field<&LoaderOptions::cache>("cache", "presized images are kept for the next epoch: off, ram or disk"),
        core::field<&LoaderOptions::cache_limit_mb>(
            "cache_limit_mb",
            "what the cache may take, megabytes; half of the free memory (ram) or disk space unless given", {1, 1e9}),
        core::field<&LoaderOptions::cache_folder>("cache_folder", "where the cache on disk lies; disk needs it"),
        core::field<&LoaderOptions::max_pixels>(
-           "max_pixels", "a picture that claims more pixels counts as unreadable, before memory is taken for it",
+           "max_pixels", "an image that claims more pixels counts as unreadable, before memory is taken for it",
            {1, 1e12}),
-       core::field<&LoaderOptions::mix>("mix", "training pictures and their targets are mixed")});
+       core::field<&LoaderOptions::mix>("mix", "training images and their targets are mixed")});
   return table;
 }
 

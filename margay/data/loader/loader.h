@@ -5,13 +5,13 @@
 #include <optional>
 #include <vector>
 
-#include "margay/data/cache/picture_cache.h"
+#include "margay/data/cache/image_cache.h"
 #include "margay/data/dataset.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/loader/loader_pass.h"
 #include "margay/data/loader/prepared_pass.h"
-#include "margay/data/picture_pipeline.h"
 
 namespace margay::data {
 
@@ -20,11 +20,11 @@ namespace margay::data {
 /// (seed, epoch) alone, not of the number of threads nor of what a cache holds. Copies share the cache.
 class Loader {
  public:
-  /// cache: one to share with other loaders of the same recipe; without it the loader makes what the options ask for.
-  /// Throws std::invalid_argument for options out of range, an empty dataset, and fewer training pictures than
+  /// cache: one to share with other loaders of the same transforms; without it the loader makes what the options ask
+  /// for. Throws std::invalid_argument for options out of range, an empty dataset, and fewer training images than
   /// processes; core::IoError when the cache's folder can be neither written nor read.
-  Loader(std::shared_ptr<const Dataset> dataset, const PicturePipeline& pipeline, Phase phase,
-         const LoaderOptions& options = {}, std::shared_ptr<PictureCache> cache = nullptr);
+  Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
+         const LoaderOptions& options = {}, std::shared_ptr<ImageCache> cache = nullptr);
 
   /// Begins a pass: from here on its threads work ahead. With first_batch the same pass without the batches before it,
   /// to go on where a run was interrupted. Takes over what prepare() began.
@@ -37,30 +37,30 @@ class Loader {
   /// What pass(epoch, first_batch) walks over, for a LoaderPass of a part of it.
   PassPlan plan(std::int64_t epoch = 0, std::int64_t first_batch = 0) const;
 
-  /// The same pictures in the same order, drawn as for training: for test-time augmentation. Another epoch, other
+  /// The same images in the same order, drawn as for training: for test-time augmentation. Another epoch, other
   /// draws.
   Loader augmented() const;
-  /// The same pictures in the same order with a network's input of another size, pixels; what else is drawn keeps its
+  /// The same images in the same order with a network's input of another size, pixels; what else is drawn keeps its
   /// chances. Presizing stays, so the cache is shared. Throws std::invalid_argument for a size out of range.
   Loader resized(int size) const;
 
   const Dataset& dataset() const { return *dataset_; }
-  const PicturePipeline& pipeline() const { return pipeline_; }
+  const ImagePipeline& pipeline() const { return pipeline_; }
   const LoaderOptions& options() const { return options_; }
   Phase phase() const { return phase_; }
   /// Batches of one pass.
   std::int64_t num_batches() const;
-  /// What is kept of the pictures between epochs, or nothing without a cache.
+  /// What is kept of the images between epochs, or nothing without a cache.
   std::optional<CacheStats> cache_stats() const;
 
  private:
   std::shared_ptr<const Dataset> dataset_;
-  PicturePipeline pipeline_;
+  ImagePipeline pipeline_;
   Phase phase_;   ///< decides order, last batch and shares
   Phase pixels_;  ///< decides what happens to pixels
   LoaderOptions options_;
-  std::shared_ptr<PictureCache> cache_;
-  std::vector<double> weights_;  ///< of the pictures, where a sampler draws them
+  std::shared_ptr<ImageCache> cache_;
+  std::vector<double> weights_;  ///< of the images, where a sampler draws them
   std::shared_ptr<NormalTerm> normal_term_ = std::make_shared<NormalTerm>();
   mutable PreparedPass prepared_;
 };

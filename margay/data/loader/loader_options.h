@@ -13,14 +13,14 @@
 
 namespace margay::data {
 
-/// What happens when a picture cannot be read.
+/// What happens when an image cannot be read.
 enum class Unreadable { kSkip, kStop };
 
 constexpr auto names(Unreadable /*tag*/) {
   return std::array{std::pair{Unreadable::kSkip, "skip"}, std::pair{Unreadable::kStop, "stop"}};
 }
 
-/// What is done about classes of different sizes in training: nothing; pictures of rare classes are drawn more often
+/// What is done about classes of different sizes in training: nothing; images of rare classes are drawn more often
 /// (the loader's work); or their losses weigh more (the learner's work; the loader serves as for none).
 enum class Balance { kNone, kSampler, kWeights };
 
@@ -37,7 +37,7 @@ constexpr auto names(PinMemory /*tag*/) {
                     std::pair{PinMemory::kOff, "off"}};
 }
 
-/// Who makes the network's input of presized pictures: the loader's threads, one picture after another, or the device
+/// Who makes the network's input of presized images: the loader's threads, one image after another, or the device
 /// where the network computes, a batch at once (augment_batch).
 enum class AugmentOn { kLoader, kDevice };
 

@@ -9,8 +9,8 @@
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
+#include "margay/data/loader/batch_queue.h"
 #include "margay/data/loader/collate.h"
-#include "margay/data/loader/draft_queue.h"
 #include "margay/data/loader/row_filler.h"
 #include "margay/data/loader/starvation.h"
 #include "margay/data/loader/worker_team.h"
@@ -72,17 +72,17 @@ class LoaderPass::State {
 
   double waited_s() const { return waited_s_; }
   bool has_idle_workers() const { return workers_.size() > 0 && workers_.pace() == WorkerTeam::Pace::kIdle; }
-  const std::vector<SkippedPicture>& skipped() const { return skipped_; }
+  const std::vector<SkippedImage>& skipped() const { return skipped_; }
 
  private:
-  /// Otherwise the batches before, or other processes, may have had pictures that can be read.
+  /// Otherwise the batches before, or other processes, may have had images that can be read.
   bool sees_everything() const { return plan_.first_batch == 0 && plan_.options.world == 1; }
 
   core::DataError nothing_readable() const {
     const std::string first = skipped_.empty() ? "" : skipped_.front().problem;
     if (queue_.size() == 1) return {"", first};
     return {plan_.dataset->path(0).parent_path(),
-            fmt::format("not one of {} pictures could be read; the first: {}", queue_.size(), first)};
+            fmt::format("not one of {} images could be read; the first: {}", queue_.size(), first)};
   }
 
   void work(const std::stop_token& stop) {
@@ -95,8 +95,8 @@ class LoaderPass::State {
     }
   }
 
-  /// Waits for the oldest draft, and fills rows meanwhile.
-  std::shared_ptr<Draft> take() {
+  /// Waits for the oldest batch, and fills rows meanwhile.
+  std::shared_ptr<PendingBatch> take() {
     double worker_cpu_s = workers_.cpu_s();
     LoadingTime seen;
     while (!queue_.is_ready()) {
@@ -148,25 +148,25 @@ class LoaderPass::State {
     workers_.replace_by_normal();
   }
 
-  Batch gather(const std::shared_ptr<Draft>& draft) {
-    if (draft->error) std::rethrow_exception(draft->error);
-    for (std::size_t row = 0; row < draft->rows.size(); ++row) {
-      if (!draft->problems[row].empty()) skipped_.push_back({draft->rows[row].id, draft->problems[row]});
+  Batch gather(const std::shared_ptr<PendingBatch>& pending) {
+    if (pending->error) std::rethrow_exception(pending->error);
+    for (std::size_t row = 0; row < pending->rows.size(); ++row) {
+      if (!pending->problems[row].empty()) skipped_.push_back({pending->rows[row].id, pending->problems[row]});
     }
-    Batch batch = collate(std::move(*draft), plan_);
+    Batch batch = collate(std::move(*pending), plan_);
     good_rows_ += batch.ids.size();
     return batch;
   }
 
   PassPlan plan_;  ///< its rows have gone to the queue
   const RowFiller filler_;
-  DraftQueue queue_;
+  BatchQueue queue_;
 
   // Of the consumer alone.
   FillScratch scratch_;
   std::size_t good_rows_ = 0;
   double waited_s_ = 0;
-  std::vector<SkippedPicture> skipped_;
+  std::vector<SkippedImage> skipped_;
   StarvationWatch watch_;
   LoaderClock::time_point noted_ = LoaderClock::now();
 
@@ -190,6 +190,6 @@ void LoaderPass::finish(Batch& batch) const { state_->finish(batch); }
 bool LoaderPass::is_ready() const { return state_->is_ready(); }
 double LoaderPass::waited_s() const { return state_->waited_s(); }
 bool LoaderPass::has_idle_workers() const { return state_->has_idle_workers(); }
-const std::vector<SkippedPicture>& LoaderPass::skipped() const { return state_->skipped(); }
+const std::vector<SkippedImage>& LoaderPass::skipped() const { return state_->skipped(); }
 
 }  // namespace margay::data

@@ -11,8 +11,8 @@
 
 namespace margay::data {
 
-/// A picture that was left out, and why.
-struct SkippedPicture {
+/// An image that was left out, and why.
+struct SkippedImage {
   std::size_t id = 0;
   std::string problem;  ///< names the file
 };
@@ -26,9 +26,9 @@ class LoaderPass {
   LoaderPass(LoaderPass&&) noexcept;
   LoaderPass& operator=(LoaderPass&&) noexcept;
 
-  /// The next batch in order, or nothing at the end. A batch is smaller by the pictures skipped in it, and left
-  /// out when none is left. Throws core::DataError for an unreadable picture when the policy is stop, and when
-  /// not one picture of the whole pass could be read (of a pass that is whole: from its first batch, in one process).
+  /// The next batch in order, or nothing at the end. A batch is smaller by the images skipped in it, and left
+  /// out when none is left. Throws core::DataError for an unreadable image when the policy is stop, and when
+  /// not one image of the whole pass could be read (of a pass that is whole: from its first batch, in one process).
   std::optional<Batch> next();
   /// The same without what goes on whole batches, mixing and with AugmentOn::kDevice the batch transform: for whoever
   /// takes the batch to a device first and calls finish() there.
@@ -42,8 +42,8 @@ class LoaderPass {
   double waited_s() const;
   /// Whether there are threads, and they run only where a core would otherwise idle (WorkerPriority).
   bool has_idle_workers() const;
-  /// The pictures skipped so far, in order.
-  const std::vector<SkippedPicture>& skipped() const;
+  /// The images skipped so far, in order.
+  const std::vector<SkippedImage>& skipped() const;
 
  private:
   class State;

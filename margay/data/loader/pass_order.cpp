@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "margay/core/random.h"
-#include "margay/data/loader/weighted_draw.h"
+#include "margay/data/loader/weighted_sample.h"
 
 namespace margay::data {
 namespace {
@@ -12,25 +12,25 @@ namespace {
 constexpr std::uint64_t kShuffleStream = 1;
 constexpr std::uint64_t kSamplerStream = 3;
 
-std::vector<std::size_t> draws_of(std::size_t pictures, std::span<const double> weights, Phase phase,
+std::vector<std::size_t> draws_of(std::size_t images, std::span<const double> weights, Phase phase,
                                   const LoaderOptions& options, std::int64_t epoch) {
   const auto key = static_cast<std::uint64_t>(epoch);
   if (phase == Phase::kTrain && !weights.empty()) {
-    return draw_weighted(weights, pictures, core::Random{options.seed, key, kSamplerStream});
+    return sample_weighted(weights, images, core::Random{options.seed, key, kSamplerStream});
   }
-  if (phase == Phase::kTrain) return core::permutation(pictures, core::Random{options.seed, key, kShuffleStream});
-  std::vector<std::size_t> order(pictures);
+  if (phase == Phase::kTrain) return core::permutation(images, core::Random{options.seed, key, kShuffleStream});
+  std::vector<std::size_t> order(images);
   std::iota(order.begin(), order.end(), std::size_t{0});
   return order;
 }
 
 }  // namespace
 
-std::size_t share_of(std::size_t pictures, Phase phase, const LoaderOptions& options) {
+std::size_t share_of(std::size_t images, Phase phase, const LoaderOptions& options) {
   const auto world = static_cast<std::size_t>(options.world);
   const auto rank = static_cast<std::size_t>(options.rank);
-  const bool has_one_more = phase == Phase::kValid && rank < pictures % world;
-  return pictures / world + (has_one_more ? 1 : 0);
+  const bool has_one_more = phase == Phase::kValid && rank < images % world;
+  return images / world + (has_one_more ? 1 : 0);
 }
 
 std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& options) {
@@ -39,10 +39,10 @@ std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& 
   return (n + options.batch_size - 1) / options.batch_size;
 }
 
-std::vector<PassRow> pass_order(std::size_t pictures, std::span<const double> weights, Phase phase,
+std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weights, Phase phase,
                                 const LoaderOptions& options, std::int64_t epoch) {
-  const std::vector<std::size_t> draws = draws_of(pictures, weights, phase, options, epoch);
-  const std::size_t share = share_of(pictures, phase, options);
+  const std::vector<std::size_t> draws = draws_of(images, weights, phase, options, epoch);
+  const std::size_t share = share_of(images, phase, options);
   const auto batches = static_cast<std::size_t>(count_batches(share, phase, options));
   std::vector<PassRow> rows(std::min(share, batches * static_cast<std::size_t>(options.batch_size)));
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -13,26 +13,26 @@ namespace margay::data {
 /// One row of a pass.
 struct PassRow {
   std::size_t id = 0;  ///< position in the dataset
-  /// Which draw of the epoch it is, over all processes; tells two draws of one picture apart.
+  /// Which draw of the epoch it is, over all processes; tells two draws of one image apart.
   std::size_t draw = 0;
 };
 
-/// How many of `pictures` this process (options.rank of options.world) sees in one pass. Training: the same number for
-/// every process, so the remainder of pictures / world is left out, as by torch's DistributedSampler with drop_last;
-/// another part of the pictures in each epoch, as the order is drawn. Validation: shares that differ by one at most,
+/// How many of `images` this process (options.rank of options.world) sees in one pass. Training: the same number for
+/// every process, so the remainder of images / world is left out, as by torch's DistributedSampler with drop_last;
+/// another part of the images in each epoch, as the order is drawn. Validation: shares that differ by one at most,
 /// none left out.
-std::size_t share_of(std::size_t pictures, Phase phase, const LoaderOptions& options);
+std::size_t share_of(std::size_t images, Phase phase, const LoaderOptions& options);
 
 /// How many batches a share makes: with drop_last a training pass leaves out the last, smaller one, unless it is the
 /// only one.
 std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& options);
 
 /// What this process sees in the epoch, batch after batch, without the rows that drop_last leaves out. Training: drawn
-/// by `weights` with replacement where there are any, else every picture in drawn order; process r takes the draws r,
+/// by `weights` with replacement where there are any, else every image in drawn order; process r takes the draws r,
 /// r + world, r + 2 world …, so that the batches of all processes together are those of one with world times the batch
 /// size. Validation: the dataset's order, shared out in the same way.
-/// weights: one for each picture, or none.
-std::vector<PassRow> pass_order(std::size_t pictures, std::span<const double> weights, Phase phase,
+/// weights: one for each image, or none.
+std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weights, Phase phase,
                                 const LoaderOptions& options, std::int64_t epoch);
 
 }  // namespace margay::data

@@ -14,7 +14,7 @@ namespace margay::data {
 /// Throws std::invalid_argument when they shall, but there is no CUDA device.
 bool is_pinned(PinMemory choice);
 
-/// Square pictures of three channels.
+/// Square images of three channels.
 struct PixelShape {
   int side = 0;
   at::ScalarType type = at::kFloat;

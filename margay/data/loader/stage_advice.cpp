@@ -36,20 +36,20 @@ std::string StageSpeeds::suggestion() const {
     return what + ", which a cache does not save: more cores help, or a smaller `size`";
   }
   if (limit == kCollateStage) {
-    return what + ", which is mixing, or batches copied around unreadable pictures: try `mix` none, and `check_data`";
+    return what + ", which is mixing, or batches copied around unreadable images: try `mix` none, and `check_data`";
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
-  const std::string need = fmt::format("{} pictures need {}", cached_pictures, gigabytes(cache_bytes));
+  const std::string need = fmt::format("{} images need {}", cached_images, gigabytes(cache_bytes));
   const std::string cache =
       fits ? fmt::format("`cache` ram: {}", need)
            : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
-  if (limit == kRead) return fmt::format("{}: the disk is slow; read each picture once with {}", what, cache);
+  if (limit == kRead) return fmt::format("{}: the disk is slow; read each image once with {}", what, cache);
   return fmt::format("{}: do it once for all epochs with {}", what, cache);
 }
 
 nlohmann::ordered_json StageSpeeds::json() const {
   nlohmann::ordered_json json;
-  json["pictures"] = pictures;
+  json["images"] = images;
   json["measured"] = measured;
   json["unreadable"] = unreadable;
   json["stages"] = nlohmann::ordered_json::array();
@@ -62,7 +62,7 @@ nlohmann::ordered_json StageSpeeds::json() const {
   json["workers"] = workers;
   json["cold_images_per_s"] = cold_images_per_s;
   json["cached_images_per_s"] = cached_images_per_s;
-  json["cached_pictures"] = cached_pictures;
+  json["cached_images"] = cached_images;
   json["cache_bytes"] = cache_bytes;
   json["free_memory_bytes"] = free_memory_bytes;
   json["limited_by"] = stages[slowest()].stage;

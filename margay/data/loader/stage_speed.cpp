@@ -35,33 +35,34 @@ class StageWalk {
 
   /// Makes a batch of the rows, or of the first of them when the time is over; of one at least.
   void make_batch(std::span<const PassRow> rows) {
-    Draft draft;
+    PendingBatch pending;
     const std::int64_t side = plan_.pipeline.output_size();
-    draft.pixels = torch::empty({static_cast<std::int64_t>(rows.size()), side, side, 3});
-    while (draft.rows.size() < rows.size() && (draft.rows.empty() || !is_over())) add(draft, rows[draft.rows.size()]);
-    draft.pixels = draft.pixels.narrow(0, 0, static_cast<std::int64_t>(draft.rows.size()));
+    pending.pixels = torch::empty({static_cast<std::int64_t>(rows.size()), side, side, 3});
+    while (pending.rows.size() < rows.size() && (pending.rows.empty() || !is_over()))
+      add(pending, rows[pending.rows.size()]);
+    pending.pixels = pending.pixels.narrow(0, 0, static_cast<std::int64_t>(pending.rows.size()));
     const auto begin = Clock::now();
-    Batch batch = collate(std::move(draft), plan_);
+    Batch batch = collate(std::move(pending), plan_);
     finish(batch, plan_);
     seconds_[kCollate] += seconds_since(begin);
   }
 
   std::size_t measured() const { return measured_; }
-  /// What was wrong with the pictures that cannot be read.
+  /// What was wrong with the images that cannot be read.
   const std::vector<std::string>& problems() const { return problems_; }
   double mean_ms(std::size_t stage) const { return 1e3 * seconds_[stage] / static_cast<double>(measured_); }
   double mean_cache_bytes() const { return static_cast<double>(cache_bytes_) / static_cast<double>(measured_); }
 
  private:
-  void add(Draft& draft, const PassRow& row) {
-    float* out =
-        draft.pixels.data_ptr<float>() + static_cast<std::int64_t>(draft.rows.size()) * plan_.pipeline.output_floats();
-    draft.rows.push_back(row);
-    draft.problems.emplace_back();
+  void add(PendingBatch& pending, const PassRow& row) {
+    float* out = pending.pixels.data_ptr<float>() +
+                 static_cast<std::int64_t>(pending.rows.size()) * plan_.pipeline.output_floats();
+    pending.rows.push_back(row);
+    pending.problems.emplace_back();
     try {
       walk(plan_.dataset->image(row.id), core::Random{plan_.options.seed, row.id}, out);
     } catch (const core::DataError& error) {
-      draft.problems.back() = error.what();
+      pending.problems.back() = error.what();
       problems_.push_back(error.what());
     }
   }
@@ -82,7 +83,7 @@ class StageWalk {
     plan_.pipeline.finish(item, plan_.phase, random, out);
     lap(3);
     for (std::size_t i = 0; i < times.size(); ++i) seconds_[i] += times[i];
-    cache_bytes_ += to_cached(decoded, plan_.pipeline.recipe().resize).image.pixels.size();
+    cache_bytes_ += to_cached(decoded, plan_.pipeline.transforms().resize).image.pixels.size();
     ++measured_;
   }
 
@@ -106,11 +107,10 @@ void measure_single(const PassPlan& plan, const StageSpeedOptions& options, Stag
   speeds.measured = walk.measured();
   speeds.unreadable = walk.problems().size();
   if (walk.measured() == 0) {
-    throw core::DataError("", "not one picture could be read; the first: " + walk.problems().front());
+    throw core::DataError("", "not one image could be read; the first: " + walk.problems().front());
   }
   for (std::size_t i = 0; i < kStages.size(); ++i) speeds.stages.push_back({kStages[i], walk.mean_ms(i)});
-  speeds.cache_bytes =
-      static_cast<std::uint64_t>(walk.mean_cache_bytes() * static_cast<double>(speeds.cached_pictures));
+  speeds.cache_bytes = static_cast<std::uint64_t>(walk.mean_cache_bytes() * static_cast<double>(speeds.cached_images));
 }
 
 }  // namespace
@@ -118,12 +118,12 @@ void measure_single(const PassPlan& plan, const StageSpeedOptions& options, Stag
 StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options) {
   core::validate(options);
   StageSpeeds speeds;
-  speeds.pictures = data.train.dataset().size();
-  speeds.cached_pictures = speeds.pictures + (data.valid ? data.valid->dataset().size() : 0);
+  speeds.images = data.train.dataset().size();
+  speeds.cached_images = speeds.images + (data.valid ? data.valid->dataset().size() : 0);
   speeds.workers = data.train.options().num_workers.value_or(core::available_cpus());
   speeds.free_memory_bytes = core::available_memory_bytes();
   PassPlan plan = data.train.plan();
-  plan.rows.resize(std::min(plan.rows.size(), static_cast<std::size_t>(options.pictures)));
+  plan.rows.resize(std::min(plan.rows.size(), static_cast<std::size_t>(options.images)));
   plan.cache = nullptr;
   measure_single(plan, options, speeds);
   speeds.cold_images_per_s = measure_loader(plan, options).images_per_s;
@@ -136,7 +136,7 @@ StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options
 const core::OptionTable& StageSpeedOptions::fields() {
   static const core::OptionTable table(
       "stage_speed",
-      {core::field<&StageSpeedOptions::pictures>("pictures", "pictures to measure at most", {1, 1e6}),
+      {core::field<&StageSpeedOptions::images>("images", "images to measure at most", {1, 1e6}),
        core::field<&StageSpeedOptions::seconds>("seconds", "time for each measurement at most", {0.001, 3600})});
   return table;
 }

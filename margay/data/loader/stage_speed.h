@@ -11,29 +11,29 @@
 namespace margay::data {
 
 struct StageSpeedOptions {
-  int pictures = 256;
+  int images = 256;
   double seconds = 3;
 
   static const core::OptionTable& fields();
 };
 
-/// What one stage takes for one picture on one thread.
+/// What one stage takes for one image on one thread.
 struct StageTime {
   std::string stage;  ///< read, decode, presize, warp or collate
-  double ms = 0;      ///< mean over the pictures
+  double ms = 0;      ///< mean over the images
 };
 
-/// How fast each stage of the data path is on given pictures, options and machine.
+/// How fast each stage of the data path is on given images, options and machine.
 struct StageSpeeds {
   std::vector<StageTime> stages;
-  std::size_t measured = 0;             ///< pictures behind the means
-  std::size_t unreadable = 0;           ///< pictures left out
-  std::size_t pictures = 0;             ///< that train
-  std::size_t cached_pictures = 0;      ///< that a cache would keep: those that train and those that validate
+  std::size_t measured = 0;             ///< images behind the means
+  std::size_t unreadable = 0;           ///< images left out
+  std::size_t images = 0;               ///< that train
+  std::size_t cached_images = 0;        ///< that a cache would keep: those that train and those that validate
   int workers = 0;                      ///< threads of the loader
   double cold_images_per_s = 0;         ///< the whole loader without a cache
   double cached_images_per_s = 0;       ///< the whole loader with all that it serves in memory
-  std::uint64_t cache_bytes = 0;        ///< what a cache of them would take, by the pictures measured
+  std::uint64_t cache_bytes = 0;        ///< what a cache of them would take, by the images measured
   std::uint64_t free_memory_bytes = 0;  ///< of the machine, before
 
   /// Milliseconds of all stages.
@@ -48,10 +48,10 @@ struct StageSpeeds {
   nlohmann::ordered_json json() const;
 };
 
-/// Measures with the training loader's pictures, transforms and options, in the order of its first epoch; its own cache
-/// is not touched. Nothing of the pictures is kept but, in the end, those that the measurement with a cache needs.
+/// Measures with the training loader's images, transforms and options, in the order of its first epoch; its own cache
+/// is not touched. Nothing of the images is kept but, in the end, those that the measurement with a cache needs.
 /// collate is what finishes a batch: gathering what could be read, targets, mixing.
-/// Throws core::DataError when not one picture can be read.
+/// Throws core::DataError when not one image can be read.
 StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options = {});
 
 }  // namespace margay::data

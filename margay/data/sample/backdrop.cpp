@@ -16,14 +16,14 @@ const Placing kBackdropPixels = Placing::eye();
 cv::Mat backdrop_slope(cv::Size size, const Colour& from, const Colour& to, core::Random& random) {
   const Point along = polar(1, random.uniform(0, kTurn));
   const double reach = (size.width * std::abs(along.x) + size.height * std::abs(along.y)) / 2;
-  cv::Mat picture(size, CV_8UC3);
+  cv::Mat image(size, CV_8UC3);
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x) {
       const Point from_centre{x - size.width / 2.0, y - size.height / 2.0};
-      picture.at<cv::Vec3b>(y, x) = mix(from, to, 0.5 + 0.5 * from_centre.dot(along) / reach);
+      image.at<cv::Vec3b>(y, x) = mix(from, to, 0.5 + 0.5 * from_centre.dot(along) / reach);
     }
   }
-  return picture;
+  return image;
 }
 
 Texture draw_pattern(double scale, core::Random& random) {
@@ -39,16 +39,16 @@ Texture draw_pattern(double scale, core::Random& random) {
 }
 
 /// Lets a pattern shine through, faint enough not to hide what is put on top.
-void weave(cv::Mat& picture, const Colour& thread, core::Random& random) {
-  const Texture pattern = draw_pattern(random.uniform(0.06, 0.16) * picture.cols, random);
+void weave(cv::Mat& image, const Colour& thread, core::Random& random) {
+  const Texture pattern = draw_pattern(random.uniform(0.06, 0.16) * image.cols, random);
   const double strength = random.uniform(0.06, 0.2);
-  for (int y = 0; y < picture.rows; ++y) {
-    auto* row = picture.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < picture.cols; ++x) {
+  for (int y = 0; y < image.rows; ++y) {
+    auto* row = image.ptr<cv::Vec3b>(y);
+    for (int x = 0; x < image.cols; ++x) {
       row[x] = mix(Colour(row[x]), thread, strength * pattern(Point(x, y)));
     }
   }
-  cv::GaussianBlur(picture, picture, {}, random.uniform(0.6, 2));
+  cv::GaussianBlur(image, image, {}, random.uniform(0.6, 2));
 }
 
 Path regular(int corners) {
@@ -96,14 +96,14 @@ cv::Mat draw_backdrop(cv::Size size, const Palette& palette, core::Random& rando
   const cv::Size small((size.width + kShrink - 1) / kShrink, (size.height + kShrink - 1) / kShrink);
   const Colour from = mix(palette.ground, draw_relative(palette, random), random.uniform(0, 0.35));
   const Colour to = mix(palette.ground, draw_relative(palette, random), random.uniform(0, 0.35));
-  cv::Mat picture = backdrop_slope(small, from, to, random);
+  cv::Mat image = backdrop_slope(small, from, to, random);
   Canvas blots(small, kBackdropPixels);
   scatter(blots, small, 4 + static_cast<int>(random.below(9)), 0.3, palette, random);
-  lay_over(picture, blots.finish());
-  cv::GaussianBlur(picture, picture, {}, random.uniform(0.03, 0.09) * std::min(small.width, small.height));
-  cv::resize(picture, picture, size, 0, 0, cv::INTER_CUBIC);
-  if (random.chance(0.5)) weave(picture, draw_relative(palette, random), random);
-  return picture;
+  lay_over(image, blots.finish());
+  cv::GaussianBlur(image, image, {}, random.uniform(0.03, 0.09) * std::min(small.width, small.height));
+  cv::resize(image, image, size, 0, 0, cv::INTER_CUBIC);
+  if (random.chance(0.5)) weave(image, draw_relative(palette, random), random);
+  return image;
 }
 
 void scatter(Canvas& canvas, cv::Size size, int count, double max_size, const Palette& palette, core::Random& random) {

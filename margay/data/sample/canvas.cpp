@@ -8,7 +8,7 @@
 namespace margay::data::sample {
 namespace {
 
-constexpr int kEnlarge = 2;    // canvas pixels per picture pixel
+constexpr int kEnlarge = 2;    // canvas pixels per image pixel
 constexpr int kPointBits = 4;  // OpenCV takes corners in 1/16 pixel
 constexpr int kPointUnits = 1 << kPointBits;
 
@@ -97,12 +97,12 @@ void Canvas::blend(const cv::Mat& mask, cv::Point corner, const Paint& paint) {
   }
 }
 
-void lay_over(cv::Mat& picture, const Layer& layer) {
-  for (int y = 0; y < picture.rows; ++y) {
-    auto* below = picture.ptr<cv::Vec3b>(y);
+void lay_over(cv::Mat& image, const Layer& layer) {
+  for (int y = 0; y < image.rows; ++y) {
+    auto* below = image.ptr<cv::Vec3b>(y);
     const auto* above = layer.colour.ptr<cv::Vec3b>(y);
     const uchar* alpha = layer.alpha.ptr<uchar>(y);
-    for (int x = 0; x < picture.cols; ++x) {
+    for (int x = 0; x < image.cols; ++x) {
       if (alpha[x] == 0) continue;
       const float weight = static_cast<float>(255 - alpha[x]) / 255.0F;
       below[x] = Colour(below[x]) * weight + Colour(above[x]);

@@ -15,7 +15,7 @@ struct Paint {
   Texture texture = nullptr;
 };
 
-/// What a canvas holds in the end, at the picture's own size.
+/// What a canvas holds in the end, at the image's own size.
 struct Layer {
   cv::Mat colour;  ///< uint8 [H,W,3], RGB, already multiplied by alpha
   cv::Mat alpha;   ///< uint8 [H,W], 255 where opaque
@@ -45,7 +45,7 @@ class Canvas {
   void blend(const cv::Mat& mask, cv::Point corner, const Paint& paint);
 };
 
-/// Puts the layer over `picture`, uint8 [H,W,3] of the same size.
-void lay_over(cv::Mat& picture, const Layer& layer);
+/// Puts the layer over `image`, uint8 [H,W,3] of the same size.
+void lay_over(cv::Mat& image, const Layer& layer);
 
 }  // namespace margay::data::sample

@@ -16,7 +16,7 @@ Colour oklch(double lightness, double chroma, double hue);
 /// (1-t)·from + t·to.
 inline Colour mix(const Colour& from, const Colour& to, double t) { return from + (to - from) * static_cast<float>(t); }
 
-/// The colours of one picture and what each is for.
+/// The colours of one image and what each is for.
 struct Palette {
   Colour ground;  ///< behind everything
   Colour main;    ///< most of the object

@@ -8,7 +8,7 @@
 namespace margay::data::sample {
 namespace {
 
-double shorter_side(const cv::Mat& picture) { return std::min(picture.rows, picture.cols); }
+double shorter_side(const cv::Mat& image) { return std::min(image.rows, image.cols); }
 
 /// About normal with deviation 1: the sum of four uniform numbers (Irwin-Hall), from one draw.
 double about_normal(core::Random& random) {
@@ -56,27 +56,27 @@ void model_relief(Layer& layer, const Light& light) {
   }
 }
 
-void cast_shadow(cv::Mat& picture, const cv::Mat& alpha, const Light& light) {
-  const double distance = 0.035 * shorter_side(picture);
+void cast_shadow(cv::Mat& image, const cv::Mat& alpha, const Light& light) {
+  const double distance = 0.035 * shorter_side(image);
   const Placing away{1, 0, -distance * light.from.x, 0, 1, -distance * light.from.y};
   cv::Mat shade;
   cv::warpAffine(alpha, shade, away, alpha.size());
   cv::GaussianBlur(shade, shade, {}, distance * 0.7);
-  for (int y = 0; y < picture.rows; ++y) {
-    auto* row = picture.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < picture.cols; ++x) {
+  for (int y = 0; y < image.rows; ++y) {
+    auto* row = image.ptr<cv::Vec3b>(y);
+    for (int x = 0; x < image.cols; ++x) {
       const uchar depth = shade.at<uchar>(y, x);
       if (depth > 0) row[x] = Colour(row[x]) * static_cast<float>(1 - light.shadow * depth / 255.0);
     }
   }
 }
 
-void expose(cv::Mat& picture, const Light& light, core::Random& random) {
-  const double reach = picture.cols * std::abs(light.from.x) + picture.rows * std::abs(light.from.y);
-  for (int y = 0; y < picture.rows; ++y) {
-    auto* row = picture.ptr<cv::Vec3b>(y);
-    for (int x = 0; x < picture.cols; ++x) {
-      const Point from_centre{x - picture.cols / 2.0, y - picture.rows / 2.0};
+void expose(cv::Mat& image, const Light& light, core::Random& random) {
+  const double reach = image.cols * std::abs(light.from.x) + image.rows * std::abs(light.from.y);
+  for (int y = 0; y < image.rows; ++y) {
+    auto* row = image.ptr<cv::Vec3b>(y);
+    for (int x = 0; x < image.cols; ++x) {
+      const Point from_centre{x - image.cols / 2.0, y - image.rows / 2.0};
       const double gain = 1 + light.fall_off * from_centre.dot(light.from) / reach;
       const Colour lit = Colour(row[x]).mul(light.tint) * static_cast<float>(gain);
       row[x] = lit + Colour::all(static_cast<float>(light.grain * about_normal(random)));

@@ -4,12 +4,12 @@
 
 namespace margay::data::sample {
 
-/// Where the light comes from and how it falls; drawn once for a picture.
+/// Where the light comes from and how it falls; drawn once for an image.
 struct Light {
-  Point from;           ///< unit vector in the picture's plane, towards the lamp
+  Point from;           ///< unit vector in the image's plane, towards the lamp
   double relief = 0;    ///< how strongly rounded edges catch it, 0-1
   double shadow = 0;    ///< how much a shadow takes away, 0-1
-  double fall_off = 0;  ///< how much darker the far side of the picture is, 0-1
+  double fall_off = 0;  ///< how much darker the far side of the image is, 0-1
   Colour tint;          ///< the lamp's colour, as a factor for each channel
   double grain = 0;     ///< noise of the camera, standard deviation in grey levels
 };
@@ -19,10 +19,10 @@ Light draw_light(core::Random& random);
 /// Makes a flat drawing look cushioned: edges turned to the lamp shine, others darken.
 void model_relief(Layer& layer, const Light& light);
 
-/// Darkens the picture where the layer, floating a little above it, keeps the light off.
-void cast_shadow(cv::Mat& picture, const cv::Mat& alpha, const Light& light);
+/// Darkens the image where the layer, floating a little above it, keeps the light off.
+void cast_shadow(cv::Mat& image, const cv::Mat& alpha, const Light& light);
 
-/// Lamp and camera: fall-off across the picture, tint, grain.
-void expose(cv::Mat& picture, const Light& light, core::Random& random);
+/// Lamp and camera: fall-off across the image, tint, grain.
+void expose(cv::Mat& image, const Light& light, core::Random& random);
 
 }  // namespace margay::data::sample

@@ -27,41 +27,40 @@ constexpr const char* kReadme = "README.txt";
 constexpr const char* kSampleLabels = "labels.csv";
 constexpr std::uint64_t kSampleStream = 0x53414D50;  // "SAMP": keeps these draws apart from others of one seed
 
-struct Picture {
+struct SampleImage {
   std::size_t kind;
   int number;  // from 1
   bool is_valid;
   std::string name;  // relative to the folder, with forward slashes
 };
 
-std::vector<Picture> plan(const SampleOptions& options) {
+std::vector<SampleImage> plan(const SampleOptions& options) {
   const int valid = static_cast<int>(std::lround(options.per_class * options.valid_fraction));
   const auto kinds = sample::kinds();
-  std::vector<Picture> pictures;
+  std::vector<SampleImage> images;
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
     for (int number = 1; number <= options.per_class; ++number) {
       const bool is_valid = number > options.per_class - valid;
       const std::string& label = kinds[kind].name;
       const char* part = is_valid ? "valid" : "train";
-      pictures.push_back({kind, number, is_valid, fmt::format("{}/{}/{}_{:04}.jpg", part, label, label, number)});
+      images.push_back({kind, number, is_valid, fmt::format("{}/{}/{}_{:04}.jpg", part, label, label, number)});
     }
   }
-  return pictures;
+  return images;
 }
 
 std::string readme_text(const SampleOptions& options) {
   return fmt::format(
-      "A sample for Margay: drawn pictures of {}.\n"
+      "A sample for Margay: drawn images of {}.\n"
       "Only shape and pattern tell the classes apart; colour, size, place, light and clutter are drawn by lot.\n"
       "Labels: the folder names, or labels.csv. Settings: {}\n",
       fmt::join(sample_classes(), ", "), core::to_json(options).dump());
 }
 
-std::string labels_text(const std::vector<Picture>& pictures) {
+std::string labels_text(const std::vector<SampleImage>& images) {
   std::string text = "name,label,is_valid\n";
-  for (const Picture& picture : pictures) {
-    text +=
-        fmt::format("{},{},{}\n", picture.name, sample_classes()[picture.kind], picture.is_valid ? "True" : "False");
+  for (const SampleImage& image : images) {
+    text += fmt::format("{},{},{}\n", image.name, sample_classes()[image.kind], image.is_valid ? "True" : "False");
   }
   return text;
 }
@@ -92,10 +91,10 @@ void claim(const fs::path& folder, const std::string& readme) {
   core::write_file_atomically(folder / kReadme, readme);
 }
 
-void draw(const fs::path& folder, const Picture& picture, std::uint64_t seed) {
-  const auto number = static_cast<std::uint64_t>(picture.number);
-  const core::Random random({kSampleStream, seed, picture.kind, number});
-  write_jpeg(folder / picture.name, sample::draw_scene(sample::kinds()[picture.kind], random));
+void draw(const fs::path& folder, const SampleImage& image, std::uint64_t seed) {
+  const auto number = static_cast<std::uint64_t>(image.number);
+  const core::Random random({kSampleStream, seed, image.kind, number});
+  write_jpeg(folder / image.name, sample::draw_scene(sample::kinds()[image.kind], random));
 }
 
 /// Calls work(0) … work(count-1) on all cores; the first exception is thrown again here.
@@ -118,12 +117,12 @@ void in_parallel(std::size_t count, Work work) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// A finished sample has its labels.csv; in an unfinished one the last pictures may be cut short.
-std::vector<Picture> missing(const fs::path& folder, const std::vector<Picture>& pictures) {
-  if (!fs::exists(folder / kSampleLabels)) return pictures;
-  std::vector<Picture> absent;
-  std::copy_if(pictures.begin(), pictures.end(), std::back_inserter(absent),
-               [&](const Picture& picture) { return !fs::exists(folder / picture.name); });
+/// A finished sample has its labels.csv; in an unfinished one the last images may be cut short.
+std::vector<SampleImage> missing(const fs::path& folder, const std::vector<SampleImage>& images) {
+  if (!fs::exists(folder / kSampleLabels)) return images;
+  std::vector<SampleImage> absent;
+  std::copy_if(images.begin(), images.end(), std::back_inserter(absent),
+               [&](const SampleImage& image) { return !fs::exists(folder / image.name); });
   return absent;
 }
 
@@ -141,13 +140,13 @@ const std::vector<std::string>& sample_classes() {
 SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) {
   core::validate(options);
   claim(folder, readme_text(options));
-  const std::vector<Picture> pictures = plan(options);
-  for (const Picture& picture : pictures) make_folder((folder / picture.name).parent_path());
-  const std::vector<Picture> todo = missing(folder, pictures);
+  const std::vector<SampleImage> images = plan(options);
+  for (const SampleImage& image : images) make_folder((folder / image.name).parent_path());
+  const std::vector<SampleImage> todo = missing(folder, images);
   in_parallel(todo.size(), [&](std::size_t i) { draw(folder, todo[i], options.seed); });
-  core::write_file_atomically(folder / kSampleLabels, labels_text(pictures));
-  const auto valid = std::count_if(pictures.begin(), pictures.end(), [](const Picture& p) { return p.is_valid; });
-  return {static_cast<int>(sample_classes().size()), static_cast<int>(pictures.size()) - static_cast<int>(valid),
+  core::write_file_atomically(folder / kSampleLabels, labels_text(images));
+  const auto valid = std::count_if(images.begin(), images.end(), [](const SampleImage& p) { return p.is_valid; });
+  return {static_cast<int>(sample_classes().size()), static_cast<int>(images.size()) - static_cast<int>(valid),
           static_cast<int>(valid), static_cast<int>(todo.size())};
 }
 
@@ -155,9 +154,8 @@ const core::OptionTable& SampleOptions::fields() {
   static const core::OptionTable table(
       "sample",
       {
-          core::field<&SampleOptions::per_class>("per_class", "pictures of each class, train and valid", {2, 9999}),
-          core::field<&SampleOptions::valid_fraction>("valid_fraction", "share of the pictures for validation",
-                                                      {0, 0.9}),
+          core::field<&SampleOptions::per_class>("per_class", "images of each class, train and valid", {2, 9999}),
+          core::field<&SampleOptions::valid_fraction>("valid_fraction", "share of the images for validation", {0, 0.9}),
           core::field<&SampleOptions::seed>("seed", "draws another sample of the same kind"),
       });
   return table;

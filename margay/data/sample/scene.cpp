@@ -78,30 +78,30 @@ Placing place(const Extent& extent, const Placing& pose, cv::Size size, core::Ra
   return placing;
 }
 
-void add_clutter(cv::Mat& picture, int count, double max_size, const Palette& palette, core::Random& random) {
-  Canvas canvas(picture.size(), kInPixels);
-  scatter(canvas, picture.size(), count, max_size, palette, random);
-  lay_over(picture, canvas.finish());
+void add_clutter(cv::Mat& scene, int count, double max_size, const Palette& palette, core::Random& random) {
+  Canvas canvas(scene.size(), kInPixels);
+  scatter(canvas, scene.size(), count, max_size, palette, random);
+  lay_over(scene, canvas.finish());
 }
 
-void add_sample_object(cv::Mat& picture, const Kind& kind, const Palette& palette, const Light& light,
+void add_sample_object(cv::Mat& scene, const Kind& kind, const Palette& palette, const Light& light,
                        core::Random& random) {
   const Placing pose = draw_pose(kind.max_tilt, random);
   const core::Random pencil({random.next()});
   const Extent extent = measure(kind, pose, pencil);
-  Canvas canvas(picture.size(), place(extent, pose, picture.size(), random));
+  Canvas canvas(scene.size(), place(extent, pose, scene.size(), random));
   core::Random same_pencil = pencil;
   kind.draw(canvas, palette, same_pencil);
   Layer layer = canvas.finish();
   model_relief(layer, light);
-  cast_shadow(picture, layer.alpha, light);
-  lay_over(picture, layer);
+  cast_shadow(scene, layer.alpha, light);
+  lay_over(scene, layer);
 }
 
-core::Image to_image(const cv::Mat& picture) {
-  core::Image image(picture.rows, picture.cols);
-  MARGAY_CHECK(picture.isContinuous() && image.pixels.size() == picture.total() * 3, "a scene is one block of RGB");
-  std::memcpy(image.pixels.data(), picture.data, image.pixels.size());
+core::Image to_image(const cv::Mat& scene) {
+  core::Image image(scene.rows, scene.cols);
+  MARGAY_CHECK(scene.isContinuous() && image.pixels.size() == scene.total() * 3, "a scene is one block of RGB");
+  std::memcpy(image.pixels.data(), scene.data, image.pixels.size());
   return image;
 }
 
@@ -111,12 +111,12 @@ core::Image draw_scene(const Kind& kind, core::Random random) {
   const cv::Size size = draw_size(random);
   const Palette palette = draw_palette(random);
   const Light light = draw_light(random);
-  cv::Mat picture = draw_backdrop(size, palette, random);
-  add_clutter(picture, static_cast<int>(random.below(6)), 0.2, palette, random);
-  add_sample_object(picture, kind, palette, light, random);
-  add_clutter(picture, static_cast<int>(random.below(4)), 0.08, palette, random);
-  expose(picture, light, random);
-  return to_image(picture);
+  cv::Mat scene = draw_backdrop(size, palette, random);
+  add_clutter(scene, static_cast<int>(random.below(6)), 0.2, palette, random);
+  add_sample_object(scene, kind, palette, light, random);
+  add_clutter(scene, static_cast<int>(random.below(4)), 0.08, palette, random);
+  expose(scene, light, random);
+  return to_image(scene);
 }
 
 }  // namespace margay::data::sample

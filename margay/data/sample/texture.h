@@ -8,7 +8,7 @@
 namespace margay::data::sample {
 
 /// How much of the second colour a point of the drawing takes, 0 … 1. Edges are hard: the canvas
-/// works at a higher resolution than the picture.
+/// works at a higher resolution than the image.
 using Texture = std::function<double(Point)>;
 
 /// Straight bands of equal width across direction `angle`; `period` is the length of a pair.

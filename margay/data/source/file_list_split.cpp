@@ -5,15 +5,15 @@
 #include "margay/core/error.h"
 #include "margay/core/nearest.h"
 #include "margay/data/source/csv.h"
+#include "margay/data/source/image_names.h"
 #include "margay/data/source/name_list.h"
-#include "margay/data/source/picture_names.h"
 #include "margay/data/source/splits.h"
 
 namespace margay::data {
 namespace {
 
-PictureNames listed_names(std::string_view text, const std::filesystem::path& root) {
-  PictureNames names({Root(root)});
+ImageNames listed_names(std::string_view text, const std::filesystem::path& root) {
+  ImageNames names({Root(root)});
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
@@ -35,31 +35,31 @@ std::string nearest_name(std::string_view name, const Items& items) {
 }  // namespace
 
 Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root) {
-  const auto names = std::make_shared<const PictureNames>(listed_names(read_text(list), root));
+  const auto names = std::make_shared<const ImageNames>(listed_names(read_text(list), root));
   if (names->size() == 0)
-    throw core::DataError(list, "the list of validation pictures is empty; write a name on each line");
+    throw core::DataError(list, "the list of validation images is empty; write a name on each line");
   return [names, list](const Items& items) {
     Split split;
-    std::vector<std::size_t> picture_of_name(names->size(), items.size());
+    std::vector<std::size_t> image_of_name(names->size(), items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
       const auto name = names->find(items.paths().text(i));
       (name ? split.valid : split.train).push_back(i);
       if (!name) continue;
-      if (picture_of_name[*name] < items.size()) {
+      if (image_of_name[*name] < items.size()) {
         throw core::DataError(list, fmt::format("'{}' names both {} and {}; write their paths", names->name(*name),
-                                                items.path(picture_of_name[*name]).string(), items.path(i).string()));
+                                                items.path(image_of_name[*name]).string(), items.path(i).string()));
       }
-      picture_of_name[*name] = i;
+      image_of_name[*name] = i;
     }
     NameList absent;
     std::string hint;
     for (std::size_t n = 0; n < names->size(); ++n) {
-      if (picture_of_name[n] < items.size()) continue;
+      if (image_of_name[n] < items.size()) continue;
       if (absent.empty()) hint = nearest_name(names->name(n), items);
       absent.add(std::string(names->name(n)));
     }
     if (absent.empty()) return split;
-    throw core::DataError(list, fmt::format("{} of the {} pictures listed are not among the data: {}{}", absent.size(),
+    throw core::DataError(list, fmt::format("{} of the {} images listed are not among the data: {}{}", absent.size(),
                                             names->size(), absent.text(), hint));
   };
 }

@@ -29,7 +29,7 @@ void check_enough(const Items& items, std::size_t count, const char* what, const
 Splitter fold_split(FoldOptions options) {
   check_folds(options);
   return [options](const Items& items) {
-    check_enough(items, items.size(), "pictures", options);
+    check_enough(items, items.size(), "images", options);
     std::vector<std::uint32_t> part(items.size());
     std::uint32_t next = 0;
     for (const std::size_t row : core::permutation(items.size(), core::Random({options.seed}))) {

@@ -13,7 +13,7 @@ Split split_by_parts(const std::vector<std::uint32_t>& part, std::uint32_t valid
 /// Throws std::invalid_argument.
 void check_folds(const FoldOptions& options);
 
-/// Throws core::DataError when there are fewer than folds. what: "pictures", "groups".
+/// Throws core::DataError when there are fewer than folds. what: "images", "groups".
 void check_enough(const Items& items, std::size_t count, const char* what, const FoldOptions& options);
 
 }  // namespace margay::data

@@ -95,7 +95,7 @@ void check_folder(const fs::path& folder) {
     throw core::DataError(folder, "there is no such folder" + how_far_it_exists(folder));
   }
   if (error) throw core::DataError(folder, fmt::format("cannot be looked at ({})", error.message()));
-  throw core::DataError(folder, "expected a folder of pictures, found a file");
+  throw core::DataError(folder, "expected a folder of images, found a file");
 }
 
 std::string how_far_it_exists(const fs::path& missing) {

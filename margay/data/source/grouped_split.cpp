@@ -40,7 +40,7 @@ Groups groups_of(const Items& items, const Labeller& group) {
     ++groups.sizes[groups.of_item.back()];
   }
   if (without.empty()) return groups;
-  throw core::DataError(place_of(items), fmt::format("{} of {} pictures get no group by {}: {}", without.size(),
+  throw core::DataError(place_of(items), fmt::format("{} of {} images get no group by {}: {}", without.size(),
                                                      items.size(), group.description, without.text()));
 }
 
@@ -94,7 +94,7 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
     const Groups groups = groups_of(items, group);
     if (groups.sizes.size() < 2) {
       throw core::DataError(place_of(items),
-                            fmt::format("all {} pictures are of one group by {}, which cannot lie on both "
+                            fmt::format("all {} images are of one group by {}, which cannot lie on both "
                                         "sides; group them by something finer",
                                         items.size(), group.description));
     }

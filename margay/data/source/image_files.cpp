@@ -20,10 +20,10 @@
 namespace margay::data {
 namespace {
 
-constexpr std::array<std::string_view, 14> kPictures = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp",
-                                                        ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
+constexpr std::array<std::string_view, 14> kImages = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp",
+                                                      ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm"};
 
-// What lies beside pictures, often as many of them: opening a million notes takes as long as reading them.
+// What lies beside images, often as many of them: opening a million notes takes as long as reading them.
 constexpr std::array<std::string_view, 22> kOthers = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
     ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
@@ -51,9 +51,9 @@ bool begins_like_an_image(const std::string& path) {
   return size > 0 && sniff_format({head.data(), static_cast<std::size_t>(size)}) != ImageFormat::kUnknown;
 }
 
-bool is_picture(const std::string& path) {
+bool is_image(const std::string& path) {
   const std::string_view extension = extension_of(path);
-  if (is_among(extension, kPictures)) return true;
+  if (is_among(extension, kImages)) return true;
   return !is_among(extension, kOthers) && begins_like_an_image(path);
 }
 
@@ -65,7 +65,7 @@ void check_all_open(const ImageSearch& search) {
 
 std::string_view image_extension(std::string_view name) {
   const std::string_view extension = extension_of(name);
-  return is_among(extension, kPictures) ? extension : std::string_view();
+  return is_among(extension, kImages) ? extension : std::string_view();
 }
 
 bool has_image_extension(const std::filesystem::path& path) { return !image_extension(path.native()).empty(); }
@@ -80,26 +80,26 @@ ImageSearch search_images(const std::filesystem::path& folder) {
     const Root root(here->path);
     for (std::size_t i = 0; i < here->listing.files.size(); ++i) {
       const std::string path = root.path(here->listing.files.text(i));
-      if (is_picture(path))
-        search.pictures.add(path);
+      if (is_image(path))
+        search.images.add(path);
       else
         ++others;
     }
   }
-  if (search.pictures.empty()) {
+  if (search.images.empty()) {
     check_all_open(search);
-    throw core::DataError(folder, fmt::format("no pictures in this folder ({} other files); pictures are files named "
+    throw core::DataError(folder, fmt::format("no images in this folder ({} other files); images are files named "
                                               ".jpg, .png, .webp, … or files that begin like one",
                                               others));
   }
-  search.pictures.sort(core::natural_less);
+  search.images.sort(core::natural_less);
   return search;
 }
 
 PathList image_files(const std::filesystem::path& folder) {
   ImageSearch search = search_images(folder);
   check_all_open(search);
-  return std::move(search.pictures);
+  return std::move(search.images);
 }
 
 }  // namespace margay::data

@@ -84,7 +84,7 @@ void check_truths(const Table& table, std::size_t column, const Counts& counts) 
 }  // namespace
 
 ColumnChoice name_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kNames, "the names of the pictures", "name_column");
+  return choose(table, wanted, kNames, "the names of the images", "name_column");
 }
 
 ColumnChoice label_column(const Table& table, const std::string& wanted) {
@@ -92,7 +92,7 @@ ColumnChoice label_column(const Table& table, const std::string& wanted) {
 }
 
 ColumnChoice is_valid_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kSplits, "who validates", "valid_column");
+  return choose(table, wanted, kSplits, "the split", "valid_column");
 }
 
 ColumnChoice group_column(const Table& table, const std::string& wanted) {

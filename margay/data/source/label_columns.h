@@ -17,7 +17,7 @@ struct LabelColumns {
   std::string name;
   std::string label;
   std::string is_valid;
-  /// The column whose texts group pictures, such as patient_id; "" for none.
+  /// The column whose texts group images, such as patient_id; "" for none.
   std::string group;
   /// Between several labels of a cell: ";", " ", …. A table with it is multi-label, and so is one whose cells are JSON
   /// lists.

@@ -37,8 +37,8 @@ void LabelTable::Rows::read_names(const Table& table, const std::string& column)
   for (std::size_t row = 0; row < table.size(); ++row) {
     const std::string_view name = table.cell(row, *choice.position);
     if (name.empty()) {
-      throw core::FormatError(path, fmt::format("line {}, column '{}': the name of the picture is empty",
-                                                table.line(row), table.columns()[*choice.position]));
+      throw core::FormatError(path, fmt::format("line {}, column '{}': the name of the image is empty", table.line(row),
+                                                table.columns()[*choice.position]));
     }
     if (!names.add(name)) {
       throw core::DataError(path,
@@ -88,7 +88,7 @@ void LabelTable::Rows::read_parts(const Table& table, const std::string& column)
     parts.push_back(part.value_or(Part::kTrain));
     if (part || !bad_part.empty()) continue;
     bad_part = fmt::format(
-        "line {}, column '{}': '{}' says neither who trains nor who validates; expected 0 or 1, or train, "
+        "line {}, column '{}': '{}' names neither the training nor the validation set; expected 0 or 1, or train, "
         "valid, test",
         table.line(row), table.columns()[*choice.position], cell);
   }
@@ -118,7 +118,7 @@ void LabelTable::Rows::check_labels_are_there() const {
   }
   if (at.empty()) return;
   throw core::DataError(path, fmt::format("{} of {} rows have no label in column '{}': {}; give each one, or say with "
-                                          "`label_delimiter` that a picture may have any number of labels, or none",
+                                          "`label_delimiter` that an image may have any number of labels, or none",
                                           at.size(), lines.size(), label_column, at.text()));
 }
 

@@ -6,31 +6,31 @@
 #include <string>
 #include <vector>
 
+#include "margay/data/source/image_names.h"
 #include "margay/data/source/label_table.h"
-#include "margay/data/source/picture_names.h"
 #include "margay/data/source/table.h"
 
 namespace margay::data {
 
-/// What a table says of its pictures, row by row. What is wrong with labels or split is kept until they are asked for.
+/// What a table says of its images, row by row. What is wrong with labels or split is kept until they are asked for.
 struct LabelTable::Rows {
   enum class Part : std::uint8_t { kTrain, kValid, kTest };
 
   std::filesystem::path path;
-  PictureNames names;
+  ImageNames names;
   std::vector<std::uint32_t> lines;
   Task task = Task::kSingleLabel;
   Items labels = Items(Task::kMultiLabel);  ///< of each row, without paths; a single-label row may lack its label
   std::string label_column;                 ///< the one in use
   std::string no_labels;                    ///< why there are none, or ""
-  std::vector<Part> parts;                  ///< empty where no column says who validates
+  std::vector<Part> parts;                  ///< empty where no column holds the split
   std::string no_split;                     ///< why there is none, or ""
   bool is_split_ambiguous = false;          ///< because several columns fit
   std::string bad_part;                     ///< the first cell that says no part, or ""
   std::string group_column;                 ///< "" where none was asked for
   Items groups = Items(Task::kMultiLabel);  ///< of each row, without paths; none where the cell is empty
 
-  Rows(std::filesystem::path table, PictureNames no_names) : path(std::move(table)), names(std::move(no_names)) {}
+  Rows(std::filesystem::path table, ImageNames no_names) : path(std::move(table)), names(std::move(no_names)) {}
 
   /// Throws as LabelTable::read.
   void read(const Table& table, const LabelColumns& columns);

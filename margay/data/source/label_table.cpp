@@ -10,9 +10,9 @@
 
 #include "margay/core/error.h"
 #include "margay/data/source/folder_listing.h"
+#include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_rows.h"
 #include "margay/data/source/name_list.h"
-#include "margay/data/source/picture_finder.h"
 
 namespace margay::data {
 namespace {
@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 /// Throws as the splitter of LabelTable::split.
 Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
   constexpr std::uint32_t kNobody = ~std::uint32_t{0};
-  std::vector<std::uint32_t> picture_of_row(rows.lines.size(), kNobody);
+  std::vector<std::uint32_t> image_of_row(rows.lines.size(), kNobody);
   Split split;
   NameList unlisted;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -31,30 +31,30 @@ Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
       unlisted.add(std::string(file_name(items.paths().text(i))));
       continue;
     }
-    if (picture_of_row[*row] != kNobody) {
+    if (image_of_row[*row] != kNobody) {
       throw core::DataError(
           rows.path, fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}",
-                                 rows.lines[*row], rows.names.name(*row), items.path(picture_of_row[*row]).string(),
+                                 rows.lines[*row], rows.names.name(*row), items.path(image_of_row[*row]).string(),
                                  items.path(i).string(), rows.names.roots().front().folder().string()));
     }
-    picture_of_row[*row] = static_cast<std::uint32_t>(i);
+    image_of_row[*row] = static_cast<std::uint32_t>(i);
     if (rows.parts[*row] != LabelTable::Rows::Part::kTest)
       (rows.parts[*row] == LabelTable::Rows::Part::kValid ? split.valid : split.train).push_back(i);
   }
   if (!unlisted.empty()) {
     throw core::DataError(rows.path,
-                          fmt::format("{} pictures are not in this table: {}", unlisted.size(), unlisted.text()));
+                          fmt::format("{} images are not in this table: {}", unlisted.size(), unlisted.text()));
   }
   NameList absent;
   for (std::size_t row = 0; row < rows.lines.size(); ++row) {
-    if (picture_of_row[row] == kNobody && !rows.is_test(row)) absent.add(std::string(rows.names.name(row)));
+    if (image_of_row[row] == kNobody && !rows.is_test(row)) absent.add(std::string(rows.names.name(row)));
   }
   if (absent.empty()) return split;
-  throw core::DataError(rows.path, fmt::format("{} of the {} pictures listed are not among the data: {}", absent.size(),
+  throw core::DataError(rows.path, fmt::format("{} of the {} images listed are not among the data: {}", absent.size(),
                                                rows.lines.size(), absent.text()));
 }
 
-/// What a root has of the pictures listed.
+/// What a root has of the images listed.
 struct Search {
   PathList found;
   std::vector<std::uint32_t> rows;  ///< of the found
@@ -62,9 +62,9 @@ struct Search {
   std::string hint;  ///< for the first of them
 };
 
-Search find_pictures(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
+Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
   const std::vector<Root> roots = {root};
-  PictureFinder finder(roots);
+  ImageFinder finder(roots);
   Search search;
   for (std::size_t row = 0; row < rows.lines.size(); ++row) {
     if (rows.is_test(row)) continue;
@@ -91,7 +91,7 @@ std::size_t wanted_rows(const LabelTable::Rows& rows) {
   return wanted;
 }
 
-/// Two names may mean one picture: with and without its extension, absolute and relative.
+/// Two names may mean one image: with and without its extension, absolute and relative.
 void check_distinct(const LabelTable::Rows& rows, const Search& search) {
   std::vector<std::uint32_t> order(search.found.size());
   std::iota(order.begin(), order.end(), 0U);
@@ -101,14 +101,14 @@ void check_distinct(const LabelTable::Rows& rows, const Search& search) {
                                        [&](std::uint32_t a, std::uint32_t b) { return name(a) == name(b); });
   if (twin == order.end()) return;
   const auto [first, second] = std::minmax(search.rows[*twin], search.rows[*(twin + 1)]);
-  throw core::DataError(rows.path, fmt::format("lines {} and {} both mean the picture {}; keep one", rows.lines[first],
+  throw core::DataError(rows.path, fmt::format("lines {} and {} both mean the image {}; keep one", rows.lines[first],
                                                rows.lines[second], name(*twin)));
 }
 
 }  // namespace
 
 LabelTable LabelTable::read(const fs::path& path, const fs::path& root, const LabelColumns& columns) {
-  const auto rows = std::make_shared<Rows>(path, PictureNames({Root(root), Root(path.parent_path())}));
+  const auto rows = std::make_shared<Rows>(path, ImageNames({Root(root), Root(path.parent_path())}));
   rows->read(read_table(path), columns);
   return LabelTable(rows);
 }
@@ -116,10 +116,10 @@ LabelTable LabelTable::read(const fs::path& path, const fs::path& root, const La
 PathList LabelTable::items(Gaps gaps) const {
   const Root& root = rows_->names.roots().front();
   check_folder(root.folder());
-  Search search = find_pictures(*rows_, root, gaps);
+  Search search = find_images(*rows_, root, gaps);
   if (search.absent.size() ==
       wanted_rows(*rows_)) {  // one place for all, so that two folders of the same names never mix
-    Search beside = find_pictures(*rows_, rows_->names.roots().back(), gaps);
+    Search beside = find_images(*rows_, rows_->names.roots().back(), gaps);
     if (beside.absent.size() < search.absent.size()) search = std::move(beside);
   }
   if (search.absent.empty() || gaps == Gaps::kKeep) {
@@ -127,7 +127,7 @@ PathList LabelTable::items(Gaps gaps) const {
     return std::move(search.found);
   }
   throw core::DataError(rows_->path,
-                        fmt::format("{} of the {} pictures listed are not in {}: {}{}", search.absent.size(),
+                        fmt::format("{} of the {} images listed are not in {}: {}{}", search.absent.size(),
                                     rows_->lines.size(), root.folder().string(), search.absent.text(), search.hint));
 }
 

@@ -58,9 +58,9 @@ Labeller labeller_of(std::shared_ptr<const Listed> listed, Task task) {
   return {"the list given", [listed = std::move(listed)](std::string_view path) { return listed->of(path); }, task};
 }
 
-void check_sizes(std::size_t pictures, std::size_t labels) {
-  if (pictures == labels) return;
-  throw std::invalid_argument(fmt::format("[labels_from] {} pictures, but {} labels", pictures, labels));
+void check_sizes(std::size_t images, std::size_t labels) {
+  if (images == labels) return;
+  throw std::invalid_argument(fmt::format("[labels_from] {} images, but {} labels", images, labels));
 }
 
 }  // namespace
@@ -91,23 +91,23 @@ Labeller folder_labels(std::int64_t levels) {
           }};
 }
 
-Labeller labels_from(const std::map<std::string, std::string>& label_of_picture) {
+Labeller labels_from(const std::map<std::string, std::string>& label_of_image) {
   const auto listed = std::make_shared<Listed>();
-  for (const auto& [name, label] : label_of_picture) listed->add(name, {label});
+  for (const auto& [name, label] : label_of_image) listed->add(name, {label});
   return labeller_of(listed, Task::kSingleLabel);
 }
 
-Labeller labels_from(const PathList& pictures, const std::vector<std::string>& labels) {
-  check_sizes(pictures.size(), labels.size());
+Labeller labels_from(const PathList& images, const std::vector<std::string>& labels) {
+  check_sizes(images.size(), labels.size());
   const auto listed = std::make_shared<Listed>();
-  for (std::size_t i = 0; i < labels.size(); ++i) listed->add(pictures.text(i), {labels[i]});
+  for (std::size_t i = 0; i < labels.size(); ++i) listed->add(images.text(i), {labels[i]});
   return labeller_of(listed, Task::kSingleLabel);
 }
 
-Labeller multi_labels_from(const PathList& pictures, const std::vector<Labels>& labels) {
-  check_sizes(pictures.size(), labels.size());
+Labeller multi_labels_from(const PathList& images, const std::vector<Labels>& labels) {
+  check_sizes(images.size(), labels.size());
   const auto listed = std::make_shared<Listed>();
-  for (std::size_t i = 0; i < labels.size(); ++i) listed->add(pictures.text(i), labels[i]);
+  for (std::size_t i = 0; i < labels.size(); ++i) listed->add(images.text(i), labels[i]);
   return labeller_of(listed, Task::kMultiLabel);
 }
 

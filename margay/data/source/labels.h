@@ -18,16 +18,16 @@ Labeller regex_labels(const std::string& pattern);
 /// The same in the path relative to `root`, with forward slashes: path_regex_labels("^([^/]+)/images/", root).
 Labeller path_regex_labels(const std::string& pattern, const std::filesystem::path& root);
 
-/// The name of the folder that holds the picture, as fastai's parent_label; of the folder that holds that one for
+/// The name of the folder that holds the image, as fastai's parent_label; of the folder that holds that one for
 /// levels 2, and so on. Throws std::invalid_argument unless levels is 1 or more.
 Labeller folder_labels(std::int64_t levels = 1);
 
 /// Labels said in code, by path as in the items or by file name.
-Labeller labels_from(const std::map<std::string, std::string>& label_of_picture);
-/// One label for each picture. Throws std::invalid_argument when there are more of one than of the other, or a picture
+Labeller labels_from(const std::map<std::string, std::string>& label_of_image);
+/// One label for each image. Throws std::invalid_argument when there are more of one than of the other, or an image
 /// comes twice.
-Labeller labels_from(const PathList& pictures, const std::vector<std::string>& labels);
-/// Any number of labels for each picture: Task::kMultiLabel. Throws as labels_from.
-Labeller multi_labels_from(const PathList& pictures, const std::vector<Labels>& labels);
+Labeller labels_from(const PathList& images, const std::vector<std::string>& labels);
+/// Any number of labels for each image: Task::kMultiLabel. Throws as labels_from.
+Labeller multi_labels_from(const PathList& images, const std::vector<Labels>& labels);
 
 }  // namespace margay::data

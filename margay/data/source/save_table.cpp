@@ -25,9 +25,9 @@ std::string delimiter_for(const Datasets& datasets) {
   throw std::invalid_argument("[save_table] every delimiter is part of some class's name");
 }
 
-std::string name_below(const Root& root, const std::filesystem::path& picture) {
-  const std::string name = root.relative(picture.native());
-  return name.starts_with("../") ? std::filesystem::absolute(picture).generic_string() : name;
+std::string name_below(const Root& root, const std::filesystem::path& image) {
+  const std::string name = root.relative(image.native());
+  return name.starts_with("../") ? std::filesystem::absolute(image).generic_string() : name;
 }
 
 /// Classes by the names of the vocabulary.

@@ -62,21 +62,21 @@ Splitter folder_split(const std::filesystem::path& root, const std::string& trai
     }
     if (neither.empty()) return split;
     throw core::DataError(root.folder(),
-                          fmt::format("{} picture(s) lie below neither {}/ nor {}/: {}; move them, or split "
+                          fmt::format("{} image(s) lie below neither {}/ nor {}/: {}; move them, or split "
                                       "another way (`valid_fraction`)",
                                       neither.size(), train, valid, neither.text()));
   };
 }
 
-bool is_below_test(const Root& root, std::string_view picture) {
-  const std::string relative = root.relative(picture);
+bool is_below_test(const Root& root, std::string_view image) {
+  const std::string relative = root.relative(image);
   return outermost(relative, {"train", "valid", "val", kTest}) == kTest;
 }
 
 const core::OptionTable& RandomSplitOptions::fields() {
   static const core::OptionTable table(
       "random_split", {core::field<&RandomSplitOptions::valid_fraction>(
-                           "valid_fraction", "share of the pictures kept for validation", {0.0, 0.99}),
+                           "valid_fraction", "share of the images kept for validation", {0.0, 0.99}),
                        core::field<&RandomSplitOptions::seed>("seed", "the same seed makes the same split")});
   return table;
 }

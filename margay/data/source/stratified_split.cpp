@@ -72,7 +72,7 @@ Splitter stratified_split(RandomSplitOptions options) {
 Splitter stratified_fold_split(FoldOptions options) {
   check_folds(options);
   return [options](const Items& items) {
-    check_enough(items, items.size(), "pictures", options);
+    check_enough(items, items.size(), "images", options);
     const auto folds = static_cast<std::size_t>(options.folds);
     const auto valid = static_cast<std::uint32_t>(options.fold - 1);
     if (items.task() == Task::kMultiLabel) {

@@ -110,7 +110,7 @@ Augment::Augment(AugmentOptions options) : options_(options) {
 }
 
 AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& random) const {
-  if (height <= 0 || width <= 0) throw std::invalid_argument("[augment] the picture has no pixels");
+  if (height <= 0 || width <= 0) throw std::invalid_argument("[augment] the image has no pixels");
   const AugmentOptions& o = options_;
   const Crop square = centre_crop(height, width, 1, 1);
   AugmentDraw draw;
@@ -136,7 +136,7 @@ AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& rand
     draw.matrix = compose(matrix_of(crop, o.size), frame, maps, tilts, o.size);
   } else {
     PolicyDraw policy = draw_policy(o.policy, o.size, random);
-    draw.picture_ops = std::move(policy.picture_ops);
+    draw.image_ops = std::move(policy.image_ops);
     const Matrix maps = frame_for_aspect(flip, frame.height, frame.width);
     draw.matrix = compose(matrix_of(crop, o.size), frame, maps, {0, 0}, o.size) * policy.matrix;
   }
@@ -145,11 +145,11 @@ AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& rand
 
 void Augment::apply(const core::Image& image, const AugmentDraw& draw, const Normalization& normalization,
                     float* out) const {
-  const auto warp_it = [&](const core::Image& picture) {
-    warp_normalised(picture, draw.matrix, normalization, options_.size, options_.size, out, options_.pad_mode,
+  const auto warp_it = [&](const core::Image& image) {
+    warp_normalised(source, draw.matrix, normalization, options_.size, options_.size, out, options_.pad_mode,
                     draw.lighting);
   };
-  draw.picture_ops.empty() ? warp_it(image) : warp_it(apply_all(draw.picture_ops, image));
+  draw.image_ops.empty() ? warp_it(image) : warp_it(apply_all(draw.image_ops, image));
   erase(draw.erased, draw.noise_key, options_.size, out);
 }
 
@@ -168,7 +168,7 @@ const core::OptionTable& PolicyOptions::fields() {
       "policy",
       {core::field<&PolicyOptions::policy>(
            "policy", "instead of rotation, zoom, perspective and lighting: none, rand_augment or trivial_augment"),
-       core::field<&PolicyOptions::num_ops>("num_ops", "operations of rand_augment per picture", {0, 16}),
+       core::field<&PolicyOptions::num_ops>("num_ops", "operations of rand_augment per image", {0, 16}),
        core::field<&PolicyOptions::magnitude>("magnitude", "strength of rand_augment", {0, 30})});
   return table;
 }
@@ -176,11 +176,11 @@ const core::OptionTable& PolicyOptions::fields() {
 const core::OptionTable& EraseOptions::fields() {
   static const core::OptionTable table(
       "erase",
-      {core::field<&EraseOptions::p_erase>("p_erase", "probability of erasing a part of a picture", {0, 1}),
+      {core::field<&EraseOptions::p_erase>("p_erase", "probability of erasing a part of an image", {0, 1}),
        core::field<&EraseOptions::sl>("sl", "share of the area that is erased at least", {0, 1}),
        core::field<&EraseOptions::sh>("sh", "share of the area that is erased at most", {0, 1}),
        core::field<&EraseOptions::min_aspect>("min_aspect", "height / width of an erased part at least", {0.01, 1}),
-       core::field<&EraseOptions::max_count>("max_count", "erased parts of a picture at most", {1, 100})});
+       core::field<&EraseOptions::max_count>("max_count", "erased parts of an image at most", {1, 100})});
   return table;
 }
 
@@ -203,10 +203,10 @@ const core::OptionTable& AugmentOptions::fields() {
                   core::field<&A::max_warp>("max_warp", "tilt of the view at most", {0, 0.5}),
                   core::field<&A::p_affine>("p_affine", "probability of each of rotation, zoom and tilts", {0, 1}),
                   core::field<&A::p_lighting>("p_lighting", "probability of each change of lighting", {0, 1}),
-                  core::field<&A::pad_mode>("pad_mode", "outside the picture: zeros, border or reflection"),
+                  core::field<&A::pad_mode>("pad_mode", "outside the image: zeros, border or reflection"),
                   core::field<&A::max_saturation>("max_saturation", "change of saturation at most", {0, 0.95}),
                   core::field<&A::max_hue>("max_hue", "turn of the hue at most; fastai's Hue has 0.1", {0, 0.5}),
-                  core::field<&A::erase>("erase", "noise over a part of the picture"),
+                  core::field<&A::erase>("erase", "noise over a part of the image"),
                   core::field<&A::policy>("policy", "published lists of operations")});
   return table;
 }

@@ -9,14 +9,14 @@
 
 namespace margay::data {
 
-/// The batch transform, one picture at a time: fastai's aug_transforms() with everything geometric in one matrix and so
+/// The batch transform, one image at a time: fastai's aug_transforms() with everything geometric in one matrix and so
 /// one interpolation, straight from uint8 to the normalised input of the network.
 class Augment {
  public:
   /// Throws std::invalid_argument when an option lies outside its range, or a minimum above its maximum.
   explicit Augment(AugmentOptions options);
 
-  /// Everything that is random about one picture: an item [height,width]. For validation the largest centre square,
+  /// Everything that is random about one image: an item [height,width]. For validation the largest centre square,
   /// and nothing else.
   ///
   /// For training, in this order: crop (fastai's RandomResizedCropGPU when min_scale < 1, else the centre square),

@@ -25,17 +25,17 @@
 namespace margay::data {
 namespace {
 
-void check_draws(const at::Tensor& pictures, std::size_t num_draws) {
-  if (pictures.scalar_type() != at::kByte || pictures.dim() != 4 || pictures.size(3) != 3) {
-    throw std::invalid_argument(fmt::format("[augment_batch] pictures must be uint8 [N,H,W,3], got {} [{}]",
-                                            toString(pictures.scalar_type()), fmt::join(pictures.sizes(), ",")));
+void check_draws(const at::Tensor& items, std::size_t num_draws) {
+  if (items.scalar_type() != at::kByte || items.dim() != 4 || items.size(3) != 3) {
+    throw std::invalid_argument(fmt::format("[augment_batch] images must be uint8 [N,H,W,3], got {} [{}]",
+                                            toString(items.scalar_type()), fmt::join(items.sizes(), ",")));
   }
-  if (pictures.size(1) == 0 || pictures.size(2) == 0) {
-    throw std::invalid_argument("[augment_batch] the pictures have no pixels");
+  if (items.size(1) == 0 || items.size(2) == 0) {
+    throw std::invalid_argument("[augment_batch] the images have no pixels");
   }
-  if (pictures.size(0) == static_cast<std::int64_t>(num_draws)) return;
+  if (items.size(0) == static_cast<std::int64_t>(num_draws)) return;
   throw std::invalid_argument(
-      fmt::format("[augment_batch] one draw for each picture: got {} for {}", num_draws, pictures.size(0)));
+      fmt::format("[augment_batch] one draw for each image: got {} for {}", num_draws, items.size(0)));
 }
 
 /// Values on the device, of shape [n,...].
@@ -43,26 +43,26 @@ at::Tensor on_device(std::vector<float>& values, at::IntArrayRef shape, const at
   return at::from_blob(values.data(), shape, at::TensorOptions().dtype(at::kFloat)).clone().to(device);
 }
 
-/// picture: uint8 [H,W,3], changed in place.
-void apply_on_cpu(const std::vector<PictureOp>& ops, at::Tensor picture) {
-  const at::Tensor cpu = picture.cpu().contiguous();
+/// item: uint8 [H,W,3], changed in place.
+void apply_on_cpu(const std::vector<ImageOp>& ops, at::Tensor item) {
+  const at::Tensor cpu = item.cpu().contiguous();
   core::Image image(static_cast<int>(cpu.size(0)), static_cast<int>(cpu.size(1)));
   std::copy_n(cpu.data_ptr<std::uint8_t>(), image.pixels.size(), image.pixels.begin());
   image = apply_all(ops, std::move(image));
-  picture.copy_(at::from_blob(image.pixels.data(), cpu.sizes(), at::TensorOptions().dtype(at::kByte)));
+  item.copy_(at::from_blob(image.pixels.data(), cpu.sizes(), at::TensorOptions().dtype(at::kByte)));
 }
 
-at::Tensor with_picture_ops(const at::Tensor& pictures, std::span<const AugmentDraw> draws) {
-  const auto has_ops = [](const AugmentDraw& draw) { return !draw.picture_ops.empty(); };
-  if (std::none_of(draws.begin(), draws.end(), has_ops)) return pictures;
-  at::Tensor changed = pictures.clone();
+at::Tensor with_image_ops(const at::Tensor& items, std::span<const AugmentDraw> draws) {
+  const auto has_ops = [](const AugmentDraw& draw) { return !draw.image_ops.empty(); };
+  if (std::none_of(draws.begin(), draws.end(), has_ops)) return items;
+  at::Tensor changed = items.clone();
   for (std::size_t i = 0; i < draws.size(); ++i) {
-    if (has_ops(draws[i])) apply_on_cpu(draws[i].picture_ops, changed.select(0, static_cast<std::int64_t>(i)));
+    if (has_ops(draws[i])) apply_on_cpu(draws[i].image_ops, changed.select(0, static_cast<std::int64_t>(i)));
   }
   return changed;
 }
 
-/// The pictures that are averaged alike before they are sampled.
+/// The images that are averaged alike before they are sampled.
 using DrawGroup = std::vector<std::int64_t>;
 std::map<std::pair<int, int>, DrawGroup> draw_groups_of(std::span<const AugmentDraw> draws, int size) {
   std::map<std::pair<int, int>, DrawGroup> groups;
@@ -73,16 +73,16 @@ std::map<std::pair<int, int>, DrawGroup> draw_groups_of(std::span<const AugmentD
   return groups;
 }
 
-/// box_reduce of whole pictures, rounding included. float [n,3,H,W] -> float [n,3,ceil(H/y),ceil(W/x)]
-at::Tensor reduced(const at::Tensor& pictures, std::pair<int, int> factors) {
-  if (factors == std::pair{1, 1}) return pictures;
+/// box_reduce of whole images, rounding included. float [n,3,H,W] -> float [n,3,ceil(H/y),ceil(W/x)]
+at::Tensor reduced(const at::Tensor& items, std::pair<int, int> factors) {
+  if (factors == std::pair{1, 1}) return items;
   const std::int64_t factor[] = {factors.first, factors.second};
-  return at::avg_pool2d(pictures, factor, factor, {0, 0}, /*ceil_mode=*/true, /*count_include_pad=*/false)
+  return at::avg_pool2d(items, factor, factor, {0, 0}, /*ceil_mode=*/true, /*count_include_pad=*/false)
       .add(0.5)
       .floor();
 }
 
-/// The matrix from the indices of output pixels to grid_sample's coordinates, in which a picture is [-1,1].
+/// The matrix from the indices of output pixels to grid_sample's coordinates, in which an image is [-1,1].
 Matrix to_grid(const Matrix& matrix, std::pair<int, int> factors, double height, double width) {
   return translate(-1, -1) * scale(2 / width, 2 / height) * scale(1.0 / factors.second, 1.0 / factors.first) * matrix *
          translate(0.5, 0.5);
@@ -114,15 +114,15 @@ constexpr std::int64_t kBilinear = 0;
 std::int64_t padding_number(PadMode mode) { return mode == PadMode::kZeros ? 0 : (mode == PadMode::kBorder ? 1 : 2); }
 
 /// -> float [n,3,size,size], 0 … 255
-at::Tensor sample_group(const at::Tensor& pictures, std::span<const AugmentDraw> draws, const DrawGroup& group,
+at::Tensor sample_group(const at::Tensor& items, std::span<const AugmentDraw> draws, const DrawGroup& group,
                         std::pair<int, int> factors, const AugmentOptions& options) {
-  const bool is_all = static_cast<std::int64_t>(group.size()) == pictures.size(0);
-  at::Tensor own = pictures;
+  const bool is_all = static_cast<std::int64_t>(group.size()) == items.size(0);
+  at::Tensor own = items;
   if (!is_all) {
     const at::Tensor index =
         at::from_blob(const_cast<std::int64_t*>(group.data()), {static_cast<std::int64_t>(group.size())},
                       at::TensorOptions().dtype(at::kLong));
-    own = pictures.index_select(0, index.to(pictures.device()));
+    own = items.index_select(0, index.to(items.device()));
   }
   own = reduced(own.permute({0, 3, 1, 2}).to(at::kFloat), factors);
   std::vector<Matrix> matrices;
@@ -134,7 +134,7 @@ at::Tensor sample_group(const at::Tensor& pictures, std::span<const AugmentDraw>
                           padding_number(options.pad_mode), /*align_corners=*/false);
 }
 
-/// sampled: float [n,3,size,size], the pictures of the group; images: those of the batch.
+/// sampled: float [n,3,size,size], the images of the group; images: those of the batch.
 void put(const at::Tensor& sampled, const DrawGroup& group, at::Tensor& images) {
   if (sampled.size(0) == images.size(0)) {
     images.copy_(sampled);
@@ -173,13 +173,13 @@ void erase_each(at::Tensor& images, std::span<const AugmentDraw> draws) {
 
 }  // namespace
 
-at::Tensor augment_batch(const at::Tensor& pictures, std::span<const AugmentDraw> draws, const AugmentOptions& options,
+at::Tensor augment_batch(const at::Tensor& items, std::span<const AugmentDraw> draws, const AugmentOptions& options,
                          const Normalization& normalization) {
-  check_draws(pictures, draws.size());
-  const at::Tensor source = with_picture_ops(pictures, draws);
+  check_draws(items, draws.size());
+  const at::Tensor source = with_image_ops(items, draws);
   at::Tensor images =
-      at::empty({pictures.size(0), 3, options.size, options.size},
-                at::TensorOptions().dtype(at::kFloat).device(pictures.device()), at::MemoryFormat::ChannelsLast);
+      at::empty({items.size(0), 3, options.size, options.size},
+                at::TensorOptions().dtype(at::kFloat).device(items.device()), at::MemoryFormat::ChannelsLast);
   for (const auto& [factors, group] : draw_groups_of(draws, options.size)) {
     const at::Tensor sampled = sample_group(source, draws, group, factors, options);
     put(sampled, group, images);

@@ -19,7 +19,7 @@ constexpr auto names(Policy) {
 /// RandAugment (Cubuk et al., 2020) and TrivialAugmentWide (Müller, Hutter, 2021), defaults of torchvision.
 struct PolicyOptions {
   Policy policy = Policy::kNone;
-  int num_ops = 2;    ///< operations of rand_augment per picture, 0 … 16
+  int num_ops = 2;    ///< operations of rand_augment per image, 0 … 16
   int magnitude = 9;  ///< strength of rand_augment, 0 … 30
 
   static const core::OptionTable& fields();
@@ -27,7 +27,7 @@ struct PolicyOptions {
 
 /// fastai's RandomErasing: rectangles of the finished input become noise. Defaults of fastai, but p_erase = 0: off.
 struct EraseOptions {
-  double p_erase = 0;       ///< probability for each picture, 0 … 1
+  double p_erase = 0;       ///< probability for each image, 0 … 1
   double sl = 0;            ///< share of the area that is erased at least, 0 … 1
   double sh = 0.3;          ///< share at most, sl … 1
   double min_aspect = 0.3;  ///< a rectangle's height / width lies between this and its inverse, 0.01 … 1
@@ -53,7 +53,7 @@ struct AugmentOptions {
   double max_warp = 0.2;      ///< tilt of the view at most, 0 … 0.5, with mult too
   double p_affine = 0.75;     ///< probability of each of rotation, zoom and the two tilts, 0 … 1
   double p_lighting = 0.75;   ///< probability of each of brightness, contrast, saturation and hue, 0 … 1
-  PadMode pad_mode = PadMode::kReflection;  ///< what lies outside the picture
+  PadMode pad_mode = PadMode::kReflection;  ///< what lies outside the image
   double max_saturation = 0;                ///< change of saturation at most, 0 … 0.95
   double max_hue = 0;                       ///< turn of the hue at most, 0 … 0.5 (fastai's Hue: 0.1)
   EraseOptions erase;

@@ -27,7 +27,7 @@ void ChannelStatistics::merge(const ChannelStatistics& other) {
 }
 
 void ChannelStatistics::require_pixels() const {
-  if (count_ == 0) throw std::invalid_argument("[channel statistics] no picture was added");
+  if (count_ == 0) throw std::invalid_argument("[channel statistics] no image was added");
 }
 
 std::array<double, 3> ChannelStatistics::mean() const {

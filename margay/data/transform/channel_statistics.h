@@ -8,11 +8,11 @@
 
 namespace margay::data {
 
-/// Mean and standard deviation of each channel over all pixels of the pictures added, for data that does not look like
-/// ImageNet's. Sums are whole numbers, so neither the order of pictures nor that of merging matters.
+/// Mean and standard deviation of each channel over all pixels of the images added, for data that does not look like
+/// ImageNet's. Sums are whole numbers, so neither the order of images nor that of merging matters.
 class ChannelStatistics {
  public:
-  /// Each pixel counts once, so that a larger picture counts more.
+  /// Each pixel counts once, so that a larger image counts more.
   void add(const core::Image& image);
   /// As if all that `other` was given had been added here.
   void merge(const ChannelStatistics& other);

@@ -21,10 +21,10 @@ int source_of(int at, int size, PadMode pad_mode) {
 }  // namespace
 
 core::Image crop_pad(const core::Image& image, const Crop& crop, PadMode pad_mode) {
-  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[crop_pad] the picture has no pixels");
+  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[crop_pad] the image has no pixels");
   if (crop.height <= 0 || crop.width <= 0) throw std::invalid_argument("[crop_pad] the rectangle is empty");
   core::Image out(crop.height, crop.width);
-  const int first = std::clamp(-crop.left, 0, crop.width);  // columns within the picture are copied as one run
+  const int first = std::clamp(-crop.left, 0, crop.width);  // columns within the image are copied as one run
   const int last = std::clamp(image.width - crop.left, first, crop.width);
   for (int y = 0; y < crop.height; ++y) {
     const int from = source_of(crop.top + y, image.height, pad_mode);

@@ -56,7 +56,7 @@ Matrix frame_for_aspect(const Matrix& matrix, double height, double width) {
 
 Matrix frame_perspective(double x, double y) {
   if (x == 0 && y == 0) return identity_matrix();
-  // The inverse of [[1 - y², -xy, x], [-xy, 1 - x², y], [x, y, 1]], which takes the corners where the picture's go.
+  // The inverse of [[1 - y², -xy, x], [-xy, 1 - x², y], [x, y, 1]], which takes the corners where the image's go.
   const double k = 1 - x * x - y * y;
   const double both = 2 * x * y / k;
   const double u = -x * (1 + y * y - x * x) / k;

@@ -10,16 +10,16 @@ namespace margay::data {
 /// others. Throws std::invalid_argument for another index.
 Matrix frame_dihedral(int index);
 
-/// Positive degrees show the picture turned anticlockwise.
+/// Positive degrees show the image turned anticlockwise.
 Matrix frame_rotate(double degrees);
 
-/// factor above 1 shows a part of the picture, enlarged; at_x and at_y, 0 … 1, place it: 0.5 is the middle.
+/// factor above 1 shows a part of the image, enlarged; at_x and at_y, 0 … 1, place it: 0.5 is the middle.
 Matrix frame_zoom(double factor, double at_x, double at_y);
 
 /// What these maps, multiplied, become for a frame of height : width, so that angles stay angles.
 Matrix frame_for_aspect(const Matrix& matrix, double height, double width);
 
-/// A tilted view: the corners of the picture, (±1, ±1), come to lie at (s_x - y s_x s_y, s_y - x s_x s_y). Applied
+/// A tilted view: the corners of the image, (±1, ±1), come to lie at (s_x - y s_x s_y, s_y - x s_x s_y). Applied
 /// after the maps above: perspective * matrix. |x| and |y| below 0.7.
 Matrix frame_perspective(double x, double y);
 

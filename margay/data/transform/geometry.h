@@ -20,7 +20,7 @@ struct Matrix {
   bool operator==(const Matrix&) const = default;
 };
 
-/// First `b`, then `a`. So translate(left, top) * scale(…) finds a crop's pixels in the whole picture.
+/// First `b`, then `a`. So translate(left, top) * scale(…) finds a crop's pixels in the whole image.
 Matrix operator*(const Matrix& a, const Matrix& b);
 
 Matrix identity_matrix();

@@ -2,7 +2,7 @@
 
 namespace margay::data {
 
-/// What happens to the colours of one picture, in the numbers that fastai draws ("change"). With x a channel's
+/// What happens to the colours of one image, in the numbers that fastai draws ("change"). With x a channel's
 /// value, 0 … 1, clamped to 1e-7 … 1 - 1e-7 (in float32, where that is 1 - 2^-23), and L = logit(x):
 ///
 ///     brightness, contrast    L_c <- contrast * (L_c + logit(brightness))

@@ -24,7 +24,7 @@ void check_mix(const at::Tensor& images, const at::Tensor& targets) {
   }
   if (!targets.is_floating_point() || targets.dim() != 2 || targets.size(0) != images.size(0)) {
     throw std::invalid_argument(
-        fmt::format("[mix] targets must be float [{},K], one row for each picture, got {} [{}]; one-hot encode them",
+        fmt::format("[mix] targets must be float [{},K], one row for each image, got {} [{}]; one-hot encode them",
                     images.size(0), toString(targets.scalar_type()), fmt::join(targets.sizes(), ",")));
   }
 }
@@ -50,7 +50,7 @@ Mixed mixup(const at::Tensor& images, const at::Tensor& targets, double alpha, c
   return {blend(images, {-1, 1, 1, 1}).contiguous(images.suggest_memory_format()), blend(targets, {-1, 1})};
 }
 
-/// A box of height and width sqrt(1 - share) of the picture's, cut off at its edges.
+/// A box of height and width sqrt(1 - share) of the image's, cut off at its edges.
 Region draw_box(int height, int width, double share, core::Random& random) {
   const double side = std::sqrt(1 - share);
   const int box_height = static_cast<int>(std::nearbyint(height * side));
@@ -91,7 +91,7 @@ Mixed mix(const at::Tensor& images, const at::Tensor& targets, const MixOptions&
 const core::OptionTable& MixOptions::fields() {
   static const core::OptionTable table(
       "mix",
-      {core::field<&MixOptions::method>("mix", "mixes pictures and targets of a batch: none, mixup, cutmix or both"),
+      {core::field<&MixOptions::method>("mix", "mixes images and targets of a batch: none, mixup, cutmix or both"),
        core::field<&MixOptions::mixup_alpha>("mixup_alpha", "mixup: strength", {0.01, 100}),
        core::field<&MixOptions::cutmix_alpha>("cutmix_alpha", "cutmix: spread of the box's size", {0.01, 100})});
   return table;

@@ -5,7 +5,7 @@
 
 namespace margay::data {
 
-/// What lies outside a picture: black, its border pixels going on, or its mirror image.
+/// What lies outside an image: black, its border pixels going on, or its mirror image.
 enum class PadMode { kZeros, kBorder, kReflection };
 
 constexpr auto names(PadMode) {

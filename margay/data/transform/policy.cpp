@@ -38,9 +38,9 @@ Matrix shear(double along_x, double along_y) {
 
 /// share: strength / 30, with a sign for the operations that have one.
 void add_operation(std::uint64_t index, double share, double sign, const Ranges& most, int size, PolicyDraw& draw) {
-  using Operation = PictureOp::Kind;
+  using Operation = ImageOp::Kind;
   const auto geometry = [&](const Matrix& matrix) { draw.matrix = draw.matrix * matrix; };
-  const auto colour = [&](Operation kind, double strength) { draw.picture_ops.push_back({kind, strength}); };
+  const auto colour = [&](Operation kind, double strength) { draw.image_ops.push_back({kind, strength}); };
   const double factor = 1 + sign * share * most.colour;
   switch (index) {
     case 1:

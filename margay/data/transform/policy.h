@@ -5,14 +5,14 @@
 #include "margay/core/random.h"
 #include "margay/data/transform/augment_options.h"
 #include "margay/data/transform/geometry.h"
-#include "margay/data/transform/picture_ops.h"
+#include "margay/data/transform/image_ops.h"
 
 namespace margay::data {
 
 /// What a policy drew: its geometry as one map of the output [size,size] onto itself, and its colours.
 struct PolicyDraw {
   Matrix matrix;
-  std::vector<PictureOp> picture_ops;
+  std::vector<ImageOp> image_ops;
 };
 
 /// Draws from torchvision's lists (0.14, transforms/autoaugment.py): identity, shears, translations, rotation,

@@ -10,13 +10,13 @@
 namespace margay::data {
 namespace {
 
-/// A crop within the picture, at another size.
+/// A crop within the image, at another size.
 core::Image resized(const core::Image& image, const Crop& crop, int height, int width) {
   const Box box = {double(crop.left), double(crop.top), double(crop.left + crop.width), double(crop.top + crop.height)};
   return resample(image, box, height, width);
 }
 
-/// The picture for padding. Its padded square would take the longer side squared, so a very long picture is shrunk
+/// The image for padding. Its padded square would take the longer side squared, so a very long image is shrunk
 /// first. To 4096 pixels at least, 50 MB as a square: shrinking twice is not what Pillow does once.
 core::Image bounded(const core::Image& image, int size) {
   const int longer = std::max(image.height, image.width);
@@ -33,7 +33,7 @@ core::Image padded(const core::Image& image, const Crop& crop, PadMode pad_mode,
   return resized(whole, {0, 0, whole.width, whole.height}, size, size);
 }
 
-/// fastai's RandomResizedCrop: for validation the middle of the whole picture, squeezed and somewhat larger.
+/// fastai's RandomResizedCrop: for validation the middle of the whole image, squeezed and somewhat larger.
 core::Image randomly_cropped(const core::Image& image, Phase phase, const ResizeOptions& options,
                              core::Random& random) {
   const int size = options.size;
@@ -68,18 +68,18 @@ Resize::Resize(ResizeOptions options) : options_(options) {
 }
 
 core::Image Resize::apply(const core::Image& image, Phase phase, core::Random& random) const {
-  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[resize] the picture has no pixels");
+  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[resize] the image has no pixels");
   const int size = options_.size;
   if (options_.method == ResizeMethod::kRandomCrop) return randomly_cropped(image, phase, options_, random);
   if (options_.method == ResizeMethod::kSquish) return resized(image, {0, 0, image.width, image.height}, size, size);
   const double at_x = phase == Phase::kTrain ? random.uniform() : 0.5;  // x first, as in fastai
   const double at_y = phase == Phase::kTrain ? random.uniform() : 0.5;
-  const auto window_of = [&](const core::Image& picture) {
-    return resize_window(options_.method, picture.height, picture.width, size, size, at_x, at_y);
+  const auto window_of = [&](const core::Image& image) {
+    return resize_window(options_.method, source.height, source.width, size, size, at_x, at_y);
   };
   if (options_.method == ResizeMethod::kCrop) return resized(image, window_of(image), size, size);
-  const core::Image picture = bounded(image, size);
-  return padded(picture, window_of(picture), options_.pad_mode, size);
+  const core::Image image = bounded(image, size);
+  return padded(source, window_of(source), options_.pad_mode, size);
 }
 
 Resize resize(ResizeOptions options) { return Resize(options); }
@@ -87,15 +87,14 @@ Resize resize(ResizeOptions options) { return Resize(options); }
 const core::OptionTable& ResizeOptions::fields() {
   using R = ResizeOptions;
   static const core::OptionTable table(
-      "resize",
-      {core::field<&R::size>("size", "side of the square, pixels", {8, 8192}),
-       core::field<&R::method>("resize_method", "how pictures become square: crop, pad, squish or random_crop"),
-       core::field<&R::pad_mode>("resize_pad_mode", "pad: zeros, border or reflection"),
-       core::field<&R::min_scale>("resize_min_scale", "random_crop: share of the area at least", {0.01, 1}),
-       core::field<&R::max_scale>("resize_max_scale", "random_crop: share of the area at most", {0.01, 1}),
-       core::field<&R::min_ratio>("resize_min_ratio", "random_crop: width / height at least", {0.1, 10}),
-       core::field<&R::max_ratio>("resize_max_ratio", "random_crop: width / height at most", {0.1, 10}),
-       core::field<&R::val_xtra>("val_xtra", "random_crop: validation is so much larger, then cut", {0, 1})});
+      "resize", {core::field<&R::size>("size", "side of the square, pixels", {8, 8192}),
+                 core::field<&R::method>("resize_method", "how images become square: crop, pad, squish or random_crop"),
+                 core::field<&R::pad_mode>("resize_pad_mode", "pad: zeros, border or reflection"),
+                 core::field<&R::min_scale>("resize_min_scale", "random_crop: share of the area at least", {0.01, 1}),
+                 core::field<&R::max_scale>("resize_max_scale", "random_crop: share of the area at most", {0.01, 1}),
+                 core::field<&R::min_ratio>("resize_min_ratio", "random_crop: width / height at least", {0.1, 10}),
+                 core::field<&R::max_ratio>("resize_max_ratio", "random_crop: width / height at most", {0.1, 10}),
+                 core::field<&R::val_xtra>("val_xtra", "random_crop: validation is so much larger, then cut", {0, 1})});
   return table;
 }
 

@@ -12,8 +12,8 @@
 
 namespace margay::data {
 
-/// How a picture of any shape becomes a square: its largest square; the whole picture in a padded square; the whole
-/// picture, squeezed; or fastai's RandomResizedCrop.
+/// How an image of any shape becomes a square: its largest square; the whole image in a padded square; the whole
+/// image, squeezed; or fastai's RandomResizedCrop.
 enum class ResizeMethod { kCrop, kPad, kSquish, kRandomCrop };
 
 constexpr auto names(ResizeMethod) {
@@ -25,8 +25,8 @@ constexpr auto names(ResizeMethod) {
 /// those of fastai's Resize and RandomResizedCrop.
 struct ResizeOptions {
   int size = 460;                             ///< side of the square, pixels, 8 … 8192
-  ResizeMethod method = ResizeMethod::kCrop;  ///< which part of the picture
-  PadMode pad_mode = PadMode::kReflection;    ///< pad: what surrounds the picture
+  ResizeMethod method = ResizeMethod::kCrop;  ///< which part of the image
+  PadMode pad_mode = PadMode::kReflection;    ///< pad: what surrounds the image
   double min_scale = 0.08;                    ///< random_crop: share of the area at least, 0.01 … 1
   double max_scale = 1.0;                     ///< random_crop: share at most, min_scale … 1
   double min_ratio = 3.0 / 4;                 ///< random_crop: width / height at least, 0.1 … 10
@@ -36,11 +36,11 @@ struct ResizeOptions {
   static const core::OptionTable& fields();
 };
 
-/// The rectangle of a picture [height,width] that fastai's Resize shows at [out_height,out_width]; for pad it reaches
-/// beyond the picture. at_x and at_y, 0 … 1, place it; 0.5 is the middle. Not for random_crop.
+/// The rectangle of an image [height,width] that fastai's Resize shows at [out_height,out_width]; for pad it reaches
+/// beyond the image. at_x and at_y, 0 … 1, place it; 0.5 is the middle. Not for random_crop.
 Crop resize_window(ResizeMethod method, int height, int width, int out_height, int out_width, double at_x, double at_y);
 
-/// The item transform: every picture at one size (fastai's Resize and RandomResizedCrop). What it shows is drawn for
+/// The item transform: every image at one size (fastai's Resize and RandomResizedCrop). What it shows is drawn for
 /// training and the middle for validation.
 class Resize {
  public:
@@ -48,7 +48,7 @@ class Resize {
   explicit Resize(ResizeOptions options);
 
   /// -> uint8 [size,size,3]. For training crop and pad make two draws, random_crop four for each attempt; for
-  /// validation there are none. Throws std::invalid_argument for a picture without pixels.
+  /// validation there are none. Throws std::invalid_argument for an image without pixels.
   core::Image apply(const core::Image& image, Phase phase, core::Random& random) const;
   const ResizeOptions& options() const { return options_; }
 

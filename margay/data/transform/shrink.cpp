@@ -48,17 +48,17 @@ double least_depth(const Matrix& matrix, int height, int width) {
                    third(matrix, w, h) / middle});
 }
 
-Region region_seen(const Matrix& matrix, int height, int width, int picture_height, int picture_width,
+Region region_seen(const Matrix& matrix, int height, int width, int source_height, int source_width,
                    const Shrink& shrink, PadMode pad_mode) {
   const double w = width;
   const double h = height;
   const Point corners[] = {apply(matrix, {0, 0}), apply(matrix, {w, 0}), apply(matrix, {0, h}), apply(matrix, {w, h})};
   const auto [left, right] = std::minmax({corners[0].x, corners[1].x, corners[2].x, corners[3].x});
   const auto [top, bottom] = std::minmax({corners[0].y, corners[1].y, corners[2].y, corners[3].y});
-  const bool is_inside = left >= 0 && top >= 0 && right <= picture_width && bottom <= picture_height;
-  if (pad_mode == PadMode::kReflection && !is_inside) return {0, 0, picture_width, picture_height};
-  const auto columns = aligned({left, right}, shrink.x, picture_width);
-  const auto rows = aligned({top, bottom}, shrink.y, picture_height);
+  const bool is_inside = left >= 0 && top >= 0 && right <= source_width && bottom <= source_height;
+  if (pad_mode == PadMode::kReflection && !is_inside) return {0, 0, source_width, source_height};
+  const auto columns = aligned({left, right}, shrink.x, source_width);
+  const auto rows = aligned({top, bottom}, shrink.y, source_height);
   return {columns[0], rows[0], columns[1], rows[1]};
 }
 

@@ -6,7 +6,7 @@
 
 namespace margay::data {
 
-/// How many whole pixels are averaged along each axis of a picture before it is sampled.
+/// How many whole pixels are averaged along each axis of an image before it is sampled.
 struct Shrink {
   int x = 1;
   int y = 1;
@@ -18,9 +18,9 @@ struct Shrink {
 /// differently everywhere; what it does at the middle of the output [height,width] decides.
 Shrink shrink_of(const Matrix& matrix, int height, int width);
 
-/// The part of a picture [picture_height,picture_width] that the output [height,width] looks at, neighbours included.
-/// Its edges are multiples of the factors, or the picture's own, so that its blocks are those of the whole picture.
-Region region_seen(const Matrix& matrix, int height, int width, int picture_height, int picture_width,
+/// The part of an image [source_height,source_width] that the output [height,width] looks at, neighbours included.
+/// Its edges are multiples of the factors, or the image's own, so that its blocks are those of the whole image.
+Region region_seen(const Matrix& matrix, int height, int width, int source_height, int source_width,
                    const Shrink& shrink, PadMode pad_mode);
 
 /// The least of the third component over the output's frame, divided by that at its middle: 1 for an affine map,

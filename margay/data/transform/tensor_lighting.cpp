@@ -15,7 +15,7 @@
 namespace margay::data {
 namespace {
 
-/// One number of each picture: float [N,1,1,1].
+/// One number of each image: float [N,1,1,1].
 template <class Value>
 at::Tensor each(std::span<const Lighting> lighting, const at::Device& device, Value&& value) {
   std::vector<float> values;

@@ -17,8 +17,8 @@ namespace margay::data {
 namespace {
 
 void check_warp(const core::Image& image, const Matrix& matrix, int height, int width) {
-  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[warp] the picture has no pixels");
-  if (image.pixels.size() > INT32_MAX) throw std::invalid_argument("[warp] the picture has more than 2^31 bytes");
+  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[warp] the image has no pixels");
+  if (image.pixels.size() > INT32_MAX) throw std::invalid_argument("[warp] the image has more than 2^31 bytes");
   for (const auto& row : matrix.m) {
     for (const double each : row) {
       if (!std::isfinite(each)) throw std::invalid_argument("[warp] the matrix holds a number that is not finite");

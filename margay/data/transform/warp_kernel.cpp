@@ -29,7 +29,7 @@ struct Pair {
   FloatVec second_weight;
 };
 
-/// A coordinate outside of 0 … size, measured from the picture's edge, mirrored at its edges until it lies within.
+/// A coordinate outside of 0 … size, measured from the image's edge, mirrored at its edges until it lies within.
 HWY_INLINE FloatVec reflect(FloatVec x, float size) {
   const Floats df;
   const FloatVec half = hn::Set(df, 0.5F);
@@ -42,7 +42,7 @@ HWY_INLINE FloatVec reflect(FloatVec x, float size) {
   return hn::IfThenElse(inside, x, hn::Sub(hn::Min(rest, hn::Sub(period, rest)), half));
 }
 
-/// The indices are clamped as integers, so that no coordinate, NaN included, leads outside the picture.
+/// The indices are clamped as integers, so that no coordinate, NaN included, leads outside the image.
 HWY_INLINE Pair pair_of(FloatVec x, int size, PadMode pad_mode) {
   const Floats df;
   const Ints di;
@@ -66,7 +66,7 @@ HWY_INLINE Pair pair_of(FloatVec x, int size, PadMode pad_mode) {
 }
 
 /// The three bytes of a pixel in the low bytes of each lane; the fourth is anything. In the last row the four
-/// bytes could reach beyond the picture, so they are read earlier and shifted.
+/// bytes could reach beyond the image, so they are read earlier and shifted.
 HWY_INLINE IntVec load_pixels(const WarpSource& source, IntVec offset, bool is_last_row) {
   const Ints di;
   const auto* base = reinterpret_cast<const std::int32_t*>(source.pixels);

@@ -7,7 +7,7 @@
 
 namespace margay::data {
 
-/// The picture that the kernel samples: uint8 [H,W,3], and what lies around it. A picture of one pixel needs a fourth
+/// The image that the kernel samples: uint8 [H,W,3], and what lies around it. An image of one pixel needs a fourth
 /// byte behind it that can be read.
 struct WarpSource {
   const std::uint8_t* pixels;
@@ -42,7 +42,7 @@ struct WarpColours {
   WarpLighting lighting;
 };
 
-/// Samples one row bilinearly, lights and scales it. out: float [count,3]. Nothing outside the picture is read,
+/// Samples one row bilinearly, lights and scales it. out: float [count,3]. Nothing outside the image is read,
 /// whatever the line is; 1 + i * dw should be positive within the row.
 void warp_row(const WarpSource& source, const WarpLine& line, const WarpColours& colours, int count, float* out);
 

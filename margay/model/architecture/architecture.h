@@ -13,7 +13,7 @@
 
 namespace margay::model {
 
-/// How pictures are resized for published weights.
+/// How images are resized for published weights.
 enum class PublishedResize { kBilinear, kBicubic };
 
 constexpr auto names(PublishedResize /*tag*/) {
@@ -42,13 +42,13 @@ struct Architecture {
   std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> build;
   std::int64_t classes = 1000;  ///< 0: published without a head
   std::int64_t parameters = 0;
-  double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one picture of input_px, / 1e9
-  int input_px = 224;   ///< side of the pictures that it is judged on
+  double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one image of input_px, / 1e9
+  int input_px = 224;   ///< side of the images that it is judged on
   std::array<double, 3> mean = core::kImagenetMean;  ///< for normalisation, of pixels / 255
   std::array<double, 3> std = core::kImagenetStd;
   PublishedResize resize = PublishedResize::kBilinear;
-  double crop_share = 0.875;    ///< of the resized picture's side, cut from its middle when it is judged
-  double top1 = 0;              ///< published accuracy on ImageNet's validation pictures, %; 0: none
+  double crop_share = 0.875;    ///< of the resized image's side, cut from its middle when it is judged
+  double top1 = 0;              ///< published accuracy on ImageNet's validation images, %; 0: none
   std::string weights_name;     ///< which published weights that is, such as "torchvision IMAGENET1K_V1"; "": none
   std::string weights_url;      ///< where they can be fetched; "": nowhere
   std::vector<Naming> namings;  ///< besides the names of our own modules

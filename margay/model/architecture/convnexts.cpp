@@ -13,7 +13,7 @@
 namespace margay::model {
 namespace {
 
-/// timm counts stages with the layer that halves the picture before them, torchvision both one after another.
+/// timm counts stages with the layer that halves the image before them, torchvision both one after another.
 std::vector<NameRule> timm_convnext_rules() {
   std::vector<NameRule> rules;
   append_rules(rules, {.timm = "",

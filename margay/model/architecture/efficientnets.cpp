@@ -77,7 +77,7 @@ Architecture efficientnet(const EfficientNetRow& row) {
 }  // namespace
 
 std::vector<Architecture> efficientnets() {
-  // Scales, sizes of pictures and accuracies: torchvision 0.14's documentation.
+  // Scales, sizes of images and accuracies: torchvision 0.14's documentation.
   return {efficientnet({"efficientnet_b0", {1.0, 1.0, 0.2}, 5'288'548, 0.386, 224, 256, 77.692, "ra_in1k"}),
           efficientnet({"efficientnet_b1", {1.0, 1.1, 0.2}, 7'794'184, 0.687, 240, 256, 78.642, "ft_in1k"}),
           efficientnet({"efficientnet_b2", {1.1, 1.2, 0.3}, 9'109'994, 1.088, 288, 288, 80.608, "ra_in1k"}),

@@ -6,7 +6,7 @@
 namespace margay::model {
 namespace {
 
-/// For the book's question, a 3 or a 7, on pictures of MNIST's size; in colour, as pictures are read here.
+/// For the book's question, a 3 or a 7, on images of MNIST's size; in colour, as images are read here.
 Architecture flat_net(const char* name, const FlatNetShape& shape, std::int64_t parameters, double gigamacs) {
   return {.name = name,
           .family = "Plain linear layers",

@@ -44,7 +44,7 @@ Architecture resnet_d(const ResNetDRow& row) {
 }  // namespace
 
 std::vector<Architecture> resnet_ds() {
-  // Sizes and accuracies: timm's results-imagenet.csv, where they are judged on larger pictures than they learnt from.
+  // Sizes and accuracies: timm's results-imagenet.csv, where they are judged on larger images than they learnt from.
   return {resnet_d({"resnet18d", ResNetDBlock::kBasic, {2, 2, 2, 2}, 11'708'744, 3.395, 288, 0.95, 73.794}),
           resnet_d({"resnet34d", ResNetDBlock::kBasic, {3, 4, 6, 3}, 21'816'904, 6.452, 288, 0.95, 78.436}),
           resnet_d({"resnet50d", ResNetDBlock::kBottleneck, {3, 4, 6, 3}, 25'576'264, 7.154, 288, 0.95, 81.356}),

@@ -33,8 +33,8 @@ Architecture resnet(const ResNetRow& row) {
           .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k")};
 }
 
-/// The 20-layer network for small pictures (He et al. 2015, section 4.2): stages of 16, 32, 64 channels. Ours halves
-/// the picture in the stem too, for 64-96 instead of 32 pixels, and projects its shortcuts.
+/// The 20-layer network for small images (He et al. 2015, section 4.2): stages of 16, 32, 64 channels. Ours halves
+/// the image in the stem too, for 64-96 instead of 32 pixels, and projects its shortcuts.
 Architecture resnet20() {
   const ResNetShape shape{.stem = ResNetStem::kSmall, .blocks = {3, 3, 3}, .width = 16, .early_stages = 1};
   return {.name = "resnet20",

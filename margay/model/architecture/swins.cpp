@@ -22,7 +22,7 @@ struct OtherNames {
 void append_stage(std::vector<NameRule>& rules, std::size_t stage) {
   const std::string block = fmt::format(R"(layers\.{}\.blocks\.(\d+)\.)", stage);
   const std::string ours = fmt::format(R"(features.{}.\1.)", 2 * stage + 1);
-  rules.push_back({block + "attn_mask", ""});  // computed anew for every picture
+  rules.push_back({block + "attn_mask", ""});  // computed anew for every image
   rules.push_back({block + R"(mlp\.fc1\.(\w+))", ours + R"(mlp.0.\2)"});
   rules.push_back({block + R"(mlp\.fc2\.(\w+))", ours + R"(mlp.3.\2)"});
   rules.push_back({block + "(.*)", ours + R"(\2)"});

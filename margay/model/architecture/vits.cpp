@@ -44,7 +44,7 @@ Architecture augreg(const ViTRow& row) {
           .weights_url = timm_weights_url(row.name + std::string(".augreg_in21k_ft_in1k"))};
 }
 
-/// Trained without labels, so without a head. It learns well from smaller pictures too.
+/// Trained without labels, so without a head. It learns well from smaller images too.
 Architecture dinov2(const ViTRow& row) {
   constexpr double kNewScale = 1e-5;
   return {.name = row.name,

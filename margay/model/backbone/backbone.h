@@ -9,7 +9,7 @@
 #include <torch/nn/module.h>
 #include <torch/nn/modules/container/sequential.h>
 
-#include "margay/model/checkpointed.h"
+#include "margay/model/gradient_checkpointing.h"
 #include "margay/model/weights/tensor_map.h"
 
 namespace margay::model {
@@ -17,20 +17,20 @@ namespace margay::model {
 /// What a backbone is made for.
 struct BackboneOptions {
   std::int64_t in_channels = 3;
-  /// Side of the pictures. Only networks with learnt positions care; the others take any size.
+  /// Side of the images. Only networks with learnt positions care; the others take any size.
   std::int64_t image_px = 224;
 };
 
 /// What a head finds.
 enum class FeatureLayout {
   kMap,     ///< [N,D,h,w], to be pooled
-  kPooled,  ///< [N,D,1,1]: the network has its own way to one vector a picture, such as a class token
+  kPooled,  ///< [N,D,1,1]: the network has its own way to one vector an image, such as a class token
 };
 
-/// The part of a classifier that turns pictures into features, without pooling and classes.
+/// The part of a classifier that turns images into features, without pooling and classes.
 class Backbone : public torch::nn::Module {
  public:
-  /// One step of the way from pictures to features.
+  /// One step of the way from images to features.
   struct Stage {
     std::string name;
     std::function<torch::Tensor(torch::Tensor)> run;
@@ -57,12 +57,12 @@ class Backbone : public torch::nn::Module {
   virtual torch::nn::Sequential make_published_head(std::int64_t num_classes) const = 0;
 
   /// Makes published weights fit where more than names, sides of 1 and the input's channels differ: learnt positions of
-  /// another picture size, projections that are kept together. Called by load_pretrained once the names are our own.
+  /// another image size, projections that are kept together. Called by load_pretrained once the names are our own.
   /// published: by names without "backbone."; they may hold too few or too many, and belong to a file: replace them,
   /// change none in place.
   virtual void adapt_published(TensorMap& /*published*/) const {}
 
-  /// The only side of pictures that it takes, where it was made for one (BackboneOptions::image_px); none: any.
+  /// The only side of images that it takes, where it was made for one (BackboneOptions::image_px); none: any.
   virtual std::optional<std::int64_t> only_px() const { return std::nullopt; }
 
   /// How many input pixels one step of the result covers, along each side.
@@ -89,7 +89,7 @@ class Backbone : public torch::nn::Module {
   GradientCheckpointing gradient_checkpointing() const { return checkpointing_; }
 
  protected:
-  /// Throws std::invalid_argument for pictures [N,C,H,W] of another size than only_px().
+  /// Throws std::invalid_argument for images [N,C,H,W] of another size than only_px().
   void check_size(const torch::Tensor& images) const;
 
  private:

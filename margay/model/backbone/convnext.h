@@ -16,7 +16,7 @@ struct ConvNextShape {
 };
 
 /// ConvNeXt (Liu, Mao, Wu, Feichtenhofer, Darrell, Xie, "A ConvNet for the 2020s", 2022, arXiv:2201.03545, figure 4)
-/// without its classifier. Names and initialisation are torchvision's. Pictures are cut into patches of 4 pixels and
+/// without its classifier. Names and initialisation are torchvision's. Images are cut into patches of 4 pixels and
 /// then of 2x2, so what does not fill the last one is not seen: sides of the result are rounded down.
 class ConvNext : public FeatureStack {
  public:

@@ -6,7 +6,7 @@
 
 namespace margay::model {
 
-/// How a network is scaled up from B0 (equation 3): the wider, the deeper, the larger its pictures.
+/// How a network is scaled up from B0 (equation 3): the wider, the deeper, the larger its images.
 struct EfficientNetScale {
   double width = 1;
   double depth = 1;

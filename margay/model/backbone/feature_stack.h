@@ -22,7 +22,7 @@ class FeatureStack : public Backbone {
   std::vector<std::string> early_children() const override { return {"features.0"}; }
 
  protected:
-  /// All the networks of the kind halve the picture five times.
+  /// All the networks of the kind halve the image five times.
   static constexpr std::int64_t kStride = 32;
 
   FeatureStack() { register_module("features", row_); }

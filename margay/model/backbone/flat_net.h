@@ -16,13 +16,13 @@ struct FlatNetShape {
 };
 
 /// The first networks of Howard and Gugger, "Deep Learning for Coders with fastai and PyTorch", 2020, chapter 4: the
-/// pixels of a small picture side by side (channel, row, column), and perhaps one hidden layer. Parameters bear the
-/// names of the book's Sequential: "0", and "2" for the classes behind a hidden layer. The picture's size is fixed:
+/// pixels of a small image side by side (channel, row, column), and perhaps one hidden layer. Parameters bear the
+/// names of the book's Sequential: "0", and "2" for the classes behind a hidden layer. The image's size is fixed:
 /// image_px. Features: [N,hidden,1,1], or the pixels themselves. LibTorch's initialisation.
 class FlatNet : public Backbone {
  public:
   explicit FlatNet(const FlatNetShape& shape, const BackboneOptions& options);
-  /// Throws std::invalid_argument, when run, for pictures of another size.
+  /// Throws std::invalid_argument, when run, for images of another size.
   std::vector<Stage> stages() override;
   std::int64_t features() const override { return hidden_ ? hidden_->options.out_features() : pixels(); }
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }

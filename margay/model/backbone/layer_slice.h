@@ -4,7 +4,7 @@
 
 #include <torch/nn/modules/container/sequential.h>
 
-#include "margay/model/checkpointed.h"
+#include "margay/model/gradient_checkpointing.h"
 
 namespace margay::model {
 

@@ -22,7 +22,7 @@ struct BlockPlace {
   std::int64_t in_channels;
   std::int64_t width;  ///< of its 3x3 convolutions
   std::int64_t out_channels;
-  std::int64_t stride;      ///< 2 halves the picture
+  std::int64_t stride;      ///< 2 halves the image
   std::int64_t groups = 1;  ///< of a bottleneck's 3x3 convolution
   Shortcut shortcut = Shortcut::kConvolution;
 };
@@ -63,7 +63,7 @@ class Bottleneck : public torch::nn::Module, public HasConvNorms {
   torch::nn::Sequential downsample_{nullptr};
 };
 
-/// A convolution without bias that keeps the picture's size at stride 1. kernel_px is odd.
+/// A convolution without bias that keeps the image's size at stride 1. kernel_px is odd.
 torch::nn::Conv2d make_conv(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_px,
                             std::int64_t stride = 1, std::int64_t groups = 1);
 

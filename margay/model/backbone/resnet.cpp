@@ -33,7 +33,7 @@ torch::nn::Sequential make_blocks(BlockPlace place, std::int64_t blocks) {
 
 constexpr std::int64_t kBottleneckExpansion = 4;  // of a bottleneck, from the width of its stage to its output
 
-/// Three 3x3 convolutions, of which the first halves the picture and the last doubles the channels. bn1 follows.
+/// Three 3x3 convolutions, of which the first halves the image and the last doubles the channels. bn1 follows.
 NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t width) {
   const std::int64_t half = width / 2;
   return NestedSequential(make_conv(in_channels, half, 3, 2), torch::nn::BatchNorm2d(half), make_rectifier(),

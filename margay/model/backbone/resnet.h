@@ -20,7 +20,7 @@ namespace margay::model {
 struct ResNetShape {
   enum class Block { kBasic, kBottleneck };
   enum class Stem {
-    kLarge,  ///< 7x7 stride 2, then 3x3 max pooling stride 2: for pictures of 160 pixels and more
+    kLarge,  ///< 7x7 stride 2, then 3x3 max pooling stride 2: for images of 160 pixels and more
     kSmall,  ///< 3x3 stride 2: for 64-96 pixels
     kDeep,   ///< as kLarge, with three 3x3 for the 7x7 (Szegedy et al. 2015, arXiv:1512.00567)
   };
@@ -30,7 +30,7 @@ struct ResNetShape {
   };
   Block block = Block::kBasic;
   Stem stem = Stem::kLarge;
-  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the picture
+  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the image
   std::int64_t width = 64;           ///< channels of stem and first stage; doubles with every stage
   std::size_t early_stages = 2;      ///< stages that share the first parameter group with the stem
   std::int64_t groups = 1;           ///< of a bottleneck's 3x3 convolution

@@ -30,14 +30,14 @@ std::int64_t missing_pixels(std::int64_t side) { return (kSide - side % kSide) %
 /// A single window needs no shift.
 std::int64_t shift_for(std::int64_t side) { return side <= kSide ? 0 : kSide / 2; }
 
-/// For each place along a side of the shifted picture, whether it comes from before the last window (0), from it (1) or
-/// from the other end of the picture (2). Whole numbers [side].
+/// For each place along a side of the shifted image, whether it comes from before the last window (0), from it (1) or
+/// from the other end of the image (2). Whole numbers [side].
 torch::Tensor origins(std::int64_t side, std::int64_t shift, torch::Device device) {
   const torch::Tensor places = torch::arange(side, torch::TensorOptions(device));
   return places.ge(side - kSide).to(torch::kLong) + places.ge(side - shift).to(torch::kLong);
 }
 
-/// What keeps neighbours in a window of the shifted picture apart that are none in the picture: float [windows,1,T,T].
+/// What keeps neighbours in a window of the shifted image apart that are none in the image: float [windows,1,T,T].
 torch::Tensor shift_mask(std::int64_t height, std::int64_t width, const torch::Tensor& like) {
   const torch::Tensor rows = origins(height, shift_for(height), like.device());
   const torch::Tensor columns = origins(width, shift_for(width), like.device());
@@ -70,18 +70,18 @@ torch::Tensor ShiftedWindowAttention::position_bias() const {
 }
 
 torch::Tensor ShiftedWindowAttention::attend(const torch::Tensor& x, const torch::Tensor& bias) {
-  const std::int64_t pictures = x.size(0);
+  const std::int64_t images = x.size(0);
   const std::int64_t rows = x.size(1) / kSide;  // of windows
   const std::int64_t columns = x.size(2) / kSide;
   const std::int64_t width = x.size(3) / heads_;
-  torch::Tensor qkv = qkv_(x.flatten(1, 2)).view({pictures, rows, kSide, columns, kSide, 3, heads_, width});
+  torch::Tensor qkv = qkv_(x.flatten(1, 2)).view({images, rows, kSide, columns, kSide, 3, heads_, width});
   // Pixels go into their windows and channels to their heads in one copy: [3,N,windows,heads,T,width].
-  qkv = qkv.permute({5, 0, 1, 3, 6, 2, 4, 7}).reshape({3, pictures, rows * columns, heads_, kPixels, width});
+  qkv = qkv.permute({5, 0, 1, 3, 6, 2, 4, 7}).reshape({3, images, rows * columns, heads_, kPixels, width});
   const auto parts = qkv.unbind(0);
   const torch::Tensor y = compat::attention(parts[0], parts[1], parts[2], bias);
   const torch::Tensor pixels =
-      y.reshape({pictures, rows, columns, heads_, kSide, kSide, width}).permute({0, 1, 4, 2, 5, 3, 6});
-  return proj_(pixels.reshape({pictures, -1, x.size(3)})).view(x.sizes());
+      y.reshape({images, rows, columns, heads_, kSide, kSide, width}).permute({0, 1, 4, 2, 5, 3, 6});
+  return proj_(pixels.reshape({images, -1, x.size(3)})).view(x.sizes());
 }
 
 torch::Tensor ShiftedWindowAttention::forward(const torch::Tensor& x) {

@@ -31,7 +31,7 @@ class Fire : public torch::nn::Module {
 /// Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size", 2016,
 /// arXiv:1602.07360, without its last convolution. Parameters bear torchvision's names: features.0,
 /// features.3.squeeze …, and classifier.1 in the published head. Initialised as torchvision's: Kaiming uniform, biases
-/// 0; the head's convolution normal with .01. The first convolution has no padding, so pictures of H pixels give about
+/// 0; the head's convolution normal with .01. The first convolution has no padding, so images of H pixels give about
 /// H/16 - 1 steps; the smallest have 17 or 21.
 class SqueezeNet : public Backbone {
  public:

@@ -9,8 +9,8 @@
 
 namespace margay::model {
 
-/// Drops a residual branch for whole pictures while training, and makes the others larger so that the mean stays: Huang
-/// et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; a picture's own draw as in torchvision's mode
+/// Drops a residual branch for whole images while training, and makes the others larger so that the mean stays: Huang
+/// et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; an image's own draw as in torchvision's mode
 /// "row".
 class StochasticDepthImpl : public torch::nn::Module {
  public:

@@ -19,7 +19,7 @@ namespace margay::model {
 /// What tells one Swin transformer from another.
 struct SwinShape {
   std::int64_t width = 96;           ///< channels of the first stage; double with every stage
-  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the picture
+  std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the image
   std::vector<std::int64_t> heads;   ///< of attention, per stage
   double stochastic_depth = 0;       ///< how often the last block's branches are dropped; from 0 for the first, evenly
 };
@@ -50,7 +50,7 @@ class PatchMerging : public torch::nn::Module {
 };
 
 /// A Swin transformer (Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
-/// arXiv:2103.14030) without its classifier, for pictures of any size from 32 pixels; the first layer leaves out what
+/// arXiv:2103.14030) without its classifier, for images of any size from 32 pixels; the first layer leaves out what
 /// is no multiple of 4. Parameters bear torchvision's names: features.0.0 (4x4 patches), features.1.0.attn.qkv …,
 /// features.2.reduction …, norm. Initialised as torchvision's.
 class Swin : public Backbone {

@@ -27,13 +27,13 @@ SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads)
 }
 
 torch::Tensor SelfAttention::forward(const torch::Tensor& x) {
-  const std::int64_t pictures = x.size(0);
+  const std::int64_t images = x.size(0);
   const std::int64_t tokens = x.size(1);
   const std::int64_t width = x.size(2);
-  const torch::Tensor qkv = qkv_(x).view({pictures, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});
+  const torch::Tensor qkv = qkv_(x).view({images, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});
   const auto parts = qkv.contiguous().unbind(0);  // one copy here saves those that batched products would make
   const torch::Tensor y = compat::attention(parts[0], parts[1], parts[2]);  // [N,heads,T,D/heads]
-  return proj_(y.transpose(1, 2).reshape({pictures, tokens, width}));
+  return proj_(y.transpose(1, 2).reshape({images, tokens, width}));
 }
 
 Perceptron::Perceptron(std::int64_t width, std::int64_t hidden) : fc1_(width, hidden), fc2_(hidden, width) {

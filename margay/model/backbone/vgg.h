@@ -26,7 +26,7 @@ struct VggShape {
 
 /// Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", 2014,
 /// arXiv:1409.1556, without its linear layers. Parameters bear torchvision's names: features.0, features.2 …, and
-/// classifier.0, .3 and .6 in the published head, which pools to 7x7 for pictures of other sizes than 224. Initialised
+/// classifier.0, .3 and .6 in the published head, which pools to 7x7 for images of other sizes than 224. Initialised
 /// as torchvision's: Kaiming normal with fan-out; linear layers normal with .01. Pooling rounds H/32 down.
 class Vgg : public Backbone {
  public:

@@ -31,7 +31,7 @@ std::int64_t checked_image_px(const ViTShape& shape, std::int64_t image_px) {
   if (image_px > 0 && image_px % shape.patch_px == 0) return image_px;
   const std::int64_t below = image_px / shape.patch_px * shape.patch_px;
   throw std::invalid_argument(
-      fmt::format("[ViT] the side of pictures must be a multiple of the patch's {} pixels, got {}; take {}",
+      fmt::format("[ViT] the side of images must be a multiple of the patch's {} pixels, got {}; take {}",
                   shape.patch_px, image_px, below > 0 ? below : shape.patch_px));
 }
 

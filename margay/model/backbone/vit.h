@@ -28,7 +28,7 @@ struct ViTShape {
 };
 
 /// A vision transformer (Dosovitskiy et al., "An Image Is Worth 16x16 Words", arXiv:2010.11929) without its classifier.
-/// Its features are the normalised class token: [N,D,1,1]. Pictures must be image_px on each side, a multiple of the
+/// Its features are the normalised class token: [N,D,1,1]. Images must be image_px on each side, a multiple of the
 /// patch. Parameters bear timm's names: cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv …, norm.
 class ViT : public Backbone {
  public:
@@ -41,10 +41,10 @@ class ViT : public Backbone {
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::optional<std::int64_t> only_px() const override { return image_px_; }
-  /// The whole picture's side.
+  /// The whole image's side.
   std::int64_t stride() const override { return image_px_; }
   std::vector<std::string> early_children() const override { return {"patch_embed"}; }
-  /// "pos_embed" of another picture size is resampled (positions.h).
+  /// "pos_embed" of another image size is resampled (positions.h).
   void adapt_published(TensorMap& published) const override;
 
  private:

@@ -50,14 +50,14 @@ class PartSums {
 /// nothing where means are far from 0.
 template <class T>
 std::vector<float> pivots(const torch::Tensor& x, const ChannelRows& rows) {
-  constexpr std::size_t kLooks = 16;
+  constexpr std::size_t kSamples = 16;
   const auto* values = reinterpret_cast<const TorchType<T>*>(elements<T>(x));
   std::vector<float> sums(rows.channels());
-  for (std::size_t look = 0; look < kLooks; ++look) {
-    const auto* pixel = values + look * rows.pixels() / kLooks * rows.channels();
+  for (std::size_t sample = 0; sample < kSamples; ++sample) {
+    const auto* pixel = values + sample * rows.pixels() / kSamples * rows.channels();
     for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += static_cast<float>(pixel[c]);
   }
-  for (float& sum : sums) sum /= static_cast<float>(kLooks);
+  for (float& sum : sums) sum /= static_cast<float>(kSamples);
   return sums;
 }
 

@@ -76,11 +76,11 @@ struct Offsets {
   }
 };
 
-/// Calls work(picture, row) for every row of every picture, in LibTorch's threads.
+/// Calls work(image, row) for every row of every image, in LibTorch's threads.
 template <class Work>
-void for_each_row(std::int64_t pictures, std::int64_t rows, const Work& work) {
+void for_each_row(std::int64_t images, std::int64_t rows, const Work& work) {
   constexpr std::int64_t kFewestRows = 4;
-  at::parallel_for(0, pictures * rows, kFewestRows, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, images * rows, kFewestRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) work(i / rows, i % rows);
   });
 }
@@ -98,15 +98,15 @@ torch::Tensor pool(const torch::Tensor& x, const torch::Tensor& places) {
     const T* from = fused::elements<T>(x);
     T* to = fused::elements<T>(y);
     auto* kept = places.defined() ? places.data_ptr<std::uint8_t>() : nullptr;
-    for_each_row(shape.n, shape.out_h(), [&](std::int64_t picture, std::int64_t row) {
+    for_each_row(shape.n, shape.out_h(), [&](std::int64_t image, std::int64_t row) {
       const auto offsets = [&](std::int64_t column) {
         return Offsets(to_pixels(row, shape.h), to_pixels(column, shape.w), shape.w, shape.c);
       };
       const Offsets first = offsets(0);
       const Offsets inner = offsets(std::min<std::int64_t>(1, shape.out_w() - 1));
       const Offsets last = offsets(shape.out_w() - 1);
-      const T* pixel = from + (picture * shape.h + 2 * row) * shape.w * shape.c;
-      std::int64_t out = (picture * shape.out_h() + row) * shape.out_w() * shape.c;
+      const T* pixel = from + (image * shape.h + 2 * row) * shape.w * shape.c;
+      std::int64_t out = (image * shape.out_h() + row) * shape.out_w() * shape.c;
       for (std::int64_t column = 0; column < shape.out_w(); ++column) {
         const Offsets& window = column == 0 ? first : column + 1 == shape.out_w() ? last : inner;
         kernel.largest(pixel, window.pixels.data(), window.count, static_cast<std::size_t>(shape.c), to + out,
@@ -126,15 +126,15 @@ torch::Tensor pool_gradient(const torch::Tensor& gradient, const torch::Tensor& 
     const T* from = fused::elements<T>(gradient);
     const auto* kept = places.data_ptr<std::uint8_t>();
     T* to = fused::elements<T>(x_gradient);
-    for_each_row(shape.n, shape.h, [&](std::int64_t picture, std::int64_t row) {
+    for_each_row(shape.n, shape.h, [&](std::int64_t image, std::int64_t row) {
       const auto offsets = [&](std::int64_t column) {
         return Offsets(to_windows(row, shape.out_h()), to_windows(column, shape.out_w()), shape.out_w(), shape.c);
       };
       const Offsets even = offsets(0);
       const Offsets odd = offsets(std::min<std::int64_t>(1, shape.w - 1));
       const Offsets last = offsets(shape.w - 1);
-      const std::int64_t windows = (picture * shape.out_h() + row / 2) * shape.out_w() * shape.c;
-      T* pixel = to + (picture * shape.h + row) * shape.w * shape.c;
+      const std::int64_t windows = (image * shape.out_h() + row / 2) * shape.out_w() * shape.c;
+      T* pixel = to + (image * shape.h + row) * shape.w * shape.c;
       for (std::int64_t column = 0; column < shape.w; ++column) {
         const Offsets& above = column + 1 == shape.w ? last : column % 2 == 0 ? even : odd;
         const std::int64_t window = windows + column / 2 * shape.c;

@@ -36,7 +36,7 @@ void keep_own_counters(TensorMap& published, const TensorMap& own) {
   }
 }
 
-/// Whether they differ by the channels of the pictures only.
+/// Whether they differ by the channels of the images only.
 bool is_input_of(const at::Tensor& own, const at::Tensor& published) {
   if (own.dim() != 4 || published.dim() != 4 || published.size(1) != kRgb || own.size(1) == kRgb) return false;
   return own.size(0) == published.size(0) && own.sizes().slice(2) == published.sizes().slice(2);

@@ -31,8 +31,8 @@ struct LoadedWeights {
 /// architectures, from look_up_weights'), under the names of our own modules,
 /// of one of the architecture's namings, of fastai or of a bundle, with the prefixes of wrappers (naming.h).
 /// Numbers of any precision become those of the classifier. num_batches_tracked may be absent or a fraction. For other
-/// pictures than RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt
-/// positions for another picture size, it does itself (Backbone::adapt_published). The head keeps its values unless
+/// images than RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt
+/// positions for another image size, it does itself (Backbone::adapt_published). The head keeps its values unless
 /// HeadWeights says otherwise.
 ///
 /// Throws core::DataError for a file that is not there, telling where its architecture's weights can be fetched, and
@@ -43,8 +43,8 @@ struct LoadedWeights {
 LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
                               const PretrainedOptions& options = {});
 
-/// A first convolution's weight [D,3,kH,kW] for pictures of C channels, [D,C,kH,kW], as timm's adapt_input_conv: for
-/// one channel the sum over RGB, for others R, G, B, R, … times 3/C, so that a picture of equal channels gives the same
+/// A first convolution's weight [D,3,kH,kW] for images of C channels, [D,C,kH,kW], as timm's adapt_input_conv: for
+/// one channel the sum over RGB, for others R, G, B, R, … times 3/C, so that an image of equal channels gives the same
 /// response.
 at::Tensor adapt_input(const at::Tensor& weight, std::int64_t channels);
 

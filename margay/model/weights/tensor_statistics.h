@@ -14,7 +14,7 @@ struct TensorStatistics {
   std::int64_t non_finite = 0;  ///< NaN and infinities
 };
 
-/// tensor: any real or boolean dtype and shape, on the CPU. Reckoned in float64.
+/// tensor: any real or boolean dtype and shape, on the CPU. Computed in float64.
 TensorStatistics statistics_of(const at::Tensor& tensor);
 
 }  // namespace margay::model

@@ -28,19 +28,20 @@ constexpr std::array<const char*, 4> kPreferred = {"model.safetensors.index.json
 constexpr std::array<const char*, 6> kWeightsEndings = {".safetensors", ".margay", ".pth", ".pt", ".bin", ".ckpt"};
 
 /// What lies in the place of weights when a download went wrong.
-struct Stranger {
+struct ForeignFormat {
   std::size_t offset;
   std::string_view begin;  ///< in small letters
   const char* what;
 };
 
-constexpr std::array<Stranger, 6> kStrangers = {
-    Stranger{0, "version https://git-lfs", "a Git LFS pointer, not the file itself; fetch it with git lfs pull"},
-    Stranger{0, "<!doctype", "a web page, not weights; fetch the file that the page links to"},
-    Stranger{0, "<html", "a web page, not weights; fetch the file that the page links to"},
-    Stranger{0, "\x1f\x8b", "compressed (gzip); unpack it first"},
-    Stranger{257, "ustar", "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it anew"},
-    Stranger{0, "\x89hdf\r\n", "an HDF5 file (of Keras); its networks are others"}};
+constexpr std::array<ForeignFormat, 6> kForeignFormats = {
+    ForeignFormat{0, "version https://git-lfs", "a Git LFS pointer, not the file itself; fetch it with git lfs pull"},
+    ForeignFormat{0, "<!doctype", "a web page, not weights; fetch the file that the page links to"},
+    ForeignFormat{0, "<html", "a web page, not weights; fetch the file that the page links to"},
+    ForeignFormat{0, "\x1f\x8b", "compressed (gzip); unpack it first"},
+    ForeignFormat{257, "ustar",
+                  "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it anew"},
+    ForeignFormat{0, "\x89hdf\r\n", "an HDF5 file (of Keras); its networks are others"}};
 
 bool is_safetensors(std::span<const std::byte> bytes, std::size_t file_bytes) {
   if (bytes.size() <= kSafetensorsLengthBytes || bytes[kSafetensorsLengthBytes] != std::byte{'{'}) return false;
@@ -50,9 +51,9 @@ bool is_safetensors(std::span<const std::byte> bytes, std::size_t file_bytes) {
   return length <= file_bytes;
 }
 
-void refuse_strangers(const std::string& beginning, const std::filesystem::path& path) {
+void refuse_foreign_formats(const std::string& beginning, const std::filesystem::path& path) {
   const std::string letters = core::lower_case(beginning);
-  for (const Stranger& each : kStrangers) {
+  for (const ForeignFormat& each : kForeignFormats) {
     if (letters.size() > each.offset && std::string_view(letters).substr(each.offset).starts_with(each.begin)) {
       throw core::FormatError(path, fmt::format("[read_weights] this is {}", each.what));
     }
@@ -67,7 +68,7 @@ Form form_of(const std::filesystem::path& path) {
   const std::string beginning(static_cast<const char*>(first.data_ptr()), first.nbytes());
   if (beginning.starts_with("PK\x03\x04") || beginning.starts_with('\x80')) return Form::kTorch;
   if (beginning.starts_with('{')) return Form::kIndex;
-  refuse_strangers(beginning, path);
+  refuse_foreign_formats(beginning, path);
   return Form::kSafetensors;  // whose reader says what is wrong
 }
 

@@ -50,10 +50,9 @@ class BatchTrial {
   }
 
   [[noreturn]] void give_up() const {
-    if (has_run_out_)
-      throw core::Error("not even two pictures fit into memory; use smaller pictures or another network");
+    if (has_run_out_) throw core::Error("not even two images fit into memory; use smaller images or another network");
     throw core::Error(
-        fmt::format("two pictures need {:.0f} MB, and {:.0f} MB may be used; use smaller pictures or another "
+        fmt::format("two images need {:.0f} MB, and {:.0f} MB may be used; use smaller images or another "
                     "network",
                     needed_ / kMega, options_.safety * double(*options_.memory_limit_mb)));
   }

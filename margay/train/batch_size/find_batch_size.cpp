@@ -76,8 +76,8 @@ class TrialTraining {
 /// Of which two steps are made: large enough that activations outweigh weights, which are there once for any batch.
 std::int64_t measured_batch(std::int64_t image_px, std::int64_t largest) {
   const double share = 224.0 / static_cast<double>(image_px);
-  const auto pictures = static_cast<std::int64_t>(std::llround(4 * share * share));
-  return std::clamp<std::int64_t>(std::min<std::int64_t>(pictures, 64), 4, largest / 2);
+  const auto images = static_cast<std::int64_t>(std::llround(4 * share * share));
+  return std::clamp<std::int64_t>(std::min<std::int64_t>(images, 64), 4, largest / 2);
 }
 
 /// Bytes by batch size, from two measurements.
@@ -86,20 +86,20 @@ class MemoryLine {
   MemoryLine(model::Classifier& classifier, const StepShape& step, std::int64_t batch_size)
       : origin_(batch_size),
         at_origin_(static_cast<double>(step_memory_bytes(classifier, step, batch_size))),
-        per_picture_((static_cast<double>(step_memory_bytes(classifier, step, 2 * batch_size)) - at_origin_) /
-                     static_cast<double>(batch_size)),
-        held_per_picture_(static_cast<double>(step.batches_held * 3 * step.image_px * step.image_px * 4)) {}
+        per_image_((static_cast<double>(step_memory_bytes(classifier, step, 2 * batch_size)) - at_origin_) /
+                   static_cast<double>(batch_size)),
+        held_per_image_(static_cast<double>(step.batches_held * 3 * step.image_px * step.image_px * 4)) {}
 
   std::uint64_t operator()(std::int64_t batch_size) const {
-    const double tensors = at_origin_ + per_picture_ * static_cast<double>(batch_size - origin_);
-    return static_cast<std::uint64_t>(std::max(tensors, 0.0) + held_per_picture_ * static_cast<double>(batch_size));
+    const double tensors = at_origin_ + per_image_ * static_cast<double>(batch_size - origin_);
+    return static_cast<std::uint64_t>(std::max(tensors, 0.0) + held_per_image_ * static_cast<double>(batch_size));
   }
 
  private:
   std::int64_t origin_;
   double at_origin_;
-  double per_picture_;
-  double held_per_picture_;
+  double per_image_;
+  double held_per_image_;
 };
 
 BatchSizeAdvice advise_on_cpu(model::Classifier& classifier, const StepShape& step, AutoBatchOptions options) {

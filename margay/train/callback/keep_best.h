@@ -22,7 +22,7 @@ struct KeepBestOptions {
 class KeepBest : public Callback {
  public:
   /// write: learner.save(path), save_checkpoint or the like, or null to write nothing. What it throws ends the run, so
-  /// it answers for a full disk itself. average: whose weights validate; the best ones are then those, not the raw
+  /// it handles a full disk itself. average: whose weights validate; the best ones are then those, not the raw
   /// ones. Or null. Throws std::invalid_argument for options out of range.
   KeepBest(const MonitorOptions& monitor, std::function<void(Learner&)> write, const KeepBestOptions& options = {},
            std::shared_ptr<WeightAverage> average = nullptr);

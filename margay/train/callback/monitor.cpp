@@ -49,7 +49,7 @@ void Monitor::check(const Learner& learner) const {
   if (!find(name(), any, learner.metrics())) refuse_monitor(name(), learner.metrics());
   if (name() == kTrainLoss || learner.loaders().valid) return;
   throw std::invalid_argument(
-      fmt::format("[monitor] there are no validation pictures, so no {}; watch {}", name(), kTrainLoss));
+      fmt::format("[monitor] there are no validation images, so no {}; watch {}", name(), kTrainLoss));
 }
 
 bool Monitor::improves(const EpochRecord& record, const metric::Metrics& metrics) {

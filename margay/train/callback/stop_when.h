@@ -6,7 +6,7 @@
 
 namespace margay::train {
 
-/// Ends the run after the step in which `is_stop_wanted` answers yes, by throwing core::Interrupted: the weights
+/// Ends the run after the step in which `is_stop_wanted` returns true, by throwing core::Interrupted: the weights
 /// are then whole, those of the step just made. The last step of an epoch of gathered batches is made after its last
 /// batch, so the end of the training pass asks, too.
 class StopWhen : public Callback {

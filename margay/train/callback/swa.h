@@ -34,7 +34,7 @@ class Swa : public Callback {
 
   /// Epochs in the average.
   std::int64_t epochs() const { return epochs_; }
-  /// Puts the average into the learner's model, whose batch norms then see training pictures again: their statistics
+  /// Puts the average into the learner's model, whose batch norms then see training images again: their statistics
   /// fit none of the networks averaged. Before the first averaged epoch: nothing. Throws as update_batch_norms.
   void apply(Learner& learner);
 

@@ -72,7 +72,7 @@ Json fingerprint(const Learner& learner) {
                        {"training_images", loaders.train.dataset().size()},
                        {"validation_images", loaders.valid ? loaders.valid->dataset().size() : 0},
                        {"vocabulary", loaders.vocabulary.names()},
-                       {"transforms", core::to_json(loaders.recipe())}};
+                       {"transforms", core::to_json(loaders.transforms())}};
   // As a file gives it back: a class's name need not be UTF-8.
   return Json::parse(fields.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

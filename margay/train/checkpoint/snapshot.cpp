@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kModel = "model.";
 constexpr std::string_view kOptimizer = "optimizer.";
 constexpr const char* kSnapshotSteps = "steps";
-constexpr const char* kStanding = "standing";
+constexpr const char* kTrainingState = "standing";
 constexpr const char* kCallbacks = "callbacks";
 constexpr const char* kGradScaler = "grad_scaler";
 constexpr const char* kFingerprint = "fingerprint";
@@ -103,17 +103,17 @@ void restore_callbacks(Learner& learner, const Snapshot& snapshot, const std::fi
 }
 
 /// What fits no fit of this learner, though it is well formed. Throws core::FormatError.
-void check_standing(const Standing& standing, const Learner& learner, const std::filesystem::path& source) {
+void check_training_state(const TrainingState& state, const Learner& learner, const std::filesystem::path& source) {
   const auto refuse = [&](const std::string& problem) { throw core::FormatError(source, problem); };
   const std::int64_t batches = learner.loaders().train.num_batches();
-  if (standing.is_in_epoch && standing.next_batch > batches) {
-    refuse(fmt::format("stands at batch {} of an epoch, which has {} here", standing.next_batch, batches));
+  if (state.is_in_epoch && state.next_batch > batches) {
+    refuse(fmt::format("stands at batch {} of an epoch, which has {} here", state.next_batch, batches));
   }
   const auto groups = static_cast<int>(learner.num_groups());
-  if (standing.first_trained_group.value_or(0) >= groups) {
-    refuse(fmt::format("trains from group {} on, the network has {}", *standing.first_trained_group, groups));
+  if (state.first_trained_group.value_or(0) >= groups) {
+    refuse(fmt::format("trains from group {} on, the network has {}", *state.first_trained_group, groups));
   }
-  for (const EpochRecord& record : standing.history) {
+  for (const EpochRecord& record : state.history) {
     if (record.metrics.size() == learner.metrics().size()) continue;
     refuse(fmt::format("has {} metrics in its history, here there are {}", record.metrics.size(),
                        learner.metrics().size()));
@@ -132,7 +132,7 @@ Snapshot take_snapshot(Learner& learner) {
   }
   snapshot.tensors[kSnapshotSteps] = tensor_of(learner.steps());
   snapshot.values = {{kFingerprint, fingerprint(learner)},
-                     {kStanding, to_json(learner.standing())},
+                     {kTrainingState, to_json(learner.training_state())},
                      {kCallbacks, nlohmann::ordered_json::object()}};
   if (learner.grad_scaler()) snapshot.values[kGradScaler] = learner.grad_scaler()->state();
   for (const auto& callback : learner.callbacks()) {
@@ -155,12 +155,12 @@ void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::
   if (learner.is_fitting()) {
     throw std::invalid_argument("[restore] cannot be called from a callback: a fit is under way");
   }
-  if (!snapshot.values.contains(kStanding)) throw core::FormatError(source, "does not say where training stood");
+  if (!snapshot.values.contains(kTrainingState)) throw core::FormatError(source, "does not say where training stood");
   const auto found = snapshot.values.find(kFingerprint);
   if (found != snapshot.values.end()) check_fingerprint(*found, learner, source);  // older ones have none
-  Standing standing = standing_from_json(snapshot.values[kStanding], source);
-  check_standing(standing, learner, source);
-  standing.steps = steps_of(snapshot.tensors, source);
+  TrainingState state = training_state_from_json(snapshot.values[kTrainingState], source);
+  check_training_state(state, learner, source);
+  state.steps = steps_of(snapshot.tensors, source);
   learner.classifier().load_state(part_of(snapshot.tensors, kModel), source);
   learner.optimizer().load_state(part_of(snapshot.tensors, kOptimizer), source);
   for (const torch::Device& device : drawing_devices(learner)) load_generator_state(snapshot.tensors, source, device);
@@ -168,7 +168,7 @@ void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::
     learner.grad_scaler()->load_state(snapshot.values[kGradScaler], source);
   }
   restore_callbacks(learner, snapshot, source);
-  learner.resume_at(std::move(standing));
+  learner.resume_at(std::move(state));
 }
 
 }  // namespace margay::train

@@ -101,12 +101,12 @@ void EventFile::write_scalars(std::int64_t step, std::span<const LoggedScalar> s
 }
 
 void EventFile::write_image(std::int64_t step, const LoggedImage& image) {
-  const WireMessage picture = WireMessage()
+  const WireMessage encoded = WireMessage()
                                   .add_integer(kImageHeight, image.height)
                                   .add_integer(kImageWidth, image.width)
                                   .add_integer(kImageColorspace, image.channels)
                                   .add_bytes(kImageEncoded, image.encoded);
-  const WireMessage entry = WireMessage().add_bytes(kValueTag, image.tag).add_message(kValueImage, picture);
+  const WireMessage entry = WireMessage().add_bytes(kValueTag, image.tag).add_message(kValueImage, encoded);
   write_summary(step, WireMessage().add_message(kSummaryValue, entry));
 }
 

@@ -17,7 +17,7 @@ struct LoggedScalar {
   double value = 0;  ///< stored as float32
 };
 
-/// A picture of the log, already encoded.
+/// An image of the log, already encoded.
 struct LoggedImage {
   std::string tag;
   std::int64_t width = 0;     ///< pixels
@@ -37,7 +37,7 @@ class EventFile {
 
   /// All under one step and one time. Throws core::IoError; the file stays whole.
   void write_scalars(std::int64_t step, std::span<const LoggedScalar> scalars);
-  /// A picture under one step. Throws core::IoError; the file stays whole.
+  /// An image under one step. Throws core::IoError; the file stays whole.
   void write_image(std::int64_t step, const LoggedImage& image);
 
   const std::filesystem::path& path() const { return file_.path(); }

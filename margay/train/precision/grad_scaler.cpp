@@ -19,7 +19,7 @@ constexpr const char* kGoodSteps = "good_steps";
 constexpr double kLargestScale = std::numeric_limits<float>::max();  // losses are float32
 
 /// The sum of magnitudes is finite where every element is, and NaN or infinite elsewhere. (Sums of squares overflow
-/// sooner.) All answers are put together before the one that is waited for.
+/// sooner.) All results are put together before the one that is waited for.
 bool has_infinite(const std::vector<torch::Tensor>& tensors) {
   const std::vector<torch::Tensor> sums = at::_foreach_norm(tensors, 1);
   std::vector<torch::Tensor> finite;

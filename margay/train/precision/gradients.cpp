@@ -46,7 +46,7 @@ double sum_of_squares(const torch::Tensor& tensor) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-/// With LibTorch's operators, whose answer is waited for once. In float32: the squares of half precision would overflow
+/// With LibTorch's operators, whose result is waited for once. In float32: the squares of half precision would overflow
 /// beyond 65504.
 double operators_sum_of_squares(std::vector<torch::Tensor> tensors) {
   std::transform(tensors.begin(), tensors.end(), tensors.begin(), at_least_float);

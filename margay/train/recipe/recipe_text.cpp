@@ -30,14 +30,14 @@ std::string_view take_until(std::string_view& text, char mark) {
   return head;
 }
 
-std::optional<int> parse_freeze_to(StageWords& words) {
+std::optional<int> parse_freeze_to(StageTokens& words) {
   if (words.accept("freeze")) return -1;
   if (words.accept("unfreeze")) return 0;
   if (!words.accept("freeze_to")) return std::nullopt;
   return words.take_whole_number("a group (0 is the first, -1 the last)");
 }
 
-std::int64_t parse_epochs(StageWords& words, bool is_first) {
+std::int64_t parse_epochs(StageTokens& words, bool is_first) {
   const int epochs = is_first ? words.take_whole_number("freeze, unfreeze, freeze_to or a number of epochs",
                                                         {"freeze", "unfreeze", "freeze_to"})
                               : words.take_whole_number("a number of epochs");
@@ -45,14 +45,14 @@ std::int64_t parse_epochs(StageWords& words, bool is_first) {
   return epochs;
 }
 
-std::optional<int> parse_size(StageWords& words) {
+std::optional<int> parse_size(StageTokens& words) {
   if (!words.accept("on")) return std::nullopt;
   const int size = words.take_whole_number("a number of pixels");
   if (!words.accept("pixels")) words.refuse("'pixels'", {"pixels"});
   return size;
 }
 
-ScheduleOptions parse_schedule(StageWords& words) {
+ScheduleOptions parse_schedule(StageTokens& words) {
   const auto is_option = [](std::string_view word) { return word.find('=') != std::string_view::npos; };
   const std::vector<std::string> kinds = core::all_names<ScheduleKind>();
   ScheduleOptions options;
@@ -77,7 +77,7 @@ Stage parse_stage(std::string_view text) {
     stage.name = trimmed(take_until(text, ':'));
     if (stage.name.empty()) throw std::invalid_argument("there is no name before ':'");
   }
-  StageWords words(text);
+  StageTokens words(text);
   stage.freeze_to = parse_freeze_to(words);
   stage.epochs = parse_epochs(words, !stage.freeze_to);
   stage.size = parse_size(words);

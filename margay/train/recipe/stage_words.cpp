@@ -23,7 +23,7 @@ bool holds_together(char before, char after) {
 
 }  // namespace
 
-StageWords::StageWords(std::string_view text) {
+StageTokens::StageTokens(std::string_view text) {
   std::string word;
   for (;;) {
     const std::size_t begin = text.find_first_not_of(kWordBlanks);
@@ -36,18 +36,18 @@ StageWords::StageWords(std::string_view text) {
   if (!word.empty()) words_.push_back(word);
 }
 
-bool StageWords::accept(std::string_view word) {
+bool StageTokens::accept(std::string_view word) {
   if (peek() != word) return false;
   ++next_;
   return true;
 }
 
-std::string StageWords::take(const std::string& expected) {
+std::string StageTokens::take(const std::string& expected) {
   if (is_done()) refuse(expected);
   return words_[next_++];
 }
 
-int StageWords::take_whole_number(const std::string& expected, const std::vector<std::string>& words) {
+int StageTokens::take_whole_number(const std::string& expected, const std::vector<std::string>& words) {
   const std::string_view word = peek();
   int number = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
@@ -56,7 +56,7 @@ int StageWords::take_whole_number(const std::string& expected, const std::vector
   return number;
 }
 
-void StageWords::refuse(const std::string& expected, const std::vector<std::string>& words) const {
+void StageTokens::refuse(const std::string& expected, const std::vector<std::string>& words) const {
   const std::string got = is_done() ? "the stage ends" : fmt::format("'{}'", peek());
   const std::string after = next_ == 0 ? "" : fmt::format(" after '{}'", words_[next_ - 1]);
   throw std::invalid_argument(

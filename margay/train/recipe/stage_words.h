@@ -8,10 +8,10 @@
 namespace margay::train {
 
 /// The words of one stage of a recipe's text, read from left to right.
-class StageWords {
+class StageTokens {
  public:
   /// Blanks part words, but not beside brackets, commas and equals signs: "slice(1e-6, 1e-4)" is one word.
-  explicit StageWords(std::string_view text);
+  explicit StageTokens(std::string_view text);
 
   bool is_done() const { return next_ == words_.size(); }
   /// The next word; empty at the end.

@@ -23,9 +23,9 @@ std::optional<Difference> by_repeats(const RunResult& a, const RunResult& b) {
   return difference;
 }
 
-std::optional<Difference> by_pictures(const RunResult& a, const RunResult& b) {
-  if (!is_share_of_pictures(a.metric) || !a.valid_pictures || !b.valid_pictures) return std::nullopt;
-  return metric::compare_shares(a.mean(), *a.valid_pictures, b.mean(), *b.valid_pictures);
+std::optional<Difference> by_images(const RunResult& a, const RunResult& b) {
+  if (!is_share_of_images(a.metric) || !a.valid_images || !b.valid_images) return std::nullopt;
+  return metric::compare_shares(a.mean(), *a.valid_images, b.mean(), *b.valid_images);
 }
 
 std::string noise_words(const RunComparison& comparison) {
@@ -37,17 +37,17 @@ std::string noise_words(const RunComparison& comparison) {
     case Noise::kOneRepeat:
       return fmt::format("95 %, t of one run against {} repeats", std::max(a, b));
     default:
-      return fmt::format("1.96 standard errors of shares of {} and {} pictures, unpaired", *comparison.a.valid_pictures,
-                         *comparison.b.valid_pictures);
+      return fmt::format("1.96 standard errors of shares of {} and {} images, unpaired", *comparison.a.valid_images,
+                         *comparison.b.valid_images);
   }
 }
 
 /// Why nothing is known of the noise.
 std::string missing_words(const RunComparison& comparison) {
-  if (!is_share_of_pictures(comparison.a.metric)) {
+  if (!is_share_of_images(comparison.a.metric)) {
     return fmt::format("one {} has no error bar, repeats with other seeds would give it one", comparison.a.metric);
   }
-  return "how many pictures validated is not written down";
+  return "how many images validated is not written down";
 }
 
 }  // namespace
@@ -61,20 +61,20 @@ double RunResult::mean() const {
 
 std::optional<double> RunResult::standard_error() const {
   if (values.size() > 1) return metric::repeated_mean(values).standard_error;
-  if (values.empty() || !valid_pictures || !is_share_of_pictures(metric)) return std::nullopt;
+  if (values.empty() || !valid_images || !is_share_of_images(metric)) return std::nullopt;
   const double share = values.front();
   if (!(share > 0 && share < 1)) return std::nullopt;  // the formula says nothing there
-  return metric::share_standard_error(share, *valid_pictures);
+  return metric::share_standard_error(share, *valid_images);
 }
 
 RunResult result_of(std::string label, const std::vector<RunRecord>& runs, const std::string& metric) {
-  RunResult result{.label = std::move(label), .metric = metric, .values = {}, .valid_pictures = {}};
+  RunResult result{.label = std::move(label), .metric = metric, .values = {}, .valid_images = {}};
   for (const RunRecord& run : runs) {
     const std::optional<double> value = run.last(metric);
     if (!value) continue;
     const bool is_first = result.values.empty();
-    if (is_first || result.valid_pictures != run.valid_pictures) {
-      result.valid_pictures = is_first ? run.valid_pictures : std::nullopt;
+    if (is_first || result.valid_images != run.valid_images) {
+      result.valid_images = is_first ? run.valid_images : std::nullopt;
     }
     result.values.push_back(*value);
   }
@@ -92,8 +92,8 @@ RunComparison compare_results(const RunResult& a, const RunResult& b) {
   if (const auto difference = by_repeats(a, b)) {
     comparison.noise = a.values.size() > 1 && b.values.size() > 1 ? Noise::kRepeats : Noise::kOneRepeat;
     comparison.difference = *difference;
-  } else if (const auto shares = by_pictures(a, b)) {
-    comparison.noise = Noise::kPictures;
+  } else if (const auto shares = by_images(a, b)) {
+    comparison.noise = Noise::kImages;
     comparison.difference = *shares;
   }
   return comparison;

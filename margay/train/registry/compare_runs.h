@@ -14,12 +14,12 @@ namespace margay::train {
 struct RunResult {
   std::string label;
   std::string metric;
-  std::vector<double> values;                  ///< one for each run that has it
-  std::optional<std::int64_t> valid_pictures;  ///< that judged each; absent where it is not known or not the same
+  std::vector<double> values;                ///< one for each run that has it
+  std::optional<std::int64_t> valid_images;  ///< that judged each; absent where it is not known or not the same
 
   /// NaN without values.
   double mean() const;
-  /// One standard error of mean(): of repeats by their spread, of one run by the number of pictures where the metric is
+  /// One standard error of mean(): of repeats by their spread, of one run by the number of images where the metric is
   /// a share of them. Absent where nothing can be said.
   std::optional<double> standard_error() const;
 };
@@ -28,13 +28,13 @@ RunResult result_of(std::string label, const std::vector<RunRecord>& runs, const
 
 /// Where the noise of a comparison comes from.
 enum class Noise {
-  kPictures,   ///< other validation pictures: two shares, unpaired
+  kImages,     ///< other validation images: two shares, unpaired
   kRepeats,    ///< other seeds: Welch's t between the repeats of both
   kOneRepeat,  ///< other seeds: one run against repeats
   kUnknown     ///< nothing is known of it
 };
 
-/// Two results side by side. The noise of repeats is used where there is any, else that of pictures.
+/// Two results side by side. The noise of repeats is used where there is any, else that of images.
 struct RunComparison {
   RunResult a;
   RunResult b;

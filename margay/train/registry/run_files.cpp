@@ -62,7 +62,7 @@ void take_run_file(const Json& json, RunRecord& record) {
   record.ended = json.at("ended").get<std::string>();
   record.status = core::from_text<RunStatus>(json.at("status").get<std::string>());
   record.message = json.at("message").get<std::string>();
-  if (!json.at("valid_pictures").is_null()) record.valid_pictures = json["valid_pictures"].get<std::int64_t>();
+  if (!json.at("valid_pictures").is_null()) record.valid_images = json["valid_pictures"].get<std::int64_t>();
   record.process = process_of(json.at("process"));
 }
 
@@ -93,7 +93,7 @@ void write_run_file(const fs::path& runs, const RunRecord& record) {
                {"message", record.message},
                {"valid_pictures", nullptr},
                {"process", to_json(record.process)}};
-  if (record.valid_pictures) json["valid_pictures"] = *record.valid_pictures;
+  if (record.valid_images) json["valid_pictures"] = *record.valid_images;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   core::write_file_atomically(runs / record.folder / "run.json", text + "\n");
 }

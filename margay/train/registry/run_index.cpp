@@ -67,8 +67,8 @@ RunRecord record_of(SQLite::Statement& row) {
   record.ended = text();
   record.status = core::from_text<RunStatus>(text());
   record.message = text();
-  const SQLite::Column pictures = row.getColumn(column++);
-  if (!pictures.isNull()) record.valid_pictures = pictures.getInt64();
+  const SQLite::Column images = row.getColumn(column++);
+  if (!images.isNull()) record.valid_images = images.getInt64();
   record.process = process_of(json_or_empty(row.getColumn(column++)));
   record.config = json_or_empty(row.getColumn(column++));
   return record;
@@ -119,7 +119,7 @@ std::int64_t put_run(SQLite::Database& database, const RunRecord& record) {
     put.bind(++column, text);
   }
   ++column;  // NULL unless bound
-  if (record.valid_pictures) put.bind(column, *record.valid_pictures);
+  if (record.valid_images) put.bind(column, *record.valid_images);
   put.bind(++column, text_of(to_json(record.process)));
   put.bind(++column, text_of(record.config));
   put.exec();

@@ -43,9 +43,9 @@ std::string RunRecord::main_metric() const {
 
 std::optional<double> RunRecord::standard_error(const std::string& metric) const {
   const std::optional<double> share = last(metric);
-  if (!share || !valid_pictures || *valid_pictures < 1 || !is_share_of_pictures(metric)) return std::nullopt;
+  if (!share || !valid_images || *valid_images < 1 || !is_share_of_images(metric)) return std::nullopt;
   if (!(*share > 0 && *share < 1)) return std::nullopt;
-  return metric::share_standard_error(*share, *valid_pictures);
+  return metric::share_standard_error(*share, *valid_images);
 }
 
 double RunRecord::seconds() const {
@@ -57,7 +57,7 @@ double RunRecord::seconds() const {
   return sum;
 }
 
-bool is_share_of_pictures(const std::string& metric) {
+bool is_share_of_images(const std::string& metric) {
   return metric == "error_rate" || metric == "accuracy" || metric == "exact_match";
 }
 
@@ -75,7 +75,7 @@ nlohmann::ordered_json to_json(const RunRecord& record) {
                                  {"valid_pictures", nullptr},
                                  {"config", record.config},
                                  {"epochs", nlohmann::ordered_json::array()}};
-  if (record.valid_pictures) json["valid_pictures"] = *record.valid_pictures;
+  if (record.valid_images) json["valid_pictures"] = *record.valid_images;
   for (const RunEpoch& epoch : record.epochs) json["epochs"].push_back(epoch_json(epoch));
   return json;
 }

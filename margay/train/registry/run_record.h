@@ -37,8 +37,8 @@ struct NewRun {
   std::string name;
   std::string group;  ///< shared by the repeats of one command; empty: a run of its own
   std::uint64_t seed = 0;
-  nlohmann::ordered_json config;               ///< as in config.json
-  std::optional<std::int64_t> valid_pictures;  ///< how many judge it; error bars need it
+  nlohmann::ordered_json config;             ///< as in config.json
+  std::optional<std::int64_t> valid_images;  ///< how many judge it; error bars need it
 };
 
 /// A run as the registry knows it.
@@ -52,7 +52,7 @@ struct RunRecord {
   std::string ended;    ///< the same; empty while it runs, and where nobody wrote it down
   RunStatus status = RunStatus::kRunning;
   std::string message;  ///< why it ended, or where it runs
-  std::optional<std::int64_t> valid_pictures;
+  std::optional<std::int64_t> valid_images;
   ProcessIdentity process;
   nlohmann::ordered_json config;
   std::vector<RunEpoch> epochs;
@@ -61,15 +61,15 @@ struct RunRecord {
   std::optional<double> last(const std::string& metric) const;
   /// The first metric of the last epoch, or "valid_loss" where there is none.
   std::string main_metric() const;
-  /// One standard error of last(metric) by the number of pictures that judged it: of shares of pictures (error_rate,
+  /// One standard error of last(metric) by the number of images that judged it: of shares of images (error_rate,
   /// accuracy, exact_match) whose number is known, unless the share is 0 or 1, where the formula says nothing.
   std::optional<double> standard_error(const std::string& metric) const;
   /// From start to end, or the sum of its epochs where one of both is not known.
   double seconds() const;
 };
 
-/// Whether the metric is a share of pictures each of which is right or wrong, so that the binomial formula holds.
-bool is_share_of_pictures(const std::string& metric);
+/// Whether the metric is a share of images each of which is right or wrong, so that the binomial formula holds.
+bool is_share_of_images(const std::string& metric);
 
 /// Everything in it, config and epochs too; numbers that are not finite are null.
 nlohmann::ordered_json to_json(const RunRecord& record);

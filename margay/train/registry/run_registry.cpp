@@ -90,7 +90,7 @@ std::int64_t RunRegistry::add(const NewRun& run) {
   record.group = run.group;
   record.seed = run.seed;
   record.started = goes_on ? earlier->started : now_text();
-  record.valid_pictures = run.valid_pictures;
+  record.valid_images = run.valid_images;
   record.process = this_process();
   record.config = run.config;
   write_run_file(runs_, record);

@@ -16,7 +16,7 @@ using testing_support::LayoutWatch;
 
 constexpr auto kChannelsLast = torch::MemoryFormat::ChannelsLast;
 
-/// A network and the copies of pictures that its paper needs.
+/// A network and the copies of images that its paper needs.
 struct Network {
   std::string name;
   std::size_t copies = 0;

@@ -35,7 +35,7 @@ TEST(ConvNexts, StartAsTorchvisions) {
   EXPECT_TRUE(torch::equal(parameters["features.1.0.layer_scale"], torch::full({96, 1, 1}, 1e-6)));
 }
 
-TEST(ConvNexts, CutPicturesToWholePatches) {
+TEST(ConvNexts, CutImagesToWholePatches) {
   const torch::NoGradGuard no_grad;
   const auto backbone = find_architecture("convnext_tiny").build({});
   EXPECT_EQ(backbone->forward(torch::randn({1, 3, 67, 64})).sizes(), (std::vector<std::int64_t>{1, 768, 2, 2}));

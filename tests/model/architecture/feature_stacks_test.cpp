@@ -11,7 +11,7 @@ namespace {
 
 const std::vector<std::string> kNames{"mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "convnext_tiny"};
 
-torch::Tensor stack_pictures() { return torch::randn({2, 3, 64, 64}).contiguous(torch::MemoryFormat::ChannelsLast); }
+torch::Tensor stack_images() { return torch::randn({2, 3, 64, 64}).contiguous(torch::MemoryFormat::ChannelsLast); }
 
 TEST(FeatureStacks, DescribeWhatTheyBuild) {
   const torch::NoGradGuard no_grad;
@@ -30,7 +30,7 @@ TEST(FeatureStacks, KeepTheLayoutOfChannelsThroughEveryStage) {
     const auto classifier = make_classifier({.architecture = name});
     for (const bool is_training : {false, true}) {
       classifier->train(is_training);
-      torch::Tensor x = stack_pictures();
+      torch::Tensor x = stack_images();
       for (const Backbone::Stage& stage : classifier->backbone().stages()) {
         x = stage.run(x);
         EXPECT_TRUE(x.is_contiguous(torch::MemoryFormat::ChannelsLast)) << name << ' ' << stage.name;
@@ -59,7 +59,7 @@ TEST(FeatureStacks, ComputeTheSameInSegments) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     const auto backbone = find_architecture(kNames[i]).build({});
     backbone->eval();
-    const torch::Tensor images = stack_pictures();
+    const torch::Tensor images = stack_images();
     torch::Tensor x = images;
     for (const Segment& segment : backbone->segments()) x = segment.run(x);
     EXPECT_TRUE(torch::equal(x, backbone->forward(images))) << kNames[i];
@@ -73,7 +73,7 @@ TEST(FeatureStacks, TrainTheSameWithGradientCheckpointing) {
       torch::manual_seed(3);
       const auto classifier = make_classifier({.architecture = name});
       classifier->set_gradient_checkpointing(checkpointing);
-      classifier->forward(stack_pictures()).square().sum().backward();
+      classifier->forward(stack_images()).square().sum().backward();
       return classifier->parameters().front().grad();
     };
     EXPECT_TRUE(torch::equal(gradient(GradientCheckpointing::kOff), gradient(GradientCheckpointing::kOn))) << name;
@@ -96,7 +96,7 @@ TEST(FeatureStacks, ComeNearTheirLogitsInBfloat16) {
   for (const std::string& name : kNames) {
     torch::manual_seed(2);
     const auto classifier = make_classifier({.architecture = name, .head = {.kind = HeadKind::kPublished}});
-    const torch::Tensor images = stack_pictures();
+    const torch::Tensor images = stack_images();
     {
       const torch::NoGradGuard no_grad;
       for (int i = 0; i < 2; ++i) classifier->forward(images);

@@ -54,12 +54,12 @@ TEST(FlatNets, ReadColoursOneAfterTheOther) {
   EXPECT_TRUE(torch::equal(classifier->extract(images).flatten(), torch::arange(12, torch::kFloat)));
 }
 
-TEST(FlatNets, RefusePicturesOfAnotherSize) {
+TEST(FlatNets, RefuseImagesOfAnotherSize) {
   const auto classifier = book_network("linear");
   const std::string message = testing_support::thrown_message<std::invalid_argument>([&] {
     classifier->forward(torch::zeros({1, 1, 28, 30}));
   });
-  EXPECT_EQ(message, "[Backbone] pictures must be 28x28 pixels, got 28x30; image_px makes the network for others");
+  EXPECT_EQ(message, "[Backbone] images must be 28x28 pixels, got 28x30; image_px makes the network for others");
 }
 
 TEST(FlatNets, HaveAllButTheClassesInTheSecondGroup) {

@@ -25,7 +25,7 @@ using testing_support::TemporaryFolder;
 constexpr const char* kVariable = "MARGAY_TORCHVISION_PYTHON";
 constexpr const char* kTorchvision = "torchvision";
 
-/// Small pictures, as far as the network allows.
+/// Small images, as far as the network allows.
 int smallest_px(const std::string& name) {
   if (name.starts_with("vgg")) return 32;
   return name.starts_with("inception") ? 96 : 64;

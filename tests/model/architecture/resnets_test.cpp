@@ -35,7 +35,7 @@ TEST(ResNetDs, StartWithBlocksThatAreTheirShortcuts) {
   }
 }
 
-TEST(ResNetDs, HalveThePictureAsResNetsDo) {
+TEST(ResNetDs, HalveTheImageAsResNetsDo) {
   const torch::NoGradGuard no_grad;
   const auto backbone = find_architecture("resnet18d").build({});
   for (const std::int64_t side : {64, 65, 71}) {

@@ -16,7 +16,7 @@ std::shared_ptr<Swin> tiny_swin() {
   return std::make_shared<Swin>(shape);
 }
 
-TEST(Swin, TakesPicturesOfAnySize) {
+TEST(Swin, TakesImagesOfAnySize) {
   const auto swin = tiny_swin();
   EXPECT_EQ(swin->stride(), 8);
   for (const std::int64_t side : {32, 64, 88}) {
@@ -34,7 +34,7 @@ TEST(Swin, KeepsTheLayoutOfChannels) {
   }
 }
 
-/// How much the attention to each pixel of a 14x14 picture changes with that at (row, column): [14,14].
+/// How much the attention to each pixel of a 14x14 image changes with that at (row, column): [14,14].
 torch::Tensor change_by_pixel(std::int64_t row, std::int64_t column, ShiftedWindowAttention::Windows windows) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor x = torch::rand({1, 14, 14, 4});
@@ -51,7 +51,7 @@ TEST(ShiftedWindowAttention, LooksAcrossTheBordersOfPlainWindows) {
   EXPECT_GT(before_border(change_by_pixel(7, 7, Windows::kShifted)).min().item<double>(), 0);
 }
 
-TEST(ShiftedWindowAttention, KeepsTheOtherEndOfThePictureApart) {
+TEST(ShiftedWindowAttention, KeepsTheOtherEndOfTheImageApart) {
   const torch::Tensor change = change_by_pixel(12, 5, ShiftedWindowAttention::Windows::kShifted);
   EXPECT_GT(change.narrow(0, 10, 4).narrow(1, 3, 7).min().item<double>(), 0);
   EXPECT_LT(change.narrow(0, 0, 3).max().item<double>(), 1e-6);

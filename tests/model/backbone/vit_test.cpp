@@ -24,7 +24,7 @@ std::shared_ptr<ViT> tiny_vit(std::optional<double> new_scale = {}) {
   return std::make_shared<ViT>(shape, BackboneOptions{.image_px = 16});
 }
 
-TEST(ViT, FindsOneVectorForAPicture) {
+TEST(ViT, FindsOneVectorForAnImage) {
   const auto vit = tiny_vit();
   EXPECT_EQ(vit->layout(), FeatureLayout::kPooled);
   EXPECT_EQ(vit->stride(), 16);
@@ -80,17 +80,17 @@ TEST(ViT, MultipliesBranchesByTheLayerScale) {
   EXPECT_TRUE(torch::allclose(plain->forward(images), scaled->forward(images), 1e-4, 1e-5));
 }
 
-TEST(ViT, RefusesPicturesOfAnotherSize) {
+TEST(ViT, RefusesImagesOfAnotherSize) {
   const auto vit = tiny_vit();
   EXPECT_EQ(thrown_message<std::invalid_argument>([&] {
               vit->forward(torch::rand({1, 3, 16, 20}));
             }),
-            "[Backbone] pictures must be 16x16 pixels, got 16x20; image_px makes the network for others");
+            "[Backbone] images must be 16x16 pixels, got 16x20; image_px makes the network for others");
 }
 
 TEST(ViT, RefusesASizeThatPatchesDoNotFill) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { ViT(kTiny, {.image_px = 18}); }),
-            "[ViT] the side of pictures must be a multiple of the patch's 4 pixels, got 18; take 16");
+            "[ViT] the side of images must be a multiple of the patch's 4 pixels, got 18; take 16");
 }
 
 TEST(ViT, ResamplesPublishedPositionsOfAnotherSize) {

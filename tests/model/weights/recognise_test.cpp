@@ -48,7 +48,7 @@ TEST(Recognise, SeesThroughWrappersAndKeepsThePublishedHead) {
   EXPECT_TRUE(found.tensors.contains("fc.weight"));
 }
 
-TEST(Recognise, IsNotSureOfStrangers) {
+TEST(Recognise, IsNotSureOfOtherNetworks) {
   EXPECT_FALSE(recognise({{"a", torch::zeros({272'474})}}));
   EXPECT_FALSE(recognise(TensorMap{}));
   EXPECT_LT(recognise(published("resnet34"), find_architecture("resnet18")).share, 0.75);

@@ -174,7 +174,7 @@ TEST_F(ReentryTest, NothingThatTrainsBeginsWithinAFit) {
         refused([&] { inner.fit(1, 1e-3); });
         refused([&] { inner.fine_tune(1); });
         refused([&] { inner.train_only([](double) { return Hyper(); }); });
-        refused([&] { inner.resume_at(inner.standing()); });
+        refused([&] { inner.resume_at(inner.training_state()); });
         refused([&] { load_checkpoint(place / "c", inner); });
         refused([&] { lr_find(inner); });
         ++fits;
@@ -203,7 +203,7 @@ TEST_F(ReentryTest, NullIsRefused) {
 /// Asks to stop from the first batch on.
 TEST_F(ReentryTest, AStopIsHonouredAfterTheStepOfGatheredBatchesAtTheEndOfAnEpoch) {
   testing_support::TemporaryFolder only_training;
-  testing_support::write_tiny_pictures(only_training.path(), 4, 2);
+  testing_support::write_tiny_images(only_training.path(), 4, 2);
   Learner learner = vision_learner(data::DataBlock()
                                        .items(data::image_files(only_training.path() / "train"))
                                        .label(data::folder_labels())

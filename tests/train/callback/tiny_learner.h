@@ -12,14 +12,14 @@
 #include <torch/types.h>
 
 #include "margay/train/vision_learner.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::testing_support {
 
-/// A learner of a few tiny pictures, two steps an epoch.
+/// A learner of a few tiny images, two steps an epoch.
 class TinyLearnerTest : public testing::Test {
  protected:
-  TinyLearnerTest() { write_tiny_pictures(folder_.path(), 4, 2); }
+  TinyLearnerTest() { write_tiny_images(folder_.path(), 4, 2); }
   train::Learner learner() const {
     return train::vision_learner(tiny_block(folder_.path()).loaders({.batch_size = 4, .num_workers = 1, .seed = 1}),
                                  "resnet20", {.seed = 1, .learner = {.precision = model::Precision::kFp32}});

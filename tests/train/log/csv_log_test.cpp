@@ -17,7 +17,7 @@ namespace margay::train {
 namespace {
 
 using testing_support::file_content;
-using testing_support::LogPictures;
+using testing_support::LogImages;
 
 /// Reads the table after every epoch, as a program beside the training would.
 class Watch : public Callback {
@@ -35,9 +35,9 @@ class Watch : public Callback {
 };
 
 TEST(CsvLog, HasEveryEpochAsSoonAsItIsDone) {
-  const LogPictures pictures;
-  const auto path = pictures.path() / "history.csv";
-  Learner learner = pictures.learner();
+  const LogImages images;
+  const auto path = images.path() / "history.csv";
+  Learner learner = images.learner();
   const auto watch = std::make_shared<Watch>(path);
   learner.add_callback(std::make_shared<CsvLog>(path, nullptr));
   learner.add_callback(watch);
@@ -62,9 +62,9 @@ class OddlyNamed : public metric::Metric {
 };
 
 TEST(CsvLog, NamesWithCommasQuotesAndLineBreaksComeBack) {
-  const LogPictures pictures;
-  const auto path = pictures.path() / "history.csv";
-  Learner learner = pictures.learner();
+  const LogImages images;
+  const auto path = images.path() / "history.csv";
+  Learner learner = images.learner();
   learner.set_metrics({std::make_shared<OddlyNamed>()});
   learner.add_callback(std::make_shared<CsvLog>(path, nullptr));
   learner.fit(1, constant({1e-3, 1e-3, 1e-3}), "warm, \"up\"\n");
@@ -94,12 +94,11 @@ TEST(History, EndsBeforeTheFirstLineThatIsBroken) {
 }
 
 TEST(CsvLog, TellsOnceThatItCannotBeWrittenAndLetsTheTrainingGoOn) {
-  const LogPictures pictures;
-  Learner learner = pictures.learner();
+  const LogImages images;
+  Learner learner = images.learner();
   std::vector<std::string> failures;
-  learner.add_callback(
-      std::make_shared<CsvLog>(pictures.path() / "no" / "history.csv",
-                               [&](const core::IoError& error) { failures.emplace_back(error.what()); }));
+  learner.add_callback(std::make_shared<CsvLog>(
+      images.path() / "no" / "history.csv", [&](const core::IoError& error) { failures.emplace_back(error.what()); }));
   learner.fit(2, 1e-3);
   EXPECT_EQ(learner.history().size(), 2U);
   ASSERT_EQ(failures.size(), 1U);

@@ -14,7 +14,7 @@ namespace margay::train {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using testing_support::LogPictures;
+using testing_support::LogImages;
 
 std::vector<Json> lines(const std::filesystem::path& path) {
   std::vector<Json> all;
@@ -38,9 +38,9 @@ std::vector<Json> timeless(std::vector<Json> all) {
 }
 
 TEST(JsonLinesLog, WritesEveryStepAndEveryEpoch) {
-  const LogPictures pictures;
-  const auto path = pictures.path() / "steps.jsonl";
-  Learner learner = pictures.learner();
+  const LogImages images;
+  const auto path = images.path() / "steps.jsonl";
+  Learner learner = images.learner();
   learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr));
   learner.fit(1, 1e-3);
   learner.fit(1, constant({1e-4, 1e-3, 1e-2}), "second");
@@ -60,9 +60,9 @@ TEST(JsonLinesLog, WritesEveryStepAndEveryEpoch) {
 }
 
 TEST(JsonLinesLog, LeavesStepsOutWhenAsked) {
-  const LogPictures pictures;
-  const auto path = pictures.path() / "steps.jsonl";
-  Learner learner = pictures.learner();
+  const LogImages images;
+  const auto path = images.path() / "steps.jsonl";
+  Learner learner = images.learner();
   learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr, LogOptions{.log_every = 2}));
   learner.fit(2, 1e-3);
   std::vector<int> steps;
@@ -72,12 +72,12 @@ TEST(JsonLinesLog, LeavesStepsOutWhenAsked) {
 }
 
 TEST(JsonLinesLog, IsAfterAnInterruptionThatOfATrainingNeverInterrupted) {
-  const LogPictures pictures;
-  const auto interrupted = pictures.path() / "interrupted.jsonl";
-  testing_support::train_with_an_interruption(pictures,
+  const LogImages images;
+  const auto interrupted = images.path() / "interrupted.jsonl";
+  testing_support::train_with_an_interruption(images,
                                               [&] { return std::make_shared<JsonLinesLog>(interrupted, nullptr); });
-  const auto whole = pictures.path() / "whole.jsonl";
-  Learner learner = pictures.learner();
+  const auto whole = images.path() / "whole.jsonl";
+  Learner learner = images.learner();
   learner.add_callback(std::make_shared<JsonLinesLog>(whole, nullptr));
   learner.fit(1, 1e-3);
   learner.fit(1, 1e-3);
@@ -85,10 +85,10 @@ TEST(JsonLinesLog, IsAfterAnInterruptionThatOfATrainingNeverInterrupted) {
 }
 
 TEST(JsonLinesLog, BeginsAnewWithoutAState) {
-  const LogPictures pictures;
-  const auto path = pictures.path() / "steps.jsonl";
+  const LogImages images;
+  const auto path = images.path() / "steps.jsonl";
   testing_support::write(path, "of another training\n");
-  Learner learner = pictures.learner();
+  Learner learner = images.learner();
   learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr));
   learner.fit(1, 1e-3);
   EXPECT_EQ(lines(path).size(), 4U);
@@ -117,12 +117,12 @@ TEST(JsonLinesLog, RefusesAStateThatIsNotOfALog) {
 }
 
 TEST(JsonLinesLog, TellsOnceOfAFullDiskAndLetsTheTrainingGoOn) {
-  const LogPictures pictures;
-  std::filesystem::create_symlink("/dev/full", pictures.path() / "steps.jsonl");
-  Learner learner = pictures.learner();
+  const LogImages images;
+  std::filesystem::create_symlink("/dev/full", images.path() / "steps.jsonl");
+  Learner learner = images.learner();
   std::vector<std::string> failures;
   const auto log = std::make_shared<JsonLinesLog>(
-      pictures.path() / "steps.jsonl", [&](const core::IoError& error) { failures.emplace_back(error.what()); });
+      images.path() / "steps.jsonl", [&](const core::IoError& error) { failures.emplace_back(error.what()); });
   learner.add_callback(log);
   learner.fit(2, 1e-3);
   EXPECT_EQ(learner.steps().size(), 6U);

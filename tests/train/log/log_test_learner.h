@@ -10,14 +10,14 @@
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/stop_when.h"
 #include "margay/train/vision_learner.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::testing_support {
 
-/// Pictures for epochs of 3 training steps, and learners of them.
-class LogPictures {
+/// Images for epochs of 3 training steps, and learners of them.
+class LogImages {
  public:
-  LogPictures() { write_tiny_pictures(folder_.path(), 6, 2); }
+  LogImages() { write_tiny_images(folder_.path(), 6, 2); }
 
   train::Learner learner() const {
     return train::vision_learner(tiny_block(folder_.path()).loaders({.batch_size = 4, .num_workers = 1, .seed = 1}),
@@ -45,11 +45,11 @@ class KeepState : public train::Callback {
 
 /// Trains two epochs, is interrupted in the first step of the second, and trains that epoch again as a second process
 /// would, with a log that `make` made anew and whose state was loaded.
-inline void train_with_an_interruption(const LogPictures& pictures,
+inline void train_with_an_interruption(const LogImages& images,
                                        const std::function<std::shared_ptr<train::Callback>()>& make) {
   const auto log = make();
   const auto kept = std::make_shared<KeepState>(log);
-  train::Learner first = pictures.learner();
+  train::Learner first = images.learner();
   first.add_callback(log);
   first.add_callback(kept);
   first.fit(1, 1e-3);
@@ -60,7 +60,7 @@ inline void train_with_an_interruption(const LogPictures& pictures,
   }
   const auto resumed = make();
   resumed->load_state(kept->state, "c.safetensors");
-  train::Learner second = pictures.learner();
+  train::Learner second = images.learner();
   second.fit(1, 1e-3);  // in place of loading the checkpoint: the same weights and moments
   second.add_callback(resumed);
   second.fit(1, 1e-3);

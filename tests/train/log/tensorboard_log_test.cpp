@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 using testing_support::file_content;
-using testing_support::LogPictures;
+using testing_support::LogImages;
 using testing_support::TemporaryFolder;
 
 bool has_program(const std::string& name) {
@@ -58,13 +58,13 @@ class EventsReadByOthers : public testing::Test {
   void SetUp() override {
     if (!has_program("python3")) GTEST_SKIP() << "no python3";
   }
-  std::filesystem::path folder() const { return pictures_.path() / "tensorboard"; }
+  std::filesystem::path folder() const { return images_.path() / "tensorboard"; }
 
-  LogPictures pictures_;
+  LogImages images_;
 };
 
 TEST_F(EventsReadByOthers, HaveAllCurvesOfATraining) {
-  Learner learner = pictures_.learner();
+  Learner learner = images_.learner();
   learner.add_callback(std::make_shared<TensorBoardLog>(folder(), nullptr));
   learner.fit(1, 1e-3);
   learner.fit(1, constant({1e-4, 1e-3, 1e-2}));
@@ -87,14 +87,14 @@ TEST_F(EventsReadByOthers, HaveAllCurvesOfATraining) {
 }
 
 TEST_F(EventsReadByOthers, AreAfterAnInterruptionThoseOfATrainingNeverInterrupted) {
-  testing_support::train_with_an_interruption(pictures_,
+  testing_support::train_with_an_interruption(images_,
                                               [this] { return std::make_shared<TensorBoardLog>(folder(), nullptr); });
-  Learner learner = pictures_.learner();
-  learner.add_callback(std::make_shared<TensorBoardLog>(pictures_.path() / "whole", nullptr));
+  Learner learner = images_.learner();
+  learner.add_callback(std::make_shared<TensorBoardLog>(images_.path() / "whole", nullptr));
   learner.fit(1, 1e-3);
   learner.fit(1, 1e-3);
   Json resumed = read_events(folder());
-  Json whole = read_events(pictures_.path() / "whole");
+  Json whole = read_events(images_.path() / "whole");
   EXPECT_EQ(resumed["versions"].size(), 2U);
   for (Json* log : {&resumed, &whole}) (*log)["points"].erase("images_per_s");
   EXPECT_EQ(resumed["points"], whole["points"]);
@@ -124,7 +124,7 @@ TEST_F(EventsReadByOthers, AreWholeAfterADiskWasFull) {
   EXPECT_EQ(read_events(folder()), Json({{"versions", {"brain.Event:2"}}, {"points", {{"loss/train", {{2, 1.0}}}}}}));
 }
 
-TEST_F(EventsReadByOthers, HoldPictures) {
+TEST_F(EventsReadByOthers, HoldImages) {
   const std::string encoded(300, 'x');
   EventFile(folder()).write_image(7, {.tag = "batch", .width = 20, .height = 10, .encoded = encoded});
   const Json expected = Json::array({7, Json::array({10, 20, 3, encoded})});
@@ -192,31 +192,31 @@ TEST(EventFile, HasAHigherNameThanAllBeforeIt) {
 }
 
 TEST(TensorBoardLog, LeavesStepsOutWhenAskedAndHasNoPointsForWhatWasNotMeasured) {
-  const LogPictures pictures;
+  const LogImages images;
   if (!has_program("python3")) GTEST_SKIP() << "no python3";
-  std::filesystem::remove_all(pictures.path() / "valid");
+  std::filesystem::remove_all(images.path() / "valid");
   data::Loaders loaders = data::DataBlock()
-                              .items(data::image_files(pictures.path()))
+                              .items(data::image_files(images.path()))
                               .label(data::folder_labels())
                               .split(data::no_split())
                               .item_transform(data::resize({.size = 16}))
                               .loaders({.batch_size = 4, .num_workers = 1});
   Learner learner = vision_learner(std::move(loaders), "resnet20");
-  learner.add_callback(std::make_shared<TensorBoardLog>(pictures.path() / "log", nullptr, LogOptions{.log_every = 2}));
+  learner.add_callback(std::make_shared<TensorBoardLog>(images.path() / "log", nullptr, LogOptions{.log_every = 2}));
   learner.fit(1, 1e-3);
-  const Json points = read_events(pictures.path() / "log")["points"];
+  const Json points = read_events(images.path() / "log")["points"];
   EXPECT_EQ(steps_of(points["loss/train"]), (std::vector<std::int64_t>{2}));
   EXPECT_FALSE(points.contains("loss/valid"));
   EXPECT_FALSE(points.contains("metric/error_rate"));
 }
 
 TEST(TensorBoardLog, TellsOnceThatItCannotBeWrittenAndLetsTheTrainingGoOn) {
-  const LogPictures pictures;
-  testing_support::write(pictures.path() / "taken", "a file where the folder should be");
-  Learner learner = pictures.learner();
+  const LogImages images;
+  testing_support::write(images.path() / "taken", "a file where the folder should be");
+  Learner learner = images.learner();
   std::vector<std::string> failures;
   const auto log = std::make_shared<TensorBoardLog>(
-      pictures.path() / "taken", [&](const core::IoError& error) { failures.emplace_back(error.what()); });
+      images.path() / "taken", [&](const core::IoError& error) { failures.emplace_back(error.what()); });
   learner.add_callback(log);
   learner.fit(2, 1e-3);
   EXPECT_EQ(learner.steps().size(), 6U);

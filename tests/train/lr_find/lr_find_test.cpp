@@ -6,14 +6,14 @@
 #include "margay/core/error.h"
 #include "margay/train/checkpoint/snapshot.h"
 #include "margay/train/vision_learner.h"
-#include "tests/support/tiny_pictures.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
 
 class LrFind : public testing::Test {
  protected:
-  LrFind() { testing_support::write_tiny_pictures(folder_.path(), 20, 6); }
+  LrFind() { testing_support::write_tiny_images(folder_.path(), 20, 6); }
   Learner learner() const {
     data::Loaders loaders =
         testing_support::tiny_block(folder_.path()).loaders({.batch_size = 8, .num_workers = 2, .seed = 1});

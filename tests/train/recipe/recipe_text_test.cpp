@@ -56,7 +56,7 @@ TEST(RecipeText, HoldsTheRunsOfFastAisChapter5) {
   EXPECT_EQ(whole[1].lr, LearningRate(1e-5));
 }
 
-TEST(RecipeText, SaysTheSizeOfPicturesWhereItGrows) {
+TEST(RecipeText, SaysTheSizeOfImagesWhereItGrows) {
   const Stages recipe = parse_recipe("unfreeze 4 epochs on 128 pixels at 1e-3; 1 epoch 1e-4");
   EXPECT_EQ(recipe[0].size, 128);
   EXPECT_EQ(recipe[1].size, std::nullopt);

@@ -10,21 +10,21 @@
 namespace margay::train {
 namespace {
 
-/// Runs of one epoch with these error rates, each of `pictures`.
-RunResult errors(const std::string& label, const std::vector<double>& rates, std::int64_t pictures = 100) {
+/// Runs of one epoch with these error rates, each of `images`.
+RunResult errors(const std::string& label, const std::vector<double>& rates, std::int64_t images = 100) {
   std::vector<RunRecord> runs;
   for (const double rate : rates) {
-    runs.push_back({.valid_pictures = pictures, .epochs = {testing_support::error_epoch(0, rate)}});
+    runs.push_back({.valid_images = images, .epochs = {testing_support::error_epoch(0, rate)}});
   }
   return result_of(label, runs, "error_rate");
 }
 
-TEST(CompareRuns, TakesSharesOfPicturesForSingleRuns) {
+TEST(CompareRuns, TakesSharesOfImagesForSingleRuns) {
   const RunComparison comparison = compare_results(errors("a", {0.2}), errors("b", {0.19}));
-  EXPECT_EQ(comparison.noise, Noise::kPictures);
+  EXPECT_EQ(comparison.noise, Noise::kImages);
   EXPECT_EQ(verdict(comparison),
             "error_rate: b is 0.0100 lower than a; the noise of this comparison is 0.1098 (1.96 standard errors of "
-            "shares of 100 and 100 pictures, unpaired): no difference can be claimed");
+            "shares of 100 and 100 images, unpaired): no difference can be claimed");
   EXPECT_NE(verdict(compare_results(errors("a", {0.2}), errors("b", {0.4}))).find("is beyond it (p = 0.002)"),
             std::string::npos);
 }
@@ -41,9 +41,9 @@ TEST(CompareRuns, TakesTheSpreadOfRepeats) {
   EXPECT_FALSE(one.difference.is_beyond_noise());
 }
 
-TEST(CompareRuns, FallsBackToPicturesWhereRepeatsDoNotDiffer) {
+TEST(CompareRuns, FallsBackToImagesWhereRepeatsDoNotDiffer) {
   const RunComparison comparison = compare_results(errors("a", {0.10, 0.10}, 20), errors("b", {0.15, 0.15}, 20));
-  EXPECT_EQ(comparison.noise, Noise::kPictures);
+  EXPECT_EQ(comparison.noise, Noise::kImages);
   EXPECT_FALSE(comparison.difference.is_beyond_noise());
 }
 
@@ -57,14 +57,14 @@ TEST(CompareRuns, SaysWhenNothingCanBeSaid) {
       say("valid_loss"),
       "valid_loss: b is 0.2000 higher than a; how much of it is noise cannot be said: one valid_loss has no error "
       "bar, repeats with other seeds would give it one");
-  EXPECT_NE(say("error_rate").find("how many pictures validated is not written down"), std::string::npos);
+  EXPECT_NE(say("error_rate").find("how many images validated is not written down"), std::string::npos);
   EXPECT_THROW(say("accuracy"), std::invalid_argument);
 }
 
-TEST(CompareRuns, DoesNotMixRunsOfDifferentPictures) {
-  const std::vector<RunRecord> runs = {{.valid_pictures = 100, .epochs = {testing_support::error_epoch(0, 0.1)}},
-                                       {.valid_pictures = 200, .epochs = {testing_support::error_epoch(0, 0.1)}}};
-  EXPECT_FALSE(result_of("a", runs, "error_rate").valid_pictures);
+TEST(CompareRuns, DoesNotMixRunsOfDifferentImages) {
+  const std::vector<RunRecord> runs = {{.valid_images = 100, .epochs = {testing_support::error_epoch(0, 0.1)}},
+                                       {.valid_images = 200, .epochs = {testing_support::error_epoch(0, 0.1)}}};
+  EXPECT_FALSE(result_of("a", runs, "error_rate").valid_images);
 }
 
 }  // namespace

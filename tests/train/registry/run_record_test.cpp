@@ -13,7 +13,7 @@ namespace {
 
 using testing_support::error_epoch;
 
-TEST(RunRecord, AnswersForItsLastEpoch) {
+TEST(RunRecord, IsJudgedByItsLastEpoch) {
   RunRecord record;
   EXPECT_FALSE(record.last("error_rate"));
   EXPECT_EQ(record.main_metric(), "valid_loss");
@@ -29,8 +29,8 @@ TEST(RunRecord, AnswersForItsLastEpoch) {
 TEST(RunRecord, HasAnErrorBarOnlyWhereTheFormulaHolds) {
   RunRecord record;
   record.epochs = {error_epoch(0, 0.2)};
-  EXPECT_FALSE(record.standard_error("error_rate")) << "of how many pictures?";
-  record.valid_pictures = 100;
+  EXPECT_FALSE(record.standard_error("error_rate")) << "of how many images?";
+  record.valid_images = 100;
   EXPECT_NEAR(record.standard_error("error_rate").value(), 0.04, 1e-12);
   EXPECT_FALSE(record.standard_error("valid_loss"));
   record.epochs = {error_epoch(0, 0)};

@@ -65,7 +65,7 @@ TEST(RunRegistry, GivesBackWhatItWasTold) {
   NewRun run = new_run(runs.path(), "20240501-120000-pets", "pets", {{"arch", "resnet34"}, {"epochs", 2}});
   run.group = "20240501-120000";
   run.seed = std::numeric_limits<std::uint64_t>::max();
-  run.valid_pictures = 385;
+  run.valid_images = 385;
   const std::int64_t id = registry.add(run);
   registry.add_epoch(run.folder, error_epoch(0, 0.25));
   RunEpoch odd = error_epoch(1, 0.125);
@@ -84,7 +84,7 @@ TEST(RunRegistry, GivesBackWhatItWasTold) {
   EXPECT_EQ(record.seed, run.seed);
   EXPECT_EQ(record.status, RunStatus::kInterrupted);
   EXPECT_EQ(record.message, "stopped by the user");
-  EXPECT_EQ(record.valid_pictures, 385);
+  EXPECT_EQ(record.valid_images, 385);
   EXPECT_EQ(record.config, run.config);
   EXPECT_TRUE(utc_seconds(record.started));
   EXPECT_GE(*utc_seconds(record.ended), *utc_seconds(record.started));

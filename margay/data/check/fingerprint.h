@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "margay/core/image.h"
+
+namespace margay::data {
+
+/// What two images are compared by.
+struct Fingerprint {
+  static constexpr int kSide = 32;
+  /// The bits of a hash that mirroring flips: those of odd horizontal frequencies.
+  static const std::uint64_t kMirrored;
+
+  std::uint64_t hash = 0;
+  /// int8 [32,32]: brightness less the mean of the 7x7 pixels around, scaled so that the largest is 127. Broad shapes,
+  /// such as a dark animal before a bright wall, leave nothing here.
+  std::array<std::int8_t, kSide * kSide> details{};
+  double norm = 0;  ///< of the details; 0 where there are none
+
+  /// The hash of the mirrored image.
+  std::uint64_t mirrored_hash() const { return hash ^ kMirrored; }
+};
+
+/// thumbnail: uint8 [32,32,3]. The hash is a perceptual one (Zauner, "Implementation and Benchmarking of Perceptual
+/// Image Hash Functions", 2010): the signs of the 64 lowest frequencies of the 32x32 cosine transform, without the
+/// mean, so mirroring an image flips the bits of the odd horizontal frequencies exactly.
+Fingerprint fingerprint_of(const core::Image& thumbnail);
+
+/// How alike the details of two images are, in -1 … 1; 0 where one has none.
+double correlation(const Fingerprint& a, const Fingerprint& b);
+
+/// The same with `b` mirrored.
+double mirrored_correlation(const Fingerprint& a, const Fingerprint& b);
+
+}  // namespace margay::data

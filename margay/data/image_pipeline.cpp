@@ -1,0 +1,75 @@
+#include "margay/data/image_pipeline.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace margay::data {
+namespace {
+
+/// JPEGs may be decoded at a part of their size, as far as presizing cannot tell the difference. A random crop looks at
+/// a small part of the image, so it needs all pixels.
+ReadOptions reading_for(const ResizeOptions& resize, std::int64_t max_pixels) {
+  return {.max_pixels = max_pixels, .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size};
+}
+
+/// The transforms, once its normalisation is known to give numbers.
+const Transforms& checked(const Transforms& transforms) {
+  const auto& [mean, std] = transforms.normalization;
+  const auto is_number = [](double value) { return std::isfinite(value); };
+  const auto divides = [](double value) { return std::isfinite(value) && value > 0; };
+  if (!std::all_of(mean.begin(), mean.end(), is_number) || !std::all_of(std.begin(), std.end(), divides)) {
+    throw std::invalid_argument(fmt::format("[normalization] mean must be numbers and std above 0, got {} and {}",
+                                            fmt::join(mean, ", "), fmt::join(std, ", ")));
+  }
+  return transforms;
+}
+
+}  // namespace
+
+ImagePipeline::ImagePipeline(const Transforms& transforms, std::int64_t max_pixels)
+    : transforms_(checked(transforms)),
+      read_options_(reading_for(transforms.resize, max_pixels)),
+      resize_(transforms.resize),
+      augment_(transforms.augment) {}
+
+core::Image ImagePipeline::read(const ImageSource& image) const { return read_image(image, read_options_); }
+
+std::int64_t ImagePipeline::output_floats() const {
+  return std::int64_t{3} * transforms_.augment.size * transforms_.augment.size;
+}
+
+core::Image ImagePipeline::item(const ImageSource& image, Phase phase, core::Random& random) const {
+  return resize_.apply(read(image), phase, random);
+}
+
+void ImagePipeline::finish(const core::Image& item, Phase phase, core::Random& random, float* out) const {
+  const AugmentDraw draw = augment_.draw(item.height, item.width, phase, random);
+  augment_.apply(item, draw, transforms_.normalization, out);
+}
+
+void ImagePipeline::run(const ImageSource& image, Phase phase, core::Random random, float* out) const {
+  finish(item(image, phase, random), phase, random, out);
+}
+
+CachedImage ImagePipeline::cacheable(const ImageSource& image) const {
+  return to_cached(read(image), transforms_.resize);
+}
+
+void ImagePipeline::item_of(const CachedImage& kept, Phase phase, core::Random& random, core::Image& item) const {
+  item_of_cached(kept, resize_, phase, random, item);
+}
+
+const core::OptionTable& Transforms::fields() {
+  static const core::OptionTable table(
+      "transforms",
+      {core::field<&Transforms::resize>("resize", "per image: presizing"),
+       core::field<&Transforms::augment>("augment", "per batch: one interpolation with all that was drawn"),
+       core::field<&Transforms::normalization>("normalization", "per channel mean and std")});
+  return table;
+}
+
+}  // namespace margay::data

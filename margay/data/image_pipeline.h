@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+
+#include "margay/core/image.h"
+#include "margay/core/options.h"
+#include "margay/core/random.h"
+#include "margay/data/cache/cached_image.h"
+#include "margay/data/image/image_source.h"
+#include "margay/data/transform/augment.h"
+#include "margay/data/transform/normalization.h"
+#include "margay/data/transform/phase.h"
+#include "margay/data/transform/resize.h"
+
+namespace margay::data {
+
+/// All that happens to an image between its file and the batch; it travels with the model.
+struct Transforms {
+  ResizeOptions resize;
+  AugmentOptions augment;
+  Normalization normalization = imagenet_normalization();
+
+  static const core::OptionTable& fields();
+};
+
+/// Turns one encoded image into one network input: read, presize (item transform), then one interpolation with
+/// everything the batch transform drew. Stateless, so threads share it.
+class ImagePipeline {
+ public:
+  /// max_pixels: an image that claims more is refused. Throws std::invalid_argument for options out of range.
+  explicit ImagePipeline(const Transforms& transforms, std::int64_t max_pixels = ReadOptions().max_pixels);
+
+  const Transforms& transforms() const { return transforms_; }
+  const ReadOptions& read_options() const { return read_options_; }
+  const Resize& item_transform() const { return resize_; }
+  const Augment& batch_transform() const { return augment_; }
+  /// Side of the square the network sees, pixels.
+  int output_size() const { return transforms_.augment.size; }
+  /// Floats that one image fills: output_size² · 3.
+  std::int64_t output_floats() const;
+
+  /// The image as presizing needs it: a large JPEG at a part of its size. Throws core::DataError naming the image.
+  core::Image read(const ImageSource& image) const;
+  /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the image.
+  core::Image item(const ImageSource& image, Phase phase, core::Random& random) const;
+  /// Draws and applies the batch transform. out: float [size,size,3], channels-last.
+  void finish(const core::Image& item, Phase phase, core::Random& random, float* out) const;
+  /// item, then finish.
+  void run(const ImageSource& image, Phase phase, core::Random random, float* out) const;
+
+  /// Reads, and does what is the same in every epoch: what a cache keeps. Throws core::DataError naming the image.
+  CachedImage cacheable(const ImageSource& image) const;
+  /// item() of a kept image, with the same draws. item: written whole; its memory is used again.
+  void item_of(const CachedImage& kept, Phase phase, core::Random& random, core::Image& item) const;
+
+ private:
+  Transforms transforms_;
+  ReadOptions read_options_;
+  Resize resize_;
+  Augment augment_;
+};
+
+}  // namespace margay::data

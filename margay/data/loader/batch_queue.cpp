@@ -1,0 +1,140 @@
+#include "margay/data/loader/batch_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace margay::data {
+namespace {
+
+constexpr std::size_t kWithTheConsumer = 2;  // the batch it works on, and the one that it is about to let go
+
+}  // namespace
+
+BatchQueue::BatchQueue(std::vector<PassRow> rows, const LoaderOptions& options, PixelShape shape,
+                       std::size_t first_batch)
+    : rows_(std::move(rows)),
+      batch_size_(static_cast<std::size_t>(options.batch_size)),
+      prefetch_(static_cast<std::size_t>(options.prefetch)),
+      first_row_(std::min(first_batch * batch_size_, rows_.size())),
+      delivered_rows_(first_row_),
+      has_items_(shape.type == at::kByte),
+      memory_(options.pin_memory, shape, prefetch_ + kWithTheConsumer),
+      claimed_rows_(first_row_),
+      delivered_batches_(first_batch) {}
+
+std::optional<Job> BatchQueue::claim(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    room_.wait(lock, [&] { return stop.stop_requested() || is_all_claimed() || is_claimable(); });
+    if (stop.stop_requested() || is_all_claimed()) return std::nullopt;
+    try {
+      return next_job();
+    } catch (const std::exception&) {  // no memory for a batch; the consumer meets the same in help(), and can throw it
+      is_short_of_memory_ = true;
+    }
+  }
+}
+
+std::optional<Job> BatchQueue::help(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  const auto has_work = [&] { return !is_next_ready() && !is_all_claimed() && has_room(); };
+  if (!has_work()) ready_.wait_for(lock, patience, [&] { return is_next_ready() || has_work(); });
+  return has_work() ? std::optional(next_job()) : std::nullopt;
+}
+
+void BatchQueue::complete(const Job& job, std::exception_ptr error) {
+  const std::lock_guard lock(mutex_);
+  PendingBatch& pending = *job.pending;
+  if (error && !pending.error) pending.error = std::move(error);
+  pending.is_done[job.row] = true;
+  ++pending.rows_done;
+  if (pending.is_ready()) ready_.notify_one();
+}
+
+bool BatchQueue::is_ready() {
+  const std::lock_guard lock(mutex_);
+  return is_next_ready();
+}
+
+std::shared_ptr<PendingBatch> BatchQueue::deliver() {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<PendingBatch> pending = std::move(pending_.front());
+  pending_.pop_front();
+  ++delivered_batches_;
+  delivered_rows_ += pending->rows.size();
+  is_short_of_memory_ = false;
+  room_.notify_all();
+  return pending;
+}
+
+void BatchQueue::wake() {
+  const std::lock_guard lock(mutex_);  // one between its test and its wait must not miss the call
+  room_.notify_all();
+}
+
+void BatchQueue::take_back() {
+  const std::lock_guard lock(mutex_);
+  std::deque<Job> unfilled;
+  for (std::shared_ptr<PendingBatch>& pending : pending_) {
+    const bool is_last =
+        pending == pending_.back() && claimed_rows_ % batch_size_ != 0 && claimed_rows_ != rows_.size();
+    const std::size_t claimed = is_last ? claimed_rows_ % batch_size_ : pending->rows.size();
+    if (pending->rows_done == claimed) continue;
+    pending = copy_of_what_is_done(*pending, claimed);
+    for (std::size_t row = 0; row < claimed; ++row) {
+      if (!pending->is_done[row]) unfilled.push_back({pending, row});
+    }
+  }
+  taken_back_ = std::move(unfilled);
+  room_.notify_all();
+}
+
+Job BatchQueue::next_job() {
+  if (!taken_back_.empty()) {
+    Job job = std::move(taken_back_.front());
+    taken_back_.pop_front();
+    return job;
+  }
+  const std::size_t row = claimed_rows_ % batch_size_;
+  if (row == 0) {
+    pending_.push_back(new_pending_batch());
+    if (std::exchange(is_short_of_memory_, false)) room_.notify_all();
+  }
+  ++claimed_rows_;
+  return {pending_.back(), row};
+}
+
+std::shared_ptr<PendingBatch> BatchQueue::new_pending_batch() {
+  const auto first = rows_.begin() + static_cast<std::ptrdiff_t>(claimed_rows_);
+  const std::size_t count = std::min(batch_size_, rows_.size() - claimed_rows_);
+  auto pending = std::make_shared<PendingBatch>();
+  pending->batch = claimed_rows_ / batch_size_;
+  pending->rows.assign(first, first + static_cast<std::ptrdiff_t>(count));
+  pending->problems.resize(count);
+  pending->is_done.resize(count);
+  pending->draws.resize(has_items_ ? count : 0);
+  pending->pixels = memory_.take(static_cast<std::int64_t>(count));
+  return pending;
+}
+
+/// The same batch in other memory. What is not done may be written at this moment, and is left out.
+std::shared_ptr<PendingBatch> BatchQueue::copy_of_what_is_done(const PendingBatch& pending, std::size_t claimed) {
+  auto copy = std::make_shared<PendingBatch>();
+  copy->batch = pending.batch;
+  copy->rows = pending.rows;
+  copy->problems.resize(pending.rows.size());
+  copy->draws.resize(pending.draws.size());
+  copy->is_done = pending.is_done;
+  copy->rows_done = pending.rows_done;
+  copy->error = pending.error;
+  copy->pixels = memory_.take(pending.pixels.size(0));
+  for (std::size_t row = 0; row < claimed; ++row) {
+    if (!pending.is_done[row]) continue;
+    copy->problems[row] = pending.problems[row];
+    if (has_items_) copy->draws[row] = pending.draws[row];
+    copy->pixels[static_cast<std::int64_t>(row)].copy_(pending.pixels[static_cast<std::int64_t>(row)]);
+  }
+  return copy;
+}
+
+}  // namespace margay::data
