@@ -27,11 +27,11 @@
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
 #include "margay/data/image/write_image.h"
-#include "margay/data/loader/image_memory.h"
+#include "margay/data/loader/batch.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
-#include "margay/model/cpu_memory.h"
+#include "margay/model/cpu.h"
 
 namespace {
 

@@ -19,10 +19,10 @@
 
 #include "margay/core/error.h"
 #include "margay/data/data_block.h"
-#include "margay/data/source/balanced_splits.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
+#include "margay/data/source/splits.h"
 
 namespace {
 

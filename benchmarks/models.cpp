@@ -33,8 +33,8 @@
 #include "margay/data/image/write_image.h"
 #include "margay/margay.h"
 #include "margay/model/fold_batch_norms.h"
-#include "margay/model/weight_storage.h"
-#include "margay/train/optim/make_optimizer.h"
+#include "margay/model/precision.h"
+#include "margay/train/optim/optimizer.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <torch/torch.h>
 
 #include "margay/margay.h"
-#include "margay/train/optim/make_optimizer.h"
+#include "margay/train/optim/optimizer.h"
 
 namespace {
 

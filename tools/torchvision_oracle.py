@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What torchvision computes, as golden values for tests/model/architecture: tools/torchvision_oracle.py NAME PX > NAME.json
 
-Every tensor is filled by a formula of its name, so that no weights need to be stored (tests/support/formula_tensor.h has
+Every tensor is filled by a formula of its name, so that no weights need to be stored (tests/support/published_network.h has
 the same formula). 10 classes, two images of PX pixels; no dropout and no stochastic depth in train mode.
 """
 import json

@@ -2,11 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
+#include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/train_options.h"
-#include "margay/core/text_bar.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 #include "margay/data/loader/stage_speed.h"
 
 namespace margay::cli {

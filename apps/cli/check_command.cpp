@@ -7,11 +7,9 @@
 #include "apps/cli/data_flags.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
-#include "margay/core/atomic_file.h"
+#include "margay/core/file.h"
 #include "margay/data/check/check_data.h"
-#include "margay/data/check/contact_sheet.h"
-#include "margay/data/check/report_text.h"
-#include "margay/data/image/image_threads.h"
+#include "margay/data/check/report.h"
 #include "margay/data/image/write_image.h"
 
 namespace margay::cli {

@@ -9,8 +9,7 @@
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
-#include "margay/data/source/name_list.h"
-#include "margay/data/source/root.h"
+#include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
 
 namespace margay::cli {

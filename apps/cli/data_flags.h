@@ -7,8 +7,8 @@
 
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
-#include "margay/data/source/balanced_splits.h"
 #include "margay/data/source/label_table.h"
+#include "margay/data/source/splits.h"
 
 namespace margay::cli {
 

@@ -5,14 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
 #include "apps/cli/data_flags.h"
 #include "apps/cli/predict_with_progress.h"
-#include "apps/cli/warn.h"
+#include "apps/cli/process.h"
+#include "apps/cli/progress_line.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
-#include "margay/metric/accuracy.h"
-#include "margay/metric/multi_label.h"
+#include "margay/metric/metric.h"
 #include "margay/metric/standard_error.h"
 
 namespace margay::cli {

@@ -5,17 +5,15 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/predict_with_progress.h"
+#include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
-#include "apps/cli/written_targets.h"
-#include "margay/core/atomic_file.h"
+#include "margay/core/file.h"
 #include "margay/interpret/xray_html.h"
-#include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
-#include "margay/loss/probability_check.h"
+#include "margay/loss/input_check.h"
 
 namespace margay::cli {
 namespace {

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <stdexcept>
 
 #include <fmt/format.h>
-#include <torch/types.h>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 
 namespace margay::cli {
@@ -124,6 +126,142 @@ LogitsTable read_logits(const std::filesystem::path& path) { return logits_table
 
 LogitsTable parse_logits(std::string_view text, const std::filesystem::path& path) {
   return logits_table(data::parse_csv(text, path));
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
+
+std::string trimmed_target(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t end = 0; end != std::string::npos; begin = end + 1) {
+    end = text.find(separator, begin);
+    parts.push_back(trimmed_target(text.substr(begin, end - begin)));
+  }
+  return parts;
+}
+
+[[noreturn]] void fail(const fs::path& path, const std::string& problem) {
+  if (path.empty()) throw std::invalid_argument(problem);
+  throw core::DataError(path, problem);
+}
+
+WrittenTargets listed(const std::string& text) {
+  WrittenTargets written{.path = {}, .cells = split(text, ','), .places = {}};
+  for (std::size_t i = 0; i < written.cells.size(); ++i) {
+    written.places.push_back(fmt::format("entry {} of --targets", i + 1));
+  }
+  return written;
+}
+
+std::vector<std::string> places_of(const std::vector<std::size_t>& lines) {
+  std::vector<std::string> places;
+  places.reserve(lines.size());
+  for (const std::size_t line : lines) places.push_back(fmt::format("line {}, column 'target'", line));
+  return places;
+}
+
+void check_names_agree(const data::CsvTable& table, const LogitsTable& logits) {
+  if (!table.has_column("name") || logits.row_names.empty()) return;
+  const std::size_t at = table.column("name");
+  for (std::size_t i = 0; i < std::min(table.rows.size(), logits.row_names.size()); ++i) {
+    if (table.rows[i][at] == logits.row_names[i]) continue;
+    throw core::DataError(table.path, fmt::format("line {}: the target of '{}' stands where the logits are those of "
+                                                  "'{}'; bring both files into one order",
+                                                  table.lines[i], table.rows[i][at], logits.row_names[i]));
+  }
+}
+
+WrittenTargets tabled(const fs::path& path, const LogitsTable& logits) {
+  const data::CsvTable table = data::read_csv(path);
+  const std::size_t at = table.column("target");
+  check_names_agree(table, logits);
+  WrittenTargets written{.path = path, .cells = {}, .places = places_of(table.lines)};
+  for (const auto& row : table.rows) written.cells.push_back(trimmed_target(row[at]));
+  return written;
+}
+
+bool names_a_file(const std::string& text) { return text.ends_with(".csv") || fs::is_regular_file(text); }
+
+std::optional<std::size_t> as_index(const std::string& text) {
+  std::size_t index = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return index;
+}
+
+std::string known_classes(const std::string& text, const Names& names) {
+  constexpr std::size_t kFew = 12;
+  constexpr std::size_t kShort = 3;  // of one or two letters, one slip leaves too little to guess from
+  const bool are_few = names.size() <= kFew;
+  const std::string suggestion = are_few && text.size() < kShort ? "" : core::did_you_mean(text, names);
+  return suggestion.empty() && are_few ? fmt::format("; there are {}", fmt::join(names, ", ")) : suggestion;
+}
+
+std::size_t class_index(const std::string& text, const Names& names, const WrittenTargets& written, std::size_t row) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  const std::optional<std::size_t> index = as_index(text);
+  if (index && *index < names.size()) return *index;
+  if (index) {
+    fail(written.path, fmt::format("{}: {} is no class index; {} classes allow 0 to {}", written.places[row], text,
+                                   names.size(), names.size() - 1));
+  }
+  fail(written.path, fmt::format("{}: no class '{}'{}{}", written.places[row], text, known_classes(text, names),
+                                 text.find(';') == std::string::npos ? "" : "; several classes need --binary"));
+}
+
+}  // namespace
+
+std::optional<WrittenTargets> written_targets(const std::optional<std::string>& flag, const LogitsTable& table,
+                                              const fs::path& table_path) {
+  if (!flag && !table.targets) return std::nullopt;
+  if (flag && table.targets) {
+    throw std::invalid_argument(
+        fmt::format("[explain] {} has a column 'target'; leave it or --targets out", table_path.string()));
+  }
+  if (!flag) {
+    WrittenTargets own{.path = table_path, .cells = {}, .places = places_of(table.lines)};
+    for (const std::string& cell : *table.targets) own.cells.push_back(trimmed_target(cell));
+    return own;
+  }
+  WrittenTargets written = names_a_file(*flag) ? tabled(*flag, table) : listed(*flag);
+  const auto rows = static_cast<std::size_t>(table.logits.size(0));
+  if (written.cells.size() == rows) return written;
+  fail(written.path,
+       fmt::format("{}{} targets for the {} rows of {}; each row needs one, which may be empty",
+                   written.path.empty() ? "--targets: " : "", written.cells.size(), rows, table_path.string()));
+}
+
+WrittenTargets written_label(const std::string& label) { return {.path = {}, .cells = {label}, .places = {"--label"}}; }
+
+torch::Tensor class_targets(const WrittenTargets& written, const Names& class_names) {
+  torch::Tensor targets = torch::full({static_cast<std::int64_t>(written.cells.size())}, -1, torch::kLong);
+  for (std::size_t i = 0; i < written.cells.size(); ++i) {
+    if (written.cells[i].empty()) continue;
+    targets.data_ptr<std::int64_t>()[i] =
+        static_cast<std::int64_t>(class_index(written.cells[i], class_names, written, i));
+  }
+  return targets;
+}
+
+torch::Tensor multi_label_targets(const WrittenTargets& written, const Names& class_names) {
+  const std::size_t classes = class_names.size();
+  torch::Tensor targets =
+      torch::zeros({static_cast<std::int64_t>(written.cells.size()), static_cast<std::int64_t>(classes)}, torch::kBool);
+  for (std::size_t i = 0; i < written.cells.size(); ++i) {
+    for (const std::string& name : split(written.cells[i], ';')) {
+      if (!name.empty()) targets.data_ptr<bool>()[i * classes + class_index(name, class_names, written, i)] = true;
+    }
+  }
+  return targets;
 }
 
 }  // namespace margay::cli

@@ -2,13 +2,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
-#include "apps/cli/lr_search.h"
-#include "apps/cli/stop_signal.h"
+#include "apps/cli/process.h"
 #include "apps/cli/train_options.h"
 #include "apps/cli/training_charts.h"
-#include "margay/core/atomic_file.h"
-#include "margay/core/text_table.h"
+#include "apps/cli/training_run.h"
+#include "margay/core/file.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {

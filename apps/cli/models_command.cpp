@@ -5,19 +5,16 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/auto_arch.h"
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
 #include "apps/cli/models_table.h"
+#include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
-#include "apps/cli/speed_or_warn.h"
-#include "apps/cli/speed_records.h"
-#include "apps/cli/stop_signal.h"
 #include "apps/cli/train_options.h"
-#include "apps/cli/warn.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
-#include "margay/train/device.h"
-#include "margay/train/network_speed.h"
+#include "margay/train/choose_network.h"
+#include "margay/train/device_prefetcher.h"
 
 namespace margay::cli {
 

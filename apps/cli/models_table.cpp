@@ -5,8 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/lower_case.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 
 namespace margay::cli {

@@ -6,8 +6,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "apps/cli/speed_records.h"
-#include "margay/model/architecture/architecture.h"
+#include "apps/cli/auto_arch.h"
+#include "margay/model/architecture/architectures.h"
 
 namespace margay::cli {
 

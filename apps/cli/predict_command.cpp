@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/compute.h"
 #include "apps/cli/predict_with_progress.h"
-#include "margay/core/text_bar.h"
+#include "apps/cli/process.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 
 namespace margay::cli {

@@ -4,7 +4,7 @@
 
 #include "apps/cli/start_training.h"
 #include "apps/cli/train_options.h"
-#include "margay/data/check/check_options.h"
+#include "margay/data/check/check_data.h"
 
 namespace margay::cli {
 namespace {

@@ -1,14 +1,16 @@
 #include "apps/cli/progress_line.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 
-#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "apps/cli/program_words.h"
 
 namespace margay::cli {
+
+void warn(const std::string& text) { fmt::print(stderr, "margay: warning: {}\n", program_words(text)); }
 
 namespace {
 

@@ -1,11 +1,22 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include <fmt/format.h>
+
 namespace margay::cli {
+
+/// With so many digits behind the point; from a million on, where a training has diverged, in scientific notation.
+inline std::string number_text(double number, int digits) {
+  return std::abs(number) < 1e6 ? fmt::format("{:.{}f}", number, digits) : fmt::format("{:.{}e}", number, digits);
+}
+
+/// "margay: warning: …" on stderr.
+void warn(const std::string& text);
 
 /// How work under way shows on stderr.
 enum class ProgressStyle {

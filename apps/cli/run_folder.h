@@ -1,15 +1,23 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/cli/data_flags.h"
 #include "margay/core/error.h"
-#include "margay/core/file_lock.h"
+#include "margay/core/file.h"
 #include "margay/core/options.h"
 #include "margay/data/item.h"
+#include "margay/train/callback/callback.h"
+#include "margay/train/learner.h"
+#include "margay/train/registry/run_record.h"
+#include "margay/train/registry/run_registry.h"
 
 namespace margay::cli {
 
@@ -58,6 +66,53 @@ class RunFolder {
 
   std::filesystem::path path_;
   core::FileLock lock_;  ///< so that two processes never train in one folder
+};
+
+/// Keeps a run's line in the list of runs up to date. The list is a convenience: where it cannot be written the
+/// training goes on, with one warning.
+class RunListing : public train::Callback {
+ public:
+  /// runs: the folder of them all.
+  RunListing(const std::filesystem::path& runs, train::NewRun run);
+
+  /// Lists the run as one that is running. Until then a run that is not to go on, because its images changed, stays
+  /// in the list as it ended.
+  void begin();
+  void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
+  void finish(train::RunStatus status, const std::string& message = "");
+
+ private:
+  void try_to(const std::function<void()>& write);
+
+  train::RunRegistry registry_;
+  train::NewRun run_;
+  bool has_failed_ = false;
+};
+
+/// What a model file says of its making: program, results, and under `data` how labels and split were found, so that
+/// `margay evaluate` can find them again. results: those of the weights in the file; null before the first epoch.
+nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
+                                  const train::EpochRecord* results);
+
+/// The runs of a folder; what is wrong with their index is said on stderr.
+std::vector<train::RunRecord> runs_in(const std::filesystem::path& folder);
+
+/// What a RUN on the command line stands for: one run, or all repeats of one that are done, oldest first.
+struct ChosenRuns {
+  std::string text;  ///< as written
+  std::vector<train::RunRecord> runs;
+};
+
+/// Finds the runs of one folder, which it reads when first asked, or by their path anywhere. A name or a group stands
+/// for all repeats; an id, a folder and a path for one run. Throws core::DataError with the nearest there is.
+class RunChooser {
+ public:
+  explicit RunChooser(std::filesystem::path runs) : runs_(std::move(runs)) {}
+  ChosenRuns operator()(const std::string& text);
+
+ private:
+  std::filesystem::path runs_;
+  std::optional<std::vector<train::RunRecord>> records_;
 };
 
 }  // namespace margay::cli

@@ -4,12 +4,11 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/runs_charts.h"
-#include "apps/cli/runs_choice.h"
+#include "apps/cli/run_folder.h"
 #include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
 #include "apps/cli/training_charts.h"
-#include "margay/train/registry/config_difference.h"
+#include "margay/train/registry/compare_runs.h"
 
 namespace margay::cli {
 

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/runs_text.h"
-#include "margay/core/nearest.h"
 #include "margay/core/options.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {

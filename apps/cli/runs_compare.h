@@ -6,7 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "apps/cli/runs_choice.h"
+#include "apps/cli/run_folder.h"
 #include "margay/train/registry/compare_runs.h"
 
 namespace margay::cli {

@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/number_text.h"
+#include "apps/cli/progress_line.h"
 #include "apps/cli/train_options.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {

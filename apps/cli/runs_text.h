@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "margay/train/registry/compare_runs.h"
-#include "margay/train/registry/config_difference.h"
 #include "margay/train/registry/run_record.h"
 
 namespace margay::cli {

@@ -2,7 +2,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/train_options.h"
-#include "margay/data/image/half_blocks.h"
+#include "margay/data/image/preview.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/show_batch.h"
 

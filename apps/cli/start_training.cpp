@@ -8,16 +8,36 @@
 #include <fmt/format.h>
 
 #include "apps/cli/auto_arch.h"
-#include "apps/cli/compute.h"
-#include "apps/cli/make_learner.h"
-#include "apps/cli/runs_choice.h"
+#include "apps/cli/process.h"
+#include "apps/cli/run_folder.h"
 #include "apps/cli/training_run.h"
 #include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/callback/tracker.h"
+#include "margay/train/distillation.h"
 #include "margay/train/registry/compare_runs.h"
-#include "margay/train/registry/find_run.h"
+#include "margay/train/registry/run_record.h"
+#include "margay/train/task_loss.h"
+#include "margay/train/vision_learner.h"
 
 namespace margay::cli {
 namespace {
+
+/// The learner that the options ask for. Whatever is wrong with data and settings is thrown here, before a folder is
+/// made for a run that cannot begin: as Loaders, vision_learner, Distillation, Learner::check and Monitor::check.
+train::Learner make_learner(const TrainOptions& options,
+                            train::PretrainedWeights weights = train::PretrainedWeights::kRead);
+
+train::Learner make_learner(const TrainOptions& options, train::PretrainedWeights weights) {
+  train::Learner learner =
+      train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner, weights);
+  if (!options.distillation.teacher.empty()) {
+    learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
+                                                  learner.precision(), train::training_loss(learner.loss())));
+  }
+  learner.check(recipe_of(options));
+  if (is_monitored(options.listeners)) train::Monitor(options.listeners.monitor).check(learner);
+  return learner;
+}
 
 core::ExitCode train_once(const TrainOptions& options) {
   train::Learner learner = make_learner(options);

@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "margay/data/measure_normalization.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/model/architecture/architectures.h"
-#include "margay/model/weights/weights_cache.h"
+#include "margay/model/weights/pretrained.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 

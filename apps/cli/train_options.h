@@ -10,12 +10,12 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/data_flags.h"
-#include "apps/cli/listener_options.h"
+#include "apps/cli/listeners.h"
 #include "margay/core/options.h"
 #include "margay/data/image_pipeline.h"
-#include "margay/train/batch_size/batch_search.h"
+#include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/distillation.h"
-#include "margay/train/recipe/stage.h"
+#include "margay/train/recipe/recipes.h"
 #include "margay/train/vision_learner.h"
 
 namespace margay::cli {

@@ -1,22 +1,22 @@
 #include "apps/cli/training_charts.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "margay/chart/chart_image.h"
 #include "margay/chart/chart_svg.h"
 #include "margay/chart/chart_text.h"
-#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/data/image/write_image.h"
-#include "margay/train/smooth_loss.h"
+#include "margay/train/progress.h"
 
 namespace margay::cli {
 namespace {
@@ -111,6 +111,47 @@ void write_chart(const std::vector<LineChart>& charts, const std::filesystem::pa
   check_chart_path(path);
   if (path.extension() == ".svg") return core::write_file_atomically(path, chart_svg(charts));
   data::write_png(path, chart_image(charts));
+}
+
+namespace {
+
+double epoch_value(const train::RunEpoch& epoch, const std::string& name) {
+  if (name == "train_loss") return epoch.train_loss;
+  if (name == "valid_loss") return epoch.valid_loss;
+  for (const auto& [metric, value] : epoch.metrics) {
+    if (metric == name) return value;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+chart::ChartSeries curve(const train::RunRecord& run, const std::string& name, const std::string& legend) {
+  chart::ChartSeries series{.name = legend};
+  for (const train::RunEpoch& epoch : run.epochs) {
+    series.x.push_back(static_cast<double>(series.x.size() + 1));
+    series.y.push_back(epoch_value(epoch, name));
+  }
+  return series;
+}
+
+}  // namespace
+
+chart::LineChart run_chart(const train::RunRecord& run) {
+  return {.title = run.name,
+          .x = {.label = "epoch"},
+          .y = {.label = "loss"},
+          .series = {curve(run, "train_loss", "training"), curve(run, "valid_loss", "validation")}};
+}
+
+chart::LineChart overlaid_chart(const std::vector<ChosenRuns>& chosen, const std::optional<std::string>& metric) {
+  const std::string name = metric.value_or("valid_loss");
+  chart::LineChart chart{.title = name, .x = {.label = "epoch"}, .y = {.label = name}};
+  for (const ChosenRuns& each : chosen) {
+    for (const train::RunRecord& run : each.runs) {
+      const bool is_repeat = each.runs.size() > 1;
+      chart.series.push_back(curve(run, name, is_repeat ? fmt::format("{}, seed {}", each.text, run.seed) : each.text));
+    }
+  }
+  return chart;
 }
 
 }  // namespace margay::cli

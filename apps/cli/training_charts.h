@@ -1,9 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/cli/run_folder.h"
 #include "margay/chart/line_chart.h"
 #include "margay/train/learner.h"
 #include "margay/train/lr_find/lr_find.h"
@@ -26,5 +28,11 @@ void check_chart_path(const std::filesystem::path& path);
 /// Writes it as its extension says, .svg or .png. Throws core::IoError, and std::invalid_argument for another
 /// extension.
 void write_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
+
+/// Training and validation loss of each epoch of a run, counted over all its stages.
+chart::LineChart run_chart(const train::RunRecord& run);
+
+/// One curve over the epochs for each run, all of one metric, "train_loss" or "valid_loss" (valid_loss unless given).
+chart::LineChart overlaid_chart(const std::vector<ChosenRuns>& chosen, const std::optional<std::string>& metric);
 
 }  // namespace margay::cli

@@ -1,5 +1,6 @@
 #include "apps/cli/training_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 
@@ -7,19 +8,35 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/epoch_table.h"
-#include "apps/cli/lr_search.h"
+#include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
-#include "apps/cli/provenance.h"
-#include "apps/cli/stop_signal.h"
+#include "apps/cli/progress_line.h"
 #include "apps/cli/training_charts.h"
-#include "apps/cli/warn.h"
-#include "margay/data/source/save_table.h"
-#include "margay/train/batch_loss.h"
+#include "margay/data/source/csv.h"
 #include "margay/train/bottleneck.h"
-#include "margay/train/callback/save_checkpoints.h"
-#include "margay/train/callback/stop_when.h"
+#include "margay/train/callback/callback.h"
+#include "margay/train/learner.h"
+#include "margay/train/task_loss.h"
 
 namespace margay::cli {
+
+train::LrFindResult search_lr(train::Learner& learner, const train::LrSweepOptions& options) {
+  ProgressLine line;
+  line.begin("lr-find");
+  return train::lr_find(learner, options, [&](std::int64_t step, double lr, double loss) {
+    if (is_stop_wanted()) throw core::Interrupted("stopped while searching for a learning rate");
+    line.show(step + 1, options.num_it, fmt::format("lr {:.1e}  loss {:.4f}", lr, loss));
+  });
+}
+
+double suggested_lr(train::Learner& learner) {
+  const train::LrFindResult found = search_lr(learner);
+  const auto valley = std::find_if(found.suggestions.begin(), found.suggestions.end(),
+                                   [](const train::LrSuggestion& suggestion) { return suggestion.name == "valley"; });
+  if (valley != found.suggestions.end()) return valley->lr;
+  throw core::Error("[lr_find] the curve has no valley; look at it with `margay lr-find`, and give --base-lr");
+}
+
 namespace {
 
 namespace fs = std::filesystem;

@@ -7,13 +7,20 @@
 
 #include "apps/cli/listeners.h"
 #include "apps/cli/run_folder.h"
-#include "apps/cli/run_listing.h"
 #include "apps/cli/train_options.h"
 #include "margay/chart/line_chart.h"
 #include "margay/core/error.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
+#include "margay/train/lr_find/lr_find.h"
 
 namespace margay::cli {
+
+/// Sweeps the learning rate with a progress line. Throws core::Interrupted when a stop is wanted, and as lr_find; the
+/// learner is in any case as before.
+train::LrFindResult search_lr(train::Learner& learner, const train::LrSweepOptions& options = {});
+
+/// What valley suggests. Throws core::Error when the curve has no valley.
+double suggested_lr(train::Learner& learner);
 
 /// The newest checkpoint of a run that is whole, and what is to be said of others.
 struct NewestCheckpoint {

@@ -8,8 +8,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/text_table.h"
-#include "margay/model/weights/tensor_statistics.h"
+#include "margay/core/text.h"
+#include "margay/model/weights/tensor_map.h"
 
 namespace margay::cli {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "margay/model/weights/recognise.h"
-#include "margay/model/weights/weights_difference.h"
+#include "margay/model/weights/naming.h"
+#include "margay/model/weights/tensor_map.h"
 #include "margay/model/weights/weights_file.h"
 
 namespace margay::cli {

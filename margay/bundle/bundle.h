@@ -5,9 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
-#include "margay/data/vocabulary.h"
 #include "margay/model/classifier.h"
 
 namespace margay::bundle {

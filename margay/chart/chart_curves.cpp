@@ -5,7 +5,7 @@
 #include "margay/chart/chart_panel.h"
 #include "margay/chart/label_places.h"
 #include "margay/chart/tick_labels.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

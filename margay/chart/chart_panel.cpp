@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

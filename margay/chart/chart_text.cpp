@@ -11,7 +11,7 @@
 #include "margay/chart/text_canvas.h"
 #include "margay/chart/text_legend.h"
 #include "margay/chart/ticks.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "margay/chart/chart_panel.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

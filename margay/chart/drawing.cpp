@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "margay/chart/tick_labels.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 

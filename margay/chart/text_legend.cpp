@@ -7,7 +7,7 @@
 
 #include "margay/chart/chart_palette.h"
 #include "margay/chart/legend.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::chart {
 namespace {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "margay/core/nearest.h"
+#include "margay/core/text.h"
 
 namespace margay::core {
 

@@ -1,10 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace margay::core {
+
+/// The folders of this process's control group (version 2) and its ancestors, which hold their limits; the group's own
+/// first. Inside most containers that is one, the root. The folders need not exist.
+std::vector<std::filesystem::path> cgroup_folders();
 
 /// Bytes that this process can take before the system begins to swap or to end processes: MemAvailable, but no more
 /// than what the control groups leave (cgroup v2 memory.max less memory.current, which containers set). 0 if the system

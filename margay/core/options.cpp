@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/nearest.h"
+#include "margay/core/text.h"
 
 namespace margay::core {
 namespace {

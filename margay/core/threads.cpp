@@ -10,7 +10,7 @@
 
 #include <sched.h>
 
-#include "margay/core/cgroup.h"
+#include "margay/core/memory.h"
 
 namespace margay::core {
 namespace {

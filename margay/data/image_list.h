@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "margay/data/image/image_source.h"
-#include "margay/data/path_list.h"
+#include "margay/data/item.h"
 
 namespace margay::data {
 

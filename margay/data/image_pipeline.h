@@ -5,11 +5,12 @@
 #include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/core/random.h"
-#include "margay/data/cache/cached_image.h"
+#include "margay/data/cache/image_cache.h"
+#include "margay/data/dataset.h"
 #include "margay/data/image/image_source.h"
+#include "margay/data/item.h"
 #include "margay/data/transform/augment.h"
 #include "margay/data/transform/normalization.h"
-#include "margay/data/transform/phase.h"
 #include "margay/data/transform/resize.h"
 
 namespace margay::data {
@@ -59,5 +60,11 @@ class ImagePipeline {
   Resize resize_;
   Augment augment_;
 };
+
+/// Mean and standard deviation of each channel over presized images of the dataset, `max_images` of them evenly
+/// spread, as validation sees them; the same for any number of threads. Images that cannot be read are passed over.
+/// Throws core::DataError when none can, std::invalid_argument unless max_images > 0.
+Normalization measure_normalization(const Dataset& dataset, const ImagePipeline& pipeline,
+                                    std::size_t max_images = 2000);
 
 }  // namespace margay::data

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "margay/core/image.h"
-#include "margay/data/image/tile_grid.h"
+#include "margay/data/dataset.h"
+#include "margay/data/image/preview.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/data/loader/batch.h"
-#include "margay/data/vocabulary.h"
 
 namespace margay::data {
 

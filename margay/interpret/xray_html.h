@@ -2,9 +2,8 @@
 
 #include <string>
 
-#include "margay/interpret/shown_classes.h"
-#include "margay/interpret/sigmoid_xray.h"
-#include "margay/interpret/softmax_xray.h"
+#include "margay/interpret/xray.h"
+#include "margay/interpret/xray_words.h"
 
 namespace margay::interpret {
 

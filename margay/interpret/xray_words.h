@@ -1,12 +1,38 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
-#include "margay/interpret/sigmoid_xray.h"
-#include "margay/interpret/softmax_xray.h"
+#include "margay/interpret/xray.h"
 
 namespace margay::interpret {
+
+/// A number as the tables show it: four digits after the point; where those would hide it, a short power of ten
+/// ("2.1e-09", "1.5e+12"); "inf" and "-inf".
+std::string number_text(double number);
+
+/// The same with its sign, for gradients: "+0.9916". Rounding noise below 1e-15 is 0.
+std::string signed_text(double number);
+
+/// "77 %"; below 1 % with a digit more, "0.3 %"; "all" and "none" are left to the caller. share: 0 … 1.
+std::string percent_text(double share);
+
+/// Whether an image of a row may leave classes out.
+enum class Extent { kShort, kAll };
+
+/// Up to this many classes are all shown, in their order.
+inline constexpr std::size_t kMostShown = 12;
+
+/// Which classes of a row are shown, by index. All in their order for Extent::kAll and up to kMostShown classes;
+/// otherwise kMostShown of them, the most probable first, and always the target.
+std::vector<std::size_t> shown_classes(const SoftmaxRow& row, Extent extent);
+
+/// The same, the classes that cost most first; without a target the most probable.
+std::vector<std::size_t> shown_classes(const SigmoidRow& row, Extent extent);
+
+/// Those of 0 … count-1 that `shown` leaves out, in their order.
+std::vector<std::size_t> hidden_classes(std::size_t count, const std::vector<std::size_t>& shown);
 
 // The X-ray in plain words. Each result is made of whole sentences, without a line break.
 

@@ -7,9 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/loss/activation.h"
-#include "margay/loss/kept_rows.h"
-#include "margay/loss/shape_check.h"
-#include "margay/loss/weighted.h"
+#include "margay/loss/input_check.h"
 
 namespace margay::loss {
 namespace {
@@ -51,6 +49,12 @@ const core::OptionTable& BinaryCrossEntropyOptions::fields() {
        core::field<&O::pos_weights>("pos_weights", "how often a 1 counts: one number, or one per column; empty: 1"),
        core::field<&O::label_smoothing>("label_smoothing", "share of each target spread over 0 and 1", {0, 1})});
   return table;
+}
+
+torch::Tensor mnist_loss(const torch::Tensor& logits, const torch::Tensor& targets) {
+  check_binary_targets("mnist_loss", logits, targets);
+  const torch::Tensor z = at_least_float(logits);
+  return reduce(torch::sigmoid(torch::where(targets == 1, -z, z)), Reduction::kMean);  // 1 - σ(z) = σ(-z)
 }
 
 }  // namespace margay::loss

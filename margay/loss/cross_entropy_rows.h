@@ -6,6 +6,15 @@
 
 namespace margay::loss {
 
+/// cross_entropy written with LibTorch's operators, so differentiable any number of times and at home on every device.
+/// It is what the kernels are tested against, what serves CUDA, and what their higher derivatives come from. Nothing is
+/// checked.
+torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Tensor& targets,
+                                    const CrossEntropyOptions& options);
+
+/// Whether targets are distributions rather than indices.
+inline bool are_soft(const torch::Tensor& targets) { return targets.is_floating_point(); }
+
 // What cross_entropy is made of, on every device: the kernels on the CPU, LibTorch's operators elsewhere. Arguments are
 // already checked; nothing becomes part of the autograd graph; options.reduction is not applied unless said so.
 

@@ -7,9 +7,8 @@
 #include <fmt/ranges.h>
 
 #include "margay/loss/cross_entropy.h"
-#include "margay/loss/kept_rows.h"
-#include "margay/loss/shape_check.h"
-#include "margay/loss/weighted.h"
+#include "margay/loss/input_check.h"
+#include "margay/loss/reduction.h"
 
 namespace margay::loss {
 namespace {

@@ -6,7 +6,7 @@
 #include <torch/types.h>
 
 #include "margay/core/options.h"
-#include "margay/loss/cross_entropy_options.h"
+#include "margay/loss/cross_entropy.h"
 #include "margay/loss/reduction.h"
 
 namespace margay::loss {

@@ -2,7 +2,7 @@
 
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy_options.h"
+#include "margay/loss/cross_entropy.h"
 
 namespace margay::loss {
 

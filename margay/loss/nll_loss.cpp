@@ -2,9 +2,8 @@
 
 #include <torch/types.h>
 
-#include "margay/loss/kept_rows.h"
-#include "margay/loss/shape_check.h"
-#include "margay/loss/weighted.h"
+#include "margay/loss/input_check.h"
+#include "margay/loss/reduction.h"
 
 namespace margay::loss {
 

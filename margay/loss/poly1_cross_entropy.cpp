@@ -1,9 +1,8 @@
 #include "margay/loss/poly1_cross_entropy.h"
 
 #include "margay/loss/activation.h"
-#include "margay/loss/log_odds.h"
-#include "margay/loss/shape_check.h"
-#include "margay/loss/weighted.h"
+#include "margay/loss/input_check.h"
+#include "margay/loss/reduction.h"
 
 namespace margay::loss {
 namespace {

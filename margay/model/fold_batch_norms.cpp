@@ -5,14 +5,10 @@
 #include <string>
 #include <utility>
 
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/any.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/utils.h>
-
-#include "margay/model/conv_norm_pair.h"
 
 namespace margay::model {
 namespace {

@@ -7,9 +7,8 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
+#include "margay/model/network_state.h"
 #include "margay/model/precision.h"
-#include "margay/model/random_state.h"
-#include "margay/model/state_guard.h"
 #include "margay/model/torch_compat.h"
 
 namespace margay::model {

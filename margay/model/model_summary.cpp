@@ -11,7 +11,6 @@
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
-#include "margay/model/count_macs.h"
 #include "margay/model/operator_watch.h"
 
 namespace margay::model {

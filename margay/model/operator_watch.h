@@ -40,4 +40,19 @@ std::vector<torch::Tensor> tensors_in(const std::vector<c10::IValue>& values);
 /// What a tensor shares with its views (a linear layer multiplies by its weight's transpose); null if it has none.
 const void* memory_of(const torch::Tensor& tensor);
 
+/// Multiply-adds of one operator from the shapes of its arguments: of convolutions, matrix products and attention
+/// (softmax(q·kᵀ)·v, both products). 0 for every other, whatever it calls.
+std::int64_t macs_of(const WatchedOperator& op);
+
+/// Counts the multiply-adds of a network that is watched. Call it for every operator, inner ones too: what an operator
+/// such as conv2d does not say itself is said by those that it calls.
+class MacCounter {
+ public:
+  /// Returns the multiply-adds of the operator with all that it called.
+  std::int64_t add(const WatchedOperator& op);
+
+ private:
+  std::vector<std::int64_t> finished_;  ///< by depth: of operators whose caller still runs
+};
+
 }  // namespace margay::model

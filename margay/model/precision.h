@@ -5,6 +5,7 @@
 
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
+#include <torch/nn/module.h>
 
 namespace margay::model {
 
@@ -40,5 +41,10 @@ class Autocast {
   bool was_enabled_;
   c10::ScalarType previous_dtype_;
 };
+
+/// Stores weights and biases of convolutions and linear layers in the type in which Autocast(precision) computes with
+/// them, once, where it would convert them again for every batch. Results under it stay the same bits. For inference
+/// only: training needs them in float32. precision: as resolve_precision gives it; kFp32 changes nothing.
+void store_weights_in(torch::nn::Module& module, Precision precision);
 
 }  // namespace margay::model

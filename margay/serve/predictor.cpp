@@ -10,8 +10,8 @@
 #include "margay/core/threads.h"
 #include "margay/metric/test_time_augmentation.h"
 #include "margay/model/fold_batch_norms.h"
-#include "margay/model/random_state.h"
-#include "margay/model/weight_storage.h"
+#include "margay/model/network_state.h"
+#include "margay/model/precision.h"
 
 namespace margay::serve {
 namespace {

@@ -1,8 +1,78 @@
 #include "margay/train/device_prefetcher.h"
 
-#include <utility>
+#include <stdexcept>
+
+#include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <fmt/format.h>
+#include <torch/cuda.h>
 
 namespace margay::train {
+
+c10::Device find_device(const std::string& name) {
+  if (name == "auto") return torch::cuda::is_available() ? c10::kCUDA : c10::kCPU;
+  const bool is_known = name == "cpu" || name == "cuda" || name.starts_with("cuda:");
+  if (!is_known) throw std::invalid_argument(fmt::format("[device] '{}' is none of auto, cpu, cuda, cuda:N", name));
+  if (name != "cpu" && !torch::cuda::is_available()) {
+    throw std::invalid_argument("[device] there is no CUDA device here, or LibTorch was built without CUDA; use cpu");
+  }
+  return c10::Device(name);
+}
+
+namespace {
+
+/// Copies on a stream of its own, by LibTorch's interface for any device, so that it needs no CUDA to compile.
+///
+/// - The network never sees half a batch: `copied_` is recorded behind both copies and what finishes them, and block()
+///   lets the working stream wait for it, not the processor. One event serves any number of batches: the stream works
+///   in order, so a later recording only says more.
+/// - The copy's memory belongs to the side stream. record_stream() tells the allocator that another stream uses it, so
+///   it is not written again before that stream's work of then is done, even if the tensor is gone by then.
+/// - The batch may be dropped at once: LibTorch's own allocator holds page-locked memory back until the side stream has
+///   read it. From ordinary memory (batches without their unreadable images, targets) the driver has taken what it
+///   needs when the call returns; only page-locked memory is copied beside the work.
+class SideStreamCopy : public BatchCopy {
+ public:
+  explicit SideStreamCopy(torch::Device device)
+      : device_(device),
+        streams_(device.type()),
+        side_(streams_.getStreamFromGlobalPool(device)),
+        copied_(device.type()) {}
+
+  void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) override {
+    const c10::StreamGuard on_the_side(side_);
+    batch.images = copy_of(batch.images);
+    batch.targets = copy_of(batch.targets);
+    finish(batch);
+    copied_.record(side_);
+  }
+
+  void await(const data::Batch& batch) override {
+    const c10::Stream working = streams_.getStream(device_);
+    copied_.block(working);
+    batch.images.record_stream(working);
+    batch.targets.record_stream(working);
+  }
+
+ private:
+  torch::Tensor copy_of(const torch::Tensor& tensor) const {
+    constexpr bool kNonBlocking = true;
+    return tensor.to(side_.device(), tensor.scalar_type(), kNonBlocking);
+  }
+
+  torch::Device device_;
+  c10::impl::VirtualGuardImpl streams_;
+  c10::Stream side_;
+  c10::Event copied_;
+};
+
+}  // namespace
+
+std::unique_ptr<BatchCopy> batch_copy(torch::Device device) {
+  if (device.is_cpu()) return nullptr;
+  return std::make_unique<SideStreamCopy>(device);
+}
 
 std::optional<data::Batch> DevicePrefetcher::next() {
   if (copy_ == nullptr) return pass_.next();

@@ -1,13 +1,42 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include <c10/core/Device.h>
+#include <torch/types.h>
+
+#include "margay/data/loader/batch.h"
+#include "margay/data/loader/loader.h"
 #include "margay/data/loader/loader_pass.h"
-#include "margay/train/batch_copy.h"
 
 namespace margay::train {
+
+/// "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another word or a device that is not there.
+c10::Device find_device(const std::string& name);
+
+/// Copies batches to a device beside the work that it does.
+class BatchCopy {
+ public:
+  virtual ~BatchCopy() = default;
+  /// Puts copies on the device in the place of the batch's tensors, and lets `finish` do with them what is left to do,
+  /// in the same order. All of it is still being written when this returns.
+  virtual void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) = 0;
+  /// Makes the device's later work, of this thread's current stream, wait for what begin() began.
+  virtual void await(const data::Batch& batch) = 0;
+};
+
+/// For batches of the loader, to this device; null for the CPU, where they already are.
+std::unique_ptr<BatchCopy> batch_copy(torch::Device device);
 
 /// The batches of one pass, where the network is. Without a copy (on the CPU) they are handed through as they come.
 /// With one, a batch that is ready is copied while the device works on the one before. Nothing that is not ready is
@@ -32,6 +61,38 @@ class DevicePrefetcher {
   BatchCopy* copy_;
   std::optional<data::Batch> ahead_;  ///< being copied
   std::exception_ptr ahead_error_;    ///< thrown in its place
+};
+
+/// One walk over a loader, with the images and the seconds that it took.
+class TimedPass {
+ public:
+  /// copy: outlives the pass; or null, on the CPU. first_batch: where the walk begins.
+  TimedPass(const data::Loader& loader, std::int64_t epoch, BatchCopy* copy, std::int64_t first_batch = 0)
+      : batches_(loader.pass(epoch, first_batch), copy) {}
+
+  std::optional<data::Batch> next() {
+    std::optional<data::Batch> batch = batches_.next();
+    if (batch) images_ += batch->size();
+    return batch;
+  }
+  double seconds() const {
+    return std::max(1e-9, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count());
+  }
+  double images_per_s() const { return static_cast<double>(images_) / seconds(); }
+  /// In the batches so far.
+  std::int64_t images() const { return images_; }
+  double waited_s() const { return batches_.waited_s(); }
+  /// Images skipped since the last call.
+  std::span<const data::SkippedImage> newly_skipped() {
+    const std::span<const data::SkippedImage> all = batches_.skipped();
+    return all.subspan(std::exchange(seen_, all.size()));
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  DevicePrefetcher batches_;
+  std::int64_t images_ = 0;
+  std::size_t seen_ = 0;  ///< of the skipped ones
 };
 
 }  // namespace margay::train

@@ -7,7 +7,7 @@
 #include "margay/data/data_block.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
-#include "margay/train/training_loss.h"
+#include "margay/train/task_loss.h"
 
 namespace margay::train {
 

@@ -1,16 +1,17 @@
 #include "margay/train/learner.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
-#include <utility>
 
 #include <fmt/format.h>
+#include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
-#include "margay/train/optim/make_optimizer.h"
+#include "margay/model/network_state.h"
+#include "margay/train/recipe/recipe_text.h"
 
 namespace margay::train {
-
 namespace {
 
 template <class T>
@@ -174,6 +175,130 @@ const core::OptionTable& LearnerOptions::fields() {
            "checkpoint_activations",
            "keep few activations and compute the others again for the gradients: less memory, more time")});
   return table;
+}
+
+Predictions Learner::get_preds() {
+  if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation images");
+  return predictions_of(*loaders_.valid, 0);
+}
+
+Predictions Learner::tta(const TtaOptions& options) {
+  core::validate(options);
+  Predictions all = get_preds();
+  std::vector<torch::Tensor> draws;
+  const data::Loader augmented = loaders_.valid->augmented();
+  for (std::int64_t draw = 0; draw < options.n; ++draw) draws.push_back(predictions_of(augmented, draw).logits);
+  const bool is_single = loaders_.task() == data::Task::kSingleLabel;
+  all.logits = metric::average_draws(
+      all.logits, draws, is_single ? metric::Activation::kSoftmax : metric::Activation::kSigmoid, options.beta);
+  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
+  return all;
+}
+
+Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epoch) {
+  const torch::NoGradGuard no_grad;
+  const model::ModeGuard mode(*classifier_);
+  classifier_->eval();
+  Predictions all;
+  std::vector<torch::Tensor> logits;
+  std::vector<torch::Tensor> targets;
+  DevicePrefetcher pass(loader.pass(epoch), copy_.get());
+  while (const auto batch = pass.next()) {
+    all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
+    logits.push_back(forward(*batch).cpu());
+    targets.push_back(batch->targets.cpu());
+  }
+  all.logits = torch::cat(logits);
+  all.targets = torch::cat(targets);
+  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
+  all.skipped = pass.skipped();
+  return all;
+}
+
+void Learner::fit_one_cycle(std::int64_t epochs, const LearningRate& lr_max, const OneCycleShape& shape) {
+  run(one_cycle_recipe(epochs, lr_max, shape));
+}
+
+void Learner::fit_flat_cos(std::int64_t epochs, const LearningRate& lr, const FlatCosShape& shape) {
+  run(flat_cos_recipe(epochs, lr, shape));
+}
+
+void Learner::fit_sgdr(const SgdrShape& shape, const LearningRate& lr_max) { run(sgdr_recipe(shape, lr_max)); }
+
+void Learner::fine_tune(std::int64_t epochs, const FineTuneOptions& options) { run(fine_tune_recipe(epochs, options)); }
+
+namespace {
+
+/// The stages with names of their own: the second "one_cycle" is "one_cycle 2".
+Stages resolved(const Stages& recipe) {
+  Stages stages;
+  std::map<std::string, int> seen;
+  for (const Stage& stage : recipe) {
+    stages.push_back(resolve(stage));
+    const int count = ++seen[stages.back().name];
+    if (count > 1) stages.back().name += fmt::format(" {}", count);
+  }
+  return stages;
+}
+
+}  // namespace
+
+struct Learner::StagePlan {
+  FitPlan fit;
+  std::optional<int> first_group;
+  data::Loaders loaders;
+};
+
+void Learner::check_size(const Stage& stage) const {
+  const std::optional<std::int64_t> only = classifier_->backbone().only_px();
+  if (!only || !stage.size || *stage.size == *only) return;
+  throw std::invalid_argument(fmt::format("[recipe] {} is made for images of {} pixels and cannot train on {}",
+                                          classifier_->options().architecture, *only, *stage.size));
+}
+
+std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optional<double> seconds) const {
+  double epochs = 0;
+  for (const Stage& stage : stages) epochs += static_cast<double>(stage.epochs);
+  std::vector<StagePlan> plans;
+  for (const Stage& stage : stages) {
+    check_size(stage);
+    FitPlan fit{.stage = stage.name, .epochs = stage.epochs, .schedule = hyper_schedule(stage, num_groups())};
+    if (seconds) fit.seconds = *seconds * static_cast<double>(stage.epochs) / epochs;
+    plans.push_back({std::move(fit), first_trained_group(stage, num_groups()),
+                     stage.size ? data::resized(given_, *stage.size) : given_});
+  }
+  return plans;
+}
+
+void Learner::check_resumed(const std::string& recipe) const {
+  if (!is_resuming_ || training_state_.recipe.empty() || training_state_.recipe == recipe) return;
+  throw std::invalid_argument(fmt::format("[recipe] training stood in the recipe\n{}\nwhich this one cannot go on:\n{}",
+                                          training_state_.recipe, recipe));
+}
+
+void Learner::check(const Stages& recipe) const {
+  const Stages stages = resolved(recipe);
+  plan(stages, std::nullopt);
+  check_resumed(recipe_text(stages));
+}
+
+void Learner::run(const Stages& recipe, std::optional<double> seconds) {
+  refuse_within_fit("run");
+  const Stages stages = resolved(recipe);
+  const std::vector<StagePlan> plans = plan(stages, seconds);
+  const std::string text = recipe_text(stages);
+  check_resumed(text);
+  training_state_.recipe = text;
+  const std::size_t first = is_resuming_ ? training_state_.stage_index : 0;
+  if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
+  for (std::size_t i = first; i < plans.size(); ++i) {
+    training_state_.stage_index = i;
+    loaders_ = plans[i].loaders;
+    if (plans[i].first_group) freeze_to(*plans[i].first_group);
+    fit(plans[i].fit);
+  }
+  training_state_.stage_index = 0;
+  training_state_.recipe.clear();
 }
 
 }  // namespace margay::train

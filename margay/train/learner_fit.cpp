@@ -9,12 +9,12 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/model/state_guard.h"
-#include "margay/train/batch_loss.h"
+#include "margay/model/network_state.h"
+#include "margay/train/device_prefetcher.h"
 #include "margay/train/learner.h"
 #include "margay/train/non_finite_layer.h"
 #include "margay/train/precision/gradients.h"
-#include "margay/train/timed_pass.h"
+#include "margay/train/task_loss.h"
 
 namespace margay::train {
 namespace {

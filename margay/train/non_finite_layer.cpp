@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
+#include "margay/model/network_state.h"
 #include "margay/model/operator_watch.h"
-#include "margay/model/state_guard.h"
 
 namespace margay::train {
 namespace {

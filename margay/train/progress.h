@@ -1,12 +1,21 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/data/loader/batch.h"
+#include "margay/data/loader/loader_pass.h"
 
 namespace margay::train {
 
@@ -53,5 +62,134 @@ struct StepRecord {
   double momentum = 0;
   double loss = 0;
 };
+
+/// Exponentially weighted mean with bias correction, as fastai shows the training loss (beta .98).
+class SmoothLoss {
+ public:
+  SmoothLoss() = default;
+  /// Goes on where another, with this sum() and count(), had come to.
+  SmoothLoss(double sum, std::int64_t count) : sum_(sum), count_(count) {}
+
+  void add(double loss) {
+    ++count_;
+    sum_ = kBeta * sum_ + (1 - kBeta) * loss;
+  }
+  /// 0 before the first loss.
+  double value() const { return count_ == 0 ? 0 : sum_ / (1 - std::pow(kBeta, count_)); }
+  double sum() const { return sum_; }
+  std::int64_t count() const { return count_; }
+
+ private:
+  static constexpr double kBeta = 0.98;
+  double sum_ = 0;
+  std::int64_t count_ = 0;
+};
+
+/// How much faster an image validates than it trains, without the backward pass: a guess until it has been measured.
+inline constexpr double kValidationSpeed = 2.5;
+
+/// The seconds of a fit that has only so many of them.
+class FitTime {
+ public:
+  /// Begins to count. spent_s: before an interruption. budget_s: nothing if the fit may take as long as it takes.
+  /// validation_s: what a validation took before.
+  void begin(double spent_s, std::optional<double> budget_s, std::optional<double> validation_s) {
+    begin_ = Clock::now();
+    validation_s_ = validation_s.value_or(0);
+    has_measured_ = validation_s.has_value();
+    spent_s_ = spent_s;
+    budget_s_ = budget_s;
+  }
+  double spent_s() const { return spent_s_ + std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  /// How long a validation took, and so will take again: it must fit in as well.
+  void set_validation_s(double seconds) {
+    validation_s_ = seconds;
+    has_measured_ = true;
+  }
+  /// A guess, until one has been measured.
+  void guess_validation_s(double seconds) {
+    if (!has_measured_) validation_s_ = seconds;
+  }
+
+  bool is_limited() const { return budget_s_.has_value(); }
+  /// The share of the time for training that is over, 0 … 1.
+  double fraction() const { return std::min(1.0, spent_s() / std::max(1e-9, *budget_s_ - validation_s_)); }
+  bool is_up() const { return is_limited() && fraction() >= 1; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_;
+  double spent_s_ = 0;
+  std::optional<double> budget_s_;
+  double validation_s_ = 0;
+  bool has_measured_ = false;
+};
+
+/// What a training step consists of. On a GPU, which works behind the program's back, forward also holds what was left
+/// over from before: there the program waits for the loss.
+enum class StepPart { kForward, kBackward, kUpdate, kCallbacks };
+
+/// Seconds that each part of the training steps took.
+class StepClock {
+ public:
+  /// A part begins here.
+  void start() { since_ = Clock::now(); }
+  /// Adds what has passed since start() or the last lap().
+  void lap(StepPart part) {
+    const Clock::time_point now = Clock::now();
+    seconds_[static_cast<std::size_t>(part)] += std::chrono::duration<double>(now - since_).count();
+    since_ = now;
+  }
+  double seconds(StepPart part) const { return seconds_[static_cast<std::size_t>(part)]; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point since_ = Clock::now();
+  std::array<double, 4> seconds_ = {};
+};
+
+/// What the training pass of an epoch has taken so far, over all interruptions.
+struct PassTimes {
+  std::int64_t images = 0;
+  double seconds = 0;
+  double waited_s = 0;  ///< for data
+  double forward_s = 0;
+  double backward_s = 0;
+  double update_s = 0;
+  double callback_s = 0;
+};
+
+PassTimes operator+(const PassTimes& a, const PassTimes& b);
+
+/// Where a learner stands between two steps. With its tensors (Snapshot) it is all that another learner of the same
+/// settings needs to go on as if nothing had happened.
+struct TrainingState {
+  std::string recipe;           ///< recipe_text of the run under way; empty: none is, or a checkpoint without a version
+  std::size_t stage_index = 0;  ///< of the recipe
+  std::string stage;            ///< of the fit under way; empty: none is
+  std::int64_t epochs = 0;      ///< of this fit; 0: time decides, or a checkpoint without a version
+  std::int64_t epoch = 0;       ///< of this fit, from 0: the one under way, or the next
+  bool is_in_epoch = false;     ///< its training pass has begun
+  bool is_cancelled = false;    ///< the fit ends here, whatever is left of it
+  std::int64_t step = 0;        ///< batches trained on in this epoch
+  std::int64_t next_batch = 0;  ///< of this pass, behind the last one used
+  double fit_s = 0;             ///< seconds of this fit so far
+  double epoch_begin_s = 0;     ///< of them, those before this epoch
+  PassTimes pass;               ///< of this epoch's training pass
+  std::int64_t passes = 0;      ///< as Learner::passes
+  double lr_factor = 1;
+  std::optional<double> validation_s;      ///< what a validation took, where time decides
+  std::optional<int> first_trained_group;  ///< as freeze_to was last asked for
+  SmoothLoss smooth_loss;
+  std::vector<EpochRecord> history;
+  std::vector<StepRecord> steps;
+  std::vector<data::SkippedImage> skipped;
+};
+
+/// Numbers keep all their bits. The steps are not in it: there are too many of them for text.
+nlohmann::ordered_json to_json(const TrainingState& state);
+
+/// Throws core::FormatError, naming `source`, for JSON that to_json did not write.
+TrainingState training_state_from_json(const nlohmann::ordered_json& json, const std::filesystem::path& source);
 
 }  // namespace margay::train

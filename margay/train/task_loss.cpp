@@ -1,18 +1,98 @@
 #include "margay/train/task_loss.h"
 
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "margay/loss/asymmetric_loss.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/focal_loss.h"
+#include "margay/loss/input_check.h"
 #include "margay/loss/poly1_cross_entropy.h"
-#include "margay/loss/shape_check.h"
 
 namespace margay::train {
+namespace {
+
+using enum LossKind;
+
+/// Throws if the option is given and the loss is none of those it belongs to.
+void check_belongs(const char* option, const std::optional<double>& value, LossKind kind,
+                   std::initializer_list<LossKind> owners) {
+  if (!value || std::find(owners.begin(), owners.end(), kind) != owners.end()) return;
+  throw std::invalid_argument(fmt::format("[loss] {} has no meaning for {}; leave it out, or choose another loss",
+                                          option, core::to_text(kind)));
+}
+
+}  // namespace
+
+LossKind resolve_loss(LossKind kind, data::Task task) {
+  const bool is_single = task == data::Task::kSingleLabel;
+  if (kind == kAuto) return is_single ? kCrossEntropy : kBce;
+  if (is_single && kind == kAsymmetric) {
+    throw std::invalid_argument(
+        "[loss] asymmetric is for images of several labels; for one class an image there are cross_entropy, focal, "
+        "poly1 and bce");
+  }
+  if (!is_single && (kind == kCrossEntropy || kind == kPoly1)) {
+    throw std::invalid_argument(
+        fmt::format("[loss] {} is for one class an image; for several labels there are bce, focal and asymmetric",
+                    core::to_text(kind)));
+  }
+  return kind;
+}
+
+bool takes_soft_targets(LossKind kind) { return kind != kFocal && kind != kPoly1; }
+
+void check_loss(const LossOptions& options, data::Task task) {
+  core::validate(options);
+  const LossKind kind = resolve_loss(options.kind, task);
+  check_belongs("label_smoothing", options.label_smoothing, kind, {kCrossEntropy, kPoly1, kBce});
+  check_belongs("z_loss", options.z_loss, kind, {kCrossEntropy});
+  check_belongs("focal_gamma", options.focal_gamma, kind, {kFocal});
+  check_belongs("focal_alpha", options.focal_alpha, kind, {kFocal});
+  check_belongs("poly1_epsilon", options.poly1_epsilon, kind, {kPoly1});
+  check_belongs("asymmetric_gamma_pos", options.asymmetric_gamma_pos, kind, {kAsymmetric});
+  check_belongs("asymmetric_gamma_neg", options.asymmetric_gamma_neg, kind, {kAsymmetric});
+  check_belongs("asymmetric_clip", options.asymmetric_clip, kind, {kAsymmetric});
+  if (options.focal_alpha && task == data::Task::kSingleLabel) {
+    throw std::invalid_argument(
+        "[loss] focal_alpha has no meaning for focal with one class an image; `balance` "
+        "weights weighs classes");
+  }
+}
+
+const core::OptionTable& LossOptions::fields() {
+  using O = LossOptions;
+  static const core::OptionTable table(
+      "loss",
+      {core::field<&O::kind>("loss",
+                             "what training minimises: auto, cross_entropy, focal, poly1, bce or asymmetric; auto is "
+                             "cross_entropy, or bce for several labels"),
+       core::field<&O::label_smoothing>(
+           "label_smoothing", "cross_entropy, poly1, bce: share of each target spread over all classes", {0, 1}),
+       core::field<&O::z_loss>("z_loss", "cross_entropy: factor of (log Σ exp z)², which keeps logits from drifting",
+                               {0, 1e6}),
+       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy image counts; 2 unless given",
+                                    {0, 100}),
+       core::field<&O::focal_alpha>(
+           "focal_alpha", "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 unless given", {0, 1}),
+       core::field<&O::poly1_epsilon>(
+           "poly1_epsilon", "poly1: what is added to the first coefficient of its series; 1 unless given", {-1, 1e6}),
+       core::field<&O::asymmetric_gamma_pos>("asymmetric_gamma_pos",
+                                             "asymmetric: how much less an easy 1 counts; 1 unless given", {0, 100}),
+       core::field<&O::asymmetric_gamma_neg>("asymmetric_gamma_neg",
+                                             "asymmetric: how much less an easy 0 counts; 4 unless given", {0, 100}),
+       core::field<&O::asymmetric_clip>("asymmetric_clip",
+                                        "asymmetric: a 0 of at most this probability counts nothing; 0.05 unless given",
+                                        {0, 1})});
+  return table;
+}
+
 namespace {
 
 torch::Tensor focal(const torch::Tensor& logits, const torch::Tensor& targets, const TaskLoss& loss) {
@@ -108,6 +188,71 @@ torch::Tensor TaskLoss::of_each(const torch::Tensor& logits, const torch::Tensor
   constexpr auto kNone = loss::Reduction::kNone;
   if (task == data::Task::kSingleLabel) return loss::cross_entropy(logits, targets, {.reduction = kNone});
   return loss::binary_cross_entropy_with_logits(logits, targets, {.reduction = kNone}).mean(1);
+}
+
+namespace {
+
+constexpr std::size_t kNamed = 5;
+
+std::string path_of(const data::Dataset& dataset, std::size_t id) { return dataset.path(id).string(); }
+
+/// Where the rows are set that `is_set` says. is_set: bool [N].
+std::vector<std::string> paths_where(const torch::Tensor& is_set, const data::Batch& batch,
+                                     const data::Dataset& dataset) {
+  const torch::Tensor set = is_set.cpu();
+  std::vector<std::string> paths;
+  for (std::int64_t row = 0; row < batch.size(); ++row) {
+    if (set[row].item<bool>()) paths.push_back(path_of(dataset, batch.ids[static_cast<std::size_t>(row)]));
+  }
+  return paths;
+}
+
+std::string named(std::vector<std::string> paths) {
+  const std::size_t count = paths.size();
+  if (count > kNamed) paths.resize(kNamed);
+  return fmt::format("{}{}", fmt::join(paths, ", "), count > kNamed ? fmt::format(" and {} more", count - kNamed) : "");
+}
+
+}  // namespace
+
+torch::Tensor batch_loss(const TrainingLoss& loss, const torch::Tensor& logits, const data::Batch& batch,
+                         const data::Dataset& dataset) {
+  try {
+    return loss(logits, batch);
+  } catch (const loss::TargetError& error) {
+    throw core::DataError(path_of(dataset, batch.ids[static_cast<std::size_t>(error.position())]),
+                          fmt::format("its target {} is no class index; the network's {} classes allow 0 to {}",
+                                      error.target(), error.num_classes(), error.num_classes() - 1));
+  }
+}
+
+void check_finite(double loss, const torch::Tensor& logits, const data::Batch& batch, const data::Dataset& dataset,
+                  const std::string& when, const std::function<std::string()>& find_layer) {
+  if (std::isfinite(loss)) return;
+  const torch::Tensor z = logits.detach();
+  std::vector<std::string> paths = paths_where(z.isfinite().all(1).logical_not(), batch, dataset);
+  std::string what = "the network's outputs are not finite";
+  if (paths.empty()) {
+    const torch::Tensor losses = TaskLoss{dataset.task()}.of_each(z, batch.targets);
+    paths = paths_where(losses == losses.max(), batch, dataset);
+    what = "the loss itself overflows";
+  } else if (const std::string layer = find_layer ? find_layer() : ""; !layer.empty()) {
+    what += fmt::format(", first in {},", layer);
+  }
+  throw DivergedError(fmt::format(
+      "the loss is {} in {}: {} for {} of {} images ({}). If it is one image every time, look at it; "
+      "otherwise lower the learning rate (`base_lr`), or in half precision train with `precision` fp32",
+      std::isnan(loss) ? "not a number" : "infinite", when, what, paths.size(), batch.size(), named(paths)));
+}
+
+void check_gradients(double norm, const data::Batch& batch, const data::Dataset& dataset, const std::string& when) {
+  if (std::isfinite(norm)) return;
+  std::vector<std::string> paths;
+  for (const std::size_t id : batch.ids) paths.push_back(path_of(dataset, id));
+  throw DivergedError(
+      fmt::format("the gradients are not finite in {}, though the loss is: the batch was {}. Lower the learning rate "
+                  "(`base_lr`), or in half precision train with `precision` fp32",
+                  when, named(paths)));
 }
 
 }  // namespace margay::train

@@ -4,8 +4,7 @@
 #include <torch/utils.h>
 
 #include "margay/data/source/balance.h"
-#include "margay/metric/accuracy.h"
-#include "margay/metric/multi_label.h"
+#include "margay/metric/metric.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 

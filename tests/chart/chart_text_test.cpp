@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::chart {

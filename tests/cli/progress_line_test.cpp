@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "apps/cli/epoch_table.h"
-#include "apps/cli/stage_time_left.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {

@@ -7,7 +7,6 @@
 
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/support/write_file.h"
 
 namespace margay::core {
 namespace {

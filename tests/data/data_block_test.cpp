@@ -1,15 +1,20 @@
-#include "margay/data/data_block.h"
-
 #include <cmath>
 #include <fstream>
 #include <type_traits>
 #include <utility>
 
 #include <gtest/gtest.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
+#include "margay/data/data_block.h"
+#include "margay/data/dataset.h"
+#include "margay/data/image/write_image.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
+#include "tests/support/golden.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
 
@@ -144,5 +149,115 @@ TEST(ImagePipeline, RefusesANormalizationThatDividesByNothing) {
   }
 }
 
+using testing_support::all_batches;
+
+class Resized : public testing::Test {
+ protected:
+  Resized() { testing_support::write_tiny_images(folder_.path(), 6, 3); }
+  Loaders loaders(int size, const LoaderOptions& options = {.batch_size = 4, .num_workers = 2}) const {
+    return testing_support::tiny_block(folder_.path(), size).loaders(options);
+  }
+  testing_support::TemporaryFolder folder_;
+};
+
+TEST_F(Resized, GivesWhatABlockOfThatSizeWouldHaveGiven) {
+  const Loaders other = resized(loaders(16), 12);
+  const Loaders expected = loaders(12);
+  const auto batches = all_batches(other.train.pass(3));
+  const auto expected_batches = all_batches(expected.train.pass(3));
+  ASSERT_EQ(batches.size(), expected_batches.size());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    EXPECT_EQ(batches[i].images.size(3), 12);
+    EXPECT_TRUE(batches[i].images.equal(expected_batches[i].images));
+    EXPECT_EQ(batches[i].ids, expected_batches[i].ids);
+  }
+  EXPECT_EQ(other.transforms().augment.size, 12) << "the bundle must say what the network was trained on";
+}
+
+TEST_F(Resized, ServesTheSameImagesInTheSameOrderAsBefore) {
+  const Loaders small = loaders(8);
+  const Loaders large = resized(small, 24);
+  const auto before = all_batches(small.train.pass(1));
+  const auto after = all_batches(large.train.pass(1));
+  ASSERT_EQ(after.size(), before.size());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i].ids, before[i].ids);
+    EXPECT_TRUE(after[i].targets.equal(before[i].targets));
+  }
+  EXPECT_EQ(all_batches(large.valid->pass()).front().images.size(2), 24);
+  EXPECT_EQ(large.vocabulary, small.vocabulary);
+}
+
+TEST_F(Resized, SharesTheCacheOfPresizedImages) {
+  const Loaders small = loaders(8, {.batch_size = 4, .num_workers = 2, .cache = CacheKind::kRam});
+  all_batches(small.train.pass(0));
+  const auto before = small.train.cache_stats()->hits;
+  const Loaders large = resized(small, 16);
+  all_batches(large.train.pass(0));
+  EXPECT_EQ(large.train.cache_stats()->hits, before + 12);
+  EXPECT_EQ(large.train.cache_stats()->misses, 12U);
+}
+
+TEST_F(Resized, WarnsOfImagesThatAreOnlyMagnified) {
+  EXPECT_TRUE(resized(loaders(8), 24).warnings.empty());
+  const Loaders large = resized(loaders(8), 32);
+  ASSERT_EQ(large.warnings.size(), 1U);
+  EXPECT_NE(large.warnings[0].find("presized to 24 pixels and then magnified to 32"), std::string::npos);
+}
+
+TEST_F(Resized, RefusesASizeOutOfRange) {
+  EXPECT_THROW(resized(loaders(8), 4), std::invalid_argument);
+  EXPECT_THROW(resized(loaders(8), 10000), std::invalid_argument);
+}
+
+core::Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  core::Image image(20, 20);
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    image.pixels[i] = red;
+    image.pixels[i + 1] = green;
+    image.pixels[i + 2] = blue;
+  }
+  return image;
+}
+
+const ImagePipeline kPipeline(Transforms{.resize = {.size = 16}, .augment = {.size = 16}});
+
+TEST(MeasureNormalization, IsThatOfTheImagesThatCanBeRead) {
+  const TemporaryFolder folder;
+  write_png(folder / "a.png", plain_loader(255, 0, 51));
+  write_png(folder / "b.png", plain_loader(0, 0, 51));
+  std::ofstream(folder / "c.png") << "broken";
+  const Dataset dataset = Dataset::unlabelled({folder / "a.png", folder / "b.png", folder / "c.png"});
+  const Normalization measured = measure_normalization(dataset, kPipeline);
+  EXPECT_NEAR(measured.mean[0], 0.5, 1e-9);
+  EXPECT_NEAR(measured.std[0], 0.5, 1e-9);
+  EXPECT_NEAR(measured.mean[2], 0.2, 1e-9);
+  EXPECT_NEAR(measured.std[2], 1.0 / 255, 1e-9) << "a channel that never changes";
+  EXPECT_THROW(measure_normalization(Dataset::unlabelled({folder / "c.png"}), kPipeline), core::DataError);
+  EXPECT_THROW(measure_normalization(dataset, kPipeline, 0), std::invalid_argument);
+}
+
+TEST(Vocabulary, SortsAsFastaisCategoryMap) {
+  MARGAY_REQUIRE_GOLDEN("splits_labels.json");
+  const auto expected =
+      testing_support::golden("splits_labels.json")["CategoryMap_strings"].get<std::vector<std::string>>();
+  EXPECT_EQ(Vocabulary::of_labels({expected.rbegin(), expected.rend()}).names(), expected);
+}
+
+TEST(Vocabulary, KnowsItsClassesAndSuggestsTheNearest) {
+  const Vocabulary vocabulary = Vocabulary::of_labels({"pug", "beagle", "pug"});
+  EXPECT_EQ(vocabulary.size(), 2);
+  EXPECT_EQ(vocabulary.index("pug"), 1);
+  EXPECT_EQ(vocabulary.name(0), "beagle");
+  EXPECT_EQ(thrown_message<std::invalid_argument>([&] { (void)vocabulary.index("baegle"); }),
+            "[Vocabulary] no class 'baegle'; did you mean 'beagle'?");
+  EXPECT_THROW(Vocabulary({"a", "a"}), std::invalid_argument);
+}
+
+TEST(Vocabulary, RefusesNamesThatNoModelFileCouldHold) {
+  EXPECT_NE(thrown_message<core::DataError>([] { Vocabulary({"caf\xe9"}); }).find("is not UTF-8"), std::string::npos);
+}
+
 }  // namespace
+
 }  // namespace margay::data

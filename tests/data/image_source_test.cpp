@@ -7,10 +7,10 @@
 #include "margay/data/image/write_image.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
-#include "tests/support/batches.h"
-#include "tests/support/images.h"
+#include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::data {
 namespace {

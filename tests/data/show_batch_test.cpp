@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "margay/data/image/half_blocks.h"
+#include "margay/data/image/preview.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::data {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "margay/core/error.h"
-#include "margay/data/image/exif.h"
+#include "margay/data/image/codec.h"
 #include "margay/data/image/read_image.h"
 
 namespace {

@@ -8,7 +8,6 @@
 #include "margay/core/error.h"
 #include "margay/model/weights/pickle/unpickler.h"
 #include "margay/model/weights/state_dict.h"
-#include "margay/model/weights/tensor_place.h"
 #include "margay/model/weights/torch_content.h"
 
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "margay/interpret/softmax_xray.h"
+#include "margay/interpret/xray.h"
 
 namespace margay::interpret {
 namespace {

@@ -6,10 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/html_escape.h"
-#include "margay/core/text_table.h"
-#include "margay/interpret/number_text.h"
+#include "margay/core/text.h"
 #include "margay/interpret/xray_html.h"
-#include "margay/interpret/xray_json.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
 #include "tests/support/special_numbers.h"

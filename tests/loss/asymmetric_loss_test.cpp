@@ -1,12 +1,16 @@
-#include "margay/loss/asymmetric_loss.h"
-
 #include <cmath>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 #include <torch/types.h>
+#include <nlohmann/json.hpp>
 
+#include "margay/loss/binary_cross_entropy.h"
+#include "margay/loss/cross_entropy.h"
 #include "margay/loss/focal_loss.h"
+#include "margay/loss/jensen_shannon.h"
+#include "margay/loss/nll_loss.h"
+#include "margay/loss/poly1_cross_entropy.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
 #include "tests/support/special_numbers.h"
@@ -100,4 +104,27 @@ TEST(AsymmetricLoss, SaysWhatDoesNotFit) {
 }
 
 }  // namespace
+
+// What holds for the options of every loss.
+
+namespace {
+
+template <class T>
+class LossOptions : public testing::Test {};
+
+using EveryOptions =
+    testing::Types<AsymmetricLossOptions, BinaryCrossEntropyOptions, BinaryFocalLossOptions, CrossEntropyOptions,
+                   FocalLossOptions, JsdCrossEntropyOptions, NllLossOptions, Poly1CrossEntropyOptions>;
+TYPED_TEST_SUITE(LossOptions, EveryOptions);
+
+TYPED_TEST(LossOptions, DefaultsAreValidAndSurviveJson) {
+  const TypeParam defaults;
+  core::validate(defaults);
+  TypeParam copy;
+  core::from_json(core::to_json(defaults), copy);
+  EXPECT_EQ(core::to_json(copy), core::to_json(defaults));
+}
+
+}  // namespace
+
 }  // namespace margay::loss

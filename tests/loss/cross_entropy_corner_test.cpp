@@ -6,7 +6,7 @@
 
 #include "margay/loss/activation.h"
 #include "margay/loss/cross_entropy.h"
-#include "margay/loss/cross_entropy_formula.h"
+#include "margay/loss/cross_entropy_rows.h"
 #include "margay/loss/nll_loss.h"
 #include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"

@@ -6,7 +6,6 @@
 #include <torch/utils.h>
 
 #include "margay/loss/cross_entropy.h"
-#include "margay/loss/cross_entropy_formula.h"
 #include "margay/loss/cross_entropy_rows.h"
 #include "margay/loss/kernels/block_kernel.h"
 

@@ -7,8 +7,8 @@
 #include <rapidcheck/gtest.h>
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy_formula.h"
-#include "margay/loss/kept_rows.h"
+#include "margay/loss/cross_entropy_rows.h"
+#include "margay/loss/reduction.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/loss_cases.h"
 #include "tests/support/special_numbers.h"

@@ -11,7 +11,7 @@
 #include <torch/autograd.h>
 #include <torch/types.h>
 
-#include "tests/support/tensor_near.h"
+#include "tests/support/golden_tensor.h"
 
 namespace margay::testing_support {
 

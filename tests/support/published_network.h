@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,11 +17,53 @@
 #include <torch/utils.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/model/backbone/stochastic_depth.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/backbone/layers.h"
 #include "margay/model/classifier.h"
-#include "tests/support/formula_tensor.h"
+#include "margay/model/weights/naming.h"
 
 namespace margay::testing_support {
+
+/// Numbers in [-1, 1) that a hash of name and position gives: float of this shape. tools/torchvision_oracle.py makes
+/// the same ones, so golden values need no weights beside them.
+inline torch::Tensor formula_tensor(const std::string& name, const std::vector<std::int64_t>& shape) {
+  std::uint32_t seed = 2166136261U;
+  for (const char byte : name) seed = (seed ^ static_cast<unsigned char>(byte)) * 16777619U;
+  torch::Tensor values = torch::empty(shape);
+  auto* value = values.data_ptr<float>();
+  for (std::int64_t i = 0; i < values.numel(); ++i) {
+    std::uint32_t x = static_cast<std::uint32_t>(i) * 0x9E3779B9U + seed;
+    x = (x ^ x >> 16) * 0x7FEB352DU;
+    x = (x ^ x >> 15) * 0x846CA68BU;
+    x ^= x >> 16;
+    value[i] = static_cast<float>(x / 2147483648.0 - 1.0);
+  }
+  return values;
+}
+
+/// What the oracle puts into the tensor of this published name: near what trained networks have. Whole numbers: zeros.
+inline torch::Tensor formula_state(const std::string& name, const std::vector<std::int64_t>& shape) {
+  if (name.ends_with("num_batches_tracked")) return torch::zeros(shape, torch::kLong);
+  const torch::Tensor u = formula_tensor(name, shape);
+  if (name.ends_with("running_var")) return 1 + 0.5 * u.abs();
+  if (!name.ends_with("weight")) return 0.1 * u;
+  if (shape.size() == 1) return 1 + 0.1 * u;
+  return u * static_cast<float>(std::sqrt(3.0 * static_cast<double>(shape[0]) / static_cast<double>(u.numel())));
+}
+
+/// What a tensor that a publisher calls `name` is called here; empty if it is dropped.
+inline std::string renamed(const model::Naming& naming, const std::string& name) {
+  const model::TensorMap ours = model::translated({{name, {}}}, naming);
+  return ours.empty() ? "" : ours.begin()->first;
+}
+
+/// The architecture's naming of this publisher; one without rules if it has none, whose names are ours then.
+inline model::Naming naming_of(const model::Architecture& architecture, const std::string& publisher) {
+  const auto& namings = architecture.namings;
+  const auto found = std::find_if(namings.begin(), namings.end(),
+                                  [&](const model::Naming& each) { return each.publisher == publisher; });
+  return found == namings.end() ? model::Naming{publisher, {}} : *found;
+}
 
 /// What tools/torchvision_oracle.py wrote for a network.
 inline nlohmann::json oracle(const std::string& name) {

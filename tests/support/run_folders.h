@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/train/registry/run_registry.h"
-#include "tests/support/write_file.h"
+#include "tests/support/temporary_folder.h"
 
 namespace margay::testing_support {
 

@@ -1,16 +1,25 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "margay/data/data_block.h"
 #include "margay/data/image/write_image.h"
+#include "margay/data/loader/loader_pass.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::testing_support {
+
+inline std::vector<data::Batch> all_batches(data::LoaderPass pass) {
+  std::vector<data::Batch> batches;
+  while (std::optional<data::Batch> batch = pass.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
 
 /// An image of horizontal (class 0) or vertical (class 1) stripes, shifted by `number`.
 inline core::Image striped_image(int kind, int number, int side) {

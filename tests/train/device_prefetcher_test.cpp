@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/error.h"
-#include "margay/data/cache/ram_cache.h"
+#include "margay/data/cache/image_cache.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::train {

@@ -8,7 +8,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
-#include "tests/support/tensor_near.h"
+#include "tests/support/golden_tensor.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
 

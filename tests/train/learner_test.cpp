@@ -9,9 +9,9 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
-#include "margay/train/batch_loss.h"
-#include "margay/train/callback/stop_when.h"
+#include "margay/train/callback/callback.h"
 #include "margay/train/recipe/recipe_text.h"
+#include "margay/train/task_loss.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"

@@ -1,12 +1,125 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
-#include "margay/data/check/check_options.h"
-#include "margay/data/check/data_report.h"
+#include "margay/core/options.h"
 #include "margay/data/data_block.h"
+#include "margay/data/image/read_image.h"
 
 namespace margay::data {
+
+/// What can be wrong with data, the worst first. Reports are in this order.
+enum class FindingKind {
+  // Files.
+  kEmptyFile,
+  kTruncated,
+  kUnreadable,
+  kAbsent,
+  kClosedFolder,
+  kUniform,
+  // Labels and split.
+  kUnlabelled,
+  kTwoLabels,
+  kNearTwoLabels,
+  kLeak,
+  kNearLeak,
+  kBadSplit,
+  kOneClass,
+  kBadName,
+  kSimilarNames,
+  kNeverTrains,
+  // Notes.
+  kWarning,
+  kNoValidation,
+  kNeverValidates,
+  kSmallClass,
+  kImbalance,
+  kDuplicate,
+  kNearDuplicate,
+  kNearCut,
+  kTooSmall,
+  kHuge,
+  kElongated,
+  kGreyAmongColour,
+  kColourAmongGrey,
+  kWrongExtension,
+  kEmptyFolder,
+  kHiddenFile,
+  kOtherFile,
+};
+
+/// kHarm: training suffers or refuses. kNote: worth knowing.
+enum class Severity { kHarm, kNote };
+
+/// What is said of every finding of one kind.
+struct KindText {
+  FindingKind kind;
+  const char* name;  ///< in JSON: "near_leak"
+  Severity severity;
+  const char* title;
+  const char* remedy;
+};
+
+/// All kinds, in the order of FindingKind.
+std::span<const KindText> all_kinds();
+const KindText& words_of(FindingKind kind);
+
+/// One fault of the data.
+struct Finding {
+  FindingKind kind;
+  std::vector<std::filesystem::path> paths;  ///< of duplicates all copies; empty where classes are meant
+  std::vector<std::string> classes;          ///< names of the classes that are meant
+  std::string text;                          ///< this case in a few words
+
+  Severity severity() const { return words_of(kind).severity; }
+};
+
+/// Called with how many of the images have been read.
+using CheckProgress = std::function<void(std::size_t done, std::size_t total)>;
+
+struct ClassCount {
+  std::string name;
+  std::size_t images = 0;
+  std::size_t train = 0;
+  std::size_t valid = 0;
+};
+
+/// What a check of the data found.
+struct DataReport {
+  std::filesystem::path folder;
+  std::size_t images = 0;
+  std::size_t readable = 0;
+  std::size_t train = 0;
+  std::size_t valid = 0;
+  std::vector<ClassCount> classes;  ///< by name
+  std::vector<Finding> findings;    ///< by kind, then in the order of the images
+
+  std::size_t count(FindingKind kind) const;
+  std::size_t count(Severity severity) const;
+};
+
+/// Where a check of the data draws its lines.
+struct CheckOptions {
+  bool near_duplicates = false;   ///< also look for images that look alike, not only for equal ones
+  int near_bits = 10;             ///< hashes of 64 bits that differ in at most so many are compared closely
+  double near_correlation = 0.8;  ///< two images look alike from this correlation of their details on
+  std::optional<int> min_side;    ///< pixels; by default 32, or half of the median shorter side if that is less
+  double max_megapixels = 50;
+  double max_aspect = 4;                               ///< longer side / shorter side
+  int min_per_class = 10;                              ///< images
+  double max_imbalance = 10;                           ///< images of the largest class / of the smallest
+  std::int64_t max_pixels = ReadOptions().max_pixels;  ///< an image that claims more is not decoded
+  std::optional<int> threads;                          ///< by default one for each CPU
+
+  static const core::OptionTable& fields();
+};
 
 /// Looks for what would spoil a training: reads and decodes every image once, labels and splits, and compares.
 /// folder: where to look for files besides the images; "" for nowhere. The report is the same for any number of

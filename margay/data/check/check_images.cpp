@@ -1,13 +1,82 @@
 #include "margay/data/check/check_images.h"
 
 #include <algorithm>
-#include <string>
+#include <array>
+#include <map>
+#include <set>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
-#include "margay/core/lower_case.h"
+#include "margay/core/error.h"
+#include "margay/core/text.h"
+#include "margay/data/source/image_files.h"
 
 namespace margay::data {
+namespace {
+
+void check_labels(const DataBlock& block) {
+  if (block.paths().empty()) throw std::invalid_argument("[check_data] no items; give them with items(…)");
+  if (block.images().holds_bytes()) {
+    throw std::invalid_argument("[check_data] looks at files; some of these items are bytes in memory");
+  }
+  if (!block.labeller()) throw std::invalid_argument("[check_data] no labels; say how to get them with label(…)");
+  if (!block.splitter()) throw std::invalid_argument("[check_data] no split; choose the validation set with split(…)");
+}
+
+/// Images without a label stay in, so that a split by position or table is the one that correct labels will have.
+void label(const Labeller& labeller, LabelledData& data) {
+  const Labels no_label = labeller.task == Task::kSingleLabel ? Labels{""} : Labels{};
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const std::optional<Labels> labels = labeller.label(data.paths.text(i));
+    data.has_label.push_back(labels.has_value());
+    data.items.add(data.paths.text(i), labels.value_or(no_label));
+  }
+}
+
+void split(const Splitter& splitter, LabelledData& data) {
+  data.sides.assign(data.size(), Side::kNone);
+  try {
+    const Split split = splitter(data.items);
+    for (const std::size_t i : split.train) data.sides.at(i) = Side::kTrain;
+    for (const std::size_t i : split.valid) data.sides.at(i) = Side::kValid;
+  } catch (const core::DataError& error) {
+    data.split_problem = error.what();
+  }
+}
+
+}  // namespace
+
+LabelledData labelled_data(const DataBlock& block) {
+  check_labels(block);
+  LabelledData data{.paths = block.paths(), .items = Items(block.labeller()->task)};
+  data.labels_by = block.labeller()->description;
+  label(*block.labeller(), data);
+  split(block.splitter(), data);
+  return data;
+}
+
+std::size_t LabelledData::count(Side side) const {
+  return static_cast<std::size_t>(std::count(sides.begin(), sides.end(), side));
+}
+
+std::vector<ClassCount> LabelledData::classes() const {
+  std::map<std::string, ClassCount> by_name;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (!has_label[i]) continue;
+    for (const std::uint32_t id : items.label_ids(i)) {
+      const std::string& name = items.label_names()[id];
+      ClassCount& found = by_name.try_emplace(name, ClassCount{.name = name}).first->second;
+      ++found.images;
+      if (sides[i] == Side::kTrain) ++found.train;
+      if (sides[i] == Side::kValid) ++found.valid;
+    }
+  }
+  std::vector<ClassCount> classes;
+  for (auto& [name, count] : by_name) classes.push_back(std::move(count));
+  return classes;
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -114,6 +183,95 @@ std::vector<Finding> check_images(const PathList& paths, std::span<const ImageFa
   ImageCheck check(facts, options);
   for (std::size_t i = 0; i < paths.size(); ++i) check.check(paths[i], facts[i]);
   return check.take();
+}
+
+namespace {
+
+/// What Windows leaves in folders that it has shown.
+bool is_leftover(const fs::path& path) {
+  static constexpr std::array<std::string_view, 3> kNames = {"thumbs.db", "ehthumbs.db", "desktop.ini"};
+  std::string name = path.filename().string();
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
+
+/// Everything below a folder that is no used image.
+class FolderCheck {
+ public:
+  FolderCheck(fs::path folder, const PathList& paths) : folder_(std::move(folder)) {
+    for (const fs::path& path : paths) {
+      used_.insert(normal(path));
+      fill(path.parent_path());
+      with_images_.insert(normal(path.parent_path()));
+    }
+  }
+
+  std::vector<Finding> run() {
+    walk();
+    for (const fs::path& folder : folders_) {
+      // Of nested empty folders the outermost is enough.
+      if (!is_filled(folder) && (is_filled(folder.parent_path()) || normal(folder.parent_path()) == normal(folder_))) {
+        add(FindingKind::kEmptyFolder, folder, "no image in it");
+      }
+    }
+    std::sort(findings_.begin(), findings_.end(), [](const Finding& a, const Finding& b) {
+      return core::natural_less(a.paths.front().native(), b.paths.front().native());
+    });
+    return std::move(findings_);
+  }
+
+ private:
+  void add(FindingKind kind, const fs::path& path, std::string text) {
+    findings_.push_back({kind, {path}, {}, std::move(text)});
+  }
+
+  bool is_filled(const fs::path& folder) const { return filled_.contains(normal(folder)); }
+
+  /// Marks a folder and those around it, up to the root.
+  void fill(fs::path folder) {
+    while (filled_.insert(normal(folder)).second && folder.has_relative_path()) folder = folder.parent_path();
+  }
+
+  void walk() {
+    FolderWalk walk(folder_);
+    while (const std::optional<WalkedFolder> here = walk.next()) {
+      if (!here->problem.empty()) {
+        add(FindingKind::kClosedFolder, here->path, here->problem);
+      } else {
+        if (here->path != folder_) folders_.push_back(here->path);
+        see(*here);
+      }
+    }
+  }
+
+  void see(const WalkedFolder& here) {
+    for (const fs::path& name : here.listing.hidden_files) add(FindingKind::kHiddenFile, here.path / name, "hidden");
+    const bool has_images = with_images_.contains(normal(here.path));
+    for (const fs::path& name : here.listing.files) {
+      if (has_image_extension(name)) fill(here.path);  // used or not: a table need not list all
+      if (is_leftover(name)) {
+        add(FindingKind::kHiddenFile, here.path / name, "left by Windows");
+      } else if (has_images && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
+        add(FindingKind::kOtherFile, here.path / name, "no image");
+      }
+    }
+  }
+
+  fs::path folder_;
+  std::set<std::string> used_;
+  std::set<std::string> filled_;       ///< folders with an image somewhere below
+  std::set<std::string> with_images_;  ///< folders with an image directly below
+  std::vector<fs::path> folders_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<Finding> check_folder(const fs::path& folder, const PathList& paths) {
+  if (folder.empty()) return {};
+  return FolderCheck(folder, paths).run();
 }
 
 }  // namespace margay::data

@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "margay/data/check/check_options.h"
-#include "margay/data/check/data_report.h"
+#include "margay/data/check/check_data.h"
 #include "margay/data/check/fingerprint.h"
 #include "margay/data/image/image_format.h"
-#include "margay/data/path_list.h"
+#include "margay/data/item.h"
 
 namespace margay::data {
 

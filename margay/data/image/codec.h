@@ -1,19 +1,87 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "margay/core/image.h"
 #include "margay/data/image/image_format.h"
-#include "margay/data/image/read_options.h"
+#include "margay/data/image/read_image.h"
+
+namespace margay::data {
+
+enum class ByteOrder { kLittle, kBig };
+
+/// Reads whole numbers from bytes that nobody has checked yet. Past the end everything is 0, which no
+/// format uses for a size, a count or a tag that matters, so a cut header reads as "absent".
+class ByteReader {
+ public:
+  ByteReader(std::span<const std::uint8_t> bytes, ByteOrder order) : bytes_(bytes), order_(order) {}
+
+  std::size_t size() const { return bytes_.size(); }
+  std::uint32_t u8(std::size_t at) const { return at < bytes_.size() ? bytes_[at] : 0U; }
+  std::uint32_t u16(std::size_t at) const { return number(at, 2); }
+  std::uint32_t u24(std::size_t at) const { return number(at, 3); }
+  std::uint32_t u32(std::size_t at) const { return number(at, 4); }
+
+  /// Whether `text` stands at byte `at`.
+  bool has(std::size_t at, std::string_view text) const {
+    if (at > bytes_.size() || text.size() > bytes_.size() - at) return false;
+    return std::equal(text.begin(), text.end(), bytes_.begin() + static_cast<std::ptrdiff_t>(at),
+                      [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; });
+  }
+
+  /// At most `count` bytes from `at`; fewer, or none, at the end.
+  std::span<const std::uint8_t> part(std::size_t at, std::size_t count) const {
+    const std::size_t begin = std::min(at, bytes_.size());
+    return bytes_.subspan(begin, std::min(count, bytes_.size() - begin));
+  }
+
+ private:
+  std::uint32_t number(std::size_t at, std::size_t count) const {
+    if (at > bytes_.size() || count > bytes_.size() - at) return 0;
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t index = order_ == ByteOrder::kBig ? at + i : at + count - 1 - i;
+      value = (value << 8U) | bytes_[index];
+    }
+    return value;
+  }
+
+  std::span<const std::uint8_t> bytes_;
+  ByteOrder order_;
+};
+
+/// Lays colours with straight (not premultiplied) alpha over white: c * a + 255 * (1 - a), rounded.
+/// rgba: uint8 [pixels,4]; out: uint8 [pixels,3].
+inline void lay_over_white(const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* out) {
+  for (std::size_t i = 0; i < pixels; ++i, rgba += 4, out += 3) {
+    const unsigned alpha = rgba[3];
+    for (std::size_t c = 0; c < 3; ++c) {
+      const unsigned sum = rgba[c] * alpha + 255 * (255 - alpha);
+      out[c] = static_cast<std::uint8_t>((sum + 127) / 255);
+    }
+  }
+}
+
+/// The same for premultiplied colours: c + 255 - a.
+inline void lay_premultiplied_over_white(const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* out) {
+  for (std::size_t i = 0; i < pixels; ++i, rgba += 4, out += 3) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const int sum = rgba[c] + 255 - rgba[3];
+      out[c] = static_cast<std::uint8_t>(sum > 255 ? 255 : sum);
+    }
+  }
+}
 
 /// Each format has one file of its own behind these functions, and each outside library is seen by one file only.
 /// Images are upright RGB, transparency laid over white. A decoder checks its header against `max_pixels` before it
 /// allocates for the pixels, and throws DecodeFailure for what it cannot read whole.
-namespace margay::data {
 
 /// What a decoder says of an image it cannot read: the problem alone. decode_image() adds the path and
 /// the remedy.
@@ -60,5 +128,12 @@ ImageSize pnm_size(std::span<const std::uint8_t> bytes);
 /// The file that cv::imwrite would write. options: pairs of cv::ImwriteFlags and values.
 std::vector<std::uint8_t> encode_with_opencv(const core::Image& image, const std::string& extension,
                                              const std::vector<int>& options);
+
+/// The orientation tag (1 … 8) of an EXIF block: a TIFF header and its first directory, with or without
+/// the leading "Exif\0\0". 1, upright, when it is absent, broken or outside 1 … 8.
+int exif_orientation(std::span<const std::uint8_t> exif);
+
+/// Turns and mirrors an image stored with that orientation so that it is upright.
+core::Image turn_upright(core::Image image, int orientation);
 
 }  // namespace margay::data

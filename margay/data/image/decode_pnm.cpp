@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "margay/data/image/byte_reader.h"
 #include "margay/data/image/codec.h"
 
 namespace margay::data {

@@ -16,8 +16,6 @@
 #include <fmt/format.h>
 
 #include "margay/data/image/codec.h"
-#include "margay/data/image/exif.h"
-#include "margay/data/image/over_white.h"
 
 namespace margay::data {
 namespace {

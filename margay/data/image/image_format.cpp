@@ -1,9 +1,15 @@
 #include "margay/data/image/image_format.h"
 
+#include <algorithm>
+#include <array>
 #include <cctype>
 #include <string_view>
+#include <utility>
 
-#include "margay/data/image/byte_reader.h"
+#include <fmt/format.h>
+
+#include "margay/core/text.h"
+#include "margay/data/image/codec.h"
 
 namespace margay::data {
 namespace {
@@ -52,6 +58,95 @@ std::string format_name(ImageFormat format) {
       break;
   }
   return "unknown";
+}
+
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr const char* kConvert = "convert it to JPEG or PNG";
+constexpr const char* kDownload = "a download that failed often leaves one; fetch the image again";
+
+/// Files that people do put among their images, by a text at a fixed place.
+struct Signature {
+  std::size_t at;
+  std::string_view text;
+  const char* name;
+  const char* remedy;
+};
+
+constexpr std::array kSignatures = {
+    Signature{4, "ftypheic", "a HEIC image", kConvert},
+    Signature{4, "ftypheix", "a HEIC image", kConvert},
+    Signature{4, "ftyphevc", "a HEIC sequence", kConvert},
+    Signature{4, "ftypmif1", "a HEIF image", kConvert},
+    Signature{4, "ftypmsf1", "a HEIF sequence", kConvert},
+    Signature{4, "ftypavif", "an AVIF image", kConvert},
+    Signature{4, "ftypavis", "an AVIF sequence", kConvert},
+    Signature{4, "ftypcrx", "a Canon raw image", kConvert},
+    Signature{4, "ftyp", "a video", "extract its images"},
+    Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL image", kConvert},
+    Signature{0, "\xFF\x0A"sv, "a JPEG XL image", kConvert},
+    Signature{0, "\0\0\0\x0CjP  "sv, "a JPEG 2000 image", kConvert},
+    Signature{0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000 image", kConvert},
+    Signature{0, "8BPS", "a Photoshop document", "export it as JPEG or PNG"},
+    Signature{0, "%PDF", "a PDF document", "export its pages as JPEG or PNG"},
+    Signature{0, "%!PS", "a PostScript document", "export it as JPEG or PNG"},
+    Signature{0, "\0\0\1\0"sv, "a Windows icon", kConvert},
+    Signature{0, "DDS ", "a DDS texture", kConvert},
+    Signature{0, "\x76\x2F\x31\x01"sv, "an OpenEXR image", kConvert},
+    Signature{0, "#?RADIANCE", "a Radiance HDR image", kConvert},
+    Signature{0, "P7\n", "a PAM image", kConvert},
+    Signature{0, "PF\n", "a PFM image", kConvert},
+    Signature{0, "Pf\n", "a PFM image", kConvert},
+    Signature{0, "qoif", "a QOI image", kConvert},
+    Signature{0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG"},
+    Signature{0, "PK\3\4", "a zip archive", "unpack it"},
+    Signature{0, "\x1F\x8B"sv, "a gzip archive", "unpack it"},
+    Signature{0, "\0\5\x16\x07"sv, "the resource file macOS keeps beside an image", "leave it out"},
+    Signature{0, "version https://git-lfs", "a Git LFS pointer", "run 'git lfs pull'"},
+};
+
+/// Lower case, without white space and byte order mark in front.
+std::string as_text(std::span<const std::uint8_t> head) {
+  std::string text(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(head.size(), 512)));
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  text.erase(0, std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  return core::lower_case(std::move(text));
+}
+
+/// The first bytes as text where they are text: `"<html>"`, else as hexadecimal digits.
+std::string first_bytes(std::span<const std::uint8_t> bytes) {
+  const auto head = bytes.first(std::min<std::size_t>(bytes.size(), 8));
+  const auto is_printable = [](std::uint8_t byte) { return byte >= ' ' && byte <= '~'; };
+  if (std::all_of(head.begin(), head.end(), is_printable)) {
+    return fmt::format("\"{}\"", std::string(head.begin(), head.end()));
+  }
+  std::string digits;
+  for (const std::uint8_t byte : head) digits += fmt::format("{:02x} ", byte);
+  digits.pop_back();
+  return digits;
+}
+
+std::string refusal(const char* name, const char* remedy) {
+  return fmt::format("{}, which Margay does not read; {}", name, remedy);
+}
+
+}  // namespace
+
+std::string describe_unknown(std::span<const std::uint8_t> head) {
+  const ByteReader bytes(head, ByteOrder::kBig);
+  for (const Signature& each : kSignatures) {
+    if (bytes.has(each.at, each.text)) return refusal(each.name, each.remedy);
+  }
+  const std::string text = as_text(head);
+  if (text.starts_with("<!doctype html") || text.starts_with("<html")) return refusal("an HTML page", kDownload);
+  const bool is_svg = text.starts_with("<svg") || (text.starts_with("<?xml") && text.find("<svg") != text.npos);
+  if (is_svg) return refusal("an SVG drawing", "render it to PNG");
+  if (head.size() >= 16 && std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; })) {
+    return "not an image: only zeros, as a download or a disk that failed leaves them; fetch the image again";
+  }
+  return "not an image: starts with " + first_bytes(head);
 }
 
 }  // namespace margay::data

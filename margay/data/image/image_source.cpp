@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "margay/data/image/image_file.h"
+#include "margay/data/image/read_image.h"
 
 namespace margay::data {
 

@@ -14,9 +14,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "margay/data/loader/pass_order.h"
-#include "margay/data/loader/pixel_memory.h"
-#include "margay/data/transform/augment_draw.h"
+#include "margay/data/loader/batch.h"
+#include "margay/data/loader/pass_plan.h"
+#include "margay/data/transform/augment.h"
 
 namespace margay::data {
 
@@ -99,5 +99,13 @@ class BatchQueue {
   std::size_t delivered_batches_;
   bool is_short_of_memory_ = false;  ///< a worker got none for a batch; it waits until some is free, or others get it
 };
+
+/// Makes the batch of a pending one whose rows are all filled: without the rows that failed, which costs a copy of the
+/// others, and with its targets. The batch is empty when every row failed.
+Batch collate(PendingBatch&& pending, const PassPlan& plan);
+
+/// Does with a batch, on the device where it is, what goes on whole batches: the batch transform where it was left to
+/// the device, then mixing where the plan says so.
+void finish(Batch& batch, const PassPlan& plan);
 
 }  // namespace margay::data

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -11,9 +12,30 @@
 #include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/loader/loader_pass.h"
-#include "margay/data/loader/prepared_pass.h"
 
 namespace margay::data {
+
+/// A place for one pass that was begun ahead of its time. It belongs to one loader: a copy of it is empty, moving takes
+/// the pass along. Safe to use from several threads.
+class PreparedPass {
+ public:
+  PreparedPass() = default;
+  PreparedPass(const PreparedPass& /*other*/) {}
+  PreparedPass& operator=(const PreparedPass& other);
+  PreparedPass(PreparedPass&& other) noexcept;
+  PreparedPass& operator=(PreparedPass&& other) noexcept;
+
+  bool holds(std::int64_t epoch) const;
+  /// Keeps the pass; one that was there ends.
+  void put(std::int64_t epoch, LoaderPass pass);
+  /// The pass of the epoch if it is there. Another epoch's ends: whoever asks for this one does not wait for it.
+  std::optional<LoaderPass> take(std::int64_t epoch);
+
+ private:
+  mutable std::mutex mutex_;
+  std::int64_t epoch_ = 0;
+  std::optional<LoaderPass> pass_;
+};
 
 /// Serves a dataset in batches, prepared by threads. Training passes are shuffled and leave out the last, smaller
 /// batch (as fastai's); validation passes keep the dataset's order. The batches are a function of

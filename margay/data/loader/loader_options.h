@@ -7,11 +7,18 @@
 #include <utility>
 
 #include "margay/core/options.h"
-#include "margay/data/cache/cache_kind.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/transform/mix.h"
 
 namespace margay::data {
+
+/// Where presized images are kept between epochs.
+enum class CacheKind { kOff, kRam, kDisk };
+
+constexpr auto names(CacheKind /*tag*/) {
+  return std::array{std::pair{CacheKind::kOff, "off"}, std::pair{CacheKind::kRam, "ram"},
+                    std::pair{CacheKind::kDisk, "disk"}};
+}
 
 /// What happens when an image cannot be read.
 enum class Unreadable { kSkip, kStop };

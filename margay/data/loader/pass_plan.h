@@ -3,17 +3,48 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "margay/core/random.h"
 #include "margay/data/cache/image_cache.h"
 #include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
+#include "margay/data/item.h"
+#include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader_options.h"
-#include "margay/data/loader/pass_order.h"
-#include "margay/data/loader/pixel_memory.h"
 #include "margay/data/loader/starvation.h"
 
 namespace margay::data {
+
+/// `count` positions in `weights`, drawn with replacement, each in proportion to its weight; a weight of 0 is never
+/// drawn. Throws std::invalid_argument for a negative or non-finite weight, or when all are 0.
+std::vector<std::size_t> sample_weighted(std::span<const double> weights, std::size_t count, core::Random random);
+
+/// One row of a pass.
+struct PassRow {
+  std::size_t id = 0;  ///< position in the dataset
+  /// Which draw of the epoch it is, over all processes; tells two draws of one image apart.
+  std::size_t draw = 0;
+};
+
+/// How many of `images` this process (options.rank of options.world) sees in one pass. Training: the same number for
+/// every process, so the remainder of images / world is left out, as by torch's DistributedSampler with drop_last;
+/// another part of the images in each epoch, as the order is drawn. Validation: shares that differ by one at most,
+/// none left out.
+std::size_t share_of(std::size_t images, Phase phase, const LoaderOptions& options);
+
+/// How many batches a share makes: with drop_last a training pass leaves out the last, smaller one, unless it is the
+/// only one.
+std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& options);
+
+/// What this process sees in the epoch, batch after batch, without the rows that drop_last leaves out. Training: drawn
+/// by `weights` with replacement where there are any, else every image in drawn order; process r takes the draws r,
+/// r + world, r + 2 world …, so that the batches of all processes together are those of one with world times the batch
+/// size. Validation: the dataset's order, shared out in the same way.
+/// weights: one for each image, or none.
+std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weights, Phase phase,
+                                const LoaderOptions& options, std::int64_t epoch);
 
 /// What one pass walks over, and how.
 struct PassPlan {

@@ -7,6 +7,7 @@
 
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
+#include "margay/data/loader/pass_plan.h"
 
 namespace margay::data {
 
@@ -53,5 +54,15 @@ struct StageSpeeds {
 /// collate is what finishes a batch: gathering what could be read, targets, mixing.
 /// Throws core::DataError when not one image can be read.
 StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options = {});
+
+/// How fast a loader was, and with what.
+struct LoaderSpeed {
+  double images_per_s = 0;
+  std::vector<PassRow> rows;  ///< what was delivered, each image once; a cache in the plan holds all of it now
+};
+
+/// Walks over the plan's rows, again from the first where they are few, until options.images are delivered or
+/// options.seconds are over; one batch at least. Throws as LoaderPass does.
+LoaderSpeed measure_loader(const PassPlan& plan, const StageSpeedOptions& options);
 
 }  // namespace margay::data

@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/random.h"
 #include "margay/core/threads.h"
 #include "margay/data/image/write_image.h"

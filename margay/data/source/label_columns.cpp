@@ -8,8 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/core/lower_case.h"
-#include "margay/core/nearest.h"
+#include "margay/core/text.h"
 
 namespace margay::data {
 namespace {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/data/source/name_list.h"
+#include "margay/data/source/names.h"
 
 namespace margay::data {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "margay/data/source/image_names.h"
+#include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/table.h"
 

@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/data/source/folder_listing.h"
+#include "margay/data/source/image_files.h"
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_rows.h"
-#include "margay/data/source/name_list.h"
+#include "margay/data/source/names.h"
 
 namespace margay::data {
 namespace {

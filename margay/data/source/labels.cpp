@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
-#include "margay/data/source/name_index.h"
-#include "margay/data/source/root.h"
+#include "margay/data/source/image_files.h"
+#include "margay/data/source/names.h"
 
 namespace margay::data {
 namespace {

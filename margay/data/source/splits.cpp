@@ -1,13 +1,18 @@
 #include "margay/data/source/splits.h"
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
 #include "margay/core/random.h"
-#include "margay/data/source/name_list.h"
+#include "margay/core/text.h"
+#include "margay/data/source/csv.h"
+#include "margay/data/source/image_finder.h"
+#include "margay/data/source/names.h"
 
 namespace margay::data {
 namespace {
@@ -79,6 +84,193 @@ const core::OptionTable& RandomSplitOptions::fields() {
                            "valid_fraction", "share of the images kept for validation", {0.0, 0.99}),
                        core::field<&RandomSplitOptions::seed>("seed", "the same seed makes the same split")});
   return table;
+}
+
+namespace {
+
+ImageNames listed_names(std::string_view text, const std::filesystem::path& root) {
+  ImageNames names({Root(root)});
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) names.add(line);
+  }
+  return names;
+}
+
+std::string nearest_name(std::string_view name, const Items& items) {
+  constexpr std::size_t kEnough = 100'000;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(items.size(), kEnough); ++i)
+    names.emplace_back(file_name(items.paths().text(i)));
+  return core::did_you_mean(file_name(name), names);
+}
+
+}  // namespace
+
+Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root) {
+  const auto names = std::make_shared<const ImageNames>(listed_names(read_text(list), root));
+  if (names->size() == 0)
+    throw core::DataError(list, "the list of validation images is empty; write a name on each line");
+  return [names, list](const Items& items) {
+    Split split;
+    std::vector<std::size_t> image_of_name(names->size(), items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const auto name = names->find(items.paths().text(i));
+      (name ? split.valid : split.train).push_back(i);
+      if (!name) continue;
+      if (image_of_name[*name] < items.size()) {
+        throw core::DataError(list, fmt::format("'{}' names both {} and {}; write their paths", names->name(*name),
+                                                items.path(image_of_name[*name]).string(), items.path(i).string()));
+      }
+      image_of_name[*name] = i;
+    }
+    NameList absent;
+    std::string hint;
+    for (std::size_t n = 0; n < names->size(); ++n) {
+      if (image_of_name[n] < items.size()) continue;
+      if (absent.empty()) hint = nearest_name(names->name(n), items);
+      absent.add(std::string(names->name(n)));
+    }
+    if (absent.empty()) return split;
+    throw core::DataError(list, fmt::format("{} of the {} images listed are not among the data: {}{}", absent.size(),
+                                            names->size(), absent.text(), hint));
+  };
+}
+
+Split split_by_parts(const std::vector<std::uint32_t>& part, std::uint32_t valid) {
+  Split split;
+  for (std::size_t i = 0; i < part.size(); ++i) (part[i] == valid ? split.valid : split.train).push_back(i);
+  return split;
+}
+
+void check_folds(const FoldOptions& options) {
+  core::validate(options);
+  if (options.fold <= options.folds) return;
+  throw std::invalid_argument(
+      fmt::format("[fold_split] fold {} of {} folds; the last is {}", options.fold, options.folds, options.folds));
+}
+
+void check_enough(const Items& items, std::size_t count, const char* what, const FoldOptions& options) {
+  if (count >= static_cast<std::size_t>(options.folds)) return;
+  const std::filesystem::path where = items.size() == 0 ? "" : items.path(0).parent_path();
+  throw core::DataError(where, fmt::format("{} {} make no {} folds; take fewer folds", count, what, options.folds));
+}
+
+Splitter fold_split(FoldOptions options) {
+  check_folds(options);
+  return [options](const Items& items) {
+    check_enough(items, items.size(), "images", options);
+    std::vector<std::uint32_t> part(items.size());
+    std::uint32_t next = 0;
+    for (const std::size_t row : core::permutation(items.size(), core::Random({options.seed}))) {
+      part[row] = next;
+      next = (next + 1) % static_cast<std::uint32_t>(options.folds);
+    }
+    return split_by_parts(part, static_cast<std::uint32_t>(options.fold - 1));
+  };
+}
+
+namespace {
+
+/// The group of each item, and the size of each group.
+struct Groups {
+  std::vector<std::uint32_t> of_item;
+  std::vector<std::size_t> sizes;
+};
+
+std::filesystem::path place_of(const Items& items) {
+  return items.size() == 0 ? std::filesystem::path() : items.path(0).parent_path();
+}
+
+Groups groups_of(const Items& items, const Labeller& group) {
+  Groups groups;
+  NameIndex names;
+  NameList without;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string_view path = items.paths().text(i);
+    const auto name = group.label(path);
+    if (!name || name->size() != 1) {
+      without.add(std::string(file_name(path)));
+      continue;
+    }
+    if (names.add(name->front())) groups.sizes.push_back(0);
+    groups.of_item.push_back(static_cast<std::uint32_t>(*names.find(name->front())));
+    ++groups.sizes[groups.of_item.back()];
+  }
+  if (without.empty()) return groups;
+  throw core::DataError(place_of(items), fmt::format("{} of {} images get no group by {}: {}", without.size(),
+                                                     items.size(), group.description, without.text()));
+}
+
+/// Groups in an order drawn at random; a group joins while that brings the sum nearer to what is wanted.
+std::vector<std::uint32_t> valid_groups(const Groups& groups, double wanted, std::uint64_t seed) {
+  std::vector<std::uint32_t> side(groups.sizes.size(), 0);
+  const std::vector<std::size_t> order = core::permutation(groups.sizes.size(), core::Random({seed}));
+  double sum = 0;
+  std::size_t joined = 0;
+  for (const std::size_t group : order) {
+    const double with_it = sum + static_cast<double>(groups.sizes[group]);
+    if (std::abs(with_it - wanted) >= std::abs(sum - wanted) || joined + 1 == order.size()) continue;
+    side[group] = 1;
+    sum = with_it;
+    ++joined;
+  }
+  if (joined == 0) {  // every group is more than twice as large as what is wanted
+    const auto smallest = std::min_element(groups.sizes.begin(), groups.sizes.end());
+    side[static_cast<std::size_t>(smallest - groups.sizes.begin())] = 1;
+  }
+  return side;
+}
+
+Split split_by_groups(const Groups& groups, const std::vector<std::uint32_t>& part_of_group, std::uint32_t valid) {
+  std::vector<std::uint32_t> part;
+  part.reserve(groups.of_item.size());
+  for (const std::uint32_t group : groups.of_item) part.push_back(part_of_group[group]);
+  return split_by_parts(part, valid);
+}
+
+std::vector<std::uint32_t> deal_groups(const Groups& groups, const FoldOptions& options) {
+  std::vector<std::size_t> order = core::permutation(groups.sizes.size(), core::Random({options.seed}));
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return groups.sizes[a] > groups.sizes[b]; });
+  std::vector<std::size_t> sum(static_cast<std::size_t>(options.folds), 0);
+  std::vector<std::uint32_t> part(groups.sizes.size());
+  for (const std::size_t group : order) {
+    const auto smallest = static_cast<std::size_t>(std::min_element(sum.begin(), sum.end()) - sum.begin());
+    part[group] = static_cast<std::uint32_t>(smallest);
+    sum[smallest] += groups.sizes[group];
+  }
+  return part;
+}
+
+}  // namespace
+
+Splitter grouped_split(Labeller group, RandomSplitOptions options) {
+  core::validate(options);
+  return [group = std::move(group), options](const Items& items) {
+    if (options.valid_fraction == 0) return no_split()(items);
+    const Groups groups = groups_of(items, group);
+    if (groups.sizes.size() < 2) {
+      throw core::DataError(place_of(items),
+                            fmt::format("all {} images are of one group by {}, which cannot lie on both "
+                                        "sides; group them by something finer",
+                                        items.size(), group.description));
+    }
+    const double wanted = options.valid_fraction * static_cast<double>(items.size());
+    return split_by_groups(groups, valid_groups(groups, wanted, options.seed), 1);
+  };
+}
+
+Splitter grouped_fold_split(Labeller group, FoldOptions options) {
+  check_folds(options);
+  return [group = std::move(group), options](const Items& items) {
+    const Groups groups = groups_of(items, group);
+    check_enough(items, groups.sizes.size(), "groups", options);
+    return split_by_groups(groups, deal_groups(groups, options), static_cast<std::uint32_t>(options.fold - 1));
+  };
 }
 
 }  // namespace margay::data

@@ -1,6 +1,4 @@
 #include "margay/data/transform/augment.h"
-#include "margay/data/transform/augment_options.h"
-#include "margay/data/transform/normalization.h"
 
 #include <cmath>
 #include <stdexcept>
@@ -8,12 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "margay/data/transform/crop.h"
-#include "margay/data/transform/erase.h"
-#include "margay/data/transform/frame_maps.h"
-#include "margay/data/transform/policy.h"
-#include "margay/data/transform/shrink.h"
-#include "margay/data/transform/warp.h"
+#include "margay/data/transform/mix.h"
+#include "margay/data/transform/resize.h"
 
 namespace margay::data {
 namespace {

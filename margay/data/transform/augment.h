@@ -1,13 +1,31 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "margay/core/image.h"
 #include "margay/core/random.h"
-#include "margay/data/transform/augment_draw.h"
+#include "margay/data/item.h"
 #include "margay/data/transform/augment_options.h"
+#include "margay/data/transform/geometry.h"
+#include "margay/data/transform/lighting.h"
 #include "margay/data/transform/normalization.h"
-#include "margay/data/transform/phase.h"
+#include "margay/data/transform/policy.h"
+#include "margay/data/transform/warp.h"
 
 namespace margay::data {
+
+/// All that chance decided for one image. Applied in this order: the operations on the item's bytes, one
+/// interpolation through the matrix, the lighting, the normalisation, the noise.
+struct AugmentDraw {
+  Matrix matrix;                   ///< from the output [size,size] to the item [H,W]
+  Lighting lighting;               ///< neutral for validation
+  std::vector<ImageOp> image_ops;  ///< on the item, uint8; empty without a policy
+  std::vector<Region> erased;      ///< parts of the output that become noise
+  std::uint64_t noise_key = 0;     ///< the noise is a function of this key
+
+  bool operator==(const AugmentDraw&) const = default;
+};
 
 /// The batch transform, one image at a time: fastai's aug_transforms() with everything geometric in one matrix and so
 /// one interpolation, straight from uint8 to the normalised input of the network.

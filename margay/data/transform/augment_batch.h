@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "margay/data/transform/augment_draw.h"
+#include "margay/data/transform/augment.h"
 #include "margay/data/transform/augment_options.h"
 #include "margay/data/transform/normalization.h"
 

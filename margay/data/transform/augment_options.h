@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "margay/core/options.h"
-#include "margay/data/transform/pad_mode.h"
+#include "margay/data/transform/resize.h"
 
 namespace margay::data {
 

@@ -32,4 +32,30 @@ Matrix flip_horizontally(double width);
 /// Where `point` of the output lies in the source.
 Point apply(const Matrix& matrix, Point point);
 
+/// fastai's geometric transforms (fastai 2.7, vision/augment.py: dihedral_mat, rotate_mat, zoom_mat, _WarpCoord) on
+/// the frame [-1,1] x [-1,1], x to the right and y downwards. Each maps a place in the output to one in the source.
+
+/// The symmetries of the square in fastai's order: 0 nothing, 1 mirrored left and right, 2 upside down, 3 … 7 the
+/// others. Throws std::invalid_argument for another index.
+Matrix frame_dihedral(int index);
+
+/// Positive degrees show the image turned anticlockwise.
+Matrix frame_rotate(double degrees);
+
+/// factor above 1 shows a part of the image, enlarged; at_x and at_y, 0 … 1, place it: 0.5 is the middle.
+Matrix frame_zoom(double factor, double at_x, double at_y);
+
+/// What these maps, multiplied, become for a frame of height : width, so that angles stay angles.
+Matrix frame_for_aspect(const Matrix& matrix, double height, double width);
+
+/// A tilted view: the corners of the image, (±1, ±1), come to lie at (s_x - y s_x s_y, s_y - x s_x s_y). Applied
+/// after the maps above: perspective * matrix. |x| and |y| below 0.7.
+Matrix frame_perspective(double x, double y);
+
+/// Frame -> pixels of the rectangle.
+Matrix frame_to_pixels(double left, double top, double width, double height);
+
+/// Pixels of the rectangle -> frame.
+Matrix pixels_to_frame(double left, double top, double width, double height);
+
 }  // namespace margay::data

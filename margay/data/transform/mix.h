@@ -1,14 +1,26 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "margay/core/options.h"
 #include "margay/core/random.h"
+#include "margay/data/transform/augment_options.h"
+#include "margay/data/transform/warp.h"
 
 namespace margay::data {
+
+/// A number of the gamma distribution with this shape, above 0, and scale 1, by Marsaglia, Tsang, "A simple method for
+/// generating gamma variables", 2000. Takes as many draws as it needs.
+double draw_gamma(double shape, core::Random& random);
+
+/// A number of the beta distribution, 0 … 1: the share of one gamma variable in the sum of two.
+double draw_beta(double a, double b, core::Random& random);
 
 /// Which images of a batch are mixed: none, mixup (Zhang et al., "mixup", 2018), cutmix (Yun et al., "CutMix", 2019),
 /// or one of the two for each batch, equally likely.
@@ -42,5 +54,15 @@ struct Mixed {
 /// on the same device. The inputs are left as they are. Throws std::invalid_argument for other types or shapes, and for
 /// options out of range.
 Mixed mix(const at::Tensor& images, const at::Tensor& targets, const MixOptions& options, core::Random random);
+
+/// The rectangles of fastai's RandomErasing in an output [size,size], drawn without regard to p_erase; a rectangle
+/// may be empty. Source: fastai 2.7, vision/augment.py; Zhong et al., "Random Erasing Data Augmentation", 2017.
+std::vector<Region> draw_erased(const EraseOptions& options, int size, core::Random& random);
+
+/// Noise for rectangle `index` of an image: float [rows,columns,3], independent N(0,1), the same for the same key.
+std::vector<float> erasing_noise(const Region& region, std::uint64_t noise_key, std::size_t index);
+
+/// Writes the noise over the rectangles. out: float [size,size,3], normalised. Rectangles must lie within it.
+void erase(std::span<const Region> regions, std::uint64_t noise_key, int size, float* out);
 
 }  // namespace margay::data

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
+#include "margay/core/image.h"
 #include "margay/core/imagenet.h"
 #include "margay/core/options.h"
 
@@ -17,5 +19,31 @@ struct Normalization {
 
 /// The statistics that ImageNet's pretrained networks expect.
 inline Normalization imagenet_normalization() { return {core::kImagenetMean, core::kImagenetStd}; }
+
+/// Mean and standard deviation of each channel over all pixels of the images added, for data that does not look like
+/// ImageNet's. Sums are whole numbers, so neither the order of images nor that of merging matters.
+class ChannelStatistics {
+ public:
+  /// Each pixel counts once, so that a larger image counts more.
+  void add(const core::Image& image);
+  /// As if all that `other` was given had been added here.
+  void merge(const ChannelStatistics& other);
+
+  /// Pixels so far.
+  std::int64_t count() const { return count_; }
+  /// In 0 … 1. Throws std::invalid_argument without pixels.
+  std::array<double, 3> mean() const;
+  /// Of the population, in 0 … 0.5. Throws std::invalid_argument without pixels.
+  std::array<double, 3> std() const;
+  /// Both. A channel that never changes gets std 1/255, so that dividing by it stays finite.
+  Normalization normalization() const;
+
+ private:
+  void require_pixels() const;
+
+  std::int64_t count_ = 0;
+  std::array<std::uint64_t, 3> sums_ = {0, 0, 0};     ///< of bytes
+  std::array<std::uint64_t, 3> squares_ = {0, 0, 0};  ///< of their squares; 64 bits hold 2.8e14 pixels
+};
 
 }  // namespace margay::data

@@ -2,12 +2,84 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <stdexcept>
+#include <vector>
 
 #include "margay/data/image/resample.h"
-#include "margay/data/transform/crop_pad.h"
 
 namespace margay::data {
+namespace {
+
+int draw_below(int bound, core::Random& random) {
+  return static_cast<int>(random.below(static_cast<std::uint64_t>(bound)));
+}
+
+}  // namespace
+
+Crop centre_crop(int height, int width, double min_ratio, double max_ratio) {
+  const double ratio = static_cast<double>(width) / height;
+  const int crop_height = ratio < min_ratio ? std::max(1, static_cast<int>(width / min_ratio)) : height;
+  const int crop_width = ratio > max_ratio ? std::max(1, static_cast<int>(height * max_ratio)) : width;
+  return {(width - crop_width) / 2, (height - crop_height) / 2, crop_width, crop_height};
+}
+
+Crop random_crop(int height, int width, const CropLimits& limits, core::Random& random) {
+  constexpr int kAttempts = 10;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const double area = random.uniform(limits.min_scale, limits.max_scale) * height * width;
+    const double ratio = std::exp(random.uniform(std::log(limits.min_ratio), std::log(limits.max_ratio)));
+    const int crop_width = std::max(1, static_cast<int>(std::lround(std::sqrt(area * ratio))));
+    const int crop_height = std::max(1, static_cast<int>(std::lround(std::sqrt(area / ratio))));
+    if (crop_width > width || crop_height > height) continue;
+    const int top = draw_below(height - crop_height + 1, random);
+    return {draw_below(width - crop_width + 1, random), top, crop_width, crop_height};
+  }
+  return centre_crop(height, width, limits.min_ratio, limits.max_ratio);
+}
+
+namespace {
+
+/// The pixel of an axis that stands at a place beyond it; -1 for none.
+int source_of(int at, int size, PadMode pad_mode) {
+  if (at >= 0 && at < size) return at;
+  if (pad_mode == PadMode::kZeros) return -1;
+  if (pad_mode == PadMode::kBorder || size == 1) return std::clamp(at, 0, size - 1);
+  const int period = 2 * (size - 1);
+  const int rest = (at % period + period) % period;
+  return std::min(rest, period - rest);
+}
+
+}  // namespace
+
+core::Image crop_pad(const core::Image& image, const Crop& crop, PadMode pad_mode) {
+  if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[crop_pad] the image has no pixels");
+  if (crop.height <= 0 || crop.width <= 0) throw std::invalid_argument("[crop_pad] the rectangle is empty");
+  core::Image out(crop.height, crop.width);
+  const int first = std::clamp(-crop.left, 0, crop.width);  // columns within the image are copied as one run
+  const int last = std::clamp(image.width - crop.left, first, crop.width);
+  for (int y = 0; y < crop.height; ++y) {
+    const int from = source_of(crop.top + y, image.height, pad_mode);
+    if (from < 0) continue;
+    const std::uint8_t* row = image.row(from);
+    std::uint8_t* to = out.row(y);
+    const auto fill = [&](int begin, int end) {
+      for (int x = begin; x < end; ++x) {
+        const int column = source_of(crop.left + x, image.width, pad_mode);
+        if (column >= 0) std::copy_n(row + std::ptrdiff_t{3} * column, 3, to + std::ptrdiff_t{3} * x);
+      }
+    };
+    fill(0, first);
+    if (first < last) {
+      std::copy_n(row + std::ptrdiff_t{3} * (crop.left + first), std::ptrdiff_t{3} * (last - first),
+                  to + std::ptrdiff_t{3} * first);
+    }
+    fill(last, crop.width);
+  }
+  return out;
+}
+
 namespace {
 
 /// A crop within the image, at another size.

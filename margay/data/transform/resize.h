@@ -6,11 +6,49 @@
 #include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/core/random.h"
-#include "margay/data/transform/crop.h"
-#include "margay/data/transform/pad_mode.h"
-#include "margay/data/transform/phase.h"
+#include "margay/data/item.h"
+#include "margay/data/transform/geometry.h"
 
 namespace margay::data {
+
+/// What lies outside an image: black, its border pixels going on, or its mirror image.
+enum class PadMode { kZeros, kBorder, kReflection };
+
+constexpr auto names(PadMode) {
+  return std::array{std::pair{PadMode::kZeros, "zeros"}, std::pair{PadMode::kBorder, "border"},
+                    std::pair{PadMode::kReflection, "reflection"}};
+}
+
+/// A rectangle of whole pixels.
+struct Crop {
+  int left;
+  int top;
+  int width;
+  int height;
+
+  bool operator==(const Crop&) const = default;
+};
+
+/// What a random crop may be: shares of the area, and width / height.
+struct CropLimits {
+  double min_scale;
+  double max_scale;
+  double min_ratio;
+  double max_ratio;
+};
+
+/// The largest rectangle in the middle whose width / height lies within the bounds.
+Crop centre_crop(int height, int width, double min_ratio, double max_ratio);
+
+/// The crop of fastai's RandomResizedCrop and RandomResizedCropGPU, which is torchvision's: ten attempts, then the
+/// centre.
+Crop random_crop(int height, int width, const CropLimits& limits, core::Random& random);
+
+/// The pixels of a rectangle that may reach beyond the image: fastai's crop_pad. kReflection mirrors at the centres
+/// of the outermost pixels, as NumPy's and fastai's item transforms do, as often as needed.
+/// -> uint8 [crop.height,crop.width,3]. Throws std::invalid_argument for an image without pixels or an empty
+/// rectangle.
+core::Image crop_pad(const core::Image& image, const Crop& crop, PadMode pad_mode);
 
 /// How an image of any shape becomes a square: its largest square; the whole image in a padded square; the whole
 /// image, squeezed; or fastai's RandomResizedCrop.

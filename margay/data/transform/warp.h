@@ -4,13 +4,49 @@
 #include "margay/data/transform/geometry.h"
 #include "margay/data/transform/lighting.h"
 #include "margay/data/transform/normalization.h"
-#include "margay/data/transform/pad_mode.h"
+#include "margay/data/transform/resize.h"
 
 namespace margay::data {
 
+/// Whole pixels of an image; right and bottom are excluded.
+struct Region {
+  int left;
+  int top;
+  int right;
+  int bottom;
+
+  bool operator==(const Region&) const = default;
+};
+
+/// Averages blocks of factor_y x factor_x pixels of a region; at the right and lower edge blocks may be smaller.
+/// -> uint8 [ceil(rows/factor_y), ceil(columns/factor_x), 3]. The region must lie within the image and
+/// factors be positive; they are not checked.
+core::Image box_reduce(const core::Image& image, const Region& region, int factor_y, int factor_x);
+
+/// How many whole pixels are averaged along each axis of an image before it is sampled.
+struct Shrink {
+  int x = 1;
+  int y = 1;
+  bool operator==(const Shrink&) const = default;
+};
+
+/// Bilinear looks at two pixels along an axis: up to a shrink of 2.2, which includes 460 -> 224, that skips almost
+/// nothing; beyond it details would flicker. The factors leave a shrink of 1 to 2.2. A projective map shrinks
+/// differently everywhere; what it does at the middle of the output [height,width] decides.
+Shrink shrink_of(const Matrix& matrix, int height, int width);
+
+/// The part of an image [source_height,source_width] that the output [height,width] looks at, neighbours included.
+/// Its edges are multiples of the factors, or the image's own, so that its blocks are those of the whole image.
+Region region_seen(const Matrix& matrix, int height, int width, int source_height, int source_width,
+                   const Shrink& shrink, PadMode pad_mode);
+
+/// The least of the third component over the output's frame, divided by that at its middle: 1 for an affine map,
+/// 0 or less where the horizon of a projective one lies within.
+double least_depth(const Matrix& matrix, int height, int width);
+
 /// Looks each output pixel's centre up in the image through `matrix`, bilinearly, lights and normalises it.
 /// Where the map shrinks by 2.2 or more along an axis of the image, whole pixels are averaged first, so that
-/// every pixel counts (transform/shrink.h). What lies outside the image follows torch's grid_sample with
+/// every pixel counts. What lies outside the image follows torch's grid_sample with
 /// align_corners=False: reflection is about the image's edge, and beside zeros the border pixels fade out.
 /// out: float [height,width,3], channels last; written whole.
 /// Throws std::invalid_argument for an image without pixels, a side below 1, a matrix with a number that is not

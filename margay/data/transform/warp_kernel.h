@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-#include "margay/data/transform/pad_mode.h"
+#include "margay/data/transform/resize.h"
 
 namespace margay::data {
 

@@ -8,9 +8,8 @@
 
 #include <torch/types.h>
 
-#include "margay/loss/cross_entropy_options.h"
+#include "margay/loss/cross_entropy.h"
 #include "margay/loss/kernels/block_kernel.h"
-#include "margay/loss/kernels/row_targets.h"
 #include "margay/loss/kernels/softmax_rows.h"
 
 namespace margay::loss::kernels {

@@ -5,9 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/model/architecture/families.h"
-#include "margay/model/architecture/published_weights.h"
-#include "margay/model/architecture/timm_names.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/backbone/convnext.h"
 
 namespace margay::model {

@@ -4,9 +4,51 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "margay/model/backbone/feature_stack.h"
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
+#include <torch/nn/pimpl.h>
+
+#include "margay/model/backbone/backbone.h"
+#include "margay/model/backbone/layers.h"
 
 namespace margay::model {
+
+/// Layer norm over the channels of every pixel (ConvNeXt, arXiv:2201.03545, section 2.6). A permuted view of a
+/// channels-last map is what LibTorch normalises without a copy.
+class ChannelNormImpl : public torch::nn::LayerNormImpl {
+ public:
+  ChannelNormImpl(std::int64_t channels, double eps)
+      : torch::nn::LayerNormImpl(torch::nn::LayerNormOptions({channels}).eps(eps)) {}
+
+  /// x: float [N,C,H,W]. Returns the same shape, channels-last, in the dtype of the parameters: under autocast LibTorch
+  /// 1.13 does not normalise bfloat16 with float parameters on the CPU.
+  torch::Tensor forward(const torch::Tensor& x) {
+    const torch::Tensor pixels = x.permute({0, 2, 3, 1}).to(weight.scalar_type());  // [N,H,W,C]
+    return torch::nn::LayerNormImpl::forward(pixels).permute({0, 3, 1, 2});
+  }
+};
+TORCH_MODULE(ChannelNorm);
+
+/// Depthwise 7x7, layer norm, then a layer four times as wide between two linear ones, pixel by pixel; the result,
+/// scaled by a learnt factor a channel, is added to the input (arXiv:2201.03545, figure 4). [N,C,H,W] -> the same.
+/// Linear layers see channels-last maps as [N,H,W,C] without a copy. Layers "block.0", "block.2", "block.3", "block.5":
+/// torchvision counts the two permutations and the activation.
+class ConvNextBlockImpl : public torch::nn::Module {
+ public:
+  /// drop: stochastic depth, 0 … 1.
+  ConvNextBlockImpl(std::int64_t channels, double drop);
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::Conv2d depthwise_;
+  ChannelNorm norm_;
+  torch::nn::Linear widen_, narrow_;
+  torch::Tensor layer_scale_;  ///< [C,1,1]
+  StochasticDepth depth_;
+};
+TORCH_MODULE(ConvNextBlock);
 
 /// What tells one ConvNeXt from another.
 struct ConvNextShape {

@@ -10,9 +10,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
-#include "margay/model/backbone/conv_norm.h"
 #include "margay/model/backbone/inverted_residual.h"
-#include "margay/model/backbone/round_channels.h"
 
 namespace margay::model {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "margay/model/backbone/feature_stack.h"
+#include "margay/model/backbone/backbone.h"
 
 namespace margay::model {
 

@@ -1,16 +1,84 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/pimpl.h>
 
-#include "margay/model/backbone/conv_norm.h"
-#include "margay/model/backbone/nested_sequential.h"
-#include "margay/model/backbone/squeeze_excitation.h"
-#include "margay/model/backbone/stochastic_depth.h"
+#include "margay/model/backbone/layers.h"
+#include "margay/model/fold_batch_norms.h"
 
 namespace margay::model {
+
+enum class Activation { kNone, kRelu, kRelu6, kHardswish, kSilu };
+
+/// x may be changed. Returns its shape and layout.
+torch::Tensor activate(torch::Tensor x, Activation activation);
+
+/// Batch norm's eps and momentum; LibTorch's unless a paper says otherwise.
+struct NormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;
+};
+
+torch::nn::BatchNorm2d make_norm(std::int64_t channels, const NormOptions& options);
+
+struct ConvNormOptions {
+  std::int64_t in_channels;
+  std::int64_t out_channels;
+  std::int64_t kernel_px = 1;  ///< odd
+  std::int64_t stride = 1;
+  std::int64_t groups = 1;  ///< in_channels: depthwise
+  Activation activation = Activation::kNone;
+  NormOptions norm = {};
+};
+
+/// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation.
+/// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride], rounded up.
+class ConvNormImpl : public torch::nn::Module, public HasConvNorms {
+ public:
+  explicit ConvNormImpl(const ConvNormOptions& options);
+  torch::Tensor forward(const torch::Tensor& x);
+  std::vector<ConvNormPair> conv_norms() override { return {{conv_, norm_}}; }
+
+ private:
+  torch::nn::Conv2d conv_;
+  torch::nn::BatchNorm2d norm_;
+  Activation activation_;
+};
+TORCH_MODULE(ConvNorm);
+
+/// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015, over all convolutions in the module: normal with
+/// std = sqrt(2 / (out_channels * kernel area)), also where they have groups; biases 0.
+void initialise_for_rectifiers(torch::nn::Module& module);
+
+/// What turns the excitation into a factor of 0 … 1.
+enum class Gate { kSigmoid, kHardsigmoid };
+
+struct SqueezeExcitationOptions {
+  std::int64_t channels;
+  std::int64_t squeezed;  ///< channels between the two layers
+  Activation activation = Activation::kRelu;
+  Gate gate = Gate::kSigmoid;
+};
+
+/// Weighs every channel by what the means of all channels say: Hu, Shen, Albanie, Sun, Wu, "Squeeze-and-Excitation
+/// Networks", arXiv:1709.01507, equations 2 to 4. Layers "fc1" and "fc2". [N,C,H,W] -> the same.
+class SqueezeExcitationImpl : public torch::nn::Module {
+ public:
+  explicit SqueezeExcitationImpl(const SqueezeExcitationOptions& options);
+  torch::Tensor forward(const torch::Tensor& x);
+
+ private:
+  torch::nn::Conv2d fc1_, fc2_;
+  Activation activation_;
+  Gate gate_;
+};
+TORCH_MODULE(SqueezeExcitation);
 
 struct InvertedResidualOptions {
   std::int64_t in_channels;
@@ -41,5 +109,13 @@ class InvertedResidualImpl : public torch::nn::Module {
   StochasticDepth depth_;
 };
 TORCH_MODULE(InvertedResidual);
+
+/// The nearest multiple of 8, at least 8 and not more than a tenth below: how Google's networks scale their widths.
+inline std::int64_t round_channels(double channels) {
+  constexpr std::int64_t kStep = 8;
+  const std::int64_t nearest = static_cast<std::int64_t>(channels + kStep / 2.0) / kStep * kStep;
+  const std::int64_t rounded = std::max(kStep, nearest);
+  return static_cast<double>(rounded) < 0.9 * channels ? rounded + kStep : rounded;
+}
 
 }  // namespace margay::model

@@ -9,10 +9,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
-#include "margay/model/backbone/layer_slice.h"
-#include "margay/model/backbone/nested_sequential.h"
-#include "margay/model/backbone/published_linear.h"
-#include "margay/model/backbone/rectifier.h"
+#include "margay/model/backbone/layers.h"
 
 namespace margay::model {
 namespace {

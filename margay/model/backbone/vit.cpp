@@ -4,15 +4,114 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/nn/functional/upsampling.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
 #include <torch/utils.h>
 
-#include "margay/model/backbone/positions.h"
+#include "margay/model/torch_compat.h"
 
 namespace margay::model {
+namespace {
+
+std::int64_t side_of(const at::Tensor& positions) {
+  return std::lround(std::sqrt(static_cast<double>(positions.size(1) - 1)));
+}
+
+}  // namespace
+
+bool has_square_grid(const at::Tensor& positions) {
+  if (!positions.is_floating_point() || positions.dim() != 3 || positions.size(0) != 1) return false;
+  const std::int64_t side = positions.size(1) > 1 ? side_of(positions) : 0;
+  return side > 0 && 1 + side * side == positions.size(1);
+}
+
+at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side) {
+  namespace functional = torch::nn::functional;
+  if (!has_square_grid(positions)) {
+    throw std::invalid_argument(
+        fmt::format("[resample_positions] positions must be float [1,1+g*g,D], got {}", positions.sizes().vec()));
+  }
+  const std::int64_t old_side = side_of(positions);
+  const std::int64_t features = positions.size(2);
+  at::Tensor grid = positions.narrow(1, 1, old_side * old_side).to(torch::kFloat);
+  grid = grid.reshape({1, old_side, old_side, features}).permute({0, 3, 1, 2});
+  grid = functional::interpolate(grid, functional::InterpolateFuncOptions()
+                                           .size(std::vector<std::int64_t>{side, side})
+                                           .mode(torch::kBicubic)
+                                           .align_corners(false)
+                                           .antialias(true));  // [1,D,side,side]
+  grid = grid.permute({0, 2, 3, 1}).reshape({1, side * side, features});
+  return torch::cat({positions.narrow(1, 0, 1), grid.to(positions.scalar_type())}, 1);
+}
+
+namespace {
+
+constexpr double kNormEpsilon = 1e-6;
+constexpr std::int64_t kMlpExpansion = 4;
+
+torch::Tensor scaled(const std::shared_ptr<LayerScale>& scale, const torch::Tensor& x) {
+  return scale == nullptr ? x : scale->forward(x);
+}
+
+}  // namespace
+
+torch::nn::LayerNorm make_layer_norm(std::int64_t width) {
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(kNormEpsilon));
+}
+
+SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads)
+    : heads_(heads), qkv_(width, 3 * width), proj_(width, width) {
+  register_module("qkv", qkv_);
+  register_module("proj", proj_);
+}
+
+torch::Tensor SelfAttention::forward(const torch::Tensor& x) {
+  const std::int64_t images = x.size(0);
+  const std::int64_t tokens = x.size(1);
+  const std::int64_t width = x.size(2);
+  const torch::Tensor qkv = qkv_(x).view({images, tokens, 3, heads_, width / heads_}).permute({2, 0, 3, 1, 4});
+  const auto parts = qkv.contiguous().unbind(0);  // one copy here saves those that batched products would make
+  const torch::Tensor y = compat::attention(parts[0], parts[1], parts[2]);  // [N,heads,T,D/heads]
+  return proj_(y.transpose(1, 2).reshape({images, tokens, width}));
+}
+
+Perceptron::Perceptron(std::int64_t width, std::int64_t hidden) : fc1_(width, hidden), fc2_(hidden, width) {
+  register_module("fc1", fc1_);
+  register_module("fc2", fc2_);
+}
+
+torch::Tensor Perceptron::forward(const torch::Tensor& x) { return fc2_(torch::gelu(fc1_(x))); }
+
+LayerScale::LayerScale(std::int64_t width, double start)
+    : gamma_(register_parameter("gamma", torch::full({width}, start))) {}
+
+TransformerBlock::TransformerBlock(const TransformerBlockShape& shape)
+    : norm1_(make_layer_norm(shape.width)),
+      norm2_(make_layer_norm(shape.width)),
+      attn_(std::make_shared<SelfAttention>(shape.width, shape.heads)),
+      mlp_(std::make_shared<Perceptron>(shape.width, kMlpExpansion * shape.width)) {
+  register_module("norm1", norm1_);
+  register_module("attn", attn_);
+  if (shape.new_scale) {
+    ls1_ = register_module("ls1", std::make_shared<LayerScale>(shape.width, *shape.new_scale));
+  }
+  register_module("norm2", norm2_);
+  register_module("mlp", mlp_);
+  if (shape.new_scale) {
+    ls2_ = register_module("ls2", std::make_shared<LayerScale>(shape.width, *shape.new_scale));
+  }
+}
+
+torch::Tensor TransformerBlock::forward(const torch::Tensor& x) {
+  // Sums are not made in place: under autocast they stay float32, whatever the branches are.
+  const torch::Tensor y = x + scaled(ls1_, attn_->forward(norm1_(x)));
+  return y + scaled(ls2_, mlp_->forward(norm2_(y)));
+}
+
 namespace {
 
 namespace init = torch::nn::init;

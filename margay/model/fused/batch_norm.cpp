@@ -9,7 +9,6 @@
 
 #include "margay/model/fused/batch_norm_node.h"
 #include "margay/model/fused/channel_passes.h"
-#include "margay/model/fused/fusable.h"
 
 namespace margay::model {
 namespace {

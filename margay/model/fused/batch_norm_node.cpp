@@ -6,7 +6,7 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
-#include "margay/model/fused/fusable.h"
+#include "margay/model/fused/channel_passes.h"
 
 namespace margay::model::fused {
 namespace {

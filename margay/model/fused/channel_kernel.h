@@ -6,7 +6,7 @@
 
 namespace margay::model::fused {
 
-/// Numbers of every channel, spread as the elements of a row lie (channel_rows.h): [period] each.
+/// Numbers of every channel, spread as the elements of a row lie (channel_passes.h): [period] each.
 struct ChannelLine {
   const float* scale;
   const float* shift;

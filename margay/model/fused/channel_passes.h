@@ -1,13 +1,76 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
+#include <ATen/Parallel.h>
+#include <hwy/base.h>
 #include <torch/types.h>
 
 #include "margay/model/fused/channel_kernel.h"
 
 namespace margay::model::fused {
+
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+
+/// Whether the kernels of this folder can take it: float32 or bfloat16 [N,C,H,W] on the CPU, channels-last, not empty.
+inline bool is_fusable(const torch::Tensor& x) {
+  return x.device().is_cpu() && x.layout() == torch::kStrided && x.dim() == 4 && x.numel() > 0 &&
+         (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16) && x.is_contiguous(kChannelsLast);
+}
+
+template <class T>
+using TorchType = std::conditional_t<std::is_same_v<T, hwy::bfloat16_t>, c10::BFloat16, float>;
+
+/// The elements as the kernels know them; null for an undefined tensor.
+template <class T>
+T* elements(const torch::Tensor& tensor) {
+  return tensor.defined() ? reinterpret_cast<T*>(tensor.data_ptr<TorchType<T>>()) : nullptr;
+}
+
+/// Calls work(T()) with the kernels' type for the elements of a fusable tensor.
+template <class Work>
+auto with_type_of(const torch::Tensor& x, const Work& work) {
+  return x.scalar_type() == torch::kBFloat16 ? work(hwy::bfloat16_t()) : work(float());
+}
+
+/// How the elements of a channels-last tensor [N,C,H,W] are gone through: rows of one pixel, or of so many that they
+/// are a multiple of kRowMultiple long and not short; parts of rows that threads share. The parts depend on the shape
+/// alone, so sums do not depend on the number of threads.
+class ChannelRows {
+ public:
+  explicit ChannelRows(const torch::Tensor& x);
+
+  std::size_t channels() const { return channels_; }
+  std::size_t pixels() const { return elements_ / channels_; }
+  /// Elements of a row, a multiple of channels(); the last row may be shorter.
+  std::size_t period() const { return period_; }
+  std::size_t parts() const { return parts_; }
+
+  /// One number a channel, [C], spread over a row, [period].
+  std::vector<float> spread(std::span<const float> channels) const;
+
+  /// Calls work(part, first element, elements) for every part, in LibTorch's threads.
+  template <class Work>
+  void for_each_part(const Work& work) const {
+    at::parallel_for(0, static_cast<std::int64_t>(parts_), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto part = static_cast<std::size_t>(begin); part < static_cast<std::size_t>(end); ++part) {
+        const std::size_t first = part * part_elements_;
+        work(part, first, std::min(part_elements_, elements_ - first));
+      }
+    });
+  }
+
+ private:
+  std::size_t channels_;
+  std::size_t elements_;
+  std::size_t period_;
+  std::size_t part_elements_;
+  std::size_t parts_;
+};
 
 /// The passes that a batch norm makes over its tensors: float32 or bfloat16 [N,C,H,W] on the CPU, channels-last, all of
 /// one type and shape; numbers of channels are [C].

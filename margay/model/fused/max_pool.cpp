@@ -11,7 +11,7 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
-#include "margay/model/fused/fusable.h"
+#include "margay/model/fused/channel_passes.h"
 #include "margay/model/fused/pool_kernel.h"
 
 namespace margay::model {

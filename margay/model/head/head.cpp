@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <vector>
 
+#include <ATen/ops/adaptive_avg_pool2d.h>
+#include <ATen/ops/adaptive_max_pool2d.h>
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
@@ -12,9 +14,14 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
-#include "margay/model/head/concat_pool.h"
-
 namespace margay::model {
+
+torch::Tensor ConcatPoolImpl::forward(const torch::Tensor& features) {
+  const torch::Tensor maxima = std::get<0>(at::adaptive_max_pool2d(features, {1, 1}));  // [N,D,1,1]
+  const torch::Tensor means = at::adaptive_avg_pool2d(features, {1, 1});                // [N,D,1,1]
+  return at::cat({maxima, means}, 1);
+}
+
 namespace {
 
 constexpr double kNormBias = 1e-3;  // fastai's BatchNorm

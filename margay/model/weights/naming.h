@@ -1,12 +1,26 @@
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
-#include "margay/model/architecture/architecture.h"
+#include <torch/nn/module.h>
+
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/backbone/backbone.h"
 #include "margay/model/weights/tensor_map.h"
 
 namespace margay::model {
+
+/// Parameters and buffers by name: the module's own, not copies.
+TensorMap state_of(const torch::nn::Module& module);
+
+/// What the head that is published with the backbone calls its tensors. Random generators stay as they are.
+std::set<std::string> published_head_names(const Backbone& backbone);
+
+/// Whether a batch norm counts its batches in the tensor of that name, which no result depends on.
+inline bool is_counter(std::string_view name) { return name.ends_with(".num_batches_tracked"); }
 
 /// The tensors of a file under the names of our own modules, without "backbone." and "head." in front.
 struct NamedWeights {
@@ -34,5 +48,23 @@ NamedWeights name_as_ours(const TensorMap& found, const OwnNames& own, const Arc
 
 /// Names translated by the rules of a publisher. Two that would get the same name keep their own.
 TensorMap translated(const TensorMap& found, const Naming& naming);
+
+/// Of the tensors, to be recognised.
+constexpr double kRecognisedShare = 0.75;
+
+/// Which network some tensors are of.
+struct Recognised {
+  const Architecture* architecture;
+  TensorMap tensors;   ///< under our names; a head that is not the published one behind "head."
+  std::string naming;  ///< whose names they bore, as NamedWeights'
+  double share;        ///< of the backbone's tensors, ours and the file's, that agree in name and number of values
+};
+
+/// How well they fit this network, whatever classes they were trained for.
+Recognised recognise(const TensorMap& tensors, const Architecture& architecture);
+
+/// The network that they fit best; nothing when less than three quarters agree with any. Builds networks of about that
+/// size, so it takes seconds where none fits.
+std::optional<Recognised> recognise(const TensorMap& tensors);
 
 }  // namespace margay::model

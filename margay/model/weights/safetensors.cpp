@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/atomic_file.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/model/weights/file_reader.h"
 #include "margay/model/weights/safetensors_header.h"
 

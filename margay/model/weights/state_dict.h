@@ -1,13 +1,43 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "margay/model/weights/tensor_record.h"
+#include <c10/core/ScalarType.h>
+
+#include "margay/model/weights/pickle/pickle.h"
 
 namespace margay::model {
+
+/// A storage as torch.save refers to it.
+struct StorageRecord {
+  std::string key;
+  /// Of its elements; nothing for one of bytes (UntypedStorage), whose tensors say theirs.
+  std::optional<c10::ScalarType> dtype;
+  std::int64_t elements = 0;
+};
+
+/// A tensor as torch.save takes it down: a strided view of a storage, of at most 16 dimensions. Nothing here has been
+/// checked against the storage.
+struct TensorRecord {
+  StorageRecord storage;
+  c10::ScalarType dtype = c10::ScalarType::Float;
+  std::int64_t offset = 0;  ///< in elements
+  std::vector<std::int64_t> sizes;
+  std::vector<std::int64_t> strides;
+};
+
+/// What the value says if it is a tensor: one of torch's _rebuild_ functions, parameters and subclasses unwrapped.
+/// Nothing for every other value. Throws core::FormatError for one of these that is put together otherwise than torch
+/// does.
+std::optional<TensorRecord> tensor_record(const Pickle& pickle, PickleId value, const std::filesystem::path& path);
+
+/// What the value says if it is a storage.
+std::optional<StorageRecord> storage_record(const Pickle& pickle, PickleId value, const std::filesystem::path& path);
 
 /// The state dict within a pickle.
 struct StateDict {

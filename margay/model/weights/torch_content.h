@@ -1,14 +1,30 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
 
-#include "margay/model/weights/pickle/pickle_value.h"
-#include "margay/model/weights/tensor_place.h"
+#include "margay/model/weights/pickle/pickle.h"
+#include "margay/model/weights/state_dict.h"
 
 namespace margay::model {
+
+/// Offsets of a storage's first byte and of the one behind its last, from the file's start.
+struct StoragePlace {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// By their keys.
+using StoragePlaces = std::map<std::string, StoragePlace>;
+
+/// Where the storage of a tensor lies. name: for messages. Throws core::FormatError for a storage that is not there or
+/// is shorter than it says, and for sizes, strides or an offset that do not lie in it, or repeat its elements.
+StoragePlace place_of(const std::string& name, const TensorRecord& record, const StoragePlaces& storages,
+                      const std::filesystem::path& path);
 
 /// What a file of torch.save holds: its pickle, and where the storages lie that the pickle's tensors refer to.
 struct TorchContent {

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 
 namespace margay::model {
 namespace {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "margay/model/weights/tensor_map.h"
 #include "margay/train/progress.h"
@@ -47,6 +50,33 @@ class Callback {
   virtual CallbackState state() const { return {}; }
   /// Throws core::FormatError, naming `source`, for a state that is not of such a callback.
   virtual void load_state(const CallbackState& /*state*/, const std::filesystem::path& /*source*/) {}
+};
+
+// What a callback reads from its state. Each throws core::FormatError, naming `source`, for what is missing or of
+// another kind.
+
+/// A whole number, not negative.
+std::int64_t count_at(const nlohmann::ordered_json& state, const char* key, const std::filesystem::path& source);
+double number_at(const nlohmann::ordered_json& state, const char* key, const std::filesystem::path& source);
+bool flag_at(const nlohmann::ordered_json& state, const char* key, const std::filesystem::path& source);
+const nlohmann::ordered_json& part_at(const nlohmann::ordered_json& state, const char* key,
+                                      const std::filesystem::path& source);
+
+/// Ends the run after the step in which `is_stop_wanted` returns true, by throwing core::Interrupted: the weights
+/// are then whole, those of the step just made. The last step of an epoch of gathered batches is made after its last
+/// batch, so the end of the training pass asks, too.
+class StopWhen : public Callback {
+ public:
+  /// Throws std::invalid_argument for an empty function.
+  explicit StopWhen(std::function<bool()> is_stop_wanted);
+  void after_batch(Learner& learner, const Progress& at) override;
+  void after_train(Learner& learner, const Progress& at) override;
+
+ private:
+  void stop_if_wanted(const Progress& at) const;
+
+  std::function<bool()> is_stop_wanted_;
+  bool was_gathering_ = false;  ///< gradients of the last batch waited for their step
 };
 
 }  // namespace margay::train

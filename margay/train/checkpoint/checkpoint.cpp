@@ -2,21 +2,181 @@
 
 #include <charconv>
 #include <cstdint>
+#include <mutex>
 #include <span>
+#include <stdexcept>
 #include <string>
-#include <system_error>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
+#include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/types.h>
-#include <nlohmann/json.hpp>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/model/weights/safetensors.h"
+#include "margay/train/checkpoint/fingerprint.h"
 
 namespace margay::train {
+namespace {
+
+constexpr std::string_view kModel = "model.";
+constexpr std::string_view kOptimizer = "optimizer.";
+constexpr const char* kSnapshotSteps = "steps";
+constexpr const char* kTrainingState = "standing";
+constexpr const char* kCallbacks = "callbacks";
+constexpr const char* kGradScaler = "grad_scaler";
+constexpr const char* kFingerprint = "fingerprint";
+
+std::string callback_prefix(const std::string& name) { return fmt::format("callback.{}.", name); }
+
+void add(model::TensorMap& all, const model::TensorMap& part, std::string_view prefix) {
+  for (const auto& [name, tensor] : part) all[std::string(prefix) + name] = tensor;
+}
+
+model::TensorMap part_of(const model::TensorMap& all, std::string_view prefix) {
+  model::TensorMap part;
+  for (const auto& [name, tensor] : all) {
+    if (name.starts_with(prefix)) part[name.substr(prefix.size())] = tensor;
+  }
+  return part;
+}
+
+/// Whose generators training draws from.
+std::vector<torch::Device> drawing_devices(const Learner& learner) {
+  if (learner.device().is_cpu()) return {torch::kCPU};
+  return {torch::kCPU, learner.device()};
+}
+
+std::string generator_name(const torch::Device& device) {
+  return "random." + c10::DeviceTypeName(device.type(), /*lower_case=*/true);
+}
+
+torch::Tensor generator_state(const torch::Device& device) {
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  return generator.get_state();
+}
+
+/// A snapshot from another kind of device has none for this one, whose generator then stays as it is.
+void load_generator_state(const model::TensorMap& tensors, const std::filesystem::path& source,
+                          const torch::Device& device) {
+  const std::string name = generator_name(device);
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) return;
+  at::Generator generator = at::globalContext().defaultGenerator(device);
+  const std::lock_guard lock(generator.mutex());
+  try {
+    generator.set_state(found->second.clone());  // LibTorch wants memory of its own
+  } catch (const c10::Error& error) {
+    throw core::FormatError(source, fmt::format("{} is no state of LibTorch's generator ({}); the file is damaged or "
+                                                "of another version of LibTorch",
+                                                name, error.what_without_backtrace()));
+  }
+}
+
+torch::Tensor tensor_of(const std::vector<StepRecord>& steps) {
+  const torch::Tensor tensor = torch::empty({static_cast<std::int64_t>(steps.size()), 3}, torch::kDouble);
+  auto* next = tensor.data_ptr<double>();
+  for (const StepRecord& step : steps) {
+    for (const double value : {step.lr, step.momentum, step.loss}) *next++ = value;
+  }
+  return tensor;
+}
+
+std::vector<StepRecord> steps_of(const model::TensorMap& tensors, const std::filesystem::path& source) {
+  const auto found = tensors.find(kSnapshotSteps);
+  const bool is_right = found != tensors.end() && found->second.scalar_type() == torch::kDouble &&
+                        found->second.dim() == 2 && found->second.size(1) == 3;
+  if (!is_right) throw core::FormatError(source, "the tensor 'steps' must be float64 [S,3]");
+  const auto rows = found->second.accessor<double, 2>();
+  std::vector<StepRecord> steps;
+  for (std::int64_t i = 0; i < rows.size(0); ++i) steps.push_back({rows[i][0], rows[i][1], rows[i][2]});
+  return steps;
+}
+
+void restore_callbacks(Learner& learner, const Snapshot& snapshot, const std::filesystem::path& source) {
+  const auto all = snapshot.values.find(kCallbacks);
+  if (all == snapshot.values.end()) return;
+  for (const auto& callback : learner.callbacks()) {
+    const std::string name = callback->state_name();
+    const auto values = all->find(name);
+    if (name.empty() || values == all->end()) continue;
+    callback->load_state({*values, part_of(snapshot.tensors, callback_prefix(name))}, source);
+  }
+}
+
+/// What fits no fit of this learner, though it is well formed. Throws core::FormatError.
+void check_training_state(const TrainingState& state, const Learner& learner, const std::filesystem::path& source) {
+  const auto refuse = [&](const std::string& problem) { throw core::FormatError(source, problem); };
+  const std::int64_t batches = learner.loaders().train.num_batches();
+  if (state.is_in_epoch && state.next_batch > batches) {
+    refuse(fmt::format("stands at batch {} of an epoch, which has {} here", state.next_batch, batches));
+  }
+  const auto groups = static_cast<int>(learner.num_groups());
+  if (state.first_trained_group.value_or(0) >= groups) {
+    refuse(fmt::format("trains from group {} on, the network has {}", *state.first_trained_group, groups));
+  }
+  for (const EpochRecord& record : state.history) {
+    if (record.metrics.size() == learner.metrics().size()) continue;
+    refuse(fmt::format("has {} metrics in its history, here there are {}", record.metrics.size(),
+                       learner.metrics().size()));
+  }
+}
+
+}  // namespace
+
+Snapshot take_snapshot(Learner& learner) {
+  MARGAY_CHECK(!learner.has_pending_gradients(), "a snapshot in the middle of a step of several batches");
+  Snapshot snapshot;
+  add(snapshot.tensors, learner.classifier().state(), kModel);
+  add(snapshot.tensors, learner.optimizer().state(), kOptimizer);
+  for (const torch::Device& device : drawing_devices(learner)) {
+    snapshot.tensors[generator_name(device)] = generator_state(device);
+  }
+  snapshot.tensors[kSnapshotSteps] = tensor_of(learner.steps());
+  snapshot.values = {{kFingerprint, fingerprint(learner)},
+                     {kTrainingState, to_json(learner.training_state())},
+                     {kCallbacks, nlohmann::ordered_json::object()}};
+  if (learner.grad_scaler()) snapshot.values[kGradScaler] = learner.grad_scaler()->state();
+  for (const auto& callback : learner.callbacks()) {
+    const std::string name = callback->state_name();
+    if (name.empty()) continue;
+    const CallbackState state = callback->state();
+    snapshot.values[kCallbacks][name] = state.values;
+    add(snapshot.tensors, state.tensors, callback_prefix(name));
+  }
+  return snapshot;
+}
+
+Snapshot copied(const Snapshot& snapshot) {
+  Snapshot copy{{}, snapshot.values};
+  for (const auto& [name, tensor] : snapshot.tensors) copy.tensors[name] = tensor.detach().clone();
+  return copy;
+}
+
+void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::path& source) {
+  if (learner.is_fitting()) {
+    throw std::invalid_argument("[restore] cannot be called from a callback: a fit is under way");
+  }
+  if (!snapshot.values.contains(kTrainingState)) throw core::FormatError(source, "does not say where training stood");
+  const auto found = snapshot.values.find(kFingerprint);
+  if (found != snapshot.values.end()) check_fingerprint(*found, learner, source);  // older ones have none
+  TrainingState state = training_state_from_json(snapshot.values[kTrainingState], source);
+  check_training_state(state, learner, source);
+  state.steps = steps_of(snapshot.tensors, source);
+  learner.classifier().load_state(part_of(snapshot.tensors, kModel), source);
+  learner.optimizer().load_state(part_of(snapshot.tensors, kOptimizer), source);
+  for (const torch::Device& device : drawing_devices(learner)) load_generator_state(snapshot.tensors, source, device);
+  if (learner.grad_scaler() && snapshot.values.contains(kGradScaler)) {
+    learner.grad_scaler()->load_state(snapshot.values[kGradScaler], source);
+  }
+  restore_callbacks(learner, snapshot, source);
+  learner.resume_at(std::move(state));
+}
+
 namespace {
 
 constexpr const char* kValues = "margay_checkpoint";

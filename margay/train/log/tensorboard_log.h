@@ -1,17 +1,95 @@
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "margay/train/callback/callback.h"
-#include "margay/train/log/event_file.h"
-#include "margay/train/log/log_failure.h"
-#include "margay/train/log/log_options.h"
+#include "margay/train/log/record_file.h"
+#include "margay/train/log/text_log.h"
 
 namespace margay::train {
+
+/// Appends a number's bytes, the lowest first, whatever the machine's order.
+template <std::unsigned_integral T>
+void append_little_endian(std::string& bytes, T number) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(number >> (8 * i) & 0xFFU));
+}
+
+/// The checksum of iSCSI and of TensorFlow's records: the Castagnoli polynomial, reflected (RFC 3720, appendix B.4).
+std::uint32_t crc32c(std::string_view bytes);
+
+/// One record of TensorFlow's TFRecord format: uint64 length, uint32 masked crc32c of the length, the data, uint32
+/// masked crc32c of the data; numbers little-endian. Source: tensorflow/core/lib/io/record_writer.h.
+std::string tf_record(std::string_view data);
+
+/// A Protocol Buffers message in its wire format, field after field
+/// (https://protobuf.dev/programming-guides/encoding). By hand and not with libprotobuf: LibTorch's own archives bring
+/// headers of another version, found before the system's, and a CMake target protobuf::libprotobuf that links nothing.
+class WireMessage {
+ public:
+  /// int32, int64, enum, bool.
+  WireMessage& add_integer(int field, std::int64_t value);
+  WireMessage& add_double(int field, double value);
+  WireMessage& add_float(int field, float value);
+  /// string (UTF-8), bytes.
+  WireMessage& add_bytes(int field, std::string_view value);
+  WireMessage& add_message(int field, const WireMessage& value) { return add_bytes(field, value.bytes()); }
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5 };
+
+  void begin_field(int field, WireType type);
+  void append_varint(std::uint64_t value);
+
+  std::string bytes_;
+};
+
+/// A point of one of TensorBoard's curves.
+struct LoggedScalar {
+  std::string tag;   ///< "loss/train": before the slash stands the group of curves; UTF-8
+  double value = 0;  ///< stored as float32
+};
+
+/// An image of the log, already encoded.
+struct LoggedImage {
+  std::string tag;
+  std::int64_t width = 0;     ///< pixels
+  std::int64_t height = 0;    ///< pixels
+  std::int64_t channels = 3;  ///< 1 grey, 3 RGB, 4 RGBA
+  std::string encoded;        ///< a PNG or JPEG file
+};
+
+/// A file of TensorFlow's events, which TensorBoard reads: FOLDER/events.out.tfevents.<seconds since 1970>.<host>.
+/// TensorBoard reads a folder's files in the order of their names, so the seconds of a new file are higher than those
+/// of all that are there, whatever the clock says.
+class EventFile {
+ public:
+  /// Makes the folder, if it is missing, and the file. With `first_step`, TensorBoard forgets what files before it say
+  /// of this step and later ones: an interrupted training goes on there. Throws core::IoError.
+  explicit EventFile(const std::filesystem::path& folder, std::optional<std::int64_t> first_step = std::nullopt);
+
+  /// All under one step and one time. Throws core::IoError; the file stays whole.
+  void write_scalars(std::int64_t step, std::span<const LoggedScalar> scalars);
+  /// An image under one step. Throws core::IoError; the file stays whole.
+  void write_image(std::int64_t step, const LoggedImage& image);
+
+  const std::filesystem::path& path() const { return file_.path(); }
+
+ private:
+  void write_summary(std::int64_t step, const WireMessage& summary);
+
+  RecordFile file_;
+  std::string head_;  ///< goes into the file with the first event
+};
 
 /// Curves for TensorBoard (`tensorboard --logdir FOLDER`). For every options.log_every-th training step loss/train,
 /// loss/smooth, lr/0 … (one per group), momentum and images_per_s; for every epoch loss/valid and metric/<name>, where

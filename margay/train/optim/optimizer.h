@@ -1,12 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "margay/model/parameter_group.h"
+#include "margay/model/classifier.h"
 #include "margay/model/weights/tensor_map.h"
-#include "margay/train/schedule/hyper_schedule.h"
+#include "margay/train/optim/optimizer_options.h"
+#include "margay/train/optim/parameter_slot.h"
+#include "margay/train/schedule/schedule.h"
 
 namespace margay::train {
 
@@ -24,5 +27,50 @@ class Optimizer {
   /// Throws core::FormatError, naming `source`, for a tensor of another shape or an unknown parameter.
   virtual void load_state(const model::TensorMap& state, const std::filesystem::path& source) = 0;
 };
+
+/// The optimizer that the options describe, for these parameters.
+/// Throws std::invalid_argument for an option that the kind does not have or a number out of range.
+std::unique_ptr<Optimizer> make_optimizer(const std::vector<model::ParameterGroup>& groups,
+                                          const OptimizerOptions& options = {});
+
+/// How parameters are stepped: kAuto walks over their memory where it can (can_step_spans), kOperators never.
+enum class StepBy { kAuto, kOperators };
+
+/// Every rule of OptimizerKind. Parameters of all groups step together, in one walk over their memory; a gradient
+/// whose strides are not its parameter's is copied first. A parameter in bfloat16 or float16 is its float32 master,
+/// rounded; where it was changed from outside, the master follows. State: `<parameter>.avg`, `.sqr_avg`, `.slow`
+/// (Lookahead), `.master`, `.steps`, whichever there are.
+class RuleOptimizer : public Optimizer {
+ public:
+  /// Throws std::invalid_argument for options that do not fit (resolve).
+  explicit RuleOptimizer(const std::vector<model::ParameterGroup>& groups, const OptimizerOptions& options = {},
+                         StepBy by = StepBy::kAuto);
+
+  void step(const Hyper& hyper) override;
+  void zero_grad() override;
+  std::size_t num_groups() const override { return groups_.size(); }
+  model::TensorMap state() const override;
+  void load_state(const model::TensorMap& state, const std::filesystem::path& source) override;
+
+  /// Resolved.
+  const OptimizerOptions& options() const { return options_; }
+
+ private:
+  std::vector<ParameterStep> begin_steps(const Hyper& hyper);
+
+  OptimizerOptions options_;
+  StepBy by_;
+  std::vector<std::vector<ParameterSlot>> groups_;
+};
+
+/// What the slots remember: `<parameter>.avg` and so on, and `<parameter>.steps`; nothing of those that never stepped.
+/// The tensors share the slots' memory.
+model::TensorMap state_of(const std::vector<std::vector<ParameterSlot>>& groups);
+
+/// The way back; slots that `state` does not name forget what they knew. Changes nothing if it throws
+/// core::FormatError, which names `source`: for a tensor that lacks, is of another shape or type, or that no slot asks
+/// for.
+void load_state(std::vector<std::vector<ParameterSlot>>& groups, const model::TensorMap& state,
+                const OptimizerOptions& options, const std::filesystem::path& source);
 
 }  // namespace margay::train

@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "margay/model/parameter_group.h"
+#include "margay/model/classifier.h"
 #include "margay/train/optim/optimizer_options.h"
 
 namespace margay::train {
@@ -46,5 +46,26 @@ void allocate(const std::vector<ParameterSlot*>& slots, const OptimizerOptions& 
 
 /// Brings the memory to where and how the parameter now is: its device, strides and type may have been changed since.
 void follow_parameter(ParameterSlot& slot);
+
+/// A parameter that is about to step.
+struct ParameterStep {
+  ParameterSlot* slot;
+  at::Tensor gradient;  ///< of the parameter's shape and strides
+  StepNumbers numbers;
+};
+
+/// Those whose slow weights take part now, every options.lookahead steps of each, with the numbers for it.
+std::vector<ParameterStep> meetings_of(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
+
+/// True for what step_spans can do: float32, bfloat16 or float16 in the CPU's memory, without holes.
+bool can_step_spans(const at::Tensor& parameter);
+
+/// Steps all of them in one walk over their memory (two for LAMB and LARS), shared out evenly among LibTorch's threads.
+/// The results do not depend on how many there are. options: resolved.
+void step_spans(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
+
+/// The same by LibTorch's multi-tensor operators, for every device and type. The norms of LAMB and LARS are waited for;
+/// parameters in bfloat16 or float16 cost two small launches each (LibTorch 1.13 has no multi-tensor copy).
+void step_lists(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
 
 }  // namespace margay::train

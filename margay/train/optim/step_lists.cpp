@@ -1,14 +1,127 @@
 #include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
 
+#include <ATen/core/Tensor.h>
+#include <c10/core/Scalar.h>
 #include <hwy/highway.h>
 #include <torch/types.h>
 
-#include "margay/train/optim/parameter_step.h"
+#include "margay/train/optim/parameter_slot.h"
 #include "margay/train/optim/rules/all-inl.h"
-#include "margay/train/optim/tensor_list.h"
 
 namespace margay::train {
 namespace {
+
+/// Tensors that are computed with as if they were one number, by LibTorch's multi-tensor operators: on a GPU a few
+/// launches for all of them. What a temporary holds is overwritten, not copied.
+class TensorList {
+ public:
+  using Ratio = std::vector<c10::Scalar>;  ///< a number for each tensor
+
+  TensorList() = default;
+  explicit TensorList(std::vector<at::Tensor> tensors) : tensors_(std::move(tensors)) {}
+
+  const std::vector<at::Tensor>& tensors() const { return tensors_; }
+
+  /// Writes into the tensors that it was made of, unlike `=`.
+  void assign(const TensorList& other);
+
+  TensorList& operator+=(const TensorList& b);
+  TensorList& operator-=(const TensorList& b);
+  TensorList& operator*=(double b);
+
+  friend TensorList operator+(TensorList&& a, const TensorList& b) { return std::move(a += b); }
+  friend TensorList operator-(const TensorList& a, const TensorList& b);
+  friend TensorList operator*(TensorList&& a, const TensorList& b);
+  friend TensorList operator/(TensorList&& a, const TensorList& b);
+  friend TensorList operator+(TensorList&& a, double b);
+  friend TensorList operator*(double a, const TensorList& b);
+  friend TensorList operator*(double a, TensorList&& b) { return std::move(b *= a); }
+  friend TensorList operator*(const Ratio& a, TensorList&& b);
+  friend TensorList operator*(const Ratio& a, const TensorList& b);
+  friend TensorList sqrt(TensorList&& a);
+  friend TensorList sqrt(const TensorList& a);
+  /// -1, 0 or 1; below 1e-31 in magnitude something between.
+  friend TensorList sign(TensorList&& a);
+
+  /// The sum of the squares of each, one copy from the device for all.
+  std::vector<double> square_sums() const;
+
+ private:
+  std::vector<at::Tensor> tensors_;
+};
+
+void TensorList::assign(const TensorList& other) {
+  at::_foreach_zero_(tensors_);
+  at::_foreach_add_(tensors_, other.tensors_);
+}
+
+TensorList& TensorList::operator+=(const TensorList& b) {
+  at::_foreach_add_(tensors_, b.tensors_);
+  return *this;
+}
+
+TensorList& TensorList::operator-=(const TensorList& b) {
+  at::_foreach_sub_(tensors_, b.tensors_);
+  return *this;
+}
+
+TensorList& TensorList::operator*=(double b) {
+  at::_foreach_mul_(tensors_, c10::Scalar(b));
+  return *this;
+}
+
+TensorList operator-(const TensorList& a, const TensorList& b) {
+  return TensorList(at::_foreach_sub(a.tensors_, b.tensors_));
+}
+
+TensorList operator*(TensorList&& a, const TensorList& b) {
+  at::_foreach_mul_(a.tensors_, b.tensors_);
+  return std::move(a);
+}
+
+TensorList operator/(TensorList&& a, const TensorList& b) {
+  at::_foreach_div_(a.tensors_, b.tensors_);
+  return std::move(a);
+}
+
+TensorList operator+(TensorList&& a, double b) {
+  at::_foreach_add_(a.tensors_, c10::Scalar(b));
+  return std::move(a);
+}
+
+TensorList operator*(double a, const TensorList& b) { return TensorList(at::_foreach_mul(b.tensors_, c10::Scalar(a))); }
+
+TensorList operator*(const TensorList::Ratio& a, TensorList&& b) {
+  at::_foreach_mul_(b.tensors_, a);
+  return std::move(b);
+}
+
+TensorList operator*(const TensorList::Ratio& a, const TensorList& b) {
+  return TensorList(at::_foreach_mul(b.tensors_, a));
+}
+
+TensorList sqrt(TensorList&& a) {
+  at::_foreach_sqrt_(a.tensors_);
+  return std::move(a);
+}
+
+TensorList sqrt(const TensorList& a) { return TensorList(at::_foreach_sqrt(a.tensors_)); }
+
+TensorList sign(TensorList&& a) {  // LibTorch has _foreach_sign only since 2.1
+  std::vector<at::Tensor> magnitude = at::_foreach_abs(a.tensors_);
+  at::_foreach_add_(magnitude, c10::Scalar(std::numeric_limits<float>::min()));
+  at::_foreach_div_(a.tensors_, magnitude);
+  return std::move(a);
+}
+
+std::vector<double> TensorList::square_sums() const {
+  const at::Tensor norms = at::stack(at::_foreach_norm(tensors_)).to(at::kCPU, at::kDouble);
+  const at::Tensor squares = norms.square();
+  return {squares.data_ptr<double>(), squares.data_ptr<double>() + squares.numel()};
+}
 
 namespace formulas = rules::HWY_NAMESPACE;
 using Steps = std::vector<ParameterStep>;

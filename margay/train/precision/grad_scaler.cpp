@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
-#include "margay/train/batch_loss.h"
-#include "margay/train/precision/tensor_kind.h"
+#include "margay/train/precision/gradients.h"
+#include "margay/train/task_loss.h"
 
 namespace margay::train {
 namespace {

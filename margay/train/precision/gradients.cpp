@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
-#include "margay/train/precision/tensor_kind.h"
+#include "margay/train/learner.h"
 
 namespace margay::train {
 namespace {
@@ -113,6 +113,29 @@ void clip_by_value(const std::vector<torch::Tensor>& gradients, double limit) {
       gradient.clamp_(-bound, bound);
     }
   }
+}
+
+namespace {
+
+double checked_max_norm(const char* name, double bound) {
+  if (bound > 0) return bound;
+  throw std::invalid_argument(fmt::format("[{}] the bound must be positive, got {}", name, bound));
+}
+
+}  // namespace
+
+ClipGradientNorm::ClipGradientNorm(double max_norm)
+    : max_norm_(checked_max_norm("ClipGradientNorm", max_norm)), norm_(std::numeric_limits<double>::quiet_NaN()) {}
+
+void ClipGradientNorm::before_step(Learner& learner, const Progress& /*at*/) {
+  norm_ = clip_by_norm(gradients_of(learner.classifier()), max_norm_);
+  if (norm_ > max_norm_) ++clipped_steps_;
+}
+
+ClipGradientValue::ClipGradientValue(double limit) : limit_(checked_max_norm("ClipGradientValue", limit)) {}
+
+void ClipGradientValue::before_step(Learner& learner, const Progress& /*at*/) {
+  clip_by_value(gradients_of(learner.classifier()), limit_);
 }
 
 }  // namespace margay::train

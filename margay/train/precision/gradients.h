@@ -1,11 +1,30 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include "margay/train/callback/callback.h"
+
 namespace margay::train {
+
+/// Floats that are worth a second thread: 128 KiB.
+inline constexpr std::int64_t kThreadGrain = 1 << 15;
+
+/// Whether its memory is one block of floats of the CPU, which a loop of ours may walk over.
+inline bool is_plain_float(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat && tensor.is_non_overlapping_and_dense();
+}
+
+/// float16 and bfloat16.
+inline bool is_narrow(const torch::Tensor& tensor) { return tensor.element_size() < 4; }
+
+/// The tensor itself, or a float32 copy of a narrow one.
+inline torch::Tensor at_least_float(const torch::Tensor& tensor) {
+  return is_narrow(tensor) ? tensor.to(torch::kFloat) : tensor;
+}
 
 /// The gradients that the next step will use: of the module's parameters that are trained and have one, in the order of
 /// its parameters. They are the parameters' own, not copies.
@@ -25,5 +44,35 @@ double clip_by_norm(const std::vector<torch::Tensor>& gradients, double max_norm
 /// Brings every element of the gradients, in place, into [-limit, limit]; NaN stays. As
 /// torch.nn.utils.clip_grad_value_. Throws std::invalid_argument unless limit is positive.
 void clip_by_value(const std::vector<torch::Tensor>& gradients, double limit);
+
+/// Before every step, scales all gradients down together so that their global norm is at most `max_norm`
+/// (clip_by_norm). Learners that scale the loss have divided the gradients by the scale before.
+class ClipGradientNorm : public Callback {
+ public:
+  /// Throws std::invalid_argument unless positive.
+  explicit ClipGradientNorm(double max_norm);
+  void before_step(Learner& learner, const Progress& at) override;
+
+  /// The norm of the latest step before clipping; NaN before the first.
+  double norm() const { return norm_; }
+  /// Steps so far whose gradients were too long.
+  std::int64_t clipped_steps() const { return clipped_steps_; }
+
+ private:
+  double max_norm_;
+  double norm_;
+  std::int64_t clipped_steps_ = 0;
+};
+
+/// Before every step, brings each element of the gradients into [-limit, limit] (clip_by_value).
+class ClipGradientValue : public Callback {
+ public:
+  /// Throws std::invalid_argument unless positive.
+  explicit ClipGradientValue(double limit);
+  void before_step(Learner& learner, const Progress& at) override;
+
+ private:
+  double limit_;
+};
 
 }  // namespace margay::train

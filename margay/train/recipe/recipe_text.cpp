@@ -1,18 +1,92 @@
 #include "margay/train/recipe/recipe_text.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstddef>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "margay/train/recipe/schedule_text.h"
-#include "margay/train/recipe/stage_words.h"
+#include "margay/core/text.h"
+#include "margay/train/schedule/schedule_options.h"
 
 namespace margay::train {
 namespace {
+
+/// The words of one stage of a recipe's text, read from left to right.
+class StageTokens {
+ public:
+  /// Blanks part words, but not beside brackets, commas and equals signs: "slice(1e-6, 1e-4)" is one word.
+  explicit StageTokens(std::string_view text);
+
+  bool is_done() const { return next_ == words_.size(); }
+  /// The next word; empty at the end.
+  std::string_view peek() const { return is_done() ? std::string_view() : words_[next_]; }
+  /// Goes past the next word if it is this one.
+  bool accept(std::string_view word);
+  /// The next word, going past it. Throws as refuse does at the end.
+  std::string take(const std::string& expected);
+  /// The next word as a whole number. Throws as refuse does when it is none.
+  int take_whole_number(const std::string& expected, const std::vector<std::string>& words = {});
+  /// Throws std::invalid_argument: what stands here, what should, and which of `words` was probably meant.
+  [[noreturn]] void refuse(const std::string& expected, const std::vector<std::string>& words = {}) const;
+
+ private:
+  std::vector<std::string> words_;
+  std::size_t next_ = 0;
+};
+
+constexpr std::string_view kWordBlanks = " \t\r\f\v";
+
+/// Whether a blank between these two letters means nothing.
+bool holds_together(char before, char after) {
+  return std::string_view("(,=").find(before) != std::string_view::npos ||
+         std::string_view("(),=").find(after) != std::string_view::npos;
+}
+
+StageTokens::StageTokens(std::string_view text) {
+  std::string word;
+  for (;;) {
+    const std::size_t begin = text.find_first_not_of(kWordBlanks);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(text.find_first_of(kWordBlanks, begin), text.size());
+    if (!word.empty() && !holds_together(word.back(), text[begin])) words_.push_back(std::exchange(word, {}));
+    word += text.substr(begin, end - begin);
+    text.remove_prefix(end);
+  }
+  if (!word.empty()) words_.push_back(word);
+}
+
+bool StageTokens::accept(std::string_view word) {
+  if (peek() != word) return false;
+  ++next_;
+  return true;
+}
+
+std::string StageTokens::take(const std::string& expected) {
+  if (is_done()) refuse(expected);
+  return words_[next_++];
+}
+
+int StageTokens::take_whole_number(const std::string& expected, const std::vector<std::string>& words) {
+  const std::string_view word = peek();
+  int number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (word.empty() || error != std::errc() || end != word.data() + word.size()) refuse(expected, words);
+  ++next_;
+  return number;
+}
+
+void StageTokens::refuse(const std::string& expected, const std::vector<std::string>& words) const {
+  const std::string got = is_done() ? "the stage ends" : fmt::format("'{}'", peek());
+  const std::string after = next_ == 0 ? "" : fmt::format(" after '{}'", words_[next_ - 1]);
+  throw std::invalid_argument(
+      fmt::format("{}{} where {} is expected{}", got, after, expected, core::did_you_mean(peek(), words)));
+}
 
 constexpr std::string_view kBlanks = " \t\r\f\v";
 

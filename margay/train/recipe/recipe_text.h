@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "margay/train/recipe/stage.h"
+#include "margay/train/recipe/recipes.h"
 
 namespace margay::train {
 

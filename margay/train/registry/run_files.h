@@ -9,6 +9,10 @@
 
 namespace margay::train {
 
+/// The epochs that a run's history.csv lists, up to the first line that is broken; none where there is no such file.
+/// The metrics are the columns between valid_loss and seconds.
+std::vector<RunEpoch> read_history(const std::filesystem::path& path);
+
 /// run.json in a run's folder: how the run stands, beside config.json (what it was told) and history.csv (what came
 /// out). Together they are all of a RunRecord but its id, so an index can be made of the folders at any time.
 /// Throws core::IoError.

@@ -2,16 +2,40 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
-#include "margay/train/registry/process_identity.h"
+#include "margay/metric/metric.h"
+#include "margay/train/progress.h"
 
 namespace margay::train {
+
+/// A process that no other can be taken for, not even a later one of the same number.
+struct ProcessIdentity {
+  std::string host;         ///< as gethostname says
+  std::string machine;      ///< the boot and the set of process numbers (container); empty: not known
+  std::int64_t pid = 0;     ///< 0: nobody
+  std::string start_ticks;  ///< since the boot; empty: not known
+};
+
+ProcessIdentity this_process();
+
+/// What can be said of a process from here.
+enum class Liveness { kAlive, kGone, kElsewhere };
+
+/// kElsewhere: it runs, or ran, on another host, which nobody here can see. A process of an earlier boot of this host,
+/// and a zombie, is gone.
+Liveness liveness(const ProcessIdentity& process);
+
+nlohmann::ordered_json to_json(const ProcessIdentity& process);
+/// What is missing or of another type stays empty.
+ProcessIdentity process_of(const nlohmann::ordered_json& json);
 
 /// How a run stands.
 enum class RunStatus { kRunning, kDone, kInterrupted, kFailed };
@@ -77,5 +101,14 @@ nlohmann::ordered_json to_json(const RunRecord& record);
 /// Seconds since 1970 as "2024-05-01T12:30:00Z", and back. Nothing for a text of another form.
 std::string utc_text(std::int64_t seconds);
 std::optional<std::int64_t> utc_seconds(const std::string& text);
+
+/// The learner's record as the registry keeps it.
+RunEpoch run_epoch(const EpochRecord& record, const metric::Metrics& metrics);
+
+/// Which run a person means by `text`: a folder's name, an id, a name or a group (the newest of it), or how just one
+/// folder or name begins. `records` are oldest first, as RunRegistry::all gives them; `runs` only names the folder
+/// in errors. Throws core::DataError: no such run, with the nearest there is, or several that begin so.
+const RunRecord& find_run(const std::vector<RunRecord>& records, const std::string& text,
+                          const std::filesystem::path& runs);
 
 }  // namespace margay::train

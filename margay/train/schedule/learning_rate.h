@@ -1,10 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace margay::train {
+
+/// "1e-3" or "1e-5, .001": finite numbers between commas, blanks around them. Nothing for any other text.
+std::optional<std::vector<double>> read_numbers(std::string_view text);
 
 /// Learning rates of the parameter groups. The first groups, whose features are general, need smaller ones than the
 /// head (Howard, Ruder, "ULMFiT", 2018: discriminative fine-tuning). The first four ways are fastai's:

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "margay/core/options.h"
-#include "margay/train/schedule/hyper_schedule.h"
+#include "margay/train/schedule/schedule.h"
 
 namespace margay::train {
 
@@ -61,5 +61,13 @@ void check_schedule(const ScheduleOptions& options, std::int64_t epochs);
 
 /// The schedule of a stage of `epochs` epochs. peak_lrs: one per parameter group. Throws as check_schedule does.
 HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double> peak_lrs, std::int64_t epochs);
+
+/// Sets one option from its name and the text of its value: a number, a name, or for `moms` three numbers between
+/// commas. Throws std::invalid_argument, naming the option, for another value, an unknown option, or one that is set
+/// already.
+void set_option(ScheduleOptions& options, const std::string& name, const std::string& value);
+
+/// "flat_cos pct_start=0.5": the kind, unless it is one_cycle, and what is set, for set_option to read. May be empty.
+std::string schedule_text(const ScheduleOptions& options);
 
 }  // namespace margay::train

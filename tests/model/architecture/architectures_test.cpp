@@ -1,11 +1,85 @@
-#include "margay/model/architecture/architectures.h"
+#include <memory>
+#include <string>
+#include <vector>
 
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/classifier.h"
+#include "margay/model/precision.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
+
+namespace margay::testing_support {
+namespace {
+
+/// While it lives it notes every operator of this thread that copies an image-shaped tensor [N,C,H,W] without
+/// converting its type: a change of layout that nobody asked for. (Types change where autocast wants it; a parameter's
+/// is a tensor of four dimensions, too, but is in the right layout already.)
+class LayoutWatch {
+ public:
+  LayoutWatch() {
+    watching() = this;
+    handle_ = at::addThreadLocalCallback(
+        at::RecordFunctionCallback(&begin).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  }
+  LayoutWatch(const LayoutWatch&) = delete;
+  LayoutWatch& operator=(const LayoutWatch&) = delete;
+  ~LayoutWatch() {
+    at::removeCallback(handle_);
+    watching() = nullptr;
+  }
+
+  /// Each copy as "aten::copy_ [2, 64, 16, 16] strides […] -> […]".
+  const std::vector<std::string>& copies() const { return copies_; }
+
+ private:
+  static LayoutWatch*& watching() {
+    static thread_local LayoutWatch* watch = nullptr;
+    return watch;
+  }
+
+  static std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& op) {
+    watching()->examine(op);
+    return nullptr;
+  }
+
+  static bool is_image(const c10::IValue& value) {
+    return value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 4;
+  }
+
+  /// Everything that copies, such as contiguous and clone, goes through copy_(to, from) in the end.
+  void examine(const at::RecordFunction& op) {
+    const std::string name = op.name();
+    const auto inputs = op.inputs();
+    if (name == "aten::copy_" && inputs.size() >= 2 && is_image(inputs[0]) && is_image(inputs[1])) {
+      const torch::Tensor to = inputs[0].toTensor();
+      const torch::Tensor from = inputs[1].toTensor();
+      const bool is_conversion_of_type = to.scalar_type() != from.scalar_type() && to.strides() == from.strides();
+      if (!is_conversion_of_type) note(name, from, to);
+    }
+  }
+
+  void note(const std::string& name, const torch::Tensor& from, const torch::Tensor& to) {
+    const auto text = [](torch::IntArrayRef numbers) {
+      std::string all;
+      for (const std::int64_t each : numbers) all += std::to_string(each) + " ";
+      return all;
+    };
+    copies_.push_back(name + " of " + text(from.sizes()) + "strides " + text(from.strides()) + "-> " +
+                      text(to.strides()));
+  }
+
+  at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE;
+  std::vector<std::string> copies_;
+};
+
+}  // namespace
+
+}  // namespace margay::testing_support
 
 namespace margay::model {
 namespace {
@@ -76,5 +150,61 @@ TEST(Architectures, SuggestTheNearestName) {
   EXPECT_NE(message.find("did you mean 'resnet34'?"), std::string::npos) << message;
 }
 
+using testing_support::LayoutWatch;
+
+constexpr auto kChannelsLast = torch::MemoryFormat::ChannelsLast;
+
+/// A network and the copies of images that its paper needs.
+struct Network {
+  std::string name;
+  std::size_t copies = 0;
+};
+
+/// Each family's typical ones.
+std::vector<Network> networks() { return {{"resnet18"}, {"resnet50"}, {"resnet20"}}; }
+
+constexpr std::int64_t kSidePx = 64;
+
+std::vector<std::string> copies_of_forward(const Network& network, Precision precision, bool is_training) {
+  const auto classifier = make_classifier(
+      {.architecture = network.name, .num_classes = 3, .image_px = kSidePx, .head = {.kind = HeadKind::kLinear}});
+  classifier->train(is_training);
+  const torch::AutoGradMode with_graph(is_training);
+  const torch::Tensor images = torch::randn({2, 3, kSidePx, kSidePx}).contiguous(kChannelsLast);
+  const Autocast autocast(torch::kCPU, precision);
+  const LayoutWatch watch;
+  classifier->forward(images);
+  return watch.copies();
+}
+
+TEST(ChannelsLast, GoesThroughWithoutHiddenCopies) {
+  for (const Network& network : networks()) {
+    for (const bool is_training : {true, false}) {
+      for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+        const auto copies = copies_of_forward(network, precision, is_training);
+        EXPECT_EQ(copies.size(), network.copies)
+            << network.name << " training " << is_training << " bf16 " << (precision == Precision::kBf16) << "\n"
+            << testing::PrintToString(copies);
+      }
+    }
+  }
+}
+
+TEST(ChannelsLast, IsTheLayoutOfTheFeatures) {
+  for (const Network& network : networks()) {
+    const auto classifier = make_classifier({.architecture = network.name, .num_classes = 3, .image_px = kSidePx});
+    const torch::Tensor images = torch::randn({2, 3, kSidePx, kSidePx}).contiguous(kChannelsLast);
+    EXPECT_TRUE(classifier->extract(images).is_contiguous(kChannelsLast)) << network.name;
+  }
+}
+
+/// So that an empty list means something.
+TEST(ChannelsLast, IsMissedWhereItIsMissing) {
+  const LayoutWatch watch;
+  torch::randn({2, 3, 4, 4}).contiguous(kChannelsLast).contiguous();
+  EXPECT_EQ(watch.copies().size(), 2U);
+}
+
 }  // namespace
+
 }  // namespace margay::model

@@ -2,7 +2,7 @@
 #include <torch/utils.h>
 
 #include "margay/model/architecture/architectures.h"
-#include "margay/model/backbone/channel_norm.h"
+#include "margay/model/backbone/convnext.h"
 #include "tests/support/published_network.h"
 
 namespace margay::model {

@@ -13,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include "margay/model/architecture/architectures.h"
-#include "tests/support/naming_rules.h"
 #include "tests/support/published_network.h"
 #include "tests/support/temporary_folder.h"
 

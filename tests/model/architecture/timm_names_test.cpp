@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "margay/model/architecture/architectures.h"
-#include "tests/support/naming_rules.h"
+#include "tests/support/published_network.h"
 
 namespace margay::model {
 namespace {

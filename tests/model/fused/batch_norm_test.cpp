@@ -12,8 +12,8 @@
 #include <torch/utils.h>
 
 #include "margay/model/precision.h"
+#include "tests/support/golden_tensor.h"
 #include "tests/support/simd_targets.h"
-#include "tests/support/tensor_near.h"
 
 namespace margay::model {
 namespace {

@@ -9,8 +9,8 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "tests/support/golden_tensor.h"
 #include "tests/support/simd_targets.h"
-#include "tests/support/tensor_near.h"
 
 namespace margay::model {
 namespace {

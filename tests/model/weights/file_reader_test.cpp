@@ -10,7 +10,6 @@
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/write_file.h"
 
 namespace margay::model {
 namespace {

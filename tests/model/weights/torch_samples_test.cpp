@@ -13,7 +13,6 @@
 #include "margay/model/weights/weights_file.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/write_file.h"
 
 namespace margay::model {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "margay/core/error.h"
 #include "margay/model/weights/pickle/allowed_globals.h"
-#include "tests/support/pickle_text.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/torch_writer.h"
 
 namespace margay::model {
 namespace {

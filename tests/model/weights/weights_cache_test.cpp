@@ -1,4 +1,4 @@
-#include "margay/model/weights/weights_cache.h"
+#include "margay/model/weights/pretrained.h"
 
 #include <string>
 
@@ -8,7 +8,6 @@
 #include "margay/model/architecture/architectures.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/write_file.h"
 
 namespace margay::model {
 namespace {

@@ -9,7 +9,6 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/torch_writer.h"
-#include "tests/support/write_file.h"
 
 namespace margay::model {
 namespace {

@@ -1,4 +1,4 @@
-#include "margay/train/callback/keep_best.h"
+#include "margay/train/callback/tracker.h"
 
 #include "margay/core/error.h"
 #include "tests/train/callback/tiny_learner.h"

@@ -9,7 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/train/callback/stop_when.h"
+#include "margay/train/callback/callback.h"
 #include "margay/train/callback/weight_average.h"
 #include "margay/train/checkpoint/checkpoint.h"
 #include "margay/train/distillation.h"

@@ -1,8 +1,7 @@
 #include "margay/train/callback/swa.h"
 
 #include "margay/core/error.h"
-#include "margay/train/update_batch_norms.h"
-#include "tests/support/tensor_near.h"
+#include "tests/support/golden_tensor.h"
 #include "tests/train/callback/tiny_learner.h"
 
 namespace margay::train {

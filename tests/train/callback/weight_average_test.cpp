@@ -1,8 +1,8 @@
 #include "margay/train/callback/weight_average.h"
 
 #include "margay/core/error.h"
-#include "margay/train/callback/stop_when.h"
-#include "tests/support/tensor_near.h"
+#include "margay/train/callback/callback.h"
+#include "tests/support/golden_tensor.h"
 #include "tests/train/callback/tiny_learner.h"
 
 namespace margay::train {

@@ -8,7 +8,6 @@
 
 #include "margay/core/error.h"
 #include "margay/train/callback/callback.h"
-#include "margay/train/callback/stop_when.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/tiny_images.h"
 

@@ -5,7 +5,6 @@
 #include "margay/core/error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/write_file.h"
 #include "tests/train/log/file_size_limit.h"
 
 namespace margay::train {

@@ -1,24 +1,60 @@
-#include "margay/train/log/tensorboard_log.h"
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
 #include <stdexcept>
+#include <string>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include "margay/train/learner.h"
-#include "margay/train/log/tf_record.h"
+#include "margay/train/log/tensorboard_log.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/write_file.h"
 #include "tests/train/log/file_size_limit.h"
 #include "tests/train/log/log_test_learner.h"
 
 namespace margay::train {
 namespace {
+
+TEST(Crc32c, GivesThePublishedValues) {  // RFC 3720, appendix B.4, and the check value of the catalogues
+  EXPECT_EQ(crc32c(""), 0U);
+  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);
+  EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43U);
+  std::string ascending;
+  for (int i = 0; i < 32; ++i) ascending.push_back(static_cast<char>(i));
+  EXPECT_EQ(crc32c(ascending), 0x46DD794EU);
+}
+
+std::string bytes(std::initializer_list<int> values) {
+  std::string all;
+  for (const int value : values) all.push_back(static_cast<char>(value));
+  return all;
+}
+
+TEST(WireMessage, WritesTheExamplesOfTheEncodingsGuide) {
+  EXPECT_EQ(WireMessage().add_integer(1, 150).bytes(), bytes({0x08, 0x96, 0x01}));
+  EXPECT_EQ(WireMessage().add_bytes(2, "testing").bytes(), bytes({0x12, 0x07}) + "testing");
+  EXPECT_EQ(WireMessage().add_message(3, WireMessage().add_integer(1, 150)).bytes(),
+            bytes({0x1A, 0x03, 0x08, 0x96, 0x01}));
+}
+
+TEST(WireMessage, WritesNegativeIntegersInTenBytes) {
+  EXPECT_EQ(WireMessage().add_integer(1, -2).bytes(),
+            bytes({0x08, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}));
+}
+
+TEST(WireMessage, WritesFloatsWithTheLowestByteFirst) {
+  EXPECT_EQ(WireMessage().add_float(2, 1.5F).bytes(), bytes({0x15, 0, 0, 0xC0, 0x3F}));
+  EXPECT_EQ(WireMessage().add_double(1, 1.5).bytes(), bytes({0x09, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F}));
+}
+
+TEST(WireMessage, NumbersFieldsBeyondFifteenInTwoBytes) {
+  EXPECT_EQ(WireMessage().add_integer(16, 0).bytes(), bytes({0x80, 0x01, 0x00}));
+}
 
 using Json = nlohmann::json;
 using testing_support::file_content;
@@ -235,4 +271,5 @@ TEST(TensorBoardLog, RefusesWhatCannotBe) {
 }
 
 }  // namespace
+
 }  // namespace margay::train

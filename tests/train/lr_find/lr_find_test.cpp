@@ -4,7 +4,7 @@
 #include <torch/types.h>
 
 #include "margay/core/error.h"
-#include "margay/train/checkpoint/snapshot.h"
+#include "margay/train/checkpoint/checkpoint.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/tiny_images.h"
 

@@ -5,11 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "margay/core/text_table.h"
+#include "margay/core/text.h"
 #include "margay/model/weights/pickle/allowed_globals.h"
-#include "margay/model/weights/pickle/opcode.h"
-#include "margay/model/weights/pickle/pickle_bytes.h"
-#include "margay/model/weights/pickle/pickle_stack.h"
+#include "margay/model/weights/pickle/pickle.h"
 
 namespace margay::model {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <span>
 
-#include "margay/model/weights/pickle/pickle_value.h"
+#include "margay/model/weights/pickle/pickle.h"
 
 namespace margay::model {
 

@@ -9,13 +9,6 @@
 #include <hwy/highway.h>
 
 #include "margay/train/optim/rules/adam-inl.h"
-#include "margay/train/optim/rules/lamb-inl.h"
-#include "margay/train/optim/rules/lars-inl.h"
-#include "margay/train/optim/rules/lion-inl.h"
-#include "margay/train/optim/rules/lookahead-inl.h"
-#include "margay/train/optim/rules/qhadam-inl.h"
-#include "margay/train/optim/rules/radam-inl.h"
-#include "margay/train/optim/rules/rmsprop-inl.h"
 #include "margay/train/optim/rules/sgd-inl.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "margay/train/optim/step_numbers.h"
+#include "margay/train/optim/optimizer_options.h"
 
 namespace margay::train::rules {
 

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace margay::core {
+
+/// A … Z only, whatever the locale: for names that programs made, not people.
+constexpr char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+inline std::string lower_case(std::string text) {
+  for (char& c : text) c = lower_case(c);
+  return text;
+}
+
+/// Whether `a` comes before `b` as a person sorts names: runs of digits by their value, so "cat_2" < "cat_10";
+/// everything else by bytes. A strict weak order; equal values with more leading zeros come later.
+bool natural_less(std::string_view a, std::string_view b);
+
+/// How many letters must be inserted, deleted, changed or swapped with a neighbour to make `a` from `b`
+/// (Damerau 1964, optimal string alignment).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// The candidate most like `word`, or "" when none is near enough to be a likely slip.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+/// "; did you mean 'X'?" or "".
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
+
+/// `fraction` of `width` as '#', rounded to whole marks: text_bar(0.5, 4) is "##". Below 0 and above 1 the fraction is
+/// cut off; NaN has no bar. width: at least 0.
+std::string text_bar(double fraction, int width);
+
+/// How many columns of a terminal the text takes: one for each code point of its UTF-8, two for a wide one.
+std::size_t text_width(std::string_view text);
+
+/// The text on one line: line breaks, tabs and other control characters become spaces, so that a name from a file can
+/// neither break a table nor steer a terminal.
+std::string one_line(std::string_view text);
+
+/// Columns of text that stand below each other whatever alphabet the cells are written in.
+class TextTable {
+ public:
+  enum class Align { kLeft, kRight };
+  struct Column {
+    std::string title;
+    Align align = Align::kRight;
+  };
+
+  explicit TextTable(std::vector<Column> columns);
+
+  /// Throws std::invalid_argument unless there is one cell for each column.
+  void add(std::vector<std::string> cells);
+
+  /// The titles, then the rows; columns are two spaces apart, every line begins with `indent` and ends with a line
+  /// break, and none ends with a space.
+  std::string text(std::string_view indent = "") const;
+
+ private:
+  std::vector<std::size_t> widths() const;
+
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;  // the titles first
+};
+
+}  // namespace margay::core

@@ -1,0 +1,245 @@
+#include "margay/data/check/near_duplicates.h"
+
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/data/check/check_images.h"
+
+namespace margay::data {
+namespace {
+
+constexpr int kMaxRadius = 16;
+
+/// Every pattern of at most `bits` ones, those of few first; none for bits = -1.
+std::vector<std::uint16_t> patterns(int bits) {
+  std::vector<std::uint16_t> found;
+  for (int ones = 0; ones <= bits; ++ones) {
+    for (std::size_t pattern = 0; pattern < 65536; ++pattern) {
+      if (std::popcount(pattern) == ones) found.push_back(static_cast<std::uint16_t>(pattern));
+    }
+  }
+  return found;
+}
+
+/// The same work for any number of hashes beyond those that can all meet: seconds, less than it takes to read them.
+std::size_t most_met_of(std::size_t hashes) {
+  constexpr std::size_t kMeetings = std::size_t{1} << 25U;
+  constexpr std::size_t kLeast = 64;
+  return std::max(kLeast, kMeetings / std::max(hashes, std::size_t{1}));
+}
+
+}  // namespace
+
+/// With radius = 4 a + b, either one of the first b + 1 quarters differs in at most a bits, or one of the others in at
+/// most a - 1: otherwise (b + 1)(a + 1) + (3 - b) a = radius + 1 bits would differ.
+NearHashes::NearHashes(std::span<const std::uint64_t> hashes, int radius)
+    : hashes_(hashes), radius_(radius), most_met_(most_met_of(hashes.size())) {
+  if (radius < 0 || radius > kMaxRadius) {
+    throw std::invalid_argument(fmt::format("[NearHashes] radius must lie in 0 … {}, got {}", kMaxRadius, radius));
+  }
+  if (hashes.size() >= std::numeric_limits<std::uint32_t>::max()) throw std::invalid_argument("[NearHashes] too many");
+  for (int quarter = 0; quarter < kQuarters; ++quarter) {
+    flips_[static_cast<std::size_t>(quarter)] = patterns(radius_of(quarter));
+  }
+}
+
+namespace {
+
+/// Sets that grow together (union-find).
+class Sets {
+ public:
+  explicit Sets(std::size_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
+
+  std::size_t root(std::size_t i) {
+    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+    return i;
+  }
+  /// The smaller root wins, so that the order of joining does not show.
+  void join(std::size_t a, std::size_t b) {
+    const auto [low, high] = std::minmax({root(a), root(b)});
+    parent_[high] = low;
+  }
+
+ private:
+  std::vector<std::size_t> parent_;
+};
+
+bool are_alike(const Fingerprint& a, const Fingerprint& b, const CheckOptions& options) {
+  const auto differ = [](std::uint64_t x, std::uint64_t y) { return std::popcount(x ^ y); };
+  return (differ(a.hash, b.hash) <= options.near_bits && correlation(a, b) >= options.near_correlation) ||
+         (differ(a.hash, b.mirrored_hash()) <= options.near_bits &&
+          mirrored_correlation(a, b) >= options.near_correlation);
+}
+
+/// What is compared: the first image of each group, where it has a fingerprint.
+struct Compared {
+  std::vector<std::size_t> groups;
+  std::vector<const Fingerprint*> fingerprints;
+  std::vector<std::uint64_t> hashes;
+};
+
+Compared compared(const std::vector<ImageGroup>& equal, std::span<const ImageFacts> facts) {
+  Compared compared;
+  for (std::size_t g = 0; g < equal.size(); ++g) {
+    const ImageFacts& first = facts[equal[g].front()];
+    if (!first.fingerprint || first.is_uniform) continue;
+    compared.groups.push_back(g);
+    compared.fingerprints.push_back(first.fingerprint.get());
+    compared.hashes.push_back(first.fingerprint->hash);
+  }
+  return compared;
+}
+
+std::vector<ImageGroup> joined(const std::vector<ImageGroup>& equal, const Compared& compared, Sets& sets) {
+  std::map<std::size_t, std::vector<std::size_t>> groups_of_root;
+  for (std::size_t i = 0; i < compared.groups.size(); ++i) groups_of_root[sets.root(i)].push_back(compared.groups[i]);
+  std::vector<ImageGroup> similar;
+  for (const auto& [root, members] : groups_of_root) {
+    if (members.size() < 2) continue;
+    ImageGroup& group = similar.emplace_back();
+    for (const std::size_t g : members) group.insert(group.end(), equal[g].begin(), equal[g].end());
+    std::sort(group.begin(), group.end());
+  }
+  return similar;
+}
+
+}  // namespace
+
+SimilarImages similar_images(const std::vector<ImageGroup>& equal, std::span<const ImageFacts> facts,
+                             const CheckOptions& options) {
+  const Compared all = compared(equal, facts);
+  Sets sets(all.groups.size());
+  const NearHashes index(all.hashes, options.near_bits);
+  const auto set_of = [&](std::size_t i) { return sets.root(i); };
+  const auto compare = [&](std::size_t i, std::size_t j) {
+    if (are_alike(*all.fingerprints[i], *all.fingerprints[j], options)) sets.join(i, j);
+  };
+  const NearSearch upright = index.for_each_pair(0, set_of, compare);
+  const NearSearch mirrored = index.for_each_pair(Fingerprint::kMirrored, set_of, compare);
+  SimilarImages similar{.groups = joined(equal, all, sets), .most_compared = index.most_met()};
+  for (std::size_t i = 0; i < all.groups.size(); ++i) {
+    if (upright.cut[i] != 0 || mirrored.cut[i] != 0) ++similar.incomplete;
+  }
+  return similar;
+}
+
+namespace {
+
+using CopyGroup = ImageGroup;
+
+/// Images of equal pixels, each group by its first; single ones too.
+std::vector<CopyGroup> equal_images(std::span<const ImageFacts> facts) {
+  std::map<std::uint64_t, std::size_t> group_of;
+  std::vector<CopyGroup> groups;
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    if (!facts[i].is_readable()) continue;
+    const auto [known, is_new] = group_of.try_emplace(facts[i].pixel_hash, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[known->second].push_back(i);
+  }
+  return groups;
+}
+
+/// Words and kinds for copies of one sort.
+struct Sort {
+  FindingKind two_labels;
+  FindingKind leak;
+  FindingKind harmless;
+};
+constexpr Sort kEqual{FindingKind::kTwoLabels, FindingKind::kLeak, FindingKind::kDuplicate};
+constexpr Sort kSimilar{FindingKind::kNearTwoLabels, FindingKind::kNearLeak, FindingKind::kNearDuplicate};
+
+class DuplicateCheck {
+ public:
+  explicit DuplicateCheck(const LabelledData& data) : data_(data) {}
+
+  void add(const CopyGroup& group, const Sort& sort, const char* likeness) {
+    std::set<Labels> labels;
+    std::size_t train = 0;
+    std::size_t valid = 0;
+    Finding finding;
+    for (const std::size_t i : group) {
+      finding.paths.push_back(data_.paths[i]);
+      if (data_.has_label[i]) labels.insert(labels_of(i));
+      train += data_.sides[i] == Side::kTrain ? 1U : 0U;
+      valid += data_.sides[i] == Side::kValid ? 1U : 0U;
+    }
+    const auto tell = [&](FindingKind kind, std::string text) {
+      finding.kind = kind;
+      finding.text = std::move(text);
+      findings_.push_back(finding);
+    };
+    if (labels.size() > 1) {
+      tell(sort.two_labels, fmt::format("{}; labels '{}'", likeness, fmt::join(texts_of(labels), "', '")));
+      findings_.back().classes = classes_in(labels);
+    }
+    const bool leaks = train > 0 && valid > 0;
+    if (leaks) tell(sort.leak, fmt::format("{}; {} in training, {} in validation", likeness, train, valid));
+    if (labels.size() <= 1 && !leaks) tell(sort.harmless, likeness);
+  }
+
+  /// Where not all could be compared, a silence would be taken for "no copies".
+  void add_incomplete(const SimilarImages& similar) {
+    if (similar.incomplete == 0) return;
+    findings_.push_back({FindingKind::kNearCut,
+                         {},
+                         {},
+                         fmt::format("{} images were compared with about {} each of those whose hash is near",
+                                     similar.incomplete, similar.most_compared)});
+  }
+
+  std::vector<Finding> take() { return std::move(findings_); }
+
+ private:
+  /// In an order that does not depend on how they were written.
+  Labels labels_of(std::size_t i) const {
+    Labels labels;
+    for (const std::uint32_t id : data_.items.label_ids(i)) labels.push_back(data_.items.label_names()[id]);
+    std::sort(labels.begin(), labels.end());
+    return labels;
+  }
+
+  static std::vector<std::string> texts_of(const std::set<Labels>& labels) {
+    std::vector<std::string> texts;
+    for (const Labels& each : labels) texts.push_back(fmt::format("{}", fmt::join(each, ";")));
+    return texts;
+  }
+
+  static std::vector<std::string> classes_in(const std::set<Labels>& labels) {
+    std::set<std::string> classes;
+    for (const Labels& each : labels) classes.insert(each.begin(), each.end());
+    return {classes.begin(), classes.end()};
+  }
+
+  const LabelledData& data_;
+  std::vector<Finding> findings_;
+};
+
+bool has_equal_bytes(const CopyGroup& group, std::span<const ImageFacts> facts) {
+  return std::all_of(group.begin(), group.end(),
+                     [&](std::size_t i) { return facts[i].file_hash == facts[group.front()].file_hash; });
+}
+
+}  // namespace
+
+std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const ImageFacts> facts,
+                                      const CheckOptions& options) {
+  DuplicateCheck check(data);
+  const std::vector<CopyGroup> equal = equal_images(facts);
+  for (const CopyGroup& group : equal) {
+    if (group.size() > 1) check.add(group, kEqual, has_equal_bytes(group, facts) ? "same bytes" : "same pixels");
+  }
+  if (!options.near_duplicates) return check.take();
+  const SimilarImages similar = similar_images(equal, facts, options);
+  for (const CopyGroup& group : similar.groups) check.add(group, kSimilar, "look alike");
+  check.add_incomplete(similar);
+  return check.take();
+}
+
+}  // namespace margay::data

@@ -1,0 +1,287 @@
+#include "margay/data/check/report.h"
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/chart/caption.h"
+#include "margay/core/error.h"
+#include "margay/core/text.h"
+#include "margay/data/image/resample.h"
+
+namespace margay::data {
+namespace {
+
+using core::one_line;
+
+constexpr std::size_t kFindings = 5;
+constexpr std::size_t kPaths = 4;
+constexpr std::size_t kClasses = 20;
+
+std::string counted(std::size_t n, const char* singular, const char* plural) {
+  return fmt::format("{} {}", n, n == 1 ? singular : plural);
+}
+
+/// One file and the text on one line; several files below the text.
+std::string finding_text(const Finding& finding, std::size_t most_paths) {
+  if (finding.paths.size() == 1)
+    return fmt::format("    {}: {}\n", one_line(finding.paths[0].string()), one_line(finding.text));
+  if (finding.paths.empty() && finding.classes.size() == 1) {
+    return fmt::format("    '{}': {}\n", one_line(finding.classes[0]), one_line(finding.text));
+  }
+  std::string text = fmt::format("    {}\n", one_line(finding.text));
+  const std::size_t shown = std::min(most_paths, finding.paths.size());
+  for (std::size_t i = 0; i < shown; ++i) text += fmt::format("      {}\n", one_line(finding.paths[i].string()));
+  if (shown < finding.paths.size()) text += fmt::format("      and {} more\n", finding.paths.size() - shown);
+  return text;
+}
+
+/// The findings of one kind, which stand together.
+std::string kind_text(std::span<const Finding> findings, ReportExtent extent) {
+  const KindText& words = words_of(findings.front().kind);
+  const bool all = extent == ReportExtent::kAll;
+  std::string text =
+      fmt::format("{}  {} ({})\n", words.severity == Severity::kHarm ? "HARM" : "note", words.title, findings.size());
+  const std::size_t shown = all ? findings.size() : std::min(kFindings, findings.size());
+  for (std::size_t i = 0; i < shown; ++i) text += finding_text(findings[i], all ? findings[i].paths.size() : kPaths);
+  if (shown < findings.size()) text += fmt::format("    and {} more\n", findings.size() - shown);
+  return text + fmt::format("    -> {}\n\n", words.remedy);
+}
+
+std::string findings_text(const std::vector<Finding>& findings, ReportExtent extent) {
+  std::string text;
+  for (std::size_t begin = 0, end = 0; begin < findings.size(); begin = end) {
+    while (end < findings.size() && findings[end].kind == findings[begin].kind) ++end;
+    text += kind_text(std::span(findings).subspan(begin, end - begin), extent);
+  }
+  return text;
+}
+
+/// The largest first; of more than kClasses the middle is left out.
+std::string classes_text(std::vector<ClassCount> classes, ReportExtent extent) {
+  constexpr int kBar = 40;
+  if (classes.empty()) return "";
+  std::stable_sort(classes.begin(), classes.end(),
+                   [](const ClassCount& a, const ClassCount& b) { return a.images > b.images; });
+  using Align = core::TextTable::Align;
+  core::TextTable table({{"class", Align::kLeft}, {"images"}, {"train"}, {"valid"}, {"", Align::kLeft}});
+  const auto largest = static_cast<double>(classes.front().images);
+  const bool is_short = extent == ReportExtent::kShort && classes.size() > kClasses;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (is_short && i >= kClasses / 2 && i < classes.size() - kClasses / 2) {
+      i = classes.size() - kClasses / 2 - 1;
+      table.add({fmt::format("… {} more", classes.size() - kClasses), "", "", "", ""});
+      continue;
+    }
+    const ClassCount& each = classes[i];
+    table.add({one_line(each.name), std::to_string(each.images), std::to_string(each.train), std::to_string(each.valid),
+               core::text_bar(static_cast<double>(each.images) / largest, kBar)});
+  }
+  return table.text() + "\n";
+}
+
+std::string verdict(const DataReport& report) {
+  const std::size_t harm = report.count(Severity::kHarm);
+  const std::size_t notes = report.count(Severity::kNote);
+  const std::string rest = notes > 0 ? fmt::format("; {} to know", counted(notes, "thing", "things")) : "";
+  if (harm == 0) return fmt::format("Nothing found that harms training{}.\n", rest);
+  return fmt::format("{} training{}.\n", counted(harm, "thing harms", "things harm"), rest);
+}
+
+}  // namespace
+
+std::string report_text(const DataReport& report, ReportExtent extent) {
+  const std::string unreadable =
+      report.readable < report.images ? fmt::format(" ({} unreadable)", report.images - report.readable) : "";
+  return fmt::format("{}: {}{}, {} train, {} validate, {}\n\n", one_line(report.folder.string()),
+                     counted(report.images, "image", "images"), unreadable, report.train, report.valid,
+                     counted(report.classes.size(), "class", "classes")) +
+         findings_text(report.findings, extent) + classes_text(report.classes, extent) + verdict(report);
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* severity_name(Severity severity) { return severity == Severity::kHarm ? "harm" : "note"; }
+
+Json finding_json(const Finding& finding) {
+  const KindText& words = words_of(finding.kind);
+  Json paths = Json::array();
+  for (const auto& path : finding.paths) paths.push_back(path.string());
+  return {{"kind", words.name},   {"severity", severity_name(words.severity)},
+          {"paths", paths},       {"classes", finding.classes},
+          {"text", finding.text}, {"remedy", words.remedy}};
+}
+
+}  // namespace
+
+std::string report_json(const DataReport& report) {
+  Json classes = Json::array();
+  for (const ClassCount& each : report.classes) {
+    classes.push_back({{"name", each.name}, {"images", each.images}, {"train", each.train}, {"valid", each.valid}});
+  }
+  Json findings = Json::array();
+  for (const Finding& finding : report.findings) findings.push_back(finding_json(finding));
+  const Json document = {{"folder", report.folder.string()},
+                         {"images", report.images},
+                         {"readable", report.readable},
+                         {"train", report.train},
+                         {"valid", report.valid},
+                         {"harmful", report.count(Severity::kHarm)},
+                         {"notes", report.count(Severity::kNote)},
+                         {"classes", classes},
+                         {"findings", findings}};
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+namespace {
+
+using Colour = std::array<std::uint8_t, 3>;
+constexpr Colour kHarmColour = {214, 40, 40};
+constexpr Colour kNoteColour = {150, 150, 150};
+constexpr Colour kMissing = {205, 205, 205};
+constexpr int kSheetCaptionPx = 18;
+constexpr int kSheetGapPx = 10;
+
+void fill(core::Image& canvas, const chart::CaptionBox& box, const Colour& colour) {
+  for (int y = box.top; y < box.top + box.height; ++y) {
+    std::uint8_t* pixel = canvas.row(y) + std::ptrdiff_t{3} * box.left;
+    for (int x = 0; x < box.width; ++x, pixel += 3) std::copy(colour.begin(), colour.end(), pixel);
+  }
+}
+
+/// The tiles of one finding, side by side.
+struct Strip {
+  const Finding* finding;
+  int row;
+  int column;
+  int tiles;
+};
+
+/// Puts as many findings as there is room for into rows, none across two.
+std::vector<Strip> layout(const DataReport& report, const ContactSheetOptions& options) {
+  std::vector<Strip> strips;
+  int row = 0;
+  int column = 0;
+  int room = options.max_tiles;
+  for (const Finding& finding : report.findings) {
+    const bool is_of_images = finding.kind < FindingKind::kEmptyFolder && !finding.paths.empty();
+    const int tiles = std::min({static_cast<int>(finding.paths.size()), options.columns, room});
+    if (!is_of_images || tiles == 0) continue;
+    if (column + tiles > options.columns) {
+      column = 0;
+      ++row;
+    }
+    strips.push_back({&finding, row, column, tiles});
+    column += tiles;
+    room -= tiles;
+  }
+  return strips;
+}
+
+class Sheet {
+ public:
+  Sheet(int rows, const ContactSheetOptions& options)
+      : options_(options), canvas_(rows * cell_height() + kSheetGapPx, options.columns * cell_width() + kSheetGapPx) {
+    std::fill(canvas_.pixels.begin(), canvas_.pixels.end(), std::uint8_t{255});
+  }
+
+  void draw(const Strip& strip) {
+    const int top = kSheetGapPx / 2 + strip.row * cell_height();
+    const int left = kSheetGapPx / 2 + strip.column * cell_width();
+    const chart::CaptionBox frame{top + 2, left + 2, cell_height() - 4, strip.tiles * cell_width() - 4};
+    fill(canvas_, frame, strip.finding->severity() == Severity::kHarm ? kHarmColour : kNoteColour);
+    fill(canvas_, {frame.top + 2, frame.left + 2, frame.height - 4, frame.width - 4}, {255, 255, 255});
+    for (int i = 0; i < strip.tiles; ++i)
+      draw_tile(*strip.finding, i, top + kSheetGapPx / 2, left + i * cell_width() + kSheetGapPx / 2);
+  }
+
+  void say(const std::string& text) {
+    write(text, {kSheetGapPx, kSheetGapPx, kSheetCaptionPx, options_.columns * cell_width() - kSheetGapPx});
+  }
+  core::Image take() { return std::move(canvas_); }
+
+ private:
+  int cell_width() const { return options_.tile_px + kSheetGapPx; }
+  int cell_height() const { return options_.tile_px + 2 * kSheetCaptionPx + kSheetGapPx; }
+  void write(const std::string& text, const chart::CaptionBox& box) { chart::draw_caption(canvas_, text, box); }
+
+  void draw_tile(const Finding& finding, int i, int top, int left) {
+    const int side = options_.tile_px;
+    const std::filesystem::path& path = finding.paths[static_cast<std::size_t>(i)];
+    try {
+      paste(read_image(path, {.max_pixels = options_.max_pixels}), top, left);
+    } catch (const core::DataError&) {
+      fill(canvas_, {top, left, side, side}, kMissing);
+      write_lines(finding.text, {top, left, side, side});
+    }
+    const bool is_cut = i + 1 == options_.columns && finding.paths.size() > static_cast<std::size_t>(i) + 1;
+    const std::string more = is_cut ? " (and more)" : "";
+    write(words_of(finding.kind).name + more, {top + side, left, kSheetCaptionPx, side});
+    write(path.filename().string(), {top + side + kSheetCaptionPx, left, kSheetCaptionPx, side});
+  }
+
+  /// The whole image, in the middle of its tile.
+  void paste(const core::Image& image, int top, int left) {
+    const int side = options_.tile_px;
+    const double scale = static_cast<double>(side) / std::max(image.height, image.width);
+    const int height = std::max(1, static_cast<int>(image.height * scale));
+    const int width = std::max(1, static_cast<int>(image.width * scale));
+    const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
+    const core::Image small = resample(image, whole, height, width);
+    top += (side - height) / 2;
+    left += (side - width) / 2;
+    for (int y = 0; y < height; ++y) {
+      std::copy_n(small.row(y), std::ptrdiff_t{3} * width, canvas_.row(top + y) + std::ptrdiff_t{3} * left);
+    }
+  }
+
+  /// Words from the top on, as many lines as it takes or there is room for.
+  void write_lines(const std::string& text, const chart::CaptionBox& box) {
+    const auto letters = static_cast<std::size_t>(box.width / 9);
+    std::istringstream words(text);
+    std::string line;
+    int top = box.top + kSheetCaptionPx;
+    const auto flush = [&] {
+      if (!line.empty() && top + kSheetCaptionPx <= box.top + box.height)
+        write(line, {top, box.left + 4, kSheetCaptionPx, box.width - 8});
+      top += kSheetCaptionPx;
+      line.clear();
+    };
+    for (std::string word; words >> word;) {
+      if (!line.empty() && line.size() + 1 + word.size() > letters) flush();
+      line += (line.empty() ? "" : " ") + word;
+    }
+    flush();
+  }
+
+  ContactSheetOptions options_;
+  core::Image canvas_;
+};
+
+}  // namespace
+
+core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options) {
+  core::validate(options);
+  const std::vector<Strip> strips = layout(report, options);
+  Sheet sheet(strips.empty() ? 1 : strips.back().row + 1, options);
+  if (strips.empty()) sheet.say("no finding has an image");
+  for (const Strip& strip : strips) sheet.draw(strip);
+  return sheet.take();
+}
+
+const core::OptionTable& ContactSheetOptions::fields() {
+  static const core::OptionTable table(
+      "contact_sheet", {core::field<&ContactSheetOptions::max_tiles>("max_tiles", "images to show", {1, 1024}),
+                        core::field<&ContactSheetOptions::columns>("columns", "tiles side by side", {1, 64}),
+                        core::field<&ContactSheetOptions::tile_px>("tile_px", "side of a tile, pixels", {64, 1024}),
+                        core::field<&ContactSheetOptions::max_pixels>(
+                            "max_pixels", "an image that claims more pixels is not drawn", {1, 1e12})});
+  return table;
+}
+
+}  // namespace margay::data

@@ -1,0 +1,87 @@
+#include "margay/metric/metric.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace margay::metric {
+namespace {
+
+std::int64_t count_correct(const torch::Tensor& logits, const torch::Tensor& targets) {
+  if (logits.dim() != 2 || targets.dim() != 1 || logits.size(0) != targets.size(0)) {
+    throw std::invalid_argument("[accuracy] logits must be [N,K] and targets [N]");
+  }
+  return logits.argmax(1).eq(targets).sum().item<std::int64_t>();
+}
+
+double share(std::int64_t part, std::int64_t whole) {
+  if (whole == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+double accuracy(const torch::Tensor& logits, const torch::Tensor& targets) {
+  return share(count_correct(logits, targets), targets.size(0));
+}
+
+double error_rate(const torch::Tensor& logits, const torch::Tensor& targets) { return 1.0 - accuracy(logits, targets); }
+
+void Accuracy::reset() {
+  correct_ = 0;
+  seen_ = 0;
+}
+
+void Accuracy::update(const torch::Tensor& logits, const torch::Tensor& targets) {
+  correct_ += count_correct(logits, targets);
+  seen_ += targets.size(0);
+}
+
+double Accuracy::value() const { return share(correct_, seen_); }
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+torch::Tensor plus(const torch::Tensor& sum, const torch::Tensor& is_set) {
+  const torch::Tensor count = is_set.sum(0).cpu();
+  return sum.defined() ? sum + count : count;
+}
+
+}  // namespace
+
+void MultiLabelCounts::add(const torch::Tensor& logits, const torch::Tensor& targets, double threshold) {
+  if (logits.dim() != 2 || targets.sizes() != logits.sizes()) {
+    throw std::invalid_argument("[multi_label] logits and targets must both be [N,K]");
+  }
+  const torch::Tensor predictions = logits.sigmoid() > threshold;
+  const torch::Tensor truths = targets > 0.5;
+  true_positives = plus(true_positives, predictions & truths);
+  false_positives = plus(false_positives, predictions & ~truths);
+  false_negatives = plus(false_negatives, ~predictions & truths);
+  exact += (predictions == truths).all(1).sum().item<std::int64_t>();
+  images += logits.size(0);
+}
+
+double MultiLabelCounts::accuracy() const {
+  if (images == 0) return kNan;
+  const auto wrong = (false_positives + false_negatives).sum().item<double>();
+  return 1 - wrong / static_cast<double>(images * true_positives.size(0));
+}
+
+double MultiLabelCounts::exact_match() const {
+  return images == 0 ? kNan : static_cast<double>(exact) / static_cast<double>(images);
+}
+
+double MultiLabelCounts::f1_macro() const {
+  if (images == 0) return kNan;
+  const torch::Tensor twice = 2 * true_positives.to(torch::kDouble);
+  const torch::Tensor all = twice + false_positives + false_negatives;
+  return (twice / all.clamp_min(1)).mean().item<double>();
+}
+
+void MultiLabelAccuracy::update(const torch::Tensor& logits, const torch::Tensor& targets) {
+  counts_.add(logits, targets, threshold_);
+}
+
+}  // namespace margay::metric

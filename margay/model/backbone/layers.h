@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <ATen/ops/empty.h>
+#include <torch/nn/init.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
+
+#include "margay/model/gradient_checkpointing.h"
+
+namespace margay::model {
+
+/// max(x, 0), in place: what comes before must not need its output for the backward pass, as convolutions, linear
+/// layers and batch norms do not.
+inline torch::nn::ReLU make_rectifier() { return torch::nn::ReLU(torch::nn::ReLUOptions(true)); }
+
+/// A Sequential that can be a layer of another, so that "classifier.6.weight" can be a name in a head. LibTorch's own
+/// cannot: its forward is a template.
+class NestedSequentialImpl : public torch::nn::SequentialImpl {
+ public:
+  using SequentialImpl::SequentialImpl;
+  torch::Tensor forward(torch::Tensor x) { return SequentialImpl::forward(std::move(x)); }
+};
+TORCH_MODULE(NestedSequential);
+
+/// A linear layer as the classifiers of VGG and MobileNets begin in torchvision: normal with .01, biases 0.
+inline torch::nn::Linear make_published_linear(std::int64_t inputs, std::int64_t outputs) {
+  torch::nn::Linear linear(inputs, outputs);
+  torch::nn::init::normal_(linear->weight, 0, 0.01);
+  torch::nn::init::zeros_(linear->bias);
+  return linear;
+}
+
+/// Drops a residual branch for whole images while training, and makes the others larger so that the mean stays: Huang
+/// et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; an image's own draw as in torchvision's mode
+/// "row".
+class StochasticDepthImpl : public torch::nn::Module {
+ public:
+  /// p: how often a branch is dropped, 0 … 1.
+  explicit StochasticDepthImpl(double p) : p_(p) {}
+
+  /// x: float [N,…]. Returns the same shape; in eval mode x itself.
+  torch::Tensor forward(const torch::Tensor& x) const {
+    if (!is_training() || p_ == 0) return x;
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
+    shape[0] = x.size(0);
+    const torch::Tensor kept = at::empty(shape, x.options()).bernoulli_(1 - p_);
+    return p_ < 1 ? x * kept.div_(1 - p_) : x * kept;
+  }
+
+  double p() const { return p_; }
+  void set_p(double p) { p_ = p; }
+
+ private:
+  double p_;
+};
+TORCH_MODULE(StochasticDepth);
+
+/// The layers [begin, end) of a Sequential, which it shares. The first of them must not work in place.
+Segment slice_layers(const torch::nn::Sequential& layers, std::size_t begin, std::size_t end);
+
+}  // namespace margay::model

@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/command.h"
+#include "apps/cli/help.h"
+#include "apps/cli/progress_line.h"
+#include "apps/cli/train_options.h"
+#include "margay/core/text.h"
+#include "tests/support/command_line.h"
+#include "tests/support/temporary_folder.h"
+
+namespace margay::cli {
+namespace {
+
+/// Runs a command line; what it says on stderr is in `errors`.
+struct CommandResult {
+  int status;
+  std::string errors;
+};
+
+CommandResult run_line(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "margay");
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  const int status = run(static_cast<int>(arguments.size()), arguments.data());
+  testing::internal::GetCapturedStdout();
+  return {status, testing::internal::GetCapturedStderr()};
+}
+
+TEST(CommandLine, SuggestsTheNearestFlag) {
+  const CommandResult result = run_line({"train", "x", "--epcohs", "3"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.errors,
+            "margay: train has no flag --epcohs; did you mean '--epochs'?; `margay train --help` lists them\n");
+}
+
+TEST(CommandLine, SuggestsTheNearestCommand) {
+  const CommandResult result = run_line({"trian"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.errors.find("no command 'trian'; did you mean 'train'?"), std::string::npos);
+}
+
+TEST(CommandLine, AsksForWhatIsMissing) {
+  EXPECT_EQ(run_line({}).status, 2);
+  EXPECT_EQ(run_line({"train"}).status, 2);
+  EXPECT_NE(run_line({"predict"}).errors.find("model"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
+  const CommandResult range = run_line({"train", "nowhere", "--min-scale", "7"});
+  EXPECT_EQ(range.status, 2);
+  EXPECT_NE(range.errors.find("--min-scale must lie in [0.01, 1], got 7"), std::string::npos) << range.errors;
+  EXPECT_EQ(run_line({"train", "nowhere", "--epochs", "many"}).status, 2);
+  EXPECT_EQ(run_line({"train", "nowhere", "--precision", "fp8"}).status, 2);
+}
+
+TEST(CommandLine, ExitsWithThreeForMissingData) {
+  const CommandResult result = run_line({"train", "/no/such/folder"});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_EQ(result.errors.find("margay: /no/such/folder: there is no such folder; '/' holds "), 0U) << result.errors;
+  EXPECT_EQ(run_line({"predict", "/no/model.margay", "x.jpg"}).status, 3);
+}
+
+TEST(CommandLine, RefusesFlagsThatExcludeEachOther) {
+  EXPECT_EQ(run_line({"train", "x", "--label-regex", "(a)", "--labels-csv", "t.csv"}).status, 2);
+  EXPECT_EQ(run_line({"train", "x", "--valid-csv", "t.csv", "--valid-fraction", "0.1"}).status, 2);
+}
+
+TEST(CommandLine, HelpSucceeds) {
+  EXPECT_EQ(run_line({"--help"}).status, 0);
+  EXPECT_EQ(run_line({"train", "--help"}).status, 0);
+  EXPECT_EQ(run_line({"--version"}).status, 0);
+}
+
+/// What a command with the flags of training makes of the arguments.
+void parse(TrainOptions& options, std::vector<std::string> arguments) {
+  CommandLine line("margay", "", "");
+  Command& command = line.add("train", "");
+  command.config_flag(options);
+  command.flags(options, train_flag_names());
+  arguments.insert(arguments.begin(), "train");
+  line.parse(arguments);
+}
+
+TEST(Config, GivesWayToFlagsWhereverTheyStand) {
+  const testing_support::TemporaryFolder folder;
+  TrainOptions saved;
+  saved.epochs = 7;
+  saved.batch.folder = "images";
+  saved.batch.transforms.augment.size = 99;
+  std::ofstream(folder / "config.json") << core::to_json(saved).dump();
+  TrainOptions options;
+  parse(options, {"--size", "64", "--config", (folder / "config.json").string()});
+  EXPECT_EQ(options.epochs, 7);
+  EXPECT_EQ(options.batch.folder, "images");
+  EXPECT_EQ(options.batch.transforms.augment.size, 64);
+}
+
+TEST(Config, NamesTheKeyThatIsWrong) {
+  const testing_support::TemporaryFolder folder;
+  std::ofstream(folder / "config.json") << R"({"epcohs": 3})";
+  const CommandResult result = run_line({"train", "x", "--config", (folder / "config.json").c_str()});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.errors.find("no option 'epcohs'; did you mean 'epochs'?"), std::string::npos) << result.errors;
+}
+
+TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
+  const std::string help = testing_support::run_command({"train", "--help-all"}).output;
+  for (const char* flag :
+       {"--min-scale", "--resize", "--size", "--batch-size", "--freeze-epochs", "--precision", "--label-regex"}) {
+    EXPECT_NE(help.find(flag), std::string::npos) << flag;
+  }
+  EXPECT_NE(help.find("0.75"), std::string::npos);
+}
+
+TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
+  TrainOptions options;
+  parse(options, {"--min-scale", ".5", "--base-lr", "1e-2", "--mean", ".5,0.25,0.75", "--std", "[1,1,0.5]"});
+  EXPECT_EQ(options.batch.transforms.augment.min_scale, 0.5);
+  EXPECT_EQ(options.fine_tune.base_lr, 0.01);
+  EXPECT_EQ(options.batch.transforms.normalization.mean, (std::array{0.5, 0.25, 0.75}));
+  const std::vector<std::vector<std::string>> all_wrong = {
+      {"--min-scale", "half"}, {"--min-scale", "."}, {"--epochs", "1.5"}, {"--mean", ".5,.5"}, {"--mean", "1,2,x"}};
+  for (const std::vector<std::string>& wrong : all_wrong) {
+    EXPECT_THROW(parse(options, wrong), UsageError) << wrong.front() << " " << wrong.back();
+  }
+}
+
+TEST(ProgressLine, DrawsItsParts) {
+  EXPECT_EQ(bar_text(0, 10, 5), "-----");
+  EXPECT_EQ(bar_text(5, 10, 4), "##--");
+  EXPECT_EQ(bar_text(12, 10, 4), "####");
+  EXPECT_EQ(bar_text(1, 0, 2), "--");
+  EXPECT_EQ(clock_text(61), "01:01");
+  EXPECT_EQ(clock_text(3723), "1:02:03");
+}
+
+using testing_support::run_command;
+
+TEST(Help, BreaksLinesAtWords) {
+  EXPECT_EQ(wrapped("one two  three", 7), (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrapped("ä ö ü", 5), (std::vector<std::string>{"ä ö ü"}));
+  EXPECT_EQ(wrapped("incomprehensible", 5), (std::vector<std::string>{"incomprehensible"}));
+  EXPECT_EQ(wrapped("", 5), (std::vector<std::string>{""}));
+}
+
+TEST(Help, FitsAWindowForEveryCommand) {
+  for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
+                              "show-batch", "bench-data", "sample"}) {
+    std::istringstream help(run_command({command, "--help-all"}).output);
+    for (std::string line; std::getline(help, line);) EXPECT_LE(core::text_width(line), 110U) << command << line;
+  }
+}
+
+/// The flags that a help shows, without those for help itself.
+std::vector<std::string> flags_in(const std::string& help) {
+  std::vector<std::string> flags;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("  --")) continue;
+    const std::string flag = line.substr(2, line.find_first_of(" ,", 2) - 2);
+    if (flag != "--help" && flag != "--help-all") flags.push_back(flag);
+  }
+  return flags;
+}
+
+TEST(Help, ShowsTheFlagsThatPeopleUseAndHelpAllTheOthers) {
+  for (const char* command : {"train", "lr-find", "show-batch", "summary", "bench-data"}) {
+    const std::string brief = run_command({command, "--help"}).output;
+    const std::string whole = run_command({command, "--help-all"}).output;
+    const std::vector<std::string> everyday = flags_in(brief);
+    const std::vector<std::string> all = flags_in(whole);
+    EXPECT_GE(everyday.size(), 10U) << command;
+    EXPECT_LE(everyday.size(), 30U) << command;
+    EXPECT_GT(all.size(), everyday.size() + 20) << command;
+    for (const std::string& flag : everyday) EXPECT_EQ(std::count(all.begin(), all.end(), flag), 1) << flag;
+    testing_support::expect_part(
+        brief, fmt::format("{} more flags: margay {} --help-all", all.size() - everyday.size(), command));
+    EXPECT_EQ(whole.find("more flags:"), std::string::npos);
+  }
+}
+
+TEST(Help, ShowsAllOfACommandWithFewFlags) {
+  for (const char* command : {"predict", "models", "runs", "weights", "sample"}) {
+    EXPECT_EQ(flags_in(run_command({command, "--help"}).output), flags_in(run_command({command, "--help-all"}).output));
+  }
+}
+
+TEST(Help, OfTrainBeginsWithWhatEveryoneNeedsAndGroupsTheRest) {
+  const std::string help = run_command({"train", "--help-all"}).output;
+  std::size_t previous = 0;
+  for (const char* part :
+       {"\nOptions:\n", "  --epochs NUMBER=3 ", "  --recipe FILE ", "\nLabels and split:\n", "  --label-regex TEXT ",
+        "\nSizes, crops and augmentation:\n", "  --min-scale NUMBER=0.75", "\nBatches:\n", "  --batch-size NUMBER=64",
+        "\nNetwork:\n", "\nOptimizer:\n", "\nLoss:\n", "\nDevice, precision and memory:\n",
+        "\nFine-tuning, the default recipe:\n", "\nA teacher:\n", "  --ema, --no-ema ", "\nLogs and checkpoints:\n"}) {
+    const std::size_t at = help.find(part);
+    ASSERT_NE(at, std::string::npos) << part;
+    EXPECT_GT(at, previous) << part;
+    previous = at;
+  }
+  EXPECT_EQ(help.find("{false}"), std::string::npos);
+  EXPECT_EQ(help.find("\n\n\n"), std::string::npos);
+  EXPECT_NE(help.find("mirror left and right half of the time (on by default)"), std::string::npos);
+}
+
+TEST(Help, LooksTheSameWithEveryVersionOfCli11) {
+  CLI::App app("Trains.", "train");
+  app.formatter(std::make_shared<HelpFormatter>());
+  std::string text;
+  std::vector<std::string> several;
+  app.add_option("folder", text, "where the images are")->required();
+  app.add_option("--arch", text, "the network")->group("Network")->type_name("NAME")->default_str("resnet18");
+  app.add_option("--tags", several, "any number")->group("Network");
+  EXPECT_EQ(app.help(),
+            "Trains.\n"
+            "Usage: train [OPTIONS] folder\n"
+            "\n"
+            "Positionals:\n"
+            "  folder TEXT REQUIRED        where the images are\n"
+            "\n"
+            "Options:\n"
+            "  -h, --help                  Print this help message and exit\n"
+            "\n"
+            "Network:\n"
+            "  --arch NAME=resnet18        the network\n"
+            "  --tags TEXT ...             any number\n");
+}
+
+}  // namespace
+
+}  // namespace margay::cli

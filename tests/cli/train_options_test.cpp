@@ -1,0 +1,358 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/listeners.h"
+#include "apps/cli/train_options.h"
+#include "margay/core/error.h"
+#include "margay/train/checkpoint/checkpoint_folder.h"
+#include "tests/support/command_line.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_training.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::CommandResult;
+using testing_support::expect_part;
+using testing_support::file_content;
+using testing_support::run_command;
+
+namespace fs = std::filesystem;
+
+TEST(TrainFlags, ResumeGoesOnWithTheSettingsOfTheRunOnly) {
+  const CommandResult result = run_command({"train", "--resume", "runs/a", "--epochs", "3"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--epochs: --resume goes on with the settings that the run began with");
+  EXPECT_EQ(run_command({"train", "images", "--resume", "runs/a"}).status, 2);
+  EXPECT_EQ(run_command({"train", "--resume", "/no/run", "--lr-factor", "0.1"}).status, 3);
+}
+
+TEST(TrainFlags, LrFactorIsForARunThatGoesOn) {
+  const CommandResult result = run_command({"train", "images", "--lr-factor", "0.1"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--lr-factor");
+  expect_part(result.errors, "--resume");
+}
+
+TEST(TrainFlags, ARecipeIsReadAtOnceAndItsMistakesHaveALine) {
+  const testing_support::TemporaryFolder folder;
+  const std::string path = (folder / "stages.txt").string();
+  testing_support::write(path, "freeze 1 epoch at 1e-3\nunfreeze 2 epcohs at 1e-3\n");
+  const CommandResult result = run_command({"train", "/no/such/folder", "--recipe", path});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, path + ": [recipe] line 2: ");
+  const CommandResult missing = run_command({"train", "/no/such/folder", "--recipe", "/no/recipe"});
+  EXPECT_EQ(missing.status, 2);
+  expect_part(missing.errors, "/no/recipe");
+}
+
+TEST(TrainFlags, AreNoticedWhenTheyAreGivenWithTheirDefaults) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> idle = {
+      {{"--ema-decay", fmt::format("{}", TrainOptions().listeners.weight_average.ema_decay)},
+       "--ema-decay needs --ema"},
+      {{"--label-column", ""}, "--label-column needs --labels-csv"},
+      {{"--no-restore-best"}, "--no-restore-best needs --keep-best"},
+      {{"--freeze-epochs", "1"}, "--freeze-epochs needs --weights"},
+      {{"--memory-share", "0.9"}, "--memory-share needs --auto-batch-size"},
+      {{"--distill-alpha", "0.5"}, "--distill-alpha needs --teacher"},
+      {{"--weights-sha256", ""}, "--weights-sha256 needs --weights"},
+      {{"--lr-factor", "1"}, "--lr-factor needs --resume"},
+      {{"--lr", "auto", "--base-lr", "2e-3"}, "--base-lr means nothing beside --lr"},
+      {{"--auto-batch-size", "--batch-size", "64"}, "--batch-size means nothing beside --auto-batch-size"},
+      {{"--statistics", "measured", "--mean", "0.485,0.456,0.406"},
+       "--mean and --statistics measured both say the statistics"}};
+  for (const auto& [flags, message] : idle) {
+    std::vector<std::string> arguments = {"train", "/no/such/folder"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const CommandResult result = run_command(arguments);
+    EXPECT_EQ(result.status, 2) << message;
+    expect_part(result.errors, message);
+  }
+}
+
+TEST(TrainFlags, OfBenchAreRefusedWhereModelsAreListed) {
+  const CommandResult result = run_command({"models", "--seconds", "1"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--seconds needs the action bench");
+}
+
+class TrainCommand : public testing_support::TinyTraining {};
+
+TEST_F(TrainCommand, SaysWhereANumberForTheRateGoes) {
+  const CommandResult result = train({"--lr", "1e-3"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "[train] --lr is 'auto'; a number goes to --base-lr");
+}
+
+TEST_F(TrainCommand, LeavesAllThatARunIs) {
+  const CommandResult result = train({"--epochs", "2", "--name", "whole"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  const fs::path run = run_folder();
+  for (const char* name : {"model.margay", "config.json", "run.json", "split.csv", "losses.svg", "losses.png"}) {
+    EXPECT_GT(fs::file_size(run / name), 0U) << name;
+  }
+  const auto lines = [&](const char* name) {
+    const std::string text = file_content(run / name);
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_EQ(lines("history.csv"), 3);  // the titles and two epochs
+  EXPECT_EQ(lines("steps.jsonl"), 8);  // two epochs of three steps and a summary
+  EXPECT_EQ(records().back().status, train::RunStatus::kDone);
+  EXPECT_EQ(records().back().epochs.size(), 2U);
+  EXPECT_FALSE(fs::exists(run / "best.margay"));
+  EXPECT_FALSE(fs::exists(run / "tensorboard"));
+}
+
+TEST_F(TrainCommand, RunsAgainFromItsConfig) {
+  ASSERT_EQ(train().status, 0);
+  const fs::path first = run_folder();
+  const CommandResult again = run_command({"train", "--config", (first / "config.json").string()});
+  ASSERT_EQ(again.status, 0) << again.errors;
+  ASSERT_EQ(records().size(), 2U);
+  EXPECT_NE(run_folder(), first);
+  EXPECT_EQ(file_content(run_folder() / "model.margay"), file_content(first / "model.margay"));
+}
+
+TEST_F(TrainCommand, WritesTheBestModelAndEventsWhenAsked) {
+  ASSERT_EQ(train({"--keep-best", "--tensorboard"}).status, 0);
+  EXPECT_TRUE(fs::is_regular_file(run_folder() / "best.margay"));
+  ASSERT_TRUE(fs::is_directory(run_folder() / "tensorboard"));
+  EXPECT_NE(fs::directory_iterator(run_folder() / "tensorboard"), fs::directory_iterator());
+}
+
+TEST_F(TrainCommand, LetsTheBestModelFindLabelsAndSplitAgain) {
+  ASSERT_EQ(train({"--keep-best", "--label-path-regex", "^[^/]*/([^/]*)/", "--valid-fraction", "0.25"}).status, 0);
+  const CommandResult of_best = run_command({"evaluate", (run_folder() / "best.margay").string(), images_.string()});
+  const CommandResult of_last = run_command({"evaluate", (run_folder() / "model.margay").string(), images_.string()});
+  EXPECT_EQ(of_best.status, 0) << of_best.errors;
+  EXPECT_EQ(of_best.output, of_last.output);
+}
+
+TEST_F(TrainCommand, LeavesNoFolderWhereItCannotBegin) {
+  const std::vector<std::vector<std::string>> wrong = {{"--keep-best", "--monitor", "acuracy"},
+                                                       {"--optimizer", "sgd", "--eps", "1e-3"},
+                                                       {"--precision", "fp16"},
+                                                       {"--teacher", "/no/teacher.margay"},
+                                                       {"--loss", "no_loss"}};
+  for (const auto& flags : wrong) {
+    EXPECT_NE(train(flags).status, 0) << flags.back();
+    EXPECT_FALSE(fs::exists(runs_)) << flags.back();
+  }
+}
+
+TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
+  testing_support::write(folder_ / "stages.txt", "unfreeze 1 epoch at 1e-3\n");
+  ASSERT_EQ(on_images("train", {"--runs", runs_.string(), "--recipe", (folder_ / "stages.txt").string()}).status, 0);
+  const CommandResult result =
+      run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--epochs means nothing beside --recipe");
+}
+
+TEST_F(TrainCommand, GoesOnWithARunByItsName) {
+  ASSERT_EQ(train({"--name", "first"}).status, 0);
+  EXPECT_EQ(run_command({"train", "--resume", "first", "--runs", runs_.string()}).status, 0);
+  const CommandResult result = run_command({"train", "--resume", "frist", "--runs", runs_.string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'?");
+}
+
+TEST_F(TrainCommand, ListsRepeatsAsOneGroupWithSeedsOneApart) {
+  const CommandResult result = train({"--repeats", "2", "--seed", "7"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  ASSERT_EQ(records().size(), 2U);
+  EXPECT_FALSE(records()[0].group.empty());
+  EXPECT_EQ(records()[0].group, records()[1].group);
+  EXPECT_EQ(records()[0].seed, 7U);
+  EXPECT_EQ(records()[1].seed, 8U);
+  expect_part(result.output, "of 2 repeats: ");
+  expect_part(result.output, "standard error of the mean");
+}
+
+TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
+  ASSERT_EQ(train({"--epochs", "2"}).status, 0);
+  const std::string model = file_content(run_folder() / "model.margay");
+  const std::string history = file_content(run_folder() / "history.csv");
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
+  EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
+  EXPECT_EQ(records().size(), 1U);
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, GoesOnWithoutThePretrainedWeights) {
+  ASSERT_EQ(train().status, 0);
+  const fs::path weights = folder_ / "weights.margay";
+  fs::copy_file(run_folder() / "model.margay", weights);
+  ASSERT_EQ(train({"--weights", weights.string(), "--epochs", "2", "--name", "tuned"}).status, 0);
+  const fs::path run = runs_ / records().back().folder;
+  const std::string model = file_content(run / "model.margay");
+  fs::remove(weights);
+  fs::remove(run / "model.margay");
+  const auto newest = train::CheckpointFolder(run / "checkpoints").files().front();
+  fs::remove(newest);  // so that the last epoch is trained once more
+  const CommandResult result = run_command({"train", "--resume", run.string()});
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(file_content(run / "model.margay"), model);
+  fs::remove_all(run / "checkpoints");  // now they are needed
+  const CommandResult anew = run_command({"train", "--resume", run.string()});
+  EXPECT_EQ(anew.status, 3);
+  expect_part(anew.errors, weights.string());
+}
+
+TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
+  ASSERT_EQ(train().status, 0);
+  nlohmann::ordered_json config = nlohmann::ordered_json::parse(file_content(run_folder() / "config.json"));
+  config["batch"]["loader"]["batch_size"] = 3;
+  testing_support::write(run_folder() / "config.json", config.dump());
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, "its batch_size is 4, here it is 3");
+  EXPECT_EQ(train::CheckpointFolder(run_folder() / "checkpoints").files().size(), 1U) << "it is not torn";
+  config["batch"]["loader"]["batch_size"] = 4;
+  config["epochs"] = 9;
+  testing_support::write(run_folder() / "config.json", config.dump());
+  const CommandResult longer = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(longer.status, 2);
+  expect_part(longer.errors, "[recipe] training stood in the recipe");
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
+  ASSERT_EQ(train().status, 0);
+  fs::remove(images_ / "train" / "flat" / "0.png");
+  const CommandResult result = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, images_.string() + ": the images, labels or split are no longer those");
+  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+}
+
+TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
+  std::atomic<bool> is_over = false;
+  std::thread ctrl_c([&] {
+    const auto has_epoch = [&] {
+      std::error_code ignored;
+      for (const auto& entry : fs::directory_iterator(runs_, ignored)) {
+        if (fs::exists(entry.path() / "history.csv", ignored)) return true;
+      }
+      return false;
+    };
+    while (!is_over && !has_epoch()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (!is_over) kill(getpid(), SIGINT);
+  });
+  const CommandResult result = train({"--epochs", "1000"});
+  is_over = true;
+  ctrl_c.join();
+  EXPECT_EQ(result.status, 130) << result.errors;
+  ASSERT_EQ(records().size(), 1U);
+  EXPECT_EQ(records()[0].status, train::RunStatus::kInterrupted);
+  expect_part(records()[0].message, "stopped in epoch");
+  expect_part(result.output, "Go on: margay train --resume " + run_folder().string());
+  EXPECT_TRUE(fs::is_regular_file(run_folder() / "model.margay"));
+}
+
+std::string message_for(const std::function<void(ListenerOptions&)>& change) {
+  ListenerOptions options;
+  change(options);
+  return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
+}
+
+TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
+
+TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
+  using O = ListenerOptions;
+  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_decay = 0.9; }),
+            "[listeners] `ema_decay` needs `ema`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_warmup = false; }),
+            "[listeners] `no_ema_warmup` needs `ema`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.swa_options.swa_batches = 9; }),
+            "[listeners] `swa_batches` needs `swa`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.keep_best_options.restore_best = true; }),
+            "[listeners] `restore_best` needs `keep_best`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.early_stopping.stop_patience = 9; }),
+            "[listeners] `stop_patience` needs `early_stop`; give both, or neither");
+  EXPECT_EQ(message_for([](O& o) { o.plateau.plateau_factor = 0.5; }),
+            "[listeners] `plateau_factor` needs `reduce_on_plateau`; give both, or neither");
+  EXPECT_EQ(
+      message_for([](O& o) { o.monitor.monitor = "error_rate"; }),
+      "[listeners] `monitor` needs `keep_best` or `early_stop` or `reduce_on_plateau`; give one, or leave it out");
+}
+
+TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
+  ListenerOptions options;
+  options.ema = options.keep_best = options.early_stop = options.reduce_on_plateau = true;
+  options.weight_average.ema_decay = 0.9;
+  options.early_stopping.stop_patience = 9;
+  options.plateau.plateau_factor = 0.5;
+  options.monitor.min_delta = 0.1;
+  EXPECT_NO_THROW(core::check_rules(options));
+  options.ema = false;  // and not because nobody looks
+  EXPECT_THROW(core::check_rules(options), std::invalid_argument);
+}
+
+TEST(ListenerOptions, KnowOneAverageOnly) {
+  EXPECT_EQ(message_for([](ListenerOptions& o) { o.ema = o.swa = true; }),
+            "[listeners] `ema` and `swa` both say which average is taken; give one");
+}
+
+TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
+  EXPECT_EQ(message_for([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
+            "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
+}
+
+TEST(ListenerOptions, AreCheckedBeforeImagesAreLookedFor) {
+  const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.errors,
+            "margay: [train] --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
+}
+
+/// $XDG_CACHE_HOME is this folder while it lives.
+class CacheHome {
+ public:
+  explicit CacheHome(const std::filesystem::path& folder) {
+    if (const char* before = std::getenv(kName)) before_ = before;
+    ::setenv(kName, folder.c_str(), 1);
+  }
+  CacheHome(const CacheHome&) = delete;
+  CacheHome& operator=(const CacheHome&) = delete;
+  ~CacheHome() { before_ ? ::setenv(kName, before_->c_str(), 1) : ::unsetenv(kName); }
+
+ private:
+  static constexpr const char* kName = "XDG_CACHE_HOME";
+  std::optional<std::string> before_;
+};
+
+TEST(ResolveWeights, LeavesAPathAsItIs) {
+  EXPECT_EQ(resolve_weights("a/cached", "resnet18"), "a/cached");
+  EXPECT_EQ(resolve_weights("", "resnet18"), "");
+}
+
+TEST(ResolveWeights, LooksInTheUsersCacheForTheArchitecture) {
+  const testing_support::TemporaryFolder home;
+  const CacheHome cache(home.path());
+  const std::string message =
+      testing_support::thrown_message<core::DataError>([] { resolve_weights("cached", "resnet18"); });
+  const std::filesystem::path place = home / "margay" / "weights" / "resnet18.safetensors";
+  EXPECT_NE(message.find("save it as " + place.string()), std::string::npos) << message;
+  testing_support::write(place, "");
+  EXPECT_EQ(resolve_weights("cached", "resnet18"), place);
+}
+
+}  // namespace
+
+}  // namespace margay::cli

@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/error.h"
+#include "margay/core/random.h"
+#include "margay/data/image/decode_jpeg.h"
+#include "margay/data/image/read_image.h"
+#include "margay/data/image/resample.h"
+#include "margay/data/image/write_image.h"
+#include "tests/support/golden.h"
+#include "tests/support/image_samples.h"
+#include "tests/support/simd_targets.h"
+#include "tests/support/temporary_folder.h"
+
+namespace margay::data {
+namespace {
+
+using testing_support::for_each_simd_target;
+using testing_support::noise_image;
+
+Box whole(const core::Image& image) { return {0, 0, double(image.width), double(image.height)}; }
+
+/// The weight that output `out` of `size` gives source pixel `i`, not yet normalised; nothing outside [low, high).
+double triangle(double low, double high, int size, int out, int i) {
+  const double support = std::max((high - low) / size, 1.0);
+  const double centre = low + (out + 0.5) * (high - low) / size;
+  if (i < std::floor(low) || i >= std::ceil(high)) return 0;
+  return std::max(0.0, 1.0 - std::abs(i + 0.5 - centre) / support);
+}
+
+/// The definition, without any cleverness: a weighted mean over the whole image.
+double reference(const core::Image& image, const Box& box, int height, int width, int y, int x, int c) {
+  double sum = 0;
+  double weights = 0;
+  for (int j = 0; j < image.height; ++j) {
+    const double down = triangle(box.top, box.bottom, height, y, j);
+    for (int i = 0; down > 0 && i < image.width; ++i) {
+      const double weight = down * triangle(box.left, box.right, width, x, i);
+      sum += weight * image.row(j)[3 * i + c];
+      weights += weight;
+    }
+  }
+  return sum / weights;
+}
+
+void expect_matches_reference(const core::Image& image, const Box& box, int height, int width) {
+  constexpr double kTwoRoundings = 1.1;  // Pillow rounds between its two passes, and so do we
+  const core::Image out = resample(image, box, height, width);
+  ASSERT_EQ(out.height, height);
+  ASSERT_EQ(out.width, width);
+  for (int y = 0; y < height; ++y) {
+    for (int i = 0; i < 3 * width; ++i) {
+      ASSERT_NEAR(out.row(y)[i], reference(image, box, height, width, y, i / 3, i % 3), kTwoRoundings)
+          << image.width << "x" << image.height << " -> " << width << "x" << height << " at " << i / 3 << "," << y;
+    }
+  }
+}
+
+TEST(Resample, IsATriangleFilterAtAnySizeOnEveryInstructionSet) {
+  for_each_simd_target([] {
+    core::Random random{3};
+    const auto side = [&](int most) { return 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(most))); };
+    for (int trial = 0; trial < 40; ++trial) {
+      const core::Image image = noise_image(side(40), side(40), static_cast<std::uint64_t>(trial));
+      const double left = random.uniform(0, image.width - 0.5);
+      const double top = random.uniform(0, image.height - 0.5);
+      const Box part = {left, top, random.uniform(left + 0.5, image.width), random.uniform(top + 0.5, image.height)};
+      expect_matches_reference(image, trial % 2 == 0 ? whole(image) : part, side(50), side(50));
+    }
+  });
+}
+
+TEST(Resample, KeepsAnImageOfTheSameSize) {
+  const core::Image image = noise_image(9, 13);
+  EXPECT_EQ(resample(image, whole(image), 9, 13).pixels, image.pixels);
+}
+
+TEST(Resample, CutsOutABoxOfWholePixelsUnchanged) {
+  const core::Image image = noise_image(9, 13);
+  const core::Image part = resample(image, {2, 3, 7, 9}, 6, 5);
+  for (int y = 0; y < 6; ++y) EXPECT_TRUE(std::equal(part.row(y), part.row(y) + 15, image.row(y + 3) + 6)) << y;
+}
+
+TEST(Resample, ReadsNothingOutsideTheBox) {
+  core::Image image = noise_image(12, 12);
+  const Box box = {3, 3, 9, 9};
+  const core::Image before = resample(image, box, 20, 4);
+  for (int y = 0; y < 12; ++y) {
+    for (int x = 0; x < 12; ++x) {
+      if (y < 3 || y >= 9 || x < 3 || x >= 9) image.row(y)[3 * x] ^= 0xFFU;
+    }
+  }
+  EXPECT_EQ(resample(image, box, 20, 4).pixels, before.pixels);
+}
+
+TEST(Resample, KeepsAConstantImage) {
+  core::Image image(31, 17);
+  std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{255});
+  for (const int size : {1, 5, 64}) {
+    const core::Image out = resample(image, whole(image), size, size + 3);
+    EXPECT_EQ(std::count(out.pixels.begin(), out.pixels.end(), 255), std::ptrdiff_t(out.pixels.size())) << size;
+  }
+}
+
+TEST(Resample, RefusesImpossibleRequests) {
+  const core::Image image = noise_image(4, 4);
+  EXPECT_THROW(resample(image, whole(image), 0, 4), std::invalid_argument);
+  EXPECT_THROW(resample(image, {0, 0, 5, 4}, 4, 4), std::invalid_argument);
+  EXPECT_THROW(resample(image, {2, 0, 2, 4}, 4, 4), std::invalid_argument);
+  EXPECT_THROW(resample(image, {-1, 0, 2, 4}, 4, 4), std::invalid_argument);
+  EXPECT_THROW(resample(core::Image(), {0, 0, 0, 0}, 4, 4), std::invalid_argument);
+}
+
+using testing_support::FileBytes;
+using testing_support::gradient_image;
+using testing_support::image_sample;
+using testing_support::image_sample_names;
+using testing_support::shared_path;
+using testing_support::TemporaryFolder;
+
+TEST(ReadSize, IsThatOfTheImageForEveryFormat) {
+  for (const std::string& name : image_sample_names()) {
+    const core::Image image = decode_image(image_sample(name), name);
+    const ImageSize size = read_size(testing_support::image_samples_folder() / name);
+    EXPECT_EQ(size.width, image.width) << name;
+    EXPECT_EQ(size.height, image.height) << name;
+  }
+}
+
+TEST(ReadSize, KnowsNoLimit) {
+  const std::string pnm = "P5 1000000 1000000 255\n";
+  const ImageSize size = decode_size(FileBytes(pnm.begin(), pnm.end()), "x.pgm");
+  EXPECT_EQ(size.width * size.height, 1'000'000'000'000);
+}
+
+TEST(ReadSize, RefusesWhatHasNoHeader) {
+  EXPECT_THROW(decode_size({}, "x"), core::DataError);
+  const FileBytes jpeg = image_sample("baseline.jpg");
+  EXPECT_THROW(decode_size(std::span(jpeg).first(30), "x"), core::DataError);
+  EXPECT_THROW(read_size("no/such/file.jpg"), core::DataError);
+}
+
+TEST(ReadSize, FindsAJpegHeaderBehindALongPreview) {
+  const TemporaryFolder folder;
+  const FileBytes jpeg = image_sample("grey.jpg");
+  std::ofstream file(folder / "x.jpg", std::ios::binary);
+  const auto write = [&](const FileBytes& bytes) {
+    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  };
+  write({jpeg.begin(), jpeg.begin() + 2});
+  for (int i = 0; i < 6; ++i) {  // more than read_size looks at first
+    FileBytes segment = {0xFF, 0xE2, 0xFF, 0xFF};
+    segment.resize(2 + 0xFFFF);
+    write(segment);
+  }
+  write({jpeg.begin() + 2, jpeg.end()});
+  file.close();
+  EXPECT_EQ(read_size(folder / "x.jpg").width, 24);
+}
+
+/// A JPEG of this size.
+FileBytes jpeg_of(int height, int width) {
+  const TemporaryFolder folder;
+  write_jpeg(folder / "x.jpg", gradient_image(height, width));
+  const std::string content = testing_support::file_content(folder / "x.jpg");
+  return {content.begin(), content.end()};
+}
+
+TEST(MinSide, ScalesAJpegDownAsFarAsIsSafe) {
+  const FileBytes jpeg = jpeg_of(480, 640);
+  const auto width = [&](int min_side) { return decode_image(jpeg, "x.jpg", {.min_side = min_side}).width; };
+  EXPECT_EQ(width(0), 640);
+  EXPECT_EQ(width(97), 640);
+  EXPECT_EQ(width(96), 320) << "the shorter side keeps two and a half times the 96 pixels";
+  EXPECT_EQ(width(81), 320);
+  EXPECT_EQ(width(80), 160) << "one and a half times";
+  EXPECT_EQ(width(21), 160);
+  EXPECT_EQ(width(20), 80) << "three times";
+  EXPECT_EQ(width(1), 80) << "libjpeg goes no further";
+}
+
+TEST(MinSide, RoundsSidesToTheNearest) {
+  const core::Image image = decode_image(jpeg_of(401, 447), "x.jpg", {.min_side = 16});
+  EXPECT_EQ(image.height, 50);
+  EXPECT_EQ(image.width, 56);
+}
+
+TEST(MinSide, KeepsTheOrientationAndTheColoursOfCmyk) {
+  for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {
+    const core::Image whole = decode_image(image_sample(name), name);
+    const core::Image half = decode_image(image_sample(name), name, {.min_side = 3});
+    ASSERT_EQ(half.width, whole.width / 2) << name;
+    ASSERT_EQ(half.height, whole.height / 2) << name;
+    const core::Image shrunk =
+        resample(whole, {0, 0, double(whole.width), double(whole.height)}, half.height, half.width);
+    double difference = 0;
+    for (std::size_t i = 0; i < half.pixels.size(); ++i) difference += std::abs(half.pixels[i] - shrunk.pixels[i]);
+    EXPECT_LT(difference / static_cast<double>(half.pixels.size()), 12) << name;
+  }
+}
+
+TEST(MinSide, RefusesWhatIsCutAsTheWholeImageWould) {
+  FileBytes jpeg = jpeg_of(450, 500);
+  jpeg.resize(jpeg.size() - 40);
+  EXPECT_THROW(decode_image(jpeg, "x.jpg"), core::DataError);
+  EXPECT_THROW(decode_image(jpeg, "x.jpg", {.min_side = 8}), core::DataError);
+}
+
+TEST(MinSide, LeavesOtherFormatsWhole) {
+  EXPECT_EQ(decode_image(image_sample("rgb.png"), "x", {.min_side = 1}).width, 24);
+}
+
+/// Mean difference, of 255, between resampling the whole image and one decoded at 1/denominator, for the largest
+/// side at which it may be; nothing where the image is too small for that.
+std::optional<double> change_by_scaling(const std::filesystem::path& path, int denominator) {
+  const ImageSize size = read_size(path);
+  int side = static_cast<int>(std::min(size.height, size.width));
+  while (side >= 16 && jpeg_denominator(size, side) != denominator) --side;
+  if (side < 16) return std::nullopt;
+  const core::Image whole = read_image(path);
+  const core::Image part = read_image(path, {.min_side = side});
+  if (part.width == whole.width) return std::nullopt;  // no JPEG
+  const core::Image a = resample(whole, {0, 0, double(whole.width), double(whole.height)}, side, side);
+  const core::Image b = resample(part, {0, 0, double(part.width), double(part.height)}, side, side);
+  double difference = 0;
+  for (std::size_t i = 0; i < a.pixels.size(); ++i) difference += std::abs(a.pixels[i] - b.pixels[i]);
+  return difference / static_cast<double>(a.pixels.size());
+}
+
+// The pets are sharp to the pixel, the worst there is; images of a camera change less (decode_jpeg.cpp).
+TEST(MinSide, ChangesRealPhotosByLessThanTwoLevelsOnAverageAtEveryScale) {
+  if (!std::filesystem::exists(shared_path("data/pets/images"))) GTEST_SKIP() << "no data/pets";
+  for (const int denominator : {2, 4, 8}) {
+    std::vector<double> changes;
+    for (const auto& entry : std::filesystem::directory_iterator(shared_path("data/pets/images"))) {
+      if (changes.size() == 80) break;
+      if (const auto change = change_by_scaling(entry.path(), denominator)) changes.push_back(*change);
+    }
+    ASSERT_EQ(changes.size(), 80);
+    EXPECT_LT(std::accumulate(changes.begin(), changes.end(), 0.0) / 80, 2) << denominator;
+  }
+}
+
+}  // namespace
+
+}  // namespace margay::data

@@ -1,0 +1,75 @@
+#include <cmath>
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+
+#include "margay/metric/metric.h"
+#include "tests/support/golden.h"
+#include "tests/support/golden_tensor.h"
+
+namespace margay::metric {
+namespace {
+
+TEST(Accuracy, CountsRowsWhoseLargestLogitIsTheTarget) {
+  const auto logits = torch::tensor({{1.0, 2.0, 0.0}, {3.0, 2.0, 0.0}, {0.0, 0.0, 5.0}, {9.0, 1.0, 2.0}});
+  const auto targets = torch::tensor({1, 0, 2, 2}, torch::kLong);
+  EXPECT_DOUBLE_EQ(accuracy(logits, targets), 0.75);
+  EXPECT_DOUBLE_EQ(error_rate(logits, targets), 0.25);
+}
+
+TEST(Accuracy, WeighsImagesNotBatches) {
+  ErrorRate metric;
+  metric.update(torch::tensor({{1.0, 0.0}, {1.0, 0.0}, {1.0, 0.0}}), torch::tensor({0, 0, 0}, torch::kLong));
+  metric.update(torch::tensor({{1.0, 0.0}}), torch::tensor({1}, torch::kLong));
+  EXPECT_DOUBLE_EQ(metric.value(), 0.25);
+  metric.reset();
+  EXPECT_TRUE(std::isnan(metric.value()));
+}
+
+TEST(Accuracy, RefusesShapesThatDoNotFit) {
+  EXPECT_THROW(accuracy(torch::zeros({2, 3}), torch::zeros({3}, torch::kLong)), std::invalid_argument);
+}
+
+using testing_support::golden;
+
+TEST(MultiLabel, CountsYesAndNoForEachClass) {
+  MultiLabelCounts counts;
+  const auto logits = torch::tensor({{2.0, -1.0}, {2.0, 3.0}, {-1.0, -1.0}});
+  counts.add(logits, torch::tensor({{1.0, 0.0}, {1.0, 0.0}, {0.0, 1.0}}), 0.5);
+  EXPECT_DOUBLE_EQ(counts.accuracy(), 4.0 / 6);
+  EXPECT_DOUBLE_EQ(counts.exact_match(), 1.0 / 3);
+  EXPECT_DOUBLE_EQ(counts.f1_macro(), (1.0 + 0.0) / 2);
+}
+
+TEST(MultiLabel, AgreesWithFastaisMetrics) {
+  MARGAY_REQUIRE_GOLDEN("metrics.json");
+  const auto multi = golden("metrics.json")["multi"];
+  const auto logits = testing_support::tensor_of(multi["logits"]);
+  const auto targets = testing_support::tensor_of(multi["targs"]);
+  MultiLabelAccuracy half;
+  MultiLabelAccuracy fifth(0.2);
+  MultiLabelF1 f1;
+  for (std::int64_t begin = 0; begin < logits.size(0); begin += 16) {  // in batches, the last one smaller
+    for (MultiLabelAccuracy* metric : {&half, &fifth, static_cast<MultiLabelAccuracy*>(&f1)}) {
+      metric->update(logits.slice(0, begin, begin + 16), targets.slice(0, begin, begin + 16));
+    }
+  }
+  EXPECT_NEAR(half.value(), multi["accuracy_multi"].get<double>(), 1e-6);
+  EXPECT_NEAR(fifth.value(), multi["accuracy_multi_t2"].get<double>(), 1e-6);
+  EXPECT_NEAR(f1.value(), multi["F1ScoreMulti_macro"].get<double>(), 1e-6);
+}
+
+TEST(MultiLabel, HasNoValueBeforeTheFirstImage) {
+  EXPECT_TRUE(std::isnan(MultiLabelAccuracy().value()));
+  EXPECT_TRUE(std::isnan(MultiLabelF1().value()));
+  EXPECT_TRUE(std::isnan(MultiLabelCounts().exact_match()));
+}
+
+TEST(MultiLabel, RefusesShapesThatDoNotFit) {
+  MultiLabelCounts counts;
+  EXPECT_THROW(counts.add(torch::zeros({2, 3}), torch::zeros({2}), 0.5), std::invalid_argument);
+}
+
+}  // namespace
+
+}  // namespace margay::metric

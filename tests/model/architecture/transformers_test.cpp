@@ -1,0 +1,63 @@
+#include <gtest/gtest.h>
+
+#include "margay/model/architecture/architectures.h"
+#include "tests/support/published_network.h"
+
+namespace margay::model {
+namespace {
+
+using testing_support::expect_torchvisions;
+using testing_support::naming_of;
+using testing_support::oracle;
+using testing_support::renamed;
+
+TEST(ViTs, ComputeTorchvisionsLogitsAndGradients) {
+  const auto rename = [naming = naming_of(find_architecture("vit_b_16"), "torchvision")](const std::string& name) {
+    return renamed(naming, name);
+  };
+  expect_torchvisions("vit_b_16", oracle("vit_b_16"), rename);
+}
+
+TEST(ViTs, KnowTheNamesOfTorchvisionsFirstFiles) {
+  const auto rename = [naming = naming_of(find_architecture("vit_b_16"), "torchvision")](const std::string& name) {
+    return renamed(naming, name);
+  };
+  EXPECT_EQ(rename("encoder.layers.encoder_layer_11.mlp.linear_1.bias"), "blocks.11.mlp.fc1.bias");
+  EXPECT_EQ(rename("encoder.layers.encoder_layer_0.mlp.linear_2.weight"), "blocks.0.mlp.fc2.weight");
+}
+
+TEST(ViTs, DropWhatDinov2NeedsForTrainingOnly) {
+  const auto& namings = find_architecture("vit_small_patch14_dinov2").namings;
+  EXPECT_EQ(renamed(namings.front(), "mask_token"), "");
+  EXPECT_EQ(renamed(namings.front(), "blocks.3.ls2.gamma"), "blocks.3.ls2.gamma");
+}
+
+/// The name in the table of swin_t's namings.
+std::string ours(const std::string& publisher, const std::string& name) {
+  return renamed(naming_of(find_architecture("swin_t"), publisher), name);
+}
+
+// 72 pixels: windows over the border, shifted ones, and an odd side where pixels are merged.
+TEST(Swins, ComputeTorchvisionsLogitsAndGradients) { expect_torchvisions("swin_t", oracle("swin_t")); }
+
+TEST(Swins, KnowTimmsNames) {
+  EXPECT_EQ(ours("timm", "patch_embed.norm.weight"), "features.0.2.weight");
+  EXPECT_EQ(ours("timm", "layers.2.blocks.5.attn.relative_position_bias_table"),
+            "features.5.5.attn.relative_position_bias_table");
+  EXPECT_EQ(ours("timm", "layers.3.blocks.0.mlp.fc2.bias"), "features.7.0.mlp.3.bias");
+  EXPECT_EQ(ours("timm", "layers.1.downsample.reduction.weight"), "features.2.reduction.weight");
+  EXPECT_EQ(ours("timm", "layers.3.downsample.norm.bias"), "features.6.norm.bias");
+  EXPECT_EQ(ours("timm", "norm.bias"), "norm.bias");
+  EXPECT_EQ(ours("timm", "head.fc.weight"), "head.weight");
+}
+
+TEST(Swins, KnowMicrosoftsNames) {
+  EXPECT_EQ(ours("microsoft", "layers.0.downsample.norm.weight"), "features.2.norm.weight");
+  EXPECT_EQ(ours("microsoft", "layers.2.downsample.reduction.weight"), "features.6.reduction.weight");
+  EXPECT_EQ(ours("microsoft", "layers.0.blocks.1.attn_mask"), "");
+  EXPECT_EQ(ours("microsoft", "head.bias"), "head.bias");
+}
+
+}  // namespace
+
+}  // namespace margay::model
