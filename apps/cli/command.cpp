@@ -126,17 +126,17 @@ void read_config(const std::string& path, const core::OptionTable& table, void* 
   }
 }
 
-/// What one call of flags() declared, for the rules between them.
-struct FlagSet {
-  const core::OptionTable* table;
-  void* options;
-  std::shared_ptr<const void> defaults;
-  std::map<std::string, std::string> flags;  ///< by "struct.field"
-};
-
 }  // namespace
 
 struct Command::Parser {
+  /// What one call of flags() declared, for the rules between them.
+  struct FlagSet {
+    const core::OptionTable* table;
+    void* options;
+    std::shared_ptr<const void> defaults;
+    std::map<std::string, std::string> flags;  ///< by "struct.field"
+  };
+
   CLI::App* app;
   std::vector<FlagSet> sets;
   std::vector<std::string> everyday;
@@ -254,7 +254,7 @@ void Command::flag(const std::string& name, const std::string& type, const std::
 
 void Command::add_flags(const core::OptionTable& table, void* options, std::shared_ptr<const void> defaults,
                         const Renamed& renamed) {
-  FlagSet set{.table = &table, .options = options, .defaults = std::move(defaults)};
+  Parser::FlagSet set{.table = &table, .options = options, .defaults = std::move(defaults)};
   parser_->declare(table, options, renamed, "Options", set);
   parser_->sets.push_back(std::move(set));
 }

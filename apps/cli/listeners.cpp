@@ -70,7 +70,7 @@ void save_best(train::Learner& learner, const std::filesystem::path& path, const
 Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder,
                      Describe describe)
     : options_(options) {
-  check_listeners(options);
+  core::check_rules(options);
   if (options.clip_norm) learner.add_callback(std::make_shared<train::ClipGradientNorm>(*options.clip_norm));
   if (options.clip_value) learner.add_callback(std::make_shared<train::ClipGradientValue>(*options.clip_value));
   if (options.ema) {

@@ -47,7 +47,7 @@ class Listeners {
   /// What the file of the best model says of its making; asked after an epoch.
   using Describe = std::function<nlohmann::ordered_json(const train::Learner&)>;
 
-  /// Adds them to the learner, the logs in the run's folder last. Throws std::invalid_argument as check_listeners and
+  /// Adds them to the learner, the logs in the run's folder last. Throws std::invalid_argument as core::check_rules and
   /// as the callbacks.
   Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder, Describe describe);
 

@@ -7,19 +7,6 @@
 
 namespace margay::data {
 
-void PathList::add(std::string_view path) {
-  places_.push_back({names_.size(), static_cast<std::uint32_t>(path.size())});
-  names_ += path;
-}
-
-bool PathList::operator==(const PathList& other) const {
-  if (size() != other.size()) return false;
-  for (std::size_t i = 0; i < size(); ++i) {
-    if (text(i) != other.text(i)) return false;
-  }
-  return true;
-}
-
 Items::Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> images) : task_(Task::kSingleLabel) {
   for (const auto& [path, label] : images) add(path.native(), {label});
 }

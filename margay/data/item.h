@@ -1,14 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
-#include <iterator>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,77 +17,6 @@
 #include "margay/data/image_list.h"
 
 namespace margay::data {
-
-/// File names, end to end in one block of memory: a million take about 70 MB, as std::filesystem::path 400 MB.
-class PathList {
- public:
-  class Iterator;
-
-  PathList() = default;
-  PathList(const std::vector<std::filesystem::path>& paths) { append(paths); }  // NOLINT: converts on purpose
-  PathList(std::initializer_list<std::filesystem::path> paths) { append(paths); }
-
-  void add(std::string_view path);
-  template <class Paths>
-  void append(const Paths& paths) {
-    for (const std::filesystem::path& path : paths) add(path.native());
-  }
-
-  std::size_t size() const { return places_.size(); }
-  bool empty() const { return places_.empty(); }
-  /// Stays valid until the list changes. i must lie in 0 … size-1; it is not checked.
-  std::string_view text(std::size_t i) const { return {names_.data() + places_[i].begin, places_[i].length}; }
-  std::filesystem::path operator[](std::size_t i) const { return text(i); }
-  std::filesystem::path front() const { return text(0); }
-  Iterator begin() const;
-  Iterator end() const;
-
-  /// The same names in the same order.
-  bool operator==(const PathList& other) const;
-
-  /// less: of two std::string_view.
-  template <class Less>
-  void sort(Less&& less) {
-    const auto name = [this](const Place& place) {
-      return std::string_view(names_.data() + place.begin, place.length);
-    };
-    std::sort(places_.begin(), places_.end(), [&](const Place& a, const Place& b) { return less(name(a), name(b)); });
-  }
-
- private:
-  struct Place {
-    std::uint64_t begin;
-    std::uint32_t length;
-  };
-
-  std::string names_;
-  std::vector<Place> places_;
-};
-
-/// Makes each path on the way.
-class PathList::Iterator {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = std::filesystem::path;
-  using difference_type = std::ptrdiff_t;
-  using pointer = void;
-  using reference = std::filesystem::path;
-
-  Iterator(const PathList& list, std::size_t at) : list_(&list), at_(at) {}
-  std::filesystem::path operator*() const { return (*list_)[at_]; }
-  Iterator& operator++() {
-    ++at_;
-    return *this;
-  }
-  bool operator==(const Iterator& other) const { return at_ == other.at_; }
-
- private:
-  const PathList* list_;
-  std::size_t at_;
-};
-
-inline PathList::Iterator PathList::begin() const { return {*this, 0}; }
-inline PathList::Iterator PathList::end() const { return {*this, size()}; }
 
 /// What an image's label is: one class of K, or any number of them ("none of these" included).
 enum class Task { kSingleLabel, kMultiLabel };

@@ -16,7 +16,7 @@ ImageSource::Bytes ImageSource::read() const {
   return bytes_ ? bytes_ : std::make_shared<const std::vector<std::uint8_t>>(ImageFile(name_).read());
 }
 
-Image read_image(const ImageSource& source, const ReadOptions& options) {
+core::Image read_image(const ImageSource& source, const ReadOptions& options) {
   return source.is_file() ? read_image(source.name(), options) : decode_image(*source.bytes(), source.name(), options);
 }
 

@@ -39,7 +39,7 @@ class ImageSource {
 };
 
 /// As read_image and read_size of a path: the same limits, and the same errors under the source's name.
-Image read_image(const ImageSource& source, const ReadOptions& options = {});
+core::Image read_image(const ImageSource& source, const ReadOptions& options = {});
 ImageSize read_size(const ImageSource& source);
 
 }  // namespace margay::data

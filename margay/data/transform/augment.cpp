@@ -139,7 +139,7 @@ AugmentDraw Augment::draw(int height, int width, Phase phase, core::Random& rand
 
 void Augment::apply(const core::Image& image, const AugmentDraw& draw, const Normalization& normalization,
                     float* out) const {
-  const auto warp_it = [&](const core::Image& image) {
+  const auto warp_it = [&](const core::Image& source) {
     warp_normalised(source, draw.matrix, normalization, options_.size, options_.size, out, options_.pad_mode,
                     draw.lighting);
   };

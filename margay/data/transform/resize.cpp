@@ -146,11 +146,11 @@ core::Image Resize::apply(const core::Image& image, Phase phase, core::Random& r
   if (options_.method == ResizeMethod::kSquish) return resized(image, {0, 0, image.width, image.height}, size, size);
   const double at_x = phase == Phase::kTrain ? random.uniform() : 0.5;  // x first, as in fastai
   const double at_y = phase == Phase::kTrain ? random.uniform() : 0.5;
-  const auto window_of = [&](const core::Image& image) {
+  const auto window_of = [&](const core::Image& source) {
     return resize_window(options_.method, source.height, source.width, size, size, at_x, at_y);
   };
   if (options_.method == ResizeMethod::kCrop) return resized(image, window_of(image), size, size);
-  const core::Image image = bounded(image, size);
+  const core::Image source = bounded(image, size);
   return padded(source, window_of(source), options_.pad_mode, size);
 }
 
