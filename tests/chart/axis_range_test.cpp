@@ -1,4 +1,5 @@
 #include "margay/chart/axis_range.h"
+#include "tests/support/special_numbers.h"
 
 #include <limits>
 
@@ -6,9 +7,6 @@
 
 namespace margay::chart {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 LineChart chart_of(std::vector<double> y, ChartAxis y_axis = {}) {
   LineChart chart;

@@ -80,11 +80,11 @@ TEST(ChartImage, DrawsWithoutDataAndInTheSmallestSize) {
   chart.title = std::string(200, 'W');
   chart.series.assign(50, {.name = "a name that is longer than the image is wide", .x = {0, 1}, .y = {1, 0}});
   chart.marks.assign(20, {"mark", 0.5, 0.5});
-  const data::Image one = chart_image(chart, {.width = 200, .height = 150});
+  const core::Image one = chart_image(chart, {.width = 200, .height = 150});
   EXPECT_EQ(one.width, 200);
   EXPECT_EQ(one.height, 150);
   EXPECT_NE(one.pixels, white(150, 200).pixels);
-  const data::Image three = chart_image({chart, LineChart{}, chart}, {.width = 200, .height = 150});
+  const core::Image three = chart_image({chart, LineChart{}, chart}, {.width = 200, .height = 150});
   EXPECT_EQ(three.width, 200);
   EXPECT_NE(three.pixels, white(three.height, 200).pixels);
 }

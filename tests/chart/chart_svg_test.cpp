@@ -1,4 +1,5 @@
 #include "margay/chart/chart_svg.h"
+#include "tests/support/special_numbers.h"
 
 #include <limits>
 
@@ -6,8 +7,6 @@
 
 namespace margay::chart {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 LineChart two_curves() {
   LineChart chart{.title = "Loss", .x = {.label = "step"}, .y = {.label = "loss"}, .series = {}, .marks = {}};

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/text.h"
+#include "tests/support/special_numbers.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::chart {
@@ -14,7 +15,6 @@ namespace {
 
 using testing_support::thrown_message;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr TextChartOptions kSmall = {.columns = 28, .rows = 5};
 constexpr TextChartOptions kSmallAscii = {.columns = 28, .rows = 5, .glyphs = TextGlyphs::kAscii};
 

@@ -1,4 +1,5 @@
 #include "margay/chart/plot_frame.h"
+#include "tests/support/special_numbers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,8 +9,6 @@
 
 namespace margay::chart {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// 100 x 100 pixels for x and y of 0 … 10.
 PlotFrame frame() {

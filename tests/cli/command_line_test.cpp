@@ -19,64 +19,52 @@
 namespace margay::cli {
 namespace {
 
-/// Runs a command line; what it says on stderr is in `errors`.
-struct CommandResult {
-  int status;
-  std::string errors;
-};
-
-CommandResult run_line(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "margay");
-  testing::internal::CaptureStderr();
-  testing::internal::CaptureStdout();
-  const int status = run(static_cast<int>(arguments.size()), arguments.data());
-  testing::internal::GetCapturedStdout();
-  return {status, testing::internal::GetCapturedStderr()};
-}
+using testing_support::CommandResult;
+using testing_support::run_command;
 
 TEST(CommandLine, SuggestsTheNearestFlag) {
-  const CommandResult result = run_line({"train", "x", "--epcohs", "3"});
+  const CommandResult result = run_command({"train", "x", "--epcohs", "3"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors,
             "margay: train has no flag --epcohs; did you mean '--epochs'?; `margay train --help` lists them\n");
 }
 
 TEST(CommandLine, SuggestsTheNearestCommand) {
-  const CommandResult result = run_line({"trian"});
+  const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("no command 'trian'; did you mean 'train'?"), std::string::npos);
 }
 
 TEST(CommandLine, AsksForWhatIsMissing) {
-  EXPECT_EQ(run_line({}).status, 2);
-  EXPECT_EQ(run_line({"train"}).status, 2);
-  EXPECT_NE(run_line({"predict"}).errors.find("model"), std::string::npos);
+  EXPECT_EQ(run_command({}).status, 2);
+  EXPECT_EQ(run_command({"train"}).status, 2);
+  EXPECT_NE(run_command({"predict"}).errors.find("model"), std::string::npos);
 }
 
 TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
-  const CommandResult range = run_line({"train", "nowhere", "--min-scale", "7"});
+  const CommandResult range = run_command({"train", "nowhere", "--min-scale", "7"});
   EXPECT_EQ(range.status, 2);
   EXPECT_NE(range.errors.find("--min-scale must lie in [0.01, 1], got 7"), std::string::npos) << range.errors;
-  EXPECT_EQ(run_line({"train", "nowhere", "--epochs", "many"}).status, 2);
-  EXPECT_EQ(run_line({"train", "nowhere", "--precision", "fp8"}).status, 2);
+  EXPECT_EQ(run_command({"train", "nowhere", "--epochs", "many"}).status, 2);
+  EXPECT_EQ(run_command({"train", "nowhere", "--precision", "fp8"}).status, 2);
 }
 
 TEST(CommandLine, ExitsWithThreeForMissingData) {
-  const CommandResult result = run_line({"train", "/no/such/folder"});
+  const CommandResult result = run_command({"train", "/no/such/folder"});
   EXPECT_EQ(result.status, 3);
   EXPECT_EQ(result.errors.find("margay: /no/such/folder: there is no such folder; '/' holds "), 0U) << result.errors;
-  EXPECT_EQ(run_line({"predict", "/no/model.margay", "x.jpg"}).status, 3);
+  EXPECT_EQ(run_command({"predict", "/no/model.margay", "x.jpg"}).status, 3);
 }
 
 TEST(CommandLine, RefusesFlagsThatExcludeEachOther) {
-  EXPECT_EQ(run_line({"train", "x", "--label-regex", "(a)", "--labels-csv", "t.csv"}).status, 2);
-  EXPECT_EQ(run_line({"train", "x", "--valid-csv", "t.csv", "--valid-fraction", "0.1"}).status, 2);
+  EXPECT_EQ(run_command({"train", "x", "--label-regex", "(a)", "--labels-csv", "t.csv"}).status, 2);
+  EXPECT_EQ(run_command({"train", "x", "--valid-csv", "t.csv", "--valid-fraction", "0.1"}).status, 2);
 }
 
 TEST(CommandLine, HelpSucceeds) {
-  EXPECT_EQ(run_line({"--help"}).status, 0);
-  EXPECT_EQ(run_line({"train", "--help"}).status, 0);
-  EXPECT_EQ(run_line({"--version"}).status, 0);
+  EXPECT_EQ(run_command({"--help"}).status, 0);
+  EXPECT_EQ(run_command({"train", "--help"}).status, 0);
+  EXPECT_EQ(run_command({"--version"}).status, 0);
 }
 
 /// What a command with the flags of training makes of the arguments.
@@ -106,7 +94,7 @@ TEST(Config, GivesWayToFlagsWhereverTheyStand) {
 TEST(Config, NamesTheKeyThatIsWrong) {
   const testing_support::TemporaryFolder folder;
   std::ofstream(folder / "config.json") << R"({"epcohs": 3})";
-  const CommandResult result = run_line({"train", "x", "--config", (folder / "config.json").c_str()});
+  const CommandResult result = run_command({"train", "x", "--config", (folder / "config.json").c_str()});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("no option 'epcohs'; did you mean 'epochs'?"), std::string::npos) << result.errors;
 }

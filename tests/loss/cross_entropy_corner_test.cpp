@@ -39,10 +39,10 @@ TEST(CrossEntropyCorner, WhereEveryTargetIsIgnoredTheLossIsZeroAndSoIsTheGradien
 }
 
 TEST(CrossEntropyCorner, EmptyMeanNanIsPyTorchsBehaviour) {
-  EXPECT_TRUE(std::isnan(
-      item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kFloatNan}))));
-  EXPECT_TRUE(std::isnan(
-      item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kFloatNan}))));
+  EXPECT_TRUE(
+      std::isnan(item(cross_entropy(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
+  EXPECT_TRUE(
+      std::isnan(item(loss::nll_loss(torch::randn({2, 5}), indices({-100, -100}), {.empty_mean = EmptyMean::kNan}))));
 }
 
 TEST(CrossEntropyCorner, ABatchOfNothingHasLossZero) {

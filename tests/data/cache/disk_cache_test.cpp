@@ -175,8 +175,8 @@ TEST_F(DiskCacheTest, ReplacesAFileOfAnotherVersion) {
 /// The file as it was written while sums were those of before XXH3.
 std::string old_file(const std::vector<std::pair<CacheKey, CachedImage>>& images) {
   std::string bytes("margaypc\x01\0\0\0\x04\x03\x02\x01", 16);
-  for (const auto& [key, image] : images) {
-    RecordHeader header = make_header(key.path.native(), *key.version, image);
+  for (const auto& [key, cached] : images) {
+    RecordHeader header = make_header(key.path.native(), *key.version, cached);
     header.magic = 0x43695072;
     header.pixel_checksum = core::checksum_before_xxh3(cached.image.pixels);
     header.own_checksum = header.checksum_with(key.path.native());

@@ -171,7 +171,7 @@ TEST(ReadImage, SurvivesRandomDamage) {
       std::vector<std::uint8_t> damaged = bytes_of(file);
       for (int i = 0; i < 4; ++i) damaged[random.below(damaged.size())] = static_cast<std::uint8_t>(random.below(256));
       try {
-        const Image image = decode_image(damaged, "some/cat", {.max_pixels = 1'000'000});
+        const core::Image image = decode_image(damaged, "some/cat", {.max_pixels = 1'000'000});
         EXPECT_EQ(image.pixels.size(), std::size_t(image.height) * std::size_t(image.width) * 3);
         EXPECT_LE(image.pixels.size(), 3'000'000U);
         ++read;

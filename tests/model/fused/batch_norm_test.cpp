@@ -21,7 +21,7 @@ namespace {
 using testing_support::expect_near;
 using testing_support::for_each_simd_target;
 
-constexpr auto kChannelsLast = torch::MemoryFormat::ChannelsLast;
+constexpr auto kNormChannelsLast = torch::MemoryFormat::ChannelsLast;
 constexpr double kFloatTolerance = 1e-5;
 constexpr double kBfloat16Tolerance = 1.6e-2;  // two roundings of 8 bits; LibTorch rounds between its operators, too
 
@@ -57,7 +57,7 @@ torch::nn::BatchNorm2d norm_of(std::int64_t channels) {
 
 torch::Tensor values(std::vector<std::int64_t> shape, torch::ScalarType type, std::uint64_t seed) {
   torch::manual_seed(seed);
-  return torch::randn(shape).mul_(2).add_(0.5).to(type).contiguous(kChannelsLast);
+  return torch::randn(shape).mul_(2).add_(0.5).to(type).contiguous(kNormChannelsLast);
 }
 
 torch::Tensor by_operators(const torch::Tensor& x, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual,
@@ -116,7 +116,7 @@ void expect_operators_outcome(const std::vector<std::int64_t>& shape, torch::Sca
   const Outcome actual = outcome(fused, norm_of(shape[1]), shape, type, use);
   EXPECT_EQ(actual.y.scalar_type(), type);
   EXPECT_EQ(actual.x_gradient.scalar_type(), type);
-  EXPECT_TRUE(actual.y.is_contiguous(kChannelsLast));
+  EXPECT_TRUE(actual.y.is_contiguous(kNormChannelsLast));
   expect_near(actual.y, expected.y, tolerance);
   expect_near(actual.running_mean, expected.running_mean, kFloatTolerance);
   expect_near(actual.running_var, expected.running_var, kFloatTolerance);
@@ -170,7 +170,7 @@ TEST(FusedBatchNorm, GivesTheSameBitsForAnyNumberOfThreads) {
 TEST(FusedBatchNorm, LosesNothingWhereMeansAreFarFromZero) {
   torch::nn::BatchNorm2d norm(2);
   const torch::Tensor noise = values({4, 2, 16, 16}, torch::kFloat, 1);
-  const torch::Tensor x = (noise + 4096).contiguous(kChannelsLast);
+  const torch::Tensor x = (noise + 4096).contiguous(kNormChannelsLast);
   const torch::Tensor wide = x.to(torch::kDouble);
   const torch::Tensor variance = wide.var({0, 2, 3}, /*unbiased=*/true);
   batch_norm(x, norm);

@@ -17,12 +17,12 @@ namespace {
 
 using testing_support::expect_near;
 
-constexpr auto kChannelsLast = torch::MemoryFormat::ChannelsLast;
+constexpr auto kPoolChannelsLast = torch::MemoryFormat::ChannelsLast;
 
 /// Whole numbers and zeros, as after ReLU: full of ties.
 torch::Tensor pooled_images(const std::vector<std::int64_t>& shape, torch::ScalarType type) {
   torch::manual_seed(1);
-  return torch::randint(-3, 4, shape).relu().to(type).contiguous(kChannelsLast);
+  return torch::randint(-3, 4, shape).relu().to(type).contiguous(kPoolChannelsLast);
 }
 
 torch::Tensor by_operator(const torch::Tensor& x) { return torch::max_pool2d(x, 3, 2, 1); }
@@ -32,7 +32,7 @@ std::pair<torch::Tensor, torch::Tensor> value_and_gradient(torch::Tensor (*pool)
   const torch::Tensor x = image.detach().clone(torch::MemoryFormat::Preserve).requires_grad_();
   const torch::Tensor y = pool(x);
   torch::manual_seed(2);
-  y.backward(torch::randint(-8, 9, y.sizes()).to(y.scalar_type()).contiguous(kChannelsLast));
+  y.backward(torch::randint(-8, 9, y.sizes()).to(y.scalar_type()).contiguous(kPoolChannelsLast));
   return {y.detach(), x.grad()};
 }
 
@@ -46,7 +46,7 @@ TEST(MaxPool, GivesTheOperatorsBits) {
         const auto [y, gradient] = value_and_gradient(max_pool_3x3, pooled_images(shape, type));
         EXPECT_TRUE(y.equal(expected));
         EXPECT_TRUE(gradient.equal(expected_gradient));
-        EXPECT_TRUE(y.is_contiguous(kChannelsLast));
+        EXPECT_TRUE(y.is_contiguous(kPoolChannelsLast));
         const torch::NoGradGuard no_grad;
         EXPECT_TRUE(max_pool_3x3(pooled_images(shape, type)).equal(expected));
       }
@@ -63,7 +63,8 @@ TEST(MaxPool, TakesNaNForLargest) {
 }
 
 TEST(MaxPool, TakesNothingButMinusInfinity) {
-  const torch::Tensor x = torch::full({1, 2, 4, 4}, -std::numeric_limits<float>::infinity()).contiguous(kChannelsLast);
+  const torch::Tensor x =
+      torch::full({1, 2, 4, 4}, -std::numeric_limits<float>::infinity()).contiguous(kPoolChannelsLast);
   EXPECT_TRUE(max_pool_3x3(x).equal(by_operator(x)));
 }
 

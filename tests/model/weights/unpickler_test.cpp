@@ -19,15 +19,15 @@ using testing_support::pickle_of;
 using testing_support::pickled;
 using testing_support::thrown_message;
 
-Pickle unpickle(const std::string& bytes) { return unpickle(std::as_bytes(std::span(bytes)), "x.pth"); }
+Pickle unpickle_text(const std::string& bytes) { return unpickle(std::as_bytes(std::span(bytes)), "x.pth"); }
 
 std::string pickle_refusal(const std::string& bytes) {
-  return thrown_message<core::FormatError>([&] { unpickle(bytes); });
+  return thrown_message<core::FormatError>([&] { unpickle_text(bytes); });
 }
 
 template <class T>
 T root_of(const std::string& content) {
-  const Pickle pickle = unpickle(pickle_of(content));
+  const Pickle pickle = unpickle_text(pickle_of(content));
   const T* root = pickle.get<T>(pickle.root);
   if (root == nullptr) throw std::runtime_error("found " + pickle.kind(pickle.root));
   return *root;
@@ -47,9 +47,9 @@ TEST(Unpickler, ReadsNumbersOfEveryForm) {
 
 TEST(Unpickler, ReadsContainersWithSharedValues) {
   const Pickle pickle =
-      unpickle(pickle_of("](K\x01q\x05h\x05K\x02"
-                         "eK\x03"
-                         "a"));
+      unpickle_text(pickle_of("](K\x01q\x05h\x05K\x02"
+                              "eK\x03"
+                              "a"));
   const auto* list = pickle.get<PickleSequence>(pickle.root);
   ASSERT_NE(list, nullptr);
   ASSERT_EQ(list->items.size(), 4U);
@@ -58,8 +58,8 @@ TEST(Unpickler, ReadsContainersWithSharedValues) {
 }
 
 TEST(Unpickler, ReadsAnOrderedDictAsADict) {
-  const Pickle pickle =
-      unpickle(pickle_of(global("collections", "OrderedDict") + ")R" + pickled("a") + "K\x01s}b"));  // with attributes
+  const Pickle pickle = unpickle_text(
+      pickle_of(global("collections", "OrderedDict") + ")R" + pickled("a") + "K\x01s}b"));  // with attributes
   const auto* dict = pickle.get<PickleDict>(pickle.root);
   ASSERT_NE(dict, nullptr);
   ASSERT_NE(pickle.find(*dict, "a"), nullptr);
@@ -67,7 +67,7 @@ TEST(Unpickler, ReadsAnOrderedDictAsADict) {
 }
 
 TEST(Unpickler, OfEqualKeysTheLastCounts) {
-  const Pickle pickle = unpickle(pickle_of("}" + pickled("a") + "K\x01s" + pickled("a") + "K\x02s"));
+  const Pickle pickle = unpickle_text(pickle_of("}" + pickled("a") + "K\x01s" + pickled("a") + "K\x02s"));
   const PickleId* value = pickle.find(*pickle.get<PickleDict>(pickle.root), "a");
   EXPECT_EQ(*pickle.get<std::int64_t>(*value), 2);
 }
@@ -196,7 +196,7 @@ TEST(Unpickler, RefusesBombs) {
 }
 
 TEST(Unpickler, SaysHowLongThePickleWas) {
-  EXPECT_EQ(unpickle(pickle_of("N") + "rest").bytes, 4U);
+  EXPECT_EQ(unpickle_text(pickle_of("N") + "rest").bytes, 4U);
   const std::string bytes = "\x80\x02N!";
   EXPECT_NE(thrown_message<core::FormatError>([&] {
               unpickle(std::as_bytes(std::span(bytes)), "x", 100);
@@ -206,7 +206,7 @@ TEST(Unpickler, SaysHowLongThePickleWas) {
 
 RC_GTEST_PROP(UnpicklerProperty, AnyBytesAreReadOrRefused, (std::string bytes)) {
   try {
-    const Pickle pickle = unpickle("\x80\x02" + bytes);
+    const Pickle pickle = unpickle_text("\x80\x02" + bytes);
     RC_ASSERT(pickle.root < pickle.values.size());
   } catch (const core::FormatError&) {
   }
@@ -218,7 +218,7 @@ RC_GTEST_PROP(UnpicklerProperty, AnyOpcodesAreReadOrRefused, ()) {
   for (const std::uint8_t draw : *rc::gen::arbitrary<std::vector<std::uint8_t>>())
     bytes += opcodes[draw % opcodes.size()];
   try {
-    const Pickle pickle = unpickle(bytes);
+    const Pickle pickle = unpickle_text(bytes);
     RC_ASSERT(pickle.root < pickle.values.size());
   } catch (const core::FormatError&) {
   }

@@ -99,12 +99,12 @@ TEST(Monitor, RefusesAStateOfAnotherMonitorAndNamesTheFile) {
 using testing_support::script;
 using EarlyStoppingTest = testing_support::TinyLearnerTest;
 
-const MonitorOptions kScripted{.monitor = "scripted"};
+const MonitorOptions kMonitorScripted{.monitor = "scripted"};
 
 TEST_F(EarlyStoppingTest, EndsAFitAfterSoManyEpochsWithoutAnImprovement) {
   Learner learner = this->learner();
   script(learner, {5, 4, 6, 3, 3, 4, 2});
-  const auto stopping = std::make_shared<EarlyStopping>(kScripted, EarlyStoppingOptions{.stop_patience = 2});
+  const auto stopping = std::make_shared<EarlyStopping>(kMonitorScripted, EarlyStoppingOptions{.stop_patience = 2});
   learner.add_callback(stopping);
   learner.fit(10, 1e-4);
   EXPECT_EQ(learner.history().size(), 6U);
@@ -114,7 +114,7 @@ TEST_F(EarlyStoppingTest, EndsAFitAfterSoManyEpochsWithoutAnImprovement) {
 TEST_F(EarlyStoppingTest, JudgesEachFitOnItsOwn) {
   Learner learner = this->learner();
   script(learner, {1, 2, 9, 8, 9});
-  const auto stopping = std::make_shared<EarlyStopping>(kScripted, EarlyStoppingOptions{.stop_patience = 1});
+  const auto stopping = std::make_shared<EarlyStopping>(kMonitorScripted, EarlyStoppingOptions{.stop_patience = 1});
   learner.add_callback(stopping);
   learner.fit(5, 1e-4);
   EXPECT_EQ(learner.history().size(), 2U);
@@ -125,7 +125,7 @@ TEST_F(EarlyStoppingTest, JudgesEachFitOnItsOwn) {
 TEST_F(EarlyStoppingTest, DecidesAfterAnInterruptionAsWithoutOne) {
   Learner learner = this->learner();
   script(learner, {5, 6, 7, 4});
-  const auto whole = std::make_shared<EarlyStopping>(kScripted, EarlyStoppingOptions{.stop_patience = 3});
+  const auto whole = std::make_shared<EarlyStopping>(kMonitorScripted, EarlyStoppingOptions{.stop_patience = 3});
   CallbackState saved;
   learner.add_callback(whole);
   learner.add_callback(std::make_shared<testing_support::AfterEpoch>([&](Learner&, const Progress& at) {
@@ -133,7 +133,7 @@ TEST_F(EarlyStoppingTest, DecidesAfterAnInterruptionAsWithoutOne) {
   }));
   learner.fit(4, 1e-4);
 
-  EarlyStopping resumed(kScripted, {.stop_patience = 3});
+  EarlyStopping resumed(kMonitorScripted, {.stop_patience = 3});
   resumed.load_state({.values = nlohmann::ordered_json::parse(saved.values.dump())}, "c.safetensors");
   EXPECT_EQ(resumed.idle_epochs(), 1);
   for (const std::size_t epoch : {2U, 3U}) {
@@ -147,7 +147,7 @@ TEST_F(EarlyStoppingTest, DecidesAfterAnInterruptionAsWithoutOne) {
 
 TEST_F(EarlyStoppingTest, RefusesAnUnknownNameBeforeItTrains) {
   Learner learner = this->learner();
-  learner.add_callback(std::make_shared<EarlyStopping>(kScripted));
+  learner.add_callback(std::make_shared<EarlyStopping>(kMonitorScripted));
   EXPECT_THROW(learner.fit(1, 1e-4), std::invalid_argument);
   EXPECT_TRUE(learner.steps().empty());
   EXPECT_THROW(EarlyStopping({}, {.stop_patience = 0}), std::invalid_argument);
@@ -184,7 +184,8 @@ void expect_rates(const Learner& learner, const std::vector<double>& expected) {
 TEST_F(ReduceOnPlateauTest, LowersTheRateWhenResultsNoLongerImproveAndThenWaitsAsLong) {
   Learner learner = this->learner();
   script(learner, {5, 4, 4, 5, 4, 4, 3});
-  learner.add_callback(std::make_shared<ReduceOnPlateau>(kScripted, ReduceOnPlateauOptions{.plateau_patience = 2}));
+  learner.add_callback(
+      std::make_shared<ReduceOnPlateau>(kMonitorScripted, ReduceOnPlateauOptions{.plateau_patience = 2}));
   learner.fit(7, 1e-3);
   expect_rates(learner, {1e-3, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5});
 }
@@ -193,7 +194,7 @@ TEST_F(ReduceOnPlateauTest, StopsAtTheLowestRate) {
   Learner learner = this->learner();
   script(learner, {1, 1, 1, 1});
   learner.add_callback(std::make_shared<ReduceOnPlateau>(
-      kScripted, ReduceOnPlateauOptions{.plateau_factor = 0.5, .plateau_patience = 1, .plateau_min_lr = 4e-4}));
+      kMonitorScripted, ReduceOnPlateauOptions{.plateau_factor = 0.5, .plateau_patience = 1, .plateau_min_lr = 4e-4}));
   learner.fit(4, 1e-3);
   expect_rates(learner, {1e-3, 1e-3, 5e-4, 4e-4});
 }
@@ -201,7 +202,8 @@ TEST_F(ReduceOnPlateauTest, StopsAtTheLowestRate) {
 TEST_F(ReduceOnPlateauTest, BeginsEachFitWithTheRatesOfItsSchedule) {
   Learner learner = this->learner();
   script(learner, {1, 1, 1});
-  learner.add_callback(std::make_shared<ReduceOnPlateau>(kScripted, ReduceOnPlateauOptions{.plateau_patience = 1}));
+  learner.add_callback(
+      std::make_shared<ReduceOnPlateau>(kMonitorScripted, ReduceOnPlateauOptions{.plateau_patience = 1}));
   learner.fit(2, 1e-3);
   EXPECT_NEAR(learner.lr_factor(), 0.1, 1e-12);
   learner.fit(1, 1e-3);
@@ -215,8 +217,8 @@ TEST_F(ReduceOnPlateauTest, DecidesAfterAnInterruptionAsWithoutOne) {
   learner.set_metrics(metrics);
   const std::vector<double> values = {3, 3, 3, 3, 2, 2, 2};
   for (std::size_t cut = 1; cut < values.size(); ++cut) {
-    ReduceOnPlateau whole(kScripted, {.plateau_patience = 2});
-    auto resumed = std::make_unique<ReduceOnPlateau>(kScripted, ReduceOnPlateauOptions{.plateau_patience = 2});
+    ReduceOnPlateau whole(kMonitorScripted, {.plateau_patience = 2});
+    auto resumed = std::make_unique<ReduceOnPlateau>(kMonitorScripted, ReduceOnPlateauOptions{.plateau_patience = 2});
     const auto epoch = [&](ReduceOnPlateau& rule, std::size_t i) {
       Progress at{.epoch = static_cast<std::int64_t>(i), .epochs = 7, .lrs = {1e-3}};
       rule.before_epoch(learner, at);

@@ -107,24 +107,24 @@ TEST(CsvLog, TellsOnceThatItCannotBeWrittenAndLetsTheTrainingGoOn) {
   EXPECT_NE(failures[0].find("history.csv"), std::string::npos) << failures[0];
 }
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-std::vector<Json> lines(const std::filesystem::path& path) {
-  std::vector<Json> all;
+std::vector<OrderedJson> lines(const std::filesystem::path& path) {
+  std::vector<OrderedJson> all;
   std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) all.push_back(Json::parse(line));
+  for (std::string line; std::getline(file, line);) all.push_back(OrderedJson::parse(line));
   return all;
 }
 
-std::vector<std::string> keys(const Json& object) {
+std::vector<std::string> keys(const OrderedJson& object) {
   std::vector<std::string> all;
   for (const auto& [key, value] : object.items()) all.push_back(key);
   return all;
 }
 
 /// Without what depends on the clock.
-std::vector<Json> timeless(std::vector<Json> all) {
-  for (Json& line : all) {
+std::vector<OrderedJson> timeless(std::vector<OrderedJson> all) {
+  for (OrderedJson& line : all) {
     for (const char* key : {"images_per_s", "seconds", "train_images_per_s", "wait_share"}) line.erase(key);
   }
   return all;
@@ -137,7 +137,7 @@ TEST(JsonLinesLog, WritesEveryStepAndEveryEpoch) {
   learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr));
   learner.fit(1, 1e-3);
   learner.fit(1, constant({1e-4, 1e-3, 1e-2}), "second");
-  const std::vector<Json> all = lines(path);
+  const std::vector<OrderedJson> all = lines(path);
   ASSERT_EQ(all.size(), 8U);
   EXPECT_EQ(keys(all[0]), (std::vector<std::string>{"step", "stage", "epoch", "loss", "smooth_loss", "lr", "momentum",
                                                     "images_per_s"}));
@@ -159,7 +159,7 @@ TEST(JsonLinesLog, LeavesStepsOutWhenAsked) {
   learner.add_callback(std::make_shared<JsonLinesLog>(path, nullptr, LogOptions{.log_every = 2}));
   learner.fit(2, 1e-3);
   std::vector<int> steps;
-  for (const Json& line : lines(path)) steps.push_back(line["step"].get<int>());
+  for (const OrderedJson& line : lines(path)) steps.push_back(line["step"].get<int>());
   EXPECT_EQ(steps, (std::vector<int>{2, 3, 4, 6, 6}));
   EXPECT_THROW(JsonLinesLog(path, nullptr, {.log_every = 0}), std::invalid_argument);
 }
@@ -200,8 +200,9 @@ TEST(JsonLinesLog, GoesOnBehindTheLastWholeLineOfAFileThatLostSome) {
 TEST(JsonLinesLog, RefusesAStateThatIsNotOfALog) {
   const testing_support::TemporaryFolder folder;
   JsonLinesLog log(folder / "steps.jsonl", nullptr);
-  for (const Json& values : {Json::object(), Json{{"step", 1}}, Json{{"step", -1}, {"bytes", 0}},
-                             Json{{"step", 1}, {"bytes", "many"}}, Json{{"step", 1.5}, {"bytes", 0}}}) {
+  for (const OrderedJson& values :
+       {OrderedJson::object(), OrderedJson{{"step", 1}}, OrderedJson{{"step", -1}, {"bytes", 0}},
+        OrderedJson{{"step", 1}, {"bytes", "many"}}, OrderedJson{{"step", 1.5}, {"bytes", 0}}}) {
     EXPECT_NE(testing_support::thrown_message<core::FormatError>([&] {
                 log.load_state({.values = values}, "c.safetensors");
               }).find("c.safetensors"),
@@ -221,7 +222,7 @@ TEST(JsonLinesLog, TellsOnceOfAFullDiskAndLetsTheTrainingGoOn) {
   EXPECT_EQ(learner.steps().size(), 6U);
   ASSERT_EQ(failures.size(), 1U);
   EXPECT_NE(failures[0].find("steps.jsonl"), std::string::npos) << failures[0];
-  EXPECT_EQ(log->state().values, (Json{{"step", 6}, {"bytes", 0}}));
+  EXPECT_EQ(log->state().values, (OrderedJson{{"step", 6}, {"bytes", 0}}));
 }
 
 }  // namespace

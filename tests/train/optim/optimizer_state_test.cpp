@@ -111,7 +111,7 @@ TEST(OptimizerState, IsRefusedAndLeftAloneIfItDoesNotFit) {
 TEST(OptimizerState, IsRefusedWhereItsTensorsAreOfAnotherKind) {
   std::vector<torch::Tensor> parameters = parameters_of(torch::kFloat);
   const auto optimizer = make_optimizer({group_of(parameters)});
-  take_steps(*optimizer, parameters, 1, 1);
+  take_state_steps(*optimizer, parameters, 1, 1);
   const model::TensorMap before = copy_of(optimizer->state());
   const std::vector<std::pair<std::string, torch::Tensor>> wrong = {
       {"p0.steps", torch::ones({2}, torch::kLong)},    {"p0.steps", torch::zeros({0}, torch::kLong)},
