@@ -76,7 +76,7 @@ TEST(LabelTable, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_EQ(message("fname,label\n,x\n", nothing), "line 2, column 'fname': the name of the image is empty");
   EXPECT_EQ(
       message("name,class\na.jpg,x\nb,\n", labels),
-      "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with `label_delimiter` that a "
+      "1 of 2 rows have no label in column 'class': 'line 3: b'; give each one, or say with `label_delimiter` that an "
       "image may have any number of labels, or none");
   EXPECT_EQ(message("name,split\na.jpg,train\nb,maybe\n", [](const LabelTable& table) { (void)table.split(); }),
             "line 3, column 'split': 'maybe' names neither the training nor the validation set; expected 0 or 1, or "
