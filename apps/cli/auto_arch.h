@@ -14,7 +14,7 @@
 
 namespace margay::cli {
 
-/// What `margay models bench` measured of one network.
+/// The speed of one network, measured by `margay models bench`.
 struct SpeedRecord {
   std::string name;
   std::string host;
@@ -29,23 +29,23 @@ struct SpeedRecord {
   static const core::OptionTable& fields();
 };
 
-/// "57.3 / 201 (bf16, 224 px, 2 threads)": training, inference, and under which conditions.
+/// "57.3 / 201 (bf16, 224 px, 2 threads)": training, inference, and the conditions.
 std::string speed_text(const SpeedRecord& record);
 
-/// The newest record of every network and machine, in a file of JSON.
+/// The newest record of every network and machine, in a JSON file.
 class SpeedRecords {
  public:
-  /// Without any yet.
+  /// Has no records until load().
   explicit SpeedRecords(std::filesystem::path file) : file_(std::move(file)) {}
 
-  /// Reads the file if it is there. Throws core::FormatError for one that is something else.
+  /// Reads the file if it exists. Throws core::FormatError for any other file.
   void load();
 
   /// That of this machine.
   std::optional<SpeedRecord> find(const std::string& name) const;
-  /// In the place of the record of that network and machine.
+  /// Replaces the record of that network and machine.
   void put(const SpeedRecord& record);
-  /// Makes the folder, too. Throws core::IoError.
+  /// Writes the file, and makes its folder. Throws core::IoError.
   void save() const;
 
  private:
@@ -53,29 +53,28 @@ class SpeedRecords {
   std::vector<SpeedRecord> records_;
 };
 
-/// Those in the user's cache folder; what is wrong with the file is said on stderr, and it is then taken for empty.
+/// The records in the user's cache folder. A broken file is reported on stderr and treated as empty.
 SpeedRecords user_speed_records(const std::filesystem::path& cache_folder);
 
 /// What this machine is called.
 std::string host_name();
 
-/// train::measure_network_speed; nothing, and a warning in the place of the line, for a network that cannot be measured
-/// so: of images that it does not take, or too large.
+/// Calls train::measure_network_speed. Returns nothing, after a warning, for a network that cannot be measured with
+/// these options: it does not accept the images, or is too large.
 std::optional<train::NetworkSpeed> speed_or_warn(const std::string& name, const train::NetworkSpeedOptions& options,
                                                  ProgressLine& line);
 
-/// The --arch that stands for whichever network suits the time.
+/// The value of --arch for the best network that fits the time.
 inline constexpr const char* kAutoArch = "auto";
 
-/// Puts the most accurate network whose epochs fit into options.minutes in the place of `auto`, and prints why.
-/// Networks may be chosen for which there are weights: where options.vision_learner.weights is a folder (or the word
-/// "cached"), those that model::look_up_weights finds there, and the file then takes the place of the folder; without
-/// weights all. A few are measured on this
-/// machine, the others estimated from them by their multiply-adds; what is chosen has been measured. Throws as
-/// train::choose_network, and std::invalid_argument for weights that are no folder.
+/// Replaces `auto` by the most accurate network whose epochs fit into options.minutes, and prints why. If
+/// options.vision_learner.weights is a folder (or "cached"), it chooses among the networks whose weights
+/// model::look_up_weights finds there, and replaces the folder by the file; without weights it chooses among all. A few
+/// networks are measured on this machine, the others estimated from them by their multiply-adds; the chosen one is
+/// always measured. Throws as train::choose_network, and std::invalid_argument for weights that are no folder.
 void choose_architecture(TrainOptions& options);
 
-/// One line: what was chosen, what it takes, and the next.
+/// One line: the choice, its time, and the runner-up.
 std::string choice_text(const std::vector<train::NetworkCandidate>& candidates, const train::TrainingDemand& demand,
                         const train::NetworkChoice& choice);
 

@@ -14,7 +14,7 @@
 
 namespace margay::cli {
 
-/// The command line is wrong: exit code 2, and a hint at the command's help.
+/// An invalid command line: exit code 2, and a hint at the command's help.
 class UsageError : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;

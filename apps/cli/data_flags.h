@@ -12,7 +12,7 @@
 
 namespace margay::cli {
 
-/// How a folder of images becomes labelled training and validation sets.
+/// The options that make labelled training and validation sets from a folder of images.
 struct DataOptions {
   std::string label_regex;
   std::string label_path_regex;
@@ -36,17 +36,17 @@ struct DataOptions {
   static const core::OptionTable& fields();
 };
 
-/// Labels and split are stated, not transforms. Where folder/train exists, a draw leaves out what lies below test/,
-/// with a warning. Throws std::invalid_argument for options that exclude each other or lack one that they need, naming
-/// both flags, and what data::DataBlock's parts throw. gaps: kKeep for a check, which tells of what else would be
-/// thrown: images that are absent or without a label, folders that may not be read, a split that cannot be had.
+/// A data block with labels and split, without transforms. If folder/train exists, images below test/ are left out of
+/// random splits, with a warning. Throws std::invalid_argument for options that exclude each other or lack one that
+/// they need, naming both, and what data::DataBlock's parts throw. gaps: kKeep for a check, which reports what would
+/// throw otherwise: images that are missing or have no label, folders that may not be read, an impossible split.
 data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
                            data::Gaps gaps = data::Gaps::kRefuse);
 
-/// All of the images, none of which validates: for judging. Throws as make_block.
+/// All images in the training set, for evaluation. Throws as make_block.
 data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
 
-/// Only what says the images and their labels: for judging all images.
+/// Only the options for images and labels, to evaluate all images.
 DataOptions without_split(DataOptions options);
 
 }  // namespace margay::cli

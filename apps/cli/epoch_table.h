@@ -10,14 +10,14 @@
 
 namespace margay::cli {
 
-/// How long a stage still takes, validations included: the training steps at the pace of those so far, a validation as
-/// long as the last one. Pure: the times are the caller's.
+/// Estimates the remaining time of a stage, including validations: training steps at the average speed so far, a
+/// validation as long as the last one. It reads no clock: the caller passes the times.
 class StageTimeLeft {
  public:
-  /// To be called after every batch. valid_batches: of a validation, 0 without one; now_s: by any clock.
+  /// Call it after every batch. valid_batches: the batches of a validation, 0 without one; now_s: of any clock.
   void after_batch(const train::Progress& at, std::int64_t valid_batches, double now_s);
 
-  /// From the last batch on; nothing before the second training batch.
+  /// The remaining seconds at the last batch; nothing before the second training batch.
   std::optional<double> seconds() const { return left_s_; }
 
  private:
@@ -25,18 +25,18 @@ class StageTimeLeft {
   void after_validation_batch(const train::Progress& at, double now_s);
 
   std::optional<double> begin_s_;       ///< when the first training batch was done
-  double begin_fraction_ = 0;           ///< and what was done then of the stage
+  double begin_fraction_ = 0;           ///< progress of the stage at begin_s_
   double now_s_ = 0;                    ///< of the last batch
   double validated_s_ = 0;              ///< all validations since begin_s_
-  double this_validation_s_ = 0;        ///< of the one that is under way
-  std::optional<double> validation_s_;  ///< of the last whole one
+  double this_validation_s_ = 0;        ///< of the current validation
+  std::optional<double> validation_s_;  ///< of the last complete validation
   double training_left_s_ = 0;
   bool was_training_ = false;
   std::optional<double> left_s_;
 };
 
-/// Prints the table that fastai prints: epoch, train_loss, valid_loss, metrics, time; with a progress line while an
-/// epoch runs. A new header for each stage of a recipe.
+/// Prints fastai's table: epoch, train_loss, valid_loss, metrics, time; with a progress line during an epoch, and a new
+/// header for each stage of a recipe.
 class EpochTable : public train::Callback {
  public:
   void before_fit(train::Learner& learner, const train::Progress& at) override;
@@ -50,7 +50,8 @@ class EpochTable : public train::Callback {
   StageTimeLeft time_left_;
 };
 
-/// What the line says of a training step: images per second, smoothed loss, the head's rate, share of time waiting.
+/// The progress line's text for a training step: images per second, smoothed loss, the head's rate, share of time
+/// waiting.
 std::string training_text(const train::Progress& at);
 
 }  // namespace margay::cli

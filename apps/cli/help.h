@@ -12,19 +12,19 @@ class App;
 
 namespace margay::cli {
 
-/// The help of a command, broken into lines that fit a window: a hundred flags are to be read, not only found.
+/// The help of a command, wrapped to readable lines.
 class HelpFormatter : public CLI::Formatter {
  public:
   /// One empty line between groups and none at the end; CLI11's versions differ in this.
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
   std::string make_option(const CLI::Option* option, bool is_positional) const override;
-  /// Long names as they are typed, "--ema, --no-ema"; CLI11's own adds "{false}".
+  /// Long names as typed, "--ema, --no-ema"; CLI11 adds "{false}".
   std::string make_option_name(const CLI::Option* option, bool is_positional) const override;
   /// " NUMBER=3", " FILE ... REQUIRED": type, default value, whether several are taken and whether it must be there.
   std::string make_option_opts(const CLI::Option* option) const override;
 };
 
-/// The words of a text in lines of at most `columns`, unless one word alone is longer.
+/// Wraps a text to lines of at most `columns`, unless a single word is longer.
 std::vector<std::string> wrapped(const std::string& text, std::size_t columns);
 
 /// One line saying what is wrong with the command line and what to do: for an unknown flag or command the nearest

@@ -16,8 +16,8 @@
 
 namespace margay::cli {
 
-/// Who listens to a training, besides the table, the logs and the checkpoints. The settings of one that does not listen
-/// are refused.
+/// The optional callbacks of a training, besides the table, the logs and the checkpoints. The settings of a callback
+/// that is not used are refused.
 struct ListenerOptions {
   std::optional<double> clip_norm;
   std::optional<double> clip_value;
@@ -38,21 +38,21 @@ struct ListenerOptions {
   static const core::OptionTable& fields();
 };
 
-/// Whether one of them watches options.monitor.
+/// Whether one of the callbacks uses options.monitor.
 bool is_monitored(const ListenerOptions& options);
 
-/// Those who listen to a training by the user's choice, and what they do at its end.
+/// The optional callbacks of a training, and what they do at its end.
 class Listeners {
  public:
-  /// What the file of the best model says of its making; asked after an epoch.
+  /// Gives the provenance for the file of the best model; called after an epoch.
   using Describe = std::function<nlohmann::ordered_json(const train::Learner&)>;
 
-  /// Adds them to the learner, the logs in the run's folder last. Throws std::invalid_argument as core::check_rules and
-  /// as the callbacks.
+  /// Adds the callbacks to the learner, the logs in the run's folder last. Throws std::invalid_argument as
+  /// core::check_rules and as the callbacks.
   Listeners(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder, Describe describe);
 
-  /// Puts into the model what is to be saved: the average of the weights, if one was kept. Returns whether the last
-  /// epoch's results may be those of other weights.
+  /// Puts the weights to be saved into the model: their average, if one was kept. Returns whether the last epoch's
+  /// results may belong to other weights.
   bool finish(train::Learner& learner);
 
  private:

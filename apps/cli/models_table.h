@@ -11,16 +11,16 @@
 
 namespace margay::cli {
 
-/// A network of the table, and how fast it was here.
+/// A network of the table, and its speed on this machine.
 struct ListedModel {
   const model::Architecture* architecture;
   std::optional<SpeedRecord> speed;
 };
 
-/// Those whose name or family has the text, in any case; "": all.
+/// The networks whose name or family contains the text, in any case; "": all.
 std::vector<const model::Architecture*> search_models(const std::string& text);
 
-/// One line each; what is not known is "–". The column of speeds is there where one was measured.
+/// The table of networks, one line each; "–" for unknown values. It has a column of speeds if one was measured.
 std::string models_text(const std::vector<ListedModel>& models);
 nlohmann::ordered_json models_json(const std::vector<ListedModel>& models);
 

@@ -11,7 +11,7 @@ namespace margay::cli {
 /// The arguments with every folder replaced by the images in it.
 data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
 
-/// Predictor::predict under a progress line that is called `task`.
+/// Predictor::predict with a progress line called `task`.
 serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
                                              const std::string& task);
 

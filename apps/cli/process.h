@@ -2,17 +2,17 @@
 
 namespace margay::cli {
 
-/// What this program, as opposed to the library, chooses for a process that runs networks: one compute thread on each
-/// core, and tensor memory that is kept. Images are decoded by the loader's threads, so OpenCV starts none.
+/// Sets up a process that runs networks, which the library leaves to programs: one compute thread on each core, and
+/// tensor memory that is kept. Images are decoded by the loader's threads, so OpenCV uses no threads.
 void prepare_to_compute();
 
-/// From now on the first ctrl-C, SIGTERM or SIGHUP only asks to stop; a second one ends the program at once.
+/// Makes the first ctrl-C, SIGTERM or SIGHUP a request to stop; a second one ends the program at once.
 void listen_for_stop();
 
-/// A stop that was asked of an earlier command is none of the next one's in the same process.
+/// Clears a request to stop, before the next command in the same process.
 void forget_stop();
 
-/// Whether one came.
+/// Whether a stop was requested.
 bool is_stop_wanted();
 
 }  // namespace margay::cli

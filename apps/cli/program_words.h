@@ -4,10 +4,10 @@
 
 namespace margay::cli {
 
-/// The library's text in the words of the program. The library puts names of its own between backquotes, since it knows
-/// no command line: an option's field, where two structs have one of that name with the struct before it, and
-/// functions. Fields become flags (`min_scale`: --min-scale, `resize.size`: --resize), functions commands. What else
-/// stands between backquotes stays.
+/// Translates a message of the library into the words of the program. The library knows no command line and puts its
+/// own names between backquotes: functions and options' fields, with the struct before the field if two structs have
+/// one of that name. Fields become flags (`min_scale`: --min-scale, `resize.size`: --resize), functions commands. Other
+/// text between backquotes is kept.
 std::string program_words(const std::string& text);
 
 }  // namespace margay::cli

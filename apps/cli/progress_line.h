@@ -10,7 +10,8 @@
 
 namespace margay::cli {
 
-/// With so many digits behind the point; from a million on, where a training has diverged, in scientific notation.
+/// A number with this many digits after the point; from a million on, when training has diverged, in scientific
+/// notation.
 inline std::string number_text(double number, int digits) {
   return std::abs(number) < 1e6 ? fmt::format("{:.{}f}", number, digits) : fmt::format("{:.{}e}", number, digits);
 }
@@ -18,10 +19,10 @@ inline std::string number_text(double number, int digits) {
 /// "margay: warning: …" on stderr.
 void warn(const std::string& text);
 
-/// How work under way shows on stderr.
+/// How progress is shown on stderr.
 enum class ProgressStyle {
   kBar,   ///< a line rewritten in place, for a terminal
-  kPlain  ///< a line now and then, for a log: work that takes seconds leaves none
+  kPlain  ///< a line now and then, for a log; short work prints none
 };
 
 /// kBar where stderr is a terminal.
@@ -32,7 +33,7 @@ class ProgressLine {
  public:
   static constexpr std::chrono::milliseconds kPlainEvery = std::chrono::minutes(1);
 
-  /// plain_every: so long must pass without a sign of life before a plain line is written.
+  /// plain_every: the least time between two plain lines.
   explicit ProgressLine(ProgressStyle style = progress_style(), std::chrono::milliseconds plain_every = kPlainEvery);
   ~ProgressLine() { clear(); }
   ProgressLine(const ProgressLine&) = delete;
@@ -40,11 +41,11 @@ class ProgressLine {
 
   /// Begins a new task; time left is estimated from here.
   void begin(const std::string& task);
-  /// done of total units; `details` follow the bar. stage_left_s: until the end of the whole, of which this task is a
-  /// part.
+  /// Shows `done` of `total` units; `details` follow the bar. stage_left_s: the remaining time of the stage that this
+  /// task is a part of.
   void show(std::int64_t done, std::int64_t total, const std::string& details,
             std::optional<double> stage_left_s = std::nullopt);
-  /// Wipes the line, so that something else can be printed.
+  /// Erases the line, so that something else can be printed.
   void clear();
 
  private:

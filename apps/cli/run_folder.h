@@ -24,10 +24,10 @@ namespace margay::cli {
 /// runs/<time>-<name>/: everything that one training leaves.
 class RunFolder {
  public:
-  /// Makes the folder. Throws core::IoError when that is not possible.
+  /// Makes the folder. Throws core::IoError if that fails.
   RunFolder(const std::filesystem::path& runs, const std::string& name);
-  /// One that is there. Throws core::DataError for a folder without config.json, core::Error while another process
-  /// trains in it.
+  /// Opens an existing folder. Throws core::DataError for a folder without config.json, core::Error while another
+  /// process trains in it.
   static RunFolder open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
@@ -41,12 +41,12 @@ class RunFolder {
   /// losses.svg, losses.png
   std::filesystem::path chart(const std::string& extension) const { return path_ / ("losses." + extension); }
 
-  /// Images, labels and the split; --labels-csv takes it to repeat the split. Several labels need JSON lines.
+  /// The file with images, labels and split; --labels-csv reads it to repeat the split. Several labels need JSON lines.
   std::filesystem::path split(data::Task task) const {
     return path_ / (task == data::Task::kSingleLabel ? "split.csv" : "split.jsonl");
   }
 
-  /// config.json: what was really used; `margay train --config` runs it again.
+  /// config.json: the settings actually used; `margay train --config` runs them again.
   void write_config(const nlohmann::ordered_json& config) const;
   /// The settings in config.json. Throws core::FormatError, core::DataError.
   template <core::Options T>
@@ -65,18 +65,18 @@ class RunFolder {
   nlohmann::ordered_json read_config_json() const;
 
   std::filesystem::path path_;
-  core::FileLock lock_;  ///< so that two processes never train in one folder
+  core::FileLock lock_;  ///< prevents two processes from training in one folder
 };
 
-/// Keeps a run's line in the list of runs up to date. The list is a convenience: where it cannot be written the
-/// training goes on, with one warning.
+/// Keeps a run's entry in the list of runs up to date. The list is a convenience: if it cannot be written, the training
+/// continues with one warning.
 class RunListing : public train::Callback {
  public:
   /// runs: the folder of them all.
   RunListing(const std::filesystem::path& runs, train::NewRun run);
 
-  /// Lists the run as one that is running. Until then a run that is not to go on, because its images changed, stays
-  /// in the list as it ended.
+  /// Marks the run as running. Before that a resumed run keeps its previous state in the list, in case it is refused
+  /// because its images changed.
   void begin();
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
   void finish(train::RunStatus status, const std::string& message = "");
@@ -89,22 +89,22 @@ class RunListing : public train::Callback {
   bool has_failed_ = false;
 };
 
-/// What a model file says of its making: program, results, and under `data` how labels and split were found, so that
+/// The provenance stored in a model file: program, results, and under `data` how labels and split were found, so that
 /// `margay evaluate` can find them again. results: those of the weights in the file; null before the first epoch.
 nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
                                   const train::EpochRecord* results);
 
-/// The runs of a folder; what is wrong with their index is said on stderr.
+/// The runs of a folder; problems with their index are reported on stderr.
 std::vector<train::RunRecord> runs_in(const std::filesystem::path& folder);
 
-/// What a RUN on the command line stands for: one run, or all repeats of one that are done, oldest first.
+/// The runs meant by a RUN on the command line: one run, or all finished repeats of one, oldest first.
 struct ChosenRuns {
   std::string text;  ///< as written
   std::vector<train::RunRecord> runs;
 };
 
-/// Finds the runs of one folder, which it reads when first asked, or by their path anywhere. A name or a group stands
-/// for all repeats; an id, a folder and a path for one run. Throws core::DataError with the nearest there is.
+/// Finds runs in one folder, which is read at the first call, or anywhere by their path. A name or a group means all
+/// repeats; an id, a folder and a path mean one run. Throws core::DataError, which suggests the nearest one.
 class RunChooser {
  public:
   explicit RunChooser(std::filesystem::path runs) : runs_(std::move(runs)) {}

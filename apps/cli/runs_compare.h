@@ -11,15 +11,15 @@
 
 namespace margay::cli {
 
-/// Runs beside the first of them.
+/// A comparison of runs with the first of them.
 struct ComparedRuns {
   std::vector<train::RunResult> results;          ///< of all
-  std::vector<train::RunComparison> comparisons;  ///< of each but the first with the first
-  std::vector<std::string> caveats;               ///< what the verdicts do not cover, a sentence each
+  std::vector<train::RunComparison> comparisons;  ///< of each run but the first with the first
+  std::vector<std::string> caveats;               ///< limits of the verdicts, one sentence each
 };
 
-/// chosen: two at least. metric: of the last epochs; the first metric of the first run unless given.
-/// Throws std::invalid_argument for a run without the metric, with the nearest it has.
+/// chosen: at least two. metric: of the last epochs; by default the first metric of the first run. Throws
+/// std::invalid_argument for a run without the metric, which suggests the nearest one.
 ComparedRuns compare_chosen(const std::vector<ChosenRuns>& chosen, const std::optional<std::string>& metric);
 
 /// The table, a verdict for each comparison, the caveats.

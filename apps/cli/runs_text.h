@@ -8,7 +8,7 @@
 
 namespace margay::cli {
 
-/// A line for each run, as they stand in `runs`: when, what, how far, how good with one standard error, how long.
+/// A line for each run, in the order of `runs`: start, name, epochs, result with one standard error, time.
 std::string run_list_text(const std::vector<train::RunRecord>& runs);
 
 /// Times, status, result.
@@ -27,10 +27,10 @@ std::string results_text(const std::vector<train::RunResult>& results);
 std::string difference_text(const std::vector<train::SettingDifference>& differences, const std::string& a,
                             const std::string& b);
 
-/// What `margay runs --json` says of each run: of everything, the numbers that the list shows.
+/// The JSON of one run for `margay runs --json`, with the numbers of the list.
 nlohmann::ordered_json run_summary_json(const train::RunRecord& run);
 
-/// The settings of the run that are not the defaults of `margay train`; `a` of each is the default.
+/// The settings of the run that differ from the defaults of `margay train`; `a` of each is the default.
 std::vector<train::SettingDifference> changed_settings(const train::RunRecord& run);
 
 }  // namespace margay::cli

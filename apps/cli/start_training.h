@@ -8,10 +8,10 @@
 
 namespace margay::cli {
 
-/// Trains in a run folder of its own, as often as options.repeats says.
+/// Trains in a new run folder, options.repeats times.
 core::ExitCode start_training(const TrainOptions& options);
 
-/// What may change when a run goes on.
+/// The options for resuming a run.
 struct ResumeOptions {
   std::filesystem::path resume;
   double lr_factor = 1;
@@ -19,8 +19,8 @@ struct ResumeOptions {
   static const core::OptionTable& fields();
 };
 
-/// Goes on from the newest checkpoint of the run that is whole, with the run's own settings.
-/// runs: the folder in which a run that is no path is looked for.
+/// Continues from the newest complete checkpoint of the run, with the run's own settings. runs: the folder in which a
+/// run that is not a path is searched.
 core::ExitCode resume_training(const ResumeOptions& options, const std::filesystem::path& runs);
 
 }  // namespace margay::cli

@@ -20,12 +20,12 @@
 
 namespace margay::cli {
 
-/// Chapter 5's presizing: large on the CPU, then one interpolation to size.
+/// Chapter 5's presizing: a large image on the CPU, then one interpolation to the final size.
 inline data::Transforms chapter5_transforms() {
   return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}};
 }
 
-/// Where mean and std of the channels come from.
+/// The source of the channels' mean and standard deviation.
 enum class Statistics { kPublished, kImagenet, kMeasured };
 
 constexpr auto names(Statistics /*tag*/) {
@@ -33,7 +33,7 @@ constexpr auto names(Statistics /*tag*/) {
                     std::pair{Statistics::kMeasured, "measured"}};
 }
 
-/// What makes batches: the part of `margay train` that summary and show-batch share.
+/// The options that make batches: the part of `margay train` that summary and show-batch share.
 struct BatchOptions {
   std::filesystem::path folder;
   DataOptions data;
@@ -48,8 +48,8 @@ struct BatchOptions {
 /// home.
 std::filesystem::path user_cache_folder();
 
-/// The path that --weights means: itself, or for the word "cached" what lies for the architecture in the folder
-/// weights/ of the user's cache. Throws as model::find_weights.
+/// Resolves --weights: the path itself, or for "cached" the architecture's weights in the folder weights/ of the user's
+/// cache. Throws as model::find_weights.
 std::filesystem::path resolve_weights(const std::filesystem::path& weights, const std::string& architecture);
 
 /// The data block that the options describe, transforms included. Measures the statistics if they ask for it.
@@ -61,7 +61,7 @@ data::LoaderOptions loader_options(const BatchOptions& options);
 /// The batches of make_block and loader_options.
 data::Loaders make_loaders(const BatchOptions& options);
 
-/// What a run keeps to go on from.
+/// The options for checkpoints.
 struct CheckpointOptions {
   std::int64_t keep_checkpoints = 2;
   double checkpoint_minutes = 10;
@@ -69,7 +69,7 @@ struct CheckpointOptions {
   static const core::OptionTable& fields();
 };
 
-/// All of `margay train`: its flags, and the config.json of the run.
+/// All options of `margay train`: its flags, and the config.json of the run.
 struct TrainOptions {
   std::string name = "model";
   std::filesystem::path runs = "runs";
@@ -110,11 +110,11 @@ inline const Renamed& train_flag_names() {
   return renamed;
 }
 
-/// Lets images be normalised as those that the architecture's weights were trained with, where nothing else is said.
+/// Sets the normalisation that the architecture's weights were trained with, unless another is given.
 void normalise_as_published(BatchOptions& options, const std::string& architecture);
 
-/// The stages to train: those of --recipe, or fine-tuning, or for a network without pretrained weights one cycle.
-/// Throws std::invalid_argument as parse_recipe, and for flags of fine-tuning beside a recipe.
+/// The stages to train: those of --recipe, or fine-tuning, or one cycle for a network without pretrained weights.
+/// Throws std::invalid_argument as parse_recipe, and for flags of fine-tuning together with a recipe.
 train::Stages recipe_of(const TrainOptions& options);
 
 }  // namespace margay::cli

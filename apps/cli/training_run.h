@@ -15,14 +15,14 @@
 
 namespace margay::cli {
 
-/// Sweeps the learning rate with a progress line. Throws core::Interrupted when a stop is wanted, and as lr_find; the
-/// learner is in any case as before.
+/// Runs lr_find with a progress line. Throws core::Interrupted if a stop is requested, and as lr_find. The learner is
+/// restored in any case.
 train::LrFindResult search_lr(train::Learner& learner, const train::LrSweepOptions& options = {});
 
-/// What valley suggests. Throws core::Error when the curve has no valley.
+/// The learning rate that `valley` suggests. Throws core::Error if the curve has no valley.
 double suggested_lr(train::Learner& learner);
 
-/// The newest checkpoint of a run that is whole, and what is to be said of others.
+/// The newest complete checkpoint of a run, and the problems of others.
 struct NewestCheckpoint {
   std::optional<train::CheckpointFolder::Found> found;
   std::vector<std::string> problems;
@@ -30,15 +30,15 @@ struct NewestCheckpoint {
 
 NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options);
 
-/// A learner, the folder it trains in, and those who listen.
+/// A learner, its run folder, and its callbacks.
 class TrainingRun {
  public:
   /// learner: that of make_learner, with these options.
   TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder);
 
-  /// The settings and the split, before the first step.
+  /// Writes the settings and the split, before the first step.
   void record() const;
-  /// Puts back the checkpoint. Throws core::DataError when the images are not those that the run began with.
+  /// Restores the checkpoint. Throws core::DataError if the images are not those that the run began with.
   void restore(const NewestCheckpoint& newest, double lr_factor);
   core::ExitCode train();
 
@@ -59,7 +59,7 @@ class TrainingRun {
   train::Learner learner_;
   std::shared_ptr<RunListing> listing_;
   Listeners listeners_;
-  std::optional<train::EpochRecord> final_;  ///< of a model that is not that of the last epoch
+  std::optional<train::EpochRecord> final_;  ///< of the saved model, if it is not that of the last epoch
 };
 
 }  // namespace margay::cli

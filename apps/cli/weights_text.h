@@ -12,7 +12,7 @@
 
 namespace margay::cli {
 
-/// A file of weights and the network they look like.
+/// A file of weights and the network that they seem to belong to.
 struct InspectedWeights {
   std::filesystem::path path;
   model::WeightsFile file;
@@ -23,7 +23,7 @@ struct InspectedWeights {
 std::string inspected_text(const InspectedWeights& weights);
 nlohmann::ordered_json inspected_json(const InspectedWeights& weights);
 
-/// What differs between two files, called `a` and `b`: the first `limit` of each kind, and how many there are.
+/// The differences between two files, called `a` and `b`: the first `limit` of each kind, and their number.
 std::string difference_text(const model::WeightsDifference& difference, const std::string& a, const std::string& b,
                             std::size_t limit);
 nlohmann::ordered_json difference_json(const model::WeightsDifference& difference);

@@ -12,13 +12,13 @@
 
 namespace margay::bundle {
 
-/// A classifier with all it takes to use it: its classes and what must happen to an image first.
+/// A classifier with everything needed to use it: its classes and the transforms of its images.
 struct Bundle {
   std::shared_ptr<model::Classifier> classifier;
   data::Vocabulary vocabulary;
   data::Task task = data::Task::kSingleLabel;
   data::Transforms transforms;
-  /// How it came about: seeds, data, results. Free form; kept as it is.
+  /// Its origin: seeds, data, results. The form is free; it is stored unchanged.
   nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
 };
 
@@ -27,9 +27,9 @@ struct Bundle {
 /// Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
-/// Reads a bundle into a classifier in eval mode; its logits are bit-equal to the saved one's.
-/// Throws core::DataError for a missing file and core::FormatError for a broken one, one of another program, or
-/// one of a newer format.
+/// Reads a bundle into a classifier in eval mode, whose logits are bit-equal to those of the saved one.
+/// Throws core::DataError for a missing file and core::FormatError for a broken one, one of another program, or one of
+/// a newer format.
 Bundle load_bundle(const std::filesystem::path& path);
 
 }  // namespace margay::bundle

@@ -6,7 +6,7 @@
 
 namespace margay::chart {
 
-/// A place in an image, pixels.
+/// A rectangle in an image, in pixels.
 struct CaptionBox {
   int top = 0;
   int left = 0;

@@ -5,11 +5,11 @@
 
 namespace margay::core {
 
-/// 64 bits that change when bytes do, by accident: XXH3 (xxHash), as fast as memory. Not safe against intent. The same
-/// on every machine.
+/// A 64-bit checksum that detects accidental changes: XXH3 (xxHash), as fast as memory, and the same on every machine.
+/// It does not protect against deliberate changes.
 std::uint64_t checksum(std::span<const std::uint8_t> bytes);
 
-/// Of caches and checkpoints that were written before those sums became XXH3's; only to read them.
+/// The checksum of caches and checkpoints written before XXH3 was used; only for reading them.
 std::uint64_t checksum_before_xxh3(std::span<const std::uint8_t> bytes);
 
 }  // namespace margay::core

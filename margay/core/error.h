@@ -9,13 +9,13 @@ namespace margay::core {
 /// What a program returns to its shell.
 enum class ExitCode : int { kDone = 0, kFailed = 1, kUsage = 2, kBadData = 3, kInterrupted = 130 };
 
-/// The root of Margay's own errors. Wrong arguments at a public door are std::invalid_argument instead.
+/// The base class of Margay's own errors. Wrong arguments to a public function are std::invalid_argument instead.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The world is not as needed: a missing file, a broken image, a label nobody gave.
+/// The data are at fault: a missing file, a broken image, an image without a label.
 /// what() is "PATH: PROBLEM", so the path is always named.
 class DataError : public Error {
  public:
@@ -48,13 +48,13 @@ class IoError : public Error {
   IoError(const std::filesystem::path& path, const std::string& problem, int errno_value);
 };
 
-/// The user asked to stop; whatever had to be kept has been written.
+/// The user asked to stop. Everything that must be kept has been written by then.
 class Interrupted : public Error {
  public:
   using Error::Error;
 };
 
-/// A broken assumption of ours, thrown by MARGAY_CHECK.
+/// A bug in Margay: an assumption that MARGAY_CHECK found broken.
 class InternalError : public Error {
  public:
   using Error::Error;
@@ -68,7 +68,7 @@ ExitCode exit_code(const std::exception& error);
 
 }  // namespace margay::core
 
-/// States an assumption of ours. For the caller's mistakes throw std::invalid_argument.
+/// Checks an assumption of Margay's own code. For the caller's mistakes throw std::invalid_argument instead.
 #define MARGAY_CHECK(condition, message)                                       \
   do {                                                                         \
     if (!(condition)) {                                                        \

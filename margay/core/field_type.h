@@ -22,14 +22,14 @@ concept Options = requires {
   { T::fields() } -> std::same_as<const OptionTable&>;
 };
 
-/// An enum that takes part in options has, beside it, `constexpr auto names(E)` returning an array of
-/// pairs {value, text}.
+/// An enum used in options needs a function `constexpr auto names(E)` beside it, which returns an array of pairs
+/// {value, text}.
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) {
   names(value);
 };
 
-/// Throws std::invalid_argument that names what is known, and the nearest of it.
+/// Throws std::invalid_argument, which lists the known names and suggests the nearest.
 [[noreturn]] void refuse_name(const std::string& text, const std::vector<std::string>& known);
 
 template <NamedEnum E>
@@ -55,8 +55,8 @@ E from_text(const std::string& text) {
   refuse_name(text, all_names<E>());
 }
 
-/// What a table knows of the type of a field. `value` points to one of that type: a bool for kSwitch, a double for
-/// kReal, a std::string for kText, a path for kPath. The functions are there for the kinds they name.
+/// The type of a field, as a table knows it at run time. `value` points to a bool for kSwitch, a double for kReal, a
+/// std::string for kText, a path for kPath. Each function is set for the kinds that its comment names.
 struct FieldType {
   enum class Kind { kSwitch, kInteger, kReal, kText, kPath, kName, kOptional, kList, kOptions };
 
@@ -77,7 +77,7 @@ struct FieldType {
   const OptionTable& (*table)() = nullptr;                           ///< kOptions
 
   bool is_number() const { return kind == Kind::kInteger || kind == Kind::kReal; }
-  /// Of an optional what it may hold, otherwise itself.
+  /// The type inside an optional, otherwise the type itself.
   const FieldType& plain() const { return kind == Kind::kOptional ? *element : *this; }
   const void* at(const void* value, std::size_t i) const { return element_at(const_cast<void*>(value), i); }
 };
@@ -111,7 +111,7 @@ FieldType describe();
 
 }  // namespace detail
 
-/// The one description of a type.
+/// The description of type T.
 template <class T>
 const FieldType& field_type() {
   static const FieldType type = detail::describe<T>();

@@ -6,13 +6,13 @@
 
 namespace margay::core {
 
-/// A file that appears under its name complete or not at all. Bytes go to `.<name>.tmp-<boot>-<pid>-<n>` in the
-/// same folder; commit() makes them durable (fsync), renames, and makes the renaming durable (fsync of the
-/// folder). Until then readers see the previous file, and a failure leaves it as it was.
+/// A file that appears under its name either complete or not at all. Bytes go to `.<name>.tmp-<boot>-<pid>-<n>` in the
+/// same folder; commit() makes them durable (fsync), renames, and makes the renaming durable (fsync of the folder).
+/// Until commit() readers see the previous file, and a failure leaves that file unchanged.
 /// If `path` is a symbolic link, the file that it points to is replaced.
-/// The next AtomicFile in the folder removes what killed processes have left there: temporary files that their process
-/// no longer locks (flock) where it ran in this boot of this machine. Those of other machines, whose locks may not be
-/// seen, and those of earlier boots are removed when nothing was written to them for a day.
+/// The next AtomicFile in the folder removes the temporary files that killed processes have left there. A file of this
+/// machine's current boot is removed as soon as no process locks it (flock). A file of another machine, whose locks may
+/// be invisible here, or of an earlier boot is removed when nothing has been written to it for a day.
 /// Every failure is an IoError naming the path and the reason. Not for use from several threads at once.
 class AtomicFile {
  public:
@@ -26,7 +26,7 @@ class AtomicFile {
   void write(const void* bytes, std::size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  /// Puts the file in place. Nothing may be written after it.
+  /// Puts the file in place. After that nothing more may be written.
   void commit();
 
  private:
@@ -41,12 +41,12 @@ class AtomicFile {
 /// Replaces the whole file by `content` in one step.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-/// Holds a file for this process alone as long as it lives. The system lets go of it when the process ends, however
-/// that happens; the file itself stays.
+/// An exclusive lock on a file, held while the object lives. The system releases the lock when the process ends,
+/// however it ends; the file itself stays.
 class FileLock {
  public:
-  /// Makes the file if need be. Throws Error when another process holds it. Where it cannot be written, or the file
-  /// system knows no locks, nothing is held.
+  /// Creates the file if there is none. Throws Error when another process holds the lock. Where the file cannot be
+  /// written, or the file system has no locks, nothing is locked.
   explicit FileLock(const std::filesystem::path& path);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;

@@ -8,13 +8,13 @@
 
 namespace margay::core {
 
-/// The folders of this process's control group (version 2) and its ancestors, which hold their limits; the group's own
-/// first. Inside most containers that is one, the root. The folders need not exist.
+/// The folders that hold the limits of this process's control group (version 2) and of its ancestors, the group's own
+/// folder first. Inside most containers there is only one, the root. The folders need not exist.
 std::vector<std::filesystem::path> cgroup_folders();
 
-/// Bytes that this process can take before the system begins to swap or to end processes: MemAvailable, but no more
-/// than what the control groups leave (cgroup v2 memory.max less memory.current, which containers set). 0 if the system
-/// says neither.
+/// How many bytes this process can allocate before the system begins to swap or to kill processes: MemAvailable, but no
+/// more than the control groups leave (cgroup v2 memory.max less memory.current, which containers set). 0 if the system
+/// tells neither.
 std::uint64_t available_memory_bytes();
 
 /// Bytes that this process holds in memory now (VmRSS), 0 if the system does not say.

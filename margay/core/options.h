@@ -24,37 +24,39 @@
 ///       return table;
 ///     }
 ///
-/// From the table come JSON (to_json, from_json), validation (validate), the rules between options (check_rules) and,
-/// in the program, the flags and their help. One name serves all: field `min_scale`, key "min_scale", flag --min-scale.
-/// A table knows the types of its fields at run time only, so who uses an option struct compiles nothing of this.
+/// The table gives JSON (to_json, from_json), validation (validate), the rules between options (check_rules) and, in
+/// the program, the flags and their help. A field has one name everywhere: field `min_scale`, key "min_scale", flag
+/// --min-scale. A table knows the types of its fields only at run time, so users of an option struct need not compile
+/// any of this.
 ///
-/// Messages name a field between backquotes, `min_scale`, where two structs have one of that name `resize.size`.
+/// Messages name a field between backquotes: `min_scale`, or `resize.size` if two structs have a field of that name.
 namespace margay::core {
 
-/// Bounds that are themselves allowed.
+/// The allowed range, both bounds included.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
 };
 
-/// What a field asks of other fields, anywhere in the options that are checked. They are called "ema", where two
-/// structs have one of that name "optimizer.kind"; "split=grouped" is set only with this value.
+/// A condition of a field on other fields, anywhere in the checked options. Other fields are named "ema", or
+/// "optimizer.kind" if two structs have a field of that name; "split=grouped" counts as set only with this value.
 struct OptionRule {
   enum class Kind { kNeeds, kExcludes };
   Kind kind;
   std::vector<std::string> others;  ///< needs: one of them is set; excludes: none is
-  std::string what = "";            ///< excludes: what both say, such as "the split"; "": nothing beside the other
+  std::string what = "";            ///< excludes: what both set, such as "the split"; "": this one has no effect
   std::string when = "";            ///< only where the field has this value; "": always
   std::string inner = "";           ///< of a struct: for this field in it only; "": for all
 };
 
-/// The field is refused where none of the others is set. when: only if it has this value.
+/// The field is refused if none of the others is set. when: only if it has this value.
 OptionRule needs(std::vector<std::string> others, std::string when = "");
 
-/// The field is refused beside any of the others. what: what both say; "": the field means nothing beside the other.
+/// The field is refused together with any of the others. what: what both set; "": the field has no effect together with
+/// the other.
 OptionRule excludes(std::vector<std::string> others, std::string what = "");
 
-/// The same rule for one field of a struct, whose own table cannot name what stands outside.
+/// The same rule for one field of a nested struct, whose own table cannot name fields outside.
 OptionRule of_inner(std::string field, OptionRule rule);
 
 /// One field of an option struct.
@@ -109,12 +111,12 @@ class OptionTable {
   std::vector<Field> fields_;
 };
 
-// The same for a struct that is known by its table.
+// The same for a struct given by its table.
 nlohmann::ordered_json to_json(const OptionTable& table, const void* options);
 void from_json(const nlohmann::ordered_json& json, const OptionTable& table, void* options);
 void validate(const OptionTable& table, const void* options);
 
-/// One value, as it stands in JSON. Throws std::invalid_argument for one of another type.
+/// Converts one value to or from JSON. Throws std::invalid_argument for a value of another type.
 nlohmann::ordered_json value_to_json(const FieldType& type, const void* value);
 void value_from_json(const nlohmann::ordered_json& json, const FieldType& type, void* value);
 
@@ -124,7 +126,7 @@ auto to_json(const T& options) {
   return to_json(T::fields(), static_cast<const void*>(&options));
 }
 
-/// Sets the fields that `json` names and leaves the others at what they are. A number is a list of one, too.
+/// Sets the fields that `json` names and leaves the others unchanged. A single number is accepted for a list of one.
 /// Throws std::invalid_argument for a key that no field has, and for a value of another type.
 template <Options T>
 void from_json(const nlohmann::ordered_json& json, T& options) {
@@ -137,14 +139,14 @@ void validate(const T& options) {
   validate(T::fields(), static_cast<const void*>(&options));
 }
 
-/// Whether the user said a field himself, called "struct.field".
+/// Whether the user set the field called "struct.field".
 using IsGiven = std::function<bool(const std::string& field)>;
 
 void check_rules(const OptionTable& table, const void* options, const void* defaults, const IsGiven& is_given);
 
-/// Throws std::invalid_argument, naming both fields, for the first that breaks a rule of its own. Rules are for fields
-/// that were given: without is_given, those that are not at their default. Switches that are off, absent values and
-/// empty texts and lists are not set.
+/// Throws std::invalid_argument, naming both fields, for the first field that breaks one of its rules. Rules apply to
+/// fields that were given; without is_given, to those that differ from their defaults. Switches that are off, absent
+/// values and empty texts and lists count as not set.
 template <Options T>
 void check_rules(const T& options, const IsGiven& is_given = {}) {
   const T defaults;

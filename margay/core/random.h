@@ -6,10 +6,10 @@
 
 namespace margay::core {
 
-/// A counter-based generator: its whole stream is a function of its key, so a draw for (seed, epoch,
-/// item) is the same whichever thread makes it, in whatever order, and after a resume.
-/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
-/// over a key hashed from all its parts.
+/// A counter-based random generator. Its whole stream is a function of its key, so the numbers for (seed, epoch, item)
+/// are the same in any thread, in any order, and after a resume.
+/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014) over a key hashed
+/// from all its parts.
 class Random {
  public:
   Random(std::initializer_list<std::uint64_t> key);

@@ -10,7 +10,7 @@ struct evp_md_ctx_st;  // OpenSSL's, which stays out of this header
 
 namespace margay::core {
 
-/// SHA-256 (FIPS 180-4) of bytes that come in parts, computed by OpenSSL.
+/// SHA-256 (FIPS 180-4) of bytes given piece by piece, computed by OpenSSL.
 class Sha256 {
  public:
   Sha256();

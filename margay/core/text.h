@@ -8,7 +8,7 @@
 
 namespace margay::core {
 
-/// A … Z only, whatever the locale: for names that programs made, not people.
+/// Changes A … Z only, whatever the locale. For names made by programs, not by people.
 constexpr char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 inline std::string lower_case(std::string text) {
@@ -20,28 +20,28 @@ inline std::string lower_case(std::string text) {
 /// everything else by bytes. A strict weak order; equal values with more leading zeros come later.
 bool natural_less(std::string_view a, std::string_view b);
 
-/// How many letters must be inserted, deleted, changed or swapped with a neighbour to make `a` from `b`
-/// (Damerau 1964, optimal string alignment).
+/// How many letters must be inserted, deleted, changed or swapped with a neighbour to turn `b` into `a` (Damerau 1964,
+/// optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate most like `word`, or "" when none is near enough to be a likely slip.
+/// The candidate most like `word`, or "" when none is near enough to be a likely typing error.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
 /// "; did you mean 'X'?" or "".
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
-/// `fraction` of `width` as '#', rounded to whole marks: text_bar(0.5, 4) is "##". Below 0 and above 1 the fraction is
-/// cut off; NaN has no bar. width: at least 0.
+/// A bar of '#' that fills `fraction` of `width`, rounded to whole marks: text_bar(0.5, 4) is "##". The fraction is
+/// clamped to 0 … 1; NaN gives an empty bar. width: at least 0.
 std::string text_bar(double fraction, int width);
 
 /// How many columns of a terminal the text takes: one for each code point of its UTF-8, two for a wide one.
 std::size_t text_width(std::string_view text);
 
 /// The text on one line: line breaks, tabs and other control characters become spaces, so that a name from a file can
-/// neither break a table nor steer a terminal.
+/// neither break a table nor send control sequences to a terminal.
 std::string one_line(std::string_view text);
 
-/// Columns of text that stand below each other whatever alphabet the cells are written in.
+/// A table of text whose columns are aligned, whatever alphabet the cells are written in.
 class TextTable {
  public:
   enum class Align { kLeft, kRight };

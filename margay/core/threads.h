@@ -9,8 +9,8 @@
 
 namespace margay::core {
 
-/// The CPUs that this process may use (sched_getaffinity), as it was when first asked: pinning a thread changes
-/// nothing here. Ascending, never empty.
+/// The CPUs that this process may use (sched_getaffinity), ascending and never empty. The list is read once, at the
+/// first call, so pinning a thread later does not change it.
 const std::vector<int>& allowed_cpus();
 
 /// How many threads can run at once: the allowed CPUs, but no more than the control group's quota rounded up
@@ -24,9 +24,9 @@ void pin_thread(int cpu);
 /// Lets the calling thread run on all allowed CPUs.
 void unpin_thread();
 
-/// Runs `work` on `count` new threads, on all allowed CPUs whatever their starter is pinned to. Where the system has no
-/// more threads to give, on fewer, even on none: whoever calls this must be able to do the work alone. Destroying a
-/// thread requests its stop and waits for it.
+/// Runs `work` on `count` new threads, which may use all allowed CPUs even if the caller is pinned to one. Where the
+/// system gives no more threads there are fewer of them, perhaps none, so the caller must be able to do the work alone.
+/// Destroying a thread requests its stop and waits for it.
 std::vector<std::jthread> start_threads(int count, const std::function<void(const std::stop_token&)>& work);
 
 /// The CPUs that a cgroup-v2 cpu.max file ("QUOTA PERIOD" in microseconds, or "max PERIOD") allows, rounded up;

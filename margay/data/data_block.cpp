@@ -29,8 +29,8 @@ NameList classes_where(const Vocabulary& vocabulary, Condition&& condition) {
   return names;
 }
 
-/// What is allowed in a data set but probably not meant, one sentence each: one class only, classes without or with
-/// a single image, classes that never train or never validate, no validation at all.
+/// Warnings about what is allowed but probably not intended, one sentence each: only one class, classes with one image
+/// or none, classes that are missing from the training or the validation set, an empty validation set.
 std::vector<std::string> data_warnings(const Datasets& datasets) {
   const ClassCounts train = count(*datasets.train, datasets.vocabulary);
   const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);

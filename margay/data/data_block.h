@@ -17,7 +17,7 @@ namespace margay::data {
 /// Training and validation batches of one problem.
 struct Loaders {
   Loader train;
-  std::optional<Loader> valid;  ///< absent when no image validates
+  std::optional<Loader> valid;  ///< absent when the validation set is empty
   Vocabulary vocabulary;
   std::vector<std::string> warnings;
 
@@ -26,16 +26,16 @@ struct Loaders {
   Transforms transforms() const { return train.pipeline().transforms(); }
 };
 
-/// The same data for a network's input of another size, pixels: the same images, presized as before, in the same
-/// batches, and one cache for both. So a network may begin with small images, of which an epoch costs little, and go
-/// on with larger ones (progressive resizing: Howard, fast.ai's DAWNBench entries, 2018; the fast.ai book, chapter 7;
-/// for generators Karras et al., arXiv:1710.10196). A size above the presizing's magnifies, with a warning among the
-/// loaders'. Throws std::invalid_argument for a size out of range.
+/// The same data for a network input of another size, in pixels: the same images, presized as before, in the same
+/// batches, with one cache for both. A network can start with small images, whose epochs are cheap, and continue with
+/// larger ones (progressive resizing: Howard, fast.ai's DAWNBench entries, 2018; the fast.ai book, chapter 7; for
+/// generators Karras et al., arXiv:1710.10196). A size larger than that of presizing magnifies the images and adds a
+/// warning to the loaders. Throws std::invalid_argument for a size out of range.
 Loaders resized(const Loaders& loaders, int size);
 
-/// What the data is, said once: which images, how each gets its label, the split, what happens to pixels.
-/// A value: every setter returns the block, so calls chain. On a temporary they return, and getters give, values, so
-/// nothing refers to a block that is gone.
+/// The description of a dataset: which images there are, how each gets its label, the split, and the transforms.
+/// It is a value type; every setter returns the block, so calls can be chained. On a temporary they return, and getters
+/// give, values, so nothing refers to a block that is gone.
 class DataBlock {
  public:
   /// Files, or bytes with names; a labeller and a splitter go by the names.
@@ -45,10 +45,10 @@ class DataBlock {
   DataBlock label(Labeller labeller) &&;
   DataBlock& split(Splitter splitter) &;
   DataBlock split(Splitter splitter) &&;
-  /// The classes and their order; without it, those that occur, sorted.
+  /// The classes and their order. By default they are the labels that occur, sorted.
   DataBlock& vocabulary(Vocabulary vocabulary) &;
   DataBlock vocabulary(Vocabulary vocabulary) &&;
-  /// Adds a sentence to Datasets::warnings: what the source of the images found.
+  /// Adds a sentence to Datasets::warnings, for what the source of the images found.
   DataBlock& warn(std::string warning) &;
   DataBlock warn(std::string warning) &&;
   DataBlock& item_transform(const Resize& resize) &;
@@ -58,7 +58,7 @@ class DataBlock {
   DataBlock& normalize(const Normalization& normalization) &;
   DataBlock normalize(const Normalization& normalization) &&;
 
-  /// Labels and splits; reads no pixels.
+  /// Labels and splits the images without reading pixels.
   /// Throws core::DataError: images without a label (three are named), no training images.
   /// Throws std::invalid_argument when items, label or split were not given.
   Datasets datasets() const;
@@ -66,8 +66,8 @@ class DataBlock {
   /// Throws as datasets does, and std::invalid_argument for options out of range.
   Loaders loaders(const LoaderOptions& options = {}) const;
 
-  /// Walks one image and one batch through every stage. Never throws for the data's faults: the summary then
-  /// ends with the stage that failed, on which file, with what and what to do.
+  /// Takes one image and one batch through every stage. Faults of the data never throw: the summary then ends with the
+  /// stage that failed, the file, the input, the problem and the remedy.
   Summary summary(const LoaderOptions& options = {}) const;
 
   Transforms transforms() const { return transforms_; }
@@ -80,7 +80,7 @@ class DataBlock {
   std::optional<Labeller> labeller() && { return std::move(labeller_); }
   const Splitter& splitter() const& { return splitter_; }
   Splitter splitter() && { return std::move(splitter_); }
-  /// Those of warn(), without what datasets() finds.
+  /// The warnings given by warn(), without those of datasets().
   const std::vector<std::string>& warnings() const& { return warnings_; }
   std::vector<std::string> warnings() && { return std::move(warnings_); }
 

@@ -36,15 +36,15 @@ class Vocabulary {
   std::map<std::string, std::int64_t> index_;
 };
 
-/// The target of an image without a label: losses leave it out, as PyTorch's ignore_index.
+/// The target of an image without a label. Losses ignore it (PyTorch's ignore_index).
 constexpr std::int64_t kNoTarget = -100;
 
-/// The items that train, or that validate, with class indices in place of names.
+/// The training or the validation set, with class indices in place of names.
 class Dataset {
  public:
   /// rows: positions in items. Throws core::DataError naming the image whose label is not in the vocabulary.
   Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary);
-  /// Images to predict: of no class, among none.
+  /// Images to predict, without labels and classes.
   static Dataset unlabelled(const ImageList& images);
 
   std::size_t size() const { return rows_.size(); }
@@ -57,7 +57,7 @@ class Dataset {
   std::string label(std::size_t i) const { return items_->label(rows_[i]); }
   /// The indices of all its classes.
   std::vector<std::int64_t> classes(std::size_t i) const;
-  /// The class index of a single-label image; kNoTarget where it has none.
+  /// The class index of a single-label image, or kNoTarget.
   std::int64_t target(std::size_t i) const;
 
  private:
@@ -67,12 +67,12 @@ class Dataset {
   std::int64_t num_classes_ = 0;
 };
 
-/// What a DataBlock makes of its parts, before any pixel is read.
+/// What DataBlock::datasets returns; no pixel has been read yet.
 struct Datasets {
   std::shared_ptr<const Dataset> train;
   std::shared_ptr<const Dataset> valid;
   Vocabulary vocabulary;
-  /// What is allowed but probably not meant, one sentence each.
+  /// Warnings, one sentence each (see data_warnings).
   std::vector<std::string> warnings;
 };
 

@@ -15,7 +15,7 @@
 
 namespace margay::data {
 
-/// File names, end to end in one block of memory: a million take about 70 MB, as std::filesystem::path 400 MB.
+/// A list of file names in one block of memory: a million take about 70 MB, where std::filesystem::path takes 400 MB.
 class PathList {
  public:
   class Iterator;
@@ -61,7 +61,7 @@ class PathList {
   std::vector<Place> places_;
 };
 
-/// Makes each path on the way.
+/// Creates each path when it is dereferenced.
 class PathList::Iterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -86,7 +86,7 @@ class PathList::Iterator {
 inline PathList::Iterator PathList::begin() const { return {*this, 0}; }
 inline PathList::Iterator PathList::end() const { return {*this, size()}; }
 
-/// Images as files, as bytes in memory, or both: as compact as a PathList where there are no bytes.
+/// A list of images, each a file or bytes in memory. Without bytes it is as compact as a PathList.
 class ImageList {
  public:
   ImageList() = default;
@@ -97,7 +97,7 @@ class ImageList {
   ImageList(std::initializer_list<ImageSource> images) { append(images); }          // NOLINT: converts on purpose
 
   void add(const ImageSource& image);
-  /// The image at position i of another list.
+  /// Adds the image at position i of another list.
   void add(const ImageList& other, std::size_t i);
   void add_file(std::string_view path) { names_.add(path); }
 
@@ -113,7 +113,7 @@ class ImageList {
   void append(const Images& images) {
     for (const ImageSource& image : images) add(image);
   }
-  /// Of the image whose name is added next.
+  /// Stores the bytes of the image whose name is added next.
   void keep_bytes(ImageSource::Bytes bytes);
   ImageSource::Bytes bytes_of(std::size_t i) const { return i < bytes_.size() ? bytes_[i] : nullptr; }
 

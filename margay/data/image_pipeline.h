@@ -15,7 +15,7 @@
 
 namespace margay::data {
 
-/// All that happens to an image between its file and the batch; it travels with the model.
+/// All transforms between an image file and a batch. They are stored with the model.
 struct Transforms {
   ResizeOptions resize;
   AugmentOptions augment;
@@ -28,7 +28,7 @@ struct Transforms {
 /// everything the batch transform drew. Stateless, so threads share it.
 class ImagePipeline {
  public:
-  /// max_pixels: an image that claims more is refused. Throws std::invalid_argument for options out of range.
+  /// max_pixels: images with more pixels are refused. Throws std::invalid_argument for options out of range.
   explicit ImagePipeline(const Transforms& transforms, std::int64_t max_pixels = ReadOptions().max_pixels);
 
   const Transforms& transforms() const { return transforms_; }
@@ -40,7 +40,8 @@ class ImagePipeline {
   /// Floats that one image fills: output_size² · 3.
   std::int64_t output_floats() const;
 
-  /// The image as presizing needs it: a large JPEG at a part of its size. Throws core::DataError naming the image.
+  /// Reads the image in the size that presizing needs: a large JPEG is decoded at a fraction of its size. Throws
+  /// core::DataError naming the image.
   core::Image read(const ImageSource& image) const;
   /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the image.
   core::Image item(const ImageSource& image, Phase phase, core::Random& random) const;
@@ -49,9 +50,10 @@ class ImagePipeline {
   /// item, then finish.
   void run(const ImageSource& image, Phase phase, core::Random random, float* out) const;
 
-  /// Reads, and does what is the same in every epoch: what a cache keeps. Throws core::DataError naming the image.
+  /// Reads the image and applies what is the same in every epoch; a cache keeps the result. Throws core::DataError
+  /// naming the image.
   CachedImage cacheable(const ImageSource& image) const;
-  /// item() of a kept image, with the same draws. item: written whole; its memory is used again.
+  /// item() of a cached image, with the same draws. item: overwritten completely; its memory is reused.
   void item_of(const CachedImage& kept, Phase phase, core::Random& random, core::Image& item) const;
 
  private:
@@ -61,9 +63,9 @@ class ImagePipeline {
   Augment augment_;
 };
 
-/// Mean and standard deviation of each channel over presized images of the dataset, `max_images` of them evenly
-/// spread, as validation sees them; the same for any number of threads. Images that cannot be read are passed over.
-/// Throws core::DataError when none can, std::invalid_argument unless max_images > 0.
+/// Mean and standard deviation of each channel over at most `max_images` images of the dataset, evenly spread and
+/// presized as for validation. The result is the same for any number of threads. Images that cannot be read are
+/// skipped. Throws core::DataError when none can, std::invalid_argument unless max_images > 0.
 Normalization measure_normalization(const Dataset& dataset, const ImagePipeline& pipeline,
                                     std::size_t max_images = 2000);
 

@@ -18,28 +18,28 @@
 
 namespace margay::data {
 
-/// What an image's label is: one class of K, or any number of them ("none of these" included).
+/// Whether an image has exactly one of K classes, or any number of them (none included).
 enum class Task { kSingleLabel, kMultiLabel };
 
 constexpr auto names(Task /*tag*/) {
   return std::array{std::pair{Task::kSingleLabel, "single_label"}, std::pair{Task::kMultiLabel, "multi_label"}};
 }
 
-/// Names of classes; of one class where the task is single-label.
+/// Names of classes; exactly one where the task is single-label.
 using Labels = std::vector<std::string>;
 
-/// Gives an image its labels, or nothing where it cannot. `description` completes "no label by …" in errors.
+/// Gives an image its labels, or nothing if it has none. `description` completes "no label by …" in errors.
 struct Labeller {
   std::string description;
   std::function<std::optional<Labels>(std::string_view path)> label;
   Task task = Task::kSingleLabel;
 };
 
-/// Images and the names of their classes, compactly: a million take about 80 MB.
+/// Images and the names of their classes, stored compactly: a million take about 80 MB.
 class Items {
  public:
   explicit Items(Task task = Task::kSingleLabel) : task_(task) {}
-  /// Single-label images, said in code.
+  /// Single-label images given in code.
   Items(std::initializer_list<std::pair<std::filesystem::path, std::string>> images);
 
   /// Throws std::invalid_argument when a single-label image has another number of labels than one.
@@ -72,7 +72,7 @@ class Items {
   std::unordered_map<std::string, std::uint32_t> id_of_label_;
 };
 
-/// Which items train and which validate, by index; together each index at most once.
+/// The indices of the training and the validation set; each index occurs at most once.
 struct Split {
   std::vector<std::size_t> train;
   std::vector<std::size_t> valid;
@@ -80,7 +80,8 @@ struct Split {
 
 using Splitter = std::function<Split(const Items&)>;
 
-/// Which side of the split an item is transformed for: drawn at random, or always the same.
+/// The side of the split that an item is transformed for: with random draws (training), or always the same
+/// (validation).
 enum class Phase { kTrain, kValid };
 
 }  // namespace margay::data

@@ -11,9 +11,9 @@
 
 namespace margay::data {
 
-/// The first `max_n` images of a batch, each with its label; the normalisation is undone, so this is what the network
-/// sees. Shares of several classes are named: "cat + dog" where the task is multi-label, "cat 0.7 + dog 0.3" where
-/// images were mixed. Throws std::invalid_argument unless max_n > 0.
+/// The first `max_n` images of a batch, each with its label, as the network sees them but with the normalisation
+/// undone. Several classes are all named: "cat + dog" where the task is multi-label, "cat 0.7 + dog 0.3" where images
+/// were mixed. Throws std::invalid_argument unless max_n > 0.
 std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
                               int max_n = 9);
 
@@ -21,7 +21,8 @@ std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, 
 core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
                        int max_n = 9);
 
-/// What the network sees of one image: as in validation, captioned `caption`, and as `draws` trainings draw it.
+/// One image as the network sees it: first as in validation, with the caption `caption`, then in `draws` random draws
+/// of training.
 /// Throws core::DataError naming the file, std::invalid_argument unless draws > 0.
 std::vector<Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
                              int draws, std::uint64_t seed);

@@ -6,20 +6,20 @@
 
 namespace margay::data {
 
-/// One stage of the way from files to a batch.
+/// One stage between the files and a batch.
 struct SummaryStep {
   std::string stage;    ///< "read", "resize", …
-  std::string before;   ///< what went in: type and shape
-  std::string after;    ///< what came out
+  std::string before;   ///< type and shape of the input
+  std::string after;    ///< type and shape of the output
   std::string details;  ///< settings or draws; may be empty
 };
 
-/// Where the way ended.
+/// The stage that failed.
 struct SummaryFailure {
   std::string stage;
   std::string file;
   std::string input;    ///< what the stage got
-  std::string problem;  ///< what it made of it
+  std::string problem;  ///< what went wrong
   std::string remedy;
 };
 
@@ -29,7 +29,7 @@ struct Summary {
   std::vector<std::string> warnings;
   std::optional<SummaryFailure> failure;
 
-  /// As a page of text.
+  /// The summary as text.
   std::string text() const;
 };
 

@@ -30,13 +30,13 @@ struct Gap {
   double loss_without = 0;  ///< the loss if the class did not exist, log Σ_{i≠j} exp(z_i - z_y)
 };
 
-/// What is known of a row once its target is.
+/// The loss of a row whose target is known.
 struct SoftmaxTarget {
-  std::size_t index = 0;          ///< y, the class that is right
-  double probability = 0;         ///< the picked one, softmax_y
+  std::size_t index = 0;          ///< y, the target class
+  double probability = 0;         ///< softmax_y, the target's probability
   double loss = 0;                ///< -log softmax_y, the cross-entropy, 0 … ∞
   double loss_after_step = 0;     ///< of z - step * gradient
-  std::optional<Gap> widest_gap;  ///< absent where the loss is 0 or infinite, as shares then mean nothing
+  std::optional<Gap> widest_gap;  ///< absent if the loss is 0 or infinite, since shares are then undefined
 };
 
 struct SoftmaxRow {
@@ -44,7 +44,7 @@ struct SoftmaxRow {
   std::vector<SoftmaxTerm> classes;
   std::optional<SoftmaxTarget> target;
 
-  /// The class of the largest probability, the first of equals.
+  /// The class with the largest probability, the first of equal ones.
   std::size_t best_class() const;
   /// Σ of one column over the classes, such as row.sum(&SoftmaxTerm::sigmoid).
   double sum(double SoftmaxTerm::*column) const;
@@ -54,47 +54,47 @@ struct SoftmaxRow {
 struct SoftmaxXray {
   double step = 1;
   std::vector<SoftmaxRow> rows;
-  std::optional<XraySummary> summary;  ///< of the rows with a target; absent where there is none
+  std::optional<XraySummary> summary;  ///< of the rows with a target; absent if there are none
 };
 
-/// Takes a softmax cross-entropy apart, row by row, in float64 and with the functions of margay::loss themselves; the
-/// gradient is autograd's, of one row's loss (a batch's mean has 1/N of it).
+/// Analyses a softmax cross-entropy row by row, in float64 and with the functions of margay::loss. The gradient is
+/// autograd's, of one row's loss (that of a batch's mean is 1/N of it).
 ///
-/// What a wrong class j does to the loss is told by leaving it out:
+/// The effect of a wrong class j on the loss is measured by leaving it out:
 ///     L           = log Σ_i exp(z_i - z_y)          the cross-entropy
 ///     L without j = log Σ_{i≠j} exp(z_i - z_y) = L + log(1 - softmax_j)
 ///     share of j  = 1 - (L without j) / L
-/// Shares of several classes need not sum to 1: each says what is gained if that one class alone goes. With two classes
-/// the wrong one has all of it. A step changes each z_i - z_y by -step * (softmax_i + 1 - softmax_y), so that along the
-/// gradient of a single row no step, however long, raises the loss.
+/// The shares of several classes need not sum to 1: each is the gain if that one class alone is removed. With two
+/// classes the wrong one has the whole loss. A step changes each z_i - z_y by -step * (softmax_i + 1 - softmax_y), so
+/// no step along the gradient of a single row, however long, raises the loss.
 ///
-/// logits: floating [N,K], finite or -∞, at least one finite in each row. targets: whole [N] in [0, K), -1 where the
-/// target is not known; an undefined tensor where none is.
+/// logits: floating [N,K], finite or -∞, at least one finite in each row. targets: integers [N] in [0, K), or -1 if the
+/// target is not known; an undefined tensor if none is known.
 /// Throws std::invalid_argument for shapes, types, values and numbers of names that do not fit.
 SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets = {},
                          const XrayOptions& options = {});
 
-/// One class in one row, decided yes or no by itself.
+/// One class in one row, predicted independently of the others.
 struct SigmoidTerm {
   std::string name;
   double activation = 0;   ///< z, finite or -∞
   double probability = 0;  ///< sigmoid, 1 / (1 + exp(-z)); the classes of a row need not sum to 1
-  double loss_if_yes = 0;  ///< -log p, 0 … ∞: what the class costs where it is there
-  double loss_if_no = 0;   ///< -log(1 - p), 0 … ∞: what it costs where it is not
+  double loss_if_yes = 0;  ///< -log p, 0 … ∞: the loss if the class is present
+  double loss_if_no = 0;   ///< -log(1 - p), 0 … ∞: the loss if it is not
   bool is_there = false;   ///< the target; false without a target
-  double loss = 0;         ///< the one of the two that counts; 0 without a target
+  double loss = 0;         ///< one of the two, by the target; 0 without a target
   double gradient = 0;     ///< of the row's mean by z: (p - t) / K, -1/K … 1/K; 0 without a target
   double share = 0;        ///< of the row's sum, 0 … 1
 
-  /// The probability that the class was given for what is true: p where it is there, 1 - p where it is not.
+  /// The probability predicted for the truth: p if the class is present, 1 - p if it is not.
   double probability_of_truth() const { return is_there ? probability : 1 - probability; }
 };
 
-/// What is known of a row once its target is.
+/// The loss of a row whose target is known.
 struct SigmoidTarget {
   double loss = 0;             ///< the mean over the classes, 0 … ∞
   double loss_after_step = 0;  ///< of z - step * gradient
-  std::size_t heaviest = 0;    ///< the class that costs most, the first of equals
+  std::size_t heaviest = 0;    ///< the class with the largest loss, the first of equal ones
 };
 
 struct SigmoidRow {
@@ -103,19 +103,19 @@ struct SigmoidRow {
   std::optional<SigmoidTarget> target;
 };
 
-/// The binary cross-entropy of a batch in which any number of classes may be there at once, number by number.
+/// The binary cross-entropy of a batch with any number of classes per row, number by number.
 struct SigmoidXray {
   double step = 1;
   std::vector<SigmoidRow> rows;
-  std::optional<XraySummary> summary;  ///< of the rows with a target; absent where there is none
+  std::optional<XraySummary> summary;  ///< of the rows with a target; absent if there are none
 };
 
-/// Takes a sigmoid's binary cross-entropy apart, row by row, in float64; the gradient is autograd's, of one row's mean:
+/// Analyses a sigmoid's binary cross-entropy row by row, in float64. The gradient is autograd's, of one row's mean:
 ///     loss of a class = -log σ(z) where it is there, -log(1 - σ(z)) where it is not
 ///     loss of a row   = the mean over its K classes,  gradient = (σ(z) - t) / K
 /// Bishop, "Pattern Recognition and Machine Learning" (2006), §4.3.2; the fast.ai book, chapter 6.
 ///
-/// logits: floating [N,K], finite or -∞. targets: [N,K] of 0 and 1, of any type; an undefined tensor where no target is
+/// logits: floating [N,K], finite or -∞. targets: [N,K] of 0 and 1, of any type; an undefined tensor if no target is
 /// known. Throws std::invalid_argument for shapes, values and numbers of names that do not fit.
 SigmoidXray sigmoid_xray(const torch::Tensor& logits, const torch::Tensor& targets = {},
                          const XrayOptions& options = {});

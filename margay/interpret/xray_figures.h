@@ -8,20 +8,20 @@
 
 namespace margay::interpret {
 
-/// A place on the curve of -log p, given by its height.
+/// A point on the curve of -log p, given by its height.
 struct CurvePoint {
   enum class Kind {
     kPicked,  ///< the loss: large, with lines to both axes and its numbers
     kAfter,   ///< the loss after a step: hollow, joined to the picked one along the curve
-    kOther    ///< small, named when the mouse rests on it
+    kOther    ///< small, with its name as a tooltip
   };
   Kind kind = Kind::kOther;
-  double loss = 0;   ///< -log p, 0 … ∞; beyond the drawing it stands at its upper edge
-  std::string name;  ///< what the mouse is told; any text
+  double loss = 0;   ///< -log p, 0 … ∞; values beyond the drawing are drawn at its upper edge
+  std::string name;  ///< the tooltip; any text
 };
 
-/// -log p over p = 0 … 1 with the points on it, as an inline SVG element. Its colours are the page's: classes `axis`,
-/// `grid`, `curve`, `moved`, `guide`, `picked`, `after`, `other`.
+/// The curve of -log p over p = 0 … 1 with the points on it, as an inline SVG element. The page gives its colours, by
+/// the classes `axis`, `grid`, `curve`, `moved`, `guide`, `picked`, `after`, `other`.
 std::string nll_curve_svg(const std::vector<CurvePoint>& points);
 
 /// The <table> of a row for the page: the classes that are shown, one line each, with bars.

@@ -6,10 +6,10 @@
 
 namespace margay::loss {
 
-// What turns a network's raw activations ("logits", z) into probabilities, and their logarithms. See the fast.ai book,
-// chapter 5. Each takes any floating dtype (float64, float32, bfloat16, float16) and returns it; on the CPU the half
-// types are computed in float32. std::invalid_argument for tensors of whole numbers. Call them with their namespace:
-// without, the compiler finds LibTorch's functions of the same names as well.
+// Functions that turn a network's raw activations ("logits", z) into probabilities and their logarithms. See the
+// fast.ai book, chapter 5. Each takes any floating dtype (float64, float32, bfloat16, float16) and returns it; on the
+// CPU the half types are computed in float32. std::invalid_argument for tensors of whole numbers. Call them with their
+// namespace: without, the compiler finds LibTorch's functions of the same names as well.
 
 /// σ(z) = 1 / (1 + exp(-z)), each element on its own, so two of them need not sum to 1.
 /// z: floating, any shape. Result: the same, in [0, 1].
@@ -32,8 +32,8 @@ torch::Tensor softmax(const torch::Tensor& logits);
 /// logits: floating [N,K] or [N,K,d1,…]. Result: same shape, in [-∞, 0].
 torch::Tensor log_softmax(const torch::Tensor& logits);
 
-// Losses of the target's probability p by its log-odds u = log(p / (1 - p)): p = σ(u), 1 - p = σ(-u),
-// -log p = softplus(-u), -log(1 - p) = softplus(u). None of them rounds to 0 or 1 before it has to, and none has a
+// Losses of the target's probability p, computed from its log-odds u = log(p / (1 - p)): p = σ(u), 1 - p = σ(-u), -log
+// p = softplus(-u), -log(1 - p) = softplus(u). None of them rounds to 0 or 1 before it has to, and none has a
 // derivative that does not exist. Nothing is checked.
 
 /// (1 - p)^γ (-log p) for p = σ(u), the focal loss of one prediction. γ ≥ 0. log_odds: float32 or float64, any shape;

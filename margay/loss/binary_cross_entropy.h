@@ -17,13 +17,13 @@ struct BinaryCrossEntropyOptions {
   static const core::OptionTable& fields();
 };
 
-/// Cross-entropy of a yes-no question per column, for images that bear several labels at once, or none:
+/// Cross-entropy of a yes-no question per column, for images with any number of labels:
 ///
 ///     loss = -w t log σ(z) - (1 - t) log(1 - σ(z)), which for w = 1 is max(z, 0) - z t + log(1 + exp(-|z|))
 ///
-/// with gradient σ(z) - t, times 1/count for the mean over all elements. w is the column's pos_weight: 3 where it has
-/// one positive in four balances it. Label smoothing ε makes the target t (1 - ε) + ε / 2. Sources: Goodfellow, Bengio,
-/// Courville, "Deep Learning" (2016), §6.2.2.2, and the fast.ai book, chapter 6.
+/// with gradient σ(z) - t, times 1/count for the mean over all elements. w is the column's pos_weight: for a column
+/// with one positive in four, 3 balances it. Label smoothing ε makes the target t (1 - ε) + ε / 2. Sources: Goodfellow,
+/// Bengio, Courville, "Deep Learning" (2016), §6.2.2.2, and the fast.ai book, chapter 6.
 ///
 /// logits: floating, any shape; columns are dimension 1, [N,K] or [N,K,d1,…]. targets: the logits' shape, 0 or 1 of any
 /// whole-number type or bool, or soft and floating in [0, 1]. pos_weights: not negative. Finite for every finite logit;
@@ -35,10 +35,10 @@ torch::Tensor binary_cross_entropy_with_logits(const torch::Tensor& logits, cons
                                                const BinaryCrossEntropyOptions& options = {});
 
 /// How far each prediction is from its target: the mean of 1 - σ(z) where the target is 1 and of σ(z) elsewhere. The
-/// first loss of the fast.ai book (chapter 4), kept for following it.
+/// first loss of the fast.ai book (chapter 4), for readers who follow the book.
 ///
 /// Train with binary_cross_entropy_with_logits instead. This loss's gradient is ±σ(z) (1 - σ(z)): it vanishes where the
-/// network is surely wrong as it does where it is surely right, and .99 hardly differs from .999. The logarithm of
+/// network is surely wrong just as where it is surely right, and .99 hardly differs from .999. The logarithm in
 /// cross-entropy undoes that: its gradient is σ(z) - t, the error itself, and being ten times surer counts.
 ///
 /// logits: floating, any shape. targets: the logits' shape, in [0, 1], of any dtype; 1 is one class, all else the

@@ -12,13 +12,13 @@
 
 namespace margay::loss {
 
-/// How class weights w meet label smoothing and soft targets, q being the (smoothed) target distribution.
+/// How class weights w combine with label smoothing and soft targets. q is the (smoothed) target distribution.
 /// kPerExample: w_y Σ_k q_k (-log p_k): an example counts w_y times (Σ_k w_k times its unsmoothed q_k for a soft
 /// target),
 ///   and what it asks for stays q, whatever the weights. The mean divides by the sum of those counts.
 /// kPerClass, PyTorch's: Σ_k w_k q_k (-log p_k): the weights bend q itself; its minimum is at p ∝ w q, no longer at q
 ///   (pytorch#104776). The mean divides by Σ w_y for indices, by N for soft targets, as PyTorch does.
-/// For indices without smoothing the two are one.
+/// For class indices without smoothing both are the same.
 enum class ClassWeighting { kPerExample, kPerClass };
 
 constexpr auto names(ClassWeighting /*tag*/) {
@@ -27,10 +27,9 @@ constexpr auto names(ClassWeighting /*tag*/) {
 }
 
 /// Where the gradient is written when it is computed along with the loss.
-/// kOverLogits: over the logits themselves, which are then gone; it saves memory of the logits' size. Autograd notices
-/// when something else still needs the logits. cross_entropy refuses it where it cannot be done: other devices,
-/// reduction none, float16, strided logits, targets that require gradients. Without a gradient to compute it means
-/// nothing.
+/// kOverLogits: the logits are overwritten, which saves memory of their size. Autograd notices when something else
+/// still needs the logits. cross_entropy refuses it where that is impossible: on other devices, for reduction none,
+/// float16, strided logits, and targets that require gradients. It has no effect when no gradient is computed.
 enum class GradientPlace { kNew, kOverLogits };
 
 constexpr auto names(GradientPlace /*tag*/) {
@@ -38,8 +37,8 @@ constexpr auto names(GradientPlace /*tag*/) {
 }
 
 /// Logits that all lie in [0, 1] and sum to 1 in every row are probabilities, almost surely given by mistake: the
-/// network then ends in a softmax, and trains badly without a word. kRefuseProbabilities looks at the first row only,
-/// unless that is one; CPU only, and not for fewer than four rows.
+/// network then ends in a softmax, and it trains badly without any message. kRefuseProbabilities checks the first row,
+/// and the others only if the first is a distribution. It works on the CPU only, and for four rows or more.
 enum class LogitsCheck { kRefuseProbabilities, kNone };
 
 constexpr auto names(LogitsCheck /*tag*/) {
@@ -89,8 +88,8 @@ struct LossAndGradient {
   torch::Tensor gradient;  ///< the logits' shape and dtype
 };
 
-/// The loss and its gradient at once and without autograd, for training loops of one's own. Reduction none gives the
-/// gradient of the sum, which is row by row that of each loss. Otherwise as cross_entropy.
+/// The loss and its gradient at once, without autograd, for custom training loops. Reduction none gives the gradient of
+/// the sum, which is row by row that of each loss. Otherwise as cross_entropy.
 LossAndGradient cross_entropy_with_gradient(const torch::Tensor& logits, const torch::Tensor& targets,
                                             const CrossEntropyOptions& options = {});
 

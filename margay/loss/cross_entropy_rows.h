@@ -6,22 +6,22 @@
 
 namespace margay::loss {
 
-/// cross_entropy written with LibTorch's operators, so differentiable any number of times and at home on every device.
-/// It is what the kernels are tested against, what serves CUDA, and what their higher derivatives come from. Nothing is
-/// checked.
+/// cross_entropy written with LibTorch's operators, so that it is differentiable any number of times and runs on every
+/// device. CUDA uses it, the kernels are tested against it, and their higher derivatives come from it. Arguments are
+/// not checked.
 torch::Tensor cross_entropy_formula(const torch::Tensor& logits, const torch::Tensor& targets,
                                     const CrossEntropyOptions& options);
 
 /// Whether targets are distributions rather than indices.
 inline bool are_soft(const torch::Tensor& targets) { return targets.is_floating_point(); }
 
-// What cross_entropy is made of, on every device: the kernels on the CPU, LibTorch's operators elsewhere. Arguments are
+// The parts of cross_entropy, on every device: the kernels on the CPU, LibTorch's operators elsewhere. Arguments are
 // already checked; nothing becomes part of the autograd graph; options.reduction is not applied unless said so.
 
-/// The losses, not reduced: float64 on the CPU, elsewhere as the formula gives them. The targets' shape without K.
+/// The unreduced losses, in the targets' shape without K: float64 on the CPU, on other devices in the formula's dtype.
 torch::Tensor row_losses(const torch::Tensor& logits, const torch::Tensor& targets, const CrossEntropyOptions& options);
 
-/// What the gradients of the losses are multiplied by: a factor, and another for each row where `rows` is defined.
+/// What the gradients of the losses are multiplied by: one factor, and one more per row where `rows` is defined.
 struct GradientScale {
   double factor = 1;
   torch::Tensor rows;  ///< floating, of the losses' shape

@@ -25,10 +25,9 @@ struct FocalLossOptions {
 ///
 ///     loss = w_y (1 - p_y)^γ (-log p_y)
 ///
-/// Source: Lin et al., "Focal Loss for Dense Object Detection", arXiv:1708.02002, equation 5. Exact in value and
-/// derivatives also where p_y rounds to 1. The mean divides by Σ w_y, as cross_entropy's does, so by N without weights.
-/// p_y is the network's probability whatever the weights are; fastai's FocalLoss with weights takes p_y^w_y for it and
-/// divides by N.
+/// Source: Lin et al., "Focal Loss for Dense Object Detection", arXiv:1708.02002, equation 5. Value and derivatives are
+/// exact even where p_y rounds to 1. The mean divides by Σ w_y, as cross_entropy's does, so by N without weights. p_y
+/// does not depend on the weights; fastai's FocalLoss with weights uses p_y^w_y instead and divides by N.
 ///
 /// logits: floating [N,K] or [N,K,d1,…]; float16 and bfloat16 are computed in float32. targets: class indices (int64,
 /// int32, int16, uint8) [N] or [N,d1,…] in [0, K) or ignore_index: such a row gives loss 0 and gradient 0 whatever its
@@ -69,7 +68,7 @@ struct AsymmetricLossOptions {
   static const core::OptionTable& fields();
 };
 
-/// For images that bear few of many labels: the many zeros are focused harder than the few ones, and those that are
+/// For images that have few of many labels. The many zeros are focused harder than the few ones, and zeros that are
 /// nearly right are dropped. With p = σ(z) and p_m = max(p - clip, 0):
 ///
 ///     loss = -t (1 - p)^γ₊ log p - (1 - t) p_m^γ₋ log(1 - p_m)

@@ -11,7 +11,7 @@
 
 namespace margay::loss {
 
-/// A target that is no class index, and where in the batch it stands, for whoever knows what stands there.
+/// A target that is not a class index, with its position in the batch, so that a caller can name the image.
 class TargetError : public std::invalid_argument {
  public:
   TargetError(const std::string& message, std::int64_t target, std::int64_t position, std::int64_t num_classes)
@@ -35,7 +35,7 @@ void check_logits(const char* function, const torch::Tensor& logits);
 
 /// Targets are whole-number class indices [N] or [N,d1,…] that fit the logits' shape and lie in [0, K) or are
 /// ignore_index. One-hot targets are recognised and named as such. The first position that is wrong is a TargetError.
-/// On the CPU one look at N numbers; on another device one small reduction whose result is waited for, so that a wrong
+/// On the CPU this reads N numbers. On another device it waits for the result of one small reduction, so that a wrong
 /// index is an exception and not a device-side assertion that ends the context (pytorch#66076).
 void check_indices(const char* function, const torch::Tensor& logits, const torch::Tensor& targets,
                    std::int64_t ignore_index);
@@ -56,8 +56,8 @@ void check_weight_values(const char* function, const char* field, const std::vec
 /// Binary targets have the logits' shape and lie in [0, 1].
 void check_binary_targets(const char* function, const torch::Tensor& logits, const torch::Tensor& targets);
 
-/// Whether all rows of logits on the CPU, four at least, are distributions, and not all of them made of zeros and a
-/// one. Looks at the first row, at the others only if that is a distribution.
+/// Whether the logits are on the CPU, have at least four rows, and all rows are distributions that are not all one-hot.
+/// Checks the first row, and the others only if the first is a distribution.
 bool look_like_probabilities(const torch::Tensor& logits);
 
 /// Throws std::invalid_argument that begins with [function] if the logits look like probabilities.

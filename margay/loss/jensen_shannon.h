@@ -36,10 +36,10 @@ struct JsdCrossEntropyOptions {
 /// cross_entropy of the clean images + alpha · jensen_shannon of all versions, AugMix's loss (arXiv:1912.02781, §3).
 ///
 /// logits: floating [M·N,K] or [M·N,K,d1,…]: N clean images, then M - 1 altered versions of the N in the same order.
-/// targets: those of the N clean ones, as cross_entropy takes them. Options hold cross_entropy's, whose reduction
-/// serves both terms; class weights, smoothing, temperature and ignored targets touch its term alone, for agreement
-/// needs no label. Result: as cross_entropy of the clean images. Throws std::invalid_argument when num_splits does
-/// not divide the rows, and as cross_entropy.
+/// targets: those of the N clean ones, as cross_entropy takes them. The reduction of `cross_entropy` is used for both
+/// terms. Class weights, smoothing, temperature and ignored targets affect the cross-entropy alone, since agreement
+/// needs no label. Result: as cross_entropy of the clean images. Throws std::invalid_argument when num_splits does not
+/// divide the rows, and as cross_entropy.
 torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
                                 const JsdCrossEntropyOptions& options = {});
 

@@ -21,7 +21,7 @@
 namespace margay::loss {
 namespace {
 
-/// What the logits are made of.
+/// The operands of the linear layer whose results are the logits.
 struct Linear {
   torch::Tensor features;  ///< [N,D]
   torch::Tensor weight;    ///< [K,D]

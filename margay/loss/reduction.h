@@ -9,16 +9,16 @@
 
 namespace margay::loss {
 
-/// weight · value, where 0 · ±∞ is 0, and so is its gradient by value: what has probability 0 adds nothing, however
-/// impossible its logarithm says it is. NaN stays NaN. weight, value: floating, of shapes that broadcast to value's.
+/// weight · value, where 0 · ±∞ is 0, and so is its gradient by value: a term with probability 0 adds nothing, even if
+/// its logarithm is infinite. NaN stays NaN. weight, value: floating, of shapes that broadcast to value's.
 torch::Tensor weighted(const torch::Tensor& weight, const torch::Tensor& value);
 
 /// Weights shaped so that they broadcast along dimension 1 of `like`, [N,K] or [N,K,d1,…], in its dtype and on its
 /// device. weights: K numbers.
 torch::Tensor along_columns(const std::vector<double>& weights, const torch::Tensor& like);
 
-/// Logits and targets in which nothing is left of ignored rows: logits 0, target 0. They may have held infinities or
-/// NaN, of which no part may reach a sum or a gradient.
+/// Logits and targets in which ignored rows are replaced by logits 0 and target 0. Ignored rows may hold infinities or
+/// NaN, which must not reach a sum or a gradient.
 struct KeptRows {
   torch::Tensor logits;   ///< float32 or float64 [N,K] or [N,K,d1,…]
   torch::Tensor targets;  ///< int64 [N] or [N,d1,…], in [0, K)
@@ -40,7 +40,7 @@ torch::Tensor at_least_float(const torch::Tensor& tensor);
 torch::Tensor example_weights(const torch::Tensor& targets, const torch::Tensor& is_kept,
                               const std::vector<double>& class_weights);
 
-/// What becomes of the N losses of a batch.
+/// How the N losses of a batch are combined.
 enum class Reduction { kMean, kSum, kNone };
 
 constexpr auto names(Reduction /*tag*/) {
@@ -48,8 +48,8 @@ constexpr auto names(Reduction /*tag*/) {
                     std::pair{Reduction::kNone, "none"}};
 }
 
-/// The mean of no losses, as when every target of a batch is ignored. PyTorch's is NaN, which one such batch then
-/// carries into every weight (pytorch#70348).
+/// The mean of no losses, as when every target of a batch is ignored. In PyTorch it is NaN, and one such batch makes
+/// every weight NaN (pytorch#70348).
 enum class EmptyMean { kZero, kNan };
 
 constexpr auto names(EmptyMean /*tag*/) {
@@ -59,7 +59,7 @@ constexpr auto names(EmptyMean /*tag*/) {
 /// losses: floating [N] or [N,d1,…]. Result: a scalar for mean and sum, the losses themselves for none.
 torch::Tensor reduce(const torch::Tensor& losses, Reduction reduction, EmptyMean empty_mean = EmptyMean::kZero);
 
-/// The same where losses weigh differently and already contain their weights: the mean divides by Σ weights.
+/// The same for losses that are already multiplied by their weights: the mean divides by Σ weights.
 /// weights: the losses' shape, not negative.
 torch::Tensor reduce_weighted(const torch::Tensor& losses, const torch::Tensor& weights, Reduction reduction,
                               EmptyMean empty_mean = EmptyMean::kZero);

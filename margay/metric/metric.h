@@ -11,7 +11,7 @@ namespace margay::metric {
 /// Which of two values is the better one.
 enum class Direction { kLowerIsBetter, kHigherIsBetter };
 
-/// A number gathered over the batches of one pass.
+/// A number accumulated over the batches of one pass.
 class Metric {
  public:
   virtual ~Metric() = default;
@@ -26,7 +26,7 @@ class Metric {
 
 using Metrics = std::vector<std::shared_ptr<Metric>>;
 
-/// The share of rows whose largest logit stands at the target; ties go to the first.
+/// The share of rows whose largest logit is the target's; of equal logits the first counts.
 /// logits: floating [N,K]; targets: int64 [N]. NaN for N = 0.
 double accuracy(const torch::Tensor& logits, const torch::Tensor& targets);
 

@@ -19,9 +19,9 @@ struct TtaOptions {
 /// What turns logits into probabilities: softmax over the classes, or a sigmoid for each.
 enum class Activation { kSoftmax, kSigmoid };
 
-/// Averages what a network says of an image as it is and of several draws of it (test-time augmentation, fastai's
-/// tta): probabilities = beta · plain + (1 - beta) · mean over the draws. Given back as logits, so that whatever
-/// follows applies its activation as ever. plain: float [N,K] logits; draws: logits of that shape, one at least; beta:
+/// Averages the predictions for an image itself and for several augmented draws of it (test-time augmentation, fastai's
+/// tta): probabilities = beta · plain + (1 - beta) · mean over the draws. The result is returned as logits, so that
+/// callers apply their activation as usual. plain: float [N,K] logits; draws: logits of that shape, one at least; beta:
 /// 0 … 1. Throws std::invalid_argument for what does not fit.
 torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch::Tensor>& draws, Activation activation,
                             double beta);

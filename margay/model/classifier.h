@@ -20,10 +20,10 @@ namespace margay::model {
 struct NamedParameter {
   std::string name;      ///< within the whole module, such as "backbone.layer1.0.bn1.weight"
   torch::Tensor tensor;  ///< the parameter itself
-  /// Gets no weight decay: a bias or of any norm (fastai's wd_bn_bias=False), or a token, position or scale (timm's
-  /// no_weight_decay).
+  /// Whether it gets no weight decay: biases and parameters of norms (fastai's wd_bn_bias=False), tokens, positions and
+  /// scales (timm's no_weight_decay).
   bool is_norm_or_bias;
-  bool is_norm;  ///< of a batch norm: trained even in frozen groups (fastai's train_bn=True)
+  bool is_norm;  ///< a batch norm's parameter, trained even in frozen groups (fastai's train_bn=True)
 };
 
 /// Parameters that share a learning rate.
@@ -32,7 +32,7 @@ struct ParameterGroup {
   std::vector<NamedParameter> parameters;
 };
 
-/// All parameters of a module, in the order of its layers, with what kind they are.
+/// All parameters of a module, in the order of its layers, with their kinds.
 std::vector<NamedParameter> classify_parameters(const torch::nn::Module& module);
 
 struct ClassifierOptions {
@@ -42,15 +42,15 @@ struct ClassifierOptions {
   std::int64_t num_classes = 2;
   /// C.
   std::int64_t in_channels = 3;
-  /// Side of the images, for networks with learnt positions; the architecture's own unless given.
+  /// Side of the images, for networks with learnt positions; by default the architecture's own.
   std::optional<std::int64_t> image_px;
   HeadOptions head = {};
 
   static const core::OptionTable& fields();
 };
 
-/// A backbone and a head, registered as "backbone" and "head". Convolution weights are kept channels-last, and
-/// images are brought into that layout. New values are drawn from LibTorch's default generator.
+/// A backbone and a head, registered as "backbone" and "head". Convolution weights are channels-last, and images are
+/// converted to that layout. New values are drawn from LibTorch's default generator.
 class Classifier : public torch::nn::Module {
  public:
   explicit Classifier(const ClassifierOptions& options);
@@ -69,13 +69,13 @@ class Classifier : public torch::nn::Module {
   const Backbone& backbone() const { return *backbone_; }
   torch::nn::Sequential head() const { return head_; }
 
-  /// Where the parameters are.
+  /// The device of the parameters.
   torch::Device device() const;
 
-  /// Whether training keeps the backbone's activations or computes them twice, with the same results. What a step needs
-  /// and takes on the CPU (benchmarks/gradient_checkpointing): ResNet-18 on 32x3x224x224 622 instead of 844 MB and 22 %
-  /// more time, ResNet-50 on 16x3x224x224 792 instead of 1625 MB and 31 % more time. Not part of the options: no bundle
-  /// says it.
+  /// Whether training keeps the backbone's activations or computes them twice, with the same results. Memory and time
+  /// of a step on the CPU (benchmarks/gradient_checkpointing): ResNet-18 on 32x3x224x224 needs 622 instead of 844 MB
+  /// and 22 % more time, ResNet-50 on 16x3x224x224 792 instead of 1625 MB and 31 % more time. It is not part of the
+  /// options, so bundles do not store it.
   void set_gradient_checkpointing(GradientCheckpointing checkpointing) {
     backbone_->set_gradient_checkpointing(checkpointing);
   }
@@ -83,8 +83,8 @@ class Classifier : public torch::nn::Module {
   /// "body-early", "body-late" and "head", split as fastai's vision_learner splits ResNets. Each parameter is in one.
   std::vector<ParameterGroup> parameter_groups() const;
 
-  /// Only groups from `group` on are trained, and all batch norms (fastai's train_bn). 0: everything is.
-  /// Batch norms go on collecting statistics wherever they are, as long as the module is in train mode.
+  /// Trains only the groups from `group` on, and all batch norms (fastai's train_bn). 0: everything. All batch norms
+  /// keep collecting statistics as long as the module is in train mode.
   void freeze_to(int group);
   /// Trains the head (and batch norms) only.
   void freeze() { freeze_to(kHeadGroup); }
@@ -94,8 +94,9 @@ class Classifier : public torch::nn::Module {
   /// Parameters and buffers by name; the tensors are the classifier's own, not copies.
   TensorMap state() const;
 
-  /// Copies values into every parameter and buffer; dtypes and layouts stay. Names must match exactly and shapes
-  /// too, otherwise core::FormatError lists what is missing, extra or wrongly shaped, and nothing is changed.
+  /// Copies values into every parameter and buffer; dtypes and layouts are kept. Names and shapes must match exactly;
+  /// otherwise core::FormatError lists the tensors that are missing, unexpected or wrongly shaped, and nothing is
+  /// changed.
   /// source: the file that `state` came from, for messages.
   void load_state(const TensorMap& state, const std::filesystem::path& source);
 

@@ -12,7 +12,7 @@ namespace margay::model {
 
 struct SummaryOptions {
   std::int64_t batch_size = 64;
-  /// The network's own unless given.
+  /// By default the network's own.
   std::optional<std::int64_t> image_px;
 
   static const core::OptionTable& fields();
@@ -20,14 +20,14 @@ struct SummaryOptions {
 
 /// One operator of the forward pass: a layer with parameters, or a step without, such as max_pool2d.
 struct SummaryRow {
-  std::string layer;                 ///< path of the module, "" for a step without parameters
+  std::string layer;                 ///< path of the module, "" for an operator without parameters
   std::string kind;                  ///< "Conv2d", or the operator's name, "max_pool2d"
   std::string group = {};            ///< the parameter group that it, or the latest layer before it, belongs to
   std::vector<std::int64_t> output;  ///< shape of its result
-  std::int64_t parameters = 0;       ///< that no row before has counted
+  std::int64_t parameters = 0;       ///< not counted by an earlier row
   std::int64_t trainable_parameters = 0;
   std::int64_t macs = 0;              ///< multiply-adds for the batch
-  std::int64_t activation_bytes = 0;  ///< of its result; 0 where that takes no memory of its own
+  std::int64_t activation_bytes = 0;  ///< of its result; 0 if that is a view
 };
 
 struct SummaryGroup {
@@ -36,7 +36,7 @@ struct SummaryGroup {
   std::int64_t trainable_parameters = 0;
 };
 
-/// What fastai's Learner.summary tells, and what the batch costs.
+/// The contents of fastai's Learner.summary, and the cost of the batch.
 struct ModelSummary {
   std::int64_t batch_size = 0;
   std::int64_t image_px = 0;
@@ -47,15 +47,16 @@ struct ModelSummary {
   std::int64_t trainable_parameters() const;
   /// Multiply-adds of convolutions, matrix products and attention for one image.
   std::int64_t macs_per_image() const;
-  /// Of all results of operators that the network calls, as float32: what training keeps for the gradients, less what
-  /// single operators keep beside their results, such as the masks of dropout. Without weights and gradients.
+  /// The memory of the results of all operators that the network calls, as float32. Training keeps them for the
+  /// gradients. Other tensors that operators keep, such as dropout masks, are not counted, nor are weights and
+  /// gradients.
   std::int64_t activation_bytes() const;
 };
 
-/// Runs one and then two images through the network, in eval mode and without gradients, and estimates from both what a
-/// batch needs, so that it costs neither the time nor the memory of the batch. Steps that only look at a result in
-/// another way (flatten, permute) have no row. The classifier is afterwards as before. Throws std::invalid_argument for
-/// options out of range, and what the network throws for images that are too small for it.
+/// Runs one and then two images through the network, in eval mode and without gradients, and estimates the cost of a
+/// batch from both, so that it needs neither the time nor the memory of the batch. Operators that only make a view
+/// (flatten, permute) have no row. The classifier is not changed. Throws std::invalid_argument for options out of
+/// range, and what the network throws for images that are too small.
 ModelSummary summarise(Classifier& classifier, const SummaryOptions& options = {});
 
 }  // namespace margay::model

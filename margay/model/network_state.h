@@ -11,12 +11,12 @@
 
 namespace margay::model {
 
-/// Where LibTorch's own generators stand, from which dropout draws: the CPU's, and that of a CUDA device.
+/// The state of LibTorch's default generators, from which dropout draws: the CPU's, and that of a CUDA device.
 class RandomState {
  public:
   /// As it is now.
   explicit RandomState(c10::Device device);
-  /// They draw from here on as they did from there on.
+  /// Restores the generators to this state.
   void restore() const;
 
  private:
@@ -30,8 +30,8 @@ class RandomState {
   std::vector<Kept> kept_;
 };
 
-/// While it lives a network may be run once more, in train mode too: at its end the statistics of batch norms and the
-/// random numbers to come are what they were at its beginning.
+/// Allows an extra run of a network, even in train mode, during its lifetime: at its end it restores the statistics of
+/// batch norms and the state of the random generators.
 class StateGuard {
  public:
   /// buffers: those of the network. device: where it is.
@@ -46,8 +46,7 @@ class StateGuard {
   RandomState random_;
 };
 
-/// While it lives a network may be put into train or eval mode: at its end every module is in the mode in which it was
-/// at its beginning.
+/// Restores the mode (train or eval) of every module of a network at the end of its lifetime.
 class ModeGuard {
  public:
   explicit ModeGuard(torch::nn::Module& network);

@@ -17,23 +17,23 @@ constexpr auto names(Precision) {
                     std::pair{Precision::kBf16, "bf16"}, std::pair{Precision::kFp16, "fp16"}};
 }
 
-/// What `wanted` means on a device; never kAuto. Auto is, on a CPU, bf16 where the processor computes it
-/// (AMX-BF16 or AVX512-BF16) and fp32 elsewhere; on CUDA, bf16 from compute capability 8 and fp16 below; fp32 on
-/// other devices. Throws std::invalid_argument, with the reason, for one that cannot be had.
+/// Resolves `wanted` for a device; the result is never kAuto. Auto is, on a CPU, bf16 if the processor computes it
+/// (AMX-BF16 or AVX512-BF16) and otherwise fp32; on CUDA, bf16 from compute capability 8 and fp16 below; on other
+/// devices fp32. Throws std::invalid_argument, with the reason, for a precision that is not available.
 Precision resolve_precision(Precision wanted, c10::Device device);
 
-/// True where this processor multiplies bfloat16 in hardware.
+/// Whether this processor multiplies bfloat16 in hardware.
 bool cpu_has_bf16();
 
-/// While it lives, LibTorch's operations on `device` in this thread run in `precision` where that is safe
-/// (autocast). Nests; kFp32 switches autocast off inside. Hold it around forward and loss, not backward.
+/// During its lifetime LibTorch's operators on `device` run in `precision` in this thread where that is safe
+/// (autocast). It can be nested; kFp32 switches autocast off. Use it around forward and loss, not backward.
 class Autocast {
  public:
   /// precision: any that resolve_precision accepts for the device.
   Autocast(c10::Device device, Precision precision);
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
-  /// Restores what was before; the outermost one also drops the cached low-precision copies of the weights.
+  /// Restores the previous setting; the outermost one also drops the cached low-precision copies of the weights.
   ~Autocast();
 
  private:
@@ -42,8 +42,8 @@ class Autocast {
   c10::ScalarType previous_dtype_;
 };
 
-/// Stores weights and biases of convolutions and linear layers in the type in which Autocast(precision) computes with
-/// them, once, where it would convert them again for every batch. Results under it stay the same bits. For inference
+/// Converts weights and biases of convolutions and linear layers once to the type that Autocast(precision) computes
+/// with, which would otherwise convert them for every batch. Results under Autocast stay the same bits. For inference
 /// only: training needs them in float32. precision: as resolve_precision gives it; kFp32 changes nothing.
 void store_weights_in(torch::nn::Module& module, Precision precision);
 

@@ -17,7 +17,7 @@
 #include <ATen/ops/softmax.h>
 #endif
 
-/// All that differs between the LibTorch versions we build with, and nothing else.
+/// Everything that differs between the supported LibTorch versions, and nothing else.
 namespace margay::model::compat {
 
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
@@ -62,8 +62,8 @@ inline at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::
 #endif
 }
 
-/// A CPU allocator with one signature: allocate() lost its const on the way to 2.x, and copy_data() came in. Those
-/// three are not marked `override` because one of them never is.
+/// A CPU allocator for all versions: in 2.x allocate() is no longer const, and there is copy_data(). These three are
+/// not marked `override`, because in each version one of them overrides nothing.
 class CpuAllocator : public at::Allocator {
  public:
   virtual at::DataPtr take(std::size_t bytes) const = 0;

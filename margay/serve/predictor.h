@@ -27,7 +27,7 @@ struct PredictorOptions {
   static const core::OptionTable& fields();
 };
 
-/// What a bundle says of images; one row for each that could be read, in the order given.
+/// The predictions of a bundle. There is one row for each image that could be read, in the given order.
 struct PredictionTable {
   torch::Tensor logits;          ///< float [N,K]; with tta those of the averaged probabilities
   torch::Tensor probabilities;   ///< float [N,K]: softmax, rows sum to 1; sigmoids where the task is multi-label
@@ -35,10 +35,10 @@ struct PredictionTable {
   std::vector<data::SkippedImage> skipped;
 };
 
-/// Predicts with a bundle alone: sizes, normalisation and classes are its own. The same image gets the same prediction
-/// alone and among others. Several threads may predict at once.
-/// Batch norms are folded into the convolutions before them (model/fold_batch_norms.h), in the bundle's classifier
-/// where nobody else holds it, else in a copy.
+/// Predicts with a bundle alone, which has the sizes, the normalisation and the classes. The prediction for an image
+/// does not depend on the other images. Several threads may predict at once. Batch norms are folded into the
+/// convolutions before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it, otherwise
+/// in a copy.
 class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;
@@ -46,12 +46,12 @@ class Predictor {
   /// Throws std::invalid_argument for a bundle without a classifier and options out of range.
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
-  /// Throws core::DataError when not one image can be read, std::invalid_argument for an empty list.
+  /// Throws core::DataError if no image can be read, std::invalid_argument for an empty list.
   PredictionTable predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
 
-  /// Computes one grey batch of `images` images and forgets it. What LibTorch does once in each process and for
-  /// each shape (kernels are made, threads started, memory touched) is then done before the first prediction: for a
-  /// program that has time before somebody waits. Throws std::invalid_argument unless images >= 1.
+  /// Computes one batch of `images` grey images and discards the result, so that the work that LibTorch does once per
+  /// process and shape (compiling kernels, starting threads, touching memory) is done before the first prediction. For
+  /// programs that have time before someone waits. Throws std::invalid_argument unless images >= 1.
   void warm_up(std::int64_t images = 1) const;
 
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }

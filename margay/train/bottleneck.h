@@ -7,8 +7,8 @@
 
 namespace margay::train {
 
-/// One line that says where the time of an epoch's training went: images, forward, backward, optimizer, callbacks;
-/// and, where that is not the network, what to change. Where images were waited for, the stages of loading are
+/// One line about the time that training took in an epoch: waiting for images, forward, backward, optimizer, callbacks;
+/// and what to change if the bottleneck is not the network. If training waited for images, the stages of loading are
 /// measured with some of them, which takes about a second.
 std::string describe_bottleneck(const EpochRecord& record, const data::Loaders& loaders);
 

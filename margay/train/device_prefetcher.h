@@ -21,32 +21,33 @@
 
 namespace margay::train {
 
-/// "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another word or a device that is not there.
+/// The device called "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another name or a device that
+/// does not exist.
 c10::Device find_device(const std::string& name);
 
-/// Copies batches to a device beside the work that it does.
+/// Copies batches to a device while the device computes.
 class BatchCopy {
  public:
   virtual ~BatchCopy() = default;
-  /// Puts copies on the device in the place of the batch's tensors, and lets `finish` do with them what is left to do,
-  /// in the same order. All of it is still being written when this returns.
+  /// Replaces the batch's tensors by copies on the device and calls `finish` on them. Both are asynchronous: the copies
+  /// are still being written when this returns.
   virtual void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) = 0;
-  /// Makes the device's later work, of this thread's current stream, wait for what begin() began.
+  /// Makes later work on this thread's current stream wait for the copies that begin() started.
   virtual void await(const data::Batch& batch) = 0;
 };
 
-/// For batches of the loader, to this device; null for the CPU, where they already are.
+/// The copier to this device; null for the CPU, where batches already are.
 std::unique_ptr<BatchCopy> batch_copy(torch::Device device);
 
-/// The batches of one pass, where the network is. Without a copy (on the CPU) they are handed through as they come.
-/// With one, a batch that is ready is copied while the device works on the one before. Nothing that is not ready is
-/// waited for ahead of its time, so seconds waited and the place where an error is thrown are those of the pass.
+/// The batches of one pass, on the network's device. Without a copier (on the CPU) they are passed through. With one, a
+/// batch that is ready is copied while the device works on the batch before. It never waits early for a batch that is
+/// not ready, so the seconds waited and the position of an error are those of the pass.
 class DevicePrefetcher {
  public:
   /// copy: outlives the prefetcher; or null.
   DevicePrefetcher(data::LoaderPass pass, BatchCopy* copy) : pass_(std::move(pass)), copy_(copy) {}
 
-  /// As LoaderPass::next, of which it also throws the errors.
+  /// As LoaderPass::next, including its errors.
   std::optional<data::Batch> next();
   /// As LoaderPass::waited_s.
   double waited_s() const { return pass_.waited_s(); }
@@ -63,7 +64,7 @@ class DevicePrefetcher {
   std::exception_ptr ahead_error_;    ///< thrown in its place
 };
 
-/// One walk over a loader, with the images and the seconds that it took.
+/// One pass over a loader that counts its images and seconds.
 class TimedPass {
  public:
   /// copy: outlives the pass; or null, on the CPU. first_batch: where the walk begins.

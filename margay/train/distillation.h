@@ -24,10 +24,10 @@ struct DistillationOptions {
 ///
 ///     loss = α T² KL(pᵀ of the teacher || pᵀ of the student) + (1 - α) base
 ///
-/// T² keeps the two gradients in proportion whatever T is. Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in
-/// a Neural Network", arXiv:1503.02531. The teacher sees augmented and mixed images as the student does (Beyer et al.,
-/// "Knowledge distillation: a good teacher is patient and consistent", arXiv:2106.05237), of the student's size, but
-/// normalised as it was trained.
+/// T² keeps the proportion of the two gradients for every T. Source: Hinton, Vinyals, Dean, "Distilling the Knowledge
+/// in a Neural Network", arXiv:1503.02531. The teacher sees the same augmented and mixed images as the student (Beyer
+/// et al., "Knowledge distillation: a good teacher is patient and consistent", arXiv:2106.05237), in the student's
+/// size, but normalised as in its own training.
 ///
 /// A function object, a TrainingLoss; copies share the teacher.
 class Distillation {

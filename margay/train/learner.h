@@ -48,11 +48,11 @@ struct FitPlan {
   std::string stage = "fit";
   std::int64_t epochs = 1;
   HyperSchedule schedule;
-  /// Train so long instead, validations included; the schedule runs over the time.
+  /// Train for this time instead, including validations; the schedule then follows the time.
   std::optional<double> seconds = std::nullopt;
 };
 
-/// What a model says of a data set; rows are the images that could be read, in the data's order.
+/// The predictions for a data set. Rows are the images that could be read, in the data's order.
 struct Predictions {
   torch::Tensor logits;          ///< float [N,K]
   torch::Tensor targets;         ///< int64 [N]; float [N,K] for multi-label
@@ -63,95 +63,96 @@ struct Predictions {
 
 using metric::TtaOptions;
 
-/// Data, a network and an optimizer, and the loop that brings them together. It computes and announces events;
-/// it never prints. Between fits the optimizer remembers its moments, as fastai's does.
+/// Data, a network, an optimizer, and the training loop. It computes and announces events; it never prints. Between
+/// fits the optimizer keeps its moments, as in fastai.
 ///
-/// Callbacks may call the learner that they hear of. A training with a callback that calls evaluate(), get_preds(),
-/// tta() or save() in any event is bit by bit the training without it, and `at` is after the call what it was before.
-/// An event is heard by those who were callbacks when it began: one that is added or exchanged during an event hears
-/// from the next one on. What would begin or replace a training while one is under way (fit and its relatives,
-/// train_only, run, resume_at, and with them lr_find and load_checkpoint) throws std::invalid_argument and changes
-/// nothing.
+/// Callbacks may call the learner. A callback may call evaluate(), get_preds(), tta() or save() in any event without
+/// changing a bit of the training, and `at` is restored after the call. Events go to the callbacks that were present
+/// when the event began; a callback added or exchanged during an event gets the next one. Functions that would begin or
+/// replace a training during a fit (fit and similar functions, train_only, run, resume_at, and with them lr_find and
+/// load_checkpoint) throw std::invalid_argument and change nothing.
 class Learner {
  public:
-  /// Throws std::invalid_argument without a classifier, when classes do not match, for a device or precision that is
-  /// not there, and for a loss or an optimizer that cannot be had.
+  /// Throws std::invalid_argument if there is no classifier or the classes do not match, for a device or precision that
+  /// is not available, and for invalid options of the loss or the optimizer.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
-  /// Trains by a plan. Throws what callbacks throw, and DivergedError when the loss is no finite number; weights are
-  /// then those of the last step. After resume_at() it goes on within the fit that stood there, which must be of the
-  /// same stage (std::invalid_argument).
+  /// Trains as planned. Throws what callbacks throw, and DivergedError if the loss is not finite; the weights are then
+  /// those of the last step. After resume_at() it continues the interrupted fit, which must be of the same stage
+  /// (std::invalid_argument).
   void fit(const FitPlan& plan);
   void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
   /// Constant rates.
   void fit(std::int64_t epochs, const LearningRate& lr = 1e-3);
-  /// Trains, pass after pass and without validation, until a callback throws.
+  /// Trains pass after pass, without validation, until a callback throws.
   void train_only(const HyperSchedule& schedule);
-  /// Throws what run() would throw for a recipe that this network cannot train by, before anything is trained.
+  /// Throws what run() would throw for a recipe that does not fit this network, without training.
   void check(const Stages& recipe) const;
-  /// Trains the stages of a recipe one after another, a stage whose name was there before with a number behind it;
-  /// after resume_at() from the stage on that stood there. seconds: if given, the stages share so much time instead, by
-  /// their epochs. Throws as fit and hyper_schedule.
+  /// Trains the stages of a recipe one after another. A stage whose name occurred before gets a number after its name.
+  /// After resume_at() it continues with the interrupted stage. seconds: if given, the stages share this time in
+  /// proportion to their epochs. Throws as fit and hyper_schedule.
   void run(const Stages& recipe, std::optional<double> seconds = std::nullopt);
 
-  /// Every group's rate up to `lr_max` and down again, momentum the other way (fastai's fit_one_cycle).
+  /// Raises every group's rate to `lr_max` and lowers it again; the momentum moves the other way (fastai's
+  /// fit_one_cycle).
   void fit_one_cycle(std::int64_t epochs, const LearningRate& lr_max = 1e-3, const OneCycleShape& shape = {});
-  /// Flat at `lr`, then a cosine down (fastai's fit_flat_cos).
+  /// Keeps the rates at `lr`, then lowers them along a cosine (fastai's fit_flat_cos).
   void fit_flat_cos(std::int64_t epochs, const LearningRate& lr = 1e-3, const FlatCosShape& shape = {});
-  /// Cosines down with warm restarts (fastai's fit_sgdr).
+  /// Lowers the rates along cosines with warm restarts (fastai's fit_sgdr).
   void fit_sgdr(const SgdrShape& shape, const LearningRate& lr_max = 1e-3);
-  /// First the head alone, then everything with discriminative rates from base_lr/2/lr_mult to base_lr/2
-  /// (fastai's fine_tune). epochs counts the unfrozen ones.
+  /// Trains first the head alone, then everything with discriminative rates from base_lr/2/lr_mult to base_lr/2
+  /// (fastai's fine_tune). epochs: the number of unfrozen epochs.
   void fine_tune(std::int64_t epochs, const FineTuneOptions& options = {});
 
   void freeze();
   void unfreeze();
-  /// Trains the groups from `group` on, negative: counted from the end; batch norms of all groups go on training.
+  /// Freezes the groups before `group`; a negative one is counted from the end. Batch norms of all groups keep
+  /// training.
   void freeze_to(int group);
 
-  /// Validation loss and metrics of the network as it is now, as an epoch's record has them; callbacks do not hear of
-  /// it, and nothing is kept of it but what could not be read. The network's mode (train or eval) is then as before,
-  /// here and below. Throws std::invalid_argument while a validation is under way, whose metrics would be forgotten.
+  /// Validation loss and metrics of the network as it is now, in the form of an epoch's record. Callbacks get no
+  /// events, and the learner is not changed, except that unreadable images are recorded. The network's mode (train or
+  /// eval) is restored, here and below. Throws std::invalid_argument during a validation, whose metrics would be lost.
   EpochRecord evaluate();
-  /// Logits, losses and targets over the validation images. Throws std::invalid_argument when there are none.
+  /// Logits, losses and targets of the validation set. Throws std::invalid_argument when there are none.
   Predictions get_preds();
-  /// get_preds averaged with options.n draws of every image: test-time augmentation, fastai's tta. The logits are
-  /// those of the averaged probabilities.
+  /// The predictions of get_preds averaged with those of options.n augmented draws of every image (test-time
+  /// augmentation, fastai's tta). The logits are those of the averaged probabilities.
   Predictions tta(const TtaOptions& options = {});
 
-  /// Callbacks hear of events in the order in which they were added.
-  /// Throws std::invalid_argument for null, and for one whose state has the name of another's.
+  /// Adds a callback. Callbacks receive events in the order in which they were added. Throws std::invalid_argument for
+  /// null, and if another callback's state has the same name.
   void add_callback(std::shared_ptr<Callback> callback);
-  /// Returns those so far. Throws as add_callback, and then nothing is exchanged.
+  /// Replaces the callbacks and returns the previous ones. Throws as add_callback, and then changes nothing.
   std::vector<std::shared_ptr<Callback>> exchange_callbacks(std::vector<std::shared_ptr<Callback>> callbacks);
   /// Throws std::invalid_argument for null among them.
   void set_metrics(metric::Metrics metrics);
-  /// How much each class counts in the training loss (data::class_weights); empty: all alike. Validation stays
-  /// unweighted, so that runs compare. Throws std::invalid_argument for another number of weights than classes, and for
-  /// a loss that knows none.
+  /// Sets the weight of each class in the training loss (data::class_weights); empty: all equal. Validation stays
+  /// unweighted, so that runs can be compared. Throws std::invalid_argument if the number of weights is not that of the
+  /// classes, and for a loss that has no class weights.
   void set_class_weights(std::vector<double> weights);
-  /// What training minimises in the place of LearnerOptions::loss, as Distillation. Throws std::invalid_argument for an
-  /// empty one.
+  /// Sets the training loss, such as Distillation, in place of LearnerOptions::loss. Throws std::invalid_argument for
+  /// an empty one.
   void set_training_loss(TrainingLoss loss);
   /// The loss of the options, with the class weights.
   const TaskLoss& loss() const { return loss_; }
-  /// Scales the loss against the small range of fp16. Learners of that precision have one from the beginning.
+  /// Sets the loss scaler for the small range of fp16. Learners with that precision have one from the start.
   void set_grad_scaler(GradScaler scaler) { scaler_ = scaler; }
   std::optional<GradScaler>& grad_scaler() { return scaler_; }
   const metric::Metrics& metrics() const { return metrics_; }
-  /// Multiplies all learning rates from the next step on, whatever the schedule: for rules that watch the results.
-  /// Throws std::invalid_argument unless positive.
+  /// Multiplies all learning rates of the schedule from the next step on, for rules that depend on the results. Throws
+  /// std::invalid_argument unless positive.
   void set_lr_factor(double factor);
   double lr_factor() const { return training_state_.lr_factor; }
-  /// Ends the current fit after the step that is under way.
+  /// Ends the current fit after the current step.
   void cancel_fit() { training_state_.is_cancelled = true; }
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
   const data::Loaders& loaders() const { return loaders_; }
-  /// Those that it was made with, whatever the size of a stage's images.
+  /// The loaders that the learner was made with, independent of the image size of a stage.
   const data::Loaders& given_loaders() const { return given_; }
   const std::string& architecture() const { return classifier_->options().architecture; }
-  /// Batches whose gradients make one step of the optimizer.
+  /// The number of batches whose gradients make one step of the optimizer.
   std::int64_t accumulate() const { return accumulate_; }
   model::Classifier& classifier() { return *classifier_; }
   Optimizer& optimizer() { return *optimizer_; }
@@ -160,39 +161,39 @@ class Learner {
   torch::Device device() const { return device_; }
   const std::vector<EpochRecord>& history() const { return training_state_.history; }
   const std::vector<StepRecord>& steps() const { return training_state_.steps; }
-  /// Training passes begun so far, over all fits: the epoch that the loaders see, which decides what the next one
-  /// draws.
+  /// The number of training passes begun, over all fits. The loaders use it as their epoch, which determines the random
+  /// draws of the next pass.
   std::int64_t passes() const { return training_state_.passes; }
-  /// Images left out so far because they could not be read, each once.
+  /// The images skipped so far because they could not be read, each once.
   const std::vector<data::SkippedImage>& skipped() const { return training_state_.skipped; }
 
-  /// Where it stands: between two steps of the optimizer, if has_pending_gradients() is false.
+  /// The state of training. It lies between two steps of the optimizer if has_pending_gradients() is false.
   const TrainingState& training_state() const { return training_state_; }
-  /// The next fit goes on from here. Model, optimizer and generator are the caller's to put back (Snapshot).
+  /// Makes the next fit continue from this state. The caller restores model, optimizer and generators (Snapshot).
   void resume_at(TrainingState state);
   bool is_resuming() const { return is_resuming_; }
-  /// Whether a fit is under way: the caller is a callback.
+  /// Whether a fit is running, that is, whether the caller is a callback.
   bool is_fitting() const { return is_fitting_; }
-  /// The next fit begins anew, whatever resume_at() said.
+  /// Makes the next fit start from the beginning, even after resume_at().
   void begin_anew() { is_resuming_ = false; }
-  /// Forgets the gradients of a step that is not complete.
+  /// Discards the gradients of an incomplete step.
   void drop_gradients();
-  /// Whether gradients of a step that is not yet complete wait for more batches (LearnerOptions::accumulate).
+  /// Whether there are gradients of an incomplete step, which waits for more batches (LearnerOptions::accumulate).
   bool has_pending_gradients() const { return pending_images_ > 0; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
 
-  /// The trained classifier with its classes and transforms as one portable file. Throws core::IoError.
+  /// Writes the trained classifier with its classes and transforms to one portable file. Throws core::IoError.
   void save(const std::filesystem::path& path,
             const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object());
 
  private:
   struct StagePlan;
   enum class Audience { kCallbacks, kNobody };
-  /// Throws std::invalid_argument while a fit is under way, which `what` would disturb.
+  /// Throws std::invalid_argument during a fit, which `what` would disturb.
   void refuse_within_fit(const char* what) const;
   /// Throws std::invalid_argument for a size that the network cannot take.
   void check_size(const Stage& stage) const;
-  /// Throws std::invalid_argument for another recipe than the one that resume_at() stood in.
+  /// Throws std::invalid_argument for a recipe other than that of resume_at().
   void check_resumed(const std::string& recipe) const;
   std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;
   void announce(void (Callback::*event)(Learner&, const Progress&));
@@ -201,25 +202,25 @@ class Learner {
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
   void train_batch(const FitPlan& plan, const TimedPass& pass);
-  /// What this epoch's pass has taken, with what it took before an interruption.
+  /// Records the times of this epoch's pass, including those before an interruption.
   void note_times(const TimedPass& pass);
-  /// Where the fit is with its `step`-th batch of the epoch, in at_; returns what the schedule says there.
+  /// Sets at_ to the `step`-th batch of the epoch and returns the schedule's hyperparameters there.
   Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
   std::string where() const;
-  /// Makes the step that the gradients are for.
+  /// Makes one step of the optimizer with the gathered gradients.
   void update(const Hyper& hyper);
-  /// Sets at_.loss from at_.logits and at_.batch, whose images are of `dataset`, and returns its value.
+  /// Computes at_.loss from at_.logits and at_.batch, whose images are from `dataset`, and returns its value.
   double compute_loss(const data::Dataset& dataset);
   void validate(EpochRecord& record);
-  /// Loss and metrics over the validation images, in eval mode. Returns the seconds that it took; nothing without
-  /// any.
+  /// Computes loss and metrics over the validation set, in eval mode. Returns the seconds it took, or nothing without a
+  /// validation set.
   std::optional<double> measure(EpochRecord& record, Audience audience);
   Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
   torch::Tensor forward(const data::Batch& batch);
   void note_skipped(std::span<const data::SkippedImage> skipped);
 
-  data::Loaders given_;    ///< to the learner
+  data::Loaders given_;    ///< the loaders given to the learner
   data::Loaders loaders_;  ///< given_, or with images of a stage's size
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
@@ -240,7 +241,7 @@ class Learner {
   bool is_resuming_ = false;
   bool is_fitting_ = false;
   bool is_validating_ = false;
-  std::int64_t pending_images_ = 0;  ///< whose gradients wait for their step
+  std::int64_t pending_images_ = 0;  ///< images whose gradients wait for a step
   PassTimes earlier_;                ///< of this epoch's pass, before an interruption
   FitTime time_;
   StepClock clock_;

@@ -19,15 +19,15 @@
 
 namespace margay::train {
 
-/// Where the loop is; what callbacks look at.
+/// The position of the training loop, and the values that callbacks read.
 struct Progress {
   std::string stage;         ///< the recipe's name for this fit: "frozen", "unfrozen", …
   std::int64_t epoch = 0;    ///< of this fit, from 0
-  std::int64_t epochs = 0;   ///< of this fit; 0 where time decides
+  std::int64_t epochs = 0;   ///< of this fit; 0 if time decides
   std::int64_t step = 0;     ///< batch of this pass, from 0
   std::int64_t steps = 0;    ///< batches of this pass
   bool is_training = false;  ///< in the training pass
-  double fraction = 0;       ///< of this fit, 0 … 1: what schedules see
+  double fraction = 0;       ///< of this fit, 0 … 1: the argument of schedules
   std::vector<double> lrs;   ///< of this step, one per group
   double momentum = 0;
   data::Batch batch;
@@ -38,7 +38,7 @@ struct Progress {
   double wait_share = 0;    ///< of this pass so far, spent waiting for data, 0 … 1
 };
 
-/// One line of the history, as fastai prints it and a little more.
+/// One line of the history, as fastai prints it, with a few more columns.
 struct EpochRecord {
   std::int64_t epoch = 0;
   std::string stage;
@@ -53,7 +53,7 @@ struct EpochRecord {
   double forward_share = 0;   ///< network and loss
   double backward_share = 0;  ///< gradients
   double update_share = 0;    ///< the optimizer
-  double callback_share = 0;  ///< everything that listens
+  double callback_share = 0;  ///< callbacks
 };
 
 /// One training step.
@@ -67,7 +67,7 @@ struct StepRecord {
 class SmoothLoss {
  public:
   SmoothLoss() = default;
-  /// Goes on where another, with this sum() and count(), had come to.
+  /// Continues from the sum() and count() of another.
   SmoothLoss(double sum, std::int64_t count) : sum_(sum), count_(count) {}
 
   void add(double loss) {
@@ -85,14 +85,15 @@ class SmoothLoss {
   std::int64_t count_ = 0;
 };
 
-/// How much faster an image validates than it trains, without the backward pass: a guess until it has been measured.
+/// How much faster an image is in validation than in training, since there is no backward pass: an estimate until it
+/// has been measured.
 inline constexpr double kValidationSpeed = 2.5;
 
-/// The seconds of a fit that has only so many of them.
+/// The time budget of a fit.
 class FitTime {
  public:
-  /// Begins to count. spent_s: before an interruption. budget_s: nothing if the fit may take as long as it takes.
-  /// validation_s: what a validation took before.
+  /// Starts the clock. spent_s: the time spent before an interruption. budget_s: nothing if the time is not limited.
+  /// validation_s: the time of a previous validation.
   void begin(double spent_s, std::optional<double> budget_s, std::optional<double> validation_s) {
     begin_ = Clock::now();
     validation_s_ = validation_s.value_or(0);
@@ -101,18 +102,18 @@ class FitTime {
     budget_s_ = budget_s;
   }
   double spent_s() const { return spent_s_ + std::chrono::duration<double>(Clock::now() - begin_).count(); }
-  /// How long a validation took, and so will take again: it must fit in as well.
+  /// Sets the measured time of a validation, which must fit into the budget as well.
   void set_validation_s(double seconds) {
     validation_s_ = seconds;
     has_measured_ = true;
   }
-  /// A guess, until one has been measured.
+  /// Sets an estimate, used until a validation has been measured.
   void guess_validation_s(double seconds) {
     if (!has_measured_) validation_s_ = seconds;
   }
 
   bool is_limited() const { return budget_s_.has_value(); }
-  /// The share of the time for training that is over, 0 … 1.
+  /// The share of the training time that has passed, 0 … 1.
   double fraction() const { return std::min(1.0, spent_s() / std::max(1e-9, *budget_s_ - validation_s_)); }
   bool is_up() const { return is_limited() && fraction() >= 1; }
 
@@ -125,8 +126,8 @@ class FitTime {
   bool has_measured_ = false;
 };
 
-/// What a training step consists of. On a GPU, which works behind the program's back, forward also holds what was left
-/// over from before: there the program waits for the loss.
+/// The parts of a training step. A GPU works asynchronously, so forward also contains what was left of the previous
+/// parts: there the program waits for the loss.
 enum class StepPart { kForward, kBackward, kUpdate, kCallbacks };
 
 /// Seconds that each part of the training steps took.
@@ -148,7 +149,7 @@ class StepClock {
   std::array<double, 4> seconds_ = {};
 };
 
-/// What the training pass of an epoch has taken so far, over all interruptions.
+/// The times of an epoch's training pass so far, over all interruptions.
 struct PassTimes {
   std::int64_t images = 0;
   double seconds = 0;
@@ -161,32 +162,32 @@ struct PassTimes {
 
 PassTimes operator+(const PassTimes& a, const PassTimes& b);
 
-/// Where a learner stands between two steps. With its tensors (Snapshot) it is all that another learner of the same
-/// settings needs to go on as if nothing had happened.
+/// The state of a learner between two steps. Together with its tensors (Snapshot), another learner with the same
+/// settings can continue from it as if nothing had happened.
 struct TrainingState {
-  std::string recipe;           ///< recipe_text of the run under way; empty: none is, or a checkpoint without a version
+  std::string recipe;           ///< recipe_text of the current run; empty: none, or a checkpoint without a version
   std::size_t stage_index = 0;  ///< of the recipe
-  std::string stage;            ///< of the fit under way; empty: none is
+  std::string stage;            ///< of the current fit; empty: there is none
   std::int64_t epochs = 0;      ///< of this fit; 0: time decides, or a checkpoint without a version
-  std::int64_t epoch = 0;       ///< of this fit, from 0: the one under way, or the next
+  std::int64_t epoch = 0;       ///< of this fit, from 0: the current one, or the next
   bool is_in_epoch = false;     ///< its training pass has begun
-  bool is_cancelled = false;    ///< the fit ends here, whatever is left of it
+  bool is_cancelled = false;    ///< the fit ends here
   std::int64_t step = 0;        ///< batches trained on in this epoch
-  std::int64_t next_batch = 0;  ///< of this pass, behind the last one used
+  std::int64_t next_batch = 0;  ///< of this pass: the one after the last batch used
   double fit_s = 0;             ///< seconds of this fit so far
-  double epoch_begin_s = 0;     ///< of them, those before this epoch
+  double epoch_begin_s = 0;     ///< the part of fit_s before this epoch
   PassTimes pass;               ///< of this epoch's training pass
   std::int64_t passes = 0;      ///< as Learner::passes
   double lr_factor = 1;
-  std::optional<double> validation_s;      ///< what a validation took, where time decides
-  std::optional<int> first_trained_group;  ///< as freeze_to was last asked for
+  std::optional<double> validation_s;      ///< the time of a validation, if time decides
+  std::optional<int> first_trained_group;  ///< argument of the last freeze_to
   SmoothLoss smooth_loss;
   std::vector<EpochRecord> history;
   std::vector<StepRecord> steps;
   std::vector<data::SkippedImage> skipped;
 };
 
-/// Numbers keep all their bits. The steps are not in it: there are too many of them for text.
+/// Numbers keep all their bits. The steps are left out, since there are too many for text.
 nlohmann::ordered_json to_json(const TrainingState& state);
 
 /// Throws core::FormatError, naming `source`, for JSON that to_json did not write.

@@ -20,8 +20,8 @@ struct VisionLearnerOptions {
   static const core::OptionTable& fields();
 };
 
-/// What DataBlock::normalize should get for the published weights of an architecture: ImageNet's mean and deviation,
-/// its default, for most, 0.5 for augreg's vision transformers. Throws std::invalid_argument for an unknown
+/// The argument of DataBlock::normalize for the published weights of an architecture: ImageNet's mean and deviation
+/// (the default) for most, 0.5 for augreg's vision transformers. Throws std::invalid_argument for an unknown
 /// architecture.
 data::Normalization published_normalization(const std::string& architecture);
 

@@ -16,12 +16,12 @@
 namespace margay::data {
 
 /// Keeps images in one file `images-<transforms>.cache` of a folder, for this run and later ones. An image whose file
-/// has another size or time than when it was kept is not found, and kept anew. Damage is noticed by checksums and is a
-/// miss. Nothing is removed: delete the folder to begin anew.
+/// has changed since it was kept is not found, and is kept again. Checksums detect damage, which counts as a miss.
+/// Nothing is ever removed: delete the folder to start again.
 class DiskCache : public ImageCache {
  public:
-  /// Makes the folder. limit_bytes: size of the file at most; half of the free disk space on top of what it takes
-  /// already unless given. Throws core::IoError when folder or file can be neither written nor read.
+  /// Makes the folder. limit_bytes: the largest size of the file; by default its present size and half of the free disk
+  /// space. Throws core::IoError when folder or file can be neither written nor read.
   DiskCache(const std::filesystem::path& folder, const std::string& transforms,
             std::optional<std::uint64_t> limit_bytes);
 
@@ -35,7 +35,8 @@ class DiskCache : public ImageCache {
     RecordHeader header;
     std::uint64_t offset = 0;
     bool is_written = false;
-    bool is_verified = false;  ///< its pixels matched their checksum when it was first found, or are our own
+    bool is_verified =
+        false;  ///< its pixels matched their checksum when it was first found, or this process wrote them
   };
 
   std::optional<Entry> entry_of(const std::string& path) const;

@@ -10,8 +10,8 @@
 
 namespace margay::data {
 
-/// What stands before the pixels of one image in the cache's file; behind them stands a commit mark. Written as it
-/// lies in memory: the file serves the machine that made it.
+/// The header before the pixels of one image in the cache's file; a commit mark follows the pixels. It is written as it
+/// lies in memory, since the file is only for the machine that made it.
 struct RecordHeader {
   std::uint32_t magic = kMagic;
   std::uint32_t path_bytes = 0;
@@ -21,54 +21,54 @@ struct RecordHeader {
   std::int32_t source_width = 0;
   FileVersion version;
   std::uint64_t pixel_checksum = 0;
-  std::uint64_t own_checksum = 0;  ///< of all above and the path
+  std::uint64_t own_checksum = 0;  ///< of all fields above and the path
 
   static constexpr std::uint32_t kMagic = 0x336d4972;     // "rIm3": checksums are XXH3's
   static constexpr std::uint32_t kOldMagic = 0x43695072;  // "rPiC": those of before, which are read only
 
   std::uint64_t pixel_bytes() const;
-  /// Of the whole record: header, path, pixels, commit mark.
+  /// The size of the whole record: header, path, pixels, commit mark.
   std::uint64_t record_bytes() const;
   std::uint64_t pixels_offset() const { return sizeof(RecordHeader) + path_bytes; }
-  /// Says that everything before it was written; another one for each record.
+  /// The mark that shows that everything before it was written. It differs for each record.
   std::uint64_t commit_mark() const { return ~own_checksum; }
-  /// What own_checksum must be.
+  /// The value that own_checksum must have.
   std::uint64_t checksum_with(const std::string& path) const;
   /// What pixel_checksum must be.
   std::uint64_t checksum_of(std::span<const std::uint8_t> bytes) const;
-  /// Whether the numbers can be true at all; says nothing about the checksum.
+  /// Whether the numbers are possible at all. The checksum is not checked.
   bool is_plausible() const;
 };
 static_assert(sizeof(RecordHeader) == 56, "the format of the file has no gaps");
 
 RecordHeader make_header(const std::string& path, const FileVersion& version, const CachedImage& cached);
 
-/// The one file of a cache on disk: a header with the format's version, then records, only ever appended to. Each is
-/// whole before its commit mark is written, so a process that is killed leaves at most a torn end, which the next
-/// writer cuts off. One process writes (flock); others read what was there when they opened it. Pixels are read with
-/// pread and not mapped: a disk that fails or a file cut by others is then an error to handle, not a signal that ends
-/// the process.
+/// The file of a cache on disk: a header with the format's version, then records, which are only ever appended. A
+/// record's commit mark is written after the rest of the record, so a process that is killed leaves at most an
+/// incomplete record at the end, which the next writer cuts off. One process writes (flock); others read the records
+/// that existed when they opened the file. Pixels are read with pread and not mapped, so that a failing disk or a file
+/// cut by another program is an error to handle, not a signal that ends the process.
 class DiskFile {
  public:
-  /// Opens or makes it; a file of another format version is replaced. Throws core::IoError when it can neither be
-  /// written nor read.
+  /// Opens or creates the file; a file of another format version is replaced. Throws core::IoError when it can neither
+  /// be written nor read.
   explicit DiskFile(const std::filesystem::path& path);
   DiskFile(const DiskFile&) = delete;
   DiskFile& operator=(const DiskFile&) = delete;
   ~DiskFile();
 
-  /// Why nothing can be written, "" if it can.
+  /// Why nothing can be written, or "".
   const std::string& obstacle() const { return obstacle_; }
 
-  /// A whole record and where it begins.
+  /// Called with a complete record and its offset.
   using Visit = std::function<void(const std::string& path, const RecordHeader& header, std::uint64_t offset)>;
-  /// Shows every whole record, in order, up to the first that is not, and cuts the file there if it may be written.
-  /// Returns where the next record goes. Pixels are not looked at.
+  /// Visits every complete record in order, up to the first incomplete one, and cuts the file there if it may be
+  /// written. Returns the offset of the next record. Pixels are not read.
   std::uint64_t scan(const Visit& visit);
 
   /// Fills `pixels`, or returns false when they cannot be read.
   bool read(std::uint64_t offset, std::span<std::uint8_t> pixels) const;
-  /// Writes a record at a place reserved for it. Returns 0 or the errno of what failed. Threads may write at once.
+  /// Writes a record at an offset reserved for it. Returns 0, or errno on failure. Safe to call from several threads.
   int write(std::uint64_t offset, const RecordHeader& header, const std::string& path,
             std::span<const std::uint8_t> pixels) const;
 

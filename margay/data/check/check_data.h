@@ -15,7 +15,7 @@
 
 namespace margay::data {
 
-/// What can be wrong with data, the worst first. Reports are in this order.
+/// What can be wrong with data, the worst first. Reports use this order.
 enum class FindingKind {
   // Files.
   kEmptyFile,
@@ -55,10 +55,10 @@ enum class FindingKind {
   kOtherFile,
 };
 
-/// kHarm: training suffers or refuses. kNote: worth knowing.
+/// kHarm: it harms training or makes it fail. kNote: worth knowing.
 enum class Severity { kHarm, kNote };
 
-/// What is said of every finding of one kind.
+/// The texts for all findings of one kind.
 struct KindText {
   FindingKind kind;
   const char* name;  ///< in JSON: "near_leak"
@@ -74,9 +74,9 @@ const KindText& words_of(FindingKind kind);
 /// One fault of the data.
 struct Finding {
   FindingKind kind;
-  std::vector<std::filesystem::path> paths;  ///< of duplicates all copies; empty where classes are meant
-  std::vector<std::string> classes;          ///< names of the classes that are meant
-  std::string text;                          ///< this case in a few words
+  std::vector<std::filesystem::path> paths;  ///< of duplicates all copies; empty for findings about classes
+  std::vector<std::string> classes;          ///< names of the classes concerned
+  std::string text;                          ///< describes this case briefly
 
   Severity severity() const { return words_of(kind).severity; }
 };
@@ -105,11 +105,11 @@ struct DataReport {
   std::size_t count(Severity severity) const;
 };
 
-/// Where a check of the data draws its lines.
+/// The limits that a check of the data uses.
 struct CheckOptions {
   bool near_duplicates = false;   ///< also look for images that look alike, not only for equal ones
   int near_bits = 10;             ///< hashes of 64 bits that differ in at most so many are compared closely
-  double near_correlation = 0.8;  ///< two images look alike from this correlation of their details on
+  double near_correlation = 0.8;  ///< images look alike if their details correlate at least so much
   std::optional<int> min_side;    ///< pixels; by default 32, or half of the median shorter side if that is less
   double max_megapixels = 50;
   double max_aspect = 4;                               ///< longer side / shorter side
@@ -121,10 +121,10 @@ struct CheckOptions {
   static const core::OptionTable& fields();
 };
 
-/// Looks for what would spoil a training: reads and decodes every image once, labels and splits, and compares.
-/// folder: where to look for files besides the images; "" for nowhere. The report is the same for any number of
+/// Checks the data for what would harm training: reads and decodes every image once, labels and splits the images, and
+/// compares them. folder: where to look for other files; "" to skip that. The report is the same for any number of
 /// threads. on_progress is called from the calling thread; what it throws ends the check and is passed on.
-/// The data's faults are findings, and so are the block's warnings. Throws std::invalid_argument where the block lacks
+/// Faults of the data and the block's warnings become findings. Throws std::invalid_argument where the block lacks
 /// items, labels or split, and for options out of range.
 DataReport check_data(const DataBlock& block, const std::filesystem::path& folder, const CheckOptions& options = {},
                       const CheckProgress& on_progress = {});

@@ -10,10 +10,10 @@
 
 namespace margay::data {
 
-/// Where an image goes.
+/// The side of the split that an image is on.
 enum class Side { kNone, kTrain, kValid };
 
-/// Images, labels and split as far as they can be had.
+/// Images, labels and split, as far as they could be determined.
 struct LabelledData {
   PathList paths;
   Items items;  ///< the same images; one without a label has "" or none
@@ -28,24 +28,25 @@ struct LabelledData {
   std::vector<ClassCount> classes() const;
 };
 
-/// Throws std::invalid_argument where the block has no items, no labels or no split; nothing for the data's faults.
+/// Throws std::invalid_argument if the block has no items, no labels or no split. Faults of the data do not throw.
 LabelledData labelled_data(const DataBlock& block);
 
-/// What single images have wrong: unreadable, of one colour, small, huge, long, grey among colour, misnamed.
+/// Finds faults of single images: unreadable, of one colour, small, huge, elongated, grey among coloured ones, with a
+/// wrong extension.
 std::vector<Finding> check_images(const PathList& paths, std::span<const ImageFacts> facts,
                                   const CheckOptions& options);
 
-/// Images that occur more than once: copies, copies under two labels, copies in training and validation; exact ones
-/// by their pixels and, where the facts hold fingerprints, those that look alike. Each group of copies is told once, or
-/// twice where it has both two labels and two sides.
+/// Finds images that occur more than once: copies, copies under two labels, copies in both the training and the
+/// validation set. Exact copies have equal pixels; where the facts hold fingerprints, images that look alike are found
+/// as well. Each group of copies is reported once, or twice if it has both two labels and two sides.
 std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const ImageFacts> facts,
                                       const CheckOptions& options);
 
-/// What labels, classes and split have wrong.
+/// Finds faults of labels, classes and split.
 std::vector<Finding> check_classes(const LabelledData& data, const CheckOptions& options);
 
-/// What else lies in the folder: folders without an image, hidden files, files among images that are none.
-/// paths: the images that are used. An absent folder has no findings.
+/// Finds other things in the folder: folders without an image, hidden files, files that are not images. paths: the
+/// images that are used. A missing folder has no findings.
 std::vector<Finding> check_folder(const std::filesystem::path& folder, const PathList& paths);
 
 }  // namespace margay::data

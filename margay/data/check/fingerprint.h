@@ -7,15 +7,15 @@
 
 namespace margay::data {
 
-/// What two images are compared by.
+/// What near duplicates are compared by.
 struct Fingerprint {
   static constexpr int kSide = 32;
-  /// The bits of a hash that mirroring flips: those of odd horizontal frequencies.
+  /// The bits of a hash that mirroring the image flips: those of odd horizontal frequencies.
   static const std::uint64_t kMirrored;
 
   std::uint64_t hash = 0;
-  /// int8 [32,32]: brightness less the mean of the 7x7 pixels around, scaled so that the largest is 127. Broad shapes,
-  /// such as a dark animal before a bright wall, leave nothing here.
+  /// int8 [32,32]: brightness minus the mean of the surrounding 7x7 pixels, scaled so that the largest value is 127.
+  /// Broad shapes, such as a dark animal before a bright wall, are removed.
   std::array<std::int8_t, kSide * kSide> details{};
   double norm = 0;  ///< of the details; 0 where there are none
 
@@ -28,7 +28,7 @@ struct Fingerprint {
 /// mean, so mirroring an image flips the bits of the odd horizontal frequencies exactly.
 Fingerprint fingerprint_of(const core::Image& thumbnail);
 
-/// How alike the details of two images are, in -1 … 1; 0 where one has none.
+/// The correlation of the details of two images, in -1 … 1; 0 where one has none.
 double correlation(const Fingerprint& a, const Fingerprint& b);
 
 /// The same with `b` mirrored.

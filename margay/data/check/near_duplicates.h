@@ -13,18 +13,19 @@
 
 namespace margay::data {
 
-/// What a search for near hashes did.
+/// The result of a search for near hashes.
 struct NearSearch {
   std::size_t met = 0;            ///< calls of visit
-  std::vector<std::uint8_t> cut;  ///< of each hash: not 0 where it has more neighbours than it was allowed to meet
+  std::vector<std::uint8_t> cut;  ///< of each hash: not 0 if it has more neighbours than the limit allows
 };
 
-/// Hashes of 64 bits, sorted by each quarter of their bits in turn, so that pairs that differ in few bits are found
-/// without comparing all: multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space with Multi-Index
-/// Hashing", CVPR 2012). Two hashes that differ in few bits differ in fewer still in one of their quarters.
-/// That alone is quadratic where all hashes are near each other. So of hashes that were put into one set a bucket keeps
-/// kOfOneSet, and each hash meets at most most_met() earlier ones, those of the nearest bucket and the latest first.
-/// The hashes must outlive this.
+/// Finds pairs of 64-bit hashes that differ in few bits without comparing all pairs: the hashes are sorted by each
+/// quarter of their bits in turn, which is multi-index hashing (Norouzi, Punjani, Fleet, "Fast Search in Hamming Space
+/// with Multi-Index Hashing", CVPR 2012). Two hashes that differ in few bits differ in fewer still in one of their
+/// quarters.
+/// That alone is quadratic when all hashes are near each other. Therefore a bucket keeps only kOfOneSet hashes of one
+/// set, and each hash meets at most most_met() earlier ones, those of the nearest bucket and the latest ones first. The
+/// hashes must outlive this object.
 class NearHashes {
  public:
   static constexpr int kOfOneSet = 8;
@@ -32,9 +33,9 @@ class NearHashes {
   /// radius: the most bits in which near hashes differ, 0 … 16, else std::invalid_argument.
   NearHashes(std::span<const std::uint64_t> hashes, int radius);
 
-  /// Calls visit(i, j), i < j, once for every pair with popcount(hash i ^ hash j ^ mask) <= radius that is not in one
-  /// set by then, but for the two limits above, in an order that only the hashes and sets decide. mask: bits in which
-  /// near hashes are expected to differ. set_of(i): a number of the set that i is in, which visit may change.
+  /// Calls visit(i, j), i < j, once for every pair with popcount(hash i ^ hash j ^ mask) <= radius that is not yet in
+  /// one set, apart from the two limits above. The order depends on the hashes and sets only. mask: bits in which near
+  /// hashes are expected to differ. set_of(i): the number of the set that i is in, which visit may change.
   template <class SetOf, class Visit>
   NearSearch for_each_pair(std::uint64_t mask, SetOf&& set_of, Visit&& visit) const {
     Walk walk{.mask = mask, .search = {.cut = std::vector<std::uint8_t>(hashes_.size())}};
@@ -52,7 +53,7 @@ class NearHashes {
     return std::move(walk.search);
   }
 
-  /// All, up to 5,792 hashes; fewer, the more there are, and 64 at least.
+  /// The limit: all hashes up to 5,792 of them; the more there are, the fewer, but at least 64.
   std::size_t most_met() const { return most_met_; }
 
  private:
@@ -60,7 +61,7 @@ class NearHashes {
   static constexpr std::size_t kBuckets = 65536;
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  /// A search on its way through one quarter after the other.
+  /// The state of a search, which processes one quarter after the other.
   struct Walk {
     std::uint64_t mask;
     NearSearch search;
@@ -76,7 +77,7 @@ class NearHashes {
   }
   static std::uint8_t bit_of(int quarter) { return static_cast<std::uint8_t>(1U << quarter); }
 
-  /// The most bits by which one quarter differs so that the pair is found there.
+  /// The most bits by which a quarter may differ for the pair to be found there.
   int radius_of(int quarter) const { return radius_ / kQuarters - (quarter <= radius_ % kQuarters ? 0 : 1); }
 
   void keep(std::uint32_t i, Walk& walk) const {
@@ -86,7 +87,7 @@ class NearHashes {
     walk.kept[i] |= bit_of(walk.quarter);
   }
 
-  /// Whether the two have met in an earlier quarter. i is the later one.
+  /// Whether i met the earlier hash `other` in an earlier quarter.
   bool have_met(std::uint32_t i, std::uint32_t other, std::uint64_t difference, const Walk& walk) const {
     const std::uint32_t complete = walk.kept[other] & ~std::uint32_t{walk.search.cut[i]};
     for (int q = 0; q < walk.quarter; ++q) {
@@ -95,7 +96,7 @@ class NearHashes {
     return false;
   }
 
-  /// False where a limit kept it from some.
+  /// Returns false if a limit was reached.
   template <class SetOf, class Visit>
   bool meet_neighbours(std::uint32_t i, Walk& walk, SetOf& set_of, Visit& visit) const {
     std::size_t examined = 0;
@@ -115,7 +116,7 @@ class NearHashes {
     return true;
   }
 
-  /// Whether the newest of its bucket hold enough of its set.
+  /// Whether the newest hashes of its bucket contain enough of its set.
   template <class SetOf>
   bool is_represented(std::uint32_t i, const Walk& walk, SetOf& set_of) const {
     int of_its_set = 0;
@@ -141,8 +142,8 @@ using ImageGroup = std::vector<std::size_t>;  ///< positions of images, ascendin
 /// Images that look alike, as far as they were compared.
 struct SimilarImages {
   std::vector<ImageGroup> groups;  ///< of two images or more
-  std::size_t incomplete = 0;      ///< images that have more of near hash than they were compared with
-  std::size_t most_compared = 0;   ///< with so many of them
+  std::size_t incomplete = 0;      ///< images with more near hashes than they were compared with
+  std::size_t most_compared = 0;   ///< the limit: so many comparisons
 };
 
 /// Joins groups of equal images whose first ones look alike; the facts hold fingerprints. Images of one colour look

@@ -10,13 +10,13 @@
 
 namespace margay::data {
 
-/// kShort: of each kind five findings, of each finding four files, of the classes the largest and the smallest.
+/// kShort: five findings of each kind, four files of each finding, the largest and the smallest classes.
 enum class ReportExtent { kShort, kAll };
 
-/// The report for people: findings by kind, each kind with its remedy; the classes as bars; a verdict on the last line.
+/// The report as text: findings by kind, each kind with its remedy; the classes as bars; a verdict on the last line.
 std::string report_text(const DataReport& report, ReportExtent extent = ReportExtent::kShort);
 
-/// One JSON document with every finding. What is no UTF-8 in a name is replaced.
+/// The report as one JSON document with every finding. Invalid UTF-8 in names is replaced.
 std::string report_json(const DataReport& report);
 
 struct ContactSheetOptions {
@@ -28,9 +28,10 @@ struct ContactSheetOptions {
   static const core::OptionTable& fields();
 };
 
-/// The images of the findings, the worst first, above their kind and name: uint8 [H,W,3]. Copies stand side by side,
-/// at most as many as there are columns; a frame around the tiles of one finding is red where it harms. What cannot be
-/// read is a grey tile with the reason. Reads the images again. Where no finding has an image, one tile says so.
+/// The images of the findings, the worst first, each with its kind and name below it: uint8 [H,W,3]. Copies are placed
+/// side by side, at most as many as there are columns. The tiles of one finding share a frame, which is red if the
+/// finding harms training. A file that cannot be read becomes a grey tile with the reason. Images are read again. If no
+/// finding has an image, one tile says so.
 /// Throws std::invalid_argument for options out of range.
 core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
 

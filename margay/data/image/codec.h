@@ -17,8 +17,8 @@ namespace margay::data {
 
 enum class ByteOrder { kLittle, kBig };
 
-/// Reads whole numbers from bytes that nobody has checked yet. Past the end everything is 0, which no
-/// format uses for a size, a count or a tag that matters, so a cut header reads as "absent".
+/// Reads integers from untrusted bytes. Past the end everything is 0, which no format uses for a size, a count or a tag
+/// that matters, so fields of a cut header read as absent.
 class ByteReader {
  public:
   ByteReader(std::span<const std::uint8_t> bytes, ByteOrder order) : bytes_(bytes), order_(order) {}
@@ -57,7 +57,7 @@ class ByteReader {
   ByteOrder order_;
 };
 
-/// Lays colours with straight (not premultiplied) alpha over white: c * a + 255 * (1 - a), rounded.
+/// Blends colours with straight (not premultiplied) alpha over white: c * a + 255 * (1 - a), rounded.
 /// rgba: uint8 [pixels,4]; out: uint8 [pixels,3].
 inline void lay_over_white(const std::uint8_t* rgba, std::size_t pixels, std::uint8_t* out) {
   for (std::size_t i = 0; i < pixels; ++i, rgba += 4, out += 3) {
@@ -79,25 +79,25 @@ inline void lay_premultiplied_over_white(const std::uint8_t* rgba, std::size_t p
   }
 }
 
-/// Each format has one file of its own behind these functions, and each outside library is seen by one file only.
-/// Images are upright RGB, transparency laid over white. A decoder checks its header against `max_pixels` before it
-/// allocates for the pixels, and throws DecodeFailure for what it cannot read whole.
+/// Each format has a source file of its own, and each external library is included by one file only. Images are upright
+/// RGB, with transparency blended over white. A decoder checks its header against `max_pixels` before it allocates for
+/// the pixels, and throws DecodeFailure for what it cannot read whole.
 
-/// What a decoder says of an image it cannot read: the problem alone. decode_image() adds the path and
-/// the remedy.
+/// Thrown by a decoder that cannot read an image. It holds the problem alone; decode_image() adds the path and the
+/// remedy.
 class DecodeFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Throws DecodeFailure when an image claims no pixels, or more than `max_pixels`.
+/// Throws DecodeFailure if an image has no pixels, or more than `max_pixels`.
 void check_size(ImageSize size, std::int64_t max_pixels);
 
-/// The size once turned upright from an EXIF orientation (1 … 8).
+/// The size of the upright image for an EXIF orientation (1 … 8).
 ImageSize upright(ImageSize stored, int orientation);
 
-/// Baseline, progressive and arithmetic-coded; grey, YCbCr, RGB, CMYK and YCCK. The numbers are Pillow's; smaller than
-/// the file says only where `min_side` allows it.
+/// Baseline, progressive and arithmetic-coded; grey, YCbCr, RGB, CMYK and YCCK. The pixels equal Pillow's. The image is
+/// reduced only where `min_side` allows it.
 core::Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize jpeg_size(std::span<const std::uint8_t> bytes);
 

@@ -9,10 +9,10 @@
 
 namespace margay::data {
 
-/// How the pixels of a BMP are stored; the numbers are the file's.
+/// How the pixels of a BMP are stored. The values are those of the file format.
 enum class BmpCoding : std::uint32_t { kPlain = 0, kRle8 = 1, kRle4 = 2, kBitFields = 3, kAlphaBitFields = 6 };
 
-/// Where one colour stands in a pixel of 16 or 32 bits; of more than eight bits the highest count.
+/// The bits of one colour in a pixel of 16 or 32 bits. Of more than eight bits the highest are used.
 struct BmpField {
   BmpField() = default;
   explicit BmpField(std::uint32_t mask);
@@ -31,15 +31,15 @@ struct BmpHeader {
   std::uint32_t bits = 0;  ///< of a pixel: 1, 2, 4, 8, 16, 24 or 32
   BmpCoding coding = BmpCoding::kPlain;
   std::array<BmpField, 4> fields;                       ///< red, green, blue, alpha; for 16 and 32 bits
-  std::array<std::array<std::uint8_t, 3>, 256> colors;  ///< RGB; black where the file gives none
+  std::array<std::array<std::uint8_t, 3>, 256> colors;  ///< RGB; black if the file gives none
   std::size_t pixels_at = 0;                            ///< byte of the file
 
   /// Bytes of a stored row, which ends at a multiple of four.
   std::size_t row_bytes() const { return (static_cast<std::size_t>(size.width) * bits + 31) / 32 * 4; }
 };
 
-/// Reads the headers of Windows (3 to 5) and OS/2 (1 and 2). Throws DecodeFailure for other kinds, and for pixels in a
-/// way that the headers rule out. The size is not checked.
+/// Reads the headers of Windows (3 to 5) and OS/2 (1 and 2). Throws DecodeFailure for other headers and for pixel
+/// formats that they do not allow. The size is not checked.
 BmpHeader read_bmp_header(std::span<const std::uint8_t> bytes);
 
 }  // namespace margay::data

@@ -8,19 +8,19 @@ namespace margay::data {
 
 enum class ImageFormat { kUnknown, kJpeg, kPng, kGif, kBmp, kTiff, kWebp, kPnm };
 
-/// The size of an image, pixels. What a file claims may be beyond what an int holds.
+/// The size of an image, in pixels. A file may claim a size that an int cannot hold.
 struct ImageSize {
   std::int64_t height = 0;
   std::int64_t width = 0;
 };
 
-/// What a file is, from its first bytes and never from its name. 16 bytes are enough.
+/// The format of a file, from its first bytes and never from its name. 16 bytes are enough.
 ImageFormat sniff_format(std::span<const std::uint8_t> head);
 
 /// "JPEG", "PNG", …; "unknown" for kUnknown.
 std::string format_name(ImageFormat format);
 
-/// What a file of kUnknown is, where its first bytes tell: "a HEIC image, which Margay does not read; convert it to
+/// A description of a file of kUnknown, by its first bytes: "a HEIC image, which Margay does not read; convert it to
 /// JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.
 std::string describe_unknown(std::span<const std::uint8_t> head);
 

@@ -7,7 +7,7 @@
 
 namespace margay::data {
 
-/// An image to look at, and what stands below it.
+/// An image and its caption.
 struct Tile {
   core::Image image;
   std::string caption;

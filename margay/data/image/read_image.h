@@ -13,8 +13,8 @@
 namespace margay::data {
 
 struct ReadOptions {
-  /// The most pixels an image may claim, checked on the header before anything big is allocated.
-  /// The default is the limit above which Pillow refuses.
+  /// The largest number of pixels an image may have, checked in the header before large memory is allocated. The
+  /// default is Pillow's limit.
   std::int64_t max_pixels = 178'956'970;
   /// 0: every pixel. Otherwise the image may come out at 1/2, 1/4 or 1/8 of its size, which is several times as fast,
   /// where its shorter side then still is at least 1.5 to 2 times this. Resampled to this many pixels it differs from
@@ -23,8 +23,8 @@ struct ReadOptions {
   int min_side = 0;
 };
 
-/// A regular file of at most 4 GiB, open for reading. Anything else is refused: a pipe or a device would keep a loader
-/// thread waiting for ever, a sparse file of a terabyte would take the memory. Throws core::DataError.
+/// A regular file of at most 4 GiB, open for reading. Anything else is refused: a loader thread would wait forever for
+/// a pipe or a device, and a sparse file of a terabyte would exhaust the memory. Throws core::DataError.
 class ImageFile {
  public:
   explicit ImageFile(const std::filesystem::path& path);
@@ -45,22 +45,22 @@ class ImageFile {
 };
 
 /// Reads a JPEG, PNG, GIF (first frame), BMP, TIFF (first page), WebP or PNM as an upright RGB image. The format is
-/// taken from the bytes, not from the name. Transparency is laid over white, 16 bits become 8, and colour profiles are
-/// ignored.
+/// taken from the bytes, not from the name. Transparency is blended over white, 16 bits become 8, and colour profiles
+/// are ignored.
 /// Throws core::DataError, naming the path, for anything else: a missing, empty, truncated or oversized file.
 /// Throws std::invalid_argument for a limit below 1 or a negative min_side. Safe to call from many threads.
 core::Image read_image(const std::filesystem::path& path, const ReadOptions& options = {});
 
-/// The same for a file already in memory; `name` only serves the message.
+/// The same for a file already in memory; `name` is used in messages only.
 core::Image decode_image(std::span<const std::uint8_t> bytes, const std::filesystem::path& name,
                          const ReadOptions& options = {});
 
-/// The size read_image would return with every pixel, upright, from the header alone: nothing is decoded, so an image
-/// whose size is known may still turn out to be broken. Throws core::DataError where not even the header can be read.
-/// There is no limit on the size.
+/// The size of the upright image that read_image would return, from the header alone. Nothing is decoded, so the file
+/// may still turn out to be broken. Throws core::DataError where not even the header can be read. There is no limit on
+/// the size.
 ImageSize read_size(const std::filesystem::path& path);
 
-/// The same for a file already in memory; `name` only serves the message.
+/// The same for a file already in memory; `name` is used in messages only.
 ImageSize decode_size(std::span<const std::uint8_t> bytes, const std::filesystem::path& name);
 
 }  // namespace margay::data

@@ -12,10 +12,10 @@ struct Box {
   double bottom = 0;
 };
 
-/// The box of the image at another size, by Pillow's BILINEAR: a triangle filter that widens when
-/// shrinking, so nothing aliases. Nothing outside the box is read: the result is that of cropping first
-/// (fastai's way), where Pillow's own `box` argument would look over the edge. Numbers are within 1 of Pillow's.
-/// Throws std::invalid_argument when the box is empty or leaves the image, or a side is not positive.
+/// Resamples the box of the image to another size with Pillow's BILINEAR: a triangle filter that widens when shrinking,
+/// so nothing aliases. Nothing outside the box is read, so the result is the same as cropping first (as fastai does);
+/// Pillow's own `box` argument reads beyond the edge. Results are within 1 of Pillow's.
+/// Throws std::invalid_argument if the box is empty or exceeds the image, or if a side is not positive.
 core::Image resample(const core::Image& image, const Box& box, int height, int width);
 
 }  // namespace margay::data

@@ -7,7 +7,7 @@
 
 namespace margay::data {
 
-/// What one axis of a resize reads: output i is the sum over t of weight(t, i) * source[first[i] + t].
+/// The filter taps of one axis of a resize: output i is the sum over t of weight(t, i) * source[first[i] + t].
 struct Taps {
   /// Widest vector of the kernels, in 32-bit lanes; arrays are padded to a multiple of it.
   static constexpr std::size_t kLanes = 16;

@@ -13,8 +13,7 @@
 
 namespace margay::data {
 
-/// Whether batches shall lie in page-locked memory.
-/// Throws std::invalid_argument when they shall, but there is no CUDA device.
+/// Whether batches are allocated in page-locked memory. Throws std::invalid_argument for kOn without a CUDA device.
 bool is_pinned(PinMemory choice);
 
 /// Square images of three channels.
@@ -23,13 +22,12 @@ struct PixelShape {
   at::ScalarType type = at::kFloat;
 };
 
-/// The memory of a pass's batches. Memory that was used before is given out again as soon as nobody else holds it:
-/// pages that the system has to hand over anew cost as much as a tenth of the loading. Not so page-locked memory:
-/// LibTorch recycles it itself, and only LibTorch knows when a copy to the GPU that runs beside the program is done
-/// with it.
+/// The memory of a pass's batches. Memory is reused as soon as no one else holds it, because fresh pages from the
+/// system cost up to a tenth of the loading time. Page-locked memory is not reused here: LibTorch does that itself, and
+/// only LibTorch knows when an asynchronous copy to the GPU has finished.
 class PixelMemory {
  public:
-  /// kept: how many batches to hold on to at most.
+  /// kept: the largest number of batches to keep.
   PixelMemory(PinMemory choice, PixelShape shape, std::size_t kept)
       : is_pinned_(is_pinned(choice)), shape_(shape), kept_(kept) {}
 
@@ -43,19 +41,19 @@ class PixelMemory {
   std::vector<at::Tensor> known_;
 };
 
-/// From now on the C library's malloc keeps blocks of up to 32 MiB that were freed, 64 MiB for each thread at most,
-/// instead of returning each to the system. Decoding asks for the same few hundred kilobytes for every image, and
-/// pages handed over anew take up to half of the time of loading (benchmarks/data). Process-wide and irreversible: a
-/// program opts in at start; the library never does so by itself. Does nothing with another C library than glibc.
+/// Makes the C library's malloc keep freed blocks of up to 32 MiB, at most 64 MiB for each thread, instead of returning
+/// them to the system. Decoding allocates the same few hundred kilobytes for every image, and getting fresh pages from
+/// the system takes up to half of the loading time (benchmarks/data). The setting is process-wide and irreversible, so
+/// a program calls this at its start; the library never calls it. Has no effect with C libraries other than glibc.
 void keep_image_memory();
 
-/// What a network eats in one step.
+/// The input of a network for one step.
 struct Batch {
   at::Tensor images;               ///< float [N,3,H,W], normalised, channels-last
-  std::vector<AugmentDraw> draws;  ///< empty; or [N], and the images are items, uint8 [N,H,W,3], until finished
+  std::vector<AugmentDraw> draws;  ///< empty; or [N], and until finished the images are items, uint8 [N,H,W,3]
   at::Tensor targets;              ///< int64 [N], class indices; float [N,K] for several labels or mixed images
   std::vector<std::size_t> ids;    ///< [N], positions in the dataset
-  std::int64_t index = 0;          ///< its place in the pass; Loader::pass(epoch, index + 1) goes on behind it
+  std::int64_t index = 0;          ///< its position in the pass; Loader::pass(epoch, index + 1) continues after it
 
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };

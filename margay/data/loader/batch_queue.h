@@ -20,9 +20,9 @@
 
 namespace margay::data {
 
-/// A batch in the making. Rows are written by different threads without a lock.
+/// A batch that is being filled. Different threads write different rows without a lock.
 struct PendingBatch {
-  std::size_t batch = 0;              ///< its place in the pass
+  std::size_t batch = 0;              ///< its position in the pass
   at::Tensor pixels;                  ///< float [N,H,W,3], or uint8 items of that shape
   std::vector<AugmentDraw> draws;     ///< [N] of the items, else empty
   std::vector<PassRow> rows;          ///< [N]
@@ -34,39 +34,40 @@ struct PendingBatch {
   bool is_ready() const { return rows_done == rows.size(); }
 };
 
-/// One row to fill. Whoever has it keeps the batch alive.
+/// One row to fill. It keeps the batch alive.
 struct Job {
   std::shared_ptr<PendingBatch> pending;
   std::size_t row = 0;
 };
 
-/// Hands out the rows of a pass in order and gathers them into batches, of which `prefetch` at most are ready or in the
-/// making. Its lock is held for a few instructions per image.
+/// Hands out the rows of a pass in order and collects them into batches, of which at most `prefetch` are ready or being
+/// filled. Its lock is held for a few instructions per image.
 class BatchQueue {
  public:
-  /// rows: those of the whole pass; the first `first_batch` batches are left out. shape: of a row.
+  /// rows: those of the whole pass; the first `first_batch` batches are skipped. shape: the shape of a row.
   BatchQueue(std::vector<PassRow> rows, const LoaderOptions& options, PixelShape shape, std::size_t first_batch);
 
-  /// The next row, when there is room and memory for it; nothing when all are handed out or `stop` is requested.
+  /// Waits until there is room and memory, then returns the next row. Returns nothing when all rows are handed out or
+  /// `stop` is requested.
   std::optional<Job> claim(const std::stop_token& stop);
-  /// The next row if the oldest batch is not ready and there is room; else waits until that batch is ready, there is
-  /// something to do, or `patience` is over. Returns nothing unless there is something to do. For the consumer, which
-  /// works while it must wait. Throws std::bad_alloc or LibTorch's error without memory for another batch.
+  /// For the consumer, which helps while it waits: returns the next row if the oldest batch is not ready and there is
+  /// room; otherwise waits until that batch is ready, a row is free, or `patience` is over. Returns nothing unless
+  /// there is a row. Throws std::bad_alloc or LibTorch's error if there is no memory for another batch.
   std::optional<Job> help(std::chrono::milliseconds patience);
-  /// Notes that a row is filled; `error` ends the pass.
+  /// Records that a row is filled; `error` ends the pass.
   void complete(const Job& job, std::exception_ptr error);
   /// Whether the oldest batch can be delivered at once.
   bool is_ready();
-  /// The oldest batch, which help() or is_ready() found ready.
+  /// The oldest batch. Call it only after help() or is_ready() has found it ready.
   std::shared_ptr<PendingBatch> deliver();
-  /// Takes back the rows that others were given and have not filled, and hands them out anew before all others. Whoever
-  /// still works on one writes into a batch that nobody will see. For the consumer, while it has no row itself.
+  /// Takes back the rows that other threads have not yet filled, and hands them out again before all others. A thread
+  /// that still works on one writes into a discarded batch. For the consumer, while it has no row itself.
   void take_back();
-  /// Wakes those who wait in claim(), to be called after their stop was requested.
+  /// Wakes the threads that wait in claim(). Call it after requesting their stop.
   void wake();
 
   bool is_all_delivered() const { return delivered_rows_ == rows_.size(); }  // of the consumer alone
-  /// Rows of the pass from its first batch on.
+  /// The number of rows from `first_batch` on.
   std::size_t size() const { return rows_.size() - first_row_; }
 
  private:
@@ -86,7 +87,7 @@ class BatchQueue {
   const std::size_t batch_size_;
   const std::size_t prefetch_;
   const std::size_t first_row_;
-  std::size_t delivered_rows_;  ///< counted from the pass's beginning, as the two below
+  std::size_t delivered_rows_;  ///< counted from the start of the pass, as are the two below
 
   std::mutex mutex_;
   std::condition_variable room_;   ///< a batch was delivered, or the pass is over
@@ -100,12 +101,12 @@ class BatchQueue {
   bool is_short_of_memory_ = false;  ///< a worker got none for a batch; it waits until some is free, or others get it
 };
 
-/// Makes the batch of a pending one whose rows are all filled: without the rows that failed, which costs a copy of the
-/// others, and with its targets. The batch is empty when every row failed.
+/// Makes the final batch from a pending one whose rows are all filled: adds the targets and removes the rows that
+/// failed, which copies the others. The batch is empty when every row failed.
 Batch collate(PendingBatch&& pending, const PassPlan& plan);
 
-/// Does with a batch, on the device where it is, what goes on whole batches: the batch transform where it was left to
-/// the device, then mixing where the plan says so.
+/// Applies to a batch, on its device, what works on whole batches: the batch transform if the device augments, then
+/// mixing if the plan asks for it.
 void finish(Batch& batch, const PassPlan& plan);
 
 }  // namespace margay::data

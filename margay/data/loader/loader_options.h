@@ -27,8 +27,8 @@ constexpr auto names(Unreadable /*tag*/) {
   return std::array{std::pair{Unreadable::kSkip, "skip"}, std::pair{Unreadable::kStop, "stop"}};
 }
 
-/// What is done about classes of different sizes in training: nothing; images of rare classes are drawn more often
-/// (the loader's work); or their losses weigh more (the learner's work; the loader serves as for none).
+/// How training balances classes of different sizes: not at all; by drawing images of rare classes more often (done by
+/// the loader); or by weighting their losses (done by the learner).
 enum class Balance { kNone, kSampler, kWeights };
 
 constexpr auto names(Balance /*tag*/) {
@@ -36,7 +36,8 @@ constexpr auto names(Balance /*tag*/) {
                     std::pair{Balance::kWeights, "weights"}};
 }
 
-/// Whether batches lie in page-locked memory, from which copies to a GPU run beside its work. Auto: where CUDA is.
+/// Whether batches are in page-locked memory, from which copies to a GPU run while it computes. Auto: if CUDA is
+/// available.
 enum class PinMemory { kAuto, kOn, kOff };
 
 constexpr auto names(PinMemory /*tag*/) {
@@ -44,18 +45,18 @@ constexpr auto names(PinMemory /*tag*/) {
                     std::pair{PinMemory::kOff, "off"}};
 }
 
-/// Who makes the network's input of presized images: the loader's threads, one image after another, or the device
-/// where the network computes, a batch at once (augment_batch).
+/// Where presized images are augmented: in the loader's threads, one image after another, or on the network's device, a
+/// batch at once (augment_batch).
 enum class AugmentOn { kLoader, kDevice };
 
 constexpr auto names(AugmentOn /*tag*/) {
   return std::array{std::pair{AugmentOn::kLoader, "loader"}, std::pair{AugmentOn::kDevice, "device"}};
 }
 
-/// How loading threads compete for cores. Idle: they run only where a core would otherwise idle, and so fill the gaps
-/// that training leaves, instead of interrupting parallel regions, where every delay of one core costs all of them.
-/// Beside other programs' work they starve. Auto: idle, but normal for a minute whenever they starve while the training
-/// waits for them.
+/// How loading threads compete for cores. Idle: they run only on cores that would otherwise be idle, and so fill the
+/// gaps of training instead of interrupting parallel regions, where every delay of one core delays all of them. Next to
+/// other busy programs they starve. Auto: idle, but normal for a minute whenever they starve while training waits for
+/// them.
 enum class WorkerPriority { kAuto, kIdle, kNormal };
 
 constexpr auto names(WorkerPriority /*tag*/) {
@@ -79,7 +80,8 @@ struct LoaderOptions {
   std::filesystem::path cache_folder;
   std::int64_t max_pixels = ReadOptions().max_pixels;
   MixOptions mix;
-  /// This process among those that train together, 0 … world-1. Not in the table: every process has its own.
+  /// The rank of this process among those that train together, 0 … world-1. It is not in the table, since it differs
+  /// between processes.
   int rank = 0;
   int world = 1;  ///< how many processes train together, at least 1
 

@@ -17,36 +17,37 @@
 
 namespace margay::data {
 
-/// An image that was left out, and why.
+/// An image that was skipped, and why.
 struct SkippedImage {
   std::size_t id = 0;
   std::string problem;  ///< names the file
 };
 
-/// One walk over the data. Not copyable; moving it is fine. Dropping it early stops its threads.
+/// One pass over the data. It can be moved, not copied. Destroying it early stops its threads.
 class LoaderPass {
  public:
-  /// Begins: from here on its threads work ahead.
+  /// Begins the pass; its threads start to work ahead.
   explicit LoaderPass(PassPlan plan);
   ~LoaderPass();
   LoaderPass(LoaderPass&&) noexcept;
   LoaderPass& operator=(LoaderPass&&) noexcept;
 
-  /// The next batch in order, or nothing at the end. A batch is smaller by the images skipped in it, and left
-  /// out when none is left. Throws core::DataError for an unreadable image when the policy is stop, and when
-  /// not one image of the whole pass could be read (of a pass that is whole: from its first batch, in one process).
+  /// The next batch in order, or nothing at the end. Skipped images make a batch smaller; an empty batch is left out.
+  /// Throws core::DataError for an unreadable image if the policy is stop, and if not one image of the whole pass could
+  /// be read (only for a complete pass of a single process).
   std::optional<Batch> next();
-  /// The same without what goes on whole batches, mixing and with AugmentOn::kDevice the batch transform: for whoever
-  /// takes the batch to a device first and calls finish() there.
+  /// The same without the transforms of whole batches: mixing and, with AugmentOn::kDevice, the batch transform. For
+  /// callers that first copy the batch to a device and call finish() there.
   std::optional<Batch> next_unfinished();
-  /// Makes of a batch of next_unfinished() what next() would have given, on the device where its tensors are.
+  /// Applies the missing transforms to a batch of next_unfinished(), on the device of its tensors, so that it equals
+  /// that of next().
   void finish(Batch& batch) const;
-  /// Whether the oldest batch is complete: next() then does not wait, unless nothing is left of that batch.
+  /// Whether the oldest batch is complete. next() then does not wait, unless all images of that batch were skipped.
   bool is_ready() const;
 
   /// Seconds that next() spent waiting for the threads.
   double waited_s() const;
-  /// Whether there are threads, and they run only where a core would otherwise idle (WorkerPriority).
+  /// Whether there are threads and they have idle priority (WorkerPriority).
   bool has_idle_workers() const;
   /// The images skipped so far, in order.
   const std::vector<SkippedImage>& skipped() const;
@@ -56,20 +57,21 @@ class LoaderPass {
   std::unique_ptr<State> state_;
 };
 
-/// Memory that a thread uses again for every image.
+/// Buffers that a thread reuses for every image.
 struct FillScratch {
   CachedImage kept;
   core::Image item;
 };
 
-/// Turns one image of a dataset into one row of a batch, from its file or from the cache. With a cache every image
-/// takes the way through what a cache keeps, whether it is in there or not, so batches do not depend on what fits.
+/// Turns one image of a dataset into one row of a batch, from its file or from the cache. With a cache, every image is
+/// processed through its cached form, even if it is not in the cache, so that batches do not depend on what fits.
 class RowFiller {
  public:
   RowFiller(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
             const LoaderOptions& options, std::int64_t epoch, std::shared_ptr<ImageCache> cache);
 
-  /// Fills the row, or notes in the batch why it cannot be. Returns what must end the pass. Threads may call at once.
+  /// Fills the row, or records in the batch why it failed. Returns the exception that must end the pass, or null. Safe
+  /// to call from several threads.
   std::exception_ptr fill(const Job& job, FillScratch& scratch) const;
 
  private:

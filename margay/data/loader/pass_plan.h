@@ -17,36 +17,35 @@
 
 namespace margay::data {
 
-/// `count` positions in `weights`, drawn with replacement, each in proportion to its weight; a weight of 0 is never
+/// Draws `count` positions of `weights` with replacement, each in proportion to its weight. A weight of 0 is never
 /// drawn. Throws std::invalid_argument for a negative or non-finite weight, or when all are 0.
 std::vector<std::size_t> sample_weighted(std::span<const double> weights, std::size_t count, core::Random random);
 
 /// One row of a pass.
 struct PassRow {
   std::size_t id = 0;  ///< position in the dataset
-  /// Which draw of the epoch it is, over all processes; tells two draws of one image apart.
+  /// The number of the draw in the epoch, over all processes. It distinguishes two draws of one image.
   std::size_t draw = 0;
 };
 
-/// How many of `images` this process (options.rank of options.world) sees in one pass. Training: the same number for
-/// every process, so the remainder of images / world is left out, as by torch's DistributedSampler with drop_last;
-/// another part of the images in each epoch, as the order is drawn. Validation: shares that differ by one at most,
-/// none left out.
+/// How many of `images` this process (options.rank of options.world) gets in one pass. Training: the same number for
+/// every process, so the remainder of images / world is left out, as in torch's DistributedSampler with drop_last;
+/// other images are left out in each epoch. Validation: the shares differ by one at most, and no image is left out.
 std::size_t share_of(std::size_t images, Phase phase, const LoaderOptions& options);
 
-/// How many batches a share makes: with drop_last a training pass leaves out the last, smaller one, unless it is the
-/// only one.
+/// The number of batches of a share. With drop_last a training pass leaves out the last, smaller batch, unless it is
+/// the only one.
 std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& options);
 
-/// What this process sees in the epoch, batch after batch, without the rows that drop_last leaves out. Training: drawn
-/// by `weights` with replacement where there are any, else every image in drawn order; process r takes the draws r,
-/// r + world, r + 2 world …, so that the batches of all processes together are those of one with world times the batch
-/// size. Validation: the dataset's order, shared out in the same way.
+/// The rows of this process in the epoch, batch after batch, without those that drop_last leaves out. Training: drawn
+/// with replacement by `weights` if there are any, otherwise every image in random order. Process r takes the draws r,
+/// r + world, r + 2 world …, so that the batches of all processes together equal those of one process with world times
+/// the batch size. Validation: the dataset's order, divided in the same way.
 /// weights: one for each image, or none.
 std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weights, Phase phase,
                                 const LoaderOptions& options, std::int64_t epoch);
 
-/// What one pass walks over, and how.
+/// The rows of one pass and how they are loaded.
 struct PassPlan {
   std::shared_ptr<const Dataset> dataset;
   ImagePipeline pipeline;
@@ -56,10 +55,10 @@ struct PassPlan {
   std::shared_ptr<ImageCache> cache;  ///< or null
   std::int64_t epoch = 0;
   std::vector<PassRow> rows;                ///< of the whole pass
-  std::size_t first_batch = 0;              ///< the batches before it are left out
-  std::shared_ptr<NormalTerm> normal_term;  ///< what passes before found out about the machine, or null
+  std::size_t first_batch = 0;              ///< the batches before it are skipped
+  std::shared_ptr<NormalTerm> normal_term;  ///< what earlier passes learned about the machine, or null
 
-  /// Of an image when the threads are done with it: the network's input, or an item where the device augments.
+  /// The shape of an image when the threads are done with it: the network's input, or an item if the device augments.
   PixelShape row_shape() const {
     const bool is_item = options.augment_on == AugmentOn::kDevice;
     return is_item ? PixelShape{pipeline.transforms().resize.size, at::kByte}

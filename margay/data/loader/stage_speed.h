@@ -18,7 +18,7 @@ struct StageSpeedOptions {
   static const core::OptionTable& fields();
 };
 
-/// What one stage takes for one image on one thread.
+/// The time of one stage for one image on one thread.
 struct StageTime {
   std::string stage;  ///< read, decode, presize, warp or collate
   double ms = 0;      ///< mean over the images
@@ -30,12 +30,12 @@ struct StageSpeeds {
   std::size_t measured = 0;             ///< images behind the means
   std::size_t unreadable = 0;           ///< images left out
   std::size_t images = 0;               ///< that train
-  std::size_t cached_images = 0;        ///< that a cache would keep: those that train and those that validate
+  std::size_t cached_images = 0;        ///< that a cache would keep: of the training and the validation set
   int workers = 0;                      ///< threads of the loader
   double cold_images_per_s = 0;         ///< the whole loader without a cache
-  double cached_images_per_s = 0;       ///< the whole loader with all that it serves in memory
-  std::uint64_t cache_bytes = 0;        ///< what a cache of them would take, by the images measured
-  std::uint64_t free_memory_bytes = 0;  ///< of the machine, before
+  double cached_images_per_s = 0;       ///< the whole loader with all its images cached in memory
+  std::uint64_t cache_bytes = 0;        ///< estimated size of a cache of all of them
+  std::uint64_t free_memory_bytes = 0;  ///< of the machine, before measuring
 
   /// Milliseconds of all stages.
   double total_ms() const;
@@ -43,26 +43,26 @@ struct StageSpeeds {
   double share(std::size_t i) const;
   /// The stage that takes longest.
   std::size_t slowest() const;
-  /// What limits, and what to do about it, in one sentence.
+  /// What limits the speed and what to do about it, in one sentence.
   std::string suggestion() const;
 
   nlohmann::ordered_json json() const;
 };
 
-/// Measures with the training loader's images, transforms and options, in the order of its first epoch; its own cache
-/// is not touched. Nothing of the images is kept but, in the end, those that the measurement with a cache needs.
-/// collate is what finishes a batch: gathering what could be read, targets, mixing.
+/// Measures with the training loader's images, transforms and options, in the order of its first epoch. The loader's
+/// own cache is not used. Images are not kept in memory, except those for the measurement with a cache. The stage
+/// `collate` finishes a batch: it collects the readable rows, adds targets and mixes.
 /// Throws core::DataError when not one image can be read.
 StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options = {});
 
-/// How fast a loader was, and with what.
+/// The measured speed of a loader.
 struct LoaderSpeed {
   double images_per_s = 0;
-  std::vector<PassRow> rows;  ///< what was delivered, each image once; a cache in the plan holds all of it now
+  std::vector<PassRow> rows;  ///< the images delivered, each once; a cache in the plan holds all of them now
 };
 
-/// Walks over the plan's rows, again from the first where they are few, until options.images are delivered or
-/// options.seconds are over; one batch at least. Throws as LoaderPass does.
+/// Loads the plan's rows, repeatedly if they are few, until options.images are delivered or options.seconds are over,
+/// but at least one batch. Throws as LoaderPass does.
 LoaderSpeed measure_loader(const PassPlan& plan, const StageSpeedOptions& options);
 
 }  // namespace margay::data

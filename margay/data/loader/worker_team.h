@@ -10,14 +10,14 @@
 
 namespace margay::data {
 
-/// Threads that do one work, all at idle priority (they run only where a core would otherwise idle) or all as the
-/// thread that starts them; and how much of the processor they get.
+/// Threads that do the same work, all at idle priority (they run only on otherwise idle cores) or all at the priority
+/// of the thread that starts them. It measures their processor time.
 class WorkerTeam {
  public:
   enum class Pace { kIdle, kNormal };
 
-  /// work: what each thread does until its stop is requested; it calls follow_pace() now and then. Fewer threads start
-  /// where the system has no more.
+  /// work: runs on each thread until its stop is requested, and calls follow_pace() now and then. Fewer threads start
+  /// if the system has no more.
   WorkerTeam(int count, Pace pace, std::function<void(const std::stop_token&)> work);
   WorkerTeam(const WorkerTeam&) = delete;
   WorkerTeam& operator=(const WorkerTeam&) = delete;
@@ -27,15 +27,15 @@ class WorkerTeam {
   Pace pace() const { return pace_; }
   void request_stop();
 
-  /// Puts new threads in the place of idle ones, which a user without rights cannot raise again. Those are asked to
-  /// stop, and end when they next get the processor.
+  /// Replaces idle threads by new ones, since an ordinary user cannot raise their priority again. The old ones are
+  /// asked to stop, and end when they next get the processor.
   void replace_by_normal();
   /// Asks the threads to run at idle priority from their next follow_pace() on.
   void make_idle() { pace_ = Pace::kIdle; }
-  /// Of the calling thread, one of the team's.
+  /// Adjusts the priority of the calling thread, which must be one of the team.
   void follow_pace(bool& is_idle) const;
 
-  /// Seconds that all its threads so far have spent on the processor.
+  /// The processor time of all its threads so far, in seconds.
   double cpu_s() const;
 
  private:

@@ -46,8 +46,8 @@ Placing inverse(const Placing& placing);
 /// How many times longer lengths become, on average over directions.
 double magnification(const Placing& placing);
 
-/// How much of the second colour a point of the drawing takes, 0 … 1. Edges are hard: the canvas
-/// works at a higher resolution than the image.
+/// The share of the second colour at a point of the drawing, 0 … 1. Edges are hard, since the canvas has a higher
+/// resolution than the image.
 using Texture = std::function<double(Point)>;
 
 /// Straight bands of equal width across direction `angle`; `period` is the length of a pair.
@@ -65,7 +65,7 @@ Texture checks(double size, double angle = 0);
 /// `count` sectors, the first half of each in the second colour.
 Texture sectors(int count, double offset = 0);
 
-/// Discs where they are told to be.
+/// Discs at the given centres.
 Texture spots(std::vector<Point> centres, double radius);
 
 /// Pairs of meridians of a ball of radius 1 seen from the side, `count` from edge to edge.
@@ -81,13 +81,13 @@ struct Paint {
   Texture texture = nullptr;
 };
 
-/// What a canvas holds in the end, at the image's own size.
+/// The finished contents of a canvas, in the image's size.
 struct Layer {
   cv::Mat colour;  ///< uint8 [H,W,3], RGB, already multiplied by alpha
   cv::Mat alpha;   ///< uint8 [H,W], 255 where opaque
 };
 
-/// A transparent sheet on which drawings in their own coordinates become smooth pixels.
+/// A transparent sheet that renders drawings, given in their own coordinates, as smooth pixels.
 class Canvas {
  public:
   Canvas(cv::Size size, const Placing& placing);

@@ -16,7 +16,7 @@ Colour oklch(double lightness, double chroma, double hue);
 /// (1-t)·from + t·to.
 inline Colour mix(const Colour& from, const Colour& to, double t) { return from + (to - from) * static_cast<float>(t); }
 
-/// The colours of one image and what each is for.
+/// The colours of one image and their purposes.
 struct Palette {
   Colour ground;  ///< behind everything
   Colour main;    ///< most of the object
@@ -24,11 +24,11 @@ struct Palette {
   Colour detail;  ///< thin lines, eyes, spots
 };
 
-/// Four colours that go together and stay apart in lightness. Which of them serves which purpose is
-/// drawn by lot, so that no colour, and no brightness, tells anything about the object.
+/// Draws four colours that go together and differ in lightness. Their purposes are random, so that neither colour nor
+/// brightness tells anything about the object.
 Palette draw_palette(core::Random& random);
 
-/// Any one of the palette's colours, slightly changed.
+/// A random colour of the palette, slightly changed.
 Colour draw_relative(const Palette& palette, core::Random& random);
 
 }  // namespace margay::data::sample

@@ -4,7 +4,7 @@
 
 namespace margay::data::sample {
 
-/// Where the light comes from and how it falls; drawn once for an image.
+/// The direction and strength of the light, drawn once for an image.
 struct Light {
   Point from;           ///< unit vector in the image's plane, towards the lamp
   double relief = 0;    ///< how strongly rounded edges catch it, 0-1
@@ -16,10 +16,10 @@ struct Light {
 
 Light draw_light(core::Random& random);
 
-/// Makes a flat drawing look cushioned: edges turned to the lamp shine, others darken.
+/// Makes a flat drawing look rounded: edges facing the lamp get brighter, others darker.
 void model_relief(Layer& layer, const Light& light);
 
-/// Darkens the image where the layer, floating a little above it, keeps the light off.
+/// Darkens the image where the layer, floating a little above it, casts its shadow.
 void cast_shadow(cv::Mat& image, const cv::Mat& alpha, const Light& light);
 
 /// Lamp and camera: fall-off across the image, tint, grain.

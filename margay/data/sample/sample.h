@@ -9,7 +9,7 @@
 
 namespace margay::data {
 
-/// How large a sample to draw, and which one.
+/// The size and the seed of a sample.
 struct SampleOptions {
   int per_class = 60;           ///< images of each class, train and valid together
   double valid_fraction = 0.2;  ///< share of them that goes to valid, rounded
@@ -23,18 +23,18 @@ struct SampleSummary {
   int classes = 0;
   int train = 0;
   int valid = 0;
-  int drawn = 0;  ///< images this call had to draw; 0 when all were there
+  int drawn = 0;  ///< images drawn by this call; 0 if all were there
 };
 
 /// The labels of the sample, sorted.
 const std::vector<std::string>& sample_classes();
 
-/// Draws a labelled set of images, for trying things out without a download:
+/// Draws a labelled set of images, to try things out without a download:
 /// folder/train/<class>/<class>_0001.jpg …, folder/valid/<class>/…, labels.csv (name, label, is_valid;
-/// names relative to the folder) and a README.txt. The classes differ in shape and pattern alone; colour,
-/// size, place, light and clutter tell nothing. Every image is a function of (seed, class, number).
-/// Called again over its own output it draws what is missing. Throws core::DataError when the folder
-/// holds anything else, core::IoError when it cannot be written.
+/// names relative to the folder) and a README.txt. The classes differ in shape and pattern only; colour, size,
+/// position, light and clutter tell nothing. Every image is a function of (seed, class, number).
+/// Called again on its own output it draws the missing images. Throws core::DataError when the folder holds anything
+/// else, core::IoError when it cannot be written.
 SampleSummary draw_sample(const std::filesystem::path& folder, const SampleOptions& options = {});
 
 }  // namespace margay::data

@@ -14,8 +14,8 @@
 namespace margay::data::sample {
 namespace {
 
-/// Strews `count` plain things (discs, bars, rings, …), some of them patterned, over the canvas; their
-/// sizes are fractions of the image's shorter side. The canvas must be placed in pixels.
+/// Scatters `count` simple shapes (discs, bars, rings, …), some of them patterned, over the canvas. Their sizes are
+/// fractions of the image's shorter side. The canvas must be placed in pixels.
 void scatter(Canvas& canvas, cv::Size size, int count, double max_size, const Palette& palette, core::Random& random);
 
 constexpr int kShrink = 4;  // the backdrop is soft, so it is painted small
@@ -99,8 +99,8 @@ Path draw_line(core::Random& random) {
   return path;
 }
 
-/// What lies out of focus behind a scene, uint8 [H,W,3]: a slope of colour, soft blots and, in half of
-/// the images, a faint weave.
+/// The blurred background of a scene, uint8 [H,W,3]: a colour gradient, soft blots and, in half of the images, a faint
+/// weave.
 cv::Mat draw_backdrop(cv::Size size, const Palette& palette, core::Random& random) {
   const cv::Size small((size.width + kShrink - 1) / kShrink, (size.height + kShrink - 1) / kShrink);
   const Colour from = mix(palette.ground, draw_relative(palette, random), random.uniform(0, 0.35));

@@ -6,9 +6,8 @@
 
 namespace margay::data::sample {
 
-/// Paints one image of a kind. Size, colours, light, clutter, place, scale and rotation are drawn
-/// without a look at the kind, and the object is scaled until it covers the share of the image
-/// drawn for it: what remains to tell the kinds apart is form and pattern.
+/// Paints one image of a kind. Size, colours, light, clutter, position, scale and rotation do not depend on the kind,
+/// and the object is scaled until it covers the drawn share of the image. Only shape and pattern distinguish the kinds.
 core::Image draw_scene(const Kind& kind, core::Random random);
 
 }  // namespace margay::data::sample

@@ -22,7 +22,7 @@ void draw_leaf(Canvas& canvas, const Palette& palette, core::Random& random);
 void draw_shell(Canvas& canvas, const Palette& palette, core::Random& random);
 void draw_star(Canvas& canvas, const Palette& palette, core::Random& random);
 
-/// A kind of object: its class name and how it is drawn and placed.
+/// A kind of object: its class name, how it is drawn and how it is placed.
 struct Kind {
   std::string name;
   Draw draw;

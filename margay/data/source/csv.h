@@ -15,10 +15,10 @@ struct CsvTable {
   std::filesystem::path path;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
-  std::size_t header_line = 1;     ///< where `columns` stand, counted from 1
-  std::vector<std::size_t> lines;  ///< where each row begins
+  std::size_t header_line = 1;     ///< the line of `columns`, counted from 1
+  std::vector<std::size_t> lines;  ///< the line where each row begins
 
-  /// Throws core::DataError, listing the columns there are and suggesting the nearest.
+  /// The position of a column. Throws core::DataError, which lists the columns and suggests the nearest.
   std::size_t column(const std::string& name) const;
   bool has_column(const std::string& name) const;
 };
@@ -29,29 +29,30 @@ struct CsvTable {
 /// missing file.
 CsvTable read_csv(const std::filesystem::path& path);
 
-/// The same of text; `path` only names it in errors.
+/// The same for text; `path` only names it in errors.
 CsvTable parse_csv(std::string_view text, const std::filesystem::path& path);
 
 /// Takes one record and the line on which it begins.
 using TakeRecord = std::function<void(std::size_t line, std::vector<std::string>&& cells)>;
 
-/// The records of the text one by one, the header first; all have as many cells as it. Throws as parse_csv.
+/// Passes on the records of the text one by one, the header first. All have as many cells as the header. Throws as
+/// parse_csv.
 void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take);
 
-/// The bytes of a file, or of a pipe up to its end. Throws core::DataError when it is missing, saying how far its path
-/// exists.
+/// The bytes of a file, or of a pipe up to its end. Throws core::DataError if it is missing; the message says how far
+/// its path exists.
 std::string read_text(const std::filesystem::path& path);
 
-/// `cell` as RFC 4180 writes it: in quotes where it holds a comma, a quote, a line end or blanks at its ends.
+/// `cell` as RFC 4180 writes it: quoted if it contains a comma, a quote, a line end, or white space at its ends.
 std::string csv_cell(std::string_view cell);
 
-/// Writes the images, labels and split (name, label, is_valid), the training images first, so that a LabelTable of
-/// the same root makes the same datasets of it: the same images in the same order on both sides. A path that ends in
-/// .jsonl gets JSON lines, whose lists of labels need no delimiter; any other CSV. Names are relative to root, absolute
-/// outside it. Replaces the file in one step. Returns the delimiter to read several labels of a CSV with
-/// (LabelColumns::delimiter, --label-delimiter): the first of ; | / , that is in no label, else a byte that is in none;
-/// "" where the task is single-label, and for JSON lines. Throws core::IoError when it cannot be written,
-/// core::DataError for JSON lines with a file name that is not UTF-8.
+/// Writes the images, labels and split (name, label, is_valid), the training images first, so that a LabelTable of the
+/// same root gives the same datasets: the same images in the same order on both sides. A path that ends in .jsonl gets
+/// JSON lines, whose lists of labels need no delimiter; any other CSV. Names are relative to root, absolute outside it.
+/// Replaces the file in one step. Returns the delimiter for reading several labels of a CSV (LabelColumns::delimiter):
+/// the first of ; | / , that is in no label, else a byte that is in none; "" where the task is single-label, and for
+/// JSON lines. Throws core::IoError when it cannot be written, core::DataError for JSON lines with a file name that is
+/// not UTF-8.
 std::string save_table(const Datasets& datasets, const std::filesystem::path& root, const std::filesystem::path& path);
 
 }  // namespace margay::data

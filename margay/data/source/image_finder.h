@@ -11,18 +11,18 @@
 
 namespace margay::data {
 
-/// Names by which a table or a list means images: paths relative to one of the roots, absolute paths, or just file
-/// names; the extension may be missing.
+/// The names by which a table or a list refers to images: paths relative to one of the roots, absolute paths, or just
+/// file names. The extension may be missing.
 class ImageNames {
  public:
   explicit ImageNames(std::vector<Root> roots);
 
-  /// False, and nothing added, when the name is there already.
+  /// Returns false, and adds nothing, if the name is there already.
   bool add(std::string_view name) { return index_.add(tidied(name)); }
 
-  /// The number of the name that means this image: its relative path first, then its file name.
+  /// The number of the name that refers to this image, by its relative path first, then by its file name.
   std::optional<std::size_t> find(std::string_view image) const;
-  /// Of a name as it was added.
+  /// The number of a name as it was added.
   std::optional<std::size_t> number(std::string_view name) const { return index_.find(tidied(name)); }
 
   std::size_t size() const { return index_.size(); }
@@ -34,11 +34,11 @@ class ImageNames {
   std::optional<std::size_t> with_or_without_extension(std::string_view name) const;
 
   std::vector<Root> roots_;
-  Root absolute_root_;  ///< the first one, by which absolute names become relative to it
+  Root absolute_root_;  ///< the first root; absolute names become relative to it
   NameIndex index_;
 };
 
-/// Finds the files that names mean; lists each folder once.
+/// Finds the files that names refer to; lists each folder once.
 class ImageFinder {
  public:
   explicit ImageFinder(const std::vector<Root>& roots);
@@ -46,10 +46,10 @@ class ImageFinder {
   ImageFinder(const ImageFinder&) = delete;
   ImageFinder& operator=(const ImageFinder&) = delete;
 
-  /// The path below the first root that has it, its extension found where it is missing; "" where no root has it.
-  /// Throws core::DataError for a name without extension that two images fit.
+  /// The path below the first root that has such a file, or "". A missing extension is found. Throws core::DataError
+  /// for a name without extension that fits two images.
   std::string find(std::string_view name);
-  /// The file name most like this one where it was looked for: "; did you mean 'b.jpg'?" or "".
+  /// A suggestion with the most similar file name: "; did you mean 'b.jpg'?" or "".
   std::string did_you_mean(std::string_view name);
 
  private:

@@ -12,7 +12,7 @@
 
 namespace margay::data {
 
-/// What a table says of its images, row by row. What is wrong with labels or split is kept until they are asked for.
+/// The contents of a table, row by row. Errors in labels or split are reported when these are asked for.
 struct LabelTable::Rows {
   enum class Part : std::uint8_t { kTrain, kValid, kTest };
 
@@ -22,12 +22,12 @@ struct LabelTable::Rows {
   Task task = Task::kSingleLabel;
   Items labels = Items(Task::kMultiLabel);  ///< of each row, without paths; a single-label row may lack its label
   std::string label_column;                 ///< the one in use
-  std::string no_labels;                    ///< why there are none, or ""
+  std::string no_labels;                    ///< why there are no labels, or ""
   std::vector<Part> parts;                  ///< empty where no column holds the split
-  std::string no_split;                     ///< why there is none, or ""
+  std::string no_split;                     ///< why there is no split, or ""
   bool is_split_ambiguous = false;          ///< because several columns fit
-  std::string bad_part;                     ///< the first cell that says no part, or ""
-  std::string group_column;                 ///< "" where none was asked for
+  std::string bad_part;                     ///< the first cell with an invalid part, or ""
+  std::string group_column;                 ///< "" if none was asked for
   Items groups = Items(Task::kMultiLabel);  ///< of each row, without paths; none where the cell is empty
 
   Rows(std::filesystem::path table, ImageNames no_names) : path(std::move(table)), names(std::move(no_names)) {}
@@ -36,12 +36,12 @@ struct LabelTable::Rows {
   void read(const Table& table, const LabelColumns& columns);
 
   bool is_test(std::size_t row) const { return !parts.empty() && parts[row] == Part::kTest; }
-  /// Nothing where a single-label row lacks its label.
+  /// Nothing if a single-label row lacks its label.
   std::optional<Labels> labels_of(std::size_t row) const;
   std::optional<Labels> group_of(std::size_t row) const;
   /// Throws as LabelTable::labels.
   void check_labels(Gaps gaps) const;
-  /// Of the labels that differ only by blanks from an earlier one; "" where none does.
+  /// A warning about labels that differ from an earlier one only by white space, or "".
   std::string blank_warning() const;
 
  private:

@@ -10,8 +10,8 @@
 
 namespace margay::data {
 
-/// What becomes of images that are not there, and of rows without a label: an error, or they stay, for a check that
-/// tells of each.
+/// How missing images and rows without a label are treated: as an error, or kept, for a check that reports each of
+/// them.
 enum class Gaps { kRefuse, kKeep };
 
 /// A table (CSV, TSV or JSON lines) that lists images: their names (relative to `root`, or all of them to the table's
@@ -26,14 +26,15 @@ class LabelTable {
                          const LabelColumns& columns = {});
 
   /// The images listed, in the order of the rows, without those of the test.
-  /// Throws core::DataError naming up to three that do not exist; Gaps::kKeep lists them by the path they should have.
+  /// Throws core::DataError, which names up to three images that do not exist; with Gaps::kKeep they are listed by the
+  /// path they should have.
   PathList items(Gaps gaps = Gaps::kRefuse) const;
 
-  /// The label column's, or the classes' columns'. Throws core::DataError where there is none, and where a cell is
-  /// empty though the task is single-label (naming the lines); Gaps::kKeep gives those images no label.
+  /// The labels from the label column or from the columns of the classes. Throws core::DataError if there are none, and
+  /// for empty cells of a single-label task (naming the lines); with Gaps::kKeep those images get no label.
   Labeller labels(Gaps gaps = Gaps::kRefuse) const;
 
-  /// The texts of the column LabelColumns::group, for grouped_split and grouped_fold_split; an image whose cell is
+  /// The groups from the column LabelColumns::group, for grouped_split and grouped_fold_split. An image whose cell is
   /// empty gets none. Throws std::invalid_argument where none was asked for.
   Labeller groups() const;
 
@@ -44,8 +45,8 @@ class LabelTable {
   /// that column, core::FormatError for a text in it that says nothing.
   Splitter split() const;
 
-  /// What is allowed but should be known, one sentence each: rows of the test that are left out, labels
-  /// that differ only by blanks, two columns that may hold the split.
+  /// Warnings, one sentence each: rows of the test set that are left out, labels that differ only by white space, two
+  /// columns that may hold the split.
   std::vector<std::string> warnings() const;
 
   struct Rows;  ///< label_rows.h

@@ -22,10 +22,9 @@ Labeller path_regex_labels(const std::string& pattern, const std::filesystem::pa
 /// levels 2, and so on. Throws std::invalid_argument unless levels is 1 or more.
 Labeller folder_labels(std::int64_t levels = 1);
 
-/// Labels said in code, by path as in the items or by file name.
+/// Labels given in code, by the items' paths or by file name.
 Labeller labels_from(const std::map<std::string, std::string>& label_of_image);
-/// One label for each image. Throws std::invalid_argument when there are more of one than of the other, or an image
-/// comes twice.
+/// One label for each image. Throws std::invalid_argument if the numbers differ or an image occurs twice.
 Labeller labels_from(const PathList& images, const std::vector<std::string>& labels);
 /// Any number of labels for each image: Task::kMultiLabel. Throws as labels_from.
 Labeller multi_labels_from(const PathList& images, const std::vector<Labels>& labels);

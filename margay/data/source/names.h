@@ -11,10 +11,10 @@
 
 namespace margay::data {
 
-/// Names, each once, numbered in the order they come; found by a hash. A million take about 80 MB with the names.
+/// A set of names, numbered in the order they are added and found by a hash. A million names take about 80 MB.
 class NameIndex {
  public:
-  /// False, and nothing added, when the name is there already. At most 2^32 - 1 names.
+  /// Returns false, and adds nothing, if the name is there already. At most 2^32 - 1 names.
   bool add(std::string_view name);
   /// The number of a name.
   std::optional<std::size_t> find(std::string_view name) const;

@@ -20,27 +20,29 @@ struct RandomSplitOptions {
   static const core::OptionTable& fields();
 };
 
-/// A random share validates: the very images that fastai's RandomSplitter takes for the same seed and order.
+/// A random share becomes the validation set: the same images that fastai's RandomSplitter takes for the same seed and
+/// order.
 Splitter random_split(RandomSplitOptions options = {});
 
-/// Every image trains.
+/// All images are in the training set.
 Splitter no_split();
 
-/// Images below a folder called `train` train, those below `valid` validate, as fastai's GrandparentSplitter,
-/// at any depth below `root`; the outermost such folder decides. Those below `test` are left out. The splitter throws
-/// core::DataError for images below none of them.
+/// Images below a folder called `train` form the training set, those below `valid` the validation set, as with fastai's
+/// GrandparentSplitter, at any depth below `root`; the outermost such folder decides. Images below `test` are left out.
+/// The splitter throws core::DataError for images below none of them.
 Splitter folder_split(const std::filesystem::path& root, const std::string& train = "train",
                       const std::string& valid = "valid");
 
 /// Whether the outermost of the folders train, valid, val and test on the way from the root to the image is test.
 bool is_below_test(const Root& root, std::string_view image);
 
-/// The images that a text file lists validate, as fastai's FileSplitter: a name on each line, relative to `root` or
-/// just the file name, with or without extension; empty lines are skipped. Throws core::DataError for a missing file.
-/// The splitter throws it for names that are not among the items and for a name that two images have.
+/// The images listed in a text file form the validation set, as with fastai's FileSplitter. Each line holds a name,
+/// relative to `root` or just the file name, with or without extension; empty lines are skipped. Throws core::DataError
+/// for a missing file. The splitter throws it for names that are not among the items and for a name that two images
+/// have.
 Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root);
 
-/// How images are drawn for validation: each alone; each class in proportion; whole groups.
+/// How images are drawn for validation: independently, in proportion by class, or in whole groups.
 enum class SplitKind { kRandom, kStratified, kGrouped };
 
 constexpr auto names(SplitKind /*tag*/) {
@@ -48,17 +50,18 @@ constexpr auto names(SplitKind /*tag*/) {
                     std::pair{SplitKind::kGrouped, "grouped"}};
 }
 
-/// The share of every class that validates is as wanted, up to one image of each class, and so is that of all; every
-/// class with two images or more has one on both sides. With several labels for an image: iterative stratification
-/// (Sechidis, Tsoumakas, Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011), rarest class first.
+/// Every class, and the whole, has the wanted share in the validation set, up to one image per class. Every class with
+/// two images or more has one on both sides. With several labels for an image: iterative stratification (Sechidis,
+/// Tsoumakas, Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011), rarest class first.
 Splitter stratified_split(RandomSplitOptions options = {});
 
-/// No group has images on both sides; the share that validates is as near to the wanted one as whole groups drawn at
-/// random make it. group: gives the group's name as a label, so regex_labels and folder_labels make groups.
+/// No group has images on both sides. Whole groups are drawn at random until the validation share is as near as
+/// possible to the wanted one. group: gives the group's name as a label, so regex_labels and folder_labels can make
+/// groups.
 /// The splitter throws core::DataError for images without a group, and when there is one group only.
 Splitter grouped_split(Labeller group, RandomSplitOptions options = {});
 
-/// Part `fold` of `folds` validates. Each image does so in exactly one fold.
+/// Part `fold` of `folds` is the validation set. Each image is in it for exactly one fold.
 struct FoldOptions {
   std::int64_t fold = 1;
   std::int64_t folds = 5;
@@ -67,7 +70,7 @@ struct FoldOptions {
   static const core::OptionTable& fields();
 };
 
-/// Parts drawn at random, of sizes that differ by one at most.
+/// Random parts whose sizes differ by one at most.
 /// All three throw std::invalid_argument for a fold beyond folds, and their splitters core::DataError when there are
 /// fewer images (groups) than folds.
 Splitter fold_split(FoldOptions options);
@@ -76,7 +79,8 @@ Splitter stratified_fold_split(FoldOptions options);
 /// No group is in two parts; the largest groups are dealt first, each to the smallest part.
 Splitter grouped_fold_split(Labeller group, FoldOptions options);
 
-/// Items of one part validate, the others train, both in the order of the items. part: by item.
+/// Items of part `valid` form the validation set, the others the training set, both in the order of the items. part:
+/// the part of each item.
 Split split_by_parts(const std::vector<std::uint32_t>& part, std::uint32_t valid);
 
 /// Throws std::invalid_argument.

@@ -97,11 +97,11 @@ class Dealer {
   std::vector<std::vector<double>> wanted_of_label_;  ///< by label and part
 };
 
-/// The part 0 … shares.size()-1 of each item, so that every label has its share in each part: iterative stratification
-/// (Sechidis, Tsoumakas, Vlahavas 2011). The label with the fewest items left goes first; each of its items goes to the
-/// part that wants most of that label, at equal wish to the one that wants most items, then to one drawn at random. A
-/// label with at least as many items as there are parts is wanted at least once by each. shares: positive, summing
-/// to 1.
+/// Assigns each item to a part 0 … shares.size()-1, so that every label has its share in each part: iterative
+/// stratification (Sechidis, Tsoumakas, Vlahavas 2011). The label with the fewest remaining items goes first. Each of
+/// its items goes to the part that needs most of that label; if several do, to the one that needs most items, then to a
+/// random one. A label with at least as many items as there are parts is needed at least once by each. shares:
+/// positive, summing to 1.
 std::vector<std::uint32_t> iterative_parts(const Items& items, const std::vector<double>& shares, std::uint64_t seed) {
   return Dealer(items, shares, seed).deal();
 }

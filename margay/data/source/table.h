@@ -8,10 +8,10 @@
 
 namespace margay::data {
 
-/// A list in a cell of JSON lines is the texts behind this byte (ASCII's unit separator), each behind its own.
+/// In JSON lines, a list in a cell is stored as its texts, each preceded by this byte (ASCII's unit separator).
 constexpr char kListMark = '\x1f';
 
-/// A table of text of any length, all cells in one block of memory; read as CSV, TSV or JSON lines.
+/// A table of text of any length, with all cells in one block of memory, read from CSV, TSV or JSON lines.
 class Table {
  public:
   explicit Table(std::filesystem::path path) : path_(std::move(path)) {}
@@ -19,16 +19,16 @@ class Table {
   const std::filesystem::path& path() const { return path_; }
   const std::vector<std::string>& columns() const { return columns_; }
   std::size_t size() const { return lines_.size(); }
-  /// "" where a row of JSON lines lacks the key. row and column must exist; they are not checked.
+  /// "" if a row of JSON lines lacks the key. row and column must exist; they are not checked.
   std::string_view cell(std::size_t row, std::size_t column) const;
-  /// Where the row begins, counted from 1.
+  /// The line where the row begins, counted from 1.
   std::size_t line(std::size_t row) const { return lines_[row]; }
 
-  /// For cells of so many bytes in all; growing would need twice the memory for a moment.
+  /// Reserves memory for cells of so many bytes in total; growing would briefly need twice the memory.
   void reserve(std::size_t bytes);
-  /// The position of the column of that name, a new one where there is none.
+  /// The position of the column of that name, which is added if there is none.
   std::size_t add_column(const std::string& name);
-  /// cells: in the order of columns(), at the end of which some may be missing.
+  /// cells: in the order of columns(); some may be missing at the end.
   void add_row(std::size_t line, const std::vector<std::string>& cells);
 
  private:
@@ -47,7 +47,7 @@ class Table {
 /// Columns without a name but for the first are left out where they are empty, else core::FormatError.
 Table read_table(const std::filesystem::path& path);
 
-/// The same of text; the path says the format, and names it in errors.
+/// The same for text; the path determines the format and names it in errors.
 Table parse_table(std::string_view text, const std::filesystem::path& path);
 
 }  // namespace margay::data

@@ -8,7 +8,7 @@
 
 namespace margay::data {
 
-/// Published lists of operations that take the place of rotation, zoom, perspective, lighting, saturation and hue.
+/// Published policies, which replace rotation, zoom, perspective, lighting, saturation and hue.
 enum class Policy { kNone, kRandAugment, kTrivialAugment };
 
 constexpr auto names(Policy) {
@@ -53,7 +53,7 @@ struct AugmentOptions {
   double max_warp = 0.2;      ///< tilt of the view at most, 0 … 0.5, with mult too
   double p_affine = 0.75;     ///< probability of each of rotation, zoom and the two tilts, 0 … 1
   double p_lighting = 0.75;   ///< probability of each of brightness, contrast, saturation and hue, 0 … 1
-  PadMode pad_mode = PadMode::kReflection;  ///< what lies outside the image
+  PadMode pad_mode = PadMode::kReflection;  ///< how pixels outside the image are filled
   double max_saturation = 0;                ///< change of saturation at most, 0 … 0.95
   double max_hue = 0;                       ///< turn of the hue at most, 0 … 0.5 (fastai's Hue: 0.1)
   EraseOptions erase;

@@ -29,7 +29,7 @@ Matrix scale(double sx, double sy);
 /// Mirrors left and right within [0, width].
 Matrix flip_horizontally(double width);
 
-/// Where `point` of the output lies in the source.
+/// The point of the source that `point` of the output maps to.
 Point apply(const Matrix& matrix, Point point);
 
 /// fastai's geometric transforms (fastai 2.7, vision/augment.py: dihedral_mat, rotate_mat, zoom_mat, _WarpCoord) on
@@ -45,11 +45,11 @@ Matrix frame_rotate(double degrees);
 /// factor above 1 shows a part of the image, enlarged; at_x and at_y, 0 … 1, place it: 0.5 is the middle.
 Matrix frame_zoom(double factor, double at_x, double at_y);
 
-/// What these maps, multiplied, become for a frame of height : width, so that angles stay angles.
+/// Adapts a product of these maps to a frame of height : width, so that angles are kept.
 Matrix frame_for_aspect(const Matrix& matrix, double height, double width);
 
-/// A tilted view: the corners of the image, (±1, ±1), come to lie at (s_x - y s_x s_y, s_y - x s_x s_y). Applied
-/// after the maps above: perspective * matrix. |x| and |y| below 0.7.
+/// A tilted view: the corners of the image, (±1, ±1), move to (s_x - y s_x s_y, s_y - x s_x s_y). Applied after the
+/// maps above: perspective * matrix. |x| and |y| below 0.7.
 Matrix frame_perspective(double x, double y);
 
 /// Frame -> pixels of the rectangle.

@@ -2,8 +2,8 @@
 
 namespace margay::data {
 
-/// What happens to the colours of one image, in the numbers that fastai draws ("change"). With x a channel's
-/// value, 0 … 1, clamped to 1e-7 … 1 - 1e-7 (in float32, where that is 1 - 2^-23), and L = logit(x):
+/// The change of one image's colours, in the units of fastai's draws ("change"). With x a channel's value, 0 … 1,
+/// clamped to 1e-7 … 1 - 1e-7 (in float32, where that is 1 - 2^-23), and L = logit(x):
 ///
 ///     brightness, contrast    L_c <- contrast * (L_c + logit(brightness))
 ///     saturation              L_c <- saturation * L_c + (1 - saturation) * (0.2989 L_r + 0.5870 L_g + 0.1140 L_b)

@@ -33,7 +33,7 @@ constexpr auto names(MixMethod) {
 
 /// Defaults of fastai's MixUp and CutMix. The key of method is `mix`, as flags have one name space.
 struct MixOptions {
-  MixMethod method = MixMethod::kNone;  ///< what is mixed
+  MixMethod method = MixMethod::kNone;  ///< which method mixes
   double mixup_alpha = 0.4;             ///< the smaller, the less the second image shows, 0.01 … 100
   double cutmix_alpha = 1.0;            ///< the smaller, the more extreme the box's size, 0.01 … 100
 
@@ -49,9 +49,9 @@ struct Mixed {
 /// Mixes each image with another of the batch, and their targets in the same proportion.
 /// mixup: share λ ~ Beta(mixup_alpha, mixup_alpha) of each image on its own, at least one half (fastai).
 /// cutmix: one box for the batch with a share 1 - λ of the area, λ ~ Beta(cutmix_alpha, cutmix_alpha), its middle
-/// anywhere; what leaves the image is cut off and λ follows.
+/// anywhere; the part outside the image is cut off, and λ is corrected.
 /// images: float [N,C,H,W] on any device, layout kept; targets: float [N,K], rows summing to 1 (one-hot or smoothed),
-/// on the same device. The inputs are left as they are. Throws std::invalid_argument for other types or shapes, and for
+/// on the same device. The inputs are not changed. Throws std::invalid_argument for other types or shapes, and for
 /// options out of range.
 Mixed mix(const at::Tensor& images, const at::Tensor& targets, const MixOptions& options, core::Random random);
 

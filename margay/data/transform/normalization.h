@@ -20,16 +20,16 @@ struct Normalization {
 /// The statistics that ImageNet's pretrained networks expect.
 inline Normalization imagenet_normalization() { return {core::kImagenetMean, core::kImagenetStd}; }
 
-/// Mean and standard deviation of each channel over all pixels of the images added, for data that does not look like
-/// ImageNet's. Sums are whole numbers, so neither the order of images nor that of merging matters.
+/// Mean and standard deviation of each channel over all pixels of the images added, for data that differs from
+/// ImageNet. Sums are integers, so the order of images and of merging does not matter.
 class ChannelStatistics {
  public:
-  /// Each pixel counts once, so that a larger image counts more.
+  /// Each pixel counts once, so larger images count more.
   void add(const core::Image& image);
-  /// As if all that `other` was given had been added here.
+  /// Adds all the images that were added to `other`.
   void merge(const ChannelStatistics& other);
 
-  /// Pixels so far.
+  /// The number of pixels so far.
   std::int64_t count() const { return count_; }
   /// In 0 … 1. Throws std::invalid_argument without pixels.
   std::array<double, 3> mean() const;

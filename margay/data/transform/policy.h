@@ -10,8 +10,8 @@
 
 namespace margay::data {
 
-/// Operations on the colours of a uint8 image, to the byte those of Pillow 9.4 (ImageEnhance, ImageOps), which are
-/// also torchvision's for PIL images.
+/// Operations on the colours of a uint8 image. They equal those of Pillow 9.4 (ImageEnhance, ImageOps) to the byte,
+/// which torchvision uses for PIL images.
 struct ImageOp {
   enum class Kind {
     kBrightness,    ///< strength: factor; 0 black, 1 unchanged
@@ -36,7 +36,7 @@ void apply(const ImageOp& op, core::Image& image);
 /// One after the other, on a copy.
 core::Image apply_all(std::span<const ImageOp> ops, core::Image image);
 
-/// What a policy drew: its geometry as one map of the output [size,size] onto itself, and its colours.
+/// The draw of a policy: its geometry as one map of the output [size,size] onto itself, and its colour operations.
 struct PolicyDraw {
   Matrix matrix;
   std::vector<ImageOp> image_ops;
@@ -47,7 +47,7 @@ struct PolicyDraw {
 /// its 31 strengths and a random sign where the operation has one. rand_augment takes num_ops of them at one strength
 /// (Cubuk et al., "RandAugment", 2020), trivial_augment one at a random strength of wider ranges (Müller, Hutter,
 /// "TrivialAugment", 2021). Geometry and colours keep their own order but no longer alternate.
-/// Draws for each operation: which, strength (trivial_augment only), sign.
+/// For each operation it draws: which one, the strength (trivial_augment only), the sign.
 PolicyDraw draw_policy(const PolicyOptions& options, int size, core::Random& random);
 
 }  // namespace margay::data

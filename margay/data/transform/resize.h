@@ -11,7 +11,7 @@
 
 namespace margay::data {
 
-/// What lies outside an image: black, its border pixels going on, or its mirror image.
+/// How pixels outside an image are filled: black, with the nearest border pixel, or with the mirror image.
 enum class PadMode { kZeros, kBorder, kReflection };
 
 constexpr auto names(PadMode) {
@@ -29,7 +29,7 @@ struct Crop {
   bool operator==(const Crop&) const = default;
 };
 
-/// What a random crop may be: shares of the area, and width / height.
+/// The limits of a random crop: shares of the area, and width / height.
 struct CropLimits {
   double min_scale;
   double max_scale;
@@ -50,8 +50,8 @@ Crop random_crop(int height, int width, const CropLimits& limits, core::Random& 
 /// rectangle.
 core::Image crop_pad(const core::Image& image, const Crop& crop, PadMode pad_mode);
 
-/// How an image of any shape becomes a square: its largest square; the whole image in a padded square; the whole
-/// image, squeezed; or fastai's RandomResizedCrop.
+/// How an image of any shape becomes a square: its largest square, the whole image padded, the whole image squeezed, or
+/// fastai's RandomResizedCrop.
 enum class ResizeMethod { kCrop, kPad, kSquish, kRandomCrop };
 
 constexpr auto names(ResizeMethod) {
@@ -59,8 +59,8 @@ constexpr auto names(ResizeMethod) {
                     std::pair{ResizeMethod::kSquish, "squish"}, std::pair{ResizeMethod::kRandomCrop, "random_crop"}};
 }
 
-/// Keys begin with resize_ because flags have one name space, in which AugmentOptions has the others. Defaults are
-/// those of fastai's Resize and RandomResizedCrop.
+/// Keys begin with resize_ because flags share one name space, in which AugmentOptions has the plain names. Defaults
+/// are those of fastai's Resize and RandomResizedCrop.
 struct ResizeOptions {
   int size = 460;                             ///< side of the square, pixels, 8 … 8192
   ResizeMethod method = ResizeMethod::kCrop;  ///< which part of the image
@@ -74,12 +74,12 @@ struct ResizeOptions {
   static const core::OptionTable& fields();
 };
 
-/// The rectangle of an image [height,width] that fastai's Resize shows at [out_height,out_width]; for pad it reaches
-/// beyond the image. at_x and at_y, 0 … 1, place it; 0.5 is the middle. Not for random_crop.
+/// The rectangle of an image [height,width] that fastai's Resize maps to [out_height,out_width]; for pad it exceeds the
+/// image. at_x and at_y, 0 … 1, are its position; 0.5 is the middle. Not for random_crop.
 Crop resize_window(ResizeMethod method, int height, int width, int out_height, int out_width, double at_x, double at_y);
 
-/// The item transform: every image at one size (fastai's Resize and RandomResizedCrop). What it shows is drawn for
-/// training and the middle for validation.
+/// The item transform: brings every image to one size (fastai's Resize and RandomResizedCrop). The position is random
+/// for training and the middle for validation.
 class Resize {
  public:
   /// Throws std::invalid_argument when an option lies outside its range, or a minimum above its maximum.

@@ -7,8 +7,8 @@
 
 namespace margay::data {
 
-/// The image that the kernel samples: uint8 [H,W,3], and what lies around it. An image of one pixel needs a fourth
-/// byte behind it that can be read.
+/// The image that the kernel samples, uint8 [H,W,3], and how its outside is filled. After an image of one pixel a
+/// fourth byte must be readable.
 struct WarpSource {
   const std::uint8_t* pixels;
   int height;
@@ -16,7 +16,7 @@ struct WarpSource {
   PadMode pad_mode;
 };
 
-/// Output pixel i of a row looks at ((x + i * dx) / w, (y + i * dy) / w) with w = 1 + i * dw, measured between pixel
+/// Output pixel i of a row reads ((x + i * dx) / w, (y + i * dy) / w) with w = 1 + i * dw, measured between pixel
 /// centres: 0 is the centre of the first pixel.
 struct WarpLine {
   double x;
@@ -26,7 +26,7 @@ struct WarpLine {
   double dw;
 };
 
-/// Lighting (transform/lighting.h) in the numbers that the kernel computes with.
+/// Lighting (transform/lighting.h) in the kernel's units.
 struct WarpLighting {
   bool is_neutral = true;
   float offset = 0;      ///< log2 of the odds of the brightness

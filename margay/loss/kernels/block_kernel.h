@@ -11,7 +11,7 @@ namespace margay::loss::kernels {
 /// larger. Below -87.33 (-708 for float64) the value is smaller than the smallest normal number, or 0.
 constexpr double kExpErrorUlp = 2;
 
-/// What sums are kept in.
+/// The type in which sums are accumulated.
 template <class T>
 struct AccumulatorOf {
   using Type = float;
@@ -23,13 +23,14 @@ struct AccumulatorOf<double> {
 template <class T>
 using Accumulator = typename AccumulatorOf<T>::Type;
 
-/// What a block of a row, n neighbouring logits z, adds to the row's softmax; m is the largest of them.
+/// What one block of a row (n neighbouring logits z) contributes to the row's softmax. m is the largest logit of the
+/// block.
 template <class A>
 struct BlockSums {
   A max;       ///< m, at least the lowest finite number
   A exp;       ///< Σ exp((z - m) / temperature)
   A distance;  ///< kDistanceUnit Σ c (z - m)
-  A weight;    ///< Σ c; c is 1 unless given, and the sum then not computed
+  A weight;    ///< Σ c; not computed where no c is given
 };
 
 /// Distances are summed in a small unit, because the difference of two finite numbers may be infinite.

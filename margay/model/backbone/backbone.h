@@ -16,63 +16,64 @@
 
 namespace margay::model {
 
-/// What a backbone is made for.
+/// The inputs that a backbone is made for.
 struct BackboneOptions {
   std::int64_t in_channels = 3;
-  /// Side of the images. Only networks with learnt positions care; the others take any size.
+  /// Side of the images. It matters only to networks with learnt positions; the others take any size.
   std::int64_t image_px = 224;
 };
 
-/// What a head finds.
+/// The layout of the features that a head gets.
 enum class FeatureLayout {
   kMap,     ///< [N,D,h,w], to be pooled
-  kPooled,  ///< [N,D,1,1]: the network has its own way to one vector an image, such as a class token
+  kPooled,  ///< [N,D,1,1]: the network gives one vector per image itself, such as a class token
 };
 
 /// The part of a classifier that turns images into features, without pooling and classes.
 class Backbone : public torch::nn::Module {
  public:
-  /// One step of the way from images to features.
+  /// One stage between images and features.
   struct Stage {
     std::string name;
     std::function<torch::Tensor(torch::Tensor)> run;
   };
 
-  /// The steps, in their order; for summaries and for looking inside. They refer to this module.
+  /// The stages, in their order, for summaries and inspection. They refer to this module.
   virtual std::vector<Stage> stages() = 0;
 
-  /// The same way in parts of which gradient checkpointing keeps only the inputs; best as small as what the network
-  /// repeats. They share what they use with this module. Default: the stages.
+  /// The same computation in segments, of which gradient checkpointing keeps only the inputs. They should be as small
+  /// as the blocks that the network repeats. They share parameters with this module. Default: the stages.
   virtual std::vector<Segment> segments() {
     std::vector<Segment> segments;
     for (const Stage& stage : stages()) segments.push_back({stage.run, {shared_from_this()}});
     return segments;
   }
 
-  /// D, the channels of the result.
+  /// D, the number of channels of the features.
   virtual std::int64_t features() const = 0;
 
   virtual FeatureLayout layout() const { return FeatureLayout::kMap; }
 
-  /// The layers that the paper (or its published form) puts behind it, from [N,D,h,w] to logits [N,num_classes]. Their
-  /// parameters bear the published names, such as "fc.weight" or "classifier.1.weight". Initialised as published.
+  /// The layers that follow it in the paper (or its published form), from [N,D,h,w] to logits [N,num_classes]. Their
+  /// parameters have the published names, such as "fc.weight" or "classifier.1.weight". They are initialised as
+  /// published.
   virtual torch::nn::Sequential make_published_head(std::int64_t num_classes) const = 0;
 
-  /// Makes published weights fit where more than names, sides of 1 and the input's channels differ: learnt positions of
-  /// another image size, projections that are kept together. Called by load_pretrained once the names are our own.
-  /// published: by names without "backbone."; they may hold too few or too many, and belong to a file: replace them,
-  /// change none in place.
+  /// Adapts published weights that differ in more than names, dimensions of 1 and the input's channels: learnt
+  /// positions of another image size, projections that are stored together. load_pretrained calls it when the names
+  /// have been translated. published: by names without "backbone."; tensors may be missing or superfluous, and belong
+  /// to a file, so replace them and change none in place.
   virtual void adapt_published(TensorMap& /*published*/) const {}
 
-  /// The only side of images that it takes, where it was made for one (BackboneOptions::image_px); none: any.
+  /// The only side of images that it accepts, if it was made for one (BackboneOptions::image_px); none: any.
   virtual std::optional<std::int64_t> only_px() const { return std::nullopt; }
 
-  /// How many input pixels one step of the result covers, along each side.
+  /// How many input pixels one pixel of the features covers, along each side.
   virtual std::int64_t stride() const = 0;
 
   /// The modules (by their paths, "layer1" or "features.0") that detect edges and textures and should change least in
-  /// fine-tuning: the first parameter group, with the parameters of the backbone itself. The others are the second.
-  /// As fastai's splitters where it has one for the family; else what comes before the first block.
+  /// fine-tuning. With the parameters of the backbone itself they are the first parameter group; the others are the
+  /// second. Follows fastai's splitter if it has one for the family; otherwise it is what comes before the first block.
   virtual std::vector<std::string> early_children() const = 0;
 
   /// images: float [N,in_channels,H,W], normalised. Returns [N,D,H/s,W/s], s = stride(), rounded as the paper's
@@ -98,11 +99,11 @@ class Backbone : public torch::nn::Module {
   GradientCheckpointing checkpointing_ = GradientCheckpointing::kOff;
 };
 
-/// A network that is one row of layers, with torchvision's names for it: "features.0", "features.1" ….
+/// A network that is a sequence of layers, with torchvision's names: "features.0", "features.1" ….
 class FeatureStack : public Backbone {
  public:
   std::vector<Stage> stages() override;
-  /// Every layer, and every block of a layer that repeats one.
+  /// Every layer, and every block of a layer that repeats blocks.
   std::vector<Segment> segments() override;
   std::int64_t features() const override { return features_; }
   std::int64_t stride() const override { return kStride; }
@@ -110,7 +111,7 @@ class FeatureStack : public Backbone {
   std::vector<std::string> early_children() const override { return {"features.0"}; }
 
  protected:
-  /// All the networks of the kind halve the image five times.
+  /// All networks of this kind halve the image five times.
   static constexpr std::int64_t kStride = 32;
 
   FeatureStack() { register_module("features", row_); }
@@ -127,14 +128,14 @@ class FeatureStack : public Backbone {
     append(name, torch::nn::AnyModule(blocks), {blocks->begin(), blocks->end()});
   }
 
-  /// Channels of what the latest layer puts out.
+  /// Sets the number of channels that the latest layer gives.
   void set_features(std::int64_t features) { features_ = features; }
 
  private:
   struct Layer {
     std::string name;
     torch::nn::AnyModule whole;
-    std::vector<torch::nn::AnyModule> parts;  ///< between which gradient checkpointing keeps the maps
+    std::vector<torch::nn::AnyModule> parts;  ///< gradient checkpointing keeps the features between them
   };
 
   void append(const std::string& name, const torch::nn::AnyModule& whole, std::vector<torch::nn::AnyModule> parts);

@@ -15,8 +15,8 @@
 
 namespace margay::model {
 
-/// Layer norm over the channels of every pixel (ConvNeXt, arXiv:2201.03545, section 2.6). A permuted view of a
-/// channels-last map is what LibTorch normalises without a copy.
+/// Layer norm over the channels of every pixel (ConvNeXt, arXiv:2201.03545, section 2.6). LibTorch normalises a
+/// permuted view of a channels-last tensor without a copy.
 class ChannelNormImpl : public torch::nn::LayerNormImpl {
  public:
   ChannelNormImpl(std::int64_t channels, double eps)
@@ -33,8 +33,8 @@ TORCH_MODULE(ChannelNorm);
 
 /// Depthwise 7x7, layer norm, then a layer four times as wide between two linear ones, pixel by pixel; the result,
 /// scaled by a learnt factor a channel, is added to the input (arXiv:2201.03545, figure 4). [N,C,H,W] -> the same.
-/// Linear layers see channels-last maps as [N,H,W,C] without a copy. Layers "block.0", "block.2", "block.3", "block.5":
-/// torchvision counts the two permutations and the activation.
+/// Linear layers use channels-last tensors as [N,H,W,C] without a copy. Layers "block.0", "block.2", "block.3",
+/// "block.5": torchvision counts the two permutations and the activation.
 class ConvNextBlockImpl : public torch::nn::Module {
  public:
   /// drop: stochastic depth, 0 … 1.
@@ -50,7 +50,7 @@ class ConvNextBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvNextBlock);
 
-/// What tells one ConvNeXt from another.
+/// The shape of a ConvNeXt.
 struct ConvNextShape {
   std::int64_t width = 96;                            ///< channels of the first stage; doubles with every stage
   std::array<std::int64_t, 4> blocks = {3, 3, 9, 3};  ///< per stage

@@ -28,7 +28,7 @@ class DenseLayer : public torch::nn::Module, public HasConvNorms {
   torch::nn::Conv2d conv1_, conv2_;
 };
 
-/// Layers of which each sees what all before it have found (section 3, "dense connectivity").
+/// Layers of which each gets the results of all previous ones (section 3, "dense connectivity").
 /// [N,in_channels,H,W] -> [N,in_channels+layers*growth,H,W]: the input first.
 class DenseBlock : public torch::nn::Module {
  public:
@@ -51,7 +51,7 @@ class DenseTransition : public torch::nn::Module {
   torch::nn::Conv2d conv_;
 };
 
-/// What tells one densely connected network from another.
+/// The shape of a DenseNet.
 struct DenseNetShape {
   std::vector<std::int64_t> blocks{6, 12, 24, 16};  ///< layers of each; the default has 121 layers
   std::int64_t growth = 32;                         ///< channels that each layer adds
@@ -61,8 +61,8 @@ struct DenseNetShape {
 /// Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", 2016, arXiv:1608.06993
 /// ("DenseNet-BC"), without its classifier. Parameters bear torchvision's names: features.conv0, features.norm0,
 /// features.denseblock1.denselayer1.norm1 …, and classifier in the published head. Initialised as torchvision's:
-/// Kaiming normal. The last batch norm is rectified here, as torchvision does behind its features; fastai's bodies, cut
-/// before it, are not. Pooling between blocks rounds H/32 down.
+/// Kaiming normal. The last batch norm is followed by a ReLU, as in torchvision after its features; fastai's bodies are
+/// cut before it. Pooling between blocks rounds H/32 down.
 class DenseNet : public Backbone {
  public:
   explicit DenseNet(const DenseNetShape& shape, const BackboneOptions& options = {});
@@ -79,7 +79,7 @@ class DenseNet : public Backbone {
   void append_stem(std::int64_t in_channels);
   void append_blocks(const DenseNetShape& shape);
 
-  std::int64_t channels_;  ///< of what the latest layer puts out
+  std::int64_t channels_;  ///< of the latest layer's result
   std::size_t blocks_;
   torch::nn::Sequential features_;
 };

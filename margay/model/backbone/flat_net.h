@@ -10,13 +10,13 @@
 
 namespace margay::model {
 
-/// What tells one network of plain linear layers from another.
+/// The shape of a network of plain linear layers.
 struct FlatNetShape {
   std::int64_t hidden = 0;  ///< width of a linear layer and rectifier before the classes; 0: none
 };
 
 /// The first networks of Howard and Gugger, "Deep Learning for Coders with fastai and PyTorch", 2020, chapter 4: the
-/// pixels of a small image side by side (channel, row, column), and perhaps one hidden layer. Parameters bear the
+/// pixels of a small image as one vector (channel, row, column), and optionally one hidden layer. Parameters bear the
 /// names of the book's Sequential: "0", and "2" for the classes behind a hidden layer. The image's size is fixed:
 /// image_px. Features: [N,hidden,1,1], or the pixels themselves. LibTorch's initialisation.
 class FlatNet : public Backbone {

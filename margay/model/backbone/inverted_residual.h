@@ -56,7 +56,7 @@ TORCH_MODULE(ConvNorm);
 /// std = sqrt(2 / (out_channels * kernel area)), also where they have groups; biases 0.
 void initialise_for_rectifiers(torch::nn::Module& module);
 
-/// What turns the excitation into a factor of 0 … 1.
+/// The function that turns the excitation into a factor of 0 … 1.
 enum class Gate { kSigmoid, kHardsigmoid };
 
 struct SqueezeExcitationOptions {
@@ -66,8 +66,9 @@ struct SqueezeExcitationOptions {
   Gate gate = Gate::kSigmoid;
 };
 
-/// Weighs every channel by what the means of all channels say: Hu, Shen, Albanie, Sun, Wu, "Squeeze-and-Excitation
-/// Networks", arXiv:1709.01507, equations 2 to 4. Layers "fc1" and "fc2". [N,C,H,W] -> the same.
+/// Weights every channel by a function of the means of all channels: Hu, Shen, Albanie, Sun, Wu,
+/// "Squeeze-and-Excitation Networks", arXiv:1709.01507, equations 2 to 4. Layers "fc1" and "fc2". [N,C,H,W] -> the
+/// same.
 class SqueezeExcitationImpl : public torch::nn::Module {
  public:
   explicit SqueezeExcitationImpl(const SqueezeExcitationOptions& options);
@@ -94,10 +95,10 @@ struct InvertedResidualOptions {
   double drop = 0;  ///< stochastic depth, 0 … 1
 };
 
-/// A narrow layer widened, filtered channel by channel, reweighed and narrowed again, around which the input is added
-/// where shapes allow: the block of MobileNetV3 (arXiv:1905.02244, figure 4) and EfficientNet (MBConv).
-/// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride]. Layers "block.0", "block.1" …; the widening is left out
-/// where expanded = in_channels.
+/// Widens a narrow layer, filters it channel by channel, reweights and narrows it again, and adds the input where
+/// shapes allow: the block of MobileNetV3 (arXiv:1905.02244, figure 4) and EfficientNet (MBConv). [N,in_channels,H,W]
+/// -> [N,out_channels,H/stride,W/stride]. Layers "block.0", "block.1" …; the widening is left out where expanded =
+/// in_channels.
 class InvertedResidualImpl : public torch::nn::Module {
  public:
   explicit InvertedResidualImpl(const InvertedResidualOptions& options);

@@ -17,12 +17,12 @@
 
 namespace margay::model {
 
-/// max(x, 0), in place: what comes before must not need its output for the backward pass, as convolutions, linear
-/// layers and batch norms do not.
+/// max(x, 0), in place: the layer before it must not need its output for the backward pass; convolutions, linear layers
+/// and batch norms do not.
 inline torch::nn::ReLU make_rectifier() { return torch::nn::ReLU(torch::nn::ReLUOptions(true)); }
 
-/// A Sequential that can be a layer of another, so that "classifier.6.weight" can be a name in a head. LibTorch's own
-/// cannot: its forward is a template.
+/// A Sequential that can be a layer of another, so that a head can have a name like "classifier.6.weight". LibTorch's
+/// own cannot, because its forward is a template.
 class NestedSequentialImpl : public torch::nn::SequentialImpl {
  public:
   using SequentialImpl::SequentialImpl;
@@ -30,7 +30,7 @@ class NestedSequentialImpl : public torch::nn::SequentialImpl {
 };
 TORCH_MODULE(NestedSequential);
 
-/// A linear layer as the classifiers of VGG and MobileNets begin in torchvision: normal with .01, biases 0.
+/// A linear layer initialised as in torchvision's classifiers of VGG and MobileNets: normal with .01, biases 0.
 inline torch::nn::Linear make_published_linear(std::int64_t inputs, std::int64_t outputs) {
   torch::nn::Linear linear(inputs, outputs);
   torch::nn::init::normal_(linear->weight, 0, 0.01);
@@ -38,9 +38,9 @@ inline torch::nn::Linear make_published_linear(std::int64_t inputs, std::int64_t
   return linear;
 }
 
-/// Drops a residual branch for whole images while training, and makes the others larger so that the mean stays: Huang
-/// et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; an image's own draw as in torchvision's mode
-/// "row".
+/// Drops a residual branch for whole images during training, and scales up the others so that the mean stays the same:
+/// Huang et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; drawn for each image, as in torchvision's
+/// mode "row".
 class StochasticDepthImpl : public torch::nn::Module {
  public:
   /// p: how often a branch is dropped, 0 … 1.
@@ -63,7 +63,7 @@ class StochasticDepthImpl : public torch::nn::Module {
 };
 TORCH_MODULE(StochasticDepth);
 
-/// The layers [begin, end) of a Sequential, which it shares. The first of them must not work in place.
+/// The layers [begin, end) of a Sequential, shared with it. The first of them must not work in place.
 Segment slice_layers(const torch::nn::Sequential& layers, std::size_t begin, std::size_t end);
 
 }  // namespace margay::model

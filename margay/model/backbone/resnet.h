@@ -15,13 +15,13 @@
 
 namespace margay::model {
 
-/// What brings a block's input to the shape of its output.
+/// How a block's input is brought to the shape of its output.
 enum class Shortcut {
   kConvolution,  ///< a 1x1 convolution with the block's stride, which skips three of four pixels
   kPooled,       ///< their mean, then a 1x1 convolution ("ResNet-D": He et al. 2018, arXiv:1812.01187, figure 2c)
 };
 
-/// Where a residual block stands in its network.
+/// The place of a residual block in its network.
 struct BlockPlace {
   std::int64_t in_channels;
   std::int64_t width;  ///< of its 3x3 convolutions
@@ -39,7 +39,7 @@ class BasicBlock : public torch::nn::Module, public HasConvNorms {
   torch::Tensor forward(const torch::Tensor& x);
   std::vector<ConvNormPair> conv_norms() override;
 
-  /// Makes its last batch norm start with weight 0, so that the block is its shortcut (Goyal et al. 2017,
+  /// Initialises its last batch norm with weight 0, so that the block starts as its shortcut (Goyal et al. 2017,
   /// arXiv:1706.02677, section 5.1).
   void start_as_shortcut();
 
@@ -71,7 +71,7 @@ class Bottleneck : public torch::nn::Module, public HasConvNorms {
 torch::nn::Conv2d make_conv(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_px,
                             std::int64_t stride = 1, std::int64_t groups = 1);
 
-/// What tells one residual network from another.
+/// The shape of a residual network.
 struct ResNetShape {
   enum class Block { kBasic, kBottleneck };
   enum class Stem {
@@ -118,7 +118,7 @@ class ResNet : public Backbone, public HasConvNorms {
   torch::Tensor run_stem(const torch::Tensor& images);
 
   ResNetShape shape_;
-  std::int64_t channels_;  ///< of what the latest layer puts out
+  std::int64_t channels_;  ///< of the latest layer's result
   torch::nn::Conv2d conv1_{nullptr};
   NestedSequential deep_conv1_{nullptr};  ///< in its place, under its name
   torch::nn::BatchNorm2d bn1_;

@@ -11,7 +11,7 @@
 
 namespace margay::model {
 
-/// Which publication of SqueezeNet.
+/// The published version of SqueezeNet.
 enum class SqueezeNetVersion {
   k1_0,  ///< the paper's
   k1_1,  ///< its authors' second: a smaller first convolution and earlier pooling, as accurate at 2.3 times less work

@@ -15,9 +15,9 @@
 
 namespace margay::model {
 
-/// Every pixel looks at those of its window (Liu et al., "Swin Transformer", arXiv:2103.14030, section 3.2), to whose
-/// logits a learnt bias for their distance is added. Windows are 7 pixels high and wide; a shifted one begins in the
-/// middle of a plain one. Where windows go over the border, zeros are added. [N,H,W,C] -> [N,H,W,C].
+/// Every pixel attends to those of its window (Liu et al., "Swin Transformer", arXiv:2103.14030, section 3.2), with a
+/// learnt bias for their distance. Windows are 7 pixels high and wide; a shifted one begins in the middle of a plain
+/// one. Where windows go over the border, zeros are added. [N,H,W,C] -> [N,H,W,C].
 /// Names are torchvision's: qkv, proj, relative_position_bias_table, relative_position_index.
 class ShiftedWindowAttention : public torch::nn::Module {
  public:
@@ -43,16 +43,17 @@ class ShiftedWindowAttention : public torch::nn::Module {
 /// Adds so many rows and columns of zeros. x: [N,H,W,C].
 torch::Tensor with_border(const torch::Tensor& x, std::int64_t bottom, std::int64_t right);
 
-/// What tells one Swin transformer from another.
+/// The shape of a Swin transformer.
 struct SwinShape {
   std::int64_t width = 96;           ///< channels of the first stage; double with every stage
   std::vector<std::int64_t> blocks;  ///< per stage; every stage but the first halves the image
   std::vector<std::int64_t> heads;   ///< of attention, per stage
-  double stochastic_depth = 0;       ///< how often the last block's branches are dropped; from 0 for the first, evenly
+  double stochastic_depth =
+      0;  ///< probability of dropping the last block's branches; grows linearly from 0 for the first
 };
 
-/// Attention in windows, then a perceptron, each behind a norm, around which the input is added (Liu et al. 2021,
-/// figure 3b). [N,H,W,C] -> [N,H,W,C].
+/// Attention in windows, then a perceptron, each after a norm and with a residual connection (Liu et al. 2021, figure
+/// 3b). [N,H,W,C] -> [N,H,W,C].
 class SwinBlock : public torch::nn::Module {
  public:
   SwinBlock(std::int64_t channels, std::int64_t heads, ShiftedWindowAttention::Windows windows, double dropped);
@@ -65,7 +66,7 @@ class SwinBlock : public torch::nn::Module {
   StochasticDepth stochastic_depth_;
 };
 
-/// Puts the channels of 2x2 pixels into one, and halves them. [N,H,W,C] -> [N,H/2,W/2,2C], rounded up.
+/// Concatenates the channels of 2x2 pixels and halves their number. [N,H,W,C] -> [N,H/2,W/2,2C], rounded up.
 class PatchMerging : public torch::nn::Module {
  public:
   explicit PatchMerging(std::int64_t channels);
@@ -77,8 +78,8 @@ class PatchMerging : public torch::nn::Module {
 };
 
 /// A Swin transformer (Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows",
-/// arXiv:2103.14030) without its classifier, for images of any size from 32 pixels; the first layer leaves out what
-/// is no multiple of 4. Parameters bear torchvision's names: features.0.0 (4x4 patches), features.1.0.attn.qkv …,
+/// arXiv:2103.14030) without its classifier, for images of any size from 32 pixels; the first layer ignores a remainder
+/// of the division by 4. Parameters bear torchvision's names: features.0.0 (4x4 patches), features.1.0.attn.qkv …,
 /// features.2.reduction …, norm. Initialised as torchvision's.
 class Swin : public Backbone {
  public:
@@ -90,7 +91,7 @@ class Swin : public Backbone {
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
   std::vector<std::string> early_children() const override { return {"features.0"}; }
-  /// Indices of positions are computed, not learnt: a file may have them in another shape or not at all.
+  /// Indices of positions are computed, not learnt, so a file may have them in another shape or not at all.
   void adapt_published(TensorMap& published) const override;
 
  private:

@@ -11,7 +11,7 @@
 
 namespace margay::model {
 
-/// What tells one VGG network from another.
+/// The shape of a VGG network.
 struct VggShape {
   enum class Norm {
     kNone,   ///< as in the paper

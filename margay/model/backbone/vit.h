@@ -18,19 +18,19 @@ namespace margay::model {
 /// Whether these are the positions of a class token and a square grid: float [1,1+g*g,D].
 bool has_square_grid(const at::Tensor& positions);
 
-/// Learnt positions for a grid of another size: bicubic with antialiasing, as timm's resample_abs_pos_embed.
-/// positions: float [1,1+g*g,D], the class token's first, which stays as it is. Returns the same dtype,
+/// Resamples learnt positions to a grid of another size: bicubic with antialiasing, as timm's resample_abs_pos_embed.
+/// positions: float [1,1+g*g,D], the class token's first, which is not changed. Returns the same dtype,
 /// [1,1+side*side,D]. Throws std::invalid_argument where has_square_grid() is false.
 at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side);
 
-/// What the blocks of one transformer have in common.
+/// The shape of a transformer's blocks.
 struct TransformerBlockShape {
   std::int64_t width;               ///< D; the perceptron's hidden layer is four times as wide
   std::int64_t heads;               ///< of D / heads features each
-  std::optional<double> new_scale;  ///< what the layer scale starts with; none: there is no layer scale
+  std::optional<double> new_scale;  ///< initial value of the layer scale; none: no layer scale
 };
 
-/// Every token looks at all others (Vaswani et al. 2017, section 3.2.2). [N,T,D] -> [N,T,D].
+/// Every token attends to all others (Vaswani et al. 2017, section 3.2.2). [N,T,D] -> [N,T,D].
 class SelfAttention : public torch::nn::Module {
  public:
   SelfAttention(std::int64_t width, std::int64_t heads);
@@ -76,19 +76,19 @@ class TransformerBlock : public torch::nn::Module {
   std::shared_ptr<LayerScale> ls1_, ls2_;  ///< null where there is none
 };
 
-/// The layer norm of vision transformers, over the last side.
+/// The layer norm of vision transformers, over the last dimension.
 torch::nn::LayerNorm make_layer_norm(std::int64_t width);
 
-/// What tells one vision transformer from another.
+/// The shape of a vision transformer.
 struct ViTShape {
-  /// Whose first weights it has. timm's: normal of 0.02, which Steiner et al. and DINOv2 have too. torchvision's: by
-  /// the widths of the layers (Xavier), and a head of zeros.
+  /// Whose initialisation it has. timm's: normal with 0.02, as Steiner et al. and DINOv2. torchvision's: Xavier, and a
+  /// head of zeros.
   enum class Start { kTimm, kTorchvision };
-  std::int64_t patch_px = 16;            ///< side of what becomes one token
+  std::int64_t patch_px = 16;            ///< side of the patch of one token
   std::int64_t width = 768;              ///< D
   std::int64_t depth = 12;               ///< blocks
   std::int64_t heads = 12;               ///< of attention
-  std::optional<double> new_scale = {};  ///< what the layer scale starts with; none: there is no layer scale
+  std::optional<double> new_scale = {};  ///< initial value of the layer scale; none: no layer scale
   Start start = Start::kTimm;
 };
 

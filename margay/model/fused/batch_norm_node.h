@@ -8,7 +8,7 @@
 
 namespace margay::model::fused {
 
-/// What normalises a batch: numbers of every channel, [C] each.
+/// The numbers that normalise a batch, [C] each.
 struct NormNumbers {
   std::vector<float> mean;
   std::vector<float> inverse_std;

@@ -6,13 +6,13 @@
 
 namespace margay::model::fused {
 
-/// Numbers of every channel, spread as the elements of a row lie (channel_passes.h): [period] each.
+/// Numbers per channel, spread to the elements of a row (channel_passes.h): [period] each.
 struct ChannelLine {
   const float* scale;
   const float* shift;
 };
 
-/// What a row's gradient is made of: scale · g + slope · (x - mean) + shift.
+/// The coefficients of a row's gradient: scale · g + slope · (x - mean) + shift.
 struct GradientLine {
   const float* scale;
   const float* slope;
@@ -20,7 +20,7 @@ struct GradientLine {
   const float* shift;
 };
 
-/// Where two sums of every channel are gathered, [period] each: float ones over a few rows, double ones over all.
+/// Two sums per channel, [period] each: in float over a few rows, in double over all.
 struct ChannelSums {
   float* first;
   float* second;
@@ -29,7 +29,7 @@ struct ChannelSums {
   std::size_t period;
 };
 
-/// Elements that nothing follows, all, or only what is above 0: what a gradient passes on its way back.
+/// The elements that are kept: all, or only those above 0 (ReLU). Gradients pass through kept elements.
 enum class Kept { kAll, kPositive };
 
 /// The inner loops of a batch norm over n elements of T (float or hwy::bfloat16_t), channels fastest, beginning with a
@@ -54,7 +54,7 @@ struct ChannelKernel {
                           const GradientLine& gradient_line, std::size_t period, T* out);
 };
 
-/// Rows are a multiple of so many elements long.
+/// The length of a row is a multiple of this.
 constexpr std::size_t kRowMultiple = 16;
 
 /// The kernel for the best instruction set of this machine.

@@ -16,7 +16,7 @@ namespace margay::model::fused {
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
-/// Whether the kernels of this folder can take it: float32 or bfloat16 [N,C,H,W] on the CPU, channels-last, not empty.
+/// Whether the kernels of this folder support it: float32 or bfloat16 [N,C,H,W] on the CPU, channels-last, not empty.
 inline bool is_fusable(const torch::Tensor& x) {
   return x.device().is_cpu() && x.layout() == torch::kStrided && x.dim() == 4 && x.numel() > 0 &&
          (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16) && x.is_contiguous(kChannelsLast);
@@ -37,9 +37,9 @@ auto with_type_of(const torch::Tensor& x, const Work& work) {
   return x.scalar_type() == torch::kBFloat16 ? work(hwy::bfloat16_t()) : work(float());
 }
 
-/// How the elements of a channels-last tensor [N,C,H,W] are gone through: rows of one pixel, or of so many that they
-/// are a multiple of kRowMultiple long and not short; parts of rows that threads share. The parts depend on the shape
-/// alone, so sums do not depend on the number of threads.
+/// How a pass runs over the elements of a channels-last tensor [N,C,H,W]: in rows of one or more pixels, so that a row
+/// is long enough and its length a multiple of kRowMultiple; rows form parts, which threads share. The parts depend on
+/// the shape alone, so sums do not depend on the number of threads.
 class ChannelRows {
  public:
   explicit ChannelRows(const torch::Tensor& x);
@@ -84,7 +84,7 @@ struct ChannelPair {
 /// Mean and biased variance of every channel. One read.
 ChannelPair mean_and_variance(const torch::Tensor& x);
 
-/// What a batch norm does to every channel: x · scale + shift.
+/// The scaling of a batch norm, per channel: x · scale + shift.
 struct Scaling {
   std::span<const float> scale;
   std::span<const float> shift;

@@ -14,7 +14,7 @@
 
 namespace margay::model {
 
-/// The maximum and the mean over each channel, one after the other (fastai's AdaptiveConcatPool2d).
+/// The maximum and the mean of each channel, concatenated (fastai's AdaptiveConcatPool2d).
 class ConcatPoolImpl : public torch::nn::Module {
  public:
   /// features: float [N,D,H,W]. Returns [N,2D,1,1], maxima first.
@@ -33,37 +33,37 @@ constexpr auto names(HeadKind /*tag*/) {
                     std::pair{HeadKind::kPublished, "published"}};
 }
 
-/// Those of fastai's create_head, less first_bn (always), pool (as the network needs) and y_range (none); its names are
-/// in brackets.
+/// The options of fastai's create_head, whose names are in brackets, without first_bn (always on), pool (as the network
+/// needs) and y_range (none).
 struct HeadOptions {
   HeadKind kind = HeadKind::kFastai;
   /// Widths of the hidden layers; none, or 0: no hidden layer (lin_ftrs).
   std::vector<std::int64_t> hidden{512};
-  /// Probabilities of dropping a feature before each layer; one alone: before the last, half of it before the others
-  /// (ps).
+  /// Probabilities of dropping a feature before each layer. A single one applies before the last layer, and half of it
+  /// before the others (ps).
   std::vector<double> dropout{0.5};
-  /// Maxima beside means; means alone otherwise.
+  /// Pools maxima and means; otherwise means alone.
   bool concat_pool = true;
-  /// Batch norm and dropout behind the hidden layers' ReLU, dropout alone before the first; otherwise before each
-  /// layer.
+  /// Puts batch norm and dropout after the hidden layers' ReLU, and dropout alone before the first layer; otherwise
+  /// both before each layer.
   bool lin_first = false;
-  /// A last batch norm, over the logits.
+  /// Adds a last batch norm over the logits.
   bool bn_final = false;
 
   static const core::OptionTable& fields();
 };
 
 /// fastai's head (create_head). By default: max and average pooling side by side, flatten, then batch norm, dropout,
-/// linear (without bias), ReLU, and batch norm, dropout, linear again. Dropout of 0 has no layer. The layers are
-/// numbered as fastai's, so parameters are "2.weight", "2.bias", "4.weight", "6.weight", "6.bias", "8.weight". Takes
-/// [N,D,H,W], or [N,D] where that is the layout (then nothing is pooled), and returns logits [N,K]. Initialised as
+/// linear (without bias), ReLU, and batch norm, dropout, linear again. A dropout of 0 has no layer. Layers have
+/// fastai's numbers, so parameters are "2.weight", "2.bias", "4.weight", "6.weight", "6.bias", "8.weight". Takes
+/// [N,D,H,W], or [N,D] if that is the layout (then nothing is pooled), and returns logits [N,K]. Initialised as
 /// fastai's: Kaiming normal; batch norm's bias 1e-3, but 0 in that of the logits. Throws std::invalid_argument for
 /// options out of range and for dropouts that are neither one nor as many as layers.
 torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options = {},
                                 FeatureLayout layout = FeatureLayout::kMap);
 
-/// The head that the options ask for, on this backbone. Throws std::invalid_argument for options that shape another
-/// head than the one they ask for.
+/// The head that the options ask for, on this backbone. Throws std::invalid_argument for options that belong to another
+/// kind of head.
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options = {});
 
 }  // namespace margay::model

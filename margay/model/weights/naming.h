@@ -16,26 +16,27 @@ namespace margay::model {
 /// Parameters and buffers by name: the module's own, not copies.
 TensorMap state_of(const torch::nn::Module& module);
 
-/// What the head that is published with the backbone calls its tensors. Random generators stay as they are.
+/// The names of the tensors of the published head. Random generators are not changed.
 std::set<std::string> published_head_names(const Backbone& backbone);
 
-/// Whether a batch norm counts its batches in the tensor of that name, which no result depends on.
+/// Whether the tensor of that name is a batch norm's counter of batches, on which no result depends.
 inline bool is_counter(std::string_view name) { return name.ends_with(".num_batches_tracked"); }
 
-/// The tensors of a file under the names of our own modules, without "backbone." and "head." in front.
+/// The tensors of a file under the names of Margay's modules, without the prefixes "backbone." and "head.".
 struct NamedWeights {
-  TensorMap backbone;  ///< and whatever else belongs nowhere
+  TensorMap backbone;  ///< and tensors that belong nowhere
   TensorMap head;
   std::string naming;  ///< whose names they were: "the network's own", "margay", "fastai", a publisher
 };
 
-/// What the network calls its tensors.
+/// The network's own names of its tensors.
 struct OwnNames {
   const TensorMap& backbone;
   const std::set<std::string>& published_head;  ///< of Backbone::make_published_head
 };
 
-/// Finds under which reading of the names most tensors fit the backbone, and gives them back so:
+/// Finds the interpretation of the names under which most tensors fit the backbone, and returns the tensors under
+/// Margay's names:
 /// - as they are, or as a Naming of the architecture translates them (a rule with an empty replacement drops a tensor);
 /// - "backbone.…" and "head.…": a .margay bundle;
 /// - "0.…" body and "1.…" head: fastai's learners. Their bodies number the children of torchvision's network (0.0 =
@@ -49,10 +50,10 @@ NamedWeights name_as_ours(const TensorMap& found, const OwnNames& own, const Arc
 /// Names translated by the rules of a publisher. Two that would get the same name keep their own.
 TensorMap translated(const TensorMap& found, const Naming& naming);
 
-/// Of the tensors, to be recognised.
+/// The share of tensors that must agree to recognise a network.
 constexpr double kRecognisedShare = 0.75;
 
-/// Which network some tensors are of.
+/// The network that tensors belong to.
 struct Recognised {
   const Architecture* architecture;
   TensorMap tensors;   ///< under our names; a head that is not the published one behind "head."
@@ -60,11 +61,11 @@ struct Recognised {
   double share;        ///< of the backbone's tensors, ours and the file's, that agree in name and number of values
 };
 
-/// How well they fit this network, whatever classes they were trained for.
+/// How well the tensors fit this network, for any number of classes.
 Recognised recognise(const TensorMap& tensors, const Architecture& architecture);
 
-/// The network that they fit best; nothing when less than three quarters agree with any. Builds networks of about that
-/// size, so it takes seconds where none fits.
+/// The network that the tensors fit best; nothing if less than three quarters agree with any. It builds networks of
+/// about that size, so it takes seconds if none fits.
 std::optional<Recognised> recognise(const TensorMap& tensors);
 
 }  // namespace margay::model

@@ -8,11 +8,11 @@
 
 namespace margay::model {
 
-/// What stands in the place of a path for weights that are to be looked up.
+/// The value of a weights option that means: look the weights up in the cache folder.
 constexpr const char* kCachedWeights = "cached";
 
-/// The weights of an architecture in a folder of those of several: NAME.safetensors, NAME.pth, NAME.pt, NAME.bin,
-/// NAME.margay, or a folder NAME. "" when there are none.
+/// The weights of an architecture in a folder with those of several: NAME.safetensors, NAME.pth, NAME.pt, NAME.bin,
+/// NAME.margay, or a folder NAME. "" if there are none.
 std::filesystem::path look_up_weights(const std::filesystem::path& folder, const Architecture& architecture);
 
 /// The same, but throws core::DataError when there are none, with fetch_advice. Nothing is ever downloaded.
@@ -22,20 +22,20 @@ std::filesystem::path find_weights(const std::filesystem::path& folder, const Ar
 /// "".
 std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place);
 
-/// Whether the head's values are taken from the file.
+/// Whether the head's values are loaded from the file.
 enum class HeadWeights {
-  kPublished,  ///< if the classifier has the published head and the file's is for as many classes
-  kAny,  ///< if all of its tensors are in the file in the right shapes: going on with a fastai learner or a bundle
+  kPublished,  ///< if the classifier has the published head and the file has as many classes
+  kAny,        ///< if all of its tensors are in the file in the right shapes: to continue a fastai learner or a bundle
   kNever,
 };
 
 struct PretrainedOptions {
   HeadWeights head = HeadWeights::kPublished;
-  /// 64 hexadecimal digits that the file must have; "": whatever it has.
+  /// The SHA-256 that the file must have, 64 hexadecimal digits; "": any.
   std::string sha256;
 };
 
-/// What has been loaded; for people.
+/// A description of what was loaded.
 struct LoadedWeights {
   std::string format;          ///< of the file, as WeightsFile's
   std::string naming;          ///< whose names it bears, as NamedWeights'
@@ -43,18 +43,17 @@ struct LoadedWeights {
 };
 
 /// Fills the backbone with published weights, from whatever read_weights reads (of a folder that holds those of several
-/// architectures, from look_up_weights'), under the names of our own modules,
-/// of one of the architecture's namings, of fastai or of a bundle, with the prefixes of wrappers (naming.h).
-/// Numbers of any precision become those of the classifier. num_batches_tracked may be absent or a fraction. For other
-/// images than RGB the first convolution is adapted (adapt_input); what else a network can adapt, such as learnt
-/// positions for another image size, it does itself (Backbone::adapt_published). The head keeps its values unless
-/// HeadWeights says otherwise.
+/// architectures, from look_up_weights'), under the names of our own modules, of one of the architecture's namings, of
+/// fastai or of a bundle, with the prefixes of wrappers (naming.h).
+/// Numbers of any precision are converted to the classifier's. num_batches_tracked may be absent or a fraction. If
+/// images are not RGB, the first convolution is adapted (adapt_input). Networks adapt other tensors themselves, such as
+/// learnt positions for another image size (Backbone::adapt_published). The head keeps its values unless HeadWeights
+/// says otherwise.
 ///
-/// Throws core::DataError for a file that is not there, telling where its architecture's weights can be fetched, and
-/// for one of another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or
-/// wrongly shaped: a table of them with the nearest names, and which architecture the file looks like if that is
-/// another one; std::invalid_argument for a SHA-256 that is none, or is given for an index of several files. The
-/// classifier is then unchanged.
+/// Throws core::DataError for a missing file, with the address of the architecture's weights, and for a file with
+/// another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or wrongly shaped,
+/// with a table of them, the nearest names, and the architecture that the file seems to be of; std::invalid_argument
+/// for an invalid SHA-256, or one given for an index of several files. The classifier is not changed then.
 LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
                               const PretrainedOptions& options = {});
 

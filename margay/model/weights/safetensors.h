@@ -18,11 +18,11 @@ struct SafetensorsFile {
   Metadata metadata;
 };
 
-/// Reads a file whose every number is distrusted: header length, JSON, duplicate keys, dtype, shape, and that
-/// the tensors tile the data without overlap or hole. Throws core::FormatError naming the file, the
-/// tensor, what was expected and what was found; core::DataError if the file cannot be opened.
+/// Reads a file and checks everything in it: header length, JSON, duplicate keys, dtype, shape, and that the tensors
+/// fill the data without overlaps or gaps. Throws core::FormatError naming the file, the tensor, what was expected and
+/// what was found; core::DataError if the file cannot be opened.
 ///
-/// Tensors are in memory of their own. A file that another program writes meanwhile is a core::FormatError too;
+/// Tensors have their own memory. If another program writes the file meanwhile, that is a core::FormatError too;
 /// replacing it by rename, as write_safetensors does, is harmless.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 

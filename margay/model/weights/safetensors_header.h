@@ -13,12 +13,12 @@
 
 namespace margay::model {
 
-/// Longer headers are refused, as by the format's own library.
+/// Longer headers are refused, as by the format's reference library.
 constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;
 constexpr std::size_t kSafetensorsLengthBytes = 8;
 constexpr const char* kSafetensorsMetadataKey = "__metadata__";
 
-/// Where one tensor lies.
+/// The place of one tensor.
 struct SafetensorsEntry {
   std::string name;
   c10::ScalarType dtype = c10::ScalarType::Float;
@@ -42,7 +42,7 @@ std::size_t safetensors_header_length(std::span<const std::byte> begin, std::siz
 SafetensorsHeader parse_safetensors_header(std::span<const std::byte> begin, std::size_t file_bytes,
                                            const std::filesystem::path& path);
 
-/// "F32" and so on; throws std::invalid_argument for a dtype that the format (as we know it) lacks.
+/// "F32" and so on; throws std::invalid_argument for a dtype that the format lacks.
 const char* safetensors_dtype_name(c10::ScalarType dtype);
 
 }  // namespace margay::model

@@ -13,9 +13,9 @@ namespace margay::model {
 /// Tensors by name, in the order of their names.
 using TensorMap = std::map<std::string, at::Tensor>;
 
-/// The numbers of a tensor at a glance.
+/// Statistics of a tensor's numbers.
 struct TensorStatistics {
-  double min = 0;  ///< of the finite ones, as are the others; 0 where there is none
+  double min = 0;  ///< of the finite numbers, as are the others; 0 if there are none
   double max = 0;
   double mean = 0;
   std::int64_t non_finite = 0;  ///< NaN and infinities
@@ -24,7 +24,7 @@ struct TensorStatistics {
 /// tensor: any real or boolean dtype and shape, on the CPU. Computed in float64.
 TensorStatistics statistics_of(const at::Tensor& tensor);
 
-/// How two files of weights differ, in every respect and number.
+/// The differences between two files of weights.
 struct WeightsDifference {
   /// A tensor of two shapes.
   struct Shapes {
@@ -41,7 +41,7 @@ struct WeightsDifference {
   /// A tensor of one shape with other numbers.
   struct Values {
     std::string name;
-    double largest = 0;          ///< |a - b|; infinity where a NaN or an infinity stands against another number
+    double largest = 0;          ///< |a - b|; infinity if one of the two is NaN or infinite
     std::int64_t differing = 0;  ///< numbers that are not equal; NaN equals NaN
     std::int64_t values = 0;     ///< of the tensor
   };
@@ -58,7 +58,7 @@ struct WeightsDifference {
   }
 };
 
-/// Compares by names; numbers in float64, so that a file and its copy of another dtype differ by what rounding took.
+/// Compares tensors of the same name, in float64, so that a file and its copy in another dtype differ by rounding only.
 WeightsDifference weights_difference(const TensorMap& a, const TensorMap& b);
 
 /// How two sets of named tensors differ.
@@ -71,7 +71,7 @@ struct StateMismatch {
   };
   std::vector<Entry> missing;    ///< expected, not found
   std::vector<Entry> extra;      ///< found, not expected
-  std::vector<Entry> misshapen;  ///< of another shape, or whole numbers in the place of fractions
+  std::vector<Entry> misshapen;  ///< of another shape, or integers in place of fractions
 
   bool empty() const { return count() == 0; }
   std::size_t count() const { return missing.size() + extra.size() + misshapen.size(); }
@@ -83,7 +83,8 @@ struct StateMismatch {
 /// Compares names, shapes, and whether a tensor holds whole numbers or fractions (not which of them).
 StateMismatch compare_states(const TensorMap& expected, const TensorMap& found);
 
-/// Copies each tensor of `to` from the one of that name, which must be there, without changing dtype, device or layout.
+/// Copies the values of `from` into the tensors of `to` with the same names, which must exist. Dtype, device and layout
+/// of `to` are kept.
 void copy_state(const TensorMap& from, const TensorMap& to);
 
 }  // namespace margay::model

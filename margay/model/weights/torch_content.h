@@ -21,19 +21,19 @@ struct StoragePlace {
 /// By their keys.
 using StoragePlaces = std::map<std::string, StoragePlace>;
 
-/// Where the storage of a tensor lies. name: for messages. Throws core::FormatError for a storage that is not there or
-/// is shorter than it says, and for sizes, strides or an offset that do not lie in it, or repeat its elements.
+/// The place of a tensor's storage. name: for messages. Throws core::FormatError for a storage that is missing or
+/// shorter than declared, and for sizes, strides or an offset that exceed it or repeat its elements.
 StoragePlace place_of(const std::string& name, const TensorRecord& record, const StoragePlaces& storages,
                       const std::filesystem::path& path);
 
-/// What a file of torch.save holds: its pickle, and where the storages lie that the pickle's tensors refer to.
+/// The contents of a file of torch.save: its pickle, and the places of the storages that the pickle's tensors refer to.
 struct TorchContent {
   Pickle pickle;
   StoragePlaces storages;
   std::string form;  ///< "PyTorch (zip)", "PyTorch (before 1.6)"
 };
 
-/// Takes a whole file's bytes apart, of either form. Throws core::FormatError as read_torch_file.
+/// Parses the bytes of a whole file, of either form. Throws core::FormatError as read_torch_file.
 TorchContent read_torch_content(std::span<const std::byte> file, const std::filesystem::path& path);
 
 }  // namespace margay::model

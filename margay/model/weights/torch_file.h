@@ -41,8 +41,8 @@ struct TorchFile {
 
 /// Reads the state dict of a file of torch.save, of both forms: the zip file of torch 1.6 and later, and the sequence
 /// of pickles and storages of before. Bare, or in one of the entries that find_state_dict knows. The pickles are only
-/// read, never run (unpickler.h): a file that asks for anything but tensors and plain values is refused by the name of
-/// what it asks for.
+/// read, never executed (unpickler.h): a file that contains anything but tensors and plain values is refused, and the
+/// message names it.
 ///
 /// Tensors are views of a copy of the file in memory, with strides and shared storages as saved. Throws
 /// core::FormatError naming the file, the place and the tensor; for TorchScript, whole pickled models and files of

@@ -15,16 +15,16 @@ struct WeightsFile {
   std::string format;  ///< "safetensors", "safetensors in 3 files", "PyTorch (zip), entry 'state_dict'": for people
 };
 
-/// Reads weights, of the kind that the bytes say, whatever the file is called:
+/// Reads weights in any of these forms, recognised by their bytes and not by the file's name:
 /// - safetensors, and so .margay bundles;
 /// - torch.save's files of both forms (.pth, .pt, .bin, .ckpt; fastai's learn.save): torch_file.h;
 /// - an index of several such files (model.safetensors.index.json, pytorch_model.bin.index.json): {"weight_map":
 ///   {NAME: FILE}}, the files beside it;
 /// - a folder that holds one of these: an index, model.safetensors, pytorch_model.bin, or else the only file whose
 ///   name ends as one of weights.
-/// Tensors never see what becomes of the files. Nothing in a file is ever executed.
+/// Tensors do not depend on the files afterwards. Nothing in a file is ever executed.
 /// Throws core::DataError for what cannot be opened and for a folder without weights or with several, core::FormatError
-/// for everything that breaks its format; web pages, Git LFS pointers and archives in the place of weights are named.
+/// for every violation of the format. Messages recognise web pages, Git LFS pointers and archives in place of weights.
 WeightsFile read_weights(const std::filesystem::path& file_or_folder);
 
 /// The file that read_weights would read: the same, unless it is a folder. Throws as that for folders.

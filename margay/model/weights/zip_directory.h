@@ -16,9 +16,9 @@ struct ZipEntry {
   int method = 0;  ///< 0: stored, so these bytes are the content; 8: deflated
 };
 
-/// The table of contents of a whole zip file's bytes (PKWARE's APPNOTE.TXT 6.3, zip64 included). Every number is
-/// distrusted; checksums are not computed. Throws core::FormatError naming `path` for anything else, encrypted or
-/// doubled entries included.
+/// Reads the directory of a zip file from all its bytes (PKWARE's APPNOTE.TXT 6.3, including zip64). Every number is
+/// checked; checksums are not computed. Throws core::FormatError naming `path` for anything else, including encrypted
+/// or duplicate entries.
 std::vector<ZipEntry> read_zip_directory(std::span<const std::byte> file, const std::filesystem::path& path);
 
 }  // namespace margay::model

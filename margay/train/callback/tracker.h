@@ -26,21 +26,22 @@ struct MonitorOptions {
   static const core::OptionTable& fields();
 };
 
-/// Watches one number of the history and says when it is better than ever before.
+/// Monitors one number of the history and tells when it is better than ever before.
 class Monitor {
  public:
   /// Throws std::invalid_argument for a min_delta out of range.
   explicit Monitor(const MonitorOptions& options = {});
 
-  /// Throws std::invalid_argument, naming what there is, unless the learner has the number: an unknown name, or one of
-  /// the validation where there is none.
+  /// Throws std::invalid_argument, listing the available numbers, for an unknown name or for a number of validation if
+  /// there is no validation set.
   void check(const Learner& learner) const;
-  /// Whether the record is better than the best one so far, by more than min_delta; it is then the best one. NaN and
-  /// infinities are never better. metrics: those of the record. Throws std::invalid_argument for an unknown name.
+  /// Whether the record is better than the best one so far by more than min_delta; it then becomes the best one.
+  /// Non-finite values are never better. metrics: those of the record. Throws std::invalid_argument for an unknown
+  /// name.
   bool improves(const EpochRecord& record, const metric::Metrics& metrics);
 
   const std::string& name() const { return options_.monitor; }
-  /// Of the best record so far; nothing before the first.
+  /// The value of the best record so far; nothing before the first.
   std::optional<double> best() const { return best_; }
   /// Forgets the best record.
   void reset() { best_.reset(); }
@@ -60,7 +61,7 @@ struct EarlyStoppingOptions {
   static const core::OptionTable& fields();
 };
 
-/// Ends a fit whose results no longer improve. Each fit is judged on its own.
+/// Ends a fit whose results no longer improve. Each fit is judged separately.
 class EarlyStopping : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range.
@@ -86,9 +87,8 @@ class EarlyStopping : public Callback {
   std::int64_t idle_epochs_ = 0;
 };
 
-/// Why not to stop early under a schedule of this name ("one_cycle", "fine_tune", "cosine", …), or nothing where the
-/// rate does not come down in the end ("flat"). Source: the fast.ai book, chapter 5, "Selecting the
-/// Number of Epochs".
+/// A warning against early stopping under this schedule ("one_cycle", "fine_tune", "cosine", …), or nothing if the rate
+/// does not fall at the end ("flat"). Source: the fast.ai book, chapter 5, "Selecting the Number of Epochs".
 std::optional<std::string> early_stopping_warning(const std::string& schedule);
 
 struct KeepBestOptions {
@@ -97,12 +97,12 @@ struct KeepBestOptions {
   static const core::OptionTable& fields();
 };
 
-/// Writes the model whenever an epoch is better than all before it, of all fits.
+/// Writes the model whenever an epoch is better than all before it, over all fits.
 class KeepBest : public Callback {
  public:
-  /// write: learner.save(path), save_checkpoint or the like, or null to write nothing. What it throws ends the run, so
-  /// it handles a full disk itself. average: whose weights validate; the best ones are then those, not the raw
-  /// ones. Or null. Throws std::invalid_argument for options out of range.
+  /// write: calls learner.save(path), save_checkpoint or the like; null writes nothing. Its exceptions end the run, so
+  /// it must handle a full disk itself. average: the average whose weights are validated, or null; the best weights are
+  /// then the averaged ones, not the raw ones. Throws std::invalid_argument for options out of range.
   KeepBest(const MonitorOptions& monitor, std::function<void(Learner&)> write, const KeepBestOptions& options = {},
            std::shared_ptr<WeightAverage> average = nullptr);
 
@@ -111,10 +111,10 @@ class KeepBest : public Callback {
   void after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) override;
   void after_fit(Learner& learner, const Progress& at) override;
 
-  /// What is watched, in the best epoch; nothing before the first.
+  /// The monitored value of the best epoch; nothing before the first.
   std::optional<double> best() const { return monitor_.best(); }
-  /// Puts the best weights into the model; false where none are held. Throws core::FormatError for weights that came
-  /// from a checkpoint of another model.
+  /// Puts the best weights into the model; returns false if there are none. Throws core::FormatError for weights that
+  /// came from a checkpoint of another model.
   bool restore(Learner& learner) const;
 
   std::string state_name() const override { return "keep_best"; }
@@ -128,8 +128,8 @@ class KeepBest : public Callback {
   std::function<void(Learner&)> write_;
   KeepBestOptions options_;
   std::shared_ptr<WeightAverage> average_;
-  model::TensorMap weights_;      ///< copies; empty unless they are to be restored
-  std::filesystem::path source_;  ///< from which they came, for messages
+  model::TensorMap weights_;      ///< copies; empty unless they will be restored
+  std::filesystem::path source_;  ///< the file they came from, for messages
 };
 
 struct ReduceOnPlateauOptions {
@@ -140,9 +140,8 @@ struct ReduceOnPlateauOptions {
   static const core::OptionTable& fields();
 };
 
-/// Multiplies the learning rates, whatever the schedule, when results no longer improve, and then waits as long again.
-/// Each fit begins with the rates of its schedule. It owns the learner's lr_factor: another rule that sets it is
-/// overruled.
+/// Multiplies the schedule's learning rates by a factor when results no longer improve, and then waits as long again.
+/// Each fit begins with the rates of its schedule. It owns the learner's lr_factor and overwrites other changes to it.
 class ReduceOnPlateau : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range.

@@ -15,23 +15,23 @@
 
 namespace margay::train {
 
-/// A second set of a classifier's values, parameters and buffers, for averages over training. Batch norms' statistics
-/// are averaged as weights are; whole numbers, which count batches, are copied. It keeps the classifier's tensors
-/// alive, not the classifier. Nothing here is seen by autograd.
+/// A second set of a classifier's parameters and buffers, for averages over training. Batch norms' statistics are
+/// averaged like weights; integers, which count batches, are copied. It keeps the classifier's tensors alive, not the
+/// classifier. Autograd does not record it.
 class AveragedState {
  public:
-  /// Holds zeros until it is given something.
+  /// The values are zeros at first.
   explicit AveragedState(const model::Classifier& classifier);
 
-  /// Takes the classifier's present values.
+  /// Copies the classifier's current values.
   void copy_from_model();
   void copy_to_model();
   /// average += weight · (model - average), in one pass over all memory on the CPU.
   void move_towards_model(double weight);
-  /// The model gets the average and the average the model's values. Twice is nothing, bit for bit.
+  /// Swaps the values of the model and the average. Two swaps restore every bit.
   void swap_with_model();
 
-  /// By the classifier's names; the tensors are its own, not copies.
+  /// The values by the classifier's names. The tensors are not copies.
   model::TensorMap tensors() const;
   /// Copies the values. Throws core::FormatError, naming `source`, unless names and shapes are the classifier's.
   void load(const model::TensorMap& tensors, const std::filesystem::path& source);
@@ -45,7 +45,7 @@ class AveragedState {
   std::vector<Slot> slots_;
 };
 
-/// Whose results the history shows.
+/// Whose results the history contains.
 enum class EvaluateWith { kAverage, kRaw };
 
 constexpr auto names(EvaluateWith /*tag*/) {
@@ -60,8 +60,8 @@ struct WeightAverageOptions {
   static const core::OptionTable& fields();
 };
 
-/// What the step after `updates` others keeps of the average: ema_decay, with warm-up at most (1 + t) / (10 + t), so
-/// that the first weights are soon forgotten (TensorFlow's ExponentialMovingAverage with num_updates).
+/// The decay of the step after `updates` others: ema_decay, with warm-up at most (1 + t) / (10 + t), so that the first
+/// weights are soon forgotten (TensorFlow's ExponentialMovingAverage with num_updates).
 double ema_decay_at(std::int64_t updates, const WeightAverageOptions& options);
 
 /// Keeps an exponential moving average of the weights, average = d · average + (1 - d) · weights after each step of the
@@ -69,9 +69,9 @@ double ema_decay_at(std::int64_t updates, const WeightAverageOptions& options);
 /// Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992; Tarvainen, Valpola, "Mean teachers
 /// are better role models", 2017.
 ///
-/// From after_train to after_validate the average stands in the model and the raw weights here. A checkpoint written in
-/// between is nevertheless whole: state() says which of the two it holds. (Its "model." is the average then.) A fit
-/// that ends by an exception puts the raw weights back.
+/// From after_train to after_validate the model holds the average, and this object the raw weights. A checkpoint
+/// written in between is complete nevertheless: state() says which of the two it holds. (Its "model." is then the
+/// average.) A fit that ends by an exception restores the raw weights.
 class WeightAverage : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range. The classifier: the learner's.
@@ -84,17 +84,18 @@ class WeightAverage : public Callback {
   void after_validate(Learner& learner, const Progress& at) override;
   void after_interrupt(Learner& /*learner*/, const Progress& /*at*/) override { restore(); }
 
-  /// Steps averaged so far.
+  /// The number of averaged steps.
   std::int64_t updates() const { return updates_; }
-  /// Whether the average stands in the model and the raw weights here.
+  /// Whether the model holds the average, and this object the raw weights.
   bool is_in_model() const { return is_in_model_; }
-  /// Puts the raw weights back into the model if they are not there.
+  /// Restores the raw weights in the model if necessary.
   void restore();
-  /// Puts the average into the model for good, to save it; the raw weights are lost. Before the first step: nothing.
+  /// Puts the average into the model permanently, to save it; the raw weights are lost. Has no effect before the first
+  /// step.
   void apply();
-  /// Calls `use` while the average stands in the model. What it throws passes through, with the raw weights back.
+  /// Calls `use` while the model holds the average, then restores the raw weights, even after an exception.
   void with_average(const std::function<void()>& use);
-  /// with_average where the average is what validates; otherwise only calls.
+  /// with_average if the average is validated; otherwise only calls `use`.
   void with_validated(const std::function<void()>& use);
 
   std::string state_name() const override { return "weight_average"; }

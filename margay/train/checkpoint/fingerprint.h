@@ -8,14 +8,14 @@
 
 namespace margay::train {
 
-/// What a training must have in common with the one that a checkpoint is of, so that it can go on as if nothing had
-/// happened: seed, batch_size, accumulate, drop_last, balance and mix of the training batches, how many images train
-/// and validate, architecture, task, vocabulary and transforms. The recipe belongs to TrainingState, since a learner
-/// hears of it only when it runs.
+/// The properties that a training must share with that of a checkpoint to continue from it as if nothing had happened:
+/// seed, batch_size, accumulate, drop_last, balance and mix of the training batches, the sizes of the training and the
+/// validation set, architecture, task, vocabulary and transforms. The recipe is part of TrainingState, since a learner
+/// gets it only when it runs.
 nlohmann::ordered_json fingerprint(const Learner& learner);
 
-/// Throws core::FormatError, naming `source`, the first field that differs, what the checkpoint says and what the
-/// learner has, unless `found` is the learner's own.
+/// Throws core::FormatError unless `found` equals the learner's fingerprint. The message names `source`, the first
+/// field that differs, and both values.
 void check_fingerprint(const nlohmann::ordered_json& found, const Learner& learner,
                        const std::filesystem::path& source);
 

@@ -7,20 +7,20 @@
 
 namespace margay::train {
 
-/// A file that grows by whole records. Each is handed to the system at once (one write, no buffer of ours), so what a
-/// killed process has logged is there. A record that does not fit on the disk leaves the file as it was.
+/// A file that grows by whole records. Each is written at once (one system call, without a buffer), so records of a
+/// killed process are not lost. A record that does not fit on the disk leaves the file unchanged.
 class RecordFile {
  public:
-  /// Opens or makes `path` and cuts it to `kept_bytes`; a shorter file stays as long as it is. Throws core::IoError.
+  /// Opens or creates `path` and cuts it to `kept_bytes`; a shorter file keeps its length. Throws core::IoError.
   RecordFile(const std::filesystem::path& path, std::uint64_t kept_bytes);
-  /// A new file, or nothing where one has this name. Throws core::IoError.
+  /// Creates a new file, or returns nothing if one has this name. Throws core::IoError.
   static std::optional<RecordFile> create(const std::filesystem::path& path);
 
   RecordFile(RecordFile&& other) noexcept;
   RecordFile& operator=(RecordFile&& other) noexcept;
   ~RecordFile();
 
-  /// Throws core::IoError; the file then ends with the record before, and may be appended to again.
+  /// Appends a record. Throws core::IoError; the file then ends with the previous record, and more may be appended.
   void append(std::string_view record);
   std::uint64_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }

@@ -16,7 +16,7 @@
 
 namespace margay::train {
 
-/// Appends a number's bytes, the lowest first, whatever the machine's order.
+/// Appends a number's bytes in little-endian order on any machine.
 template <std::unsigned_integral T>
 void append_little_endian(std::string& bytes, T number) {
   for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(number >> (8 * i) & 0xFFU));
@@ -29,9 +29,9 @@ std::uint32_t crc32c(std::string_view bytes);
 /// masked crc32c of the data; numbers little-endian. Source: tensorflow/core/lib/io/record_writer.h.
 std::string tf_record(std::string_view data);
 
-/// A Protocol Buffers message in its wire format, field after field
-/// (https://protobuf.dev/programming-guides/encoding). By hand and not with libprotobuf: LibTorch's own archives bring
-/// headers of another version, found before the system's, and a CMake target protobuf::libprotobuf that links nothing.
+/// A Protocol Buffers message in its wire format, field after field (https://protobuf.dev/programming-guides/encoding).
+/// It is written by hand and not with libprotobuf, because LibTorch's own archives contain headers of another version,
+/// which are found before the system's, and a CMake target protobuf::libprotobuf that links nothing.
 class WireMessage {
  public:
   /// int32, int64, enum, bool.
@@ -55,7 +55,7 @@ class WireMessage {
 
 /// A point of one of TensorBoard's curves.
 struct LoggedScalar {
-  std::string tag;   ///< "loss/train": before the slash stands the group of curves; UTF-8
+  std::string tag;   ///< "loss/train": the group of curves is before the slash; UTF-8
   double value = 0;  ///< stored as float32
 };
 
@@ -70,16 +70,16 @@ struct LoggedImage {
 
 /// A file of TensorFlow's events, which TensorBoard reads: FOLDER/events.out.tfevents.<seconds since 1970>.<host>.
 /// TensorBoard reads a folder's files in the order of their names, so the seconds of a new file are higher than those
-/// of all that are there, whatever the clock says.
+/// of all existing files, whatever the clock says.
 class EventFile {
  public:
-  /// Makes the folder, if it is missing, and the file. With `first_step`, TensorBoard forgets what files before it say
-  /// of this step and later ones: an interrupted training goes on there. Throws core::IoError.
+  /// Creates the file, and the folder if it is missing. With `first_step`, TensorBoard ignores this step and later ones
+  /// of previous files, because an interrupted training continues there. Throws core::IoError.
   explicit EventFile(const std::filesystem::path& folder, std::optional<std::int64_t> first_step = std::nullopt);
 
-  /// All under one step and one time. Throws core::IoError; the file stays whole.
+  /// Writes all values under one step and one time. Throws core::IoError; the file stays valid.
   void write_scalars(std::int64_t step, std::span<const LoggedScalar> scalars);
-  /// An image under one step. Throws core::IoError; the file stays whole.
+  /// Writes an image under one step. Throws core::IoError; the file stays valid.
   void write_image(std::int64_t step, const LoggedImage& image);
 
   const std::filesystem::path& path() const { return file_.path(); }
@@ -88,17 +88,17 @@ class EventFile {
   void write_summary(std::int64_t step, const WireMessage& summary);
 
   RecordFile file_;
-  std::string head_;  ///< goes into the file with the first event
+  std::string head_;  ///< written with the first event
 };
 
 /// Curves for TensorBoard (`tensorboard --logdir FOLDER`). For every options.log_every-th training step loss/train,
-/// loss/smooth, lr/0 … (one per group), momentum and images_per_s; for every epoch loss/valid and metric/<name>, where
+/// loss/smooth, lr/0 … (one per group), momentum and images_per_s; for every epoch loss/valid and metric/<name>, if
 /// there are such numbers. Their step: training steps so far, over all fits, from 1.
 ///
-/// Each log writes a new file into the folder. One whose state was loaded goes on with the steps, and TensorBoard drops
-/// what an interrupted training had logged after its checkpoint. For that it must be added before the callback that
-/// saves checkpoints. A file that cannot be written does not stop the training: `on_failure` hears of it once, and the
-/// points are missing.
+/// Each log writes a new file into the folder. A log whose state was loaded continues with the steps, and TensorBoard
+/// drops what an interrupted training had logged after its checkpoint. For that it must be added before the callback
+/// that saves checkpoints. A file that cannot be written does not stop the training: `on_failure` is called once, and
+/// the points are missing.
 class TensorBoardLog : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range. Folder and file are made with the first point.

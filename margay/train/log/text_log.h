@@ -16,16 +16,16 @@
 
 namespace margay::train {
 
-/// Hears once of a log that could not be written (disk full, no rights). May be empty.
+/// Called once if a log cannot be written (disk full, no permission). May be empty.
 using LogFailureListener = std::function<void(const core::IoError&)>;
 
-/// Keeps a log's failures away from the training: the first goes to the listener, the others are known by then.
-/// Whoever writes a log goes on trying, because a full disk may be emptied.
+/// Keeps a log's failures from stopping the training: the first one goes to the listener, the others are ignored.
+/// Writing is tried again each time, because space may become free.
 class LogFailure {
  public:
   explicit LogFailure(LogFailureListener listener) : listener_(std::move(listener)) {}
 
-  /// Runs what writes; throws what is no core::IoError.
+  /// Calls the function that writes; only exceptions other than core::IoError pass through.
   template <class Write>
   void guard(Write&& write) {
     try {
@@ -40,21 +40,21 @@ class LogFailure {
   bool has_told_ = false;
 };
 
-/// What the logs of single steps have in common.
+/// The options of logs of single steps.
 struct LogOptions {
-  std::int64_t log_every = 1;  ///< training steps between two that are written, at least 1
+  std::int64_t log_every = 1;  ///< every this many training steps one is written, at least 1
 
   static const core::OptionTable& fields();
 };
 
 /// The learner's history as a table, one line per epoch:
-/// stage,epoch,train_loss,valid_loss,<metrics>,seconds,train_images_per_s,wait_share. What there is no number for is
-/// "nan". Names are quoted as RFC 4180 says.
+/// stage,epoch,train_loss,valid_loss,<metrics>,seconds,train_images_per_s,wait_share. Missing numbers are "nan". Names
+/// are quoted as RFC 4180 says.
 std::string history_csv(const Learner& learner);
 
-/// Keeps history_csv in a file, which is replaced after every epoch: whoever reads it sees whole lines, and who kills
-/// the program loses the epoch under way. A learner whose history was restored goes on with the table as it was. A file
-/// that cannot be written does not stop the training; `on_failure` hears of it once.
+/// Writes history_csv to a file, which is replaced after every epoch, so readers see complete lines, and killing the
+/// program loses only the current epoch. A learner with a restored history continues its table. A file that cannot be
+/// written does not stop the training; `on_failure` is called once.
 class CsvLog : public Callback {
  public:
   CsvLog(std::filesystem::path path, LogFailureListener on_failure)
@@ -72,13 +72,13 @@ class CsvLog : public Callback {
 /// and for every epoch
 ///     {"step", "stage", "epoch", "train_loss", "valid_loss", "metrics": {name: value}, "seconds",
 ///      "train_images_per_s", "wait_share"}
-/// step: training steps so far, over all fits, from 1; epoch: of the fit, from 0; lr: of the last group. What is no
-/// finite number is null. A line is in the file as soon as its step is done.
+/// step: training steps so far, over all fits, from 1; epoch: of the fit, from 0; lr: of the last group. Non-finite
+/// numbers are null. A line is in the file as soon as its step is done.
 ///
-/// A new log replaces a file of its name. One whose state was loaded cuts the file to what it was at the checkpoint and
-/// goes on: the log is then that of a training never interrupted, but for the times. For that it must be added before
-/// the callback that saves checkpoints. A file that cannot be written does not stop the training: `on_failure` hears of
-/// it once, and the lines are missing.
+/// A new log replaces a file of its name. A log whose state was loaded cuts the file to its length at the checkpoint
+/// and continues, so that the log equals that of an uninterrupted training, except for the times. For that it must be
+/// added before the callback that saves checkpoints. A file that cannot be written does not stop the training:
+/// `on_failure` is called once, and the lines are missing.
 class JsonLinesLog : public Callback {
  public:
   /// Throws std::invalid_argument for options out of range. The file is made with the first line.

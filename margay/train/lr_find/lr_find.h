@@ -12,7 +12,7 @@
 
 namespace margay::train {
 
-/// What a sweep over learning rates measured, in the order of its steps.
+/// The measurements of a sweep over learning rates, in the order of its steps.
 struct LrCurve {
   std::vector<double> lrs;     ///< positive, growing
   std::vector<double> losses;  ///< smoothed, one per rate
@@ -29,7 +29,7 @@ struct LrSweepOptions {
 
 /// The learning-rate range test: train while the rate grows exponentially, and watch the loss (Smith, "Cyclical
 /// Learning Rates for Training Neural Networks", WACV 2017; steps, smoothing and stopping are those of fastai's
-/// lr_find). The model that trained is of no further use; its weights must be put back.
+/// lr_find). The trained model is of no further use; its weights must be restored.
 class LrSweep {
  public:
   /// Throws std::invalid_argument for options out of range, or when start_lr is not below end_lr.
@@ -37,9 +37,9 @@ class LrSweep {
 
   /// start_lr·(end_lr/start_lr)^(step/num_it), for every group. step: from 0.
   double lr_at(std::int64_t step) const;
-  /// Takes the training loss of a step, unsmoothed, and returns whether the sweep is over: after num_it steps, when the
-  /// smoothed loss is more than 4 times its lowest (stop_div), or when the loss is no finite number, which is then left
-  /// out of the curve. step: the number of calls before this one, or it throws std::invalid_argument.
+  /// Adds the unsmoothed training loss of a step and returns whether the sweep is over: after num_it steps, if the
+  /// smoothed loss exceeds 4 times its lowest value (stop_div), or if the loss is not finite; that loss is left out of
+  /// the curve. step: must be the number of previous calls, otherwise it throws std::invalid_argument.
   bool add(std::int64_t step, double loss);
   const LrCurve& curve() const { return curve_; }
 
@@ -54,15 +54,14 @@ class LrSweep {
 struct LrSuggestion {
   std::string name;
   double lr = 0;
-  std::string rule;  ///< how it was found, as half a sentence: "a tenth of …"
+  std::string rule;  ///< how it was found, as a phrase: "a tenth of …"
 };
 
 /// Learning rates that a sweep of `num_it` planned steps suggests: fastai's valley, slide, minimum and steep, in this
-/// order and with its choices (2.7.13, callback/schedule.py). As there, the first tenth of the planned steps and the
-/// last 5 are left out, and everything from the first NaN on; comparisons are made in float32. A rule that has nothing
-/// to say of the curve is absent: where too few steps are left (valley needs 3, slide 16, the others 2), or where the
-/// loss never falls (all but slide). Throws std::invalid_argument unless there is one loss per rate and rates are
-/// positive and grow.
+/// order and with its choices (2.7.13, callback/schedule.py). As in fastai, the first tenth of the planned steps, the
+/// last 5 steps, and everything from the first NaN on are left out; comparisons are made in float32. A rule is absent
+/// if it finds nothing: if too few steps are left (valley needs 3, slide 16, the others 2), or if the loss never falls
+/// (all but slide). Throws std::invalid_argument unless there is one loss per rate and rates are positive and grow.
 std::vector<LrSuggestion> lr_suggestions(const LrCurve& curve, std::int64_t num_it);
 
 class Learner;
@@ -72,13 +71,12 @@ struct LrFindResult {
   std::vector<LrSuggestion> suggestions;
 };
 
-/// Hears of every step: its number from 0, the rate, and the smoothed loss. What it throws ends the sweep.
+/// Called at every step with its number from 0, the rate, and the smoothed loss. An exception from it ends the sweep.
 using LrFindListener = std::function<void(std::int64_t step, double lr, double smooth_loss)>;
 
-/// Trains while the rate grows, watches the loss, and puts model, optimizer, generators and history back bit for bit,
-/// however it ends (fastai's lr_find). Callbacks hear nothing of it. Layers that are frozen stay so. An epoch that is
-/// shorter than the sweep is begun again, with other draws. Throws as LrSweep, as Learner::fit, and what the listener
-/// throws.
+/// Trains while the rate grows, records the loss, and restores model, optimizer, generators and history bit for bit,
+/// however it ends (fastai's lr_find). Callbacks get no events. Frozen layers stay frozen. If an epoch is shorter than
+/// the sweep, it is repeated with other draws. Throws as LrSweep and Learner::fit, and what the listener throws.
 LrFindResult lr_find(Learner& learner, const LrSweepOptions& options = {}, const LrFindListener& on_step = {});
 
 }  // namespace margay::train

@@ -13,8 +13,8 @@
 
 namespace margay::train {
 
-/// Changes parameters by their gradients. Parameters that need no gradient, or have none, are left alone, and so
-/// is what the optimizer remembers of them.
+/// Updates parameters by their gradients. Parameters that need no gradient, or have none, are not changed, and neither
+/// is their state.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -22,7 +22,7 @@ class Optimizer {
   virtual void step(const Hyper& hyper) = 0;
   virtual void zero_grad() = 0;
   virtual std::size_t num_groups() const = 0;
-  /// What it remembers, by parameter name; load_state(state()) changes nothing.
+  /// The optimizer's state, by parameter name; load_state(state()) changes nothing.
   virtual model::TensorMap state() const = 0;
   /// Throws core::FormatError, naming `source`, for a tensor of another shape or an unknown parameter.
   virtual void load_state(const model::TensorMap& state, const std::filesystem::path& source) = 0;
@@ -33,13 +33,14 @@ class Optimizer {
 std::unique_ptr<Optimizer> make_optimizer(const std::vector<model::ParameterGroup>& groups,
                                           const OptimizerOptions& options = {});
 
-/// How parameters are stepped: kAuto walks over their memory where it can (can_step_spans), kOperators never.
+/// How parameters are updated: kAuto runs over their memory if possible (can_step_spans), kOperators always uses
+/// LibTorch's operators.
 enum class StepBy { kAuto, kOperators };
 
-/// Every rule of OptimizerKind. Parameters of all groups step together, in one walk over their memory; a gradient
-/// whose strides are not its parameter's is copied first. A parameter in bfloat16 or float16 is its float32 master,
-/// rounded; where it was changed from outside, the master follows. State: `<parameter>.avg`, `.sqr_avg`, `.slow`
-/// (Lookahead), `.master`, `.steps`, whichever there are.
+/// Every rule of OptimizerKind. Parameters of all groups are updated together, in one pass over their memory; a
+/// gradient whose strides differ from its parameter's is copied first. A parameter in bfloat16 or float16 is its
+/// float32 master, rounded; if it was changed from outside, the master follows. State: `<parameter>.avg`, `.sqr_avg`,
+/// `.slow` (Lookahead), `.master`, `.steps`, whichever there are.
 class RuleOptimizer : public Optimizer {
  public:
   /// Throws std::invalid_argument for options that do not fit (resolve).
@@ -63,13 +64,12 @@ class RuleOptimizer : public Optimizer {
   std::vector<std::vector<ParameterSlot>> groups_;
 };
 
-/// What the slots remember: `<parameter>.avg` and so on, and `<parameter>.steps`; nothing of those that never stepped.
+/// The state of the slots: `<parameter>.avg` and so on, and `<parameter>.steps`; nothing for slots that never stepped.
 /// The tensors share the slots' memory.
 model::TensorMap state_of(const std::vector<std::vector<ParameterSlot>>& groups);
 
-/// The way back; slots that `state` does not name forget what they knew. Changes nothing if it throws
-/// core::FormatError, which names `source`: for a tensor that lacks, is of another shape or type, or that no slot asks
-/// for.
+/// Restores the state; slots that `state` does not name are reset. Throws core::FormatError, which names `source`, for
+/// a tensor that is missing, has another shape or type, or belongs to no slot, and then changes nothing.
 void load_state(std::vector<std::vector<ParameterSlot>>& groups, const model::TensorMap& state,
                 const OptimizerOptions& options, const std::filesystem::path& source);
 

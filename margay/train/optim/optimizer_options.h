@@ -9,7 +9,7 @@
 
 namespace margay::train {
 
-/// The rules that optim/rules/ states, each with its formula and paper.
+/// The update rules; optim/rules/ gives the formula and paper of each.
 enum class OptimizerKind { kAdam, kSgd, kRmsprop, kRadam, kLamb, kLars, kQhadam, kLion, kRanger };
 
 constexpr auto names(OptimizerKind /*tag*/) {
@@ -20,8 +20,8 @@ constexpr auto names(OptimizerKind /*tag*/) {
                     std::pair{OptimizerKind::kRanger, "ranger"}};
 }
 
-/// Which rule, and its numbers. What is absent is fastai's default for the rule (resolve); what a rule does not have
-/// must be absent. The first momentum is not here: the schedule brings it with each step.
+/// The rule and its numbers. Absent numbers are fastai's defaults for the rule (resolve); numbers that a rule does not
+/// have must be absent. The first momentum is not here, because the schedule gives it for each step.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdam;
   double wd = 0.01;
@@ -40,7 +40,7 @@ struct OptimizerOptions {
   static const core::OptionTable& fields();
 };
 
-/// The same with every number that the kind has; the others stay absent.
+/// The options with every number of the kind filled in; the others stay absent.
 /// Throws std::invalid_argument for a number out of range, and for an option that the kind does not have.
 OptimizerOptions resolve(const OptimizerOptions& options);
 
@@ -48,14 +48,14 @@ OptimizerOptions resolve(const OptimizerOptions& options);
 struct StepNumbers {
   double wd = 0;         ///< 0 for parameters that do not decay
   double keep = 1;       ///< decoupled decay: the parameter is first multiplied by 1 - lr·wd
-  double l2 = 0;         ///< otherwise wd: so much of the parameter is added to its gradient
-  double lr = 0;         ///< with the corrections that all elements share
+  double l2 = 0;         ///< otherwise: l2 times the parameter is added to its gradient
+  double lr = 0;         ///< including the corrections common to all elements
   double momentum = 0;   ///< of the average gradient
   double sqr_mom = 0;    ///< of the average squared gradient
-  double avg_scale = 1;  ///< 1 / (1 - momentum^steps), where lr does not hold it
+  double avg_scale = 1;  ///< 1 / (1 - momentum^steps), if lr does not contain it
   double sqr_scale = 1;  ///< 1 / (1 - sqr_mom^steps)
   double eps = 0;
-  double adaptive = 1;       ///< RAdam: 0 while the variance is not known well enough
+  double adaptive = 1;       ///< RAdam: 0 until the variance is known well enough
   double avg_share = 1;      ///< of the average in the direction (Nesterov, QHAdam)
   double own_share = 0;      ///< of the gradient itself
   double sqr_share = 1;      ///< of the average square in the divisor (QHAdam)
@@ -66,25 +66,26 @@ struct StepNumbers {
   bool operator==(const StepNumbers&) const = default;
 };
 
-/// When and where a step is taken.
+/// The number and kind of a step.
 struct StepMoment {
   double lr;
   double momentum;
-  std::int64_t steps;  ///< of this parameter, this one included: from 1
+  std::int64_t steps;  ///< of this parameter, including this one: from 1
   bool decays;
 };
 
 /// options: resolved.
 StepNumbers step_numbers(const OptimizerOptions& options, const StepMoment& moment);
 
-/// What the first pass of LAMB and LARS adds up over a parameter.
+/// The sums that the first pass of LAMB and LARS computes over a parameter.
 struct SquareSums {
   double parameter = 0;  ///< of the (decayed) parameter
   double measured = 0;   ///< LAMB: of the direction; LARS: of the gradient
 };
 
-/// What LAMB and LARS multiply lr by: |w| / |direction| (You et al. 2019), and trust_coeff · |w| / (|g| + wd |w| + eps)
-/// (You et al. 2017), max_trust at most. 1 where either norm is 0: a bias that begins at 0 must be able to leave it.
+/// The factor that LAMB and LARS multiply lr by: |w| / |direction| (You et al. 2019), and trust_coeff · |w| / (|g| + wd
+/// |w| + eps) (You et al. 2017), max_trust at most. 1 if either norm is 0, since a bias that starts at 0 must be able
+/// to change.
 double trust_ratio(const OptimizerOptions& options, const StepNumbers& numbers, const SquareSums& sums);
 
 }  // namespace margay::train

@@ -12,13 +12,13 @@
 
 namespace margay::train {
 
-/// What an optimizer may remember of a parameter.
+/// The tensors that an optimizer may keep for a parameter.
 enum class Memory { kAvg, kSqrAvg, kSlow, kMaster };
 inline constexpr std::array kMemories = {Memory::kAvg, Memory::kSqrAvg, Memory::kSlow, Memory::kMaster};
 inline constexpr std::array kMemoryNames = {".avg", ".sqr_avg", ".slow", ".master"};
 
-/// A parameter and what is remembered of it. The tensors are undefined before its first step and where the rule does
-/// not need them; they have the parameter's shape and strides, and its type, or float32 where that is a half.
+/// A parameter and its optimizer state. The tensors are undefined before its first step and if the rule does not need
+/// them. They have the parameter's shape and strides, and its type, or float32 if that is a half type.
 struct ParameterSlot {
   std::string name;
   at::Tensor parameter;
@@ -29,42 +29,45 @@ struct ParameterSlot {
   at::Tensor& operator[](Memory which) { return memory[static_cast<std::size_t>(which)]; }
   const at::Tensor& operator[](Memory which) const { return memory[static_cast<std::size_t>(which)]; }
 
-  /// bfloat16 or float16: small steps would vanish in it, so a float32 master is what steps.
+  /// Whether the parameter is bfloat16 or float16: small steps would vanish in it, so a float32 master is updated
+  /// instead.
   bool is_half() const;
-  /// What steps: the master if there is one.
+  /// The tensor that is updated: the master if there is one.
   at::Tensor& stepped() { return is_half() ? (*this)[Memory::kMaster] : parameter; }
 };
 
 std::vector<ParameterSlot> parameter_slots(const model::ParameterGroup& group);
 
-/// Which memories a rule needs of a parameter, in the order of kMemories.
+/// The tensors that a rule needs for a parameter, in the order of kMemories.
 std::vector<Memory> memories_of(const ParameterSlot& slot, const OptimizerOptions& options);
 
-/// Gives memory to those slots that have none: the averages 0, masters and slow weights the parameter's values.
+/// Allocates the tensors of slots that have none: averages start at 0, masters and slow weights at the parameter's
+/// values.
 /// Slots of one type and device share one block of memory.
 void allocate(const std::vector<ParameterSlot*>& slots, const OptimizerOptions& options);
 
-/// Brings the memory to where and how the parameter now is: its device, strides and type may have been changed since.
+/// Moves the tensors to the parameter's current device, strides and type, which may have changed.
 void follow_parameter(ParameterSlot& slot);
 
-/// A parameter that is about to step.
+/// A parameter that is about to be updated.
 struct ParameterStep {
   ParameterSlot* slot;
   at::Tensor gradient;  ///< of the parameter's shape and strides
   StepNumbers numbers;
 };
 
-/// Those whose slow weights take part now, every options.lookahead steps of each, with the numbers for it.
+/// The steps whose slow weights are updated now, every options.lookahead steps of each parameter, with the numbers for
+/// it.
 std::vector<ParameterStep> meetings_of(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
 
-/// True for what step_spans can do: float32, bfloat16 or float16 in the CPU's memory, without holes.
+/// Whether step_spans can update the parameter: float32, bfloat16 or float16 in CPU memory, without gaps.
 bool can_step_spans(const at::Tensor& parameter);
 
-/// Steps all of them in one walk over their memory (two for LAMB and LARS), shared out evenly among LibTorch's threads.
-/// The results do not depend on how many there are. options: resolved.
+/// Updates all of them in one pass over their memory (two for LAMB and LARS), divided evenly among LibTorch's threads.
+/// The results do not depend on the number of threads. options: resolved.
 void step_spans(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
 
-/// The same by LibTorch's multi-tensor operators, for every device and type. The norms of LAMB and LARS are waited for;
+/// The same by LibTorch's multi-tensor operators, for every device and type. It waits for the norms of LAMB and LARS;
 /// parameters in bfloat16 or float16 cost two small launches each (LibTorch 1.13 has no multi-tensor copy).
 void step_lists(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
 

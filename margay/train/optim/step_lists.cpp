@@ -14,8 +14,8 @@
 namespace margay::train {
 namespace {
 
-/// Tensors that are computed with as if they were one number, by LibTorch's multi-tensor operators: on a GPU a few
-/// launches for all of them. What a temporary holds is overwritten, not copied.
+/// A list of tensors that is used in formulas like a single number, by LibTorch's multi-tensor operators: on a GPU a
+/// few launches for all of them. A temporary is overwritten, not copied.
 class TensorList {
  public:
   using Ratio = std::vector<c10::Scalar>;  ///< a number for each tensor
@@ -25,7 +25,7 @@ class TensorList {
 
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
 
-  /// Writes into the tensors that it was made of, unlike `=`.
+  /// Writes into its own tensors, unlike `=`.
   void assign(const TensorList& other);
 
   TensorList& operator+=(const TensorList& b);

@@ -14,7 +14,7 @@ namespace {
 
 namespace detail {
 
-/// Elements that are converted at a time: their float gradients stay in the first cache.
+/// The number of elements converted at a time: their float gradients fit into the first-level cache.
 inline constexpr std::int64_t kHalfLength = 1 << 11;
 
 template <class T>
@@ -27,7 +27,8 @@ void round(const float* from, T* to, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<T>(from[i]);
 }
 
-/// Where the parameter is not its rounded master, somebody has changed it (loaded weights, say), and is believed.
+/// Where the parameter differs from its rounded master, it was changed from outside (by loading weights, say); the
+/// master then follows it.
 template <class T>
 void follow(const T* parameter, float* master, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {

@@ -23,8 +23,8 @@ struct LossScalingOptions {
 
 /// Dynamic loss scaling, for training in fp16 (Micikevicius et al., "Mixed Precision Training", 2017): the loss is
 /// multiplied by a scale, so that small gradients do not vanish in half precision, and the gradients are divided by it
-/// again. As torch.cuda.amp.GradScaler: a step whose gradients are not finite is left out and the scale shrinks; after
-/// so many good steps in a row it grows. One step:
+/// again. As torch.cuda.amp.GradScaler: a step with non-finite gradients is skipped and the scale shrinks; after a
+/// number of good steps in a row it grows. One step:
 ///
 ///     scaler.scale(loss).backward();
 ///     const bool is_infinite = scaler.unscale(gradients);
@@ -38,22 +38,23 @@ class GradScaler {
   /// loss: a scalar, of any floating type. Returns float32 at least, times the scale, for backward().
   torch::Tensor scale(const torch::Tensor& loss) const;
 
-  /// Divides the gradients by the scale, in place and in float32 at least, and says whether one of them is not finite
-  /// (nor is one whose magnitudes add up to more than float32 holds). Once a step, before anything else that looks at
-  /// them, such as clipping. Gradients: any floating types, on one device; waits for it once.
+  /// Divides the gradients by the scale, in place and in at least float32, and returns whether one of them is not
+  /// finite (that includes a gradient whose magnitudes add up to more than float32 holds). Call it once per step,
+  /// before anything else that reads the gradients, such as clipping. Gradients: any floating types, on one device;
+  /// waits for it once.
   bool unscale(const std::vector<torch::Tensor>& gradients) const;
 
-  /// After each step; found_infinite: what unscale() returned. Throws DivergedError when the scale falls below
-  /// options.min_scale: then it is not the scale that makes the gradients infinite.
+  /// Call it after each step. found_infinite: the result of unscale(). Throws DivergedError if the scale falls below
+  /// options.min_scale: then the scale is not the cause of infinite gradients.
   void update(bool found_infinite);
 
   double current_scale() const { return scale_; }
-  /// Good steps since the scale has changed or a step was left out.
+  /// The number of good steps since the scale changed or a step was skipped.
   std::int64_t good_steps() const { return good_steps_; }
 
-  /// What it must know to go on after an interruption.
+  /// The state to continue with after an interruption.
   nlohmann::ordered_json state() const;
-  /// Throws core::FormatError, naming `source`, for what no state() returns; then nothing is changed.
+  /// Throws core::FormatError, naming `source`, for an invalid state, and then changes nothing.
   void load_state(const nlohmann::ordered_json& state, const std::filesystem::path& source);
 
  private:

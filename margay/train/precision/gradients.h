@@ -10,10 +10,10 @@
 
 namespace margay::train {
 
-/// Floats that are worth a second thread: 128 KiB.
+/// From this many floats on a second thread pays: 128 KiB.
 inline constexpr std::int64_t kThreadGrain = 1 << 15;
 
-/// Whether its memory is one block of floats of the CPU, which a loop of ours may walk over.
+/// Whether its memory is one block of floats on the CPU, over which a simple loop may run.
 inline bool is_plain_float(const torch::Tensor& tensor) {
   return tensor.is_cpu() && tensor.scalar_type() == torch::kFloat && tensor.is_non_overlapping_and_dense();
 }
@@ -26,19 +26,19 @@ inline torch::Tensor at_least_float(const torch::Tensor& tensor) {
   return is_narrow(tensor) ? tensor.to(torch::kFloat) : tensor;
 }
 
-/// The gradients that the next step will use: of the module's parameters that are trained and have one, in the order of
-/// its parameters. They are the parameters' own, not copies.
+/// The gradients that the next step will use: those of the module's trained parameters that have one, in the
+/// parameters' order. They are not copies.
 std::vector<torch::Tensor> gradients_of(const torch::nn::Module& module);
 
-/// √Σ g² over all gradients together: as if they were one long vector. 0 without gradients; not finite if one of them
-/// is not. float32 on the CPU is summed in float64, in an order that no number of threads changes; other gradients in
-/// float32 at least. Gradients: any floating types, on one device; waits for it once.
+/// √Σ g² over all gradients, as if they were one long vector. 0 without gradients; not finite if one of them is not.
+/// float32 on the CPU is summed in float64, in an order that does not depend on the number of threads; other gradients
+/// in at least float32. Gradients: any floating types, on one device, for which it waits once.
 double global_norm(const std::vector<torch::Tensor>& gradients);
 
-/// Scales all gradients, in place, by one factor, so that their global norm is at most `max_norm`; smaller ones are
-/// left alone (Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013). Returns the
-/// norm from before. As torch.nn.utils.clip_grad_norm_, but where the norm is not finite nothing is changed: no factor
-/// would mend them. Throws std::invalid_argument unless max_norm is positive.
+/// Scales all gradients in place by one factor, so that their global norm is at most `max_norm`; a smaller norm is kept
+/// (Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013). Returns the norm before
+/// scaling. As torch.nn.utils.clip_grad_norm_, but a non-finite norm changes nothing, since no factor would repair the
+/// gradients. Throws std::invalid_argument unless max_norm is positive.
 double clip_by_norm(const std::vector<torch::Tensor>& gradients, double max_norm);
 
 /// Brings every element of the gradients, in place, into [-limit, limit]; NaN stays. As
@@ -46,16 +46,16 @@ double clip_by_norm(const std::vector<torch::Tensor>& gradients, double max_norm
 void clip_by_value(const std::vector<torch::Tensor>& gradients, double limit);
 
 /// Before every step, scales all gradients down together so that their global norm is at most `max_norm`
-/// (clip_by_norm). Learners that scale the loss have divided the gradients by the scale before.
+/// (clip_by_norm). Learners that scale the loss divide the gradients by the scale first.
 class ClipGradientNorm : public Callback {
  public:
   /// Throws std::invalid_argument unless positive.
   explicit ClipGradientNorm(double max_norm);
   void before_step(Learner& learner, const Progress& at) override;
 
-  /// The norm of the latest step before clipping; NaN before the first.
+  /// The gradient norm of the latest step before clipping; NaN before the first step.
   double norm() const { return norm_; }
-  /// Steps so far whose gradients were too long.
+  /// The number of steps whose gradients were clipped.
   std::int64_t clipped_steps() const { return clipped_steps_; }
 
  private:

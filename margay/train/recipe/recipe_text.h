@@ -6,7 +6,7 @@
 
 namespace margay::train {
 
-/// Reads a recipe as it stands in a file, one stage a line (or parted by `;`), `#` beginning a comment:
+/// Parses a recipe as written in a file: one stage per line (or separated by `;`), `#` starts a comment:
 ///
 ///     # fast.ai's chapter 5: the final model
 ///     freeze      3 epochs at 3e-3
@@ -14,12 +14,12 @@ namespace margay::train {
 ///     polish: freeze_to 1  2 epochs at 1e-3 flat_cos pct_start=.5
 ///
 /// [NAME:] [freeze | unfreeze | freeze_to GROUP] N epochs [on SIZE pixels] [at] RATE [SCHEDULE] [OPTION=VALUE …].
-/// Without one of the first three, groups stay as they are; RATE is what LearningRate::parse reads; SCHEDULE a
-/// ScheduleKind, one_cycle unless said; OPTION a field of ScheduleOptions. Stages come resolved. Throws
-/// std::invalid_argument, naming the line, what stands there and what is expected.
+/// Without one of the first three, groups stay as they are. RATE is what LearningRate::parse reads, SCHEDULE a
+/// ScheduleKind (default one_cycle), OPTION a field of ScheduleOptions. The stages returned are resolved. Throws
+/// std::invalid_argument, which names the line, what it contains and what is expected.
 Stages parse_recipe(const std::string& text);
 
-/// What parse_recipe reads: parse_recipe(recipe_text(recipe)) are the recipe's stages, resolved. Throws
+/// The text of a recipe: parse_recipe(recipe_text(recipe)) gives the recipe's stages, resolved. Throws
 /// std::invalid_argument for a stage that resolve refuses.
 std::string recipe_text(const Stages& recipe);
 

@@ -9,26 +9,27 @@
 
 namespace margay::train {
 
-/// The epochs that a run's history.csv lists, up to the first line that is broken; none where there is no such file.
-/// The metrics are the columns between valid_loss and seconds.
+/// The epochs listed in a run's history.csv, up to the first broken line; none if there is no such file. The metrics
+/// are the columns between valid_loss and seconds.
 std::vector<RunEpoch> read_history(const std::filesystem::path& path);
 
-/// run.json in a run's folder: how the run stands, beside config.json (what it was told) and history.csv (what came
-/// out). Together they are all of a RunRecord but its id, so an index can be made of the folders at any time.
+/// run.json in a run's folder holds the state of the run, beside config.json (its settings) and history.csv (its
+/// results). Together they hold everything of a RunRecord except its id, so an index can be made from the folders at
+/// any time.
 /// Throws core::IoError.
 void write_run_file(const std::filesystem::path& runs, const RunRecord& record);
 
-/// What the folder's files say. Without run.json, as older versions leave a run: it was started when its folder's name
-/// says, else when config.json was written; it is done if there is a model, else interrupted. A damaged file is as good
-/// as none, and history.csv counts up to its first broken line. Nothing where neither config.json nor run.json is
-/// there.
+/// Reads the record of a run from the files of its folder. Older versions wrote no run.json: then the start comes from
+/// the folder's name, or else from the time of config.json, and the run is done if there is a model, otherwise
+/// interrupted. A damaged file is ignored, and history.csv is read up to its first broken line. Returns nothing if
+/// there is neither config.json nor run.json.
 std::optional<RunRecord> read_run_folder(const std::filesystem::path& folder);
 
-/// Whether what read_run_folder says can be kept: run.json or a history is there. Otherwise the run may be about to
+/// Whether the record is final enough to be stored: there is a run.json or a history. Otherwise the run may be about to
 /// begin.
 bool has_outcome(const std::filesystem::path& folder);
 
-/// Names of the folders below `runs` that are runs, sorted; none where `runs` is not there.
+/// The names of the folders below `runs` that are runs, sorted; none if `runs` does not exist.
 /// Throws core::IoError when it cannot be read.
 std::vector<std::string> run_folders(const std::filesystem::path& runs);
 

@@ -12,17 +12,18 @@
 
 namespace margay::train {
 
-/// The file is no index of this version: damaged, no database, or made by an older version. A new one must be made.
+/// The file is not an index of this version: it is damaged, not a database, or made by an older version. A new one must
+/// be made.
 class UnusableIndexError : public core::FormatError {
  public:
   using core::FormatError::FormatError;
 };
 
-/// The SQLite file that lists runs. Lives for one transaction or two: nothing is open between the epochs of a training,
-/// so another process may put the file aside, and a fork carries no connection along.
+/// The SQLite file that lists runs. An object lives for one or two transactions, so nothing is open between the epochs
+/// of a training: another process may rename the file, and a fork inherits no connection.
 ///
-/// It keeps SQLite's rollback journal: a write-ahead log needs shared memory, which network file systems lack, and
-/// leaves files that a reader without the right to write cannot open. Writers wait for each other up to kBusyTimeoutMs.
+/// It uses SQLite's rollback journal: a write-ahead log needs shared memory, which network file systems lack, and
+/// leaves files that a reader without write permission cannot open. Writers wait for each other up to kBusyTimeoutMs.
 ///
 /// Every call throws UnusableIndexError, core::FormatError for a file of a newer version, and core::IoError (busy, disk
 /// full, no right to write).
@@ -30,7 +31,7 @@ class RunIndex {
  public:
   static constexpr int kBusyTimeoutMs = 20'000;
 
-  /// Makes the file where there is none. One that may only be read can be read.
+  /// Creates the file if there is none. A read-only file can be read.
   explicit RunIndex(const std::filesystem::path& path);
   ~RunIndex();
 
@@ -40,14 +41,15 @@ class RunIndex {
   /// Whether a run with this folder is listed.
   bool has(const std::string& folder) const;
 
-  /// Lists the run under its folder and returns its id. A listed one keeps its id and its epochs, and gets everything
-  /// else anew; epochs that the record brings are added as by add_epoch.
+  /// Stores the run under its folder and returns its id. A run that is already listed keeps its id and its epochs;
+  /// everything else is replaced. Epochs of the record are added as by add_epoch.
   std::int64_t put(const RunRecord& record);
 
-  /// The same of many in one transaction; sets their ids.
+  /// Stores many runs in one transaction and sets their ids.
   void put_all(std::span<RunRecord> records);
 
-  /// Throws std::invalid_argument where the folder is not listed. An epoch of the same stage and number is replaced.
+  /// Adds an epoch; one of the same stage and number is replaced. Throws std::invalid_argument if the folder is not
+  /// listed.
   void add_epoch(const std::string& folder, const RunEpoch& epoch);
 
  private:

@@ -18,8 +18,8 @@
 namespace margay::train {
 namespace {
 
-/// Renames an index that cannot be used to NAME.damaged-<time>, its journal with it, and returns that path; empty where
-/// another process has done so meanwhile and it can be used again. Nothing is deleted. Throws core::IoError.
+/// Renames an unusable index and its journal to NAME.damaged-<time> and returns that path, or an empty one if another
+/// process has done so meanwhile and the index is usable again. Nothing is deleted. Throws core::IoError.
 std::filesystem::path put_index_aside(const std::filesystem::path& path);
 
 namespace fs = std::filesystem;

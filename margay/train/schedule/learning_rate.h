@@ -8,7 +8,8 @@
 
 namespace margay::train {
 
-/// "1e-3" or "1e-5, .001": finite numbers between commas, blanks around them. Nothing for any other text.
+/// Reads "1e-3" or "1e-5, .001": finite numbers separated by commas, with optional spaces. Returns nothing for any
+/// other text.
 std::optional<std::vector<double>> read_numbers(std::string_view text);
 
 /// Learning rates of the parameter groups. The first groups, whose features are general, need smaller ones than the
@@ -34,7 +35,7 @@ class LearningRate {
 
   /// One rate per group, first group first. Throws std::invalid_argument for a list of another length.
   std::vector<double> for_groups(std::size_t groups) const;
-  /// What parse() reads, without blanks: parse(text()) is the same learning rate.
+  /// The text that parse() reads, without spaces: parse(text()) is the same learning rate.
   std::string text() const;
 
   bool operator==(const LearningRate&) const = default;

@@ -29,7 +29,7 @@ Schedule combine_scheds(std::vector<double> shares, std::vector<Schedule> schedu
 /// Cosine from `start` to `middle` over the first `pct` of progress, then to `end`.
 Schedule combined_cos(double pct, double start, double middle, double end);
 
-/// What an optimizer needs to know at one moment.
+/// The hyperparameters of one step.
 struct Hyper {
   std::vector<double> lrs;  ///< one per parameter group
   double momentum = 0.95;
@@ -41,10 +41,10 @@ using HyperSchedule = std::function<Hyper(double)>;
 /// Momentum at the start, the peak of the learning rate, and the end (fastai's `moms`).
 using Momentums = std::array<double, 3>;
 inline constexpr Momentums kMomentums = {0.95, 0.85, 0.95};
-/// Momentum where a schedule does not move it: Adam's first beta, as in fastai's fit, fit_flat_cos and fit_sgdr.
+/// The momentum of schedules that do not change it: Adam's first beta, as in fastai's fit, fit_flat_cos and fit_sgdr.
 inline constexpr double kMomentum = 0.9;
 
-/// `peak_lrs` times `factor`, both at every moment of progress. The schedules below are cases of it.
+/// `peak_lrs` times `factor` at every progress. The schedules below are special cases of it.
 HyperSchedule shaped(std::vector<double> peak_lrs, Schedule factor, Schedule momentum = sched_no(kMomentum));
 
 /// Constant rates and momentum (fastai's fit).
@@ -74,7 +74,7 @@ HyperSchedule flat_cos(std::vector<double> peak_lrs, const FlatCosShape& shape =
 struct SgdrShape {
   std::int64_t cycles = 2;      ///< at least 1
   std::int64_t cycle_len = 1;   ///< epochs of the first cycle, at least 1
-  std::int64_t cycle_mult = 2;  ///< each further cycle is so many times as long as the one before, at least 1
+  std::int64_t cycle_mult = 2;  ///< factor of the length of each further cycle, at least 1
   double momentum = kMomentum;  ///< all the time
 };
 
@@ -82,11 +82,12 @@ struct SgdrShape {
 /// 1, and for more than a million epochs.
 std::int64_t sgdr_epochs(const SgdrShape& shape);
 
-/// Cosines from the peaks to 0, each begun by a jump back (Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with
-/// Warm Restarts", 2016; fastai's fit_sgdr). Progress is that of sgdr_epochs(shape) epochs; throws as it does.
+/// Cosines from the peaks to 0; each cycle begins with a jump back to the peaks (Loshchilov, Hutter, "SGDR: Stochastic
+/// Gradient Descent with Warm Restarts", 2016; fastai's fit_sgdr). Progress is that of sgdr_epochs(shape) epochs;
+/// throws as it does.
 HyperSchedule sgdr(std::vector<double> peak_lrs, const SgdrShape& shape = {});
 
-/// How rates climb during a warm-up.
+/// How rates grow during a warm-up.
 enum class Ramp { kLinear, kCosine };
 
 constexpr auto names(Ramp /*tag*/) {
@@ -99,8 +100,9 @@ struct WarmUpShape {
   Ramp ramp = Ramp::kLinear;
 };
 
-/// Climbs to the beginning of `schedule` during the first `share` of the run and follows it during the rest (Goyal et
-/// al., "Accurate, Large Minibatch SGD", 2017). Throws std::invalid_argument unless 0 < share < 1 and div is positive.
+/// Raises the rates to the start of `schedule` during the first `share` of the run and follows it during the rest
+/// (Goyal et al., "Accurate, Large Minibatch SGD", 2017). Throws std::invalid_argument unless 0 < share < 1 and div is
+/// positive.
 HyperSchedule warm_up(HyperSchedule schedule, const WarmUpShape& shape = {});
 
 }  // namespace margay::train

@@ -22,8 +22,8 @@ constexpr auto names(ScheduleKind /*tag*/) {
       std::pair{ScheduleKind::kExponential, "exponential"}, std::pair{ScheduleKind::kPolynomial, "polynomial"}};
 }
 
-/// How rates and momentum move during a stage. What is absent has the kind's default. What does not apply to the kind
-/// must be absent:
+/// How rates and momentum change during a stage. Absent options have the kind's defaults. Options that do not apply to
+/// the kind must be absent:
 ///   one_cycle   pct_start .25, div 25, div_final 1e5, moms .95,.85,.95    as one_cycle()
 ///   flat        warm-up, momentum                                         as constant()
 ///   flat_cos    pct_start .75, div_final 1e5, warm-up, momentum           as flat_cos()
@@ -33,7 +33,8 @@ constexpr auto names(ScheduleKind /*tag*/) {
 ///   exponential div_final 100, warm-up, momentum                          the same in equal ratios
 ///   polynomial  div_final 1e5, power 2, warm-up, momentum                 the same along (1 - progress)^power, as
 ///                                                                         PyTorch's PolynomialLR
-/// The warm-up is there when `warm_up` is; it has div 25 and ramp linear, and the rest of the stage is the kind's.
+/// There is a warm-up if `warm_up` is given. Its defaults are div 25 and ramp linear; the rest of the stage follows the
+/// kind.
 struct ScheduleOptions {
   ScheduleKind kind = ScheduleKind::kOneCycle;
   std::optional<double> pct_start = {};
@@ -62,12 +63,13 @@ void check_schedule(const ScheduleOptions& options, std::int64_t epochs);
 /// The schedule of a stage of `epochs` epochs. peak_lrs: one per parameter group. Throws as check_schedule does.
 HyperSchedule hyper_schedule(const ScheduleOptions& options, std::vector<double> peak_lrs, std::int64_t epochs);
 
-/// Sets one option from its name and the text of its value: a number, a name, or for `moms` three numbers between
-/// commas. Throws std::invalid_argument, naming the option, for another value, an unknown option, or one that is set
-/// already.
+/// Sets one option from its name and the text of its value: a number, a name, or for `moms` three numbers separated by
+/// commas. Throws std::invalid_argument, which names the option, for an invalid value, an unknown option, or one that
+/// is already set.
 void set_option(ScheduleOptions& options, const std::string& name, const std::string& value);
 
-/// "flat_cos pct_start=0.5": the kind, unless it is one_cycle, and what is set, for set_option to read. May be empty.
+/// The text of a schedule, such as "flat_cos pct_start=0.5": the kind, unless it is one_cycle, and the options that are
+/// set, as set_option reads them. May be empty.
 std::string schedule_text(const ScheduleOptions& options);
 
 }  // namespace margay::train

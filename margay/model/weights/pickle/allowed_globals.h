@@ -63,17 +63,17 @@ enum class Opcode : std::uint8_t {
   kFrame = 0x95,
 };
 
-/// What the unpickler makes of a name of Python's world.
+/// How the unpickler treats a Python global.
 enum class GlobalKind {
-  kRefused,  ///< everything that is not in the table
+  kRefused,  ///< any name that is not in the table
   kDict,     ///< called, it is a dict
   kList,     ///< called, it is a list or set
-  kTorch,    ///< of tensors: what builds them, their storages, their dtypes
-  kInert,    ///< a harmless object of training programs; a placeholder takes its place and its content is dropped
+  kTorch,    ///< of tensors: functions that build them, their storages, their dtypes
+  kInert,    ///< a harmless object of training programs; it is replaced by a placeholder without content
 };
 
-/// name: "module.name". The table is the whole of what a file may mention. Even of that nothing is ever called: a value
-/// says what the file asked for, and torch_tensors.h reads from those of kTorch where a tensor lies.
+/// name: "module.name". A file may mention nothing outside this table, and even these names are never called: a value
+/// records what the file asked for, and the reader of tensors (state_dict.h) interprets those of kTorch.
 GlobalKind kind_of_global(std::string_view name);
 
 }  // namespace margay::model

@@ -14,7 +14,7 @@
 
 namespace margay::model {
 
-/// The bytes of a pickle, read from the front; none behind the end.
+/// Reads the bytes of a pickle in order, and never beyond the end.
 class PickleBytesReader {
  public:
   /// path: the file, for messages. offset: where in the file the bytes begin.
@@ -27,14 +27,14 @@ class PickleBytesReader {
   std::uint64_t number(std::size_t bytes);
   /// As Python's BINFLOAT: 8 bytes, the highest first.
   double fraction();
-  /// So many bytes; the length is checked against what is left before anything is made.
+  /// The next `length` bytes; the length is checked against the remaining bytes before memory is allocated.
   std::string text(std::uint64_t length);
-  /// Up to the next line break, which is passed.
+  /// The text up to the next line break, which is skipped.
   std::string line();
 
   /// Throws core::FormatError naming the file, the byte where the latest step began, and the problem.
   [[noreturn]] void fail(const std::string& problem) const;
-  /// From here on messages name this place.
+  /// Makes messages name the current position.
   void begin_step() { step_ = position_; }
 
  private:
@@ -47,8 +47,8 @@ class PickleBytesReader {
   std::size_t step_ = 0;
 };
 
-/// The place of a value in Pickle::values. Values refer to each other by place, not by pointer: what a file makes refer
-/// to itself, or nests a million deep, then needs neither recursion nor care when it goes.
+/// The place of a value in Pickle::values. Values refer to each other by position, not by pointer, so that cycles and
+/// values nested a million deep need no recursion, not even for their destruction.
 using PickleId = std::uint32_t;
 
 struct PickleNone {};
@@ -72,7 +72,7 @@ struct PickleDict {
   std::vector<std::pair<PickleId, PickleId>> entries;
 };
 
-/// A name of Python's world that allowed_globals.h permits. It is never looked up, imported or called.
+/// A Python global that allowed_globals.h permits. It is never looked up, imported or called.
 struct PickleGlobal {
   std::string name;  ///< "torch._utils._rebuild_tensor_v2"
 };

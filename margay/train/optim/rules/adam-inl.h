@@ -22,7 +22,7 @@ HWY_INLINE void average_square(Values<V>& x, const StepNumbers& s) {
   x.sqr_avg += (1 - s.sqr_mom) * x.gradient * x.gradient;
 }
 
-/// The two averages of Adam and its kin (Kingma, Ba 2014): m = β1 m + (1 - β1) g, and average_square.
+/// The two averages of Adam and its variants (Kingma, Ba 2014): m = β1 m + (1 - β1) g, and average_square.
 template <class V>
 HWY_INLINE void average_moments(Values<V>& x, const StepNumbers& s) {
   x.avg *= s.momentum;

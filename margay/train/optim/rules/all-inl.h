@@ -15,7 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace margay::train::rules {
 namespace HWY_NAMESPACE {
 
-/// What comes before every rule: weight decay on the parameter itself, or on its gradient (Loshchilov, Hutter 2017).
+/// Applied before every rule: weight decay on the parameter itself, or on its gradient (Loshchilov, Hutter 2017).
 template <class Rule, class V>
 HWY_INLINE void decay(Values<V>& x, const StepNumbers& s) {
   x.parameter *= s.keep;

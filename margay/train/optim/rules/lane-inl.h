@@ -15,7 +15,7 @@ namespace margay::train::rules {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// A vector of floats that is written like a number, so that a formula reads the same for lanes and for tensors.
+/// A vector of floats with the operators of a number, so that a formula reads the same for lanes and for tensors.
 /// D: the Highway tag; one lane or as many as the machine has. Trivial: GCC gives implicit constructors no target.
 template <class D>
 struct Lane {

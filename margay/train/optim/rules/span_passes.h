@@ -16,11 +16,11 @@ struct Spans {
   std::int64_t n = 0;
 };
 
-/// One pass of a rule: each element is read once and written once. numbers, and the ratio of LAMB and LARS, hold for
-/// all of them. Returns sums if the pass is one that measures.
+/// One pass of a rule: each element is read once and written once. `numbers`, and the ratio of LAMB and LARS, apply to
+/// all elements. Returns the sums if it is a measuring pass.
 using SpanPass = SquareSums (*)(const Spans& spans, const StepNumbers& numbers, double ratio);
 
-/// A rule is one pass, or one that measures and one that steps.
+/// A rule is one pass, or a measuring pass and an updating pass.
 struct SpanRule {
   SpanPass measure = nullptr;
   SpanPass step = nullptr;

@@ -2,7 +2,7 @@
 
 namespace margay::train::rules {
 
-/// What a formula reads and writes. V is a vector of lanes or a list of tensors; both know + - * / sqrt and sign.
+/// The operands of a formula. V is a vector of lanes or a list of tensors; both support + - * / sqrt and sign.
 template <class V>
 struct Values {
   V parameter;
@@ -13,7 +13,7 @@ struct Values {
   typename V::Ratio ratio;  ///< LAMB, LARS: the rate of this parameter / lr
 };
 
-/// Which of them a pass needs from memory, and which it changes. The parameter is always read.
+/// The arrays that a pass reads, and those that it changes. The parameter is always read.
 struct Arrays {
   bool parameter = false;
   bool gradient = false;
