@@ -32,6 +32,7 @@
 #include "margay/metric/metric.h"
 #include "margay/model/cpu.h"
 #include "margay/model/model_summary.h"
+#include "margay/run/run_registry.h"
 #include "margay/serve/predictor.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/swa.h"
@@ -47,7 +48,6 @@
 #include "margay/train/precision/gradients.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
-#include "margay/train/registry/run_registry.h"
 #include "margay/train/vision_learner.h"
 
 namespace margay {

@@ -4,15 +4,16 @@
 #include "apps/cli/command.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/train_flags.h"
 #include "margay/core/text.h"
 #include "margay/data/loader/stage_speed.h"
+#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
 
 struct BenchDataOptions {
-  BatchOptions batch;
+  run::BatchOptions batch;
   data::StageSpeedOptions measuring;
   bool json = false;
 
@@ -50,7 +51,7 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
   prepare_to_compute();
   data::LoaderOptions loading = options.batch.loader;
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
-  const data::Loaders loaders = make_block(options.batch).loaders(loading);
+  const data::Loaders loaders = run::make_block(options.batch).loaders(loading);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
   fmt::print("{}", program_words(options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds)));
   return core::ExitCode::kDone;

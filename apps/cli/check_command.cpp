@@ -4,13 +4,13 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/data_flags.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/file.h"
 #include "margay/data/check/check_data.h"
 #include "margay/data/check/report.h"
 #include "margay/data/image/write_image.h"
+#include "margay/run/data_options.h"
 
 namespace margay::cli {
 namespace {
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct CheckCommandOptions {
   fs::path folder;
-  DataOptions data;
+  run::DataOptions data;
   data::CheckOptions check;
   bool json = false;
   bool all = false;
@@ -41,7 +41,7 @@ struct CheckCommandOptions {
 };
 
 data::DataReport report_with_progress(const CheckCommandOptions& options) {
-  const data::DataBlock block = make_block(options.folder, options.data, data::Gaps::kKeep);
+  const data::DataBlock block = run::make_block(options.folder, options.data, data::Gaps::kKeep);
   ProgressLine line;
   line.begin("check");
   return data::check_data(block, options.folder, options.check, [&](std::size_t done, std::size_t total) {

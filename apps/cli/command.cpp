@@ -104,7 +104,8 @@ void assign_flag(const std::string& flag, const std::string& text, const core::F
   }
 }
 
-std::string help_with_range(const char* help, const core::Range& range) {
+std::string help_with_range(const char* text, const core::Range& range) {
+  const std::string help = program_words(text);
   const bool is_bounded = std::isfinite(range.low) && std::isfinite(range.high);
   return is_bounded ? fmt::format("{} [{:g} to {:g}]", help, range.low, range.high) : help;
 }

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/data_flags.h"
 #include "apps/cli/predict_with_progress.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
@@ -13,6 +12,7 @@
 #include "margay/loss/cross_entropy.h"
 #include "margay/metric/metric.h"
 #include "margay/metric/standard_error.h"
+#include "margay/run/data_options.h"
 
 namespace margay::cli {
 
@@ -30,7 +30,7 @@ struct EvaluateOptions {
   std::filesystem::path folder;
   Part part = Part::kValid;
   std::optional<double> threshold;
-  DataOptions data;
+  run::DataOptions data;
   serve::PredictorOptions predictor;
 
   static const core::OptionTable& fields() {
@@ -48,9 +48,9 @@ struct EvaluateOptions {
 };
 
 /// Without any flag on labels and split, those of the training are used.
-DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundle& bundle) {
-  const bool is_untouched = core::to_json(options.data) == core::to_json(DataOptions{});
-  DataOptions data = options.data;
+run::DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundle& bundle) {
+  const bool is_untouched = core::to_json(options.data) == core::to_json(run::DataOptions{});
+  run::DataOptions data = options.data;
   if (is_untouched && bundle.provenance.contains("data")) core::from_json(bundle.provenance["data"], data);
   return data;
 }
@@ -58,8 +58,9 @@ DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundl
 /// The images to judge, their labels numbered as the model numbers them.
 std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
   const bool takes_all = options.part == Part::kAll;
-  const DataOptions flags = labels_and_split(options, bundle);
-  data::DataBlock block = takes_all ? make_unsplit_block(options.folder, flags) : make_block(options.folder, flags);
+  const run::DataOptions flags = labels_and_split(options, bundle);
+  data::DataBlock block =
+      takes_all ? run::make_unsplit_block(options.folder, flags) : run::make_block(options.folder, flags);
   block.vocabulary(bundle.vocabulary);
   const data::Datasets datasets = block.datasets();
   // Where there is no split, warnings of one would be false.

@@ -3,18 +3,20 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/process.h"
-#include "apps/cli/train_options.h"
-#include "apps/cli/training_charts.h"
-#include "apps/cli/training_run.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/train_flags.h"
 #include "margay/core/file.h"
 #include "margay/core/text.h"
+#include "margay/run/train_options.h"
+#include "margay/run/training_charts.h"
+#include "margay/run/training_run.h"
 
 namespace margay::cli {
 namespace {
 
 struct LrFindOptions {
   std::string arch = "resnet18";
-  BatchOptions batch;
+  run::BatchOptions batch;
   train::VisionLearnerOptions vision_learner;
   train::LrSweepOptions sweep;
   bool unfrozen = false;
@@ -67,20 +69,23 @@ core::ExitCode find(const LrFindOptions& given) {
   LrFindOptions options = given;
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
-  options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch);
-  if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);
-  if (!options.json) check_chart_path(options.out);
-  train::Learner learner = train::vision_learner(make_loaders(options.batch), options.arch, options.vision_learner);
+  options.vision_learner.weights =
+      run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
+  if (!options.vision_learner.weights.empty()) run::normalise_as_published(options.batch, options.arch);
+  if (!options.json) run::check_chart_path(options.out);
+  train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
+                                                 options.vision_learner);
   if (options.unfrozen) learner.unfreeze();
   listen_for_stop();
-  const train::LrFindResult found = search_lr(learner, options.sweep);
+  TerminalObserver observer;
+  const train::LrFindResult found = run::search_lr(learner, observer, options.sweep);
   if (!options.csv.empty()) core::write_file_atomically(options.csv, csv_text(found.curve));
   if (options.json) {
     fmt::print("{}\n", json_of(found).dump(2));
     return core::ExitCode::kDone;
   }
-  const std::vector<chart::LineChart> charts = {lr_find_chart(found)};
-  write_chart(charts, options.out);
+  const std::vector<chart::LineChart> charts = {run::lr_find_chart(found)};
+  run::write_chart(charts, options.out);
   fmt::print("{}\n{}\nThe curve: {}\n", terminal_chart(charts), suggestions_text(found), options.out.string());
   return core::ExitCode::kDone;
 }

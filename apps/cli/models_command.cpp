@@ -5,14 +5,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/auto_arch.h"
 #include "apps/cli/command.h"
 #include "apps/cli/models_table.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/terminal.h"
 #include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/run/choose_architecture.h"
+#include "margay/run/train_options.h"
 #include "margay/train/choose_network.h"
 #include "margay/train/device_prefetcher.h"
 
@@ -48,14 +49,11 @@ struct ModelsOptions {
 };
 
 /// Those measured before; none where there is no home to keep them in.
-std::optional<SpeedRecords> kept_speeds() {
-  std::filesystem::path folder;
-  try {
-    folder = user_cache_folder();
-  } catch (const std::invalid_argument&) {
-    return std::nullopt;
-  }
-  return user_speed_records(folder);
+std::optional<run::SpeedRecords> kept_speeds() {
+  const std::filesystem::path folder = user_cache_folder();
+  if (folder.empty()) return std::nullopt;
+  TerminalObserver observer;
+  return run::user_speed_records(folder, observer);
 }
 
 std::vector<const Architecture*> chosen(const ModelsOptions& options) {
@@ -70,7 +68,7 @@ std::vector<const Architecture*> chosen(const ModelsOptions& options) {
 }
 
 core::ExitCode list_models(const ModelsOptions& options) {
-  const std::optional<SpeedRecords> records = kept_speeds();
+  const std::optional<run::SpeedRecords> records = kept_speeds();
   std::vector<ListedModel> models;
   for (const Architecture* each : chosen(options)) {
     models.push_back({each, records ? records->find(each->name) : std::nullopt});
@@ -83,10 +81,10 @@ core::ExitCode list_models(const ModelsOptions& options) {
   return core::ExitCode::kDone;
 }
 
-SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
-                      const train::NetworkSpeedOptions& options) {
+run::SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
+                           const train::NetworkSpeedOptions& options) {
   return {.name = name,
-          .host = host_name(),
+          .host = run::host_name(),
           .device = train::find_device(options.device).is_cpu() ? "cpu" : "cuda",
           .precision = core::to_text(speed.precision),
           .threads = at::get_num_threads(),
@@ -97,8 +95,8 @@ SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
 }
 
 /// The results are there, whatever becomes of the file.
-void keep(const SpeedRecord& measured) {
-  std::optional<SpeedRecords> records = kept_speeds();
+void keep(const run::SpeedRecord& measured) {
+  std::optional<run::SpeedRecords> records = kept_speeds();
   if (!records) return warn("there is no home folder, so `margay models` will not show these speeds");
   records->put(measured);
   try {
@@ -109,16 +107,16 @@ void keep(const SpeedRecord& measured) {
 }
 
 /// Each is kept at once. Until a stop is wanted; what cannot be measured so is left out.
-std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& models,
-                                     const train::NetworkSpeedOptions& options) {
-  std::vector<SpeedRecord> measured;
-  ProgressLine line;
-  line.begin("bench");
+std::vector<run::SpeedRecord> measure_all(const std::vector<const Architecture*>& models,
+                                          const train::NetworkSpeedOptions& options) {
+  std::vector<run::SpeedRecord> measured;
+  TerminalObserver observer;
   listen_for_stop();
   for (const Architecture* each : models) {
     if (is_stop_wanted()) break;
-    line.show(static_cast<std::int64_t>(measured.size()), static_cast<std::int64_t>(models.size()), each->name);
-    const std::optional<train::NetworkSpeed> speed = speed_or_warn(each->name, options, line);
+    observer.progressed("bench", static_cast<std::int64_t>(measured.size()), static_cast<std::int64_t>(models.size()),
+                        each->name);
+    const std::optional<train::NetworkSpeed> speed = run::speed_or_warn(each->name, options, observer);
     if (!speed) continue;
     measured.push_back(record_of(each->name, *speed, options));
     keep(measured.back());
@@ -126,7 +124,7 @@ std::vector<SpeedRecord> measure_all(const std::vector<const Architecture*>& mod
   return measured;
 }
 
-std::string speeds_text(const std::vector<SpeedRecord>& measured) {
+std::string speeds_text(const std::vector<run::SpeedRecord>& measured) {
   using enum core::TextTable::Align;
   core::TextTable table({{"name", kLeft},
                          {"training, images/s"},
@@ -136,7 +134,7 @@ std::string speeds_text(const std::vector<SpeedRecord>& measured) {
                          {"threads"},
                          {"batch"},
                          {"pixels"}});
-  for (const SpeedRecord& each : measured) {
+  for (const run::SpeedRecord& each : measured) {
     table.add({each.name, fmt::format("{:.1f}", each.train_images_per_s),
                fmt::format("{:.1f}", each.inference_images_per_s), each.precision, each.device,
                std::to_string(each.threads), std::to_string(each.batch_size), std::to_string(each.size)});
@@ -147,10 +145,10 @@ std::string speeds_text(const std::vector<SpeedRecord>& measured) {
 core::ExitCode bench_models(const ModelsOptions& options) {
   prepare_to_compute();
   const std::vector<const Architecture*> models = chosen(options);
-  const std::vector<SpeedRecord> measured = measure_all(models, options.speed);
+  const std::vector<run::SpeedRecord> measured = measure_all(models, options.speed);
   if (options.json) {
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
-    for (const SpeedRecord& each : measured) json.push_back(core::to_json(each));
+    for (const run::SpeedRecord& each : measured) json.push_back(core::to_json(each));
     fmt::print("{}\n", json.dump(2));
   } else {
     fmt::print("{}", speeds_text(measured));

@@ -77,7 +77,7 @@ std::string models_text(const std::vector<ListedModel>& models) {
   core::TextTable table(std::move(columns));
   for (const ListedModel& each : models) {
     std::vector<std::string> cells = cells_of(each);
-    if (has_speeds) cells.push_back(each.speed ? speed_text(*each.speed) : kUnknown);
+    if (has_speeds) cells.push_back(each.speed ? run::speed_text(*each.speed) : kUnknown);
     table.add(std::move(cells));
   }
   return table.text();

@@ -6,15 +6,15 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "apps/cli/auto_arch.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/run/speed_records.h"
 
 namespace margay::cli {
 
 /// A network of the table, and its speed on this machine.
 struct ListedModel {
   const model::Architecture* architecture;
-  std::optional<SpeedRecord> speed;
+  std::optional<run::SpeedRecord> speed;
 };
 
 /// The networks whose name or family contains the text, in any case; "": all.

@@ -1,5 +1,7 @@
 #include "apps/cli/process.h"
 
+#include <cstdlib>
+
 #include <atomic>
 #include <csignal>
 
@@ -39,5 +41,13 @@ void listen_for_stop() {
 void forget_stop() { stop_wanted = false; }
 
 bool is_stop_wanted() { return stop_wanted; }
+
+std::filesystem::path user_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
+  if (cache != nullptr && *cache != '\0') return std::filesystem::path(cache) / "margay";
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  if (home != nullptr && *home != '\0') return std::filesystem::path(home) / ".cache" / "margay";
+  return {};
+}
 
 }  // namespace margay::cli

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+
 namespace margay::cli {
 
 /// Sets up a process that runs networks, which the library leaves to programs: one compute thread on each core, and
@@ -14,5 +16,8 @@ void forget_stop();
 
 /// Whether a stop was requested.
 bool is_stop_wanted();
+
+/// XDG Base Directory Specification: $XDG_CACHE_HOME/margay, or ~/.cache/margay; empty without a home.
+std::filesystem::path user_cache_folder();
 
 }  // namespace margay::cli

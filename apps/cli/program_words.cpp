@@ -2,9 +2,10 @@
 
 #include <map>
 
-#include "apps/cli/start_training.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
+#include "margay/run/start_training.h"
+#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
@@ -34,9 +35,9 @@ Words all_words() {
                  {"architectures", "`margay models`"},
                  {"check_data", "`margay check`"},
                  {"save_bundle", "`margay train`"}};
-  add_fields(TrainOptions::fields(), words);
+  add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);
-  add_fields(ResumeOptions::fields(), words);
+  add_fields(run::ResumeOptions::fields(), words);
   return words;
 }
 

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/run_folder.h"
 #include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
-#include "apps/cli/training_charts.h"
-#include "margay/train/registry/compare_runs.h"
+#include "apps/cli/terminal.h"
+#include "margay/run/compare_runs.h"
+#include "margay/run/run_folder.h"
+#include "margay/run/run_listing.h"
+#include "margay/run/training_charts.h"
 
 namespace margay::cli {
 
@@ -24,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-using train::RunRecord;
+using run::RunRecord;
 
 struct RunsOptions {
   std::string action = "list";
@@ -53,22 +55,22 @@ struct RunsOptions {
 /// A folder's name need not be UTF-8, but JSON must.
 void print_runs_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
-std::vector<ChosenRuns> choose_all(const RunsOptions& options) {
-  RunChooser chooser(options.runs);
-  std::vector<ChosenRuns> chosen;
+std::vector<run::ChosenRuns> choose_all(const RunsOptions& options) {
+  run::RunChooser chooser(options.runs, warn);
+  std::vector<run::ChosenRuns> chosen;
   for (const std::string& text : options.which) chosen.push_back(chooser(text));
   return chosen;
 }
 
 core::ExitCode list_runs(const RunsOptions& options) {
   if (!options.which.empty()) refuse_choice("list takes no run; `margay runs show RUN` shows one");
-  std::vector<RunRecord> records = runs_in(options.runs);
+  std::vector<run::RunRecord> records = run::RunRegistry(options.runs, warn).all();
   std::reverse(records.begin(), records.end());
   const std::size_t total = records.size();
   records.resize(std::min(total, static_cast<std::size_t>(options.limit)));
   if (options.json) {
     Json json = Json::array();
-    for (const RunRecord& run : records) json.push_back(run_summary_json(run));
+    for (const run::RunRecord& run : records) json.push_back(run_summary_json(run));
     print_runs_json(json);
   } else if (records.empty()) {
     fmt::print("{}: no run yet\n", options.runs.string());
@@ -79,7 +81,7 @@ core::ExitCode list_runs(const RunsOptions& options) {
   return core::ExitCode::kDone;
 }
 
-Json settings_json(const std::vector<train::SettingDifference>& settings, const char* a, const char* b) {
+Json settings_json(const std::vector<run::SettingDifference>& settings, const char* a, const char* b) {
   Json json = Json::array();
   for (const auto& each : settings) {
     json.push_back({{"setting", each.key}, {a, each.a.value_or(nullptr)}, {b, each.b.value_or(nullptr)}});
@@ -92,16 +94,16 @@ void draw_runs(const chart::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
     fmt::print("\n{}", terminal_chart({chart}));
   } else {
-    write_chart({chart}, options.out);
+    run::write_chart({chart}, options.out);
     fmt::print("\nThe curves: {}\n", options.out.string());
   }
 }
 
 core::ExitCode show_runs(const RunsOptions& options) {
   if (options.which.size() != 1) refuse_choice("show takes one run; `margay runs` lists them");
-  const RunRecord run = choose_all(options).front().runs.back();
+  const run::RunRecord run = choose_all(options).front().runs.back();
   if (options.json) {
-    Json json = train::to_json(run);
+    Json json = run::to_json(run);
     json["changed_settings"] = settings_json(changed_settings(run), "default", "value");
     print_runs_json(json);
     return core::ExitCode::kDone;
@@ -109,29 +111,29 @@ core::ExitCode show_runs(const RunsOptions& options) {
   fmt::print("{}\n{}", run_heading_text(run), run_settings_text(run));
   if (run.epochs.empty()) return core::ExitCode::kDone;
   fmt::print("\n{}", run_epochs_text(run));
-  draw_runs(run_chart(run), options);
+  draw_runs(run::run_chart(run), options);
   return core::ExitCode::kDone;
 }
 
 core::ExitCode compare(const RunsOptions& options) {
   if (options.which.size() < 2) refuse_choice("compare takes two runs or more; the others are compared with the first");
-  const std::vector<ChosenRuns> chosen = choose_all(options);
+  const std::vector<run::ChosenRuns> chosen = choose_all(options);
   const ComparedRuns compared = compare_chosen(chosen, options.metric);
   if (options.json) {
     print_runs_json(compared_json(compared));
     return core::ExitCode::kDone;
   }
   fmt::print("{}", compared_text(compared));
-  draw_runs(overlaid_chart(chosen, options.metric), options);
+  draw_runs(run::overlaid_chart(chosen, options.metric), options);
   return core::ExitCode::kDone;
 }
 
 core::ExitCode diff_runs(const RunsOptions& options) {
   if (options.which.size() != 2) refuse_choice("diff takes two runs");
-  const std::vector<ChosenRuns> chosen = choose_all(options);
-  const RunRecord& a = chosen[0].runs.back();
-  const RunRecord& b = chosen[1].runs.back();
-  const auto differences = train::config_difference(a.config, b.config);
+  const std::vector<run::ChosenRuns> chosen = choose_all(options);
+  const run::RunRecord& a = chosen[0].runs.back();
+  const run::RunRecord& b = chosen[1].runs.back();
+  const auto differences = run::config_difference(a.config, b.config);
   if (options.json) {
     const Json json = {{"a", a.folder}, {"b", b.folder}, {"differences", settings_json(differences, "a", "b")}};
     print_runs_json(json);

@@ -7,27 +7,28 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
-#include "apps/cli/train_options.h"
 #include "margay/core/text.h"
+#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
 
 using Align = core::TextTable::Align;
-using train::RunRecord;
+using run::RunRecord;
 
 constexpr const char* kNothing = "–";
 
 std::string or_nothing(std::optional<double> number) { return number ? number_text(*number, 4) : kNothing; }
 
 std::string local_time(const std::string& utc, const char* form) {
-  const auto seconds = train::utc_seconds(utc);
+  const auto seconds = run::utc_seconds(utc);
   if (!seconds) return kNothing;
   return fmt::format(fmt::runtime(form), fmt::localtime(static_cast<std::time_t>(*seconds)));
 }
 
-std::string arch_of(const RunRecord& run) {
+std::string arch_of(const run::RunRecord& run) {
   const auto arch = run.config.find("arch");
   return arch != run.config.end() && arch->is_string() ? core::one_line(arch->get<std::string>()) : kNothing;
 }
@@ -36,14 +37,14 @@ std::string with_error(std::optional<double> value, std::optional<double> error)
   return error ? fmt::format("{} ± {}", or_nothing(value), number_text(*error, 4)) : or_nothing(value);
 }
 
-std::string result_text(const RunRecord& run, const std::string& metric) {
+std::string result_text(const run::RunRecord& run, const std::string& metric) {
   return with_error(run.last(metric), run.standard_error(metric));
 }
 
 /// The metric that heads the column of results; "" where the runs have several.
-std::string common_metric(const std::vector<RunRecord>& runs) {
+std::string common_metric(const std::vector<run::RunRecord>& runs) {
   std::string common;
-  for (const RunRecord& run : runs) {
+  for (const run::RunRecord& run : runs) {
     const std::string metric = run.main_metric();
     if (metric == "valid_loss") continue;  // it has a column of its own
     if (!common.empty() && common != metric) return "";
@@ -52,7 +53,7 @@ std::string common_metric(const std::vector<RunRecord>& runs) {
   return common;
 }
 
-std::string list_result(const RunRecord& run, const std::string& common) {
+std::string list_result(const run::RunRecord& run, const std::string& common) {
   const std::string metric = run.main_metric();
   if (metric == "valid_loss") return kNothing;
   return common.empty() ? fmt::format("{} {}", metric, result_text(run, metric)) : result_text(run, metric);
@@ -66,7 +67,7 @@ std::string value_text(const std::optional<nlohmann::ordered_json>& value) {
 
 }  // namespace
 
-std::string run_list_text(const std::vector<RunRecord>& runs) {
+std::string run_list_text(const std::vector<run::RunRecord>& runs) {
   const std::string metric = common_metric(runs);
   core::TextTable table({{"id"},
                          {"started", Align::kLeft},
@@ -77,7 +78,7 @@ std::string run_list_text(const std::vector<RunRecord>& runs) {
                          {"valid_loss"},
                          {metric.empty() ? "result" : metric, Align::kLeft},
                          {"minutes"}});
-  for (const RunRecord& run : runs) {
+  for (const run::RunRecord& run : runs) {
     table.add({run.id == 0 ? kNothing : std::to_string(run.id), local_time(run.started, "{:%Y-%m-%d %H:%M}"),
                core::one_line(run.name), arch_of(run), core::to_text(run.status), std::to_string(run.epochs.size()),
                or_nothing(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
@@ -85,7 +86,7 @@ std::string run_list_text(const std::vector<RunRecord>& runs) {
   return table.text();
 }
 
-std::string run_heading_text(const RunRecord& run) {
+std::string run_heading_text(const run::RunRecord& run) {
   constexpr const char* kTime = "{:%Y-%m-%d %H:%M:%S}";
   std::string text = fmt::format("{}\nfolder   {}\nseed     {}\n", core::one_line(run.name), run.folder, run.seed);
   if (!run.group.empty()) text += fmt::format("repeat   of {}\n", core::one_line(run.group));
@@ -94,7 +95,7 @@ std::string run_heading_text(const RunRecord& run) {
     text += fmt::format("ended    {} ({:.1f} minutes)\n", local_time(run.ended, kTime), run.seconds() / 60);
   }
   text += fmt::format("status   {}{}\n", core::to_text(run.status),
-                      run.message.empty() ? "" : ": " + core::one_line(run.message));
+                      run.message.empty() ? "" : ": " + core::one_line(program_words(run.message)));
   if (run.epochs.empty()) return text;
   const std::string metric = run.main_metric();
   text += fmt::format("result   {} {}", metric, result_text(run, metric));
@@ -102,14 +103,13 @@ std::string run_heading_text(const RunRecord& run) {
   return text + "\n";
 }
 
-std::vector<train::SettingDifference> changed_settings(const RunRecord& run) {
-  std::vector<train::SettingDifference> settings = train::config_difference(core::to_json(TrainOptions{}), run.config);
-  std::erase_if(settings,
-                [](const train::SettingDifference& each) { return !each.b; });  // the run knew no such setting
+std::vector<run::SettingDifference> changed_settings(const run::RunRecord& run) {
+  std::vector<run::SettingDifference> settings = run::config_difference(core::to_json(run::TrainOptions{}), run.config);
+  std::erase_if(settings, [](const run::SettingDifference& each) { return !each.b; });  // the run knew no such setting
   return settings;
 }
 
-std::string run_settings_text(const RunRecord& run) {
+std::string run_settings_text(const run::RunRecord& run) {
   const auto settings = changed_settings(run);
   if (settings.empty()) return "Every setting is the default.\n";
   core::TextTable table({{"setting", Align::kLeft}, {"value", Align::kLeft}, {"default", Align::kLeft}});
@@ -117,14 +117,14 @@ std::string run_settings_text(const RunRecord& run) {
   return table.text();
 }
 
-std::string run_epochs_text(const RunRecord& run) {
+std::string run_epochs_text(const run::RunRecord& run) {
   if (run.epochs.empty()) return "";
   std::vector<core::TextTable::Column> columns = {{"stage", Align::kLeft}, {"epoch"}, {"train_loss"}, {"valid_loss"}};
   const auto& metrics = run.epochs.back().metrics;
   for (const auto& [name, value] : metrics) columns.push_back({name});
   columns.push_back({"seconds"});
   core::TextTable table(std::move(columns));
-  for (const train::RunEpoch& epoch : run.epochs) {
+  for (const run::RunEpoch& epoch : run.epochs) {
     std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch), number_text(epoch.train_loss, 4),
                                       number_text(epoch.valid_loss, 4)};
     for (const auto& [name, unused] : metrics) {
@@ -138,9 +138,9 @@ std::string run_epochs_text(const RunRecord& run) {
   return table.text();
 }
 
-std::string results_text(const std::vector<train::RunResult>& results) {
+std::string results_text(const std::vector<run::RunResult>& results) {
   core::TextTable table({{"run", Align::kLeft}, {"repeats"}, {"images"}, {results.front().metric, Align::kLeft}});
-  for (const train::RunResult& result : results) {
+  for (const run::RunResult& result : results) {
     table.add({core::one_line(result.label), std::to_string(result.values.size()),
                result.valid_images ? std::to_string(*result.valid_images) : kNothing,
                with_error(result.mean(), result.standard_error())});
@@ -148,7 +148,7 @@ std::string results_text(const std::vector<train::RunResult>& results) {
   return table.text();
 }
 
-std::string difference_text(const std::vector<train::SettingDifference>& differences, const std::string& a,
+std::string difference_text(const std::vector<run::SettingDifference>& differences, const std::string& a,
                             const std::string& b) {
   if (differences.empty()) return fmt::format("No setting of {} and {} differs.\n", a, b);
   core::TextTable table(
@@ -157,8 +157,8 @@ std::string difference_text(const std::vector<train::SettingDifference>& differe
   return table.text();
 }
 
-nlohmann::ordered_json run_summary_json(const RunRecord& run) {
-  nlohmann::ordered_json json = train::to_json(run);
+nlohmann::ordered_json run_summary_json(const run::RunRecord& run) {
+  nlohmann::ordered_json json = run::to_json(run);
   const std::string metric = run.main_metric();
   const auto or_null = [](std::optional<double> value) {
     return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);

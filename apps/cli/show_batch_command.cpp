@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/process.h"
+#include "apps/cli/train_flags.h"
 #include "margay/data/image/preview.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/show_batch.h"
+#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
@@ -16,7 +18,7 @@ struct ShowBatchOptions {
   bool originals = false;
   bool terminal = false;
   int columns = 100;
-  BatchOptions batch;
+  run::BatchOptions batch;
 
   static const core::OptionTable& fields() {
     using O = ShowBatchOptions;
@@ -78,7 +80,7 @@ ShownBatch what_is_asked(const ShowBatchOptions& options, const data::Loaders& l
 
 core::ExitCode show_batch(const ShowBatchOptions& options) {
   core::validate(options);
-  const data::Loaders loaders = make_loaders(options.batch);
+  const data::Loaders loaders = run::make_loaders(options.batch, user_cache_folder());
   const ShownBatch shown = what_is_asked(options, loaders);
   if (options.terminal) {
     fmt::print("{}{}\n", data::half_blocks(shown.grid, options.columns), shown.words);

@@ -1,14 +1,16 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/train_flags.h"
+#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
 
-core::ExitCode summarize(const BatchOptions& options) {
-  const data::Summary summary = make_block(options).summary(loader_options(options));
+core::ExitCode summarize(const run::BatchOptions& options) {
+  const data::Summary summary = run::make_block(options).summary(run::loader_options(options, user_cache_folder()));
   fmt::print("{}", program_words(summary.text()));
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }
@@ -17,7 +19,7 @@ core::ExitCode summarize(const BatchOptions& options) {
 
 void add_summary(CommandLine& line) {
   Command& command = line.add("summary", "Walk one image and one batch through every stage");
-  const auto options = std::make_shared<BatchOptions>();
+  const auto options = std::make_shared<run::BatchOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
   command.everyday(everyday_flags({"--num-workers", "--cache"}));

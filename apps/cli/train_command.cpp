@@ -1,9 +1,13 @@
 #include <fstream>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "apps/cli/command.h"
-#include "apps/cli/start_training.h"
-#include "apps/cli/train_options.h"
+#include "apps/cli/process.h"
+#include "apps/cli/terminal.h"
+#include "apps/cli/train_flags.h"
+#include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::cli {
@@ -30,12 +34,34 @@ std::string read_recipe(const std::string& path) {
   return recipe;
 }
 
+/// What a user can do about a run that ended early.
+core::Error with_remedy(const run::RunError& error) {
+  const bool has_diverged = error.reason() == run::RunError::Reason::kDiverged;
+  return core::Error(fmt::format(
+      "{}. {}margay train --resume {}{}", error.what(),
+      has_diverged ? "Go on from the last good checkpoint, more slowly: " : "Nothing is lost: make room, then ",
+      error.folder().string(), has_diverged ? " --lr-factor 0.1" : ""));
+}
+
+core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
+  prepare_to_compute();
+  TerminalObserver observer;
+  try {
+    const run::Outcome outcome = resume.resume.empty()
+                                     ? run::start_training(options, user_cache_folder(), observer)
+                                     : run::resume_training(resume, options.runs, user_cache_folder(), observer);
+    return outcome == run::Outcome::kDone ? core::ExitCode::kDone : core::ExitCode::kInterrupted;
+  } catch (const run::RunError& error) {
+    throw with_remedy(error);
+  }
+}
+
 }  // namespace
 
 void add_train(CommandLine& line) {
   Command& command = line.add("train", "Train a classifier on a folder of images");
-  const auto options = std::make_shared<TrainOptions>();
-  const auto resume = std::make_shared<ResumeOptions>();
+  const auto options = std::make_shared<run::TrainOptions>();
+  const auto resume = std::make_shared<run::ResumeOptions>();
   command.argument("folder", options->batch.folder,
                    "the images: a folder per class, or any folder with --label-regex or --labels-csv");
   command.config_flag(*options);
@@ -51,8 +77,7 @@ void add_train(CommandLine& line) {
     if (!resume->resume.empty()) return refuse_other_flags(command);
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
-  command.does(
-      [=] { return resume->resume.empty() ? start_training(*options) : resume_training(*resume, options->runs); });
+  command.does([=] { return train(*options, *resume); });
 }
 
 }  // namespace margay::cli

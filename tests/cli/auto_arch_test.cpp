@@ -1,4 +1,4 @@
-#include "apps/cli/auto_arch.h"
+#include "margay/run/choose_architecture.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -19,7 +19,7 @@ TEST(ChoiceText, SaysWhatAndWhy) {
       {.name = "middle", .top1 = 70, .images_per_s = 20, .is_measured = true},
       {.name = "large", .top1 = 80, .images_per_s = 10}};
   const train::TrainingDemand demand{.train_images = 600, .epochs = 4, .minutes = 3};
-  EXPECT_EQ(choice_text(candidates, demand, train::choose_network(candidates, demand)),
+  EXPECT_EQ(run::choice_text(candidates, demand, train::choose_network(candidates, demand)),
             "arch auto: middle (70.0 % on ImageNet) about 2.0 minutes of 3 for 4 epochs at 20.0 images/s; next: small "
             "(60.0 % on ImageNet) about 1.0; too slow: large (80.0 % on ImageNet) about 4.0, not measured");
 }

@@ -11,8 +11,8 @@
 #include "apps/cli/command.h"
 #include "apps/cli/help.h"
 #include "apps/cli/progress_line.h"
-#include "apps/cli/train_options.h"
 #include "margay/core/text.h"
+#include "margay/run/train_options.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
 
@@ -68,7 +68,7 @@ TEST(CommandLine, HelpSucceeds) {
 }
 
 /// What a command with the flags of training makes of the arguments.
-void parse(TrainOptions& options, std::vector<std::string> arguments) {
+void parse(run::TrainOptions& options, std::vector<std::string> arguments) {
   CommandLine line("margay", "", "");
   Command& command = line.add("train", "");
   command.config_flag(options);
@@ -79,12 +79,12 @@ void parse(TrainOptions& options, std::vector<std::string> arguments) {
 
 TEST(Config, GivesWayToFlagsWhereverTheyStand) {
   const testing_support::TemporaryFolder folder;
-  TrainOptions saved;
+  run::TrainOptions saved;
   saved.epochs = 7;
   saved.batch.folder = "images";
   saved.batch.transforms.augment.size = 99;
   std::ofstream(folder / "config.json") << core::to_json(saved).dump();
-  TrainOptions options;
+  run::TrainOptions options;
   parse(options, {"--size", "64", "--config", (folder / "config.json").string()});
   EXPECT_EQ(options.epochs, 7);
   EXPECT_EQ(options.batch.folder, "images");
@@ -109,7 +109,7 @@ TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
 }
 
 TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
-  TrainOptions options;
+  run::TrainOptions options;
   parse(options, {"--min-scale", ".5", "--base-lr", "1e-2", "--mean", ".5,0.25,0.75", "--std", "[1,1,0.5]"});
   EXPECT_EQ(options.batch.transforms.augment.min_scale, 0.5);
   EXPECT_EQ(options.fine_tune.base_lr, 0.01);

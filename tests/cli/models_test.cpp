@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/auto_arch.h"
 #include "margay/core/error.h"
+#include "margay/run/choose_architecture.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_training.h"
@@ -97,12 +97,12 @@ TEST_F(ModelsCommand, RefusesWhatHasNoMeaning) {
 }
 
 TEST_F(ModelsCommand, KeepsSpeedsOfOtherMachines) {
-  SpeedRecords records(folder_ / "speeds.json");
+  run::SpeedRecords records(folder_ / "speeds.json");
   records.put({.name = "resnet18", .host = "another", .train_images_per_s = 1});
-  records.put({.name = "resnet18", .host = host_name(), .train_images_per_s = 2});
-  records.put({.name = "resnet18", .host = host_name(), .train_images_per_s = 3});
+  records.put({.name = "resnet18", .host = run::host_name(), .train_images_per_s = 2});
+  records.put({.name = "resnet18", .host = run::host_name(), .train_images_per_s = 3});
   records.save();
-  SpeedRecords read(folder_ / "speeds.json");
+  run::SpeedRecords read(folder_ / "speeds.json");
   read.load();
   ASSERT_TRUE(read.find("resnet18"));
   EXPECT_EQ(read.find("resnet18")->train_images_per_s, 3);

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/run_folder.h"
-#include "apps/cli/train_options.h"
+#include "margay/run/run_folder.h"
+#include "margay/run/train_options.h"
 #include "tests/support/command_line.h"
 #include "tests/support/run_folders.h"
 #include "tests/support/temporary_folder.h"
@@ -25,21 +25,20 @@ struct RunsResult {
 class RunsCommand : public testing::Test {
  protected:
   RunsCommand() {
-    train::RunRegistry registry(folder_.path());
-    TrainOptions options;
+    run::RunRegistry registry(folder_.path());
+    run::TrainOptions options;
     add(registry, "20240501-100000-a", "a", core::to_json(options), 0.2);
     options.arch = "resnet34";
     options.batch.loader.batch_size = 32;
     add(registry, "20240501-110000-b", "b", core::to_json(options), 0.19);
     for (const double rate : {0.10, 0.12, 0.14}) {
-      train::NewRun run =
-          new_run(folder_.path(), fmt::format("20240501-120000-c-{}", rate), "c", core::to_json(options));
+      run::NewRun run = new_run(folder_.path(), fmt::format("20240501-120000-c-{}", rate), "c", core::to_json(options));
       run.group = "three";
       add_done_run(registry, run, rate);
     }
   }
 
-  void add(train::RunRegistry& registry, const std::string& folder, const std::string& name,
+  void add(run::RunRegistry& registry, const std::string& folder, const std::string& name,
            const nlohmann::ordered_json& config, double error_rate) {
     add_done_run(registry, new_run(folder_.path(), folder, name, config), error_rate);
   }
@@ -108,8 +107,8 @@ TEST_F(RunsCommand, ComparesWithTheNoiseOfImagesOrOfRepeats) {
 }
 
 TEST_F(RunsCommand, LeavesOutRepeatsWithoutAnEndAndNamesSingleRunsWithoutOne) {
-  train::RunRegistry registry(folder_.path());
-  train::NewRun run = new_run(folder_.path(), "c-4", "c");
+  run::RunRegistry registry(folder_.path());
+  run::NewRun run = new_run(folder_.path(), "c-4", "c");
   run.group = "three";
   registry.add(run);
   registry.add_epoch("c-4", testing_support::error_epoch(0, 0.9));
@@ -158,32 +157,32 @@ TEST_F(RunsCommand, WarnsOfADamagedListAndShowsTheRuns) {
 
 TEST(RunListing, ListsARunFromItsBeginningToItsEnd) {
   const testing_support::TemporaryFolder folder;
-  RunListing listing(folder.path(), testing_support::new_run(folder.path(), "a", "first"));
+  run::RunListing listing(folder.path(), testing_support::new_run(folder.path(), "a", "first"));
   listing.begin();
   listing.begin();
-  const train::RunRegistry registry(folder.path());
+  const run::RunRegistry registry(folder.path());
   ASSERT_EQ(registry.all().size(), 1U);
-  EXPECT_EQ(registry.all()[0].status, train::RunStatus::kRunning);
-  listing.finish(train::RunStatus::kFailed, "the disk is gone");
-  EXPECT_EQ(registry.all()[0].status, train::RunStatus::kFailed);
+  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kRunning);
+  listing.finish(run::RunStatus::kFailed, "the disk is gone");
+  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kFailed);
   EXPECT_EQ(registry.all()[0].message, "the disk is gone");
 }
 
 TEST(RunListing, LeavesARunThatDoesNotGoOnAsItEnded) {
   const testing_support::TemporaryFolder folder;
-  const train::NewRun run = testing_support::new_run(folder.path(), "a", "first");
-  train::RunRegistry registry(folder.path());
+  const run::NewRun run = testing_support::new_run(folder.path(), "a", "first");
+  run::RunRegistry registry(folder.path());
   testing_support::add_done_run(registry, run, 0.1);
-  { const RunListing listing(folder.path(), run); }
-  EXPECT_EQ(registry.all()[0].status, train::RunStatus::kDone);
+  { const run::RunListing listing(folder.path(), run); }
+  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kDone);
 }
 
 TEST(RunListing, WarnsOnceWhereTheListCannotBeWritten) {
   const testing_support::TemporaryFolder folder;
-  const train::NewRun run{.folder = "gone", .name = "gone", .group = "", .seed = 1, .config = {}, .valid_images = {}};
+  const run::NewRun run{.folder = "gone", .name = "gone", .group = "", .seed = 1, .config = {}, .valid_images = {}};
   testing::internal::CaptureStderr();
-  RunListing listing(folder / "nowhere", run);
-  listing.finish(train::RunStatus::kDone);
+  run::RunListing listing(folder / "nowhere", run);
+  listing.finish(run::RunStatus::kDone);
   const std::string errors = testing::internal::GetCapturedStderr();
   EXPECT_EQ(errors.find("margay: warning: the run is not in the list that `margay runs` shows: "), 0U) << errors;
   EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;

@@ -13,9 +13,9 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/listeners.h"
-#include "apps/cli/train_options.h"
 #include "margay/core/error.h"
+#include "margay/run/listeners.h"
+#include "margay/run/train_options.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
@@ -61,7 +61,7 @@ TEST(TrainFlags, ARecipeIsReadAtOnceAndItsMistakesHaveALine) {
 
 TEST(TrainFlags, AreNoticedWhenTheyAreGivenWithTheirDefaults) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> idle = {
-      {{"--ema-decay", fmt::format("{}", TrainOptions().listeners.weight_average.ema_decay)},
+      {{"--ema-decay", fmt::format("{}", run::TrainOptions().listeners.weight_average.ema_decay)},
        "--ema-decay needs --ema"},
       {{"--label-column", ""}, "--label-column needs --labels-csv"},
       {{"--no-restore-best"}, "--no-restore-best needs --keep-best"},
@@ -110,7 +110,7 @@ TEST_F(TrainCommand, LeavesAllThatARunIs) {
   };
   EXPECT_EQ(lines("history.csv"), 3);  // the titles and two epochs
   EXPECT_EQ(lines("steps.jsonl"), 8);  // two epochs of three steps and a summary
-  EXPECT_EQ(records().back().status, train::RunStatus::kDone);
+  EXPECT_EQ(records().back().status, run::RunStatus::kDone);
   EXPECT_EQ(records().back().epochs.size(), 2U);
   EXPECT_FALSE(fs::exists(run / "best.margay"));
   EXPECT_FALSE(fs::exists(run / "tensorboard"));
@@ -191,7 +191,7 @@ TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
   EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
   EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
   EXPECT_EQ(records().size(), 1U);
-  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+  EXPECT_EQ(records()[0].status, run::RunStatus::kDone);
 }
 
 TEST_F(TrainCommand, GoesOnWithoutThePretrainedWeights) {
@@ -229,7 +229,7 @@ TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
   const CommandResult longer = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(longer.status, 2);
   expect_part(longer.errors, "[recipe] training stood in the recipe");
-  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+  EXPECT_EQ(records()[0].status, run::RunStatus::kDone);
 }
 
 TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
@@ -238,7 +238,7 @@ TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
   const CommandResult result = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(result.status, 3);
   expect_part(result.errors, images_.string() + ": the images, labels or split are no longer those");
-  EXPECT_EQ(records()[0].status, train::RunStatus::kDone);
+  EXPECT_EQ(records()[0].status, run::RunStatus::kDone);
 }
 
 TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
@@ -259,14 +259,14 @@ TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
   ctrl_c.join();
   EXPECT_EQ(result.status, 130) << result.errors;
   ASSERT_EQ(records().size(), 1U);
-  EXPECT_EQ(records()[0].status, train::RunStatus::kInterrupted);
+  EXPECT_EQ(records()[0].status, run::RunStatus::kInterrupted);
   expect_part(records()[0].message, "stopped in epoch");
   expect_part(result.output, "Go on: margay train --resume " + run_folder().string());
   EXPECT_TRUE(fs::is_regular_file(run_folder() / "model.margay"));
 }
 
-std::string message_for(const std::function<void(ListenerOptions&)>& change) {
-  ListenerOptions options;
+std::string message_for(const std::function<void(run::ListenerOptions&)>& change) {
+  run::ListenerOptions options;
   change(options);
   return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
 }
@@ -274,7 +274,7 @@ std::string message_for(const std::function<void(ListenerOptions&)>& change) {
 TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
 
 TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
-  using O = ListenerOptions;
+  using O = run::ListenerOptions;
   EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_decay = 0.9; }),
             "[listeners] `ema_decay` needs `ema`; give both, or neither");
   EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_warmup = false; }),
@@ -293,7 +293,7 @@ TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
 }
 
 TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
-  ListenerOptions options;
+  run::ListenerOptions options;
   options.ema = options.keep_best = options.early_stop = options.reduce_on_plateau = true;
   options.weight_average.ema_decay = 0.9;
   options.early_stopping.stop_patience = 9;
@@ -305,12 +305,12 @@ TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
 }
 
 TEST(ListenerOptions, KnowOneAverageOnly) {
-  EXPECT_EQ(message_for([](ListenerOptions& o) { o.ema = o.swa = true; }),
+  EXPECT_EQ(message_for([](run::ListenerOptions& o) { o.ema = o.swa = true; }),
             "[listeners] `ema` and `swa` both say which average is taken; give one");
 }
 
 TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
-  EXPECT_EQ(message_for([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
+  EXPECT_EQ(message_for([](run::ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
             "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
 }
 
@@ -338,19 +338,19 @@ class CacheHome {
 };
 
 TEST(ResolveWeights, LeavesAPathAsItIs) {
-  EXPECT_EQ(resolve_weights("a/cached", "resnet18"), "a/cached");
-  EXPECT_EQ(resolve_weights("", "resnet18"), "");
+  EXPECT_EQ(run::resolve_weights("a/cached", "resnet18"), "a/cached");
+  EXPECT_EQ(run::resolve_weights("", "resnet18"), "");
 }
 
 TEST(ResolveWeights, LooksInTheUsersCacheForTheArchitecture) {
   const testing_support::TemporaryFolder home;
   const CacheHome cache(home.path());
   const std::string message =
-      testing_support::thrown_message<core::DataError>([] { resolve_weights("cached", "resnet18"); });
+      testing_support::thrown_message<core::DataError>([] { run::resolve_weights("cached", "resnet18"); });
   const std::filesystem::path place = home / "margay" / "weights" / "resnet18.safetensors";
   EXPECT_NE(message.find("save it as " + place.string()), std::string::npos) << message;
   testing_support::write(place, "");
-  EXPECT_EQ(resolve_weights("cached", "resnet18"), place);
+  EXPECT_EQ(run::resolve_weights("cached", "resnet18"), place);
 }
 
 }  // namespace

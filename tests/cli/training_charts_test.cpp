@@ -2,8 +2,8 @@
 #include <torch/utils.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/training_charts.h"
 #include "margay/core/error.h"
+#include "margay/run/training_charts.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
 #include "tests/support/tiny_training.h"
@@ -31,7 +31,7 @@ class TrainingCharts : public testing::Test {
 TEST_F(TrainingCharts, ShowLossesAndRatesOfBothStagesOverTheSameSteps) {
   const testing_support::TemporaryFolder folder;
   const train::Learner learner = trained(folder.path());
-  const auto charts = training_charts(learner);
+  const auto charts = run::training_charts(learner);
   ASSERT_EQ(charts.size(), 2U);
   ASSERT_EQ(charts[0].series.size(), 2U);
   const chart::ChartSeries& training = charts[0].series[0];
@@ -48,7 +48,7 @@ TEST_F(TrainingCharts, ShowLossesAndRatesOfBothStagesOverTheSameSteps) {
 TEST(LrFindChart, MarksSuggestionsAndCutsTheExplosion) {
   const train::LrFindResult found{.curve = {.lrs = {1e-3, 1e-2, 1e-1, 1}, .losses = {2, 1, 1.5, 900}},
                                   .suggestions = {{.name = "valley", .lr = 1.2e-2, .rule = ""}}};
-  const chart::LineChart chart = lr_find_chart(found);
+  const chart::LineChart chart = run::lr_find_chart(found);
   ASSERT_EQ(chart.marks.size(), 1U);
   EXPECT_EQ(chart.marks[0].x, 1.2e-2);
   EXPECT_EQ(chart.marks[0].y, 1);
@@ -58,11 +58,11 @@ TEST(LrFindChart, MarksSuggestionsAndCutsTheExplosion) {
 
 TEST(ChartFile, IsSvgOrPngInAFolderThatIsThere) {
   const testing_support::TemporaryFolder folder;
-  EXPECT_NO_THROW(check_chart_path(folder / "a.svg"));
-  EXPECT_NO_THROW(check_chart_path("a.png"));
-  EXPECT_EQ(thrown_message<std::invalid_argument>([] { write_chart({}, "a.gif"); }),
+  EXPECT_NO_THROW(run::check_chart_path(folder / "a.svg"));
+  EXPECT_NO_THROW(run::check_chart_path("a.png"));
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] { run::write_chart({}, "a.gif"); }),
             "[chart] 'a.gif' is neither .svg nor .png");
-  EXPECT_THROW(check_chart_path(folder / "none" / "a.svg"), core::IoError);
+  EXPECT_THROW(run::check_chart_path(folder / "none" / "a.svg"), core::IoError);
 }
 
 using testing_support::CommandResult;

@@ -5,19 +5,19 @@
 
 #include <nlohmann/json.hpp>
 
-#include "margay/train/registry/run_registry.h"
+#include "margay/run/run_registry.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::testing_support {
 
 /// A folder with a config.json, as a training makes it before it registers itself.
-inline train::NewRun new_run(const std::filesystem::path& runs, const std::string& folder, const std::string& name,
-                             const nlohmann::ordered_json& config = {{"arch", "resnet18"}}) {
+inline run::NewRun new_run(const std::filesystem::path& runs, const std::string& folder, const std::string& name,
+                           const nlohmann::ordered_json& config = {{"arch", "resnet18"}}) {
   write(runs / folder / "config.json", config.dump());
   return {.folder = folder, .name = name, .group = "", .seed = 7, .config = config, .valid_images = 100};
 }
 
-inline train::RunEpoch error_epoch(std::int64_t epoch, double error_rate) {
+inline run::RunEpoch error_epoch(std::int64_t epoch, double error_rate) {
   return {.stage = "unfrozen",
           .epoch = epoch,
           .train_loss = 0.5,
@@ -27,10 +27,10 @@ inline train::RunEpoch error_epoch(std::int64_t epoch, double error_rate) {
 }
 
 /// A run that is done after one epoch.
-inline void add_done_run(train::RunRegistry& registry, const train::NewRun& run, double error_rate) {
+inline void add_done_run(run::RunRegistry& registry, const run::NewRun& run, double error_rate) {
   registry.add(run);
   registry.add_epoch(run.folder, error_epoch(0, error_rate));
-  registry.finish(run.folder, train::RunStatus::kDone);
+  registry.finish(run.folder, run::RunStatus::kDone);
 }
 
 }  // namespace margay::testing_support

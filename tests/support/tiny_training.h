@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "margay/train/registry/run_registry.h"
+#include "margay/run/run_registry.h"
 #include "tests/support/command_line.h"
 #include "tests/support/tiny_images.h"
 
@@ -35,7 +35,7 @@ class TinyTraining : public testing::Test {
     return on_images("train", line);
   }
 
-  std::vector<train::RunRecord> records() const { return train::RunRegistry(runs_).all(); }
+  std::vector<run::RunRecord> records() const { return run::RunRegistry(runs_).all(); }
   /// The folder of the newest run.
   std::filesystem::path run_folder() const { return runs_ / records().back().folder; }
 

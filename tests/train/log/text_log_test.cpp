@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "margay/data/source/csv.h"
+#include "margay/run/run_files.h"
 #include "margay/train/learner.h"
 #include "margay/train/log/text_log.h"
-#include "margay/train/registry/run_files.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/train/log/log_test_learner.h"

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/cli/progress_line.h"
+#include "margay/chart/line_chart.h"
+#include "margay/run/observer.h"
+
+namespace margay::cli {
+
+/// The charts for this terminal, in its width; without colours and braille if stdout is not a terminal.
+std::string terminal_chart(const std::vector<chart::LineChart>& charts);
+
+/// Shows how a run gets on: lines and a table on stdout, warnings and progress on stderr. From the start of the training
+/// on, the first ctrl-C asks it to stop.
+class TerminalObserver : public run::Observer {
+ public:
+  bool is_stop_wanted() const override;
+  std::vector<std::shared_ptr<train::Callback>> callbacks() override;
+  void warned(const std::string& text) override;
+  void progressed(const std::string& task, std::int64_t done, std::int64_t total, const std::string& details) override;
+  void progress_ended() override;
+  void chose_architecture(const std::string& text) override;
+  void found_batch_size(const train::BatchSizeAdvice& advice) override;
+  void found_lr(double lr) override;
+  void repeated(std::int64_t i, std::int64_t n, std::uint64_t seed) override;
+  void started(const run::Started& start) override;
+  void resumed(const run::Resumed& where) override;
+  void found_bottleneck(const std::string& text) override;
+  void evaluated_saved_model(const train::EpochRecord& record, const metric::Metrics& metrics) override;
+  void reported_cache(const std::string& text) override;
+  void ended(const run::Ended& end) override;
+  void repeats_ended(const std::string& metric, const run::RunResult& result) override;
+
+ private:
+  ProgressLine line_;
+  std::string task_;  ///< that the line shows
+};
+
+}  // namespace margay::cli

@@ -1,0 +1,168 @@
+#include "margay/run/choose_architecture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/pretrained.h"
+#include "margay/run/speed_records.h"
+#include "margay/train/device_prefetcher.h"
+
+namespace margay::run {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using model::Architecture;
+using train::NetworkCandidate;
+
+constexpr double kMeasureSeconds = 0.5;
+constexpr double kTypicalPx = 224;
+constexpr double kCpuBatch = 16;  // of typical images: on a CPU more are hardly faster, but take longer to measure
+
+/// Where the weights of several networks lie; "": train without.
+fs::path folder_of(const fs::path& weights, const fs::path& cache_folder) {
+  if (weights.empty()) return {};
+  const fs::path folder = weights == model::kCachedWeights ? cache_folder / "weights" : weights;
+  if (fs::is_directory(folder)) return folder;
+  throw std::invalid_argument(fmt::format(
+      "[train] `arch` auto takes a folder with weights of several networks, NAME.safetensors and so on, for `weights`; "
+      "{} is none: for one file name its network with `arch`",
+      folder.string()));
+}
+
+/// The networks that may be chosen, the one with the fewest multiply-adds first. Those without a published accuracy
+/// only where there are no others.
+std::vector<const Architecture*> networks_for(const fs::path& folder) {
+  std::vector<const Architecture*> networks;
+  for (const Architecture& each : model::architectures()) {
+    if (folder.empty() || !model::look_up_weights(folder, each).empty()) networks.push_back(&each);
+  }
+  if (networks.empty()) {
+    throw core::DataError(folder,
+                          "holds no NAME.safetensors (or .pth …) of a network; `architectures` lists the names");
+  }
+  const auto has_accuracy = [](const Architecture* each) { return each->top1 > 0; };
+  if (std::any_of(networks.begin(), networks.end(), has_accuracy)) std::erase_if(networks, std::not_fn(has_accuracy));
+  std::stable_sort(networks.begin(), networks.end(),
+                   [](const Architecture* a, const Architecture* b) { return a->gigamacs < b->gigamacs; });
+  return networks;
+}
+
+train::TrainingDemand demand_of(const TrainOptions& options, const fs::path& cache_folder) {
+  const data::Loaders loaders = make_loaders(options.batch, cache_folder);
+  train::TrainingDemand demand{.train_images = static_cast<std::int64_t>(loaders.train.dataset().size()),
+                               .epochs = 0,
+                               .minutes = options.minutes.value_or(0)};
+  if (loaders.valid) demand.valid_images = static_cast<std::int64_t>(loaders.valid->dataset().size());
+  for (const train::Stage& stage : recipe_of(options)) demand.epochs += stage.epochs;
+  return demand;
+}
+
+bool has_measured(const std::vector<NetworkCandidate>& networks) {
+  return std::any_of(networks.begin(), networks.end(), [](const NetworkCandidate& each) { return each.is_measured; });
+}
+
+/// Measures networks with the precision, device and image size of the run to come.
+class SpeedProbe {
+ public:
+  SpeedProbe(const TrainOptions& options, Observer& observer)
+      : observer_(observer),
+        speed_{.batch_size = options.batch.loader.batch_size,
+               .size = options.batch.transforms.augment.size,
+               .precision = options.vision_learner.learner.precision,
+               .device = options.vision_learner.learner.device,
+               .seconds = kMeasureSeconds} {
+    if (train::find_device(speed_.device).is_cpu()) speed_.batch_size = std::min(speed_.batch_size, cpu_batch());
+    speed_.batch_size = std::max<std::int64_t>(speed_.batch_size, 2);
+  }
+
+  /// Measures one of them, and estimates the others anew. What cannot be trained so is left out.
+  void measure(std::vector<NetworkCandidate>& networks, std::size_t which) {
+    const std::string name = networks[which].name;
+    observer_.progressed("arch auto", measured_++, static_cast<std::int64_t>(networks.size()), name);
+    const std::optional<train::NetworkSpeed> speed = speed_or_warn(name, speed_, observer_);
+    observer_.progress_ended();
+    if (speed) {
+      networks[which].images_per_s = speed->train_images_per_s;
+      networks[which].is_measured = true;
+    } else {
+      networks.erase(networks.begin() + static_cast<std::ptrdiff_t>(which));
+    }
+    if (has_measured(networks)) train::estimate_speeds(networks);
+  }
+
+ private:
+  /// As many images as have the pixels of kCpuBatch typical ones.
+  std::int64_t cpu_batch() const {
+    const double share = kTypicalPx / static_cast<double>(*speed_.size);
+    return std::llround(kCpuBatch * share * share);
+  }
+
+  Observer& observer_;
+  train::NetworkSpeedOptions speed_;
+  std::int64_t measured_ = 0;
+};
+
+/// Multiply-adds an image at one size for all; they grow with its area.
+double comparable_macs(const Architecture& network) {
+  const double share = kTypicalPx / network.input_px;
+  return network.gigamacs * share * share;
+}
+
+std::vector<NetworkCandidate> candidates_of(const std::vector<const Architecture*>& networks) {
+  std::vector<NetworkCandidate> candidates;
+  for (const Architecture* each : networks) {
+    candidates.push_back({.name = each->name, .top1 = each->top1, .gigamacs = comparable_macs(*each)});
+  }
+  return candidates;
+}
+
+/// A small and a middling network, from which the others can be estimated.
+void measure_two(std::vector<NetworkCandidate>& candidates, SpeedProbe& probe) {
+  while (!candidates.empty() && !has_measured(candidates)) probe.measure(candidates, 0);
+  const std::size_t middle = candidates.size() / 2;
+  if (middle > 0 && !candidates[middle].is_measured) probe.measure(candidates, middle);
+}
+
+std::string accuracy_text(const NetworkCandidate& network) {
+  return network.top1 > 0 ? fmt::format("{:.1f} % on ImageNet", network.top1) : "no published accuracy";
+}
+
+}  // namespace
+
+std::string choice_text(const std::vector<NetworkCandidate>& candidates, const train::TrainingDemand& demand,
+                        const train::NetworkChoice& choice) {
+  const auto about = [&](std::size_t i) {
+    return fmt::format("{} ({}) about {:.1f}{}", candidates[i].name, accuracy_text(candidates[i]),
+                       train::minutes_needed(candidates[i], demand), candidates[i].is_measured ? "" : ", not measured");
+  };
+  std::string text = fmt::format("arch auto: {} minutes of {:g} for {} epochs at {:.1f} images/s", about(choice.picked),
+                                 demand.minutes, demand.epochs, candidates[choice.picked].images_per_s);
+  text += choice.runner_up ? fmt::format("; next: {}", about(*choice.runner_up)) : "; no other fits";
+  if (choice.too_slow) text += fmt::format("; too slow: {}", about(*choice.too_slow));
+  return text;
+}
+
+void choose_architecture(TrainOptions& options, const fs::path& cache_folder, Observer& observer) {
+  const fs::path folder = folder_of(options.vision_learner.weights, cache_folder);
+  const std::vector<const Architecture*> networks = networks_for(folder);
+  const train::TrainingDemand demand = demand_of(options, cache_folder);
+  SpeedProbe probe(options, observer);
+  std::vector<NetworkCandidate> candidates = candidates_of(networks);
+  measure_two(candidates, probe);
+  while (const auto next = train::next_to_measure(candidates, demand)) probe.measure(candidates, *next);
+  const train::NetworkChoice choice = train::choose_network(candidates, demand);
+  observer.chose_architecture(choice_text(candidates, demand, choice));
+  options.arch = candidates[choice.picked].name;
+  if (folder.empty()) return;
+  options.vision_learner.weights = model::find_weights(folder, model::find_architecture(options.arch));
+}
+
+}  // namespace margay::run

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "margay/run/observer.h"
+#include "margay/run/train_options.h"
+#include "margay/train/choose_network.h"
+
+namespace margay::run {
+
+/// The value of `arch` for the best network that fits the time.
+inline constexpr const char* kAutoArch = "auto";
+
+/// Replaces `auto` by the most accurate network whose epochs fit into options.minutes, and announces why. If
+/// options.vision_learner.weights is a folder (or "cached"), it chooses among the networks whose weights
+/// model::look_up_weights finds there, and replaces the folder by the file; without weights it chooses among all. A few
+/// networks are measured on this machine, the others estimated from them by their multiply-adds; the chosen one is
+/// always measured. Throws as train::choose_network, and std::invalid_argument for weights that are no folder.
+/// cache_folder: as for resolve_weights.
+void choose_architecture(TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer);
+
+/// One line: the choice, its time, and the runner-up.
+std::string choice_text(const std::vector<train::NetworkCandidate>& candidates, const train::TrainingDemand& demand,
+                        const train::NetworkChoice& choice);
+
+}  // namespace margay::run

@@ -1,0 +1,267 @@
+#include "margay/run/data_options.h"
+
+#include <optional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/data/source/image_files.h"
+#include "margay/data/source/label_table.h"
+#include "margay/data/source/labels.h"
+#include "margay/data/source/names.h"
+#include "margay/data/source/splits.h"
+
+namespace margay::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> comma_separated(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+  }
+  return parts;
+}
+
+data::LabelTable read_labels(const fs::path& folder, const DataOptions& options) {
+  return data::LabelTable::read(options.labels_csv, folder,
+                                {.name = options.name_column,
+                                 .label = options.label_column,
+                                 .is_valid = options.valid_csv.empty() ? options.valid_column : "",
+                                 .group = options.group_column,
+                                 .delimiter = options.label_delimiter,
+                                 .one_hot = comma_separated(options.label_columns)});
+}
+
+data::LabelTable read_split(const fs::path& folder, const DataOptions& options) {
+  return data::LabelTable::read(
+      options.valid_csv, folder,
+      {.name = options.labels_csv.empty() ? options.name_column : "", .is_valid = options.valid_column});
+}
+
+using Table = std::optional<data::LabelTable>;
+
+/// table: the labels', where there is one.
+data::Labeller choose_groups(const fs::path& folder, const DataOptions& options, const Table& table) {
+  return options.group_column.empty() ? data::path_regex_labels(options.group_regex, folder) : table->groups();
+}
+
+data::Splitter draw_fold(const fs::path& folder, const DataOptions& options, const Table& table) {
+  const data::FoldOptions fold{.fold = *options.fold, .folds = *options.folds, .seed = options.split_seed.value_or(42)};
+  switch (options.split.value_or(data::SplitKind::kRandom)) {
+    case data::SplitKind::kStratified:
+      return data::stratified_fold_split(fold);
+    case data::SplitKind::kGrouped:
+      return data::grouped_fold_split(choose_groups(folder, options, table), fold);
+    default:
+      return data::fold_split(fold);
+  }
+}
+
+data::Splitter draw(const fs::path& folder, const DataOptions& options, const Table& table) {
+  if (options.fold) return draw_fold(folder, options, table);
+  const data::RandomSplitOptions share{.valid_fraction = options.valid_fraction.value_or(0.2),
+                                       .seed = options.split_seed.value_or(42)};
+  switch (options.split.value_or(data::SplitKind::kRandom)) {
+    case data::SplitKind::kStratified:
+      return data::stratified_split(share);
+    case data::SplitKind::kGrouped:
+      return data::grouped_split(choose_groups(folder, options, table), share);
+    default:
+      return data::random_split(share);
+  }
+}
+
+/// Whether an option asks for a draw, so that neither a table's column nor folders train/ and valid/ split.
+bool asks_for_a_draw(const DataOptions& o) {
+  return o.valid_fraction || o.split || !o.group_regex.empty() || !o.group_column.empty() || o.fold || o.folds ||
+         o.split_seed;
+}
+
+bool has_folder(const fs::path& folder, const char* name) {
+  std::error_code ignored;
+  return fs::is_directory(folder / name, ignored);
+}
+
+/// What the data say of the split, nothing where it is to be drawn.
+std::optional<data::Splitter> given_split(const fs::path& folder, const DataOptions& options, const Table& table) {
+  if (!options.valid_csv.empty()) return read_split(folder, options).split();
+  if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
+  if (asks_for_a_draw(options)) return std::nullopt;
+  if (table && (!options.valid_column.empty() || table->has_split())) return table->split();
+  for (const char* valid : {"valid", "val"}) {
+    if (has_folder(folder, "train") && has_folder(folder, valid)) return data::folder_split(folder, "train", valid);
+  }
+  return std::nullopt;
+}
+
+/// The same; a fault is thrown only when the split is asked for.
+std::optional<data::Splitter> given_split_or_problem(const fs::path& folder, const DataOptions& options,
+                                                     const Table& table) {
+  try {
+    return given_split(folder, options, table);
+  } catch (const core::DataError& error) {
+    return [error](const data::Items&) -> data::Split { throw error; };
+  }
+}
+
+data::Labeller choose_labels(const fs::path& folder, const DataOptions& options) {
+  if (!options.label_regex.empty()) return data::regex_labels(options.label_regex);
+  if (!options.label_path_regex.empty()) return data::path_regex_labels(options.label_path_regex, folder);
+  return data::folder_labels(options.label_folder.value_or(1));
+}
+
+/// Images and labels, and the table they come from.
+struct Labelled {
+  data::DataBlock block;
+  Table table;
+};
+
+Labelled labelled_by_table(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  Labelled labelled{.table = read_labels(folder, options)};
+  for (const std::string& warning : labelled.table->warnings()) labelled.block.warn(warning);
+  data::PathList items = labelled.table->items(gaps);
+  if (!items.empty() && data::Root(folder).relative(items.text(0)).starts_with("../")) {
+    labelled.block.warn(fmt::format("none of the images listed lies below {}; those beside the table {} are taken",
+                                    folder.string(), options.labels_csv.string()));
+  }
+  labelled.block.items(std::move(items)).label(labelled.table->labels(gaps));
+  return labelled;
+}
+
+Labelled labelled_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  if (!options.labels_csv.empty()) return labelled_by_table(folder, options, gaps);
+  Labelled labelled;
+  labelled.block.items(gaps == data::Gaps::kKeep ? data::search_images(folder).images : data::image_files(folder))
+      .label(choose_labels(folder, options));
+  return labelled;
+}
+
+/// Who keeps images for a test must not find them in training because the others are drawn.
+void leave_test_out(const fs::path& folder, data::DataBlock& block) {
+  if (!has_folder(folder, "train")) return;
+  const data::Root root(folder);
+  data::PathList kept;
+  data::NameList test;
+  for (std::size_t i = 0; i < block.paths().size(); ++i) {
+    const std::string_view path = block.paths().text(i);
+    if (data::is_below_test(root, path)) {
+      test.add(root.relative(path));
+    } else {
+      kept.add(path);
+    }
+  }
+  if (test.empty()) return;
+  if (kept.empty()) throw core::DataError(folder, "all images lie below test/; training needs others");
+  block.warn(fmt::format("{} of the {} images of {} lie below test/ and are left out: {}", test.size(),
+                         block.paths().size(), folder.string(), test.text()));
+  block.items(std::move(kept));
+}
+
+}  // namespace
+
+data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  core::validate(options);
+  core::check_rules(options);
+  auto [block, table] = labelled_images(folder, options, gaps);
+  const auto said =
+      gaps == data::Gaps::kKeep ? given_split_or_problem(folder, options, table) : given_split(folder, options, table);
+  if (said) return block.split(*said);
+  leave_test_out(folder, block);
+  return block.split(draw(folder, options, table));
+}
+
+data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& options) {
+  core::validate(options);
+  core::check_rules(options);
+  return labelled_images(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
+}
+
+DataOptions without_split(DataOptions options) {
+  const DataOptions none;
+  options.valid_csv = none.valid_csv;
+  if (options.labels_csv.empty()) {  // a table's column of parts stays: it is no class, and tells of test rows
+    options.name_column = none.name_column;
+    options.valid_column = none.valid_column;
+  }
+  options.valid_list = none.valid_list;
+  options.valid_fraction = none.valid_fraction;
+  options.split = none.split;
+  options.group_regex = none.group_regex;
+  options.group_column = none.group_column;
+  options.fold = none.fold;
+  options.folds = none.folds;
+  options.split_seed = none.split_seed;
+  return options;
+}
+
+const core::OptionTable& DataOptions::fields() {
+  constexpr const char* kSplit = "the split";
+  static const std::vector<std::string> kDraws = {"valid_fraction", "split", "group_regex", "group_column",
+                                                  "fold",           "folds", "split_seed"};
+  static const core::OptionTable table(
+      "data",
+      {core::field<&DataOptions::label_regex>(
+           "label_regex",
+           "the label is the first group of this pattern (RE2) in the file name; without this and the next "
+           "three it is the folder's name",
+           {core::excludes({"label_path_regex", "label_folder", "labels_csv"}, "the labels")}),
+       core::field<&DataOptions::label_path_regex>(
+           "label_path_regex", "the label is the first group of this pattern in the path below the folder",
+           {core::excludes({"label_folder", "labels_csv"}, "the labels")}),
+       core::field<&DataOptions::label_folder>(
+           "label_folder", "the label is the name of the folder so many levels up; 1 holds the image", {1, 100},
+           {core::excludes({"labels_csv"}, "the labels")}),
+       core::field<&DataOptions::labels_csv>(
+           "labels_csv",
+           "table (CSV, TSV, JSON lines) with columns name and label; an is_valid column, if any, splits"),
+       core::field<&DataOptions::name_column>(
+           "name_column", "column of the table with the images' names, if not called name, file, fname, image, path, …",
+           {core::needs({"labels_csv", "valid_csv"})}),
+       core::field<&DataOptions::label_column>(
+           "label_column", "column of the table with the labels, if not called label, labels, class, …",
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+       core::field<&DataOptions::label_delimiter>(
+           "label_delimiter",
+           "an image may have several labels or none, and this stands between them, such as ';' or ' '",
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+       core::field<&DataOptions::label_columns>(
+           "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)",
+           {core::needs({"labels_csv"})}),
+       core::field<&DataOptions::valid_csv>("valid_csv", "table with columns name and is_valid that splits",
+                                            {core::excludes({"valid_list"}, kSplit), core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_column>(
+           "valid_column",
+           "column that names the validation set (1, valid; 0, train; test is left out), if not called is_valid, split",
+           {core::needs({"labels_csv", "valid_csv"}), core::excludes({"valid_list"}, kSplit),
+            core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_list>("valid_list", "text file with the name of a validation image on each line",
+                                             {core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::valid_fraction>(
+           "valid_fraction", "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)",
+           {0, 0.99}),
+       core::field<&DataOptions::split>(
+           "split", "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)",
+           {core::needs({"group_regex", "group_column"}, "grouped")}),
+       core::field<&DataOptions::group_regex>(
+           "group_regex",
+           "for `split` grouped: the group is the first group of this pattern in the path below the folder",
+           {core::excludes({"group_column"}, "the groups"), core::needs({"split=grouped"})}),
+       core::field<&DataOptions::group_column>(
+           "group_column",
+           "for `split` grouped: the group stands in this column of the labels' table, such as patient_id",
+           {core::needs({"split=grouped"}), core::needs({"labels_csv"})}),
+       core::field<&DataOptions::fold>("fold", "with `folds`: which part validates, from 1", {1, 1000},
+                                       {core::needs({"folds"})}),
+       core::field<&DataOptions::folds>(
+           "folds", "into how many parts the images are drawn", {2, 1000},
+           {core::excludes({"valid_fraction"}, "how many validate"), core::needs({"fold"})}),
+       core::field<&DataOptions::split_seed>("split_seed", "seed of the draw; 42 unless given")});
+  return table;
+}
+
+}  // namespace margay::run

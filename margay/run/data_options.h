@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "margay/core/options.h"
+#include "margay/data/data_block.h"
+#include "margay/data/source/label_table.h"
+#include "margay/data/source/splits.h"
+
+namespace margay::run {
+
+/// The options that make labelled training and validation sets from a folder of images.
+struct DataOptions {
+  std::string label_regex;
+  std::string label_path_regex;
+  std::optional<int> label_folder;
+  std::filesystem::path labels_csv;
+  std::string name_column;
+  std::string label_column;
+  std::string label_delimiter;
+  std::string label_columns;
+  std::filesystem::path valid_csv;
+  std::string valid_column;
+  std::filesystem::path valid_list;
+  std::optional<double> valid_fraction;
+  std::optional<data::SplitKind> split;
+  std::string group_regex;
+  std::string group_column;
+  std::optional<int> fold;
+  std::optional<int> folds;
+  std::optional<std::uint64_t> split_seed;
+
+  static const core::OptionTable& fields();
+};
+
+/// A data block with labels and split, without transforms. If folder/train exists, images below test/ are left out of
+/// random splits, with a warning. Throws std::invalid_argument for options that exclude each other or lack one that
+/// they need, naming both, and what data::DataBlock's parts throw. gaps: kKeep for a check, which reports what would
+/// throw otherwise: images that are missing or have no label, folders that may not be read, an impossible split.
+data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
+                           data::Gaps gaps = data::Gaps::kRefuse);
+
+/// All images in the training set, for evaluation. Throws as make_block.
+data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
+
+/// Only the options for images and labels, to evaluate all images.
+DataOptions without_split(DataOptions options);
+
+}  // namespace margay::run

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/chart/line_chart.h"
+#include "margay/metric/metric.h"
+#include "margay/run/compare_runs.h"
+#include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/callback/callback.h"
+
+namespace margay::run {
+
+/// What a run is about to train on.
+struct Started {
+  std::filesystem::path folder;
+  std::int64_t train_images = 0;
+  std::int64_t valid_images = 0;
+  std::int64_t num_classes = 0;
+  std::string arch;
+  std::string precision;
+  bool is_pretrained = false;
+};
+
+/// Where a run goes on.
+struct Resumed {
+  std::filesystem::path checkpoints;                ///< their folder
+  std::optional<std::filesystem::path> checkpoint;  ///< none: training begins anew
+  bool had_torn_checkpoints = false;
+  std::string stage;  ///< "" before the first step
+  std::int64_t epochs_done = 0;
+  std::int64_t batches_done = 0;  ///< of the epoch in progress
+};
+
+/// What a run left.
+struct Ended {
+  std::filesystem::path folder;
+  std::filesystem::path model;
+  std::string interruption;  ///< why it ended early; "" when it is done
+  std::vector<chart::LineChart> charts;
+};
+
+/// Who is told how a run gets on: a terminal, a page, a test. A run announces, it never prints. Every call comes from the
+/// thread that trains; what a call throws ends the run.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// Asked after every step, in every search, and between repeats.
+  virtual bool is_stop_wanted() const { return false; }
+  /// Listeners to the training itself: a table of epochs, a progress line.
+  virtual std::vector<std::shared_ptr<train::Callback>> callbacks() { return {}; }
+
+  virtual void warned(const std::string& /*text*/) {}
+  /// done of total units of a search before the training.
+  virtual void progressed(const std::string& /*task*/, std::int64_t /*done*/, std::int64_t /*total*/,
+                          const std::string& /*details*/) {}
+  /// That search is over.
+  virtual void progress_ended() {}
+
+  /// text: which network, what it takes, and the next.
+  virtual void chose_architecture(const std::string& /*text*/) {}
+  virtual void found_batch_size(const train::BatchSizeAdvice& /*advice*/) {}
+  virtual void found_lr(double /*lr*/) {}
+  /// i of n, from 1.
+  virtual void repeated(std::int64_t /*i*/, std::int64_t /*n*/, std::uint64_t /*seed*/) {}
+  virtual void started(const Started& /*start*/) {}
+  virtual void resumed(const Resumed& /*where*/) {}
+  /// After the first epoch: where its time went.
+  virtual void found_bottleneck(const std::string& /*text*/) {}
+  /// The saved model is not that of the last epoch: its own results.
+  virtual void evaluated_saved_model(const train::EpochRecord& /*record*/, const metric::Metrics& /*metrics*/) {}
+  /// What the cache served.
+  virtual void reported_cache(const std::string& /*text*/) {}
+  virtual void ended(const Ended& /*end*/) {}
+  /// One metric over all repeats that are done.
+  virtual void repeats_ended(const std::string& /*metric*/, const RunResult& /*result*/) {}
+};
+
+}  // namespace margay::run

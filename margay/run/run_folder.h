@@ -1,0 +1,63 @@
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "margay/core/error.h"
+#include "margay/core/file.h"
+#include "margay/core/options.h"
+#include "margay/data/item.h"
+
+namespace margay::run {
+
+/// runs/<time>-<name>/: everything that one training leaves.
+class RunFolder {
+ public:
+  /// Makes the folder. Throws core::IoError if that fails.
+  RunFolder(const std::filesystem::path& runs, const std::string& name);
+  /// Opens an existing folder. Throws core::DataError for a folder without config.json, core::Error while another
+  /// process trains in it.
+  static RunFolder open(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path model() const { return path_ / "model.margay"; }
+  std::filesystem::path config() const { return path_ / "config.json"; }
+  std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path best() const { return path_ / "best.margay"; }
+  std::filesystem::path history() const { return path_ / "history.csv"; }
+  std::filesystem::path steps() const { return path_ / "steps.jsonl"; }
+  std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
+  /// losses.svg, losses.png
+  std::filesystem::path chart(const std::string& extension) const { return path_ / ("losses." + extension); }
+
+  /// The file with images, labels and split; `labels_csv` reads it to repeat the split. Several labels need JSON lines.
+  std::filesystem::path split(data::Task task) const {
+    return path_ / (task == data::Task::kSingleLabel ? "split.csv" : "split.jsonl");
+  }
+
+  /// config.json: the settings actually used; `margay train `config`` runs them again.
+  void write_config(const nlohmann::ordered_json& config) const;
+  /// The settings in config.json. Throws core::FormatError, core::DataError.
+  template <core::Options T>
+  T read_config() const {
+    T options;
+    try {
+      core::from_json(read_config_json(), options);
+    } catch (const std::invalid_argument& error) {
+      throw core::FormatError(config(), error.what());
+    }
+    return options;
+  }
+
+ private:
+  explicit RunFolder(std::filesystem::path path);
+  nlohmann::ordered_json read_config_json() const;
+
+  std::filesystem::path path_;
+  core::FileLock lock_;  ///< prevents two processes from training in one folder
+};
+
+}  // namespace margay::run

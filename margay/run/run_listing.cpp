@@ -1,0 +1,93 @@
+#include "margay/run/run_listing.h"
+
+#include <algorithm>
+#include <iterator>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/core/error.h"
+
+namespace margay::run {
+
+namespace fs = std::filesystem;
+
+RunListing::RunListing(const std::filesystem::path& runs, NewRun run, RunNote warn)
+    : registry_(runs, warn), run_(std::move(run)), warn_(std::move(warn)) {}
+
+void RunListing::begin() {
+  try_to([&] { registry_.add(run_); });
+}
+
+void RunListing::after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) {
+  const RunEpoch epoch = run_epoch(record, learner.metrics());
+  try_to([&] { registry_.add_epoch(run_.folder, epoch); });
+}
+
+void RunListing::finish(RunStatus status, const std::string& message) {
+  try_to([&] { registry_.finish(run_.folder, status, message); });
+}
+
+void RunListing::try_to(const std::function<void()>& write) {
+  if (has_failed_) return;
+  try {
+    write();
+  } catch (const core::Error& error) {
+    has_failed_ = true;
+    warn_(fmt::format("the run is not in the list of runs: {}", error.what()));
+  }
+}
+
+nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
+                                  const train::EpochRecord* results) {
+  nlohmann::ordered_json json = {
+      {"program", "margay " MARGAY_VERSION}, {"data", core::to_json(data)}, {"epochs_done", learner.history().size()}};
+  if (results == nullptr) return json;
+  json["valid_loss"] = results->valid_loss;
+  for (std::size_t i = 0; i < results->metrics.size(); ++i) {
+    json[learner.metrics()[i]->name()] = results->metrics[i];
+  }
+  return json;
+}
+
+namespace {
+
+/// The folder of the run that a path leads to, or to a file of it, without a slash at its end.
+fs::path run_folder_of(const std::string& text) {
+  fs::path path = fs::absolute(text).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  std::error_code failure;
+  if (fs::is_regular_file(path, failure)) path = path.parent_path();
+  if (fs::is_directory(path, failure)) return path;
+  throw core::DataError(text, "there is no such run");
+}
+
+ChosenRuns choose(const std::vector<RunRecord>& records, const std::string& text, const fs::path& runs) {
+  const RunRecord& run = find_run(records, text, runs);
+  if (run.group.empty() || (text != run.name && text != run.group)) return {text, {run}};
+  ChosenRuns chosen{text, {}};
+  std::copy_if(records.begin(), records.end(), std::back_inserter(chosen.runs),
+               [&](const RunRecord& each) { return each.group == run.group; });
+  const auto is_done = [](const RunRecord& each) { return each.status == RunStatus::kDone; };
+  // Repeats that did not come to their end are no repeats of those that did.
+  if (std::any_of(chosen.runs.begin(), chosen.runs.end(), is_done)) std::erase_if(chosen.runs, std::not_fn(is_done));
+  return chosen;
+}
+
+}  // namespace
+
+ChosenRuns RunChooser::operator()(const std::string& text) {
+  const bool is_path = text.find('/') != std::string::npos || text == ".";
+  if (is_path) {
+    const fs::path folder = run_folder_of(text);
+    for (const RunRecord& each : RunRegistry(folder.parent_path(), warn_).all()) {
+      if (each.folder == folder.filename()) return {text, {each}};
+    }
+    throw core::DataError(text, "there is no run in this folder: it has no config.json");
+  }
+  if (!records_) records_ = RunRegistry(runs_, warn_).all();
+  return choose(*records_, text, runs_);
+}
+
+}  // namespace margay::run

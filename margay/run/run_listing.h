@@ -1,0 +1,68 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "margay/run/data_options.h"
+#include "margay/run/run_record.h"
+#include "margay/run/run_registry.h"
+#include "margay/train/callback/callback.h"
+#include "margay/train/learner.h"
+
+namespace margay::run {
+
+/// Keeps a run's entry in the list of runs up to date. The list is a convenience: if it cannot be written, the training
+/// continues with one warning.
+class RunListing : public train::Callback {
+ public:
+  /// runs: the folder of them all. warn: told once if the list cannot be written.
+  RunListing(const std::filesystem::path& runs, NewRun run, RunNote warn);
+
+  /// Marks the run as running. Before that a resumed run keeps its previous state in the list, in case it is refused
+  /// because its images changed.
+  void begin();
+  void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
+  void finish(RunStatus status, const std::string& message = "");
+
+ private:
+  void try_to(const std::function<void()>& write);
+
+  RunRegistry registry_;
+  NewRun run_;
+  RunNote warn_;
+  bool has_failed_ = false;
+};
+
+/// The provenance stored in a model file: program, results, and under `data` how labels and split were found, so that
+/// an evaluation can find them again. results: those of the weights in the file; null before the first epoch.
+nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
+                                  const train::EpochRecord* results);
+
+/// The runs that a text stands for: one run, or all finished repeats of one, oldest first.
+struct ChosenRuns {
+  std::string text;  ///< as written
+  std::vector<RunRecord> runs;
+};
+
+/// Finds runs in one folder, which is read at the first call, or anywhere by their path. A name or a group means all
+/// repeats; an id, a folder and a path mean one run. Throws core::DataError, which suggests the nearest one.
+class RunChooser {
+ public:
+  /// warn: told of problems with the index of runs.
+  RunChooser(std::filesystem::path runs, RunNote warn)
+      : runs_(std::move(runs)), warn_(std::move(warn)) {}
+  ChosenRuns operator()(const std::string& text);
+
+ private:
+  std::filesystem::path runs_;
+  RunNote warn_;
+  std::optional<std::vector<RunRecord>> records_;
+};
+
+}  // namespace margay::run

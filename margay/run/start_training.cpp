@@ -1,0 +1,166 @@
+#include "margay/run/start_training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "margay/run/choose_architecture.h"
+#include "margay/run/compare_runs.h"
+#include "margay/run/run_folder.h"
+#include "margay/run/run_record.h"
+#include "margay/run/training_run.h"
+#include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/callback/tracker.h"
+#include "margay/train/distillation.h"
+#include "margay/train/task_loss.h"
+#include "margay/train/vision_learner.h"
+
+namespace margay::run {
+namespace {
+
+/// The learner that the options ask for. Whatever is wrong with data and settings is thrown here, before a folder is
+/// made for a run that cannot begin: as Loaders, vision_learner, Distillation, Learner::check and Monitor::check.
+train::Learner make_learner(const TrainOptions& options, const std::filesystem::path& cache_folder,
+                            train::PretrainedWeights weights) {
+  train::Learner learner =
+      train::vision_learner(make_loaders(options.batch, cache_folder), options.arch, options.vision_learner, weights);
+  if (!options.distillation.teacher.empty()) {
+    learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
+                                                  learner.precision(), train::training_loss(learner.loss())));
+  }
+  learner.check(recipe_of(options));
+  if (is_monitored(options.listeners)) train::Monitor(options.listeners.monitor).check(learner);
+  return learner;
+}
+
+Outcome train_once(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
+  train::Learner learner = make_learner(options, cache_folder, train::PretrainedWeights::kRead);
+  TrainingRun run(options, std::move(learner), RunFolder(options.runs, options.name), observer);
+  run.record();
+  return run.train();
+}
+
+std::vector<RunRecord> runs_in(const std::filesystem::path& folder, Observer& observer) {
+  return RunRegistry(folder, [&observer](const std::string& problem) { observer.warned(problem); }).all();
+}
+
+/// Announces the results of the repeats of a group.
+void announce_repeats(const TrainOptions& options, Observer& observer) {
+  std::vector<RunRecord> repeats;
+  for (const RunRecord& run : runs_in(options.runs, observer)) {
+    if (run.group == options.group) repeats.push_back(run);
+  }
+  if (repeats.empty()) return;
+  for (const std::string& metric : {repeats.back().main_metric(), std::string("valid_loss")}) {
+    observer.repeats_ended(metric, result_of(options.name, repeats, metric));
+  }
+}
+
+/// That fits into memory; printed. The classifier is one of as many classes as the data could have.
+int largest_batch_size(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
+  const data::Loaders loaders = make_loaders(options.batch, cache_folder);
+  const auto classifier = model::make_classifier({.architecture = options.arch,
+                                                  .num_classes = loaders.vocabulary.size(),
+                                                  .image_px = options.batch.transforms.augment.size,
+                                                  .head = options.vision_learner.head});
+  const train::LearnerOptions& learner = options.vision_learner.learner;
+  classifier->to(train::find_device(learner.device));
+  if (learner.checkpoint_activations) {
+    classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
+  }
+  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all images
+  search.largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), 8, search.largest);
+  const train::BatchSizeAdvice advice =
+      train::find_batch_size(*classifier,
+                             {.image_px = options.batch.transforms.augment.size,
+                              .precision = learner.precision,
+                              .loss = {.task = loaders.task(), .options = learner.loss}},
+                             search);
+  observer.found_batch_size(advice);
+  return static_cast<int>(advice.batch_size);
+}
+
+/// What can be said without the data. Throws std::invalid_argument.
+void check_settings(const TrainOptions& options) {
+  core::check_rules(options.listeners);
+  recipe_of(options);
+  const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
+  if (!is_plain) {
+    throw std::invalid_argument(fmt::format(
+        "[train] `name` '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
+  }
+  if (options.arch == kAutoArch && !options.minutes) {
+    throw std::invalid_argument("[train] `arch` auto chooses by the time there is: give `minutes`");
+  }
+  if (options.lr.empty()) return;
+  if (options.lr != "auto") throw std::invalid_argument("[train] `lr` is 'auto'; a number goes to `base_lr`");
+  if (options.recipe.empty()) return;
+  throw std::invalid_argument("[train] `lr` auto is for the default recipe; a recipe says its rates");
+}
+
+/// A path, or what `margay runs` calls the run; of repeats the newest.
+std::filesystem::path folder_to_resume(const std::filesystem::path& run, const std::filesystem::path& runs,
+                                       Observer& observer) {
+  if (run.has_parent_path() || std::filesystem::is_directory(run)) return run;
+  return runs / find_run(runs_in(runs, observer), run.string(), runs).folder;
+}
+
+/// A name that no other command's repeats have.
+std::string new_group(const TrainOptions& options) {
+  return fmt::format("{}-{:x}", options.name, std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+Outcome start_training(const TrainOptions& given, const std::filesystem::path& cache_folder, Observer& observer) {
+  TrainOptions options = given;
+  core::validate(options);
+  check_settings(options);  // before images are looked for and a folder is made
+  if (options.arch == kAutoArch) choose_architecture(options, cache_folder, observer);
+  options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch, cache_folder);
+  if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);
+  const std::int64_t repeats = std::exchange(options.repeats, 1);
+  if (repeats > 1) options.group = new_group(options);
+  if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);
+  options.auto_batch_size = false;
+  Outcome outcome = Outcome::kDone;
+  for (std::int64_t i = 0; i < repeats && outcome == Outcome::kDone; ++i) {
+    if (repeats > 1) observer.repeated(i + 1, repeats, options.vision_learner.seed);
+    options.batch.loader.seed = options.vision_learner.seed;
+    outcome = train_once(options, cache_folder, observer);
+    ++options.vision_learner.seed;
+  }
+  if (repeats > 1 && outcome == Outcome::kDone) announce_repeats(options, observer);
+  return outcome;
+}
+
+Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path& runs,
+                        const std::filesystem::path& cache_folder, Observer& observer) {
+  core::validate(resume);
+  RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs, observer));
+  const auto options = folder.read_config<TrainOptions>();
+  const NewestCheckpoint newest = newest_checkpoint(folder, options);
+  train::Learner learner =
+      make_learner(options, cache_folder,
+                   newest.found ? train::PretrainedWeights::kFromCheckpoint : train::PretrainedWeights::kRead);
+  TrainingRun run(options, std::move(learner), std::move(folder), observer);
+  run.restore(newest, resume.lr_factor);
+  return run.train();
+}
+
+const core::OptionTable& ResumeOptions::fields() {
+  static const core::OptionTable table(
+      "resume", {core::field<&ResumeOptions::resume>(
+                     "resume",
+                     "go on with an interrupted run: its folder, or its id or name in the folder of `runs`; only "
+                     "`lr_factor` may stand beside them"),
+                 core::field<&ResumeOptions::lr_factor>(
+                     "lr_factor", "with `resume`: multiplies the learning rates from there on; for a run that diverged",
+                     {1e-6, 1e3}, {core::needs({"resume"})})});
+  return table;
+}
+
+}  // namespace margay::run

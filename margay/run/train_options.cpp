@@ -1,0 +1,139 @@
+#include "margay/run/train_options.h"
+
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include "margay/data/image_pipeline.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/pretrained.h"
+#include "margay/train/recipe/recipe_text.h"
+#include "margay/train/recipe/recipes.h"
+
+namespace margay::run {
+
+namespace {
+
+constexpr const char* kNoCacheFolder =
+    "[train] there is no home folder for a cache; name one with `cache_folder`, or the file of `weights`";
+
+}  // namespace
+
+std::filesystem::path resolve_weights(const std::filesystem::path& weights, const std::string& architecture,
+                                      const std::filesystem::path& cache_folder) {
+  if (weights != model::kCachedWeights) return weights;
+  if (cache_folder.empty()) throw std::invalid_argument(kNoCacheFolder);
+  return model::find_weights(cache_folder / "weights", model::find_architecture(architecture));
+}
+
+namespace {
+
+bool is_imagenets(const data::Normalization& normalization) {
+  return core::to_json(normalization) == core::to_json(data::imagenet_normalization());
+}
+
+}  // namespace
+
+data::DataBlock make_block(const BatchOptions& options) {
+  data::DataBlock block = make_block(options.folder, options.data);
+  block.item_transform(data::resize(options.transforms.resize))
+      .batch_transform(data::augment(options.transforms.augment))
+      .normalize(options.transforms.normalization);
+  if (options.statistics != Statistics::kMeasured) return block;
+  if (!is_imagenets(options.transforms.normalization)) {
+    throw std::invalid_argument("[batch] `statistics` measured and `mean` or `std` both say the statistics; give one");
+  }
+  const data::ImagePipeline pipeline(block.transforms(), options.loader.max_pixels);
+  return block.normalize(data::measure_normalization(*block.datasets().train, pipeline));
+}
+
+data::LoaderOptions loader_options(const BatchOptions& options, const std::filesystem::path& cache_folder) {
+  data::LoaderOptions loader = options.loader;
+  if (loader.cache != data::CacheKind::kDisk || !loader.cache_folder.empty()) return loader;
+  if (cache_folder.empty()) throw std::invalid_argument(kNoCacheFolder);
+  loader.cache_folder = cache_folder;
+  return loader;
+}
+
+data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::path& cache_folder) {
+  return make_block(options).loaders(loader_options(options, cache_folder));
+}
+
+void normalise_as_published(BatchOptions& options, const std::string& architecture) {
+  data::Normalization& normalization = options.transforms.normalization;
+  if (options.statistics != Statistics::kPublished || !is_imagenets(normalization)) return;
+  normalization = train::published_normalization(architecture);
+}
+
+train::Stages recipe_of(const TrainOptions& options) {
+  if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
+  if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);
+  return train::one_cycle_recipe(options.epochs, options.fine_tune.base_lr);
+}
+
+const core::OptionTable& BatchOptions::fields() {
+  static const core::OptionTable table(
+      "batch",
+      {core::field<&BatchOptions::folder>("folder", "the images"),
+       core::field<&BatchOptions::data>("data", "labels and split"),
+       core::field<&BatchOptions::transforms>(
+           "transforms", "what happens to pixels",
+           {core::of_inner("mean", core::excludes({"statistics=measured"}, "the statistics")),
+            core::of_inner("std", core::excludes({"statistics=measured"}, "the statistics"))}),
+       core::field<&BatchOptions::statistics>(
+           "statistics",
+           "normalise by the mean and std that the weights were published with (or what `mean` and `std` say), "
+           "by imagenet's, which most have and networks without weights get, or by those measured on the "
+           "training images"),
+       core::field<&BatchOptions::loader>("loader", "batches")});
+  return table;
+}
+
+const core::OptionTable& CheckpointOptions::fields() {
+  static const core::OptionTable table(
+      "checkpoints",
+      {core::field<&CheckpointOptions::keep_checkpoints>("keep_checkpoints",
+                                                         "how many of the newest checkpoints to keep", {1, 1e6}),
+       core::field<&CheckpointOptions::checkpoint_minutes>(
+           "checkpoint_minutes", "write one at least so often, besides that after every epoch", {0, 1e6})});
+  return table;
+}
+
+const core::OptionTable& TrainOptions::fields() {
+  static const core::OptionTable table(
+      "train",
+      {core::field<&TrainOptions::name>("name", "name of the run"),
+       core::field<&TrainOptions::runs>("runs", "folder where runs are kept"),
+       core::field<&TrainOptions::arch>(
+           "arch",
+           "network: a name of `architectures`, or auto: the most accurate one whose epochs fit into "
+           "`minutes`"),
+       core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6},
+                                          {core::excludes({"recipe"})}),
+       core::field<&TrainOptions::recipe>("recipe",
+                                          "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
+       core::field<&TrainOptions::lr>("lr", "auto: `base_lr` is what lr-find's valley suggests before training"),
+       core::field<&TrainOptions::minutes>(
+           "minutes", "train so long instead of a number of epochs; schedules are fitted to it", {0.01, 1e6}),
+       core::field<&TrainOptions::repeats>("repeats", "train so often, with seeds one apart, and report the spread",
+                                           {1, 1000}),
+       core::field<&TrainOptions::group>("group", "what repeats of one command share in the list of runs"),
+       core::field<&TrainOptions::auto_batch_size>(
+           "auto_batch_size", "find the largest batch that fits into memory, in the place of `batch_size`"),
+       core::field<&TrainOptions::auto_batch>("auto_batch", "of `auto_batch_size`", {core::needs({"auto_batch_size"})}),
+       core::field<&TrainOptions::batch>("batch", "the data",
+                                         {core::of_inner("batch_size", core::excludes({"auto_batch_size"}))}),
+       core::field<&TrainOptions::vision_learner>("vision_learner", "network and optimizer"),
+       core::field<&TrainOptions::fine_tune>(
+           "fine_tune", "the default recipe",
+           {core::excludes({"recipe"}), core::of_inner("base_lr", core::excludes({"lr"})),
+            core::of_inner("freeze_epochs", core::needs({"weights"})),
+            core::of_inner("lr_mult", core::needs({"weights"})), core::of_inner("pct_start", core::needs({"weights"})),
+            core::of_inner("div", core::needs({"weights"}))}),
+       core::field<&TrainOptions::distillation>("distillation", "a teacher"),
+       core::field<&TrainOptions::listeners>("listeners", "what watches and changes the training"),
+       core::field<&TrainOptions::checkpoints>("checkpoints", "what is kept to go on from")});
+  return table;
+}
+
+}  // namespace margay::run

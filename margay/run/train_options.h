@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "margay/core/options.h"
+#include "margay/data/image_pipeline.h"
+#include "margay/run/data_options.h"
+#include "margay/run/listeners.h"
+#include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/distillation.h"
+#include "margay/train/recipe/recipes.h"
+#include "margay/train/vision_learner.h"
+
+namespace margay::run {
+
+/// Chapter 5's presizing: a large image on the CPU, then one interpolation to the final size.
+inline data::Transforms chapter5_transforms() {
+  return {.resize = {.size = 460}, .augment = {.size = 224, .min_scale = 0.75}};
+}
+
+/// The source of the channels' mean and standard deviation.
+enum class Statistics { kPublished, kImagenet, kMeasured };
+
+constexpr auto names(Statistics /*tag*/) {
+  return std::array{std::pair{Statistics::kPublished, "published"}, std::pair{Statistics::kImagenet, "imagenet"},
+                    std::pair{Statistics::kMeasured, "measured"}};
+}
+
+/// The options that make batches: folder, labels, split, transforms and loader.
+struct BatchOptions {
+  std::filesystem::path folder;
+  DataOptions data;
+  data::Transforms transforms = chapter5_transforms();
+  Statistics statistics = Statistics::kPublished;
+  data::LoaderOptions loader;
+
+  static const core::OptionTable& fields();
+};
+
+/// Resolves `weights`: the path itself, or for "cached" the architecture's weights in the folder weights/ of the cache
+/// folder. Throws as model::find_weights, and std::invalid_argument if there is no cache folder.
+std::filesystem::path resolve_weights(const std::filesystem::path& weights, const std::string& architecture,
+                                      const std::filesystem::path& cache_folder);
+
+/// The data block that the options describe, transforms included. Measures the statistics if they ask for it.
+data::DataBlock make_block(const BatchOptions& options);
+
+/// The loader's options. A cache on disk lies in cache_folder unless the options name another; throws
+/// std::invalid_argument if there is neither.
+data::LoaderOptions loader_options(const BatchOptions& options, const std::filesystem::path& cache_folder);
+
+/// The batches of make_block and loader_options.
+data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::path& cache_folder);
+
+/// The options for checkpoints.
+struct CheckpointOptions {
+  std::int64_t keep_checkpoints = 2;
+  double checkpoint_minutes = 10;
+
+  static const core::OptionTable& fields();
+};
+
+/// All options of a training; config.json of a run holds them.
+struct TrainOptions {
+  std::string name = "model";
+  std::filesystem::path runs = "runs";
+  std::string arch = "resnet18";
+  std::int64_t epochs = 3;
+  std::string recipe;
+  std::string lr;
+  std::optional<double> minutes;
+  std::int64_t repeats = 1;
+  std::string group;
+  bool auto_batch_size = false;
+  train::AutoBatchOptions auto_batch;
+  BatchOptions batch;
+  train::VisionLearnerOptions vision_learner;
+  train::FineTuneOptions fine_tune;
+  train::DistillationOptions distillation;
+  ListenerOptions listeners;
+  CheckpointOptions checkpoints;
+
+  static const core::OptionTable& fields();
+};
+
+/// Sets the normalisation that the architecture's weights were trained with, unless another is given.
+void normalise_as_published(BatchOptions& options, const std::string& architecture);
+
+/// The stages to train: those of `recipe`, or fine-tuning, or one cycle for a network without pretrained weights.
+/// Throws std::invalid_argument as parse_recipe, and for options of fine-tuning together with a recipe.
+train::Stages recipe_of(const TrainOptions& options);
+
+}  // namespace margay::run

@@ -1,0 +1,257 @@
+#include "margay/run/training_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/data/source/csv.h"
+#include "margay/run/training_charts.h"
+#include "margay/train/bottleneck.h"
+#include "margay/train/callback/callback.h"
+#include "margay/train/learner.h"
+#include "margay/train/task_loss.h"
+
+namespace margay::run {
+
+train::LrFindResult search_lr(train::Learner& learner, Observer& observer, const train::LrSweepOptions& options) {
+  const train::LrFindResult found = train::lr_find(learner, options, [&](std::int64_t step, double lr, double loss) {
+    if (observer.is_stop_wanted()) throw core::Interrupted("stopped while searching for a learning rate");
+    observer.progressed("lr-find", step + 1, options.num_it, fmt::format("lr {:.1e}  loss {:.4f}", lr, loss));
+  });
+  observer.progress_ended();
+  return found;
+}
+
+double suggested_lr(train::Learner& learner, Observer& observer) {
+  const train::LrFindResult found = search_lr(learner, observer);
+  const auto valley = std::find_if(found.suggestions.begin(), found.suggestions.end(),
+                                   [](const train::LrSuggestion& suggestion) { return suggestion.name == "valley"; });
+  if (valley != found.suggestions.end()) return valley->lr;
+  throw core::Error("[lr_find] the curve has no valley; look at it with `lr_find`, and give `base_lr`");
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the loaders serve, so that nothing is labelled and split a second time.
+data::Datasets datasets_of(const data::Loaders& loaders) {
+  const auto share = [](const data::Dataset& dataset) { return std::make_shared<data::Dataset>(dataset); };
+  return {.train = share(loaders.train.dataset()),
+          .valid = share(loaders.valid ? loaders.valid->dataset() : data::Dataset::unlabelled({})),
+          .vocabulary = loaders.vocabulary};
+}
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Announces after the first epoch where its time went.
+class BottleneckReport : public train::Callback {
+ public:
+  explicit BottleneckReport(Observer& observer) : observer_(observer) {}
+
+  void after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) override {
+    if (learner.history().size() != 1) return;
+    observer_.found_bottleneck(train::describe_bottleneck(record, learner.loaders()));
+  }
+
+ private:
+  Observer& observer_;
+};
+
+NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train::Learner& learner) {
+  NewRun run{.folder = folder.path().filename().string(),
+             .name = options.name,
+             .group = options.group,
+             .seed = options.vision_learner.seed,
+             .config = core::to_json(options)};
+  if (learner.loaders().valid) run.valid_images = static_cast<std::int64_t>(learner.loaders().valid->dataset().size());
+  return run;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder, Observer& observer)
+    : options_(std::move(options)),
+      folder_(std::move(folder)),
+      observer_(&observer),
+      checkpoints_(folder_.checkpoints(), options_.checkpoints.keep_checkpoints),
+      learner_(std::move(learner)),
+      listing_(std::make_shared<RunListing>(folder_.path().parent_path(), new_run(options_, folder_, learner_),
+                                            [&observer](const std::string& problem) { observer.warned(problem); })),
+      listeners_(
+          learner_, options_.listeners, folder_,
+          [data = options_.batch.data](const train::Learner& best) {
+            return provenance(data, best, &best.history().back());
+          },
+          observer) {}
+
+void TrainingRun::record() const {
+  folder_.write_config(core::to_json(options_));
+  data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, folder_.split(learner_.loaders().task()));
+}
+
+void TrainingRun::check_split() const {
+  const fs::path then = folder_.split(learner_.loaders().task());
+  const fs::path now = fs::path(then).replace_filename("now-" + then.filename().string());
+  data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, now);
+  const bool is_same = content_of(then) == content_of(now);
+  fs::remove(now);
+  if (is_same) return;
+  throw core::DataError(options_.batch.folder,
+                        fmt::format("the images, labels or split are no longer those that the run began with ({}); "
+                                    "put them back, or begin a new run with the settings in {}",
+                                    then.string(), folder_.config().string()));
+}
+
+NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options) {
+  NewestCheckpoint newest;
+  newest.found =
+      train::CheckpointFolder(folder.checkpoints(), options.checkpoints.keep_checkpoints).newest(newest.problems);
+  return newest;
+}
+
+void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
+  check_split();
+  const std::optional<train::CheckpointFolder::Found>& used = newest.found;
+  if (used) train::restore(learner_, used->snapshot, used->path);
+  learner_.check(recipe_of(options_));
+  for (const std::string& problem : newest.problems) observer_->warned("left aside: " + problem);
+  if (lr_factor != 1 && options_.listeners.reduce_on_plateau) {
+    throw std::invalid_argument("[train] `lr_factor` is overruled by the run's `reduce_on_plateau`");
+  }
+  learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
+  const train::TrainingState& at = learner_.training_state();
+  observer_->resumed({.checkpoints = checkpoints_.folder(),
+                      .checkpoint = used ? std::optional(used->path) : std::nullopt,
+                      .had_torn_checkpoints = !newest.problems.empty(),
+                      .stage = at.stage,
+                      .epochs_done = at.epoch,
+                      .batches_done = at.is_in_epoch ? at.step : 0});
+}
+
+void TrainingRun::announce_start() const {
+  const data::Loaders& loaders = learner_.loaders();
+  for (const std::string& warning : loaders.warnings) observer_->warned(warning);
+  const auto size = [](const data::Loader& loader) { return static_cast<std::int64_t>(loader.dataset().size()); };
+  observer_->started({.folder = folder_.path(),
+                      .train_images = size(loaders.train),
+                      .valid_images = loaders.valid ? size(*loaders.valid) : 0,
+                      .num_classes = static_cast<std::int64_t>(loaders.vocabulary.size()),
+                      .arch = options_.arch,
+                      .precision = core::to_text(learner_.precision()),
+                      .is_pretrained = !options_.vision_learner.weights.empty()});
+  if (!options_.listeners.early_stop) return;
+  for (const train::Stage& stage : recipe_of(options_)) {
+    const auto warning = train::early_stopping_warning(core::to_text(stage.schedule.kind));
+    if (warning) return observer_->warned(*warning);
+  }
+}
+
+/// Those of the user's choice are there already; checkpoints come last, so that they hold what the others know.
+void TrainingRun::listen() {
+  for (const auto& callback : observer_->callbacks()) learner_.add_callback(callback);
+  learner_.add_callback(std::make_shared<BottleneckReport>(*observer_));
+  learner_.add_callback(listing_);
+  learner_.add_callback(std::make_shared<train::StopWhen>([this] { return observer_->is_stop_wanted(); }));
+  learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
+      checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
+      [this](const core::IoError& error) {
+        observer_->warned(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+      }));
+}
+
+/// What it finds goes into config.json, so that a run that goes on need not search again.
+void TrainingRun::find_lr() {
+  if (options_.lr.empty()) return;
+  options_.fine_tune.base_lr = suggested_lr(learner_, *observer_);
+  options_.lr.clear();
+  folder_.write_config(core::to_json(options_));
+  observer_->found_lr(options_.fine_tune.base_lr);
+}
+
+/// Those of the weights that are saved; null before the first epoch.
+const train::EpochRecord* TrainingRun::results() const {
+  if (final_) return &*final_;
+  return learner_.history().empty() ? nullptr : &learner_.history().back();
+}
+
+void TrainingRun::save_model() {
+  if (listeners_.finish(learner_)) {
+    final_ = learner_.evaluate();
+    observer_->evaluated_saved_model(*final_, learner_.metrics());
+  }
+  learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()));
+}
+
+void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {
+  try {
+    for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
+  } catch (const core::IoError& error) {
+    observer_->warned(fmt::format("no image of the losses, the model is whole: {}", error.what()));
+  }
+}
+
+void TrainingRun::keep(const std::string& why) {
+  listing_->finish(RunStatus::kInterrupted, why);
+  try {
+    checkpoints_.save(learner_);
+  } catch (const core::IoError& error) {
+    observer_->warned(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+  }
+  save_model();
+  std::vector<chart::LineChart> charts;
+  if (!learner_.steps().empty()) charts = training_charts(learner_);
+  if (!charts.empty()) save_charts(charts);
+  end(why, std::move(charts));
+}
+
+void TrainingRun::end(const std::string& interruption, std::vector<chart::LineChart> charts) const {
+  for (const data::SkippedImage& image : learner_.skipped()) observer_->warned("left out " + image.problem);
+  const std::optional<data::CacheStats> stats = learner_.loaders().train.cache_stats();
+  if (stats) observer_->reported_cache(stats->text());
+  observer_->ended(
+      {.folder = folder_.path(), .model = folder_.model(), .interruption = interruption, .charts = std::move(charts)});
+}
+
+void TrainingRun::train_all() {
+  find_lr();
+  listen();
+  learner_.run(recipe_of(options_), options_.minutes ? std::optional(*options_.minutes * 60) : std::nullopt);
+}
+
+Outcome TrainingRun::train() {
+  announce_start();
+  listing_->begin();
+  const auto fail = [&](const std::exception& error) { listing_->finish(RunStatus::kFailed, error.what()); };
+  try {
+    train_all();
+  } catch (const core::Interrupted& interrupted) {
+    keep(interrupted.what());
+    return Outcome::kInterrupted;
+  } catch (const train::DivergedError& diverged) {
+    fail(diverged);
+    throw RunError(RunError::Reason::kDiverged, folder_.path(), diverged.what());
+  } catch (const std::exception& error) {
+    fail(error);
+    throw;
+  }
+  try {
+    save_model();
+  } catch (const core::IoError& error) {
+    fail(error);
+    throw RunError(RunError::Reason::kModelNotSaved, folder_.path(), error.what());
+  }
+  std::vector<chart::LineChart> charts = training_charts(learner_);
+  save_charts(charts);
+  listing_->finish(RunStatus::kDone);
+  end("", std::move(charts));
+  return Outcome::kDone;
+}
+
+}  // namespace margay::run

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/chart/line_chart.h"
+#include "margay/core/error.h"
+#include "margay/run/listeners.h"
+#include "margay/run/observer.h"
+#include "margay/run/run_folder.h"
+#include "margay/run/run_listing.h"
+#include "margay/run/train_options.h"
+#include "margay/train/checkpoint/checkpoint_folder.h"
+#include "margay/train/lr_find/lr_find.h"
+
+namespace margay::run {
+
+/// Sweeps the learning rate and announces the progress. Throws core::Interrupted when the observer wants a stop, and as
+/// lr_find; in every case the learner is left as it was.
+train::LrFindResult search_lr(train::Learner& learner, Observer& observer, const train::LrSweepOptions& options = {});
+
+/// The rate that the method `valley` suggests. Throws core::Error if the curve has no valley.
+double suggested_lr(train::Learner& learner, Observer& observer);
+
+/// The newest whole checkpoint of a run, and the problems of those that were skipped.
+struct NewestCheckpoint {
+  std::optional<train::CheckpointFolder::Found> found;
+  std::vector<std::string> problems;
+};
+
+NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options);
+
+/// A training that ended early and can go on from its folder's newest checkpoint.
+class RunError : public core::Error {
+ public:
+  enum class Reason { kDiverged, kModelNotSaved };
+
+  RunError(Reason reason, std::filesystem::path folder, const std::string& message)
+      : core::Error(message), reason_(reason), folder_(std::move(folder)) {}
+
+  Reason reason() const { return reason_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  Reason reason_;
+  std::filesystem::path folder_;
+};
+
+/// How a training ended.
+enum class Outcome { kDone, kInterrupted };
+
+/// A learner, the folder in which it trains, and its listeners.
+class TrainingRun {
+ public:
+  /// learner: made with these options. observer: must outlive the run.
+  TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder, Observer& observer);
+
+  /// Writes the settings and the split; call it before the first step.
+  void record() const;
+  /// Restores the checkpoint. Throws core::DataError if the images are not those with which the run began.
+  void restore(const NewestCheckpoint& newest, double lr_factor);
+  /// Throws RunError, and whatever stops a training; the list of runs then says so.
+  Outcome train();
+
+ private:
+  void announce_start() const;
+  void listen();
+  void find_lr();
+  void check_split() const;
+  const train::EpochRecord* results() const;
+  void save_model();
+  void save_charts(const std::vector<chart::LineChart>& charts) const;
+  void keep(const std::string& why);
+  void train_all();
+  void end(const std::string& interruption, std::vector<chart::LineChart> charts) const;
+
+  TrainOptions options_;
+  RunFolder folder_;
+  Observer* observer_;
+  train::CheckpointFolder checkpoints_;
+  train::Learner learner_;
+  std::shared_ptr<RunListing> listing_;
+  Listeners listeners_;
+  std::optional<train::EpochRecord> final_;  ///< set if the saved model is not that of the last epoch
+};
+
+}  // namespace margay::run
