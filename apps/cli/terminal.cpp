@@ -27,9 +27,9 @@ int terminal_columns() {
 std::string terminal_chart(const std::vector<chart::LineChart>& charts) {
   const bool is_terminal = isatty(STDOUT_FILENO) == 1;
   return chart::chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
-                             .rows = 16,
-                             .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
-                             .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
+                                    .rows = 16,
+                                    .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
+                                    .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
 }
 
 bool TerminalObserver::is_stop_wanted() const { return cli::is_stop_wanted(); }

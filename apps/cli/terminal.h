@@ -13,8 +13,8 @@ namespace margay::cli {
 /// The charts for this terminal, in its width; without colours and braille if stdout is not a terminal.
 std::string terminal_chart(const std::vector<chart::LineChart>& charts);
 
-/// Shows how a run gets on: lines and a table on stdout, warnings and progress on stderr. From the start of the training
-/// on, the first ctrl-C asks it to stop.
+/// Shows how a run gets on: lines and a table on stdout, warnings and progress on stderr. From the start of the
+/// training on, the first ctrl-C asks it to stop.
 class TerminalObserver : public run::Observer {
  public:
   bool is_stop_wanted() const override;

@@ -44,8 +44,8 @@ struct Ended {
   std::vector<chart::LineChart> charts;
 };
 
-/// Who is told how a run gets on: a terminal, a page, a test. A run announces, it never prints. Every call comes from the
-/// thread that trains; what a call throws ends the run.
+/// Who is told how a run gets on: a terminal, a page, a test. A run announces, it never prints. Every call comes from
+/// the thread that trains; what a call throws ends the run.
 class Observer {
  public:
   virtual ~Observer() = default;

@@ -55,8 +55,7 @@ struct ChosenRuns {
 class RunChooser {
  public:
   /// warn: told of problems with the index of runs.
-  RunChooser(std::filesystem::path runs, RunNote warn)
-      : runs_(std::move(runs)), warn_(std::move(warn)) {}
+  RunChooser(std::filesystem::path runs, RunNote warn) : runs_(std::move(runs)), warn_(std::move(warn)) {}
   ChosenRuns operator()(const std::string& text);
 
  private:

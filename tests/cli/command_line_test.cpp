@@ -11,6 +11,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/help.h"
 #include "apps/cli/progress_line.h"
+#include "apps/cli/train_flags.h"
 #include "margay/core/text.h"
 #include "margay/run/train_options.h"
 #include "tests/support/command_line.h"

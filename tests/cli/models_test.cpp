@@ -5,6 +5,7 @@
 
 #include "margay/core/error.h"
 #include "margay/run/choose_architecture.h"
+#include "margay/run/speed_records.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_training.h"

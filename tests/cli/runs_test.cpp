@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "margay/run/run_folder.h"
 #include "margay/run/train_options.h"
 #include "tests/support/command_line.h"
 #include "tests/support/run_folders.h"
@@ -153,39 +152,6 @@ TEST_F(RunsCommand, WarnsOfADamagedListAndShowsTheRuns) {
   EXPECT_TRUE(contains(list.errors, "margay: warning: ")) << list.errors;
   EXPECT_TRUE(contains(list.output, "resnet34")) << list.output;
   EXPECT_EQ(runs({}).errors, "");
-}
-
-TEST(RunListing, ListsARunFromItsBeginningToItsEnd) {
-  const testing_support::TemporaryFolder folder;
-  run::RunListing listing(folder.path(), testing_support::new_run(folder.path(), "a", "first"));
-  listing.begin();
-  listing.begin();
-  const run::RunRegistry registry(folder.path());
-  ASSERT_EQ(registry.all().size(), 1U);
-  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kRunning);
-  listing.finish(run::RunStatus::kFailed, "the disk is gone");
-  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kFailed);
-  EXPECT_EQ(registry.all()[0].message, "the disk is gone");
-}
-
-TEST(RunListing, LeavesARunThatDoesNotGoOnAsItEnded) {
-  const testing_support::TemporaryFolder folder;
-  const run::NewRun run = testing_support::new_run(folder.path(), "a", "first");
-  run::RunRegistry registry(folder.path());
-  testing_support::add_done_run(registry, run, 0.1);
-  { const run::RunListing listing(folder.path(), run); }
-  EXPECT_EQ(registry.all()[0].status, run::RunStatus::kDone);
-}
-
-TEST(RunListing, WarnsOnceWhereTheListCannotBeWritten) {
-  const testing_support::TemporaryFolder folder;
-  const run::NewRun run{.folder = "gone", .name = "gone", .group = "", .seed = 1, .config = {}, .valid_images = {}};
-  testing::internal::CaptureStderr();
-  run::RunListing listing(folder / "nowhere", run);
-  listing.finish(run::RunStatus::kDone);
-  const std::string errors = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(errors.find("margay: warning: the run is not in the list that `margay runs` shows: "), 0U) << errors;
-  EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
 }
 
 }  // namespace

@@ -265,92 +265,11 @@ TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
   EXPECT_TRUE(fs::is_regular_file(run_folder() / "model.margay"));
 }
 
-std::string message_for(const std::function<void(run::ListenerOptions&)>& change) {
-  run::ListenerOptions options;
-  change(options);
-  return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
-}
-
-TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
-
-TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
-  using O = run::ListenerOptions;
-  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_decay = 0.9; }),
-            "[listeners] `ema_decay` needs `ema`; give both, or neither");
-  EXPECT_EQ(message_for([](O& o) { o.weight_average.ema_warmup = false; }),
-            "[listeners] `no_ema_warmup` needs `ema`; give both, or neither");
-  EXPECT_EQ(message_for([](O& o) { o.swa_options.swa_batches = 9; }),
-            "[listeners] `swa_batches` needs `swa`; give both, or neither");
-  EXPECT_EQ(message_for([](O& o) { o.keep_best_options.restore_best = true; }),
-            "[listeners] `restore_best` needs `keep_best`; give both, or neither");
-  EXPECT_EQ(message_for([](O& o) { o.early_stopping.stop_patience = 9; }),
-            "[listeners] `stop_patience` needs `early_stop`; give both, or neither");
-  EXPECT_EQ(message_for([](O& o) { o.plateau.plateau_factor = 0.5; }),
-            "[listeners] `plateau_factor` needs `reduce_on_plateau`; give both, or neither");
-  EXPECT_EQ(
-      message_for([](O& o) { o.monitor.monitor = "error_rate"; }),
-      "[listeners] `monitor` needs `keep_best` or `early_stop` or `reduce_on_plateau`; give one, or leave it out");
-}
-
-TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
-  run::ListenerOptions options;
-  options.ema = options.keep_best = options.early_stop = options.reduce_on_plateau = true;
-  options.weight_average.ema_decay = 0.9;
-  options.early_stopping.stop_patience = 9;
-  options.plateau.plateau_factor = 0.5;
-  options.monitor.min_delta = 0.1;
-  EXPECT_NO_THROW(core::check_rules(options));
-  options.ema = false;  // and not because nobody looks
-  EXPECT_THROW(core::check_rules(options), std::invalid_argument);
-}
-
-TEST(ListenerOptions, KnowOneAverageOnly) {
-  EXPECT_EQ(message_for([](run::ListenerOptions& o) { o.ema = o.swa = true; }),
-            "[listeners] `ema` and `swa` both say which average is taken; give one");
-}
-
-TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
-  EXPECT_EQ(message_for([](run::ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
-            "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
-}
-
-TEST(ListenerOptions, AreCheckedBeforeImagesAreLookedFor) {
+TEST(TrainFlags, OfListenersAreCheckedBeforeImagesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors,
             "margay: [train] --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
-}
-
-/// $XDG_CACHE_HOME is this folder while it lives.
-class CacheHome {
- public:
-  explicit CacheHome(const std::filesystem::path& folder) {
-    if (const char* before = std::getenv(kName)) before_ = before;
-    ::setenv(kName, folder.c_str(), 1);
-  }
-  CacheHome(const CacheHome&) = delete;
-  CacheHome& operator=(const CacheHome&) = delete;
-  ~CacheHome() { before_ ? ::setenv(kName, before_->c_str(), 1) : ::unsetenv(kName); }
-
- private:
-  static constexpr const char* kName = "XDG_CACHE_HOME";
-  std::optional<std::string> before_;
-};
-
-TEST(ResolveWeights, LeavesAPathAsItIs) {
-  EXPECT_EQ(run::resolve_weights("a/cached", "resnet18"), "a/cached");
-  EXPECT_EQ(run::resolve_weights("", "resnet18"), "");
-}
-
-TEST(ResolveWeights, LooksInTheUsersCacheForTheArchitecture) {
-  const testing_support::TemporaryFolder home;
-  const CacheHome cache(home.path());
-  const std::string message =
-      testing_support::thrown_message<core::DataError>([] { run::resolve_weights("cached", "resnet18"); });
-  const std::filesystem::path place = home / "margay" / "weights" / "resnet18.safetensors";
-  EXPECT_NE(message.find("save it as " + place.string()), std::string::npos) << message;
-  testing_support::write(place, "");
-  EXPECT_EQ(run::resolve_weights("cached", "resnet18"), place);
 }
 
 }  // namespace

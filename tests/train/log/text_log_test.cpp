@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "margay/data/source/csv.h"
-#include "margay/run/run_files.h"
 #include "margay/train/learner.h"
 #include "margay/train/log/text_log.h"
 #include "tests/support/temporary_folder.h"
@@ -74,25 +73,6 @@ TEST(CsvLog, NamesWithCommasQuotesAndLineBreaksComeBack) {
   EXPECT_EQ(table.columns.at(4), OddlyNamed().name());
   ASSERT_EQ(table.rows.size(), 1U);
   EXPECT_EQ(table.rows[0].at(0), "warm, \"up\"\n");
-  const std::vector<RunEpoch> epochs = read_history(path);
-  ASSERT_EQ(epochs.size(), 1U);
-  EXPECT_EQ(epochs[0].stage, "warm, \"up\"\n");
-  EXPECT_EQ(epochs[0].metrics, (std::vector<std::pair<std::string, double>>{{OddlyNamed().name(), 0.5}}));
-}
-
-TEST(History, EndsBeforeTheFirstLineThatIsBroken) {
-  const testing_support::TemporaryFolder folder;
-  const std::string whole =
-      "stage,epoch,train_loss,valid_loss,error_rate,seconds,train_images_per_s,wait_share\n"
-      "fit,0,0.5,0.4,0.1,1.0,10,0.1\n";
-  for (const std::string broken :
-       {"", "fit,1,0.5", "fit,1,x,0.4,0.1,1.0,10,0.1\n", "\"fit,1,0.5,0.4,0.1,1.0,10,0.1\n"}) {
-    testing_support::write(folder / "history.csv", whole + broken);
-    EXPECT_EQ(read_history(folder / "history.csv").size(), 1U) << broken;
-  }
-  testing_support::write(folder / "history.csv", "another,table\n1,2\n");
-  EXPECT_TRUE(read_history(folder / "history.csv").empty());
-  EXPECT_TRUE(read_history(folder / "none.csv").empty());
 }
 
 TEST(CsvLog, TellsOnceThatItCannotBeWrittenAndLetsTheTrainingGoOn) {

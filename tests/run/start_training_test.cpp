@@ -1,0 +1,145 @@
+#include "margay/run/start_training.h"
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/run/run_registry.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
+#include "tests/support/tiny_images.h"
+
+namespace margay::run {
+namespace {
+
+/// Writes down what it is told, and wants a stop after so many steps.
+class NotingObserver : public Observer {
+ public:
+  class StepCounter : public train::Callback {
+   public:
+    explicit StepCounter(int& steps) : steps_(steps) {}
+    void after_step(train::Learner&, const train::Progress&) override { ++steps_; }
+
+   private:
+    int& steps_;
+  };
+
+  bool is_stop_wanted() const override { return steps >= stop_after; }
+  std::vector<std::shared_ptr<train::Callback>> callbacks() override { return {std::make_shared<StepCounter>(steps)}; }
+  void warned(const std::string& text) override { notes.push_back("warned: " + text); }
+  void started(const Started& start) override {
+    notes.push_back("started");
+    images = start.train_images;
+  }
+  void resumed(const Resumed& where) override {
+    notes.emplace_back("resumed");
+    resumed_from = where;
+  }
+  void found_bottleneck(const std::string&) override { notes.emplace_back("bottleneck"); }
+  void repeated(std::int64_t i, std::int64_t, std::uint64_t) override { notes.push_back("repeat " + std::to_string(i)); }
+  void ended(const Ended& end) override {
+    notes.push_back("ended");
+    last = end;
+  }
+  void repeats_ended(const std::string& metric, const RunResult&) override { notes.push_back("repeats: " + metric); }
+
+  std::vector<std::string> notes;
+  std::int64_t images = 0;
+  Resumed resumed_from;
+  Ended last;
+  int steps = 0;
+  int stop_after = 1'000'000;
+};
+
+class StartTraining : public testing::Test {
+ protected:
+  StartTraining() {
+    testing_support::write_tiny_images(folder_ / "images", 6, 2);
+    options_.runs = folder_ / "runs";
+    options_.arch = "resnet20";
+    options_.epochs = 1;
+    options_.batch.folder = folder_ / "images";
+    options_.batch.transforms.resize.size = 24;
+    options_.batch.transforms.augment.size = 16;
+    options_.batch.loader.batch_size = 4;
+    options_.batch.loader.num_workers = 1;
+    options_.vision_learner.learner.device = "cpu";
+    options_.vision_learner.learner.precision = model::Precision::kFp32;
+  }
+
+  testing_support::TemporaryFolder folder_;
+  TrainOptions options_;
+};
+
+TEST_F(StartTraining, AnnouncesAndPrintsNothing) {
+  NotingObserver notes;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const Outcome outcome = start_training(options_, "", notes);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(outcome, Outcome::kDone);
+  EXPECT_EQ(notes.notes, (std::vector<std::string>{"started", "bottleneck", "ended"}));
+  EXPECT_EQ(notes.images, 12);
+  EXPECT_EQ(notes.last.interruption, "");
+  EXPECT_FALSE(notes.last.charts.empty());
+  EXPECT_TRUE(std::filesystem::exists(notes.last.model));
+  EXPECT_EQ(RunRegistry(options_.runs).all().at(0).status, RunStatus::kDone);
+}
+
+TEST_F(StartTraining, StopsWhenTheObserverWantsItAndGoesOnLater) {
+  NotingObserver stopping;
+  stopping.stop_after = 1;
+  options_.epochs = 2;
+  EXPECT_EQ(start_training(options_, "", stopping), Outcome::kInterrupted);
+  EXPECT_NE(stopping.last.interruption, "");
+  EXPECT_EQ(RunRegistry(options_.runs).all().at(0).status, RunStatus::kInterrupted);
+  NotingObserver going_on;
+  EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on), Outcome::kDone);
+  EXPECT_EQ(going_on.notes.front(), "resumed");
+  EXPECT_TRUE(going_on.resumed_from.checkpoint);
+  EXPECT_EQ(stopping.steps + going_on.steps, 6);  // two epochs of three batches
+}
+
+TEST_F(StartTraining, TellsOfEachRepeatAndOfThemAll) {
+  NotingObserver notes;
+  options_.repeats = 2;
+  EXPECT_EQ(start_training(options_, "", notes), Outcome::kDone);
+  EXPECT_EQ(notes.notes, (std::vector<std::string>{"repeat 1", "started", "bottleneck", "ended", "repeat 2", "started",
+                                                   "bottleneck", "ended", "repeats: error_rate",
+                                                   "repeats: valid_loss"}));
+}
+
+TEST_F(StartTraining, RefusesWhatCannotWorkBeforeAFolderIsMade) {
+  NotingObserver notes;
+  options_.name = "a/b";
+  const std::string message =
+      testing_support::thrown_message<std::invalid_argument>([&] { start_training(options_, "", notes); });
+  EXPECT_NE(message.find("`name` 'a/b'"), std::string::npos) << message;
+  EXPECT_TRUE(notes.notes.empty());
+  EXPECT_FALSE(std::filesystem::exists(options_.runs));
+}
+
+TEST_F(StartTraining, NamesTheRunWhoseModelCouldNotBeSaved) {
+  class Blocker : public NotingObserver {
+   public:
+    void started(const Started& start) override { std::filesystem::create_directory(start.folder / "model.margay"); }
+  };
+  Blocker blocker;
+  try {
+    start_training(options_, "", blocker);
+    FAIL() << "the model was saved over a folder";
+  } catch (const RunError& error) {
+    EXPECT_EQ(error.reason(), RunError::Reason::kModelNotSaved);
+    EXPECT_TRUE(std::filesystem::is_directory(error.folder() / "checkpoints"));
+  }
+  EXPECT_EQ(RunRegistry(options_.runs).all().at(0).status, RunStatus::kFailed);
+}
+
+}  // namespace
+}  // namespace margay::run
