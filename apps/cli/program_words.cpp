@@ -34,6 +34,7 @@ Words all_words() {
                  {"action", "the action"},
                  {"architectures", "`margay models`"},
                  {"check_data", "`margay check`"},
+                 {"lr_find", "`margay lr-find`"},
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);
