@@ -17,7 +17,6 @@
 #include "margay/core/file.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
-#include "margay/train/device_prefetcher.h"
 
 namespace margay::cli {
 namespace {
@@ -179,7 +178,7 @@ class SpeedProbe {
                .precision = options.vision_learner.learner.precision,
                .device = options.vision_learner.learner.device,
                .seconds = kMeasureSeconds} {
-    if (train::find_device(speed_.device).is_cpu()) speed_.batch_size = std::min(speed_.batch_size, cpu_batch());
+    if (model::find_device(speed_.device).is_cpu()) speed_.batch_size = std::min(speed_.batch_size, cpu_batch());
     speed_.batch_size = std::max<std::int64_t>(speed_.batch_size, 2);
     line_.begin("arch auto");
   }

@@ -14,7 +14,6 @@
 #include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/train/choose_network.h"
-#include "margay/train/device_prefetcher.h"
 
 namespace margay::cli {
 
@@ -87,7 +86,7 @@ SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
                       const train::NetworkSpeedOptions& options) {
   return {.name = name,
           .host = host_name(),
-          .device = train::find_device(options.device).is_cpu() ? "cpu" : "cuda",
+          .device = model::find_device(options.device).is_cpu() ? "cpu" : "cuda",
           .precision = core::to_text(speed.precision),
           .threads = at::get_num_threads(),
           .batch_size = options.batch_size,
