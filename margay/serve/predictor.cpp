@@ -44,6 +44,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
   if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
   bundle_.classifier->eval();
   model::fold_batch_norms(*bundle_.classifier);
+  bundle_.classifier->eval();  // the modules that folding made, too
   model::store_weights_in(*bundle_.classifier, precision_);
 }
 

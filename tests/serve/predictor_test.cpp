@@ -151,6 +151,13 @@ TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
   for (const auto& table : tables) EXPECT_TRUE(table.logits.allclose(expected, 1e-4, 1e-5));
 }
 
+TEST_F(PredictorTest, HoldsItsNetworkInEvalModeThroughout) {
+  const Predictor predictor(tiny_bundle());  // else every prediction would write to what other threads read
+  for (const auto& module : predictor.bundle().classifier->modules()) {
+    EXPECT_FALSE(module->is_training()) << module->name();
+  }
+}
+
 TEST_F(PredictorTest, PredictsAsTheClassifierThatItWasMadeOf) {
   const bundle::Bundle bundle = tiny_bundle();
   model::Classifier& classifier = *bundle.classifier;
