@@ -2,8 +2,8 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/margay)
 
-install(TARGETS margay margay_core margay_chart margay_loss margay_data margay_model margay_metric margay_interpret
-                margay_bundle margay_train margay_serve margay_run
+install(TARGETS margay margay_core margay_chart margay_loss margay_data margay_model margay_metric margay_predict
+                margay_interpret margay_bundle margay_train margay_serve margay_run
         EXPORT margayTargets)
 install(EXPORT margayTargets NAMESPACE margay:: DESTINATION ${package_dir})
 install(DIRECTORY margay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")

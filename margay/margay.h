@@ -29,9 +29,13 @@
 #include "margay/loss/linear_cross_entropy.h"
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/poly1_cross_entropy.h"
+#include "margay/metric/likelihood.h"
 #include "margay/metric/metric.h"
 #include "margay/model/cpu.h"
 #include "margay/model/model_summary.h"
+#include "margay/predict/inference.h"
+#include "margay/predict/predictions.h"
+#include "margay/predict/test_time_augmentation.h"
 #include "margay/run/run_registry.h"
 #include "margay/serve/predictor.h"
 #include "margay/train/callback/callback.h"
@@ -60,6 +64,7 @@ using namespace interpret;  // NOLINT(google-build-using-namespace)
 using namespace loss;       // NOLINT(google-build-using-namespace)
 using namespace metric;     // NOLINT(google-build-using-namespace)
 using namespace model;      // NOLINT(google-build-using-namespace)
+using namespace predict;    // NOLINT(google-build-using-namespace)
 using namespace serve;      // NOLINT(google-build-using-namespace)
 using namespace train;      // NOLINT(google-build-using-namespace)
 

@@ -8,8 +8,6 @@
 #include "apps/cli/predict_with_progress.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
-#include "margay/loss/binary_cross_entropy.h"
-#include "margay/loss/cross_entropy.h"
 #include "margay/metric/metric.h"
 #include "margay/metric/standard_error.h"
 #include "margay/run/data_options.h"
@@ -76,31 +74,34 @@ std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& opti
   throw core::DataError(options.folder, "no image is in this part; --part all judges every image");
 }
 
-data::PathList paths_of(const data::Dataset& dataset) {
-  data::PathList paths;
-  for (std::size_t i = 0; i < dataset.size(); ++i) paths.add(dataset.path(i).native());
-  return paths;
-}
+/// Sums over the predictions.
+struct Tally {
+  std::int64_t images = 0;
+  double loss_sum = 0;
+  metric::Accuracy accuracy;           ///< of single-label models
+  metric::MultiLabelCounts decisions;  ///< of multi-label models
+  std::vector<data::SkippedImage> skipped;
 
-void print_single_label(const torch::Tensor& logits, const torch::Tensor& targets) {
-  const double error = metric::error_rate(logits, targets);
+  double loss() const { return loss_sum / static_cast<double>(images); }
+};
+
+void print_single_label(const Tally& tally) {
+  const double error = 1 - tally.accuracy.value();
   fmt::print(
       "images    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
       "(cross-entropy)\n",
-      targets.size(0), error, metric::share_standard_error(error, targets.size(0)), 1 - error,
-      loss::cross_entropy(logits, targets).item<double>());
+      tally.images, error, metric::share_standard_error(error, tally.images), 1 - error, tally.loss());
 }
 
-void print_multi_label(const torch::Tensor& logits, const torch::Tensor& targets, double threshold) {
-  metric::MultiLabelCounts counts;
-  counts.add(logits, targets, threshold);
+void print_multi_label(const Tally& tally) {
+  const metric::MultiLabelCounts& counts = tally.decisions;
   const double exact = counts.exact_match();
   fmt::print(
       "images        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
       "{:.4f} (of all predictions)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
       "cross-entropy)\n",
       counts.images, exact, metric::share_standard_error(exact, counts.images), counts.accuracy(), counts.f1_macro(),
-      loss::binary_cross_entropy_with_logits(logits, targets).item<double>());
+      tally.loss());
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
@@ -110,12 +111,18 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   if (options.threshold && !is_multi) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this one picks one class of all");
   }
-  const std::shared_ptr<const data::Dataset> dataset = images_to_judge(options, predictor.bundle());
-  const auto table = predict_with_progress(predictor, paths_of(*dataset), "evaluate");
-  for (const auto& skipped : table.skipped) warn("left out " + skipped.problem);
-  const torch::Tensor targets = data::batch_targets(*dataset, table.ids);
-  is_multi ? print_multi_label(table.logits, targets, options.threshold.value_or(0.5))
-           : print_single_label(table.logits, targets);
+  Tally tally;
+  const auto count = [&](const predict::Predictions& batch) {
+    tally.skipped.insert(tally.skipped.end(), batch.skipped.begin(), batch.skipped.end());
+    if (batch.size() == 0) return;
+    tally.images += batch.size();
+    tally.loss_sum += batch.losses.sum(torch::kDouble).item<double>();
+    is_multi ? tally.decisions.add(batch.logits, batch.targets, options.threshold.value_or(0.5))
+             : tally.accuracy.update(batch.logits, batch.targets);
+  };
+  stream_with_progress(predictor, images_to_judge(options, predictor.bundle()), count, "evaluate");
+  for (const auto& skipped : tally.skipped) warn("left out " + skipped.problem);
+  is_multi ? print_multi_label(tally) : print_single_label(tally);
   return core::ExitCode::kDone;
 }
 

@@ -15,7 +15,6 @@
 #include "margay/run/choose_architecture.h"
 #include "margay/run/train_options.h"
 #include "margay/train/choose_network.h"
-#include "margay/train/device_prefetcher.h"
 
 namespace margay::cli {
 
@@ -85,7 +84,7 @@ run::SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& s
                            const train::NetworkSpeedOptions& options) {
   return {.name = name,
           .host = run::host_name(),
-          .device = train::find_device(options.device).is_cpu() ? "cpu" : "cuda",
+          .device = model::find_device(options.device).is_cpu() ? "cpu" : "cuda",
           .precision = core::to_text(speed.precision),
           .threads = at::get_num_threads(),
           .batch_size = options.batch_size,

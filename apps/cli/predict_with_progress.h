@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,11 @@ namespace margay::cli {
 data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
 
 /// Predictor::predict with a progress line called `task`.
-serve::PredictionTable predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
-                                             const std::string& task);
+predict::Predictions predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
+                                           const std::string& task);
+
+/// Predictor::stream with such a progress line.
+void stream_with_progress(const serve::Predictor& predictor, std::shared_ptr<const data::Dataset> images,
+                          const predict::PredictionSink& sink, const std::string& task);
 
 }  // namespace margay::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <utility>
 
 #include <c10/core/Device.h>
@@ -8,6 +9,10 @@
 #include <torch/nn/module.h>
 
 namespace margay::model {
+
+/// The device called "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another name or a device that
+/// does not exist.
+c10::Device find_device(const std::string& name);
 
 /// The number format of convolutions and matrix products. Parameters, losses and statistics stay float32.
 enum class Precision { kAuto, kFp32, kBf16, kFp16 };

@@ -11,7 +11,6 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/speed_records.h"
-#include "margay/train/device_prefetcher.h"
 
 namespace margay::run {
 
@@ -79,7 +78,7 @@ class SpeedProbe {
                .precision = options.vision_learner.learner.precision,
                .device = options.vision_learner.learner.device,
                .seconds = kMeasureSeconds} {
-    if (train::find_device(speed_.device).is_cpu()) speed_.batch_size = std::min(speed_.batch_size, cpu_batch());
+    if (model::find_device(speed_.device).is_cpu()) speed_.batch_size = std::min(speed_.batch_size, cpu_batch());
     speed_.batch_size = std::max<std::int64_t>(speed_.batch_size, 2);
   }
 

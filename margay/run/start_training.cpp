@@ -67,7 +67,7 @@ int largest_batch_size(const TrainOptions& options, const std::filesystem::path&
                                                   .image_px = options.batch.transforms.augment.size,
                                                   .head = options.vision_learner.head});
   const train::LearnerOptions& learner = options.vision_learner.learner;
-  classifier->to(train::find_device(learner.device));
+  classifier->to(model::find_device(learner.device));
   if (learner.checkpoint_activations) {
     classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
   }

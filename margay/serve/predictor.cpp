@@ -8,7 +8,6 @@
 #include <torch/utils.h>
 
 #include "margay/core/threads.h"
-#include "margay/metric/test_time_augmentation.h"
 #include "margay/model/fold_batch_norms.h"
 #include "margay/model/network_state.h"
 #include "margay/model/precision.h"
@@ -25,6 +24,15 @@ std::shared_ptr<model::Classifier> copy_of(const model::Classifier& classifier) 
   return copy;
 }
 
+/// Images without labels are accepted.
+void check_labels(const data::Dataset& images, const bundle::Bundle& bundle) {
+  if (images.num_classes() == 0) return;
+  if (images.task() == bundle.task && images.num_classes() == bundle.vocabulary.size()) return;
+  throw std::invalid_argument(fmt::format("[predict] the images' labels are {} of {} classes, the bundle's {} of {}",
+                                          core::to_text(images.task()), images.num_classes(),
+                                          core::to_text(bundle.task), bundle.vocabulary.size()));
+}
+
 }  // namespace
 
 Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
@@ -36,6 +44,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
   if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
   bundle_.classifier->eval();
   model::fold_batch_norms(*bundle_.classifier);
+  bundle_.classifier->eval();  // the modules that folding made, too
   model::store_weights_in(*bundle_.classifier, precision_);
 }
 
@@ -43,59 +52,57 @@ void Predictor::warm_up(std::int64_t images) const {
   if (images < 1) throw std::invalid_argument(fmt::format("[warm_up] images must be at least 1, got {}", images));
   const std::int64_t side = bundle_.transforms.augment.size;
   const std::int64_t channels = bundle_.classifier->options().in_channels;
-  logits_of(torch::zeros({images, channels, side, side}));
-}
-
-torch::Tensor Predictor::logits_of(const torch::Tensor& images) const {
   const torch::NoGradGuard no_grad;
-  const model::Autocast autocast(torch::kCPU, precision_);
-  return bundle_.classifier->forward(images).to(torch::kFloat);
+  predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}), precision_);
 }
 
-PredictionTable Predictor::predict(const data::ImageList& images, const OnProgress& on_progress) const {
-  if (images.empty()) throw std::invalid_argument("[predict] no images given");
+data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) const {
+  const std::size_t count = images->size();
+  if (count == 0) throw std::invalid_argument("[predict] no images given");
   const int workers = options_.num_workers.value_or(core::available_cpus());
   data::LoaderOptions loading{.batch_size = options_.batch_size};
   loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
-  loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(images.size(), 512)));
-  const auto dataset = std::make_shared<data::Dataset>(data::Dataset::unlabelled(images));
+  loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(count, 512)));
   const data::ImagePipeline pipeline(bundle_.transforms, options_.max_pixels);
-  const data::Loader loader(dataset, pipeline, data::Phase::kValid, loading);
-
-  const std::size_t total = images.size() * (1 + static_cast<std::size_t>(options_.tta));
-  std::size_t done = 0;
-  const auto advance = [&](std::size_t images_seen) {
-    done += images_seen;
-    if (on_progress) on_progress(done, total);
-  };
-  PredictionTable table = ask(loader.pass(), advance);
-  if (options_.tta > 0) {
-    const data::Loader augmented = loader.augmented();
-    std::vector<torch::Tensor> draws;
-    for (int draw = 0; draw < options_.tta; ++draw) draws.push_back(ask(augmented.pass(draw), advance).logits);
-    table.logits = metric::average_draws(table.logits, draws,
-                                         is_multi_label() ? metric::Activation::kSigmoid : metric::Activation::kSoftmax,
-                                         options_.tta_beta);
-  }
-  table.probabilities = is_multi_label() ? torch::sigmoid(table.logits) : torch::softmax(table.logits, 1);
-  return table;
+  return {std::move(images), pipeline, data::Phase::kValid, loading};
 }
 
-PredictionTable Predictor::ask(data::LoaderPass pass, const std::function<void(std::size_t)>& advance) const {
-  PredictionTable table;
-  std::vector<torch::Tensor> logits;
-  std::size_t seen = 0;
-  while (const auto batch = pass.next()) {
-    logits.push_back(logits_of(batch->images));
-    table.ids.insert(table.ids.end(), batch->ids.begin(), batch->ids.end());
-    const std::size_t now = table.ids.size() + pass.skipped().size();
-    advance(now - seen);
-    seen = now;
-  }
-  advance(table.ids.size() + pass.skipped().size() - seen);  // those that a last, empty batch left out
-  table.logits = torch::cat(logits);
-  table.skipped = pass.skipped();
-  return table;
+predict::InferenceOptions Predictor::inference() const {
+  return {.activation = predict::activation_of(bundle_.task), .precision = precision_};
+}
+
+predict::ImageCounter Predictor::counter(const data::Loader& loader, const OnProgress& on_progress) const {
+  if (!on_progress) return {};
+  const std::size_t total = loader.dataset().size() * (1 + static_cast<std::size_t>(options_.tta));
+  return [on_progress, total, done = std::size_t{0}](std::size_t images) mutable {
+    done += images;
+    on_progress(done, total);
+  };
+}
+
+predict::Predictions Predictor::collect(const data::Loader& loader, const OnProgress& on_progress) const {
+  const predict::ImageCounter count = counter(loader, on_progress);
+  if (options_.tta == 0) return predict::collect_predictions(*bundle_.classifier, loader, inference(), count);
+  const predict::TtaOptions tta{.n = options_.tta, .beta = options_.tta_beta};
+  return predict::collect_averaged(*bundle_.classifier, loader, inference(), tta, count);
+}
+
+predict::Predictions Predictor::predict(const data::ImageList& images, const OnProgress& on_progress) const {
+  return collect(loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(images))), on_progress);
+}
+
+void Predictor::stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
+                       const OnProgress& on_progress) const {
+  if (images == nullptr) throw std::invalid_argument("[predict] the images are null");
+  check_labels(*images, bundle_);
+  const data::Loader all = loader(std::move(images));
+  if (options_.tta > 0) return sink(collect(all, on_progress));
+  const predict::ImageCounter count = counter(all, on_progress);
+  predict::stream_predictions(*bundle_.classifier, all, inference(), [&](predict::Predictions&& batch) {
+    const std::size_t seen = batch.ids.size() + batch.skipped.size();
+    sink(std::move(batch));
+    if (count) count(seen);
+  });
 }
 
 const core::OptionTable& PredictorOptions::fields() {

@@ -11,8 +11,9 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/options.h"
 #include "margay/data/loader/loader.h"
-#include "margay/metric/test_time_augmentation.h"
 #include "margay/model/precision.h"
+#include "margay/predict/inference.h"
+#include "margay/predict/test_time_augmentation.h"
 
 namespace margay::serve {
 
@@ -21,18 +22,10 @@ struct PredictorOptions {
   std::optional<int> num_workers;
   model::Precision precision = model::Precision::kFp32;
   int tta = 0;
-  double tta_beta = metric::TtaOptions().beta;
+  double tta_beta = predict::TtaOptions().beta;
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
 
   static const core::OptionTable& fields();
-};
-
-/// The predictions of a bundle. There is one row for each image that could be read, in the given order.
-struct PredictionTable {
-  torch::Tensor logits;          ///< float [N,K]; with tta those of the averaged probabilities
-  torch::Tensor probabilities;   ///< float [N,K]: softmax, rows sum to 1; sigmoids where the task is multi-label
-  std::vector<std::size_t> ids;  ///< [N], positions in the list given
-  std::vector<data::SkippedImage> skipped;
 };
 
 /// Predicts with a bundle alone, which has the sizes, the normalisation and the classes. The prediction for an image
@@ -46,8 +39,15 @@ class Predictor {
   /// Throws std::invalid_argument for a bundle without a classifier and options out of range.
   explicit Predictor(bundle::Bundle bundle, const PredictorOptions& options = {});
 
+  /// The predictions for images without labels, in the given order. With options.tta they are averaged.
   /// Throws core::DataError if no image can be read, std::invalid_argument for an empty list.
-  PredictionTable predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
+  predict::Predictions predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
+
+  /// Predicts batch by batch, with targets and losses if the images have labels. With options.tta there is one call of
+  /// `sink` with all predictions, since averaging needs whole passes. Throws as predict, and std::invalid_argument for
+  /// labels of another task or another number of classes than the bundle's.
+  void stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
+              const OnProgress& on_progress = {}) const;
 
   /// Computes one batch of `images` grey images and discards the result, so that the work that LibTorch does once per
   /// process and shape (compiling kernels, starting threads, touching memory) is done before the first prediction. For
@@ -60,9 +60,11 @@ class Predictor {
   const bundle::Bundle& bundle() const { return bundle_; }
 
  private:
-  /// images: float [N,C,H,W]. Returns float [N,K].
-  torch::Tensor logits_of(const torch::Tensor& images) const;
-  PredictionTable ask(data::LoaderPass pass, const std::function<void(std::size_t)>& advance) const;
+  data::Loader loader(std::shared_ptr<const data::Dataset> images) const;
+  predict::InferenceOptions inference() const;
+  predict::Predictions collect(const data::Loader& loader, const OnProgress& on_progress) const;
+  /// Adds up the images of all passes and reports the sum to on_progress.
+  predict::ImageCounter counter(const data::Loader& loader, const OnProgress& on_progress) const;
 
   bundle::Bundle bundle_;
   PredictorOptions options_;

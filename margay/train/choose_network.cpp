@@ -12,7 +12,6 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
-#include "margay/train/device_prefetcher.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/task_loss.h"
 
@@ -28,8 +27,8 @@ class SpeedTrial {
   SpeedTrial(const std::string& architecture, std::int64_t image_px, const NetworkSpeedOptions& options)
       : classifier_(
             model::make_classifier({.architecture = architecture, .num_classes = kClasses, .image_px = image_px})),
-        precision_(model::resolve_precision(options.precision, find_device(options.device))) {
-    const torch::Device device = find_device(options.device);
+        precision_(model::resolve_precision(options.precision, model::find_device(options.device))) {
+    const torch::Device device = model::find_device(options.device);
     classifier_->to(device);
     optimizer_ = make_optimizer(classifier_->parameter_groups(), OptimizerOptions{});
     images_ =

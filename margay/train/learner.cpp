@@ -8,7 +8,6 @@
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
-#include "margay/model/network_state.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::train {
@@ -38,7 +37,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     : given_(std::move(loaders)),
       loaders_(given_),
       classifier_(checked_pointer(classifier, "[Learner] the classifier is null")),
-      device_(find_device(options.device)),
+      device_(model::find_device(options.device)),
       precision_(model::resolve_precision(options.precision, device_)),
       accumulate_(options.accumulate),
       loss_{.task = loaders_.task(), .options = options.loss},
@@ -60,7 +59,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
   if (options.checkpoint_activations) {
     classifier_->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
   }
-  copy_ = batch_copy(device_);
+  copy_ = data::batch_copy(device_);
   optimizer_ = make_optimizer(classifier_->parameter_groups(), options.optimizer);
   if (precision_ == model::Precision::kFp16) scaler_.emplace();
 }
@@ -140,8 +139,7 @@ void Learner::announce(void (Callback::*event)(Learner&, const Progress&)) {
 }
 
 torch::Tensor Learner::forward(const data::Batch& batch) {
-  const model::Autocast autocast(device_, precision_);
-  return classifier_->forward(batch.images).to(torch::kFloat);
+  return predict::logits_of(*classifier_, batch.images, precision_);
 }
 
 void Learner::note_skipped(std::span<const data::SkippedImage> skipped) {
@@ -177,42 +175,21 @@ const core::OptionTable& LearnerOptions::fields() {
   return table;
 }
 
-Predictions Learner::get_preds() {
-  if (!loaders_.valid) throw std::invalid_argument("[get_preds] there are no validation images");
-  return predictions_of(*loaders_.valid, 0);
+predict::InferenceOptions Learner::inference() const {
+  return {.activation = predict::activation_of(loaders_.task()), .precision = precision_, .copy = copy_.get()};
 }
 
-Predictions Learner::tta(const TtaOptions& options) {
-  core::validate(options);
-  Predictions all = get_preds();
-  std::vector<torch::Tensor> draws;
-  const data::Loader augmented = loaders_.valid->augmented();
-  for (std::int64_t draw = 0; draw < options.n; ++draw) draws.push_back(predictions_of(augmented, draw).logits);
-  const bool is_single = loaders_.task() == data::Task::kSingleLabel;
-  all.logits = metric::average_draws(
-      all.logits, draws, is_single ? metric::Activation::kSoftmax : metric::Activation::kSigmoid, options.beta);
-  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
-  return all;
+const data::Loader& Learner::valid_loader(const char* caller) const {
+  if (loaders_.valid) return *loaders_.valid;
+  throw std::invalid_argument(fmt::format("[{}] there are no validation images", caller));
 }
 
-Predictions Learner::predictions_of(const data::Loader& loader, std::int64_t epoch) {
-  const torch::NoGradGuard no_grad;
-  const model::ModeGuard mode(*classifier_);
-  classifier_->eval();
-  Predictions all;
-  std::vector<torch::Tensor> logits;
-  std::vector<torch::Tensor> targets;
-  DevicePrefetcher pass(loader.pass(epoch), copy_.get());
-  while (const auto batch = pass.next()) {
-    all.ids.insert(all.ids.end(), batch->ids.begin(), batch->ids.end());
-    logits.push_back(forward(*batch).cpu());
-    targets.push_back(batch->targets.cpu());
-  }
-  all.logits = torch::cat(logits);
-  all.targets = torch::cat(targets);
-  all.losses = TaskLoss{loaders_.task()}.of_each(all.logits, all.targets);
-  all.skipped = pass.skipped();
-  return all;
+predict::Predictions Learner::get_preds() {
+  return predict::collect_predictions(*classifier_, valid_loader("get_preds"), inference());
+}
+
+predict::Predictions Learner::tta(const predict::TtaOptions& options) {
+  return predict::collect_averaged(*classifier_, valid_loader("tta"), inference(), options);
 }
 
 void Learner::fit_one_cycle(std::int64_t epochs, const LearningRate& lr_max, const OneCycleShape& shape) {

@@ -13,12 +13,13 @@
 
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
+#include "margay/data/loader/device_prefetcher.h"
 #include "margay/metric/metric.h"
-#include "margay/metric/test_time_augmentation.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
+#include "margay/predict/inference.h"
+#include "margay/predict/test_time_augmentation.h"
 #include "margay/train/callback/callback.h"
-#include "margay/train/device_prefetcher.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/optim/optimizer_options.h"
 #include "margay/train/precision/grad_scaler.h"
@@ -29,8 +30,6 @@
 #include "margay/train/task_loss.h"
 
 namespace margay::train {
-
-class TimedPass;
 
 struct LearnerOptions {
   OptimizerOptions optimizer;
@@ -51,17 +50,6 @@ struct FitPlan {
   /// Train for this time instead, including validations; the schedule then follows the time.
   std::optional<double> seconds = std::nullopt;
 };
-
-/// The predictions for a data set. Rows are the images that could be read, in the data's order.
-struct Predictions {
-  torch::Tensor logits;          ///< float [N,K]
-  torch::Tensor targets;         ///< int64 [N]; float [N,K] for multi-label
-  torch::Tensor losses;          ///< float [N]
-  std::vector<std::size_t> ids;  ///< [N], positions in the data set
-  std::vector<data::SkippedImage> skipped;
-};
-
-using metric::TtaOptions;
 
 /// Data, a network, an optimizer, and the training loop. It computes and announces events; it never prints. Between
 /// fits the optimizer keeps its moments, as in fastai.
@@ -114,11 +102,11 @@ class Learner {
   /// events, and the learner is not changed, except that unreadable images are recorded. The network's mode (train or
   /// eval) is restored, here and below. Throws std::invalid_argument during a validation, whose metrics would be lost.
   EpochRecord evaluate();
-  /// Logits, losses and targets of the validation set. Throws std::invalid_argument when there are none.
-  Predictions get_preds();
+  /// The predictions for the validation set. Throws std::invalid_argument if there is none.
+  predict::Predictions get_preds();
   /// The predictions of get_preds averaged with those of options.n augmented draws of every image (test-time
   /// augmentation, fastai's tta). The logits are those of the averaged probabilities.
-  Predictions tta(const TtaOptions& options = {});
+  predict::Predictions tta(const predict::TtaOptions& options = {});
 
   /// Adds a callback. Callbacks receive events in the order in which they were added. Throws std::invalid_argument for
   /// null, and if another callback's state has the same name.
@@ -201,9 +189,9 @@ class Learner {
   bool is_over(const FitPlan& plan) const;
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
-  void train_batch(const FitPlan& plan, const TimedPass& pass);
+  void train_batch(const FitPlan& plan, const data::TimedPass& pass);
   /// Records the times of this epoch's pass, including those before an interruption.
-  void note_times(const TimedPass& pass);
+  void note_times(const data::TimedPass& pass);
   /// Sets at_ to the `step`-th batch of the epoch and returns the schedule's hyperparameters there.
   Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
@@ -216,7 +204,10 @@ class Learner {
   /// Computes loss and metrics over the validation set, in eval mode. Returns the seconds it took, or nothing without a
   /// validation set.
   std::optional<double> measure(EpochRecord& record, Audience audience);
-  Predictions predictions_of(const data::Loader& loader, std::int64_t epoch);
+  /// Options of the passes that do not train.
+  predict::InferenceOptions inference() const;
+  /// Throws std::invalid_argument, naming the caller, if there is no validation set.
+  const data::Loader& valid_loader(const char* caller) const;
   torch::Tensor forward(const data::Batch& batch);
   void note_skipped(std::span<const data::SkippedImage> skipped);
 
@@ -226,7 +217,7 @@ class Learner {
   torch::Device device_;
   model::Precision precision_;
   std::int64_t accumulate_;
-  std::unique_ptr<BatchCopy> copy_;
+  std::unique_ptr<data::BatchCopy> copy_;
   std::unique_ptr<Optimizer> optimizer_;
   metric::Metrics metrics_;
   TaskLoss loss_;

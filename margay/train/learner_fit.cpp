@@ -9,8 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/model/network_state.h"
-#include "margay/train/device_prefetcher.h"
+#include "margay/predict/inference.h"
 #include "margay/train/learner.h"
 #include "margay/train/non_finite_layer.h"
 #include "margay/train/precision/gradients.h"
@@ -151,7 +150,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   }
   earlier_ = training_state_.pass;
   clock_ = StepClock();
-  TimedPass pass(loaders_.train, training_state_.passes - 1, copy_.get(), training_state_.next_batch);
+  data::TimedPass pass(loaders_.train, training_state_.passes - 1, copy_.get(), training_state_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
   while (!training_state_.is_cancelled && !(time_.is_up() && training_state_.step > 0)) {
     std::optional<data::Batch> batch = pass.next();
@@ -191,7 +190,7 @@ Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
   return hyper;
 }
 
-void Learner::note_times(const TimedPass& pass) {
+void Learner::note_times(const data::TimedPass& pass) {
   training_state_.pass = earlier_ + PassTimes{.images = pass.images(),
                                               .seconds = pass.seconds(),
                                               .waited_s = pass.waited_s(),
@@ -201,7 +200,7 @@ void Learner::note_times(const TimedPass& pass) {
                                               .callback_s = clock_.seconds(StepPart::kCallbacks)};
 }
 
-void Learner::train_batch(const FitPlan& plan, const TimedPass& pass) {
+void Learner::train_batch(const FitPlan& plan, const data::TimedPass& pass) {
   clock_.start();
   const Hyper hyper = set_progress(plan, training_state_.step);
   announce(&Callback::before_batch);
@@ -281,7 +280,6 @@ EpochRecord Learner::evaluate() {
     throw std::invalid_argument(
         "[evaluate] cannot be called from a callback during a validation: both need the metrics");
   }
-  const model::ModeGuard mode(*classifier_);
   const KeptValue at(at_, {.stage = at_.stage, .epoch = at_.epoch, .epochs = at_.epochs});
   EpochRecord record{.stage = "evaluation"};
   measure(record, Audience::kNobody);
@@ -289,6 +287,7 @@ EpochRecord Learner::evaluate() {
 }
 
 void Learner::validate(EpochRecord& record) {
+  if (loaders_.valid) classifier_->eval();  // until the next training pass, so also for the callbacks after this
   const std::optional<double> seconds = measure(record, Audience::kCallbacks);
   if (seconds) {
     training_state_.validation_s = *seconds;
@@ -302,31 +301,25 @@ std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
   const metric::Metrics metrics = metrics_;
   for (const auto& metric : metrics) metric->reset();
   double sum = 0;
-  std::int64_t count = 0;
-  std::optional<double> seconds;
+  predict::PassSummary pass;
   if (loaders_.valid) {
-    const torch::NoGradGuard no_grad;
-    classifier_->eval();
     at_.is_training = false;
     at_.steps = loaders_.valid->num_batches();
     at_.step = 0;
-    TimedPass pass(*loaders_.valid, 0, copy_.get());
-    while (auto batch = pass.next()) {
-      at_.batch = std::move(*batch);
-      at_.images_per_s = pass.images_per_s();
-      at_.logits = forward(at_.batch);
+    pass = predict::for_each_batch(*classifier_, *loaders_.valid, inference(), [&](predict::BatchOutput& output) {
+      at_.batch = std::move(output.batch);
+      at_.images_per_s = output.images_per_s;
+      at_.logits = std::move(output.logits);
       sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
-      count += at_.batch.size();
       for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
       if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
       ++at_.step;
-    }
-    note_skipped(pass.newly_skipped());
-    seconds = pass.seconds();
+    });
+    note_skipped(pass.skipped);
   }
-  record.valid_loss = mean_of(sum, count);
+  record.valid_loss = mean_of(sum, pass.images);
   for (const auto& metric : metrics) record.metrics.push_back(metric->value());
-  return seconds;
+  return loaders_.valid ? std::optional(pass.seconds) : std::nullopt;
 }
 
 }  // namespace margay::train

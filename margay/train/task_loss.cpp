@@ -14,6 +14,7 @@
 #include "margay/loss/focal_loss.h"
 #include "margay/loss/input_check.h"
 #include "margay/loss/poly1_cross_entropy.h"
+#include "margay/metric/likelihood.h"
 
 namespace margay::train {
 namespace {
@@ -185,9 +186,8 @@ torch::Tensor TaskLoss::mean(const torch::Tensor& logits, const torch::Tensor& t
 }
 
 torch::Tensor TaskLoss::of_each(const torch::Tensor& logits, const torch::Tensor& targets) const {
-  constexpr auto kNone = loss::Reduction::kNone;
-  if (task == data::Task::kSingleLabel) return loss::cross_entropy(logits, targets, {.reduction = kNone});
-  return loss::binary_cross_entropy_with_logits(logits, targets, {.reduction = kNone}).mean(1);
+  const bool is_single = task == data::Task::kSingleLabel;
+  return metric::image_losses(logits, targets, is_single ? metric::Activation::kSoftmax : metric::Activation::kSigmoid);
 }
 
 namespace {

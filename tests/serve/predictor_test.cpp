@@ -37,10 +37,11 @@ class PredictorTest : public testing::Test {
 
 TEST_F(PredictorTest, PredictsInTheOrderAsked) {
   std::size_t last_done = 0;
-  const PredictionTable table = Predictor(tiny_bundle()).predict(images_, [&](std::size_t done, std::size_t total) {
-    EXPECT_EQ(total, 10U);
-    last_done = done;
-  });
+  const predict::Predictions table =
+      Predictor(tiny_bundle()).predict(images_, [&](std::size_t done, std::size_t total) {
+        EXPECT_EQ(total, 10U);
+        last_done = done;
+      });
   EXPECT_EQ(last_done, 10U);
   EXPECT_EQ(table.ids.size(), 10U);
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
@@ -51,7 +52,7 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   const data::ImageSource upload({content.begin(), content.end()}, "upload 1");
   const data::ImageSource broken({'x'}, "upload 2");
   const Predictor predictor(tiny_bundle());
-  const PredictionTable table = predictor.predict({data::ImageSource(images_[0]), upload, broken});
+  const predict::Predictions table = predictor.predict({data::ImageSource(images_[0]), upload, broken});
   EXPECT_EQ(table.ids, (std::vector<std::size_t>{0, 1}));
   EXPECT_TRUE(table.logits[0].allclose(table.logits[1]));
   ASSERT_EQ(table.skipped.size(), 1U);
@@ -59,16 +60,50 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   EXPECT_THROW(predictor.predict({data::ImageSource({}, "empty upload")}), core::DataError);
 }
 
+TEST_F(PredictorTest, StreamsLabelledImagesWithTheirLosses) {
+  const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
+  const Predictor predictor(tiny_bundle(), {.batch_size = 4});
+  std::vector<predict::Predictions> parts;
+  std::size_t last_done = 0;
+  predictor.stream(
+      dataset, [&](predict::Predictions&& part) { parts.push_back(std::move(part)); },
+      [&](std::size_t done, std::size_t total) {
+        EXPECT_EQ(total, 6U);
+        last_done = done;
+      });
+  EXPECT_EQ(last_done, 6U);
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[0].size(), 4);
+  EXPECT_TRUE(parts[1].targets.equal(torch::tensor({1, 1}, torch::kLong)));
+  EXPECT_TRUE(parts[1].losses.allclose(-parts[1].probabilities.select(1, 1).log()));
+}
+
+TEST_F(PredictorTest, StreamsAveragesOfDrawsAtOnce) {
+  const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
+  const Predictor predictor(tiny_bundle(), {.batch_size = 4, .tta = 1});
+  std::vector<std::int64_t> sizes;
+  predictor.stream(dataset, [&](predict::Predictions&& part) { sizes.push_back(part.size()); });
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{6}));
+}
+
+TEST_F(PredictorTest, RefusesLabelsOfOtherClasses) {
+  const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
+  bundle::Bundle bundle = tiny_bundle();
+  bundle.task = data::Task::kMultiLabel;
+  EXPECT_THROW(Predictor(std::move(bundle)).stream(dataset, [](predict::Predictions&&) {}), std::invalid_argument);
+  EXPECT_THROW(Predictor(tiny_bundle()).stream(nullptr, [](predict::Predictions&&) {}), std::invalid_argument);
+}
+
 TEST_F(PredictorTest, PredictsEachClassAloneWhereTheTaskIsMultiLabel) {
   bundle::Bundle bundle = tiny_bundle();
   bundle.task = data::Task::kMultiLabel;
-  const PredictionTable table = Predictor(std::move(bundle)).predict(images_);
+  const predict::Predictions table = Predictor(std::move(bundle)).predict(images_);
   EXPECT_TRUE(table.probabilities.allclose(table.logits.sigmoid()));
 }
 
 TEST_F(PredictorTest, AveragesDrawsOfEachImageWhenAsked) {
   std::size_t last_done = 0;
-  const PredictionTable table =
+  const predict::Predictions table =
       Predictor(tiny_bundle(), {.tta = 2}).predict(images_, [&](std::size_t done, std::size_t total) {
         EXPECT_EQ(total, 30U);
         last_done = done;
@@ -97,7 +132,7 @@ TEST_F(PredictorTest, AgreesForAnyBatchSize) {
 
 TEST_F(PredictorTest, LeavesOutAndReportsWhatItCannotRead) {
   std::ofstream(images_[1]) << "broken";
-  const PredictionTable table = Predictor(tiny_bundle()).predict(images_);
+  const predict::Predictions table = Predictor(tiny_bundle()).predict(images_);
   EXPECT_EQ(table.ids.size(), 9U);
   ASSERT_EQ(table.skipped.size(), 1U);
   EXPECT_EQ(table.skipped[0].id, 1U);
@@ -108,12 +143,19 @@ TEST_F(PredictorTest, LeavesOutAndReportsWhatItCannotRead) {
 TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
   const Predictor predictor(tiny_bundle());
   const torch::Tensor expected = predictor.predict(images_).logits;
-  std::vector<PredictionTable> tables(3);
+  std::vector<predict::Predictions> tables(3);
   {
     std::vector<std::jthread> threads;
     for (auto& table : tables) threads.emplace_back([&] { table = predictor.predict(images_); });
   }
   for (const auto& table : tables) EXPECT_TRUE(table.logits.allclose(expected, 1e-4, 1e-5));
+}
+
+TEST_F(PredictorTest, HoldsItsNetworkInEvalModeThroughout) {
+  const Predictor predictor(tiny_bundle());  // else every prediction would write to what other threads read
+  for (const auto& module : predictor.bundle().classifier->modules()) {
+    EXPECT_FALSE(module->is_training()) << module->name();
+  }
 }
 
 TEST_F(PredictorTest, PredictsAsTheClassifierThatItWasMadeOf) {

@@ -167,7 +167,7 @@ TEST_F(LearnerTest, ReportsEachUnreadableImageOnce) {
 TEST_F(LearnerTest, GetPredsAgreesWithTheHistory) {
   Learner learner = this->learner();
   learner.fit(1, 1e-3);
-  const Predictions predictions = learner.get_preds();
+  const predict::Predictions predictions = learner.get_preds();
   EXPECT_EQ(predictions.logits.sizes(), (std::vector<std::int64_t>{12, 2}));
   EXPECT_NEAR(predictions.losses.mean().item<double>(), learner.history().back().valid_loss, 1e-5);
   EXPECT_EQ(predictions.ids.size(), 12U);
@@ -341,7 +341,7 @@ TEST_F(LearnerTest, RefusesAnEpochOfWhichNoBatchCanTrain) {
 TEST_F(LearnerTest, RefusesWhatCannotWork) {
   Learner learner = this->learner();
   EXPECT_THROW(learner.fit(0), std::invalid_argument);
-  EXPECT_THROW(find_device("gpu"), std::invalid_argument);
+  EXPECT_THROW(model::find_device("gpu"), std::invalid_argument);
   EXPECT_THROW(this->learner(8, 1, {.optimizer = {.wd = 7}}), std::invalid_argument);
   auto classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 5});
   EXPECT_THROW(Learner(testing_support::tiny_block(folder_.path()).loaders(), classifier), std::invalid_argument);
@@ -355,8 +355,8 @@ TEST_F(LearnerTest, RefusesBatchesThatABatchNormCannotTrainOn) { EXPECT_THROW(le
 
 TEST_F(LearnerTest, AveragesItsPredictionsForDrawsOfTheImages) {
   Learner trained = learner();
-  const Predictions plain = trained.get_preds();
-  const Predictions averaged = trained.tta({.n = 2});
+  const predict::Predictions plain = trained.get_preds();
+  const predict::Predictions averaged = trained.tta({.n = 2});
   EXPECT_EQ(averaged.ids, plain.ids);
   EXPECT_FALSE(averaged.logits.allclose(plain.logits.log_softmax(1)));
   EXPECT_TRUE(trained.tta({.n = 1, .beta = 1}).logits.allclose(plain.logits.log_softmax(1), 1e-4, 1e-5));

@@ -109,7 +109,7 @@ TEST_F(MultiLabelLearner, LearnsSeveralLabelsAndNoneWithBinaryCrossEntropyChosen
   EXPECT_EQ(trained.metrics()[0]->name(), "accuracy_multi");
   EXPECT_GT(last.metrics[0], 0.9);
   EXPECT_LT(last.valid_loss, 0.5);
-  const Predictions predictions = trained.get_preds();
+  const predict::Predictions predictions = trained.get_preds();
   EXPECT_EQ(predictions.targets.sizes(), predictions.logits.sizes());
   EXPECT_NEAR(predictions.losses.mean().item<double>(), last.valid_loss, 1e-4);
 

@@ -10,7 +10,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/network_state.h"
-#include "margay/train/device_prefetcher.h"
+#include "margay/predict/inference.h"
 #include "margay/train/learner.h"
 
 namespace margay::train {
@@ -52,21 +52,13 @@ class Gathering {
 }  // namespace
 
 void update_batch_norms(model::Classifier& classifier, const data::Loader& loader, const BatchNormUpdate& options) {
-  const torch::NoGradGuard no_grad;
   const Gathering gathering(classifier);
-  const torch::Device device = classifier.device();
-  const std::unique_ptr<BatchCopy> copy = batch_copy(device);
-  DevicePrefetcher pass(loader.pass(options.epoch), copy.get());
-  std::int64_t seen = 0;
-  while (!options.batches || seen < *options.batches) {
-    const std::optional<data::Batch> batch = pass.next();
-    if (!batch) break;
-    if (batch->size() < 2) continue;  // a batch norm cannot train on one image
-    const model::Autocast autocast(device, options.precision);
-    classifier.forward(batch->images);
-    ++seen;
-  }
-  if (seen > 0) return;
+  const predict::InferenceOptions pass{.precision = options.precision,
+                                       .mode = predict::NetworkMode::kUnchanged,
+                                       .epoch = options.epoch,
+                                       .batches = options.batches,
+                                       .least_images = 2};  // a batch norm cannot train on one image
+  if (predict::for_each_batch(classifier, loader, pass, [](predict::BatchOutput&) {}).batches > 0) return;
   throw core::DataError(loader.dataset().path(0).parent_path(),
                         "no batch has two images that can be read; `check_data` says what is wrong");
 }

@@ -1,24 +1,11 @@
-#include "margay/train/device_prefetcher.h"
-
-#include <stdexcept>
+#include "margay/data/loader/device_prefetcher.h"
 
 #include <c10/core/Event.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <fmt/format.h>
-#include <torch/cuda.h>
+#include <torch/types.h>
 
-namespace margay::train {
-
-c10::Device find_device(const std::string& name) {
-  if (name == "auto") return torch::cuda::is_available() ? c10::kCUDA : c10::kCPU;
-  const bool is_known = name == "cpu" || name == "cuda" || name.starts_with("cuda:");
-  if (!is_known) throw std::invalid_argument(fmt::format("[device] '{}' is none of auto, cpu, cuda, cuda:N", name));
-  if (name != "cpu" && !torch::cuda::is_available()) {
-    throw std::invalid_argument("[device] there is no CUDA device here, or LibTorch was built without CUDA; use cpu");
-  }
-  return c10::Device(name);
-}
+namespace margay::data {
 
 namespace {
 
@@ -40,7 +27,7 @@ class SideStreamCopy : public BatchCopy {
         side_(streams_.getStreamFromGlobalPool(device)),
         copied_(device.type()) {}
 
-  void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) override {
+  void begin(Batch& batch, const std::function<void(Batch&)>& finish) override {
     const c10::StreamGuard on_the_side(side_);
     batch.images = copy_of(batch.images);
     batch.targets = copy_of(batch.targets);
@@ -48,7 +35,7 @@ class SideStreamCopy : public BatchCopy {
     copied_.record(side_);
   }
 
-  void await(const data::Batch& batch) override {
+  void await(const Batch& batch) override {
     const c10::Stream working = streams_.getStream(device_);
     copied_.block(working);
     batch.images.record_stream(working);
@@ -74,19 +61,19 @@ std::unique_ptr<BatchCopy> batch_copy(torch::Device device) {
   return std::make_unique<SideStreamCopy>(device);
 }
 
-std::optional<data::Batch> DevicePrefetcher::next() {
+std::optional<Batch> DevicePrefetcher::next() {
   if (copy_ == nullptr) return pass_.next();
   if (ahead_error_) std::rethrow_exception(std::exchange(ahead_error_, nullptr));
-  std::optional<data::Batch> batch = ahead_ ? std::exchange(ahead_, std::nullopt) : fetch();
+  std::optional<Batch> batch = ahead_ ? std::exchange(ahead_, std::nullopt) : fetch();
   if (!batch) return std::nullopt;
   copy_->await(*batch);
   prefetch();
   return batch;
 }
 
-std::optional<data::Batch> DevicePrefetcher::fetch() {
-  std::optional<data::Batch> batch = pass_.next_unfinished();
-  if (batch) copy_->begin(*batch, [this](data::Batch& copied) { pass_.finish(copied); });
+std::optional<Batch> DevicePrefetcher::fetch() {
+  std::optional<Batch> batch = pass_.next_unfinished();
+  if (batch) copy_->begin(*batch, [this](Batch& copied) { pass_.finish(copied); });
   return batch;
 }
 
@@ -99,4 +86,4 @@ void DevicePrefetcher::prefetch() {
   }
 }
 
-}  // namespace margay::train
+}  // namespace margay::data

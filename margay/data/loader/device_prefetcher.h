@@ -8,22 +8,16 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include <c10/core/Device.h>
-#include <torch/types.h>
 
 #include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/loader/loader_pass.h"
 
-namespace margay::train {
-
-/// The device called "auto", "cpu", "cuda" or "cuda:N". Throws std::invalid_argument for another name or a device that
-/// does not exist.
-c10::Device find_device(const std::string& name);
+namespace margay::data {
 
 /// Copies batches to a device while the device computes.
 class BatchCopy {
@@ -31,13 +25,13 @@ class BatchCopy {
   virtual ~BatchCopy() = default;
   /// Replaces the batch's tensors by copies on the device and calls `finish` on them. Both are asynchronous: the copies
   /// are still being written when this returns.
-  virtual void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) = 0;
+  virtual void begin(Batch& batch, const std::function<void(Batch&)>& finish) = 0;
   /// Makes later work on this thread's current stream wait for the copies that begin() started.
-  virtual void await(const data::Batch& batch) = 0;
+  virtual void await(const Batch& batch) = 0;
 };
 
 /// The copier to this device; null for the CPU, where batches already are.
-std::unique_ptr<BatchCopy> batch_copy(torch::Device device);
+std::unique_ptr<BatchCopy> batch_copy(c10::Device device);
 
 /// The batches of one pass, on the network's device. Without a copier (on the CPU) they are passed through. With one, a
 /// batch that is ready is copied while the device works on the batch before. It never waits early for a batch that is
@@ -45,34 +39,34 @@ std::unique_ptr<BatchCopy> batch_copy(torch::Device device);
 class DevicePrefetcher {
  public:
   /// copy: outlives the prefetcher; or null.
-  DevicePrefetcher(data::LoaderPass pass, BatchCopy* copy) : pass_(std::move(pass)), copy_(copy) {}
+  DevicePrefetcher(LoaderPass pass, BatchCopy* copy) : pass_(std::move(pass)), copy_(copy) {}
 
   /// As LoaderPass::next, including its errors.
-  std::optional<data::Batch> next();
+  std::optional<Batch> next();
   /// As LoaderPass::waited_s.
   double waited_s() const { return pass_.waited_s(); }
   /// As LoaderPass::skipped; may be ahead by a batch.
-  const std::vector<data::SkippedImage>& skipped() const { return pass_.skipped(); }
+  const std::vector<SkippedImage>& skipped() const { return pass_.skipped(); }
 
  private:
-  std::optional<data::Batch> fetch();
+  std::optional<Batch> fetch();
   void prefetch();
 
-  data::LoaderPass pass_;
+  LoaderPass pass_;
   BatchCopy* copy_;
-  std::optional<data::Batch> ahead_;  ///< being copied
-  std::exception_ptr ahead_error_;    ///< thrown in its place
+  std::optional<Batch> ahead_;      ///< being copied
+  std::exception_ptr ahead_error_;  ///< thrown in its place
 };
 
 /// One pass over a loader that counts its images and seconds.
 class TimedPass {
  public:
   /// copy: outlives the pass; or null, on the CPU. first_batch: where the walk begins.
-  TimedPass(const data::Loader& loader, std::int64_t epoch, BatchCopy* copy, std::int64_t first_batch = 0)
+  TimedPass(const Loader& loader, std::int64_t epoch, BatchCopy* copy, std::int64_t first_batch = 0)
       : batches_(loader.pass(epoch, first_batch), copy) {}
 
-  std::optional<data::Batch> next() {
-    std::optional<data::Batch> batch = batches_.next();
+  std::optional<Batch> next() {
+    std::optional<Batch> batch = batches_.next();
     if (batch) images_ += batch->size();
     return batch;
   }
@@ -83,9 +77,10 @@ class TimedPass {
   /// In the batches so far.
   std::int64_t images() const { return images_; }
   double waited_s() const { return batches_.waited_s(); }
+  const std::vector<SkippedImage>& skipped() const { return batches_.skipped(); }
   /// Images skipped since the last call.
-  std::span<const data::SkippedImage> newly_skipped() {
-    const std::span<const data::SkippedImage> all = batches_.skipped();
+  std::span<const SkippedImage> newly_skipped() {
+    const std::span<const SkippedImage> all = batches_.skipped();
     return all.subspan(std::exchange(seen_, all.size()));
   }
 
@@ -96,4 +91,4 @@ class TimedPass {
   std::size_t seen_ = 0;  ///< of the skipped ones
 };
 
-}  // namespace margay::train
+}  // namespace margay::data

@@ -1,16 +1,17 @@
-#include "margay/train/device_prefetcher.h"
+#include "margay/data/loader/device_prefetcher.h"
 
 #include <chrono>
 #include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/data/cache/image_cache.h"
 #include "tests/support/tiny_images.h"
 
-namespace margay::train {
+namespace margay::data {
 namespace {
 
 using testing_support::TemporaryFolder;
@@ -18,11 +19,11 @@ using testing_support::TemporaryFolder;
 /// Writes down what it is asked to do.
 class NotedCopy : public BatchCopy {
  public:
-  void begin(data::Batch& batch, const std::function<void(data::Batch&)>& finish) override {
+  void begin(Batch& batch, const std::function<void(Batch&)>& finish) override {
     events += "b" + std::to_string(batch.index) + " ";
     finish(batch);
   }
-  void await(const data::Batch& batch) override { events += "f" + std::to_string(batch.index) + " "; }
+  void await(const Batch& batch) override { events += "f" + std::to_string(batch.index) + " "; }
 
   std::string events;
 };
@@ -32,13 +33,13 @@ class DevicePrefetcherTest : public testing::Test {
   DevicePrefetcherTest() { testing_support::write_tiny_images(folder_.path(), 4, 4); }
 
   /// Over 8 images, of which as many are loaded as shall be ahead: one thread loads, so all but the last are ready.
-  data::LoaderPass ready_pass(data::LoaderOptions options = {}) const {
+  LoaderPass ready_pass(LoaderOptions options = {}) const {
     options.batch_size = 2;
     options.num_workers = 1;
-    data::PassPlan plan = testing_support::tiny_block(folder_.path()).loaders(options).valid->plan();
-    const auto cache = std::make_shared<data::RamCache>(1'000'000);
+    PassPlan plan = testing_support::tiny_block(folder_.path()).loaders(options).valid->plan();
+    const auto cache = std::make_shared<RamCache>(1'000'000);
     plan.cache = cache;
-    data::LoaderPass pass(plan);
+    LoaderPass pass(plan);
     const auto ahead = static_cast<std::uint64_t>(options.batch_size * options.prefetch);
     while (cache->stats().misses < ahead) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return pass;
@@ -58,10 +59,10 @@ TEST_F(DevicePrefetcherTest, BeginsTheNextCopyBeforeTheNetworkGetsTheBatch) {
 }
 
 TEST_F(DevicePrefetcherTest, FinishesBatchesBehindTheirCopy) {
-  data::LoaderOptions options = {.augment_on = data::AugmentOn::kDevice};
+  LoaderOptions options = {.augment_on = AugmentOn::kDevice};
   NotedCopy copy;
   DevicePrefetcher batches(ready_pass(options), &copy);
-  data::LoaderPass pass = ready_pass();  // of which the threads augment
+  LoaderPass pass = ready_pass();  // of which the threads augment
   while (const auto expected = pass.next()) {
     const auto batch = batches.next();
     EXPECT_TRUE(batch->draws.empty());
@@ -72,7 +73,7 @@ TEST_F(DevicePrefetcherTest, FinishesBatchesBehindTheirCopy) {
 
 TEST_F(DevicePrefetcherTest, HandsBatchesThroughWithoutACopy) {
   DevicePrefetcher batches(ready_pass(), nullptr);
-  data::LoaderPass pass = ready_pass();
+  LoaderPass pass = ready_pass();
   while (const auto expected = pass.next()) {
     const auto batch = batches.next();
     EXPECT_EQ(batch->ids, expected->ids);
@@ -85,7 +86,7 @@ TEST_F(DevicePrefetcherTest, HandsBatchesThroughWithoutACopy) {
 TEST_F(DevicePrefetcherTest, ThrowsAfterTheBatchesBeforeTheError) {
   std::ofstream(folder_ / "valid/flat/3.png") << "not an image";
   NotedCopy copy;
-  DevicePrefetcher batches(ready_pass({.unreadable = data::Unreadable::kStop}), &copy);
+  DevicePrefetcher batches(ready_pass({.unreadable = Unreadable::kStop}), &copy);
   EXPECT_EQ(batches.next()->index, 0);
   EXPECT_THROW(batches.next(), core::DataError);
 }
@@ -103,4 +104,4 @@ TEST_F(DevicePrefetcherTest, ReportsWhatWasSkipped) {
 TEST(BatchCopy, IsNotNeededOnTheCpu) { EXPECT_EQ(batch_copy(torch::kCPU), nullptr); }
 
 }  // namespace
-}  // namespace margay::train
+}  // namespace margay::data

@@ -1,0 +1,117 @@
+#include "margay/predict/inference.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <torch/utils.h>
+
+#include "margay/model/network_state.h"
+
+namespace margay::predict {
+namespace {
+
+/// Keeps the network in eval mode. A network that is in eval mode already is not written to, since other threads may be
+/// predicting with it.
+class EvalMode {
+ public:
+  explicit EvalMode(model::Classifier& classifier) {
+    const auto modules = classifier.modules();
+    const bool is_in_eval =
+        std::none_of(modules.begin(), modules.end(), [](const auto& module) { return module->is_training(); });
+    if (is_in_eval) return;
+    before_.emplace(classifier);
+    classifier.eval();
+  }
+
+ private:
+  std::optional<model::ModeGuard> before_;
+};
+
+/// Without probabilities and losses.
+Predictions predictions_of(BatchOutput& output, bool has_labels) {
+  Predictions rows;
+  rows.logits = output.logits.cpu();
+  rows.ids = std::move(output.batch.ids);
+  if (has_labels) rows.targets = output.batch.targets.cpu();
+  rows.skipped.assign(output.skipped.begin(), output.skipped.end());
+  return rows;
+}
+
+Predictions no_predictions(const model::Classifier& classifier, const data::Dataset& dataset) {
+  Predictions none;
+  none.logits = torch::empty({0, classifier.num_classes()});
+  if (dataset.num_classes() > 0) none.targets = data::batch_targets(dataset, {});
+  return none;
+}
+
+/// Calls `sink` for each batch, and at the end for images skipped after the last one.
+void for_each_part(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                   const PredictionSink& sink) {
+  const bool has_labels = loader.dataset().num_classes() > 0;
+  std::size_t reported = 0;
+  const PassSummary pass = for_each_batch(classifier, loader, options, [&](BatchOutput& output) {
+    reported += output.skipped.size();
+    sink(predictions_of(output, has_labels));
+  });
+  if (pass.batches > 0 && reported == pass.skipped.size()) return;
+  Predictions rest = no_predictions(classifier, loader.dataset());
+  rest.skipped.assign(pass.skipped.begin() + static_cast<std::ptrdiff_t>(reported), pass.skipped.end());
+  sink(std::move(rest));
+}
+
+}  // namespace
+
+torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision) {
+  const model::Autocast autocast(images.device(), precision);
+  return classifier.forward(images).to(torch::kFloat);
+}
+
+PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                           const BatchVisitor& visit) {
+  const torch::NoGradGuard no_grad;
+  std::optional<EvalMode> mode;
+  if (options.mode == NetworkMode::kEval) mode.emplace(classifier);
+  std::unique_ptr<data::BatchCopy> own_copy;
+  if (options.copy == nullptr) own_copy = data::batch_copy(classifier.device());
+  data::TimedPass pass(loader, options.epoch, options.copy == nullptr ? own_copy.get() : options.copy);
+  PassSummary summary;
+  while (!options.batches || summary.batches < *options.batches) {
+    std::optional<data::Batch> batch = pass.next();
+    if (!batch) break;
+    if (batch->size() < options.least_images) continue;
+    ++summary.batches;
+    summary.images += batch->size();
+    BatchOutput output;
+    output.batch = std::move(*batch);
+    output.images_per_s = pass.images_per_s();
+    output.logits = logits_of(classifier, output.batch.images, options.precision);
+    output.skipped = pass.newly_skipped();
+    visit(output);
+  }
+  summary.seconds = pass.seconds();
+  summary.skipped = pass.skipped();
+  return summary;
+}
+
+void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                        const PredictionSink& sink) {
+  for_each_part(classifier, loader, options, [&](Predictions&& part) {
+    part.set_logits(part.logits, options.activation);
+    sink(std::move(part));
+  });
+}
+
+Predictions collect_predictions(model::Classifier& classifier, const data::Loader& loader,
+                                const InferenceOptions& options, const ImageCounter& count) {
+  std::vector<Predictions> parts;
+  for_each_part(classifier, loader, options, [&](Predictions&& part) {
+    if (count) count(part.ids.size() + part.skipped.size());
+    parts.push_back(std::move(part));
+  });
+  Predictions all = joined(parts);
+  all.set_logits(all.logits, options.activation);
+  return all;
+}
+
+}  // namespace margay::predict

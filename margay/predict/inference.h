@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/data/loader/device_prefetcher.h"
+#include "margay/data/loader/loader.h"
+#include "margay/metric/likelihood.h"
+#include "margay/model/classifier.h"
+#include "margay/model/precision.h"
+#include "margay/predict/predictions.h"
+
+namespace margay::predict {
+
+/// The network's mode during a pass: eval, after which the mode of every module is restored; or the current mode.
+enum class NetworkMode { kEval, kUnchanged };
+
+struct InferenceOptions {
+  /// Turns logits into probabilities.
+  metric::Activation activation = metric::Activation::kSoftmax;
+  /// As resolve_precision returns it, never kAuto.
+  model::Precision precision = model::Precision::kFp32;
+  NetworkMode mode = NetworkMode::kEval;
+  /// Decides the random draws of a loader that augments or shuffles.
+  std::int64_t epoch = 0;
+  /// The most batches to run; all unless given.
+  std::optional<std::int64_t> batches = std::nullopt;
+  /// Batches with fewer images are left out.
+  std::int64_t least_images = 1;
+  /// Copies batches to the network's device; outlives the pass. Null: the pass makes its own. Passes that share one
+  /// also share its device memory.
+  data::BatchCopy* copy = nullptr;
+};
+
+/// images: float [N,C,H,W], where the network is. Result: float [N,K], there too.
+torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision);
+
+/// One batch and its logits, both on the network's device.
+struct BatchOutput {
+  data::Batch batch;                            ///< may be moved from
+  torch::Tensor logits;                         ///< float [N,K]
+  std::span<const data::SkippedImage> skipped;  ///< since the last visit; valid during the visit
+  double images_per_s = 0;                      ///< of the pass so far
+};
+
+/// Totals of a pass.
+struct PassSummary {
+  std::int64_t batches = 0;
+  std::int64_t images = 0;  ///< in the batches
+  double seconds = 0;
+  std::vector<data::SkippedImage> skipped;  ///< all of them, in order
+};
+
+using BatchVisitor = std::function<void(BatchOutput& output)>;
+
+/// The only loop over batches that does not train. It computes the logits of each batch of a pass and passes them to
+/// `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads may use the same
+/// network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode is restored then
+/// too.
+PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                           const BatchVisitor& visit);
+
+/// Receives the predictions for one batch. The last ones may have no rows, only skipped images.
+using PredictionSink = std::function<void(Predictions&& predictions)>;
+
+/// Predicts batch by batch, so that memory does not grow with the number of images. Skipped images are reported with
+/// the next batch. There are targets and losses if the loader's images have labels. Throws as for_each_batch and
+/// metric::image_losses.
+void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                        const PredictionSink& sink);
+
+/// Receives the number of images read or skipped since the last call.
+using ImageCounter = std::function<void(std::size_t images)>;
+
+/// The predictions of a whole pass, in the order of their ids even if the loader shuffles. Probabilities and losses are
+/// computed for all rows at once. Throws as stream_predictions.
+Predictions collect_predictions(model::Classifier& classifier, const data::Loader& loader,
+                                const InferenceOptions& options, const ImageCounter& count = {});
+
+}  // namespace margay::predict

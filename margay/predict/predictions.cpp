@@ -1,0 +1,58 @@
+#include "margay/predict/predictions.h"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace margay::predict {
+namespace {
+
+torch::Tensor rows_of(const std::vector<Predictions>& parts, torch::Tensor Predictions::*field) {
+  std::vector<torch::Tensor> rows;
+  for (const Predictions& part : parts) rows.push_back(part.*field);
+  return torch::cat(rows);
+}
+
+bool have_targets(const std::vector<Predictions>& parts) {
+  const auto has_targets = [](const Predictions& part) { return part.targets.defined(); };
+  const bool all = std::all_of(parts.begin(), parts.end(), has_targets);
+  if (all || std::none_of(parts.begin(), parts.end(), has_targets)) return all;
+  throw std::invalid_argument("[joined] some parts have targets, others none");
+}
+
+/// Validation passes come in the order of their ids; those of shuffled loaders do not.
+void sort_by_id(Predictions& predictions) {
+  const std::vector<std::size_t> ids = predictions.ids;
+  if (std::is_sorted(ids.begin(), ids.end())) return;
+  std::vector<std::int64_t> order(ids.size());
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  const auto id = [&](std::int64_t row) { return ids[static_cast<std::size_t>(row)]; };
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return id(a) < id(b); });
+  std::transform(order.begin(), order.end(), predictions.ids.begin(), id);
+  const torch::Tensor rows = torch::tensor(order);
+  predictions.logits = predictions.logits.index_select(0, rows);
+  if (predictions.targets.defined()) predictions.targets = predictions.targets.index_select(0, rows);
+}
+
+}  // namespace
+
+void Predictions::set_logits(const torch::Tensor& new_logits, metric::Activation activation) {
+  logits = new_logits;
+  probabilities = metric::probabilities(logits, activation);
+  if (targets.defined()) losses = metric::image_losses(logits, targets, activation);
+}
+
+Predictions joined(const std::vector<Predictions>& parts) {
+  if (parts.empty()) throw std::invalid_argument("[joined] there are no parts");
+  Predictions all;
+  all.logits = rows_of(parts, &Predictions::logits);
+  if (have_targets(parts)) all.targets = rows_of(parts, &Predictions::targets);
+  for (const Predictions& part : parts) {
+    all.ids.insert(all.ids.end(), part.ids.begin(), part.ids.end());
+    all.skipped.insert(all.skipped.end(), part.skipped.begin(), part.skipped.end());
+  }
+  sort_by_id(all);
+  return all;
+}
+
+}  // namespace margay::predict

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "margay/data/item.h"
+#include "margay/data/loader/loader_pass.h"
+#include "margay/metric/likelihood.h"
+
+namespace margay::predict {
+
+/// Softmax for one class per image, sigmoids for any number of classes.
+inline metric::Activation activation_of(data::Task task) {
+  return task == data::Task::kSingleLabel ? metric::Activation::kSoftmax : metric::Activation::kSigmoid;
+}
+
+/// The predictions for images: those of one batch, or of a whole dataset. There is one row for each image that could be
+/// read. All tensors are on the CPU.
+struct Predictions {
+  torch::Tensor logits;                     ///< float [N,K]
+  torch::Tensor probabilities;              ///< float [N,K], see metric::probabilities
+  torch::Tensor targets;                    ///< int64 [N]; float [N,K] for multi-label; undefined without labels
+  torch::Tensor losses;                     ///< float [N], see metric::image_losses; undefined without labels
+  std::vector<std::size_t> ids;             ///< [N], positions in the dataset
+  std::vector<data::SkippedImage> skipped;  ///< images that could not be read, and why
+
+  std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
+  /// Sets the logits, float [N,K], and computes the probabilities, and the losses if there are targets.
+  /// Throws as metric::image_losses.
+  void set_logits(const torch::Tensor& new_logits, metric::Activation activation);
+};
+
+/// The rows and skipped images of all parts, with the rows in the order of their ids (those with the same id keep their
+/// order). Probabilities and losses are not set. Throws std::invalid_argument if there are no parts, or if only some of
+/// them have targets.
+Predictions joined(const std::vector<Predictions>& parts);
+
+}  // namespace margay::predict
