@@ -10,9 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "margay/chart/chart_image.h"
-#include "margay/chart/chart_svg.h"
-#include "margay/chart/chart_text.h"
+#include "apps/cli/progress_line.h"
+#include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/data/image/write_image.h"
@@ -56,9 +55,10 @@ double upper_end(const train::LrCurve& curve) {
 
 int terminal_columns() {
   constexpr int kDefault = 80;
+  constexpr int kFewestColumns = 20;  // of a chart
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefault;
-  return std::clamp<int>(size.ws_col, 40, 140);
+  return std::clamp<int>(size.ws_col, kFewestColumns, 140);
 }
 
 }  // namespace
@@ -91,7 +91,7 @@ LineChart lr_find_chart(const train::LrFindResult& found) {
 }
 
 std::string terminal_chart(const std::vector<LineChart>& charts) {
-  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  const bool is_terminal = shows_colours(STDOUT_FILENO);
   return chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
                              .rows = 16,
                              .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
@@ -109,8 +109,16 @@ void check_chart_path(const std::filesystem::path& path) {
 
 void write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
   check_chart_path(path);
-  if (path.extension() == ".svg") return core::write_file_atomically(path, chart_svg(charts));
-  data::write_png(path, chart_image(charts));
+  const chart::Drawing drawing = chart::chart_drawing(charts);
+  if (path.extension() == ".svg") return core::write_file_atomically(path, chart::drawing_svg(drawing));
+  write_drawing(drawing, path);
+}
+
+void write_drawing(const chart::Drawing& drawing, const std::filesystem::path& path) {
+  data::write_png(path, chart::drawing_image(drawing));
+  if (const std::string warning = chart::font_warning(drawing); !warning.empty()) {
+    warn(fmt::format("{}: {}", path.string(), warning));
+  }
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/cli/run_folder.h"
+#include "margay/chart/drawing.h"
 #include "margay/chart/line_chart.h"
 #include "margay/train/learner.h"
 #include "margay/train/lr_find/lr_find.h"
@@ -28,6 +29,9 @@ void check_chart_path(const std::filesystem::path& path);
 /// Writes the charts as .svg or .png, by the extension. Throws core::IoError, and std::invalid_argument for another
 /// extension.
 void write_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
+
+/// Writes it as PNG, and warns of letters that no font of this machine has. Throws core::IoError.
+void write_drawing(const chart::Drawing& drawing, const std::filesystem::path& path);
 
 /// Training and validation loss of each epoch of a run, counted over all its stages.
 chart::LineChart run_chart(const train::RunRecord& run);
