@@ -31,10 +31,16 @@ endfunction()
 
 margay_import(margay_crypto HEADER openssl/evp.h LIBRARIES crypto)
 margay_import(margay_xxhash HEADER xxhash.h LIBRARIES xxhash)
+# Drawing and text in every script: Pango on Cairo.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(margay_pangocairo REQUIRED IMPORTED_TARGET pangocairo)
+add_library(margay_pango INTERFACE IMPORTED)
+target_link_libraries(margay_pango INTERFACE PkgConfig::margay_pangocairo)
+
 margay_import(margay_jpeg HEADER jpeglib.h LIBRARIES jpeg)
 margay_import(margay_png HEADER png.h LIBRARIES png)
 margay_import(margay_opencv HEADER opencv2/core.hpp SUFFIXES opencv4
-              LIBRARIES opencv_core opencv_imgproc opencv_imgcodecs)
+              LIBRARIES opencv_core opencv_imgproc)
 margay_import(margay_gif HEADER gif_lib.h LIBRARIES gif)
 margay_import(margay_tiff HEADER tiffio.h LIBRARIES tiff)
 margay_import(margay_webp HEADER webp/decode.h LIBRARIES webp)

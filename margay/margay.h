@@ -2,9 +2,10 @@
 
 /// Everything a program that uses Margay needs, under one name: margay::DataBlock, margay::vision_learner, …
 #include "margay/bundle/bundle.h"
-#include "margay/chart/chart_image.h"
-#include "margay/chart/chart_svg.h"
-#include "margay/chart/chart_text.h"
+#include "margay/chart/image_grid.h"
+#include "margay/chart/line_chart.h"
+#include "margay/chart/png.h"
+#include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
 #include "margay/data/check/check_data.h"

@@ -6,10 +6,10 @@
 #include "apps/cli/command.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "apps/cli/terminal.h"
 #include "margay/core/file.h"
 #include "margay/data/check/check_data.h"
 #include "margay/data/check/report.h"
-#include "margay/data/image/write_image.h"
 #include "margay/run/data_options.h"
 
 namespace margay::cli {
@@ -63,12 +63,11 @@ std::string harmful_files(const data::DataReport& report) {
 }
 
 core::ExitCode check_images(const CheckCommandOptions& options) {
-  data::use_image_threads(1);  // several images are read at once already
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
   fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
   if (!options.contact_sheet.empty()) {
-    data::write_png(options.contact_sheet, data::contact_sheet(report, {.max_pixels = options.check.max_pixels}));
+    save_drawing(data::contact_sheet_drawing(report, {.max_pixels = options.check.max_pixels}), options.contact_sheet);
   }
   if (!options.list.empty()) core::write_file_atomically(options.list, harmful_files(report));
   return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : core::ExitCode::kDone;

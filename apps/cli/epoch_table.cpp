@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/text.h"
 #include "margay/train/learner.h"
 
 namespace margay::cli {
@@ -84,7 +85,7 @@ std::string training_text(const train::Progress& at) {
 void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) {
   time_left_ = StageTimeLeft();
   fmt::print("\n{} ({})\n{:<6} {:<11} {:<11} ", at.stage, epochs_text(at), "epoch", "train_loss", "valid_loss");
-  for (const auto& metric : learner.metrics()) fmt::print("{:<11} ", metric->name());
+  for (const auto& metric : learner.metrics()) fmt::print("{} ", core::padded(metric->name(), 11));
   fmt::print("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
   std::fflush(stdout);
 }

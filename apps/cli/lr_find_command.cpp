@@ -85,7 +85,7 @@ core::ExitCode find(const LrFindOptions& given) {
     return core::ExitCode::kDone;
   }
   const std::vector<chart::LineChart> charts = {run::lr_find_chart(found)};
-  run::write_chart(charts, options.out);
+  save_chart(charts, options.out);
   fmt::print("{}\n{}\nThe curve: {}\n", terminal_chart(charts), suggestions_text(found), options.out.string());
   return core::ExitCode::kDone;
 }

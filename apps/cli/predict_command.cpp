@@ -91,9 +91,9 @@ void print_table(const fs::path& image, const std::vector<Guess>& guesses, const
   if (labels)
     fmt::print("  labels: {}\n", labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", ")));
   for (const Guess& guess : guesses) {
-    constexpr int kBarWidth = 30;
-    fmt::print("  {:6.2f} %  {:<28} {}\n", guess.probability * 100, guess.label,
-               core::text_bar(guess.probability, kBarWidth));
+    constexpr int kGuessBarWidth = 30;
+    fmt::print("  {:6.2f} %  {} {}\n", guess.probability * 100, core::padded(core::one_line(guess.label), 28),
+               core::text_bar(guess.probability, kGuessBarWidth));
   }
 }
 

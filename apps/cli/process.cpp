@@ -6,7 +6,6 @@
 #include <csignal>
 
 #include "margay/core/threads.h"
-#include "margay/data/image/write_image.h"
 #include "margay/data/loader/batch.h"
 #include "margay/model/cpu.h"
 
@@ -15,7 +14,6 @@ namespace margay::cli {
 void prepare_to_compute() {
   model::use_cpu_threads(core::available_cpus(), model::ThreadPlacement::kPinned);
   model::keep_cpu_memory();
-  data::use_image_threads(1);
   data::keep_image_memory();
 }
 

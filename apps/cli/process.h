@@ -5,7 +5,7 @@
 namespace margay::cli {
 
 /// Sets up a process that runs networks, which the library leaves to programs: one compute thread on each core, and
-/// tensor memory that is kept. Images are decoded by the loader's threads, so OpenCV uses no threads.
+/// tensor memory that is kept.
 void prepare_to_compute();
 
 /// Makes the first ctrl-C, SIGTERM or SIGHUP a request to stop; a second one ends the program at once.

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "apps/cli/program_words.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 
@@ -40,7 +43,14 @@ std::string bar_text(std::int64_t done, std::int64_t total, int width) {
   return std::string(filled, '#') + std::string(static_cast<std::size_t>(width) - filled, '-');
 }
 
-ProgressStyle progress_style() { return isatty(STDERR_FILENO) == 1 ? ProgressStyle::kBar : ProgressStyle::kPlain; }
+std::string fitted_to_stderr(const std::string& text) { return core::fitted(text, stderr_columns() - 1); }
+
+bool shows_colours(int descriptor) {
+  const char* kind = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
+  return isatty(descriptor) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+ProgressStyle progress_style() { return shows_colours(STDERR_FILENO) ? ProgressStyle::kBar : ProgressStyle::kPlain; }
 
 ProgressLine::ProgressLine(ProgressStyle style, std::chrono::milliseconds plain_every)
     : style_(style),
@@ -72,7 +82,7 @@ void ProgressLine::write(const std::string& text) {
     fmt::print(stderr, "{}\n", text);
     return;
   }
-  fmt::print(stderr, "\r\x1b[K{}", text.substr(0, stderr_columns() - 1));
+  fmt::print(stderr, "\r\x1b[K{}", fitted_to_stderr(text));
   std::fflush(stderr);
   is_shown_ = true;
 }

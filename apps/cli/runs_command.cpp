@@ -94,7 +94,7 @@ void draw_runs(const chart::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
     fmt::print("\n{}", terminal_chart({chart}));
   } else {
-    run::write_chart({chart}, options.out);
+    save_chart({chart}, options.out);
     fmt::print("\nThe curves: {}\n", options.out.string());
   }
 }

@@ -3,8 +3,9 @@
 #include "apps/cli/command.h"
 #include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
+#include "apps/cli/terminal.h"
+#include "margay/chart/render.h"
 #include "margay/data/image/preview.h"
-#include "margay/data/image/write_image.h"
 #include "margay/data/show_batch.h"
 #include "margay/run/train_options.h"
 
@@ -36,7 +37,7 @@ struct ShowBatchOptions {
 
 /// A grid, and what it shows in words.
 struct ShownBatch {
-  core::Image grid;
+  chart::Drawing grid;
   std::string words;
 };
 
@@ -44,13 +45,13 @@ ShownBatch one_image(const ShowBatchOptions& options, const data::Loader& loader
   const data::Dataset& dataset = loader.dataset();
   const auto tiles = data::draw_tiles(loader.pipeline(), dataset.image(0), dataset.label(0),
                                       std::max(1, options.max_n - 1), options.batch.loader.seed);
-  return {data::tile_grid(tiles),
+  return {chart::image_grid(tiles),
           fmt::format("{} as it is, and under {} draws", dataset.path(0).string(), tiles.size() - 1)};
 }
 
 ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader& loader) {
   const data::Dataset& dataset = loader.dataset();
-  std::vector<data::Tile> tiles;
+  std::vector<chart::Tile> tiles;
   const std::size_t count = std::min(dataset.size(), static_cast<std::size_t>(options.max_n));
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t id = i * dataset.size() / count;  // from all over the data, so of many classes
@@ -58,14 +59,15 @@ ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader&
       tiles.push_back(std::move(tile));
     }
   }
-  return {data::tile_grid(tiles, count > 4 ? 4 : 2), "each image as it is, and a draw of it"};
+  return {chart::image_grid(tiles, count > 4 ? 4 : 2), "each image as it is, and a draw of it"};
 }
 
 ShownBatch training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
   data::LoaderPass pass = loaders.train.pass(0);
   const std::optional<data::Batch> batch = pass.next();
   if (!batch) throw core::DataError(options.batch.folder, "no batch can be made of it");
-  return {data::show_batch(*batch, loaders.vocabulary, loaders.transforms().normalization, options.max_n),
+  return {chart::image_grid(
+              data::batch_tiles(*batch, loaders.vocabulary, loaders.transforms().normalization, options.max_n)),
           "a training batch, what the network sees"};
 }
 
@@ -83,10 +85,10 @@ core::ExitCode show_batch(const ShowBatchOptions& options) {
   const data::Loaders loaders = run::make_loaders(options.batch, user_cache_folder());
   const ShownBatch shown = what_is_asked(options, loaders);
   if (options.terminal) {
-    fmt::print("{}{}\n", data::half_blocks(shown.grid, options.columns), shown.words);
+    fmt::print("{}{}\n", data::half_blocks(chart::drawing_image(shown.grid), options.columns), shown.words);
     return core::ExitCode::kDone;
   }
-  data::write_png(options.out, shown.grid);
+  save_drawing(shown.grid, options.out);
   fmt::print("{} ({}x{}, {}, {} px)\n", options.out.string(), shown.grid.width, shown.grid.height, shown.words,
              loaders.transforms().augment.size);
   return core::ExitCode::kDone;

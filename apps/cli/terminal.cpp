@@ -10,26 +10,35 @@
 #include "apps/cli/epoch_table.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
-#include "margay/chart/chart_text.h"
+#include "margay/run/training_charts.h"
 
 namespace margay::cli {
 namespace {
 
 int terminal_columns() {
   constexpr int kDefault = 80;
+  constexpr int kFewestColumns = 20;  // of a chart
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefault;
-  return std::clamp<int>(size.ws_col, 40, 140);
+  return std::clamp<int>(size.ws_col, kFewestColumns, 140);
 }
 
 }  // namespace
 
 std::string terminal_chart(const std::vector<chart::LineChart>& charts) {
-  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  const bool is_terminal = shows_colours(STDOUT_FILENO);
   return chart::chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
                                     .rows = 16,
                                     .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
                                     .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
+}
+
+void save_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path) {
+  if (const std::string warning = run::write_chart(charts, path); !warning.empty()) warn(warning);
+}
+
+void save_drawing(const chart::Drawing& drawing, const std::filesystem::path& path) {
+  if (const std::string warning = run::write_drawing(drawing, path); !warning.empty()) warn(warning);
 }
 
 bool TerminalObserver::is_stop_wanted() const { return cli::is_stop_wanted(); }

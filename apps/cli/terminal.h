@@ -1,10 +1,12 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "apps/cli/progress_line.h"
+#include "margay/chart/drawing.h"
 #include "margay/chart/line_chart.h"
 #include "margay/run/observer.h"
 
@@ -12,6 +14,10 @@ namespace margay::cli {
 
 /// The charts for this terminal, in its width; without colours and braille if stdout is not a terminal.
 std::string terminal_chart(const std::vector<chart::LineChart>& charts);
+
+/// run::write_chart and run::write_drawing, with their warning on stderr.
+void save_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
+void save_drawing(const chart::Drawing& drawing, const std::filesystem::path& path);
 
 /// Shows how a run gets on: lines and a table on stdout, warnings and progress on stderr. From the start of the
 /// training on, the first ctrl-C asks it to stop.

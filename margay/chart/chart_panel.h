@@ -3,9 +3,10 @@
 #include <optional>
 #include <vector>
 
+#include "margay/chart/axis.h"
 #include "margay/chart/drawing.h"
 #include "margay/chart/legend.h"
-#include "margay/chart/ticks.h"
+#include "margay/chart/plot_frame.h"
 
 namespace margay::chart {
 

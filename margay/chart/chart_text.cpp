@@ -1,4 +1,4 @@
-#include "margay/chart/chart_text.h"
+#include "margay/chart/line_chart.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "margay/chart/axis.h"
 #include "margay/chart/legend.h"
+#include "margay/chart/plot_frame.h"
 #include "margay/chart/text_canvas.h"
-#include "margay/chart/text_legend.h"
-#include "margay/chart/ticks.h"
 #include "margay/core/text.h"
 
 namespace margay::chart {
@@ -39,8 +39,10 @@ std::string line(std::string text) {
   return text + "\n";
 }
 
-std::string label_line(const std::string& label, int indent) {
-  return label.empty() ? "" : line(spaces(indent) + core::one_line(label));
+/// room: columns behind the indent.
+std::string label_line(const std::string& label, int indent, int room) {
+  if (label.empty()) return "";
+  return line(spaces(indent) + core::fitted(core::one_line(label), static_cast<std::size_t>(room)));
 }
 
 /// The places of cells, as those of their middles.
@@ -145,14 +147,16 @@ std::string foot_text(const TextPanel& panel, const TextChartOptions& options) {
   }
   std::string text = spaces(panel.gutter) + (is_ascii ? "+" : "└") + fmt::format("{}", fmt::join(side, ""));
   text = line(text) + (labels.empty() ? "" : line(spaces(panel.gutter + 1) + labels));
-  const std::string label = core::one_line(panel.chart->x.label);
-  return text + label_line(label, panel.gutter + 1 + std::max(0, (panel.columns - width_of(label)) / 2));
+  const int indent = std::max(0, (panel.columns - width_of(core::one_line(panel.chart->x.label))) / 2);
+  return text + label_line(panel.chart->x.label, panel.gutter + 1 + indent, panel.columns - indent);
 }
 
 std::string panel_text(const TextPanel& panel, const TextChartOptions& options) {
   const int indent = panel.gutter + 1;
-  return label_line(panel.chart->title, indent) + text_legend(*panel.chart, options, indent, panel.columns) +
-         label_line(panel.chart->y.label, indent) + rows_text(panel, options) + foot_text(panel, options);
+  return label_line(panel.chart->title, indent, panel.columns) +
+         text_legend(*panel.chart, options, indent, panel.columns) +
+         label_line(panel.chart->y.label, indent, panel.columns) + rows_text(panel, options) +
+         foot_text(panel, options);
 }
 
 std::vector<TextPanel> panels_of(const std::vector<LineChart>& charts, const TextChartOptions& options) {

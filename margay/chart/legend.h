@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "margay/chart/line_chart.h"
@@ -24,5 +25,18 @@ std::vector<std::size_t> drawable_marks(const LineChart& chart);
 
 /// "valley 1.2e-3".
 std::string mark_text(const ChartMark& mark);
+
+/// Whether curves are Braille dots: one alone, or several told apart by colours.
+bool is_dotted(const LineChart& chart, const TextChartOptions& options);
+
+/// What the lines of a series are made of where they are not dotted.
+std::string character_of(std::size_t series, TextGlyphs glyphs);
+
+/// a … z and A … Z without o and x, which may be curves, then '?'. index: 0 for the first mark that can be drawn.
+std::string letter_of(std::size_t index);
+
+/// The curves that have names, and the marks by their letters; rows of at most `room` columns that begin with `indent`
+/// spaces, each with a line break.
+std::string text_legend(const LineChart& chart, const TextChartOptions& options, int indent, int room);
 
 }  // namespace margay::chart

@@ -1,9 +1,15 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "margay/chart/drawing.h"
+#include "margay/core/image.h"
+#include "margay/core/options.h"
 
 namespace margay::chart {
 
@@ -61,5 +67,67 @@ void check_chart(const char* function, const LineChart& chart);
 
 /// Whether a number has a place on such an axis.
 bool has_place(AxisScale scale, double value);
+
+/// The size of a chart's image.
+struct ChartOptions {
+  int width = 960;
+  int height = 600;
+
+  static const core::OptionTable& fields();
+};
+
+/// The chart as shapes: title, legend, grid, curves, marks. Throws std::invalid_argument for a wrong chart
+/// (check_chart) and for options out of range.
+Drawing chart_drawing(const LineChart& chart, const ChartOptions& options = {});
+
+/// Several charts below each other in one drawing. Throws std::invalid_argument also without any.
+Drawing chart_drawing(const std::vector<LineChart>& charts, const ChartOptions& options = {});
+
+/// drawing_image of chart_drawing: uint8 [height,width,3].
+core::Image chart_image(const LineChart& chart, const ChartOptions& options = {});
+core::Image chart_image(const std::vector<LineChart>& charts, const ChartOptions& options = {});
+
+/// drawing_svg of chart_drawing. The mouse on a curve or a mark is told its name.
+std::string chart_svg(const LineChart& chart, const ChartOptions& options = {});
+std::string chart_svg(const std::vector<LineChart>& charts, const ChartOptions& options = {});
+
+/// What lines are made of in a terminal.
+enum class TextGlyphs {
+  kBraille,  ///< dots, 2x4 to a character; several curves without colours are of one character each, as they must
+             ///< differ
+  kAscii     ///< characters that every terminal and log has
+};
+
+constexpr auto names(TextGlyphs) {
+  return std::array{std::pair{TextGlyphs::kBraille, "braille"}, std::pair{TextGlyphs::kAscii, "ascii"}};
+}
+
+enum class TextColour {
+  kNone,
+  kAnsi  ///< 24-bit colours (ECMA-48, SGR 38;2)
+};
+
+constexpr auto names(TextColour) {
+  return std::array{std::pair{TextColour::kNone, "none"}, std::pair{TextColour::kAnsi, "ansi"}};
+}
+
+struct TextChartOptions {
+  int columns = 80;
+  int rows = 20;
+  TextGlyphs glyphs = TextGlyphs::kBraille;
+  TextColour colour = TextColour::kNone;
+
+  static const core::OptionTable& fields();
+};
+
+/// The chart for a terminal, at most `columns` wide in any script: title, legend, curves in a frame with ticks, labels;
+/// what is too long ends with "…". Marks are the letters a, b, c, … with their names in the legend. Lines end with a
+/// line break and never with a space; the text is UTF-8, with kAscii only names may bring other letters. Without
+/// anything to draw the frame says "no data". Throws std::invalid_argument for a wrong chart (check_chart) and for
+/// options out of range.
+std::string chart_text(const LineChart& chart, const TextChartOptions& options = {});
+
+/// Several charts below each other, an empty line between them. Throws std::invalid_argument also without any.
+std::string chart_text(const std::vector<LineChart>& charts, const TextChartOptions& options = {});
 
 }  // namespace margay::chart

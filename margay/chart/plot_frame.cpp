@@ -73,10 +73,6 @@ constexpr double kFarOutside = 1e9;  // beyond, products would overflow; the slo
 
 }  // namespace
 
-PlotPoint nearest_in(const PlotBox& box, const PlotPoint& point) {
-  return {std::clamp(point.x, box.left, box.right), std::clamp(point.y, box.top, box.bottom)};
-}
-
 double PlotFrame::x(double value) const {
   return std::clamp(box_.left + ranges_.x.place_of(value) * box_.width(), -kFarOutside, kFarOutside);
 }

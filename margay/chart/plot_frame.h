@@ -2,32 +2,10 @@
 
 #include <vector>
 
-#include "margay/chart/axis_range.h"
+#include "margay/chart/axis.h"
+#include "margay/chart/drawing.h"
 
 namespace margay::chart {
-
-/// A place in a drawing: x to the right, y downwards, in its units (pixels, braille dots, cells).
-struct PlotPoint {
-  double x = 0;
-  double y = 0;
-};
-
-/// A rectangle of a drawing; its edges belong to it.
-struct PlotBox {
-  double left = 0;
-  double top = 0;
-  double right = 0;
-  double bottom = 0;
-
-  double width() const { return right - left; }
-  double height() const { return bottom - top; }
-};
-
-/// The place nearest to a point within a box.
-PlotPoint nearest_in(const PlotBox& box, const PlotPoint& point);
-
-/// Points joined by straight lines; a single one is a dot.
-using PlotRun = std::vector<PlotPoint>;
 
 /// From the numbers of a chart to places in a drawing: the low ends at the left and at the bottom.
 class PlotFrame {

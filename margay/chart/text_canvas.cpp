@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/chart/chart_palette.h"
+#include "margay/chart/drawing.h"
 
 namespace margay::chart {
 namespace {
@@ -106,6 +106,11 @@ std::string TextCanvas::row_text(int row, TextColour colour) const {
   }
   finish();
   return text;
+}
+
+std::string ansi_coloured(const std::string& text, std::size_t series) {
+  const Rgb colour = series_colour(series);
+  return fmt::format("\x1b[38;2;{};{};{}m{}\x1b[0m", colour.red, colour.green, colour.blue, text);
 }
 
 }  // namespace margay::chart

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "margay/chart/chart_text.h"
+#include "margay/chart/line_chart.h"
 #include "margay/chart/plot_frame.h"
 
 namespace margay::chart {
@@ -42,5 +42,8 @@ class TextCanvas {
   int rows_;
   std::vector<Cell> cells_;
 };
+
+/// The text in the colour of a series, for a terminal of 24-bit colours (ECMA-48, SGR 38;2).
+std::string ansi_coloured(const std::string& text, std::size_t series);
 
 }  // namespace margay::chart

@@ -102,20 +102,6 @@ std::string text_bar(double fraction, int width) {
   return std::string(static_cast<std::size_t>(std::min(fraction, 1.0) * width + 0.5), '#');
 }
 
-namespace {
-
-std::string padded(const std::string& cell, std::size_t width, TextTable::Align align) {
-  return align == TextTable::Align::kLeft ? fmt::format("{:<{}}", cell, width) : fmt::format("{:>{}}", cell, width);
-}
-
-}  // namespace
-
-std::size_t text_width(std::string_view text) {
-  // fmt pads by what it takes for the width, so its rule is the one to ask. No text is wider than it has bytes.
-  const std::size_t padding = fmt::format("{:<{}}", text, text.size()).size() - text.size();
-  return text.size() - padding;
-}
-
 std::string one_line(std::string_view text) {
   std::string line(text);
   for (char& c : line) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;

@@ -37,10 +37,10 @@ std::string caption_of(const torch::Tensor& target, const Vocabulary& vocabulary
 
 }  // namespace
 
-std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
-                              int max_n) {
+std::vector<chart::Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary,
+                                     const Normalization& normalization, int max_n) {
   if (max_n < 1) throw std::invalid_argument("[show_batch] max_n must be positive");
-  std::vector<Tile> tiles;
+  std::vector<chart::Tile> tiles;
   for (std::int64_t i = 0; i < std::min<std::int64_t>(max_n, batch.size()); ++i) {
     const torch::Tensor pixels = batch.images[i].permute({1, 2, 0}).cpu().contiguous();
     tiles.push_back({undo(pixels.data_ptr<float>(), static_cast<int>(pixels.size(0)), static_cast<int>(pixels.size(1)),
@@ -52,15 +52,15 @@ std::vector<Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary, 
 
 core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const Normalization& normalization,
                        int max_n) {
-  return tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
+  return chart::tile_grid(batch_tiles(batch, vocabulary, normalization, max_n));
 }
 
-std::vector<Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
-                             int draws, std::uint64_t seed) {
+std::vector<chart::Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
+                                    int draws, std::uint64_t seed) {
   if (draws < 1) throw std::invalid_argument("[show_batch] draws must be positive");
   const int side = pipeline.output_size();
   std::vector<float> values(static_cast<std::size_t>(pipeline.output_floats()));
-  std::vector<Tile> tiles;
+  std::vector<chart::Tile> tiles;
   for (int draw = 0; draw <= draws; ++draw) {
     const Phase phase = draw == 0 ? Phase::kValid : Phase::kTrain;
     pipeline.run(image, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());

@@ -8,8 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/chart/chart_image.h"
-#include "margay/chart/chart_svg.h"
+#include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/data/image/write_image.h"
@@ -89,10 +88,18 @@ void check_chart_path(const std::filesystem::path& path) {
   }
 }
 
-void write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
+std::string write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
   check_chart_path(path);
-  if (path.extension() == ".svg") return core::write_file_atomically(path, chart_svg(charts));
-  data::write_png(path, chart_image(charts));
+  const chart::Drawing drawing = chart::chart_drawing(charts);
+  if (path.extension() != ".svg") return write_drawing(drawing, path);
+  core::write_file_atomically(path, chart::drawing_svg(drawing));
+  return {};
+}
+
+std::string write_drawing(const chart::Drawing& drawing, const std::filesystem::path& path) {
+  data::write_png(path, chart::drawing_image(drawing));
+  const std::string warning = chart::font_warning(drawing);
+  return warning.empty() ? "" : fmt::format("{}: {}", path.string(), warning);
 }
 
 namespace {

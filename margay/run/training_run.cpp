@@ -191,7 +191,10 @@ void TrainingRun::save_model() {
 
 void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {
   try {
-    for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
+    for (const char* extension : {"svg", "png"}) {
+      const std::string warning = write_chart(charts, folder_.chart(extension));
+      if (!warning.empty()) observer_->warned(warning);
+    }
   } catch (const core::IoError& error) {
     observer_->warned(fmt::format("no image of the losses, the model is whole: {}", error.what()));
   }

@@ -1,9 +1,8 @@
-#include "margay/chart/chart_svg.h"
-#include "tests/support/special_numbers.h"
-
-#include <limits>
+#include "margay/chart/line_chart.h"
 
 #include <gtest/gtest.h>
+
+#include "tests/support/special_numbers.h"
 
 namespace margay::chart {
 namespace {
@@ -15,7 +14,7 @@ LineChart two_curves() {
   return chart;
 }
 
-std::size_t count(const std::string& text, const std::string& part) {
+std::size_t count_of(const std::string& text, const std::string& part) {
   std::size_t found = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
   return found;
@@ -34,7 +33,7 @@ std::string fault_of(const std::string& xml) {
     const std::size_t end = xml.find('>', at);
     const std::string tag = xml.substr(at + 1, end - at - 1);
     const std::string name = tag.substr(tag[0] == '/' ? 1 : 0, tag.find_first_of(" \n/", 1) - (tag[0] == '/' ? 1 : 0));
-    if (tag.find('<') != std::string::npos || count(tag, "\"") % 2 != 0) return "tag " + tag;
+    if (tag.find('<') != std::string::npos || count_of(tag, "\"") % 2 != 0) return "tag " + tag;
     if (tag[0] == '/') {
       if (open.empty() || open.back() != name) return "end of " + name;
       open.pop_back();
@@ -59,32 +58,32 @@ TEST(ChartSvg, EscapesEveryWordAndMendsBytes) {
   chart.title = chart.x.label = chart.y.label = chart.series[0].name = chart.marks[0].name = hostile;
   const std::string svg = chart_svg(chart);
   EXPECT_EQ(fault_of(svg), "");
-  EXPECT_EQ(count(svg, "<script"), 0U);
-  EXPECT_EQ(count(svg, "\x01"), 0U);
-  EXPECT_EQ(count(svg, "\xff"), 0U);
-  EXPECT_GE(count(svg, "&lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt; \xEF\xBF\xBD"), 5U);
+  EXPECT_EQ(count_of(svg, "<script"), 0U);
+  EXPECT_EQ(count_of(svg, "\x01"), 0U);
+  EXPECT_EQ(count_of(svg, "\xff"), 0U);
+  EXPECT_GE(count_of(svg, "&lt;script&gt;alert(&quot;&amp;&#39;&quot;)&lt;/script&gt; \xEF\xBF\xBD"), 5U);
 }
 
 TEST(ChartSvg, NeedsNothingFromElsewhere) {
   const std::string svg = chart_svg(two_curves());
   for (const char* foreign : {"href", "src=", "@import", "url(", "<link", "<script"})
-    EXPECT_EQ(count(svg, foreign), 0U);
-  EXPECT_EQ(count(svg, "http"), 1U);  // the name of the format
+    EXPECT_EQ(count_of(svg, foreign), 0U);
+  EXPECT_EQ(count_of(svg, "http"), 1U);  // the name of the format
 }
 
 TEST(ChartSvg, SaysWhatItShows) {
   const std::string svg = chart_svg(two_curves());
-  EXPECT_EQ(count(svg, R"(role="img" aria-label="Loss: loss over step")"), 1U);
-  EXPECT_EQ(count(svg, "<title>Loss: loss over step</title>"), 1U);
-  EXPECT_EQ(count(svg, "<title>valid</title>"), 1U);
-  EXPECT_EQ(count(svg, "<title>best: 2, 2</title>"), 1U);
-  EXPECT_EQ(count(svg, ">best 2</text>"), 1U);
+  EXPECT_EQ(count_of(svg, R"(role="img" aria-label="Loss: loss over step")"), 1U);
+  EXPECT_EQ(count_of(svg, "<title>Loss: loss over step</title>"), 1U);
+  EXPECT_EQ(count_of(svg, "<title>valid</title>"), 1U);
+  EXPECT_EQ(count_of(svg, "<title>best: 2, 2</title>"), 1U);
+  EXPECT_EQ(count_of(svg, ">best 2</text>"), 1U);
 }
 
 TEST(ChartSvg, DrawsEachCurveInItsColour) {
   const std::string svg = chart_svg(two_curves());
-  EXPECT_EQ(count(svg, R"(<polyline color="#0072b2")"), 2U);  // the curve and its sample in the legend
-  EXPECT_EQ(count(svg, R"(<polyline color="#d55e00")"), 2U);
+  EXPECT_EQ(count_of(svg, R"(<polyline color="#0072b2")"), 2U);  // the curve and its sample in the legend
+  EXPECT_EQ(count_of(svg, R"(<polyline color="#d55e00")"), 2U);
 }
 
 TEST(ChartSvg, PutsPointsWhereTheyBelong) {
@@ -93,7 +92,7 @@ TEST(ChartSvg, PutsPointsWhereTheyBelong) {
   chart.y = {.label = "", .low = 0, .high = 1};
   chart.series = {{.name = "", .x = {0, 1}, .y = {0, 1}}};
   const std::string svg = chart_svg(chart, {.width = 400, .height = 300});
-  EXPECT_EQ(count(svg, R"(<polyline color="#0072b2" stroke-width="2" points="51.5,258.0 382.0,25.0"/>)"), 1U) << svg;
+  EXPECT_EQ(count_of(svg, R"(<polyline color="#0072b2" stroke-width="2" points="51.5,258.0 382.0,25.0"/>)"), 1U) << svg;
 }
 
 TEST(ChartSvg, HasNoNumberThatIsNone) {
@@ -103,9 +102,9 @@ TEST(ChartSvg, HasNoNumberThatIsNone) {
   for (const AxisScale scale : {AxisScale::kLinear, AxisScale::kLog}) {
     chart.y.scale = scale;
     const std::string svg = chart_svg(chart);
-    EXPECT_EQ(count(svg, "nan"), 0U);
-    EXPECT_EQ(count(svg, "inf"), 0U);
-    EXPECT_EQ(count(svg, "nowhere"), 0U);
+    EXPECT_EQ(count_of(svg, "nan"), 0U);
+    EXPECT_EQ(count_of(svg, "inf"), 0U);
+    EXPECT_EQ(count_of(svg, "nowhere"), 0U);
   }
 }
 
@@ -114,15 +113,15 @@ TEST(ChartSvg, TheLegendOfManyRunsSaysHowManyItLeavesOut) {
   for (int i = 0; i < 60; ++i)
     chart.series.push_back({.name = "run " + std::to_string(i), .x = {}, .y = {1.0, 1.0 * i}});
   const std::string svg = chart_svg(chart);
-  EXPECT_EQ(count(svg, "<text class=\"ink\" x"), 40U);
-  EXPECT_EQ(count(svg, ">and 20 more</text>"), 1U);
+  EXPECT_EQ(count_of(svg, "<text class=\"ink\" x"), 40U);
+  EXPECT_EQ(count_of(svg, ">and 20 more</text>"), 1U);
 }
 
 TEST(ChartSvg, PutsChartsBelowEachOther) {
   const std::string svg = chart_svg({two_curves(), LineChart{}}, {.width = 600, .height = 500});
   EXPECT_EQ(fault_of(svg), "");
-  EXPECT_EQ(count(svg, "<svg"), 1U);
-  EXPECT_EQ(count(svg, ">no data</text>"), 1U);
+  EXPECT_EQ(count_of(svg, "<svg"), 1U);
+  EXPECT_EQ(count_of(svg, ">no data</text>"), 1U);
   EXPECT_THROW(chart_svg(std::vector<LineChart>{}), std::invalid_argument);
   EXPECT_THROW(chart_svg(two_curves(), {.width = 0}), std::invalid_argument);
 }

@@ -1,4 +1,4 @@
-#include "margay/chart/chart_text.h"
+#include "margay/chart/line_chart.h"
 
 #include <algorithm>
 #include <limits>
@@ -75,6 +75,21 @@ TEST(ChartText, LinesFitAndEndWithoutSpaces) {
     for (const std::string& line : lines_of(chart_text(chart, {.columns = columns}))) {
       EXPECT_LE(core::text_width(line), static_cast<std::size_t>(columns)) << line;
       EXPECT_FALSE(line.ends_with(' ')) << line;
+    }
+  }
+}
+
+TEST(ChartText, FitsIntoTwentyColumnsWhateverTheNames) {
+  LineChart chart = parabola();
+  chart.title = "猫猫猫猫猫猫猫猫猫猫猫猫猫猫猫";
+  chart.x.label = "a label that is longer than the chart";
+  chart.y.label = "потери на обучении и на проверке";
+  chart.series = {{.name = "猫猫猫猫猫猫猫猫猫猫 training", .x = {}, .y = {1, 2, 1}},
+                  {.name = "b", .x = {}, .y = {2, 1, 2}}};
+  chart.marks = {{"a mark with a long name", 1, 2}};
+  for (const TextGlyphs glyphs : {TextGlyphs::kBraille, TextGlyphs::kAscii}) {
+    for (const std::string& line : lines_of(chart_text(chart, {.columns = 20, .rows = 4, .glyphs = glyphs}))) {
+      EXPECT_LE(core::text_width(line), 20U) << line;
     }
   }
 }

@@ -1,11 +1,11 @@
 #include "margay/chart/plot_frame.h"
-#include "tests/support/special_numbers.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/special_numbers.h"
 
 namespace margay::chart {
 namespace {

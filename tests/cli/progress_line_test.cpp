@@ -1,6 +1,14 @@
 #include "apps/cli/progress_line.h"
 
+#include <cstdlib>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "apps/cli/epoch_table.h"
 #include "margay/core/text.h"
@@ -40,6 +48,55 @@ TEST(ProgressLine, FitsIntoHundredAndTenColumnsAndIsWiped) {
   EXPECT_EQ(drawn.substr(drawn.size() - wipe.size()), wipe);
   EXPECT_NE(drawn.find("00:00 left, stage 1:02:03"), std::string::npos) << drawn;
   EXPECT_LE(drawn.size() - 2 * wipe.size(), 110U);
+}
+
+/// A terminal without a screen (POSIX, posix_openpt), and TERM as it is set here while it lives.
+class Terminal {
+ public:
+  explicit Terminal(const char* kind) {
+    if (const char* old = std::getenv("TERM")) old_ = old;
+    kind == nullptr ? unsetenv("TERM") : setenv("TERM", kind, 1);
+    if (control_ < 0 || grantpt(control_) != 0 || unlockpt(control_) != 0) throw std::runtime_error("no terminal");
+    end_ = open(ptsname(control_), O_RDWR | O_NOCTTY);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  ~Terminal() {
+    close(end_);
+    close(control_);
+    old_ ? setenv("TERM", old_->c_str(), 1) : unsetenv("TERM");
+  }
+  int end() const { return end_; }
+
+ private:
+  std::optional<std::string> old_;
+  int control_ = posix_openpt(O_RDWR | O_NOCTTY);
+  int end_ = -1;
+};
+
+TEST(ShowsColours, OnATerminalOfAKnownKindOnly) {
+  EXPECT_TRUE(shows_colours(Terminal("xterm").end()));
+  EXPECT_FALSE(shows_colours(Terminal("dumb").end()));
+  EXPECT_FALSE(shows_colours(Terminal("").end()));
+  EXPECT_FALSE(shows_colours(Terminal(nullptr).end()));
+  const Terminal terminal("xterm");
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_FALSE(shows_colours(ends[1])) << "a pipe";
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(ProgressLine, IsCutBetweenLettersAtTheEdgeOfTheTerminal) {
+  const Terminal terminal("xterm");
+  const winsize size{.ws_row = 10, .ws_col = 20};
+  ASSERT_EQ(ioctl(terminal.end(), TIOCSWINSZ, &size), 0);
+  const int stderr_before = dup(STDERR_FILENO);
+  ASSERT_EQ(dup2(terminal.end(), STDERR_FILENO), STDERR_FILENO);
+  const std::string cut = fitted_to_stderr("猫猫猫猫猫猫猫猫猫猫猫猫猫猫猫");
+  dup2(stderr_before, STDERR_FILENO);
+  close(stderr_before);
+  EXPECT_EQ(cut, "猫猫猫猫猫猫猫猫猫…");
 }
 
 /// A stage of 2 epochs of 10 batches of a second, then 4 validation batches of half a second.

@@ -69,6 +69,44 @@ TEST(TextWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(text_width("柴犬"), 4U);
 }
 
+TEST(TextWidth, CountsTwoForWideLettersAndNoneForMarks) {
+  EXPECT_EQ(text_width("猫"), 2U);
+  EXPECT_EQ(text_width("かな 한글 ｆｕｌｌ"), 4U + 1 + 4 + 1 + 8);
+  EXPECT_EQ(text_width("🐱"), 2U);
+  EXPECT_EQ(text_width("nai\xCC\x88ve"), 5U) << "an i and a mark that stands on it";
+  EXPECT_EQ(text_width("\xE0\xB8\xA7\xE0\xB8\xB4"), 1U) << "a Thai consonant and its vowel above";
+  EXPECT_EQ(text_width("\xE2\x80\x8B\xE2\x80\x8D"), 0U) << "spaces and joiners without width";
+  EXPECT_EQ(text_width("قطة"), 3U);
+  EXPECT_EQ(text_width("Кошка…"), 6U);
+  EXPECT_EQ(text_width("─┤█▀⠒"), 5U);
+}
+
+TEST(TextWidth, CountsBytesThatAreNoUtf8) {
+  EXPECT_EQ(text_width("a\xFF\xC3"), 3U);
+  EXPECT_EQ(text_width("\xE7\x8C"), 2U) << "a cut letter";
+  EXPECT_EQ(text_width("\xC0\x80\xED\xA0\x80"), 5U) << "longer than needed; half of a pair";
+}
+
+TEST(Padded, FillsColumnsWhateverTheScript) {
+  EXPECT_EQ(padded("猫", 4) + "|", "猫  |");
+  EXPECT_EQ(padded("猫", 4, TextAlign::kRight), "  猫");
+  EXPECT_EQ(padded("e\xCC\x81", 2) + "|", "e\xCC\x81 |");
+  EXPECT_EQ(padded("longer", 3), "longer");
+}
+
+TEST(Fitted, CutsBetweenLettersAndSaysSo) {
+  EXPECT_EQ(fitted("cat", 3), "cat");
+  EXPECT_EQ(fitted("cats", 3), "ca…");
+  EXPECT_EQ(fitted("猫猫猫", 4), "猫…") << "half of a wide letter is none";
+  EXPECT_EQ(fitted("cat", 1), "…");
+  EXPECT_EQ(fitted("cat", 0), "");
+}
+
+TEST(ValidUtf8, ReplacesWhatIsNone) {
+  EXPECT_EQ(valid_utf8("猫 naïve 🐱"), "猫 naïve 🐱");
+  EXPECT_EQ(valid_utf8("a\xFFz\xE7\x8C"), "a\xEF\xBF\xBDz\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
 TEST(TextTable, PutsColumnsBelowEachOther) {
   TextTable table({{"dog", TextTable::Align::kLeft}, {"weight"}, {"", TextTable::Align::kLeft}});
   table.add({"Bärenhund", "7", "#"});

@@ -25,7 +25,7 @@ TEST(ShowBatch, NamesOneClassSeveralClassesNoneAndMixtures) {
   const Vocabulary vocabulary({"cat", "dog"});
   const auto captions = [&](const torch::Tensor& targets) {
     std::string text;
-    for (const Tile& tile : batch_tiles(grey_batch(targets), vocabulary, kPlain)) text += tile.caption + "|";
+    for (const chart::Tile& tile : batch_tiles(grey_batch(targets), vocabulary, kPlain)) text += tile.caption + "|";
     return text;
   };
   EXPECT_EQ(captions(torch::tensor({1, 0}, torch::kLong)), "dog|cat|");
@@ -53,14 +53,6 @@ TEST(ShowBatch, DrawsOneImageManyTimes) {
   EXPECT_EQ(tiles[8].caption, "draw 8");
   EXPECT_NE(tiles[1].image.pixels, tiles[2].image.pixels);
   EXPECT_THROW(draw_tiles(ImagePipeline(transforms), folder / "a.png", "", 0, 1), std::invalid_argument);
-}
-
-TEST(TileGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {
-  const std::vector<Tile> tiles(5, {core::Image(10, 20), "x"});
-  EXPECT_EQ(tile_grid(tiles).width, 3 * 28 + 8);
-  EXPECT_EQ(tile_grid(tiles).height, 2 * 40 + 8);
-  EXPECT_EQ(tile_grid(tiles, 5).height, 40 + 8);
-  EXPECT_THROW(tile_grid({}), std::invalid_argument);
 }
 
 TEST(HalfBlocks, ShowTwoPixelsInACharacter) {

@@ -1,13 +1,13 @@
 #include "margay/data/check/report.h"
 
 #include <algorithm>
-#include <array>
 #include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/chart/caption.h"
+#include "margay/chart/drawing.h"
+#include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/image/resample.h"
@@ -140,19 +140,14 @@ std::string report_json(const DataReport& report) {
 
 namespace {
 
-using Colour = std::array<std::uint8_t, 3>;
-constexpr Colour kHarmColour = {214, 40, 40};
-constexpr Colour kNoteColour = {150, 150, 150};
-constexpr Colour kMissing = {205, 205, 205};
+using chart::PlotBox;
+
+constexpr chart::Paint kHarmFrame = {.role = chart::Role::kColour, .colour = {214, 40, 40}};
+constexpr chart::Paint kNoteFrame = {.role = chart::Role::kColour, .colour = {150, 150, 150}};
+constexpr chart::Paint kUnreadable = {.role = chart::Role::kColour, .colour = {205, 205, 205}};
+constexpr chart::Paint kWordsOnGrey = {.role = chart::Role::kColour, .colour = {0, 0, 0}};
 constexpr int kSheetCaptionPx = 18;
 constexpr int kSheetGapPx = 10;
-
-void fill(core::Image& canvas, const chart::CaptionBox& box, const Colour& colour) {
-  for (int y = box.top; y < box.top + box.height; ++y) {
-    std::uint8_t* pixel = canvas.row(y) + std::ptrdiff_t{3} * box.left;
-    for (int x = 0; x < box.width; ++x, pixel += 3) std::copy(colour.begin(), colour.end(), pixel);
-  }
-}
 
 /// The tiles of one finding, side by side.
 struct Strip {
@@ -183,95 +178,113 @@ std::vector<Strip> layout(const DataReport& report, const ContactSheetOptions& o
   return strips;
 }
 
+PlotBox box_at(double left, double top, double width, double height) { return {left, top, left + width, top + height}; }
+
+PlotBox shrunk(const PlotBox& box, double by) { return {box.left + by, box.top + by, box.right - by, box.bottom - by}; }
+
+/// The whole image, at most as large as the tile: the tile's own pixels, so that a drawing of many images stays small.
+core::Image tile_image(const core::Image& image, int side) {
+  const double scale = static_cast<double>(side) / std::max(image.height, image.width);
+  const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
+  return resample(image, whole, std::max(1, static_cast<int>(image.height * scale)),
+                  std::max(1, static_cast<int>(image.width * scale)));
+}
+
 class Sheet {
  public:
-  Sheet(int rows, const ContactSheetOptions& options)
-      : options_(options), canvas_(rows * cell_height() + kSheetGapPx, options.columns * cell_width() + kSheetGapPx) {
-    std::fill(canvas_.pixels.begin(), canvas_.pixels.end(), std::uint8_t{255});
+  Sheet(int rows, const ContactSheetOptions& options) : options_(options) {
+    drawing_.width = options.columns * cell_width() + kSheetGapPx;
+    drawing_.height = rows * cell_height() + kSheetGapPx;
+    drawing_.title = "the images of the findings";
   }
 
   void draw(const Strip& strip) {
     const int top = kSheetGapPx / 2 + strip.row * cell_height();
     const int left = kSheetGapPx / 2 + strip.column * cell_width();
-    const chart::CaptionBox frame{top + 2, left + 2, cell_height() - 4, strip.tiles * cell_width() - 4};
-    fill(canvas_, frame, strip.finding->severity() == Severity::kHarm ? kHarmColour : kNoteColour);
-    fill(canvas_, {frame.top + 2, frame.left + 2, frame.height - 4, frame.width - 4}, {255, 255, 255});
+    const PlotBox frame = shrunk(box_at(left, top, strip.tiles * cell_width(), cell_height()), 2);
+    add(chart::DrawnBox{frame, strip.finding->severity() == Severity::kHarm ? kHarmFrame : kNoteFrame});
+    add(chart::DrawnBox{shrunk(frame, 2), {chart::Role::kCard}});
     for (int i = 0; i < strip.tiles; ++i)
       draw_tile(*strip.finding, i, top + kSheetGapPx / 2, left + i * cell_width() + kSheetGapPx / 2);
   }
 
   void say(const std::string& text) {
-    write(text, {kSheetGapPx, kSheetGapPx, kSheetCaptionPx, options_.columns * cell_width() - kSheetGapPx});
+    write(text, kSheetGapPx, kSheetGapPx, options_.columns * cell_width() - kSheetGapPx);
   }
-  core::Image take() { return std::move(canvas_); }
+  chart::Drawing take() { return std::move(drawing_); }
 
  private:
   int cell_width() const { return options_.tile_px + kSheetGapPx; }
   int cell_height() const { return options_.tile_px + 2 * kSheetCaptionPx + kSheetGapPx; }
-  void write(const std::string& text, const chart::CaptionBox& box) { chart::draw_caption(canvas_, text, box); }
+  void add(chart::Shape shape) { drawing_.shapes.push_back(std::move(shape)); }
+
+  /// One line in the middle of a caption's room.
+  void write(const std::string& text, double left, double top, double width, const chart::Paint& paint = {}) {
+    add(chart::DrawnText{.at = {left + width / 2, top + kSheetCaptionPx / 2.0},
+                         .text = text,
+                         .anchor = chart::TextAnchor::kMiddle,
+                         .paint = paint,
+                         .room_px = width});
+  }
 
   void draw_tile(const Finding& finding, int i, int top, int left) {
     const int side = options_.tile_px;
     const std::filesystem::path& path = finding.paths[static_cast<std::size_t>(i)];
     try {
-      paste(read_image(path, {.max_pixels = options_.max_pixels}), top, left);
+      place(tile_image(read_image(path, {.max_pixels = options_.max_pixels}), side), top, left);
     } catch (const core::DataError&) {
-      fill(canvas_, {top, left, side, side}, kMissing);
-      write_lines(finding.text, {top, left, side, side});
+      add(chart::DrawnBox{box_at(left, top, side, side), kUnreadable});
+      write_lines(finding.text, box_at(left, top, side, side));
     }
     const bool is_cut = i + 1 == options_.columns && finding.paths.size() > static_cast<std::size_t>(i) + 1;
     const std::string more = is_cut ? " (and more)" : "";
-    write(words_of(finding.kind).name + more, {top + side, left, kSheetCaptionPx, side});
-    write(path.filename().string(), {top + side + kSheetCaptionPx, left, kSheetCaptionPx, side});
+    write(words_of(finding.kind).name + more, left, top + side, side);
+    write(path.filename().string(), left, top + side + kSheetCaptionPx, side);
   }
 
-  /// The whole image, in the middle of its tile.
-  void paste(const core::Image& image, int top, int left) {
-    const int side = options_.tile_px;
-    const double scale = static_cast<double>(side) / std::max(image.height, image.width);
-    const int height = std::max(1, static_cast<int>(image.height * scale));
-    const int width = std::max(1, static_cast<int>(image.width * scale));
-    const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-    const core::Image small = resample(image, whole, height, width);
-    top += (side - height) / 2;
-    left += (side - width) / 2;
-    for (int y = 0; y < height; ++y) {
-      std::copy_n(small.row(y), std::ptrdiff_t{3} * width, canvas_.row(top + y) + std::ptrdiff_t{3} * left);
-    }
+  /// In the middle of a tile.
+  void place(core::Image image, int top, int left) {
+    const int x = left + (options_.tile_px - image.width) / 2;
+    const int y = top + (options_.tile_px - image.height) / 2;
+    const PlotBox box = box_at(x, y, image.width, image.height);
+    add(chart::DrawnImage{std::move(image), box});
   }
 
   /// Words from the top on, as many lines as it takes or there is room for.
-  void write_lines(const std::string& text, const chart::CaptionBox& box) {
-    const auto letters = static_cast<std::size_t>(box.width / 9);
+  void write_lines(const std::string& text, const PlotBox& box) {
+    const PlotBox room = shrunk(box, 4);
     std::istringstream words(text);
     std::string line;
-    int top = box.top + kSheetCaptionPx;
+    double top = box.top + kSheetCaptionPx;
     const auto flush = [&] {
-      if (!line.empty() && top + kSheetCaptionPx <= box.top + box.height)
-        write(line, {top, box.left + 4, kSheetCaptionPx, box.width - 8});
+      if (!line.empty() && top + kSheetCaptionPx <= box.bottom) write(line, room.left, top, room.width(), kWordsOnGrey);
       top += kSheetCaptionPx;
       line.clear();
     };
     for (std::string word; words >> word;) {
-      if (!line.empty() && line.size() + 1 + word.size() > letters) flush();
+      if (!line.empty() && chart::text_width_px(line + " " + word) > room.width()) flush();
       line += (line.empty() ? "" : " ") + word;
     }
     flush();
   }
 
   ContactSheetOptions options_;
-  core::Image canvas_;
+  chart::Drawing drawing_;
 };
 
 }  // namespace
 
-core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options) {
+chart::Drawing contact_sheet_drawing(const DataReport& report, const ContactSheetOptions& options) {
   core::validate(options);
   const std::vector<Strip> strips = layout(report, options);
   Sheet sheet(strips.empty() ? 1 : strips.back().row + 1, options);
   if (strips.empty()) sheet.say("no finding has an image");
   for (const Strip& strip : strips) sheet.draw(strip);
   return sheet.take();
+}
+
+core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options) {
+  return chart::drawing_image(contact_sheet_drawing(report, options));
 }
 
 const core::OptionTable& ContactSheetOptions::fields() {

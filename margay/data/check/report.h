@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "margay/chart/drawing.h"
 #include "margay/core/image.h"
 #include "margay/core/options.h"
 #include "margay/data/check/check_data.h"
@@ -28,11 +29,14 @@ struct ContactSheetOptions {
   static const core::OptionTable& fields();
 };
 
-/// The images of the findings, the worst first, each with its kind and name below it: uint8 [H,W,3]. Copies are placed
+/// The images of the findings, the worst first, each with its kind and name below it. Copies are placed
 /// side by side, at most as many as there are columns. The tiles of one finding share a frame, which is red if the
 /// finding harms training. A file that cannot be read becomes a grey tile with the reason. Images are read again. If no
 /// finding has an image, one tile says so.
 /// Throws std::invalid_argument for options out of range.
+chart::Drawing contact_sheet_drawing(const DataReport& report, const ContactSheetOptions& options = {});
+
+/// contact_sheet_drawing as pixels, uint8 [H,W,3].
 core::Image contact_sheet(const DataReport& report, const ContactSheetOptions& options = {});
 
 }  // namespace margay::data

@@ -125,10 +125,6 @@ ImageSize bmp_size(std::span<const std::uint8_t> bytes);
 core::Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 ImageSize pnm_size(std::span<const std::uint8_t> bytes);
 
-/// The file that cv::imwrite would write. options: pairs of cv::ImwriteFlags and values.
-std::vector<std::uint8_t> encode_with_opencv(const core::Image& image, const std::string& extension,
-                                             const std::vector<int>& options);
-
 /// The orientation tag (1 … 8) of an EXIF block: a TIFF header and its first directory, with or without
 /// the leading "Exif\0\0". 1, upright, when it is absent, broken or outside 1 … 8.
 int exif_orientation(std::span<const std::uint8_t> exif);

@@ -17,7 +17,6 @@ namespace margay::data {
 namespace {
 
 /// One image being decoded. As in decode_jpeg.cpp, run() turns the library's longjmp into an exception.
-/// OpenCV would read PNG too, but prints libpng's complaints to the terminal.
 class PngReader {
  public:
   explicit PngReader(std::span<const std::uint8_t> bytes);

@@ -1,26 +1,83 @@
 #include "margay/data/image/write_image.h"
 
 #include <cerrno>
+#include <csetjmp>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
 #include <fmt/format.h>
-#include <opencv2/core/utility.hpp>
-#include <opencv2/imgcodecs.hpp>  // only the names of its options
+#include <jpeglib.h>
 
+#include "margay/chart/png.h"
 #include "margay/core/error.h"
-#include "margay/data/image/codec.h"
 
 namespace margay::data {
 namespace {
 
-/// Encodes in memory first: cv::imwrite would choose the format by the name and tell little of a full disk.
-void write(const std::filesystem::path& path, const core::Image& image, const char* extension,
-           const std::vector<int>& options) {
+/// One image being encoded. libjpeg reports errors by a C function that must not return; what is used here fails only
+/// where memory ends or a side is beyond 65,500 pixels.
+class JpegWriter {
+ public:
+  JpegWriter() {
+    jpeg_.err = jpeg_std_error(&errors_.manager);
+    errors_.manager.error_exit = [](j_common_ptr jpeg) { std::longjmp(errors_of(jpeg).jump, 1); };
+    errors_.manager.emit_message = [](j_common_ptr, int) {};
+    jpeg_create_compress(&jpeg_);
+  }
+  JpegWriter(const JpegWriter&) = delete;
+  JpegWriter& operator=(const JpegWriter&) = delete;
+  ~JpegWriter() {
+    jpeg_destroy_compress(&jpeg_);
+    std::free(file_);
+  }
+
+  std::span<const std::uint8_t> write(const core::Image& image, int quality) {
+    if (setjmp(errors_.jump) != 0) throw std::invalid_argument("[write_jpeg] " + problem());
+    jpeg_mem_dest(&jpeg_, &file_, &size_);
+    jpeg_.image_width = static_cast<JDIMENSION>(image.width);
+    jpeg_.image_height = static_cast<JDIMENSION>(image.height);
+    jpeg_.input_components = 3;
+    jpeg_.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg_);
+    jpeg_set_quality(&jpeg_, quality, TRUE);
+    jpeg_start_compress(&jpeg_, TRUE);
+    for (int y = 0; y < image.height; ++y) {
+      JSAMPROW row = const_cast<JSAMPROW>(image.row(y));  // libjpeg only reads it
+      jpeg_write_scanlines(&jpeg_, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg_);
+    return {file_, size_};
+  }
+
+ private:
+  struct Errors {
+    jpeg_error_mgr manager;
+    std::jmp_buf jump;
+  };
+  static Errors& errors_of(j_common_ptr jpeg) { return *reinterpret_cast<Errors*>(jpeg->err); }
+
+  std::string problem() {
+    char text[JMSG_LENGTH_MAX] = {};
+    errors_.manager.format_message(reinterpret_cast<j_common_ptr>(&jpeg_), text);
+    return text;
+  }
+
+  jpeg_compress_struct jpeg_{};
+  Errors errors_{};
+  unsigned char* file_ = nullptr;
+  unsigned long size_ = 0;
+};
+
+void check_has_pixels(const core::Image& image) {
   if (image.height <= 0 || image.width <= 0) throw std::invalid_argument("[write_image] the image has no pixels");
-  const std::vector<std::uint8_t> bytes = encode_with_opencv(image, extension, options);
+}
+
+void write(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {
   errno = 0;
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -31,38 +88,16 @@ void write(const std::filesystem::path& path, const core::Image& image, const ch
 }  // namespace
 
 void write_png(const std::filesystem::path& path, const core::Image& image) {
-  write(path, image, ".png", {cv::IMWRITE_PNG_COMPRESSION, 6});
+  check_has_pixels(image);
+  write(path, chart::encode_png(image));
 }
 
 void write_jpeg(const std::filesystem::path& path, const core::Image& image, int quality) {
   if (quality < 1 || quality > 100) {
     throw std::invalid_argument(fmt::format("[write_jpeg] quality must lie in 1 … 100, got {}", quality));
   }
-  write(path, image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, quality});
+  check_has_pixels(image);
+  write(path, JpegWriter().write(image, quality));
 }
-
-namespace {
-
-/// RGB to BGR. OpenCV's own conversion would start its thread pool; the loader brings its own threads.
-void swap_red_and_blue(const std::uint8_t* in, int pixels, std::uint8_t* out) {
-  for (int x = 0; x < pixels; ++x, in += 3, out += 3) {
-    out[0] = in[2];
-    out[1] = in[1];
-    out[2] = in[0];
-  }
-}
-
-}  // namespace
-
-std::vector<std::uint8_t> encode_with_opencv(const core::Image& image, const std::string& extension,
-                                             const std::vector<int>& options) {
-  cv::Mat bgr(image.height, image.width, CV_8UC3);
-  for (int y = 0; y < image.height; ++y) swap_red_and_blue(image.row(y), image.width, bgr.ptr<std::uint8_t>(y));
-  std::vector<std::uint8_t> bytes;
-  MARGAY_CHECK(cv::imencode(extension, bgr, bytes, options), "OpenCV lacks its " + extension + " encoder");
-  return bytes;
-}
-
-void use_image_threads(int n) { cv::setNumThreads(n); }
 
 }  // namespace margay::data

@@ -13,8 +13,4 @@ void write_png(const std::filesystem::path& path, const core::Image& image);
 /// Writes an RGB JPEG. quality: 1 … 100. Throws as write_png does.
 void write_jpeg(const std::filesystem::path& path, const core::Image& image, int quality = 90);
 
-/// How many threads OpenCV may use within one operation on one image. The setting is process-wide. Use 1 where several
-/// images are processed at once, as loaders do.
-void use_image_threads(int n);
-
 }  // namespace margay::data
