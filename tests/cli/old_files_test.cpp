@@ -20,13 +20,13 @@ using testing_support::expect_part;
 using testing_support::run_command;
 
 constexpr double kOtherMachines = 1e-3;  // relative: sums in another order
-const fs::path kOldFiles = fs::path(MARGAY_SOURCE_DIR) / "tests/samples/before_format_1";
 
 /// The images that the old files know, and copies of those files, in the current folder.
 class OldFiles : public testing::Test {
  protected:
   OldFiles() {
-    fs::copy(kOldFiles, folder_.path(), fs::copy_options::recursive);
+    fs::copy(fs::path(MARGAY_SOURCE_DIR) / "tests/samples/before_format_1", folder_.path(),
+             fs::copy_options::recursive);
     fs::current_path(folder_.path());
     EXPECT_EQ(run_command({"sample", "images", "--per-class", "5"}).status, 0);
   }
@@ -37,7 +37,7 @@ class OldFiles : public testing::Test {
   const fs::path run_ = "runs/20240501-090000-fruit";
 };
 
-double number(const std::string& cell) { return std::stod(cell); }
+double value_of_cell(const std::string& cell) { return std::stod(cell); }
 
 TEST_F(OldFiles, ARunGoesOnFromItsCheckpointToTheSameResults) {
   const CommandResult result = run_command({"train", "--resume", run_.string()});
@@ -49,8 +49,9 @@ TEST_F(OldFiles, ARunGoesOnFromItsCheckpointToTheSameResults) {
   ASSERT_EQ(now.rows.size(), then.rows.size());
   for (std::size_t epoch = 0; epoch < then.rows.size(); ++epoch) {
     for (const char* loss : {"train_loss", "valid_loss"}) {
-      const double expected = number(then.rows[epoch].at(then.column(loss)));
-      EXPECT_NEAR(number(now.rows[epoch].at(now.column(loss))), expected, kOtherMachines * expected) << loss << epoch;
+      const double expected = value_of_cell(then.rows[epoch].at(then.column(loss)));
+      EXPECT_NEAR(value_of_cell(now.rows[epoch].at(now.column(loss))), expected, kOtherMachines * expected)
+          << loss << epoch;
     }
   }
   const std::vector<train::RunRecord> runs = train::RunRegistry("runs").all();
@@ -69,8 +70,8 @@ TEST_F(OldFiles, AModelPredictsWhatItPredictedThen) {
     for (const char* column : {"path", "rank", "label"}) {
       EXPECT_EQ(now.rows[row].at(now.column(column)), then.rows[row].at(then.column(column))) << row;
     }
-    const double expected = number(then.rows[row].at(then.column("probability")));
-    EXPECT_NEAR(number(now.rows[row].at(now.column("probability"))), expected, kOtherMachines) << row;
+    const double expected = value_of_cell(then.rows[row].at(then.column("probability")));
+    EXPECT_NEAR(value_of_cell(now.rows[row].at(now.column("probability"))), expected, kOtherMachines) << row;
   }
 }
 
