@@ -123,14 +123,16 @@ void Classifier::freeze_to(int group) {
 
 TensorMap Classifier::state() const { return state_of(*this); }
 
+void Classifier::check_state(const TensorMap& state, const std::filesystem::path& source) const {
+  const StateMismatch mismatch = compare_states(this->state(), state);
+  if (mismatch.empty()) return;
+  throw core::FormatError(source, fmt::format("does not hold the weights of {} with {} classes: {}",
+                                              options_.architecture, options_.num_classes, mismatch.text()));
+}
+
 void Classifier::load_state(const TensorMap& state, const std::filesystem::path& source) {
-  const TensorMap own = this->state();
-  const StateMismatch mismatch = compare_states(own, state);
-  if (!mismatch.empty()) {
-    throw core::FormatError(source, fmt::format("does not hold the weights of {} with {} classes: {}",
-                                                options_.architecture, options_.num_classes, mismatch.text()));
-  }
-  copy_state(state, own);
+  check_state(state, source);
+  copy_state(state, this->state());
 }
 
 std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options) {

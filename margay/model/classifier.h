@@ -94,6 +94,9 @@ class Classifier : public torch::nn::Module {
   /// Parameters and buffers by name; the tensors are the classifier's own, not copies.
   TensorMap state() const;
 
+  /// Throws core::FormatError as load_state does.
+  void check_state(const TensorMap& state, const std::filesystem::path& source) const;
+
   /// Copies values into every parameter and buffer; dtypes and layouts are kept. Names and shapes must match exactly;
   /// otherwise core::FormatError lists the tensors that are missing, unexpected or wrongly shaped, and nothing is
   /// changed.

@@ -52,7 +52,10 @@ class TrainingStateReader {
     if (!at(key).is_array()) refuse(key, "a list");
     return at(key);
   }
-  TrainingStateReader part(const char* key) const { return {at(key), source_}; }
+  TrainingStateReader part(const char* key) const {
+    if (!at(key).is_object()) refuse(key, "an object");
+    return {at(key), source_};
+  }
   bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
   /// Missing or null.
   bool is_absent(const char* key) const { return !has(key) || json_[key].is_null(); }

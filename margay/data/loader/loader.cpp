@@ -46,7 +46,9 @@ std::optional<LoaderPass> PreparedPass::take(std::int64_t epoch) {
 
 namespace {
 
-void check_loader(const Dataset& dataset, Phase phase, const LoaderOptions& options) {
+void check_loader(const Dataset* given, Phase phase, const LoaderOptions& options) {
+  if (given == nullptr) throw std::invalid_argument("[Loader] the dataset is null");
+  const Dataset& dataset = *given;
   core::validate(options);
   is_pinned(options.pin_memory);
   if (options.mix.method != MixMethod::kNone && dataset.task() == Task::kMultiLabel) {
@@ -73,7 +75,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipe
       pixels_(phase),
       options_(options),
       cache_(std::move(cache)) {
-  check_loader(*dataset_, phase_, options_);
+  check_loader(dataset_.get(), phase_, options_);
   if (!cache_)
     cache_ = make_image_cache(options_,
                               cached_transforms(pipeline_.transforms().resize, pipeline_.read_options().max_pixels));

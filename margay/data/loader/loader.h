@@ -43,8 +43,8 @@ class PreparedPass {
 class Loader {
  public:
   /// cache: a cache to share with other loaders of the same transforms; by default the loader makes the one that the
-  /// options ask for. Throws std::invalid_argument for options out of range, an empty dataset, and fewer training
-  /// images than processes; core::IoError when the cache's folder can be neither written nor read.
+  /// options ask for. Throws std::invalid_argument for options out of range, a dataset that is null or empty, and
+  /// fewer training images than processes; core::IoError when the cache's folder can be neither written nor read.
   Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
          const LoaderOptions& options = {}, std::shared_ptr<ImageCache> cache = nullptr);
 

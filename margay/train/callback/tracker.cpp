@@ -136,7 +136,10 @@ KeepBest::KeepBest(const MonitorOptions& monitor, std::function<void(Learner&)> 
   core::validate(options_);
 }
 
-void KeepBest::before_fit(Learner& learner, const Progress& /*at*/) { monitor_.check(learner); }
+void KeepBest::before_fit(Learner& learner, const Progress& /*at*/) {
+  monitor_.check(learner);
+  if (!weights_.empty()) learner.classifier().check_state(weights_, source_);  // not only when the fit is over
+}
 
 void KeepBest::after_epoch(Learner& learner, const Progress& /*at*/, const EpochRecord& record) {
   if (!monitor_.improves(record, learner.metrics())) return;

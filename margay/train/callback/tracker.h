@@ -106,7 +106,7 @@ class KeepBest : public Callback {
   KeepBest(const MonitorOptions& monitor, std::function<void(Learner&)> write, const KeepBestOptions& options = {},
            std::shared_ptr<WeightAverage> average = nullptr);
 
-  /// Throws as Monitor::check.
+  /// Throws as Monitor::check, and core::FormatError for best weights that came from a checkpoint of another model.
   void before_fit(Learner& learner, const Progress& at) override;
   void after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) override;
   void after_fit(Learner& learner, const Progress& at) override;

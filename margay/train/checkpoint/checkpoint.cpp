@@ -25,7 +25,8 @@ namespace {
 constexpr std::string_view kModel = "model.";
 constexpr std::string_view kOptimizer = "optimizer.";
 constexpr const char* kSnapshotSteps = "steps";
-constexpr const char* kTrainingState = "standing";
+constexpr const char* kTrainingState = "training_state";
+constexpr const char* kTrainingStateBefore1 = "standing";  ///< its name in files without a format_version
 constexpr const char* kCallbacks = "callbacks";
 constexpr const char* kGradScaler = "grad_scaler";
 constexpr const char* kFingerprint = "fingerprint";
@@ -161,10 +162,11 @@ void restore(Learner& learner, const Snapshot& snapshot, const std::filesystem::
   if (learner.is_fitting()) {
     throw std::invalid_argument("[restore] cannot be called from a callback: a fit is under way");
   }
-  if (!snapshot.values.contains(kTrainingState)) throw core::FormatError(source, "does not say where training stood");
+  const char* key = snapshot.values.contains(kTrainingState) ? kTrainingState : kTrainingStateBefore1;
+  if (!snapshot.values.contains(key)) throw core::FormatError(source, "does not say where training stood");
   const auto found = snapshot.values.find(kFingerprint);
   if (found != snapshot.values.end()) check_fingerprint(*found, learner, source);  // older ones have none
-  TrainingState state = training_state_from_json(snapshot.values[kTrainingState], source);
+  TrainingState state = training_state_from_json(snapshot.values[key], source);
   check_training_state(state, learner, source);
   state.steps = steps_of(snapshot.tensors, source);
   learner.classifier().load_state(part_of(snapshot.tensors, kModel), source);

@@ -126,6 +126,7 @@ TEST_F(LoaderTest, CanBeDroppedInTheMiddle) {
 
 TEST_F(LoaderTest, RefusesOptionsOutOfRange) {
   EXPECT_THROW(loaders({.batch_size = 0}), std::invalid_argument);
+  EXPECT_THROW(Loader(nullptr, ImagePipeline(Transforms{}), Phase::kTrain), std::invalid_argument);
   EXPECT_THROW(Loader(std::make_shared<Dataset>(Dataset::unlabelled({})), ImagePipeline(Transforms{}), Phase::kTrain),
                std::invalid_argument);
 }

@@ -87,5 +87,16 @@ TEST_F(KeepBestTest, GoesOnFromItsStateAsIfNothingHadHappened) {
   EXPECT_THROW(resumed.load_state({}, "c.safetensors"), core::FormatError);
 }
 
+TEST_F(KeepBestTest, RefusesBestWeightsOfAnotherModelBeforeItTrains) {
+  Learner learner = this->learner();
+  script(learner, {2});
+  KeepBest rule(kScripted, nullptr, {.restore_best = true});
+  rule.after_epoch(learner, {}, {.metrics = {2}});
+  CallbackState crafted = rule.state();
+  crafted.tensors["head.8.weight"] = torch::ones({3});
+  rule.load_state(crafted, "c.safetensors");
+  EXPECT_THROW(rule.before_fit(learner, {}), core::FormatError);
+}
+
 }  // namespace
 }  // namespace margay::train
