@@ -191,7 +191,7 @@ std::string old_file(const std::vector<std::pair<CacheKey, CachedImage>>& images
 TEST_F(DiskCacheTest, ReadsAFileOfTheOldNameAndSums) {
   fs::create_directories(cache_folder());
   const std::string bytes = old_file({{key(0), image(0)}, {key(1), image(1)}});
-  std::ofstream(cache_folder() / "images-d5e9c2e2abbef6f9.cache", std::ios::binary) << bytes;
+  std::ofstream(cache_folder() / "pictures-d5e9c2e2abbef6f9.cache", std::ios::binary) << bytes;
   {
     DiskCache cache = open();
     EXPECT_TRUE(finds(cache, 0));
