@@ -16,9 +16,9 @@ if(DEFINED ENV{DEBEMAIL})  # who packages, as Debian's tools want to know it
 endif()
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "trains, explains and uses image classifiers")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
-"Margay trains image classifiers on a folder or a table of images, from scratch or
-from pretrained weights, says where they are wrong and why, finds bad data and
-leaves one file that the same program uses. It needs no Python.")
+"Margay trains image classifiers on a folder or a table of images, from
+scratch or from pretrained weights, says where they are wrong and why, finds
+bad data and leaves one file that the same program uses. It needs no Python.")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
@@ -31,13 +31,14 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
                                                 WORLD_READ WORLD_EXECUTE)
 
 # What Debian expects in every package: whose it is, and what changed.
+string(TIMESTAMP margay_year "%Y" UTC)
 string(TIMESTAMP margay_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(WRITE ${PROJECT_BINARY_DIR}/debian/copyright
 "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: margay
 
 Files: *
-Copyright: the authors of Margay
+Copyright: ${margay_year} the authors of Margay
 License: Apache-2.0
 
 License: Apache-2.0
