@@ -141,6 +141,7 @@ struct Command::Parser {
   CLI::App* app;
   std::vector<FlagSet> sets;
   std::vector<std::string> everyday;
+  std::map<std::string, std::vector<std::string>> choices;  ///< by flag or argument
   std::vector<std::function<void()>> checks;
   std::function<core::ExitCode()> action;
 
@@ -165,6 +166,8 @@ struct Command::Parser {
       return app->add_flag(name + ",!--no-" + name.substr(2), is_on, is_on ? help + " (on by default)" : help);
     }
     const core::FieldType& type = *field.type;
+    const core::FieldType& single = type.kind == FlagKind::kList ? *type.element : type.plain();
+    if (single.kind == FlagKind::kName) choices[name] = single.names();
     const auto assign = [name, value, &type](const std::string& text) { assign_flag(name, text, type, value); };
     return app->add_option_function<std::string>(name, assign, help)
         ->type_name(type_name(type.plain()))
@@ -275,6 +278,12 @@ void Command::everyday(std::vector<std::string> flags) {
   parser_->everyday = std::move(flags);
 }
 
+void Command::choices(const std::string& argument, std::vector<std::string> values) {
+  parser_->choices[argument] = std::move(values);
+}
+
+void Command::hide() { parser_->app->group(""); }
+
 void Command::footer(const std::string& text) { parser_->app->footer(text); }
 
 std::optional<std::string> Command::given_besides(const std::vector<std::string>& allowed) const {
@@ -319,6 +328,16 @@ Command& CommandLine::add(const std::string& name, const std::string& descriptio
   parser_->parsers.emplace(parser->app, parser.get());
   parser_->commands.push_back(std::make_unique<Command>(std::move(parser)));
   return *parser_->commands.back();
+}
+
+CommandTree CommandLine::tree() const {
+  return command_tree(parser_->app, [this](const CLI::App& command, const CLI::Option& option) {
+    const auto parser = parser_->parsers.find(&command);
+    if (parser == parser_->parsers.end()) return std::vector<std::string>();
+    const auto& choices = parser->second->choices;
+    const auto found = choices.find(option.get_name());
+    return found == choices.end() ? std::vector<std::string>() : found->second;
+  });
 }
 
 std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string>& arguments) {
@@ -373,8 +392,9 @@ int run_action(const Action& action) {
 
 int run(int argc, const char* const* argv) {
   CommandLine line("margay", kDescription, MARGAY_VERSION);
-  for (const auto add : {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models,
-                         add_model, add_weights, add_check, add_summary, add_show_batch, add_bench_data, add_sample}) {
+  for (const auto add :
+       {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models, add_model, add_weights,
+        add_check, add_summary, add_show_batch, add_bench_data, add_sample, add_shell_files}) {
     add(line);
   }
   try {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/cli/command_tree.h"
 #include "margay/core/error.h"
 #include "margay/core/options.h"
 
@@ -70,6 +71,13 @@ class Command {
   /// The only flags that --help shows; --help-all shows the others, too. Flags that are declared already.
   void everyday(std::vector<std::string> flags);
 
+  /// The values that an argument takes, for completions and manual pages: nothing is checked by it. Those of a table's
+  /// enums are known.
+  void choices(const std::string& argument, std::vector<std::string> values);
+
+  /// Leaves the command out of the help: it is for other programs.
+  void hide();
+
   /// Stands below the flags in the help.
   void footer(const std::string& text);
 
@@ -98,6 +106,9 @@ class CommandLine {
 
   Command& add(const std::string& name, const std::string& description);
 
+  /// The commands that are not hidden, with all of their flags.
+  CommandTree tree() const;
+
   /// Reads the arguments that stand behind the program's name, and gives what the command chosen does; nothing where
   /// help or the version was asked for, and printed. Throws UsageError.
   std::function<core::ExitCode()> parse(const std::vector<std::string>& arguments);
@@ -122,6 +133,7 @@ void add_weights(CommandLine& line);
 void add_runs(CommandLine& line);
 void add_sample(CommandLine& line);
 void add_bench_data(CommandLine& line);
+void add_shell_files(CommandLine& line);
 
 /// Parses and runs. Errors go to stderr in one line; the result is the program's exit code.
 int run(int argc, const char* const* argv);

@@ -182,6 +182,7 @@ void add_model(CommandLine& line) {
   Command& command = line.add("model", "Show the layers of a network, what they hold and what they cost");
   const auto options = std::make_shared<ModelOptions>();
   command.argument("action", options->action, "show", Presence::kRequired);
+  command.choices("action", {"show"});
   command.argument("model", options->which, "a name of `margay models`, or a model.margay", Presence::kRequired);
   command.footer(
       "margay model show resnet50\n"

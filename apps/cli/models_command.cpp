@@ -173,6 +173,7 @@ void add_models(CommandLine& line) {
   Command& command = line.add("models", "List the networks there are, and measure how fast they are here");
   const auto options = std::make_shared<ModelsOptions>();
   command.argument("action", options->action, "list, or bench NAME…: all networks where none is named");
+  command.choices("action", core::all_names<ModelsAction>());
   command.argument("network", options->networks, "bench: names of the list");
   command.footer(
       "margay models --search resnet\n"

@@ -169,6 +169,7 @@ void add_runs(CommandLine& line) {
   Command& command = line.add("runs", "List, show and compare training runs");
   const auto options = std::make_shared<RunsOptions>();
   command.argument("action", options->action, "list, show RUN, compare RUN RUN…, or diff RUN RUN");
+  command.choices("action", core::all_names<RunsAction>());
   command.argument("run", options->which,
                    "an id, a folder, a name (the newest of it; compare takes all its repeats), how one of them begins, "
                    "or a path");

@@ -172,6 +172,7 @@ void add_weights(CommandLine& line) {
   Command& command = line.add("weights", "Look into files of weights, convert and compare them");
   const auto options = std::make_shared<WeightsOptions>();
   command.argument("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE", Presence::kRequired);
+  command.choices("action", core::all_names<WeightsAction>());
   command.argument("file", options->files, "files of weights; model.margay is one", Presence::kRequired);
   command.footer(
       "margay weights inspect resnet18.safetensors\n"

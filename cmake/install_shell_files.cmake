@@ -1,0 +1,18 @@
+# Run by `cmake --install`: completions of shells and manual pages, which `margay_program` writes into `margay_staging`.
+file(REMOVE_RECURSE ${margay_staging})
+execute_process(COMMAND ${margay_program} shell-files ${margay_staging} RESULT_VARIABLE status ERROR_VARIABLE problem)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${margay_program} does not write its manual pages: ${problem}")
+endif()
+file(GLOB pages ${margay_staging}/*.1)
+execute_process(COMMAND gzip -9n ${pages} COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB pages ${margay_staging}/*.1.gz)
+set(share ${CMAKE_INSTALL_PREFIX}/share)
+set(zsh_folder site-functions)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")  # where only packages may write
+  set(zsh_folder vendor-completions)
+endif()
+file(INSTALL DESTINATION ${share}/man/man1 TYPE FILE FILES ${pages})
+file(INSTALL DESTINATION ${share}/bash-completion/completions TYPE FILE RENAME margay FILES ${margay_staging}/margay.bash)
+file(INSTALL DESTINATION ${share}/zsh/${zsh_folder} TYPE FILE FILES ${margay_staging}/_margay)
+file(INSTALL DESTINATION ${share}/fish/vendor_completions.d TYPE FILE FILES ${margay_staging}/margay.fish)
