@@ -193,7 +193,8 @@ struct Command::Parser {
       try {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
       } catch (const std::invalid_argument& error) {
-        throw UsageError(error.what());
+        const std::string message = error.what();  // "[train] …", but the command is known here
+        throw UsageError(message.substr(message.find("] ") + 2));
       }
     }
   }

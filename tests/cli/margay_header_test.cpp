@@ -38,8 +38,8 @@ constexpr bool all_are_objects() {
 }
 static_assert(all_are_objects<Image, Split, Batch, Dataset, Loader, Loaders, Labels, Normalization, Resize, Augment,
                               Vocabulary, Summary, Task, Bundle, Error, DataError, ExitCode, LineChart, Metric, Metrics,
-                              Accuracy, Classifier, Predictor, Learner, Callback, EpochRecord, Stage, Schedule, Progress,
-                              Predictions, Swa, Distillation>());
+                              Accuracy, Classifier, Predictor, Learner, Callback, EpochRecord, Stage, Schedule,
+                              Progress, Predictions, Swa, Distillation>());
 static_assert(is_function_v<decltype(softmax)> && is_function_v<decltype(sigmoid)>);
 static_assert(is_same_v<decltype(&error_rate), double (*)(const torch::Tensor&, const torch::Tensor&)>);
 

@@ -317,8 +317,7 @@ TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
 TEST(ListenerOptions, AreCheckedBeforeImagesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.errors,
-            "margay: [train] --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
+  EXPECT_EQ(result.errors, "margay: --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
 }
 
 /// $XDG_CACHE_HOME is this folder while it lives.
