@@ -84,10 +84,10 @@ void Learner::set_class_weights(std::vector<double> weights) {
 }
 
 double Learner::metric_value(const std::string& name) const {
-  if (history_.empty()) throw std::invalid_argument(fmt::format("[Learner] there is no epoch yet, so no {}", name));
+  if (history().empty()) throw std::invalid_argument(fmt::format("[Learner] there is no epoch yet, so no {}", name));
   std::vector<std::string> known;
-  for (std::size_t i = 0; i < std::min(metrics_.size(), history_.back().metrics.size()); ++i) {
-    if (metrics_[i]->name() == name) return history_.back().metrics[i];
+  for (std::size_t i = 0; i < std::min(metrics_.size(), history().back().metrics.size()); ++i) {
+    if (metrics_[i]->name() == name) return history().back().metrics[i];
     known.push_back(metrics_[i]->name());
   }
   throw std::invalid_argument(fmt::format("[Learner] there is no metric '{}' among {}{}", name, fmt::join(known, ", "),
