@@ -4,12 +4,10 @@
 
 namespace margay::cli {
 
-/// The library's text in the words of the program. The library puts names of its own between backquotes, since it knows
-/// no command line: fields of options and functions. Fields become flags (`min_scale`: --min-scale), functions
-/// commands. Where two structs have a field of one name, the struct stands before it or begins the message:
-/// `resize.size` and
-/// "[resize] `size`" become --resize, and so does "[resize] size must lie in …". What else stands between backquotes
-/// stays.
+/// The library's text in the words of the program. The library knows no command line, so it puts its own names between
+/// backquotes: fields of options and functions. Fields become flags (`min_scale`: --min-scale), functions commands.
+/// Where two structs have a field of one name, the struct stands before it or begins the message: `resize.size` and
+/// "[resize] `size`" become --resize, as does "[resize] size must lie in …". Other text between backquotes stays.
 std::string program_words(const std::string& library_text);
 
 }  // namespace margay::cli
