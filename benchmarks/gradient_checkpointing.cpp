@@ -43,8 +43,8 @@ int main(int argc, char** argv) {
   const torch::Tensor images = torch::randn({batch_size, 3, px, px}).contiguous(at::MemoryFormat::ChannelsLast);
   for (const auto mode : {margay::GradientCheckpointing::kOff, margay::GradientCheckpointing::kOn}) {
     classifier->set_gradient_checkpointing(mode);
-    const std::uint64_t bytes =
-        margay::step_memory_bytes(*classifier, {.image_px = px, .precision = margay::Precision::kFp32}, batch_size);
+    const std::uint64_t bytes = margay::train::step_memory_bytes(
+        *classifier, {.image_px = px, .precision = margay::Precision::kFp32}, batch_size);
     fmt::print("{} {}x3x{}x{} checkpointing {}: {:.0f} MB, {:.2f} s a step\n", architecture, batch_size, px, px,
                margay::to_text(mode), static_cast<double>(bytes) / 1e6, median_seconds(*classifier, images, steps));
   }

@@ -79,7 +79,7 @@ Speed measure(const std::string& name, margay::Precision precision, const Settin
   const torch::Tensor images =
       torch::randn({setting.batch, 3, setting.px, setting.px}).contiguous(at::MemoryFormat::ChannelsLast);
   const torch::Tensor targets = torch::randint(1000, {setting.batch}, torch::kLong);
-  const auto adam = margay::make_optimizer(classifier->parameter_groups());
+  const auto adam = margay::train::make_optimizer(classifier->parameter_groups());
   const auto images_per_s = [&](const std::function<void()>& work) {
     return static_cast<double>(setting.batch) / best_seconds(setting.steps, work);
   };
@@ -92,8 +92,8 @@ Speed measure(const std::string& name, margay::Precision precision, const Settin
   classifier->eval();
   const torch::NoGradGuard no_grad;
   speed.inference = images_per_s([&] { logits_of(*classifier, images, precision); });
-  margay::fold_batch_norms(*classifier);
-  margay::store_weights_in(*classifier, precision);
+  margay::model::fold_batch_norms(*classifier);
+  margay::model::store_weights_in(*classifier, precision);
   speed.folded = images_per_s([&] { logits_of(*classifier, images, precision); });
   return speed;
 }
@@ -124,7 +124,7 @@ class Files {
       : folder_(fs::temp_directory_path() / fmt::format("models-{}", getpid())) {
     fs::create_directories(folder_);
     margay::save_bundle(bundle(), bundle_of(name));
-    for (int i = 0; i < images; ++i) margay::write_jpeg(image(i), waves(i));
+    for (int i = 0; i < images; ++i) margay::data::write_jpeg(image(i), waves(i));
   }
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;

@@ -30,7 +30,7 @@ double median(std::vector<double> values) {
 
 /// images/s of forward, loss, backward and optimizer step on one batch, the median step of `steps`.
 double model_alone(margay::Learner& learner, const margay::Batch& batch, int steps) {
-  const auto adam = margay::make_optimizer(learner.classifier().parameter_groups());
+  const auto adam = margay::train::make_optimizer(learner.classifier().parameter_groups());
   learner.classifier().train();
   std::vector<double> times;
   for (int i = 0; i < steps + 2; ++i) {

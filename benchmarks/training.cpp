@@ -141,8 +141,9 @@ class MemoryLines : public margay::Callback {
     const std::size_t epoch = learner.history().size();
     const auto decade = static_cast<std::size_t>(std::pow(10, std::floor(std::log10(static_cast<double>(epoch)))));
     if (epoch != decade && epoch != 2 * decade && epoch != 5 * decade) return;
-    print_epoch(fmt::format("epoch {}: {:.0f} MB", epoch, 1e-6 * static_cast<double>(margay::resident_memory_bytes())),
-                learner);
+    print_epoch(
+        fmt::format("epoch {}: {:.0f} MB", epoch, 1e-6 * static_cast<double>(margay::core::resident_memory_bytes())),
+        learner);
   }
 };
 

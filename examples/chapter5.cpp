@@ -19,7 +19,7 @@ void train_pets() {
   auto learner =
       margay::vision_learner(pets.loaders({.batch_size = 64}), "resnet18", {.weights = "resnet18.safetensors"});
   learner.fine_tune(2);
-  std::cout << "error rate " << learner.history().back().metrics.at(0) << '\n';
+  std::cout << "error rate " << learner.metric_value("error_rate") << '\n';
   learner.save("pets.margay");
 }
 

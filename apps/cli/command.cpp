@@ -82,6 +82,14 @@ Json number_or_json(const std::string& text) {
   return Json::parse(text);
 }
 
+/// The texts between commas.
+Json texts_of_flag(const std::string& text) {
+  Json list = Json::array();
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) list.push_back(part);
+  return list;
+}
+
 /// Lists may lack their brackets.
 Json json_of_flag(const std::string& text) {
   if (text.starts_with('[') || text.find(',') == std::string::npos) return number_or_json(text);
@@ -96,7 +104,11 @@ bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind
 /// The value of a flag, read by the same rules as a configuration file.
 void assign_flag(const std::string& flag, const std::string& text, const core::FieldType& type, void* value) {
   try {
-    core::value_from_json(is_text(type.plain().kind) ? Json(text) : json_of_flag(text), type, value);
+    const bool is_list_of_texts = type.kind == FlagKind::kList && is_text(type.element->kind);
+    core::value_from_json(is_list_of_texts             ? texts_of_flag(text)
+                          : is_text(type.plain().kind) ? Json(text)
+                                                       : json_of_flag(text),
+                          type, value);
   } catch (const nlohmann::json::exception&) {
     throw CLI::ValidationError(fmt::format("{}: '{}' is no such value", flag, text));
   } catch (const std::invalid_argument& error) {
@@ -185,7 +197,8 @@ struct Command::Parser {
       try {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
       } catch (const std::invalid_argument& error) {
-        throw UsageError(error.what());
+        const std::string message = error.what();  // "[train] …", but the command is known here
+        throw UsageError(message.substr(message.find("] ") + 2));
       }
     }
   }

@@ -49,17 +49,31 @@ std::string struct_before(const std::string& text, std::size_t at) {
   return open == std::string::npos ? "" : text.substr(open + 1, close - open - 1);
 }
 
+const Words& words() {
+  static const Words words = all_words();
+  return words;
+}
+
+/// "[resize] size must lie in …", as core::validate says it, with the flag.
+std::string with_flag_out_of_range(std::string text) {
+  const std::size_t end = text.find(" must lie in [");
+  const std::size_t begin = end == std::string::npos ? end : text.rfind("] ", end);
+  if (begin == std::string::npos) return text;
+  const auto word = words().find(struct_before(text, begin) + "." + text.substr(begin + 2, end - begin - 2));
+  return word == words().end() ? text : text.replace(begin + 2, end - begin - 2, word->second);
+}
+
 /// Null where the program has no word for it.
 const std::string* word_for(const std::string& name, const std::string& options) {
-  static const Words words = all_words();
-  auto found = words.find(options + "." + name);
-  if (found == words.end()) found = words.find(name);
-  return found == words.end() ? nullptr : &found->second;
+  auto found = words().find(options + "." + name);
+  if (found == words().end()) found = words().find(name);
+  return found == words().end() ? nullptr : &found->second;
 }
 
 }  // namespace
 
-std::string program_words(const std::string& text) {
+std::string program_words(const std::string& library_text) {
+  const std::string text = with_flag_out_of_range(library_text);
   std::string told;
   std::size_t from = 0;
   while (true) {

@@ -4,10 +4,10 @@
 
 namespace margay::cli {
 
-/// Translates a message of the library into the words of the program. The library knows no command line and puts its
-/// own names between backquotes: functions and options' fields, with the struct before the field if two structs have
-/// one of that name. Fields become flags (`min_scale`: --min-scale, `resize.size`: --resize), functions commands. Other
-/// text between backquotes is kept.
-std::string program_words(const std::string& text);
+/// The library's text in the words of the program. The library knows no command line, so it puts its own names between
+/// backquotes: fields of options and functions. Fields become flags (`min_scale`: --min-scale), functions commands.
+/// Where two structs have a field of one name, the struct stands before it or begins the message: `resize.size` and
+/// "[resize] `size`" become --resize, as does "[resize] size must lie in …". Other text between backquotes stays.
+std::string program_words(const std::string& library_text);
 
 }  // namespace margay::cli

@@ -24,6 +24,7 @@ template const FieldType& field_type<std::optional<std::int64_t>>();
 template const FieldType& field_type<std::optional<double>>();
 template const FieldType& field_type<std::optional<std::string>>();
 template const FieldType& field_type<std::vector<double>>();
+template const FieldType& field_type<std::vector<std::string>>();
 template const FieldType& field_type<std::array<double, 3>>();
 
 }  // namespace margay::core

@@ -208,6 +208,7 @@ extern template const FieldType& field_type<std::optional<std::int64_t>>();
 extern template const FieldType& field_type<std::optional<double>>();
 extern template const FieldType& field_type<std::optional<std::string>>();
 extern template const FieldType& field_type<std::vector<double>>();
+extern template const FieldType& field_type<std::vector<std::string>>();
 extern template const FieldType& field_type<std::array<double, 3>>();
 
 }  // namespace margay::core

@@ -163,7 +163,7 @@ void validate(const OptionTable& table, const void* options) {
       const auto& [low, high] = field.range;
       if (number >= low && number <= high) return;
       throw std::invalid_argument(
-          fmt::format("[{}] `{}` must lie in [{}, {}], got {}", table.name(), field.name, low, high, number));
+          fmt::format("[{}] {} must lie in [{}, {}], got {}", table.name(), field.name, low, high, number));
     });
   }
 }

@@ -4,6 +4,11 @@
 #include <limits>
 #include <stdexcept>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "margay/core/text.h"
+
 namespace margay::metric {
 namespace {
 
@@ -82,6 +87,44 @@ double MultiLabelCounts::f1_macro() const {
 
 void MultiLabelAccuracy::update(const torch::Tensor& logits, const torch::Tensor& targets) {
   counts_.add(logits, targets, threshold_);
+}
+
+namespace {
+
+struct NamedMetric {
+  const char* name;
+  TargetKind targets;
+  std::shared_ptr<Metric> (*make)();
+};
+
+template <class T>
+std::shared_ptr<Metric> make_metric() {
+  return std::make_shared<T>();
+}
+
+constexpr NamedMetric kMetrics[] = {{"accuracy", TargetKind::kOneClass, make_metric<Accuracy>},
+                                    {"error_rate", TargetKind::kOneClass, make_metric<ErrorRate>},
+                                    {"accuracy_multi", TargetKind::kAnyClasses, make_metric<MultiLabelAccuracy>},
+                                    {"f1_multi", TargetKind::kAnyClasses, make_metric<MultiLabelF1>}};
+
+}  // namespace
+
+std::vector<std::string> metric_names(TargetKind targets) {
+  std::vector<std::string> names;
+  for (const NamedMetric& each : kMetrics) {
+    if (each.targets == targets) names.emplace_back(each.name);
+  }
+  return names;
+}
+
+std::shared_ptr<Metric> metric_by_name(const std::string& name) {
+  std::vector<std::string> known;
+  for (const NamedMetric& each : kMetrics) {
+    if (name == each.name) return each.make();
+    known.emplace_back(each.name);
+  }
+  throw std::invalid_argument(fmt::format("[metric] there is no '{}' among {}{}", name, fmt::join(known, ", "),
+                                          core::did_you_mean(name, known)));
 }
 
 }  // namespace margay::metric

@@ -5,9 +5,11 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
+#include "margay/core/text.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::train {
@@ -78,6 +80,17 @@ void Learner::set_class_weights(std::vector<double> weights) {
   weighted.check();
   loss_ = std::move(weighted);
   training_loss_ = training_loss(loss_);
+}
+
+double Learner::metric_value(const std::string& name) const {
+  if (history().empty()) throw std::invalid_argument(fmt::format("[Learner] there is no epoch yet, so no {}", name));
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < std::min(metrics_.size(), history().back().metrics.size()); ++i) {
+    if (metrics_[i]->name() == name) return history().back().metrics[i];
+    known.push_back(metrics_[i]->name());
+  }
+  throw std::invalid_argument(fmt::format("[Learner] there is no metric '{}' among {}{}", name, fmt::join(known, ", "),
+                                          core::did_you_mean(name, known)));
 }
 
 void Learner::set_metrics(metric::Metrics metrics) {

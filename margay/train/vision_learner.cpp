@@ -1,5 +1,10 @@
 #include "margay/train/vision_learner.h"
 
+#include <algorithm>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -11,9 +16,20 @@
 namespace margay::train {
 namespace {
 
-metric::Metrics metrics_for(data::Task task) {
-  if (task == data::Task::kSingleLabel) return {std::make_shared<metric::ErrorRate>()};
-  return {std::make_shared<metric::MultiLabelAccuracy>(), std::make_shared<metric::MultiLabelF1>()};
+/// names: those wanted; none: error_rate, or accuracy_multi and f1_multi.
+metric::Metrics metrics_for(data::Task task, std::vector<std::string> names) {
+  const bool is_single = task == data::Task::kSingleLabel;
+  const auto known = metric::metric_names(is_single ? metric::TargetKind::kOneClass : metric::TargetKind::kAnyClasses);
+  if (names.empty()) names = is_single ? std::vector<std::string>{"error_rate"} : known;
+  metric::Metrics metrics;
+  for (const std::string& name : names) {
+    metrics.push_back(metric::metric_by_name(name));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw std::invalid_argument(fmt::format("[vision_learner] {} is not for images of {}; those are measured by {}",
+                                            name, is_single ? "one class each" : "several classes",
+                                            fmt::join(known, " or ")));
+  }
+  return metrics;
 }
 
 }  // namespace
@@ -36,7 +52,7 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
     model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});
   }
   Learner learner(std::move(loaders), std::move(classifier), options.learner);
-  learner.set_metrics(metrics_for(learner.loaders().task()));
+  learner.set_metrics(metrics_for(learner.loaders().task(), options.metrics));
   const data::Loader& train = learner.loaders().train;
   if (train.options().balance == data::Balance::kWeights) {
     learner.set_class_weights(data::class_weights(train.dataset()));
@@ -57,6 +73,10 @@ const core::OptionTable& VisionLearnerOptions::fields() {
            "weights_sha256", "refuse weights whose file has another SHA-256", {core::needs({"weights"})}),
        core::field<&VisionLearnerOptions::seed>("seed",
                                                 "of new weights and dropout; the program's also of order and crops"),
+       core::field<&VisionLearnerOptions::metrics>("metrics",
+                                                   "numbers of every epoch: accuracy, error_rate; of images with "
+                                                   "several labels accuracy_multi, f1_multi; none: "
+                                                   "error_rate, or both"),
        core::field<&VisionLearnerOptions::head>("head", "the layers after the backbone"),
        core::field<&VisionLearnerOptions::learner>("learner", "optimizer, precision, device")});
   return table;

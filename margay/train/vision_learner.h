@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "margay/core/options.h"
 #include "margay/model/head/head.h"
@@ -14,6 +15,7 @@ struct VisionLearnerOptions {
   std::filesystem::path weights;
   std::string weights_sha256;
   std::uint64_t seed = 42;
+  std::vector<std::string> metrics;
   model::HeadOptions head;
   LearnerOptions learner;
 

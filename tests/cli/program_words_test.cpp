@@ -19,9 +19,16 @@ TEST(ProgramWords, TurnFieldsIntoFlags) {
   EXPECT_EQ(program_words("lower `base_lr`, or a `cache` ram"), "lower --base-lr, or a --cache ram");
   EXPECT_EQ(program_words("`size` and `resize.size`"), "--size and --resize");
   EXPECT_EQ(program_words("`optimizer.kind`"), "--optimizer");
-  EXPECT_EQ(program_words("a: [resize] `size` must"), "a: [resize] --resize must");
+  EXPECT_EQ(program_words("a: [resize] `size` and"), "a: [resize] --resize and");
   EXPECT_EQ(program_words("[augment] `size`, [x] `size`"), "[augment] --size, [x] --size");
   EXPECT_EQ(program_words("`no_ema_warmup` needs `ema`"), "--no-ema-warmup needs --ema");
+}
+
+TEST(ProgramWords, TurnTheFieldThatIsOutOfRangeIntoAFlag) {
+  EXPECT_EQ(program_words("[resize] size must lie in [8, 9], got 1"), "[resize] --resize must lie in [8, 9], got 1");
+  EXPECT_EQ(program_words("x [augment] min_scale must lie in [0"), "x [augment] --min-scale must lie in [0");
+  EXPECT_EQ(program_words("[nobody] size must lie in [8, 9]"), "[nobody] size must lie in [8, 9]");
+  EXPECT_EQ(program_words("targets must lie in [0, 1]"), "targets must lie in [0, 1]");
 }
 
 TEST(ProgramWords, TurnFunctionsIntoCommands) {

@@ -268,8 +268,7 @@ TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
 TEST(TrainFlags, OfListenersAreCheckedBeforeImagesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.errors,
-            "margay: [train] --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
+  EXPECT_EQ(result.errors, "margay: --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
 }
 
 }  // namespace

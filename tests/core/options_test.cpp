@@ -110,14 +110,14 @@ TEST(Options, TakeANumberForAListOfOne) {
 
 TEST(Options, NameTheNumberThatIsOutOfRange) {
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.size = 4}); }),
-            "[outer] `size` must lie in [8, 1024], got 4");
+            "[outer] size must lie in [8, 1024], got 4");
   EXPECT_EQ(thrown_message<std::invalid_argument>([] { validate(Outer{.inner = {2}}); }),
-            "[inner] `min_scale` must lie in [0.01, 1], got 2");
+            "[inner] min_scale must lie in [0.01, 1], got 2");
   EXPECT_THROW(validate(Outer{.fraction = 1.5}), std::invalid_argument);
   EXPECT_EQ(thrown_message<std::invalid_argument>([] {
               validate(Outer{.list = {1, 12}});
             }),
-            "[outer] `list` must lie in [0, 9], got 12");
+            "[outer] list must lie in [0, 9], got 12");
   EXPECT_NO_THROW(validate(Outer{}));
 }
 

@@ -6,9 +6,12 @@
 #include "margay/metric/metric.h"
 #include "tests/support/golden.h"
 #include "tests/support/golden_tensor.h"
+#include "tests/support/thrown_message.h"
 
 namespace margay::metric {
 namespace {
+
+using testing_support::thrown_message;
 
 TEST(Accuracy, CountsRowsWhoseLargestLogitIsTheTarget) {
   const auto logits = torch::tensor({{1.0, 2.0, 0.0}, {3.0, 2.0, 0.0}, {0.0, 0.0, 5.0}, {9.0, 1.0, 2.0}});
@@ -68,6 +71,24 @@ TEST(MultiLabel, HasNoValueBeforeTheFirstImage) {
 TEST(MultiLabel, RefusesShapesThatDoNotFit) {
   MultiLabelCounts counts;
   EXPECT_THROW(counts.add(torch::zeros({2, 3}), torch::zeros({2}), 0.5), std::invalid_argument);
+}
+
+TEST(MetricByName, GivesEachOfThoseThatAreNamed) {
+  for (const TargetKind targets : {TargetKind::kOneClass, TargetKind::kAnyClasses}) {
+    const std::vector<std::string> names = metric_names(targets);
+    EXPECT_EQ(names.size(), 2U);
+    for (const std::string& name : names) EXPECT_EQ(metric_by_name(name)->name(), name);
+  }
+  const auto metric = metric_by_name("error_rate");
+  metric->update(torch::tensor({{1.0, 2.0}, {3.0, 2.0}}), torch::tensor({1, 1}, torch::kLong));
+  EXPECT_DOUBLE_EQ(metric->value(), 0.5);
+  EXPECT_TRUE(std::isnan(metric_by_name("error_rate")->value())) << "every call makes a new one";
+}
+
+TEST(MetricByName, SaysWhichThereAre) {
+  EXPECT_EQ(thrown_message<std::invalid_argument>([] { metric_by_name("acuracy"); }),
+            "[metric] there is no 'acuracy' among accuracy, error_rate, accuracy_multi, f1_multi; did you mean "
+            "'accuracy'?");
 }
 
 }  // namespace

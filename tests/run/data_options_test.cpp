@@ -60,7 +60,7 @@ TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
   EXPECT_EQ(refusal({.label_delimiter = ";"}), "[data] `label_delimiter` needs `labels_csv`; give both, or neither");
   EXPECT_EQ(refusal({.name_column = "file"}),
             "[data] `name_column` needs `labels_csv` or `valid_csv`; give one, or leave it out");
-  EXPECT_NE(refusal({.label_folder = 0}).find("`label_folder` must lie in [1, 100]"), std::string::npos);
+  EXPECT_NE(refusal({.label_folder = 0}).find("label_folder must lie in [1, 100]"), std::string::npos);
 }
 
 TEST(DataFlags, SayLabelsByPathAndFolder) {

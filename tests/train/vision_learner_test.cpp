@@ -48,6 +48,31 @@ TEST_F(VisionLearner, SaysOfASizeThatPatchesDoNotFillWhichWould) {
             "[ViT] the side of images must be a multiple of the patch's 16 pixels, got 40; take 32");
 }
 
+TEST_F(VisionLearner, MeasuresWhatItsOptionsName) {
+  Learner learner = vision_learner(testing_support::tiny_block(folder_.path(), 32).loaders({.batch_size = 4}),
+                                   "resnet20", {.metrics = {"accuracy", "error_rate"}});
+  EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([&] { learner.metric_value("accuracy"); }),
+            "[Learner] there is no epoch yet, so no accuracy");
+  learner.fit(1);
+  EXPECT_NEAR(learner.metric_value("accuracy") + learner.metric_value("error_rate"), 1, 1e-12);
+  EXPECT_EQ(learner.metric_value("accuracy"), learner.history().back().metrics[0]);
+  EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([&] { learner.metric_value("f1"); }),
+            "[Learner] there is no metric 'f1' among accuracy, error_rate");
+}
+
+TEST_F(VisionLearner, RefusesMetricsOfOtherTargets) {
+  const auto with = [&](const std::string& name) {
+    return testing_support::thrown_message<std::invalid_argument>([&] {
+      vision_learner(testing_support::tiny_block(folder_.path(), 32).loaders({.batch_size = 4}), "resnet20",
+                     {.metrics = {name}});
+    });
+  };
+  EXPECT_EQ(
+      with("f1_multi"),
+      "[vision_learner] f1_multi is not for images of one class each; those are measured by accuracy or error_rate");
+  EXPECT_EQ(with("acc").find("[metric] there is no 'acc' among accuracy, error_rate"), 0U);
+}
+
 TEST(PublishedNormalization, IsThatOfTheWeights) {
   EXPECT_EQ(published_normalization("resnet18").mean, data::imagenet_normalization().mean);
   EXPECT_EQ(published_normalization(kViT).std, (std::array<double, 3>{0.5, 0.5, 0.5}));
