@@ -134,7 +134,8 @@ struct Command::Parser {
     const core::OptionTable* table;
     void* options;
     std::shared_ptr<const void> defaults;
-    std::map<std::string, std::string> flags;  ///< by "struct.field"
+    std::map<std::string, std::string> flags;      ///< by "struct.field"
+    std::map<std::string, std::string> old_flags;  ///< by the flag that took the old one's place
   };
 
   CLI::App* app;
@@ -153,6 +154,10 @@ struct Command::Parser {
       } else if (const auto name = flag_name(table.name(), field.name, renamed)) {
         set.flags.emplace(fmt::format("{}.{}", table.name(), field.name), *name);
         declare(field, field.of(options), *name)->group(own);
+        if (field.old_name == nullptr) continue;
+        const std::string old_name = flag_name(field.old_name);
+        set.old_flags.emplace(*name, old_name);
+        declare(field, field.of(options), old_name)->group("")->excludes(app->get_option(*name));
       }
     }
   }
@@ -170,13 +175,19 @@ struct Command::Parser {
         ->default_str(shown(core::value_to_json(type, value)));
   }
 
+  /// Whether a flag was given, by its present or its old name.
+  bool is_on_command_line(const std::string& flag, const FlagSet& set) const {
+    const auto old = set.old_flags.find(flag);
+    return app->count(flag) > 0 || (old != set.old_flags.end() && app->count(old->second) > 0);
+  }
+
   /// Throws UsageError for flags that break a rule.
   void check_what_was_given() const {
     for (const auto& check : checks) check();
     for (const FlagSet& set : sets) {
       const auto is_given = [&](const std::string& field) {
         const auto flag = set.flags.find(field);
-        return flag != set.flags.end() && app->count(flag->second) > 0;
+        return flag != set.flags.end() && is_on_command_line(flag->second, set);
       };
       try {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);

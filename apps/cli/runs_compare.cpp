@@ -124,7 +124,7 @@ Json compared_json(const ComparedRuns& compared) {
   for (const train::RunResult& result : compared.results) {
     Json each = {{"run", result.label}, {"values", result.values}, {"mean", result.mean()}};
     each["standard_error"] = result.standard_error() ? Json(*result.standard_error()) : Json(nullptr);
-    each["valid_pictures"] = result.valid_images ? Json(*result.valid_images) : Json(nullptr);
+    each["valid_images"] = result.valid_images ? Json(*result.valid_images) : Json(nullptr);
     json["runs"].push_back(each);
   }
   for (const auto& comparison : compared.comparisons) json["comparisons"].push_back(comparison_json(comparison));

@@ -68,6 +68,24 @@ TEST(Options, RefuseUnknownKeysWithTheNearest) {
             "[outer] inner: [inner] no option 'min_scael'; did you mean 'min_scale'?");
 }
 
+TEST(Options, ReadAFieldByTheNameThatItHadBefore) {
+  struct Renamed {
+    int images = 1;
+    static const OptionTable& fields() {
+      static const OptionTable table("renamed",
+                                     {field<&Renamed::images>("images", "how many", {1, 9}).formerly("pictures")});
+      return table;
+    }
+  };
+  Renamed options;
+  from_json(Json::parse(R"({"pictures": 7})"), options);
+  EXPECT_EQ(options.images, 7);
+  EXPECT_EQ(to_json(options).dump(), R"({"images":7})");
+  const auto both = [&] { from_json(Json::parse(R"({"images": 1, "pictures": 2})"), options); };
+  EXPECT_EQ(thrown_message<std::invalid_argument>(both),
+            "[renamed] 'pictures' is the old name of 'images'; give one of the two");
+}
+
 TEST(Options, RefuseValuesOfAnotherType) {
   Outer options;
   EXPECT_THROW(from_json(Json::parse(R"({"size": 1.5})"), options), std::invalid_argument);
