@@ -79,7 +79,7 @@ SpeedRecords user_speed_records(const fs::path& cache_folder) {
   try {
     records.load();
   } catch (const core::FormatError& error) {
-    warn(fmt::format("{}; `margay models bench` writes it anew", error.what()));
+    warn(fmt::format("{}; `margay models bench` writes a new one", error.what()));
   }
   return records;
 }
@@ -132,10 +132,10 @@ fs::path folder_of(const fs::path& weights) {
   if (weights.empty()) return {};
   const fs::path folder = weights == model::kCachedWeights ? user_cache_folder() / "weights" : weights;
   if (fs::is_directory(folder)) return folder;
-  throw std::invalid_argument(fmt::format(
-      "[train] --arch auto takes a folder with weights of several networks, NAME.safetensors and so on, for --weights; "
-      "{} is none: for one file name its network with --arch",
-      folder.string()));
+  throw std::invalid_argument(
+      fmt::format("[train] --arch auto takes a folder with weights of several networks, NAME.safetensors and so on, "
+                  "for --weights, not {}; for a single file give its network with --arch",
+                  folder.string()));
 }
 
 /// The networks that may be chosen, the one with the fewest multiply-adds first. Those without a published accuracy

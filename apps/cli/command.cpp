@@ -98,7 +98,7 @@ void assign_flag(const std::string& flag, const std::string& text, const core::F
   try {
     core::value_from_json(is_text(type.plain().kind) ? Json(text) : json_of_flag(text), type, value);
   } catch (const nlohmann::json::exception&) {
-    throw CLI::ValidationError(fmt::format("{}: '{}' is no such value", flag, text));
+    throw CLI::ValidationError(fmt::format("{}: '{}' is not a valid value", flag, text));
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError(fmt::format("{}: {}", flag, error.what()));
   }
@@ -316,7 +316,7 @@ struct CommandLine::Parser {
 CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
     : parser_(std::make_unique<Parser>(description, name)) {
   parser_->app.formatter(std::make_shared<HelpFormatter>());
-  parser_->app.set_help_all_flag("--help-all", "Print every flag there is and exit");
+  parser_->app.set_help_all_flag("--help-all", "Print all flags and exit");
   parser_->app.set_version_flag("--version", name + " " + version);
   parser_->app.require_subcommand(1);
 }
@@ -354,7 +354,7 @@ std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string
 namespace {
 
 constexpr const char* kDescription =
-    "Margay trains, explains, cleans up after, ships and serves image classifiers.\n\n"
+    "Margay trains, checks, explains and uses image classifiers.\n\n"
     "  margay sample images && margay train images      a first model, without any download\n"
     "  margay train pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
     "  margay predict runs/…/model.margay cat.jpg\n\n"

@@ -36,7 +36,7 @@ std::vector<train::RunResult> results_of(const std::vector<ChosenRuns>& chosen, 
     const std::vector<std::string> known = metrics_of(each.runs.back());
     if (std::find(known.begin(), known.end(), metric) != known.end()) {
       throw std::invalid_argument(
-          fmt::format("[runs] '{}' has no finite {}: nothing validated, or it diverged", each.text, metric));
+          fmt::format("[runs] '{}' has no finite {}: there was no validation, or it diverged", each.text, metric));
     }
     throw std::invalid_argument(
         fmt::format("[runs] '{}' has no {}{}", each.text, metric, core::did_you_mean(metric, known)));

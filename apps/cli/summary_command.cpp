@@ -16,7 +16,7 @@ core::ExitCode summarize(const BatchOptions& options) {
 }  // namespace
 
 void add_summary(CommandLine& line) {
-  Command& command = line.add("summary", "Walk one image and one batch through every stage");
+  Command& command = line.add("summary", "Show one image and one batch at every stage of loading");
   const auto options = std::make_shared<BatchOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());

@@ -98,8 +98,8 @@ void TrainingRun::check_split() const {
   fs::remove(now);
   if (is_same) return;
   throw core::DataError(options_.batch.folder,
-                        fmt::format("the images, labels or split are no longer those that the run began with ({}); "
-                                    "put them back, or begin a new run with --config {}",
+                        fmt::format("the images, labels or split are not those that the run began with ({}); put them "
+                                    "back, or begin a new run with --config {}",
                                     then.string(), folder_.config().string()));
 }
 
@@ -122,12 +122,12 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
   learner_.set_lr_factor(learner_.lr_factor() * lr_factor);
   const train::TrainingState& at = learner_.training_state();
   if (!used) {
-    fmt::print("{} checkpoint in {}: training begins anew.\n", newest.problems.empty() ? "No" : "No whole",
-               checkpoints_.folder().string());
+    fmt::print("{} checkpoint in {}: training starts from the beginning.\n",
+               newest.problems.empty() ? "No" : "No whole", checkpoints_.folder().string());
   } else if (at.stage.empty()) {
-    fmt::print("Going on from {}: before the first step.\n", used->path.string());
+    fmt::print("Continuing from {}: before the first step.\n", used->path.string());
   } else {
-    fmt::print("Going on from {}: {}, {} epochs done and {} batches of the next.\n", used->path.string(), at.stage,
+    fmt::print("Continuing from {}: {}, {} epochs done and {} batches of the next.\n", used->path.string(), at.stage,
                at.epoch, at.is_in_epoch ? at.step : 0);
   }
 }
@@ -155,7 +155,7 @@ void TrainingRun::listen() {
   learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
       checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
       [](const core::IoError& error) {
-        warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+        warn(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
       }));
 }
 
@@ -190,7 +190,7 @@ void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const
   try {
     for (const char* extension : {"svg", "png"}) write_chart(charts, folder_.chart(extension));
   } catch (const core::IoError& error) {
-    warn(fmt::format("no image of the losses, the model is whole: {}", error.what()));
+    warn(fmt::format("the chart of the losses could not be written, the model is complete: {}", error.what()));
   }
 }
 
@@ -199,12 +199,12 @@ void TrainingRun::keep(const std::string& why) {
   try {
     checkpoints_.save(learner_);
   } catch (const core::IoError& error) {
-    warn(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+    warn(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
   }
   save_model();
   if (!learner_.steps().empty()) save_charts(training_charts(learner_));
   report();
-  fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", why,
+  fmt::print("\n{}. The training so far is saved:\n  {}\nContinue: margay train --resume {}\n", why,
              folder_.model().string(), folder_.path().string());
 }
 
@@ -227,10 +227,9 @@ core::ExitCode TrainingRun::train() {
     return core::ExitCode::kInterrupted;
   } catch (const train::DivergedError& diverged) {
     listing_->finish(train::RunStatus::kFailed, program_words(diverged.what()));
-    throw train::DivergedError(
-        fmt::format("{}. Go on from the last good checkpoint, more slowly: margay train --resume "
-                    "{} --lr-factor 0.1",
-                    diverged.what(), folder_.path().string()));
+    throw train::DivergedError(fmt::format(
+        "{}. Continue from the last good checkpoint with lower rates: margay train --resume {} --lr-factor 0.1",
+        diverged.what(), folder_.path().string()));
   } catch (const std::exception& error) {
     listing_->finish(train::RunStatus::kFailed, program_words(error.what()));
     throw;
@@ -239,7 +238,7 @@ core::ExitCode TrainingRun::train() {
     save_model();
   } catch (const core::IoError& error) {
     listing_->finish(train::RunStatus::kFailed, program_words(error.what()));
-    throw core::Error(fmt::format("{}. Nothing is lost: make room, then margay train --resume {}", error.what(),
+    throw core::Error(fmt::format("{}. Nothing is lost: free some space, then margay train --resume {}", error.what(),
                                   folder_.path().string()));
   }
   const std::vector<chart::LineChart> charts = training_charts(learner_);

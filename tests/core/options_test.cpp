@@ -180,7 +180,7 @@ std::string refusal(const Ruled& options, const IsGiven& is_given = {}) {
 TEST(OptionRules, AllowTheDefaults) { EXPECT_NO_THROW(check_rules(Ruled{})); }
 
 TEST(OptionRules, RefuseTwoThatSayTheSame) {
-  EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both say the labels; give one");
+  EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both set the labels; give one");
   EXPECT_NO_THROW(check_rules(Ruled{.folder = 1}));
 }
 
@@ -204,14 +204,14 @@ TEST(OptionRules, OfAStructHoldForItsFields) {
 
 TEST(OptionRules, MayNameOneFieldOfAStruct) {
   EXPECT_EQ(refusal({.average = true, .average_options = {.decay = 0.5}, .recipe = "r"}),
-            "[ruled] `decay` means nothing beside `recipe`; leave one out");
+            "[ruled] `decay` has no effect together with `recipe`; leave one out");
   EXPECT_NO_THROW(check_rules(Ruled{.average = true, .average_options = {.warm_up = false}, .recipe = "r"}));
 }
 
 TEST(OptionRules, LookAtWhatWasGivenNotAtWhatDiffers) {
   const auto only = [](const std::string& name) { return [name](const std::string& field) { return field == name; }; };
   EXPECT_EQ(refusal({.recipe = "r"}, only("ruled.epochs")),
-            "[ruled] `epochs` means nothing beside `recipe`; leave one out");
+            "[ruled] `epochs` has no effect together with `recipe`; leave one out");
   EXPECT_EQ(refusal({}, only("average.decay")), "[ruled] `decay` needs `average`; give both, or neither");
   EXPECT_NO_THROW(check_rules(Ruled{.recipe = "r", .epochs = 9}, only("ruled.recipe"))) << "epochs of an earlier run";
 }

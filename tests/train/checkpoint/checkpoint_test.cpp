@@ -401,7 +401,7 @@ TEST_F(CheckpointTest, RefusesWhatACraftedFileSaysByName) {
       {"'stage' must be a text", set("/state/stage", 7)},
       {"'history' must be a list", set("/state/history", 7)},
       {"'smooth_loss' must be", set("/state/smooth_loss", nullptr)},
-      {"what cannot be", set("/state/lr_factor", 0)},
+      {"an impossible training state", set("/state/lr_factor", 0)},
       {"stands at batch 99 of an epoch, which has 5", set("/state/next_batch", 99)},
       {"trains from group 7 on", set("/state/first_trained_group", 7)},
       {"fingerprint is no object", set("/fingerprint", 7)},

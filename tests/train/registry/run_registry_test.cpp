@@ -197,7 +197,7 @@ TEST(RunRegistry, TellsThatAKilledProcessIsGone) {
   ASSERT_EQ(signal, SIGKILL);
   const RunRecord record = RunRegistry(runs.path()).all().front();
   EXPECT_EQ(record.status, RunStatus::kInterrupted);
-  EXPECT_NE(record.message.find("is gone"), std::string::npos) << record.message;
+  EXPECT_NE(record.message.find("was killed or"), std::string::npos) << record.message;
   EXPECT_EQ(record.epochs.size(), 1U);
 }
 
