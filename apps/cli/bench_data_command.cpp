@@ -19,9 +19,10 @@ struct BenchDataOptions {
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
-        "bench_data", {core::field<&BenchDataOptions::batch>("batch", "the data"),
-                       core::field<&BenchDataOptions::measuring>("measuring", "how long"),
-                       core::field<&BenchDataOptions::json>("json", "one JSON document with every number in full")});
+        "bench_data",
+        {core::field<&BenchDataOptions::batch>("batch", "the data"),
+         core::field<&BenchDataOptions::measuring>("measuring", "how long"),
+         core::field<&BenchDataOptions::json>("json", "one JSON document with all digits of every number")});
     return table;
   }
 };
@@ -60,7 +61,7 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
 }  // namespace
 
 void add_bench_data(CommandLine& line) {
-  Command& command = line.add("bench-data", "Measure each stage of the data path, and say which one limits");
+  Command& command = line.add("bench-data", "Measure each stage of loading and find the bottleneck");
   const auto options = std::make_shared<BenchDataOptions>();
   command.argument("folder", options->batch.folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());

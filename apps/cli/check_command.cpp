@@ -35,7 +35,7 @@ struct CheckCommandOptions {
          core::field<&CheckCommandOptions::all>("all", "show every finding, file and class"),
          core::field<&CheckCommandOptions::contact_sheet>("contact_sheet", "draw the worst images into this PNG"),
          core::field<&CheckCommandOptions::list>("list",
-                                                 "write the files that harm training to this file, one on a line")});
+                                                 "write the files that harm training to this file, one per line")});
     return table;
   }
 };
@@ -80,7 +80,7 @@ void add_check(CommandLine& line) {
   const auto options = std::make_shared<CheckCommandOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options);
-  command.footer("Exit codes: 0 nothing that harms training, 3 something does.");
+  command.footer("Exit codes: 0 if nothing harms training, 3 if something does.");
   command.does([options] { return check_images(*options); });
 }
 

@@ -110,7 +110,7 @@ void assign_flag(const std::string& flag, const std::string& text, const core::F
                                                        : json_of_flag(text),
                           type, value);
   } catch (const nlohmann::json::exception&) {
-    throw CLI::ValidationError(fmt::format("{}: '{}' is no such value", flag, text));
+    throw CLI::ValidationError(fmt::format("{}: '{}' is not a valid value", flag, text));
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError(fmt::format("{}: {}", flag, error.what()));
   }
@@ -147,7 +147,8 @@ struct Command::Parser {
     const core::OptionTable* table;
     void* options;
     std::shared_ptr<const void> defaults;
-    std::map<std::string, std::string> flags;  ///< by "struct.field"
+    std::map<std::string, std::string> flags;      ///< by "struct.field"
+    std::map<std::string, std::string> old_flags;  ///< by the flag that took the old one's place
   };
 
   CLI::App* app;
@@ -167,6 +168,10 @@ struct Command::Parser {
       } else if (const auto name = flag_name(table.name(), field.name, renamed)) {
         set.flags.emplace(fmt::format("{}.{}", table.name(), field.name), *name);
         declare(field, field.of(options), *name)->group(own);
+        if (field.old_name == nullptr) continue;
+        const std::string old_name = flag_name(field.old_name);
+        set.old_flags.emplace(*name, old_name);
+        declare(field, field.of(options), old_name)->group("")->excludes(app->get_option(*name));
       }
     }
   }
@@ -186,13 +191,19 @@ struct Command::Parser {
         ->default_str(shown(core::value_to_json(type, value)));
   }
 
+  /// Whether a flag was given, by its present or its old name.
+  bool is_on_command_line(const std::string& flag, const FlagSet& set) const {
+    const auto old = set.old_flags.find(flag);
+    return app->count(flag) > 0 || (old != set.old_flags.end() && app->count(old->second) > 0);
+  }
+
   /// Throws UsageError for flags that break a rule.
   void check_what_was_given() const {
     for (const auto& check : checks) check();
     for (const FlagSet& set : sets) {
       const auto is_given = [&](const std::string& field) {
         const auto flag = set.flags.find(field);
-        return flag != set.flags.end() && app->count(flag->second) > 0;
+        return flag != set.flags.end() && is_on_command_line(flag->second, set);
       };
       try {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
@@ -328,7 +339,7 @@ struct CommandLine::Parser {
 CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
     : parser_(std::make_unique<Parser>(description, name)) {
   parser_->app.formatter(std::make_shared<HelpFormatter>());
-  parser_->app.set_help_all_flag("--help-all", "Print every flag there is and exit");
+  parser_->app.set_help_all_flag("--help-all", "Print all flags and exit");
   parser_->app.set_version_flag("--version", name + " " + version);
   parser_->app.require_subcommand(1);
 }
@@ -376,7 +387,7 @@ std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string
 namespace {
 
 constexpr const char* kDescription =
-    "Margay trains, explains, cleans up after, ships and serves image classifiers.\n\n"
+    "Margay trains, checks, explains and uses image classifiers.\n\n"
     "  margay sample images && margay train images      a first model, without any download\n"
     "  margay train pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
     "  margay predict runs/…/model.margay cat.jpg\n\n"

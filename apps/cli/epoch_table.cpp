@@ -61,7 +61,7 @@ void StageTimeLeft::after_validation_batch(const train::Progress& at, double now
 namespace {
 
 std::string epochs_text(const train::Progress& at) {
-  if (at.epochs == 0) return "as many epochs as there is time for";
+  if (at.epochs == 0) return "as many epochs as fit into the time";
   return fmt::format("{} epoch{}", at.epochs, at.epochs == 1 ? "" : "s");
 }
 

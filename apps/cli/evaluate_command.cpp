@@ -33,14 +33,13 @@ struct EvaluateOptions {
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
-        "evaluate", {core::field<&EvaluateOptions::part>("part", "valid, train or all images of the folder"),
-                     core::field<&EvaluateOptions::threshold>(
-                         "threshold",
-                         "multi-label models: the probability above which a class is predicted; 0.5 "
-                         "unless given",
-                         {0, 1}),
-                     core::field<&EvaluateOptions::data>("data", "labels and split"),
-                     core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
+        "evaluate",
+        {core::field<&EvaluateOptions::part>("part", "valid, train or all images of the folder"),
+         core::field<&EvaluateOptions::threshold>(
+             "threshold", "multi-label models: the probability above which a class is predicted; 0.5 by default",
+             {0, 1}),
+         core::field<&EvaluateOptions::data>("data", "labels and split"),
+         core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
 };
@@ -67,11 +66,11 @@ std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& opti
   std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
   if (dataset->size() > 0 && dataset->task() != bundle.task) {
     throw core::DataError(options.folder,
-                          fmt::format("the model's task is {}, the labels' {}; say the labels as for its training",
+                          fmt::format("the model's task is {}, the labels' {}; give the labels as for its training",
                                       core::to_text(bundle.task), core::to_text(dataset->task())));
   }
   if (dataset->size() > 0) return dataset;
-  throw core::DataError(options.folder, "no image is in this part; --part all judges every image");
+  throw core::DataError(options.folder, "no image is in this part; --part all takes every image");
 }
 
 /// Sums over the predictions.
@@ -109,7 +108,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   const bool is_multi = predictor.is_multi_label();
   if (options.threshold && !is_multi) {
-    throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this one picks one class of all");
+    throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this model predicts one class");
   }
   Tally tally;
   const auto count = [&](const predict::Predictions& batch) {
@@ -129,11 +128,11 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
 }  // namespace
 
 void add_evaluate(CommandLine& line) {
-  Command& command = line.add("evaluate", "Judge a model on labelled images");
+  Command& command = line.add("evaluate", "Evaluate a model on labelled images");
   const auto options = std::make_shared<EvaluateOptions>();
   command.argument("model", options->model, "a model.margay", Presence::kRequired);
   command.argument("folder", options->folder, "the images", Presence::kRequired);
-  command.footer("Without flags on labels and split, those the model was trained with are used.");
+  command.footer("By default labels and split are those of the model's training.");
   command.flags(*options);
   command.does([options] { return evaluate(*options); });
 }

@@ -40,19 +40,18 @@ struct ExplainOptions {
              "logits",
              "instead of a model: a CSV of activations, a row for each image and a column for each class; the "
              "columns name and target, if any, name the rows and their targets"),
-         core::field<&ExplainOptions::targets>(
-             "targets",
-             "the targets to --logits, names or indices of classes: a list with commas, or a CSV with a column "
-             "target; an empty one is not known"),
+         core::field<&ExplainOptions::targets>("targets",
+                                               "the targets to --logits, names or indices of classes: a list with "
+                                               "commas, or a CSV with a column target; an empty one is unknown"),
          core::field<&ExplainOptions::label>("label", "the target to the images, the name or index of a class"),
          core::field<&ExplainOptions::binary>(
              "binary",
-             "a yes or no for each class: sigmoids and binary cross-entropy; targets of several classes are "
+             "a yes-no question for each class: sigmoids and binary cross-entropy; targets of several classes are "
              "separated by ';', and an empty one is none of them"),
-         core::field<&ExplainOptions::step>("step", "the step along the gradient that is tried", {0, 1e6}),
-         core::field<&ExplainOptions::json>("json", "one JSON document with every number in full"),
-         core::field<&ExplainOptions::html>("html", "write a page of its own, with curves and bars, to this file"),
-         core::field<&ExplainOptions::all>("all", "show every class, also of more than 12"),
+         core::field<&ExplainOptions::step>("step", "length of the step against the gradient", {0, 1e6}),
+         core::field<&ExplainOptions::json>("json", "one JSON document with all digits of every number"),
+         core::field<&ExplainOptions::html>("html", "write an HTML page with curves and bars to this file"),
+         core::field<&ExplainOptions::all>("all", "show all classes, even more than 12"),
          core::field<&ExplainOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
@@ -72,7 +71,7 @@ void check_usage(const ExplainOptions& options) {
   core::validate(options);
   if (options.logits.empty() && options.model.empty()) refuse("give a model and images, or --logits FILE");
   if (!options.logits.empty() && !options.model.empty()) {
-    refuse("a model computes the activations that --logits brings; give one of the two");
+    refuse("a model computes the logits, and --logits reads them from a file; give one of the two");
   }
   if (!options.logits.empty() && options.label) refuse("--label is for images; --targets belongs to --logits");
   if (options.logits.empty() && options.targets) refuse("--targets belongs to --logits; for images give --label");
@@ -95,11 +94,10 @@ Subject subject_of_table(const ExplainOptions& options) {
   const LogitsTable table = read_logits(options.logits);
   if (!options.binary) check_softmax_exists(table, options.logits);
   if (!options.binary && loss::look_like_probabilities(table.logits)) {
-    fmt::print(
-        stderr,
-        "margay: {}: every row lies in [0, 1] and sums to 1, as if a softmax had been taken; activations are what "
-        "comes before it\n",
-        options.logits.string());
+    fmt::print(stderr,
+               "margay: {}: every row lies in [0, 1] and sums to 1, like the result of a softmax; logits are the "
+               "values before it\n",
+               options.logits.string());
   }
   Subject subject{.name = options.logits.filename().string(),
                   .logits = table.logits,
@@ -171,7 +169,7 @@ core::ExitCode explain(ExplainOptions options) {
 }  // namespace
 
 void add_explain(CommandLine& line) {
-  Command& command = line.add("explain", "Take a loss apart, from activations to gradient");
+  Command& command = line.add("explain", "Explain a loss, from logits to gradient");
   const auto options = std::make_shared<ExplainOptions>();
   command.argument("model", options->model, "a model.margay");
   command.argument("images", options->images, "images, or folders of them");

@@ -120,7 +120,8 @@ std::string explain(const std::string& problem, const CLI::App& app, const std::
                        fmt::join(commands, ", "));
   }
   const std::string unknown = explain_unknown_flag(*command, arguments);
-  return unknown.empty() ? fmt::format("{}; `margay {} --help` shows how", problem, command->get_name()) : unknown;
+  return unknown.empty() ? fmt::format("{}; `margay {} --help` shows its usage", problem, command->get_name())
+                         : unknown;
 }
 
 }  // namespace margay::cli

@@ -56,7 +56,7 @@ void check_columns(const data::CsvTable& table) {
   for (auto at = table.columns.begin(); at != table.columns.end(); ++at) {
     if (at->empty()) throw problem("a column has no name; leave it out if it numbers the rows, as pandas' index does");
     if (std::find(table.columns.begin(), at, *at) == at) continue;
-    throw problem(fmt::format("two columns are called '{}'; classes need names of their own", *at));
+    throw problem(fmt::format("two columns are called '{}'; classes need different names", *at));
   }
 }
 
@@ -65,7 +65,7 @@ std::string not_a_number(const std::string& cell) {
   const bool has_other_separator = cell.find_first_of(";\t") != std::string::npos;
   return fmt::format("'{}' is no number; {}", cell,
                      has_other_separator ? "cells are separated by commas"
-                                         : "only the columns name and target hold text, and -inf rules a class out");
+                                         : "only the columns name and target hold text, and -inf excludes a class");
 }
 
 double activation(const data::CsvTable& table, std::size_t row, std::size_t column) {
@@ -173,9 +173,11 @@ void check_names_agree(const data::CsvTable& table, const LogitsTable& logits) {
   const std::size_t at = table.column("name");
   for (std::size_t i = 0; i < std::min(table.rows.size(), logits.row_names.size()); ++i) {
     if (table.rows[i][at] == logits.row_names[i]) continue;
-    throw core::DataError(table.path, fmt::format("line {}: the target of '{}' stands where the logits are those of "
-                                                  "'{}'; bring both files into one order",
-                                                  table.lines[i], table.rows[i][at], logits.row_names[i]));
+    throw core::DataError(
+        table.path,
+        fmt::format(
+            "line {}: the target of '{}' stands where the logits are those of '{}'; put both files into the same order",
+            table.lines[i], table.rows[i][at], logits.row_names[i]));
   }
 }
 

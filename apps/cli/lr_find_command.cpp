@@ -32,9 +32,9 @@ struct LrFindOptions {
          core::field<&O::vision_learner>("vision_learner", "network and optimizer"),
          core::field<&O::sweep>("sweep", "the rates"),
          core::field<&O::unfrozen>("unfrozen", "let pretrained layers train as well"),
-         core::field<&O::out>("out", "the curve as an image, .png or .svg"),
-         core::field<&O::csv>("csv", "the curve as a table: lr,loss"),
-         core::field<&O::json>("json", "curve and suggestions as one JSON document, and no image")});
+         core::field<&O::out>("out", "write the curve to this image, .png or .svg"),
+         core::field<&O::csv>("csv", "write the curve to this table: lr,loss"),
+         core::field<&O::json>("json", "print curve and suggestions as one JSON document")});
     return table;
   }
 };
@@ -55,8 +55,7 @@ nlohmann::ordered_json json_of(const train::LrFindResult& found) {
 }
 
 std::string suggestions_text(const train::LrFindResult& found) {
-  if (found.suggestions.empty())
-    return "The curve suggests nothing: the loss never fell. Other rates, or more steps, may show more.\n";
+  if (found.suggestions.empty()) return "There is no suggestion: the loss never fell. Try other rates or more steps.\n";
   using enum core::TextTable::Align;
   core::TextTable table({{"rule", kLeft}, {"lr"}, {"what it takes", kLeft}});
   for (const train::LrSuggestion& each : found.suggestions)

@@ -75,7 +75,7 @@ Json json_of(const model::SummaryRow& row) {
 /// fastai's Learner.summary as text: a line for each layer and step, then each parameter group and the whole.
 std::string model_summary_text(const model::ModelSummary& summary) {
   return fmt::format(
-      "{}\n{}\n{:.4g} GMACs an image of {} pixels; the results of all layers take {:.1f} MB for a batch of {}, in "
+      "{}\n{}\n{:.4g} GMACs for an image of {} pixels; the results of all layers take {:.1f} MB for a batch of {}, in "
       "float32\n",
       rows_text(summary), groups_text(summary), static_cast<double>(summary.macs_per_image()) / 1e9, summary.image_px,
       static_cast<double>(summary.activation_bytes()) / 1e6, summary.batch_size);
@@ -112,9 +112,10 @@ struct ModelOptions {
     static const core::OptionTable table(
         "model",
         {core::field<&ModelOptions::classes>(
-             "classes", "with the head that `margay train` makes for so many classes; without: the published network",
+             "classes",
+             "with the head that `margay train` makes for this number of classes; by default the published network",
              {1, 1e6}),
-         core::field<&ModelOptions::frozen>("frozen", "as while the head trains alone"),
+         core::field<&ModelOptions::frozen>("frozen", "with the body frozen, as while the head trains alone"),
          core::field<&ModelOptions::summary>("summary", "the batch"),
          core::field<&ModelOptions::json>("json", "one JSON document")});
     return table;
@@ -157,7 +158,7 @@ core::ExitCode show_model(const ModelOptions& options) {
   core::validate(options);
   if (options.action != "show") {
     throw std::invalid_argument(
-        fmt::format("[model] '{}' is no action; there is: margay model show NAME", options.action));
+        fmt::format("[model] '{}' is not an action; the action is: margay model show NAME", options.action));
   }
   prepare_to_compute();
   const ShownModel shown = is_file(options.which) ? of_bundle(options) : of_name(options);
@@ -179,7 +180,7 @@ core::ExitCode show_model(const ModelOptions& options) {
 }  // namespace
 
 void add_model(CommandLine& line) {
-  Command& command = line.add("model", "Show the layers of a network, what they hold and what they cost");
+  Command& command = line.add("model", "Show the layers of a network, their parameters and their cost");
   const auto options = std::make_shared<ModelOptions>();
   command.argument("action", options->action, "show", Presence::kRequired);
   command.choices("action", {"show"});

@@ -40,7 +40,7 @@ struct ModelsOptions {
     static const core::OptionTable table(
         "models",
         {core::field<&ModelsOptions::action>("action", "list, or bench NAME…: all networks where none is named"),
-         core::field<&ModelsOptions::search>("search", "only those whose name or family has this text in it"),
+         core::field<&ModelsOptions::search>("search", "only those whose name or family contains this text"),
          core::field<&ModelsOptions::json>("json", "one JSON document"),
          core::field<&ModelsOptions::speed>("speed", "bench", {core::needs({"action=bench"})})});
     return table;
@@ -61,7 +61,7 @@ std::vector<const Architecture*> chosen(const ModelsOptions& options) {
   if (options.networks.empty()) models = search_models(options.search);
   if (models.empty()) {
     throw std::invalid_argument(
-        fmt::format("[models] no name or family has '{}' in it; `margay models` lists all", options.search));
+        fmt::format("[models] no name or family contains '{}'; `margay models` lists all", options.search));
   }
   return models;
 }
@@ -170,7 +170,7 @@ core::ExitCode run_models_command(const ModelsOptions& options) {
 }  // namespace
 
 void add_models(CommandLine& line) {
-  Command& command = line.add("models", "List the networks there are, and measure how fast they are here");
+  Command& command = line.add("models", "List the networks, and measure their speed on this machine");
   const auto options = std::make_shared<ModelsOptions>();
   command.argument("action", options->action, "list, or bench NAME…: all networks where none is named");
   command.choices("action", core::all_names<ModelsAction>());

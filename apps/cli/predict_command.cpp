@@ -31,9 +31,7 @@ struct PredictOptions {
         "predict", {core::field<&PredictOptions::top>("top", "classes to list for each image", {1, 1000}),
                     core::field<&PredictOptions::threshold>(
                         "threshold",
-                        "multi-label models: the probability above which a class is predicted; 0.5 "
-                        "unless given",
-                        {0, 1}),
+                        "multi-label models: the probability above which a class is predicted; 0.5 by default", {0, 1}),
                     core::field<&PredictOptions::json>("json", "one JSON object per line"),
                     core::field<&PredictOptions::csv>("csv", "a table: path,rank,label,probability"),
                     core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
@@ -104,7 +102,7 @@ core::ExitCode predict(const PredictOptions& options) {
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   const bool is_multi = predictor.is_multi_label();
   if (options.threshold && !is_multi) {
-    throw std::invalid_argument("[predict] --threshold is for multi-label models; this one picks one class of all");
+    throw std::invalid_argument("[predict] --threshold is for multi-label models; this model predicts one class");
   }
   const data::PathList images = images_of(options.images);
   const auto table = predict_with_progress(predictor, images, "predict");

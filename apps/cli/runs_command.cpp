@@ -40,7 +40,7 @@ struct RunsOptions {
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
         "runs", {core::field<&RunsOptions::runs>("runs", "folder where runs are kept"),
-                 core::field<&RunsOptions::limit>("limit", "list: the newest so many", {1, 1e9}),
+                 core::field<&RunsOptions::limit>("limit", "list: the number of newest runs", {1, 1e9}),
                  core::field<&RunsOptions::metric>(
                      "metric", "compare: by this metric or loss instead of the first metric of the first run"),
                  core::field<&RunsOptions::out>(
@@ -63,7 +63,7 @@ std::vector<run::ChosenRuns> choose_all(const RunsOptions& options) {
 }
 
 core::ExitCode list_runs(const RunsOptions& options) {
-  if (!options.which.empty()) refuse_choice("list takes no run; `margay runs show RUN` shows one");
+  if (!options.which.empty()) refuse_choice("list takes no run as argument; `margay runs show RUN` shows one");
   std::vector<run::RunRecord> records = run::RunRegistry(options.runs, warn).all();
   std::reverse(records.begin(), records.end());
   const std::size_t total = records.size();

@@ -36,7 +36,7 @@ std::vector<run::RunResult> results_of(const std::vector<run::ChosenRuns>& chose
     const std::vector<std::string> known = metrics_of(each.runs.back());
     if (std::find(known.begin(), known.end(), metric) != known.end()) {
       throw std::invalid_argument(
-          fmt::format("[runs] '{}' has no finite {}: nothing validated, or it diverged", each.text, metric));
+          fmt::format("[runs] '{}' has no finite {}: there was no validation, or it diverged", each.text, metric));
     }
     throw std::invalid_argument(
         fmt::format("[runs] '{}' has no {}{}", each.text, metric, core::did_you_mean(metric, known)));
@@ -124,7 +124,7 @@ Json compared_json(const ComparedRuns& compared) {
   for (const run::RunResult& result : compared.results) {
     Json each = {{"run", result.label}, {"values", result.values}, {"mean", result.mean()}};
     each["standard_error"] = result.standard_error() ? Json(*result.standard_error()) : Json(nullptr);
-    each["valid_pictures"] = result.valid_images ? Json(*result.valid_images) : Json(nullptr);
+    each["valid_images"] = result.valid_images ? Json(*result.valid_images) : Json(nullptr);
     json["runs"].push_back(each);
   }
   for (const auto& comparison : compared.comparisons) json["comparisons"].push_back(comparison_json(comparison));

@@ -2,8 +2,8 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/process.h"
-#include "apps/cli/train_flags.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/train_flags.h"
 #include "margay/chart/render.h"
 #include "margay/data/image/preview.h"
 #include "margay/data/show_batch.h"
@@ -24,13 +24,14 @@ struct ShowBatchOptions {
   static const core::OptionTable& fields() {
     using O = ShowBatchOptions;
     static const core::OptionTable table(
-        "show_batch", {core::field<&O::out>("out", "the image to write (PNG)"),
-                       core::field<&O::max_n>("max_n", "images to show", {1, 1024}),
-                       core::field<&O::unique>("unique", "one image as it is, and under max_n - 1 different draws"),
-                       core::field<&O::originals>("originals", "each image as it is, and beside it a draw of it"),
-                       core::field<&O::terminal>("terminal", "draw here, in 24-bit colour, instead of into a file"),
-                       core::field<&O::columns>("columns", "width of that drawing, characters", {10, 1000}),
-                       core::field<&O::batch>("batch", "the data")});
+        "show_batch",
+        {core::field<&O::out>("out", "the image to write (PNG)"),
+         core::field<&O::max_n>("max_n", "images to show", {1, 1024}),
+         core::field<&O::unique>("unique", "one image, and max_n - 1 random draws of it"),
+         core::field<&O::originals>("originals", "each image next to a random draw of it"),
+         core::field<&O::terminal>("terminal", "draw in the terminal, in 24-bit colour, instead of a file"),
+         core::field<&O::columns>("columns", "width of the drawing in the terminal, characters", {10, 1000}),
+         core::field<&O::batch>("batch", "the data")});
     return table;
   }
 };
@@ -65,7 +66,7 @@ ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader&
 ShownBatch training_batch(const ShowBatchOptions& options, const data::Loaders& loaders) {
   data::LoaderPass pass = loaders.train.pass(0);
   const std::optional<data::Batch> batch = pass.next();
-  if (!batch) throw core::DataError(options.batch.folder, "no batch can be made of it");
+  if (!batch) throw core::DataError(options.batch.folder, "no batch can be made");
   return {chart::image_grid(
               data::batch_tiles(*batch, loaders.vocabulary, loaders.transforms().normalization, options.max_n)),
           "a training batch, what the network sees"};

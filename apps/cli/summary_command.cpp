@@ -18,7 +18,7 @@ core::ExitCode summarize(const run::BatchOptions& options) {
 }  // namespace
 
 void add_summary(CommandLine& line) {
-  Command& command = line.add("summary", "Walk one image and one batch through every stage");
+  Command& command = line.add("summary", "Show one image and one batch at every stage of loading");
   const auto options = std::make_shared<run::BatchOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());

@@ -76,12 +76,12 @@ void TerminalObserver::started(const run::Started& start) {
 
 void TerminalObserver::resumed(const run::Resumed& where) {
   if (!where.checkpoint) {
-    fmt::print("{} checkpoint in {}: training begins anew.\n", where.had_torn_checkpoints ? "No whole" : "No",
-               where.checkpoints.string());
+    fmt::print("{} checkpoint in {}: training starts from the beginning.\n",
+               where.had_torn_checkpoints ? "No whole" : "No", where.checkpoints.string());
   } else if (where.stage.empty()) {
-    fmt::print("Going on from {}: before the first step.\n", where.checkpoint->string());
+    fmt::print("Continuing from {}: before the first step.\n", where.checkpoint->string());
   } else {
-    fmt::print("Going on from {}: {}, {} epochs done and {} batches of the next.\n", where.checkpoint->string(),
+    fmt::print("Continuing from {}: {}, {} epochs done and {} batches of the next.\n", where.checkpoint->string(),
                where.stage, where.epochs_done, where.batches_done);
   }
 }
@@ -100,7 +100,7 @@ void TerminalObserver::reported_cache(const std::string& text) { fmt::print("cac
 
 void TerminalObserver::ended(const run::Ended& end) {
   if (!end.interruption.empty()) {
-    fmt::print("\n{}. What was learnt so far is kept:\n  {}\nGo on: margay train --resume {}\n", end.interruption,
+    fmt::print("\n{}. The training so far is saved:\n  {}\nContinue: margay train --resume {}\n", end.interruption,
                end.model.string(), end.folder.string());
   } else {
     fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} IMAGE\n", terminal_chart(end.charts),

@@ -18,8 +18,8 @@ void refuse_other_flags(const Command& command) {
   const auto other = command.given_besides({"--resume", "--lr-factor", "--runs"});
   if (!other) return;
   throw UsageError(*other +
-                   ": --resume goes on with the settings that the run began with; leave it out, or begin a new run "
-                   "with --config RUN/config.json");
+                   ": --resume continues with the settings of the run; leave this flag out, or begin a new run with "
+                   "--config RUN/config.json");
 }
 
 std::string read_recipe(const std::string& path) {
@@ -37,10 +37,10 @@ std::string read_recipe(const std::string& path) {
 /// What a user can do about a run that ended early.
 core::Error with_remedy(const run::RunError& error) {
   const bool has_diverged = error.reason() == run::RunError::Reason::kDiverged;
-  return core::Error(fmt::format(
-      "{}. {}margay train --resume {}{}", error.what(),
-      has_diverged ? "Go on from the last good checkpoint, more slowly: " : "Nothing is lost: make room, then ",
-      error.folder().string(), has_diverged ? " --lr-factor 0.1" : ""));
+  return core::Error(fmt::format("{}. {}margay train --resume {}{}", error.what(),
+                                 has_diverged ? "Continue from the last good checkpoint with lower rates: "
+                                              : "Nothing is lost: free some space, then ",
+                                 error.folder().string(), has_diverged ? " --lr-factor 0.1" : ""));
 }
 
 core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
@@ -67,7 +67,7 @@ void add_train(CommandLine& line) {
   command.config_flag(*options);
   command.flags(*resume);
   command.flags(*options, train_flag_names());
-  command.flag("--recipe", "FILE", "a file with the stages to train, one a line, such as: freeze 3 epochs at 3e-3",
+  command.flag("--recipe", "FILE", "a file with the stages to train, one per line, such as: freeze 3 epochs at 3e-3",
                [options](const std::string& path) { options->recipe = read_recipe(path); });
   command.everyday(
       everyday_flags({"--config",        "--resume",    "--name", "--runs",      "--arch",   "--weights",   "--epochs",

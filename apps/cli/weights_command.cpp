@@ -43,12 +43,13 @@ struct WeightsOptions {
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
-        "weights", {core::field<&WeightsOptions::to>(
-                        "to", "convert: write fractions as fp32, bf16 or half; as they are unless given"),
-                    core::field<&WeightsOptions::arch>(
-                        "arch", "convert: give the tensors the names that they have here in this network"),
-                    core::field<&WeightsOptions::limit>("limit", "diff: show so many of each kind", {1, 1e9}),
-                    core::field<&WeightsOptions::json>("json", "inspect, diff: one JSON document")});
+        "weights",
+        {core::field<&WeightsOptions::to>("to",
+                                          "convert: write fractions as fp32, bf16 or half; by default as they are"),
+         core::field<&WeightsOptions::arch>("arch",
+                                            "convert: translate the tensors' names to Margay's for this network"),
+         core::field<&WeightsOptions::limit>("limit", "diff: the number of differences shown of each kind", {1, 1e9}),
+         core::field<&WeightsOptions::json>("json", "inspect, diff: one JSON document")});
     return table;
   }
 };
@@ -169,11 +170,11 @@ core::ExitCode run_weights_command(const WeightsOptions& options) {
 }  // namespace
 
 void add_weights(CommandLine& line) {
-  Command& command = line.add("weights", "Look into files of weights, convert and compare them");
+  Command& command = line.add("weights", "Inspect, convert and compare files of weights");
   const auto options = std::make_shared<WeightsOptions>();
   command.argument("action", options->action, "inspect FILE…, convert IN OUT, or diff FILE FILE", Presence::kRequired);
   command.choices("action", core::all_names<WeightsAction>());
-  command.argument("file", options->files, "files of weights; model.margay is one", Presence::kRequired);
+  command.argument("file", options->files, "files of weights, such as model.margay", Presence::kRequired);
   command.footer(
       "margay weights inspect resnet18.safetensors\n"
       "margay weights convert resnet18.pth resnet18.safetensors --arch resnet18 --to bf16\n"

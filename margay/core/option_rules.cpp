@@ -80,10 +80,11 @@ class RuleCheck {
     if (!is_set(field)) return;
     for (const std::string& other : rule.others) {
       if (!is_set(field, other)) continue;
-      throw std::invalid_argument(rule.what.empty() ? fmt::format("[{}] {} means nothing beside {}; leave one out",
-                                                                  name_, quoted(field), quoted(field, other))
-                                                    : fmt::format("[{}] {} and {} both say {}; give one", name_,
-                                                                  quoted(field), quoted(field, other), rule.what));
+      throw std::invalid_argument(rule.what.empty()
+                                      ? fmt::format("[{}] {} has no effect together with {}; leave one out", name_,
+                                                    quoted(field), quoted(field, other))
+                                      : fmt::format("[{}] {} and {} both set {}; give one", name_, quoted(field),
+                                                    quoted(field, other), rule.what));
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -57,6 +58,21 @@ void list_from_json(const Json& json, const FieldType& type, void* list) {
   type.clear(list);
   if (is_one) return value_from_json(json, *type.element, type.append(list));
   for (const Json& each : json) value_from_json(each, *type.element, type.append(list));
+}
+
+bool is_old_name(const OptionTable& table, const std::string& key) {
+  return std::any_of(table.begin(), table.end(),
+                     [&](const Field& field) { return field.old_name != nullptr && key == field.old_name; });
+}
+
+/// The value of a field under its name or, in files of earlier versions, under its old one.
+Json::const_iterator find_value(const Json& json, const Field& field, const OptionTable& table) {
+  const auto found = json.find(field.name);
+  const auto old = field.old_name == nullptr ? json.end() : json.find(field.old_name);
+  if (found == json.end()) return old;
+  if (old == json.end()) return found;
+  throw std::invalid_argument(
+      fmt::format("[{}] '{}' is the old name of '{}'; give one of the two", table.name(), field.old_name, field.name));
 }
 
 /// Calls visit(number) for a number, and for each of an optional or a list of variable length.
@@ -133,12 +149,17 @@ Json to_json(const OptionTable& table, const void* options) {
   return json;
 }
 
+Field Field::formerly(const char* name_before) && {
+  old_name = name_before;
+  return std::move(*this);
+}
+
 void from_json(const Json& json, const OptionTable& table, void* options) {
   if (!json.is_object()) throw std::invalid_argument(fmt::format("[{}] expected a JSON object", table.name()));
   std::vector<std::string> known;
   for (const Field& field : table) {
     known.emplace_back(field.name);
-    const auto found = json.find(field.name);
+    const auto found = find_value(json, field, table);
     if (found == json.end()) continue;
     try {
       value_from_json(*found, *field.type, field.of(options));
@@ -147,7 +168,7 @@ void from_json(const Json& json, const OptionTable& table, void* options) {
     }
   }
   for (const auto& [key, value] : json.items()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), key) != known.end() || is_old_name(table, key)) continue;
     throw std::invalid_argument(fmt::format("[{}] no option '{}'{}", table.name(), key, did_you_mean(key, known)));
   }
 }

@@ -67,7 +67,10 @@ struct Field {
   const FieldType* type;
   void* (*address)(void* options);
   std::vector<OptionRule> rules;
+  const char* old_name = nullptr;  ///< of earlier versions, still read; null: none
 
+  /// Adds the name that the field had in earlier versions: from_json also reads that key, and the program that flag.
+  Field formerly(const char* name_before) &&;
   void* of(void* options) const { return address(options); }
   const void* of(const void* options) const { return address(const_cast<void*>(options)); }
 };
@@ -127,7 +130,8 @@ auto to_json(const T& options) {
 }
 
 /// Sets the fields that `json` names and leaves the others unchanged. A single number is accepted for a list of one.
-/// Throws std::invalid_argument for a key that no field has, and for a value of another type.
+/// A key may be the name that a field had before (Field::formerly). Throws std::invalid_argument for a key that no
+/// field has, for both names of one field, and for a value of another type.
 template <Options T>
 void from_json(const nlohmann::ordered_json& json, T& options) {
   from_json(json, T::fields(), static_cast<void*>(&options));

@@ -101,13 +101,13 @@ std::vector<CurvePoint> points_of(const SigmoidRow& row, const std::vector<std::
 }
 
 const char* caption_of(const SoftmaxRow& row) {
-  return row.target ? "The loss is the height of −log p at the picked probability; green is where the step takes it."
-                    : "What each class would cost as the target; rest the mouse on a point for its name.";
+  return row.target ? "The loss is the height of −log p at the target's probability; the green point is after the step."
+                    : "The loss of each class as the target; point at one for its name.";
 }
 
 const char* caption_of(const SigmoidRow& row) {
-  return row.target ? "Each class at the probability it gave to what is true; the one that costs most is marked."
-                    : "What each class would cost if it is there.";
+  return row.target ? "Each class at the probability it gave to the truth; the one with the largest loss is marked."
+                    : "The loss of each class if it is present.";
 }
 
 struct Badge {

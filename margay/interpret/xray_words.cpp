@@ -114,11 +114,11 @@ std::string gap_words(const SoftmaxRow& row, const Gap& gap) {
 
 std::string infinity_words(const SoftmaxRow& row) {
   if (std::isinf(row.classes[row.target->index].activation)) {
-    return "An activation of -inf is a p of exactly 0: the loss is infinite, and no step mends it.";
+    return "An activation of -inf means p = 0 exactly: the loss is infinite, and no step can change that.";
   }
   return fmt::format(
-      "The activation of '{}' lies further above the target than a float64 can count, 1.8e308: the loss, "
-      "their difference, overflows, and no step mends it.",
+      "The activation of '{}' lies further above the target than a float64 can count, 1.8e308: the loss, their "
+      "difference, overflows, and no step can change that.",
       row.classes[row.best_class()].name);
 }
 
@@ -215,7 +215,7 @@ std::string summary_words(const XraySummary& summary) {
 }
 
 std::vector<LegendEntry> softmax_legend() {
-  return {{"sigmoid", "1 / (1 + exp(-z)) looks at one activation alone, so a row need not sum to 1"},
+  return {{"sigmoid", "1 / (1 + exp(-z)) of one activation alone, so a row need not sum to 1"},
           {"exp", "of z - max z, so that it cannot overflow; softmax is the same"},
           {"softmax", "exp / sum of exp: all classes share one sum, so a row sums to 1"},
           {"-log p", "0 for a sure class, without bound for an unlikely one; at the target it is the loss"},
@@ -223,8 +223,8 @@ std::vector<LegendEntry> softmax_legend() {
 }
 
 std::vector<LegendEntry> sigmoid_legend() {
-  return {{"sigmoid", "p = 1 / (1 + exp(-z)): each class is a question of its own, so a row need not sum to 1"},
-          {"loss", "-log p where the class is there, -log(1 - p) where it is not; the row's loss is their mean"},
+  return {{"sigmoid", "p = 1 / (1 + exp(-z)): each class is a separate question, so a row need not sum to 1"},
+          {"loss", "-log p if the class is present, -log(1 - p) if it is not; the row's loss is their mean"},
           {"share", "of the row's loss"},
           {"gradient", "of the row's loss by z: (p - target) / number of classes"}};
 }

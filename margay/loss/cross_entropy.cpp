@@ -173,7 +173,7 @@ const core::OptionTable& CrossEntropyOptions::fields() {
        core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
        core::field<&O::class_weighting>("class_weighting", "per_example, or per_class as PyTorch's"),
        core::field<&O::label_smoothing>("label_smoothing", "share of the target spread over all classes", {0, 1}),
-       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::ignore_index>("ignore_index", "the target of rows that are ignored"),
        core::field<&O::temperature>("temperature", "logits are divided by it", {1e-6, 1e6}),
        core::field<&O::z_loss>("z_loss", "factor of (log Σ exp z)², which keeps logits from drifting", {0, 1e6}),
        core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan as PyTorch's"),

@@ -34,7 +34,7 @@ const core::OptionTable& FocalLossOptions::fields() {
       "focal_loss",
       {core::field<&O::gamma>("gamma", "how much less a sure and right prediction counts; 0: cross-entropy", {0, 100}),
        core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
-       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::ignore_index>("ignore_index", "the target of rows that are ignored"),
        core::field<&O::reduction>("reduction", "mean, sum or none"),
        core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
   return table;

@@ -31,7 +31,7 @@ const core::OptionTable& NllLossOptions::fields() {
   static const core::OptionTable table(
       "nll_loss", {core::field<&O::reduction>("reduction", "mean, sum or none"),
                    core::field<&O::class_weights>("class_weights", "one weight per class, not negative"),
-                   core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+                   core::field<&O::ignore_index>("ignore_index", "the target of rows that are ignored"),
                    core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
   return table;
 }

@@ -41,7 +41,7 @@ const core::OptionTable& Poly1CrossEntropyOptions::fields() {
        core::field<&O::reduction>("reduction", "mean, sum or none"),
        core::field<&O::class_weights>("class_weights", "one weight per class, not negative; empty: all 1"),
        core::field<&O::label_smoothing>("label_smoothing", "share of the target spread over all classes", {0, 1}),
-       core::field<&O::ignore_index>("ignore_index", "a target that says: leave this one out"),
+       core::field<&O::ignore_index>("ignore_index", "the target of rows that are ignored"),
        core::field<&O::empty_mean>("empty_mean", "the mean when nothing counts: zero, or nan")});
   return table;
 }

@@ -188,8 +188,8 @@ ModelSummary summarise(Classifier& classifier, const SummaryOptions& options) {
 const core::OptionTable& SummaryOptions::fields() {
   static const core::OptionTable table(
       "summary", {core::field<&SummaryOptions::batch_size>("batch_size", "images in the batch", {1, 1e6}),
-                  core::field<&SummaryOptions::image_px>(
-                      "image_px", "side of the images, the network's own unless given", {1, 8192})});
+                  core::field<&SummaryOptions::image_px>("image_px", "side of the images; by default the network's own",
+                                                         {1, 8192})});
   return table;
 }
 

@@ -30,10 +30,10 @@ fs::path folder_of(const fs::path& weights, const fs::path& cache_folder) {
   if (weights.empty()) return {};
   const fs::path folder = weights == model::kCachedWeights ? cache_folder / "weights" : weights;
   if (fs::is_directory(folder)) return folder;
-  throw std::invalid_argument(fmt::format(
-      "[train] `arch` auto takes a folder with weights of several networks, NAME.safetensors and so on, for `weights`; "
-      "{} is none: for one file name its network with `arch`",
-      folder.string()));
+  throw std::invalid_argument(
+      fmt::format("[train] `arch` auto takes a folder with weights of several networks, NAME.safetensors and so on, "
+                  "for `weights`, not {}; for a single file give its network with `arch`",
+                  folder.string()));
 }
 
 /// The networks that may be chosen, the one with the fewest multiply-adds first. Those without a published accuracy

@@ -48,7 +48,7 @@ std::string missing_words(const RunComparison& comparison) {
   if (!is_share_of_images(comparison.a.metric)) {
     return fmt::format("one {} has no error bar, repeats with other seeds would give it one", comparison.a.metric);
   }
-  return "how many images validated is not written down";
+  return "the size of the validation set is not recorded";
 }
 
 }  // namespace
@@ -109,11 +109,11 @@ std::string verdict(const RunComparison& comparison) {
                                 : fmt::format("{}: {} is {:.4f} {} than {}", comparison.a.metric, b,
                                               std::abs(difference.value), difference.value < 0 ? "lower" : "higher", a);
   if (comparison.noise == Noise::kUnknown) {
-    return fmt::format("{}; how much of it is noise cannot be said: {}", words, missing_words(comparison));
+    return fmt::format("{}; its noise is not known: {}", words, missing_words(comparison));
   }
   const std::string end = difference.is_beyond_noise()
                               ? fmt::format("the difference is beyond it (p = {:.2g})", difference.p_value)
-                              : "no difference can be claimed";
+                              : "the difference is not significant";
   return fmt::format("{}; the noise of this comparison is {:.4f} ({}): {}", words, difference.noise,
                      noise_words(comparison), end);
 }

@@ -156,7 +156,7 @@ void leave_test_out(const fs::path& folder, data::DataBlock& block) {
     }
   }
   if (test.empty()) return;
-  if (kept.empty()) throw core::DataError(folder, "all images lie below test/; training needs others");
+  if (kept.empty()) throw core::DataError(folder, "all images are below test/; training needs other images");
   block.warn(fmt::format("{} of the {} images of {} lie below test/ and are left out: {}", test.size(),
                          block.paths().size(), folder.string(), test.text()));
   block.items(std::move(kept));
@@ -207,8 +207,7 @@ const core::OptionTable& DataOptions::fields() {
       "data",
       {core::field<&DataOptions::label_regex>(
            "label_regex",
-           "the label is the first group of this pattern (RE2) in the file name; without this and the next "
-           "three it is the folder's name",
+           "the label is the first group of this pattern (RE2) in the file name; by default it is the folder's name",
            {core::excludes({"label_path_regex", "label_folder", "labels_csv"}, "the labels")}),
        core::field<&DataOptions::label_path_regex>(
            "label_path_regex", "the label is the first group of this pattern in the path below the folder",
@@ -224,11 +223,11 @@ const core::OptionTable& DataOptions::fields() {
            {core::needs({"labels_csv", "valid_csv"})}),
        core::field<&DataOptions::label_column>(
            "label_column", "column of the table with the labels, if not called label, labels, class, …",
-           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "the columns of the labels")}),
        core::field<&DataOptions::label_delimiter>(
            "label_delimiter",
-           "an image may have several labels or none, and this stands between them, such as ';' or ' '",
-           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "where the labels stand")}),
+           "delimiter between labels, such as ';' or ' '; an image may then have several labels or none",
+           {core::needs({"labels_csv"}), core::excludes({"label_columns"}, "the columns of the labels")}),
        core::field<&DataOptions::label_columns>(
            "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)",
            {core::needs({"labels_csv"})}),
@@ -242,8 +241,8 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::valid_list>("valid_list", "text file with the name of a validation image on each line",
                                              {core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_fraction>(
-           "valid_fraction", "share drawn for validation, 0.2 if nothing else splits (train/ and valid/ folders do)",
-           {0, 0.99}),
+           "valid_fraction",
+           "share drawn for validation; 0.2 if there is no other split (such as train/ and valid/ folders)", {0, 0.99}),
        core::field<&DataOptions::split>(
            "split", "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)",
            {core::needs({"group_regex", "group_column"}, "grouped")}),
@@ -252,15 +251,14 @@ const core::OptionTable& DataOptions::fields() {
            "for `split` grouped: the group is the first group of this pattern in the path below the folder",
            {core::excludes({"group_column"}, "the groups"), core::needs({"split=grouped"})}),
        core::field<&DataOptions::group_column>(
-           "group_column",
-           "for `split` grouped: the group stands in this column of the labels' table, such as patient_id",
+           "group_column", "for `split` grouped: the column of the labels' table with the group, such as patient_id",
            {core::needs({"split=grouped"}), core::needs({"labels_csv"})}),
-       core::field<&DataOptions::fold>("fold", "with `folds`: which part validates, from 1", {1, 1000},
+       core::field<&DataOptions::fold>("fold", "with `folds`: which part is the validation set, from 1", {1, 1000},
                                        {core::needs({"folds"})}),
        core::field<&DataOptions::folds>(
-           "folds", "into how many parts the images are drawn", {2, 1000},
-           {core::excludes({"valid_fraction"}, "how many validate"), core::needs({"fold"})}),
-       core::field<&DataOptions::split_seed>("split_seed", "seed of the draw; 42 unless given")});
+           "folds", "the number of parts for --fold", {2, 1000},
+           {core::excludes({"valid_fraction"}, "the size of the validation set"), core::needs({"fold"})}),
+       core::field<&DataOptions::split_seed>("split_seed", "seed of the random split; 42 by default")});
   return table;
 }
 

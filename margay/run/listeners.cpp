@@ -16,10 +16,10 @@ const core::OptionTable& ListenerOptions::fields() {
       "listeners",
       {core::field<&ListenerOptions::clip_norm>("clip_norm", "scale gradients down to this norm over all of them",
                                                 {1e-12, 1e12}),
-       core::field<&ListenerOptions::clip_value>("clip_value", "bring every gradient's elements into ± this",
+       core::field<&ListenerOptions::clip_value>("clip_value", "clip every element of the gradients to ± this",
                                                  {1e-12, 1e12}),
        core::field<&ListenerOptions::ema>("ema", "validate and save an exponential moving average of the weights",
-                                          {core::excludes({"swa"}, "which average is taken")}),
+                                          {core::excludes({"swa"}, "the average of the weights")}),
        core::field<&ListenerOptions::weight_average>("weight_average", "of `ema`", {core::needs({"ema"})}),
        core::field<&ListenerOptions::swa>("swa", "save the equal average of the last epochs' weights (SWA)"),
        core::field<&ListenerOptions::swa_options>("swa_options", "of `swa`", {core::needs({"swa"})}),
@@ -29,14 +29,14 @@ const core::OptionTable& ListenerOptions::fields() {
        core::field<&ListenerOptions::keep_best_options>(
            "keep_best_options", "of `keep_best`",
            {core::needs({"keep_best"}),
-            core::of_inner("restore_best", core::excludes({"swa"}, "which weights are saved"))}),
+            core::of_inner("restore_best", core::excludes({"swa"}, "the weights that are saved"))}),
        core::field<&ListenerOptions::early_stop>(
            "early_stop",
-           "end a stage that no longer improves; it spoils one-cycle schedules, whose rate must come down"),
+           "end a stage that no longer improves; not for one-cycle schedules, whose rate must fall to the end"),
        core::field<&ListenerOptions::early_stopping>("early_stopping", "of `early_stop`",
                                                      {core::needs({"early_stop"})}),
        core::field<&ListenerOptions::reduce_on_plateau>("reduce_on_plateau",
-                                                        "lower the rates when results no longer improve"),
+                                                        "lower the learning rates when results no longer improve"),
        core::field<&ListenerOptions::plateau>("plateau", "of `reduce_on_plateau`",
                                               {core::needs({"reduce_on_plateau"})}),
        core::field<&ListenerOptions::tensorboard>("tensorboard", "write events for TensorBoard into the run's folder"),
@@ -48,7 +48,7 @@ namespace {
 
 void add_logs(train::Learner& learner, const ListenerOptions& options, const RunFolder& folder, Observer& observer) {
   const auto on_failure = [&observer](const core::IoError& error) {
-    observer.warned(fmt::format("a log could not be written, training goes on: {}", error.what()));
+    observer.warned(fmt::format("a log could not be written, training continues: {}", error.what()));
   };
   learner.add_callback(std::make_shared<train::CsvLog>(folder.history(), on_failure));
   learner.add_callback(std::make_shared<train::JsonLinesLog>(folder.steps(), on_failure, options.log));
@@ -61,7 +61,7 @@ void save_best(train::Learner& learner, const std::filesystem::path& path, const
   try {
     learner.save(path, provenance);
   } catch (const core::IoError& error) {
-    observer.warned(fmt::format("the best model could not be written, training goes on: {}", error.what()));
+    observer.warned(fmt::format("the best model could not be written, training continues: {}", error.what()));
   }
 }
 

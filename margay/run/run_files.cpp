@@ -126,7 +126,9 @@ void take_run_file(const Json& json, RunRecord& record) {
   record.ended = json.at("ended").get<std::string>();
   record.status = core::from_text<RunStatus>(json.at("status").get<std::string>());
   record.message = json.at("message").get<std::string>();
-  if (!json.at("valid_pictures").is_null()) record.valid_images = json["valid_pictures"].get<std::int64_t>();
+  const Json& valid_images =
+      json.at(json.contains("valid_images") ? "valid_images" : "valid_pictures");  // its old name
+  if (!valid_images.is_null()) record.valid_images = valid_images.get<std::int64_t>();
   record.process = process_of(json.at("process"));
 }
 
@@ -155,9 +157,9 @@ void write_run_file(const fs::path& runs, const RunRecord& record) {
                {"ended", record.ended},
                {"status", core::to_text(record.status)},
                {"message", record.message},
-               {"valid_pictures", nullptr},
+               {"valid_images", nullptr},
                {"process", to_json(record.process)}};
-  if (record.valid_images) json["valid_pictures"] = *record.valid_images;
+  if (record.valid_images) json["valid_images"] = *record.valid_images;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   core::write_file_atomically(runs / record.folder / "run.json", text + "\n");
 }

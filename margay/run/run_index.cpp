@@ -17,12 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
   id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, name TEXT NOT NULL, repeats TEXT NOT NULL, seed TEXT NOT NULL,
-  started TEXT NOT NULL, ended TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, valid_pictures INTEGER,
+  started TEXT NOT NULL, ended TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, valid_images INTEGER,
   process TEXT NOT NULL, config TEXT NOT NULL);
 CREATE TABLE epochs (
   run INTEGER NOT NULL REFERENCES runs (id), stage TEXT NOT NULL, epoch INTEGER NOT NULL, train_loss REAL,
@@ -30,12 +30,12 @@ CREATE TABLE epochs (
 )";
 
 constexpr const char* kPut = R"(
-INSERT INTO runs (folder, name, repeats, seed, started, ended, status, message, valid_pictures, process, config)
+INSERT INTO runs (folder, name, repeats, seed, started, ended, status, message, valid_images, process, config)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (folder) DO UPDATE SET
   name = excluded.name, repeats = excluded.repeats, seed = excluded.seed, started = excluded.started,
   ended = excluded.ended, status = excluded.status, message = excluded.message,
-  valid_pictures = excluded.valid_pictures, process = excluded.process, config = excluded.config)";
+  valid_images = excluded.valid_images, process = excluded.process, config = excluded.config)";
 
 constexpr const char* kPutEpoch = R"(
 INSERT INTO epochs (run, stage, epoch, train_loss, valid_loss, metrics, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -217,7 +217,7 @@ std::vector<RunRecord> RunIndex::all() const {
     std::vector<RunRecord> records;
     std::map<std::int64_t, std::size_t> position;
     SQLite::Statement runs(connection_->database(),
-                           "SELECT id, folder, name, repeats, seed, started, ended, status, message, valid_pictures, "
+                           "SELECT id, folder, name, repeats, seed, started, ended, status, message, valid_images, "
                            "process, config FROM runs ORDER BY id");
     while (runs.executeStep()) {
       records.push_back(record_of(runs));

@@ -164,10 +164,10 @@ nlohmann::ordered_json to_json(const RunRecord& record) {
                                  {"status", core::to_text(record.status)},
                                  {"message", record.message},
                                  {"seconds", record.seconds()},
-                                 {"valid_pictures", nullptr},
+                                 {"valid_images", nullptr},
                                  {"config", record.config},
                                  {"epochs", nlohmann::ordered_json::array()}};
-  if (record.valid_images) json["valid_pictures"] = *record.valid_images;
+  if (record.valid_images) json["valid_images"] = *record.valid_images;
   for (const RunEpoch& epoch : record.epochs) json["epochs"].push_back(epoch_json(epoch));
   return json;
 }

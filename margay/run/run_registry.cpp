@@ -79,12 +79,12 @@ void judge_running(RunRecord& record) {
     case Liveness::kAlive:
       return;
     case Liveness::kElsewhere:
-      record.message = fmt::format("on {}, process {}; whether it still runs cannot be seen from here",
-                                   record.process.host, record.process.pid);
+      record.message = fmt::format("on {}, process {}; whether it still runs is not known here", record.process.host,
+                                   record.process.pid);
       return;
     case Liveness::kGone:
       record.status = RunStatus::kInterrupted;
-      record.message = fmt::format("its process {} is gone without having said how it ended", record.process.pid);
+      record.message = fmt::format("its process {} was killed or its machine switched off", record.process.pid);
   }
 }
 
@@ -111,7 +111,7 @@ auto with_index(const fs::path& path, const RunNote& note, Use&& use) {
   } catch (const UnusableIndexError& error) {
     const fs::path aside = put_index_aside(path);
     if (note && !aside.empty()) {
-      note(fmt::format("{}; it is kept as {}, and the runs are listed anew from their folders", error.what(),
+      note(fmt::format("{}; it is kept as {}, and the list is made anew from the folders", error.what(),
                        aside.filename().string()));
     }
   }

@@ -153,13 +153,13 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
 
 const core::OptionTable& ResumeOptions::fields() {
   static const core::OptionTable table(
-      "resume", {core::field<&ResumeOptions::resume>(
-                     "resume",
-                     "go on with an interrupted run: its folder, or its id or name in the folder of `runs`; only "
-                     "`lr_factor` may stand beside them"),
-                 core::field<&ResumeOptions::lr_factor>(
-                     "lr_factor", "with `resume`: multiplies the learning rates from there on; for a run that diverged",
-                     {1e-6, 1e3}, {core::needs({"resume"})})});
+      "resume",
+      {core::field<&ResumeOptions::resume>("resume",
+                                           "continue an interrupted run: its folder, or its id or name in the folder "
+                                           "of `runs`; the only other flag allowed is `lr_factor`"),
+       core::field<&ResumeOptions::lr_factor>(
+           "lr_factor", "with `resume`: multiplies the learning rates from there on, for a run that diverged",
+           {1e-6, 1e3}, {core::needs({"resume"})})});
   return table;
 }
 

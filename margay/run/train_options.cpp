@@ -41,7 +41,7 @@ data::DataBlock make_block(const BatchOptions& options) {
       .normalize(options.transforms.normalization);
   if (options.statistics != Statistics::kMeasured) return block;
   if (!is_imagenets(options.transforms.normalization)) {
-    throw std::invalid_argument("[batch] `statistics` measured and `mean` or `std` both say the statistics; give one");
+    throw std::invalid_argument("[batch] `statistics` measured and `mean` or `std` both set the statistics; give one");
   }
   const data::ImagePipeline pipeline(block.transforms(), options.loader.max_pixels);
   return block.normalize(data::measure_normalization(*block.datasets().train, pipeline));
@@ -73,29 +73,26 @@ train::Stages recipe_of(const TrainOptions& options) {
 
 const core::OptionTable& BatchOptions::fields() {
   static const core::OptionTable table(
-      "batch",
-      {core::field<&BatchOptions::folder>("folder", "the images"),
-       core::field<&BatchOptions::data>("data", "labels and split"),
-       core::field<&BatchOptions::transforms>(
-           "transforms", "what happens to pixels",
-           {core::of_inner("mean", core::excludes({"statistics=measured"}, "the statistics")),
-            core::of_inner("std", core::excludes({"statistics=measured"}, "the statistics"))}),
-       core::field<&BatchOptions::statistics>(
-           "statistics",
-           "normalise by the mean and std that the weights were published with (or what `mean` and `std` say), "
-           "by imagenet's, which most have and networks without weights get, or by those measured on the "
-           "training images"),
-       core::field<&BatchOptions::loader>("loader", "batches")});
+      "batch", {core::field<&BatchOptions::folder>("folder", "the images"),
+                core::field<&BatchOptions::data>("data", "labels and split"),
+                core::field<&BatchOptions::transforms>(
+                    "transforms", "what happens to pixels",
+                    {core::of_inner("mean", core::excludes({"statistics=measured"}, "the statistics")),
+                     core::of_inner("std", core::excludes({"statistics=measured"}, "the statistics"))}),
+                core::field<&BatchOptions::statistics>(
+                    "statistics",
+                    "which mean and std normalise: published (those of the weights, or `mean` and `std`), imagenet, or "
+                    "measured (those of the training images)"),
+                core::field<&BatchOptions::loader>("loader", "batches")});
   return table;
 }
 
 const core::OptionTable& CheckpointOptions::fields() {
   static const core::OptionTable table(
-      "checkpoints",
-      {core::field<&CheckpointOptions::keep_checkpoints>("keep_checkpoints",
-                                                         "how many of the newest checkpoints to keep", {1, 1e6}),
-       core::field<&CheckpointOptions::checkpoint_minutes>(
-           "checkpoint_minutes", "write one at least so often, besides that after every epoch", {0, 1e6})});
+      "checkpoints", {core::field<&CheckpointOptions::keep_checkpoints>(
+                          "keep_checkpoints", "how many of the newest checkpoints to keep", {1, 1e6}),
+                      core::field<&CheckpointOptions::checkpoint_minutes>(
+                          "checkpoint_minutes", "write one at least this often, and after every epoch", {0, 1e6})});
   return table;
 }
 
@@ -111,15 +108,15 @@ const core::OptionTable& TrainOptions::fields() {
        core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6},
                                           {core::excludes({"recipe"})}),
        core::field<&TrainOptions::recipe>("recipe",
-                                          "stages in the place of fine-tuning, in the form of docs/guide/training.md"),
-       core::field<&TrainOptions::lr>("lr", "auto: `base_lr` is what lr-find's valley suggests before training"),
+                                          "stages in place of fine-tuning, in the form of docs/guide/training.md"),
+       core::field<&TrainOptions::lr>("lr", "auto: lr-find's valley becomes `base_lr` before training"),
        core::field<&TrainOptions::minutes>(
-           "minutes", "train so long instead of a number of epochs; schedules are fitted to it", {0.01, 1e6}),
-       core::field<&TrainOptions::repeats>("repeats", "train so often, with seeds one apart, and report the spread",
-                                           {1, 1000}),
+           "minutes", "train for this time instead of a number of epochs; schedules follow the time", {0.01, 1e6}),
+       core::field<&TrainOptions::repeats>(
+           "repeats", "train this many times, with consecutive seeds, and report the spread", {1, 1000}),
        core::field<&TrainOptions::group>("group", "what repeats of one command share in the list of runs"),
        core::field<&TrainOptions::auto_batch_size>(
-           "auto_batch_size", "find the largest batch that fits into memory, in the place of `batch_size`"),
+           "auto_batch_size", "use the largest batch that fits into memory instead of `batch_size`"),
        core::field<&TrainOptions::auto_batch>("auto_batch", "of `auto_batch_size`", {core::needs({"auto_batch_size"})}),
        core::field<&TrainOptions::batch>("batch", "the data",
                                          {core::of_inner("batch_size", core::excludes({"auto_batch_size"}))}),

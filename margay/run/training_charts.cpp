@@ -84,7 +84,7 @@ void check_chart_path(const std::filesystem::path& path) {
     throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", path.string()));
   }
   if (!std::filesystem::is_directory(std::filesystem::absolute(path).parent_path())) {
-    throw core::IoError(path, "the folder that it is to lie in is not there", ENOENT);
+    throw core::IoError(path, "its folder does not exist", ENOENT);
   }
 }
 

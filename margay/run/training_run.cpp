@@ -104,7 +104,7 @@ void TrainingRun::check_split() const {
   fs::remove(now);
   if (is_same) return;
   throw core::DataError(options_.batch.folder,
-                        fmt::format("the images, labels or split are no longer those that the run began with ({}); "
+                        fmt::format("the images, labels or split are not those that the run began with ({}); "
                                     "put them back, or begin a new run with the settings in {}",
                                     then.string(), folder_.config().string()));
 }
@@ -162,7 +162,7 @@ void TrainingRun::listen() {
   learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
       checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
       [this](const core::IoError& error) {
-        observer_->warned(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+        observer_->warned(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
       }));
 }
 
@@ -196,7 +196,8 @@ void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const
       if (!warning.empty()) observer_->warned(warning);
     }
   } catch (const core::IoError& error) {
-    observer_->warned(fmt::format("no image of the losses, the model is whole: {}", error.what()));
+    observer_->warned(
+        fmt::format("the chart of the losses could not be written, the model is complete: {}", error.what()));
   }
 }
 
@@ -205,7 +206,7 @@ void TrainingRun::keep(const std::string& why) {
   try {
     checkpoints_.save(learner_);
   } catch (const core::IoError& error) {
-    observer_->warned(fmt::format("no checkpoint now, the previous one stays: {}", error.what()));
+    observer_->warned(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
   }
   save_model();
   std::vector<chart::LineChart> charts;

@@ -34,16 +34,16 @@ std::string loading_advice(const data::Loaders& loaders) {
 
 std::string describe_bottleneck(const EpochRecord& record, const data::Loaders& loaders) {
   if (record.wait_share > kWaiting) {
-    return fmt::format("{}. Images hold it up. {}", shares(record), loading_advice(loaders));
+    return fmt::format("{}. Loading is the bottleneck. {}", shares(record), loading_advice(loaders));
   }
   if (record.update_share > kUpdating) {
-    return shares(record) + ". The optimizer takes much: larger batches, or `accumulate`, make fewer steps.";
+    return shares(record) + ". The optimizer takes a large share: larger batches, or `accumulate`, make fewer steps.";
   }
   if (record.callback_share > kListening) {
-    return fmt::format("{}, {} % callbacks, which hold it up: write less often.", shares(record),
+    return fmt::format("{}, {} % callbacks, which are the bottleneck: write less often.", shares(record),
                        percent(record.callback_share));
   }
-  return shares(record) + ". The network is what takes the time, as it should.";
+  return shares(record) + ". The network takes most of the time, as it should.";
 }
 
 }  // namespace margay::train

@@ -95,12 +95,11 @@ const core::OptionTable& NetworkSpeedOptions::fields() {
   static const core::OptionTable table(
       "network_speed",
       {core::field<&NetworkSpeedOptions::batch_size>("batch_size", "images in a batch", {2, 1e5}),
-       core::field<&NetworkSpeedOptions::size>("size", "side of the images, each network's own unless given",
-                                               {8, 4096}),
+       core::field<&NetworkSpeedOptions::size>("size", "side of the images; by default each network's own", {8, 4096}),
        core::field<&NetworkSpeedOptions::precision>("precision", "auto, fp32, bf16 or fp16"),
        core::field<&NetworkSpeedOptions::device>("device", "auto, cpu, cuda or cuda:N"),
        core::field<&NetworkSpeedOptions::seconds>(
-           "seconds", "so long for each of training and inference, and at least one batch", {0, 3600})});
+           "seconds", "time for each of training and inference; at least one batch", {0, 3600})});
   return table;
 }
 

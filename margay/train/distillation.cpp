@@ -39,11 +39,11 @@ void check_classes(const data::Vocabulary& teacher, const data::Vocabulary& stud
 
 bundle::Bundle load_teacher(const std::filesystem::path& path, const data::Loaders& loaders) {
   if (loaders.task() != data::Task::kSingleLabel) {
-    throw std::invalid_argument("[distillation] is for one class an image; this task is multi-label");
+    throw std::invalid_argument("[distillation] is for one class per image; this task is multi-label");
   }
   bundle::Bundle teacher = bundle::load_bundle(path);
   if (teacher.task != data::Task::kSingleLabel) {
-    throw core::DataError(path, "the teacher predicts several labels, the data has one class an image");
+    throw core::DataError(path, "the teacher predicts several labels, the data has one class per image");
   }
   check_classes(teacher.vocabulary, loaders.vocabulary, path);
   return teacher;
@@ -95,15 +95,15 @@ torch::Tensor Distillation::operator()(const torch::Tensor& logits, const data::
 const core::OptionTable& DistillationOptions::fields() {
   using O = DistillationOptions;
   static const core::OptionTable table(
-      "distillation",
-      {core::field<&O::teacher>("teacher",
-                                "a bundle (NAME.margay) of the same classes whose predictions are learnt, too"),
-       core::field<&O::distill_temperature>(
-           "distill_temperature",
-           "both sides' logits are divided by it, which shows what the teacher thinks of the other classes",
-           {0.01, 1000}, {core::needs({"teacher"})}),
-       core::field<&O::distill_alpha>("distill_alpha", "share of the teacher in the loss; the rest is the labels'",
-                                      {0, 1}, {core::needs({"teacher"})})});
+      "distillation", {core::field<&O::teacher>(
+                           "teacher", "a bundle (NAME.margay) with the same classes, whose predictions are learnt too"),
+                       core::field<&O::distill_temperature>(
+                           "distill_temperature",
+                           "divides the logits of both, which shows the teacher's probabilities of the other classes",
+                           {0.01, 1000}, {core::needs({"teacher"})}),
+                       core::field<&O::distill_alpha>(
+                           "distill_alpha", "share of the teacher in the loss; the rest is that of the labels", {0, 1},
+                           {core::needs({"teacher"})})});
   return table;
 }
 

@@ -176,9 +176,9 @@ const core::OptionTable& LearnerOptions::fields() {
       "learner",
       {core::field<&LearnerOptions::optimizer>("optimizer", "how gradients change weights"),
        core::field<&LearnerOptions::loss>("loss", "what training minimises"),
-       core::field<&LearnerOptions::precision>(
-           "precision", "auto, fp32, bf16 or fp16; auto is bf16 where the processor computes it"),
-       core::field<&LearnerOptions::device>("device", "auto, cpu, cuda or cuda:N; auto is cuda where there is one"),
+       core::field<&LearnerOptions::precision>("precision",
+                                               "auto, fp32, bf16 or fp16; auto is bf16 if the processor computes it"),
+       core::field<&LearnerOptions::device>("device", "auto, cpu, cuda or cuda:N; auto is cuda if there is one"),
        core::field<&LearnerOptions::accumulate>(
            "accumulate", "batches whose gradients together make one step of the optimizer, as one larger batch would",
            {1, 1e6}),

@@ -67,7 +67,7 @@ class TrainingStateReader {
   }
   [[noreturn]] void refuse(const char* key, const char* expected) const {
     throw core::FormatError(
-        source_, fmt::format("does not say where training stood: '{}' must be {}; the file is damaged", key, expected));
+        source_, fmt::format("holds no valid training state: '{}' must be {}; the file is damaged", key, expected));
   }
 
   const Json& json_;
@@ -192,7 +192,7 @@ TrainingState training_state_from_json(const Json& json, const std::filesystem::
   const bool is_possible = state.passes >= (state.is_in_epoch ? 1 : 0) && state.lr_factor > 0 &&
                            std::isfinite(state.lr_factor) && state.fit_s >= 0 && state.step <= state.next_batch;
   if (is_possible) return state;
-  throw core::FormatError(source, "says of where training stood what cannot be; the file is damaged");
+  throw core::FormatError(source, "holds an impossible training state; the file is damaged");
 }
 
 PassTimes operator+(const PassTimes& a, const PassTimes& b) {

@@ -36,12 +36,12 @@ LossKind resolve_loss(LossKind kind, data::Task task) {
   if (kind == kAuto) return is_single ? kCrossEntropy : kBce;
   if (is_single && kind == kAsymmetric) {
     throw std::invalid_argument(
-        "[loss] asymmetric is for images of several labels; for one class an image there are cross_entropy, focal, "
+        "[loss] asymmetric is for images with several labels; for one class per image there are cross_entropy, focal, "
         "poly1 and bce");
   }
   if (!is_single && (kind == kCrossEntropy || kind == kPoly1)) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} is for one class an image; for several labels there are bce, focal and asymmetric",
+        fmt::format("[loss] {} is for one class per image; for several labels there are bce, focal and asymmetric",
                     core::to_text(kind)));
   }
   return kind;
@@ -62,8 +62,7 @@ void check_loss(const LossOptions& options, data::Task task) {
   check_belongs("asymmetric_clip", options.asymmetric_clip, kind, {kAsymmetric});
   if (options.focal_alpha && task == data::Task::kSingleLabel) {
     throw std::invalid_argument(
-        "[loss] focal_alpha has no meaning for focal with one class an image; `balance` "
-        "weights weighs classes");
+        "[loss] focal_alpha has no meaning for focal with one class per image; `balance` weights sets class weights");
   }
 }
 
@@ -78,19 +77,17 @@ const core::OptionTable& LossOptions::fields() {
            "label_smoothing", "cross_entropy, poly1, bce: share of each target spread over all classes", {0, 1}),
        core::field<&O::z_loss>("z_loss", "cross_entropy: factor of (log Σ exp z)², which keeps logits from drifting",
                                {0, 1e6}),
-       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy image counts; 2 unless given",
-                                    {0, 100}),
+       core::field<&O::focal_gamma>("focal_gamma", "focal: how much less an easy image counts; 2 by default", {0, 100}),
        core::field<&O::focal_alpha>(
-           "focal_alpha", "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 unless given", {0, 1}),
+           "focal_alpha", "focal, several labels: weight of ones, zeros weigh 1 - this; both 1 by default", {0, 1}),
        core::field<&O::poly1_epsilon>(
-           "poly1_epsilon", "poly1: what is added to the first coefficient of its series; 1 unless given", {-1, 1e6}),
+           "poly1_epsilon", "poly1: what is added to the first coefficient of its series; 1 by default", {-1, 1e6}),
        core::field<&O::asymmetric_gamma_pos>("asymmetric_gamma_pos",
-                                             "asymmetric: how much less an easy 1 counts; 1 unless given", {0, 100}),
+                                             "asymmetric: how much less an easy 1 counts; 1 by default", {0, 100}),
        core::field<&O::asymmetric_gamma_neg>("asymmetric_gamma_neg",
-                                             "asymmetric: how much less an easy 0 counts; 4 unless given", {0, 100}),
-       core::field<&O::asymmetric_clip>("asymmetric_clip",
-                                        "asymmetric: a 0 of at most this probability counts nothing; 0.05 unless given",
-                                        {0, 1})});
+                                             "asymmetric: how much less an easy 0 counts; 4 by default", {0, 100}),
+       core::field<&O::asymmetric_clip>(
+           "asymmetric_clip", "asymmetric: a 0 of at most this probability counts nothing; 0.05 by default", {0, 1})});
   return table;
 }
 
@@ -153,14 +150,14 @@ void TaskLoss::check(data::MixMethod mix) const {
   const std::string name = core::to_text(kind);
   if (mix != data::MixMethod::kNone && !takes_soft_targets(kind)) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} takes one class an image, and {} makes targets of two; cross_entropy and bce take both",
+        fmt::format("[loss] {} takes one class per image, and {} makes targets of two; cross_entropy and bce take both",
                     name, core::to_text(mix)));
   }
   const bool knows_weights =
       kind != LossKind::kAsymmetric && (kind != LossKind::kFocal || task == data::Task::kSingleLabel);
   if (!class_weights.empty() && !knows_weights) {
     throw std::invalid_argument(
-        fmt::format("[loss] {} knows no class weights for images of several labels; bce does", name));
+        fmt::format("[loss] {} has no class weights for images with several labels; bce does", name));
   }
 }
 
@@ -231,7 +228,7 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
   if (std::isfinite(loss)) return;
   const torch::Tensor z = logits.detach();
   std::vector<std::string> paths = paths_where(z.isfinite().all(1).logical_not(), batch, dataset);
-  std::string what = "the network's outputs are not finite";
+  std::string what = "the logits are not finite";
   if (paths.empty()) {
     const torch::Tensor losses = TaskLoss{dataset.task()}.of_each(z, batch.targets);
     paths = paths_where(losses == losses.max(), batch, dataset);
@@ -240,8 +237,8 @@ void check_finite(double loss, const torch::Tensor& logits, const data::Batch& b
     what += fmt::format(", first in {},", layer);
   }
   throw DivergedError(fmt::format(
-      "the loss is {} in {}: {} for {} of {} images ({}). If it is one image every time, look at it; "
-      "otherwise lower the learning rate (`base_lr`), or in half precision train with `precision` fp32",
+      "the loss is {} in {}: {} for {} of {} images ({}). If it is the same image every time, look at it; otherwise "
+      "lower the learning rate (`base_lr`), or in half precision train with `precision` fp32",
       std::isnan(loss) ? "not a number" : "infinite", when, what, paths.size(), batch.size(), named(paths)));
 }
 

@@ -71,8 +71,8 @@ const core::OptionTable& VisionLearnerOptions::fields() {
            "from scratch"),
        core::field<&VisionLearnerOptions::weights_sha256>(
            "weights_sha256", "refuse weights whose file has another SHA-256", {core::needs({"weights"})}),
-       core::field<&VisionLearnerOptions::seed>("seed",
-                                                "of new weights and dropout; the program's also of order and crops"),
+       core::field<&VisionLearnerOptions::seed>(
+           "seed", "seed of new weights and dropout; in the program also of order and crops"),
        core::field<&VisionLearnerOptions::metrics>("metrics",
                                                    "numbers of every epoch: accuracy, error_rate; of images with "
                                                    "several labels accuracy_multi, f1_multi; none: "

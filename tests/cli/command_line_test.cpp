@@ -16,6 +16,7 @@
 #include "margay/run/train_options.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::cli {
 namespace {
@@ -120,6 +121,23 @@ TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
   for (const std::vector<std::string>& wrong : all_wrong) {
     EXPECT_THROW(parse(options, wrong), UsageError) << wrong.front() << " " << wrong.back();
   }
+}
+
+TEST(Flags, AreReadByTheirOldNamesWhichHelpDoesNotShow) {
+  const testing_support::TemporaryFolder folder;
+  testing_support::write_tiny_images(folder.path(), 2, 1);
+  const std::vector<std::string> line = {"bench-data", folder.path().string(), "--resize", "24",     "--size",
+                                         "16",         "--num-workers",        "1",        "--json", "--seconds",
+                                         "0.001"};
+  const auto bench = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), line.begin(), line.end());
+    return testing_support::run_command(more);
+  };
+  const auto result = bench({"--pictures", "1"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(nlohmann::json::parse(result.output)["measured"], 1);
+  EXPECT_EQ(bench({"--pictures", "1", "--images", "1"}).status, 2);
+  EXPECT_EQ(testing_support::run_command({"bench-data", "--help"}).output.find("--pictures"), std::string::npos);
 }
 
 TEST(ProgressLine, DrawsItsParts) {

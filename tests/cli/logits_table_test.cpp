@@ -47,7 +47,7 @@ TEST(LogitsTable, TakesTheNumbersOfTheColumnsForAHeader) {  // what pandas write
 TEST(LogitsTable, NamesLineAndColumnOfWhatIsNoActivation) {
   EXPECT_EQ(problem_with("cat,dog\n1,2\n\n1,two\n"),
             "t.csv: line 4, column 'dog': 'two' is no number; only the columns name and target hold text, and -inf "
-            "rules a class out");
+            "excludes a class");
   EXPECT_EQ(problem_with("cat,dog\n1,nan\n"),
             "t.csv: line 2, column 'dog': the activation is NaN: look for a division by 0 or a diverged training");
   EXPECT_EQ(problem_with("1,inf\n"),
@@ -72,7 +72,7 @@ TEST(LogitsTable, RefusesTablesThatAreNone) {
     EXPECT_EQ(problem_with(mark + "c"), "t.csv: the table is UTF-16; save it as UTF-8, such as 'CSV UTF-8'");
   }
   EXPECT_EQ(problem_with("cat,cat\n1,2\n"),
-            "t.csv: line 1: two columns are called 'cat'; classes need names of their own");
+            "t.csv: line 1: two columns are called 'cat'; classes need different names");
 }
 
 using testing_support::thrown_message;

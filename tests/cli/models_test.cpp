@@ -56,7 +56,7 @@ TEST_F(ModelsCommand, SearchesNamesAndFamiliesInAnyCase) {
   expect_part(by_name.output, "resnet20  ResNet      0.27 M  0.0411      64        –  –\n");
   const CommandResult nothing = run_command({"models", "--search", "no such"});
   EXPECT_EQ(nothing.status, 2);
-  expect_part(nothing.errors, "no name or family has 'no such' in it");
+  expect_part(nothing.errors, "no name or family contains 'no such'");
 }
 
 TEST_F(ModelsCommand, GivesJson) {
@@ -118,7 +118,7 @@ TEST(ModelShow, DescribesThePublishedNetwork) {
   expect_part(result.output, "\nbody-early  backbone.conv1  ");
   expect_part(result.output, "  Conv2d               [4,16,32,32]         432        yes");
   expect_part(result.output, "all             272474     272474");
-  expect_part(result.output, "0.04081 GMACs an image of 64 pixels");
+  expect_part(result.output, "0.04081 GMACs for an image of 64 pixels");
 }
 
 TEST(ModelShow, DescribesWhatTrainingMakesOfIt) {

@@ -96,13 +96,13 @@ TEST_F(RunsCommand, ComparesWithTheNoiseOfImagesOrOfRepeats) {
   EXPECT_EQ(single.status, 0) << single.errors;
   EXPECT_TRUE(contains(single.output, "error_rate: b is 0.0100 lower than a; the noise of this comparison is 0.1098"))
       << single.output;
-  EXPECT_TRUE(contains(single.output, "no difference can be claimed.")) << single.output;
+  EXPECT_TRUE(contains(single.output, "the difference is not significant.")) << single.output;
   EXPECT_TRUE(contains(single.output, "a paired test")) << single.output;
   const auto repeats = json_of({"compare", "c", "a"});
   EXPECT_EQ(repeats["runs"][0]["values"].size(), 3U);
   EXPECT_EQ(repeats["comparisons"][0]["noise_of"], "one_repeat");
   EXPECT_EQ(json_of({"compare", "a", "20240501-120000-c-0.1"})["runs"][1]["values"].size(), 1U);
-  EXPECT_TRUE(contains(runs({"compare", "a", "b", "--metric", "valid_loss"}).output, "cannot be said"));
+  EXPECT_TRUE(contains(runs({"compare", "a", "b", "--metric", "valid_loss"}).output, "its noise is not known"));
 }
 
 TEST_F(RunsCommand, LeavesOutRepeatsWithoutAnEndAndNamesSingleRunsWithoutOne) {

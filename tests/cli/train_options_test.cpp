@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 TEST(TrainFlags, ResumeGoesOnWithTheSettingsOfTheRunOnly) {
   const CommandResult result = run_command({"train", "--resume", "runs/a", "--epochs", "3"});
   EXPECT_EQ(result.status, 2);
-  expect_part(result.errors, "--epochs: --resume goes on with the settings that the run began with");
+  expect_part(result.errors, "--epochs: --resume continues with the settings of the run");
   EXPECT_EQ(run_command({"train", "images", "--resume", "runs/a"}).status, 2);
   EXPECT_EQ(run_command({"train", "--resume", "/no/run", "--lr-factor", "0.1"}).status, 3);
 }
@@ -70,10 +70,10 @@ TEST(TrainFlags, AreNoticedWhenTheyAreGivenWithTheirDefaults) {
       {{"--distill-alpha", "0.5"}, "--distill-alpha needs --teacher"},
       {{"--weights-sha256", ""}, "--weights-sha256 needs --weights"},
       {{"--lr-factor", "1"}, "--lr-factor needs --resume"},
-      {{"--lr", "auto", "--base-lr", "2e-3"}, "--base-lr means nothing beside --lr"},
-      {{"--auto-batch-size", "--batch-size", "64"}, "--batch-size means nothing beside --auto-batch-size"},
+      {{"--lr", "auto", "--base-lr", "2e-3"}, "--base-lr has no effect together with --lr"},
+      {{"--auto-batch-size", "--batch-size", "64"}, "--batch-size has no effect together with --auto-batch-size"},
       {{"--statistics", "measured", "--mean", "0.485,0.456,0.406"},
-       "--mean and --statistics measured both say the statistics"}};
+       "--mean and --statistics measured both set the statistics"}};
   for (const auto& [flags, message] : idle) {
     std::vector<std::string> arguments = {"train", "/no/such/folder"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -159,7 +159,7 @@ TEST_F(TrainCommand, RefusesFlagsThatMeanNothingBesideAConfig) {
   const CommandResult result =
       run_command({"train", "--config", (run_folder() / "config.json").string(), "--epochs", "9"});
   EXPECT_EQ(result.status, 2);
-  expect_part(result.errors, "--epochs means nothing beside --recipe");
+  expect_part(result.errors, "--epochs has no effect together with --recipe");
 }
 
 TEST_F(TrainCommand, GoesOnWithARunByItsName) {
@@ -237,7 +237,7 @@ TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
   fs::remove(images_ / "train" / "flat" / "0.png");
   const CommandResult result = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(result.status, 3);
-  expect_part(result.errors, images_.string() + ": the images, labels or split are no longer those");
+  expect_part(result.errors, images_.string() + ": the images, labels or split are not those");
   EXPECT_EQ(records()[0].status, run::RunStatus::kDone);
 }
 
@@ -261,14 +261,15 @@ TEST_F(TrainCommand, IsListedAsInterruptedAfterCtrlC) {
   ASSERT_EQ(records().size(), 1U);
   EXPECT_EQ(records()[0].status, run::RunStatus::kInterrupted);
   expect_part(records()[0].message, "stopped in epoch");
-  expect_part(result.output, "Go on: margay train --resume " + run_folder().string());
+  expect_part(result.output, "Continue: margay train --resume " + run_folder().string());
   EXPECT_TRUE(fs::is_regular_file(run_folder() / "model.margay"));
 }
 
 TEST(TrainFlags, OfListenersAreCheckedBeforeImagesAreLookedFor) {
   const auto result = testing_support::run_command({"train", "/no/such/folder", "--swa-start", "0.5"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.errors, "margay: --swa-start needs --swa; give both, or neither; `margay train --help` shows how\n");
+  EXPECT_EQ(result.errors,
+            "margay: --swa-start needs --swa; give both, or neither; `margay train --help` shows its usage\n");
 }
 
 }  // namespace

@@ -68,6 +68,24 @@ TEST(Options, RefuseUnknownKeysWithTheNearest) {
             "[outer] inner: [inner] no option 'min_scael'; did you mean 'min_scale'?");
 }
 
+TEST(Options, ReadAFieldByTheNameThatItHadBefore) {
+  struct Renamed {
+    int images = 1;
+    static const OptionTable& fields() {
+      static const OptionTable table("renamed",
+                                     {field<&Renamed::images>("images", "how many", {1, 9}).formerly("pictures")});
+      return table;
+    }
+  };
+  Renamed options;
+  from_json(Json::parse(R"({"pictures": 7})"), options);
+  EXPECT_EQ(options.images, 7);
+  EXPECT_EQ(to_json(options).dump(), R"({"images":7})");
+  const auto both = [&] { from_json(Json::parse(R"({"images": 1, "pictures": 2})"), options); };
+  EXPECT_EQ(thrown_message<std::invalid_argument>(both),
+            "[renamed] 'pictures' is the old name of 'images'; give one of the two");
+}
+
 TEST(Options, RefuseValuesOfAnotherType) {
   Outer options;
   EXPECT_THROW(from_json(Json::parse(R"({"size": 1.5})"), options), std::invalid_argument);
@@ -162,7 +180,7 @@ std::string refusal(const Ruled& options, const IsGiven& is_given = {}) {
 TEST(OptionRules, AllowTheDefaults) { EXPECT_NO_THROW(check_rules(Ruled{})); }
 
 TEST(OptionRules, RefuseTwoThatSayTheSame) {
-  EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both say the labels; give one");
+  EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both set the labels; give one");
   EXPECT_NO_THROW(check_rules(Ruled{.folder = 1}));
 }
 
@@ -186,14 +204,14 @@ TEST(OptionRules, OfAStructHoldForItsFields) {
 
 TEST(OptionRules, MayNameOneFieldOfAStruct) {
   EXPECT_EQ(refusal({.average = true, .average_options = {.decay = 0.5}, .recipe = "r"}),
-            "[ruled] `decay` means nothing beside `recipe`; leave one out");
+            "[ruled] `decay` has no effect together with `recipe`; leave one out");
   EXPECT_NO_THROW(check_rules(Ruled{.average = true, .average_options = {.warm_up = false}, .recipe = "r"}));
 }
 
 TEST(OptionRules, LookAtWhatWasGivenNotAtWhatDiffers) {
   const auto only = [](const std::string& name) { return [name](const std::string& field) { return field == name; }; };
   EXPECT_EQ(refusal({.recipe = "r"}, only("ruled.epochs")),
-            "[ruled] `epochs` means nothing beside `recipe`; leave one out");
+            "[ruled] `epochs` has no effect together with `recipe`; leave one out");
   EXPECT_EQ(refusal({}, only("average.decay")), "[ruled] `decay` needs `average`; give both, or neither");
   EXPECT_NO_THROW(check_rules(Ruled{.recipe = "r", .epochs = 9}, only("ruled.recipe"))) << "epochs of an earlier run";
 }

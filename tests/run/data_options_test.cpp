@@ -32,19 +32,19 @@ std::string refusal(const DataOptions& options) {
 
 TEST(DataFlags, NameBothOptionsThatExcludeEachOther) {
   EXPECT_EQ(refusal({.label_regex = "(a)", .labels_csv = "t.csv"}),
-            "[data] `label_regex` and `labels_csv` both say the labels; give one");
+            "[data] `label_regex` and `labels_csv` both set the labels; give one");
   EXPECT_EQ(refusal({.label_path_regex = "(a)", .label_folder = 2}),
-            "[data] `label_path_regex` and `label_folder` both say the labels; give one");
+            "[data] `label_path_regex` and `label_folder` both set the labels; give one");
   EXPECT_EQ(refusal({.valid_csv = "t.csv", .valid_fraction = 0.1}),
-            "[data] `valid_csv` and `valid_fraction` both say the split; give one");
+            "[data] `valid_csv` and `valid_fraction` both set the split; give one");
   EXPECT_EQ(refusal({.valid_csv = "t.csv", .valid_list = "t.txt"}),
-            "[data] `valid_csv` and `valid_list` both say the split; give one");
+            "[data] `valid_csv` and `valid_list` both set the split; give one");
   EXPECT_EQ(refusal({.valid_list = "t.txt", .split = data::SplitKind::kStratified}),
-            "[data] `valid_list` and `split` both say the split; give one");
+            "[data] `valid_list` and `split` both set the split; give one");
   EXPECT_EQ(refusal({.labels_csv = "t.csv", .label_delimiter = ";", .label_columns = "a,b"}),
-            "[data] `label_delimiter` and `label_columns` both say where the labels stand; give one");
+            "[data] `label_delimiter` and `label_columns` both set the columns of the labels; give one");
   EXPECT_EQ(refusal({.valid_fraction = 0.1, .fold = 1, .folds = 5}),
-            "[data] `folds` and `valid_fraction` both say how many validate; give one");
+            "[data] `folds` and `valid_fraction` both set the size of the validation set; give one");
 }
 
 TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
@@ -55,7 +55,7 @@ TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
             "[data] `group_column` needs `labels_csv`; give both, or neither");
   EXPECT_EQ(
       refusal({.labels_csv = "t.csv", .split = data::SplitKind::kGrouped, .group_regex = "(a)", .group_column = "b"}),
-      "[data] `group_regex` and `group_column` both say the groups; give one");
+      "[data] `group_regex` and `group_column` both set the groups; give one");
   EXPECT_EQ(refusal({.fold = 1}), "[data] `fold` needs `folds`; give both, or neither");
   EXPECT_EQ(refusal({.label_delimiter = ";"}), "[data] `label_delimiter` needs `labels_csv`; give both, or neither");
   EXPECT_EQ(refusal({.name_column = "file"}),

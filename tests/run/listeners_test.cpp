@@ -53,12 +53,13 @@ TEST(ListenerOptions, TakeSettingsWithTheirSwitch) {
 
 TEST(ListenerOptions, KnowOneAverageOnly) {
   EXPECT_EQ(listeners_message([](ListenerOptions& o) { o.ema = o.swa = true; }),
-            "[listeners] `ema` and `swa` both say which average is taken; give one");
+            "[listeners] `ema` and `swa` both set the average of the weights; give one");
 }
 
 TEST(ListenerOptions, OfTheBestModelAndAnAverageBothSayWhatIsSaved) {
-  EXPECT_EQ(listeners_message([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
-            "[listeners] `restore_best` and `swa` both say which weights are saved; give one");
+  EXPECT_EQ(
+      listeners_message([](ListenerOptions& o) { o.swa = o.keep_best = o.keep_best_options.restore_best = true; }),
+      "[listeners] `restore_best` and `swa` both set the weights that are saved; give one");
 }
 
 }  // namespace

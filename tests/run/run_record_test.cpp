@@ -136,7 +136,7 @@ TEST(CompareRuns, TakesSharesOfImagesForSingleRuns) {
   EXPECT_EQ(comparison.noise, Noise::kImages);
   EXPECT_EQ(verdict(comparison),
             "error_rate: b is 0.0100 lower than a; the noise of this comparison is 0.1098 (1.96 standard errors of "
-            "shares of 100 and 100 images, unpaired): no difference can be claimed");
+            "shares of 100 and 100 images, unpaired): the difference is not significant");
   EXPECT_NE(verdict(compare_results(errors("a", {0.2}), errors("b", {0.4}))).find("is beyond it (p = 0.002)"),
             std::string::npos);
 }
@@ -165,11 +165,10 @@ TEST(CompareRuns, SaysWhenNothingCanBeSaid) {
   const auto say = [&](const char* metric) {
     return verdict(compare_results(result_of("a", run, metric), result_of("b", other, metric)));
   };
-  EXPECT_EQ(
-      say("valid_loss"),
-      "valid_loss: b is 0.2000 higher than a; how much of it is noise cannot be said: one valid_loss has no error "
-      "bar, repeats with other seeds would give it one");
-  EXPECT_NE(say("error_rate").find("how many images validated is not written down"), std::string::npos);
+  EXPECT_EQ(say("valid_loss"),
+            "valid_loss: b is 0.2000 higher than a; its noise is not known: one valid_loss has no error bar, repeats "
+            "with other seeds would give it one");
+  EXPECT_NE(say("error_rate").find("the size of the validation set is not recorded"), std::string::npos);
   EXPECT_THROW(say("accuracy"), std::invalid_argument);
 }
 

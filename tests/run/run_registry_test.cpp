@@ -97,6 +97,22 @@ TEST(RunRegistry, GivesBackWhatItWasTold) {
   EXPECT_TRUE(std::isnan(record.epochs[1].metrics[1].second));
 }
 
+TEST(RunFiles, AreReadWithTheirOldKeys) {
+  const TemporaryFolder runs;
+  RunRegistry registry(runs.path());
+  NewRun run = new_run(runs.path(), "20240501-120000-pets", "pets", {});
+  run.valid_images = 385;
+  registry.add(run);
+  const fs::path file = runs / run.folder / "run.json";
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(std::ifstream(file));
+  json["valid_pictures"] = json.at("valid_images");
+  json.erase("valid_images");
+  write(file, json.dump());
+  const auto record = read_run_folder(runs / run.folder);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->valid_images, 385);
+}
+
 TEST(RunRegistry, ReplacesAnEpochThatAResumedRunRepeats) {
   const TemporaryFolder runs;
   RunRegistry registry(runs.path());
@@ -181,7 +197,7 @@ TEST(RunRegistry, TellsThatAKilledProcessIsGone) {
   ASSERT_EQ(signal, SIGKILL);
   const RunRecord record = RunRegistry(runs.path()).all().front();
   EXPECT_EQ(record.status, RunStatus::kInterrupted);
-  EXPECT_NE(record.message.find("is gone"), std::string::npos) << record.message;
+  EXPECT_NE(record.message.find("was killed or"), std::string::npos) << record.message;
   EXPECT_EQ(record.epochs.size(), 1U);
 }
 

@@ -41,7 +41,9 @@ class NotingObserver : public Observer {
     resumed_from = where;
   }
   void found_bottleneck(const std::string&) override { notes.emplace_back("bottleneck"); }
-  void repeated(std::int64_t i, std::int64_t, std::uint64_t) override { notes.push_back("repeat " + std::to_string(i)); }
+  void repeated(std::int64_t i, std::int64_t, std::uint64_t) override {
+    notes.push_back("repeat " + std::to_string(i));
+  }
   void ended(const Ended& end) override {
     notes.push_back("ended");
     last = end;
@@ -100,7 +102,8 @@ TEST_F(StartTraining, StopsWhenTheObserverWantsItAndGoesOnLater) {
   EXPECT_NE(stopping.last.interruption, "");
   EXPECT_EQ(RunRegistry(options_.runs).all().at(0).status, RunStatus::kInterrupted);
   NotingObserver going_on;
-  EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on), Outcome::kDone);
+  EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on),
+            Outcome::kDone);
   EXPECT_EQ(going_on.notes.front(), "resumed");
   EXPECT_TRUE(going_on.resumed_from.checkpoint);
   EXPECT_EQ(stopping.steps + going_on.steps, 6);  // two epochs of three batches
@@ -110,9 +113,9 @@ TEST_F(StartTraining, TellsOfEachRepeatAndOfThemAll) {
   NotingObserver notes;
   options_.repeats = 2;
   EXPECT_EQ(start_training(options_, "", notes), Outcome::kDone);
-  EXPECT_EQ(notes.notes, (std::vector<std::string>{"repeat 1", "started", "bottleneck", "ended", "repeat 2", "started",
-                                                   "bottleneck", "ended", "repeats: error_rate",
-                                                   "repeats: valid_loss"}));
+  EXPECT_EQ(notes.notes,
+            (std::vector<std::string>{"repeat 1", "started", "bottleneck", "ended", "repeat 2", "started", "bottleneck",
+                                      "ended", "repeats: error_rate", "repeats: valid_loss"}));
 }
 
 TEST_F(StartTraining, RefusesWhatCannotWorkBeforeAFolderIsMade) {

@@ -18,8 +18,8 @@ class Doctor : public testing::Test {
 
 TEST_F(Doctor, IsContentWhenTheNetworkTakesTheTime) {
   EXPECT_EQ(line({.wait_share = 0.004, .forward_share = 0.3, .backward_share = 0.65, .update_share = 0.03}),
-            "Time of the first epoch: 0 % waiting for images, 30 % forward, 65 % backward, 3 % optimizer. "
-            "The network is what takes the time, as it should.");
+            "Time of the first epoch: 0 % waiting for images, 30 % forward, 65 % backward, 3 % optimizer. The network "
+            "takes most of the time, as it should.");
 }
 
 TEST_F(Doctor, MeasuresTheStagesOfLoadingWhenImagesWereWaitedFor) {

@@ -87,7 +87,7 @@ TEST_F(TaskLossTest, TakesMixedTargetsWhereTheLossDoes) {
     const TaskLoss loss{kSingle, {}, {.kind = kind}};
     EXPECT_NE(thrown_message<std::invalid_argument>([&] {
                 loss.check(data::MixMethod::kMixup);
-              }).find("[loss] " + core::to_text(kind) + " takes one class an image, and mixup makes targets of two"),
+              }).find("[loss] " + core::to_text(kind) + " takes one class per image, and mixup makes targets of two"),
               std::string::npos);
     EXPECT_THROW(loss.mean(logits_, mixed_), std::invalid_argument);
   }
@@ -105,7 +105,7 @@ TEST_F(TaskLossTest, RefusesOptionsOfAnotherLossAndNamesTheOneThereIs) {
   EXPECT_NE(message(kSingle, {.kind = kFocal, .label_smoothing = 0.1}).find("for focal"), std::string::npos);
   EXPECT_NE(message(kSingle, {.kind = kPoly1, .asymmetric_clip = 0.1}).find("for poly1"), std::string::npos);
   EXPECT_NE(message(kSingle, {.kind = kFocal, .focal_alpha = 0.1}).find("focal_alpha"), std::string::npos);
-  EXPECT_NE(message(kSingle, {.kind = kAsymmetric}).find("asymmetric is for images of several"), std::string::npos);
+  EXPECT_NE(message(kSingle, {.kind = kAsymmetric}).find("asymmetric is for images with several"), std::string::npos);
   EXPECT_NE(message(kMulti, {.kind = kPoly1}).find("poly1 is for one class"), std::string::npos);
   EXPECT_NE(message(kSingle, {.label_smoothing = 2}).find("label_smoothing must lie in [0, 1]"), std::string::npos);
 }
@@ -175,8 +175,7 @@ TEST(BatchLoss, NamesTheImagesWithoutFiniteLogits) {
   const auto call = [&] { check_finite(std::nan(""), logits, batch({0, 1, 0}), dataset(), "step 7 of epoch 2"); };
   const std::string message = thrown_message<DivergedError>(call);
   EXPECT_EQ(message.find(
-                "the loss is not a number in step 7 of epoch 2: the network's outputs are not finite for 1 of 3 images "
-                "(c.jpg). "),
+                "the loss is not a number in step 7 of epoch 2: the logits are not finite for 1 of 3 images (c.jpg). "),
             0U)
       << message;
 }

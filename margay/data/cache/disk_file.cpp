@@ -114,7 +114,7 @@ DiskFile::DiskFile(const std::filesystem::path& path) : path_(path) {
     ::close(descriptor_);
     descriptor_ = -1;
   }
-  throw core::IoError(path_, "is no cache of images and cannot be replaced; remove it");
+  throw core::IoError(path_, "is not a cache of images and cannot be replaced; remove it");
 }
 
 DiskFile::~DiskFile() {
@@ -131,7 +131,7 @@ bool DiskFile::open_once() {
     descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) throw core::IoError(path_, "cannot be opened", errno);
   } else if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    obstacle_ = errno == EWOULDBLOCK ? "another process or loader writes to it: only what it held is used"
+    obstacle_ = errno == EWOULDBLOCK ? "another process or loader writes to it: only the images already in it are used"
                                      : fmt::format("it cannot be locked ({})", reason_of(errno));
   }
   const FileHeader expected;
@@ -177,7 +177,7 @@ std::uint64_t DiskFile::scan(const Visit& visit) {
     offset += header.record_bytes();
   }
   if (obstacle_.empty() && offset < size && ::ftruncate(descriptor_, static_cast<off_t>(offset)) != 0) {
-    obstacle_ = fmt::format("its torn end cannot be cut off ({})", reason_of(errno));
+    obstacle_ = fmt::format("its incomplete end cannot be cut off ({})", reason_of(errno));
   }
   return offset;
 }

@@ -122,7 +122,7 @@ std::shared_ptr<ImageCache> make_image_cache(const LoaderOptions& options, const
       break;
   }
   if (options.cache_folder.empty()) {
-    throw std::invalid_argument("[cache] a cache on disk needs a folder; say which with cache_folder");
+    throw std::invalid_argument("[cache] a cache on disk needs a folder; give `cache_folder`");
   }
   return std::make_shared<DiskCache>(options.cache_folder, transforms, limit_of(options));
 }

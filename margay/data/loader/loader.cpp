@@ -134,13 +134,14 @@ const core::OptionTable& LoaderOptions::fields() {
   static const core::OptionTable table(
       "loader",
       {core::field<&LoaderOptions::batch_size>("batch_size", "images in one step", {1, 65536}),
-       core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; one per core unless given", {1, 512}),
+       core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; by default one per core", {1, 512}),
        core::field<&LoaderOptions::worker_priority>("worker_priority",
                                                     "how loading threads compete for cores: idle (they only use what "
                                                     "nobody else does), normal, or auto (idle, but "
                                                     "normal for a while when they starve beside other programs)"),
-       core::field<&LoaderOptions::prefetch>("prefetch", "batches held ready or in the making at most", {1, 64}),
-       core::field<&LoaderOptions::seed>("seed", "of order and augmentation; the same seed, the same batches"),
+       core::field<&LoaderOptions::prefetch>("prefetch", "batches held ready or being filled at most", {1, 64}),
+       core::field<&LoaderOptions::seed>("seed",
+                                         "seed of order and augmentation: the same seed gives the same batches"),
        core::field<&LoaderOptions::unreadable>("unreadable", "an image that cannot be read: skip (and report) or stop"),
        core::field<&LoaderOptions::drop_last>(
            "drop_last", "leave out the last, smaller batch of a training pass, unless it is the only one"),

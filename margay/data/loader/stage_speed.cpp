@@ -138,7 +138,7 @@ StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options
 const core::OptionTable& StageSpeedOptions::fields() {
   static const core::OptionTable table(
       "stage_speed",
-      {core::field<&StageSpeedOptions::images>("images", "images to measure at most", {1, 1e6}),
+      {core::field<&StageSpeedOptions::images>("images", "images to measure at most", {1, 1e6}).formerly("pictures"),
        core::field<&StageSpeedOptions::seconds>("seconds", "time for each measurement at most", {0.001, 3600})});
   return table;
 }

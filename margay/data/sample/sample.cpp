@@ -51,9 +51,8 @@ std::vector<SampleImage> plan(const SampleOptions& options) {
 
 std::string readme_text(const SampleOptions& options) {
   return fmt::format(
-      "A sample for Margay: drawn images of {}.\n"
-      "Only shape and pattern tell the classes apart; colour, size, place, light and clutter are drawn by lot.\n"
-      "Labels: the folder names, or labels.csv. Settings: {}\n",
+      "A sample for Margay: drawn images of {}.\nOnly shape and pattern distinguish the classes; colour, size, place, "
+      "light and clutter are random.\nLabels: the folder names, or labels.csv. Settings: {}\n",
       fmt::join(sample_classes(), ", "), core::to_json(options).dump());
 }
 

@@ -48,7 +48,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMayNotBeRead = "the folder may not be read; give yourself the right to, or take it out";
+constexpr const char* kMayNotBeRead = "the folder may not be read; allow it, or remove the folder";
 
 enum class Kind { kFile, kFolder, kLinkedFolder, kOther };
 
@@ -126,7 +126,7 @@ void check_folder(const fs::path& folder) {
   if (status.type() == fs::file_type::not_found) {
     throw core::DataError(folder, "there is no such folder" + how_far_it_exists(folder));
   }
-  if (error) throw core::DataError(folder, fmt::format("cannot be looked at ({})", error.message()));
+  if (error) throw core::DataError(folder, fmt::format("cannot be read ({})", error.message()));
   throw core::DataError(folder, "expected a folder of images, found a file");
 }
 
@@ -140,7 +140,7 @@ std::string how_far_it_exists(const fs::path& missing) {
   const std::string where = parent.empty() ? "the current folder" : "'" + parent.string() + "'";
   std::error_code error;
   if (!parent.empty() && !fs::is_directory(parent, error)) {
-    if (error) return fmt::format("; {} cannot be looked at ({})", where, error.message());
+    if (error) return fmt::format("; {} cannot be read ({})", where, error.message());
     return fmt::format("; {} is a file, not a folder", where);
   }
   try {
@@ -248,8 +248,8 @@ ImageSearch search_images(const std::filesystem::path& folder) {
   }
   if (search.images.empty()) {
     check_all_open(search);
-    throw core::DataError(folder, fmt::format("no images in this folder ({} other files); images are files named "
-                                              ".jpg, .png, .webp, … or files that begin like one",
+    throw core::DataError(folder, fmt::format("no images in this folder ({} other files); images are files named .jpg, "
+                                              ".png, .webp, …, and files whose first bytes are those of an image",
                                               others));
   }
   search.images.sort(core::natural_less);

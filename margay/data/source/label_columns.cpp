@@ -76,7 +76,7 @@ void check_truths(const Table& table, std::size_t column, const Counts& counts) 
   if (!row) return;
   throw core::FormatError(
       table.path(),
-      fmt::format("line {}, column '{}': '{}' is neither 0 nor 1; a column for a class holds nothing else",
+      fmt::format("line {}, column '{}': '{}' is neither 0 nor 1; a column for a class must be 0 or 1 in every row",
                   table.line(*row), table.columns()[column], table.cell(*row, column)));
 }
 

@@ -134,7 +134,7 @@ std::string LabelTable::Rows::blank_warning() const {
                         labels.label_names()[known->second], first_line_with(known->second));
   }
   if (count == 0) return "";
-  return fmt::format("{}: {}{}; they are two classes, write them alike if they are one", path.string(), first,
+  return fmt::format("{}: {}{}; they count as two classes, so write them alike if they are one", path.string(), first,
                      count > 1 ? fmt::format(", and so do {} more", count - 1) : "");
 }
 

@@ -254,10 +254,10 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
     if (options.valid_fraction == 0) return no_split()(items);
     const Groups groups = groups_of(items, group);
     if (groups.sizes.size() < 2) {
-      throw core::DataError(place_of(items),
-                            fmt::format("all {} images are of one group by {}, which cannot lie on both "
-                                        "sides; group them by something finer",
-                                        items.size(), group.description));
+      throw core::DataError(
+          place_of(items),
+          fmt::format("all {} images are of one group by {}, which cannot be split; use smaller groups", items.size(),
+                      group.description));
     }
     const double wanted = options.valid_fraction * static_cast<double>(items.size());
     return split_by_groups(groups, valid_groups(groups, wanted, options.seed), 1);

@@ -166,7 +166,8 @@ const core::OptionTable& ResizeOptions::fields() {
                  core::field<&R::max_scale>("resize_max_scale", "random_crop: share of the area at most", {0.01, 1}),
                  core::field<&R::min_ratio>("resize_min_ratio", "random_crop: width / height at least", {0.1, 10}),
                  core::field<&R::max_ratio>("resize_max_ratio", "random_crop: width / height at most", {0.1, 10}),
-                 core::field<&R::val_xtra>("val_xtra", "random_crop: validation is so much larger, then cut", {0, 1})});
+                 core::field<&R::val_xtra>(
+                     "val_xtra", "random_crop: validation images are larger by this share, then cropped", {0, 1})});
   return table;
 }
 

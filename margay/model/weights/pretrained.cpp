@@ -54,7 +54,7 @@ std::filesystem::path look_up_weights(const std::filesystem::path& folder, const
 std::filesystem::path find_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   if (const auto found = look_up_weights(folder, architecture); !found.empty()) return found;
   const std::filesystem::path place = folder / (architecture.name + ending_of(architecture.weights_url));
-  throw core::DataError(folder, fmt::format("holds no weights of {}, and nothing is downloaded unasked: {}",
+  throw core::DataError(folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
                                             architecture.name, fetch_advice(architecture, place)));
 }
 
@@ -126,7 +126,7 @@ void check_sha256(const std::filesystem::path& file, const std::string& expected
         fmt::format("[load_pretrained] a SHA-256 has {} hexadecimal digits, got '{}'", kSha256Digits, expected));
   }
   if (is_index_of_weights(file)) {
-    throw std::invalid_argument("[load_pretrained] a SHA-256 is of one file; these weights lie in several");
+    throw std::invalid_argument("[load_pretrained] a SHA-256 is for one file; these weights are in several");
   }
   const std::string found = core::sha256_of_file(file);
   if (found == wanted) return;
@@ -143,7 +143,7 @@ std::filesystem::path path_for(const std::filesystem::path& file_or_folder, cons
 void check_exists(const std::filesystem::path& path, const Architecture& architecture) {
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) return;
-  throw core::DataError(path, fmt::format("does not exist, and nothing is downloaded unasked: {}",
+  throw core::DataError(path, fmt::format("does not exist, and nothing is downloaded without being asked: {}",
                                           fetch_advice(architecture, path.extension().empty() ? "" : path)));
 }
 

@@ -87,7 +87,7 @@ std::int64_t elements_of(const TensorRecord& record, std::size_t bytes, const Pl
   const StorageRecord& storage = record.storage;
   const std::size_t stored_as = storage.dtype ? c10::elementSize(*storage.dtype) : 1;
   if (storage.elements < 0 || static_cast<std::uint64_t>(storage.elements) > bytes / stored_as) {
-    check.fail(fmt::format("a storage of {} elements in {} bytes; cut short or damaged", storage.elements, bytes));
+    check.fail(fmt::format("a storage of {} elements in {} bytes; truncated or damaged", storage.elements, bytes));
   }
   return static_cast<std::int64_t>(static_cast<std::size_t>(storage.elements) * stored_as /
                                    c10::elementSize(record.dtype));
@@ -230,7 +230,7 @@ class ContentReader {
       at += reader.position();
       const std::size_t element_bytes = record->second.dtype ? c10::elementSize(*record->second.dtype) : 1;
       if (elements > (bytes_.size() - at) / element_bytes) {
-        fail(fmt::format("a storage of {} elements of {} bytes where {} bytes are left; cut short or damaged", elements,
+        fail(fmt::format("a storage of {} elements of {} bytes where {} bytes are left; truncated or damaged", elements,
                          element_bytes, bytes_.size() - at));
       }
       places[*key] = {at, at + static_cast<std::size_t>(elements) * element_bytes};

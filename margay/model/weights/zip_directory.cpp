@@ -55,7 +55,7 @@ class ZipReader {
   void need(std::uint64_t at, std::uint64_t bytes, const char* what) const {
     if (at <= file_.size() && bytes <= file_.size() - at) return;
     fail(
-        fmt::format("{} at byte {} does not lie in the file's {} bytes; cut short or damaged", what, at, file_.size()));
+        fmt::format("{} at byte {} does not lie in the file's {} bytes; truncated or damaged", what, at, file_.size()));
   }
 
   /// A small file could otherwise say a thousand times that all of it is a tensor.
@@ -88,7 +88,7 @@ class ZipReader {
 
   /// The end record stands last, before a comment whose length it says.
   std::uint64_t find_end() const {
-    if (file_.size() < kEndBytes) fail("too short for a zip file; cut short or damaged");
+    if (file_.size() < kEndBytes) fail("too short for a zip file; truncated or damaged");
     const std::size_t last = file_.size() - kEndBytes;
     for (std::size_t comment = 0; comment <= std::min(last, kMaxComment); ++comment) {
       const std::size_t at = last - comment;

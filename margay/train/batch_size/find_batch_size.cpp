@@ -99,7 +99,7 @@ const core::OptionTable& AutoBatchOptions::fields() {
   static const core::OptionTable table(
       "auto_batch",
       {core::field<&AutoBatchOptions::memory_limit_mb>(
-           "memory_limit_mb", "what training may take, megabytes; what is free unless given", {1, 1e9}),
+           "memory_limit_mb", "memory limit of training, megabytes; by default the free memory", {1, 1e9}),
        core::field<&AutoBatchOptions::largest>("largest", "no batch is larger", {8, 65536}),
        core::field<&AutoBatchOptions::safety>("safety", "the share of the memory that is used", {0.1, 1})});
   return table;

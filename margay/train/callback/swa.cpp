@@ -109,7 +109,7 @@ const core::OptionTable& SwaOptions::fields() {
       "swa",
       {core::field<&SwaOptions::swa_start>("swa_start", "share of a fit's epochs after which averaging begins", {0, 1}),
        core::field<&SwaOptions::swa_batches>(
-           "swa_batches", "training batches that the averaged network's batch norms see in the end; all unless given",
+           "swa_batches", "training batches that the averaged network's batch norms see in the end; all by default",
            {1, 1e9})});
   return table;
 }

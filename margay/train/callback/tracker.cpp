@@ -117,8 +117,8 @@ void EarlyStopping::load_state(const CallbackState& state, const std::filesystem
 std::optional<std::string> early_stopping_warning(const std::string& schedule) {
   if (schedule == "flat") return std::nullopt;
   return fmt::format(
-      "early stopping spoils a {} schedule: the best results come when the learning rate has come down, at the end, "
-      "which a run that stops early never reaches; look at which epoch was best and train that many from the start",
+      "early stopping is wrong with a {} schedule: the best results come at the end, when the learning rate is low, "
+      "and a run that stops early never gets there; find the best number of epochs and train that many from the start",
       schedule);
 }
 

@@ -205,7 +205,7 @@ const core::OptionTable& WeightAverageOptions::fields() {
   static const core::OptionTable table(
       "weight_average", {core::field<&O::ema_decay>("ema_decay", "share of the average that each step keeps", {0, 1}),
                          core::field<&O::ema_warmup>("ema_warmup", "step t, from 0, keeps (1 + t) / (10 + t) at most"),
-                         core::field<&O::ema_evaluate>("ema_evaluate", "weights that validate: average or raw")});
+                         core::field<&O::ema_evaluate>("ema_evaluate", "weights used for validation: average or raw")});
   return table;
 }
 

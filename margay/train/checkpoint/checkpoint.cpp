@@ -258,7 +258,7 @@ Snapshot read_checkpoint(const std::filesystem::path& path) {
   const std::string& values = metadata_value(file.metadata, kValues, path);
   check_version(file.metadata, path);
   if (!matches(metadata_value(file.metadata, kChecksum, path), file.tensors, values)) {
-    throw core::FormatError(path, "its checksum does not match: the file is torn or damaged");
+    throw core::FormatError(path, "its checksum does not match: the file is incomplete or damaged");
   }
   return {std::move(file.tensors), nlohmann::ordered_json::parse(values, nullptr, false)};
 }

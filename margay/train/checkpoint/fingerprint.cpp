@@ -81,10 +81,10 @@ void check_fingerprint(const Json& found, const Learner& learner, const std::fil
   if (!found.is_object()) throw core::FormatError(source, "its fingerprint is no object; the file is damaged");
   const auto difference = first_difference("", found, fingerprint(learner));
   if (!difference) return;
-  throw core::FormatError(
-      source, fmt::format("is of another training: its {} is {}, here it is {}; go on with the settings and the images "
-                          "that it began with, or begin a new training",
-                          difference->field, value_text(difference->found), value_text(difference->own)));
+  throw core::FormatError(source,
+                          fmt::format("is of another training: its {} is {}, here it is {}; continue with the settings "
+                                      "and images that it began with, or start a new training",
+                                      difference->field, value_text(difference->found), value_text(difference->own)));
 }
 
 }  // namespace margay::train

@@ -69,9 +69,8 @@ TEST(ImageFiles, NameAFolderThatMayNotBeRead) {
   write(folder / "pics/dog/b.jpg", "x");
   const testing_support::ClosedFolder closed(folder.path(), folder / "pics/dog");
   const testing_support::OrdinaryUser nobody;
-  EXPECT_EQ(
-      thrown_message<core::DataError>([&] { image_files(folder / "pics"); }),
-      (folder / "pics/dog").string() + ": the folder may not be read; give yourself the right to, or take it out");
+  EXPECT_EQ(thrown_message<core::DataError>([&] { image_files(folder / "pics"); }),
+            (folder / "pics/dog").string() + ": the folder may not be read; allow it, or remove the folder");
   EXPECT_EQ(search_images(folder / "pics").images.size(), 1);
   EXPECT_EQ(search_images(folder / "pics").closed.at(0).path, folder / "pics/dog");
 }

@@ -190,8 +190,7 @@ TEST(GroupedSplit, TakesTheSmallestGroupWhenAllAreLarge) {
 TEST(GroupedSplit, RefusesOneGroupAndImagesWithoutOne) {
   const Items items = items_of({{"a", 3}});
   EXPECT_EQ(thrown_message<core::DataError>([&] { grouped_split(folder_labels())(items); }),
-            "a: all 3 images are of one group by the name of the folder, which cannot lie on both sides; group them by "
-            "something finer");
+            "a: all 3 images are of one group by the name of the folder, which cannot be split; use smaller groups");
   EXPECT_EQ(thrown_message<core::DataError>([&] { grouped_split(regex_labels("(x)"))(items); }),
             "a: 3 of 3 images get no group by the pattern (x): '0.jpg', '1.jpg', '2.jpg'");
 }

@@ -251,8 +251,9 @@ TEST_F(PretrainedTest, SaysWhereMissingWeightsCanBeFetched) {
   const auto classifier = make_classifier({.architecture = "resnet18"});
   const std::string message =
       thrown_message<core::DataError>([&] { load_pretrained(*classifier, folder_ / "r.safetensors"); });
-  EXPECT_NE(message.find("r.safetensors: does not exist, and nothing is downloaded unasked: fetch https://"),
-            std::string::npos)
+  EXPECT_NE(
+      message.find("r.safetensors: does not exist, and nothing is downloaded without being asked: fetch https://"),
+      std::string::npos)
       << message;
 }
 

@@ -31,7 +31,8 @@ TEST(WeightsCache, SaysWhatToFetchAndWhereToPutIt) {
   const TemporaryFolder folder;
   const Architecture& resnet34 = find_architecture("resnet34");
   const std::string message = thrown_message<core::DataError>([&] { find_weights(folder.path(), resnet34); });
-  EXPECT_NE(message.find("nothing is downloaded unasked: fetch " + resnet34.weights_url + " ("), std::string::npos)
+  EXPECT_NE(message.find("nothing is downloaded without being asked: fetch " + resnet34.weights_url + " ("),
+            std::string::npos)
       << message;
   EXPECT_TRUE(message.ends_with(" and save it as " + (folder / "resnet34.safetensors").string())) << message;
 }

@@ -162,7 +162,7 @@ TEST_F(EarlyStoppingTest, RefusesADamagedState) {
 }
 
 TEST(EarlyStoppingWarning, SpeaksOfSchedulesThatEndLow) {
-  EXPECT_NE(early_stopping_warning("one_cycle").value().find("spoils a one_cycle schedule"), std::string::npos);
+  EXPECT_NE(early_stopping_warning("one_cycle").value().find("is wrong with a one_cycle schedule"), std::string::npos);
   EXPECT_FALSE(early_stopping_warning("flat"));
 }
 

@@ -401,7 +401,7 @@ TEST_F(CheckpointTest, RefusesWhatACraftedFileSaysByName) {
       {"'stage' must be a text", set("/training_state/stage", 7)},
       {"'history' must be a list", set("/training_state/history", 7)},
       {"'smooth_loss' must be", set("/training_state/smooth_loss", nullptr)},
-      {"what cannot be", set("/training_state/lr_factor", 0)},
+      {"an impossible training state", set("/training_state/lr_factor", 0)},
       {"stands at batch 99 of an epoch, which has 5", set("/training_state/next_batch", 99)},
       {"trains from group 7 on", set("/training_state/first_trained_group", 7)},
       {"fingerprint is no object", set("/fingerprint", 7)},

@@ -13,7 +13,7 @@ namespace margay::model {
 std::span<const std::byte> PickleBytesReader::take(std::uint64_t length) {
   const std::size_t left = bytes_.size() - position_;
   if (length > left)
-    fail(fmt::format("{} bytes are announced, {} are left; the file is cut short or damaged", length, left));
+    fail(fmt::format("{} bytes are announced, {} are left; the file is truncated or damaged", length, left));
   const auto taken = bytes_.subspan(position_, static_cast<std::size_t>(length));
   position_ += taken.size();
   return taken;
@@ -40,7 +40,7 @@ std::string PickleBytesReader::text(std::uint64_t length) {
 std::string PickleBytesReader::line() {
   const auto left = bytes_.subspan(position_);
   const auto end = std::find(left.begin(), left.end(), std::byte{'\n'});
-  if (end == left.end()) fail("a name without an end; the file is cut short or damaged");
+  if (end == left.end()) fail("a name without an end; the file is truncated or damaged");
   std::string line = text(static_cast<std::uint64_t>(end - left.begin()));
   ++position_;
   return line;

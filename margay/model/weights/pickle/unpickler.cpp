@@ -263,11 +263,10 @@ class Unpickler {
   void push_global(const std::string& module, const std::string& name) {
     std::string full = module + "." + name;
     if (kind_of_global(full) == GlobalKind::kRefused) {
-      reader_.fail(
-          fmt::format("it wants {}; refused: only tensors, numbers, texts and containers are read, and nothing in "
-                      "a file is ever run. If you trust its author, load it in Python and save "
-                      "model.state_dict() or a safetensors file",
-                      core::one_line(full).substr(0, kShownGlobal)));
+      reader_.fail(fmt::format(
+          "it wants {}; refused: only tensors, numbers, texts and containers are read, and nothing in a file is ever "
+          "executed. If you trust its author, load it in Python and save model.state_dict() or a safetensors file",
+          core::one_line(full).substr(0, kShownGlobal)));
     }
     stack_.push(PickleGlobal{std::move(full)});
   }
