@@ -71,11 +71,11 @@ class Command {
   /// The only flags that --help shows; --help-all shows the others, too. Flags that are declared already.
   void everyday(std::vector<std::string> flags);
 
-  /// The values that an argument takes, for completions and manual pages: nothing is checked by it. Those of a table's
-  /// enums are known.
+  /// The values that an argument takes, for completions and manual pages; they are not checked. The values of a table's
+  /// enums are known without it.
   void choices(const std::string& argument, std::vector<std::string> values);
 
-  /// Leaves the command out of the help: it is for other programs.
+  /// Hides the command from the help, because it is for other programs.
   void hide();
 
   /// Stands below the flags in the help.

@@ -11,19 +11,19 @@ class Option;
 
 namespace margay::cli {
 
-/// What stands behind a flag, or in the place of an argument.
+/// The kind of value that a flag or an argument takes.
 enum class ValueKind {
   kNothing,  ///< a switch
   kPath,
   kChoice,  ///< one of a list
-  kFree     ///< a number or a text that nobody can guess
+  kFree     ///< a number or a text that cannot be completed
 };
 
 /// A flag, or an argument, which has no dashes.
 struct FlagEntry {
   std::vector<std::string> names;  ///< as they are typed: "--ema", "--no-ema"; one for an argument
   std::string help;
-  std::string heading;       ///< under which it stands in the help
+  std::string heading;       ///< its heading in the help
   std::string type_name;     ///< of its value; empty for a switch
   std::string default_text;  ///< empty: none
   ValueKind value = ValueKind::kNothing;
@@ -40,7 +40,7 @@ struct CommandEntry {
   std::vector<FlagEntry> flags;
 };
 
-/// All that may be typed, for what is written about it: completions of shells and manual pages.
+/// All commands and flags, for shell completions and manual pages.
 struct CommandTree {
   std::string description;
   std::vector<FlagEntry> flags;  ///< before any command
@@ -50,7 +50,7 @@ struct CommandTree {
 /// The values that an option of a command takes, if there is a list of them.
 using ChoicesOf = std::function<std::vector<std::string>(const CLI::App& command, const CLI::Option& option)>;
 
-/// What a parser knows; commands without a heading are hidden, and left out.
+/// The commands and flags of a parser. Commands without a heading are hidden and left out.
 CommandTree command_tree(const CLI::App& app, const ChoicesOf& choices_of);
 
 }  // namespace margay::cli

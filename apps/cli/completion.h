@@ -6,7 +6,7 @@
 
 namespace margay::cli {
 
-/// Scripts by which a shell completes `margay`: commands, their flags, the choices of a flag, and files.
+/// Scripts for shells that complete `margay`: commands, their flags, the values of a flag, and files.
 std::string bash_completion(const CommandTree& tree);
 std::string zsh_completion(const CommandTree& tree);
 std::string fish_completion(const CommandTree& tree);

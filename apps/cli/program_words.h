@@ -5,9 +5,10 @@
 namespace margay::cli {
 
 /// The library's text in the words of the program. The library knows no command line, so it puts its own names between
-/// backquotes: fields of options and functions. Fields become flags (`min_scale`: --min-scale), functions commands.
-/// Where two structs have a field of one name, the struct stands before it or begins the message: `resize.size` and
-/// "[resize] `size`" become --resize, as does "[resize] size must lie in …". Other text between backquotes stays.
+/// backquotes: fields of options and functions. Fields become flags (`min_scale`: --min-scale), functions commands. If
+/// two structs have a field of the same name, the text names the struct, before the field or at its beginning:
+/// `resize.size` and "[resize] `size`" become --resize, as does "[resize] size must lie in …". Other text between
+/// backquotes is unchanged.
 std::string program_words(const std::string& library_text);
 
 }  // namespace margay::cli

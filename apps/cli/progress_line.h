@@ -31,8 +31,7 @@ ProgressStyle progress_style();
 /// The beginning of a text that fits into one line of the terminal on stderr, cut between letters.
 std::string fitted_to_stderr(const std::string& text);
 
-/// Whether a stream ends at a terminal that understands colours and wiping a line: a terminal whose kind (TERM) is
-/// known and not "dumb".
+/// Whether a stream goes to a terminal with colours that can clear a line: one whose TERM is set and not "dumb".
 bool shows_colours(int descriptor);
 
 /// "[####------] 9/22  57.3 images/s  loss 1.2340  00:14 left", cut where the terminal ends.

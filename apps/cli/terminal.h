@@ -19,8 +19,8 @@ std::string terminal_chart(const std::vector<chart::LineChart>& charts);
 void save_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
 void save_drawing(const chart::Drawing& drawing, const std::filesystem::path& path);
 
-/// Shows how a run gets on: lines and a table on stdout, warnings and progress on stderr. From the start of the
-/// training on, the first ctrl-C asks it to stop.
+/// Shows the progress of a run: lines and a table on stdout, warnings and a progress line on stderr. Once training has
+/// started, the first ctrl-C asks it to stop.
 class TerminalObserver : public run::Observer {
  public:
   bool is_stop_wanted() const override;

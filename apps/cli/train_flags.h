@@ -8,7 +8,7 @@
 
 namespace margay::cli {
 
-/// The flags on images and batches that people use, and those of the command: what its --help shows.
+/// The flags that the command's --help shows: the common ones for images and batches, and those of the command.
 inline std::vector<std::string> everyday_flags(std::vector<std::string> own) {
   own.insert(own.end(), {"--label-regex", "--labels-csv", "--label-delimiter", "--valid-csv", "--valid-fraction",
                          "--batch-size", "--resize", "--size", "--mix"});

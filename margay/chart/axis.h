@@ -9,8 +9,8 @@
 
 namespace margay::chart {
 
-/// A number in few characters: whole ones below ten million in full, others rounded to three digits, those below a
-/// hundredth as learning rates are written: "12345", "0.45", "1.2e-3".
+/// A short text for a number: integers below ten million in full, others rounded to three digits, numbers below a
+/// hundredth with an exponent: "12345", "0.45", "1.2e-3".
 std::string short_number(double number);
 
 /// The spacing of ticks, mantissa * 10^exponent with a mantissa of 1, 2 or 5.
@@ -23,8 +23,8 @@ struct TickStep {
   double times(double k) const;
 };
 
-/// A multiple of the step with the decimals the step needs; written with an exponent where the ticks of an axis whose
-/// largest number is `largest` would be long otherwise: "0.15", "20000", "1.5e-6".
+/// A multiple of the step, with as many decimals as the step needs. It has an exponent if the labels of an axis up to
+/// `largest` would otherwise be long: "0.15", "20000", "1.5e-6".
 std::string tick_label(double value, const TickStep& step, double largest);
 
 /// The numbers an axis shows, low < high.
@@ -33,7 +33,7 @@ struct AxisRange {
   double low = 0;
   double high = 1;
 
-  /// Where a number stands: 0 at low, 1 at high, beyond them outside 0 … 1. It must have a place (has_place).
+  /// The position of a number: 0 at low, 1 at high, outside 0 … 1 beyond them. The number must have one (has_place).
   double place_of(double value) const;
 };
 
@@ -48,40 +48,38 @@ struct Rim {
   double y = 0;
 };
 
-/// The axes of a chart: its own ends, and where it has none, those of what can be drawn (for y: between the ends of x)
-/// with the rim around it. Where all is one number, that number gets room on both sides. Empty when there is nothing
-/// to draw.
+/// The axes of a chart: its own ends, or else those of the points that can be drawn (for y: between the ends of x) with
+/// a margin. If all numbers are the same, there is room on both sides. Empty if there is nothing to draw.
 std::optional<ChartRanges> ranges_of(const LineChart& chart, const Rim& rim);
 
-/// A place on an axis and what is written there.
+/// A position on an axis and its label.
 struct Tick {
   double value = 0;
   std::string label;
 };
 
-/// Round numbers between low and high, evenly spaced by 1, 2 or 5 times a power of ten: as many as fit into `at_most`
-/// (3 or more), at least one. Their labels have the same number of decimals; very large and very small ones are written
-/// as "1.5e-6".
+/// Round numbers between low and high, spaced by 1, 2 or 5 times a power of ten: at most `at_most` (3 or more), at
+/// least one. Their labels have the same number of decimals; very large and very small ones look like "1.5e-6".
 std::vector<Tick> linear_ticks(double low, double high, int at_most);
 
-/// The powers of ten between low and high, every second, fifth, … where there are more than `at_most`; within one or
-/// two decades their 1, 2 and 5; within less, linear ticks. 0 < low < high.
+/// The powers of ten between low and high, or every second, fifth, … if there are more than `at_most`. For one or two
+/// decades also their multiples by 2 and 5; for less than a decade linear ticks. 0 < low < high.
 std::vector<Tick> log_ticks(double low, double high, int at_most);
 
-/// The kind that the axis's scale calls for.
+/// Linear or logarithmic ticks, by the axis's scale.
 std::vector<Tick> ticks_of(const AxisRange& range, int at_most);
 
-/// The unlabelled places between the powers of ten, 2 … 9 of each; empty unless every power of ten has its tick.
+/// The ticks without labels between the powers of ten, 2 … 9 times each; empty unless every power of ten has a tick.
 std::vector<double> minor_ticks(const AxisRange& range, const std::vector<Tick>& ticks);
 
-/// What a label covers along its axis, in any unit.
+/// The length of a label along its axis, in any unit.
 struct Extent1d {
   double begin = 0;
   double end = 0;
 };
 
-/// The ticks of the finest spacing, at most `at_most`, whose labels stay `gap` apart; where even three do not fit, only
-/// the first.
+/// The ticks with the finest spacing, at most `at_most`, whose labels are at least `gap` apart; only the first if not
+/// even three fit.
 std::vector<Tick> fitting_ticks(const AxisRange& range, int at_most, double gap,
                                 const std::function<Extent1d(const Tick&)>& extent_of);
 

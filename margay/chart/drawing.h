@@ -29,7 +29,7 @@ struct PlotBox {
   double height() const { return bottom - top; }
 };
 
-/// The place nearest to a point within a box.
+/// The point of a box that is nearest to a point.
 PlotPoint nearest_in(const PlotBox& box, const PlotPoint& point);
 
 /// Points joined by straight lines; a single one is a dot.
@@ -43,8 +43,8 @@ struct Rgb {
   friend bool operator==(const Rgb&, const Rgb&) = default;
 };
 
-/// Colours that people of every colour vision tell apart (Okabe, Ito, "Color Universal Design", 2008), without the
-/// yellow and the black that would vanish on white or on black.
+/// Colours that people with any colour vision can distinguish (Okabe, Ito, "Color Universal Design", 2008), without
+/// yellow and black, which would be invisible on white or on black.
 constexpr std::array<Rgb, 6> kSeriesColours = {{{0, 114, 178},     // blue
                                                 {213, 94, 0},      // vermilion
                                                 {0, 158, 115},     // bluish green
@@ -54,13 +54,13 @@ constexpr std::array<Rgb, 6> kSeriesColours = {{{0, 114, 178},     // blue
 
 constexpr Rgb series_colour(std::size_t series) { return kSeriesColours[series % kSeriesColours.size()]; }
 
-/// Lengths of line and gap in turn, pixels; the colours' second round is dashed, their third dotted, then solid again.
-/// Empty for a solid line.
+/// Alternating lengths of dash and gap in pixels; empty for a solid line. When the colours repeat, lines are dashed,
+/// then dotted, then solid again.
 std::vector<double> series_dashes(std::size_t series);
 
-/// What a shape is for decides its colour, which in an SVG follows the reader's light or dark system: the card
-/// everything lies on, lines of the grid, words of less weight, words and marks. Curves, and shapes that have a colour
-/// of their own, keep it.
+/// The role of a shape, which determines its colour: the background card, lines of the grid, secondary text, text and
+/// marks. In an SVG these colours follow the reader's light or dark system; curves and shapes with a given colour
+/// (kColour) do not change.
 enum class Role { kCard, kGrid, kSoft, kInk, kSeries, kColour };
 
 struct Paint {
@@ -72,7 +72,7 @@ struct Paint {
 /// The colour on a light card.
 Rgb light_colour(const Paint& paint);
 
-/// A line with round ends and corners; a single point is a dot. In the dashes of its series, if it is one.
+/// A line with round ends and corners, with the dashes of its series if it belongs to one; a single point is a dot.
 struct DrawnLine {
   PlotRun points;
   Paint paint;
@@ -87,7 +87,7 @@ struct DrawnDisc {
   std::string name = {};
 };
 
-/// A filled polygon: three corners or more, joined in their order, the last to the first.
+/// A filled polygon of three or more corners in order; the last is joined to the first.
 struct DrawnPolygon {
   PlotRun corners;
   Paint paint;
@@ -113,7 +113,7 @@ struct DrawnText {
   TextAnchor anchor = TextAnchor::kStart;
   Paint paint;
   TextWeight weight = TextWeight::kNormal;
-  std::optional<double> room_px = {};  ///< what is wider is written smaller, then cut in its middle
+  std::optional<double> room_px = {};  ///< wider text is written smaller, then shortened in its middle
 };
 
 /// An image scaled into a box.
@@ -125,19 +125,20 @@ struct DrawnImage {
 
 using Shape = std::variant<DrawnLine, DrawnDisc, DrawnPolygon, DrawnBox, DrawnText, DrawnImage>;
 
-/// Shapes on a card, the first ones lowest; pixels. PNG (drawing_image) and SVG (drawing_svg) are made from it.
+/// Shapes on a card, in pixels; later ones cover earlier ones. drawing_image makes pixels of it, drawing_svg an SVG
+/// document.
 struct Drawing {
   int width = 0;
   int height = 0;
-  std::string title;  ///< what it shows, in words
+  std::string title;  ///< describes the drawing in words
   std::vector<Shape> shapes;
 };
 
-/// Room to plan for a line of text at the usual size, pixels, whatever fonts a machine or a browser has: at least what
-/// it takes in DejaVu Sans, which is wide.
+/// The room to reserve for a line of text at the usual size, in pixels, since the fonts of a machine or browser are
+/// unknown: at least its width in DejaVu Sans, which is wide.
 double text_width_px(const std::string& text);
 
-/// The text, its end replaced by "…" where it would need more room than that by text_width_px.
+/// The text; if text_width_px says that it needs more room, its end is replaced by "…".
 std::string shortened(const std::string& text, double room_px);
 
 }  // namespace margay::chart

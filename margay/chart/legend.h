@@ -26,17 +26,18 @@ std::vector<std::size_t> drawable_marks(const LineChart& chart);
 /// "valley 1.2e-3".
 std::string mark_text(const ChartMark& mark);
 
-/// Whether curves are Braille dots: one alone, or several told apart by colours.
+/// Whether curves are drawn as Braille dots: a single curve, or several that have different colours.
 bool is_dotted(const LineChart& chart, const TextChartOptions& options);
 
-/// What the lines of a series are made of where they are not dotted.
+/// The character that draws the lines of a series if they are not Braille dots.
 std::string character_of(std::size_t series, TextGlyphs glyphs);
 
-/// a … z and A … Z without o and x, which may be curves, then '?'. index: 0 for the first mark that can be drawn.
+/// The letter of a mark: a … z and A … Z without o and x, which may be curves, then '?'. index: 0 for the first mark
+/// that can be drawn.
 std::string letter_of(std::size_t index);
 
-/// The curves that have names, and the marks by their letters; rows of at most `room` columns that begin with `indent`
-/// spaces, each with a line break.
+/// The names of curves, and those of marks with their letters. Rows have at most `room` columns, begin with `indent`
+/// spaces, and end with a line break.
 std::string text_legend(const LineChart& chart, const TextChartOptions& options, int indent, int room);
 
 }  // namespace margay::chart

@@ -87,15 +87,14 @@ Drawing chart_drawing(const std::vector<LineChart>& charts, const ChartOptions& 
 core::Image chart_image(const LineChart& chart, const ChartOptions& options = {});
 core::Image chart_image(const std::vector<LineChart>& charts, const ChartOptions& options = {});
 
-/// drawing_svg of chart_drawing. The mouse on a curve or a mark is told its name.
+/// drawing_svg of chart_drawing. A curve or mark shows its name when the mouse points at it.
 std::string chart_svg(const LineChart& chart, const ChartOptions& options = {});
 std::string chart_svg(const std::vector<LineChart>& charts, const ChartOptions& options = {});
 
-/// What lines are made of in a terminal.
+/// The characters that draw lines in a terminal.
 enum class TextGlyphs {
-  kBraille,  ///< dots, 2x4 to a character; several curves without colours are of one character each, as they must
-             ///< differ
-  kAscii     ///< characters that every terminal and log has
+  kBraille,  ///< 2x4 dots per character; several curves without colours use one character each, so that they differ
+  kAscii     ///< characters that every terminal and log can show
 };
 
 constexpr auto names(TextGlyphs) {
@@ -120,11 +119,11 @@ struct TextChartOptions {
   static const core::OptionTable& fields();
 };
 
-/// The chart for a terminal, at most `columns` wide in any script: title, legend, curves in a frame with ticks, labels;
-/// what is too long ends with "…". Marks are the letters a, b, c, … with their names in the legend. Lines end with a
-/// line break and never with a space; the text is UTF-8, with kAscii only names may bring other letters. Without
-/// anything to draw the frame says "no data". Throws std::invalid_argument for a wrong chart (check_chart) and for
-/// options out of range.
+/// The chart as text of at most `columns` columns in any script: title, legend, curves in a frame with ticks, labels.
+/// Text that is too long ends with "…". Marks are the letters a, b, c, … with their names in the legend. Every line
+/// ends with a line break, never with a space. The text is UTF-8; with kAscii only names may contain other letters. If
+/// there is nothing to draw, the frame says "no data". Throws std::invalid_argument for a wrong chart (check_chart) and
+/// for options out of range.
 std::string chart_text(const LineChart& chart, const TextChartOptions& options = {});
 
 /// Several charts below each other, an empty line between them. Throws std::invalid_argument also without any.

@@ -34,19 +34,19 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 /// clamped to 0 … 1; NaN gives an empty bar. width: at least 0.
 std::string text_bar(double fraction, int width);
 
-/// How many columns of a terminal the text takes: one for each code point of its UTF-8, two for a wide one (Chinese,
-/// Japanese, Korean, emoji), none for a mark that stands on the one before; one for a byte that is no UTF-8.
+/// The number of terminal columns that the text takes: one for each code point of its UTF-8, two for a wide one
+/// (Chinese, Japanese, Korean, emoji), none for a combining mark, one for a byte that is not UTF-8.
 std::size_t text_width(std::string_view text);
 
-/// The text, its end replaced by "…" where it would take more columns.
+/// The text; if it takes more columns, its end is replaced by "…".
 std::string fitted(std::string_view text, std::size_t columns);
 
 enum class TextAlign { kLeft, kRight };
 
-/// The text with spaces behind it (kLeft) or before it until it takes that many columns; wider text stays as it is.
+/// The text with spaces after it (kLeft) or before it, so that it takes that many columns; wider text is unchanged.
 std::string padded(std::string_view text, std::size_t columns, TextAlign align = TextAlign::kLeft);
 
-/// The text with U+FFFD in place of every byte that is no UTF-8 (RFC 3629).
+/// The text with U+FFFD for every byte that is not UTF-8 (RFC 3629).
 std::string valid_utf8(std::string_view text);
 
 /// The text on one line: line breaks, tabs and other control characters become spaces, so that a name from a file can

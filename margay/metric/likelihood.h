@@ -4,7 +4,7 @@
 
 namespace margay::metric {
 
-/// What turns logits into probabilities: softmax over the classes, or a sigmoid for each.
+/// The function that turns logits into probabilities: softmax over the classes, or a sigmoid for each class.
 enum class Activation { kSoftmax, kSigmoid };
 
 /// logits: floating [N,K]. Result: the same shape and type; with softmax each row sums to 1.

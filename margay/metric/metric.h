@@ -102,13 +102,13 @@ class MultiLabelF1 : public MultiLabelAccuracy {
   double value() const override { return counts_.f1_macro(); }
 };
 
-/// What metrics measure: one class an image, int64 [N], or any number of them, [N,K].
+/// The kind of targets that a metric takes: one class per image, int64 [N], or any number of classes, [N,K].
 enum class TargetKind { kOneClass, kAnyClasses };
 
-/// The names of the metrics there are for such targets: accuracy and error_rate; accuracy_multi and f1_multi.
+/// The names of the metrics for such targets: accuracy and error_rate; accuracy_multi and f1_multi.
 std::vector<std::string> metric_names(TargetKind targets);
 
-/// A new metric of that name. Throws std::invalid_argument, naming all there are, for an unknown one.
+/// A new metric with that name. Throws std::invalid_argument, which lists all names, for an unknown one.
 std::shared_ptr<Metric> metric_by_name(const std::string& name);
 
 }  // namespace margay::metric

@@ -15,7 +15,7 @@
 
 namespace margay::run {
 
-/// What a run is about to train on.
+/// The data and the network of a run, before it trains.
 struct Started {
   std::filesystem::path folder;
   std::int64_t train_images = 0;
@@ -26,17 +26,17 @@ struct Started {
   bool is_pretrained = false;
 };
 
-/// Where a run goes on.
+/// The point from which a run continues.
 struct Resumed {
   std::filesystem::path checkpoints;                ///< their folder
-  std::optional<std::filesystem::path> checkpoint;  ///< none: training begins anew
+  std::optional<std::filesystem::path> checkpoint;  ///< none: training starts from the beginning
   bool had_torn_checkpoints = false;
   std::string stage;  ///< "" before the first step
   std::int64_t epochs_done = 0;
   std::int64_t batches_done = 0;  ///< of the epoch in progress
 };
 
-/// What a run left.
+/// The results of a run.
 struct Ended {
   std::filesystem::path folder;
   std::filesystem::path model;
@@ -44,25 +44,25 @@ struct Ended {
   std::vector<chart::LineChart> charts;
 };
 
-/// Who is told how a run gets on: a terminal, a page, a test. A run announces, it never prints. Every call comes from
-/// the thread that trains; what a call throws ends the run.
+/// Receives the progress of a run, for a terminal, a page or a test. A run announces its progress here and never
+/// prints. All calls come from the thread that trains; an exception from a call ends the run.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Asked after every step, in every search, and between repeats.
+  /// Called after every step, in every search, and between repeats.
   virtual bool is_stop_wanted() const { return false; }
-  /// Listeners to the training itself: a table of epochs, a progress line.
+  /// Callbacks for the training itself: a table of epochs, a progress line.
   virtual std::vector<std::shared_ptr<train::Callback>> callbacks() { return {}; }
 
   virtual void warned(const std::string& /*text*/) {}
-  /// done of total units of a search before the training.
+  /// A search before the training has done `done` of `total` units.
   virtual void progressed(const std::string& /*task*/, std::int64_t /*done*/, std::int64_t /*total*/,
                           const std::string& /*details*/) {}
-  /// That search is over.
+  /// The search is over.
   virtual void progress_ended() {}
 
-  /// text: which network, what it takes, and the next.
+  /// text: the chosen network, its time, and the runner-up.
   virtual void chose_architecture(const std::string& /*text*/) {}
   virtual void found_batch_size(const train::BatchSizeAdvice& /*advice*/) {}
   virtual void found_lr(double /*lr*/) {}
@@ -70,14 +70,14 @@ class Observer {
   virtual void repeated(std::int64_t /*i*/, std::int64_t /*n*/, std::uint64_t /*seed*/) {}
   virtual void started(const Started& /*start*/) {}
   virtual void resumed(const Resumed& /*where*/) {}
-  /// After the first epoch: where its time went.
+  /// The shares of the first epoch's time, after that epoch.
   virtual void found_bottleneck(const std::string& /*text*/) {}
-  /// The saved model is not that of the last epoch: its own results.
+  /// The results of the saved model, if it is not that of the last epoch.
   virtual void evaluated_saved_model(const train::EpochRecord& /*record*/, const metric::Metrics& /*metrics*/) {}
-  /// What the cache served.
+  /// The use of the cache.
   virtual void reported_cache(const std::string& /*text*/) {}
   virtual void ended(const Ended& /*end*/) {}
-  /// One metric over all repeats that are done.
+  /// One metric over all finished repeats.
   virtual void repeats_ended(const std::string& /*metric*/, const RunResult& /*result*/) {}
 };
 

@@ -21,7 +21,7 @@ namespace margay::run {
 /// continues with one warning.
 class RunListing : public train::Callback {
  public:
-  /// runs: the folder of them all. warn: told once if the list cannot be written.
+  /// runs: the folder of all runs. warn: called once if the list cannot be written.
   RunListing(const std::filesystem::path& runs, NewRun run, RunNote warn);
 
   /// Marks the run as running. Before that a resumed run keeps its previous state in the list, in case it is refused
@@ -54,7 +54,7 @@ struct ChosenRuns {
 /// repeats; an id, a folder and a path mean one run. Throws core::DataError, which suggests the nearest one.
 class RunChooser {
  public:
-  /// warn: told of problems with the index of runs.
+  /// warn: called for problems with the index of runs.
   RunChooser(std::filesystem::path runs, RunNote warn) : runs_(std::move(runs)), warn_(std::move(warn)) {}
   ChosenRuns operator()(const std::string& text);
 

@@ -16,7 +16,7 @@
 
 namespace margay::run {
 
-/// What this machine is called.
+/// The name of this machine.
 std::string host_name();
 
 /// The unique identity of a process, which differs even from a later process with the same number.

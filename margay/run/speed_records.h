@@ -53,8 +53,8 @@ class SpeedRecords {
   std::vector<SpeedRecord> records_;
 };
 
-/// The records in the user's cache folder. What is wrong with the file is reported to the observer, and the file then
-/// counts as empty.
+/// The records in the user's cache folder. If the file is damaged, the observer is warned, and the file counts as
+/// empty.
 SpeedRecords user_speed_records(const std::filesystem::path& cache_folder, Observer& observer);
 
 /// Calls train::measure_network_speed. Returns nothing, after a warning, for a network that cannot be measured with

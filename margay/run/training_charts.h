@@ -23,11 +23,11 @@ chart::LineChart lr_find_chart(const train::LrFindResult& found);
 /// an extension other than .svg and .png, core::IoError if the folder does not exist.
 void check_chart_path(const std::filesystem::path& path);
 
-/// Writes the charts as .svg or .png, by the extension. Returns a warning, or "": a PNG may hold letters that no font
-/// of this machine has. Throws core::IoError, and std::invalid_argument for another extension.
+/// Writes the charts as .svg or .png, by the extension. Returns a warning if a PNG has letters that no font of this
+/// machine has, otherwise "". Throws core::IoError, and std::invalid_argument for another extension.
 [[nodiscard]] std::string write_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
 
-/// Writes a drawing as PNG. Returns a warning, or "", as write_chart. Throws core::IoError.
+/// Writes a drawing as PNG. Returns a warning or "" as write_chart does. Throws core::IoError.
 [[nodiscard]] std::string write_drawing(const chart::Drawing& drawing, const std::filesystem::path& path);
 
 /// Training and validation loss of each epoch of a run, counted over all its stages.

@@ -24,7 +24,7 @@ train::LrFindResult search_lr(train::Learner& learner, Observer& observer, const
 /// The rate that the method `valley` suggests. Throws core::Error if the curve has no valley.
 double suggested_lr(train::Learner& learner, Observer& observer);
 
-/// The newest whole checkpoint of a run, and the problems of those that were skipped.
+/// The newest complete checkpoint of a run, and the problems of those that were skipped.
 struct NewestCheckpoint {
   std::optional<train::CheckpointFolder::Found> found;
   std::vector<std::string> problems;
@@ -32,7 +32,7 @@ struct NewestCheckpoint {
 
 NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options);
 
-/// A training that ended early and can go on from its folder's newest checkpoint.
+/// A training that ended early and can continue from its folder's newest checkpoint.
 class RunError : public core::Error {
  public:
   enum class Reason { kDiverged, kModelNotSaved };
@@ -59,7 +59,7 @@ class TrainingRun {
 
   /// Writes the settings and the split; call it before the first step.
   void record() const;
-  /// Restores the checkpoint. Throws core::DataError if the images are not those with which the run began.
+  /// Restores the checkpoint. Throws core::DataError if the images are not those of the run.
   void restore(const NewestCheckpoint& newest, double lr_factor);
   /// Throws RunError, and whatever stops a training; the list of runs then says so.
   Outcome train();

@@ -128,8 +128,8 @@ class Learner {
   void set_grad_scaler(GradScaler scaler) { scaler_ = scaler; }
   std::optional<GradScaler>& grad_scaler() { return scaler_; }
   const metric::Metrics& metrics() const { return metrics_; }
-  /// A number of the newest epoch by the name of its metric: metric_value("error_rate"). Throws std::invalid_argument,
-  /// naming all metrics there are, for an unknown one, and before the first epoch.
+  /// A result of the newest epoch, by the name of its metric: metric_value("error_rate"). Throws std::invalid_argument,
+  /// which lists all metrics, for an unknown one, and before the first epoch.
   double metric_value(const std::string& name) const;
   /// Multiplies all learning rates of the schedule from the next step on, for rules that depend on the results. Throws
   /// std::invalid_argument unless positive.

@@ -10,7 +10,7 @@
 
 namespace margay::testing_support {
 
-/// The pixels of a PNG file, read by libpng's own short way.
+/// The pixels of a PNG file, read by libpng's simplified API.
 inline core::Image png_pixels(const std::vector<std::uint8_t>& file) {
   png_image description{};
   description.version = PNG_IMAGE_VERSION;
