@@ -93,6 +93,12 @@ double Learner::metric_value(const std::string& name) const {
                                           core::did_you_mean(name, known)));
 }
 
+void Learner::set_group(std::shared_ptr<collective::Group> group) {
+  refuse_within_fit("set_group");
+  if (!group) throw std::invalid_argument("[Learner] the group of processes is null");
+  group_ = std::move(group);
+}
+
 void Learner::set_metrics(metric::Metrics metrics) {
   for (const auto& metric : metrics) checked_pointer(metric, "[set_metrics] a metric is null");
   metrics_ = std::move(metrics);

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/collective/group.h"
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
 #include "margay/data/loader/device_prefetcher.h"
@@ -135,6 +136,13 @@ class Learner {
   /// std::invalid_argument unless positive.
   void set_lr_factor(double factor);
   double lr_factor() const { return training_state_.lr_factor; }
+  /// Sets the processes that train together; one alone from the start. Throws std::invalid_argument for null and during
+  /// a fit.
+  void set_group(std::shared_ptr<collective::Group> group);
+  collective::Group& group() const { return *group_; }
+  /// Whether it is so in any process of the group. Every decision on how the loop goes on is taken here, so that all
+  /// processes take the same one: skip a batch, stop, time is up, non-finite numbers, save a checkpoint.
+  bool agree(bool mine) const { return collective::any_of(*group_, mine); }
   /// Ends the current fit after the current step.
   void cancel_fit() { training_state_.is_cancelled = true; }
 
@@ -229,6 +237,7 @@ class Learner {
   TrainingLoss validation_loss_;
   std::optional<GradScaler> scaler_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
+  std::shared_ptr<collective::Group> group_ = collective::one_process();
 
   Progress at_;
   TrainingState training_state_;

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -117,8 +118,8 @@ void Learner::begin_fit(const FitPlan& plan) {
 }
 
 bool Learner::is_over(const FitPlan& plan) const {
-  if (training_state_.is_cancelled) return true;
-  return time_.is_limited() ? time_.is_up() : training_state_.epoch >= plan.epochs;
+  const bool is_done = time_.is_limited() ? time_.is_up() : training_state_.epoch >= plan.epochs;
+  return agree(training_state_.is_cancelled || is_done);
 }
 
 void Learner::run_epoch(const FitPlan& plan) {
@@ -152,10 +153,10 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   clock_ = StepClock();
   data::TimedPass pass(loaders_.train, training_state_.passes - 1, copy_.get(), training_state_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
-  while (!training_state_.is_cancelled && !(time_.is_up() && training_state_.step > 0)) {
+  while (!agree(training_state_.is_cancelled || (time_.is_up() && training_state_.step > 0))) {
     std::optional<data::Batch> batch = pass.next();
-    if (!batch) break;
-    if (batch->size() < 2) continue;  // what unreadable images left; a batch norm cannot train on one
+    if (agree(!batch)) break;
+    if (agree(batch->size() < 2)) continue;  // what unreadable images left; a batch norm cannot train on one
     at_.batch = std::move(*batch);
     at_.images_per_s = pass.images_per_s();
     at_.wait_share = pass.waited_s() / pass.seconds();
@@ -180,7 +181,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
 
 Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
   at_.step = step;
-  at_.fraction = time_.is_limited() ? time_.fraction()
+  at_.fraction = time_.is_limited() ? collective::from_first(*group_, time_.fraction())
                                     : static_cast<double>(at_.epoch * at_.steps + at_.step) /
                                           static_cast<double>(plan.epochs * at_.steps);
   Hyper hyper = plan.schedule(at_.fraction);
@@ -238,8 +239,14 @@ void Learner::backward() {
 void Learner::update(const Hyper& hyper) {
   clock_.start();
   const std::vector<torch::Tensor> gradients = gradients_of(*classifier_);
-  const bool is_infinite = scaler_ && scaler_->unscale(gradients);
-  if (!scaler_) check_gradients(global_norm(gradients), at_.batch, loaders_.train.dataset(), where());
+  const bool is_infinite = scaler_ && agree(scaler_->unscale(gradients));
+  if (!scaler_) {
+    const double norm = global_norm(gradients);
+    if (agree(!std::isfinite(norm))) {
+      check_gradients(norm, at_.batch, loaders_.train.dataset(), where());
+      throw DivergedError(fmt::format("the gradients of another process are not finite in {}", where()));
+    }
+  }
   if (accumulate_ > 1) {
     const auto batch_size = static_cast<double>(loaders_.train.options().batch_size);
     const torch::NoGradGuard no_grad;
@@ -270,8 +277,12 @@ double Learner::compute_loss(const data::Dataset& dataset) {
   const TrainingLoss& wanted = at_.is_training ? training_loss_ : validation_loss_;
   at_.loss = batch_loss(wanted, at_.logits, at_.batch, dataset);
   const auto loss = at_.loss.item<double>();
-  check_finite(loss, at_.logits, at_.batch, dataset, where(),
-               [&] { return first_non_finite_layer(*classifier_, at_.batch.images, precision_); });
+  const bool is_bad = !std::isfinite(loss);
+  if (at_.is_training ? agree(is_bad) : is_bad) {
+    check_finite(loss, at_.logits, at_.batch, dataset, where(),
+                 [&] { return first_non_finite_layer(*classifier_, at_.batch.images, precision_); });
+    throw DivergedError(fmt::format("the loss of another process is not finite in {}", where()));
+  }
   return loss;
 }
 

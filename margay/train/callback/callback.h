@@ -73,7 +73,7 @@ class StopWhen : public Callback {
   void after_train(Learner& learner, const Progress& at) override;
 
  private:
-  void stop_if_wanted(const Progress& at) const;
+  void stop_if_wanted(const Learner& learner, const Progress& at) const;
 
   std::function<bool()> is_stop_wanted_;
   bool was_gathering_ = false;  ///< gradients of the last batch waited for their step

@@ -108,8 +108,8 @@ void SaveCheckpoints::before_fit(Learner& learner, const Progress& /*at*/) {
 }
 
 void SaveCheckpoints::after_batch(Learner& learner, const Progress& at) {
-  const bool is_due = std::chrono::steady_clock::now() - last_ >= every_;
-  if (is_due && at.is_training && !learner.has_pending_gradients()) save(learner);
+  if (!at.is_training || learner.has_pending_gradients()) return;
+  if (learner.agree(std::chrono::steady_clock::now() - last_ >= every_)) save(learner);
 }
 
 void SaveCheckpoints::after_epoch(Learner& learner, const Progress& /*at*/, const EpochRecord& /*record*/) {
