@@ -7,8 +7,8 @@
 namespace margay::collective {
 
 /// The processes that train together, as one of them sees it. Every call but rank() and size() is a collective: all
-/// processes must make it, in the same order, and it returns when all have. Calls come from one thread at a time. A form
-/// over a network throws core::Error when a process is lost.
+/// processes must make it, in the same order, and it returns when all have. Calls come from one thread at a time. A
+/// form over a network throws core::Error when a process is lost.
 class Group {
  public:
   virtual ~Group() = default;

@@ -13,7 +13,6 @@
 #include "margay/train/vision_learner.h"
 #include "tests/support/group_of_two.h"
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tensor_near.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
 
@@ -27,8 +26,8 @@ class LearnerOfTwo : public testing::Test {
 
   Learner learner(std::shared_ptr<collective::Group> group) const {
     Learner learner = vision_learner(
-        testing_support::tiny_block(folder_ / "images").loaders({.batch_size = 4, .num_workers = 1, .seed = 1}), "resnet20",
-        {.seed = 1, .learner = {.precision = model::Precision::kFp32}});
+        testing_support::tiny_block(folder_ / "images").loaders({.batch_size = 4, .num_workers = 1, .seed = 1}),
+        "resnet20", {.seed = 1, .learner = {.precision = model::Precision::kFp32}});
     learner.set_group(std::move(group));
     return learner;
   }
@@ -37,11 +36,13 @@ class LearnerOfTwo : public testing::Test {
   std::shared_ptr<testing_support::GroupOfTwo> group_ = std::make_shared<testing_support::GroupOfTwo>();
 };
 
-/// The name of the decision that is asked for, by what the loop does between decisions.
-class DecisionAt : public Callback {
+/// Sets `is_now` from the second step on.
+class SecondStep : public Callback {
  public:
-  explicit DecisionAt(bool& is_now) : is_now_(is_now) {}
-  void after_batch(Learner&, const Progress& at) override { is_now_ = at.is_training && at.step == 1; }
+  explicit SecondStep(bool& is_now) : is_now_(is_now) {}
+  void after_batch(Learner&, const Progress& at) override {
+    if (at.is_training && at.step == 1) is_now_ = true;
+  }
 
  private:
   bool& is_now_;
@@ -60,7 +61,7 @@ TEST_F(LearnerOfTwo, TrainsAsAloneWhileBothAgree) {
 TEST_F(LearnerOfTwo, StopsWhenTheOtherWantsToStop) {
   Learner learner = this->learner(group_);
   bool is_now = false;
-  learner.add_callback(std::make_shared<DecisionAt>(is_now));
+  learner.add_callback(std::make_shared<SecondStep>(is_now));
   learner.add_callback(std::make_shared<StopWhen>([] { return false; }));
   group_->other_says = [&](int) { return is_now; };
   EXPECT_THROW(learner.fit(2, 1e-3), core::Interrupted);
@@ -70,7 +71,7 @@ TEST_F(LearnerOfTwo, StopsWhenTheOtherWantsToStop) {
 TEST_F(LearnerOfTwo, EndsTheEpochWhenTheOthersTimeIsUp) {
   Learner learner = this->learner(group_);
   bool is_now = false;
-  learner.add_callback(std::make_shared<DecisionAt>(is_now));
+  learner.add_callback(std::make_shared<SecondStep>(is_now));
   group_->other_says = [&](int) { return is_now; };
   learner.fit(3, 1e-3);
   EXPECT_EQ(learner.steps().size(), 2U);
@@ -99,7 +100,7 @@ TEST_F(LearnerOfTwo, DivergesWhenTheOthersLossIsNotFinite) {
 TEST_F(LearnerOfTwo, SavesACheckpointWhenTheOtherDoes) {
   Learner learner = this->learner(group_);
   bool is_now = false;
-  learner.add_callback(std::make_shared<DecisionAt>(is_now));
+  learner.add_callback(std::make_shared<SecondStep>(is_now));
   CheckpointFolder checkpoints(folder_ / "checkpoints", 10);
   learner.add_callback(std::make_shared<SaveCheckpoints>(checkpoints, std::chrono::hours(1), nullptr));
   learner.add_callback(std::make_shared<StopWhen>([&] { return is_now; }));
@@ -109,9 +110,7 @@ TEST_F(LearnerOfTwo, SavesACheckpointWhenTheOtherDoes) {
   ASSERT_TRUE(checkpoints.newest(problems));
 }
 
-TEST_F(LearnerOfTwo, RefusesNoGroup) {
-  EXPECT_THROW(learner(nullptr), std::invalid_argument);
-}
+TEST_F(LearnerOfTwo, RefusesNoGroup) { EXPECT_THROW(learner(nullptr), std::invalid_argument); }
 
 }  // namespace
 }  // namespace margay::train
