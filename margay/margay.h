@@ -255,7 +255,6 @@ using metric::MultiLabelAccuracy;
 using metric::MultiLabelCounts;
 using metric::MultiLabelF1;
 using metric::TargetKind;
-using metric::TtaOptions;
 
 using model::Architecture;
 using model::architectures;

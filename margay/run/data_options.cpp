@@ -256,7 +256,7 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::fold>("fold", "with `folds`: which part is the validation set, from 1", {1, 1000},
                                        {core::needs({"folds"})}),
        core::field<&DataOptions::folds>(
-           "folds", "the number of parts for --fold", {2, 1000},
+           "folds", "the number of parts for `fold`", {2, 1000},
            {core::excludes({"valid_fraction"}, "the size of the validation set"), core::needs({"fold"})}),
        core::field<&DataOptions::split_seed>("split_seed", "seed of the random split; 42 by default")});
   return table;

@@ -95,7 +95,7 @@ TEST_F(OldFiles, AConfigTrainsAnew) {
   ASSERT_EQ(result.status, 0) << result.errors;
   const nlohmann::json runs = listed_runs();
   ASSERT_EQ(runs.size(), 2U);
-  const bool is_first = runs[0]["folder"] != run_.filename();
+  const bool is_first = runs[0]["folder"] != run_.filename().string();
   const fs::path anew = fs::path("runs") / runs[is_first ? 0 : 1]["folder"].get<std::string>();
   const data::CsvTable then = data::read_csv(run_ / "history.csv");
   const data::CsvTable now = data::read_csv(anew / "history.csv");

@@ -144,7 +144,7 @@ using chart::PlotBox;
 
 constexpr chart::Paint kHarmFrame = {.role = chart::Role::kColour, .colour = {214, 40, 40}};
 constexpr chart::Paint kNoteFrame = {.role = chart::Role::kColour, .colour = {150, 150, 150}};
-constexpr chart::Paint kUnreadable = {.role = chart::Role::kColour, .colour = {205, 205, 205}};
+constexpr chart::Paint kGrey = {.role = chart::Role::kColour, .colour = {205, 205, 205}};
 constexpr chart::Paint kWordsOnGrey = {.role = chart::Role::kColour, .colour = {0, 0, 0}};
 constexpr int kSheetCaptionPx = 18;
 constexpr int kSheetGapPx = 10;
@@ -233,7 +233,7 @@ class Sheet {
     try {
       place(tile_image(read_image(path, {.max_pixels = options_.max_pixels}), side), top, left);
     } catch (const core::DataError&) {
-      add(chart::DrawnBox{box_at(left, top, side, side), kUnreadable});
+      add(chart::DrawnBox{box_at(left, top, side, side), kGrey});
       write_lines(finding.text, box_at(left, top, side, side));
     }
     const bool is_cut = i + 1 == options_.columns && finding.paths.size() > static_cast<std::size_t>(i) + 1;
