@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <map>
 #include <string>
@@ -32,7 +33,7 @@ class OtherPrograms {
       if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         ::raise(SIGSTOP);
-        for (volatile unsigned work = 0;; work = work + 1) {
+        for (std::atomic<unsigned> work = 0;; ++work) {
         }
       }
       children_.push_back(child);
