@@ -34,8 +34,8 @@ std::string upper_case(std::string text) {
 }
 
 std::string page_title(const std::string& name, const std::string& version, const std::string& summary) {
-  return fmt::format(".TH {} 1 \"\" \"margay {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n", roff(upper_case(name)),
-                     roff(version), roff(name), roff(summary));
+  return fmt::format(".TH {} 1 \"\" \"margay {}\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n{} \\- {}\n",
+                     roff(upper_case(name)), roff(version), roff(name), roff(summary));
 }
 
 /// Its paragraphs; where the source breaks a line and indents the next one, the lines stay.
