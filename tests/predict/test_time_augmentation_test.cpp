@@ -50,7 +50,9 @@ class CollectAveraged : public testing::Test {
   }
 
   data::Loader valid() const {
-    return *testing_support::tiny_block(folder_.path()).loaders({.batch_size = 3, .num_workers = 1}).valid;
+    data::DataBlock block = testing_support::tiny_block(folder_.path());
+    block.batch_transform(data::augment({.size = 16}));  // all of it: a flip alone may be drawn twice
+    return *block.loaders({.batch_size = 3, .num_workers = 1}).valid;
   }
 
   testing_support::TemporaryFolder folder_;
