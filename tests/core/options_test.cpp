@@ -177,7 +177,11 @@ std::string refusal(const Ruled& options, const IsGiven& is_given = {}) {
   return thrown_message<std::invalid_argument>([&] { check_rules(options, is_given); });
 }
 
-TEST(OptionRules, AllowTheDefaults) { EXPECT_NO_THROW(check_rules(Ruled{})); }
+TEST(OptionRules, AllowTheDefaultsAndWhatNoRuleSpeaksOf) {
+  EXPECT_NO_THROW(check_rules(Ruled{}));
+  EXPECT_NO_THROW(check_rules(Ruled{.recipe = "r"}));
+  EXPECT_THROW(check_rules(Ruled{.group = "g"}), std::invalid_argument) << "so rules are looked at";
+}
 
 TEST(OptionRules, RefuseTwoThatSayTheSame) {
   EXPECT_EQ(refusal({.table = "t", .folder = 1}), "[ruled] `table` and `folder` both set the labels; give one");

@@ -18,7 +18,10 @@ std::string listeners_message(const std::function<void(ListenerOptions&)>& chang
   return testing_support::thrown_message<std::invalid_argument>([&] { core::check_rules(options); });
 }
 
-TEST(ListenerOptions, NeedNothingByDefault) { EXPECT_NO_THROW(core::check_rules(ListenerOptions{})); }
+TEST(ListenerOptions, NeedNothingByDefault) {
+  EXPECT_NO_THROW(core::check_rules(ListenerOptions{}));
+  EXPECT_FALSE(is_monitored({}));
+}
 
 TEST(ListenerOptions, RefuseEachSettingWithoutItsSwitch) {
   using O = ListenerOptions;
