@@ -224,6 +224,7 @@ struct Command::Parser {
         return std::find(everyday.begin(), everyday.end(), "--" + name) != everyday.end();
       };
       if (option->get_positional() || names.front().starts_with("help")) continue;
+      if (option->get_group().empty()) continue;  // an old name, never shown
       if (std::any_of(names.begin(), names.end(), is_everyday)) continue;
       option->group("");
       ++hidden;

@@ -36,6 +36,7 @@ FlagEntry entry_of(const CLI::App& command, const CLI::Option& option, const Cho
 std::vector<FlagEntry> entries_of(const CLI::App& command, bool is_argument, const ChoicesOf& choices_of) {
   std::vector<FlagEntry> entries;
   for (const CLI::Option* option : command.get_options()) {
+    if (option->get_group().empty()) continue;  // an old name, never shown
     if (option->get_positional() == is_argument) entries.push_back(entry_of(command, *option, choices_of));
   }
   return entries;

@@ -72,7 +72,7 @@ SpeedRecords user_speed_records(const fs::path& cache_folder, Observer& observer
   try {
     records.load();
   } catch (const core::FormatError& error) {
-    observer.warned(fmt::format("{}; the next measurement of a network writes it anew", error.what()));
+    observer.warned(fmt::format("{}; the next measurement of a network writes a new one", error.what()));
   }
   return records;
 }

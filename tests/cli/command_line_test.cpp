@@ -123,7 +123,7 @@ TEST(Flags, TakeNumbersAndListsAsPeopleWriteThem) {
   }
 }
 
-TEST(Flags, AreReadByTheirOldNamesWhichHelpDoesNotShow) {
+TEST(Flags, AreReadByTheirOldNamesWhichAreNeverShown) {
   const testing_support::TemporaryFolder folder;
   testing_support::write_tiny_images(folder.path(), 2, 1);
   const std::vector<std::string> line = {"bench-data", folder.path().string(), "--resize", "24",     "--size",
@@ -137,7 +137,14 @@ TEST(Flags, AreReadByTheirOldNamesWhichHelpDoesNotShow) {
   ASSERT_EQ(result.status, 0) << result.errors;
   EXPECT_EQ(nlohmann::json::parse(result.output)["measured"], 1);
   EXPECT_EQ(bench({"--pictures", "1", "--images", "1"}).status, 2);
-  EXPECT_EQ(testing_support::run_command({"bench-data", "--help"}).output.find("--pictures"), std::string::npos);
+  EXPECT_EQ(testing_support::run_command({"bench-data", "--help-all"}).output.find("--pictures"), std::string::npos);
+  ASSERT_EQ(testing_support::run_command({"shell-files", folder.path().string()}).status, 0);
+  for (const char* file : {"margay.bash", "_margay", "margay.fish", "margay-bench-data.1"}) {
+    std::ostringstream text;
+    text << std::ifstream(folder / file).rdbuf();
+    EXPECT_NE(text.str().find("images"), std::string::npos) << file;
+    EXPECT_EQ(text.str().find("pictures"), std::string::npos) << file;
+  }
 }
 
 TEST(ProgressLine, DrawsItsParts) {

@@ -62,7 +62,7 @@ class RecordReader {
     const std::vector<PickleId>& id = list(persistent->id, 5);  // 'storage', class, key, location, elements, view
     if (text(id[0]) != "storage") fail("a persistent id that is no storage");
     if (id.size() > 5 && pickle_.get<PickleNone>(id[5]) == nullptr)
-      fail("a storage within another (of torch 0.3); save it anew");
+      fail("a storage within another (of torch 0.3); save it again");
     if (text(id[2]).size() > kMaxKey) fail("a storage with a long name");
     return StorageRecord{text(id[2]), storage_dtype(id[1]), number(id[4])};
   }

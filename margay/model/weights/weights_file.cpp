@@ -113,7 +113,7 @@ constexpr std::array<ForeignFormat, 6> kForeignFormats = {
     ForeignFormat{0, "<html", "a web page, not weights; fetch the file that the page links to"},
     ForeignFormat{0, "\x1f\x8b", "compressed (gzip); unpack it first"},
     ForeignFormat{257, "ustar",
-                  "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it anew"},
+                  "a tar archive (torch.save's form before 0.1.10, or a package); unpack it, or save it again"},
     ForeignFormat{0, "\x89hdf\r\n", "an HDF5 file (of Keras); its networks are others"}};
 
 bool is_safetensors(std::span<const std::byte> bytes, std::size_t file_bytes) {

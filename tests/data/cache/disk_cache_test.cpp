@@ -46,7 +46,8 @@ class DiskCacheTest : public testing::Test {
   CacheKey key(int i) const { return cache_key(source(i)); }
   fs::path cache_folder() const { return folder_ / "cache"; }
   fs::path cache_file() const { return fs::directory_iterator(cache_folder())->path(); }
-  DiskCache open(std::uint64_t limit = kLimit) const { return {cache_folder(), "transforms", limit}; }
+  /// The name of an old file is the checksum of this text.
+  DiskCache open(std::uint64_t limit = kLimit) const { return {cache_folder(), "recipe", limit}; }
 
   void fill() const {
     DiskCache cache = open();
