@@ -197,6 +197,22 @@ struct Command::Parser {
     return app->count(flag) > 0 || (old != set.old_flags.end() && app->count(old->second) > 0);
   }
 
+  /// The message of a rule with the flags of this command, some of which have names of their own (`safety`:
+  /// --memory-share).
+  static std::string with_flags(std::string message, const FlagSet& set) {
+    const auto replace = [&](const std::string& name, const std::string& flag) {
+      const std::string quoted = "`" + name + "`";
+      for (std::size_t at; (at = message.find(quoted)) != std::string::npos;) message.replace(at, quoted.size(), flag);
+    };
+    for (const auto& [key, flag] : set.flags) {
+      const std::string field = key.substr(key.find('.') + 1);
+      replace(key, flag);
+      replace(field, flag);
+      replace("no_" + field, "--no-" + flag.substr(2));
+    }
+    return message;
+  }
+
   /// Throws UsageError for flags that break a rule.
   void check_what_was_given() const {
     for (const auto& check : checks) check();
@@ -209,7 +225,7 @@ struct Command::Parser {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
       } catch (const std::invalid_argument& error) {
         const std::string message = error.what();  // "[train] …", but the command is known here
-        throw UsageError(message.substr(message.find("] ") + 2));
+        throw UsageError(with_flags(message.substr(message.find("] ") + 2), set));
       }
     }
   }

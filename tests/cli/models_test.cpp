@@ -91,7 +91,7 @@ TEST_F(ModelsCommand, GoesOnBesideADamagedFileOfSpeeds) {
 }
 
 TEST_F(ModelsCommand, RefusesWhatHasNoMeaning) {
-  expect_part(run_command({"models", "--seconds", "1"}).errors, "--seconds: is for `margay models bench`");
+  expect_part(run_command({"models", "--seconds", "1"}).errors, "--seconds needs the action bench");
   expect_part(run_command({"models", "list", "resnet18"}).errors, "list takes no name");
   expect_part(run_command({"models", "bench", "resnet-20"}).errors, "did you mean 'resnet20'?");
   EXPECT_EQ(run_command({"models", "lost"}).status, 2);

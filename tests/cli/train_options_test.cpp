@@ -83,12 +83,6 @@ TEST(TrainFlags, AreNoticedWhenTheyAreGivenWithTheirDefaults) {
   }
 }
 
-TEST(TrainFlags, OfBenchAreRefusedWhereModelsAreListed) {
-  const CommandResult result = run_command({"models", "--seconds", "1"});
-  EXPECT_EQ(result.status, 2);
-  expect_part(result.errors, "--seconds needs the action bench");
-}
-
 class TrainCommand : public testing_support::TinyTraining {};
 
 TEST_F(TrainCommand, SaysWhereANumberForTheRateGoes) {
