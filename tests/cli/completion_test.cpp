@@ -90,7 +90,7 @@ TEST_F(ShellFiles, NameEveryCommandAndEveryFlagOfTheHelp) {
 TEST_F(ShellFiles, OfferTheChoicesOfAFlagAndTheNamesOfNetworks) {
   expect_part(file("margay.bash"), "--pad-mode) values=\"");
   expect_part(part_of(file("_margay"), "'--pad-mode=", "\n"), "reflection");
-  expect_part(part_of(file("margay.fish"), " -l arch ", "\n"), " resnet18 ");
+  expect_part(part_of(file("margay.fish"), " -l arch ", "\n"), "'resnet18 resnet34 ");
   expect_part(part_of(file("margay-train.1"), "\\fB\\-\\-pad\\-mode", ".TP"), "reflection");
   expect_part(part_of(file("margay.bash"), "\n    weights)", "case"), "inspect convert diff");
 }
