@@ -80,9 +80,11 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
+/// Those that are shown: a hidden one has no heading.
 std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> commands;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+  const auto is_shown = [](const CLI::App* command) { return !command->get_group().empty(); };
+  for (const CLI::App* command : app.get_subcommands(is_shown)) {
     commands.push_back(command->get_name());
   }
   return commands;

@@ -35,6 +35,7 @@ TEST(CommandLine, SuggestsTheNearestCommand) {
   const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("no command 'trian'; did you mean 'train'?"), std::string::npos);
+  EXPECT_EQ(result.errors.find("shell-files"), std::string::npos) << "a hidden command is offered: " << result.errors;
 }
 
 TEST(CommandLine, AsksForWhatIsMissing) {
