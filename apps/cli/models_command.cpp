@@ -10,6 +10,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
+#include "margay/core/machine.h"
 #include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/run/choose_architecture.h"
@@ -83,7 +84,7 @@ core::ExitCode list_models(const ModelsOptions& options) {
 run::SpeedRecord record_of(const std::string& name, const train::NetworkSpeed& speed,
                            const train::NetworkSpeedOptions& options) {
   return {.name = name,
-          .host = run::host_name(),
+          .host = core::host_name(),
           .device = model::find_device(options.device).is_cpu() ? "cpu" : "cuda",
           .precision = core::to_text(speed.precision),
           .threads = at::get_num_threads(),

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/machine.h"
 
 namespace margay::core {
 namespace {
@@ -38,12 +38,10 @@ fs::path replaced_file(const fs::path& path) {
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-/// The first digits of this boot's random number, which all containers of a machine share; empty where there is none.
+/// The first digits of boot_id(), empty where there is none.
 std::string boot_digits() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string digits;
-  std::getline(file, digits);
-  return digits.size() < kBootDigits ? "" : digits.substr(0, kBootDigits);
+  const std::string id = boot_id();
+  return id.size() < kBootDigits ? "" : id.substr(0, kBootDigits);
 }
 
 std::string temporary_prefix(const fs::path& path) {

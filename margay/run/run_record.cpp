@@ -1,7 +1,6 @@
 #include "margay/run/run_record.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/machine.h"
 #include "margay/core/options.h"
 #include "margay/core/text.h"
 #include "margay/metric/standard_error.h"
@@ -26,9 +26,8 @@ namespace fs = std::filesystem;
 
 /// Containers of one kernel share its boot, but not the process numbers.
 std::string machine_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string boot;
-  if (!std::getline(file, boot)) return "";
+  const std::string boot = core::boot_id();
+  if (boot.empty()) return "";
   std::error_code failure;
   return fmt::format("{} {}", boot, fs::read_symlink("/proc/self/ns/pid", failure).string());
 }
@@ -74,19 +73,14 @@ T value_of(const nlohmann::ordered_json& json, const char* key) {
 
 }  // namespace
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
-
 ProcessIdentity this_process() {
   const std::int64_t pid = ::getpid();
-  return {.host = host_name(), .machine = machine_id(), .pid = pid, .start_ticks = stat_of(pid).start_ticks};
+  return {.host = core::host_name(), .machine = machine_id(), .pid = pid, .start_ticks = stat_of(pid).start_ticks};
 }
 
 Liveness liveness(const ProcessIdentity& process) {
   if (process.pid <= 0) return Liveness::kGone;
-  if (process.host != host_name()) return Liveness::kElsewhere;
+  if (process.host != core::host_name()) return Liveness::kElsewhere;
   return process.machine == machine_id() ? liveness_here(process) : Liveness::kGone;
 }
 

@@ -16,9 +16,6 @@
 
 namespace margay::run {
 
-/// The name of this machine.
-std::string host_name();
-
 /// The unique identity of a process, which differs even from a later process with the same number.
 struct ProcessIdentity {
   std::string host;         ///< as gethostname says

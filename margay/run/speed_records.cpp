@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/machine.h"
 
 namespace margay::run {
 namespace {
@@ -47,7 +48,7 @@ void SpeedRecords::load() {
 
 std::optional<SpeedRecord> SpeedRecords::find(const std::string& name) const {
   const auto found = std::find_if(records_.begin(), records_.end(), [&](const SpeedRecord& each) {
-    return each.name == name && each.host == host_name();
+    return each.name == name && each.host == core::host_name();
   });
   return found == records_.end() ? std::nullopt : std::optional(*found);
 }

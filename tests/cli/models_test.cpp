@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/machine.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/speed_records.h"
 #include "tests/support/command_line.h"
@@ -100,8 +101,8 @@ TEST_F(ModelsCommand, RefusesWhatHasNoMeaning) {
 TEST_F(ModelsCommand, KeepsSpeedsOfOtherMachines) {
   run::SpeedRecords records(folder_ / "speeds.json");
   records.put({.name = "resnet18", .host = "another", .train_images_per_s = 1});
-  records.put({.name = "resnet18", .host = run::host_name(), .train_images_per_s = 2});
-  records.put({.name = "resnet18", .host = run::host_name(), .train_images_per_s = 3});
+  records.put({.name = "resnet18", .host = core::host_name(), .train_images_per_s = 2});
+  records.put({.name = "resnet18", .host = core::host_name(), .train_images_per_s = 3});
   records.save();
   run::SpeedRecords read(folder_ / "speeds.json");
   read.load();

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/machine.h"
 #include "margay/train/learner.h"
 
 namespace margay::train {
@@ -121,9 +121,8 @@ constexpr int kSessionStart = 1;  // of SessionLog's enum
 double now_s() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 std::string event_host_name() {
-  char name[256] = {};
-  const bool is_known = ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0';
-  return is_known ? name : "localhost";
+  const std::string name = core::host_name();
+  return name.empty() ? "localhost" : name;
 }
 
 /// The seconds in an event file's name; 0 for other files, and for numbers longer than a name of ours has.
