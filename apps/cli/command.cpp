@@ -82,21 +82,22 @@ Json number_or_json(const std::string& text) {
   return Json::parse(text);
 }
 
-/// The texts between commas.
-Json texts_of_flag(const std::string& text) {
+/// What `read` makes of the texts between commas.
+Json list_of_flag(const std::string& text, Json (*read)(const std::string&)) {
   Json list = Json::array();
   std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) list.push_back(part);
+  for (std::string part; std::getline(parts, part, ',');) list.push_back(read(part));
   return list;
+}
+
+Json texts_of_flag(const std::string& text) {
+  return list_of_flag(text, [](const std::string& part) { return Json(part); });
 }
 
 /// Lists may lack their brackets.
 Json json_of_flag(const std::string& text) {
   if (text.starts_with('[') || text.find(',') == std::string::npos) return number_or_json(text);
-  Json list = Json::array();
-  std::istringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) list.push_back(number_or_json(part));
-  return list;
+  return list_of_flag(text, number_or_json);
 }
 
 bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind::kPath || kind == FlagKind::kName; }

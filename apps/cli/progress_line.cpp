@@ -25,8 +25,8 @@ constexpr int kBarWidth = 10;
 /// A line that is longer would go on in the next one, and could not be wiped.
 std::size_t stderr_columns() {
   constexpr std::size_t kDefault = 110;
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kDefault;
+  const int columns = terminal_columns(STDERR_FILENO).value_or(0);
+  return columns > 1 ? static_cast<std::size_t>(columns) : kDefault;
 }
 
 }  // namespace
@@ -48,6 +48,12 @@ std::string fitted_to_stderr(const std::string& text) { return core::fitted(text
 bool shows_colours(int descriptor) {
   const char* kind = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
   return isatty(descriptor) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+std::optional<int> terminal_columns(int descriptor) {
+  winsize size{};
+  if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return size.ws_col;
 }
 
 ProgressStyle progress_style() { return shows_colours(STDERR_FILENO) ? ProgressStyle::kBar : ProgressStyle::kPlain; }

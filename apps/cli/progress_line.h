@@ -34,6 +34,9 @@ std::string fitted_to_stderr(const std::string& text);
 /// Whether a stream goes to a terminal with colours that can clear a line: one whose TERM is set and not "dumb".
 bool shows_colours(int descriptor);
 
+/// The width of the terminal at which a stream ends; nothing if there is none, or if it does not say.
+std::optional<int> terminal_columns(int descriptor);
+
 /// "[####------] 9/22  57.3 images/s  loss 1.2340  00:14 left", cut where the terminal ends.
 class ProgressLine {
  public:

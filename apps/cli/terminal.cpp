@@ -4,7 +4,6 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "apps/cli/epoch_table.h"
@@ -15,19 +14,19 @@
 namespace margay::cli {
 namespace {
 
-int terminal_columns() {
-  constexpr int kDefault = 80;
-  constexpr int kFewestColumns = 20;  // of a chart
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kDefault;
-  return std::clamp<int>(size.ws_col, kFewestColumns, 140);
+constexpr int kDefaultColumns = 80;
+
+int chart_columns() {
+  constexpr int kFewest = 20;
+  constexpr int kMost = 140;
+  return std::clamp(terminal_columns(STDOUT_FILENO).value_or(kDefaultColumns), kFewest, kMost);
 }
 
 }  // namespace
 
 std::string terminal_chart(const std::vector<chart::LineChart>& charts) {
   const bool is_terminal = shows_colours(STDOUT_FILENO);
-  return chart::chart_text(charts, {.columns = is_terminal ? terminal_columns() : 80,
+  return chart::chart_text(charts, {.columns = is_terminal ? chart_columns() : kDefaultColumns,
                                     .rows = 16,
                                     .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
                                     .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
