@@ -48,7 +48,8 @@ TEST(LearningRate, SpreadsAsFastaiDoes) {
 
 TEST(LearningRate, SpreadsInEqualRatios) {
   MARGAY_REQUIRE_GOLDEN("lr_groups.json");
-  for (const auto& [key, expected] : golden("lr_groups.json")["even_mults"].items()) {
+  const nlohmann::json groups_of_all = golden("lr_groups.json");
+  for (const auto& [key, expected] : groups_of_all["even_mults"].items()) {
     const std::vector<std::string> parts = split(key);
     const auto groups = static_cast<std::size_t>(std::stoul(parts[2]));
     const auto rates = LearningRate::slice(std::stod(parts[0]), std::stod(parts[1])).for_groups(groups);
