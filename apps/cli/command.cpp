@@ -198,20 +198,14 @@ struct Command::Parser {
     return app->count(flag) > 0 || (old != set.old_flags.end() && app->count(old->second) > 0);
   }
 
-  /// The message of a rule with the flags of this command, some of which have names of their own (`safety`:
-  /// --memory-share).
-  static std::string with_flags(std::string message, const FlagSet& set) {
-    const auto replace = [&](const std::string& name, const std::string& flag) {
-      const std::string quoted = "`" + name + "`";
-      for (std::size_t at; (at = message.find(quoted)) != std::string::npos;) message.replace(at, quoted.size(), flag);
-    };
+  /// The flag that a rule's message means by a name; some have names of their own (`safety`: --memory-share).
+  static std::optional<std::string> flag_of(const std::string& name, const FlagSet& set) {
     for (const auto& [key, flag] : set.flags) {
       const std::string field = key.substr(key.find('.') + 1);
-      replace(key, flag);
-      replace(field, flag);
-      replace("no_" + field, "--no-" + flag.substr(2));
+      if (name == key || name == field) return flag;
+      if (name == "no_" + field) return "--no-" + flag.substr(2);
     }
-    return message;
+    return std::nullopt;
   }
 
   /// Throws UsageError for flags that break a rule.
@@ -226,7 +220,8 @@ struct Command::Parser {
         core::check_rules(*set.table, set.options, set.defaults.get(), is_given);
       } catch (const std::invalid_argument& error) {
         const std::string message = error.what();  // "[train] …", but the command is known here
-        throw UsageError(with_flags(message.substr(message.find("] ") + 2), set));
+        const auto flag_for = [&](const std::string& name, const std::string&) { return flag_of(name, set); };
+        throw UsageError(replace_quoted(message.substr(message.find("] ") + 2), flag_for));
       }
     }
   }

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "apps/cli/help.h"
+
 namespace margay::cli {
 namespace {
 
@@ -46,8 +48,7 @@ std::vector<FlagEntry> entries_of(const CLI::App& command, bool is_argument, con
 
 CommandTree command_tree(const CLI::App& app, const ChoicesOf& choices_of) {
   CommandTree tree{.description = app.get_description(), .flags = entries_of(app, false, choices_of), .commands = {}};
-  const auto is_shown = [](const CLI::App* command) { return !command->get_group().empty(); };
-  for (const CLI::App* command : app.get_subcommands(is_shown)) {
+  for (const CLI::App* command : shown_commands(app)) {
     tree.commands.push_back({.name = command->get_name(),
                              .description = command->get_description(),
                              .footer = command->get_footer(),

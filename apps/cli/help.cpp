@@ -80,13 +80,9 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
-/// Those that are shown: a hidden one has no heading.
 std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> commands;
-  const auto is_shown = [](const CLI::App* command) { return !command->get_group().empty(); };
-  for (const CLI::App* command : app.get_subcommands(is_shown)) {
-    commands.push_back(command->get_name());
-  }
+  for (const CLI::App* command : shown_commands(app)) commands.push_back(command->get_name());
   return commands;
 }
 
@@ -112,6 +108,10 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
 }
 
 }  // namespace
+
+std::vector<const CLI::App*> shown_commands(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
 
 std::string explain(const std::string& problem, const CLI::App& app, const std::vector<std::string>& arguments) {
   const CLI::App* command = chosen_command(app, arguments);

@@ -27,6 +27,9 @@ class HelpFormatter : public CLI::Formatter {
 /// Wraps a text to lines of at most `columns`, unless a single word is longer.
 std::vector<std::string> wrapped(const std::string& text, std::size_t columns);
 
+/// The commands of a parser that its help shows: a hidden one has no heading.
+std::vector<const CLI::App*> shown_commands(const CLI::App& app);
+
 /// One line saying what is wrong with the command line and what to do: for an unknown flag or command the nearest
 /// there is.
 std::string explain(const std::string& problem, const CLI::App& app, const std::vector<std::string>& arguments);

@@ -1,6 +1,7 @@
 #include "apps/cli/program_words.h"
 
 #include <map>
+#include <optional>
 
 #include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
@@ -63,17 +64,15 @@ std::string with_flag_out_of_range(std::string text) {
   return word == words().end() ? text : text.replace(begin + 2, end - begin - 2, word->second);
 }
 
-/// Null where the program has no word for it.
-const std::string* word_for(const std::string& name, const std::string& options) {
+std::optional<std::string> word_of_program(const std::string& name, const std::string& options) {
   auto found = words().find(options + "." + name);
   if (found == words().end()) found = words().find(name);
-  return found == words().end() ? nullptr : &found->second;
+  return found == words().end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace
 
-std::string program_words(const std::string& library_text) {
-  const std::string text = with_flag_out_of_range(library_text);
+std::string replace_quoted(const std::string& text, const WordFor& word_for) {
   std::string told;
   std::size_t from = 0;
   while (true) {
@@ -81,10 +80,14 @@ std::string program_words(const std::string& library_text) {
     const std::size_t close = open == std::string::npos ? open : text.find('`', open + 1);
     if (close == std::string::npos) return told.append(text, from);
     told.append(text, from, open - from);
-    const std::string* word = word_for(text.substr(open + 1, close - open - 1), struct_before(text, open));
-    told += word == nullptr ? "`" : *word;
-    from = word == nullptr ? open + 1 : close + 1;
+    const auto word = word_for(text.substr(open + 1, close - open - 1), struct_before(text, open));
+    told += word.value_or("`");
+    from = word ? close + 1 : open + 1;
   }
+}
+
+std::string program_words(const std::string& library_text) {
+  return replace_quoted(with_flag_out_of_range(library_text), word_of_program);
 }
 
 }  // namespace margay::cli
