@@ -22,7 +22,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"

@@ -18,7 +18,7 @@
 
 #include <fmt/format.h>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/data/sample/sample.h"
 #include "margay/margay.h"
 

@@ -1,6 +1,6 @@
-# margay_add_suites(TARGET LAYER): every suite of a GoogleTest program becomes a ctest of its own, LAYER.Suite. Not every
-# test: each process spends .3 s on loading the 285 libraries of LibTorch, which for a thousand tests would take longer than
-# all of their work. The suites are listed when ctest starts, by cmake/list_suites.cmake, so none can be forgotten.
+# margay_add_suites(TARGET LAYER): a few suites of a GoogleTest program become one ctest, LAYER.Suite,Suite,... so that
+# `./test -R Suite` finds it. Not one for every suite: each process spends .3 s on loading the 285 libraries of LibTorch. The
+# suites are listed when ctest starts, by cmake/list_suites.cmake, so none can be forgotten.
 function(margay_add_suites target layer)
   set(script ${CMAKE_CURRENT_BINARY_DIR}/${target}_suites.cmake)
   file(GENERATE OUTPUT ${script} CONTENT

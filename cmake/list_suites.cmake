@@ -1,12 +1,20 @@
-# Read by ctest at its start: adds a test for every suite of `program`, which belongs to `layer`.
+# Read by ctest at its start: `program`, which belongs to `layer`, becomes one test for every few of its suites.
+set(suites_of_a_test 8)
+
 execute_process(COMMAND ${program} --gtest_list_tests OUTPUT_VARIABLE listing ERROR_VARIABLE problem RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
   message(WARNING "${program} cannot list its tests: ${problem}")
   add_test(${layer}.CannotListItsTests ${program} --gtest_list_tests)  # fails, so that it is seen
 endif()
 string(REGEX MATCHALL "(^|\n)[^ \n]+[.]" suites "${listing}")
-foreach(suite IN LISTS suites)
-  string(REGEX REPLACE "[\n.]" "" suite "${suite}")
-  add_test(${layer}.${suite} ${program} --gtest_filter=${suite}.* --gtest_brief=1)
-  set_tests_properties(${layer}.${suite} PROPERTIES LABELS unit TIMEOUT 120 SKIP_RETURN_CODE 77)
-endforeach()
+list(TRANSFORM suites REPLACE "[\n.]" "")
+list(LENGTH suites left)
+while(left GREATER 0)
+  list(SUBLIST suites 0 ${suites_of_a_test} together)
+  list(SUBLIST suites ${suites_of_a_test} -1 suites)
+  list(LENGTH suites left)
+  list(JOIN together "," name)
+  list(JOIN together ".*:" filter)
+  add_test(${layer}.${name} ${program} --gtest_filter=${filter}.* --gtest_brief=1)
+  set_tests_properties(${layer}.${name} PROPERTIES LABELS unit TIMEOUT 240 SKIP_RETURN_CODE 77)
+endwhile()

@@ -32,7 +32,6 @@
 #include "margay/loss/linear_cross_entropy.h"
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/poly1_cross_entropy.h"
-#include "margay/metric/likelihood.h"
 #include "margay/metric/metric.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu.h"

@@ -6,9 +6,9 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/logits_table.h"
-#include "apps/cli/predict_with_progress.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
+#include "apps/cli/progress_line.h"
 #include "margay/core/file.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"

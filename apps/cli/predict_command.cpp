@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
-#include "apps/cli/predict_with_progress.h"
 #include "apps/cli/process.h"
+#include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 

@@ -3,10 +3,15 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "margay/serve/predictor.h"
 
 namespace margay::cli {
 
@@ -73,5 +78,16 @@ std::string clock_text(double seconds);
 
 /// The bar alone: `width` characters, '#' for done.
 std::string bar_text(std::int64_t done, std::int64_t total, int width);
+
+/// The arguments with every folder replaced by the images in it.
+data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
+
+/// Predictor::predict with a progress line called `task`.
+predict::Predictions predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,
+                                           const std::string& task);
+
+/// Predictor::stream with such a progress line.
+void stream_with_progress(const serve::Predictor& predictor, std::shared_ptr<const data::Dataset> images,
+                          const predict::PredictionSink& sink, const std::string& task);
 
 }  // namespace margay::cli

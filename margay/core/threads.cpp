@@ -10,7 +10,7 @@
 
 #include <sched.h>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 
 namespace margay::core {
 namespace {

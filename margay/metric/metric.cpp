@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/text.h"
+#include "margay/loss/binary_cross_entropy.h"
+#include "margay/loss/cross_entropy.h"
 
 namespace margay::metric {
 namespace {
@@ -125,6 +127,16 @@ std::shared_ptr<Metric> metric_by_name(const std::string& name) {
   }
   throw std::invalid_argument(fmt::format("[metric] there is no '{}' among {}{}", name, fmt::join(known, ", "),
                                           core::did_you_mean(name, known)));
+}
+
+torch::Tensor probabilities(const torch::Tensor& logits, Activation activation) {
+  return activation == Activation::kSoftmax ? torch::softmax(logits, 1) : torch::sigmoid(logits);
+}
+
+torch::Tensor image_losses(const torch::Tensor& logits, const torch::Tensor& targets, Activation activation) {
+  constexpr auto kNone = loss::Reduction::kNone;
+  if (activation == Activation::kSoftmax) return loss::cross_entropy(logits, targets, {.reduction = kNone});
+  return loss::binary_cross_entropy_with_logits(logits, targets, {.reduction = kNone}).mean(1);
 }
 
 }  // namespace margay::metric

@@ -11,7 +11,7 @@
 
 #include "margay/data/loader/device_prefetcher.h"
 #include "margay/data/loader/loader.h"
-#include "margay/metric/likelihood.h"
+#include "margay/metric/metric.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
 #include "margay/predict/predictions.h"

@@ -8,7 +8,7 @@
 
 #include "margay/data/item.h"
 #include "margay/data/loader/loader_pass.h"
-#include "margay/metric/likelihood.h"
+#include "margay/metric/metric.h"
 
 namespace margay::predict {
 

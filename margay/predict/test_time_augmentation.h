@@ -6,7 +6,7 @@
 #include <torch/types.h>
 
 #include "margay/core/options.h"
-#include "margay/metric/likelihood.h"
+#include "margay/metric/metric.h"
 #include "margay/predict/inference.h"
 
 namespace margay::predict {

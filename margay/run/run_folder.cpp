@@ -1,13 +1,19 @@
 #include "margay/run/run_folder.h"
 
+#include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <ctime>
 #include <fstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "margay/data/source/csv.h"
 
 namespace margay::run {
 namespace {
@@ -51,6 +57,187 @@ nlohmann::ordered_json RunFolder::read_config_json() const {
 
 void RunFolder::write_config(const nlohmann::ordered_json& config) const {
   core::write_file_atomically(this->config(), config.dump(2) + "\n");
+}
+
+namespace {
+
+template <class T>
+bool read_number(const std::string& text, T& number) {
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && last == end && !text.empty();
+}
+
+/// Where the columns stand.
+struct Header {
+  std::vector<std::string> names;
+  std::size_t valid_loss = 0;
+  std::size_t seconds = 0;
+
+  explicit Header(std::vector<std::string> cells) : names(std::move(cells)) {
+    const auto position = [this](std::string_view name) {
+      return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+    };
+    valid_loss = position("valid_loss");
+    seconds = position("seconds");
+  }
+
+  bool is_history() const {
+    constexpr std::size_t kFirst = 4;  // stage, epoch, train_loss, valid_loss
+    return seconds < names.size() && seconds > valid_loss && valid_loss == kFirst - 1 && names[0] == "stage";
+  }
+};
+
+bool read_epoch(const Header& header, const std::vector<std::string>& cells, RunEpoch& epoch) {
+  if (cells.size() != header.names.size()) return false;
+  epoch.stage = cells[0];
+  bool is_whole = read_number(cells[1], epoch.epoch) && read_number(cells[2], epoch.train_loss) &&
+                  read_number(cells[3], epoch.valid_loss) && read_number(cells[header.seconds], epoch.seconds);
+  for (std::size_t i = header.valid_loss + 1; i < header.seconds; ++i) {
+    double value = 0;
+    is_whole = is_whole && read_number(cells[i], value);
+    epoch.metrics.emplace_back(header.names[i], value);
+  }
+  return is_whole;
+}
+
+}  // namespace
+
+std::vector<RunEpoch> read_history(const std::filesystem::path& path) {
+  std::vector<RunEpoch> epochs;
+  std::optional<Header> header;
+  try {
+    data::for_each_record(data::read_text(path), path, ',', [&](std::size_t line, std::vector<std::string>&& cells) {
+      if (!header) return void(header.emplace(std::move(cells)));
+      RunEpoch epoch;
+      if (!header->is_history() || !read_epoch(*header, cells, epoch)) {
+        throw core::FormatError(path, fmt::format("line {} is no epoch of a history", line));
+      }
+      epochs.push_back(std::move(epoch));
+    });
+  } catch (const core::DataError&) {  // missing, or broken from there on
+  }
+  return epochs;
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormatVersion = 1;
+
+bool is_there(const fs::path& path) {
+  std::error_code failure;
+  return fs::exists(path, failure);
+}
+
+/// Discarded where there is no file or no JSON in it.
+Json read_json(const fs::path& path) {
+  std::ifstream file(path);
+  return file ? Json::parse(file, nullptr, false) : Json(Json::value_t::discarded);
+}
+
+std::string written_at(const fs::path& path) {
+  std::error_code failure;
+  const fs::file_time_type time = fs::last_write_time(path, failure);
+  if (failure) return "";
+  const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
+  return utc_text(std::chrono::duration_cast<std::chrono::seconds>(since).count());
+}
+
+/// The time and the name in "20240501-123000-pets".
+struct FolderName {
+  std::string started;  ///< empty: it begins with no time
+  std::string name;
+};
+
+FolderName parts_of(const std::string& folder) {
+  std::tm local{};
+  const char* rest = ::strptime(folder.c_str(), "%Y%m%d-%H%M%S-", &local);
+  if (rest == nullptr || *rest == '\0') return {"", folder};
+  local.tm_isdst = -1;  // as it was on that day
+  return {utc_text(static_cast<std::int64_t>(std::mktime(&local))), rest};
+}
+
+/// Throws nlohmann's errors and std::invalid_argument for what is not a run.json.
+void take_run_file(const Json& json, RunRecord& record) {
+  record.name = json.at("name").get<std::string>();
+  record.group = json.at("group").get<std::string>();
+  record.seed = json.at("seed").get<std::uint64_t>();
+  record.started = json.at("started").get<std::string>();
+  record.ended = json.at("ended").get<std::string>();
+  record.status = core::from_text<RunStatus>(json.at("status").get<std::string>());
+  record.message = json.at("message").get<std::string>();
+  const Json& valid_images =
+      json.at(json.contains("valid_images") ? "valid_images" : "valid_pictures");  // its old name
+  if (!valid_images.is_null()) record.valid_images = valid_images.get<std::int64_t>();
+  record.process = process_of(json.at("process"));
+}
+
+void guess_outcome(const fs::path& folder, RunRecord& record) {
+  const FolderName parts = parts_of(record.folder);
+  record.name = parts.name;
+  record.started = parts.started.empty() ? written_at(folder / "config.json") : parts.started;
+  const bool is_done = is_there(folder / "model.margay");
+  record.status = is_done ? RunStatus::kDone : RunStatus::kInterrupted;
+  record.message = is_done ? "" : "its folder holds no model";
+  const auto learner = record.config.find("vision_learner");
+  if (learner != record.config.end() && learner->is_object() && learner->contains("seed") &&
+      (*learner)["seed"].is_number_integer()) {
+    record.seed = (*learner)["seed"].get<std::uint64_t>();
+  }
+}
+
+}  // namespace
+
+void write_run_file(const fs::path& runs, const RunRecord& record) {
+  Json json = {{"format_version", kFormatVersion},
+               {"name", record.name},
+               {"group", record.group},
+               {"seed", record.seed},
+               {"started", record.started},
+               {"ended", record.ended},
+               {"status", core::to_text(record.status)},
+               {"message", record.message},
+               {"valid_images", nullptr},
+               {"process", to_json(record.process)}};
+  if (record.valid_images) json["valid_images"] = *record.valid_images;
+  const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  core::write_file_atomically(runs / record.folder / "run.json", text + "\n");
+}
+
+std::optional<RunRecord> read_run_folder(const fs::path& folder) {
+  const Json config = read_json(folder / "config.json");
+  const Json run = read_json(folder / "run.json");
+  if (!is_there(folder / "config.json") && run.is_discarded()) return std::nullopt;
+  RunRecord record;
+  record.folder = folder.filename().string();
+  record.config = config.is_object() ? config : Json::object();
+  record.epochs = read_history(folder / "history.csv");
+  try {
+    RunRecord told = record;
+    take_run_file(run, told);
+    return told;
+  } catch (const std::exception&) {  // none, or a damaged one
+    guess_outcome(folder, record);
+    return record;
+  }
+}
+
+bool has_outcome(const fs::path& folder) { return is_there(folder / "run.json") || is_there(folder / "history.csv"); }
+
+std::vector<std::string> run_folders(const fs::path& runs) {
+  std::vector<std::string> names;
+  if (!is_there(runs)) return names;
+  std::error_code failure;
+  for (fs::directory_iterator at(runs, failure), end; !failure && at != end; at.increment(failure)) {
+    if (is_there(at->path() / "config.json") || is_there(at->path() / "run.json")) {
+      names.push_back(at->path().filename().string());
+    }
+  }
+  if (failure) throw core::IoError(runs, "the folder of runs cannot be read", failure.value());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace margay::run

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
-#include "margay/run/run_files.h"
+#include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
 
 namespace margay::run {

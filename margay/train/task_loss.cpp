@@ -14,7 +14,7 @@
 #include "margay/loss/focal_loss.h"
 #include "margay/loss/input_check.h"
 #include "margay/loss/poly1_cross_entropy.h"
-#include "margay/metric/likelihood.h"
+#include "margay/metric/metric.h"
 
 namespace margay::train {
 namespace {

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
-#include "margay/run/run_files.h"
+#include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
 #include "tests/support/ordinary_user.h"
 #include "tests/support/run_folders.h"

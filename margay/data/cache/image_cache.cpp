@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/data/cache/disk_cache.h"
 #include "margay/data/image/resample.h"
 

@@ -9,7 +9,6 @@
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
-#include "margay/data/loader/starvation.h"
 #include "margay/data/loader/worker_team.h"
 
 namespace margay::data {

@@ -13,7 +13,7 @@
 #include "margay/data/item.h"
 #include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader_options.h"
-#include "margay/data/loader/starvation.h"
+#include "margay/data/loader/worker_team.h"
 
 namespace margay::data {
 

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/core/threads.h"
 #include "margay/data/cache/image_cache.h"
 #include "margay/data/image/image_source.h"

@@ -9,7 +9,7 @@
 
 #include "margay/core/error.h"
 #include "margay/data/sample/canvas.h"
-#include "margay/data/sample/light.h"
+#include "margay/data/sample/shapes.h"
 
 namespace margay::data::sample {
 namespace {

@@ -1,8 +1,8 @@
 #include <memory>
 
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/backbone/backbone.h"
 #include "margay/model/backbone/densenet.h"
-#include "margay/model/backbone/flat_net.h"
 #include "margay/model/backbone/squeezenet.h"
 #include "margay/model/backbone/vgg.h"
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 
 namespace margay::model {
 namespace {

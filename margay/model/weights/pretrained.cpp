@@ -11,8 +11,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/checksum.h"
 #include "margay/core/error.h"
-#include "margay/core/sha256.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/naming.h"
 #include "margay/model/weights/tensor_map.h"

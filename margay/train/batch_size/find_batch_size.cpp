@@ -15,7 +15,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/model/cpu.h"
 #include "margay/model/network_state.h"
 

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::data {

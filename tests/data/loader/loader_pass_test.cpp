@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <torch/types.h>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 #include "margay/core/threads.h"
 #include "margay/data/cache/image_cache.h"
 #include "margay/data/loader/batch.h"

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "margay/core/checksum.h"
 #include "margay/core/error.h"
-#include "margay/core/sha256.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/safetensors.h"

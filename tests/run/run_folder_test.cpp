@@ -1,4 +1,4 @@
-#include "margay/run/run_files.h"
+#include "margay/run/run_folder.h"
 
 #include <string>
 #include <utility>
