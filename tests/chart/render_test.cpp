@@ -194,8 +194,9 @@ TEST(FontWarning, IsEmptyForEveryScriptWithTheFontsOfThePackageList) {
 
 TEST(FontWarning, NamesTheLetterTheLabelAndThePackages) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
+  // Without any font older Pangos draw a box for each letter, newer ones nothing.
   EXPECT_EXIT(warn_with_fonts_of({}, {"猫"}), testing::ExitedWithCode(0),
-              "^drawn 'no font of this machine has '猫' of the label '猫'; .*fonts-dejavu-core and fonts-wqy-microhei");
+              "drawn 'no font of this machine has '猫' of the label '猫'; .*fonts-dejavu-core and fonts-wqy-microhei");
 }
 
 TEST(ImageGrid, IsAsSquareAsCanBeOrAsWideAsAsked) {
