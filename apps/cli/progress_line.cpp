@@ -16,6 +16,10 @@ namespace margay::cli {
 
 void warn(const std::string& text) { fmt::print(stderr, "margay: warning: {}\n", program_words(text)); }
 
+void warn(const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) warn(text);
+}
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -109,7 +113,10 @@ data::PathList images_of(const std::vector<fs::path>& arguments) {
   data::PathList images;
   for (const fs::path& argument : arguments) {
     if (fs::is_directory(argument)) {
-      images.append(data::image_files(argument));
+      const data::ImageSearch search = data::search_images(argument);
+      data::check_all_open(search);
+      warn(search.left_out.sentences());
+      images.append(search.images);
     } else {
       images.add(argument.native());
     }

@@ -23,6 +23,8 @@ inline std::string number_text(double number, int digits) {
 
 /// "margay: warning: …" on stderr.
 void warn(const std::string& text);
+/// Each of them.
+void warn(const std::vector<std::string>& texts);
 
 /// How progress is shown on stderr.
 enum class ProgressStyle {
@@ -79,7 +81,7 @@ std::string clock_text(double seconds);
 /// The bar alone: `width` characters, '#' for done.
 std::string bar_text(std::int64_t done, std::int64_t total, int width);
 
-/// The arguments with every folder replaced by the images in it.
+/// The arguments with every folder replaced by the images in it. Warns of what is left out.
 data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
 
 /// Predictor::predict with a progress line called `task`.

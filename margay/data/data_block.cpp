@@ -118,6 +118,13 @@ DataBlock& DataBlock::warn(std::string warning) & {
 
 DataBlock DataBlock::warn(std::string warning) && { return std::move(warn(std::move(warning))); }
 
+DataBlock& DataBlock::left_out(LeftOut left_out) & {
+  left_out_ = std::move(left_out);
+  return *this;
+}
+
+DataBlock DataBlock::left_out(LeftOut left_out) && { return std::move(this->left_out(std::move(left_out))); }
+
 DataBlock& DataBlock::item_transform(const Resize& resize) & {
   transforms_.resize = resize.options();
   return *this;
@@ -170,6 +177,8 @@ Datasets DataBlock::datasets() const {
   datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary);
   datasets.warnings = data_warnings(datasets);
   datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());
+  const std::vector<std::string> told = left_out_.sentences();
+  datasets.warnings.insert(datasets.warnings.begin(), told.begin(), told.end());
   const std::size_t left_out = items->size() - datasets.train->size() - datasets.valid->size();
   if (left_out > 0) {
     datasets.warnings.push_back(

@@ -10,6 +10,7 @@
 #include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
 #include "margay/data/loader/loader.h"
+#include "margay/data/source/left_out.h"
 #include "margay/data/summary.h"
 
 namespace margay::data {
@@ -51,6 +52,9 @@ class DataBlock {
   /// Adds a sentence to Datasets::warnings, for what the source of the images found.
   DataBlock& warn(std::string warning) &;
   DataBlock warn(std::string warning) &&;
+  /// What the source of the images leaves out; its sentences come first in Datasets::warnings.
+  DataBlock& left_out(LeftOut left_out) &;
+  DataBlock left_out(LeftOut left_out) &&;
   DataBlock& item_transform(const Resize& resize) &;
   DataBlock item_transform(const Resize& resize) &&;
   DataBlock& batch_transform(const Augment& augment) &;
@@ -80,7 +84,9 @@ class DataBlock {
   std::optional<Labeller> labeller() && { return std::move(labeller_); }
   const Splitter& splitter() const& { return splitter_; }
   Splitter splitter() && { return std::move(splitter_); }
-  /// The warnings given by warn(), without those of datasets().
+  const LeftOut& left_out() const& { return left_out_; }
+  LeftOut left_out() && { return std::move(left_out_); }
+  /// The warnings given by warn(), without those of datasets() and of left_out().
   const std::vector<std::string>& warnings() const& { return warnings_; }
   std::vector<std::string> warnings() && { return std::move(warnings_); }
 
@@ -92,6 +98,7 @@ class DataBlock {
   Splitter splitter_;
   std::optional<Vocabulary> vocabulary_;
   std::vector<std::string> warnings_;
+  LeftOut left_out_;
   Transforms transforms_;
 };
 

@@ -9,8 +9,8 @@
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
-#include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
+#include "margay/run/image_choice.h"
 
 namespace margay::run {
 namespace {
@@ -76,90 +76,71 @@ data::Splitter draw(const fs::path& folder, const DataOptions& options, const Ta
   }
 }
 
-/// Whether an option asks for a draw, so that neither a table's column nor folders train/ and valid/ split.
-bool asks_for_a_draw(const DataOptions& o) {
-  return o.valid_fraction || o.split || !o.group_regex.empty() || !o.group_column.empty() || o.fold || o.folds ||
-         o.split_seed;
-}
-
-bool has_folder(const fs::path& folder, const char* name) {
-  std::error_code ignored;
-  return fs::is_directory(folder / name, ignored);
-}
-
-/// What the data say of the split, nothing where it is to be drawn.
-std::optional<data::Splitter> given_split(const fs::path& folder, const DataOptions& options, const Table& table) {
-  if (!options.valid_csv.empty()) return read_split(folder, options).split();
-  if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
-  if (asks_for_a_draw(options)) return std::nullopt;
-  if (table && (!options.valid_column.empty() || table->has_split())) return table->split();
-  for (const char* valid : {"valid", "val"}) {
-    if (has_folder(folder, "train") && has_folder(folder, valid)) return data::folder_split(folder, "train", valid);
-  }
-  return std::nullopt;
-}
-
-/// The same; a fault is thrown only when the split is asked for.
-std::optional<data::Splitter> given_split_or_problem(const fs::path& folder, const DataOptions& options,
-                                                     const Table& table) {
-  try {
-    return given_split(folder, options, table);
-  } catch (const core::DataError& error) {
-    return [error](const data::Items&) -> data::Split { throw error; };
-  }
-}
-
 data::Labeller choose_labels(const fs::path& folder, const DataOptions& options) {
   if (!options.label_regex.empty()) return data::regex_labels(options.label_regex);
   if (!options.label_path_regex.empty()) return data::path_regex_labels(options.label_path_regex, folder);
   return data::folder_labels(options.label_folder.value_or(1));
 }
 
-/// Images and labels, and the table they come from.
-struct Labelled {
-  data::DataBlock block;
-  Table table;
-};
-
-Labelled labelled_by_table(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
-  Labelled labelled{.table = read_labels(folder, options)};
-  for (const std::string& warning : labelled.table->warnings()) labelled.block.warn(warning);
-  data::PathList items = labelled.table->items(gaps);
-  if (!items.empty() && data::Root(folder).relative(items.text(0)).starts_with("../")) {
-    labelled.block.warn(fmt::format("none of the images listed lies below {}; those beside the table {} are taken",
-                                    folder.string(), options.labels_csv.string()));
+FoundImages listed_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  FoundImages found{.table = read_labels(folder, options)};
+  found.warnings = found.table->warnings();
+  found.images = found.table->items(gaps);
+  if (!found.images.empty() && data::Root(folder).relative(found.images.text(0)).starts_with("../")) {
+    found.warnings.push_back(fmt::format("none of the images listed lies below {}; those beside the table {} are taken",
+                                         folder.string(), options.labels_csv.string()));
   }
-  labelled.block.items(std::move(items)).label(labelled.table->labels(gaps));
-  return labelled;
+  found.labeller = found.table->labels(gaps);
+  return found;
 }
 
-Labelled labelled_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
-  if (!options.labels_csv.empty()) return labelled_by_table(folder, options, gaps);
-  Labelled labelled;
-  labelled.block.items(gaps == data::Gaps::kKeep ? data::search_images(folder).images : data::image_files(folder))
-      .label(choose_labels(folder, options));
-  return labelled;
+FoundImages found_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  if (!options.labels_csv.empty()) return listed_images(folder, options, gaps);
+  data::ImageSearch search = data::search_images(folder);
+  if (gaps == data::Gaps::kRefuse) data::check_all_open(search);
+  FoundImages found{.images = std::move(search.images),
+                    .labeller = choose_labels(folder, options),
+                    .left_out = std::move(search.left_out),
+                    .empty_folders = std::move(search.empty_folders)};
+  if (options.label_regex.empty() && options.label_path_regex.empty()) {
+    found.label_levels = options.label_folder.value_or(1);
+  }
+  return found;
 }
 
-/// Who keeps images for a test must not find them in training because the others are drawn.
-void leave_test_out(const fs::path& folder, data::DataBlock& block) {
-  if (!has_folder(folder, "train")) return;
-  const data::Root root(folder);
-  data::PathList kept;
-  data::NameList test;
-  for (std::size_t i = 0; i < block.paths().size(); ++i) {
-    const std::string_view path = block.paths().text(i);
-    if (data::is_below_test(root, path)) {
-      test.add(root.relative(path));
-    } else {
-      kept.add(path);
-    }
+/// Whether an option asks for a draw, so that neither a table's column nor folders split.
+bool asks_for_a_draw(const DataOptions& o) {
+  return o.valid_fraction || o.split || !o.group_regex.empty() || !o.group_column.empty() || o.fold || o.folds ||
+         o.split_seed;
+}
+
+/// What a file says of the split, nothing where none is asked.
+std::optional<data::Splitter> split_of_file(const fs::path& folder, const DataOptions& options, const Table& table) {
+  if (!options.valid_csv.empty()) return read_split(folder, options).split();
+  if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
+  if (asks_for_a_draw(options) || !options.valid_folder.empty()) return std::nullopt;
+  if (table && (!options.valid_column.empty() || table->has_split())) return table->split();
+  return std::nullopt;
+}
+
+data::Splitter choose_split(const fs::path& folder, const DataOptions& options, ImageChoice& choice) {
+  if (const auto said = split_of_file(folder, options, choice.table())) {
+    return options.valid_list.empty() ? *said : choice.without_test(*said);
   }
-  if (test.empty()) return;
-  if (kept.empty()) throw core::DataError(folder, "all images are below test/; training needs other images");
-  block.warn(fmt::format("{} of the {} images of {} lie below test/ and are left out: {}", test.size(),
-                         block.paths().size(), folder.string(), test.text()));
-  block.items(std::move(kept));
+  choice.name_folders(options.train_folder, options.valid_folder);
+  if (!asks_for_a_draw(options)) {
+    choice.check_layout();
+    if (choice.has(data::SplitPart::kValid)) return choice.split_by_folders();
+    if (options.labels_csv.empty() && options.train_folder.empty()) choice.check_split_files();
+  }
+  choice.leave_test_out();
+  if (!options.train_folder.empty()) choice.keep_training_folder();
+  return draw(folder, options, choice.table());
+}
+
+/// A splitter that throws the error when it is asked.
+data::Splitter split_with_problem(const core::DataError& error) {
+  return [error](const data::Items&) -> data::Split { throw error; };
 }
 
 }  // namespace
@@ -167,18 +148,28 @@ void leave_test_out(const fs::path& folder, data::DataBlock& block) {
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   core::validate(options);
   core::check_rules(options);
-  auto [block, table] = labelled_images(folder, options, gaps);
-  const auto said =
-      gaps == data::Gaps::kKeep ? given_split_or_problem(folder, options, table) : given_split(folder, options, table);
-  if (said) return block.split(*said);
-  leave_test_out(folder, block);
-  return block.split(draw(folder, options, table));
+  ImageChoice choice(folder, found_images(folder, options, gaps), gaps);
+  if (gaps == data::Gaps::kRefuse) {
+    choice.leave_loose_out();
+    const data::Splitter splitter = choose_split(folder, options, choice);
+    return choice.block().split(splitter);
+  }
+  try {
+    choice.leave_loose_out();
+    const data::Splitter splitter = choose_split(folder, options, choice);
+    return choice.block().split(splitter);
+  } catch (const core::DataError& error) {
+    return choice.block().split(split_with_problem(error));
+  }
 }
 
 data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& options) {
   core::validate(options);
   core::check_rules(options);
-  return labelled_images(folder, without_split(options), data::Gaps::kRefuse).block.split(data::no_split());
+  ImageChoice choice(folder, found_images(folder, without_split(options), data::Gaps::kRefuse), data::Gaps::kRefuse);
+  choice.forget_parts();
+  choice.leave_loose_out();
+  return choice.block().split(data::no_split());
 }
 
 DataOptions without_split(DataOptions options) {
@@ -189,6 +180,8 @@ DataOptions without_split(DataOptions options) {
     options.valid_column = none.valid_column;
   }
   options.valid_list = none.valid_list;
+  options.train_folder = none.train_folder;
+  options.valid_folder = none.valid_folder;
   options.valid_fraction = none.valid_fraction;
   options.split = none.split;
   options.group_regex = none.group_regex;
@@ -240,6 +233,13 @@ const core::OptionTable& DataOptions::fields() {
             core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_list>("valid_list", "text file with the name of a validation image on each line",
                                              {core::excludes(kDraws, kSplit)}),
+       core::field<&DataOptions::train_folder>(
+           "train_folder", "only images below folders of this name, or of this path below the images' folder, train",
+           {core::excludes({"valid_csv", "valid_list", "valid_column"}, kSplit)}),
+       core::field<&DataOptions::valid_folder>(
+           "valid_folder",
+           "images below folders of this name or path are the validation set, whatever others are called",
+           {core::excludes({"valid_csv", "valid_list", "valid_column"}, kSplit), core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_fraction>(
            "valid_fraction",
            "share drawn for validation; 0.2 if there is no other split (such as train/ and valid/ folders)", {0, 0.99}),

@@ -25,6 +25,8 @@ struct DataOptions {
   std::filesystem::path valid_csv;
   std::string valid_column;
   std::filesystem::path valid_list;
+  std::string train_folder;
+  std::string valid_folder;
   std::optional<double> valid_fraction;
   std::optional<data::SplitKind> split;
   std::string group_regex;
@@ -36,14 +38,16 @@ struct DataOptions {
   static const core::OptionTable& fields();
 };
 
-/// A data block with labels and split, without transforms. If folder/train exists, images below test/ are left out of
-/// random splits, with a warning. Throws std::invalid_argument for options that exclude each other or lack one that
+/// A data block with labels and split, without transforms. What is not used is in its left_out(). Folders split as
+/// data::FolderLayout says; without a validation set it is drawn from the training set, and the test set is left out of
+/// every split. Throws core::DataError for a layout that looks like a split and cannot be followed, unless options say
+/// the split. Throws std::invalid_argument for options that exclude each other or lack one that
 /// they need, naming both, and what data::DataBlock's parts throw. gaps: kKeep for a check, which reports what would
 /// throw otherwise: images that are missing or have no label, folders that may not be read, an impossible split.
 data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
                            data::Gaps gaps = data::Gaps::kRefuse);
 
-/// All images in the training set, for evaluation. Throws as make_block.
+/// All images in the training set, those of a test set included, for evaluation. Throws as make_block.
 data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
 
 /// Only the options for images and labels, to evaluate all images.

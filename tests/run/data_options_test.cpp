@@ -1,5 +1,7 @@
 #include "margay/run/data_options.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -130,9 +132,132 @@ TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {
   }
   const data::Datasets drawn = make_block(folder.path(), {.valid_fraction = 0.5}).datasets();
   EXPECT_EQ(drawn.train->size() + drawn.valid->size(), 4);
-  EXPECT_NE(drawn.warnings.front().find("4 of the 8 images"), std::string::npos) << drawn.warnings.front();
+  EXPECT_NE(drawn.warnings.front().find("left out 4 images of the test set"), std::string::npos)
+      << drawn.warnings.front();
   EXPECT_EQ(make_block(folder.path(), {}).datasets().train->size(), 4)
       << "where a draw is made without being asked for";
+}
+
+/// A folder of images of the given names, one byte each.
+struct NamedImages {
+  NamedImages(std::initializer_list<const char*> names) {
+    for (const char* name : names) write(folder / name, "x");
+  }
+  data::Datasets datasets(const DataOptions& options = {}) const {
+    return make_block(folder.path(), options).datasets();
+  }
+  std::string sizes(const DataOptions& options = {}) const {
+    const data::Datasets sets = datasets(options);
+    return std::to_string(sets.train->size()) + "+" + std::to_string(sets.valid->size());
+  }
+  std::string problem(const DataOptions& options = {}) const {
+    return thrown_message<core::DataError>([&] { datasets(options); });
+  }
+  TemporaryFolder folder;
+};
+
+bool contains(const std::vector<std::string>& texts, std::string_view part) {
+  return std::any_of(texts.begin(), texts.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
+}
+
+TEST(DataFolders, SplitByTheUsualNames) {
+  const NamedImages data({"training/cat/1.jpg", "training/dog/2.jpg", "training/dog/3.jpg", "validation/cat/4.jpg",
+                          "TEST/cat/5.jpg", "TEST/6.jpg"});
+  EXPECT_EQ(data.sizes(), "3+1");
+  const data::Datasets sets = data.datasets();
+  EXPECT_EQ(sets.vocabulary.names(), (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_TRUE(contains(sets.warnings, "left out 2 images of the test set: '")) << sets.warnings.front();
+  EXPECT_FALSE(contains(sets.warnings, "neither side"));
+  EXPECT_EQ(data.sizes({.valid_fraction = 0.5}), "2+2") << "a draw never takes the test set";
+}
+
+TEST(DataFolders, DrawTheValidationSetFromTrainingWhereOnlyATestIsApart) {
+  const NamedImages data({"Training/cat/1.jpg", "Training/cat/2.jpg", "Training/dog/3.jpg", "Training/dog/4.jpg",
+                          "Training/dog/5.jpg", "Testing/cat/6.jpg"});
+  EXPECT_EQ(data.sizes(), "4+1");
+  EXPECT_TRUE(contains(data.datasets().warnings, "Testing/cat/6.jpg"));
+}
+
+TEST(DataFolders, AskWhatALayoutMeansUnlessAFlagDecides) {
+  const NamedImages data({"train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg", "extra/cat/4.jpg", "test/dog/5.jpg"});
+  EXPECT_NE(data.problem().find("'extra' beside them is of neither part; name the folders with `train_folder`"),
+            std::string::npos)
+      << data.problem();
+  EXPECT_EQ(data.sizes({.train_folder = "train", .valid_folder = "val"}), "2+1");
+  EXPECT_TRUE(contains(data.datasets({.train_folder = "train", .valid_folder = "val"}).warnings,
+                       "left out 1 image outside the folders of `train_folder` and `valid_folder`: '"));
+  EXPECT_EQ(data.sizes({.valid_folder = "val"}), "3+1") << "the others train, the test set does not";
+  EXPECT_EQ(data.sizes({.train_folder = "train"}), "2+0") << "the set that is drawn from";
+  EXPECT_EQ(data.sizes({.valid_fraction = 0.25}), "3+1");
+  EXPECT_EQ(data.sizes({.valid_folder = "test"}), "4+1");
+  EXPECT_NE(data.problem({.valid_folder = "vall"}).find("no image lies below a folder 'vall'; did you mean 'val'?"),
+            std::string::npos);
+  EXPECT_EQ(data.sizes({.valid_folder = (data.folder / "train/cat").string() + "/"}), "3+1");
+}
+
+TEST(DataFolders, TakeAClassCalledTrain) {
+  const NamedImages data({"train/1.jpg", "bus/2.jpg", "car/3.jpg", "bus/4.jpg", "train/5.jpg"});
+  EXPECT_EQ(data.datasets().vocabulary.names(), (std::vector<std::string>{"bus", "car", "train"}));
+  EXPECT_EQ(data.sizes(), "4+1");
+}
+
+TEST(DataFolders, NeedFoldersOfClassesOrAnotherSourceOfLabels) {
+  const NamedImages data({"train/cat_1.jpg", "train/dog_2.jpg", "val/cat_3.jpg"});
+  EXPECT_NE(data.problem().find("the images of the training set lie in no folder of a class"), std::string::npos);
+  EXPECT_EQ(data.sizes({.label_regex = "^([a-z]+)_"}), "2+1");
+  const NamedImages inside({"cat/train/1.jpg", "dog/train/2.jpg", "cat/val/3.jpg"});
+  EXPECT_NE(inside.problem().find("`label_folder`"), std::string::npos) << inside.problem();
+  EXPECT_EQ(inside.sizes({.label_folder = 2}), "2+1");
+}
+
+TEST(DataFolders, RefuseASplitWithoutACommonClassOrWithAnEmptySide) {
+  const NamedImages data({"train/steam/1.jpg", "test/exam/2.jpg", "val/oral/3.jpg"});
+  EXPECT_NE(data.problem().find("no class in common: 'steam' train, 'oral' validate"), std::string::npos);
+  const NamedImages empty({"train/cat/1.jpg", "train/dog/2.jpg", "valid/notes.txt"});
+  EXPECT_NE(empty.problem().find("valid: this folder of a validation set holds no image"), std::string::npos);
+  EXPECT_EQ(empty.sizes({.valid_fraction = 0.5}), "1+1");
+}
+
+TEST(DataFolders, LeaveOutImagesBesideTheClasses) {
+  const NamedImages data({"collage.jpg", "cat/1.jpg", "dog/2.jpg"});
+  const data::Datasets sets = data.datasets({.valid_fraction = 0});
+  EXPECT_EQ(sets.vocabulary.names(), (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_TRUE(contains(sets.warnings, "left out 1 image that lies beside the class folders: '"));
+  EXPECT_EQ(make_unsplit_block(data.folder.path(), {}).datasets().train->size(), 2U);
+  EXPECT_EQ(data.sizes({.label_regex = "^(.)", .valid_fraction = 0}), "3+0") << "where folders are no classes";
+  const NamedImages many({"1.jpg", "2.jpg", "3.jpg", "cat/4.jpg"});
+  EXPECT_NE(many.problem().find("3 of 4 images lie beside the folders of classes"), std::string::npos);
+  EXPECT_EQ(NamedImages({"1.jpg", "2.jpg"}).sizes({.valid_fraction = 0}), "2+0") << "one class, named after its folder";
+}
+
+TEST(DataFolders, WarnOfAClassWithFoldersInIt) {
+  const NamedImages data({"cat/1.jpg", "cat/old/2.jpg", "dog/3.jpg"});
+  EXPECT_TRUE(contains(data.datasets({.valid_fraction = 0}).warnings, "cat and in folders below it"));
+}
+
+TEST(DataFolders, AskForASplitThatAFileHolds) {
+  const NamedImages data({"cat/1.jpg", "dog/2.jpg", "cat/3.jpg"});
+  write(data.folder / "split.csv", "name,is_valid\ncat/1.jpg,1\ndog/2.jpg,0\ncat/3.jpg,0\n");
+  EXPECT_NE(data.problem().find("split.csv' holds a split that is not asked for; take it with `valid_csv`"),
+            std::string::npos);
+  EXPECT_EQ(data.sizes({.valid_csv = data.folder / "split.csv"}), "2+1");
+  EXPECT_EQ(data.sizes({.valid_fraction = 0}), "3+0");
+}
+
+TEST(DataFolders, NeverTrainOnATestSetBesideAList) {
+  const NamedImages data({"train/cat/1.jpg", "train/cat/2.jpg", "test/cat/3.jpg"});
+  write(data.folder / "list.lst", "train/cat/2.jpg\n");
+  EXPECT_EQ(data.sizes({.valid_list = data.folder / "list.lst"}), "1+1");
+}
+
+TEST(DataFolders, AreCheckedWithTheirGaps) {
+  const NamedImages data({"collage.jpg", "train/cat/1.jpg", "val/cat/2.jpg", "test/cat/3.jpg", "test/4.jpg"});
+  const data::DataBlock block = make_block(data.folder.path(), {}, data::Gaps::kKeep);
+  EXPECT_EQ(block.paths().size(), 4) << "a test image without a class is no fault";
+  EXPECT_FALSE(block.labeller()->label((data.folder / "collage.jpg").string()));
+  const NamedImages unclear({"train/cat/1.jpg", "val/cat/2.jpg", "extra/cat/3.jpg"});
+  EXPECT_EQ(make_block(unclear.folder.path(), {}, data::Gaps::kKeep).paths().size(), 3);
 }
 
 TEST(DataFlags, AskWhichOfTwoColumnsSplitsUnlessAFlagDecides) {

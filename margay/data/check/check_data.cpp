@@ -62,7 +62,7 @@ constexpr std::array kWords = {
              "none needed for Margay, which looks at the bytes; rename them for other programs"},
     KindText{kEmptyFolder, "empty_folder", kNote, "folders without an image",
              "fill the folder, or delete it: it makes no class"},
-    KindText{kHiddenFile, "hidden_file", kNote, "hidden files and leftovers of other systems",
+    KindText{kHiddenFile, "hidden_file", kNote, "hidden files and folders, and what systems left",
              "delete them; they are left out"},
     KindText{kOtherFile, "other_file", kNote, "files among the images that are none",
              "move them away; they are left out"},
@@ -98,6 +98,7 @@ DataReport check_data(const DataBlock& block, const std::filesystem::path& folde
   const LabelledData data = labelled_data(block);
   const std::vector<ImageFacts> facts = facts_of_all(data.paths, options, on_progress);
   DataReport report{.folder = folder, .images = data.size(), .classes = data.classes()};
+  report.left_out = block.left_out().sentences();
   report.train = data.count(Side::kTrain);
   report.valid = data.count(Side::kValid);
   report.readable = static_cast<std::size_t>(

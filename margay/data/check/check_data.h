@@ -98,8 +98,9 @@ struct DataReport {
   std::size_t readable = 0;
   std::size_t train = 0;
   std::size_t valid = 0;
-  std::vector<ClassCount> classes;  ///< by name
-  std::vector<Finding> findings;    ///< by kind, then in the order of the images
+  std::vector<ClassCount> classes;    ///< by name
+  std::vector<std::string> left_out;  ///< what is not among the images, in sentences
+  std::vector<Finding> findings;      ///< by kind, then in the order of the images
 
   std::size_t count(FindingKind kind) const;
   std::size_t count(Severity severity) const;

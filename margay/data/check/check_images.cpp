@@ -187,12 +187,9 @@ std::vector<Finding> check_images(const PathList& paths, std::span<const ImageFa
 
 namespace {
 
-/// What Windows leaves in folders that it has shown.
-bool is_leftover(const fs::path& path) {
-  static constexpr std::array<std::string_view, 3> kNames = {"thumbs.db", "ehthumbs.db", "desktop.ini"};
-  std::string name = path.filename().string();
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+const char* words_for(LeftOutKind kind) {
+  if (kind == LeftOutKind::kSystem) return "left by a system or a program";
+  return kind == LeftOutKind::kSpecial ? "neither file nor folder" : "hidden";
 }
 
 std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
@@ -237,6 +234,7 @@ class FolderCheck {
   void walk() {
     FolderWalk walk(folder_);
     while (const std::optional<WalkedFolder> here = walk.next()) {
+      if (here->left_out) continue;
       if (!here->problem.empty()) {
         add(FindingKind::kClosedFolder, here->path, here->problem);
       } else {
@@ -247,13 +245,13 @@ class FolderCheck {
   }
 
   void see(const WalkedFolder& here) {
-    for (const fs::path& name : here.listing.hidden_files) add(FindingKind::kHiddenFile, here.path / name, "hidden");
+    for (const LeftOutEntry& each : here.listing.left_out) {
+      add(FindingKind::kHiddenFile, here.path / each.name, words_for(each.kind));
+    }
     const bool has_images = with_images_.contains(normal(here.path));
     for (const fs::path& name : here.listing.files) {
       if (has_image_extension(name)) fill(here.path);  // used or not: a table need not list all
-      if (is_leftover(name)) {
-        add(FindingKind::kHiddenFile, here.path / name, "left by Windows");
-      } else if (has_images && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
+      if (has_images && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
         add(FindingKind::kOtherFile, here.path / name, "no image");
       }
     }

@@ -96,9 +96,11 @@ std::string verdict(const DataReport& report) {
 std::string report_text(const DataReport& report, ReportExtent extent) {
   const std::string unreadable =
       report.readable < report.images ? fmt::format(" ({} unreadable)", report.images - report.readable) : "";
-  return fmt::format("{}: {}{}, {} train, {} validate, {}\n\n", one_line(report.folder.string()),
+  std::string left_out;
+  for (const std::string& sentence : report.left_out) left_out += one_line(sentence) + "\n";
+  return fmt::format("{}: {}{}, {} train, {} validate, {}\n{}\n", one_line(report.folder.string()),
                      counted(report.images, "image", "images"), unreadable, report.train, report.valid,
-                     counted(report.classes.size(), "class", "classes")) +
+                     counted(report.classes.size(), "class", "classes"), left_out) +
          findings_text(report.findings, extent) + classes_text(report.classes, extent) + verdict(report);
 }
 
@@ -133,6 +135,7 @@ std::string report_json(const DataReport& report) {
                          {"valid", report.valid},
                          {"harmful", report.count(Severity::kHarm)},
                          {"notes", report.count(Severity::kNote)},
+                         {"left_out", report.left_out},
                          {"classes", classes},
                          {"findings", findings}};
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);

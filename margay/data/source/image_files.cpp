@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <memory>
 #include <span>
+#include <unordered_set>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -77,6 +78,20 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
+EntryKind entry_kind(Kind kind) {
+  if (kind == Kind::kOther) return EntryKind::kSpecial;
+  return kind == Kind::kFile ? EntryKind::kFile : EntryKind::kFolder;
+}
+
+void sort_in(std::string_view name, Kind kind, FolderListing& listing) {
+  const EntryKind entry = entry_kind(kind);
+  auto why = left_out_by_name(name, entry);
+  if (!why && entry == EntryKind::kSpecial) why = LeftOutKind::kSpecial;
+  if (why) return listing.left_out.push_back({*why, entry, std::string(name)});
+  if (kind == Kind::kFile) return listing.files.add(name);
+  (kind == Kind::kFolder ? listing.folders : listing.linked_folders).emplace_back(name);
+}
+
 std::vector<std::string> names_in(const fs::path& folder) {
   constexpr std::size_t kEnough = 10'000;
   FolderListing listing = list_folder(folder);
@@ -107,16 +122,20 @@ FolderListing list_folder(const fs::path& folder) {
   }
   listing.id = id_of(open.get());
   while (const dirent* entry = readdir(open.get())) {
-    const Kind kind = kind_of(folder, *entry);
-    if (entry->d_name[0] == '.') {
-      if (kind == Kind::kFile) listing.hidden_files.add(entry->d_name);
-      continue;
-    }
-    if (kind == Kind::kFile) listing.files.add(entry->d_name);
-    if (kind == Kind::kFolder) listing.folders.emplace_back(entry->d_name);
-    if (kind == Kind::kLinkedFolder) listing.linked_folders.emplace_back(entry->d_name);
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") sort_in(name, kind_of(folder, *entry), listing);
   }
   return listing;
+}
+
+bool FolderListing::is_run() const {
+  bool has_settings = false;
+  bool has_results = false;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    has_settings |= files.text(i) == "config.json";
+    has_results |= files.text(i) == "run.json" || files.text(i) == "split.csv" || files.text(i) == "split.jsonl";
+  }
+  return has_settings && has_results;
 }
 
 void check_folder(const fs::path& folder) {
@@ -169,7 +188,14 @@ std::optional<WalkedFolder> FolderWalk::next() {
       here.problem = error.problem();
       return here;
     }
-    if (!seen_.insert(here.listing.id).second) continue;
+    if (!seen_.insert(here.listing.id).second) {
+      here.left_out = LeftOutKind::kSecondLink;
+      return here;
+    }
+    if (*path != root_ && here.listing.is_run()) {
+      here.left_out = LeftOutKind::kRun;
+      return here;
+    }
     const Root root(here.path);
     for (const std::string& name : here.listing.folders) folders_.push_back(root.path(name));
     for (const std::string& name : here.listing.linked_folders) links_.insert(root.path(name));
@@ -217,9 +243,62 @@ bool is_image(const std::string& path) {
   return !is_among(extension, kOthers) && begins_like_an_image(path);
 }
 
-void check_all_open(const ImageSearch& search) {
-  if (!search.closed.empty()) throw core::DataError(search.closed.front().path, search.closed.front().problem);
-}
+/// Collects what a walk over a folder finds.
+class ImageWalk {
+ public:
+  explicit ImageWalk(const fs::path& folder) : folder_(folder) {}
+
+  ImageSearch run() {
+    FolderWalk walk(folder_);
+    while (const std::optional<WalkedFolder> here = walk.next()) see(*here);
+    find_empty_folders();
+    search_.images.sort(core::natural_less);
+    return std::move(search_);
+  }
+
+ private:
+  void see(const WalkedFolder& here) {
+    if (here.left_out) return search_.left_out.add(*here.left_out, here.path.native());
+    if (!here.problem.empty()) return search_.closed.push_back({here.path, here.problem});
+    const Root root(here.path);
+    for (const LeftOutEntry& entry : here.listing.left_out) search_.left_out.add(entry.kind, root.path(entry.name));
+    const std::size_t before = search_.images.size();
+    for (std::size_t i = 0; i < here.listing.files.size(); ++i) see_file(root.path(here.listing.files.text(i)));
+    walked_.add(here.path.native());
+    if (search_.images.size() > before) fill(here.path.native());
+  }
+
+  void see_file(const std::string& path) {
+    is_image(path) ? search_.images.add(path) : search_.left_out.add(LeftOutKind::kOtherFile, path);
+  }
+
+  /// Marks a folder and those around it.
+  void fill(std::string_view folder) {
+    while (folder.size() > folder_.native().size() && filled_.emplace(folder).second) {
+      folder = folder.substr(0, folder.rfind('/'));
+    }
+  }
+
+  bool is_filled(std::string_view folder) const {
+    return folder.size() <= folder_.native().size() || filled_.contains(std::string(folder));
+  }
+
+  /// Of nested empty folders the outermost is enough.
+  void find_empty_folders() {
+    walked_.sort(core::natural_less);
+    for (std::size_t i = 0; i < walked_.size(); ++i) {
+      const std::string_view folder = walked_.text(i);
+      if (is_filled(folder) || !is_filled(folder.substr(0, folder.rfind('/')))) continue;
+      search_.empty_folders.add(folder);
+      search_.left_out.add(LeftOutKind::kEmptyFolder, folder);
+    }
+  }
+
+  const fs::path& folder_;
+  ImageSearch search_;
+  PathList walked_;
+  std::unordered_set<std::string> filled_;
+};
 
 }  // namespace
 
@@ -232,28 +311,19 @@ bool has_image_extension(const std::filesystem::path& path) { return !image_exte
 
 ImageSearch search_images(const std::filesystem::path& folder) {
   check_folder(folder);
-  ImageSearch search;
-  std::size_t others = 0;
-  FolderWalk walk(folder);
-  while (const std::optional<WalkedFolder> here = walk.next()) {
-    if (!here->problem.empty()) search.closed.push_back({here->path, here->problem});
-    const Root root(here->path);
-    for (std::size_t i = 0; i < here->listing.files.size(); ++i) {
-      const std::string path = root.path(here->listing.files.text(i));
-      if (is_image(path))
-        search.images.add(path);
-      else
-        ++others;
-    }
-  }
-  if (search.images.empty()) {
-    check_all_open(search);
-    throw core::DataError(folder, fmt::format("no images in this folder ({} other files); images are files named .jpg, "
-                                              ".png, .webp, …, and files whose first bytes are those of an image",
-                                              others));
-  }
-  search.images.sort(core::natural_less);
-  return search;
+  ImageSearch search = ImageWalk(folder).run();
+  if (!search.images.empty()) return search;
+  check_all_open(search);
+  std::string why = fmt::format(
+      "no images in this folder ({} other files); images are files named .jpg, .png, .webp, "
+      "…, and files whose first bytes are those of an image",
+      search.left_out.count(LeftOutKind::kOtherFile));
+  for (const std::string& sentence : search.left_out.sentences()) why += "; " + sentence;
+  throw core::DataError(folder, why);
+}
+
+void check_all_open(const ImageSearch& search) {
+  if (!search.closed.empty()) throw core::DataError(search.closed.front().path, search.closed.front().problem);
 }
 
 PathList image_files(const std::filesystem::path& folder) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "margay/data/item.h"
+#include "margay/data/source/left_out.h"
 
 namespace margay::data {
 
@@ -41,13 +42,23 @@ struct FolderId {
   auto operator<=>(const FolderId&) const = default;
 };
 
-/// The names of the direct entries of a folder, in no particular order, without hidden folders.
+/// An entry of a folder that is no data.
+struct LeftOutEntry {
+  LeftOutKind kind;
+  EntryKind entry;
+  std::string name;
+};
+
+/// The names of the direct entries of a folder, in no particular order.
 struct FolderListing {
   FolderId id;
   PathList files;  ///< links to files included
-  PathList hidden_files;
   std::vector<std::string> folders;
   std::vector<std::string> linked_folders;  ///< links to folders
+  std::vector<LeftOutEntry> left_out;       ///< hidden ones and those of systems; they are in no other list
+
+  /// Whether it is the folder of a training, with its settings and its results.
+  bool is_run() const;
 };
 
 /// Returns an empty listing for a folder that is gone. Throws core::DataError for a folder that may not be read, and
@@ -64,16 +75,17 @@ std::string how_far_it_exists(const std::filesystem::path& missing);
 /// One folder of a walk.
 struct WalkedFolder {
   std::filesystem::path path;
-  FolderListing listing;  ///< empty if there is a problem
-  std::string problem;    ///< why it may not be read, or ""
+  FolderListing listing;                     ///< empty if there is a problem
+  std::string problem;                       ///< why it may not be read, or ""
+  std::optional<LeftOutKind> left_out = {};  ///< why nothing in it is data: kSecondLink, kRun
 };
 
-/// Walks over a folder and all folders below it, each once, without hidden ones. Folders of the tree come first, then
-/// links to other folders in the order of their paths. So loops end, and the paths do not depend on the order in which
-/// the file system lists entries.
+/// Walks over a folder and all folders below it, each once, without hidden ones and those of systems. Folders of the
+/// tree come first, then links to other folders in the order of their paths. So loops end, and the paths do not depend
+/// on the order in which the file system lists entries. Folders of runs are not entered, unless they are the root.
 class FolderWalk {
  public:
-  explicit FolderWalk(const std::filesystem::path& root) : folders_{root.native()} {}
+  explicit FolderWalk(const std::filesystem::path& root) : root_(root.native()), folders_{root.native()} {}
 
   /// The next folder, or nothing at the end. Throws core::IoError for failures of the system other than missing
   /// permission.
@@ -82,6 +94,7 @@ class FolderWalk {
  private:
   std::optional<std::string> next_path();
 
+  std::string root_;
   std::vector<std::string> folders_;
   std::set<std::string> links_;
   std::set<FolderId> seen_;
@@ -95,7 +108,7 @@ bool has_image_extension(const std::filesystem::path& path);
 
 /// All images below `folder`, at any depth, in natural order of their paths: files with an extension of images, and
 /// other files whose first bytes are those of an image, unless they have an extension of texts or archives (.txt,
-/// .json, .zip, …). Hidden files and folders are left out. Links to folders are followed, as by fastai's
+/// .json, .zip, …). What is hidden or left by systems is left out. Links to folders are followed, as by fastai's
 /// get_image_files, but each folder is visited once: by its own path if that is below `folder`, otherwise by the first
 /// link. Throws core::DataError when the folder is missing, is a file, or holds no image, and for a folder below it
 /// that may not be read.
@@ -110,9 +123,15 @@ struct ClosedFolder {
 struct ImageSearch {
   PathList images;
   std::vector<ClosedFolder> closed;
+  PathList empty_folders;  ///< the outermost folders without an image
+  LeftOut left_out;        ///< the empty folders included
 };
 
-/// The same, but folders that may not be read are reported and do not throw, as long as there is an image elsewhere.
+/// The same with all that it leaves out. Folders that may not be read are reported and do not throw, as long as there
+/// is an image elsewhere.
 ImageSearch search_images(const std::filesystem::path& folder);
+
+/// Throws core::DataError for the first folder that may not be read.
+void check_all_open(const ImageSearch& search);
 
 }  // namespace margay::data

@@ -55,7 +55,9 @@ class ImageFinder::Folder {
   explicit Folder(const fs::path& path) : path_(path) {
     const FolderListing listing = list_folder(path);
     for (std::size_t i = 0; i < listing.files.size(); ++i) files_.add(listing.files.text(i));
-    for (std::size_t i = 0; i < listing.hidden_files.size(); ++i) hidden_files_.add(listing.hidden_files.text(i));
+    for (const LeftOutEntry& each : listing.left_out) {
+      if (each.entry == EntryKind::kFile) hidden_files_.add(each.name);
+    }
   }
 
   /// The file's name, "" where there is none.

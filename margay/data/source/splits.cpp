@@ -73,9 +73,53 @@ Splitter folder_split(const std::filesystem::path& root, const std::string& trai
   };
 }
 
-bool is_below_test(const Root& root, std::string_view image) {
-  const std::string relative = root.relative(image);
-  return outermost(relative, {"train", "valid", "val", kTest}) == kTest;
+namespace {
+
+/// By label id.
+std::vector<bool> labels_in_rows(const Items& items, const std::vector<std::size_t>& rows) {
+  std::vector<bool> occurs(items.label_names().size(), false);
+  for (const std::size_t row : rows) {
+    for (const std::uint32_t id : items.label_ids(row)) occurs[id] = true;
+  }
+  return occurs;
+}
+
+NameList names_of(const Items& items, const std::vector<bool>& occurs) {
+  NameList names;
+  for (std::size_t id = 0; id < occurs.size(); ++id) {
+    if (occurs[id]) names.add(items.label_names()[id]);
+  }
+  return names;
+}
+
+void check_common_label(const Items& items, const Split& split, const std::filesystem::path& place) {
+  const std::vector<bool> train = labels_in_rows(items, split.train);
+  const std::vector<bool> valid = labels_in_rows(items, split.valid);
+  const NameList of_train = names_of(items, train);
+  const NameList of_valid = names_of(items, valid);
+  if (of_train.empty() || of_valid.empty()) return;
+  for (std::size_t id = 0; id < train.size(); ++id) {
+    if (train[id] && valid[id]) return;
+  }
+  throw core::DataError(place,
+                        fmt::format("its folders look like a split, but training and validation have no class in "
+                                    "common: {} train, {} validate; name the folders with `train_folder` and "
+                                    "`valid_folder`, or draw the validation set with `valid_fraction`",
+                                    of_train.text(), of_valid.text()));
+}
+
+}  // namespace
+
+Splitter part_split(std::vector<std::optional<SplitPart>> parts, std::filesystem::path place) {
+  return [parts = std::move(parts), place = std::move(place)](const Items& items) {
+    Split split;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i] == SplitPart::kTrain) split.train.push_back(i);
+      if (parts[i] == SplitPart::kValid) split.valid.push_back(i);
+    }
+    check_common_label(items, split, place);
+    return split;
+  };
 }
 
 const core::OptionTable& RandomSplitOptions::fields() {

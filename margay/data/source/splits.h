@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "margay/core/options.h"
 #include "margay/data/item.h"
 #include "margay/data/source/image_files.h"
+#include "margay/data/source/part_names.h"
 
 namespace margay::data {
 
@@ -33,8 +35,10 @@ Splitter no_split();
 Splitter folder_split(const std::filesystem::path& root, const std::string& train = "train",
                       const std::string& valid = "valid");
 
-/// Whether the outermost of the folders train, valid, val and test on the way from the root to the image is test.
-bool is_below_test(const Root& root, std::string_view image);
+/// The images with part kValid form the validation set, those with kTrain the training set; all others are left out.
+/// parts: of each item. The splitter throws core::DataError naming `place` if training and validation have no label in
+/// common: the folders that seem to be a split are then something else.
+Splitter part_split(std::vector<std::optional<SplitPart>> parts, std::filesystem::path place);
 
 /// The images listed in a text file form the validation set, as with fastai's FileSplitter. Each line holds a name,
 /// relative to `root` or just the file name, with or without extension; empty lines are skipped. Throws core::DataError

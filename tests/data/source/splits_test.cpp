@@ -48,12 +48,16 @@ TEST(FolderSplit, IsDecidedByTheOutermostFolderAndLeavesTheTestOut) {
   EXPECT_EQ(split.valid, (std::vector<std::size_t>{1}));
 }
 
-TEST(FolderSplit, KnowsWhatLiesBelowTest) {
-  const Root root("d");
-  EXPECT_TRUE(is_below_test(root, "d/test/valid/a.png"));
-  EXPECT_TRUE(is_below_test(root, "d/x/test/a.png"));
-  EXPECT_FALSE(is_below_test(root, "d/train/test/a.png"));
-  EXPECT_FALSE(is_below_test(root, "d/cat/test.png"));
+TEST(PartSplit, PutsEachImageOnItsSide) {
+  using enum SplitPart;
+  const Items items = {{"1.jpg", "cat"}, {"2.jpg", "cat"}, {"3.jpg", "dog"}, {"4.jpg", "dog"}};
+  const Split split = part_split({kTrain, kValid, kTest, std::nullopt}, "d")(items);
+  EXPECT_EQ(split.train, (std::vector<std::size_t>{0}));
+  EXPECT_EQ(split.valid, (std::vector<std::size_t>{1}));
+  EXPECT_NE(thrown_message<core::DataError>([&] {
+              part_split({kTrain, kTrain, kValid, kValid}, "d")(items);
+            }).find("no class in common: 'cat' train, 'dog' validate"),
+            std::string::npos);
 }
 
 TEST(FolderSplit, TakesPathsThatAreWrittenOtherwise) {

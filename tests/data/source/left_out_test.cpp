@@ -1,0 +1,137 @@
+#include "margay/data/source/left_out.h"
+
+#include <gtest/gtest.h>
+
+#include "margay/data/source/image_files.h"
+#include "tests/support/ordinary_user.h"
+#include "tests/support/temporary_folder.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using enum LeftOutKind;
+using testing_support::TemporaryFolder;
+using testing_support::write;
+
+TEST(LeftOut, CountsEachKindAndNamesThree) {
+  LeftOut left_out;
+  EXPECT_TRUE(left_out.empty());
+  EXPECT_TRUE(left_out.sentences().empty());
+  for (const char* name : {"a.txt", "b.txt", "c.txt", "d.txt"}) left_out.add(kOtherFile, name);
+  left_out.add(kSystem, "lost+found");
+  left_out.add(kLooseImage, "x.jpg");
+  EXPECT_EQ(left_out.count(kOtherFile), 4);
+  EXPECT_EQ(
+      left_out.sentences(),
+      (std::vector<std::string>{
+          "left out 1 image that lies beside the class folders: 'x.jpg'; move them into the folder of a class, or "
+          "say with `label_regex` or `labels_csv` what they are",
+          "left out 4 files that are no images ('a.txt', 'b.txt', 'c.txt' and 1 more), 1 system file or folder "
+          "('lost+found')"}));
+}
+
+TEST(LeftOut, KnowsWhetherImagesAreAmongIt) {
+  LeftOut left_out;
+  left_out.add(kOtherFile, "a.txt");
+  EXPECT_FALSE(left_out.holds_images());
+  left_out.add(kHiddenImage, ".a.jpg");
+  EXPECT_TRUE(left_out.holds_images());
+}
+
+TEST(LeftOutByName, KnowsFoldersOfSystems) {
+  for (const char* name : {"lost+found",   "System Volume Information",
+                           "$RECYCLE.BIN", "RECYCLER",
+                           "FOUND.000",    "LOST.DIR",
+                           "@eaDir",       "@tmp",
+                           "#recycle",     "#snapshot",
+                           "@Recycle",     "__MACOSX",
+                           "__pycache__",  ".Trash-1000",
+                           ".Trashes",     ".@__thumb",
+                           ".thumbnails",  ".ipynb_checkpoints",
+                           ".git",         ".Spotlight-V100",
+                           ".fseventsd"})
+    EXPECT_EQ(left_out_by_name(name, EntryKind::kFolder), kSystem) << name;
+  for (const char* name : {"cat", "recycled", "trash", "found", "found.0000", "thumbnails", "images", "#1", "@home"})
+    EXPECT_EQ(left_out_by_name(name, EntryKind::kFolder), std::nullopt) << name;
+  EXPECT_EQ(left_out_by_name(".NET", EntryKind::kFolder), kHidden) << "perhaps a class";
+}
+
+TEST(LeftOutByName, KnowsFilesOfSystems) {
+  for (const char* name : {"Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini", ".DS_Store", "._a.jpg", "Icon\r",
+                           ".nomedia", ".directory", "Picasa.ini", ".gitkeep", ".nfs000012"})
+    EXPECT_EQ(left_out_by_name(name, EntryKind::kFile), kSystem) << name;
+  EXPECT_EQ(left_out_by_name(".a.jpg", EntryKind::kFile), kHiddenImage);
+  EXPECT_EQ(left_out_by_name(".settings", EntryKind::kFile), kHidden);
+  EXPECT_EQ(left_out_by_name("lost+found", EntryKind::kFile), std::nullopt) << "a file is none of a disk's folders";
+  EXPECT_EQ(left_out_by_name("a.jpg", EntryKind::kFile), std::nullopt);
+}
+
+TEST(ImageSearch, LeavesOutWhatSystemsLeftAndSaysSo) {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"cat/1.jpg", "cat/._1.jpg", "cat/.DS_Store", "cat/Thumbs.db", "cat/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "__MACOSX/cat/._1.jpg", "__MACOSX/cat/2.jpg", "dog/.ipynb_checkpoints/1-checkpoint.jpg", "dog/2.jpg",
+        ".Trash-1000/files/3.jpg", "$RECYCLE.BIN/4.jpg", "#recycle/5.jpg", ".git/6.jpg"})
+    write(folder / name, "x");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg", folder / "dog/2.jpg"}));
+  EXPECT_EQ(search.left_out.count(kSystem), 10);
+  EXPECT_FALSE(search.left_out.holds_images());
+}
+
+TEST(ImageSearch, NeedsNoAccessToLostAndFound) {
+  const TemporaryFolder folder;
+  write(folder / "pics/cat/1.jpg", "x");
+  write(folder / "pics/lost+found/2.jpg", "x");
+  const testing_support::ClosedFolder closed(folder.path(), folder / "pics/lost+found");
+  const testing_support::OrdinaryUser nobody;
+  EXPECT_EQ(image_files(folder / "pics"), (PathList{folder / "pics/cat/1.jpg"}));
+  EXPECT_EQ(search_images(folder / "pics").left_out.count(kSystem), 1);
+}
+
+TEST(ImageSearch, CountsOtherFilesHiddenImagesAndFoldersWithoutAny) {
+  const TemporaryFolder folder;
+  for (const char* name : {"cat/1.jpg", "cat/notes.txt", "README.txt", "labels/cat/1.txt", ".NET/2.jpg", "cat/.3.jpg"})
+    write(folder / name, "x");
+  fs::create_directories(folder / "dog/puppy");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.left_out.count(kOtherFile), 3);
+  EXPECT_EQ(search.left_out.count(kHidden), 1);
+  EXPECT_EQ(search.left_out.count(kHiddenImage), 1);
+  EXPECT_EQ(search.left_out.count(kEmptyFolder), 2);
+  EXPECT_EQ(search.empty_folders, (PathList{folder / "dog", folder / "labels"}));
+}
+
+TEST(ImageSearch, TellsOfFoldersThatAreReadByAnotherPath) {
+  const TemporaryFolder folder;
+  write(folder / "cat/1.jpg", "x");
+  fs::create_directory_symlink(folder / "cat", folder / "kitten");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.images.size(), 1);
+  EXPECT_EQ(search.left_out.count(kSecondLink), 1);
+}
+
+TEST(ImageSearch, TakesNoChartOfARun) {
+  const TemporaryFolder folder;
+  for (const char* name : {"cat/1.jpg", "runs/1-model/losses.png", "runs/1-model/config.json", "runs/1-model/run.json"})
+    write(folder / name, "x");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg"}));
+  EXPECT_EQ(search.left_out.count(kRun), 1);
+  EXPECT_EQ(search_images(folder / "runs/1-model").images.size(), 1) << "the folder that is asked for is read";
+}
+
+TEST(ImageSearch, SaysWhatElseAFolderWithoutImagesHolds) {
+  const TemporaryFolder folder;
+  write(folder / ".a.jpg", "x");
+  try {
+    search_images(folder.path());
+    FAIL();
+  } catch (const std::exception& error) {
+    EXPECT_NE(std::string(error.what()).find("left out 1 hidden image"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace margay::data
