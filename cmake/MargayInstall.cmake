@@ -9,7 +9,7 @@ install(EXPORT margayTargets NAMESPACE margay:: DESTINATION ${package_dir} COMPO
 install(DIRECTORY margay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library FILES_MATCHING PATTERN "*.h")
 
 configure_package_config_file(cmake/margayConfig.cmake.in ${PROJECT_BINARY_DIR}/margayConfig.cmake
-                              INSTALL_DESTINATION ${package_dir})
+                              INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_LIBEXECDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/margayConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/margayConfig.cmake ${PROJECT_BINARY_DIR}/margayConfigVersion.cmake
               cmake/MargayDependencies.cmake
@@ -17,6 +17,9 @@ install(FILES ${PROJECT_BINARY_DIR}/margayConfig.cmake ${PROJECT_BINARY_DIR}/mar
 
 install(TARGETS margay_launcher DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(TARGETS margay_program DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT program)
+foreach(component library program)  # both read images
+  install(TARGETS margay_decode_heif DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT ${component})
+endforeach()
 if(NOT CMAKE_CROSSCOMPILING)  # the program itself writes its completions and manual pages
   install(CODE "set(margay_program [[$<TARGET_FILE:margay_program>]])
 set(margay_staging [[${PROJECT_BINARY_DIR}/shell-files]])" COMPONENT program)

@@ -22,6 +22,9 @@ bad data and leaves one file that the same program uses. It needs no Python.")
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+if(margay_release GREATER_EQUAL 13)  # before, libheif holds its decoders itself
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS "libheif-plugin-libde265, libheif-plugin-dav1d | libheif-plugin-aomdec")
+endif()
 # Without OpenBLAS LibTorch multiplies at a fortieth of the speed; without fonts charts have no text.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "libopenblas0-openmp, fonts-dejavu-core, fonts-wqy-microhei")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

@@ -131,6 +131,8 @@ using data::FoldOptions;
 using data::Gaps;
 using data::grouped_fold_split;
 using data::grouped_split;
+using data::heif_decoder_places;
+using data::HeifDecoderOptions;
 using data::image_files;
 using data::ImageFormat;
 using data::ImageList;
@@ -190,6 +192,7 @@ using data::Summary;
 using data::Task;
 using data::Transforms;
 using data::Unreadable;
+using data::use_heif_decoder;
 using data::Vocabulary;
 using data::WorkerPriority;
 

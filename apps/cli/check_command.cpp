@@ -67,7 +67,8 @@ core::ExitCode check_images(const CheckCommandOptions& options) {
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
   fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
   if (!options.contact_sheet.empty()) {
-    save_drawing(data::contact_sheet_drawing(report, {.max_pixels = options.check.max_pixels}), options.contact_sheet);
+    const data::ContactSheetOptions sheet{.max_pixels = options.check.max_pixels, .deep_bits = options.check.deep_bits};
+    save_drawing(data::contact_sheet_drawing(report, sheet), options.contact_sheet);
   }
   if (!options.list.empty()) core::write_file_atomically(options.list, harmful_files(report));
   return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : core::ExitCode::kDone;

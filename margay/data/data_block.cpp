@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/data/check/deep_images.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {
@@ -125,6 +126,13 @@ DataBlock& DataBlock::left_out(LeftOut left_out) & {
 
 DataBlock DataBlock::left_out(LeftOut left_out) && { return std::move(this->left_out(std::move(left_out))); }
 
+DataBlock& DataBlock::deep_bits(int bits) & {
+  transforms_.deep_bits = bits;
+  return *this;
+}
+
+DataBlock DataBlock::deep_bits(int bits) && { return std::move(deep_bits(bits)); }
+
 DataBlock& DataBlock::item_transform(const Resize& resize) & {
   transforms_.resize = resize.options();
   return *this;
@@ -190,8 +198,11 @@ Datasets DataBlock::datasets() const {
 Loaders DataBlock::loaders(const LoaderOptions& options) const {
   Datasets datasets = this->datasets();
   const ImagePipeline pipeline(transforms_, options.max_pixels);
+  const DeepImages deep = look_for_deep_images(images_, options.max_pixels);
+  const std::string deep_warning = deep_bits_warning(deep, transforms_.deep_bits);
+  if (!deep_warning.empty()) datasets.warnings.push_back(deep_warning);
   std::optional<Loader> valid;
-  const auto cache = make_image_cache(options, cached_transforms(transforms_.resize, options.max_pixels));
+  const auto cache = make_image_cache(options, cached_transforms(transforms_.resize, pipeline.read_options()));
   if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options, cache);
   return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache), std::move(valid),
           std::move(datasets.vocabulary), std::move(datasets.warnings)};

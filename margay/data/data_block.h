@@ -55,6 +55,10 @@ class DataBlock {
   /// What the source of the images leaves out; its sentences come first in Datasets::warnings.
   DataBlock& left_out(LeftOut left_out) &;
   DataBlock left_out(LeftOut left_out) &&;
+
+  /// How many of the 16 bits of deep images' samples hold data, 8 … 16 (Transforms::deep_bits); loaders() checks it.
+  DataBlock& deep_bits(int bits) &;
+  DataBlock deep_bits(int bits) &&;
   DataBlock& item_transform(const Resize& resize) &;
   DataBlock item_transform(const Resize& resize) &&;
   DataBlock& batch_transform(const Augment& augment) &;

@@ -18,8 +18,11 @@ namespace {
 
 /// JPEGs may be decoded at a part of their size, as far as presizing cannot tell the difference. A random crop looks at
 /// a small part of the image, so it needs all pixels.
-ReadOptions reading_for(const ResizeOptions& resize, std::int64_t max_pixels) {
-  return {.max_pixels = max_pixels, .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size};
+ReadOptions reading_for(const Transforms& transforms, std::int64_t max_pixels) {
+  const ResizeOptions& resize = transforms.resize;
+  return {.max_pixels = max_pixels,
+          .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size,
+          .deep_bits = transforms.deep_bits};
 }
 
 /// The transforms, once its normalisation is known to give numbers.
@@ -38,7 +41,7 @@ const Transforms& checked(const Transforms& transforms) {
 
 ImagePipeline::ImagePipeline(const Transforms& transforms, std::int64_t max_pixels)
     : transforms_(checked(transforms)),
-      read_options_(reading_for(transforms.resize, max_pixels)),
+      read_options_(reading_for(transforms, max_pixels)),
       resize_(transforms.resize),
       augment_(transforms.augment) {}
 
@@ -49,7 +52,8 @@ std::int64_t ImagePipeline::output_floats() const {
 }
 
 core::Image ImagePipeline::item(const ImageSource& image, Phase phase, core::Random& random) const {
-  return resize_.apply(read(image), phase, random);
+  const HeldImage whole = hold_image(image, read_options_);
+  return resize_.apply(whole.image, phase, random);
 }
 
 void ImagePipeline::finish(const core::Image& item, Phase phase, core::Random& random, float* out) const {
@@ -62,7 +66,8 @@ void ImagePipeline::run(const ImageSource& image, Phase phase, core::Random rand
 }
 
 CachedImage ImagePipeline::cacheable(const ImageSource& image) const {
-  return to_cached(read(image), transforms_.resize);
+  HeldImage whole = hold_image(image, read_options_);
+  return to_cached(std::move(whole.image), transforms_.resize);
 }
 
 void ImagePipeline::item_of(const CachedImage& kept, Phase phase, core::Random& random, core::Image& item) const {
@@ -72,7 +77,12 @@ void ImagePipeline::item_of(const CachedImage& kept, Phase phase, core::Random& 
 const core::OptionTable& Transforms::fields() {
   static const core::OptionTable table(
       "transforms",
-      {core::field<&Transforms::resize>("resize", "per image: presizing"),
+      {core::field<&Transforms::deep_bits>(
+           "deep_bits",
+           "how many of the 16 bits of PNG and TIFF samples hold data: 12 for the images of many cameras and "
+           "microscopes, which else are nearly black",
+           {8, 16}),
+       core::field<&Transforms::resize>("resize", "per image: presizing"),
        core::field<&Transforms::augment>("augment", "per batch: one interpolation with all that was drawn"),
        core::field<&Transforms::normalization>("normalization", "per channel mean and std")});
   return table;

@@ -17,6 +17,7 @@ namespace margay::data {
 
 /// All transforms between an image file and a batch. They are stored with the model.
 struct Transforms {
+  int deep_bits = 16;  ///< how many of the 16 bits of a deep image's samples hold data, 8 … 16 (ReadOptions)
   ResizeOptions resize;
   AugmentOptions augment;
   Normalization normalization = imagenet_normalization();

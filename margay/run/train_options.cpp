@@ -36,7 +36,8 @@ bool is_imagenets(const data::Normalization& normalization) {
 
 data::DataBlock make_block(const BatchOptions& options) {
   data::DataBlock block = make_block(options.folder, options.data);
-  block.item_transform(data::resize(options.transforms.resize))
+  block.deep_bits(options.transforms.deep_bits)
+      .item_transform(data::resize(options.transforms.resize))
       .batch_transform(data::augment(options.transforms.augment))
       .normalize(options.transforms.normalization);
   if (options.statistics != Statistics::kMeasured) return block;

@@ -84,8 +84,10 @@ void item_of_cached(const CachedImage& kept, const Resize& resize, Phase phase, 
   copy_square(kept.image, std::min(left, kept.image.width - size), std::min(top, kept.image.height - size), size, item);
 }
 
-std::string cached_transforms(const ResizeOptions& options, std::int64_t max_pixels) {
-  return fmt::format("{} {} {}", kTransformsVersion, core::to_json(options).dump(), max_pixels);
+std::string cached_transforms(const ResizeOptions& options, const ReadOptions& reading) {
+  std::string text = fmt::format("{} {} {}", kTransformsVersion, core::to_json(options).dump(), reading.max_pixels);
+  if (reading.deep_bits != ReadOptions().deep_bits) text += fmt::format(" deep_bits {}", reading.deep_bits);
+  return text;
 }
 
 namespace {

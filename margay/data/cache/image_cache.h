@@ -14,6 +14,7 @@
 
 #include "margay/core/image.h"
 #include "margay/core/random.h"
+#include "margay/data/image/read_image.h"
 #include "margay/data/item.h"
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/transform/resize.h"
@@ -60,9 +61,9 @@ CachedImage to_cached(core::Image decoded, const ResizeOptions& options);
 void item_of_cached(const CachedImage& kept, const Resize& resize, Phase phase, core::Random& random,
                     core::Image& item);
 
-/// A text that identifies how images are presized: cached images may be used only under the same text. max_pixels is
-/// part of it, so that a lower limit does not accept cached images that it would refuse.
-std::string cached_transforms(const ResizeOptions& options, std::int64_t max_pixels);
+/// A text that identifies how images are read and presized: cached images may be used only under the same text.
+/// max_pixels is part of it, so that a lower limit does not accept cached images that it would refuse.
+std::string cached_transforms(const ResizeOptions& options, const ReadOptions& reading);
 
 /// Statistics of a cache.
 struct CacheStats {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "margay/data/check/check_images.h"
+#include "margay/data/check/deep_images.h"
 
 namespace margay::data {
 namespace {
@@ -22,6 +23,8 @@ constexpr std::array kWords = {
              "allow reading them, or their images will be missing"},
     KindText{kUniform, "uniform", kHarm, "images of one colour",
              "look at them, and delete failed downloads and placeholders"},
+    KindText{kDarkDepth, "dark_depth", kHarm, "images of 16 bits that leave the highest empty",
+             "train with `deep_bits`, and check with it"},
     KindText{kUnlabelled, "unlabelled", kHarm, "images without a label", "correct the labels, or delete them"},
     KindText{kTwoLabels, "two_labels", kHarm, "one image under different labels", "keep the copy that is right"},
     KindText{kNearTwoLabels, "near_two_labels", kHarm, "images that look alike under different labels",
@@ -107,6 +110,9 @@ DataReport check_data(const DataBlock& block, const std::filesystem::path& folde
     std::move(found.begin(), found.end(), std::back_inserter(report.findings));
   };
   add(check_images(data.paths, facts, options));
+  const DeepImages deep = look_for_deep_images(data.paths, options.max_pixels);
+  const std::string deep_problem = deep.are_most_deep() ? deep_bits_warning(deep, options.deep_bits) : "";
+  if (!deep_problem.empty()) report.findings.push_back({FindingKind::kDarkDepth, {}, {}, deep_problem});
   add(check_duplicates(data, facts, options));
   add(check_classes(data, options));
   add(check_folder(folder, data.paths));
@@ -139,6 +145,8 @@ const core::OptionTable& CheckOptions::fields() {
        core::field<&CheckOptions::min_per_class>("min_per_class", "a class of fewer images is small", {0, 1e9}),
        core::field<&CheckOptions::max_imbalance>(
            "max_imbalance", "most images that the largest class may have for one of the smallest", {1, 1e9}),
+       core::field<&CheckOptions::deep_bits>(
+           "deep_bits", "how many of the 16 bits of PNG and TIFF samples hold data, as in training", {8, 16}),
        core::field<&CheckOptions::max_pixels>(
            "max_pixels", "an image that claims more pixels counts as unreadable, as in training", {1, 1e12}),
        core::field<&CheckOptions::threads>("threads", "images read at once; by default one for each CPU", {1, 1024})});

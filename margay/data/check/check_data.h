@@ -24,6 +24,7 @@ enum class FindingKind {
   kAbsent,
   kClosedFolder,
   kUniform,
+  kDarkDepth,
   // Labels and split.
   kUnlabelled,
   kTwoLabels,
@@ -117,6 +118,7 @@ struct CheckOptions {
   int min_per_class = 10;                              ///< images
   double max_imbalance = 10;                           ///< images of the largest class / of the smallest
   std::int64_t max_pixels = ReadOptions().max_pixels;  ///< an image that claims more is not decoded
+  int deep_bits = ReadOptions().deep_bits;             ///< as in training (Transforms)
   std::optional<int> threads;                          ///< by default one for each CPU
 
   static const core::OptionTable& fields();

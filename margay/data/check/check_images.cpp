@@ -88,10 +88,10 @@ ImageFormat promised_format(const fs::path& path) {
     ImageFormat format;
   };
   using enum ImageFormat;
-  static constexpr Promise kPromises[] = {{".jpg", kJpeg},  {".jpeg", kJpeg}, {".jpe", kJpeg},  {".jfif", kJpeg},
-                                          {".png", kPng},   {".gif", kGif},   {".bmp", kBmp},   {".dib", kBmp},
-                                          {".webp", kWebp}, {".tif", kTiff},  {".tiff", kTiff}, {".ppm", kPnm},
-                                          {".pgm", kPnm},   {".pbm", kPnm},   {".pnm", kPnm}};
+  static constexpr Promise kPromises[] = {
+      {".jpg", kJpeg}, {".jpeg", kJpeg}, {".jpe", kJpeg},  {".jfif", kJpeg}, {".png", kPng},   {".gif", kGif},
+      {".bmp", kBmp},  {".dib", kBmp},   {".webp", kWebp}, {".tif", kTiff},  {".tiff", kTiff}, {".ppm", kPnm},
+      {".pgm", kPnm},  {".pbm", kPnm},   {".pnm", kPnm},   {".heic", kHeic}, {".hif", kHeic},  {".avif", kAvif}};
   const std::string extension = core::lower_case(path.extension().string());
   for (const Promise& promise : kPromises) {
     if (extension == promise.extension) return promise.format;

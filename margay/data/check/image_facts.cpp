@@ -21,8 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using FileBytes = std::vector<std::uint8_t>;
 
-FileBytes read_bytes(const fs::path& path) {
-  const ImageFile file(path);
+FileBytes read_bytes(const ImageFile& file, const fs::path& path) {
   FileBytes bytes = file.read();
   if (bytes.size() != file.size()) throw core::DataError(path, "cannot be read to its end");
   return bytes;
@@ -86,10 +85,15 @@ void look_at(const core::Image& image, const CheckOptions& options, ImageFacts& 
 }  // namespace
 
 ImageFacts facts_of(const fs::path& path, const CheckOptions& options) {
+  const ReadOptions reading{.max_pixels = options.max_pixels, .deep_bits = options.deep_bits};
   ImageFacts facts;
+  DecodeRoom room;
   FileBytes bytes;
   try {
-    bytes = read_bytes(path);
+    const ImageFile file(path);
+    room = room_for(file, reading);
+    bytes = read_bytes(file, path);
+    if (room.bytes() == 0) room = room_for(bytes, reading);
   } catch (const core::DataError& error) {
     facts.readability = is_absent(path) ? Readability::kAbsent : Readability::kUnreadable;
     facts.problem = error.problem();
@@ -98,7 +102,7 @@ ImageFacts facts_of(const fs::path& path, const CheckOptions& options) {
   facts.format = sniff_format(bytes);
   facts.file_hash = hash_of(bytes);
   try {
-    look_at(decode_image(bytes, path, {.max_pixels = options.max_pixels}), options, facts);
+    look_at(decode_image(bytes, path, reading), options, facts);
   } catch (const core::DataError& error) {
     facts.problem = short_problem(error.problem());
     facts.readability = readability_of(bytes, facts.problem);

@@ -234,7 +234,8 @@ class Sheet {
     const int side = options_.tile_px;
     const std::filesystem::path& path = finding.paths[static_cast<std::size_t>(i)];
     try {
-      place(tile_image(read_image(path, {.max_pixels = options_.max_pixels}), side), top, left);
+      place(tile_image(read_image(path, {.max_pixels = options_.max_pixels, .deep_bits = options_.deep_bits}), side),
+            top, left);
     } catch (const core::DataError&) {
       add(chart::DrawnBox{box_at(left, top, side, side), kGrey});
       write_lines(finding.text, box_at(left, top, side, side));
@@ -296,7 +297,9 @@ const core::OptionTable& ContactSheetOptions::fields() {
                         core::field<&ContactSheetOptions::columns>("columns", "tiles side by side", {1, 64}),
                         core::field<&ContactSheetOptions::tile_px>("tile_px", "side of a tile, pixels", {64, 1024}),
                         core::field<&ContactSheetOptions::max_pixels>(
-                            "max_pixels", "an image that claims more pixels is not drawn", {1, 1e12})});
+                            "max_pixels", "an image that claims more pixels is not drawn", {1, 1e12}),
+                        core::field<&ContactSheetOptions::deep_bits>(
+                            "deep_bits", "how many of the 16 bits of PNG and TIFF samples hold data", {8, 16})});
   return table;
 }
 

@@ -25,6 +25,7 @@ struct ContactSheetOptions {
   int columns = 6;
   int tile_px = 192;
   std::int64_t max_pixels = ReadOptions().max_pixels;  ///< as CheckOptions
+  int deep_bits = ReadOptions().deep_bits;             ///< as CheckOptions
 
   static const core::OptionTable& fields();
 };

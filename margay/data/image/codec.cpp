@@ -1,5 +1,10 @@
 #include "margay/data/image/codec.h"
 
+#include <climits>
+#include <utility>
+
+#include <fmt/format.h>
+
 namespace margay::data {
 namespace {
 
@@ -38,6 +43,19 @@ ExifWalk walk_of(int orientation, std::ptrdiff_t height, std::ptrdiff_t width) {
 }
 
 }  // namespace
+
+void check_size(ImageSize size, std::int64_t max_pixels) {
+  const auto [height, width] = size;
+  if (height <= 0 || width <= 0) throw DecodeFailure(fmt::format("claims a size of {}x{}", width, height));
+  if (width <= max_pixels / height && height <= INT_MAX && width <= INT_MAX) return;
+  throw DecodeFailure(
+      fmt::format("claims {}x{} pixels, more than the limit of {} (max_pixels)", width, height, max_pixels));
+}
+
+ImageSize upright(ImageSize stored, int orientation) {
+  if (orientation >= 5 && orientation <= 8) std::swap(stored.height, stored.width);
+  return stored;
+}
 
 int exif_orientation(std::span<const std::uint8_t> exif) {
   constexpr std::uint32_t kOrientationTag = 0x0112;

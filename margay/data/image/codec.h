@@ -79,6 +79,11 @@ inline void lay_premultiplied_over_white(const std::uint8_t* rgba, std::size_t p
   }
 }
 
+/// A sample of 16 bits of which the lowest `deep_bits` hold data (ReadOptions), as 8 bits. What is brighter is white.
+inline std::uint8_t deep_level(unsigned sample, int deep_bits) {
+  return static_cast<std::uint8_t>(std::min(sample >> static_cast<unsigned>(deep_bits - 8), 255U));
+}
+
 /// Each format has a source file of its own, and each external library is included by one file only. Images are upright
 /// RGB, with transparency blended over white. A decoder checks its header against `max_pixels` before it allocates for
 /// the pixels, and throws DecodeFailure for what it cannot read whole.
@@ -88,6 +93,12 @@ inline void lay_premultiplied_over_white(const std::uint8_t* rgba, std::size_t p
 class DecodeFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// Thrown where the machine, not the image, is at fault: it lacks what decodes the format. The text names the remedy.
+class NoDecoder : public DecodeFailure {
+ public:
+  using DecodeFailure::DecodeFailure;
 };
 
 /// Throws DecodeFailure if an image has no pixels, or more than `max_pixels`.
@@ -100,10 +111,13 @@ ImageSize upright(ImageSize stored, int orientation);
 /// reduced only where `min_side` allows it.
 core::Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize jpeg_size(std::span<const std::uint8_t> bytes);
+/// The memory that decode_jpeg takes: a progressive image keeps all its coefficients until its last scan.
+std::uint64_t jpeg_memory(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 
 /// 1 to 16 bits, grey, palette, colour; an animation's default image.
-core::Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+core::Image decode_png(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize png_size(std::span<const std::uint8_t> bytes);
+int png_sample_bits(std::span<const std::uint8_t> bytes);
 
 /// The first frame on its screen.
 core::Image decode_gif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
@@ -114,16 +128,24 @@ core::Image decode_webp(std::span<const std::uint8_t> bytes, std::int64_t max_pi
 ImageSize webp_size(std::span<const std::uint8_t> bytes);
 
 /// The first page: 1, 2, 4, 8 or 16 bits, grey, palette, RGB, CMYK, YCbCr and Lab in strips or tiles.
-core::Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+core::Image decode_tiff(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize tiff_size(std::span<const std::uint8_t> bytes);
+int tiff_sample_bits(std::span<const std::uint8_t> bytes);
 
 /// Windows and OS/2 headers; 1 to 32 bits, RLE, bit fields.
 core::Image decode_bmp(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
 ImageSize bmp_size(std::span<const std::uint8_t> bytes);
 
 /// P1 … P6, up to 16 bits.
-core::Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+core::Image decode_pnm(std::span<const std::uint8_t> bytes, const ReadOptions& options);
 ImageSize pnm_size(std::span<const std::uint8_t> bytes);
+int pnm_sample_bits(std::span<const std::uint8_t> bytes);
+
+/// HEIC and AVIF: the main image of a file, a single one or the tiles of a grid; of a sequence its still image. Turned
+/// and cut as the container says, while EXIF's orientation, which repeats that, does not count; 10 and 12 bits
+/// become 8. Decoded in another process (heif_decoder.h).
+core::Image decode_heif(std::span<const std::uint8_t> bytes, std::int64_t max_pixels);
+ImageSize heif_size(std::span<const std::uint8_t> bytes);
 
 /// The orientation tag (1 … 8) of an EXIF block: a TIFF header and its first directory, with or without
 /// the leading "Exif\0\0". 1, upright, when it is absent, broken or outside 1 … 8.

@@ -73,6 +73,7 @@ class JpegReader {
 
   ImageSize read_header();
   int orientation() const;
+  bool is_progressive() const { return jpeg_.progressive_mode != FALSE; }
   void scale_down(int denominator);
   core::Image read_pixels();
 
@@ -268,6 +269,17 @@ core::Image decode_jpeg(std::span<const std::uint8_t> bytes, const ReadOptions& 
   reader.scale_down(jpeg_denominator(size, options.min_side));
   core::Image image = reader.read_pixels();
   return turn_upright(std::move(image), reader.orientation());
+}
+
+std::uint64_t jpeg_memory(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
+  JpegReader reader(bytes);
+  const ImageSize size = reader.read_header();
+  if (size.height <= 0 || size.width <= 0 || size.width > options.max_pixels / size.height) return 0;  // not decoded
+  const auto pixels = static_cast<std::uint64_t>(size.height * size.width);
+  const auto denominator = static_cast<std::uint64_t>(jpeg_denominator(size, options.min_side));
+  constexpr std::uint64_t kTurned = 6;        // the image, and once more while it is turned
+  constexpr std::uint64_t kCoefficients = 6;  // of two bytes, for three colours
+  return kTurned * pixels / (denominator * denominator) + (reader.is_progressive() ? kCoefficients * pixels : 0);
 }
 
 ImageSize jpeg_size(std::span<const std::uint8_t> bytes) {

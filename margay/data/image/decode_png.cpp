@@ -25,17 +25,20 @@ class PngReader {
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   void read_header(std::int64_t max_pixels);
-  core::Image read_pixels();
+  core::Image read_pixels(int deep_bits);
 
  private:
   template <class Step>
   void run(Step&& step);
   [[noreturn]] void fail(const char* problem);
-  void ask_for_rgb();
+  void ask_for_rgb(int deep_bits);
   void read_rows(std::uint8_t* pixels, std::size_t row_bytes);
+  void put_row(std::uint8_t* row, std::uint8_t* out) const;
   static void read(png_structp png, png_bytep to, std::size_t count);
 
   std::span<const std::uint8_t> left_;
+  int deep_bits_ = 16;
+  int passes_ = 1;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::jmp_buf jump_{};
@@ -78,13 +81,14 @@ void PngReader::read_header(std::int64_t max_pixels) {
   check_size({png_get_image_height(png_, info_), png_get_image_width(png_, info_)}, max_pixels);
 }
 
-/// 16 bits keep their high byte. Pillow does so for colour, but clips 16-bit grey at 255, which leaves
-/// almost white images; we take the high byte there too.
-void PngReader::ask_for_rgb() {
+/// 16 bits keep their high byte, unless fewer of them hold data. Pillow does so for colour, but clips 16-bit grey at
+/// 255, which leaves almost white images; we take the high byte there too.
+void PngReader::ask_for_rgb(int deep_bits) {
+  deep_bits_ = deep_bits;
   png_set_expand(png_);
-  png_set_strip_16(png_);
+  if (deep_bits == 16) png_set_strip_16(png_);
   png_set_gray_to_rgb(png_);
-  png_set_interlace_handling(png_);
+  passes_ = png_set_interlace_handling(png_);
   png_read_update_info(png_, info_);
 }
 
@@ -97,22 +101,46 @@ void PngReader::read_rows(std::uint8_t* pixels, std::size_t row_bytes) {
   });
 }
 
-core::Image PngReader::read_pixels() {
+/// One row as libpng gives it, which is overwritten: 3 or 4 channels of 8 or 16 bits, the most significant byte first.
+void PngReader::put_row(std::uint8_t* row, std::uint8_t* out) const {
+  const auto width = static_cast<std::size_t>(png_get_image_width(png_, info_));
+  const auto channels = static_cast<std::size_t>(png_get_channels(png_, info_));
+  if (png_get_bit_depth(png_, info_) == 16) {
+    for (std::size_t i = 0; i < channels * width; ++i) {
+      const bool is_alpha = i % channels == 3;
+      row[i] = is_alpha ? row[2 * i] : deep_level(256U * row[2 * i] + row[2 * i + 1], deep_bits_);
+    }
+  }
+  if (channels == 4) return lay_over_white(row, width, out);
+  std::copy_n(row, 3 * width, out);
+}
+
+/// Only an interlaced image is needed whole in libpng's form.
+core::Image PngReader::read_pixels(int deep_bits) {
   run([&] {
-    ask_for_rgb();
+    ask_for_rgb(deep_bits);
     const int channels = png_get_channels(png_, info_);
-    if ((channels != 3 && channels != 4) || png_get_bit_depth(png_, info_) != 8) fail("an unknown kind of pixel");
+    const int bits = png_get_bit_depth(png_, info_);
+    if ((channels != 3 && channels != 4) || (bits != 8 && bits != 16)) fail("an unknown kind of pixel");
   });
   core::Image image(static_cast<int>(png_get_image_height(png_, info_)),
                     static_cast<int>(png_get_image_width(png_, info_)));
-  const auto width = static_cast<std::size_t>(image.width);
-  if (png_get_channels(png_, info_) == 3) {
-    read_rows(image.pixels.data(), 3 * width);
+  const std::size_t row_bytes = png_get_rowbytes(png_, info_);
+  if (row_bytes == std::size_t{3} * static_cast<std::size_t>(image.width)) {
+    read_rows(image.pixels.data(), row_bytes);
     return image;
   }
-  std::vector<std::uint8_t> rgba(4 * width * static_cast<std::size_t>(image.height));
-  read_rows(rgba.data(), 4 * width);
-  lay_over_white(rgba.data(), rgba.size() / 4, image.pixels.data());
+  const bool is_interlaced = passes_ > 1;
+  std::vector<std::uint8_t> rows((is_interlaced ? static_cast<std::size_t>(image.height) : 1) * row_bytes);
+  if (is_interlaced) read_rows(rows.data(), row_bytes);
+  run([&] {
+    for (int y = 0; y < image.height; ++y) {
+      std::uint8_t* row = rows.data() + (is_interlaced ? static_cast<std::size_t>(y) * row_bytes : 0);
+      if (!is_interlaced) png_read_row(png_, row, nullptr);
+      put_row(row, image.row(y));
+    }
+    if (!is_interlaced) png_read_end(png_, nullptr);
+  });
   return image;
 }
 
@@ -132,10 +160,10 @@ int png_orientation(std::span<const std::uint8_t> file) {
 
 }  // namespace
 
-core::Image decode_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_png(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
   PngReader reader(bytes);
-  reader.read_header(max_pixels);
-  core::Image image = reader.read_pixels();
+  reader.read_header(options.max_pixels);
+  core::Image image = reader.read_pixels(options.deep_bits);
   return turn_upright(std::move(image), png_orientation(bytes));
 }
 
@@ -143,6 +171,10 @@ ImageSize png_size(std::span<const std::uint8_t> bytes) {
   const ByteReader reader(bytes, ByteOrder::kBig);
   if (!reader.has(12, "IHDR")) throw DecodeFailure("broken PNG: it does not begin with its header");
   return upright({reader.u32(20), reader.u32(16)}, png_orientation(bytes));
+}
+
+int png_sample_bits(std::span<const std::uint8_t> bytes) {
+  return static_cast<int>(ByteReader(bytes, ByteOrder::kBig).u8(24));
 }
 
 }  // namespace margay::data

@@ -18,6 +18,11 @@ class PnmReader {
   explicit PnmReader(std::span<const std::uint8_t> file);
 
   ImageSize size() const { return size_; }
+  int sample_bits() const { return most_ > 255 ? 16 : 8; }
+  /// Of more than 8 bits no more than `deep_bits` hold data, whatever the header claims.
+  void limit_samples(int deep_bits) {
+    if (most_ > 255) white_ = std::min<std::int64_t>(most_, (std::int64_t{1} << deep_bits) - 1);
+  }
   core::Image read_pixels();
 
  private:
@@ -37,7 +42,8 @@ class PnmReader {
   std::size_t at_ = 2;
   std::uint32_t kind_;
   ImageSize size_;
-  std::int64_t most_ = 1;
+  std::int64_t most_ = 1;   ///< as the header says
+  std::int64_t white_ = 1;  ///< the sample that is white
 };
 
 PnmReader::PnmReader(std::span<const std::uint8_t> file) : bytes_(file, ByteOrder::kBig), kind_(bytes_.u8(1) - '0') {
@@ -47,6 +53,7 @@ PnmReader::PnmReader(std::span<const std::uint8_t> file) : bytes_(file, ByteOrde
   if (most_ < 1 || most_ > kMaxSample) {
     throw DecodeFailure(fmt::format("a PNM whose largest sample is {}, not 1 … {}", most_, kMaxSample));
   }
+  white_ = most_;
   if (!is_text()) ++at_;  // one white space, and then anything may be a pixel
 }
 
@@ -98,7 +105,7 @@ std::int64_t PnmReader::sample(std::size_t row_at, std::size_t index) {
 
 /// Scaled to 0 … 255 and rounded, as Pillow does; what exceeds the declared largest is white.
 std::uint8_t PnmReader::level(std::int64_t sample) const {
-  return static_cast<std::uint8_t>((std::min(sample, most_) * 255 + most_ / 2) / most_);
+  return static_cast<std::uint8_t>((std::min(sample, white_) * 255 + white_ / 2) / white_);
 }
 
 void PnmReader::fail_truncated(std::int64_t row) const {
@@ -124,12 +131,15 @@ core::Image PnmReader::read_pixels() {
 
 }  // namespace
 
-core::Image decode_pnm(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+core::Image decode_pnm(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
   PnmReader reader(bytes);
-  check_size(reader.size(), max_pixels);
+  check_size(reader.size(), options.max_pixels);
+  reader.limit_samples(options.deep_bits);
   return reader.read_pixels();
 }
 
 ImageSize pnm_size(std::span<const std::uint8_t> bytes) { return PnmReader(bytes).size(); }
+
+int pnm_sample_bits(std::span<const std::uint8_t> bytes) { return PnmReader(bytes).sample_bits(); }
 
 }  // namespace margay::data

@@ -31,8 +31,9 @@ class TiffReader {
 
   int orientation() const { return number(TIFFTAG_ORIENTATION); }
   ImageSize stored_size() const;
-  void check_layout(std::int64_t max_pixels) const;
-  core::Image read_pixels();
+  int sample_bits() const { return number(TIFFTAG_BITSPERSAMPLE); }
+  void check_layout(const ReadOptions& options) const;
+  core::Image read_pixels(int deep_bits);
 
  private:
   struct Close {
@@ -49,6 +50,7 @@ class TiffReader {
   [[noreturn]] void fail_as_unknown(const char* reason) const;
   int number(std::uint32_t tag) const;
   Alpha alpha() const;
+  bool is_raw() const;
 
   std::span<const std::uint8_t> bytes_;
   std::uint64_t at_ = 0;
@@ -154,19 +156,71 @@ Alpha TiffReader::alpha() const {
 
 /// A tile may be larger than its image; it obeys the same limit. Signed numbers would come out with black and white
 /// exchanged half way, and of grey with 16 bits libtiff drops the alpha.
-void TiffReader::check_layout(std::int64_t max_pixels) const {
+void TiffReader::check_layout(const ReadOptions& options) const {
+  if (is_raw()) {
+    throw DecodeFailure(
+        "a camera's raw image, which Margay does not read, and its preview would be far too small; "
+        "convert it to JPEG or PNG");
+  }
   if (number(TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_INT) {
     throw DecodeFailure("a TIFF of signed numbers, which do not say what is black and white");
   }
   const bool is_deep_grey_alpha =
       number(TIFFTAG_SAMPLESPERPIXEL) == 2 && number(TIFFTAG_BITSPERSAMPLE) == 16 && alpha() != Alpha::kNone;
   if (is_deep_grey_alpha) fail_as_unknown("grey of 16 bits with transparency");
+  if (sample_bits() == 16 && options.deep_bits < 16 && alpha() != Alpha::kNone) {
+    fail_as_unknown(fmt::format("transparency, where `deep_bits` is {}", options.deep_bits).c_str());
+  }
   if (TIFFIsTiled(tiff_.get()) == 0) return;
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   TIFFGetField(tiff_.get(), TIFFTAG_TILEWIDTH, &width);
   TIFFGetField(tiff_.get(), TIFFTAG_TILELENGTH, &height);
-  check_size({height, width}, max_pixels);
+  check_size({height, width}, options.max_pixels);
+}
+
+/// Cameras' raw files are TIFFs whose first page is a preview: NEF, ARW and others mark it as reduced, beside a
+/// directory of the real image; DNG and CR2 say what they are.
+bool TiffReader::is_raw() const {
+  constexpr std::uint32_t kReduced = FILETYPE_REDUCEDIMAGE;
+  if (ByteReader(bytes_, ByteOrder::kBig).has(8, "CR\x02")) return true;
+  const void* version = nullptr;
+  if (TIFFGetField(tiff_.get(), TIFFTAG_DNGVERSION, &version) == 1) return true;
+  std::uint32_t kind = 0;
+  std::uint16_t count = 0;
+  const void* directories = nullptr;
+  return TIFFGetField(tiff_.get(), TIFFTAG_SUBFILETYPE, &kind) == 1 && (kind & kReduced) != 0 &&
+         TIFFGetField(tiff_.get(), TIFFTAG_SUBIFD, &count, &directories) == 1 && count > 0;
+}
+
+/// In place of libtiff's routine for grey of 16 bits, which keeps the high byte. The parameters are libtiff's; skews
+/// are in pixels.
+template <int kDeepBits>
+void put_deep_grey(TIFFRGBAImage* rgba, std::uint32_t* raster, std::uint32_t, std::uint32_t, std::uint32_t width,
+                   std::uint32_t height, std::int32_t from_skew, std::int32_t to_skew, unsigned char* bytes) {
+  const auto samples = static_cast<std::ptrdiff_t>(rgba->samplesperpixel);
+  const bool is_inverted = rgba->photometric == PHOTOMETRIC_MINISWHITE;
+  for (; height > 0; --height) {
+    for (std::uint32_t x = 0; x < width; ++x, bytes += 2 * samples) {
+      std::uint16_t sample = 0;
+      std::memcpy(&sample, bytes, sizeof sample);
+      const std::uint32_t level = deep_level(sample, kDeepBits);
+      *raster++ = 0xFF000000U | (is_inverted ? 255 - level : level) * 0x010101U;
+    }
+    raster += to_skew;
+    bytes += 2 * samples * from_skew;
+  }
+}
+
+/// rgba: of an image of 16 bits a sample.
+void use_deep_bits(TIFFRGBAImage& rgba, int deep_bits) {
+  constexpr std::array<tileContigRoutine, 8> kGrey = {put_deep_grey<8>,  put_deep_grey<9>,  put_deep_grey<10>,
+                                                      put_deep_grey<11>, put_deep_grey<12>, put_deep_grey<13>,
+                                                      put_deep_grey<14>, put_deep_grey<15>};
+  const bool is_grey = rgba.photometric == PHOTOMETRIC_MINISBLACK || rgba.photometric == PHOTOMETRIC_MINISWHITE;
+  if (is_grey) rgba.put.contig = kGrey[static_cast<std::size_t>(deep_bits - 8)];
+  if (rgba.Bitdepth16To8 == nullptr) return;
+  for (unsigned sample = 0; sample < 65536; ++sample) rgba.Bitdepth16To8[sample] = deep_level(sample, deep_bits);
 }
 
 /// rgba: uint8 [pixels,4]; out: uint8 [pixels,3].
@@ -183,7 +237,7 @@ void put_over_white(const std::uint8_t* rgba, std::size_t pixels, Alpha alpha, s
 
 /// libtiff turns every kind of pixel into RGBA of 8 bits, in that order on little-endian machines. Its
 /// own idea of turning only mirrors, so the rows are taken as they are stored.
-core::Image TiffReader::read_pixels() {
+core::Image TiffReader::read_pixels(int deep_bits) {
   TIFFRGBAImage rgba{};
   std::array<char, 1024> reason{};
   if (TIFFRGBAImageOK(tiff_.get(), reason.data()) == 0) {
@@ -192,6 +246,7 @@ core::Image TiffReader::read_pixels() {
   constexpr int kStopOnError = 1;
   if (TIFFRGBAImageBegin(&rgba, tiff_.get(), kStopOnError, reason.data()) == 0) fail_as_unknown(reason.data());
   const std::unique_ptr<TIFFRGBAImage, void (*)(TIFFRGBAImage*)> end(&rgba, TIFFRGBAImageEnd);
+  if (rgba.bitspersample == 16 && deep_bits < 16) use_deep_bits(rgba, deep_bits);
   rgba.orientation = ORIENTATION_TOPLEFT;
   rgba.req_orientation = ORIENTATION_TOPLEFT;
   const std::size_t pixels = std::size_t{rgba.width} * rgba.height;
@@ -208,17 +263,21 @@ core::Image TiffReader::read_pixels() {
 
 }  // namespace
 
-core::Image decode_tiff(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
-  TiffReader reader(bytes, max_pixels);
-  check_size(reader.stored_size(), max_pixels);
-  reader.check_layout(max_pixels);
-  core::Image image = reader.read_pixels();
+core::Image decode_tiff(std::span<const std::uint8_t> bytes, const ReadOptions& options) {
+  TiffReader reader(bytes, options.max_pixels);
+  check_size(reader.stored_size(), options.max_pixels);
+  reader.check_layout(options);
+  core::Image image = reader.read_pixels(options.deep_bits);
   return turn_upright(std::move(image), reader.orientation());
 }
 
 ImageSize tiff_size(std::span<const std::uint8_t> bytes) {
   const TiffReader reader(bytes, static_cast<std::int64_t>(bytes.size()));
   return upright(reader.stored_size(), reader.orientation());
+}
+
+int tiff_sample_bits(std::span<const std::uint8_t> bytes) {
+  return TiffReader(bytes, static_cast<std::int64_t>(bytes.size())).sample_bits();
 }
 
 }  // namespace margay::data

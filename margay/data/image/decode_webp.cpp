@@ -53,20 +53,18 @@ std::vector<std::uint8_t> still_file(Bytes frame) {
   return file;
 }
 
-/// Straight RGBA, uint8 [H,W,4].
-std::vector<std::uint8_t> decode_rgba(Bytes file, ImageSize size) {
+/// Into uint8 [H,W,3] (MODE_RGB) or straight RGBA, uint8 [H,W,4].
+void decode_into(Bytes file, WEBP_CSP_MODE mode, int width, std::span<std::uint8_t> pixels) {
   WebPDecoderConfig config;
   if (WebPInitDecoderConfig(&config) == 0) throw DecodeFailure("libwebp is of another version than its header");
-  std::vector<std::uint8_t> rgba(4 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
-  config.output.colorspace = MODE_RGBA;
+  config.output.colorspace = mode;
   config.output.is_external_memory = 1;
-  config.output.u.RGBA = {rgba.data(), static_cast<int>(4 * size.width), rgba.size()};
+  config.output.u.RGBA = {pixels.data(), (mode == MODE_RGB ? 3 : 4) * width, pixels.size()};
   const VP8StatusCode status = WebPDecode(file.data(), file.size(), &config);
   if (status == VP8_STATUS_NOT_ENOUGH_DATA || status == VP8_STATUS_SUSPENDED) {
     throw DecodeFailure("truncated WebP: the file ends before its pixels do");
   }
   if (status != VP8_STATUS_OK) throw DecodeFailure("broken WebP: its pixels cannot be decoded");
-  return rgba;
 }
 
 core::Image decode_still(Bytes file, std::int64_t max_pixels) {
@@ -74,7 +72,12 @@ core::Image decode_still(Bytes file, std::int64_t max_pixels) {
   const ImageSize size = {features.height, features.width};
   check_size(size, max_pixels);
   core::Image image(features.height, features.width);
-  const std::vector<std::uint8_t> rgba = decode_rgba(file, size);
+  if (features.has_alpha == 0) {
+    decode_into(file, MODE_RGB, image.width, image.pixels);
+    return image;
+  }
+  std::vector<std::uint8_t> rgba(image.pixels.size() / 3 * 4);
+  decode_into(file, MODE_RGBA, image.width, rgba);
   lay_over_white(rgba.data(), rgba.size() / 4, image.pixels.data());
   return image;
 }

@@ -25,6 +25,27 @@ bool is_tiff(const ByteReader& bytes) {
   return bytes.has(0, "II*\0"sv) || bytes.has(0, "MM\0*"sv) || bytes.has(0, "II+\0"sv) || bytes.has(0, "MM\0+"sv);
 }
 
+/// By the brands of the container (ISO/IEC 14496-12, 4.3; 23008-12, 10): the first says what the file is, the others
+/// what reads it as well.
+ImageFormat heif_format(const ByteReader& bytes) {
+  if (!bytes.has(4, "ftyp")) return ImageFormat::kUnknown;
+  constexpr std::array kHevc = {"heic"sv, "heix"sv, "heim"sv, "heis"sv, "hevc"sv, "hevx"sv, "hevm"sv, "hevs"sv};
+  constexpr std::array kGeneral = {"mif1"sv, "mif2"sv, "msf1"sv, "miaf"sv, "heif"sv};
+  const auto is_one_of = [&](std::size_t at, auto& brands) {
+    return std::any_of(brands.begin(), brands.end(), [&](std::string_view brand) { return bytes.has(at, brand); });
+  };
+  const auto is_avif = [&](std::size_t at) { return bytes.has(at, "avif") || bytes.has(at, "avis"); };
+  constexpr std::size_t kFirst = 8;
+  if (is_avif(kFirst)) return ImageFormat::kAvif;
+  if (is_one_of(kFirst, kHevc)) return ImageFormat::kHeic;
+  if (!is_one_of(kFirst, kGeneral)) return ImageFormat::kUnknown;
+  const std::size_t end = std::min<std::size_t>({bytes.u32(0), bytes.size(), 256});
+  for (std::size_t at = 16; at + 4 <= end; at += 4) {
+    if (is_avif(at)) return ImageFormat::kAvif;
+  }
+  return ImageFormat::kHeic;
+}
+
 }  // namespace
 
 ImageFormat sniff_format(std::span<const std::uint8_t> head) {
@@ -35,7 +56,7 @@ ImageFormat sniff_format(std::span<const std::uint8_t> head) {
   if (bytes.has(0, "BM")) return ImageFormat::kBmp;
   if (is_tiff(bytes)) return ImageFormat::kTiff;
   if (bytes.has(0, "RIFF") && bytes.has(8, "WEBP")) return ImageFormat::kWebp;
-  return is_pnm(bytes) ? ImageFormat::kPnm : ImageFormat::kUnknown;
+  return is_pnm(bytes) ? ImageFormat::kPnm : heif_format(bytes);
 }
 
 std::string format_name(ImageFormat format) {
@@ -54,6 +75,10 @@ std::string format_name(ImageFormat format) {
       return "WebP";
     case ImageFormat::kPnm:
       return "PNM";
+    case ImageFormat::kHeic:
+      return "HEIC";
+    case ImageFormat::kAvif:
+      return "AVIF";
     case ImageFormat::kUnknown:
       break;
   }
@@ -76,13 +101,6 @@ struct Signature {
 };
 
 constexpr std::array kSignatures = {
-    Signature{4, "ftypheic", "a HEIC image", kConvert},
-    Signature{4, "ftypheix", "a HEIC image", kConvert},
-    Signature{4, "ftyphevc", "a HEIC sequence", kConvert},
-    Signature{4, "ftypmif1", "a HEIF image", kConvert},
-    Signature{4, "ftypmsf1", "a HEIF sequence", kConvert},
-    Signature{4, "ftypavif", "an AVIF image", kConvert},
-    Signature{4, "ftypavis", "an AVIF sequence", kConvert},
     Signature{4, "ftypcrx", "a Canon raw image", kConvert},
     Signature{4, "ftyp", "a video", "extract its images"},
     Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL image", kConvert},
@@ -101,6 +119,11 @@ constexpr std::array kSignatures = {
     Signature{0, "Pf\n", "a PFM image", kConvert},
     Signature{0, "qoif", "a QOI image", kConvert},
     Signature{0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG"},
+    Signature{0, "IIRO", "an Olympus raw image", kConvert},
+    Signature{0, "IIRS", "an Olympus raw image", kConvert},
+    Signature{0, "IIU\0"sv, "a Panasonic raw image", kConvert},
+    Signature{0, "FUJIFILMCCD-RAW", "a Fujifilm raw image", kConvert},
+    Signature{0, "FOVb", "a Sigma raw image", kConvert},
     Signature{0, "PK\3\4", "a zip archive", "unpack it"},
     Signature{0, "\x1F\x8B"sv, "a gzip archive", "unpack it"},
     Signature{0, "\0\5\x16\x07"sv, "the resource file macOS keeps beside an image", "leave it out"},

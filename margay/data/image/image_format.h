@@ -6,7 +6,7 @@
 
 namespace margay::data {
 
-enum class ImageFormat { kUnknown, kJpeg, kPng, kGif, kBmp, kTiff, kWebp, kPnm };
+enum class ImageFormat { kUnknown, kJpeg, kPng, kGif, kBmp, kTiff, kWebp, kPnm, kHeic, kAvif };
 
 /// The size of an image, in pixels. A file may claim a size that an int cannot hold.
 struct ImageSize {
@@ -14,14 +14,15 @@ struct ImageSize {
   std::int64_t width = 0;
 };
 
-/// The format of a file, from its first bytes and never from its name. 16 bytes are enough.
+/// The format of a file, from its first bytes and never from its name. 16 bytes are enough to know an image; to tell
+/// HEIC and AVIF apart, which are one container, a file of a general brand (mif1) needs 64.
 ImageFormat sniff_format(std::span<const std::uint8_t> head);
 
 /// "JPEG", "PNG", …; "unknown" for kUnknown.
 std::string format_name(ImageFormat format);
 
-/// A description of a file of kUnknown, by its first bytes: "a HEIC image, which Margay does not read; convert it to
-/// JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.
+/// A description of a file of kUnknown, by its first bytes: "a JPEG XL image, which Margay does not read; convert it
+/// to JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.
 std::string describe_unknown(std::span<const std::uint8_t> head);
 
 }  // namespace margay::data

@@ -17,7 +17,13 @@ ImageSource::Bytes ImageSource::read() const {
 }
 
 core::Image read_image(const ImageSource& source, const ReadOptions& options) {
-  return source.is_file() ? read_image(source.name(), options) : decode_image(*source.bytes(), source.name(), options);
+  return hold_image(source, options).image;
+}
+
+HeldImage hold_image(const ImageSource& source, const ReadOptions& options) {
+  if (source.is_file()) return hold_image(source.name(), options);
+  DecodeRoom room = room_for(*source.bytes(), options);
+  return {std::move(room), decode_image(*source.bytes(), source.name(), options)};
 }
 
 ImageSize read_size(const ImageSource& source) {

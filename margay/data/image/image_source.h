@@ -38,8 +38,9 @@ class ImageSource {
   Bytes bytes_;
 };
 
-/// As read_image and read_size of a path: the same limits, and the same errors under the source's name.
+/// As read_image, hold_image and read_size of a path: the same limits, and the same errors under the source's name.
 core::Image read_image(const ImageSource& source, const ReadOptions& options = {});
+HeldImage hold_image(const ImageSource& source, const ReadOptions& options = {});
 ImageSize read_size(const ImageSource& source);
 
 }  // namespace margay::data

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -65,7 +64,7 @@ namespace {
 
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP or PNM image";
+constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF or PNM image";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
 core::Image decode(Bytes bytes, const ReadOptions& options) {
@@ -73,17 +72,20 @@ core::Image decode(Bytes bytes, const ReadOptions& options) {
     case ImageFormat::kJpeg:
       return decode_jpeg(bytes, options);
     case ImageFormat::kPng:
-      return decode_png(bytes, options.max_pixels);
+      return decode_png(bytes, options);
     case ImageFormat::kGif:
       return decode_gif(bytes, options.max_pixels);
     case ImageFormat::kWebp:
       return decode_webp(bytes, options.max_pixels);
     case ImageFormat::kTiff:
-      return decode_tiff(bytes, options.max_pixels);
+      return decode_tiff(bytes, options);
     case ImageFormat::kBmp:
       return decode_bmp(bytes, options.max_pixels);
     case ImageFormat::kPnm:
-      return decode_pnm(bytes, options.max_pixels);
+      return decode_pnm(bytes, options);
+    case ImageFormat::kHeic:
+    case ImageFormat::kAvif:
+      return decode_heif(bytes, options.max_pixels);
     case ImageFormat::kUnknown:
       break;
   }
@@ -106,10 +108,34 @@ ImageSize header_size(Bytes bytes) {
       return bmp_size(bytes);
     case ImageFormat::kPnm:
       return pnm_size(bytes);
+    case ImageFormat::kHeic:
+    case ImageFormat::kAvif:
+      return heif_size(bytes);
     case ImageFormat::kUnknown:
       break;
   }
   throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+}
+
+/// What decoding takes, whole image and all, at the peak.
+std::uint64_t bytes_per_pixel(ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kPng:
+    case ImageFormat::kGif:
+    case ImageFormat::kBmp:
+    case ImageFormat::kPnm:
+      return 4;
+    case ImageFormat::kJpeg:
+    case ImageFormat::kWebp:
+    case ImageFormat::kTiff:
+      return 8;
+    case ImageFormat::kHeic:
+    case ImageFormat::kAvif:
+      return 10;  // in the process that decodes, too
+    case ImageFormat::kUnknown:
+      break;
+  }
+  return 0;
 }
 
 /// The result, or a DecodeFailure with the file's name and the remedy.
@@ -117,6 +143,8 @@ template <class Step>
 auto with_name(const std::filesystem::path& name, Step&& step) {
   try {
     return step();
+  } catch (const NoDecoder& failure) {
+    throw core::DataError(name, failure.what());
   } catch (const DecodeFailure& failure) {
     throw core::DataError(name, fmt::format("{}; {}: {}", failure.what(), kWanted, kRemedy));
   }
@@ -129,26 +157,55 @@ void check_size(const ReadOptions& options) {
   if (options.min_side < 0) {
     throw std::invalid_argument(fmt::format("[read_image] min_side must not be negative, got {}", options.min_side));
   }
+  if (options.deep_bits < 8 || options.deep_bits > 16) {
+    throw std::invalid_argument(fmt::format("[read_image] deep_bits must be 8 … 16, got {}", options.deep_bits));
+  }
 }
 
 }  // namespace
 
-void check_size(ImageSize size, std::int64_t max_pixels) {
-  const auto [height, width] = size;
-  if (height <= 0 || width <= 0) throw DecodeFailure(fmt::format("claims a size of {}x{}", width, height));
-  if (width <= max_pixels / height && height <= INT_MAX && width <= INT_MAX) return;
-  throw DecodeFailure(
-      fmt::format("claims {}x{} pixels, more than the limit of {} (max_pixels)", width, height, max_pixels));
+namespace {
+
+/// The most that decoding an image takes, pixels, file and all, from its first bytes. Where they do not tell the size
+/// it is guessed from the file's.
+std::uint64_t decoding_bytes(Bytes head, std::uint64_t file_bytes, const ReadOptions& options) {
+  const ImageFormat format = sniff_format(head);
+  try {
+    if (format == ImageFormat::kJpeg) return file_bytes + jpeg_memory(head, options);
+    const ImageSize size = header_size(head);
+    const bool fits = size.height > 0 && size.width > 0 && size.width <= options.max_pixels / size.height;
+    return fits ? file_bytes + bytes_per_pixel(format) * static_cast<std::uint64_t>(size.height * size.width) : 0;
+  } catch (const DecodeFailure&) {
+    constexpr std::uint64_t kPixelsPerByte = 4;
+    const bool is_whole = head.size() == file_bytes;  // and broken, so it is not decoded
+    return is_whole ? 0 : file_bytes * (1 + kPixelsPerByte * bytes_per_pixel(format));
+  }
 }
 
-ImageSize upright(ImageSize stored, int orientation) {
-  if (orientation >= 5 && orientation <= 8) std::swap(stored.height, stored.width);
-  return stored;
+}  // namespace
+
+DecodeRoom room_for(const ImageFile& file, const ReadOptions& options) {
+  constexpr std::size_t kRead = std::size_t{1} << 20U;
+  constexpr std::size_t kHead = std::size_t{1} << 16U;
+  if (file.size() <= kRead) return DecodeRoom();
+  return DecodeRoom(decoding_bytes(file.read(kHead), file.size(), options));
+}
+
+DecodeRoom room_for(Bytes bytes, const ReadOptions& options) {
+  return DecodeRoom(decoding_bytes(bytes, bytes.size(), options));
 }
 
 core::Image read_image(const std::filesystem::path& path, const ReadOptions& options) {
+  return hold_image(path, options).image;
+}
+
+HeldImage hold_image(const std::filesystem::path& path, const ReadOptions& options) {
   check_size(options);
-  return decode_image(ImageFile(path).read(), path, options);
+  const ImageFile file(path);
+  DecodeRoom room = room_for(file, options);
+  const std::vector<std::uint8_t> bytes = file.read();
+  if (room.bytes() == 0) room = room_for(bytes, options);  // a small file of many pixels
+  return {std::move(room), decode_image(bytes, path, options)};
 }
 
 core::Image decode_image(Bytes bytes, const std::filesystem::path& name, const ReadOptions& options) {
@@ -177,6 +234,25 @@ ImageSize decode_size(Bytes bytes, const std::filesystem::path& name) {
     }
     return size;
   });
+}
+
+int sample_bits(Bytes bytes) {
+  try {
+    switch (sniff_format(bytes)) {
+      case ImageFormat::kPng:
+        return png_sample_bits(bytes);
+      case ImageFormat::kTiff:
+        return tiff_sample_bits(bytes);
+      case ImageFormat::kPnm:
+        return pnm_sample_bits(bytes);
+      case ImageFormat::kUnknown:
+        return 0;
+      default:
+        return 8;
+    }
+  } catch (const DecodeFailure&) {
+    return 0;
+  }
 }
 
 }  // namespace margay::data

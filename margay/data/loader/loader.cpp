@@ -77,8 +77,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipe
       cache_(std::move(cache)) {
   check_loader(dataset_.get(), phase_, options_);
   if (!cache_)
-    cache_ = make_image_cache(options_,
-                              cached_transforms(pipeline_.transforms().resize, pipeline_.read_options().max_pixels));
+    cache_ = make_image_cache(options_, cached_transforms(pipeline_.transforms().resize, pipeline_.read_options()));
   if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);
 }
 
