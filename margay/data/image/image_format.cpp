@@ -98,32 +98,33 @@ struct Signature {
   std::string_view text;
   const char* name;
   const char* remedy;
+  bool is_image = false;
 };
 
 constexpr std::array kSignatures = {
-    Signature{4, "ftypcrx", "a Canon raw image", kConvert},
+    Signature{4, "ftypcrx", "a Canon raw image", kConvert, true},
     Signature{4, "ftyp", "a video", "extract its images"},
-    Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL image", kConvert},
-    Signature{0, "\xFF\x0A"sv, "a JPEG XL image", kConvert},
-    Signature{0, "\0\0\0\x0CjP  "sv, "a JPEG 2000 image", kConvert},
-    Signature{0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000 image", kConvert},
-    Signature{0, "8BPS", "a Photoshop document", "export it as JPEG or PNG"},
+    Signature{0, "\0\0\0\x0CJXL "sv, "a JPEG XL image", kConvert, true},
+    Signature{0, "\xFF\x0A"sv, "a JPEG XL image", kConvert, true},
+    Signature{0, "\0\0\0\x0CjP  "sv, "a JPEG 2000 image", kConvert, true},
+    Signature{0, "\xFF\x4F\xFF\x51"sv, "a JPEG 2000 image", kConvert, true},
+    Signature{0, "8BPS", "a Photoshop document", "export it as JPEG or PNG", true},
     Signature{0, "%PDF", "a PDF document", "export its pages as JPEG or PNG"},
     Signature{0, "%!PS", "a PostScript document", "export it as JPEG or PNG"},
-    Signature{0, "\0\0\1\0"sv, "a Windows icon", kConvert},
-    Signature{0, "DDS ", "a DDS texture", kConvert},
-    Signature{0, "\x76\x2F\x31\x01"sv, "an OpenEXR image", kConvert},
-    Signature{0, "#?RADIANCE", "a Radiance HDR image", kConvert},
-    Signature{0, "P7\n", "a PAM image", kConvert},
-    Signature{0, "PF\n", "a PFM image", kConvert},
-    Signature{0, "Pf\n", "a PFM image", kConvert},
-    Signature{0, "qoif", "a QOI image", kConvert},
-    Signature{0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG"},
-    Signature{0, "IIRO", "an Olympus raw image", kConvert},
-    Signature{0, "IIRS", "an Olympus raw image", kConvert},
-    Signature{0, "IIU\0"sv, "a Panasonic raw image", kConvert},
-    Signature{0, "FUJIFILMCCD-RAW", "a Fujifilm raw image", kConvert},
-    Signature{0, "FOVb", "a Sigma raw image", kConvert},
+    Signature{0, "\0\0\1\0"sv, "a Windows icon", kConvert, true},
+    Signature{0, "DDS ", "a DDS texture", kConvert, true},
+    Signature{0, "\x76\x2F\x31\x01"sv, "an OpenEXR image", kConvert, true},
+    Signature{0, "#?RADIANCE", "a Radiance HDR image", kConvert, true},
+    Signature{0, "P7\n", "a PAM image", kConvert, true},
+    Signature{0, "PF\n", "a PFM image", kConvert, true},
+    Signature{0, "Pf\n", "a PFM image", kConvert, true},
+    Signature{0, "qoif", "a QOI image", kConvert, true},
+    Signature{0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG", true},
+    Signature{0, "IIRO", "an Olympus raw image", kConvert, true},
+    Signature{0, "IIRS", "an Olympus raw image", kConvert, true},
+    Signature{0, "IIU\0"sv, "a Panasonic raw image", kConvert, true},
+    Signature{0, "FUJIFILMCCD-RAW", "a Fujifilm raw image", kConvert, true},
+    Signature{0, "FOVb", "a Sigma raw image", kConvert, true},
     Signature{0, "PK\3\4", "a zip archive", "unpack it"},
     Signature{0, "\x1F\x8B"sv, "a gzip archive", "unpack it"},
     Signature{0, "\0\5\x16\x07"sv, "the resource file macOS keeps beside an image", "leave it out"},
@@ -155,7 +156,35 @@ std::string refusal(const char* name, const char* remedy) {
   return fmt::format("{}, which Margay does not read; {}", name, remedy);
 }
 
+bool is_svg(const std::string& text) {
+  return text.starts_with("<svg") || (text.starts_with("<?xml") && text.find("<svg") != text.npos);
+}
+
+// In lower case. Raw images of cameras are among them although many begin as a TIFF does.
+constexpr std::array kUnreadExtensions = {
+    ".jp2"sv,  ".j2k"sv,  ".j2c"sv, ".jpf"sv, ".jpx"sv, ".jpm"sv, ".jxl"sv, ".jxr"sv, ".wdp"sv,  ".hdp"sv,
+    ".svg"sv,  ".svgz"sv, ".psd"sv, ".psb"sv, ".xcf"sv, ".kra"sv, ".ico"sv, ".cur"sv, ".icns"sv, ".tga"sv,
+    ".pcx"sv,  ".dds"sv,  ".exr"sv, ".hdr"sv, ".qoi"sv, ".pam"sv, ".pfm"sv, ".bpg"sv, ".flif"sv, ".eps"sv,
+    ".fits"sv, ".dcm"sv,  ".raw"sv, ".cr2"sv, ".cr3"sv, ".crw"sv, ".nef"sv, ".nrw"sv, ".dng"sv,  ".arw"sv,
+    ".srf"sv,  ".sr2"sv,  ".orf"sv, ".rw2"sv, ".raf"sv, ".pef"sv, ".srw"sv, ".x3f"sv, ".3fr"sv,  ".iiq"sv,
+    ".erf"sv,  ".kdc"sv,  ".dcr"sv, ".mrw"sv, ".mos"sv, ".rwl"sv, ".gpr"sv};
+
 }  // namespace
+
+bool is_unread_image(std::span<const std::uint8_t> head) {
+  const ByteReader bytes(head, ByteOrder::kBig);
+  const bool is_known = std::any_of(kSignatures.begin(), kSignatures.end(), [&](const Signature& each) {
+    return each.is_image && bytes.has(each.at, each.text);
+  });
+  return is_known || is_svg(as_text(head));
+}
+
+bool is_unread_extension(std::string_view extension) {
+  return std::any_of(kUnreadExtensions.begin(), kUnreadExtensions.end(), [&](std::string_view each) {
+    return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
+                      [](char a, char b) { return core::lower_case(a) == b; });
+  });
+}
 
 std::string describe_unknown(std::span<const std::uint8_t> head) {
   const ByteReader bytes(head, ByteOrder::kBig);
@@ -164,8 +193,7 @@ std::string describe_unknown(std::span<const std::uint8_t> head) {
   }
   const std::string text = as_text(head);
   if (text.starts_with("<!doctype html") || text.starts_with("<html")) return refusal("an HTML page", kDownload);
-  const bool is_svg = text.starts_with("<svg") || (text.starts_with("<?xml") && text.find("<svg") != text.npos);
-  if (is_svg) return refusal("an SVG drawing", "render it to PNG");
+  if (is_svg(text)) return refusal("an SVG drawing", "render it to PNG");
   if (head.size() >= 16 && std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; })) {
     return "not an image: only zeros, as a download or a disk that failed leaves them; fetch the image again";
   }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace margay::data {
 
@@ -20,6 +21,13 @@ ImageFormat sniff_format(std::span<const std::uint8_t> head);
 
 /// "JPEG", "PNG", …; "unknown" for kUnknown.
 std::string format_name(ImageFormat format);
+
+/// Whether the first bytes of a file are those of an image that Margay does not read: JPEG XL, JPEG 2000, raw images of
+/// cameras, SVG, Photoshop and others. Raw images that begin as a TIFF does are kTiff. 512 bytes are enough.
+bool is_unread_image(std::span<const std::uint8_t> head);
+
+/// The same for an extension: ".jxl", ".NEF".
+bool is_unread_extension(std::string_view extension);
 
 /// A description of a file of kUnknown, by its first bytes: "a JPEG XL image, which Margay does not read; convert it
 /// to JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.

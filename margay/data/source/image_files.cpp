@@ -206,9 +206,9 @@ std::optional<WalkedFolder> FolderWalk::next() {
 
 namespace {
 
-constexpr std::array<std::string_view, 18> kImages = {".jpg", ".jpeg", ".jpe",  ".jfif", ".png",  ".gif",
-                                                      ".bmp", ".dib",  ".webp", ".tif",  ".tiff", ".ppm",
-                                                      ".pgm", ".pnm",  ".hif",  ".heic", ".heif", ".avif"};
+constexpr std::array<std::string_view, 21> kImages = {".jpg", ".jpeg", ".jpe",  ".jfif",  ".png",  ".gif",   ".bmp",
+                                                      ".dib", ".webp", ".tif",  ".tiff",  ".ppm",  ".pgm",   ".pnm",
+                                                      ".pbm", ".hif",  ".heic", ".heics", ".heif", ".heifs", ".avif"};
 
 // What lies beside images, often as many of them: opening a million notes takes as long as reading them.
 constexpr std::array<std::string_view, 22> kOthers = {

@@ -152,7 +152,7 @@ TEST_F(HeifImage, IsKnownByItsContentWhateverItsName) {
   }
   const FileBytes jpeg = image_sample("baseline.jpg");
   testing_support::write(folder / "really_jpeg.heic", {jpeg.begin(), jpeg.end()});
-  EXPECT_EQ(read_image(folder / "really_jpeg.heic").width, 24);
+  EXPECT_TRUE(read_image(folder / "really_jpeg.heic").pixels == decode_image(jpeg, "baseline.jpg").pixels);
 }
 
 TEST_F(HeifFault, OfASizeAboveTheLimitIsFoundBeforeAnythingIsDecoded) {
@@ -286,22 +286,6 @@ TEST_F(HeifImage, IsReadByManyThreadsAtOnceAndLeavesNothingOpen) {
   EXPECT_LE(open_files(), before + 4) << "a socket for each thread";
   use_heif_decoder({});
   EXPECT_EQ(open_files(), before);
-}
-
-TEST(SniffFormat, TellsHeicAndAvifByTheirBrands) {
-  const auto sniff = [](const std::string& head) {
-    return sniff_format(std::vector<std::uint8_t>(head.begin(), head.end()));
-  };
-  using namespace std::string_literals;
-  for (const char* brand : {"heic", "heix", "hevc", "heim", "mif1", "msf1"}) {
-    EXPECT_EQ(sniff("\0\0\0\x18"s + "ftyp" + brand), ImageFormat::kHeic) << brand;
-  }
-  for (const char* brand : {"avif", "avis"})
-    EXPECT_EQ(sniff("\0\0\0\x18"s + "ftyp" + brand), ImageFormat::kAvif) << brand;
-  EXPECT_EQ(sniff("\0\0\0\x18"s + "ftypmif1" + "\0\0\0\0"s + "miafavif"), ImageFormat::kAvif);
-  for (const char* brand : {"isom", "mp42", "qt  ", "crx ", "M4V "}) {
-    EXPECT_EQ(sniff("\0\0\0\x18"s + "ftyp" + brand), ImageFormat::kUnknown) << brand;
-  }
 }
 
 }  // namespace
