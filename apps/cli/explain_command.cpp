@@ -126,7 +126,7 @@ Subject subject_of_images(ExplainOptions& options) {
   const std::vector<std::string>& classes = predictor.vocabulary().names();
   torch::Tensor target;  // an unknown label is told before the work, not after
   if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
-  const data::PathList images = images_of(options.images);
+  const data::PathList images = images_of(options.images).images;
   const auto table = predict_with_progress(predictor, images, "explain");
   Subject subject{.name = options.model.filename().string(),
                   .logits = table.logits,

@@ -104,7 +104,8 @@ core::ExitCode predict(const PredictOptions& options) {
   if (options.threshold && !is_multi) {
     throw std::invalid_argument("[predict] --threshold is for multi-label models; this model predicts one class");
   }
-  const data::PathList images = images_of(options.images);
+  const GivenImages given = images_of(options.images);
+  const data::PathList& images = given.images;
   const auto table = predict_with_progress(predictor, images, "predict");
   if (options.csv) fmt::print("path,rank,label,probability\n");
   const auto print = options.json ? print_predictions_json : (options.csv ? print_csv : print_table);
@@ -115,7 +116,7 @@ core::ExitCode predict(const PredictOptions& options) {
     print(images[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top), labels);
   }
   for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
-  return table.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;
+  return table.skipped.empty() && given.are_all ? core::ExitCode::kDone : core::ExitCode::kBadData;
 }
 
 }  // namespace

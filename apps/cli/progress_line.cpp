@@ -109,19 +109,20 @@ void ProgressLine::clear() {
 
 namespace fs = std::filesystem;
 
-data::PathList images_of(const std::vector<fs::path>& arguments) {
-  data::PathList images;
+GivenImages images_of(const std::vector<fs::path>& arguments) {
+  GivenImages given;
   for (const fs::path& argument : arguments) {
     if (fs::is_directory(argument)) {
       const data::ImageSearch search = data::search_images(argument);
       data::check_all_open(search);
       warn(search.left_out.sentences());
-      images.append(search.images);
+      given.images.append(search.images);
+      given.are_all = given.are_all && !search.left_out.holds_images();
     } else {
-      images.add(argument.native());
+      given.images.add(argument.native());
     }
   }
-  return images;
+  return given;
 }
 
 namespace {

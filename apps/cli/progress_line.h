@@ -81,8 +81,14 @@ std::string clock_text(double seconds);
 /// The bar alone: `width` characters, '#' for done.
 std::string bar_text(std::int64_t done, std::int64_t total, int width);
 
+/// What a user gave to look at.
+struct GivenImages {
+  data::PathList images;
+  bool are_all = true;  ///< false where a folder holds what looks like an image and is left out
+};
+
 /// The arguments with every folder replaced by the images in it. Warns of what is left out.
-data::PathList images_of(const std::vector<std::filesystem::path>& arguments);
+GivenImages images_of(const std::vector<std::filesystem::path>& arguments);
 
 /// Predictor::predict with a progress line called `task`.
 predict::Predictions predict_with_progress(const serve::Predictor& predictor, const data::PathList& images,

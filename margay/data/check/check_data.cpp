@@ -21,6 +21,7 @@ constexpr std::array kWords = {
              "correct the name where it is listed, fetch the file, or take the name out"},
     KindText{kClosedFolder, "closed_folder", kHarm, "folders that may not be read",
              "allow reading them, or their images will be missing"},
+    KindText{kUnreadImage, "unread_image", kHarm, "images of formats that are not read", "convert them to JPEG or PNG"},
     KindText{kUniform, "uniform", kHarm, "images of one colour",
              "look at them, and delete failed downloads and placeholders"},
     KindText{kDarkDepth, "dark_depth", kHarm, "images of 16 bits that leave the highest empty",

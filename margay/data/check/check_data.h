@@ -23,6 +23,7 @@ enum class FindingKind {
   kUnreadable,
   kAbsent,
   kClosedFolder,
+  kUnreadImage,
   kUniform,
   kDarkDepth,
   // Labels and split.

@@ -189,6 +189,8 @@ namespace {
 
 const char* words_for(LeftOutKind kind) {
   if (kind == LeftOutKind::kSystem) return "left by a system or a program";
+  if (kind == LeftOutKind::kDanglingLink) return "a link to a file that is missing";
+  if (kind == LeftOutKind::kOtherFile) return "a link to a file that is missing and no image";
   return kind == LeftOutKind::kSpecial ? "neither file nor folder" : "hidden";
 }
 
@@ -246,15 +248,22 @@ class FolderCheck {
 
   void see(const WalkedFolder& here) {
     for (const LeftOutEntry& each : here.listing.left_out) {
-      add(FindingKind::kHiddenFile, here.path / each.name, words_for(each.kind));
+      const bool is_dangling = each.kind == LeftOutKind::kDanglingLink;
+      add(is_dangling ? FindingKind::kAbsent : FindingKind::kHiddenFile, here.path / each.name, words_for(each.kind));
     }
     const bool has_images = with_images_.contains(normal(here.path));
     for (const fs::path& name : here.listing.files) {
       if (has_image_extension(name)) fill(here.path);  // used or not: a table need not list all
-      if (has_images && !has_image_extension(name) && !used_.contains(normal(here.path / name))) {
-        add(FindingKind::kOtherFile, here.path / name, "no image");
-      }
+      if (!has_image_extension(name) && !used_.contains(normal(here.path / name)))
+        see_other(here.path / name, has_images);
     }
+  }
+
+  void see_other(const fs::path& path, bool is_among_images) {
+    const auto why = why_no_image(path.native());
+    if (why == LeftOutKind::kUnreadImage) return add(FindingKind::kUnreadImage, path, "a format that is not read");
+    if (why == LeftOutKind::kClosedFile) return add(FindingKind::kUnreadable, path, "may not be read");
+    if (is_among_images) add(FindingKind::kOtherFile, path, "no image");
   }
 
   fs::path folder_;

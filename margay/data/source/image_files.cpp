@@ -51,7 +51,30 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMayNotBeRead = "the folder may not be read; allow it, or remove the folder";
 
-enum class Kind { kFile, kFolder, kLinkedFolder, kOther };
+constexpr std::array<std::string_view, 21> kImages = {".jpg", ".jpeg", ".jpe",  ".jfif",  ".png",  ".gif",   ".bmp",
+                                                      ".dib", ".webp", ".tif",  ".tiff",  ".ppm",  ".pgm",   ".pnm",
+                                                      ".pbm", ".hif",  ".heic", ".heics", ".heif", ".heifs", ".avif"};
+
+// What lies beside images, often as many of them: opening a million notes takes as long as reading them.
+constexpr std::array<std::string_view, 22> kOthers = {
+    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
+    ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
+
+/// As std::filesystem::path::extension, without making a path.
+std::string_view extension_of(std::string_view path) {
+  const std::string_view name = file_name(path);
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
+}
+
+bool is_among(std::string_view extension, std::span<const std::string_view> known) {
+  return std::any_of(known.begin(), known.end(), [&](std::string_view each) {
+    return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
+                      [](char a, char b) { return core::lower_case(a) == b; });
+  });
+}
+
+enum class Kind { kFile, kFolder, kLinkedFolder, kDanglingLink, kOther };
 
 /// Most file systems say the kind with the name; links and the others cost a call.
 Kind kind_of(const fs::path& folder, const dirent& entry) {
@@ -59,7 +82,9 @@ Kind kind_of(const fs::path& folder, const dirent& entry) {
   if (entry.d_type == DT_DIR) return Kind::kFolder;
   if (entry.d_type != DT_LNK && entry.d_type != DT_UNKNOWN) return Kind::kOther;
   struct stat status {};
-  if (stat((folder / entry.d_name).c_str(), &status) != 0) return Kind::kOther;
+  if (stat((folder / entry.d_name).c_str(), &status) != 0) {
+    return entry.d_type == DT_LNK ? Kind::kDanglingLink : Kind::kOther;
+  }
   if (S_ISREG(status.st_mode)) return Kind::kFile;
   if (!S_ISDIR(status.st_mode)) return Kind::kOther;
   const bool is_link = entry.d_type == DT_LNK || fs::is_symlink(folder / entry.d_name);
@@ -83,7 +108,15 @@ EntryKind entry_kind(Kind kind) {
   return kind == Kind::kFile ? EntryKind::kFile : EntryKind::kFolder;
 }
 
+/// A name that belongs to another kind of file is believed.
+void sort_in_dangling(std::string_view name, FolderListing& listing) {
+  const LeftOutKind why = is_among(extension_of(name), kOthers) ? LeftOutKind::kOtherFile : LeftOutKind::kDanglingLink;
+  listing.left_out.push_back(
+      {left_out_by_name(name, EntryKind::kFile).value_or(why), EntryKind::kSpecial, std::string(name)});
+}
+
 void sort_in(std::string_view name, Kind kind, FolderListing& listing) {
+  if (kind == Kind::kDanglingLink) return sort_in_dangling(name, listing);
   const EntryKind entry = entry_kind(kind);
   auto why = left_out_by_name(name, entry);
   if (!why && entry == EntryKind::kSpecial) why = LeftOutKind::kSpecial;
@@ -206,43 +239,35 @@ std::optional<WalkedFolder> FolderWalk::next() {
 
 namespace {
 
-constexpr std::array<std::string_view, 21> kImages = {".jpg", ".jpeg", ".jpe",  ".jfif",  ".png",  ".gif",   ".bmp",
-                                                      ".dib", ".webp", ".tif",  ".tiff",  ".ppm",  ".pgm",   ".pnm",
-                                                      ".pbm", ".hif",  ".heic", ".heics", ".heif", ".heifs", ".avif"};
-
-// What lies beside images, often as many of them: opening a million notes takes as long as reading them.
-constexpr std::array<std::string_view, 22> kOthers = {
-    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
-    ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
-
-/// As std::filesystem::path::extension, without making a path.
-std::string_view extension_of(std::string_view path) {
-  const std::string_view name = file_name(path);
-  const std::size_t dot = name.rfind('.');
-  return dot == std::string_view::npos || dot == 0 ? std::string_view() : name.substr(dot);
-}
-
-bool is_among(std::string_view extension, std::span<const std::string_view> known) {
-  return std::any_of(known.begin(), known.end(), [&](std::string_view each) {
-    return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
-                      [](char a, char b) { return core::lower_case(a) == b; });
-  });
-}
-
-bool begins_like_an_image(const std::string& path) {
+/// What the first bytes of a file are; nothing for one that may not be read.
+std::optional<std::vector<std::uint8_t>> head_of(const std::string& path) {
+  constexpr std::size_t kHead = 512;
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return false;
-  std::array<std::uint8_t, 16> head{};
+  if (file < 0) return std::nullopt;
+  std::vector<std::uint8_t> head(kHead);
   const ssize_t size = read(file, head.data(), head.size());
   close(file);
-  return size > 0 && sniff_format({head.data(), static_cast<std::size_t>(size)}) != ImageFormat::kUnknown;
+  if (size < 0) return std::nullopt;
+  head.resize(static_cast<std::size_t>(size));
+  return head;
 }
 
-bool is_image(const std::string& path) {
+}  // namespace
+
+std::optional<LeftOutKind> why_no_image(const std::string& path) {
   const std::string_view extension = extension_of(path);
-  if (is_among(extension, kImages)) return true;
-  return !is_among(extension, kOthers) && begins_like_an_image(path);
+  if (is_among(extension, kImages)) return std::nullopt;
+  if (is_among(extension, kOthers)) return LeftOutKind::kOtherFile;
+  const bool is_unread = is_unread_extension(extension);
+  const auto head = head_of(path);
+  if (!head) return is_unread ? LeftOutKind::kUnreadImage : LeftOutKind::kClosedFile;
+  const ImageFormat format = sniff_format(*head);
+  const bool may_be_raw = is_unread && format == ImageFormat::kTiff;
+  if (format != ImageFormat::kUnknown && !may_be_raw) return std::nullopt;
+  return is_unread || is_unread_image(*head) ? LeftOutKind::kUnreadImage : LeftOutKind::kOtherFile;
 }
+
+namespace {
 
 /// Collects what a walk over a folder finds.
 class ImageWalk {
@@ -270,7 +295,8 @@ class ImageWalk {
   }
 
   void see_file(const std::string& path) {
-    is_image(path) ? search_.images.add(path) : search_.left_out.add(LeftOutKind::kOtherFile, path);
+    const auto why = why_no_image(path);
+    why ? search_.left_out.add(*why, path) : search_.images.add(path);
   }
 
   /// Marks a folder and those around it.

@@ -106,6 +106,10 @@ std::string_view image_extension(std::string_view name);
 /// Whether the file name has an extension of images (.jpg, .png, …, in any case).
 bool has_image_extension(const std::filesystem::path& path);
 
+/// Nothing for a file that is an image by its name or, where that tells nothing, by its first bytes; else what it is
+/// instead. A raw image of a camera that begins as a TIFF does is known by its name.
+std::optional<LeftOutKind> why_no_image(const std::string& path);
+
 /// All images below `folder`, at any depth, in natural order of their paths: files with an extension of images, and
 /// other files whose first bytes are those of an image, unless they have an extension of texts or archives (.txt,
 /// .json, .zip, …). What is hidden or left by systems is left out. Links to folders are followed, as by fastai's

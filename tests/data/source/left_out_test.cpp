@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "margay/core/error.h"
 #include "margay/data/source/image_files.h"
 #include "tests/support/ordinary_user.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/thrown_message.h"
 
 namespace margay::data {
 namespace {
@@ -131,6 +133,74 @@ TEST(ImageSearch, SaysWhatElseAFolderWithoutImagesHolds) {
   } catch (const std::exception& error) {
     EXPECT_NE(std::string(error.what()).find("left out 1 hidden image"), std::string::npos) << error.what();
   }
+}
+
+TEST(ImageSearch, NamesImagesOfFormatsThatAreNotRead) {
+  const TemporaryFolder folder;
+  const std::string tiff("II*\0", 4);
+  for (const char* name : {"cat/1.jxl", "cat/2.JP2", "cat/3.svg", "cat/4.psd"}) write(folder / name, "x");
+  for (const char* name : {"cat/5.nef", "cat/6.DNG", "cat/7.arw", "cat/8.cr2"}) write(folder / name, tiff);
+  write(folder / "cat/no_extension", "\xFF\x0A of JPEG XL");
+  write(folder / "cat/drawing.xyz", "<?xml version='1.0'?><svg>");
+  write(folder / "cat/1.jpg", "x");
+  write(folder / "cat/real.tif", tiff);
+  write(folder / "cat/really_a_png.raw", "\x89PNG\r\n\x1A\n");
+  write(folder / "cat/empty", "");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.left_out.count(kUnreadImage), 10);
+  EXPECT_EQ(search.left_out.count(kOtherFile), 1) << "a file without a byte and without a name of images";
+  EXPECT_TRUE(search.left_out.holds_images());
+  EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg", folder / "cat/real.tif", folder / "cat/really_a_png.raw"}));
+  EXPECT_NE(search.left_out.sentences().front().find("left out 10 images of formats that are not read"),
+            std::string::npos);
+}
+
+TEST(ImageSearch, TakesHeicAndAvifByNameAndByContent) {
+  const TemporaryFolder folder;
+  for (const char* name : {"1.heic", "2.HEIF", "3.hif", "4.avif"}) write(folder / name, "x");
+  write(folder / "5", std::string("\0\0\0\x18", 4) + "ftypheic");
+  EXPECT_EQ(search_images(folder.path()).images.size(), 5);
+}
+
+TEST(ImageSearch, NamesLinksThatLeadNowhere) {
+  const TemporaryFolder folder;
+  write(folder / "cat/1.jpg", "x");
+  for (const char* name : {"2.jpg", "3.heic", "no_extension"}) {
+    fs::create_symlink(".git/annex/objects/gone", folder / "cat" / name);
+  }
+  fs::create_symlink("4.jpg", folder / "cat/4.jpg");  // leads to itself
+  fs::create_symlink("gone", folder / "cat/notes.txt");
+  fs::create_directory(folder / "dog");
+  fs::create_symlink("gone.jpg", folder / "dog/5.jpg");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg"}));
+  EXPECT_EQ(search.left_out.count(kDanglingLink), 5);
+  EXPECT_EQ(search.left_out.count(kOtherFile), 1);
+  EXPECT_EQ(search.left_out.count(kEmptyFolder), 1) << "the class dog has no image any more";
+  EXPECT_TRUE(search.left_out.holds_images());
+}
+
+TEST(ImageSearch, NamesFilesThatMayNotBeReadAndMayBeImages) {
+  const TemporaryFolder folder;
+  for (const char* name : {"pics/1.jpg", "pics/closed", "pics/closed.jpg", "pics/closed.txt"})
+    write(folder / name, "x");
+  fs::permissions(folder.path(), fs::perms::all);
+  for (const char* name : {"pics/closed", "pics/closed.jpg", "pics/closed.txt"}) {
+    fs::permissions(folder / name, fs::perms::none);
+  }
+  const testing_support::OrdinaryUser nobody;
+  const ImageSearch search = search_images(folder / "pics");
+  EXPECT_EQ(search.left_out.count(kClosedFile), 1);
+  EXPECT_EQ(search.images, (PathList{folder / "pics/1.jpg", folder / "pics/closed.jpg"})) << "reading it will say why";
+}
+
+TEST(ImageSearch, SaysWhatThereIsWhereNoImageIsUsable) {
+  const TemporaryFolder folder;
+  write(folder / "cat/1.jxl", "x");
+  fs::create_symlink("gone", folder / "cat/2.jpg");
+  const std::string problem = testing_support::thrown_message<core::DataError>([&] { search_images(folder.path()); });
+  EXPECT_NE(problem.find("1 image of a format that is not read"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("1 link to a file that is missing"), std::string::npos) << problem;
 }
 
 }  // namespace
