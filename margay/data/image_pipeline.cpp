@@ -25,8 +25,11 @@ ReadOptions reading_for(const Transforms& transforms, std::int64_t max_pixels) {
           .deep_bits = transforms.deep_bits};
 }
 
-/// The transforms, once its normalisation is known to give numbers.
+/// The transforms, once their bits are in range and their normalisation is known to give numbers.
 const Transforms& checked(const Transforms& transforms) {
+  if (transforms.deep_bits < 8 || transforms.deep_bits > 16) {
+    throw std::invalid_argument(fmt::format("[transforms] deep_bits must be 8 … 16, got {}", transforms.deep_bits));
+  }
   const auto& [mean, std] = transforms.normalization;
   const auto is_number = [](double value) { return std::isfinite(value); };
   const auto divides = [](double value) { return std::isfinite(value) && value > 0; };

@@ -4,7 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "margay/core/memory.h"
+#include "margay/core/machine.h"
 
 namespace margay::data {
 namespace {

@@ -176,9 +176,9 @@ TEST_F(DeepFolder, IsNotWarnedOfWhereMostImagesHaveEightBits) {
 TEST_F(DeepFolder, IsWarnedOfByLoadersSummaryAndCheck) {
   fill(deep_png(deep_ramp(20, 20, 1, 4095)), ".png");
   const auto is_deep_warning = [](const std::string& text) { return text.find("`deep_bits` 12") != std::string::npos; };
-  const std::vector<std::string> warnings = block().loaders({.batch_size = 1, .num_workers = 0}).warnings;
+  const std::vector<std::string> warnings = block().loaders({.batch_size = 1, .num_workers = 1}).warnings;
   EXPECT_EQ(std::count_if(warnings.begin(), warnings.end(), is_deep_warning), 1);
-  EXPECT_TRUE(is_deep_warning(block().summary({.batch_size = 1, .num_workers = 0}).text()));
+  EXPECT_TRUE(is_deep_warning(block().summary({.batch_size = 1, .num_workers = 1}).text()));
   const DataReport report = check_data(block(), folder_.path());
   ASSERT_EQ(report.count(FindingKind::kDarkDepth), 1U);
   EXPECT_EQ(check_data(block(), folder_.path(), {.deep_bits = 12}).count(FindingKind::kDarkDepth), 0U);
@@ -189,7 +189,7 @@ TEST_F(DeepFolder, IsScaledInTheBatchesAndKeptInTheTransforms) {
   const auto mean = [](const Loaders& loaders) { return loaders.train.pass(0).next()->images.mean().item<double>(); };
   const DataBlock plain =
       block().normalize({.mean = {0, 0, 0}, .std = {1, 1, 1}}).batch_transform(augment({.size = 8}));
-  const LoaderOptions options{.batch_size = 2, .num_workers = 0};
+  const LoaderOptions options{.batch_size = 2, .num_workers = 1};
   EXPECT_LT(mean(plain.loaders(options)), 0.05);
   const Loaders scaled = DataBlock(plain).deep_bits(12).loaders(options);
   EXPECT_NEAR(mean(scaled), 0.5, 0.1);
