@@ -30,6 +30,7 @@ function(margay_import name)
 endfunction()
 
 margay_import(margay_crypto HEADER openssl/evp.h LIBRARIES crypto)
+margay_import(margay_utf8proc HEADER utf8proc.h LIBRARIES utf8proc)
 margay_import(margay_xxhash HEADER xxhash.h LIBRARIES xxhash)
 # Drawing and text in every script: Pango on Cairo.
 find_package(PkgConfig REQUIRED)
