@@ -54,7 +54,7 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
   data::LoaderOptions loading = options.batch.loader;
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = run::make_block(options.batch).loaders(loading);
-  warn(loaders.warnings);
+  warn_of_each(loaders.warnings);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
   fmt::print("{}", program_words(options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds)));
   return core::ExitCode::kDone;

@@ -60,8 +60,8 @@ std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& opti
   block.vocabulary(bundle.vocabulary);
   const data::Datasets datasets = block.datasets();
   // Where there is no split, warnings of one would be false.
-  if (takes_all) warn(block.left_out().sentences());
-  warn(takes_all ? block.warnings() : datasets.warnings);
+  if (takes_all) warn_of_each(block.left_out().sentences());
+  warn_of_each(takes_all ? block.warnings() : datasets.warnings);
   std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
   if (dataset->size() > 0 && dataset->task() != bundle.task) {
     throw core::DataError(options.folder,

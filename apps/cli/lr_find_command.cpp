@@ -74,7 +74,7 @@ core::ExitCode find(const LrFindOptions& given) {
   if (!options.json) run::check_chart_path(options.out);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
                                                  options.vision_learner);
-  warn(learner.loaders().warnings);
+  warn_of_each(learner.loaders().warnings);
   if (options.unfrozen) learner.unfreeze();
   listen_for_stop();
   TerminalObserver observer;

@@ -16,7 +16,7 @@ namespace margay::cli {
 
 void warn(const std::string& text) { fmt::print(stderr, "margay: warning: {}\n", program_words(text)); }
 
-void warn(const std::vector<std::string>& texts) {
+void warn_of_each(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) warn(text);
 }
 
@@ -115,7 +115,7 @@ GivenImages images_of(const std::vector<fs::path>& arguments) {
     if (fs::is_directory(argument)) {
       const data::ImageSearch search = data::search_images(argument);
       data::check_all_open(search);
-      warn(search.left_out.sentences());
+      warn_of_each(search.left_out.sentences());
       given.images.append(search.images);
       given.are_all = given.are_all && !search.left_out.holds_images();
     } else {

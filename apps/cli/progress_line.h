@@ -24,7 +24,7 @@ inline std::string number_text(double number, int digits) {
 /// "margay: warning: …" on stderr.
 void warn(const std::string& text);
 /// Each of them.
-void warn(const std::vector<std::string>& texts);
+void warn_of_each(const std::vector<std::string>& texts);
 
 /// How progress is shown on stderr.
 enum class ProgressStyle {

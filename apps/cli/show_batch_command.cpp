@@ -84,7 +84,7 @@ ShownBatch what_is_asked(const ShowBatchOptions& options, const data::Loaders& l
 core::ExitCode show_batch(const ShowBatchOptions& options) {
   core::validate(options);
   const data::Loaders loaders = run::make_loaders(options.batch, user_cache_folder());
-  warn(loaders.warnings);
+  warn_of_each(loaders.warnings);
   const ShownBatch shown = what_is_asked(options, loaders);
   if (options.terminal) {
     fmt::print("{}{}\n", data::half_blocks(chart::drawing_image(shown.grid), options.columns), shown.words);

@@ -156,7 +156,7 @@ struct NamedImages {
   TemporaryFolder folder;
 };
 
-bool contains(const std::vector<std::string>& texts, std::string_view part) {
+bool any_contains(const std::vector<std::string>& texts, std::string_view part) {
   return std::any_of(texts.begin(), texts.end(),
                      [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
@@ -167,8 +167,8 @@ TEST(DataFolders, SplitByTheUsualNames) {
   EXPECT_EQ(data.sizes(), "3+1");
   const data::Datasets sets = data.datasets();
   EXPECT_EQ(sets.vocabulary.names(), (std::vector<std::string>{"cat", "dog"}));
-  EXPECT_TRUE(contains(sets.warnings, "left out 2 images of the test set: '")) << sets.warnings.front();
-  EXPECT_FALSE(contains(sets.warnings, "neither side"));
+  EXPECT_TRUE(any_contains(sets.warnings, "left out 2 images of the test set: '")) << sets.warnings.front();
+  EXPECT_FALSE(any_contains(sets.warnings, "neither side"));
   EXPECT_EQ(data.sizes({.valid_fraction = 0.5}), "2+2") << "a draw never takes the test set";
 }
 
@@ -176,7 +176,7 @@ TEST(DataFolders, DrawTheValidationSetFromTrainingWhereOnlyATestIsApart) {
   const NamedImages data({"Training/cat/1.jpg", "Training/cat/2.jpg", "Training/dog/3.jpg", "Training/dog/4.jpg",
                           "Training/dog/5.jpg", "Testing/cat/6.jpg"});
   EXPECT_EQ(data.sizes(), "4+1");
-  EXPECT_TRUE(contains(data.datasets().warnings, "Testing/cat/6.jpg"));
+  EXPECT_TRUE(any_contains(data.datasets().warnings, "Testing/cat/6.jpg"));
 }
 
 TEST(DataFolders, AskWhatALayoutMeansUnlessAFlagDecides) {
@@ -185,8 +185,8 @@ TEST(DataFolders, AskWhatALayoutMeansUnlessAFlagDecides) {
             std::string::npos)
       << data.problem();
   EXPECT_EQ(data.sizes({.train_folder = "train", .valid_folder = "val"}), "2+1");
-  EXPECT_TRUE(contains(data.datasets({.train_folder = "train", .valid_folder = "val"}).warnings,
-                       "left out 1 image outside the folders of `train_folder` and `valid_folder`: '"));
+  EXPECT_TRUE(any_contains(data.datasets({.train_folder = "train", .valid_folder = "val"}).warnings,
+                           "left out 1 image outside the folders of `train_folder` and `valid_folder`: '"));
   EXPECT_EQ(data.sizes({.valid_folder = "val"}), "3+1") << "the others train, the test set does not";
   EXPECT_EQ(data.sizes({.train_folder = "train"}), "2+0") << "the set that is drawn from";
   EXPECT_EQ(data.sizes({.valid_fraction = 0.25}), "3+1");
@@ -223,7 +223,7 @@ TEST(DataFolders, LeaveOutImagesBesideTheClasses) {
   const NamedImages data({"collage.jpg", "cat/1.jpg", "dog/2.jpg"});
   const data::Datasets sets = data.datasets({.valid_fraction = 0});
   EXPECT_EQ(sets.vocabulary.names(), (std::vector<std::string>{"cat", "dog"}));
-  EXPECT_TRUE(contains(sets.warnings, "left out 1 image that lies beside the class folders: '"));
+  EXPECT_TRUE(any_contains(sets.warnings, "left out 1 image that lies beside the class folders: '"));
   EXPECT_EQ(make_unsplit_block(data.folder.path(), {}).datasets().train->size(), 2U);
   EXPECT_EQ(data.sizes({.label_regex = "^(.)", .valid_fraction = 0}), "3+0") << "where folders are no classes";
   const NamedImages many({"1.jpg", "2.jpg", "3.jpg", "cat/4.jpg"});
@@ -233,7 +233,7 @@ TEST(DataFolders, LeaveOutImagesBesideTheClasses) {
 
 TEST(DataFolders, WarnOfAClassWithFoldersInIt) {
   const NamedImages data({"cat/1.jpg", "cat/old/2.jpg", "dog/3.jpg"});
-  EXPECT_TRUE(contains(data.datasets({.valid_fraction = 0}).warnings, "cat and in folders below it"));
+  EXPECT_TRUE(any_contains(data.datasets({.valid_fraction = 0}).warnings, "cat and in folders below it"));
 }
 
 TEST(DataFolders, AskForASplitThatAFileHolds) {

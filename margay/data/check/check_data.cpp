@@ -67,7 +67,7 @@ constexpr std::array kWords = {
     KindText{kEmptyFolder, "empty_folder", kNote, "folders without an image",
              "fill the folder, or delete it: it makes no class"},
     KindText{kHiddenFile, "hidden_file", kNote, "hidden files and folders, and what systems left",
-             "delete them; they are left out"},
+             "none needed, they are left out; rename what belongs to the data"},
     KindText{kOtherFile, "other_file", kNote, "files among the images that are none",
              "move them away; they are left out"},
 };

@@ -248,6 +248,7 @@ class FolderCheck {
 
   void see(const WalkedFolder& here) {
     for (const LeftOutEntry& each : here.listing.left_out) {
+      if (each.kind == LeftOutKind::kSystem && each.entry == EntryKind::kFolder) continue;  // like .git: wanted there
       const bool is_dangling = each.kind == LeftOutKind::kDanglingLink;
       add(is_dangling ? FindingKind::kAbsent : FindingKind::kHiddenFile, here.path / each.name, words_for(each.kind));
     }

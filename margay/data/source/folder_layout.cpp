@@ -14,7 +14,7 @@ constexpr const char* kHowToDecide =
     "name the folders with `train_folder` and `valid_folder`, or draw the validation set from all images with "
     "`valid_fraction`";
 
-std::size_t place_of(SplitPart part) { return static_cast<std::size_t>(part); }
+std::size_t part_index(SplitPart part) { return static_cast<std::size_t>(part); }
 
 std::size_t count_kinds(const std::vector<bool>& kinds) {
   return static_cast<std::size_t>(std::count(kinds.begin(), kinds.end(), true));
@@ -23,7 +23,7 @@ std::size_t count_kinds(const std::vector<bool>& kinds) {
 std::vector<bool> kinds_of(const std::vector<std::optional<SplitPart>>& parts) {
   std::vector<bool> kinds(3, false);
   for (const auto& part : parts) {
-    if (part) kinds[place_of(*part)] = true;
+    if (part) kinds[part_index(*part)] = true;
   }
   return kinds;
 }
@@ -31,7 +31,9 @@ std::vector<bool> kinds_of(const std::vector<std::optional<SplitPart>>& parts) {
 /// Names that share their other words, "seg_train" and "seg_test", and say at least two parts.
 class PartGroups {
  public:
-  void add(const PartName& name) { kinds_.try_emplace(name.rest, 3, false).first->second[place_of(name.part)] = true; }
+  void add(const PartName& name) {
+    kinds_.try_emplace(name.rest, 3, false).first->second[part_index(name.part)] = true;
+  }
   bool splits(const std::string& rest) const {
     const auto found = kinds_.find(rest);
     return found != kinds_.end() && count_kinds(found->second) > 1;
@@ -201,17 +203,20 @@ void FolderLayout::suspect(const std::vector<std::uint32_t>& folders, const Part
   NameList named;
   NameList others;
   for (std::size_t i = 0; i < folders.size(); ++i) (parts[i] ? named : others).add(path_of(folders[i]));
-  problem_ = named.empty() ? fmt::format("the folders {} look like a split, but not what trains and what validates; {}",
-                                         others.text(), kHowToDecide)
-                           : fmt::format("the folders {} look like a split, but {} beside them {} of neither part; {}",
-                                         named.text(), others.text(), others.size() == 1 ? "is" : "are", kHowToDecide);
+  if (named.empty()) {
+    const bool are_folds = names_a_fold(folders_[folders.front()].name);
+    problem_ = fmt::format("the folders {} look like a split, but do not say what trains and what validates; {}{}",
+                           others.text(), are_folds ? "keep each whole with `split` grouped and `group_regex`, " : "",
+                           kHowToDecide);
+  } else {
+    problem_ = fmt::format("the folders {} look like a split, but {} beside them {} of neither part; {}", named.text(),
+                           others.text(), others.size() == 1 ? "is" : "are", kHowToDecide);
+  }
 }
 
 /// Decides what the whole says. Where it cannot be followed, only test sets stay known.
 void FolderLayout::settle(Said said) {
-  for (const Folder& folder : folders_) {
-    if (folder.part) kinds_[place_of(*folder.part)] = true;
-  }
+  kinds_ = kinds_below(0);
   if (said == Said::kSome && problem_.empty() && count_kinds(kinds_) > 0) {
     NameList named;
     for (std::uint32_t f = 0; f < folders_.size(); ++f) {

@@ -38,7 +38,7 @@ constexpr std::array kLeftOutTexts = {
     LeftOutText{LeftOutKind::kClosedFile, "file that may not be read and may be an image",
                 "files that may not be read and may be images", "allow reading them, or delete them", true},
     LeftOutText{LeftOutKind::kEmptyFolder, "folder without an image", "folders without an image",
-                "they are no classes; fill or delete them", false},
+                "a class needs images", false},
     LeftOutText{LeftOutKind::kSecondLink, "link to a folder that is read by another path",
                 "links to folders that are read by another path", "each folder is read once", false},
     LeftOutText{LeftOutKind::kOtherFile, "file that is no image", "files that are no images", "", false},

@@ -15,19 +15,10 @@ struct PartWord {
   SplitPart part;
 };
 
-// A longer word stands before the one that it begins with.
-constexpr std::array kPartWords = {
-    PartWord{"trainval", SplitPart::kTrain},    PartWord{"training", SplitPart::kTrain},
-    PartWord{"train", SplitPart::kTrain},       PartWord{"trn", SplitPart::kTrain},
-    PartWord{"validation", SplitPart::kValid},  PartWord{"validate", SplitPart::kValid},
-    PartWord{"valid", SplitPart::kValid},       PartWord{"val", SplitPart::kValid},
-    PartWord{"development", SplitPart::kValid}, PartWord{"devel", SplitPart::kValid},
-    PartWord{"dev", SplitPart::kValid},         PartWord{"testing", SplitPart::kTest},
-    PartWord{"test", SplitPart::kTest},         PartWord{"tst", SplitPart::kTest},
-    PartWord{"evaluation", SplitPart::kTest},   PartWord{"eval", SplitPart::kTest},
-    PartWord{"holdout", SplitPart::kTest},      PartWord{"predictions", SplitPart::kTest},
-    PartWord{"prediction", SplitPart::kTest},   PartWord{"predict", SplitPart::kTest},
-    PartWord{"pred", SplitPart::kTest}};
+// What folders are called besides the words that tables have, too.
+constexpr std::array kFolderWords = {PartWord{"trainval", SplitPart::kTrain}, PartWord{"devel", SplitPart::kValid},
+                                     PartWord{"prediction", SplitPart::kTest},
+                                     PartWord{"predictions", SplitPart::kTest}, PartWord{"pred", SplitPart::kTest}};
 
 constexpr std::array<std::string_view, 26> kFillers = {
     "set",  "sets",   "data",  "dataset", "datasets", "image",    "images", "img",      "imgs",
@@ -68,21 +59,19 @@ std::vector<std::string> words_of_name(std::string_view name) {
 }
 
 template <class Words>
-bool is_one_of(std::string_view word, const Words& words) {
+bool is_listed(std::string_view word, const Words& words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+bool is_all_digits(std::string_view word) { return word.find_first_not_of("0123456789") == std::string_view::npos; }
+
 /// Of "train", and of "trainset", which is written in one.
 std::optional<SplitPart> part_of_word(std::string_view word) {
-  for (const PartWord& each : kPartWords) {
-    if (!word.starts_with(each.word)) continue;
-    const std::string_view rest = word.substr(each.word.size());
-    if (rest.empty() || is_one_of(rest, kFillers)) return each.part;
+  for (const PartWord& each : kFolderWords) {
+    if (word == each.word) return each.part;
   }
-  return std::nullopt;
+  return is_all_digits(word) ? std::nullopt : split_word(word);
 }
-
-bool is_number(std::string_view word) { return word.find_first_not_of("0123456789") == std::string_view::npos; }
 
 std::vector<SplitPart> parts_in(std::span<const std::string> words) {
   std::vector<SplitPart> parts;
@@ -98,7 +87,7 @@ std::string rest_of(std::span<const std::string> words) {
   bool is_behind = false;
   for (const std::string& word : words) {
     is_behind |= part_of_word(word).has_value();
-    if (part_of_word(word) || is_one_of(word, kFillers) || (is_behind && is_number(word))) continue;
+    if (part_of_word(word) || is_listed(word, kFillers) || (is_behind && is_all_digits(word))) continue;
     rest += (rest.empty() ? "" : " ") + word;
   }
   return rest;
@@ -119,12 +108,12 @@ bool names_a_split(std::string_view name) {
   const std::vector<SplitPart> parts = parts_in(words);
   const bool has_several = std::adjacent_find(parts.begin(), parts.end(), std::not_equal_to<>()) != parts.end();
   return has_several ||
-         std::any_of(words.begin(), words.end(), [](const std::string& word) { return is_one_of(word, kSplitWords); });
+         std::any_of(words.begin(), words.end(), [](const std::string& word) { return is_listed(word, kSplitWords); });
 }
 
 bool names_a_fold(std::string_view name) {
   const std::vector<std::string> words = words_of_name(name);
-  return words.size() == 2 && words[0] == "fold" && is_number(words[1]);
+  return words.size() == 2 && words[0] == "fold" && is_all_digits(words[1]);
 }
 
 }  // namespace margay::data

@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 13> kListWords = {
     "id", "ids",  "annotation", "annotations", "metadata", "index"};
 
 /// The first two lines; more are not needed to know the columns.
-std::string head_of(const fs::path& path) {
+std::string first_two_lines(const fs::path& path) {
   constexpr std::size_t kLongest = 100'000;
   std::ifstream file(path, std::ios::binary);
   std::string text(kLongest, '\0');
@@ -43,7 +43,7 @@ std::string head_of(const fs::path& path) {
 /// Whether its columns hold names and a split.
 bool is_split_table(const fs::path& path) {
   try {
-    const Table table = parse_table(head_of(path), path);
+    const Table table = parse_table(first_two_lines(path), path);
     const ColumnChoice split = is_valid_column(table, "");
     return (split.position || split.is_ambiguous) && name_column(table, "").position;
   } catch (const core::DataError&) {

@@ -101,6 +101,8 @@ TEST(FolderLayout, AsksWhatTrainsWhereNoFolderSays) {
   EXPECT_NE(LaidOut({"test/cat/1.jpg", "test/dog/2.jpg"}).read().problem().find("a test set, but no training set"),
             std::string::npos);
   EXPECT_EQ(LaidOut({"fold1/cat/1.jpg", "fold2/cat/2.jpg"}).parts(), "--!");
+  EXPECT_NE(LaidOut({"fold1/cat/1.jpg", "fold2/cat/2.jpg"}).read().problem().find("`split` grouped and `group_regex`"),
+            std::string::npos);
   EXPECT_EQ(LaidOut({"trainA/1.jpg", "testA/2.jpg", "trainB/3.jpg", "testB/4.jpg"}).parts(), "----!");
 }
 
