@@ -18,6 +18,8 @@
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
+#include "margay/data/source/similar_classes.h"
+#include "margay/data/source/split_word.h"
 #include "margay/data/source/splits.h"
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/mix.h"
@@ -182,9 +184,12 @@ using data::SampleSummary;
 using data::save_table;
 using data::search_images;
 using data::Severity;
+using data::SimilarClasses;
 using data::SkippedImage;
 using data::Split;
+using data::split_word;
 using data::SplitKind;
+using data::SplitPart;
 using data::Splitter;
 using data::stratified_fold_split;
 using data::stratified_split;

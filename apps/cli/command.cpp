@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <csignal>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <utility>
@@ -17,6 +16,8 @@
 #include "apps/cli/help.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
+#include "margay/core/error.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::cli {
 
@@ -128,11 +129,19 @@ const char* type_name(const core::FieldType& type) {
   return type.kind == FlagKind::kPath ? "PATH" : "TEXT";
 }
 
+/// Throws CLI::ValidationError naming the line that is no JSON.
+Json parse_config(const std::string& path) {
+  try {
+    return Json::parse(data::read_text(path));
+  } catch (const core::DataError& error) {
+    throw CLI::ValidationError(error.what());
+  } catch (const Json::exception& error) {
+    throw CLI::ValidationError(fmt::format("{}: not JSON ({})", path, error.what()));
+  }
+}
+
 void read_config(const std::string& path, const core::OptionTable& table, void* options) {
-  std::ifstream file(path);
-  if (!file) throw CLI::FileError::Missing(path);
-  const Json json = Json::parse(file, nullptr, false);
-  if (json.is_discarded()) throw CLI::ValidationError(path + ": not JSON");
+  const Json json = parse_config(path);
   try {
     core::from_json(json, table, options);
   } catch (const std::invalid_argument& error) {

@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 #include "margay/data/source/csv.h"
 
 namespace margay::cli {
@@ -63,8 +64,8 @@ void check_columns(const data::CsvTable& table) {
 /// Why a cell that is no number may stand there.
 std::string not_a_number(const std::string& cell) {
   const bool has_other_separator = cell.find_first_of(";\t") != std::string::npos;
-  return fmt::format("'{}' is no number; {}", cell,
-                     has_other_separator ? "cells are separated by commas"
+  return fmt::format("'{}' is no number; {}", data::shortened(cell),
+                     has_other_separator ? "cells are separated as the header's are"
                                          : "only the columns name and target hold text, and -inf excludes a class");
 }
 
@@ -125,7 +126,7 @@ LogitsTable logits_table(data::CsvTable table) {
 LogitsTable read_logits(const std::filesystem::path& path) { return logits_table(data::read_csv(path)); }
 
 LogitsTable parse_logits(std::string_view text, const std::filesystem::path& path) {
-  return logits_table(data::parse_csv(text, path));
+  return logits_table(data::parse_csv(std::string(text), path));
 }
 
 namespace {
@@ -208,7 +209,11 @@ std::string known_classes(const std::string& text, const Names& names) {
 }
 
 std::size_t class_index(const std::string& text, const Names& names, const WrittenTargets& written, std::size_t row) {
-  const auto found = std::find(names.begin(), names.end(), text);
+  auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) {
+    found = std::find_if(names.begin(), names.end(),
+                         [&](const std::string& name) { return core::composed(name) == core::composed(text); });
+  }
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   const std::optional<std::size_t> index = as_index(text);
   if (index && *index < names.size()) return *index;

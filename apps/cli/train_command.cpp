@@ -1,4 +1,3 @@
-#include <fstream>
 #include <vector>
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
+#include "margay/data/source/text_file.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
@@ -23,15 +23,17 @@ void refuse_other_flags(const Command& command) {
 }
 
 std::string read_recipe(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw UsageError(path + ": there is no such file");
-  std::string recipe(std::istreambuf_iterator<char>(file), {});
   try {
+    std::string recipe;
+    data::for_each_line(data::read_text(path),
+                        [&](std::size_t /*number*/, std::string_view line) { recipe.append(line) += '\n'; });
     train::parse_recipe(recipe);
+    return recipe;
+  } catch (const core::DataError& error) {
+    throw UsageError(error.what());
   } catch (const std::invalid_argument& error) {
     throw UsageError(path + ": " + error.what());
   }
-  return recipe;
 }
 
 /// What a user can do about a run that ended early.

@@ -3,9 +3,12 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/data/check/deep_images.h"
+#include "margay/core/text.h"
+#include "margay/core/unicode.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {
@@ -30,8 +33,16 @@ NameList classes_where(const Vocabulary& vocabulary, Condition&& condition) {
   return names;
 }
 
+NameList names_with_control_characters(const Vocabulary& vocabulary) {
+  NameList names;
+  for (const std::string& name : vocabulary.names()) {
+    if (core::one_line(name) != name) names.add(core::with_hidden_shown(name));
+  }
+  return names;
+}
+
 /// Warnings about what is allowed but probably not intended, one sentence each: only one class, classes with one image
-/// or none, classes that are missing from the training or the validation set, an empty validation set.
+/// or none, classes that are missing from the training or the validation set, an empty validation set, odd names.
 std::vector<std::string> data_warnings(const Datasets& datasets) {
   const ClassCounts train = count(*datasets.train, datasets.vocabulary);
   const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);
@@ -48,6 +59,13 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
   warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without images");
   warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }),
        "class(es) that never train, only validate");
+  warn(names_with_control_characters(datasets.vocabulary),
+       "class(es) whose names hold line ends or other control characters");
+  for (const std::vector<std::string>& alike : names_of_other_joints(datasets.vocabulary.names())) {
+    warnings.push_back(
+        fmt::format("the classes '{}' differ only in '_', '-' and blanks; give them one name if they are one class",
+                    fmt::join(alike, "', '")));
+  }
   if (datasets.valid->size() > 0) {
     warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }), "class(es) without validation images");
   }
@@ -112,6 +130,13 @@ DataBlock& DataBlock::vocabulary(Vocabulary vocabulary) & {
 
 DataBlock DataBlock::vocabulary(Vocabulary vocabulary) && { return std::move(this->vocabulary(std::move(vocabulary))); }
 
+DataBlock& DataBlock::similar_classes(SimilarClasses choice) & {
+  similar_classes_ = choice;
+  return *this;
+}
+
+DataBlock DataBlock::similar_classes(SimilarClasses choice) && { return std::move(similar_classes(choice)); }
+
 DataBlock& DataBlock::warn(std::string warning) & {
   warnings_.push_back(std::move(warning));
   return *this;
@@ -171,7 +196,12 @@ std::shared_ptr<const Items> DataBlock::labelled() const {
 }
 
 Datasets DataBlock::datasets() const {
-  const std::shared_ptr<const Items> items = labelled();
+  std::shared_ptr<const Items> items = labelled();
+  std::string merged;
+  if (similar_classes_ == SimilarClasses::kMerge) {
+    items = std::make_shared<const Items>(
+        with_similar_merged(*items, vocabulary_ ? vocabulary_->names() : Labels{}, merged));
+  }
   if (!splitter_)
     throw std::invalid_argument("[DataBlock] no split; choose the validation set with split(random_split())");
   Split split = splitter_(*items);
@@ -180,10 +210,13 @@ Datasets DataBlock::datasets() const {
                           fmt::format("the split leaves none of {} images for training", items->size()));
   }
   Datasets datasets;
-  datasets.vocabulary = vocabulary_ ? *vocabulary_ : Vocabulary::of_labels(labels_of(*items, split));
+  const Labels labels = labels_of(*items, split);
+  if (!vocabulary_ && similar_classes_ == SimilarClasses::kRefuse) refuse_similar_classes(*items, labels);
+  datasets.vocabulary = vocabulary_ ? *vocabulary_ : Vocabulary::of_labels(labels);
   datasets.train = std::make_shared<Dataset>(items, std::move(split.train), datasets.vocabulary);
   datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary);
   datasets.warnings = data_warnings(datasets);
+  if (!merged.empty()) datasets.warnings.insert(datasets.warnings.begin(), merged);
   datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());
   const std::vector<std::string> told = left_out_.sentences();
   datasets.warnings.insert(datasets.warnings.begin(), told.begin(), told.end());

@@ -11,6 +11,7 @@
 #include "margay/data/item.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/source/left_out.h"
+#include "margay/data/source/similar_classes.h"
 #include "margay/data/summary.h"
 
 namespace margay::data {
@@ -49,6 +50,10 @@ class DataBlock {
   /// The classes and their order. By default they are the labels that occur, sorted.
   DataBlock& vocabulary(Vocabulary vocabulary) &;
   DataBlock vocabulary(Vocabulary vocabulary) &&;
+  /// What happens to classes whose names people read as one. By default datasets() refuses them, unless the vocabulary
+  /// is given; merged ones take the name that the vocabulary has, else the more frequent one.
+  DataBlock& similar_classes(SimilarClasses choice) &;
+  DataBlock similar_classes(SimilarClasses choice) &&;
   /// Adds a sentence to Datasets::warnings, for what the source of the images found.
   DataBlock& warn(std::string warning) &;
   DataBlock warn(std::string warning) &&;
@@ -67,7 +72,7 @@ class DataBlock {
   DataBlock normalize(const Normalization& normalization) &&;
 
   /// Labels and splits the images without reading pixels.
-  /// Throws core::DataError: images without a label (three are named), no training images.
+  /// Throws core::DataError: images without a label (three are named), classes of similar names, no training images.
   /// Throws std::invalid_argument when items, label or split were not given.
   Datasets datasets() const;
 
@@ -86,6 +91,7 @@ class DataBlock {
   PathList paths() && { return images_.names(); }
   const std::optional<Labeller>& labeller() const& { return labeller_; }
   std::optional<Labeller> labeller() && { return std::move(labeller_); }
+  SimilarClasses similar_classes() const { return similar_classes_; }
   const Splitter& splitter() const& { return splitter_; }
   Splitter splitter() && { return std::move(splitter_); }
   const LeftOut& left_out() const& { return left_out_; }
@@ -101,6 +107,7 @@ class DataBlock {
   std::optional<Labeller> labeller_;
   Splitter splitter_;
   std::optional<Vocabulary> vocabulary_;
+  SimilarClasses similar_classes_ = SimilarClasses::kRefuse;
   std::vector<std::string> warnings_;
   LeftOut left_out_;
   Transforms transforms_;

@@ -5,23 +5,20 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 
 namespace margay::data {
 namespace {
 
 /// Models and reports are written as UTF-8, so a class that is not would be lost only after the training.
 void check_utf8(const std::string& name) {
-  try {
-    (void)nlohmann::json(name).dump();
-  } catch (const nlohmann::json::exception&) {
-    throw core::DataError(
-        "", fmt::format("the class '{}' is not UTF-8; rename its folder or files, or save the table as UTF-8",
-                        nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
-  }
+  if (!core::first_non_utf8(name)) return;
+  throw core::DataError("", fmt::format("the class '{}' is not UTF-8; rename its folder or files (convmv -f latin1 -t "
+                                        "utf8), or save the table as UTF-8",
+                                        core::with_hidden_shown(name)));
 }
 
 }  // namespace
@@ -32,6 +29,8 @@ Vocabulary::Vocabulary(std::vector<std::string> names) : names_(std::move(names)
     if (!index_.emplace(names_[i], static_cast<std::int64_t>(i)).second) {
       throw std::invalid_argument(fmt::format("[Vocabulary] the class '{}' is listed twice", names_[i]));
     }
+    const std::string composed = core::composed(names_[i]);
+    if (composed != names_[i]) index_of_composed_.emplace(composed, static_cast<std::int64_t>(i));
   }
 }
 
@@ -45,6 +44,10 @@ const std::string& Vocabulary::name(std::int64_t index) const { return names_.at
 std::int64_t Vocabulary::index(const std::string& label) const {
   const auto found = index_.find(label);
   if (found != index_.end()) return found->second;
+  const std::string composed = core::composed(label);
+  for (const auto* names : {&index_, &index_of_composed_}) {
+    if (const auto its = names->find(composed); its != names->end()) return its->second;
+  }
   throw std::invalid_argument(fmt::format("[Vocabulary] no class '{}'{}", label, core::did_you_mean(label, names_)));
 }
 

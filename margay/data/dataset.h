@@ -26,6 +26,7 @@ class Vocabulary {
   const std::vector<std::string>& names() const { return names_; }
   /// Throws std::out_of_range outside 0 … K-1.
   const std::string& name(std::int64_t index) const;
+  /// Also of a label that is the same in another of Unicode's normal forms, as macOS names folders.
   /// Throws std::invalid_argument for a label that is no class, suggesting the nearest.
   std::int64_t index(const std::string& label) const;
 
@@ -34,6 +35,7 @@ class Vocabulary {
  private:
   std::vector<std::string> names_;
   std::map<std::string, std::int64_t> index_;
+  std::map<std::string, std::int64_t> index_of_composed_;  ///< of names that are not in form C
 };
 
 /// The target of an image without a label. Losses ignore it (PyTorch's ignore_index).

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/data/source/csv.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
 #include "margay/data/source/labels.h"
@@ -21,7 +22,7 @@ std::vector<std::string> comma_separated(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const std::string_view part = text.substr(0, text.find(','));
-    if (!part.empty()) parts.emplace_back(part);
+    if (const std::string_view name = data::without_blank_ends(part); !name.empty()) parts.emplace_back(name);
     text.remove_prefix(std::min(part.size() + 1, text.size()));
   }
   return parts;
@@ -149,17 +150,16 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
   core::validate(options);
   core::check_rules(options);
   ImageChoice choice(folder, found_images(folder, options, gaps), gaps);
-  if (gaps == data::Gaps::kRefuse) {
-    choice.leave_loose_out();
-    const data::Splitter splitter = choose_split(folder, options, choice);
-    return choice.block().split(splitter);
-  }
+  const auto block_with = [&](const data::Splitter& splitter) {
+    return choice.block().similar_classes(options.similar_classes).split(splitter);
+  };
   try {
     choice.leave_loose_out();
     const data::Splitter splitter = choose_split(folder, options, choice);
-    return choice.block().split(splitter);
+    return block_with(splitter);
   } catch (const core::DataError& error) {
-    return choice.block().split(split_with_problem(error));
+    if (gaps == data::Gaps::kRefuse) throw;
+    return block_with(split_with_problem(error));
   }
 }
 
@@ -169,7 +169,7 @@ data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& op
   ImageChoice choice(folder, found_images(folder, without_split(options), data::Gaps::kRefuse), data::Gaps::kRefuse);
   choice.forget_parts();
   choice.leave_loose_out();
-  return choice.block().split(data::no_split());
+  return choice.block().similar_classes(options.similar_classes).split(data::no_split());
 }
 
 DataOptions without_split(DataOptions options) {
@@ -224,6 +224,10 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::label_columns>(
            "label_columns", "columns of 0 and 1, one for each class: a,b,c or prefix* or * (several labels)",
            {core::needs({"labels_csv"})}),
+       core::field<&DataOptions::similar_classes>(
+           "similar_classes",
+           "classes whose names differ only in case, width, blanks or invisible characters: refuse them, keep them "
+           "apart, or merge them into one"),
        core::field<&DataOptions::valid_csv>("valid_csv", "table with columns name and is_valid that splits",
                                             {core::excludes({"valid_list"}, kSplit), core::excludes(kDraws, kSplit)}),
        core::field<&DataOptions::valid_column>(

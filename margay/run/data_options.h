@@ -22,6 +22,7 @@ struct DataOptions {
   std::string label_column;
   std::string label_delimiter;
   std::string label_columns;
+  data::SimilarClasses similar_classes = data::SimilarClasses::kRefuse;
   std::filesystem::path valid_csv;
   std::string valid_column;
   std::filesystem::path valid_list;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/data/source/csv.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::run {
 namespace {
@@ -49,8 +50,7 @@ RunFolder RunFolder::open(const fs::path& path) {
 }
 
 nlohmann::ordered_json RunFolder::read_config_json() const {
-  std::ifstream file(config());
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(file, nullptr, false);
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(data::read_text(config()), nullptr, false);
   if (json.is_discarded()) throw core::FormatError(config(), "not JSON");
   return json;
 }

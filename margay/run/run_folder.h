@@ -43,6 +43,8 @@ class RunFolder {
 
   /// config.json: the settings actually used; `margay train `config`` runs them again.
   void write_config(const nlohmann::ordered_json& config) const;
+  /// config.json as it is written. Throws core::FormatError, core::DataError.
+  nlohmann::ordered_json read_config_json() const;
   /// The settings in config.json. Throws core::FormatError, core::DataError.
   template <core::Options T>
   T read_config() const {
@@ -57,7 +59,6 @@ class RunFolder {
 
  private:
   explicit RunFolder(std::filesystem::path path);
-  nlohmann::ordered_json read_config_json() const;
 
   std::filesystem::path path_;
   core::FileLock lock_;  ///< prevents two processes from training in one folder

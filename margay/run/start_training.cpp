@@ -6,7 +6,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "margay/core/unicode.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/run_folder.h"
@@ -83,8 +85,21 @@ int largest_batch_size(const TrainOptions& options, const std::filesystem::path&
   return static_cast<int>(advice.batch_size);
 }
 
+/// config.json, the model and the list of runs hold the settings as JSON. Throws std::invalid_argument.
+void check_is_utf8(const TrainOptions& options) {
+  const nlohmann::ordered_json settings = core::to_json(options).flatten();
+  for (const auto& [place, value] : settings.items()) {
+    if (!value.is_string() || !core::first_non_utf8(value.get_ref<const std::string&>())) continue;
+    throw std::invalid_argument(fmt::format(
+        "[train] `{}`: '{}' is not UTF-8, which the settings of a run must be; give another name, for a path by a link "
+        "(ln -s)",
+        place.substr(place.rfind('/') + 1), core::with_hidden_shown(value.get_ref<const std::string&>())));
+  }
+}
+
 /// What can be said without the data. Throws std::invalid_argument.
 void check_settings(const TrainOptions& options) {
+  check_is_utf8(options);
   core::check_rules(options.listeners);
   recipe_of(options);
   const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
@@ -106,6 +121,14 @@ std::filesystem::path folder_to_resume(const std::filesystem::path& run, const s
                                        Observer& observer) {
   if (run.has_parent_path() || std::filesystem::is_directory(run)) return run;
   return runs / find_run(runs_in(runs, observer), run.string(), runs).folder;
+}
+
+/// A run that began before there was `similar_classes` goes on with the classes that it has.
+void keep_classes_of_old_run(const RunFolder& folder, TrainOptions& options) {
+  const nlohmann::ordered_json config = folder.read_config_json();
+  const bool is_said = config.contains("batch") && config["batch"].contains("data") &&
+                       config["batch"]["data"].contains("similar_classes");
+  if (!is_said) options.batch.data.similar_classes = data::SimilarClasses::kKeep;
 }
 
 /// A name that no other command's repeats have.
@@ -141,7 +164,8 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
                         const std::filesystem::path& cache_folder, Observer& observer) {
   core::validate(resume);
   RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs, observer));
-  const auto options = folder.read_config<TrainOptions>();
+  auto options = folder.read_config<TrainOptions>();
+  keep_classes_of_old_run(folder, options);
   const NewestCheckpoint newest = newest_checkpoint(folder, options);
   train::Learner learner =
       make_learner(options, cache_folder,

@@ -128,6 +128,37 @@ TEST_F(StartTraining, RefusesWhatCannotWorkBeforeAFolderIsMade) {
   EXPECT_FALSE(std::filesystem::exists(options_.runs));
 }
 
+TEST_F(StartTraining, RefusesSettingsThatAreNotUtf8BeforeAFolderIsMade) {
+  NotingObserver notes;
+  options_.batch.folder = folder_ / "im\xE9s";
+  const std::string message =
+      testing_support::thrown_message<std::invalid_argument>([&] { start_training(options_, "", notes); });
+  EXPECT_NE(message.find("`folder`: '"), std::string::npos) << message;
+  EXPECT_NE(message.find("im<E9>s' is not UTF-8"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(options_.runs));
+}
+
+TEST_F(StartTraining, GoesOnWithSimilarClassesOfARunFromBeforeTheyWereRefused) {
+  for (const char* side : {"train", "valid"}) {
+    std::filesystem::rename(options_.batch.folder / side / "flat", options_.batch.folder / side / "Cup");
+    std::filesystem::rename(options_.batch.folder / side / "upright", options_.batch.folder / side / "cup");
+  }
+  NotingObserver refused;
+  EXPECT_THROW(start_training(options_, "", refused), core::DataError);
+  options_.batch.data.similar_classes = data::SimilarClasses::kKeep;
+  options_.epochs = 2;
+  NotingObserver stopping;
+  stopping.stop_after = 1;
+  EXPECT_EQ(start_training(options_, "", stopping), Outcome::kInterrupted);
+  const std::filesystem::path config = stopping.last.folder / "config.json";
+  auto json = nlohmann::ordered_json::parse(std::ifstream(config));
+  json["batch"]["data"].erase("similar_classes");
+  testing_support::write(config, json.dump());
+  NotingObserver going_on;
+  EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on),
+            Outcome::kDone);
+}
+
 TEST_F(StartTraining, NamesTheRunWhoseModelCouldNotBeSaved) {
   class Blocker : public NotingObserver {
    public:

@@ -11,6 +11,7 @@
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
+#include "margay/data/source/similar_classes.h"
 
 namespace margay::data {
 namespace {
@@ -51,7 +52,12 @@ LabelledData labelled_data(const DataBlock& block) {
   check_labels(block);
   LabelledData data{.paths = block.paths(), .items = Items(block.labeller()->task)};
   data.labels_by = block.labeller()->description;
+  data.similar_classes = block.similar_classes();
   label(*block.labeller(), data);
+  if (data.similar_classes == SimilarClasses::kMerge) {
+    std::string merged;
+    data.items = with_similar_merged(data.items, {}, merged);
+  }
   split(block.splitter(), data);
   return data;
 }

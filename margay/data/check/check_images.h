@@ -21,6 +21,7 @@ struct LabelledData {
   std::vector<Side> sides;    ///< all kNone where the split failed
   std::string split_problem;  ///< "" where it did not
   std::string labels_by;      ///< the description of the labeller
+  SimilarClasses similar_classes = SimilarClasses::kRefuse;
 
   std::size_t size() const { return paths.size(); }
   std::size_t count(Side side) const;

@@ -1,8 +1,7 @@
 #include "margay/data/source/csv.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
+#include <array>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -13,21 +12,22 @@
 #include "margay/core/file.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::data {
 namespace {
 
 using Cells = std::vector<std::string>;
 
-constexpr const char* kLoneReturn =
-    "a carriage return ends the line, without a line feed; save the table with line ends LF or CRLF, as 'CSV UTF-8' "
-    "does";
-
 /// Reads one record at a time and keeps the line for messages.
 class Parser {
  public:
   Parser(std::string_view text, const std::filesystem::path& path, char delimiter)
-      : text_(text), path_(path), delimiter_(delimiter), ends_of_plain_{delimiter, '\r', '\n'} {}
+      : text_(text),
+        path_(path),
+        delimiter_(delimiter),
+        ends_of_plain_{delimiter, '\r', '\n'},
+        blanks_(delimiter == '\t' ? " " : " \t") {}
 
   bool at_end() const { return position_ >= text_.size(); }
   std::size_t line() const { return line_; }
@@ -48,13 +48,21 @@ class Parser {
     return true;
   }
 
-  std::string cell() { return take('"') ? quoted() : plain(); }
+  /// Blanks around a cell are no part of it, unless they are quoted.
+  std::string cell() {
+    const std::size_t first = std::min(text_.find_first_not_of(blanks_, position_), text_.size());
+    if (first == text_.size() || text_[first] != '"') return plain();
+    position_ = first + 1;
+    std::string text = quoted();
+    position_ = std::min(text_.find_first_not_of(blanks_, position_), text_.size());
+    return text;
+  }
 
   std::string plain() {
     const std::size_t end = std::min(text_.find_first_of(ends_of_plain_, position_), text_.size());
-    std::string text(text_.substr(position_, end - position_));
+    const std::string_view text = text_.substr(position_, end - position_);
     position_ = end;
-    return text;
+    return std::string(without_blank_ends(text));
   }
 
   std::string quoted() {
@@ -63,16 +71,16 @@ class Parser {
     while (!at_end()) {
       const char c = text_[position_++];
       if (c == '"' && !take('"')) return text;
-      if (c == '\n') ++line_;
+      if (c == '\n' || (c == '\r' && (at_end() || text_[position_] != '\n'))) ++line_;
       text += c;
     }
     throw core::FormatError(path_, fmt::format("line {}: a quote is opened and never closed", opened));
   }
 
+  /// LF, CRLF, or CR alone, which old programs for the Macintosh write.
   void end_of_record() {
     const bool is_returned = take('\r');
-    if (!at_end() && !take('\n')) {
-      if (is_returned) throw core::FormatError(path_, fmt::format("line {}: {}", line_, kLoneReturn));
+    if (!take('\n') && !is_returned && !at_end()) {
       throw core::FormatError(path_,
                               fmt::format("line {}: text after a closing quote; double a quote inside quotes", line_));
     }
@@ -83,27 +91,49 @@ class Parser {
   const std::filesystem::path& path_;
   char delimiter_;
   std::string ends_of_plain_;
+  std::string_view blanks_;
   std::size_t position_ = 0;
   std::size_t line_ = 1;
 };
 
-void check_encoding(std::string_view text, const std::filesystem::path& path) {
-  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
-  throw core::FormatError(path, "the table is UTF-16; save it as UTF-8, such as 'CSV UTF-8'");
-}
-
-/// 0 for a pipe, which has none to ask for. The file stands at its begin again.
-std::streamoff size_of(std::ifstream& file) {
-  file.seekg(0, std::ios::end);
-  const std::streamoff size = std::max<std::streamoff>(file.tellg(), 0);
-  file.clear();
-  if (size > 0) file.seekg(0);
-  return size;
-}
-
 bool is_empty_line(const Cells& cells) { return cells.size() == 1 && cells.front().empty(); }
 
+constexpr std::string_view kDelimiters = ",\t;|";
+
+/// How often each of kDelimiters stands in the first line that holds something, outside quotes.
+std::array<std::size_t, kDelimiters.size()> delimiters_in_header(std::string_view text) {
+  std::array<std::size_t, kDelimiters.size()> counts{};
+  text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+  bool is_quoted = false;
+  for (const char c : text) {
+    if (c == '"') is_quoted = !is_quoted;
+    if (is_quoted) continue;
+    if (c == '\n' || c == '\r') break;
+    const std::size_t at = kDelimiters.find(c);
+    if (at != std::string_view::npos) ++counts[at];
+  }
+  return counts;
+}
+
+/// Excel's first line "sep=;", or "".
+std::string_view separator_line(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  const bool is_one = line.size() == 5 && line.starts_with("sep=");
+  return is_one ? line : std::string_view();
+}
+
 }  // namespace
+
+std::string_view without_blank_ends(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
+}
+
+std::string shortened(std::string_view cell) {
+  constexpr std::size_t kColumns = 60;
+  constexpr std::size_t kBytes = 1000;  // width is counted byte by byte
+  return core::fitted(core::one_line(cell.substr(0, kBytes)), kColumns);
+}
 
 std::size_t CsvTable::column(const std::string& name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
@@ -116,28 +146,43 @@ bool CsvTable::has_column(const std::string& name) const {
   return std::find(columns.begin(), columns.end(), name) != columns.end();
 }
 
+char delimiter_of(std::string_view text, const std::filesystem::path& path) {
+  if (const std::string_view line = separator_line(text); !line.empty()) return line.back();
+  const auto counts = delimiters_in_header(text);
+  const std::filesystem::path extension = path.extension();
+  const bool prefers_tabs = extension == ".tsv" || extension == ".tab";
+  if (prefers_tabs && counts[kDelimiters.find('\t')] > 0) return '\t';
+  const auto* const first = std::find_if(counts.begin(), counts.end(), [](std::size_t count) { return count > 0; });
+  if (first == counts.end()) return prefers_tabs ? '\t' : ',';
+  return kDelimiters[static_cast<std::size_t>(first - counts.begin())];
+}
+
 void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take) {
-  check_encoding(text, path);
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Parser parser(text, path, delimiter);
   std::size_t width = 0;
+  const bool begins_with_separator = !separator_line(text).empty();
   while (!parser.at_end()) {
     const std::size_t line = parser.line();
     Cells cells = parser.record();
-    if (is_empty_line(cells)) continue;
+    if (is_empty_line(cells) || (line == 1 && begins_with_separator)) continue;
     if (width == 0) width = cells.size();
     if (cells.size() != width) {
-      throw core::FormatError(path, fmt::format("line {}: {} cell{}, but the first line has {}", line, cells.size(),
-                                                cells.size() == 1 ? "" : "s", width));
+      throw core::FormatError(
+          path, fmt::format("line {}: {} cell{}, but the first line has {}{}", line, cells.size(),
+                            cells.size() == 1 ? "" : "s", width,
+                            cells.size() > width ? fmt::format("; put a cell that holds a '{}' into quotes",
+                                                               delimiter == '\t' ? "tab" : std::string(1, delimiter))
+                                                 : ""));
     }
     take(line, std::move(cells));
   }
   if (width == 0) throw core::FormatError(path, "the table is empty; expected a header line");
 }
 
-CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
+CsvTable parse_csv(std::string bytes, const std::filesystem::path& path) {
+  const std::string text = decode_text(std::move(bytes), path);
   CsvTable table{.path = path};
-  for_each_record(text, path, ',', [&](std::size_t line, Cells&& cells) {
+  for_each_record(text, path, delimiter_of(text, path), [&](std::size_t line, Cells&& cells) {
     if (table.columns.empty()) {
       table.columns = std::move(cells);
       table.header_line = line;
@@ -147,25 +192,6 @@ CsvTable parse_csv(std::string_view text, const std::filesystem::path& path) {
     table.lines.push_back(line);
   });
   return table;
-}
-
-std::string read_text(const std::filesystem::path& path) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) {
-    throw core::DataError(path, "there is no such file" + how_far_it_exists(path));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(status)) {
-    throw core::DataError(path, "no table can be read here; expected a file that may be read");
-  }
-  std::string text(static_cast<std::size_t>(size_of(file)), '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  if (file.peek() != std::ifstream::traits_type::eof()) {
-    text.append(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-  return text;
 }
 
 CsvTable read_csv(const std::filesystem::path& path) { return parse_csv(read_text(path), path); }
@@ -185,7 +211,10 @@ std::string delimiter_for(const Datasets& datasets) {
   const std::vector<std::string> candidates = {";", "|", "/", ",", "\x1e", "\x1d", "\x1c"};
   const std::vector<std::string>& names = datasets.vocabulary.names();
   for (const std::string& delimiter : candidates) {
-    const auto has_it = [&](const std::string& name) { return name.find(delimiter) != std::string::npos; };
+    const auto has_it = [&](const std::string& name) {
+      const bool loses_blanks = delimiter.front() >= ' ' && without_blank_ends(name) != name;
+      return loses_blanks || name.find(delimiter) != std::string::npos;
+    };
     if (std::none_of(names.begin(), names.end(), has_it)) return delimiter;
   }
   throw std::invalid_argument("[save_table] every delimiter is part of some class's name");

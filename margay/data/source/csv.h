@@ -23,25 +23,31 @@ struct CsvTable {
   bool has_column(const std::string& name) const;
 };
 
-/// Comma-separated values with a header line, by RFC 4180: quotes, doubled quotes, line breaks in quotes, CRLF or
-/// LF; a UTF-8 byte order mark is skipped, and so are empty lines.
-/// Throws core::FormatError naming the line, also for UTF-16 and for lines that end in CR alone; core::DataError for a
-/// missing file.
+/// Comma-separated values with a header line, by RFC 4180: quotes, doubled quotes, line breaks in quotes. Lines end in
+/// LF, CRLF or CR; empty ones are skipped. Blanks around a cell are dropped, unless they are quoted. The cells may be
+/// separated otherwise, see delimiter_of.
+/// Throws core::FormatError naming the line, and as read_text.
 CsvTable read_csv(const std::filesystem::path& path);
 
-/// The same for text; `path` only names it in errors.
-CsvTable parse_csv(std::string_view text, const std::filesystem::path& path);
+/// The same for the bytes of a file; `path` only names it in errors.
+CsvTable parse_csv(std::string bytes, const std::filesystem::path& path);
+
+/// What separates the cells: what Excel's first line "sep=;" says; in a file named .tsv or .tab the tab, if its header
+/// has one; else the first of comma, tab, semicolon and bar that the header has outside quotes. text: as of read_text.
+char delimiter_of(std::string_view text, const std::filesystem::path& path);
 
 /// Takes one record and the line on which it begins.
 using TakeRecord = std::function<void(std::size_t line, std::vector<std::string>&& cells)>;
 
-/// Passes on the records of the text one by one, the header first. All have as many cells as the header. Throws as
-/// parse_csv.
+/// Passes on the records of a text as read_text gives it one by one, the header first. All have as many cells as the
+/// header. Throws core::FormatError naming the line.
 void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take);
 
-/// The bytes of a file, or of a pipe up to its end. Throws core::DataError if it is missing; the message says how far
-/// its path exists.
-std::string read_text(const std::filesystem::path& path);
+/// The text without the spaces and tabs at its ends.
+std::string_view without_blank_ends(std::string_view text);
+
+/// The cell for a message: on one line, at most 60 columns of a terminal.
+std::string shortened(std::string_view cell);
 
 /// `cell` as RFC 4180 writes it: quoted if it contains a comma, a quote, a line end, or white space at its ends.
 std::string csv_cell(std::string_view cell);

@@ -1,12 +1,18 @@
 #include "margay/data/source/image_finder.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
+#include "margay/data/source/csv.h"
 
 namespace margay::data {
 namespace {
@@ -18,16 +24,39 @@ Root absolute(const Root& root) {
   return error ? root : Root(path.lexically_normal());
 }
 
+std::string without_detours(std::string name) {
+  const bool has_one = name.starts_with("./") || name.find("/.") != std::string::npos ||
+                       name.find("//") != std::string::npos || name.starts_with("../");
+  return has_one ? std::filesystem::path(name).lexically_normal().generic_string() : name;
+}
+
+bool may_be_of_windows(std::string_view name) {
+  const bool has_drive = name.size() > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/');
+  return has_drive || name.starts_with("\\\\");
+}
+
 }  // namespace
+
+std::string plain_name(std::string_view name) {
+  std::string plain = core::composed(without_blank_ends(name));
+  std::replace(plain.begin(), plain.end(), '\\', '/');
+  return without_detours(std::move(plain));
+}
 
 ImageNames::ImageNames(std::vector<Root> roots) : roots_(std::move(roots)), absolute_root_(absolute(roots_.front())) {}
 
 std::string ImageNames::tidied(std::string_view name) const {
-  const bool is_tidy = !name.starts_with("./") && name.find("/.") == std::string_view::npos &&
-                       name.find("//") == std::string_view::npos && !name.starts_with("../");
-  const std::string tidy =
-      is_tidy ? std::string(name) : std::filesystem::path(name).lexically_normal().generic_string();
+  const std::string tidy = without_detours(std::string(name));
   return std::string(absolute_root_.below(tidy).value_or(tidy));
+}
+
+bool ImageNames::add(std::string_view name) {
+  const std::string tidy = tidied(name);
+  if (!index_.add(tidy)) return false;
+  const std::string plain = plain_name(tidy);
+  if (plain != tidy && plain_.add(tidied(plain)))
+    number_of_plain_.push_back(static_cast<std::uint32_t>(index_.size() - 1));
+  return true;
 }
 
 std::optional<std::size_t> ImageNames::with_or_without_extension(std::string_view name) const {
@@ -37,14 +66,29 @@ std::optional<std::size_t> ImageNames::with_or_without_extension(std::string_vie
   return index_.find(name.substr(0, name.size() - extension.size()));
 }
 
+std::optional<std::size_t> ImageNames::number_of_plain(std::string_view plain) const {
+  if (const auto found = plain_.find(plain)) return number_of_plain_[*found];
+  return index_.find(plain);
+}
+
+std::optional<std::size_t> ImageNames::exact_or_plain(std::string_view name) const {
+  if (const auto found = with_or_without_extension(name)) return found;
+  const std::string plain = plain_name(name);
+  if (plain_.size() == 0 && plain == name) return std::nullopt;
+  if (const auto found = number_of_plain(plain)) return found;
+  const std::string_view extension = image_extension(plain);
+  if (extension.empty()) return std::nullopt;
+  return number_of_plain(std::string_view(plain).substr(0, plain.size() - extension.size()));
+}
+
 std::optional<std::size_t> ImageNames::find(std::string_view image) const {
   for (const Root& root : roots_) {
     const auto below = root.below(image);
-    const auto found = below ? with_or_without_extension(*below) : with_or_without_extension(root.relative(image));
+    const auto found = exact_or_plain(without_detours(below ? std::string(*below) : root.relative(image)));
     if (found) return found;
   }
-  if (const auto found = with_or_without_extension(absolute_root_.below(image).value_or(image))) return found;
-  return with_or_without_extension(file_name(image));
+  if (const auto found = exact_or_plain(absolute_root_.below(image).value_or(image))) return found;
+  return exact_or_plain(file_name(image));
 }
 
 namespace fs = std::filesystem;
@@ -57,6 +101,9 @@ class ImageFinder::Folder {
     for (std::size_t i = 0; i < listing.files.size(); ++i) files_.add(listing.files.text(i));
     for (const LeftOutEntry& each : listing.left_out) {
       if (each.entry == EntryKind::kFile) hidden_files_.add(each.name);
+    }
+    for (const auto* folders : {&listing.folders, &listing.linked_folders}) {
+      for (const std::string& name : *folders) folders_.add(name);
     }
   }
 
@@ -74,6 +121,23 @@ class ImageFinder::Folder {
     return std::string(files_.name(file_of_stem_[*found]));
   }
 
+  /// The file of that plain name, with or without its extension; "" where there is none.
+  std::string find_plain(const std::string& plain) {
+    if (const std::string exact = find(plain); !exact.empty()) return exact;
+    index_plain_names();
+    const bool has_extension = !image_extension(plain).empty();
+    const auto file = only_one(has_extension ? plain_files_ : plain_stems_, plain);
+    return file ? std::string(files_.name(*file)) : "";
+  }
+
+  /// The folder of that plain name, nothing where there is none.
+  std::optional<std::string> find_folder(const std::string& plain) {
+    if (folders_.find(plain)) return plain;
+    index_plain_names();
+    const auto folder = only_one(plain_folders_, plain);
+    return folder ? std::optional(std::string(folders_.name(*folder))) : std::nullopt;
+  }
+
   std::string did_you_mean(std::string_view name) const {
     constexpr std::size_t kEnough = 100'000;
     std::vector<std::string> names;
@@ -82,6 +146,30 @@ class ImageFinder::Folder {
   }
 
  private:
+  /// Numbers of files or folders by plain name.
+  using ByPlainName = std::multimap<std::string, std::size_t, std::less<>>;
+
+  void index_plain_names() {
+    if (has_plain_names_) return;
+    has_plain_names_ = true;
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const std::string plain = plain_name(files_.name(i));
+      const std::size_t extension = image_extension(plain).size();
+      plain_stems_.emplace(plain.substr(0, plain.size() - extension), i);
+      plain_files_.emplace(plain, i);
+    }
+    for (std::size_t i = 0; i < folders_.size(); ++i) plain_folders_.emplace(plain_name(folders_.name(i)), i);
+  }
+
+  std::optional<std::size_t> only_one(const ByPlainName& names, const std::string& plain) const {
+    const auto [first, last] = names.equal_range(plain);
+    if (first == last) return std::nullopt;
+    if (std::next(first) == last) return first->second;
+    throw core::DataError(path_ / plain,
+                          "several names here differ from this one only in spelling (blanks at the ends, or Unicode's "
+                          "forms C and D); write it as it is spelled on the disk");
+  }
+
   void index_stems() {
     if (has_stems_) return;
     has_stems_ = true;
@@ -100,6 +188,11 @@ class ImageFinder::Folder {
   fs::path path_;
   NameIndex files_;
   NameIndex hidden_files_;  ///< only found by their whole name
+  NameIndex folders_;
+  bool has_plain_names_ = false;
+  ByPlainName plain_files_;
+  ByPlainName plain_stems_;
+  ByPlainName plain_folders_;
   bool has_stems_ = false;
   NameIndex stems_;
   std::vector<std::size_t> file_of_stem_;
@@ -117,21 +210,51 @@ ImageFinder::Folder& ImageFinder::folder(std::string_view path) {
   return *folders_.back();
 }
 
+std::string ImageFinder::find_exact(std::string_view path) {
+  const std::string_view file = file_name(path);
+  const std::string_view place = path.substr(0, path.size() - file.size());
+  const std::string found = folder(place).find(file);
+  return found.empty() ? "" : std::string(place) + found;
+}
+
+/// place: ends with a slash, or is "".
+std::optional<std::string> ImageFinder::place_as_spelled(std::string_view place) {
+  std::error_code ignored;
+  if (place.empty() || fs::is_directory(fs::path(place), ignored)) return std::string(place);
+  const std::string_view name = file_name(place.substr(0, place.size() - 1));
+  const auto above = place_as_spelled(place.substr(0, place.size() - 1 - name.size()));
+  const auto spelled = above ? folder(*above).find_folder(plain_name(name)) : std::nullopt;
+  return spelled ? std::optional(*above + *spelled + "/") : std::nullopt;
+}
+
+std::string ImageFinder::find_plain(std::string_view path) {
+  const std::string_view file = file_name(path);
+  const auto place = place_as_spelled(path.substr(0, path.size() - file.size()));
+  if (!place) return "";
+  const std::string found = folder(*place).find_plain(plain_name(file));
+  return found.empty() ? "" : *place + found;
+}
+
 std::string ImageFinder::find(std::string_view name) {
+  const std::string tidy = without_detours(std::string(name));
   for (const Root& root : roots_) {
-    const std::string path = root.path(name);
-    const std::string_view file = file_name(path);
-    const std::string_view place = std::string_view(path).substr(0, path.size() - file.size());
-    const std::string found = folder(place).find(file);
-    if (!found.empty()) return std::string(place) + found;
+    if (const std::string found = find_exact(root.path(tidy)); !found.empty()) return found;
+  }
+  for (const Root& root : roots_) {
+    if (const std::string found = find_plain(root.path(plain_name(name))); !found.empty()) return found;
   }
   return "";
 }
 
 std::string ImageFinder::did_you_mean(std::string_view name) {
-  const std::string path = roots_.front().path(name);
+  if (may_be_of_windows(name)) {
+    return fmt::format("; '{}' is a path of Windows: write the names relative to the images' folder", name);
+  }
+  const std::string path = roots_.front().path(plain_name(name));
   const std::string_view file = file_name(path);
-  return folder(std::string_view(path).substr(0, path.size() - file.size())).did_you_mean(file);
+  const std::string place = path.substr(0, path.size() - file.size());
+  const auto spelled = place_as_spelled(place);
+  return spelled ? folder(*spelled).did_you_mean(file) : how_far_it_exists(place);
 }
 
 }  // namespace margay::data

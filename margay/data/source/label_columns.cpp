@@ -9,6 +9,8 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
+#include "margay/data/source/csv.h"
 
 namespace margay::data {
 namespace {
@@ -21,34 +23,57 @@ constexpr std::array<std::string_view, 10> kLabelsName = {"label",      "labels"
                                                           "categories", "target", "tag",   "tags",    "class_name"};
 constexpr std::array<std::string_view, 4> kSplits = {"is_valid", "split", "subset", "is_validation"};
 
+/// By its bytes, else by what they look like.
 std::optional<std::size_t> position(const Table& table, std::string_view name) {
   const auto& columns = table.columns();
-  const auto found = std::find(columns.begin(), columns.end(), name);
-  return found == columns.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - columns.begin()));
+  const auto at = [&](auto found) {
+    return found == columns.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - columns.begin()));
+  };
+  if (const auto exact = at(std::find(columns.begin(), columns.end(), name))) return exact;
+  return at(std::find_if(columns.begin(), columns.end(),
+                         [&](const std::string& column) { return core::composed(column) == core::composed(name); }));
 }
 
-/// Excel writes so where the comma is a decimal point.
-std::string hint_at_semicolons(const Table& table) {
-  const bool has_them = table.columns().size() == 1 && table.columns().front().find(';') != std::string::npos;
-  return has_them ? "; the line is divided by semicolons, save the table with commas, or with tabs as .tsv" : "";
+/// Of a table with thousands of columns the first.
+std::string listed_columns(const Table& table) {
+  constexpr std::size_t kShown = 20;
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(kShown, table.columns().size()); ++i) {
+    shown.push_back(shortened(table.columns()[i]));
+  }
+  const std::size_t hidden = table.columns().size() - shown.size();
+  return fmt::format("{}{}", fmt::join(shown, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
 }
 
 ColumnChoice no_column(const Table& table, std::string_view name) {
-  const std::string semicolons = hint_at_semicolons(table);
-  return {std::nullopt, fmt::format("no column '{}' among {}{}", name, fmt::join(table.columns(), ", "),
-                                    semicolons.empty() ? core::did_you_mean(name, table.columns()) : semicolons)};
+  return {std::nullopt, fmt::format("no column '{}' among {}{}", name, listed_columns(table),
+                                    core::did_you_mean(name, table.columns()))};
+}
+
+std::vector<std::size_t> columns_called(const Table& table, std::span<const std::string_view> usual) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < table.columns().size(); ++i) {
+    if (std::find(usual.begin(), usual.end(), core::folded(table.columns()[i])) != usual.end()) found.push_back(i);
+  }
+  return found;
+}
+
+std::string several_columns(const Table& table, const std::vector<std::size_t>& found) {
+  std::string text = found.size() == 2 ? "both columns " : "the columns ";
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    text += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == found.size() ? " and " : ", ", table.columns()[found[i]]);
+  }
+  return text;
 }
 
 /// `meaning`: what the column says; `option`: the field that chooses it.
 ColumnChoice choose(const Table& table, const std::string& wanted, std::span<const std::string_view> usual,
                     const char* meaning, const char* option) {
-  const auto exact = position(table, wanted.empty() ? usual.front() : std::string_view(wanted));
-  if (exact) return {exact, ""};
-  if (!wanted.empty()) return no_column(table, wanted);
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < table.columns().size(); ++i) {
-    if (std::find(usual.begin(), usual.end(), core::lower_case(table.columns()[i])) != usual.end()) found.push_back(i);
+  if (!wanted.empty()) {
+    const auto chosen = position(table, wanted);
+    return chosen ? ColumnChoice{chosen, ""} : no_column(table, wanted);
   }
+  const std::vector<std::size_t> found = columns_called(table, usual);
   if (found.size() == 1) return {found.front(), ""};
   if (found.empty()) {
     ColumnChoice none = no_column(table, usual.front());
@@ -56,9 +81,7 @@ ColumnChoice choose(const Table& table, const std::string& wanted, std::span<con
     return none;
   }
   return {std::nullopt,
-          fmt::format("both columns '{}' and '{}' may hold {}; say which with `{}`", table.columns()[found[0]],
-                      table.columns()[found[1]], meaning, option),
-          true};
+          fmt::format("{} may hold {}; say which with `{}`", several_columns(table, found), meaning, option), true};
 }
 
 using Counts = std::function<bool(std::size_t row)>;
@@ -77,7 +100,7 @@ void check_truths(const Table& table, std::size_t column, const Counts& counts) 
   throw core::FormatError(
       table.path(),
       fmt::format("line {}, column '{}': '{}' is neither 0 nor 1; a column for a class must be 0 or 1 in every row",
-                  table.line(*row), table.columns()[column], table.cell(*row, column)));
+                  table.line(*row), table.columns()[column], shortened(table.cell(*row, column))));
 }
 
 }  // namespace
@@ -110,7 +133,7 @@ std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns&
     const std::size_t before = chosen.size();
     for (std::size_t i = 0; i < table.columns().size(); ++i) {
       if (is_prefix ? !table.columns()[i].starts_with(prefix) || i == name || i == valid || i == group
-                    : table.columns()[i] != wanted) {
+                    : core::composed(table.columns()[i]) != core::composed(wanted)) {
         continue;
       }
       if (wanted == "*" && row_without_truth(table, i, counts)) continue;
@@ -119,7 +142,7 @@ std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns&
     }
     if (chosen.size() > before) continue;
     throw core::DataError(table.path(),
-                          fmt::format("no column '{}' for a class among {}{}", wanted, fmt::join(table.columns(), ", "),
+                          fmt::format("no column '{}' for a class among {}{}", wanted, listed_columns(table),
                                       core::did_you_mean(prefix, table.columns())));
   }
   return chosen;
@@ -137,9 +160,10 @@ Labels labels_in(std::string_view cell, const std::string& delimiter) {
   const std::string_view between = is_list ? std::string_view(&kListMark, 1) : std::string_view(delimiter);
   if (is_list) cell.remove_prefix(1);
   Labels labels;
+  const bool is_delimited = !is_list && !between.empty() && between.front() >= ' ';  // save_table's bytes keep blanks
   while (!cell.empty()) {
     const std::size_t end = between.empty() ? cell.size() : std::min(cell.find(between), cell.size());
-    const std::string label(cell.substr(0, end));
+    const std::string label(is_delimited ? without_blank_ends(cell.substr(0, end)) : cell.substr(0, end));
     if (!label.empty() && std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
     cell.remove_prefix(std::min(end + between.size(), cell.size()));
   }

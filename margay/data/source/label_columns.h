@@ -10,9 +10,9 @@
 
 namespace margay::data {
 
-/// The roles of a table's columns. An empty name means the usual ones: 'name' or, if only one of them is there, 'file',
-/// 'filename', 'fname', 'image', 'path' and their like; 'label', 'labels', 'class', 'category', 'target', 'tags' and
-/// their like; 'is_valid', 'split', 'subset'.
+/// The roles of a table's columns. An empty name means the only column that has one of the usual names, in any case:
+/// 'name', 'file', 'filename', 'fname', 'image', 'path' and their like; 'label', 'labels', 'class', 'category',
+/// 'target', 'tags' and their like; 'is_valid', 'split', 'subset'.
 struct LabelColumns {
   std::string name;
   std::string label;
@@ -34,8 +34,7 @@ struct ColumnChoice {
   bool is_ambiguous = false;  ///< several columns fit
 };
 
-/// The column `wanted`, or the usual one if that is "". A column of the usual name is preferred to its synonyms; two
-/// synonyms are a problem.
+/// The column `wanted`, or the one of a usual name if that is "". Two columns of usual names are a problem.
 ColumnChoice name_column(const Table& table, const std::string& wanted);
 ColumnChoice label_column(const Table& table, const std::string& wanted);
 ColumnChoice is_valid_column(const Table& table, const std::string& wanted);
@@ -47,10 +46,11 @@ ColumnChoice group_column(const Table& table, const std::string& wanted);
 std::vector<std::size_t> one_hot_columns(const Table& table, const LabelColumns& columns,
                                          const std::function<bool(std::size_t row)>& counts);
 
-/// True for 1, true or yes, false for 0, false or no, nothing for other texts.
+/// True for 1, true or yes, false for 0, false or no, in any case; nothing for other texts.
 std::optional<bool> truth(std::string_view cell);
 
-/// The labels in a cell: one, none if it is empty, or those between delimiters (each once, without empty ones).
+/// The labels in a cell: one, none if it is empty, or those between delimiters (each once, without empty ones and
+/// without the blanks around them).
 Labels labels_in(std::string_view cell, const std::string& delimiter);
 
 }  // namespace margay::data

@@ -13,6 +13,7 @@
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_rows.h"
 #include "margay/data/source/names.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::data {
 namespace {
@@ -38,8 +39,8 @@ Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
                                  items.path(i).string(), rows.names.roots().front().folder().string()));
     }
     image_of_row[*row] = static_cast<std::uint32_t>(i);
-    if (rows.parts[*row] != LabelTable::Rows::Part::kTest)
-      (rows.parts[*row] == LabelTable::Rows::Part::kValid ? split.valid : split.train).push_back(i);
+    if (rows.parts[*row] != SplitPart::kTest)
+      (rows.parts[*row] == SplitPart::kValid ? split.valid : split.train).push_back(i);
   }
   if (!unlisted.empty()) {
     throw core::DataError(rows.path,
@@ -74,7 +75,10 @@ Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
       search.rows.push_back(static_cast<std::uint32_t>(row));
       continue;
     }
-    if (search.absent.empty()) search.hint = finder.did_you_mean(rows.names.name(row));
+    if (search.absent.empty()) {
+      const std::string encoding = encoding_problem(rows.names.name(row), rows.path);
+      search.hint = encoding.empty() ? finder.did_you_mean(rows.names.name(row)) : "; " + encoding;
+    }
     search.absent.add(std::string(rows.names.name(row)));
     if (gaps == Gaps::kKeep) {
       search.found.add(root.path(rows.names.name(row)));
@@ -165,7 +169,7 @@ Splitter LabelTable::split() const {
 
 std::vector<std::string> LabelTable::warnings() const {
   std::vector<std::string> warnings;
-  if (const std::string blanks = rows_->blank_warning(); !blanks.empty()) warnings.push_back(blanks);
+  if (!rows_->repeated.empty()) warnings.push_back(rows_->repeated);
   if (rows_->is_split_ambiguous) {
     warnings.push_back(fmt::format("{}: {}; so far it is taken from neither", rows_->path.string(), rows_->no_split));
   }

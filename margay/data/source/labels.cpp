@@ -6,31 +6,53 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "margay/core/unicode.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {
 namespace {
 
-std::shared_ptr<const RE2> pattern_with_a_group(const std::string& pattern, const char* caller) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  auto regex = std::make_shared<const RE2>(pattern, options);
-  if (!regex->ok()) {
-    throw std::invalid_argument(fmt::format("[{}] '{}' is not a pattern: {}", caller, pattern, regex->error()));
+/// A pattern for text, and the same for names of other bytes: in UTF-8 a dot is no such byte, so a pattern would match
+/// the rest of the name and give a wrong label.
+class LabelPattern {
+ public:
+  LabelPattern(const std::string& pattern, const char* caller)
+      : text_(pattern, options(RE2::Options::EncodingUTF8)), bytes_(pattern, options(RE2::Options::EncodingLatin1)) {
+    if (!text_.ok()) {
+      throw std::invalid_argument(fmt::format("[{}] '{}' is not a pattern: {}", caller, pattern, text_.error()));
+    }
+    if (text_.NumberOfCapturingGroups() < 1) {
+      throw std::invalid_argument(
+          fmt::format("[{}] '{}' has no group; put the label in parentheses, as in (.+)_\\d+", caller, pattern));
+    }
   }
-  if (regex->NumberOfCapturingGroups() < 1) {
-    throw std::invalid_argument(
-        fmt::format("[{}] '{}' has no group; put the label in parentheses, as in (.+)_\\d+", caller, pattern));
-  }
-  return regex;
-}
 
-std::optional<Labels> first_group(const RE2& regex, std::string_view text) {
-  std::string label;
-  const bool found = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex, &label);
-  return found && !label.empty() ? std::optional(Labels{std::move(label)}) : std::nullopt;
-}
+  /// The first group in the name, or in its composed form, in which patterns are typed.
+  std::optional<Labels> first_group(std::string_view name) const {
+    if (core::first_non_utf8(name)) return first_group(bytes_, name);
+    if (auto found = first_group(text_, name)) return found;
+    const std::string composed = core::composed(name);
+    return composed == name ? std::nullopt : first_group(text_, composed);
+  }
+
+ private:
+  static RE2::Options options(RE2::Options::Encoding encoding) {
+    RE2::Options options;
+    options.set_log_errors(false);
+    options.set_encoding(encoding);
+    return options;
+  }
+
+  static std::optional<Labels> first_group(const RE2& regex, std::string_view text) {
+    std::string label;
+    const bool found = RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), regex, &label);
+    return found && !label.empty() ? std::optional(Labels{std::move(label)}) : std::nullopt;
+  }
+
+  RE2 text_;
+  RE2 bytes_;
+};
 
 /// The path of the folder that holds it, or nothing.
 std::string_view parent_of(std::string_view path) {
@@ -67,16 +89,17 @@ void check_sizes(std::size_t images, std::size_t labels) {
 
 Labeller regex_labels(const std::string& pattern) {
   return {fmt::format("the pattern {}", pattern),
-          [regex = pattern_with_a_group(pattern, "regex_labels")](std::string_view path) {
-            return first_group(*regex, file_name(path));
+          [regex = std::make_shared<const LabelPattern>(pattern, "regex_labels")](std::string_view path) {
+            return regex->first_group(file_name(path));
           }};
 }
 
 Labeller path_regex_labels(const std::string& pattern, const std::filesystem::path& root) {
   return {fmt::format("the pattern {} in paths relative to {}", pattern, root.string()),
-          [regex = pattern_with_a_group(pattern, "path_regex_labels"), root = Root(root)](std::string_view path) {
+          [regex = std::make_shared<const LabelPattern>(pattern, "path_regex_labels"),
+           root = Root(root)](std::string_view path) {
             const auto below = root.below(path);
-            return below ? first_group(*regex, *below) : first_group(*regex, root.relative(path));
+            return below ? regex->first_group(*below) : regex->first_group(root.relative(path));
           }};
 }
 

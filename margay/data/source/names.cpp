@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/text.h"
+
 namespace margay::data {
 
 std::size_t NameIndex::slot_of(std::string_view name) const {
@@ -36,7 +38,7 @@ std::optional<std::size_t> NameIndex::find(std::string_view name) const {
 
 void NameList::add(const std::string& name) {
   constexpr std::size_t kShown = 3;
-  if (shown_.size() < kShown) shown_.push_back("'" + name + "'");
+  if (shown_.size() < kShown) shown_.push_back("'" + core::one_line(name) + "'");
   ++count_;
 }
 

@@ -10,9 +10,9 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
-#include "margay/data/source/csv.h"
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/names.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::data {
 namespace {
@@ -134,13 +134,9 @@ namespace {
 
 ImageNames listed_names(std::string_view text, const std::filesystem::path& root) {
   ImageNames names({Root(root)});
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty()) names.add(line);
-  }
+  for_each_line(text, [&](std::size_t /*number*/, std::string_view line) {
+    if (line.find_first_not_of(" \t") != std::string_view::npos) names.add(line);
+  });
   return names;
 }
 
@@ -155,7 +151,7 @@ std::string nearest_name(std::string_view name, const Items& items) {
 }  // namespace
 
 Splitter file_list_split(const std::filesystem::path& list, const std::filesystem::path& root) {
-  const auto names = std::make_shared<const ImageNames>(listed_names(read_text(list), root));
+  const auto names = std::make_shared<const ImageNames>(listed_names(read_text(list, OtherBytes::kKeep), root));
   if (names->size() == 0)
     throw core::DataError(list, "the list of validation images is empty; write a name on each line");
   return [names, list](const Items& items) {

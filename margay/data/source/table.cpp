@@ -1,12 +1,15 @@
 #include "margay/data/source/table.h"
 
 #include <algorithm>
+#include <set>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/data/source/csv.h"
+#include "margay/data/source/text_file.h"
 
 namespace margay::data {
 namespace {
@@ -16,16 +19,8 @@ using Json = nlohmann::ordered_json;
 bool is_json_lines(std::string_view text, const std::filesystem::path& path) {
   const std::filesystem::path extension = path.extension();
   if (extension == ".jsonl" || extension == ".ndjson") return true;
-  const std::size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{';
-}
-
-char delimiter_of(std::string_view text, const std::filesystem::path& path) {
-  const std::filesystem::path extension = path.extension();
-  if (extension == ".tsv" || extension == ".tab") return '\t';
-  const std::string_view header = text.substr(0, text.find('\n'));
-  const bool has_tab = header.find('\t') != std::string_view::npos;
-  return has_tab && header.find(',') == std::string_view::npos ? '\t' : ',';
 }
 
 /// Spreadsheets end every line with a comma for each column that once held something.
@@ -33,10 +28,13 @@ class Header {
  public:
   void read(std::size_t line, const std::vector<std::string>& cells, Table& table) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string name = as_header(cells[i], line, table.path());
       const std::size_t before = table.columns().size();
-      if (table.add_column(cells[i]) == before) continue;
-      if (!cells[i].empty()) {
-        throw core::DataError(table.path(), fmt::format("line {}: two columns are called '{}'", line, cells[i]));
+      if (table.add_column(name) == before) continue;
+      if (!name.empty()) {
+        throw core::DataError(
+            table.path(),
+            fmt::format("line {}: two columns are called '{}'; give one another name, or take it out", line, name));
       }
       nameless_.push_back(i);
     }
@@ -46,23 +44,35 @@ class Header {
   void drop_nameless(std::size_t line, std::vector<std::string>& cells, const Table& table) const {
     for (auto i = nameless_.rbegin(); i != nameless_.rend(); ++i) {
       if (!cells[*i].empty()) {
-        throw core::FormatError(
-            table.path(),
-            fmt::format("line {}: '{}' stands in column {}, which has no name; name it", line, cells[*i], *i + 1));
+        throw core::FormatError(table.path(),
+                                fmt::format("line {}: '{}' stands in column {}, which has no name; name it", line,
+                                            shortened(cells[*i]), *i + 1));
       }
       cells.erase(cells.begin() + static_cast<std::ptrdiff_t>(*i));
     }
   }
 
  private:
+  static std::string as_header(const std::string& cell, std::size_t line, const std::filesystem::path& path) {
+    const std::string problem = encoding_problem(cell, path);
+    if (!problem.empty()) throw core::FormatError(path, fmt::format("line {}: {}", line, problem));
+    return std::string(without_blank_ends(cell));
+  }
+
   std::vector<std::size_t> nameless_;  ///< but for the first, which pandas writes for its index
 };
+
+/// As spreadsheets leave below and above a table.
+bool is_blank_row(const std::vector<std::string>& cells) {
+  return std::all_of(cells.begin(), cells.end(), [](const std::string& cell) { return cell.empty(); });
+}
 
 Table parse_separated(std::string_view text, const std::filesystem::path& path) {
   Table table(path);
   table.reserve(text.size());
   Header header;
   for_each_record(text, path, delimiter_of(text, path), [&](std::size_t line, std::vector<std::string>&& cells) {
+    if (is_blank_row(cells)) return;
     if (table.columns().empty()) return header.read(line, cells, table);
     header.drop_nameless(line, cells, table);
     table.add_row(line, cells);
@@ -72,7 +82,7 @@ Table parse_separated(std::string_view text, const std::filesystem::path& path) 
 
 /// One array around all objects, as many programs write, would be taken for CSV.
 void check_not_an_array(std::string_view text, const std::filesystem::path& path) {
-  constexpr const char* kBlanks = " \t\r\n\xEF\xBB\xBF";
+  constexpr const char* kBlanks = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos || text[first] != '[') return;
   const std::size_t second = text.find_first_not_of(kBlanks, first + 1);
@@ -99,8 +109,19 @@ std::string text_of(const Json& value, const std::string& where) {
   return list;
 }
 
+/// Throws std::invalid_argument where a key comes twice, of which the parser would keep the last.
+Json parse_object(const std::string& text) {
+  std::set<std::string> keys;
+  return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
+    if (depth == 1 && event == Json::parse_event_t::key && !keys.insert(parsed.get<std::string>()).second) {
+      throw std::invalid_argument(fmt::format("two values are called '{}'", parsed.get<std::string>()));
+    }
+    return true;
+  });
+}
+
 void add_json_object(Table& table, std::size_t line, const std::string& text) {
-  const Json object = Json::parse(text);
+  const Json object = parse_object(text);
   if (!object.is_object()) throw std::invalid_argument("expected an object, such as {\"name\": \"a.jpg\"}");
   std::vector<std::string> cells(table.columns().size());
   for (const auto& [key, value] : object.items()) {
@@ -112,12 +133,9 @@ void add_json_object(Table& table, std::size_t line, const std::string& text) {
 }
 
 Table parse_json_lines(std::string_view text, const std::filesystem::path& path) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Table table(path);
-  for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::string_view here = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(here.size() + 1, text.size()));
-    if (here.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+  for_each_line(text, [&](std::size_t line, std::string_view here) {
+    if (here.find_first_not_of(" \t") == std::string_view::npos) return;
     try {
       add_json_object(table, line, std::string(here));
     } catch (const Json::exception& error) {
@@ -126,7 +144,7 @@ Table parse_json_lines(std::string_view text, const std::filesystem::path& path)
     } catch (const std::invalid_argument& error) {
       throw core::FormatError(path, fmt::format("line {}: {}", line, error.what()));
     }
-  }
+  });
   return table;
 }
 
@@ -156,13 +174,14 @@ void Table::add_row(std::size_t line, const std::vector<std::string>& cells) {
   lines_.push_back(static_cast<std::uint32_t>(line));
 }
 
-Table parse_table(std::string_view text, const std::filesystem::path& path) {
+Table parse_table(std::string bytes, const std::filesystem::path& path) {
+  const std::string text = decode_text(std::move(bytes), path, OtherBytes::kKeep);
   check_not_an_array(text, path);
   Table table = is_json_lines(text, path) ? parse_json_lines(text, path) : parse_separated(text, path);
   if (table.size() > 0) return table;
   throw core::DataError(path, "the table has no rows");
 }
 
-Table read_table(const std::filesystem::path& path) { return parse_table(read_text(path), path); }
+Table read_table(const std::filesystem::path& path) { return parse_table(read_text(path, OtherBytes::kKeep), path); }
 
 }  // namespace margay::data

@@ -40,14 +40,15 @@ class Table {
   std::vector<std::uint32_t> lines_;
 };
 
-/// Reads CSV (RFC 4180, as read_csv), TSV (a name that ends in .tsv or .tab, or a header with tabs and no comma;
-/// otherwise the same rules) or JSON lines (.jsonl or .ndjson, or text that begins with a brace): an object on each
-/// line, its values texts, numbers, truth values, null or lists of those. Throws core::FormatError naming the line,
-/// also for one JSON array; core::DataError for a missing file, for two columns of one name, and where there is no row.
-/// Columns without a name but for the first are left out where they are empty, else core::FormatError.
+/// Reads CSV (as read_csv, with every delimiter it knows; rows of empty cells are skipped) or JSON lines (.jsonl or
+/// .ndjson, or text that begins with a brace): an object on each line, its values texts, numbers, truth values, null or
+/// lists of those. Cells may hold bytes that are not UTF-8, since names of files may; the header may not.
+/// Throws core::FormatError naming the line, also for one JSON array; core::DataError for a missing file, for two
+/// columns of one name, and where there is no row. Columns without a name but for the first are left out where they are
+/// empty, else core::FormatError.
 Table read_table(const std::filesystem::path& path);
 
-/// The same for text; the path determines the format and names it in errors.
-Table parse_table(std::string_view text, const std::filesystem::path& path);
+/// The same for the bytes of a file; the path determines the format and names it in errors.
+Table parse_table(std::string bytes, const std::filesystem::path& path);
 
 }  // namespace margay::data

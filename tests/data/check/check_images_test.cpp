@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include "margay/data/check/check_classes.h"
 #include "margay/data/check/check_data.h"
 #include "margay/data/check/report.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/source/labels.h"
+#include "margay/data/source/similar_classes.h"
 #include "margay/data/source/splits.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

@@ -11,6 +11,13 @@ namespace {
 
 using testing_support::thrown_message;
 
+TEST(RegexLabels, FindPatternsInNamesOfMacOsAndOfOtherBytes) {
+  EXPECT_EQ(regex_labels("^(caf\u00E9)_").label("x/cafe\u0301_1.jpg"), Labels{"caf\u00E9"});
+  EXPECT_EQ(regex_labels("^(.+)_1").label("x/cafe\u0301_1.jpg"), Labels{"cafe\u0301"}) << "as it is, where it fits so";
+  EXPECT_EQ(regex_labels("(.+)_\\d").label("x/a\xE9y_1.jpg"), Labels{"a\xE9y"}) << "not only what follows the byte";
+  EXPECT_EQ(path_regex_labels("^([^/]+)/", "x").label("x/cup/a\xE9y_1.jpg"), Labels{"cup"});
+}
+
 TEST(RegexLabels, FindTheFirstGroupInTheFileName) {
   const Labeller labeller = regex_labels(R"((.+)_\d+\.jpg$)");
   EXPECT_EQ(labeller.label("pets_1.jpg/Great_Pyrenees_12.jpg"), Labels{"Great_Pyrenees"});

@@ -123,6 +123,16 @@ void expect_each_once(const Items& items, const Split& split) {
   EXPECT_EQ(split.train.size() + split.valid.size(), items.size());
 }
 
+TEST(FileListSplit, ReadsListsOfAllSystems) {
+  const TemporaryFolder folder;
+  const Items items = {{"pics/sub/Zu\u0308rich.jpg", "x"}, {"pics/b.jpg", "x"}, {"pics/c.jpg", "x"}};
+  for (const char* list :
+       {"sub\\Z\u00FCrich.jpg\r\n  b.jpg \r\n\r\n", "sub/Zu\u0308rich\rb\r", "\xEF\xBB\xBFsub/Z\u00FCrich\n./b.jpg"}) {
+    testing_support::write(folder / "valid.txt", list);
+    EXPECT_EQ(file_list_split(folder / "valid.txt", "pics")(items).valid, (std::vector<std::size_t>{0, 1})) << list;
+  }
+}
+
 TEST(StratifiedSplit, KeepsTheShareOfEveryClassAndOfAll) {
   const Items items = items_of({{"a", 50}, {"b", 100}, {"c", 7}, {"d", 2}, {"e", 1}});
   const Split split = stratified_split({.valid_fraction = 0.2, .seed = 3})(items);
