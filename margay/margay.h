@@ -84,7 +84,10 @@ using chart::TextGlyphs;
 
 using core::available_cpus;
 using core::check_rules;
+using core::CpuShare;
+using core::cpu_share;
 using core::DataError;
+using core::default_threads;
 using core::Error;
 using core::exit_code;
 using core::ExitCode;
@@ -96,6 +99,7 @@ using core::InternalError;
 using core::Interrupted;
 using core::IoError;
 using core::NewerFormatError;
+using core::set_default_threads;
 using core::to_json;
 using core::to_text;
 using core::validate;

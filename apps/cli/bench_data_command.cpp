@@ -50,7 +50,6 @@ std::string report_stages(const data::StageSpeeds& speeds) {
 }
 
 core::ExitCode bench_data(const BenchDataOptions& options) {
-  prepare_to_compute();
   data::LoaderOptions loading = options.batch.loader;
   loading.cache = data::CacheKind::kOff;  // stages are measured as they are without; nothing is written
   const data::Loaders loaders = run::make_block(options.batch).loaders(loading);
@@ -67,6 +66,7 @@ void add_bench_data(CommandLine& line) {
   const auto options = std::make_shared<BenchDataOptions>();
   command.argument("folder", options->batch.folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  takes_compute_threads(command);
   command.everyday(everyday_flags({"--images", "--seconds", "--num-workers", "--cache", "--json"}));
   command.does([options] { return bench_data(*options); });
 }

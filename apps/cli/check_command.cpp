@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
@@ -80,8 +81,9 @@ void add_check(CommandLine& line) {
   Command& command = line.add("check", "Find bad data before it trains");
   const auto options = std::make_shared<CheckCommandOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
-  command.flags(*options);
+  command.flags(*options, {{"check.threads", ""}});  // --threads of all commands
   command.footer("Exit codes: 0 if nothing harms training, 3 if something does.");
+  takes_threads(command);
   command.does([options] { return check_images(*options); });
 }
 

@@ -51,6 +51,7 @@ std::string flag_heading(const std::string& options, const std::string& outer) {
       {"optimizer", "Optimizer"},
       {"loss", "Loss"},
       {"learner", "Device, precision and memory"},
+      {"threads", "Device, precision and memory"},
       {"fine_tune", "Fine-tuning, the default recipe"},
       {"distillation", "A teacher"},
       {"listeners", "Clipping, averages, the best epoch, stopping early"},
@@ -166,6 +167,7 @@ struct Command::Parser {
   std::vector<std::string> everyday;
   std::map<std::string, std::vector<std::string>> choices;  ///< by flag or argument
   std::vector<std::function<void()>> checks;
+  std::vector<std::function<void()>> preparations;
   std::function<core::ExitCode()> action;
 
   /// Everything that a table declares, under `heading` where its structs have none of their own.
@@ -342,6 +344,8 @@ std::optional<std::string> Command::given_besides(const std::vector<std::string>
 
 void Command::check(std::function<void()> check) { parser_->checks.push_back(std::move(check)); }
 
+void Command::prepares(std::function<void()> preparation) { parser_->preparations.push_back(std::move(preparation)); }
+
 void Command::does(std::function<core::ExitCode()> action) { parser_->action = std::move(action); }
 
 struct CommandLine::Parser {
@@ -403,7 +407,10 @@ std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string
   } catch (const UsageError& error) {
     throw UsageError(explain(error.what(), app, arguments));
   }
-  return parser_->chosen()->action;
+  return [chosen = parser_->chosen()] {
+    for (const auto& prepare : chosen->preparations) prepare();
+    return chosen->action();
+  };
 }
 
 namespace {

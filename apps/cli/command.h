@@ -87,6 +87,9 @@ class Command {
   /// Looks at what was given, before the rules of the tables are; throws UsageError.
   void check(std::function<void()> check);
 
+  /// Runs before the command does what it does, when all flags have been checked.
+  void prepares(std::function<void()> preparation);
+
   /// What the command does. It gets what flags and arguments say through the values that were handed over.
   void does(std::function<core::ExitCode()> action);
 

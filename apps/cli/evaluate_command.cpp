@@ -103,7 +103,6 @@ void print_multi_label(const Tally& tally) {
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
-  prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   const bool is_multi = predictor.is_multi_label();
   if (options.threshold && !is_multi) {
@@ -133,6 +132,7 @@ void add_evaluate(CommandLine& line) {
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.footer("By default labels and split are those of the model's training.");
   command.flags(*options);
+  takes_compute_threads(command);
   command.does([options] { return evaluate(*options); });
 }
 

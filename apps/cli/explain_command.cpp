@@ -120,7 +120,6 @@ void check_activations(const torch::Tensor& logits, const std::vector<std::strin
 
 /// A multi-label model makes `options.binary` true: its losses are binary.
 Subject subject_of_images(ExplainOptions& options) {
-  prepare_to_compute();
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   if (predictor.is_multi_label()) options.binary = true;
   const std::vector<std::string>& classes = predictor.vocabulary().names();
@@ -177,6 +176,7 @@ void add_explain(CommandLine& line) {
       "margay explain model.margay cat.jpg --label beagle\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");
   command.flags(*options);
+  takes_compute_threads(command);
   command.does([options] { return explain(*options); });
 }
 

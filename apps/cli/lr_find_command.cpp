@@ -64,7 +64,6 @@ std::string suggestions_text(const train::LrFindResult& found) {
 }
 
 core::ExitCode find(const LrFindOptions& given) {
-  prepare_to_compute();
   LrFindOptions options = given;
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
@@ -97,6 +96,7 @@ void add_lr_find(CommandLine& line) {
   const auto options = std::make_shared<LrFindOptions>();
   command.argument("folder", options->batch.folder, "the images, as for train", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  takes_compute_threads(command);
   command.everyday(
       everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
                       "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));

@@ -160,7 +160,6 @@ core::ExitCode show_model(const ModelOptions& options) {
     throw std::invalid_argument(
         fmt::format("[model] '{}' is not an action; the action is: margay model show NAME", options.action));
   }
-  prepare_to_compute();
   const ShownModel shown = is_file(options.which) ? of_bundle(options) : of_name(options);
   if (options.frozen) shown.classifier->freeze();
   model::SummaryOptions batch = options.summary;
@@ -190,6 +189,7 @@ void add_model(CommandLine& line) {
       "margay model show resnet18 --classes 37 --frozen --batch-size 64\n"
       "margay model show runs/…/model.margay");
   command.flags(*options, flag_names());
+  takes_compute_threads(command);
   command.does([options] { return show_model(*options); });
 }
 

@@ -143,7 +143,6 @@ std::string speeds_text(const std::vector<run::SpeedRecord>& measured) {
 }
 
 core::ExitCode bench_models(const ModelsOptions& options) {
-  prepare_to_compute();
   const std::vector<const Architecture*> models = chosen(options);
   const std::vector<run::SpeedRecord> measured = measure_all(models, options.speed);
   if (options.json) {
@@ -180,6 +179,7 @@ void add_models(CommandLine& line) {
       "margay models --search resnet\n"
       "margay models bench resnet18 resnet50 --precision bf16");
   command.flags(*options, {{"models.action", ""}});
+  takes_compute_threads(command);
   command.does([options] { return run_models_command(*options); });
 }
 

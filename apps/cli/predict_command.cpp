@@ -96,7 +96,6 @@ void print_table(const fs::path& image, const std::vector<Guess>& guesses, const
 }
 
 core::ExitCode predict(const PredictOptions& options) {
-  prepare_to_compute();
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
@@ -127,6 +126,7 @@ void add_predict(CommandLine& line) {
   command.argument("model", options->model, "a model.margay", Presence::kRequired);
   command.argument("images", options->images, "images, or folders of them", Presence::kRequired);
   command.flags(*options);
+  takes_compute_threads(command);
   command.does([options] { return predict(*options); });
 }
 

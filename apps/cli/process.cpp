@@ -1,25 +1,139 @@
 #include "apps/cli/process.h"
 
-#include <cstdlib>
-
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+#include <utility>
+#include <vector>
 
-#include "margay/core/threads.h"
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/progress_line.h"
+#include "margay/core/text.h"
 #include "margay/data/loader/batch.h"
-#include "margay/model/cpu.h"
 
 namespace margay::cli {
 
-void prepare_to_compute() {
-  model::use_cpu_threads(core::available_cpus(), model::ThreadPlacement::kPinned);
-  model::keep_cpu_memory();
-  data::keep_image_memory();
+const core::OptionTable& ThreadOptions::fields() {
+  static const core::OptionTable table(
+      "threads",
+      {core::field<&ThreadOptions::threads>(
+           "threads",
+           "threads that compute, load and check; by default OMP_NUM_THREADS, or one for each CPU that this process "
+           "may use",
+           {1, 4096}),
+       core::field<&ThreadOptions::pin_threads>(
+           "pin_threads",
+           "keep each thread that computes on a CPU of its own, which no other margay has taken: auto (if there is one "
+           "for every CPU), yes, no")});
+  return table;
 }
 
 namespace {
 
-// A signal handler can reach nothing but globals; this is the program's only one.
+/// The first number of OMP_NUM_THREADS's list, one for each level of nesting; nothing for another text.
+std::optional<int> first_level(const std::string& text) {
+  std::istringstream levels(text);
+  long long threads = 0;
+  if (!(levels >> threads) || threads < 1 || threads > 4096) return std::nullopt;
+  char next = ',';
+  levels >> next;
+  return next == ',' ? std::optional(static_cast<int>(threads)) : std::nullopt;
+}
+
+std::string share_text(const core::CpuShare& share, int machine_cpus) {
+  if (share.limit && *share.limit < share.allowed) {
+    return fmt::format("the control group grants {:g} of {} CPUs", *share.limit, share.allowed);
+  }
+  if (share.allowed < machine_cpus) {
+    return fmt::format("one for each CPU that this process may use, of {}", machine_cpus);
+  }
+  return "one for each CPU";
+}
+
+std::string crowd_warning(int threads, const core::CpuShare& share) {
+  if (threads <= share.cpus()) return "";
+  const std::string cpus = share.limit && *share.limit < share.allowed
+                               ? fmt::format("{:g} CPUs, which the control group grants", *share.limit)
+                               : fmt::format("{} CPU{}", share.allowed, share.allowed == 1 ? "" : "s");
+  return fmt::format("{} threads share {}, and wait for each other; --threads {} is faster", threads, cpus,
+                     share.cpus());
+}
+
+}  // namespace
+
+ThreadChoice choose_threads(std::optional<int> threads, const ThreadVariables& variables, const core::CpuShare& share,
+                            int machine_cpus) {
+  if (threads) return {*threads, "as --threads says", crowd_warning(*threads, share)};
+  std::string ignored;
+  for (const auto& [name, value] : {std::pair{"OMP_NUM_THREADS", variables.omp_num_threads},
+                                    std::pair{"MKL_NUM_THREADS", variables.mkl_num_threads}}) {
+    if (value.empty()) continue;
+    const std::optional<int> number = first_level(value);
+    if (number) return {*number, fmt::format("as {} says", name), crowd_warning(*number, share)};
+    ignored = fmt::format("{} is '{}', which is no number of threads, and is ignored", name, core::one_line(value));
+  }
+  return {share.cpus(), share_text(share, machine_cpus), ignored};
+}
+
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
+  return value == nullptr ? "" : value;
+}
+
+// What the threads of the process are, like LibTorch's own number of them.
+std::string running_threads;
+
+ThreadChoice set_threads(const ThreadOptions& options) {
+  core::validate(options);
+  model::allow_openmp_places();
+  ThreadChoice choice = choose_threads(options.threads, {variable("OMP_NUM_THREADS"), variable("MKL_NUM_THREADS")},
+                                       core::cpu_share(), static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+  if (!choice.warning.empty()) warn(choice.warning);
+  core::set_default_threads(choice.threads);
+  running_threads = fmt::format("{} thread{}: {}", choice.threads, choice.threads == 1 ? "" : "s", choice.reason);
+  return choice;
+}
+
+void prepare_to_compute(const ThreadOptions& options) {
+  const ThreadChoice choice = set_threads(options);
+  const std::vector<int> cpus = model::use_cpu_threads(choice.threads, options.pin_threads);
+  if (!cpus.empty()) running_threads += choice.threads == 1 ? ", pinned" : ", each pinned";
+  if (cpus.empty() && options.pin_threads == model::ThreadPlacement::kAnywhere) {
+    warn(
+        fmt::format("--pin-threads yes: no {} CPUs are free of threads that another margay or OpenMP has pinned; "
+                    "these threads are not pinned",
+                    choice.threads));
+  }
+  model::keep_cpu_memory();
+  data::keep_image_memory();
+}
+
+}  // namespace
+
+std::string threads_text() { return running_threads; }
+
+void takes_threads(Command& command) {
+  const auto options = std::make_shared<ThreadOptions>();
+  command.flags(*options, {{"threads.pin_threads", ""}});
+  command.prepares([options] { set_threads(*options); });
+}
+
+void takes_compute_threads(Command& command) {
+  const auto options = std::make_shared<ThreadOptions>();
+  command.flags(*options);
+  command.prepares([options] { prepare_to_compute(*options); });
+}
+
+namespace {
+
+// A signal handler can reach nothing but globals.
 std::atomic<bool> stop_wanted = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 

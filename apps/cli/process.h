@@ -1,12 +1,52 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
+
+#include "margay/core/options.h"
+#include "margay/core/threads.h"
+#include "margay/model/cpu.h"
 
 namespace margay::cli {
 
-/// Sets up a process that runs networks, which the library leaves to programs: one compute thread on each core, and
-/// tensor memory that is kept.
-void prepare_to_compute();
+class Command;
+
+/// How many threads a command uses, and where they run.
+struct ThreadOptions {
+  std::optional<int> threads;
+  model::ThreadPlacement pin_threads = model::ThreadPlacement::kPinned;
+
+  static const core::OptionTable& fields();
+};
+
+/// What the environment says about threads: the values of its variables, "" for those that are not set.
+struct ThreadVariables {
+  std::string omp_num_threads;
+  std::string mkl_num_threads;
+};
+
+/// A number of threads, and why it is this one.
+struct ThreadChoice {
+  int threads = 1;
+  std::string reason;   ///< "as --threads says"
+  std::string warning;  ///< "" where there is nothing to say
+};
+
+/// --threads wins over OMP_NUM_THREADS, that over MKL_NUM_THREADS (the order of PyTorch), those over one thread for
+/// each CPU that affinity and control groups leave. machine_cpus: of the machine, whoever may use them.
+ThreadChoice choose_threads(std::optional<int> threads, const ThreadVariables& variables, const core::CpuShare& share,
+                            int machine_cpus);
+
+/// --threads for a command that reads images; the number is set before the command runs.
+void takes_threads(Command& command);
+
+/// --threads and --pin-threads for a command that runs networks. Before it runs, the threads are set up, and tensor
+/// memory is kept from then on, which the library leaves to programs.
+void takes_compute_threads(Command& command);
+
+/// The threads of the command that runs: "7 threads: the control group grants 7.65 of 8 CPUs".
+std::string threads_text();
 
 /// Makes the first ctrl-C, SIGTERM or SIGHUP a request to stop; a second one ends the program at once.
 void listen_for_stop();

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
 #include "margay/run/start_training.h"
@@ -39,6 +40,7 @@ Words all_words() {
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);
+  add_fields(ThreadOptions::fields(), words);
   add_fields(run::ResumeOptions::fields(), words);
   return words;
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/process.h"
 #include "margay/data/sample/sample.h"
 
 namespace margay::cli {
@@ -11,6 +12,7 @@ void add_sample(CommandLine& line) {
   const auto options = std::make_shared<data::SampleOptions>();
   command.argument("folder", *folder, "a new or empty folder", Presence::kRequired);
   command.flags(*options);
+  takes_threads(command);
   command.does([folder, options] {
     const data::SampleSummary summary = data::draw_sample(*folder, *options);
     fmt::print("{}: {} classes, {} images train, {} validate\n", folder->string(), summary.classes, summary.train,

@@ -103,6 +103,7 @@ void add_show_batch(CommandLine& line) {
   const auto options = std::make_shared<ShowBatchOptions>();
   command.argument("folder", options->batch.folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  takes_threads(command);
   command.everyday(
       everyday_flags({"--out", "--max-n", "--unique", "--originals", "--terminal", "--columns", "--min-scale"}));
   command.does([options] { return show_batch(*options); });

@@ -11,7 +11,7 @@ namespace {
 
 core::ExitCode summarize(const run::BatchOptions& options) {
   const data::Summary summary = run::make_block(options).summary(run::loader_options(options, user_cache_folder()));
-  fmt::print("{}", program_words(summary.text()));
+  fmt::print("{}\n{}\n", program_words(summary.text()), threads_text());
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }
 
@@ -22,6 +22,7 @@ void add_summary(CommandLine& line) {
   const auto options = std::make_shared<run::BatchOptions>();
   command.argument("folder", options->folder, "the images", Presence::kRequired);
   command.flags(*options, train_flag_names());
+  takes_threads(command);
   command.everyday(everyday_flags({"--num-workers", "--cache"}));
   command.does([options] { return summarize(*options); });
 }

@@ -70,6 +70,7 @@ void TerminalObserver::repeated(std::int64_t i, std::int64_t n, std::uint64_t se
 void TerminalObserver::started(const run::Started& start) {
   fmt::print("{} images train, {} validate, {} classes; {}, {}{}\n", start.train_images, start.valid_images,
              start.num_classes, start.arch, start.precision, start.is_pretrained ? ", pretrained" : ", from scratch");
+  fmt::print("{}\n", threads_text());
   listen_for_stop();
 }
 

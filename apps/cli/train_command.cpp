@@ -15,7 +15,7 @@ namespace {
 
 /// --resume takes the run's own settings: another one beside it would be lost.
 void refuse_other_flags(const Command& command) {
-  const auto other = command.given_besides({"--resume", "--lr-factor", "--runs"});
+  const auto other = command.given_besides({"--resume", "--lr-factor", "--runs", "--threads", "--pin-threads"});
   if (!other) return;
   throw UsageError(*other +
                    ": --resume continues with the settings of the run; leave this flag out, or begin a new run with "
@@ -46,7 +46,6 @@ core::Error with_remedy(const run::RunError& error) {
 }
 
 core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
-  prepare_to_compute();
   TerminalObserver observer;
   try {
     const run::Outcome outcome = resume.resume.empty()
@@ -71,6 +70,7 @@ void add_train(CommandLine& line) {
   command.flags(*options, train_flag_names());
   command.flag("--recipe", "FILE", "a file with the stages to train, one per line, such as: freeze 3 epochs at 3e-3",
                [options](const std::string& path) { options->recipe = read_recipe(path); });
+  takes_compute_threads(command);
   command.everyday(
       everyday_flags({"--config",        "--resume",    "--name", "--runs",      "--arch",   "--weights",   "--epochs",
                       "--freeze-epochs", "--base-lr",   "--lr",   "--minutes",   "--recipe", "--repeats",   "--seed",

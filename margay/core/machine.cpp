@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
 
 #include <unistd.h>
+
+#include "margay/core/control_group.h"
 
 namespace margay::core {
 
@@ -25,34 +28,9 @@ std::string boot_id() {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kCgroupRoot = "/sys/fs/cgroup";
-
-/// This process's group below the root, such as "user.slice/x.scope"; "" inside most containers.
-fs::path own_cgroup() {
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    if (line.rfind("0::/", 0) == 0) return line.substr(4);  // version 2's only line is numbered 0
-  }
-  return {};
-}
-
-}  // namespace
-
-std::vector<fs::path> cgroup_folders() {
-  std::vector<fs::path> folders;
-  for (fs::path below = own_cgroup();; below = below.parent_path()) {
-    folders.push_back(kCgroupRoot / below);
-    if (below.empty()) return folders;
-  }
-}
-
-namespace {
-
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
-std::string content_of(const fs::path& path) {
+std::string content_of(const std::filesystem::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -62,26 +40,6 @@ std::optional<std::uint64_t> first_number(std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   return problem == std::errc() && end != text.data() ? std::optional(number) : std::nullopt;
-}
-
-/// The number behind a name in a file of lines "name number".
-std::uint64_t entry_of(const fs::path& path, const std::string& name) {
-  std::ifstream file(path);
-  std::uint64_t number = 0;
-  for (std::string key; file >> key >> number;) {
-    if (key == name) return number;
-  }
-  return 0;
-}
-
-/// What a group leaves. Files read long ago count as used until the room is needed. A group without a limit says "max",
-/// which is no number.
-std::uint64_t left_in(const fs::path& group) {
-  const auto limit = first_number(content_of(group / "memory.max"));
-  const auto used = first_number(content_of(group / "memory.current"));
-  if (!limit || !used) return kNoLimit;
-  const std::uint64_t needed = *used - std::min(*used, entry_of(group / "memory.stat", "inactive_file"));
-  return *limit - std::min(*limit, needed);
 }
 
 }  // namespace
@@ -102,7 +60,7 @@ std::optional<std::uint64_t> parse_kb_line(std::string_view text, std::string_vi
 
 std::uint64_t available_memory_bytes() {
   std::uint64_t bytes = parse_kb_line(content_of("/proc/meminfo"), "MemAvailable").value_or(kNoLimit);
-  for (const fs::path& group : cgroup_folders()) bytes = std::min(bytes, left_in(group));
+  bytes = std::min(bytes, memory_left(memory_groups()).value_or(kNoLimit));
   return bytes == kNoLimit ? 0 : bytes;
 }
 

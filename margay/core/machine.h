@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace margay::core {
 
@@ -15,13 +13,8 @@ std::string host_name();
 /// The random number of this boot, which all containers of a machine share; "" where there is none.
 std::string boot_id();
 
-/// The folders that hold the limits of this process's control group (version 2) and of its ancestors, the group's own
-/// folder first. Inside most containers there is only one, the root. The folders need not exist.
-std::vector<std::filesystem::path> cgroup_folders();
-
 /// How many bytes this process can allocate before the system begins to swap or to kill processes: MemAvailable, but no
-/// more than the control groups leave (cgroup v2 memory.max less memory.current, which containers set). 0 if the system
-/// tells neither.
+/// more than the control groups leave, which containers set (memory_left). 0 if the system tells neither.
 std::uint64_t available_memory_bytes();
 
 /// Bytes that this process holds in memory now (VmRSS), 0 if the system does not say.

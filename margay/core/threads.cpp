@@ -1,21 +1,25 @@
 #include "margay/core/threads.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <new>
-#include <sstream>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
+#include <fmt/format.h>
 #include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include "margay/core/machine.h"
+#include "margay/core/control_group.h"
+#include "margay/core/error.h"
 
 namespace margay::core {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr int kMaxCpus = 1 << 20;
 
@@ -53,27 +57,46 @@ void set_affinity(const std::vector<int>& cpus) {
   ::sched_setaffinity(0, wanted.bytes, wanted.set);
 }
 
-std::optional<int> quota_of(const fs::path& group) {
-  std::ifstream file(group / "cpu.max");
-  std::string line;
-  return std::getline(file, line) ? parse_cpu_max(line) : std::nullopt;
-}
-
-/// The tightest quota of the group and its ancestors.
-int cpus_by_quota() {
-  int cpus = kMaxCpus;
-  for (const fs::path& group : cgroup_folders()) cpus = std::min(cpus, quota_of(group).value_or(kMaxCpus));
+std::vector<int>& cpu_list() {
+  static std::vector<int> cpus = query_affinity();
   return cpus;
 }
+
+std::atomic<int> wanted_threads = 0;  // 0: as many as the machine has
 
 }  // namespace
 
-const std::vector<int>& allowed_cpus() {
-  static const std::vector<int> cpus = query_affinity();
-  return cpus;
+const std::vector<int>& allowed_cpus() { return cpu_list(); }
+
+void set_allowed_cpus(std::vector<int> cpus) {
+  MARGAY_CHECK(!cpus.empty(), "a process may use one CPU at least");
+  std::sort(cpus.begin(), cpus.end());
+  cpu_list() = std::move(cpus);
 }
 
-int available_cpus() { return std::min(static_cast<int>(allowed_cpus().size()), cpus_by_quota()); }
+int CpuShare::cpus() const {
+  if (!limit || *limit >= allowed) return allowed;
+  return std::max(1, static_cast<int>(*limit));
+}
+
+CpuShare cpu_share() {
+  static const std::optional<double> limit = cpu_limit(cpu_groups());
+  return {static_cast<int>(allowed_cpus().size()), limit};
+}
+
+int available_cpus() { return cpu_share().cpus(); }
+
+int default_threads() {
+  const int wanted = wanted_threads;
+  return wanted > 0 ? wanted : available_cpus();
+}
+
+void set_default_threads(std::optional<int> threads) {
+  if (threads && *threads < 1) {
+    throw std::invalid_argument(fmt::format("[set_default_threads] threads must be at least 1, got {}", *threads));
+  }
+  wanted_threads = threads.value_or(0);
+}
 
 void pin_thread(int cpu) {
   const std::vector<int>& allowed = allowed_cpus();  // asked before it is too late
@@ -96,13 +119,50 @@ std::vector<std::jthread> start_threads(int count, const std::function<void(cons
   return threads;
 }
 
-std::optional<int> parse_cpu_max(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  long long quota_us = 0;
-  long long period_us = 0;
-  if (!(stream >> quota_us >> period_us) || quota_us <= 0 || period_us <= 0) return std::nullopt;
-  const long long cpus = (quota_us - 1) / period_us + 1;
-  return static_cast<int>(std::min<long long>(cpus, kMaxCpus));
+namespace {
+
+/// A socket of the name that stands for the CPU; -1 if another process has it.
+int claim_cpu(int cpu) {
+  const int claimed = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (claimed < 0) return -1;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  const std::string text = fmt::format("margay-pinned-cpu-{}", cpu);
+  std::copy(text.begin(), text.end(), name.sun_path + 1);  // behind a zero: no file
+  const auto bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+  if (::bind(claimed, reinterpret_cast<const sockaddr*>(&name), bytes) == 0) return claimed;
+  ::close(claimed);
+  return -1;
+}
+
+}  // namespace
+
+CpuClaim::CpuClaim(const std::vector<int>& cpus, int count) {
+  for (const int cpu : cpus) {
+    if (cpus_.size() == static_cast<std::size_t>(count)) return;
+    const int claimed = claim_cpu(cpu);
+    if (claimed < 0) continue;
+    cpus_.push_back(cpu);
+    sockets_.push_back(claimed);
+  }
+  if (cpus_.size() < static_cast<std::size_t>(count)) give_back();
+}
+
+CpuClaim::CpuClaim(CpuClaim&& other) noexcept
+    : cpus_(std::exchange(other.cpus_, {})), sockets_(std::exchange(other.sockets_, {})) {}
+
+CpuClaim& CpuClaim::operator=(CpuClaim&& other) noexcept {
+  if (this == &other) return *this;
+  give_back();
+  cpus_ = std::exchange(other.cpus_, {});
+  sockets_ = std::exchange(other.sockets_, {});
+  return *this;
+}
+
+void CpuClaim::give_back() {
+  for (const int each : sockets_) ::close(each);
+  sockets_.clear();
+  cpus_.clear();
 }
 
 }  // namespace margay::core

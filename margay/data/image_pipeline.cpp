@@ -120,7 +120,7 @@ Normalization measure_normalization(const Dataset& dataset, const ImagePipeline&
     }
   };
   {
-    const auto threads = core::start_threads(core::available_cpus() - 1, [&](const std::stop_token&) { work(); });
+    const auto threads = core::start_threads(core::default_threads() - 1, [&](const std::stop_token&) { work(); });
     work();
   }
   if (error) std::rethrow_exception(error);

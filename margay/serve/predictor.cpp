@@ -59,7 +59,7 @@ void Predictor::warm_up(std::int64_t images) const {
 data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) const {
   const std::size_t count = images->size();
   if (count == 0) throw std::invalid_argument("[predict] no images given");
-  const int workers = options_.num_workers.value_or(core::available_cpus());
+  const int workers = options_.num_workers.value_or(core::default_threads());
   data::LoaderOptions loading{.batch_size = options_.batch_size};
   loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
   loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(count, 512)));
@@ -109,7 +109,7 @@ const core::OptionTable& PredictorOptions::fields() {
   static const core::OptionTable table(
       "predictor",
       {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
-       core::field<&PredictorOptions::num_workers>("num_workers", "loading threads; by default one per core", {1, 512}),
+       core::field<&PredictorOptions::num_workers>("num_workers", "loading threads; by default as many as `threads` says", {1, 512}),
        core::field<&PredictorOptions::precision>(
            "precision",
            "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "

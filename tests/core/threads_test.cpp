@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 namespace margay::core {
 namespace {
@@ -71,19 +76,69 @@ TEST(StartThreads, StartsNoneWhereTheSystemHasNone) {
   EXPECT_TRUE(start_threads(0, {}).empty());
 }
 
-TEST(ParseCpuMax, RoundsAQuotaUp) {
-  EXPECT_EQ(parse_cpu_max("100000 100000"), 1);
-  EXPECT_EQ(parse_cpu_max("150000 100000\n"), 2);
-  EXPECT_EQ(parse_cpu_max("1000 100000"), 1);
-  EXPECT_EQ(parse_cpu_max("400000 100000"), 4);
+TEST(CpuShare, RoundsALimitDownSoThatNoThreadIsStoppedInEachPeriod) {
+  EXPECT_EQ((CpuShare{8, 7.65}).cpus(), 7);
+  EXPECT_EQ((CpuShare{8, 1.99}).cpus(), 1);
+  EXPECT_EQ((CpuShare{8, 4.0}).cpus(), 4);
+  EXPECT_EQ((CpuShare{8, 0.5}).cpus(), 1) << "at least one";
 }
 
-TEST(ParseCpuMax, KnowsNoLimit) { EXPECT_EQ(parse_cpu_max("max 100000"), std::nullopt); }
+TEST(CpuShare, IsNeverMoreThanTheAllowedCpus) {
+  EXPECT_EQ((CpuShare{4, 7.65}).cpus(), 4);
+  EXPECT_EQ((CpuShare{4, 1e30}).cpus(), 4);
+  EXPECT_EQ((CpuShare{4, std::nullopt}).cpus(), 4);
+}
 
-TEST(ParseCpuMax, TakesNonsenseForNoLimit) {
-  for (const char* text : {"", "max", "100000", "0 100000", "-1 100000", "100000 0", "x y", "99999999999999999999 1"}) {
-    EXPECT_EQ(parse_cpu_max(text), std::nullopt) << text;
+TEST(DefaultThreads, AreTheCpusUntilAProgramSetsThem) {
+  EXPECT_EQ(default_threads(), available_cpus());
+  set_default_threads(3);
+  EXPECT_EQ(default_threads(), 3);
+  EXPECT_THROW(set_default_threads(0), std::invalid_argument);
+  set_default_threads(std::nullopt);
+  EXPECT_EQ(default_threads(), available_cpus());
+}
+
+TEST(SetAllowedCpus, ReplacesWhatTheThreadWasBoundTo) {
+  const std::vector<int> before = allowed_cpus();
+  set_allowed_cpus({5, 3});
+  EXPECT_EQ(allowed_cpus(), (std::vector<int>{3, 5}));
+  EXPECT_EQ(cpu_share().allowed, 2);
+  set_allowed_cpus(before);
+}
+
+/// CPUs that no machine has, of this process alone, so that tests beside each other do not meet.
+std::vector<int> own_cpus() {
+  const int first = 10'000'000 + 10 * ::getpid();
+  return {first, first + 1, first + 2, first + 3};
+}
+
+TEST(CpuClaim, GivesEachCpuToOneOnly) {
+  const std::vector<int> cpus = own_cpus();
+  const CpuClaim first(cpus, 2);
+  EXPECT_EQ(first.cpus(), (std::vector<int>{cpus[0], cpus[1]}));
+  const CpuClaim second(cpus, 2);
+  EXPECT_EQ(second.cpus(), (std::vector<int>{cpus[2], cpus[3]}));
+  EXPECT_TRUE(CpuClaim(cpus, 1).cpus().empty());
+}
+
+TEST(CpuClaim, HoldsAllThatItWantsOrNone) {
+  const std::vector<int> cpus = own_cpus();
+  {
+    const CpuClaim first(cpus, 1);
+    EXPECT_TRUE(CpuClaim(cpus, 4).cpus().empty());
+    EXPECT_EQ(CpuClaim(cpus, 3).cpus().size(), 3U) << "the attempt before kept some";
   }
+  EXPECT_EQ(CpuClaim(cpus, 4).cpus().size(), 4U) << "they were not given back";
+}
+
+TEST(CpuClaim, CanBeMovedAndReplaced) {
+  const std::vector<int> cpus = own_cpus();
+  CpuClaim claim(cpus, 4);
+  const CpuClaim moved = std::move(claim);
+  EXPECT_TRUE(claim.cpus().empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_EQ(moved.cpus().size(), 4U);
+  claim = CpuClaim(cpus, 1);
+  EXPECT_TRUE(claim.cpus().empty());
 }
 
 }  // namespace

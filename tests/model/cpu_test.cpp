@@ -267,7 +267,9 @@ TEST_F(UseCpuThreads, RefusesLessThanOne) {
 }
 
 TEST_F(UseCpuThreads, PinsOneToEachCpuAndLetsOthersGoFree) {
-  use_cpu_threads(cpus_, ThreadPlacement::kPinned);
+  const std::vector<int> pinned = use_cpu_threads(cpus_, ThreadPlacement::kPinned);
+  if (pinned.empty()) GTEST_SKIP() << "another process has pinned threads to these CPUs";
+  EXPECT_EQ(pinned, core::allowed_cpus());
   EXPECT_EQ(cpus_of_this_thread(), 1);
   EXPECT_EQ(torch::ones({100000}).sum().item<float>(), 100000);
   int cpus_of_another = 0;
@@ -279,7 +281,22 @@ TEST_F(UseCpuThreads, PinsOneToEachCpuAndLetsOthersGoFree) {
 }
 
 TEST_F(UseCpuThreads, PinsNothingWithoutOneForEachCpu) {
-  use_cpu_threads(cpus_ + 1, ThreadPlacement::kPinned);
+  EXPECT_TRUE(use_cpu_threads(cpus_ + 1, ThreadPlacement::kPinned).empty());
+  EXPECT_EQ(cpus_of_this_thread(), cpus_);
+}
+
+TEST_F(UseCpuThreads, PinsNothingToCpusThatAnotherHas) {
+  const core::CpuClaim other(core::allowed_cpus(), 1);  // or another process has it
+  EXPECT_TRUE(use_cpu_threads(cpus_, ThreadPlacement::kPinned).empty());
+  EXPECT_EQ(cpus_of_this_thread(), cpus_);
+}
+
+TEST_F(UseCpuThreads, LetsPinnedThreadsGoFreeAgainAndGivesTheirCpusBack) {
+  const std::vector<int> pinned = use_cpu_threads(1, ThreadPlacement::kAnywhere);
+  if (pinned.empty()) GTEST_SKIP() << "other processes have pinned threads to all CPUs";
+  EXPECT_EQ(cpus_of_this_thread(), 1);
+  EXPECT_TRUE(core::CpuClaim(pinned, 1).cpus().empty()) << "another could pin there too";
+  use_cpu_threads(1, ThreadPlacement::kFree);
   EXPECT_EQ(cpus_of_this_thread(), cpus_);
 }
 

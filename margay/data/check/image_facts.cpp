@@ -119,7 +119,7 @@ class Reading {
       : paths_(paths), options_(options), facts_(paths.size()) {}
 
   std::vector<ImageFacts> run(const CheckProgress& on_progress) {
-    const int threads = options_.threads.value_or(core::available_cpus());
+    const int threads = options_.threads.value_or(core::default_threads());
     {
       const auto helpers = core::start_threads(threads - 1, [this](const std::stop_token&) { work({}); });
       work(on_progress);

@@ -122,7 +122,7 @@ StageSpeeds measure_stages(const Loaders& data, const StageSpeedOptions& options
   StageSpeeds speeds;
   speeds.images = data.train.dataset().size();
   speeds.cached_images = speeds.images + (data.valid ? data.valid->dataset().size() : 0);
-  speeds.workers = data.train.options().num_workers.value_or(core::available_cpus());
+  speeds.workers = data.train.options().num_workers.value_or(core::default_threads());
   speeds.free_memory_bytes = core::available_memory_bytes();
   PassPlan plan = data.train.plan();
   plan.rows.resize(std::min(plan.rows.size(), static_cast<std::size_t>(options.images)));

@@ -110,7 +110,7 @@ void in_parallel(std::size_t count, Work work) {
     }
   };
   {
-    const auto threads = core::start_threads(core::available_cpus() - 1, [&](const std::stop_token&) { run(); });
+    const auto threads = core::start_threads(core::default_threads() - 1, [&](const std::stop_token&) { run(); });
     run();
   }
   if (failure) std::rethrow_exception(failure);
