@@ -69,14 +69,15 @@ core::ExitCode find(const LrFindOptions& given) {
   core::validate(options);
   options.vision_learner.weights =
       run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
-  if (!options.vision_learner.weights.empty()) run::normalise_as_published(options.batch, options.arch);
+  TerminalObserver observer;
+  run::follow_weights(options.batch, options.vision_learner, options.arch, observer);
   if (!options.json) run::check_chart_path(options.out);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
                                                  options.vision_learner);
   warn_of_each(learner.loaders().warnings);
   if (options.unfrozen) learner.unfreeze();
+  for (const std::string& warning : learner.loaders().warnings) warn(warning);
   listen_for_stop();
-  TerminalObserver observer;
   const train::LrFindResult found = run::search_lr(learner, observer, options.sweep);
   if (!options.csv.empty()) core::write_file_atomically(options.csv, csv_text(found.curve));
   if (options.json) {

@@ -25,6 +25,12 @@ std::string text_or_unknown(const std::string& text) { return text.empty() ? kUn
 
 Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
+Json arithmetics_of(const Architecture& known) {
+  Json names = {core::to_text(model::Arithmetic::kUsual)};
+  for (const model::Arithmetic each : known.arithmetics) names.push_back(core::to_text(each));
+  return names;
+}
+
 std::vector<std::string> cells_of(const ListedModel& model) {
   const Architecture& known = *model.architecture;
   return {known.name,
@@ -49,6 +55,7 @@ Json json_of(const ListedModel& model) {
           {"std", known.std},
           {"resize", core::to_text(known.resize)},
           {"crop_share", known.crop_share},
+          {"arithmetics", arithmetics_of(known)},
           {"top1", known.top1 > 0 ? Json(known.top1) : Json(nullptr)},
           {"weights", or_null(known.weights_name)},
           {"weights_url", or_null(known.weights_url)},

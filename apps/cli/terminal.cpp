@@ -56,6 +56,10 @@ void TerminalObserver::progress_ended() { line_.clear(); }
 
 void TerminalObserver::chose_architecture(const std::string& text) { fmt::print("{}\n", text); }
 
+void TerminalObserver::recognised_weights(const std::string& text) {
+  fmt::print(stderr, "weights: {}\n", program_words(text));
+}
+
 void TerminalObserver::found_batch_size(const train::BatchSizeAdvice& advice) {
   fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
              static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);

@@ -29,6 +29,7 @@ class TerminalObserver : public run::Observer {
   void progressed(const std::string& task, std::int64_t done, std::int64_t total, const std::string& details) override;
   void progress_ended() override;
   void chose_architecture(const std::string& text) override;
+  void recognised_weights(const std::string& text) override;
   void found_batch_size(const train::BatchSizeAdvice& advice) override;
   void found_lr(double lr) override;
   void repeated(std::int64_t i, std::int64_t n, std::uint64_t seed) override;

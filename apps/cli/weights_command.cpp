@@ -67,6 +67,9 @@ core::ExitCode inspect(const WeightsOptions& options) {
   for (const fs::path& path : options.files) {
     InspectedWeights weights{.path = path, .file = model::read_weights(path)};
     weights.network = model::recognise(weights.file.tensors);
+    if (weights.network) {
+      weights.form = model::recognise_form(model::weights_file_of(path), weights.file, *weights.network->architecture);
+    }
     if (options.json) {
       json.push_back(inspected_json(weights));
     } else {
@@ -128,8 +131,12 @@ core::ExitCode convert(const WeightsOptions& options) {
   }
   model::WeightsFile file = model::read_weights(in);
   if (options.arch) {
+    const model::PublishedForm form = model::recognise_form(in, file, model::find_architecture(*options.arch));
     file.tensors = under_our_names(file.tensors, *options.arch, in);
     file.metadata.erase("margay");  // says what tensors of other names are
+    if (!form.source.empty()) {     // which the new name may not tell
+      for (const auto& [key, value] : model::form_metadata(form)) file.metadata[key] = value;
+    }
   }
   if (options.to) cast(file.tensors, *options.to, in);
   model::write_safetensors(out, file.tensors, file.metadata);

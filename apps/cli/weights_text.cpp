@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/program_words.h"
+#include "margay/core/options.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/tensor_map.h"
 
@@ -62,6 +64,22 @@ std::string network_text(const std::optional<model::Recognised>& network) {
   if (!network) return "none that is known";
   return fmt::format("{}, names: {}, {:.0f} % of the tensors", network->architecture->name, network->naming,
                      100 * network->share);
+}
+
+/// What else the weights expect, and what may be wrong about that.
+std::string expectation_text(const model::PublishedForm& form) {
+  std::string text = fmt::format("expects  {}\n", program_words(model::form_text(form)));
+  for (const std::string& warning : form.warnings) text += fmt::format("warning  {}\n", program_words(warning));
+  return text;
+}
+
+Json expectation_json(const model::PublishedForm& form) {
+  return {{"publisher_name", form.name.empty() ? Json(nullptr) : Json(form.name)},
+          {"told_by", form.source.empty() ? Json(nullptr) : Json(form.source)},
+          {"arithmetic", core::to_text(form.arithmetic)},
+          {"mean", form.mean},
+          {"std", form.std},
+          {"warnings", form.warnings}};
 }
 
 std::int64_t bytes_of(const model::TensorMap& tensors) {
@@ -143,6 +161,7 @@ std::string inspected_text(const InspectedWeights& weights) {
   std::string text = fmt::format("{}\nformat   {}\nnetwork  {}\ntensors  {}: {} values, {} bytes\n",
                                  weights.path.string(), weights.file.format, network_text(weights.network),
                                  tensors.size(), values_of(tensors), bytes_of(tensors));
+  if (weights.form) text += expectation_text(*weights.form);
   for (const auto& [key, value] : weights.file.metadata) {
     text += fmt::format("metadata {}: {}\n", core::one_line(key), shortened(value));
   }
@@ -156,6 +175,7 @@ Json inspected_json(const InspectedWeights& weights) {
                        {"naming", weights.network->naming},
                        {"share", weights.network->share}};
   }
+  json["expects"] = weights.form ? expectation_json(*weights.form) : Json(nullptr);
   json["metadata"] = weights.file.metadata;
   json["tensors"] = Json::array();
   for (const auto& [name, tensor] : weights.file.tensors) {

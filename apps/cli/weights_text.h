@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "margay/model/weights/naming.h"
+#include "margay/model/weights/published.h"
 #include "margay/model/weights/tensor_map.h"
 #include "margay/model/weights/weights_file.h"
 
@@ -17,6 +18,7 @@ struct InspectedWeights {
   std::filesystem::path path;
   model::WeightsFile file;
   std::optional<model::Recognised> network;
+  std::optional<model::PublishedForm> form;  ///< of weights of a known network
 };
 
 /// Format, network and metadata, then a line for each tensor. Reads every number.

@@ -76,8 +76,10 @@ bool is_early(const std::string& name, const std::vector<std::string>& children)
 Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
   core::validate(options);
   const Architecture& architecture = find_architecture(options.architecture);
-  backbone_ = architecture.build(
-      {.in_channels = options.in_channels, .image_px = options.image_px.value_or(architecture.input_px)});
+  check_arithmetic(architecture, options.arithmetic);
+  backbone_ = architecture.build({.in_channels = options.in_channels,
+                                  .image_px = options.image_px.value_or(architecture.input_px),
+                                  .arithmetic = options.arithmetic});
   head_ = make_head(*backbone_, options.num_classes, options.head);
   register_module(kBackbone, backbone_);
   register_module(kHead, head_);
@@ -146,6 +148,8 @@ const core::OptionTable& ClassifierOptions::fields() {
                      core::field<&ClassifierOptions::in_channels>("in_channels", "channels of the images", {1, 64}),
                      core::field<&ClassifierOptions::image_px>(
                          "image_px", "side of the images, for networks with learnt positions", {1, 4096}),
+                     core::field<&ClassifierOptions::arithmetic>(
+                         "arithmetic", "how the publisher's network computes with weights of these names"),
                      core::field<&ClassifierOptions::head>("head", "the layers after the backbone")});
   return table;
 }

@@ -44,6 +44,8 @@ struct ClassifierOptions {
   std::int64_t in_channels = 3;
   /// Side of the images, for networks with learnt positions; by default the architecture's own.
   std::optional<std::int64_t> image_px;
+  /// Of the weights; one that the architecture knows.
+  Arithmetic arithmetic = Arithmetic::kUsual;
   HeadOptions head = {};
 
   static const core::OptionTable& fields();

@@ -64,6 +64,8 @@ class Observer {
 
   /// text: the chosen network, its time, and the runner-up.
   virtual void chose_architecture(const std::string& /*text*/) {}
+  /// text: the publisher of the weights, and what they expect that is not as the table of architectures says.
+  virtual void recognised_weights(const std::string& /*text*/) {}
   virtual void found_batch_size(const train::BatchSizeAdvice& /*advice*/) {}
   virtual void found_lr(double /*lr*/) {}
   /// i of n, from 1.

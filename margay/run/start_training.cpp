@@ -64,10 +64,12 @@ void announce_repeats(const TrainOptions& options, Observer& observer) {
 /// That fits into memory; printed. The classifier is one of as many classes as the data could have.
 int largest_batch_size(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
   const data::Loaders loaders = make_loaders(options.batch, cache_folder);
-  const auto classifier = model::make_classifier({.architecture = options.arch,
-                                                  .num_classes = loaders.vocabulary.size(),
-                                                  .image_px = options.batch.transforms.augment.size,
-                                                  .head = options.vision_learner.head});
+  const auto classifier =
+      model::make_classifier({.architecture = options.arch,
+                              .num_classes = loaders.vocabulary.size(),
+                              .image_px = options.batch.transforms.augment.size,
+                              .arithmetic = options.vision_learner.arithmetic.value_or(model::Arithmetic::kUsual),
+                              .head = options.vision_learner.head});
   const train::LearnerOptions& learner = options.vision_learner.learner;
   classifier->to(model::find_device(learner.device));
   if (learner.checkpoint_activations) {
@@ -144,7 +146,7 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   check_settings(options);  // before images are looked for and a folder is made
   if (options.arch == kAutoArch) choose_architecture(options, cache_folder, observer);
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch, cache_folder);
-  if (!options.vision_learner.weights.empty()) normalise_as_published(options.batch, options.arch);
+  follow_weights(options.batch, options.vision_learner, options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/data/image_pipeline.h"
@@ -60,10 +62,34 @@ data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::p
   return make_block(options).loaders(loader_options(options, cache_folder));
 }
 
-void normalise_as_published(BatchOptions& options, const std::string& architecture) {
-  data::Normalization& normalization = options.transforms.normalization;
-  if (options.statistics != Statistics::kPublished || !is_imagenets(normalization)) return;
-  normalization = train::published_normalization(architecture);
+namespace {
+
+/// Where they are the user's, what they overrule is named.
+void take_normalization(BatchOptions& batch, const model::PublishedForm& form, Observer& observer) {
+  data::Normalization& used = batch.transforms.normalization;
+  const data::Normalization published{form.mean, form.std};
+  if (core::to_json(used) == core::to_json(published)) return;
+  if (batch.statistics == Statistics::kPublished && is_imagenets(used)) {
+    used = published;
+  } else if (batch.statistics != Statistics::kPublished) {
+    observer.warned(fmt::format("`statistics` {} overrules those of the weights: mean {:.4g}, std {:.4g}",
+                                core::to_text(batch.statistics), fmt::join(form.mean, ","), fmt::join(form.std, ",")));
+  } else {
+    observer.warned(fmt::format("`mean` and `std` overrule those of the weights: mean {:.4g}, std {:.4g}",
+                                fmt::join(form.mean, ","), fmt::join(form.std, ",")));
+  }
+}
+
+}  // namespace
+
+void follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner, const std::string& architecture,
+                    Observer& observer) {
+  if (learner.weights.empty()) return;
+  const model::PublishedForm form = train::published_form(architecture, learner.weights, learner.arithmetic);
+  if (!form.is_usual(model::find_architecture(architecture))) observer.recognised_weights(model::form_text(form));
+  for (const std::string& warning : form.warnings) observer.warned(warning);
+  learner.arithmetic = form.arithmetic;
+  take_normalization(batch, form, observer);
 }
 
 train::Stages recipe_of(const TrainOptions& options) {

@@ -12,6 +12,7 @@
 #include "margay/data/image_pipeline.h"
 #include "margay/run/data_options.h"
 #include "margay/run/listeners.h"
+#include "margay/run/observer.h"
 #include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/distillation.h"
 #include "margay/train/recipe/recipes.h"
@@ -89,8 +90,10 @@ struct TrainOptions {
   static const core::OptionTable& fields();
 };
 
-/// Sets the normalisation that the architecture's weights were trained with, unless another is given.
-void normalise_as_published(BatchOptions& options, const std::string& architecture);
+/// Sets the arithmetic and the normalisation that the weights, if any, expect (train::published_form), unless others
+/// are given. Announces both where they are not those of the architecture's table, and what may be wrong.
+void follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner, const std::string& architecture,
+                    Observer& observer);
 
 /// The stages to train: those of `recipe`, or fine-tuning, or one cycle for a network without pretrained weights.
 /// Throws std::invalid_argument as parse_recipe, and for options of fine-tuning together with a recipe.

@@ -1,6 +1,7 @@
 #include "margay/train/vision_learner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -39,17 +40,53 @@ data::Normalization published_normalization(const std::string& architecture) {
   return {known.mean, known.std};
 }
 
+model::PublishedForm published_form(const std::string& architecture, const std::filesystem::path& weights,
+                                    std::optional<model::Arithmetic> arithmetic) {
+  const model::Architecture& known = model::find_architecture(architecture);
+  const std::filesystem::path file = model::existing_weights(weights, known);
+  return model::with_arithmetic(model::recognise_form(file, model::read_weights(file), known), arithmetic, known);
+}
+
+namespace {
+
+bool is_near(const std::array<double, 3>& a, const std::array<double, 3>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](double x, double y) { return std::abs(x - y) < 1e-3; });
+}
+
+/// Of a user of the library who normalises otherwise than the weights expect; the program has done it as they do.
+std::string normalization_warning(const model::PublishedForm& form, const data::Normalization& used) {
+  if (is_near(form.mean, used.mean) && is_near(form.std, used.std)) return "";
+  return fmt::format("the images are normalised by mean {:.4g}, std {:.4g}; {}", fmt::join(used.mean, ","),
+                     fmt::join(used.std, ","), model::form_text(form));
+}
+
+void append_warning(data::Loaders& loaders, const std::string& warning) {
+  if (!warning.empty()) loaders.warnings.push_back(warning);
+}
+
+}  // namespace
+
 Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
                        PretrainedWeights weights) {
   core::validate(options);
   torch::manual_seed(options.seed);
   const std::int64_t classes = loaders.vocabulary.size();
+  const bool reads = !options.weights.empty() && weights == PretrainedWeights::kRead;
+  model::Arithmetic arithmetic = options.arithmetic.value_or(model::Arithmetic::kUsual);
+  if (reads && !options.arithmetic) {
+    const model::PublishedForm form = published_form(architecture, options.weights);
+    for (const std::string& warning : form.warnings) append_warning(loaders, warning);
+    append_warning(loaders, normalization_warning(form, loaders.transforms().normalization));
+    arithmetic = form.arithmetic;
+  }
   auto classifier = model::make_classifier({.architecture = architecture,
                                             .num_classes = classes,
                                             .image_px = loaders.transforms().augment.size,
+                                            .arithmetic = arithmetic,
                                             .head = options.head});
-  if (!options.weights.empty() && weights == PretrainedWeights::kRead) {
-    model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256});
+  if (reads) {
+    append_warning(loaders,
+                   model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256}).warning);
   }
   Learner learner(std::move(loaders), std::move(classifier), options.learner);
   learner.set_metrics(metrics_for(learner.loaders().task(), options.metrics));
@@ -71,6 +108,10 @@ const core::OptionTable& VisionLearnerOptions::fields() {
            "from scratch"),
        core::field<&VisionLearnerOptions::weights_sha256>(
            "weights_sha256", "refuse weights whose file has another SHA-256", {core::needs({"weights"})}),
+       core::field<&VisionLearnerOptions::arithmetic>(
+           "arithmetic",
+           "how the publisher of the weights computes: usual, tensorflow (tf_…), timm, caffe, mean_pooled; by default "
+           "as names and metadata of the weights tell"),
        core::field<&VisionLearnerOptions::seed>(
            "seed", "seed of new weights and dropout; in the program also of order and crops"),
        core::field<&VisionLearnerOptions::metrics>("metrics",

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "margay/core/options.h"
 #include "margay/model/head/head.h"
+#include "margay/model/weights/published.h"
 #include "margay/train/learner.h"
 
 namespace margay::train {
@@ -14,6 +16,7 @@ namespace margay::train {
 struct VisionLearnerOptions {
   std::filesystem::path weights;
   std::string weights_sha256;
+  std::optional<model::Arithmetic> arithmetic;
   std::uint64_t seed = 42;
   std::vector<std::string> metrics;
   model::HeadOptions head;
@@ -27,13 +30,20 @@ struct VisionLearnerOptions {
 /// architecture.
 data::Normalization published_normalization(const std::string& architecture);
 
+/// What a file of weights, or the one in a folder, expects beyond shapes (model::recognise_form), with the arithmetic
+/// that an option gives, if any. Throws as model::load_pretrained for a file that is not there or cannot be read.
+model::PublishedForm published_form(const std::string& architecture, const std::filesystem::path& weights,
+                                    std::optional<model::Arithmetic> arithmetic = std::nullopt);
+
 /// Whether the file of VisionLearnerOptions::weights is read. A learner that a checkpoint is then restored into
 /// (restore) does without: the checkpoint holds all weights.
 enum class PretrainedWeights { kRead, kFromCheckpoint };
 
 /// A learner for images: `architecture` with a new head for the data's classes, measured by error rate, or for
 /// multi-label by accuracy_multi and f1_multi. With pretrained weights the body is frozen, as in fastai's
-/// vision_learner. A network with learnt positions is made for the size of the data's images.
+/// vision_learner. A network with learnt positions is made for the size of the data's images. Without
+/// options.arithmetic the network computes as published_form says of its weights; what may be wrong about them is added
+/// to the loaders' warnings, also where the data's normalisation is another than theirs.
 /// Seeds LibTorch's default generator, the one its dropout draws from.
 /// Throws std::invalid_argument for an unknown architecture, and as model::load_pretrained for weights that are not
 /// there or do not fit it.

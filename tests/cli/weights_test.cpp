@@ -88,6 +88,22 @@ TEST_F(WeightsCommand, ConvertGivesOurNames) {
   expect_part(other.errors, "they look like resnet20's");
 }
 
+TEST_F(WeightsCommand, TellsWhatWeightsExpectAndConvertKeepsIt) {
+  model::TensorMap state;
+  for (const auto& [name, tensor] : model::make_classifier({.architecture = "efficientnet_b0"})->state()) {
+    if (name.starts_with("backbone.")) state[name.substr(9)] = tensor;
+  }
+  const std::string file = write("tf_efficientnet_b0_ap.safetensors", state);
+  expect_part(run_command({"weights", "inspect", file}).output,
+              "\nexpects  tf_efficientnet_b0_ap (by the file's name): arithmetic tensorflow, mean 0.5,0.5,0.5, ");
+  ASSERT_EQ(run_command({"weights", "convert", file, path("mine.safetensors"), "--arch", "efficientnet_b0"}).status, 0);
+  const auto json =
+      nlohmann::json::parse(run_command({"weights", "inspect", path("mine.safetensors"), "--json"}).output)[0];
+  EXPECT_EQ(json["expects"]["arithmetic"], "tensorflow");
+  EXPECT_EQ(json["expects"]["told_by"], "its metadata");
+  EXPECT_EQ(json["expects"]["mean"][0], 0.5);
+}
+
 TEST_F(WeightsCommand, RefusesWhatHasNoMeaning) {
   const std::string file = write("a.safetensors", {{"x", torch::tensor({1.0F})}});
   EXPECT_EQ(run_command({"weights", "convert", file}).status, 2);

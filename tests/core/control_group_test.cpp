@@ -123,7 +123,7 @@ TEST_P(LimitsOfGroups, OfMemoryAreTheLeastThatIsLeft) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, LimitsOfGroups, testing::Values(Version::kOne, Version::kTwo),
-                         [](const auto& info) { return std::string(info.param == Version::kOne ? "One" : "Two"); });
+                         [](const auto& which) { return std::string(which.param == Version::kOne ? "One" : "Two"); });
 
 TEST(MemoryLeft, CountsTheLimitAboveWhichAGroupIsSlowedDown) {
   const testing_support::TemporaryFolder folder;

@@ -4,6 +4,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/data/image/write_image.h"
+#include "margay/model/weights/safetensors.h"
 #include "margay/train/recipe/recipes.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/temporary_folder.h"
@@ -71,6 +72,30 @@ TEST_F(VisionLearner, RefusesMetricsOfOtherTargets) {
       with("f1_multi"),
       "[vision_learner] f1_multi is not for images of one class each; those are measured by accuracy or error_rate");
   EXPECT_EQ(with("acc").find("[metric] there is no 'acc' among accuracy, error_rate"), 0U);
+}
+
+/// resnet20's, under a name that tells of another normalisation.
+TEST_F(VisionLearner, WarnsWhereImagesAreNormalisedOtherwiseThanTheWeightsExpect) {
+  const auto source = model::make_classifier({.architecture = "resnet20"});
+  model::TensorMap state;
+  for (const auto& [name, tensor] : source->state()) {
+    if (name.starts_with("backbone.")) state[name.substr(9)] = tensor;
+  }
+  const std::filesystem::path weights = folder_ / "weights" / "model.safetensors";
+  testing_support::write(folder_ / "weights" / "config.json",
+                         R"({"architecture": "resnet20", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]})");
+  model::write_safetensors(weights, state);
+  const auto warnings = [&](const data::Normalization& normalization) {
+    data::DataBlock block = testing_support::tiny_block(folder_.path(), 32);
+    block.normalize(normalization);
+    return vision_learner(block.loaders({.batch_size = 4}), "resnet20", {.weights = weights}).loaders().warnings;
+  };
+  EXPECT_TRUE(warnings({{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}}).empty());
+  const std::vector<std::string> given = warnings(data::imagenet_normalization());
+  ASSERT_EQ(given.size(), 1U);
+  EXPECT_EQ(given[0],
+            "the images are normalised by mean 0.485,0.456,0.406, std 0.229,0.224,0.225; resnet20 (by config.json "
+            "beside it): arithmetic usual, mean 0.5,0.5,0.5, std 0.5,0.5,0.5");
 }
 
 TEST(PublishedNormalization, IsThatOfTheWeights) {

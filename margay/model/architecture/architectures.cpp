@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/options.h"
 #include "margay/core/text.h"
 
 namespace margay::model {
@@ -25,6 +26,15 @@ void append_rules(std::vector<NameRule>& rules, const RenamedModules& renamed) {
     rules.push_back({.pattern = fmt::format(R"({}{}\.(.+))", renamed.timm, quoted(timm)),
                      .replacement = fmt::format(R"({}{}.\{})", renamed.ours, ours, groups + 1)});
   }
+}
+
+void check_arithmetic(const Architecture& architecture, Arithmetic arithmetic) {
+  const std::vector<Arithmetic>& known = architecture.arithmetics;
+  if (arithmetic == Arithmetic::kUsual || std::find(known.begin(), known.end(), arithmetic) != known.end()) return;
+  std::string names = core::to_text(Arithmetic::kUsual);
+  for (const Arithmetic each : known) names += fmt::format(", {}", core::to_text(each));
+  throw std::invalid_argument(fmt::format("[classifier] `arithmetic` {} is not known of {}, which has: {}",
+                                          core::to_text(arithmetic), architecture.name, names));
 }
 
 namespace {

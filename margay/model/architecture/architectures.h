@@ -54,6 +54,7 @@ struct Architecture {
       weights_name;         ///< the published weights with that accuracy, such as "torchvision IMAGENET1K_V1"; "": none
   std::string weights_url;  ///< their address; "": none
   std::vector<Naming> namings;  ///< names of other publishers
+  std::vector<Arithmetic> arithmetics = {};  ///< that other publishers' weights expect, besides the usual one
 };
 
 /// The rows of the table, one function and one file a family.
@@ -92,6 +93,9 @@ struct RenamedModules {
 
 /// Adds one rule per submodule, for all its tensors and those of its children.
 void append_rules(std::vector<NameRule>& rules, const RenamedModules& renamed);
+
+/// Throws std::invalid_argument, which names those that there are, for an arithmetic that the network does not know.
+void check_arithmetic(const Architecture& architecture, Arithmetic arithmetic);
 
 /// The table of all networks, family by family.
 const std::vector<Architecture>& architectures();

@@ -63,8 +63,61 @@ struct MobileNetRow {
   const char* hash;  ///< in the name of torchvision's file
 };
 
-/// No names of timm's: its weights expect another eps of the batch norms (1e-5) than torchvision's, and would load but
-/// compute something else.
+/// A block of MobileNetV3: timm's place, our place, and what it has.
+struct SqueezedBlock {
+  std::string timm;
+  std::string ours;
+  bool is_widened;
+  bool is_squeezed;
+};
+
+void append_block(std::vector<NameRule>& rules, const SqueezedBlock& block) {
+  std::vector<std::pair<std::string, std::string>> modules;
+  int layer = 0;
+  if (block.is_widened) modules.insert(modules.end(), {{"conv_pw", "0.0"}, {"bn1", "0.1"}});
+  if (block.is_widened) ++layer;
+  modules.push_back({"conv_dw", fmt::format("{}.0", layer)});
+  modules.push_back({block.is_widened ? "bn2" : "bn1", fmt::format("{}.1", layer)});
+  ++layer;
+  if (block.is_squeezed) {
+    modules.push_back({"se.conv_reduce", fmt::format("{}.fc1", layer)});
+    modules.push_back({"se.conv_expand", fmt::format("{}.fc2", layer)});
+    ++layer;
+  }
+  modules.push_back({block.is_widened ? "conv_pwl" : "conv_pw", fmt::format("{}.0", layer)});
+  modules.push_back({block.is_widened ? "bn3" : "bn2", fmt::format("{}.1", layer)});
+  append_rules(rules, {.timm = block.timm, .ours = block.ours, .modules = std::move(modules)});
+}
+
+/// timm numbers blocks within stages, and has a convolution for the classifier's first layer. squeezed: of each stage.
+std::vector<NameRule> timm_rules_of_v3(const std::vector<int>& blocks, const std::vector<bool>& squeezed) {
+  std::vector<NameRule> rules;
+  append_rules(rules, {.timm = "", .ours = "", .modules = {{"conv_stem", "features.0.0"}, {"bn1", "features.0.1"}}});
+  int number = 0;
+  for (std::size_t stage = 0; stage < blocks.size(); ++stage) {
+    for (int block = 0; block < blocks[stage]; ++block) {
+      append_block(rules, {.timm = fmt::format("blocks\\.{}\\.{}\\.", stage, block),
+                           .ours = fmt::format("features.{}.block.", ++number),
+                           .is_widened = stage > 0,
+                           .is_squeezed = squeezed[stage]});
+    }
+  }
+  append_rules(rules, {.timm = fmt::format("blocks\\.{}\\.0\\.", blocks.size()),
+                       .ours = fmt::format("features.{}.", number + 1),
+                       .modules = {{"conv", "0"}, {"bn1", "1"}}});
+  append_rules(rules,
+               {.timm = "", .ours = "", .modules = {{"conv_head", "classifier.0"}, {"classifier", "classifier.3"}}});
+  return rules;
+}
+
+/// Stages of tables 1 and 2, as timm counts them.
+Naming timm_naming_of_v3(MobileNetV3Size size) {
+  if (size == MobileNetV3Size::kSmall) {
+    return {"timm", timm_rules_of_v3({1, 2, 3, 2, 3}, {true, false, true, true, true})};
+  }
+  return {"timm", timm_rules_of_v3({1, 2, 3, 4, 2, 3}, {false, false, true, false, true, true})};
+}
+
 Architecture mobilenet_v3(const MobileNetRow& row) {
   return {.name = row.name,
           .family = "MobileNetV3",
@@ -75,7 +128,9 @@ Architecture mobilenet_v3(const MobileNetRow& row) {
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash))};
+          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
+          .namings = {timm_naming_of_v3(row.size)},
+          .arithmetics = {Arithmetic::kTimm, Arithmetic::kTensorFlow}};
 }
 
 }  // namespace
@@ -147,7 +202,8 @@ Architecture efficientnet(const EfficientNetRow& row) {
           .top1 = row.top1,
           .weights_name = fmt::format("timm {} = {}", row.recipe, kTorchvisionV1),
           .weights_url = timm_weights_url(fmt::format("{}.{}", row.name, row.recipe)),
-          .namings = {{"timm", timm_efficientnet_rules()}}};
+          .namings = {{"timm", timm_efficientnet_rules()}},
+          .arithmetics = {Arithmetic::kTensorFlow}};
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ Architecture resnet(const ResNetRow& row) {
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
-          .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k")};
+          .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k"),
+          .arithmetics = {Arithmetic::kCaffe}};
 }
 
 /// The 20-layer network for small images (He et al. 2015, section 4.2): stages of 16, 32, 64 channels. Ours halves
@@ -131,7 +132,8 @@ Architecture grouped_resnet(const ResNextRow& row, const char* family, const cha
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
-          .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k")};
+          .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k"),
+          .arithmetics = {Arithmetic::kCaffe}};
 }
 
 Architecture resnext(const ResNextRow& row) {

@@ -29,6 +29,11 @@ struct ViTRow {
   double top1;
 };
 
+/// MAE's fine-tuned networks have their last norm behind the mean of the patches, under a name of its own.
+Naming mean_pooled_naming() {
+  return {.publisher = "timm, mean-pooled", .rules = {{R"(fc_norm\.(\w+))", R"(norm.\1)"}}};
+}
+
 /// Trained on ImageNet-21k, then ImageNet, by Steiner et al., "How to train your ViT?", arXiv:2106.10270.
 Architecture augreg(const ViTRow& row) {
   return {.name = row.name,
@@ -43,7 +48,9 @@ Architecture augreg(const ViTRow& row) {
           .crop_share = 0.9,
           .top1 = row.top1,
           .weights_name = "timm augreg_in21k_ft_in1k",
-          .weights_url = timm_weights_url(row.name + std::string(".augreg_in21k_ft_in1k"))};
+          .weights_url = timm_weights_url(row.name + std::string(".augreg_in21k_ft_in1k")),
+          .namings = {mean_pooled_naming()},
+          .arithmetics = {Arithmetic::kMeanPooled}};
 }
 
 /// Trained without labels, so without a head. It learns well from smaller images too.
@@ -91,7 +98,8 @@ Architecture vit_b_16() {
           .top1 = 81.072,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url("vit_b_16-c867db91"),
-          .namings = {torchvision_naming()}};
+          .namings = {torchvision_naming(), mean_pooled_naming()},
+          .arithmetics = {Arithmetic::kMeanPooled}};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -17,11 +18,28 @@
 
 namespace margay::model {
 
+/// How a network computes with weights whose names and shapes are the same, whoever published them.
+enum class Arithmetic {
+  kUsual,       ///< as the weights of the table of architectures expect
+  kTensorFlow,  ///< TensorFlow's: strided convolutions pad more behind than before ("SAME"), batch norms add 1e-3
+  kTimm,        ///< batch norms add 1e-5, where torchvision has TensorFlow's 1e-3: MobileNetV3
+  kCaffe,       ///< Caffe's residual networks: a bottleneck's first 1x1 has the stride, images are BGR
+  kMeanPooled,  ///< transformers whose features are the mean of all patches instead of the class token
+};
+
+constexpr auto names(Arithmetic /*tag*/) {
+  return std::array{std::pair{Arithmetic::kUsual, "usual"}, std::pair{Arithmetic::kTensorFlow, "tensorflow"},
+                    std::pair{Arithmetic::kTimm, "timm"}, std::pair{Arithmetic::kCaffe, "caffe"},
+                    std::pair{Arithmetic::kMeanPooled, "mean_pooled"}};
+}
+
 /// The inputs that a backbone is made for.
 struct BackboneOptions {
   std::int64_t in_channels = 3;
   /// Side of the images. It matters only to networks with learnt positions; the others take any size.
   std::int64_t image_px = 224;
+  /// One that the architecture knows.
+  Arithmetic arithmetic = Arithmetic::kUsual;
 };
 
 /// The layout of the features that a head gets.

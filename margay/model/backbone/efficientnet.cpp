@@ -42,8 +42,21 @@ double count_blocks(double depth) {
   return static_cast<double>(blocks);
 }
 
+/// What publishers do differently. TensorFlow's numbers: timm's tf_efficientnet_…, which set eps and padding but leave
+/// PyTorch's momentum (timm/models/efficientnet.py).
+struct NormAndPadding {
+  NormOptions norm;
+  Padding padding;
+};
+
+NormAndPadding published_by(Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kTensorFlow) return {{.eps = 1e-3}, Padding::kTensorFlow};
+  return {{}, Padding::kEven};
+}
+
 /// The squeeze is a quarter of what comes in, not of what it is expanded to.
-InvertedResidualOptions mbconv(const MBConvRow& row, std::int64_t in_channels, std::int64_t out_channels) {
+InvertedResidualOptions mbconv(const MBConvRow& row, std::int64_t in_channels, std::int64_t out_channels,
+                               const NormAndPadding& published) {
   return {.in_channels = in_channels,
           .expanded = in_channels * row.expansion,
           .out_channels = out_channels,
@@ -51,7 +64,9 @@ InvertedResidualOptions mbconv(const MBConvRow& row, std::int64_t in_channels, s
           .stride = row.stride,
           .activation = Activation::kSilu,
           .squeezed = in_channels / 4,
-          .squeeze_activation = Activation::kSilu};
+          .squeeze_activation = Activation::kSilu,
+          .norm = published.norm,
+          .padding = published.padding};
 }
 
 /// drop of the first block, and how much every later one has more.
@@ -66,7 +81,7 @@ NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, 
   for (std::int64_t i = 0; i < blocks; ++i) {
     block.drop = drops.first + drops.step * static_cast<double>(i);
     stage->push_back(InvertedResidual(block));
-    block = mbconv(row, block.out_channels, block.out_channels);
+    block = mbconv(row, block.out_channels, block.out_channels, {block.norm, block.padding});
     block.stride = 1;
   }
   return stage;
@@ -75,12 +90,15 @@ NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, 
 }  // namespace
 
 EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions& options) : dropout_(scale.dropout) {
+  const NormAndPadding published = published_by(options.arithmetic);
   std::int64_t channels = scaled_channels(kEfficientNetStem, scale.width);
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
                                           .out_channels = channels,
                                           .kernel_px = 3,
                                           .stride = 2,
-                                          .activation = Activation::kSilu}));
+                                          .activation = Activation::kSilu,
+                                          .norm = published.norm,
+                                          .padding = published.padding}));
   const double step = kMaxDrop / count_blocks(scale.depth);
   double drop = 0;
   int number = 0;
@@ -88,12 +106,14 @@ EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions
     const std::int64_t out_channels = scaled_channels(static_cast<double>(row.channels), scale.width);
     const std::int64_t blocks = scaled_blocks(row, scale.depth);
     append_blocks(fmt::format("stage{}", ++number),
-                  make_stage(mbconv(row, channels, out_channels), blocks, row, {drop, step}));
+                  make_stage(mbconv(row, channels, out_channels, published), blocks, row, {drop, step}));
     drop += step * static_cast<double>(blocks);
     channels = out_channels;
   }
-  append("last", ConvNorm(ConvNormOptions{
-                     .in_channels = channels, .out_channels = 4 * channels, .activation = Activation::kSilu}));
+  append("last", ConvNorm(ConvNormOptions{.in_channels = channels,
+                                          .out_channels = 4 * channels,
+                                          .activation = Activation::kSilu,
+                                          .norm = published.norm}));
   set_features(4 * channels);
   initialise_for_rectifiers(*this);
 }

@@ -1,9 +1,11 @@
 #include "margay/model/backbone/inverted_residual.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/clamp.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardswish.h>
 #include <ATen/ops/relu6.h>
@@ -22,10 +24,14 @@ torch::Tensor rectify_to_six(torch::Tensor x) {
   return at::relu6_(x);
 }
 
+bool pads_unevenly(const ConvNormOptions& options) {
+  return options.padding == Padding::kTensorFlow && options.stride > 1;
+}
+
 torch::nn::Conv2d make_grouped_conv(const ConvNormOptions& options) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(options.in_channels, options.out_channels, options.kernel_px)
                                .stride(options.stride)
-                               .padding(options.kernel_px / 2)
+                               .padding(pads_unevenly(options) ? 0 : options.kernel_px / 2)
                                .groups(options.groups)
                                .bias(false));
 }
@@ -51,17 +57,33 @@ torch::nn::BatchNorm2d make_norm(std::int64_t channels, const NormOptions& optio
   return torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(options.eps).momentum(options.momentum));
 }
 
+std::pair<std::int64_t, std::int64_t> same_padding(std::int64_t size, std::int64_t kernel_px, std::int64_t stride) {
+  const std::int64_t results = (size + stride - 1) / stride;
+  const std::int64_t missing = std::max<std::int64_t>((results - 1) * stride + kernel_px - size, 0);
+  return {missing / 2, missing - missing / 2};
+}
+
 ConvNormImpl::ConvNormImpl(const ConvNormOptions& options)
     : conv_(make_grouped_conv(options)),
       norm_(make_norm(options.out_channels, options.norm)),
-      activation_(options.activation) {
+      activation_(options.activation),
+      kernel_px_(options.kernel_px),
+      stride_(options.stride),
+      pads_itself_(pads_unevenly(options)) {
   register_module("0", conv_);
   register_module("1", norm_);
 }
 
 torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
-  if (activation_ == Activation::kRelu) return batch_norm_relu(conv_(x), norm_);
-  return activate(batch_norm(conv_(x), norm_), activation_);
+  torch::Tensor y = conv_(pads_itself_ ? padded(x) : x);
+  if (activation_ == Activation::kRelu) return batch_norm_relu(std::move(y), norm_);
+  return activate(batch_norm(std::move(y), norm_), activation_);
+}
+
+torch::Tensor ConvNormImpl::padded(const torch::Tensor& x) const {
+  const auto [above, below] = same_padding(x.size(2), kernel_px_, stride_);
+  const auto [left, right] = same_padding(x.size(3), kernel_px_, stride_);
+  return at::constant_pad_nd(x, {left, right, above, below}).contiguous(x.suggest_memory_format());
 }
 
 void initialise_for_rectifiers(torch::nn::Module& module) {
@@ -97,7 +119,8 @@ ConvNormOptions depthwise(const InvertedResidualOptions& options) {
           .stride = options.stride,
           .groups = options.expanded,
           .activation = options.activation,
-          .norm = options.norm};
+          .norm = options.norm,
+          .padding = options.padding};
 }
 
 SqueezeExcitationOptions squeeze(const InvertedResidualOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -27,6 +28,12 @@ struct NormOptions {
 
 torch::nn::BatchNorm2d make_norm(std::int64_t channels, const NormOptions& options);
 
+/// Where a strided convolution pads. With stride 1 both are the same.
+enum class Padding {
+  kEven,        ///< as much before the image as behind it, half of the kernel
+  kTensorFlow,  ///< as little as the result's size needs, the odd pixel behind: TensorFlow's "SAME"
+};
+
 struct ConvNormOptions {
   std::int64_t in_channels;
   std::int64_t out_channels;
@@ -35,7 +42,11 @@ struct ConvNormOptions {
   std::int64_t groups = 1;  ///< in_channels: depthwise
   Activation activation = Activation::kNone;
   NormOptions norm = {};
+  Padding padding = Padding::kEven;
 };
+
+/// What TensorFlow's "SAME" adds to a side of `size` pixels, before and behind it.
+std::pair<std::int64_t, std::int64_t> same_padding(std::int64_t size, std::int64_t kernel_px, std::int64_t stride);
 
 /// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation.
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride], rounded up.
@@ -46,9 +57,13 @@ class ConvNormImpl : public torch::nn::Module, public HasConvNorms {
   std::vector<ConvNormPair> conv_norms() override { return {{conv_, norm_}}; }
 
  private:
+  torch::Tensor padded(const torch::Tensor& x) const;
+
   torch::nn::Conv2d conv_;
   torch::nn::BatchNorm2d norm_;
   Activation activation_;
+  std::int64_t kernel_px_, stride_;
+  bool pads_itself_;  ///< the convolution cannot: it pads both sides alike
 };
 TORCH_MODULE(ConvNorm);
 
@@ -92,6 +107,7 @@ struct InvertedResidualOptions {
   Activation squeeze_activation = Activation::kRelu;
   Gate gate = Gate::kSigmoid;
   NormOptions norm = {};
+  Padding padding = Padding::kEven;
   double drop = 0;  ///< stochastic depth, 0 … 1
 };
 

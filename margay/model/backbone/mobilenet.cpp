@@ -99,7 +99,20 @@ torch::nn::Sequential MobileNetV2::make_published_head(std::int64_t num_classes)
 namespace {
 
 constexpr std::int64_t kMobileNetV3Stem = 16;
-constexpr NormOptions kNorm{.eps = 1e-3, .momentum = 0.01};
+
+/// What publishers do differently: torchvision has the paper's batch norms, timm's mobilenetv3_…_100 PyTorch's, and its
+/// tf_mobilenetv3_…_100 TensorFlow's eps and padding with PyTorch's momentum (timm/models/mobilenetv3.py).
+struct MobileNetV3Published {
+  NormOptions norm;
+  Padding padding;
+};
+
+MobileNetV3Published mobilenet_v3_by(Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kTimm) return {{}, Padding::kEven};
+  if (arithmetic == Arithmetic::kTensorFlow) return {{.eps = 1e-3}, Padding::kTensorFlow};
+  return {{.eps = 1e-3, .momentum = 0.01}, Padding::kEven};
+}
+
 constexpr Activation kRe = Activation::kRelu;
 constexpr Activation kHs = Activation::kHardswish;
 enum class Squeeze { kNo, kYes };
@@ -127,7 +140,8 @@ std::vector<SqueezedRow> rows_of(MobileNetV3Size size) {
           {5, 672, 160, kSe, kHs, 2}, {5, 960, 160, kSe, kHs, 1}, {5, 960, 160, kSe, kHs, 1}};
 }
 
-InvertedResidual make_squeezed_block(std::int64_t in_channels, const SqueezedRow& row) {
+InvertedResidual make_squeezed_block(std::int64_t in_channels, const SqueezedRow& row,
+                                     const MobileNetV3Published& published) {
   const bool is_squeezed = row.squeeze == Squeeze::kYes;
   return InvertedResidual(
       InvertedResidualOptions{.in_channels = in_channels,
@@ -138,27 +152,31 @@ InvertedResidual make_squeezed_block(std::int64_t in_channels, const SqueezedRow
                               .activation = row.activation,
                               .squeezed = is_squeezed ? round_channels(static_cast<double>(row.expanded) / 4) : 0,
                               .gate = Gate::kHardsigmoid,
-                              .norm = kNorm});
+                              .norm = published.norm,
+                              .padding = published.padding});
 }
 
 }  // namespace
 
 MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
     : hidden_(size == MobileNetV3Size::kSmall ? 1024 : 1280) {
+  const MobileNetV3Published published = mobilenet_v3_by(options.arithmetic);
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
                                           .out_channels = kMobileNetV3Stem,
                                           .kernel_px = 3,
                                           .stride = 2,
                                           .activation = kHs,
-                                          .norm = kNorm}));
+                                          .norm = published.norm,
+                                          .padding = published.padding}));
   std::int64_t channels = kMobileNetV3Stem;
   int number = 0;
   for (const SqueezedRow& row : rows_of(size)) {
-    append(fmt::format("block{}", ++number), make_squeezed_block(channels, row));
+    append(fmt::format("block{}", ++number), make_squeezed_block(channels, row, published));
     channels = row.channels;
   }
-  append("last", ConvNorm(ConvNormOptions{
-                     .in_channels = channels, .out_channels = 6 * channels, .activation = kHs, .norm = kNorm}));
+  append("last",
+         ConvNorm(ConvNormOptions{
+             .in_channels = channels, .out_channels = 6 * channels, .activation = kHs, .norm = published.norm}));
   set_features(6 * channels);
   initialise_for_rectifiers(*this);
 }

@@ -73,8 +73,8 @@ void BasicBlock::start_as_shortcut() { torch::nn::init::zeros_(bn2_->weight); }
 std::vector<ConvNormPair> BasicBlock::conv_norms() { return {{conv1_, bn1_}, {conv2_, bn2_}}; }
 
 Bottleneck::Bottleneck(const BlockPlace& place)
-    : conv1_(make_conv(place.in_channels, place.width, 1)),
-      conv2_(make_conv(place.width, place.width, 3, place.stride, place.groups)),
+    : conv1_(make_conv(place.in_channels, place.width, 1, place.strides_first ? place.stride : 1)),
+      conv2_(make_conv(place.width, place.width, 3, place.strides_first ? 1 : place.stride, place.groups)),
       conv3_(make_conv(place.width, place.out_channels, 1)),
       bn1_(place.width),
       bn2_(place.width),
@@ -129,7 +129,10 @@ NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t wi
 }  // namespace
 
 ResNet::ResNet(const ResNetShape& shape, const BackboneOptions& options)
-    : shape_(shape), channels_(shape.width), bn1_(shape.width) {
+    : shape_(shape),
+      strides_first_(options.arithmetic == Arithmetic::kCaffe),
+      channels_(shape.width),
+      bn1_(shape.width) {
   MARGAY_CHECK(shape.early_stages < shape.blocks.size(), "a network needs early and late stages");
   if (shape.stem == Stem::kDeep) {
     deep_conv1_ = register_module("conv1", make_deep_convolution(options.in_channels, shape.width));
@@ -154,7 +157,8 @@ torch::nn::Sequential ResNet::make_layer(std::int64_t width, std::int64_t blocks
                          .out_channels = is_basic ? width : width * kBottleneckExpansion,
                          .stride = stride,
                          .groups = shape_.groups,
-                         .shortcut = shape_.shortcut};
+                         .shortcut = shape_.shortcut,
+                         .strides_first = strides_first_};
   channels_ = place.out_channels;
   return is_basic ? make_blocks<BasicBlock>(place, blocks) : make_blocks<Bottleneck>(place, blocks);
 }

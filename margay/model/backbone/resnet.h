@@ -29,6 +29,7 @@ struct BlockPlace {
   std::int64_t stride;      ///< 2 halves the image
   std::int64_t groups = 1;  ///< of a bottleneck's 3x3 convolution
   Shortcut shortcut = Shortcut::kConvolution;
+  bool strides_first = false;  ///< a bottleneck's stride is its first 1x1's, as in the paper and in Caffe
 };
 
 /// Two 3x3 convolutions around which the input is added (He et al. 2015, figure 5 left).
@@ -50,7 +51,7 @@ class BasicBlock : public torch::nn::Module, public HasConvNorms {
 };
 
 /// 1x1 to the width, 3x3, 1x1 to the output's channels (figure 5 right). The stride is the 3x3's, as in torchvision
-/// ("ResNet v1.5"); so are the groups (Xie et al. 2016, arXiv:1611.05431, figure 3c).
+/// ("ResNet v1.5"), unless BlockPlace says otherwise; so are the groups (Xie et al. 2016, arXiv:1611.05431, figure 3c).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
 class Bottleneck : public torch::nn::Module, public HasConvNorms {
  public:
@@ -118,6 +119,7 @@ class ResNet : public Backbone, public HasConvNorms {
   torch::Tensor run_stem(const torch::Tensor& images);
 
   ResNetShape shape_;
+  bool strides_first_;
   std::int64_t channels_;  ///< of the latest layer's result
   torch::nn::Conv2d conv1_{nullptr};
   NestedSequential deep_conv1_{nullptr};  ///< in its place, under its name

@@ -168,6 +168,7 @@ void start_layers(torch::nn::Module& module, Start start) {
 ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
     : shape_(shape),
       image_px_(checked_image_px(shape, options.image_px)),
+      is_mean_pooled_(options.arithmetic == Arithmetic::kMeanPooled),
       patch_embed_(make_patch_embedding(shape, options.in_channels)),
       norm_(make_layer_norm(shape.width)) {
   cls_token_ = register_parameter("cls_token", torch::zeros({1, 1, shape.width}));
@@ -193,7 +194,8 @@ torch::Tensor ViT::embed(const torch::Tensor& images) {
   return tokens + pos_embed_;
 }
 
-torch::Tensor ViT::read_class(const torch::Tensor& tokens) {
+torch::Tensor ViT::read_features(const torch::Tensor& tokens) {
+  if (is_mean_pooled_) return norm_(tokens.slice(1, 1).mean(1)).unsqueeze(-1).unsqueeze(-1);
   return norm_(tokens.select(1, 0)).unsqueeze(-1).unsqueeze(-1);  // of one token only: the others are not asked for
 }
 
@@ -203,7 +205,7 @@ std::vector<Backbone::Stage> ViT::stages() {
     stages.push_back(
         {"blocks." + std::to_string(i), [block = blocks_[i]](const torch::Tensor& x) { return block->forward(x); }});
   }
-  stages.push_back({"norm", [this](const torch::Tensor& tokens) { return read_class(tokens); }});
+  stages.push_back({"norm", [this](const torch::Tensor& tokens) { return read_features(tokens); }});
   return stages;
 }
 
@@ -214,7 +216,7 @@ std::vector<Segment> ViT::segments() {
   for (const auto& block : blocks_) {
     segments.push_back({[block](const torch::Tensor& x) { return block->forward(x); }, {block}});
   }
-  segments.push_back({[self](const torch::Tensor& tokens) { return self->read_class(tokens); }, {norm_.ptr()}});
+  segments.push_back({[self](const torch::Tensor& tokens) { return self->read_features(tokens); }, {norm_.ptr()}});
   return segments;
 }
 

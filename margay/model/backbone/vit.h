@@ -93,7 +93,8 @@ struct ViTShape {
 };
 
 /// A vision transformer (Dosovitskiy et al., "An Image Is Worth 16x16 Words", arXiv:2010.11929) without its classifier.
-/// Its features are the normalised class token: [N,D,1,1]. Images must be image_px on each side, a multiple of the
+/// Its features are the normalised class token, or with Arithmetic::kMeanPooled the normalised mean of the patches'
+/// tokens: [N,D,1,1]. Images must be image_px on each side, a multiple of the
 /// patch. Parameters bear timm's names: cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv …, norm.
 class ViT : public Backbone {
  public:
@@ -114,11 +115,12 @@ class ViT : public Backbone {
 
  private:
   torch::Tensor embed(const torch::Tensor& images);
-  torch::Tensor read_class(const torch::Tensor& tokens);
+  torch::Tensor read_features(const torch::Tensor& tokens);
   std::int64_t grid_side() const { return image_px_ / shape_.patch_px; }
 
   ViTShape shape_;
   std::int64_t image_px_;
+  bool is_mean_pooled_;
   torch::nn::Sequential patch_embed_;
   torch::Tensor cls_token_, pos_embed_;
   std::vector<std::shared_ptr<TransformerBlock>> blocks_;

@@ -98,7 +98,7 @@ class Reader {
   void try_level(const TensorMap& tensors) {
     try_publishers({tensors, {}, ""});
     if (all_begin(tensors, "backbone.", "head.")) {
-      consider({below(tensors, "backbone."), below(tensors, "head."), "margay"});
+      consider({below(tensors, "backbone."), below(tensors, "head."), kBundleNaming});
     }
     if (all_begin(tensors, "0.", "1.")) try_fastai(tensors);
   }

@@ -22,6 +22,9 @@ std::set<std::string> published_head_names(const Backbone& backbone);
 /// Whether the tensor of that name is a batch norm's counter of batches, on which no result depends.
 inline bool is_counter(std::string_view name) { return name.ends_with(".num_batches_tracked"); }
 
+/// NamedWeights::naming of a .margay bundle.
+inline constexpr const char* kBundleNaming = "margay";
+
 /// The tensors of a file under the names of Margay's modules, without the prefixes "backbone." and "head.".
 struct NamedWeights {
   TensorMap backbone;  ///< and tensors that belong nowhere

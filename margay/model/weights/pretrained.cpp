@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
@@ -96,22 +98,86 @@ void adapt_shapes(TensorMap& published, const TensorMap& own) {
   }
 }
 
+/// Caffe's networks read BGR. A bundle's have been turned already.
+void turn_to_rgb(TensorMap& published) {
+  const auto first = published.find("conv1.weight");
+  if (first == published.end() || first->second.dim() != 4 || first->second.size(1) != kRgb) return;
+  first->second = first->second.flip(1);
+}
+
 /// The file's tensors as this network would have them.
-NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Architecture& architecture) {
+NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Architecture& architecture,
+                    Arithmetic arithmetic) {
   const TensorMap own = state_of(backbone);
   const std::set<std::string> head = published_head_names(backbone);
   NamedWeights weights = name_as_ours(found, {own, head}, architecture);
+  if (arithmetic == Arithmetic::kCaffe && weights.naming != kBundleNaming) turn_to_rgb(weights.backbone);
   backbone.adapt_published(weights.backbone);
   adapt_shapes(weights.backbone, own);
   keep_own_counters(weights.backbone, own);
   return weights;
 }
 
+/// What networks have that are not in the table, though most of their tensors are those of one that is.
+struct ForeignPart {
+  std::string_view tensor;
+  const char* what;
+};
+
+constexpr std::array<ForeignPart, 4> kForeignParts = {
+    ForeignPart{"dist_token", "a distilled DeiT's, whose second token Margay has not; take deit_…, not …_distilled_…"},
+    ForeignPart{"norm_pre.weight", "CLIP's transformer, which has a norm before the blocks, and which Margay has not"},
+    ForeignPart{"reg_token", "a transformer's with registers, which Margay has not; take those without"},
+    ForeignPart{"attnpool.positional_embedding", "CLIP's ResNet, whose stem and pooling Margay has not"}};
+
+bool has_part(const TensorMap& tensors, std::string_view ending) {
+  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& each) {
+    return each.first == ending || each.first.ends_with("." + std::string(ending));
+  });
+}
+
 /// "; these look like resnet34's" if they fit another architecture.
 std::string likeness(const TensorMap& found, const Architecture& wanted) {
+  for (const ForeignPart& each : kForeignParts) {
+    if (has_part(found, each.tensor)) return fmt::format("; these look like {}", each.what);
+  }
   const std::optional<Recognised> other = recognise(found);
   if (!other || other->architecture == &wanted) return "";
   return fmt::format("; these look like {}'s", other->architecture->name);
+}
+
+/// The first convolution and the batch norm behind it; null where there are none.
+struct FirstLayers {
+  const torch::nn::Conv2dImpl* conv = nullptr;
+  const torch::nn::BatchNorm2dImpl* norm = nullptr;
+};
+
+FirstLayers first_layers(const torch::nn::Module& network) {
+  FirstLayers first;
+  for (const auto& each : network.modules(/*include_self=*/false)) {
+    if (first.conv == nullptr) first.conv = each->as<torch::nn::Conv2d>();
+    if (first.conv != nullptr && first.norm == nullptr) first.norm = each->as<torch::nn::BatchNorm2d>();
+  }
+  return first;
+}
+
+/// A filter w of n numbers makes of inputs with variance 1 results whose variance is at most n |w|², that of inputs
+/// which are all alike. Where the batch norm remembers more than twice that, the images were no normalised ones.
+/// Caffe's networks remember thousands of times as much: theirs are 0 … 255.
+std::string scale_warning(const torch::nn::Module& network) {
+  const FirstLayers first = first_layers(network);
+  if (first.norm == nullptr || !first.norm->running_var.defined()) return "";
+  const at::Tensor& weight = first.conv->weight;
+  if (first.norm->running_var.size(0) != weight.size(0) || weight.size(1) != kRgb) return "";
+  const double seen = first.norm->running_var.sum().item<double>();
+  const double norm = weight.to(at::kDouble).square().sum().item<double>();
+  const double most = norm * static_cast<double>(weight[0].numel());
+  if (!(seen > 2 * most)) return "";
+  return fmt::format(
+      "these weights learnt from images whose numbers were not normalised, but perhaps 0 to 255: the variance behind "
+      "the first convolution is {:.3g}, at most {:.3g} with normalised ones. Give `mean` and `std` as their publisher "
+      "does, divided by 255, or `arithmetic` caffe for BGR images",
+      seen / norm, most / norm);
 }
 
 bool takes_head(const Classifier& classifier, HeadWeights which) {
@@ -159,14 +225,18 @@ at::Tensor adapt_input(const at::Tensor& weight, std::int64_t channels) {
   return repeated * (static_cast<double>(kRgb) / static_cast<double>(channels));
 }
 
+std::filesystem::path existing_weights(const std::filesystem::path& file_or_folder, const Architecture& architecture) {
+  check_exists(file_or_folder, architecture);
+  return path_for(file_or_folder, architecture);
+}
+
 LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
                               const PretrainedOptions& options) {
   const Architecture& architecture = find_architecture(classifier.options().architecture);
-  check_exists(file_or_folder, architecture);
-  const std::filesystem::path path = path_for(file_or_folder, architecture);
+  const std::filesystem::path path = existing_weights(file_or_folder, architecture);
   if (!options.sha256.empty()) check_sha256(path, options.sha256);
   const WeightsFile file = read_weights(path);
-  NamedWeights weights = fitted(file.tensors, classifier.backbone(), architecture);
+  NamedWeights weights = fitted(file.tensors, classifier.backbone(), architecture, classifier.options().arithmetic);
   const TensorMap own = state_of(classifier.backbone());
   const StateMismatch mismatch = compare_states(own, weights.backbone);
   if (!mismatch.empty()) {
@@ -175,10 +245,12 @@ LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::pat
   }
   copy_state(weights.backbone, own);
   const TensorMap head = state_of(*classifier.head());
+  adapt_shapes(weights.head, head);
   keep_own_counters(weights.head, head);
   const bool keeps_head = takes_head(classifier, options.head) && compare_states(head, weights.head).empty();
   if (keeps_head) copy_state(weights.head, head);
-  return {file.format, weights.naming, keeps_head};
+  const bool expects_any = classifier.options().arithmetic == Arithmetic::kCaffe;
+  return {file.format, weights.naming, keeps_head, expects_any ? "" : scale_warning(classifier.backbone())};
 }
 
 }  // namespace margay::model

@@ -18,6 +18,10 @@ std::filesystem::path look_up_weights(const std::filesystem::path& folder, const
 /// The same, but throws core::DataError when there are none, with fetch_advice. Nothing is ever downloaded.
 std::filesystem::path find_weights(const std::filesystem::path& folder, const Architecture& architecture);
 
+/// The file that load_pretrained reads: what is given, or that of the architecture in a folder with those of several.
+/// Throws core::DataError, with fetch_advice, if there is none.
+std::filesystem::path existing_weights(const std::filesystem::path& file_or_folder, const Architecture& architecture);
+
 /// "fetch https://… (torchvision IMAGENET1K_V1) and save it as PLACE", or that nobody publishes any. place: a path, or
 /// "".
 std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place);
@@ -40,6 +44,7 @@ struct LoadedWeights {
   std::string format;          ///< of the file, as WeightsFile's
   std::string naming;          ///< whose names it bears, as NamedWeights'
   bool has_kept_head = false;  ///< whether the head's values are the file's too
+  std::string warning = {};    ///< what the numbers make doubtful; "" for nothing
 };
 
 /// Fills the backbone with published weights, from whatever read_weights reads (of a folder that holds those of several
@@ -48,7 +53,7 @@ struct LoadedWeights {
 /// Numbers of any precision are converted to the classifier's. num_batches_tracked may be absent or a fraction. If
 /// images are not RGB, the first convolution is adapted (adapt_input). Networks adapt other tensors themselves, such as
 /// learnt positions for another image size (Backbone::adapt_published). The head keeps its values unless HeadWeights
-/// says otherwise.
+/// says otherwise. The classifier computes by its own arithmetic; recognise_form says which one the weights expect.
 ///
 /// Throws core::DataError for a missing file, with the address of the architecture's weights, and for a file with
 /// another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or wrongly shaped,

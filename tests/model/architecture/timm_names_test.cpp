@@ -84,6 +84,38 @@ TEST(TimmNames, OfEfficientNetHaveTheirPlaces) {
   EXPECT_EQ(names_around("efficientnet_b0", {{1, 2, 2, 3, 3, 4, 1}, squeeze}), own_names("efficientnet_b0"));
 }
 
+/// squeezed: whether the blocks of each stage squeeze.
+std::set<std::string> names_of_v3(const std::string& name, const std::vector<int>& blocks,
+                                  const std::vector<bool>& squeezed) {
+  TimmNames names(name);
+  names.add("conv_stem.weight");
+  names.add_norm("bn1");
+  for (std::size_t stage = 0; stage < blocks.size(); ++stage) {
+    const std::vector<std::string> convs = stage == 0 ? std::vector<std::string>{"conv_dw", "conv_pw"}
+                                                      : std::vector<std::string>{"conv_pw", "conv_dw", "conv_pwl"};
+    for (int block = 0; block < blocks[stage]; ++block) {
+      const std::string at = fmt::format("blocks.{}.{}.", stage, block);
+      for (std::size_t i = 0; i < convs.size(); ++i) {
+        names.add(at + convs[i] + ".weight");
+        names.add_norm(fmt::format("{}bn{}", at, i + 1));
+      }
+      if (!squeezed[stage]) continue;
+      for (const char* each : {"se.conv_reduce", "se.conv_expand"}) names.add_layer(at + each);
+    }
+  }
+  names.add(fmt::format("blocks.{}.0.conv.weight", blocks.size()));
+  names.add_norm(fmt::format("blocks.{}.0.bn1", blocks.size()));
+  for (const char* each : {"conv_head", "classifier"}) names.add_layer(each);
+  return names.ours();
+}
+
+TEST(TimmNames, OfMobileNetV3HaveTheirPlaces) {
+  EXPECT_EQ(names_of_v3("mobilenet_v3_large", {1, 2, 3, 4, 2, 3}, {false, false, true, false, true, true}),
+            own_names("mobilenet_v3_large"));
+  EXPECT_EQ(names_of_v3("mobilenet_v3_small", {1, 2, 3, 2, 3}, {true, false, true, true, true}),
+            own_names("mobilenet_v3_small"));
+}
+
 TEST(TimmNames, OfConvNextHaveTheirPlaces) {
   TimmNames names("convnext_tiny");
   for (const char* each : {"stem.0", "stem.1", "head.norm", "head.fc"}) names.add_layer(each);
