@@ -84,8 +84,8 @@ using chart::TextGlyphs;
 
 using core::available_cpus;
 using core::check_rules;
-using core::CpuShare;
 using core::cpu_share;
+using core::CpuShare;
 using core::DataError;
 using core::default_threads;
 using core::Error;

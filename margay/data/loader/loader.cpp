@@ -133,7 +133,8 @@ const core::OptionTable& LoaderOptions::fields() {
   static const core::OptionTable table(
       "loader",
       {core::field<&LoaderOptions::batch_size>("batch_size", "images in one step", {1, 65536}),
-       core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; by default as many as `threads` says", {1, 512}),
+       core::field<&LoaderOptions::num_workers>("num_workers", "loading threads; by default as many as `threads` says",
+                                                {1, 512}),
        core::field<&LoaderOptions::worker_priority>("worker_priority",
                                                     "how loading threads compete for cores: idle (they only use what "
                                                     "nobody else does), normal, or auto (idle, but "

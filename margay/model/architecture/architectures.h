@@ -53,7 +53,7 @@ struct Architecture {
   std::string
       weights_name;         ///< the published weights with that accuracy, such as "torchvision IMAGENET1K_V1"; "": none
   std::string weights_url;  ///< their address; "": none
-  std::vector<Naming> namings;  ///< names of other publishers
+  std::vector<Naming> namings;               ///< names of other publishers
   std::vector<Arithmetic> arithmetics = {};  ///< that other publishers' weights expect, besides the usual one
 };
 
