@@ -119,7 +119,8 @@ class Reading {
       : paths_(paths), options_(options), facts_(paths.size()) {}
 
   std::vector<ImageFacts> run(const CheckProgress& on_progress) {
-    const int threads = options_.threads.value_or(core::default_threads());
+    const auto wanted = static_cast<std::size_t>(options_.threads.value_or(core::default_threads()));
+    const int threads = static_cast<int>(std::min(wanted, std::max<std::size_t>(paths_.size(), 1)));
     {
       const auto helpers = core::start_threads(threads - 1, [this](const std::stop_token&) { work({}); });
       work(on_progress);

@@ -23,7 +23,8 @@ double seconds_between(LoaderClock::time_point begin, LoaderClock::time_point en
 /// A handful of images is loaded by the consumer before threads would have begun.
 int count_workers(const LoaderOptions& options, std::size_t rows) {
   constexpr std::size_t kHandful = 4;
-  return rows <= kHandful ? 0 : options.num_workers.value_or(core::default_threads());
+  const auto workers = static_cast<std::size_t>(options.num_workers.value_or(core::default_threads()));
+  return rows <= kHandful ? 0 : static_cast<int>(std::min(workers, rows));
 }
 
 WorkerTeam::Pace first_pace(WorkerPriority priority, const NormalTerm& term) {
