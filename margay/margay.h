@@ -100,6 +100,7 @@ using core::Interrupted;
 using core::IoError;
 using core::NewerFormatError;
 using core::set_default_threads;
+using core::OutOfMemoryError;
 using core::to_json;
 using core::to_text;
 using core::validate;

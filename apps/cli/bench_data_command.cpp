@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
@@ -55,7 +56,7 @@ core::ExitCode bench_data(const BenchDataOptions& options) {
   const data::Loaders loaders = run::make_block(options.batch).loaders(loading);
   warn_of_each(loaders.warnings);
   const data::StageSpeeds speeds = data::measure_stages(loaders, options.measuring);
-  fmt::print("{}", program_words(options.json ? speeds.json().dump(2) + "\n" : report_stages(speeds)));
+  options.json ? print_json(program_words(speeds.json().dump(2))) : print_text(program_words(report_stages(speeds)));
   return core::ExitCode::kDone;
 }
 

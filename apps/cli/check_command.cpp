@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
@@ -50,6 +51,13 @@ data::DataReport report_with_progress(const CheckCommandOptions& options) {
   });
 }
 
+/// A name with a line break would be read as two, and other files might be deleted by the list.
+bool fits_on_a_line(const fs::path& path) {
+  if (path.string().find('\n') == std::string::npos) return true;
+  warn(fmt::format("{}: not in the list, because its name has a line break; rename it", shown_path(path)));
+  return false;
+}
+
 /// Every file once, in the order of the findings.
 std::string harmful_files(const data::DataReport& report) {
   std::set<fs::path> listed;
@@ -57,22 +65,30 @@ std::string harmful_files(const data::DataReport& report) {
   for (const data::Finding& finding : report.findings) {
     if (finding.severity() != data::Severity::kHarm) continue;
     for (const fs::path& path : finding.paths) {
-      if (listed.insert(path).second) lines += path.string() + "\n";
+      if (listed.insert(path).second && fits_on_a_line(path)) lines += path.string() + "\n";
     }
   }
   return lines;
 }
 
 core::ExitCode check_images(const CheckCommandOptions& options) {
+  for (const fs::path& file : {options.contact_sheet, options.list}) {
+    if (!file.empty()) core::check_writable(file);  // before every image is read
+  }
   const data::DataReport report = report_with_progress(options);
   const auto extent = options.all ? data::ReportExtent::kAll : data::ReportExtent::kShort;
-  fmt::print("{}", program_words(options.json ? data::report_json(report) + "\n" : data::report_text(report, extent)));
+  options.json ? print_json(program_words(data::report_json(report)))
+               : print_text(program_words(data::report_text(report, extent)));
+  FileOutputs files;
   if (!options.contact_sheet.empty()) {
-    const data::ContactSheetOptions sheet{.max_pixels = options.check.max_pixels, .deep_bits = options.check.deep_bits};
-    save_drawing(data::contact_sheet_drawing(report, sheet), options.contact_sheet);
+    files.write([&] {
+      const data::ContactSheetOptions sheet{.max_pixels = options.check.max_pixels,
+                                            .deep_bits = options.check.deep_bits};
+      save_drawing(data::contact_sheet_drawing(report, sheet), options.contact_sheet);
+    });
   }
-  if (!options.list.empty()) core::write_file_atomically(options.list, harmful_files(report));
-  return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : core::ExitCode::kDone;
+  if (!options.list.empty()) files.write([&] { core::write_file_atomically(options.list, harmful_files(report)); });
+  return report.count(data::Severity::kHarm) > 0 ? core::ExitCode::kBadData : files.code();
 }
 
 }  // namespace

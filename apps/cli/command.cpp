@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/help.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "margay/core/error.h"
@@ -397,7 +398,9 @@ std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string
   } catch (const CLI::Success& help) {
     const bool is_short = dynamic_cast<const CLI::CallForHelp*>(&help) != nullptr;
     if (is_short && parser_->chosen() != nullptr) parser_->chosen()->hide_the_rest();
-    app.exit(help);
+    std::ostringstream text;
+    app.exit(help, text, text);
+    print_text(text.str());
     return {};
   } catch (const CLI::ParseError& error) {
     throw UsageError(explain(error.what(), app, arguments));
@@ -420,13 +423,17 @@ constexpr const char* kDescription =
     "  margay sample images && margay train images      a first model, without any download\n"
     "  margay train pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
     "  margay predict runs/…/model.margay cat.jpg\n\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted.";
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted, "
+    "141 the reader of the output has ended (| head).";
 
 int as_status(core::ExitCode code) { return static_cast<int>(code); }
 
 int report(const std::exception& error) {
-  fmt::print(stderr, "margay: {}\n", program_words(error.what()));
-  return as_status(core::exit_code(error));
+  constexpr const char* kRemedy =
+      "fewer images at once (--batch-size), smaller ones (--size) or another network need less";
+  if (core::says_out_of_memory(error)) return report(core::out_of_memory(error, kRemedy));
+  complain(program_words(error.what()));
+  return as_status(code_after_output(core::exit_code(error)));
 }
 
 using Action = std::function<core::ExitCode()>;
@@ -435,7 +442,7 @@ int run_action(const Action& action) {
   forget_stop();
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit is then an error like a full disk, not the end
   try {
-    return as_status(action());
+    return as_status(code_after_output(action()));
   } catch (const std::exception& error) {
     return report(error);
   }
@@ -444,6 +451,9 @@ int run_action(const Action& action) {
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // whether a command can go on without its reader is for the command to say
+  standard_output().reset();
+  standard_error().reset();
   CommandLine line("margay", kDescription, MARGAY_VERSION);
   for (const auto add :
        {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models, add_model, add_weights,
@@ -452,7 +462,7 @@ int run(int argc, const char* const* argv) {
   }
   try {
     const Action action = line.parse({argv + std::min(argc, 1), argv + argc});
-    return action ? run_action(action) : as_status(core::ExitCode::kDone);
+    return action ? run_action(action) : as_status(code_after_output(core::ExitCode::kDone));
   } catch (const std::exception& error) {
     return report(error);
   }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "apps/cli/output.h"
 #include "margay/core/text.h"
 #include "margay/train/learner.h"
 
@@ -84,10 +86,9 @@ std::string training_text(const train::Progress& at) {
 
 void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) {
   time_left_ = StageTimeLeft();
-  fmt::print("\n{} ({})\n{:<6} {:<11} {:<11} ", at.stage, epochs_text(at), "epoch", "train_loss", "valid_loss");
-  for (const auto& metric : learner.metrics()) fmt::print("{} ", core::padded(metric->name(), 11));
-  fmt::print("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
-  std::fflush(stdout);
+  print_out("\n{} ({})\n{:<6} {:<11} {:<11} ", at.stage, epochs_text(at), "epoch", "train_loss", "valid_loss");
+  for (const auto& metric : learner.metrics()) print_out("{} ", core::padded(metric->name(), 11));
+  print_out("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
 }
 
 void EpochTable::before_epoch(train::Learner& /*learner*/, const train::Progress& at) {
@@ -107,12 +108,19 @@ void EpochTable::after_train(train::Learner& /*learner*/, const train::Progress&
 void EpochTable::after_epoch(train::Learner& /*learner*/, const train::Progress& /*at*/,
                              const train::EpochRecord& record) {
   line_.clear();
-  fmt::print("{:<6} {:<11} {:<11} ", record.epoch, number_text(record.train_loss, 6),
-             number_text(record.valid_loss, 6));
-  for (const double metric : record.metrics) fmt::print("{:<11} ", number_text(metric, 6));
-  fmt::print("{:<6} {:<9.1f} {:.1f} %\n", clock_text(record.seconds), record.train_images_per_s,
-             record.wait_share * 100);
-  std::fflush(stdout);
+  print_out("{:<6} {:<11} {:<11} ", record.epoch, number_text(record.train_loss, 6), number_text(record.valid_loss, 6));
+  for (const double metric : record.metrics) print_out("{:<11} ", number_text(metric, 6));
+  print_out("{:<6} {:<9.1f} {:.1f} %\n", clock_text(record.seconds), record.train_images_per_s,
+            record.wait_share * 100);
+  warn_of_lost_output();
+}
+
+/// The table is lost, not the training; a second warning would tell nothing new.
+void EpochTable::warn_of_lost_output() {
+  const std::optional<int> reason = standard_output().lost();
+  if (!reason || std::exchange(has_warned_, true)) return;
+  warn(fmt::format("standard output cannot be written ({}); the training goes on, and history.csv has this table",
+                   std::generic_category().message(*reason)));
 }
 
 }  // namespace margay::cli

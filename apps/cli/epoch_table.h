@@ -46,7 +46,10 @@ class EpochTable : public train::Callback {
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
 
  private:
+  void warn_of_lost_output();
+
   ProgressLine line_;
+  bool has_warned_ = false;
   StageTimeLeft time_left_;
 };
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
 #include "margay/metric/metric.h"
@@ -85,7 +86,7 @@ struct Tally {
 
 void print_single_label(const Tally& tally) {
   const double error = 1 - tally.accuracy.value();
-  fmt::print(
+  print_out(
       "images    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
       "(cross-entropy)\n",
       tally.images, error, metric::share_standard_error(error, tally.images), 1 - error, tally.loss());
@@ -94,7 +95,7 @@ void print_single_label(const Tally& tally) {
 void print_multi_label(const Tally& tally) {
   const metric::MultiLabelCounts& counts = tally.decisions;
   const double exact = counts.exact_match();
-  fmt::print(
+  print_out(
       "images        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
       "{:.4f} (of all predictions)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
       "cross-entropy)\n",

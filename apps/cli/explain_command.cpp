@@ -1,11 +1,10 @@
-#include <cstdio>
-
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
 #include "apps/cli/logits_table.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
@@ -94,10 +93,9 @@ Subject subject_of_table(const ExplainOptions& options) {
   const LogitsTable table = read_logits(options.logits);
   if (!options.binary) check_softmax_exists(table, options.logits);
   if (!options.binary && loss::look_like_probabilities(table.logits)) {
-    fmt::print(stderr,
-               "margay: {}: every row lies in [0, 1] and sums to 1, like the result of a softmax; logits are the "
-               "values before it\n",
-               options.logits.string());
+    complain(fmt::format(
+        "{}: every row lies in [0, 1] and sums to 1, like the result of a softmax; logits are the values before it",
+        options.logits.string()));
   }
   Subject subject{.name = options.logits.filename().string(),
                   .logits = table.logits,
@@ -139,30 +137,33 @@ Subject subject_of_images(ExplainOptions& options) {
 }
 
 template <class Xray>
-void show_explanation(const Xray& xray, const std::string& name, const ExplainOptions& options) {
+core::ExitCode show_explanation(const Xray& xray, const std::string& name, const ExplainOptions& options) {
   const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
-  if (!options.html.empty())
+  FileOutputs files;
+  const bool has_page = !options.html.empty() && files.write([&] {
     core::write_file_atomically(options.html, program_words(interpret::xray_html(xray, name, extent)));
+  });
   if (options.json) {
-    fmt::print("{}\n", interpret::xray_json(xray));
-  } else if (options.html.empty()) {
-    fmt::print("{}", program_words(interpret::xray_text(xray, extent)));
+    print_json(interpret::xray_json(xray));
+  } else if (!has_page) {
+    print_text(program_words(interpret::xray_text(xray, extent)));
   } else {
-    fmt::print("{} ({} explained).{}\n", options.html.string(), interpret::counted(xray.rows.size(), "row"),
-               xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
+    print_out("{} ({} explained).{}\n", shown_path(options.html), interpret::counted(xray.rows.size(), "row"),
+              xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
   }
+  return files.code();
 }
 
 core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
+  if (!options.html.empty()) core::check_writable(options.html);
   const Subject subject = options.logits.empty() ? subject_of_images(options) : subject_of_table(options);
-  if (options.binary) {
-    show_explanation(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
-  } else {
-    show_explanation(interpret::softmax_xray(subject.logits, subject.targets, subject.xray), subject.name, options);
-  }
-  for (const auto& skipped : subject.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
-  return subject.skipped.empty() ? core::ExitCode::kDone : core::ExitCode::kBadData;
+  const auto show = [&](const auto& xray) { return show_explanation(xray, subject.name, options); };
+  const core::ExitCode code = options.binary
+                                  ? show(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray))
+                                  : show(interpret::softmax_xray(subject.logits, subject.targets, subject.xray));
+  for (const auto& skipped : subject.skipped) complain(skipped.problem);
+  return subject.skipped.empty() ? code : core::ExitCode::kBadData;
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "apps/cli/standard_streams.h"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -31,13 +33,18 @@ void set_environment() {
   setenv("OMP_WAIT_POLICY", "PASSIVE", kKeepUsers);
 }
 
+int print_version() {
+  std::puts("margay " MARGAY_VERSION);
+  if (std::fflush(stdout) == 0) return 0;
+  std::fprintf(stderr, "margay: standard output cannot be written (%s)\n", std::strerror(errno));
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "--version") {
-    std::puts("margay " MARGAY_VERSION);
-    return 0;
-  }
+  margay::cli::occupy_closed_streams();  // before the libraries of margay-program open files of their own
+  if (argc == 2 && std::string_view(argv[1]) == "--version") return print_version();
   set_environment();
   const fs::path program = find_program();
   execv(program.c_str(), argv);

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
@@ -63,31 +64,45 @@ std::string suggestions_text(const train::LrFindResult& found) {
   return table.text("");
 }
 
+/// Before the sweep, which may take many minutes.
+void check_files(const LrFindOptions& options) {
+  if (!options.json) run::check_chart_path(options.out);
+  if (!options.csv.empty()) core::check_writable(options.csv);
+}
+
+core::ExitCode show(const train::LrFindResult& found, const LrFindOptions& options) {
+  const std::vector<chart::LineChart> charts = {run::lr_find_chart(found)};
+  if (options.json) {
+    print_json(json_of(found));
+  } else {
+    print_drawing(terminal_chart(charts));
+    print_out("\n{}\n", suggestions_text(found));
+  }
+  FileOutputs files;
+  if (!options.csv.empty()) files.write([&] { core::write_file_atomically(options.csv, csv_text(found.curve)); });
+  if (options.json || !files.write([&] { save_chart(charts, options.out); })) return files.code();
+  print_out("The curve: {}\n", shown_path(options.out));
+  return files.code();
+}
+
 core::ExitCode find(const LrFindOptions& given) {
   LrFindOptions options = given;
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
+  check_files(options);
   options.vision_learner.weights =
       run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
   TerminalObserver observer;
   run::follow_weights(options.batch, options.vision_learner, options.arch, observer);
-  if (!options.json) run::check_chart_path(options.out);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
                                                  options.vision_learner);
   warn_of_each(learner.loaders().warnings);
   if (options.unfrozen) learner.unfreeze();
-  for (const std::string& warning : learner.loaders().warnings) warn(warning);
-  listen_for_stop();
-  const train::LrFindResult found = run::search_lr(learner, observer, options.sweep);
-  if (!options.csv.empty()) core::write_file_atomically(options.csv, csv_text(found.curve));
-  if (options.json) {
-    fmt::print("{}\n", json_of(found).dump(2));
-    return core::ExitCode::kDone;
+  if (options.vision_learner.weights.empty()) {
+    complain(from_scratch_text(run::from_scratch(options.arch, user_cache_folder())));
   }
-  const std::vector<chart::LineChart> charts = {run::lr_find_chart(found)};
-  save_chart(charts, options.out);
-  fmt::print("{}\n{}\nThe curve: {}\n", terminal_chart(charts), suggestions_text(found), options.out.string());
-  return core::ExitCode::kDone;
+  listen_for_stop();
+  return show(run::search_lr(learner, observer, options.sweep), options);
 }
 
 }  // namespace

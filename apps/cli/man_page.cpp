@@ -88,7 +88,9 @@ std::vector<FlagEntry> by_heading(const std::vector<FlagEntry>& flags) {
 }
 
 constexpr const char* kExitStatus =
-    ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted.\n";
+    ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 bad data (the path is named), 130 interrupted, 141 the reader "
+    "of the "
+    "output has ended.\n";
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "margay/bundle/bundle.h"
 #include "margay/core/options.h"
@@ -168,10 +169,10 @@ core::ExitCode show_model(const ModelOptions& options) {
   if (options.json) {
     nlohmann::ordered_json json = {{"classifier", core::to_json(shown.classifier->options())}};
     json.update(model_summary_json(summary));
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
   } else {
-    fmt::print("{}, {} classes\n\n{}", shown.classifier->options().architecture, shown.classifier->num_classes(),
-               model_summary_text(summary));
+    print_out("{}, {} classes\n\n{}", shown.classifier->options().architecture, shown.classifier->num_classes(),
+              model_summary_text(summary));
   }
   return core::ExitCode::kDone;
 }

@@ -7,6 +7,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/models_table.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
@@ -75,9 +76,9 @@ core::ExitCode list_models(const ModelsOptions& options) {
   }
   const bool has_speeds =
       std::any_of(models.begin(), models.end(), [](const ListedModel& each) { return each.speed.has_value(); });
-  fmt::print("{}", options.json ? models_json(models).dump(2) + "\n" : models_text(models));
+  options.json ? print_json(models_json(models)) : print_text(models_text(models));
   if (has_speeds && !options.json)
-    fmt::print("images/s here: training / inference, as `margay models bench` measured\n");
+    print_out("images/s here: training / inference, as `margay models bench` measured\n");
   return core::ExitCode::kDone;
 }
 
@@ -148,9 +149,9 @@ core::ExitCode bench_models(const ModelsOptions& options) {
   if (options.json) {
     nlohmann::ordered_json json = nlohmann::ordered_json::array();
     for (const run::SpeedRecord& each : measured) json.push_back(core::to_json(each));
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
   } else {
-    fmt::print("{}", speeds_text(measured));
+    print_out("{}", speeds_text(measured));
   }
   if (is_stop_wanted()) return core::ExitCode::kInterrupted;
   return measured.size() < models.size() ? core::ExitCode::kFailed : core::ExitCode::kDone;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdio>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
@@ -67,55 +67,102 @@ PredictedLabels classes_above(double threshold, const torch::Tensor& probabiliti
   return classes;
 }
 
-void print_predictions_json(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& labels) {
+std::string as_csv(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& /*labels*/) {
+  std::string lines;
+  for (std::size_t i = 0; i < guesses.size(); ++i) {
+    lines += fmt::format("{},{},{},{:.6f}\n", data::csv_cell(image.string()), i + 1, data::csv_cell(guesses[i].label),
+                         guesses[i].probability);
+  }
+  return lines;
+}
+
+std::string as_text(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& labels) {
+  std::string text = shown_path(image) + "\n";
+  if (labels) {
+    const std::string names = labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", "));
+    text += fmt::format("  labels: {}\n", core::spelled_out(names));
+  }
+  for (const Guess& guess : guesses) {
+    constexpr int kGuessBarWidth = 30;
+    text +=
+        fmt::format("  {:6.2f} %  {} {}\n", guess.probability * 100, core::padded(core::spelled_out(guess.label), 28),
+                    core::text_bar(guess.probability, kGuessBarWidth));
+  }
+  return text;
+}
+
+nlohmann::ordered_json as_json(const fs::path& image, const std::vector<Guess>& guesses,
+                               const PredictedLabels& labels) {
   nlohmann::ordered_json json = {{"path", image.string()}};
   if (labels) json["labels"] = *labels;
   json["predictions"] = nlohmann::ordered_json::array();
   for (const Guess& guess : guesses) {
     json["predictions"].push_back({{"label", guess.label}, {"probability", guess.probability}});
   }
-  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  return json;
 }
 
-void print_csv(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& /*labels*/) {
-  for (std::size_t i = 0; i < guesses.size(); ++i) {
-    fmt::print("{},{},{},{:.6f}\n", data::csv_cell(image.string()), i + 1, data::csv_cell(guesses[i].label),
-               guesses[i].probability);
-  }
-}
+/// There is nobody left to predict for.
+struct OutputIsLost {};
 
-void print_table(const fs::path& image, const std::vector<Guess>& guesses, const PredictedLabels& labels) {
-  fmt::print("{}\n", image.string());
-  if (labels)
-    fmt::print("  labels: {}\n", labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", ")));
-  for (const Guess& guess : guesses) {
-    constexpr int kGuessBarWidth = 30;
-    fmt::print("  {:6.2f} %  {} {}\n", guess.probability * 100, core::padded(core::one_line(guess.label), 28),
-               core::text_bar(guess.probability, kGuessBarWidth));
+/// Prints predictions as they come, so that memory does not grow with the number of images.
+class PredictionPrinter {
+ public:
+  PredictionPrinter(const PredictOptions& options, const serve::Predictor& predictor, const data::PathList& images)
+      : options_(options), predictor_(predictor), images_(images) {
+    if (options.csv) print_records("path,rank,label,probability\n");
   }
-}
+
+  /// Throws OutputIsLost.
+  void operator()(const predict::Predictions& batch) {
+    for (std::size_t row = 0; row < batch.ids.size(); ++row) {
+      print_row(images_[batch.ids[row]], batch.probabilities[static_cast<std::int64_t>(row)]);
+    }
+    for (const data::SkippedImage& skipped : batch.skipped) complain(skipped.problem);
+    skipped_ += batch.skipped.size();
+    if (standard_output().lost()) throw OutputIsLost{};
+  }
+
+  std::size_t skipped() const { return skipped_; }
+
+ private:
+  void print_row(const fs::path& image, const torch::Tensor& probabilities) const {
+    const data::Vocabulary& vocabulary = predictor_.vocabulary();
+    const std::vector<Guess> guesses = best_guesses(probabilities, vocabulary, options_.top);
+    PredictedLabels labels;
+    if (predictor_.is_multi_label()) {
+      labels = classes_above(options_.threshold.value_or(0.5), probabilities, vocabulary);
+    }
+    if (options_.json) return print_json(as_json(image, guesses, labels), kOneLine);
+    if (options_.csv) return print_records(as_csv(image, guesses, labels));
+    print_text(as_text(image, guesses, labels));
+  }
+
+  static constexpr int kOneLine = -1;
+
+  const PredictOptions& options_;
+  const serve::Predictor& predictor_;
+  const data::PathList& images_;
+  std::size_t skipped_ = 0;
+};
 
 core::ExitCode predict(const PredictOptions& options) {
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
-  const bool is_multi = predictor.is_multi_label();
-  if (options.threshold && !is_multi) {
+  if (options.threshold && !predictor.is_multi_label()) {
     throw std::invalid_argument("[predict] --threshold is for multi-label models; this model predicts one class");
   }
   const GivenImages given = images_of(options.images);
   const data::PathList& images = given.images;
-  const auto table = predict_with_progress(predictor, images, "predict");
-  if (options.csv) fmt::print("path,rank,label,probability\n");
-  const auto print = options.json ? print_predictions_json : (options.csv ? print_csv : print_table);
-  for (std::size_t row = 0; row < table.ids.size(); ++row) {
-    const torch::Tensor probabilities = table.probabilities[static_cast<std::int64_t>(row)];
-    const PredictedLabels labels =
-        is_multi ? classes_above(options.threshold.value_or(0.5), probabilities, predictor.vocabulary()) : std::nullopt;
-    print(images[table.ids[row]], best_guesses(probabilities, predictor.vocabulary(), options.top), labels);
+  PredictionPrinter printer(options, predictor, images);
+  try {
+    stream_with_progress(
+        predictor, std::make_shared<data::Dataset>(data::Dataset::unlabelled(images)),
+        [&](const predict::Predictions& batch) { printer(batch); }, "predict");
+  } catch (const OutputIsLost&) {  // the program's exit code will say so
   }
-  for (const auto& skipped : table.skipped) fmt::print(stderr, "margay: {}\n", skipped.problem);
-  return table.skipped.empty() && given.are_all ? core::ExitCode::kDone : core::ExitCode::kBadData;
+  return printer.skipped() == 0 && given.are_all ? core::ExitCode::kDone : core::ExitCode::kBadData;
 }
 
 }  // namespace

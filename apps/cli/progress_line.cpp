@@ -1,20 +1,20 @@
 #include "apps/cli/progress_line.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "apps/cli/output.h"
 #include "apps/cli/program_words.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
 
 namespace margay::cli {
 
-void warn(const std::string& text) { fmt::print(stderr, "margay: warning: {}\n", program_words(text)); }
+void warn(const std::string& text) { complain("warning: " + program_words(text)); }
 
 void warn_of_each(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) warn(text);
@@ -50,9 +50,14 @@ std::string bar_text(std::int64_t done, std::int64_t total, int width) {
 
 std::string fitted_to_stderr(const std::string& text) { return core::fitted(text, stderr_columns() - 1); }
 
-bool shows_colours(int descriptor) {
+bool can_rewrite_lines(int descriptor) {
   const char* kind = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
   return isatty(descriptor) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+bool shows_colours(int descriptor) {
+  const char* unwanted = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
+  return can_rewrite_lines(descriptor) && (unwanted == nullptr || *unwanted == '\0');
 }
 
 std::optional<int> terminal_columns(int descriptor) {
@@ -61,7 +66,11 @@ std::optional<int> terminal_columns(int descriptor) {
   return size.ws_col;
 }
 
-ProgressStyle progress_style() { return shows_colours(STDERR_FILENO) ? ProgressStyle::kBar : ProgressStyle::kPlain; }
+ProgressStyle progress_style() {
+  constexpr int kFewest = 20;  // in fewer there is no room for a bar
+  const bool has_room = terminal_columns(STDERR_FILENO).value_or(kFewest) >= kFewest;
+  return has_room && can_rewrite_lines(STDERR_FILENO) ? ProgressStyle::kBar : ProgressStyle::kPlain;
+}
 
 ProgressLine::ProgressLine(ProgressStyle style, std::chrono::milliseconds plain_every)
     : style_(style),
@@ -90,11 +99,10 @@ void ProgressLine::show(std::int64_t done, std::int64_t total, const std::string
 
 void ProgressLine::write(const std::string& text) {
   if (style_ == ProgressStyle::kPlain) {
-    fmt::print(stderr, "{}\n", text);
+    standard_error().write(core::spelled_out(text) + "\n");
     return;
   }
-  fmt::print(stderr, "\r\x1b[K{}", fitted_to_stderr(text));
-  std::fflush(stderr);
+  standard_error().write_at_once("\r\x1b[K" + fitted_to_stderr(core::spelled_out(text)));
   is_shown_ = true;
 }
 
@@ -102,8 +110,7 @@ void ProgressLine::write(const std::string& text) {
 void ProgressLine::clear() {
   if (style_ == ProgressStyle::kPlain) last_ = Clock::now();
   if (!is_shown_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  standard_error().write_at_once("\r\x1b[K");
   is_shown_ = false;
 }
 
@@ -146,7 +153,11 @@ void stream_with_progress(const serve::Predictor& predictor, std::shared_ptr<con
                           const predict::PredictionSink& sink, const std::string& task) {
   ProgressLine line;
   line.begin(task);
-  predictor.stream(std::move(images), sink, shown_on(line));
+  const auto print = [&](predict::Predictions&& batch) {
+    line.clear();  // it must not stand between the lines that the sink prints
+    sink(std::move(batch));
+  };
+  predictor.stream(std::move(images), print, shown_on(line));
 }
 
 }  // namespace margay::cli

@@ -32,13 +32,16 @@ enum class ProgressStyle {
   kPlain  ///< a line now and then, for a log; short work prints none
 };
 
-/// kBar where stderr is a terminal.
+/// kBar where stderr is a terminal that can rewrite a line and has room for one.
 ProgressStyle progress_style();
 
 /// The beginning of a text that fits into one line of the terminal on stderr, cut between letters.
 std::string fitted_to_stderr(const std::string& text);
 
-/// Whether a stream goes to a terminal with colours that can clear a line: one whose TERM is set and not "dumb".
+/// Whether a stream goes to a terminal that can clear a line and write it again: one whose TERM is set and not "dumb".
+bool can_rewrite_lines(int descriptor);
+
+/// The same, where the user wants colours: NO_COLOR is not set, or empty (https://no-color.org).
 bool shows_colours(int descriptor);
 
 /// The width of the terminal at which a stream ends; nothing if there is none, or if it does not say.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
 #include "apps/cli/terminal.h"
@@ -52,9 +53,6 @@ struct RunsOptions {
 
 [[noreturn]] void refuse_choice(const std::string& problem) { throw std::invalid_argument("[runs] " + problem); }
 
-/// A folder's name need not be UTF-8, but JSON must.
-void print_runs_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
-
 std::vector<run::ChosenRuns> choose_all(const RunsOptions& options) {
   run::RunChooser chooser(options.runs, warn);
   std::vector<run::ChosenRuns> chosen;
@@ -71,12 +69,12 @@ core::ExitCode list_runs(const RunsOptions& options) {
   if (options.json) {
     Json json = Json::array();
     for (const run::RunRecord& run : records) json.push_back(run_summary_json(run));
-    print_runs_json(json);
+    print_json(json);
   } else if (records.empty()) {
-    fmt::print("{}: no run yet\n", options.runs.string());
+    print_out("{}: no run yet\n", shown_path(options.runs));
   } else {
-    fmt::print("{}", run_list_text(records));
-    if (records.size() < total) fmt::print("{} older runs are not shown; see --limit\n", total - records.size());
+    print_text(run_list_text(records));
+    if (records.size() < total) print_out("{} older runs are not shown; see --limit\n", total - records.size());
   }
   return core::ExitCode::kDone;
 }
@@ -92,10 +90,10 @@ Json settings_json(const std::vector<run::SettingDifference>& settings, const ch
 /// In the terminal, or as an image where one was asked for.
 void draw_runs(const chart::LineChart& chart, const RunsOptions& options) {
   if (options.out.empty()) {
-    fmt::print("\n{}", terminal_chart({chart}));
+    print_drawing("\n" + terminal_chart({chart}));
   } else {
     save_chart({chart}, options.out);
-    fmt::print("\nThe curves: {}\n", options.out.string());
+    print_out("\nThe curves: {}\n", shown_path(options.out));
   }
 }
 
@@ -105,12 +103,12 @@ core::ExitCode show_runs(const RunsOptions& options) {
   if (options.json) {
     Json json = run::to_json(run);
     json["changed_settings"] = settings_json(changed_settings(run), "default", "value");
-    print_runs_json(json);
+    print_json(json);
     return core::ExitCode::kDone;
   }
-  fmt::print("{}\n{}", run_heading_text(run), run_settings_text(run));
+  print_out("{}\n{}", run_heading_text(run), run_settings_text(run));
   if (run.epochs.empty()) return core::ExitCode::kDone;
-  fmt::print("\n{}", run_epochs_text(run));
+  print_out("\n{}", run_epochs_text(run));
   draw_runs(run::run_chart(run), options);
   return core::ExitCode::kDone;
 }
@@ -120,10 +118,10 @@ core::ExitCode compare(const RunsOptions& options) {
   const std::vector<run::ChosenRuns> chosen = choose_all(options);
   const ComparedRuns compared = compare_chosen(chosen, options.metric);
   if (options.json) {
-    print_runs_json(compared_json(compared));
+    print_json(compared_json(compared));
     return core::ExitCode::kDone;
   }
-  fmt::print("{}", compared_text(compared));
+  print_out("{}", compared_text(compared));
   draw_runs(run::overlaid_chart(chosen, options.metric), options);
   return core::ExitCode::kDone;
 }
@@ -136,9 +134,9 @@ core::ExitCode diff_runs(const RunsOptions& options) {
   const auto differences = run::config_difference(a.config, b.config);
   if (options.json) {
     const Json json = {{"a", a.folder}, {"b", b.folder}, {"differences", settings_json(differences, "a", "b")}};
-    print_runs_json(json);
+    print_json(json);
   } else {
-    fmt::print("{}", difference_text(differences, chosen[0].text, chosen[1].text));
+    print_out("{}", difference_text(differences, chosen[0].text, chosen[1].text));
   }
   return core::ExitCode::kDone;
 }

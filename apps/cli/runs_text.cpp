@@ -88,7 +88,8 @@ std::string run_list_text(const std::vector<run::RunRecord>& runs) {
 
 std::string run_heading_text(const run::RunRecord& run) {
   constexpr const char* kTime = "{:%Y-%m-%d %H:%M:%S}";
-  std::string text = fmt::format("{}\nfolder   {}\nseed     {}\n", core::one_line(run.name), run.folder, run.seed);
+  std::string text =
+      fmt::format("{}\nfolder   {}\nseed     {}\n", core::one_line(run.name), core::spelled_out(run.folder), run.seed);
   if (!run.group.empty()) text += fmt::format("repeat   of {}\n", core::one_line(run.group));
   text += fmt::format("started  {}\n", local_time(run.started, kTime));
   if (!run.ended.empty()) {
@@ -150,7 +151,8 @@ std::string results_text(const std::vector<run::RunResult>& results) {
 
 std::string difference_text(const std::vector<run::SettingDifference>& differences, const std::string& a,
                             const std::string& b) {
-  if (differences.empty()) return fmt::format("No setting of {} and {} differs.\n", a, b);
+  if (differences.empty())
+    return fmt::format("No setting of {} and {} differs.\n", core::one_line(a), core::one_line(b));
   core::TextTable table(
       {{"setting", Align::kLeft}, {core::one_line(a), Align::kLeft}, {core::one_line(b), Align::kLeft}});
   for (const auto& each : differences) table.add({each.key, value_text(each.a), value_text(each.b)});

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "margay/data/sample/sample.h"
 
@@ -15,8 +16,8 @@ void add_sample(CommandLine& line) {
   takes_threads(command);
   command.does([folder, options] {
     const data::SampleSummary summary = data::draw_sample(*folder, *options);
-    fmt::print("{}: {} classes, {} images train, {} validate\n", folder->string(), summary.classes, summary.train,
-               summary.valid);
+    print_out("{}: {} classes, {} images train, {} validate\n", shown_path(*folder), summary.classes, summary.train,
+              summary.valid);
     return core::ExitCode::kDone;
   });
 }

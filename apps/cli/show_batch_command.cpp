@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
 #include "margay/chart/render.h"
+#include "margay/core/file.h"
+#include "margay/core/text.h"
 #include "margay/data/image/preview.h"
 #include "margay/data/show_batch.h"
 #include "margay/run/train_options.h"
@@ -83,16 +86,18 @@ ShownBatch what_is_asked(const ShowBatchOptions& options, const data::Loaders& l
 
 core::ExitCode show_batch(const ShowBatchOptions& options) {
   core::validate(options);
+  if (!options.terminal) core::check_writable(options.out);
   const data::Loaders loaders = run::make_loaders(options.batch, user_cache_folder());
   warn_of_each(loaders.warnings);
   const ShownBatch shown = what_is_asked(options, loaders);
   if (options.terminal) {
-    fmt::print("{}{}\n", data::half_blocks(chart::drawing_image(shown.grid), options.columns), shown.words);
+    print_drawing(data::half_blocks(chart::drawing_image(shown.grid), options.columns));
+    print_out("{}\n", core::spelled_out(shown.words));
     return core::ExitCode::kDone;
   }
   save_drawing(shown.grid, options.out);
-  fmt::print("{} ({}x{}, {}, {} px)\n", options.out.string(), shown.grid.width, shown.grid.height, shown.words,
-             loaders.transforms().augment.size);
+  print_out("{} ({}x{}, {}, {} px)\n", shown_path(options.out), shown.grid.width, shown.grid.height,
+            core::spelled_out(shown.words), loaders.transforms().augment.size);
   return core::ExitCode::kDone;
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/train_flags.h"
@@ -11,7 +12,7 @@ namespace {
 
 core::ExitCode summarize(const run::BatchOptions& options) {
   const data::Summary summary = run::make_block(options).summary(run::loader_options(options, user_cache_folder()));
-  fmt::print("{}\n{}\n", program_words(summary.text()), threads_text());
+  print_out("{}\n{}\n", program_words(summary.text()), threads_text());
   return summary.failure ? core::ExitCode::kBadData : core::ExitCode::kDone;
 }
 

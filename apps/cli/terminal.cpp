@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "apps/cli/epoch_table.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
+#include "margay/core/text.h"
+#include "margay/run/choose_architecture.h"
 #include "margay/run/training_charts.h"
 
 namespace margay::cli {
@@ -24,12 +27,16 @@ int chart_columns() {
 
 }  // namespace
 
-std::string terminal_chart(const std::vector<chart::LineChart>& charts) {
-  const bool is_terminal = shows_colours(STDOUT_FILENO);
-  return chart::chart_text(charts, {.columns = is_terminal ? chart_columns() : kDefaultColumns,
+std::string terminal_chart(std::vector<chart::LineChart> charts) {
+  const bool has_colours = shows_colours(STDOUT_FILENO);
+  for (chart::LineChart& chart : charts) {  // runs have the names that people gave them
+    chart.title = core::spelled_out(chart.title);
+    for (chart::ChartSeries& series : chart.series) series.name = core::spelled_out(series.name);
+  }
+  return chart::chart_text(charts, {.columns = chart_columns(),
                                     .rows = 16,
-                                    .glyphs = is_terminal ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
-                                    .colour = is_terminal ? chart::TextColour::kAnsi : chart::TextColour::kNone});
+                                    .glyphs = has_colours ? chart::TextGlyphs::kBraille : chart::TextGlyphs::kAscii,
+                                    .colour = has_colours ? chart::TextColour::kAnsi : chart::TextColour::kNone});
 }
 
 void save_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path) {
@@ -54,68 +61,99 @@ void TerminalObserver::progressed(const std::string& task, std::int64_t done, st
 
 void TerminalObserver::progress_ended() { line_.clear(); }
 
-void TerminalObserver::chose_architecture(const std::string& text) { fmt::print("{}\n", text); }
+void TerminalObserver::chose_architecture(const std::string& text) { print_out("{}\n", text); }
 
 void TerminalObserver::recognised_weights(const std::string& text) {
-  fmt::print(stderr, "weights: {}\n", program_words(text));
+  complain("weights: " + text);
 }
 
 void TerminalObserver::found_batch_size(const train::BatchSizeAdvice& advice) {
-  fmt::print("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
-             static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
+  print_out("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
+            static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
 }
 
-void TerminalObserver::found_lr(double lr) { fmt::print("base_lr {:.2e}, the valley of lr-find\n", lr); }
+void TerminalObserver::found_lr(double lr) { print_out("base_lr {:.2e}, the valley of lr-find\n", lr); }
 
 void TerminalObserver::repeated(std::int64_t i, std::int64_t n, std::uint64_t seed) {
-  fmt::print("\nRepeat {} of {}, seed {}\n", i, n, seed);
+  print_out("\nRepeat {} of {}, seed {}\n", i, n, seed);
 }
 
+namespace {
+
+std::string way_to_weights(const run::FromScratch& what) {
+  constexpr const char* kLess = "Pretrained it needs far less of both:";
+  if (what.arch == run::kAutoArch) {
+    return fmt::format("{} add --weights FOLDER, with the files of several networks, or --weights cached", kLess);
+  }
+  if (what.is_in_cache) return fmt::format("{} add --weights cached", kLess);
+  if (what.weights_url.empty()) {
+    return fmt::format(
+        "Nobody publishes weights of {}; a network that has some needs far less of both, such as --arch resnet18",
+        what.arch);
+  }
+  if (what.place.empty()) return fmt::format("{} fetch {} and add --weights FILE", kLess, what.weights_url);
+  return fmt::format("{} add --weights cached, once they are fetched by: curl --create-dirs -Lo {} {}", kLess,
+                     core::shell_word(what.place.string()), what.weights_url);
+}
+
+}  // namespace
+
+std::string from_scratch_text(const run::FromScratch& what) {
+  return fmt::format(
+      "Without --weights {} trains from scratch: expect poor results from fewer than some thousand images and dozens "
+      "of "
+      "epochs. {}",
+      what.arch == run::kAutoArch ? "the network" : what.arch, way_to_weights(what));
+}
+
+void TerminalObserver::trains_from_scratch(const run::FromScratch& what) { print_out("{}\n", from_scratch_text(what)); }
+
 void TerminalObserver::started(const run::Started& start) {
-  fmt::print("{} images train, {} validate, {} classes; {}, {}{}\n", start.train_images, start.valid_images,
-             start.num_classes, start.arch, start.precision, start.is_pretrained ? ", pretrained" : ", from scratch");
-  fmt::print("{}\n", threads_text());
+  print_out("{} images train, {} validate, {} classes; {}, {}{}\n", start.train_images, start.valid_images,
+            start.num_classes, start.arch, start.precision, start.is_pretrained ? ", pretrained" : ", from scratch");
+  print_out("{}\n", threads_text());
   listen_for_stop();
 }
 
 void TerminalObserver::resumed(const run::Resumed& where) {
   if (!where.checkpoint) {
-    fmt::print("{} checkpoint in {}: training starts from the beginning.\n",
-               where.had_torn_checkpoints ? "No whole" : "No", where.checkpoints.string());
+    print_out("{} checkpoint in {}: training starts from the beginning.\n",
+              where.had_torn_checkpoints ? "No whole" : "No", shown_path(where.checkpoints));
   } else if (where.stage.empty()) {
-    fmt::print("Continuing from {}: before the first step.\n", where.checkpoint->string());
+    print_out("Continuing from {}: before the first step.\n", shown_path(*where.checkpoint));
   } else {
-    fmt::print("Continuing from {}: {}, {} epochs done and {} batches of the next.\n", where.checkpoint->string(),
-               where.stage, where.epochs_done, where.batches_done);
+    print_out("Continuing from {}: {}, {} epochs done and {} batches of the next.\n", shown_path(*where.checkpoint),
+              where.stage, where.epochs_done, where.batches_done);
   }
 }
 
-void TerminalObserver::found_bottleneck(const std::string& text) { fmt::print("{}\n", program_words(text)); }
+void TerminalObserver::found_bottleneck(const std::string& text) { print_out("{}\n", program_words(text)); }
 
 void TerminalObserver::evaluated_saved_model(const train::EpochRecord& record, const metric::Metrics& metrics) {
-  fmt::print("The saved model: valid_loss {:.6f}", record.valid_loss);
+  print_out("The saved model: valid_loss {:.6f}", record.valid_loss);
   for (std::size_t i = 0; i < record.metrics.size(); ++i) {
-    fmt::print(", {} {:.6f}", metrics[i]->name(), record.metrics[i]);
+    print_out(", {} {:.6f}", metrics[i]->name(), record.metrics[i]);
   }
-  fmt::print("\n");
+  print_out("\n");
 }
 
-void TerminalObserver::reported_cache(const std::string& text) { fmt::print("cache: {}\n", text); }
+void TerminalObserver::reported_cache(const std::string& text) { print_out("cache: {}\n", text); }
 
 void TerminalObserver::ended(const run::Ended& end) {
   if (!end.interruption.empty()) {
-    fmt::print("\n{}. The training so far is saved:\n  {}\nContinue: margay train --resume {}\n", end.interruption,
-               end.model.string(), end.folder.string());
+    print_out("\n{}. The training so far is saved:\n  {}\nContinue: margay train --resume {}\n", end.interruption,
+              shown_path(end.model), core::shell_word(end.folder.string()));
   } else {
-    fmt::print("\n{}\nThe model: {}\nTry it:    margay predict {} IMAGE\n", terminal_chart(end.charts),
-               end.model.string(), end.model.string());
+    print_drawing("\n" + terminal_chart(end.charts));
+    print_out("\nThe model: {}\nTry it:    margay predict {} IMAGE\n", shown_path(end.model),
+              core::shell_word(end.model.string()));
   }
 }
 
 void TerminalObserver::repeats_ended(const std::string& metric, const run::RunResult& result) {
   const std::optional<double> error = result.standard_error();
-  fmt::print("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
-             error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
+  print_out("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
+            error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
 }
 
 }  // namespace margay::cli

@@ -12,12 +12,16 @@
 
 namespace margay::cli {
 
-/// The charts for this terminal, in its width; without colours and braille if stdout is not a terminal.
-std::string terminal_chart(const std::vector<chart::LineChart>& charts);
+/// The charts for this terminal, in its width, for print_drawing; without colours and braille if stdout is not a
+/// terminal with colours.
+std::string terminal_chart(std::vector<chart::LineChart> charts);
 
 /// run::write_chart and run::write_drawing, with their warning on stderr.
 void save_chart(const std::vector<chart::LineChart>& charts, const std::filesystem::path& path);
 void save_drawing(const chart::Drawing& drawing, const std::filesystem::path& path);
+
+/// What to expect of a training without pretrained weights, and the command that brings some, on one line.
+std::string from_scratch_text(const run::FromScratch& what);
 
 /// Shows the progress of a run: lines and a table on stdout, warnings and a progress line on stderr. Once training has
 /// started, the first ctrl-C asks it to stop.
@@ -33,6 +37,7 @@ class TerminalObserver : public run::Observer {
   void found_batch_size(const train::BatchSizeAdvice& advice) override;
   void found_lr(double lr) override;
   void repeated(std::int64_t i, std::int64_t n, std::uint64_t seed) override;
+  void trains_from_scratch(const run::FromScratch& what) override;
   void started(const run::Started& start) override;
   void resumed(const run::Resumed& where) override;
   void found_bottleneck(const std::string& text) override;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
+#include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
@@ -36,13 +38,33 @@ std::string read_recipe(const std::string& path) {
   }
 }
 
-/// What a user can do about a run that ended early.
+bool has_checkpoint(const std::filesystem::path& run) {
+  std::error_code none;
+  const std::filesystem::path folder = run / "checkpoints";
+  return std::filesystem::is_directory(folder, none) && !std::filesystem::is_empty(folder, none);
+}
+
+/// What a user can do about a run that ended early, with the command to paste.
+std::string remedy_of(const run::RunError& error) {
+  using enum run::RunError::Reason;
+  const std::string goes_on = "margay train --resume " + core::shell_word(error.folder().string());
+  const std::string anew = "margay train --config " + core::shell_word((error.folder() / "config.json").string());
+  switch (error.reason()) {
+    case kDiverged:
+      return "Continue from the last good checkpoint with lower rates: " + goes_on + " --lr-factor 0.1";
+    case kOutOfMemory:
+      return "Train anew with what fits: " + anew + " --auto-batch-size" +
+             (has_checkpoint(error.folder()) ? "; or go on when more is free: " + goes_on : "");
+    case kModelNotSaved:
+      return has_checkpoint(error.folder())
+                 ? "Nothing is lost: free some space, then " + goes_on
+                 : "There is no checkpoint either: free some space, then train anew: " + anew;
+  }
+  throw core::InternalError("a reason outside its enum");
+}
+
 core::Error with_remedy(const run::RunError& error) {
-  const bool has_diverged = error.reason() == run::RunError::Reason::kDiverged;
-  return core::Error(fmt::format("{}. {}margay train --resume {}{}", error.what(),
-                                 has_diverged ? "Continue from the last good checkpoint with lower rates: "
-                                              : "Nothing is lost: free some space, then ",
-                                 error.folder().string(), has_diverged ? " --lr-factor 0.1" : ""));
+  return core::Error(fmt::format("{}. {}", error.what(), remedy_of(error)));
 }
 
 core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
@@ -51,6 +73,7 @@ core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions&
     const run::Outcome outcome = resume.resume.empty()
                                      ? run::start_training(options, user_cache_folder(), observer)
                                      : run::resume_training(resume, options.runs, user_cache_folder(), observer);
+    standard_output().reset();  // what is lost of it is but a log, of which history.csv has the numbers
     return outcome == run::Outcome::kDone ? core::ExitCode::kDone : core::ExitCode::kInterrupted;
   } catch (const run::RunError& error) {
     throw with_remedy(error);

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/output.h"
 #include "apps/cli/weights_text.h"
+#include "margay/core/file.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/safetensors.h"
 
@@ -56,11 +58,6 @@ struct WeightsOptions {
 
 [[noreturn]] void refuse_weights(const std::string& problem) { throw std::invalid_argument("[weights] " + problem); }
 
-/// A name in a file need not be UTF-8, but JSON must.
-void print_weights_json(const nlohmann::ordered_json& json) {
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-}
-
 core::ExitCode inspect(const WeightsOptions& options) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   bool is_first = true;
@@ -73,11 +70,11 @@ core::ExitCode inspect(const WeightsOptions& options) {
     if (options.json) {
       json.push_back(inspected_json(weights));
     } else {
-      fmt::print("{}{}", is_first ? "" : "\n", inspected_text(weights));
+      print_out("{}{}", is_first ? "" : "\n", inspected_text(weights));
     }
     is_first = false;
   }
-  if (options.json) print_weights_json(json);
+  if (options.json) print_json(json);
   return core::ExitCode::kDone;
 }
 
@@ -129,6 +126,7 @@ core::ExitCode convert(const WeightsOptions& options) {
       fs::equivalent(fs::absolute(in).parent_path(), fs::absolute(out).parent_path(), unknown)) {
     refuse_weights("convert does not write over a file beside the index that it reads; name a new one");
   }
+  core::check_writable(out);
   model::WeightsFile file = model::read_weights(in);
   if (options.arch) {
     const model::PublishedForm form = model::recognise_form(in, file, model::find_architecture(*options.arch));
@@ -140,7 +138,7 @@ core::ExitCode convert(const WeightsOptions& options) {
   }
   if (options.to) cast(file.tensors, *options.to, in);
   model::write_safetensors(out, file.tensors, file.metadata);
-  fmt::print("{}: {} tensors, {} bytes\n", out.string(), file.tensors.size(), fs::file_size(out));
+  print_out("{}: {} tensors, {} bytes\n", shown_path(out), file.tensors.size(), fs::file_size(out));
   return core::ExitCode::kDone;
 }
 
@@ -150,10 +148,10 @@ core::ExitCode diff_weights(const WeightsOptions& options) {
   const model::WeightsDifference difference = model::weights_difference(model::read_weights(options.files[0]).tensors,
                                                                         model::read_weights(options.files[1]).tensors);
   if (options.json) {
-    print_weights_json(difference_json(difference));
+    print_json(difference_json(difference));
   } else {
-    fmt::print("{}", difference_text(difference, options.files[0].string(), options.files[1].string(),
-                                     static_cast<std::size_t>(options.limit)));
+    print_out("{}", difference_text(difference, options.files[0].string(), options.files[1].string(),
+                                    static_cast<std::size_t>(options.limit)));
   }
   return difference.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }

@@ -118,7 +118,7 @@ std::string more_text(std::size_t count, std::size_t limit) {
 
 std::string names_text(const std::vector<std::string>& names, const std::string& where, std::size_t limit) {
   if (names.empty()) return "";
-  std::string text = heading(names.size(), "only in " + where);
+  std::string text = heading(names.size(), "only in " + core::spelled_out(where));
   for (std::size_t i = 0; i < std::min(limit, names.size()); ++i) {
     text += fmt::format("  {}\n", core::one_line(names[i]));
   }
@@ -159,7 +159,7 @@ Json unlike_json(const std::vector<Unlike>& tensors, Text text) {
 std::string inspected_text(const InspectedWeights& weights) {
   const model::TensorMap& tensors = weights.file.tensors;
   std::string text = fmt::format("{}\nformat   {}\nnetwork  {}\ntensors  {}: {} values, {} bytes\n",
-                                 weights.path.string(), weights.file.format, network_text(weights.network),
+                                 core::spelled_out(weights.path.string()), weights.file.format, network_text(weights.network),
                                  tensors.size(), values_of(tensors), bytes_of(tensors));
   if (weights.form) text += expectation_text(*weights.form);
   for (const auto& [key, value] : weights.file.metadata) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/model/torch_errors.h"
 #include "margay/model/weights/safetensors.h"
 
 namespace margay::bundle {
@@ -73,7 +74,9 @@ Bundle load_bundle(const fs::path& path) {
   const Json header = parse_header(file.metadata, path);
   Bundle bundle;
   try {
-    bundle = from_header(header);
+    bundle = model::with_own_errors(model::kFreeMemory, [&] { return from_header(header); });
+  } catch (const core::OutOfMemoryError&) {
+    throw;
   } catch (const std::exception& error) {  // of JSON or of options: either way the file's fault
     throw core::FormatError(path, fmt::format("its description cannot be used: {}", error.what()));
   }

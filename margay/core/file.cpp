@@ -142,8 +142,10 @@ void sync_folder(const fs::path& folder) {
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path) : path_(replaced_file(path)) {
+  if (!path_.has_filename()) throw IoError(path_, "cannot be written: a folder, not a file");
   struct stat previous {};
   const bool replaces = ::stat(path_.c_str(), &previous) == 0;
+  if (!replaces && errno == ENAMETOOLONG) throw IoError(path_, "cannot be written", errno);
   if (replaces && !S_ISREG(previous.st_mode)) throw IoError(path_, "cannot be replaced: not a regular file");
   descriptor_ = open_temporary(path_, temporary_);
   if (descriptor_ < 0) throw IoError(path_, "cannot write to this folder", errno);
@@ -195,6 +197,8 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
   file.write(content);
   file.commit();
 }
+
+void check_writable(const fs::path& path) { const AtomicFile probe(path); }
 
 FileLock::FileLock(const std::filesystem::path& path)
     : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {

@@ -41,6 +41,10 @@ class AtomicFile {
 /// Replaces the whole file by `content` in one step.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Throws what AtomicFile would throw for this path, before the work for the file's content is done, and leaves nothing
+/// behind. (A disk may still fill up meanwhile.)
+void check_writable(const std::filesystem::path& path);
+
 /// An exclusive lock on a file, held while the object lives. The system releases the lock when the process ends,
 /// however it ends; the file itself stays.
 class FileLock {

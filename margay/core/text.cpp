@@ -107,12 +107,6 @@ std::string text_bar(double fraction, int width) {
   return std::string(static_cast<std::size_t>(std::min(fraction, 1.0) * width + 0.5), '#');
 }
 
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  for (char& c : line) c = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  return line;
-}
-
 TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {
   std::vector<std::string> titles;
   for (const Column& column : columns_) titles.push_back(column.title);
@@ -123,6 +117,7 @@ void TextTable::add(std::vector<std::string> cells) {
   if (cells.size() != columns_.size()) {
     throw std::invalid_argument(fmt::format("[TextTable] {} cells for {} columns", cells.size(), columns_.size()));
   }
+  for (std::string& cell : cells) cell = spelled_out(cell);
   rows_.push_back(std::move(cells));
 }
 

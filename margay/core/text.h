@@ -50,11 +50,23 @@ std::string padded(std::string_view text, std::size_t columns, TextAlign align =
 /// The text with U+FFFD for every byte that is not UTF-8 (RFC 3629).
 std::string valid_utf8(std::string_view text);
 
-/// The text on one line: line breaks, tabs and other control characters become spaces, so that a name from a file can
-/// neither break a table nor send control sequences to a terminal.
+/// The text on one line: line breaks, tabs and other control characters (C0, DEL, and C1 in UTF-8 or as a byte of its
+/// own) become spaces, so that a name from a file can neither break a table nor send control sequences to a terminal.
 std::string one_line(std::string_view text);
 
-/// A table of text whose columns are aligned, whatever alphabet the cells are written in.
+/// Whether line breaks and tabs are control characters, too, or the text's own layout.
+enum class Layout { kOneLine, kKept };
+
+/// The text with control characters spelled out, "\\n", "\\t", "\\x1B", so that a name can be told from another one.
+std::string spelled_out(std::string_view text, Layout layout = Layout::kOneLine);
+
+/// A name or path as one word of a command line that a person pastes into a shell (sh, bash, zsh): unchanged if every
+/// character stands for itself, else quoted; control characters and bytes that are not UTF-8 as $'\\n' (bash, zsh). A
+/// path that begins with '-' gets "./" in front, so that it is not taken for a flag.
+std::string shell_word(std::string_view name);
+
+/// A table of text whose columns are aligned, whatever alphabet the cells are written in. Control characters in cells
+/// are spelled out.
 class TextTable {
  public:
   using Align = TextAlign;

@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include <fmt/format.h>
+
 #include "margay/core/text.h"
 
 namespace margay::core {
@@ -161,6 +163,72 @@ std::string padded(std::string_view text, std::size_t columns, TextAlign align) 
   const std::size_t width = text_width(text);
   const std::string spaces(columns > width ? columns - width : 0, ' ');
   return align == TextAlign::kLeft ? std::string(text) + spaces : spaces + std::string(text);
+}
+
+namespace {
+
+/// Of C0, DEL and C1. Terminals that are not set to UTF-8 take a byte from 0x80 to 0x9F for one of C1.
+bool is_control(const Decoded& letter, std::string_view bytes) {
+  const auto first = static_cast<unsigned char>(bytes.front());
+  if (letter.point == kNoCodePoint) return first < 0xA0;
+  return letter.point < 0x20 || (letter.point >= 0x7F && letter.point < 0xA0);
+}
+
+/// Calls `take` with every letter's bytes, and whether it is a control character or no letter at all.
+template <class Take>
+void for_each_letter(std::string_view text, const Take& take) {
+  while (!text.empty()) {
+    const Decoded next = decode(text);
+    take(text.substr(0, next.bytes), is_control(next, text), next.point == kNoCodePoint);
+    text.remove_prefix(next.bytes);
+  }
+}
+
+/// As $'…' reads it, and most other languages.
+std::string spelling(std::string_view bytes) {
+  if (bytes == "\n") return "\\n";
+  if (bytes == "\t") return "\\t";
+  if (bytes == "\r") return "\\r";
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("\\x{:02X}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+}  // namespace
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for_each_letter(text, [&](std::string_view bytes, bool is_control, bool /*is_broken*/) {
+    line += is_control ? std::string_view(" ") : bytes;
+  });
+  return line;
+}
+
+std::string spelled_out(std::string_view text, Layout layout) {
+  std::string spelled;
+  for_each_letter(text, [&](std::string_view bytes, bool is_control, bool /*is_broken*/) {
+    const bool is_layout = layout == Layout::kKept && (bytes == "\n" || bytes == "\t");
+    spelled += is_control && !is_layout ? spelling(bytes) : std::string(bytes);
+  });
+  return spelled;
+}
+
+std::string shell_word(std::string_view name) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+:,./_-";  // in no shell special
+  const std::string whole = name.starts_with('-') ? fmt::format("./{}", name) : std::string(name);
+  bool needs_spelling = false;
+  std::string quoted;
+  std::string spelled;
+  for_each_letter(whole, [&](std::string_view bytes, bool is_control, bool is_broken) {
+    needs_spelling = needs_spelling || is_control || is_broken;
+    quoted += bytes == "'" ? std::string_view("'\\''") : bytes;
+    const bool is_special = bytes == "'" || bytes == "\\";
+    spelled += is_control || is_broken ? spelling(bytes) : (is_special ? "\\" : "") + std::string(bytes);
+  });
+  if (needs_spelling) return fmt::format("$'{}'", spelled);
+  if (!whole.empty() && whole.find_first_not_of(kPlain) == std::string::npos) return whole;
+  return fmt::format("'{}'", quoted);
 }
 
 std::string valid_utf8(std::string_view text) {

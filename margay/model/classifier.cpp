@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/torch_errors.h"
 #include "margay/model/weights/naming.h"
 
 namespace margay::model {
@@ -138,7 +139,7 @@ void Classifier::load_state(const TensorMap& state, const std::filesystem::path&
 }
 
 std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options) {
-  return std::make_shared<Classifier>(options);
+  return with_own_errors(kFreeMemory, [&] { return std::make_shared<Classifier>(options); });
 }
 
 const core::OptionTable& ClassifierOptions::fields() {

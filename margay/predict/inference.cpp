@@ -7,6 +7,7 @@
 #include <torch/utils.h>
 
 #include "margay/model/network_state.h"
+#include "margay/model/torch_errors.h"
 
 namespace margay::predict {
 namespace {
@@ -67,14 +68,22 @@ torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& imag
   return classifier.forward(images).to(torch::kFloat);
 }
 
-PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
-                           const BatchVisitor& visit) {
+namespace {
+
+data::LoaderPass begin_pass(const data::Loader& loader, const InferenceOptions& options) {
+  if (!options.part) return loader.pass(options.epoch);
+  return loader.part(options.epoch, options.part->first_batch, options.part->batches);
+}
+
+PassSummary run_pass(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                     const BatchVisitor& visit) {
   const torch::NoGradGuard no_grad;
   std::optional<EvalMode> mode;
   if (options.mode == NetworkMode::kEval) mode.emplace(classifier);
   std::unique_ptr<data::BatchCopy> own_copy;
   if (options.copy == nullptr) own_copy = data::batch_copy(classifier.device());
-  data::TimedPass pass(loader, options.epoch, options.copy == nullptr ? own_copy.get() : options.copy);
+  data::BatchCopy* const copy = options.copy == nullptr ? own_copy.get() : options.copy;
+  data::TimedPass pass(begin_pass(loader, options), copy);
   PassSummary summary;
   while (!options.batches || summary.batches < *options.batches) {
     std::optional<data::Batch> batch = pass.next();
@@ -92,6 +101,13 @@ PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& lo
   summary.seconds = pass.seconds();
   summary.skipped = pass.skipped();
   return summary;
+}
+
+}  // namespace
+
+PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                           const BatchVisitor& visit) {
+  return model::with_own_errors(model::kPredictWithLess, [&] { return run_pass(classifier, loader, options, visit); });
 }
 
 void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,

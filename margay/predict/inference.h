@@ -21,6 +21,12 @@ namespace margay::predict {
 /// The network's mode during a pass: eval, after which the mode of every module is restored; or the current mode.
 enum class NetworkMode { kEval, kUnchanged };
 
+/// Batches of a pass as its loader counts them, with those of which no image can be read.
+struct PassPart {
+  std::int64_t first_batch = 0;
+  std::int64_t batches = 1;  ///< fewer where the pass ends
+};
+
 struct InferenceOptions {
   /// Turns logits into probabilities.
   metric::Activation activation = metric::Activation::kSoftmax;
@@ -31,6 +37,8 @@ struct InferenceOptions {
   std::int64_t epoch = 0;
   /// The most batches to run; all unless given.
   std::optional<std::int64_t> batches = std::nullopt;
+  /// A part of the pass to run instead of all of it; nothing beyond it is loaded.
+  std::optional<PassPart> part = std::nullopt;
   /// Batches with fewer images are left out.
   std::int64_t least_images = 1;
   /// Copies batches to the network's device; outlives the pass. Null: the pass makes its own. Passes that share one
@@ -62,7 +70,7 @@ using BatchVisitor = std::function<void(BatchOutput& output)>;
 /// The only loop over batches that does not train. It computes the logits of each batch of a pass and passes them to
 /// `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads may use the same
 /// network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode is restored then
-/// too.
+/// too. LibTorch's errors are Margay's (model/torch_errors.h).
 PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                            const BatchVisitor& visit);
 

@@ -60,6 +60,21 @@ Predictions collect_averaged(model::Classifier& classifier, const data::Loader& 
   return all;
 }
 
+void stream_averaged(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                     const TtaOptions& tta, std::int64_t batches_at_once, const PredictionSink& sink,
+                     const ImageCounter& count) {
+  if (batches_at_once < 1) throw std::invalid_argument("[stream_averaged] batches_at_once must be at least 1");
+  std::int64_t predicted = 0;
+  for (std::int64_t first = 0; first < loader.num_batches(); first += batches_at_once) {
+    InferenceOptions part = options;
+    part.part = PassPart{.first_batch = first, .batches = batches_at_once};
+    Predictions averaged = collect_averaged(classifier, loader, part, tta, count);
+    predicted += averaged.size();
+    sink(std::move(averaged));
+  }
+  if (predicted == 0) collect_predictions(classifier, loader, options);  // throws: not one image could be read
+}
+
 const core::OptionTable& TtaOptions::fields() {
   static const core::OptionTable table(
       "tta", {core::field<&TtaOptions::n>("n", "draws of every image", {1, 1000}),

@@ -31,4 +31,10 @@ torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch:
 Predictions collect_averaged(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                              const TtaOptions& tta, const ImageCounter& count = {});
 
+/// The same predictions, part by part, so that memory does not grow with the number of images: all passes over
+/// batches_at_once batches, then over the next. Throws as collect_averaged.
+void stream_averaged(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
+                     const TtaOptions& tta, std::int64_t batches_at_once, const PredictionSink& sink,
+                     const ImageCounter& count = {});
+
 }  // namespace margay::predict

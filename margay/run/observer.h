@@ -15,6 +15,15 @@
 
 namespace margay::run {
 
+/// A training without pretrained weights, and how the next one could have some.
+struct FromScratch {
+  std::string arch;         ///< "auto": it is about to be chosen
+  std::string weights_url;  ///< of the network's published weights; "" where there are none, and for "auto"
+  std::filesystem::path
+      place;                 ///< the file in the user's cache folder that `weights` "cached" reads; "" without a folder
+  bool is_in_cache = false;  ///< whether it is there
+};
+
 /// The data and the network of a run, before it trains.
 struct Started {
   std::filesystem::path folder;
@@ -70,6 +79,8 @@ class Observer {
   virtual void found_lr(double /*lr*/) {}
   /// i of n, from 1.
   virtual void repeated(std::int64_t /*i*/, std::int64_t /*n*/, std::uint64_t /*seed*/) {}
+  /// Called once, before the first training starts, or before a search that it takes.
+  virtual void trains_from_scratch(const FromScratch& /*what*/) {}
   virtual void started(const Started& /*start*/) {}
   virtual void resumed(const Resumed& /*where*/) {}
   /// The shares of the first epoch's time, after that epoch.

@@ -55,6 +55,18 @@ nlohmann::ordered_json RunFolder::read_config_json() const {
   return json;
 }
 
+std::string RunFolder::space_warning(std::uintmax_t needed_bytes) const {
+  constexpr double kMegabyte = 1e6;
+  std::error_code unknown;
+  const fs::space_info space = fs::space(path_, unknown);
+  if (unknown || space.available >= needed_bytes) return "";
+  return fmt::format(
+      "{}: the disk has {:.0f} MB left, and the model and its checkpoints take about {:.0f} MB; free some space, or "
+      "they "
+      "cannot be saved",
+      path_.string(), static_cast<double>(space.available) / kMegabyte, static_cast<double>(needed_bytes) / kMegabyte);
+}
+
 void RunFolder::write_config(const nlohmann::ordered_json& config) const {
   core::write_file_atomically(this->config(), config.dump(2) + "\n");
 }

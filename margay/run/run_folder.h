@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
@@ -40,6 +41,9 @@ class RunFolder {
   std::filesystem::path split(data::Task task) const {
     return path_ / (task == data::Task::kSingleLabel ? "split.csv" : "split.jsonl");
   }
+
+  /// A warning if the disk has less room than `needed_bytes`, "" otherwise, and where the system does not say.
+  std::string space_warning(std::uintmax_t needed_bytes) const;
 
   /// config.json: the settings actually used; `margay train `config`` runs them again.
   void write_config(const nlohmann::ordered_json& config) const;

@@ -97,8 +97,8 @@ std::optional<train::NetworkSpeed> speed_or_warn(const std::string& name, const 
   std::string problem;
   try {
     return train::measure_network_speed(name, options);
-  } catch (const c10::Error& error) {
-    problem = error.what_without_backtrace();
+  } catch (const core::Error& error) {
+    problem = error.what();
   } catch (const std::invalid_argument& error) {
     problem = error.what();
   }

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/file.h"
 #include "margay/core/unicode.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
@@ -38,8 +40,10 @@ train::Learner make_learner(const TrainOptions& options, const std::filesystem::
   return learner;
 }
 
-Outcome train_once(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
+Outcome train_once(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer,
+                   const std::optional<FromScratch>& scratch) {
   train::Learner learner = make_learner(options, cache_folder, train::PretrainedWeights::kRead);
+  if (scratch) observer.trains_from_scratch(*scratch);
   TrainingRun run(options, std::move(learner), RunFolder(options.runs, options.name), observer);
   run.record();
   return run.train();
@@ -118,6 +122,25 @@ void check_settings(const TrainOptions& options) {
   throw std::invalid_argument("[train] `lr` auto is for the default recipe; a recipe says its rates");
 }
 
+/// Throws core::IoError where the folder of runs could not be made: choosing a network and a batch size takes minutes.
+void check_runs_folder(const std::filesystem::path& runs) {
+  std::filesystem::path there = std::filesystem::absolute(runs);
+  while (!std::filesystem::exists(there) && there != there.root_path()) there = there.parent_path();
+  core::check_writable(there / "margay.db");
+}
+
+/// Nothing where the training has pretrained weights.
+std::optional<FromScratch> scratch_of(const TrainOptions& options, const std::filesystem::path& cache_folder) {
+  if (!options.vision_learner.weights.empty()) return std::nullopt;
+  return from_scratch(options.arch, cache_folder);
+}
+
+/// Says it before the search, which goes by the accuracy of pretrained networks.
+void choose_network_of(TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
+  if (const auto scratch = scratch_of(options, cache_folder)) observer.trains_from_scratch(*scratch);
+  choose_architecture(options, cache_folder, observer);
+}
+
 /// A path, or what `margay runs` calls the run; of repeats the newest.
 std::filesystem::path folder_to_resume(const std::filesystem::path& run, const std::filesystem::path& runs,
                                        Observer& observer) {
@@ -144,7 +167,13 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   TrainOptions options = given;
   core::validate(options);
   check_settings(options);  // before images are looked for and a folder is made
-  if (options.arch == kAutoArch) choose_architecture(options, cache_folder, observer);
+  if (options.arch == kAutoArch || options.auto_batch_size) check_runs_folder(options.runs);
+  std::optional<FromScratch> scratch;  // to be told
+  if (options.arch == kAutoArch) {
+    choose_network_of(options, cache_folder, observer);
+  } else {
+    scratch = scratch_of(options, cache_folder);
+  }
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch, cache_folder);
   follow_weights(options.batch, options.vision_learner, options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
@@ -155,7 +184,7 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   for (std::int64_t i = 0; i < repeats && outcome == Outcome::kDone; ++i) {
     if (repeats > 1) observer.repeated(i + 1, repeats, options.vision_learner.seed);
     options.batch.loader.seed = options.vision_learner.seed;
-    outcome = train_once(options, cache_folder, observer);
+    outcome = train_once(options, cache_folder, observer, std::exchange(scratch, std::nullopt));
     ++options.vision_learner.seed;
   }
   if (repeats > 1 && outcome == Outcome::kDone) announce_repeats(options, observer);

@@ -9,6 +9,7 @@
 #include "margay/data/image_pipeline.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
+#include "margay/run/choose_architecture.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 
@@ -26,6 +27,19 @@ std::filesystem::path resolve_weights(const std::filesystem::path& weights, cons
   if (weights != model::kCachedWeights) return weights;
   if (cache_folder.empty()) throw std::invalid_argument(kNoCacheFolder);
   return model::find_weights(cache_folder / "weights", model::find_architecture(architecture));
+}
+
+FromScratch from_scratch(const std::string& arch, const std::filesystem::path& cache_folder) {
+  FromScratch what{.arch = arch};
+  if (arch == kAutoArch) return what;
+  const model::Architecture& architecture = model::find_architecture(arch);
+  what.weights_url = architecture.weights_url;
+  if (cache_folder.empty()) return what;
+  const std::filesystem::path folder = cache_folder / "weights";
+  what.place = model::look_up_weights(folder, architecture);
+  what.is_in_cache = !what.place.empty();
+  if (!what.is_in_cache && !what.weights_url.empty()) what.place = model::place_for_weights(folder, architecture);
+  return what;
 }
 
 namespace {

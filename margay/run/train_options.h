@@ -95,6 +95,10 @@ struct TrainOptions {
 void follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner, const std::string& architecture,
                     Observer& observer);
 
+/// What to tell of a network that trains without pretrained weights. arch: a name, or kAutoArch. cache_folder: as for
+/// resolve_weights. Throws std::invalid_argument for an unknown network.
+FromScratch from_scratch(const std::string& arch, const std::filesystem::path& cache_folder);
+
 /// The stages to train: those of `recipe`, or fine-tuning, or one cycle for a network without pretrained weights.
 /// Throws std::invalid_argument as parse_recipe, and for options of fine-tuning together with a recipe.
 train::Stages recipe_of(const TrainOptions& options);

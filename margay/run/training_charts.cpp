@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
+#include "margay/chart/png.h"
 #include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/data/image/write_image.h"
 #include "margay/train/progress.h"
 
 namespace margay::run {
@@ -86,6 +86,7 @@ void check_chart_path(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(std::filesystem::absolute(path).parent_path())) {
     throw core::IoError(path, "its folder does not exist", ENOENT);
   }
+  core::check_writable(path);
 }
 
 std::string write_chart(const std::vector<LineChart>& charts, const std::filesystem::path& path) {
@@ -97,7 +98,8 @@ std::string write_chart(const std::vector<LineChart>& charts, const std::filesys
 }
 
 std::string write_drawing(const chart::Drawing& drawing, const std::filesystem::path& path) {
-  data::write_png(path, chart::drawing_image(drawing));
+  const std::vector<std::uint8_t> png = chart::encode_png(chart::drawing_image(drawing));
+  core::write_file_atomically(path, {reinterpret_cast<const char*>(png.data()), png.size()});
   const std::string warning = chart::font_warning(drawing);
   return warning.empty() ? "" : fmt::format("{}: {}", path.string(), warning);
 }

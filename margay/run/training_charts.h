@@ -20,7 +20,7 @@ std::vector<chart::LineChart> training_charts(const train::Learner& learner);
 chart::LineChart lr_find_chart(const train::LrFindResult& found);
 
 /// Throws what write_chart would throw for this path, before the work for the chart is done: std::invalid_argument for
-/// an extension other than .svg and .png, core::IoError if the folder does not exist.
+/// an extension other than .svg and .png, core::IoError if the folder does not exist or the file cannot be written.
 void check_chart_path(const std::filesystem::path& path);
 
 /// Writes the charts as .svg or .png, by the extension. Returns a warning if a PNG has letters that no font of this

@@ -50,6 +50,19 @@ std::string content_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// The model, and checkpoints of weights and about two moments each; there is one more for the moment of its writing.
+std::uintmax_t bytes_to_write(const model::Classifier& classifier, const CheckpointOptions& options) {
+  std::uintmax_t weights = 0;
+  for (const torch::Tensor& each : classifier.parameters()) weights += each.nbytes();
+  constexpr std::uintmax_t kOfACheckpoint = 3;
+  return weights * (1 + kOfACheckpoint * (static_cast<std::uintmax_t>(options.keep_checkpoints) + 1));
+}
+
+bool freezes_layers(const train::Stages& stages) {
+  return std::any_of(stages.begin(), stages.end(),
+                     [](const train::Stage& stage) { return stage.freeze_to.value_or(0) != 0; });
+}
+
 /// Announces after the first epoch where its time went.
 class BottleneckReport : public train::Callback {
  public:
@@ -146,6 +159,10 @@ void TrainingRun::announce_start() const {
                       .arch = options_.arch,
                       .precision = core::to_text(learner_.precision()),
                       .is_pretrained = !options_.vision_learner.weights.empty()});
+  if (options_.vision_learner.weights.empty() && freezes_layers(recipe_of(options_))) {
+    observer_->warned(
+        "the recipe freezes layers, but without `weights` they have random values and keep them while they are frozen");
+  }
   if (!options_.listeners.early_stop) return;
   for (const train::Stage& stage : recipe_of(options_)) {
     const auto warning = train::early_stopping_warning(core::to_text(stage.schedule.kind));
@@ -231,6 +248,8 @@ void TrainingRun::train_all() {
 
 Outcome TrainingRun::train() {
   announce_start();
+  const std::string warning = folder_.space_warning(bytes_to_write(learner_.classifier(), options_.checkpoints));
+  if (!warning.empty()) observer_->warned(warning);
   listing_->begin();
   const auto fail = [&](const std::exception& error) { listing_->finish(RunStatus::kFailed, error.what()); };
   try {
@@ -241,6 +260,9 @@ Outcome TrainingRun::train() {
   } catch (const train::DivergedError& diverged) {
     fail(diverged);
     throw RunError(RunError::Reason::kDiverged, folder_.path(), diverged.what());
+  } catch (const core::OutOfMemoryError& error) {
+    fail(error);
+    throw RunError(RunError::Reason::kOutOfMemory, folder_.path(), error.what());
   } catch (const std::exception& error) {
     fail(error);
     throw;

@@ -37,7 +37,7 @@ NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& 
 /// A training that ended early and can continue from its folder's newest checkpoint.
 class RunError : public core::Error {
  public:
-  enum class Reason { kDiverged, kModelNotSaved };
+  enum class Reason { kDiverged, kOutOfMemory, kModelNotSaved };
 
   RunError(Reason reason, std::filesystem::path folder, const std::string& message)
       : core::Error(message), reason_(reason), folder_(std::move(folder)) {}

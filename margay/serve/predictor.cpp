@@ -11,6 +11,7 @@
 #include "margay/model/fold_batch_norms.h"
 #include "margay/model/network_state.h"
 #include "margay/model/precision.h"
+#include "margay/model/torch_errors.h"
 
 namespace margay::serve {
 namespace {
@@ -22,6 +23,12 @@ std::shared_ptr<model::Classifier> copy_of(const model::Classifier& classifier) 
   random.restore();
   copy->load_state(classifier.state(), "a classifier");
   return copy;
+}
+
+constexpr int kAveragedAtOnce = 1024;  // images: enough that the passes' beginnings do not matter
+
+predict::TtaOptions tta_options(const PredictorOptions& options) {
+  return {.n = options.tta, .beta = options.tta_beta};
 }
 
 /// Images without labels are accepted.
@@ -41,11 +48,13 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
       precision_(model::resolve_precision(options.precision, torch::kCPU)) {
   core::validate(options_);
   if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
-  if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
-  bundle_.classifier->eval();
-  model::fold_batch_norms(*bundle_.classifier);
-  bundle_.classifier->eval();  // the modules that folding made, too
-  model::store_weights_in(*bundle_.classifier, precision_);
+  model::with_own_errors(model::kFreeMemory, [&] {
+    if (bundle_.classifier.use_count() > 1) bundle_.classifier = copy_of(*bundle_.classifier);
+    bundle_.classifier->eval();
+    model::fold_batch_norms(*bundle_.classifier);
+    bundle_.classifier->eval();  // the modules that folding made, too
+    model::store_weights_in(*bundle_.classifier, precision_);
+  });
 }
 
 void Predictor::warm_up(std::int64_t images) const {
@@ -53,7 +62,9 @@ void Predictor::warm_up(std::int64_t images) const {
   const std::int64_t side = bundle_.transforms.augment.size;
   const std::int64_t channels = bundle_.classifier->options().in_channels;
   const torch::NoGradGuard no_grad;
-  predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}), precision_);
+  model::with_own_errors(model::kPredictWithLess, [&] {
+    predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}), precision_);
+  });
 }
 
 data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) const {
@@ -83,8 +94,7 @@ predict::ImageCounter Predictor::counter(const data::Loader& loader, const OnPro
 predict::Predictions Predictor::collect(const data::Loader& loader, const OnProgress& on_progress) const {
   const predict::ImageCounter count = counter(loader, on_progress);
   if (options_.tta == 0) return predict::collect_predictions(*bundle_.classifier, loader, inference(), count);
-  const predict::TtaOptions tta{.n = options_.tta, .beta = options_.tta_beta};
-  return predict::collect_averaged(*bundle_.classifier, loader, inference(), tta, count);
+  return predict::collect_averaged(*bundle_.classifier, loader, inference(), tta_options(options_), count);
 }
 
 predict::Predictions Predictor::predict(const data::ImageList& images, const OnProgress& on_progress) const {
@@ -96,8 +106,11 @@ void Predictor::stream(std::shared_ptr<const data::Dataset> images, const predic
   if (images == nullptr) throw std::invalid_argument("[predict] the images are null");
   check_labels(*images, bundle_);
   const data::Loader all = loader(std::move(images));
-  if (options_.tta > 0) return sink(collect(all, on_progress));
   const predict::ImageCounter count = counter(all, on_progress);
+  if (options_.tta > 0) {
+    return predict::stream_averaged(*bundle_.classifier, all, inference(), tta_options(options_),
+                                    std::max(1, kAveragedAtOnce / options_.batch_size), sink, count);
+  }
   predict::stream_predictions(*bundle_.classifier, all, inference(), [&](predict::Predictions&& batch) {
     const std::size_t seen = batch.ids.size() + batch.skipped.size();
     sink(std::move(batch));

@@ -43,9 +43,9 @@ class Predictor {
   /// Throws core::DataError if no image can be read, std::invalid_argument for an empty list.
   predict::Predictions predict(const data::ImageList& images, const OnProgress& on_progress = {}) const;
 
-  /// Predicts batch by batch, with targets and losses if the images have labels. With options.tta there is one call of
-  /// `sink` with all predictions, since averaging needs whole passes. Throws as predict, and std::invalid_argument for
-  /// labels of another task or another number of classes than the bundle's.
+  /// Predicts batch by batch, with targets and losses if the images have labels; with options.tta about 1,024 images at
+  /// once, which all passes go over before the next. Memory does not grow with the number of images. Throws as predict,
+  /// and std::invalid_argument for labels of another task or another number of classes than the bundle's.
   void stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
               const OnProgress& on_progress = {}) const;
 

@@ -12,6 +12,7 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
+#include "margay/model/torch_errors.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/task_loss.h"
 
@@ -83,12 +84,14 @@ double rate(double seconds, const std::function<void()>& work) {
 NetworkSpeed measure_network_speed(const std::string& architecture, const NetworkSpeedOptions& options) {
   core::validate(options);
   const std::int64_t image_px = options.size.value_or(model::find_architecture(architecture).input_px);
-  SpeedTrial trial(architecture, image_px, options);
   const auto batch = static_cast<double>(options.batch_size);
-  return {.train_images_per_s = batch * rate(options.seconds, [&] { trial.train_step(); }),
-          .inference_images_per_s = batch * rate(options.seconds, [&] { trial.predict(); }),
-          .precision = trial.precision(),
-          .image_px = image_px};
+  return model::with_own_errors(model::kPredictWithLess, [&]() -> NetworkSpeed {
+    SpeedTrial trial(architecture, image_px, options);
+    return {.train_images_per_s = batch * rate(options.seconds, [&] { trial.train_step(); }),
+            .inference_images_per_s = batch * rate(options.seconds, [&] { trial.predict(); }),
+            .precision = trial.precision(),
+            .image_px = image_px};
+  });
 }
 
 const core::OptionTable& NetworkSpeedOptions::fields() {

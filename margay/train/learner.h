@@ -66,9 +66,9 @@ class Learner {
   /// is not available, and for invalid options of the loss or the optimizer.
   Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> classifier, const LearnerOptions& options = {});
 
-  /// Trains as planned. Throws what callbacks throw, and DivergedError if the loss is not finite; the weights are then
-  /// those of the last step. After resume_at() it continues the interrupted fit, which must be of the same stage
-  /// (std::invalid_argument).
+  /// Trains as planned. Throws what callbacks throw, core::OutOfMemoryError if memory runs out, and DivergedError if
+  /// the loss is not finite; the weights are then those of the last step. LibTorch's other errors are core::Error.
+  /// After resume_at() it continues the interrupted fit, which must be of the same stage (std::invalid_argument).
   void fit(const FitPlan& plan);
   void fit(std::int64_t epochs, const HyperSchedule& schedule, const std::string& stage = "fit");
   /// Constant rates.

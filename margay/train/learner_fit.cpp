@@ -10,6 +10,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/model/torch_errors.h"
 #include "margay/predict/inference.h"
 #include "margay/train/learner.h"
 #include "margay/train/non_finite_layer.h"
@@ -67,7 +68,7 @@ void Learner::fit(const FitPlan& plan) {
     announce(&Callback::after_fit);
   } catch (...) {
     announce(&Callback::after_interrupt);
-    throw;
+    model::rethrow_as_own(model::kTrainWithLess);
   }
   training_state_.stage.clear();
 }
@@ -81,7 +82,7 @@ void Learner::train_only(const HyperSchedule& schedule) {
   while (!training_state_.is_cancelled) {
     EpochRecord record;
     training_state_.is_in_epoch = false;
-    train_epoch(plan, record);
+    model::with_own_errors(model::kTrainWithLess, [&] { train_epoch(plan, record); });
   }
 }
 

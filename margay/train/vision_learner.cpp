@@ -12,6 +12,7 @@
 #include "margay/data/source/balance.h"
 #include "margay/metric/metric.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/torch_errors.h"
 #include "margay/model/weights/pretrained.h"
 
 namespace margay::train {
@@ -64,11 +65,8 @@ void append_warning(data::Loaders& loaders, const std::string& warning) {
   if (!warning.empty()) loaders.warnings.push_back(warning);
 }
 
-}  // namespace
-
-Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
-                       PretrainedWeights weights) {
-  core::validate(options);
+Learner make_vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
+                            PretrainedWeights weights) {
   torch::manual_seed(options.seed);
   const std::int64_t classes = loaders.vocabulary.size();
   const bool reads = !options.weights.empty() && weights == PretrainedWeights::kRead;
@@ -96,6 +94,15 @@ Learner vision_learner(data::Loaders loaders, const std::string& architecture, c
   }
   if (!options.weights.empty()) learner.freeze();
   return learner;
+}
+
+}  // namespace
+
+Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
+                       PretrainedWeights weights) {
+  core::validate(options);
+  return model::with_own_errors(
+      model::kFreeMemory, [&] { return make_vision_learner(std::move(loaders), architecture, options, weights); });
 }
 
 const core::OptionTable& VisionLearnerOptions::fields() {

@@ -87,6 +87,35 @@ TEST(ShowsColours, OnATerminalOfAKnownKindOnly) {
   close(ends[1]);
 }
 
+TEST(ShowsColours, NotToAPersonWhoWantsNone) {
+  const Terminal terminal("xterm");
+  setenv("NO_COLOR", "1", 1);
+  EXPECT_FALSE(shows_colours(terminal.end()));
+  EXPECT_TRUE(can_rewrite_lines(terminal.end())) << "that is no colour";
+  setenv("NO_COLOR", "", 1);
+  EXPECT_TRUE(shows_colours(terminal.end())) << "empty is not set (no-color.org)";
+  unsetenv("NO_COLOR");
+}
+
+/// The style at a terminal of so many columns.
+ProgressStyle style_at(unsigned short columns) {
+  const Terminal terminal("xterm");
+  const winsize size{.ws_row = 10, .ws_col = columns};
+  EXPECT_EQ(ioctl(terminal.end(), TIOCSWINSZ, &size), 0);
+  const int stderr_before = dup(STDERR_FILENO);
+  EXPECT_EQ(dup2(terminal.end(), STDERR_FILENO), STDERR_FILENO);
+  const ProgressStyle style = progress_style();
+  dup2(stderr_before, STDERR_FILENO);
+  close(stderr_before);
+  return style;
+}
+
+TEST(ProgressLine, IsNoBarWhereATerminalHasNoRoomForOne) {
+  EXPECT_EQ(style_at(80), ProgressStyle::kBar);
+  EXPECT_EQ(style_at(0), ProgressStyle::kBar) << "it does not say";
+  EXPECT_EQ(style_at(1), ProgressStyle::kPlain);
+}
+
 TEST(ProgressLine, IsCutBetweenLettersAtTheEdgeOfTheTerminal) {
   const Terminal terminal("xterm");
   const winsize size{.ws_row = 10, .ws_col = 20};

@@ -224,6 +224,19 @@ TEST_F(AtomicFileTest, TakesNamesAsLongAsTheFileSystemDoes) {
   EXPECT_EQ(file_content(folder_ / std::string(255, 'x')), "text");
 }
 
+TEST_F(AtomicFileTest, CanBeAskedBeforeTheWorkIsDone) {
+  EXPECT_NO_THROW(check_writable(folder_ / "a.txt"));
+  EXPECT_EQ(folder_.size(), 0U) << "it leaves nothing";
+  testing_support::write(folder_ / "a.txt", "old");
+  EXPECT_NO_THROW(check_writable(folder_ / "a.txt"));
+  EXPECT_EQ(file_content(folder_ / "a.txt"), "old");
+  fs::create_directory(folder_ / "b");
+  for (const fs::path& impossible : {folder_ / "b", folder_ / "b/", folder_ / "no/such.txt", folder_ / "a.txt/under",
+                                     folder_ / std::string(256, 'x')}) {
+    EXPECT_THROW(check_writable(impossible), IoError) << impossible;
+  }
+}
+
 TEST(FileLock, IsHeldByOneUntilItEnds) {
   const testing_support::TemporaryFolder folder;
   std::optional<FileLock> first(folder / "lock");

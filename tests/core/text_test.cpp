@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 
@@ -123,7 +124,49 @@ TEST(TextTable, RefusesRowsOfAnotherLength) {
   EXPECT_THROW(table.add({"1"}), std::invalid_argument);
 }
 
-TEST(OneLine, TakesControlCharactersOut) { EXPECT_EQ(one_line("a\nb\x1b[1m\x7f柴"), "a b [1m 柴"); }
+TEST(OneLine, TakesControlCharactersOut) {
+  EXPECT_EQ(one_line("a\nb\x1b[1m\x7f柴"), "a b [1m 柴");
+  EXPECT_EQ(one_line("\xC2\x9B"
+                     "31m and \x9B"
+                     "31m"),
+            " 31m and  31m")
+      << "C1, in UTF-8 and as a byte";
+}
+
+TEST(SpelledOut, ShowsControlCharactersWithoutSendingThem) {
+  EXPECT_EQ(spelled_out("a\nb\t\x1b[2J\x7f"), R"(a\nb\t\x1B[2J\x7F)");
+  EXPECT_EQ(spelled_out("\xC2\x9B"
+                        "31m \x9B"),
+            R"(\xC2\x9B31m \x9B)");
+  EXPECT_EQ(spelled_out("ein\ttab\nzwei\x1b", Layout::kKept), "ein\ttab\nzwei\\x1B");
+  EXPECT_EQ(spelled_out("Große Katze 柴 caf\xE9"), "Große Katze 柴 caf\xE9") << "letters stay, known or not";
+}
+
+TEST(ShellWord, IsQuotedOnlyWhereAShellWouldChangeIt) {
+  EXPECT_EQ(shell_word("runs/20240501-090000-pets"), "runs/20240501-090000-pets");
+  EXPECT_EQ(shell_word("my cats"), "'my cats'");
+  EXPECT_EQ(shell_word("$HOME/`id`"), "'$HOME/`id`'");
+  EXPECT_EQ(shell_word("it's"), R"('it'\''s')");
+  EXPECT_EQ(shell_word("~/cats"), "'~/cats'") << "a folder of that name, not the home";
+  EXPECT_EQ(shell_word("-cats"), "./-cats") << "not a flag";
+  EXPECT_EQ(shell_word("- $x"), "'./- $x'");
+  EXPECT_EQ(shell_word("two\nlines"), R"($'two\nlines')");
+  EXPECT_EQ(shell_word("caf\xE9's\\"), R"($'caf\xE9\'s\\')");
+  EXPECT_EQ(shell_word("柴犬"), "'柴犬'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
+TEST(ShellWord, GivesTheNameBackWhenAShellReadsIt) {
+  for (const std::string name :
+       {"a b", "it's \"so\"", "$x `y` \\z", "two\nlines\x1b", "caf\xE9'", "-flag", "~", "!x", "*?[a]"}) {
+    std::FILE* shell = ::popen(("exec bash -c " + shell_word("printf %s " + shell_word(name))).c_str(), "r");
+    ASSERT_NE(shell, nullptr);
+    std::string read;
+    for (int c = std::fgetc(shell); c != EOF; c = std::fgetc(shell)) read += static_cast<char>(c);
+    ASSERT_EQ(::pclose(shell), 0);
+    EXPECT_EQ(read, name.front() == '-' ? "./" + name : name);
+  }
+}
 
 }  // namespace
 

@@ -1,6 +1,8 @@
 #include "margay/predict/test_time_augmentation.h"
 
+#include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <torch/utils.h>
@@ -83,6 +85,30 @@ TEST_F(CollectAveraged, NamesTheImageThatOnlySomePassesCouldRead) {
   const auto message = testing_support::thrown_message<core::DataError>(
       [&] { collect_averaged(*classifier_, valid(), {}, {.n = 1}, breaks_one_after_the_first_pass); });
   EXPECT_NE(message.find("valid/upright/0.png"), std::string::npos) << message;
+}
+
+TEST_F(CollectAveraged, ComesInPartsThatAgreeWithAll) {
+  const Predictions all = collect_averaged(*classifier_, valid(), {}, {.n = 2, .beta = 0.5});
+  std::vector<Predictions> parts;
+  std::size_t counted = 0;
+  stream_averaged(
+      *classifier_, valid(), {}, {.n = 2, .beta = 0.5}, 1,
+      [&](Predictions&& part) { parts.push_back(std::move(part)); }, [&](std::size_t images) { counted += images; });
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(counted, 12U);
+  const Predictions together = joined(parts);
+  EXPECT_EQ(together.ids, all.ids);
+  EXPECT_TRUE(together.logits.allclose(all.logits, 1e-5, 1e-5));
+}
+
+TEST_F(CollectAveraged, ThrowsWhereNoPartHasAnImageThatCanBeRead) {
+  std::size_t parts = 0;
+  for (const auto& image : std::filesystem::recursive_directory_iterator(folder_ / "valid")) {
+    if (image.is_regular_file()) std::ofstream(image.path()) << "not an image";
+  }
+  EXPECT_THROW(stream_averaged(*classifier_, valid(), {}, {.n = 1}, 1, [&](Predictions&&) { ++parts; }),
+               core::DataError);
+  EXPECT_EQ(parts, 2U);
 }
 
 TEST_F(CollectAveraged, RefusesOptionsOutOfRange) {

@@ -1,5 +1,6 @@
 #include "margay/run/run_folder.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,15 @@ TEST(History, EndsBeforeTheFirstLineThatIsBroken) {
   testing_support::write(folder / "history.csv", "another,table\n1,2\n");
   EXPECT_TRUE(read_history(folder / "history.csv").empty());
   EXPECT_TRUE(read_history(folder / "none.csv").empty());
+}
+
+TEST(RunFolder, WarnsBeforeTheWorkOfADiskThatIsTooSmall) {
+  const testing_support::TemporaryFolder runs;
+  const RunFolder folder(runs.path(), "large");
+  EXPECT_EQ(folder.space_warning(0), "");
+  const std::string warning = folder.space_warning(std::uintmax_t{1} << 62);
+  EXPECT_TRUE(warning.starts_with(folder.path().string() + ": the disk has ")) << warning;
+  EXPECT_NE(warning.find("take about 4611686018427 MB; free some space"), std::string::npos) << warning;
 }
 
 }  // namespace

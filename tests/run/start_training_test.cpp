@@ -1,5 +1,6 @@
 #include "margay/run/start_training.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <torch/types.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/run/run_registry.h"
@@ -32,6 +34,7 @@ class NotingObserver : public Observer {
   bool is_stop_wanted() const override { return steps >= stop_after; }
   std::vector<std::shared_ptr<train::Callback>> callbacks() override { return {std::make_shared<StepCounter>(steps)}; }
   void warned(const std::string& text) override { notes.push_back("warned: " + text); }
+  void trains_from_scratch(const FromScratch& what) override { notes.push_back("from scratch: " + what.arch); }
   void started(const Started& start) override {
     notes.push_back("started");
     images = start.train_images;
@@ -86,7 +89,7 @@ TEST_F(StartTraining, AnnouncesAndPrintsNothing) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_EQ(outcome, Outcome::kDone);
-  EXPECT_EQ(notes.notes, (std::vector<std::string>{"started", "bottleneck", "ended"}));
+  EXPECT_EQ(notes.notes, (std::vector<std::string>{"from scratch: resnet20", "started", "bottleneck", "ended"}));
   EXPECT_EQ(notes.images, 12);
   EXPECT_EQ(notes.last.interruption, "");
   EXPECT_FALSE(notes.last.charts.empty());
@@ -113,9 +116,9 @@ TEST_F(StartTraining, TellsOfEachRepeatAndOfThemAll) {
   NotingObserver notes;
   options_.repeats = 2;
   EXPECT_EQ(start_training(options_, "", notes), Outcome::kDone);
-  EXPECT_EQ(notes.notes,
-            (std::vector<std::string>{"repeat 1", "started", "bottleneck", "ended", "repeat 2", "started", "bottleneck",
-                                      "ended", "repeats: error_rate", "repeats: valid_loss"}));
+  EXPECT_EQ(notes.notes, (std::vector<std::string>{"repeat 1", "from scratch: " + options_.arch, "started",
+                                                   "bottleneck", "ended", "repeat 2", "started", "bottleneck", "ended",
+                                                   "repeats: error_rate", "repeats: valid_loss"}));
 }
 
 TEST_F(StartTraining, RefusesWhatCannotWorkBeforeAFolderIsMade) {
@@ -157,6 +160,54 @@ TEST_F(StartTraining, GoesOnWithSimilarClassesOfARunFromBeforeTheyWereRefused) {
   NotingObserver going_on;
   EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on),
             Outcome::kDone);
+TEST_F(StartTraining, WarnsOfARecipeThatFreezesRandomLayers) {
+  NotingObserver notes;
+  options_.recipe = "freeze 1 epochs at 1e-3";
+  options_.epochs = TrainOptions().epochs;
+  EXPECT_EQ(start_training(options_, "", notes), Outcome::kDone);
+  EXPECT_NE(std::find_if(notes.notes.begin(), notes.notes.end(),
+                         [](const std::string& note) {
+                           return note.starts_with("warned: the recipe freezes layers, but without `weights`");
+                         }),
+            notes.notes.end());
+}
+
+TEST_F(StartTraining, NamesTheRunThatRanOutOfMemory) {
+  class Hungry : public NotingObserver {
+   public:
+    class Eater : public train::Callback {
+     public:
+      void after_step(train::Learner&, const train::Progress&) override { torch::empty({std::int64_t{1} << 55}); }
+    };
+    std::vector<std::shared_ptr<train::Callback>> callbacks() override { return {std::make_shared<Eater>()}; }
+  };
+  Hungry hungry;
+  try {
+    start_training(options_, "", hungry);
+    FAIL() << "it found more memory than there is";
+  } catch (const RunError& error) {
+    EXPECT_EQ(error.reason(), RunError::Reason::kOutOfMemory);
+    EXPECT_TRUE(std::string(error.what())
+                    .starts_with("out of memory (144115188.1 GB more were asked for); use a smaller "
+                                 "`batch_size`"))
+        << error.what();
+  }
+  const RunRecord record = RunRegistry(options_.runs).all().at(0);
+  EXPECT_EQ(record.status, RunStatus::kFailed);
+  EXPECT_EQ(record.message.find("frame #"), std::string::npos);
+}
+
+TEST(FromScratch, KnowsTheWeightsThatTheNextTrainingCouldHave) {
+  const testing_support::TemporaryFolder cache;
+  const FromScratch fresh = from_scratch("resnet18", cache.path());
+  EXPECT_TRUE(fresh.weights_url.starts_with("https://"));
+  EXPECT_EQ(fresh.place, cache / "weights/resnet18.safetensors");
+  EXPECT_FALSE(fresh.is_in_cache);
+  testing_support::write(cache / "weights/resnet18.pth", "");
+  EXPECT_TRUE(from_scratch("resnet18", cache.path()).is_in_cache);
+  EXPECT_EQ(from_scratch("resnet20", cache.path()).weights_url, "");
+  EXPECT_EQ(from_scratch("auto", cache.path()).place, "");
+  EXPECT_EQ(from_scratch("resnet18", "").place, "");
 }
 
 TEST_F(StartTraining, NamesTheRunWhoseModelCouldNotBeSaved) {

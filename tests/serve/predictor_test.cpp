@@ -78,12 +78,22 @@ TEST_F(PredictorTest, StreamsLabelledImagesWithTheirLosses) {
   EXPECT_TRUE(parts[1].losses.allclose(-parts[1].probabilities.select(1, 1).log()));
 }
 
-TEST_F(PredictorTest, StreamsAveragesOfDrawsAtOnce) {
+TEST_F(PredictorTest, StreamsTheAveragesOfDrawsThatItCollects) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
   const Predictor predictor(tiny_bundle(), {.batch_size = 4, .tta = 1});
-  std::vector<std::int64_t> sizes;
-  predictor.stream(dataset, [&](predict::Predictions&& part) { sizes.push_back(part.size()); });
-  EXPECT_EQ(sizes, (std::vector<std::int64_t>{6}));
+  std::vector<std::size_t> progress;
+  predict::Predictions streamed;
+  predictor.stream(
+      dataset, [&](predict::Predictions&& part) { streamed = std::move(part); },
+      [&](std::size_t done, std::size_t total) {
+        EXPECT_EQ(total, 12U);
+        progress.push_back(done);
+      });
+  EXPECT_EQ(streamed.size(), 6);
+  EXPECT_EQ(progress.back(), 12U);
+  data::ImageList images;
+  for (std::size_t i = 0; i < dataset->size(); ++i) images.add(dataset->image(i));
+  EXPECT_TRUE(streamed.logits.equal(predictor.predict(images).logits));
 }
 
 TEST_F(PredictorTest, RefusesLabelsOfOtherClasses) {

@@ -82,7 +82,11 @@ void write(const std::filesystem::path& path, std::span<const std::uint8_t> byte
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  if (!file) throw core::IoError(path, "cannot be written", errno);
+  if (file) return;
+  const int reason = errno;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);  // half an image
+  throw core::IoError(path, "cannot be written", reason);
 }
 
 }  // namespace

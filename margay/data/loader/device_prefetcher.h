@@ -63,7 +63,8 @@ class TimedPass {
  public:
   /// copy: outlives the pass; or null, on the CPU. first_batch: where the walk begins.
   TimedPass(const Loader& loader, std::int64_t epoch, BatchCopy* copy, std::int64_t first_batch = 0)
-      : batches_(loader.pass(epoch, first_batch), copy) {}
+      : TimedPass(loader.pass(epoch, first_batch), copy) {}
+  TimedPass(LoaderPass pass, BatchCopy* copy) : batches_(std::move(pass), copy) {}
 
   std::optional<Batch> next() {
     std::optional<Batch> batch = batches_.next();

@@ -118,6 +118,14 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
           .normal_term = normal_term_};
 }
 
+LoaderPass Loader::part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const {
+  PassPlan plan = this->plan(epoch, first_batch);
+  const auto end = static_cast<std::size_t>((first_batch + batches) * options_.batch_size);
+  plan.ends_early = end < plan.rows.size();
+  if (plan.ends_early) plan.rows.resize(end);
+  return LoaderPass(std::move(plan));
+}
+
 LoaderPass Loader::pass(std::int64_t epoch, std::int64_t first_batch) const {
   std::optional<LoaderPass> prepared = prepared_.take(epoch);
   if (prepared && first_batch == 0) return std::move(*prepared);

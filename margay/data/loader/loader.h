@@ -58,6 +58,8 @@ class Loader {
 
   /// The plan of pass(epoch, first_batch), for a LoaderPass over a part of it.
   PassPlan plan(std::int64_t epoch = 0, std::int64_t first_batch = 0) const;
+  /// A pass over `batches` batches from first_batch on, or over those that are left. The threads load nothing beyond.
+  LoaderPass part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const;
 
   /// The same images in the same order, augmented as in training, for test-time augmentation. Each epoch has other
   /// draws.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/loader/worker_team.h"
 
@@ -72,7 +73,7 @@ class LoaderPass::State {
 
  private:
   /// Otherwise the batches before, or other processes, may have had images that can be read.
-  bool sees_everything() const { return plan_.first_batch == 0 && plan_.options.world == 1; }
+  bool sees_everything() const { return plan_.first_batch == 0 && !plan_.ends_early && plan_.options.world == 1; }
 
   core::DataError nothing_readable() const {
     const std::string first = skipped_.empty() ? "" : skipped_.front().problem;
@@ -192,6 +193,17 @@ namespace {
 
 constexpr std::uint64_t kAugmentStream = 2;
 
+/// An error that ends the pass, since it is not the image's: the machine's, or ours.
+std::exception_ptr error_at(const std::filesystem::path& path, const std::exception& problem) {
+  const std::string place = core::spelled_out(path.string());
+  if (!core::says_out_of_memory(problem)) {
+    return std::make_exception_ptr(
+        core::Error(fmt::format("{}: {}", place, core::without_stack_frames(problem.what()))));
+  }
+  const core::OutOfMemoryError error = core::out_of_memory(problem, "use fewer `num_workers` or a lower `max_pixels`");
+  return std::make_exception_ptr(core::OutOfMemoryError(fmt::format("{}: {}", place, error.what())));
+}
+
 }  // namespace
 
 RowFiller::RowFiller(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
@@ -214,8 +226,7 @@ std::exception_ptr RowFiller::fill(const Job& job, FillScratch& scratch) const {
     pending.problems[job.row] = problem.what();
     if (options_.unreadable == Unreadable::kStop) return std::current_exception();
   } catch (const std::exception& problem) {
-    const std::filesystem::path path = dataset_->path(row.id);
-    return std::make_exception_ptr(core::Error(fmt::format("{}: {}", path.string(), problem.what())));
+    return error_at(dataset_->path(row.id), problem);
   }
   return nullptr;
 }

@@ -56,6 +56,7 @@ struct PassPlan {
   std::int64_t epoch = 0;
   std::vector<PassRow> rows;                ///< of the whole pass
   std::size_t first_batch = 0;              ///< the batches before it are skipped
+  bool ends_early = false;                  ///< `rows` are not all of them
   std::shared_ptr<NormalTerm> normal_term;  ///< what earlier passes learned about the machine, or null
 
   /// The shape of an image when the threads are done with it: the network's input, or an item if the device augments.

@@ -53,11 +53,15 @@ std::filesystem::path look_up_weights(const std::filesystem::path& folder, const
   return {};
 }
 
+std::filesystem::path place_for_weights(const std::filesystem::path& folder, const Architecture& architecture) {
+  return folder / (architecture.name + ending_of(architecture.weights_url));
+}
+
 std::filesystem::path find_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   if (const auto found = look_up_weights(folder, architecture); !found.empty()) return found;
-  const std::filesystem::path place = folder / (architecture.name + ending_of(architecture.weights_url));
-  throw core::DataError(folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
-                                            architecture.name, fetch_advice(architecture, place)));
+  throw core::DataError(
+      folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
+                          architecture.name, fetch_advice(architecture, place_for_weights(folder, architecture))));
 }
 
 namespace {
@@ -143,7 +147,7 @@ std::string likeness(const TensorMap& found, const Architecture& wanted) {
   }
   const std::optional<Recognised> other = recognise(found);
   if (!other || other->architecture == &wanted) return "";
-  return fmt::format("; these look like {}'s", other->architecture->name);
+  return fmt::format("; these look like {0}'s, which takes `arch` {0}", other->architecture->name);
 }
 
 /// The first convolution and the batch norm behind it; null where there are none.

@@ -22,6 +22,9 @@ std::filesystem::path find_weights(const std::filesystem::path& folder, const Ar
 /// Throws core::DataError, with fetch_advice, if there is none.
 std::filesystem::path existing_weights(const std::filesystem::path& file_or_folder, const Architecture& architecture);
 
+/// Where look_up_weights would find the architecture's published file in this folder: NAME.safetensors or NAME.pth.
+std::filesystem::path place_for_weights(const std::filesystem::path& folder, const Architecture& architecture);
+
 /// "fetch https://… (torchvision IMAGENET1K_V1) and save it as PLACE", or that nobody publishes any. place: a path, or
 /// "".
 std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place);

@@ -16,6 +16,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/model/torch_errors.h"
 #include "margay/model/weights/file_reader.h"
 #include "margay/model/weights/safetensors_header.h"
 #include "margay/model/weights/torch_file.h"
@@ -190,7 +191,8 @@ bool is_index_of_weights(const std::filesystem::path& file) { return form_of(fil
 
 WeightsFile read_weights(const std::filesystem::path& file_or_folder) {
   const std::filesystem::path path = weights_file_of(file_or_folder);
-  return is_index_of_weights(path) ? read_sharded_weights(path, read_file) : read_file(path);
+  return with_own_errors(
+      kFreeMemory, [&] { return is_index_of_weights(path) ? read_sharded_weights(path, read_file) : read_file(path); });
 }
 
 }  // namespace margay::model

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <new>
 #include <stdexcept>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -18,19 +15,13 @@
 #include "margay/core/machine.h"
 #include "margay/model/cpu.h"
 #include "margay/model/network_state.h"
+#include "margay/model/torch_errors.h"
 
 namespace margay::train {
 namespace {
 
 constexpr std::int64_t kUnit = 8;  // vector units and tensor cores like multiples of it
 constexpr double kMega = 1e6;
-
-bool says_out_of_memory(const c10::Error& error) {
-  const std::string_view text = error.what_without_backtrace();
-  const auto contains = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
-  return contains("out of memory") || contains("ALLOC_FAILED") || contains("can't allocate memory") ||
-         contains("not enough memory");
-}
 
 /// Asks the probe, and remembers how it ran out of memory.
 class BatchTrial {
@@ -41,12 +32,10 @@ class BatchTrial {
     try {
       needed_ = static_cast<double>(probe_(batch_size));
       return !options_.memory_limit_mb || needed_ <= options_.safety * kMega * double(*options_.memory_limit_mb);
-    } catch (const c10::OutOfMemoryError&) {
+    } catch (const core::OutOfMemoryError&) {
       has_run_out_ = true;
-    } catch (const std::bad_alloc&) {
-      has_run_out_ = true;
-    } catch (const c10::Error& error) {
-      if (!says_out_of_memory(error)) throw;
+    } catch (const std::exception& error) {
+      if (!core::says_out_of_memory(error)) throw;
       has_run_out_ = true;
     }
     return false;
@@ -217,8 +206,10 @@ BatchSizeAdvice advise_by_trying(model::Classifier& classifier, const StepShape&
 
 BatchSizeAdvice find_batch_size(model::Classifier& classifier, const StepShape& step, const AutoBatchOptions& options) {
   core::validate(options);
-  if (classifier.device().is_cpu()) return advise_on_cpu(classifier, step, options);
-  return advise_by_trying(classifier, step, options);
+  return model::with_own_errors("use a smaller `size` or another network", [&] {
+    return classifier.device().is_cpu() ? advise_on_cpu(classifier, step, options)
+                                        : advise_by_trying(classifier, step, options);
+  });
 }
 
 std::uint64_t step_memory_bytes(model::Classifier& classifier, const StepShape& step, std::int64_t batch_size) {
