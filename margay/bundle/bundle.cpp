@@ -1,10 +1,18 @@
 #include "margay/bundle/bundle.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
 #include <fmt/format.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/error.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/safetensors.h"
+#include "margay/model/weights/weights_file.h"
 
 namespace margay::bundle {
 namespace {
@@ -13,15 +21,65 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kKey = "margay";
-constexpr int kFormatVersion = 2;
+constexpr const char* kSalt = "known_images_salt";
+constexpr int kFormatVersion = 3;
 
-/// Format 2 brought the task. Without it a program would predict by softmax, so only multi-label models need format 2.
-int format_for(data::Task task) { return task == data::Task::kSingleLabel ? 1 : 2; }
+/// Format 2 brought the task: without it a program would predict by softmax, so only multi-label models need it. Format
+/// 3 brought the known images, whose tensors earlier programs would take for weights.
+int format_for(const Bundle& bundle) {
+  if (!bundle.known_images.empty()) return 3;
+  return bundle.task == data::Task::kSingleLabel ? 1 : 2;
+}
 
 Json header_of(const Bundle& bundle) {
-  return {{"format_version", format_for(bundle.task)},      {"classifier", core::to_json(bundle.classifier->options())},
-          {"vocabulary", bundle.vocabulary.names()},        {"task", core::to_text(bundle.task)},
-          {"transforms", core::to_json(bundle.transforms)}, {"provenance", bundle.provenance}};
+  Json header = {
+      {"format_version", format_for(bundle)},           {"classifier", core::to_json(bundle.classifier->options())},
+      {"vocabulary", bundle.vocabulary.names()},        {"task", core::to_text(bundle.task)},
+      {"transforms", core::to_json(bundle.transforms)}, {"provenance", bundle.provenance}};
+  if (!bundle.known_images.empty()) header[kSalt] = bundle.known_images.salt;
+  return header;
+}
+
+/// The sets of digests and the names of their tensors.
+template <class Known, class Visit>
+void for_each_digest_set(Known& known, Visit&& visit) {
+  const auto name = [](const char* set) { return std::string(model::kNoWeights) + set; };
+  visit(name("train_names"), known.train_names);
+  visit(name("valid_names"), known.valid_names);
+  visit(name("train_contents"), known.train_contents);
+  visit(name("valid_contents"), known.valid_contents);
+}
+
+model::TensorMap tensors_of(const Bundle& bundle) {
+  model::TensorMap tensors = bundle.classifier->state();
+  if (bundle.known_images.empty()) return tensors;
+  for_each_digest_set(bundle.known_images, [&](const std::string& name, const data::DigestSet& set) {
+    torch::Tensor bytes = torch::empty({static_cast<std::int64_t>(set.size()), set.width()}, torch::kByte);
+    std::copy(set.bytes().begin(), set.bytes().end(), bytes.data_ptr<std::uint8_t>());
+    tensors.emplace(name, bytes);
+  });
+  return tensors;
+}
+
+data::DigestSet digests_of(const torch::Tensor& bytes) {
+  if (bytes.dim() != 2 || bytes.scalar_type() != torch::kByte)
+    throw std::invalid_argument("digests are uint8 [N,width]");
+  const auto* first = bytes.data_ptr<std::uint8_t>();
+  return {{first, first + bytes.numel()}, static_cast<int>(bytes.size(1))};
+}
+
+/// Takes the digests out of the tensors, so that the weights remain.
+data::KnownImages take_known_images(const Json& header, model::TensorMap& tensors) {
+  data::KnownImages known;
+  if (!header.contains(kSalt)) return known;
+  known.salt = header.at(kSalt).get<std::uint64_t>();
+  for_each_digest_set(known, [&](const std::string& name, data::DigestSet& set) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) throw std::invalid_argument("there is no tensor " + name);
+    set = digests_of(found->second);
+    tensors.erase(found);
+  });
+  return known;
 }
 
 Json parse_header(const model::Metadata& metadata, const fs::path& path) {
@@ -66,15 +124,16 @@ Bundle from_header(const Json& header) {
 
 void save_bundle(const fs::path& path, const Bundle& bundle) {
   if (bundle.classifier == nullptr) throw std::invalid_argument("[save_bundle] the classifier is null");
-  model::write_safetensors(path, bundle.classifier->state(), {{kKey, header_of(bundle).dump()}});
+  model::write_safetensors(path, tensors_of(bundle), {{kKey, header_of(bundle).dump()}});
 }
 
 Bundle load_bundle(const fs::path& path) {
-  const model::SafetensorsFile file = model::read_safetensors(path);
+  model::SafetensorsFile file = model::read_safetensors(path);
   const Json header = parse_header(file.metadata, path);
   Bundle bundle;
   try {
     bundle = model::with_own_errors(model::kFreeMemory, [&] { return from_header(header); });
+    bundle.known_images = take_known_images(header, file.tensors);
   } catch (const core::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {  // of JSON or of options: either way the file's fault

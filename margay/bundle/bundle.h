@@ -8,6 +8,7 @@
 #include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
+#include "margay/data/source/known_images.h"
 #include "margay/model/classifier.h"
 
 namespace margay::bundle {
@@ -20,10 +21,13 @@ struct Bundle {
   data::Transforms transforms;
   /// Its origin: seeds, data, results. The form is free; it is stored unchanged.
   nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
+  /// The images it was trained and validated on; empty where that is not known, as in files of earlier versions.
+  data::KnownImages known_images = {};
 };
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
-/// architecture, vocabulary, task, transforms and provenance. Atomic: a failure leaves the previous file.
+/// architecture, vocabulary, task, transforms, provenance and the salt of the known images, whose digests are uint8
+/// tensors [N, bytes of each], "margay.train_names" and so on. Atomic: a failure leaves the previous file.
 /// Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 

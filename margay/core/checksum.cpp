@@ -59,13 +59,28 @@ void Sha256::update(std::span<const std::uint8_t> bytes) {
   MARGAY_CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "OpenSSL adds no bytes to a SHA-256");
 }
 
-std::string Sha256::finish() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+std::array<std::uint8_t, 32> Sha256::finish_bytes() {
+  std::array<std::uint8_t, 32> digest{};
   unsigned int size = 0;
   MARGAY_CHECK(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1, "OpenSSL finishes no SHA-256");
+  return digest;
+}
+
+std::string Sha256::finish() {
   std::string text;
-  for (std::size_t i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  for (const std::uint8_t byte : finish_bytes()) text += fmt::format("{:02x}", byte);
   return text;
+}
+
+std::uint64_t Sha256::finish_short() {
+  const std::array<std::uint8_t, 32> digest = finish_bytes();
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8U | digest[i];
+  return number;
+}
+
+void Sha256::restart() {
+  MARGAY_CHECK(EVP_DigestInit_ex(context_.get(), nullptr, nullptr) == 1, "OpenSSL begins no new SHA-256");
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -27,10 +28,17 @@ class Sha256 {
   Sha256();
 
   void update(std::span<const std::uint8_t> bytes);
-  /// The sum of all bytes so far, as 64 hexadecimal digits in small letters. Nothing may be added after it.
+  /// The sum of all bytes so far, as 64 hexadecimal digits in small letters. Before anything is added after it comes
+  /// restart().
   std::string finish();
+  /// The same, but only its first eight bytes, as a number whose highest byte is the first.
+  std::uint64_t finish_short();
+  /// Begins a new sum; cheaper than a new object.
+  void restart();
 
  private:
+  std::array<std::uint8_t, 32> finish_bytes();
+
   struct Free {
     void operator()(evp_md_ctx_st* context) const;
   };

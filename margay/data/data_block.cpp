@@ -90,7 +90,7 @@ Labels labels_of(const Items& items, const Split& split) {
 }  // namespace
 
 Loaders resized(const Loaders& loaders, int size) {
-  Loaders other{loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings};
+  Loaders other{loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings, loaders.root};
   if (loaders.valid) other.valid = loaders.valid->resized(size);
   const int presized = loaders.transforms().resize.size;
   if (size > presized) {

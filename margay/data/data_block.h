@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct Loaders {
   std::optional<Loader> valid;  ///< absent when the validation set is empty
   Vocabulary vocabulary;
   std::vector<std::string> warnings;
+  /// The folder that the images' names are relative to in a model's memory (known_images); empty: the innermost one
+  /// that holds them all.
+  std::filesystem::path root = {};
 
   Task task() const { return train.dataset().task(); }
   /// A copy, which outlives loaders that nobody keeps.

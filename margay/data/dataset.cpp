@@ -64,7 +64,10 @@ std::int64_t class_of(const Items& items, std::size_t row, std::uint32_t label, 
 }  // namespace
 
 Dataset::Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary)
-    : items_(std::move(items)), rows_(std::move(rows)), num_classes_(vocabulary.size()) {
+    : items_(std::move(items)),
+      rows_(std::move(rows)),
+      num_classes_(vocabulary.size()),
+      contents_(std::make_shared<ContentChecksums>(rows_.size())) {
   // A label that only left-out items have need not be a class.
   class_of_label_.assign(items_->label_names().size(), kNoTarget);
   for (const std::size_t row : rows_) {

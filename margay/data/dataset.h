@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "margay/data/item.h"
+#include "margay/data/source/content_checksums.h"
 
 namespace margay::data {
 
@@ -61,12 +62,15 @@ class Dataset {
   std::vector<std::int64_t> classes(std::size_t i) const;
   /// The class index of a single-label image, or kNoTarget.
   std::int64_t target(std::size_t i) const;
+  /// Filled by the loaders as they read images. Copies share them.
+  ContentChecksums& contents() const { return *contents_; }
 
  private:
   std::shared_ptr<const Items> items_;
   std::vector<std::size_t> rows_;
   std::vector<std::int64_t> class_of_label_;  ///< by label id
   std::int64_t num_classes_ = 0;
+  std::shared_ptr<ContentChecksums> contents_;
 };
 
 /// What DataBlock::datasets returns; no pixel has been read yet.

@@ -169,12 +169,14 @@ void Learner::note_skipped(std::span<const data::SkippedImage> skipped) {
   }
 }
 
-void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_json& provenance) {
+void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_json& provenance, data::Unread unread) {
+  const data::Dataset* valid = given_.valid ? &given_.valid->dataset() : nullptr;
   bundle::save_bundle(path, {.classifier = classifier_,
                              .vocabulary = loaders_.vocabulary,
                              .task = loaders_.task(),
                              .transforms = loaders_.transforms(),
-                             .provenance = provenance});
+                             .provenance = provenance,
+                             .known_images = data::known_images(given_.train.dataset(), valid, given_.root, unread)});
 }
 
 const core::OptionTable& LearnerOptions::fields() {

@@ -15,6 +15,7 @@
 #include "margay/core/options.h"
 #include "margay/data/data_block.h"
 #include "margay/data/loader/device_prefetcher.h"
+#include "margay/data/source/known_images.h"
 #include "margay/metric/metric.h"
 #include "margay/model/classifier.h"
 #include "margay/model/precision.h"
@@ -181,9 +182,12 @@ class Learner {
   bool has_pending_gradients() const { return pending_images_ > 0; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
 
-  /// Writes the trained classifier with its classes and transforms to one portable file. Throws core::IoError.
+  /// Writes the trained classifier with its classes, its transforms and the memory of its images (data::KnownImages) to
+  /// one portable file. unread: kRead reads the files that no loader has read so far, as those that a cache on disk
+  /// spared it. Throws core::IoError.
   void save(const std::filesystem::path& path,
-            const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object());
+            const nlohmann::ordered_json& provenance = nlohmann::ordered_json::object(),
+            data::Unread unread = data::Unread::kLeave);
 
  private:
   struct StagePlan;

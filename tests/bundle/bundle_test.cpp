@@ -8,6 +8,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/weights/safetensors.h"
+#include "margay/model/weights/weights_file.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -109,6 +110,53 @@ TEST_F(BundleTest, RefusesDescriptionsThatDoNotFit) {
   save_bundle(path_, small_bundle());
   tamper(path_, [](auto& json) { json.erase("vocabulary"); });
   EXPECT_NE(refusal().find("vocabulary"), std::string::npos);
+}
+
+Bundle bundle_with_known_images() {
+  Bundle bundle = small_bundle();
+  bundle.known_images = {.salt = 0xFEDCBA9876543210,
+                         .train_names = data::DigestSet({1ULL << 60U, 2ULL << 60U, 3ULL << 60U}),
+                         .valid_names = data::DigestSet({4ULL << 60U}),
+                         .train_contents = data::DigestSet({5ULL << 60U}),
+                         .valid_contents = {}};
+  return bundle;
+}
+
+TEST_F(BundleTest, RemembersTheImagesOfItsTraining) {
+  save_bundle(path_, bundle_with_known_images());
+  const Bundle loaded = load_bundle(path_);
+  EXPECT_EQ(loaded.known_images.salt, 0xFEDCBA9876543210);
+  EXPECT_TRUE(loaded.known_images.train_names.contains(2ULL << 60U));
+  EXPECT_EQ(loaded.known_images.train_names.size(), 3U);
+  EXPECT_TRUE(loaded.known_images.valid_names.contains(4ULL << 60U));
+  EXPECT_TRUE(loaded.known_images.train_contents.contains(5ULL << 60U));
+  EXPECT_TRUE(loaded.known_images.valid_contents.empty());
+  tamper(path_, [](auto& json) { EXPECT_EQ(json["format_version"], 3); });
+  const std::string before = testing_support::file_content(path_);
+  save_bundle(path_, load_bundle(path_));
+  EXPECT_EQ(testing_support::file_content(path_), before);
+}
+
+TEST_F(BundleTest, GivesWeightsWithoutTheMemoryOfImages) {
+  const Bundle bundle = bundle_with_known_images();
+  save_bundle(path_, bundle);
+  EXPECT_EQ(model::read_weights(path_).tensors.size(), bundle.classifier->state().size());
+}
+
+TEST_F(BundleTest, RefusesADamagedMemoryOfImages) {
+  save_bundle(path_, bundle_with_known_images());
+  const model::SafetensorsFile file = model::read_safetensors(path_);
+  const auto refusal_with = [&](const torch::Tensor& names) {
+    model::TensorMap tensors = file.tensors;
+    tensors.erase("margay.train_names");
+    if (names.defined()) tensors["margay.train_names"] = names;
+    model::write_safetensors(path_, tensors, file.metadata);
+    return refusal();
+  };
+  EXPECT_NE(refusal_with({}).find("there is no tensor margay.train_names"), std::string::npos);
+  EXPECT_NE(refusal_with(torch::zeros({2, 3}, torch::kByte)).find("digest 1 is not above"), std::string::npos);
+  EXPECT_NE(refusal_with(torch::zeros({2, 9}, torch::kByte)).find("no digests"), std::string::npos);
+  EXPECT_NE(refusal_with(torch::zeros({6}, torch::kByte)).find("digests are uint8 [N,width]"), std::string::npos);
 }
 
 TEST_F(BundleTest, RefusesMissingTensors) {

@@ -78,6 +78,16 @@ TEST(Sha256, DoesNotDependOnTheParts) {
   }
 }
 
+TEST(Sha256, BeginsAnewAndGivesItsFirstBytesAsANumber) {
+  Sha256 sum;
+  add(sum, "xyz");
+  sum.restart();
+  add(sum, "abc");
+  EXPECT_EQ(sum.finish_short(), 0xba7816bf8f01cfeaULL);
+  sum.restart();
+  EXPECT_EQ(sum.finish(), sha256(""));
+}
+
 TEST(Sha256, OfAFileIsThatOfItsBytes) {
   const testing_support::TemporaryFolder folder;
   testing_support::write(folder / "x", "abc");

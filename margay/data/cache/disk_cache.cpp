@@ -1,5 +1,6 @@
 #include "margay/data/cache/disk_cache.h"
 
+#include <cstring>
 #include <functional>
 #include <span>
 #include <system_error>
@@ -37,12 +38,31 @@ std::uint64_t free_bytes(const fs::path& folder) {
   return failure ? 0 : space.available;
 }
 
+/// What a record bears as its path: the path and, if it is known, behind a zero the checksum of the file's contents.
+/// Programs of before that was kept take both for a path that nobody asks for.
+std::string path_with_contents(const std::string& path, std::uint64_t contents) {
+  if (contents == 0) return path;
+  std::string both = path + '\0';
+  both.append(reinterpret_cast<const char*>(&contents), sizeof contents);
+  return both;
+}
+
+std::uint64_t contents_behind(const std::string& both, std::size_t path_bytes) {
+  std::uint64_t contents = 0;
+  if (both.size() == path_bytes + 1 + sizeof contents) {
+    std::memcpy(&contents, both.data() + path_bytes + 1, sizeof contents);
+  }
+  return contents;
+}
+
 }  // namespace
 
 DiskCache::DiskCache(const fs::path& folder, const std::string& transforms, std::optional<std::uint64_t> limit_bytes)
     : file_(file_in(folder, transforms)) {
-  end_ = file_.scan([&](const std::string& path, const RecordHeader& header, std::uint64_t offset) {
-    entries_[path] = {header, offset, true, false};  // a later record of a path replaces the earlier one
+  end_ = file_.scan([&](const std::string& both, const RecordHeader& header, std::uint64_t offset) {
+    const std::string path = both.substr(0, both.find('\0'));
+    // A later record of a path replaces the earlier one.
+    entries_[path] = {header, offset, contents_behind(both, path.size()), true, false};
   });
   limit_bytes_ = limit_bytes.value_or(end_ + free_bytes(folder) / 2);
   obstacle_ = file_.obstacle();
@@ -67,6 +87,7 @@ bool DiskCache::load(const std::string& path, const Entry& entry, CachedImage& r
   const RecordHeader& header = entry.header;
   room.source_height = header.source_height;
   room.source_width = header.source_width;
+  room.contents = entry.contents;
   room.image.height = header.height;
   room.image.width = header.width;
   room.image.pixels.resize(header.pixel_bytes());
@@ -93,13 +114,15 @@ void DiskCache::forget(const std::string& path, std::uint64_t offset) {
 void DiskCache::keep(const CacheKey& key, const CachedImage& cached) {
   const std::string& name = key.path.native();
   if (!key.version) return;
-  const RecordHeader header = make_header(name, *key.version, cached);
-  const std::optional<std::uint64_t> offset = reserve(name, header);
-  if (offset) settle(name, *offset, file_.write(*offset, header, name, cached.image.pixels));
+  const std::string both = path_with_contents(name, cached.contents);
+  const RecordHeader header = make_header(both, *key.version, cached);
+  const std::optional<std::uint64_t> offset = reserve(name, header, cached.contents);
+  if (offset) settle(name, *offset, file_.write(*offset, header, both, cached.image.pixels));
 }
 
 /// Takes the next place in the file, if this image is to be written.
-std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const RecordHeader& header) {
+std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const RecordHeader& header,
+                                                std::uint64_t contents) {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(path);
   const bool is_known = found != entries_.end() && found->second.header.version == header.version;
@@ -114,7 +137,7 @@ std::optional<std::uint64_t> DiskCache::reserve(const std::string& path, const R
   left_out_.erase(hash);
   const std::uint64_t offset = end_;
   end_ += bytes;
-  entries_[path] = {header, offset, false, true};
+  entries_[path] = {header, offset, contents, false, true};
   return offset;
 }
 

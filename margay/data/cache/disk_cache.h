@@ -34,6 +34,7 @@ class DiskCache : public ImageCache {
   struct Entry {
     RecordHeader header;
     std::uint64_t offset = 0;
+    std::uint64_t contents = 0;  ///< as CachedImage::contents
     bool is_written = false;
     bool is_verified =
         false;  ///< its pixels matched their checksum when it was first found, or this process wrote them
@@ -41,7 +42,7 @@ class DiskCache : public ImageCache {
 
   std::optional<Entry> entry_of(const std::string& path) const;
   bool load(const std::string& path, const Entry& entry, CachedImage& room);
-  std::optional<std::uint64_t> reserve(const std::string& path, const RecordHeader& header);
+  std::optional<std::uint64_t> reserve(const std::string& path, const RecordHeader& header, std::uint64_t contents);
   void settle(const std::string& path, std::uint64_t offset, int error);
   void forget(const std::string& path, std::uint64_t offset);
 

@@ -45,6 +45,8 @@ struct CachedImage {
   core::Image image;      ///< the presized image, or the decoded one
   int source_height = 0;  ///< of the decoded image, pixels
   int source_width = 0;
+  /// core::checksum of the file's bytes, by which the image is known where they are not read again; 0: not known.
+  std::uint64_t contents = 0;
 
   bool is_presized() const { return image.height != source_height || image.width != source_width; }
 };

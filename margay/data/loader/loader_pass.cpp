@@ -235,9 +235,9 @@ std::exception_ptr RowFiller::fill(const Job& job, FillScratch& scratch) const {
 void RowFiller::load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const {
   const ImageSource image = dataset_->image(row.id);
   if (!cache_) {
-    scratch.item = pipeline_.item(image, phase_, random);
+    scratch.item = pipeline_.item(noted(image, row.id), phase_, random);
   } else {
-    pipeline_.item_of(cacheable(image, scratch.kept), phase_, random, scratch.item);
+    pipeline_.item_of(cacheable(image, row.id, scratch.kept), phase_, random, scratch.item);
   }
 }
 
@@ -263,13 +263,25 @@ core::Random RowFiller::random_of(const PassRow& row) const {
 }
 
 /// As kept, or in `room`. Bytes in memory are not kept: nothing tells of what moment they are.
-const CachedImage& RowFiller::cacheable(const ImageSource& image, CachedImage& room) const {
-  if (!image.is_file()) return room = pipeline_.cacheable(image);
+const CachedImage& RowFiller::cacheable(const ImageSource& image, std::size_t id, CachedImage& room) const {
+  if (!image.is_file()) return room = pipeline_.cacheable(noted(image, id));
   const CacheKey key = cache_key(image.name());
-  if (const CachedImage* found = cache_->find(key, room)) return *found;
-  room = pipeline_.cacheable(key.path);
+  if (const CachedImage* found = cache_->find(key, room)) {
+    if (found->contents != 0) dataset_->contents().note(id, found->contents);
+    return *found;
+  }
+  room = pipeline_.cacheable(noted(key.path, id));
+  room.contents = dataset_->contents().of(id).value_or(0);
   cache_->keep(key, room);
   return room;
+}
+
+/// The image with its bytes, which are read here if their checksum is missing.
+ImageSource RowFiller::noted(const ImageSource& image, std::size_t id) const {
+  if (dataset_->contents().has(id)) return image;
+  ImageSource::Bytes bytes = image.read();
+  dataset_->contents().note(id, *bytes);
+  return {image.name(), std::move(bytes)};
 }
 
 }  // namespace margay::data

@@ -78,7 +78,8 @@ class RowFiller {
   void load_item(const PassRow& row, core::Random& random, FillScratch& scratch) const;
   void augment_item(const Job& job, core::Random& random, const core::Image& item) const;
   core::Random random_of(const PassRow& row) const;
-  const CachedImage& cacheable(const ImageSource& image, CachedImage& room) const;
+  const CachedImage& cacheable(const ImageSource& image, std::size_t id, CachedImage& room) const;
+  ImageSource noted(const ImageSource& image, std::size_t id) const;
 
   const std::shared_ptr<const Dataset> dataset_;
   const ImagePipeline pipeline_;

@@ -152,6 +152,7 @@ WeightsFile read_file(const std::filesystem::path& path) {
     return {std::move(file.tensors), {}, std::move(file.format)};
   }
   SafetensorsFile file = read_safetensors(path);
+  std::erase_if(file.tensors, [](const auto& each) { return each.first.starts_with(kNoWeights); });
   return {std::move(file.tensors), std::move(file.metadata), "safetensors"};
 }
 

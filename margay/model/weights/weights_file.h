@@ -8,6 +8,9 @@
 
 namespace margay::model {
 
+/// Tensors of a bundle whose names begin so are no weights: what it remembers of its images. Nobody's weights do.
+constexpr const char* kNoWeights = "margay.";
+
 /// Named tensors of a file of any form, under the names that it gives them.
 struct WeightsFile {
   TensorMap tensors;
@@ -22,9 +25,10 @@ struct WeightsFile {
 ///   {NAME: FILE}}, the files beside it;
 /// - a folder that holds one of these: an index, model.safetensors, pytorch_model.bin, or else the only file whose
 ///   name ends as one of weights.
-/// Tensors do not depend on the files afterwards. Nothing in a file is ever executed.
-/// Throws core::DataError for what cannot be opened and for a folder without weights or with several, core::FormatError
-/// for every violation of the format. Messages recognise web pages, Git LFS pointers and archives in place of weights.
+/// Tensors that are no weights (kNoWeights) are left out. Tensors do not depend on the files afterwards. Nothing in a
+/// file is ever executed. Throws core::DataError for what cannot be opened and for a folder without weights or with
+/// several, core::FormatError for every violation of the format. Messages recognise web pages, Git LFS pointers and
+/// archives in place of weights.
 WeightsFile read_weights(const std::filesystem::path& file_or_folder);
 
 /// The file that read_weights would read: the same, unless it is a folder. Throws as that for folders.
