@@ -1,77 +1,40 @@
-#include <array>
+#include <cstdio>
 
 #include <fmt/format.h>
 #include <torch/types.h>
-#include <nlohmann/json.hpp>
+#include <torch/utils.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "margay/data/source/names.h"
 #include "margay/metric/metric.h"
 #include "margay/metric/standard_error.h"
-#include "margay/run/data_options.h"
+#include "margay/run/evaluation_set.h"
 
 namespace margay::cli {
-
-/// Which images of the folder are judged.
-enum class Part { kValid, kTrain, kAll };
-
-constexpr auto names(Part /*tag*/) {
-  return std::array{std::pair{Part::kValid, "valid"}, std::pair{Part::kTrain, "train"}, std::pair{Part::kAll, "all"}};
-}
 
 namespace {
 
 struct EvaluateOptions {
   std::filesystem::path model;
-  std::filesystem::path folder;
-  Part part = Part::kValid;
   std::optional<double> threshold;
-  run::DataOptions data;
+  run::EvaluationOptions images;
   serve::PredictorOptions predictor;
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
         "evaluate",
-        {core::field<&EvaluateOptions::part>("part", "valid, train or all images of the folder"),
+        {core::field<&EvaluateOptions::images>("images", "what the model is judged by"),
          core::field<&EvaluateOptions::threshold>(
              "threshold", "multi-label models: the probability above which a class is predicted; 0.5 by default",
              {0, 1}),
-         core::field<&EvaluateOptions::data>("data", "labels and split"),
          core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
 };
-
-/// Without any flag on labels and split, those of the training are used.
-run::DataOptions labels_and_split(const EvaluateOptions& options, const bundle::Bundle& bundle) {
-  const bool is_untouched = core::to_json(options.data) == core::to_json(run::DataOptions{});
-  run::DataOptions data = options.data;
-  if (is_untouched && bundle.provenance.contains("data")) core::from_json(bundle.provenance["data"], data);
-  return data;
-}
-
-/// The images to judge, their labels numbered as the model numbers them.
-std::shared_ptr<const data::Dataset> images_to_judge(const EvaluateOptions& options, const bundle::Bundle& bundle) {
-  const bool takes_all = options.part == Part::kAll;
-  const run::DataOptions flags = labels_and_split(options, bundle);
-  data::DataBlock block =
-      takes_all ? run::make_unsplit_block(options.folder, flags) : run::make_block(options.folder, flags);
-  block.vocabulary(bundle.vocabulary);
-  const data::Datasets datasets = block.datasets();
-  // Where there is no split, warnings of one would be false.
-  if (takes_all) warn_of_each(block.left_out().sentences());
-  warn_of_each(takes_all ? block.warnings() : datasets.warnings);
-  std::shared_ptr<const data::Dataset> dataset = options.part == Part::kValid ? datasets.valid : datasets.train;
-  if (dataset->size() > 0 && dataset->task() != bundle.task) {
-    throw core::DataError(options.folder,
-                          fmt::format("the model's task is {}, the labels' {}; give the labels as for its training",
-                                      core::to_text(bundle.task), core::to_text(dataset->task())));
-  }
-  if (dataset->size() > 0) return dataset;
-  throw core::DataError(options.folder, "no image is in this part; --part all takes every image");
-}
 
 /// Sums over the predictions.
 struct Tally {
@@ -80,6 +43,7 @@ struct Tally {
   metric::Accuracy accuracy;           ///< of single-label models
   metric::MultiLabelCounts decisions;  ///< of multi-label models
   std::vector<data::SkippedImage> skipped;
+  data::NameList trained;  ///< images that the model was trained on, which are left out
 
   double loss() const { return loss_sum / static_cast<double>(images); }
 };
@@ -103,23 +67,61 @@ void print_multi_label(const Tally& tally) {
       tally.loss());
 }
 
+/// The rows of a batch whose images count; of the others the names.
+std::vector<std::int64_t> rows_that_count(const predict::Predictions& batch, const run::EvaluationSet& set,
+                                          data::NameList& trained) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t row = 0; row < batch.ids.size(); ++row) {
+    const std::size_t id = batch.ids[row];
+    if (set.counts(id)) {
+      rows.push_back(static_cast<std::int64_t>(row));
+    } else {
+      trained.add(set.images()->path(id).string());
+    }
+  }
+  return rows;
+}
+
+/// Throws core::DataError if nothing else was there.
+void tell_of_trained(const Tally& tally, const run::EvaluationOptions& images) {
+  if (tally.trained.empty()) return;
+  if (tally.images == 0) {
+    throw core::DataError(
+        images.folder, fmt::format("the model was trained on all {} images that were to be judged, as their contents "
+                                   "say; --part all judges them nevertheless",
+                                   tally.trained.size()));
+  }
+  warn(
+      fmt::format("{} of the images are left out: their contents are those of images that the model was trained on: {}",
+                  tally.trained.size(), tally.trained.text()));
+}
+
 core::ExitCode evaluate(const EvaluateOptions& options) {
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   const bool is_multi = predictor.is_multi_label();
   if (options.threshold && !is_multi) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this model predicts one class");
   }
+  const run::EvaluationSet set(options.images, predictor.bundle(), options.model);
+  for (const std::string& warning : set.warnings()) warn(program_words(warning));
+  fmt::print("Judged: {}.\n", program_words(set.reason()));
+  std::fflush(stdout);  // before the progress and what may go wrong
   Tally tally;
   const auto count = [&](const predict::Predictions& batch) {
     tally.skipped.insert(tally.skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    if (batch.size() == 0) return;
-    tally.images += batch.size();
-    tally.loss_sum += batch.losses.sum(torch::kDouble).item<double>();
-    is_multi ? tally.decisions.add(batch.logits, batch.targets, options.threshold.value_or(0.5))
-             : tally.accuracy.update(batch.logits, batch.targets);
+    const std::vector<std::int64_t> rows = rows_that_count(batch, set, tally.trained);
+    if (rows.empty()) return;
+    const torch::Tensor index = torch::tensor(rows);
+    const torch::Tensor logits = batch.logits.index_select(0, index);
+    const torch::Tensor targets = batch.targets.index_select(0, index);
+    tally.images += static_cast<std::int64_t>(rows.size());
+    tally.loss_sum += batch.losses.index_select(0, index).sum(torch::kDouble).item<double>();
+    is_multi ? tally.decisions.add(logits, targets, options.threshold.value_or(0.5))
+             : tally.accuracy.update(logits, targets);
   };
-  stream_with_progress(predictor, images_to_judge(options, predictor.bundle()), count, "evaluate");
+  stream_with_progress(predictor, set.images(), count, "evaluate");
   for (const auto& skipped : tally.skipped) warn("left out " + skipped.problem);
+  tell_of_trained(tally, options.images);
   is_multi ? print_multi_label(tally) : print_single_label(tally);
   return core::ExitCode::kDone;
 }
@@ -130,8 +132,11 @@ void add_evaluate(CommandLine& line) {
   Command& command = line.add("evaluate", "Evaluate a model on labelled images");
   const auto options = std::make_shared<EvaluateOptions>();
   command.argument("model", options->model, "a model.margay", Presence::kRequired);
-  command.argument("folder", options->folder, "the images", Presence::kRequired);
-  command.footer("By default labels and split are those of the model's training.");
+  command.argument("folder", options->images.folder, "the images", Presence::kRequired);
+  command.footer(
+      "In the folder of the training the validation images are judged, wherever it now lies; in another folder all\n"
+      "images. The first line says which, and why. Images that the model was trained on never validate.\n"
+      "Labels and split are those of the model's training unless flags say otherwise.");
   command.flags(*options);
   takes_compute_threads(command);
   command.does([options] { return evaluate(*options); });

@@ -6,6 +6,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
+#include "margay/run/evaluation_set.h"
 #include "margay/run/start_training.h"
 #include "margay/run/train_options.h"
 
@@ -42,6 +43,7 @@ Words all_words() {
   add_fields(data::CheckOptions::fields(), words);
   add_fields(ThreadOptions::fields(), words);
   add_fields(run::ResumeOptions::fields(), words);
+  add_fields(run::EvaluationOptions::fields(), words);
   return words;
 }
 

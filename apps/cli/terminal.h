@@ -40,6 +40,7 @@ class TerminalObserver : public run::Observer {
   void trains_from_scratch(const run::FromScratch& what) override;
   void started(const run::Started& start) override;
   void resumed(const run::Resumed& where) override;
+  void was_finished(const run::Finished& end) override;
   void found_bottleneck(const std::string& text) override;
   void evaluated_saved_model(const train::EpochRecord& record, const metric::Metrics& metrics) override;
   void reported_cache(const std::string& text) override;

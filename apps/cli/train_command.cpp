@@ -15,13 +15,30 @@
 namespace margay::cli {
 namespace {
 
-/// --resume takes the run's own settings: another one beside it would be lost.
+/// --resume takes the run's own settings: another one beside it would be lost. Only what has moved is named anew.
 void refuse_other_flags(const Command& command) {
-  const auto other = command.given_besides({"--resume", "--lr-factor", "--runs", "--threads", "--pin-threads"});
+  const auto other = command.given_besides({"folder", "--resume", "--data", "--lr-factor", "--runs", "--labels-csv",
+                                            "--valid-csv", "--valid-list", "--weights", "--teacher", "--cache-folder",
+                                            "--threads", "--pin-threads"});
   if (!other) return;
-  throw UsageError(*other +
-                   ": --resume continues with the settings of the run; leave this flag out, or begin a new run with "
-                   "--config RUN/config.json");
+  throw UsageError(
+      *other +
+      ": --resume continues with the settings of the run, and takes only the new places of what has moved "
+      "(--data, --labels-csv, --valid-csv, --valid-list, --weights, --teacher, --cache-folder); leave this "
+      "flag out, or begin a new run with --config RUN/config.json");
+}
+
+/// The new places of what a run reads. The folder of images may stand without its flag.
+run::ResumeOptions with_moved_files(run::ResumeOptions resume, const run::TrainOptions& given) {
+  const run::DataOptions& data = given.batch.data;
+  resume.moved = {.labels_csv = data.labels_csv,
+                  .valid_csv = data.valid_csv,
+                  .valid_list = data.valid_list,
+                  .weights = given.vision_learner.weights,
+                  .teacher = given.distillation.teacher,
+                  .cache_folder = given.batch.loader.cache_folder};
+  if (resume.data.empty()) resume.data = given.batch.folder;
+  return resume;
 }
 
 std::string read_recipe(const std::string& path) {
@@ -70,9 +87,10 @@ core::Error with_remedy(const run::RunError& error) {
 core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
   TerminalObserver observer;
   try {
-    const run::Outcome outcome = resume.resume.empty()
-                                     ? run::start_training(options, user_cache_folder(), observer)
-                                     : run::resume_training(resume, options.runs, user_cache_folder(), observer);
+    const run::Outcome outcome =
+        resume.resume.empty()
+            ? run::start_training(options, user_cache_folder(), observer)
+            : run::resume_training(with_moved_files(resume, options), options.runs, user_cache_folder(), observer);
     standard_output().reset();  // what is lost of it is but a log, of which history.csv has the numbers
     return outcome == run::Outcome::kDone ? core::ExitCode::kDone : core::ExitCode::kInterrupted;
   } catch (const run::RunError& error) {
@@ -99,7 +117,12 @@ void add_train(CommandLine& line) {
                       "--freeze-epochs", "--base-lr",   "--lr",   "--minutes",   "--recipe", "--repeats",   "--seed",
                       "--cache",         "--optimizer", "--loss", "--precision", "--device", "--keep-best", "--ema"}));
   command.check([=, &command] {
-    if (!resume->resume.empty()) return refuse_other_flags(command);
+    if (!resume->resume.empty()) {
+      if (!resume->data.empty() && !options->batch.folder.empty()) {
+        throw UsageError("--data and the folder both say where the images are; give one");
+      }
+      return refuse_other_flags(command);
+    }
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
   command.does([=] { return train(*options, *resume); });

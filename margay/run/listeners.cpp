@@ -59,7 +59,7 @@ void add_logs(train::Learner& learner, const ListenerOptions& options, const Run
 void save_best(train::Learner& learner, const std::filesystem::path& path, const nlohmann::ordered_json& provenance,
                Observer& observer) {
   try {
-    learner.save(path, provenance);
+    learner.save(path, provenance, data::Unread::kRead);
   } catch (const core::IoError& error) {
     observer.warned(fmt::format("the best model could not be written, training continues: {}", error.what()));
   }

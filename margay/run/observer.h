@@ -45,6 +45,16 @@ struct Resumed {
   std::int64_t batches_done = 0;  ///< of the epoch in progress
 };
 
+/// A run that is finished already, so that there is nothing to continue.
+struct Finished {
+  std::filesystem::path folder;
+  std::filesystem::path model;
+  std::filesystem::path data;  ///< the folder of images
+  std::int64_t epochs = 0;
+  std::string metric;
+  std::optional<double> result;  ///< of the last epoch
+};
+
 /// The results of a run.
 struct Ended {
   std::filesystem::path folder;
@@ -83,6 +93,8 @@ class Observer {
   virtual void trains_from_scratch(const FromScratch& /*what*/) {}
   virtual void started(const Started& /*start*/) {}
   virtual void resumed(const Resumed& /*where*/) {}
+  /// The run that was to continue is finished; nothing is trained.
+  virtual void was_finished(const Finished& /*end*/) {}
   /// The shares of the first epoch's time, after that epoch.
   virtual void found_bottleneck(const std::string& /*text*/) {}
   /// The results of the saved model, if it is not that of the last epoch.

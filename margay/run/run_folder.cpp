@@ -183,6 +183,7 @@ void take_run_file(const Json& json, RunRecord& record) {
   const Json& valid_images =
       json.at(json.contains("valid_images") ? "valid_images" : "valid_pictures");  // its old name
   if (!valid_images.is_null()) record.valid_images = valid_images.get<std::int64_t>();
+  record.working_folder = json.value("working_folder", "");
   record.process = process_of(json.at("process"));
 }
 
@@ -212,6 +213,7 @@ void write_run_file(const fs::path& runs, const RunRecord& record) {
                {"status", core::to_text(record.status)},
                {"message", record.message},
                {"valid_images", nullptr},
+               {"working_folder", record.working_folder},
                {"process", to_json(record.process)}};
   if (record.valid_images) json["valid_images"] = *record.valid_images;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);

@@ -61,6 +61,7 @@ struct NewRun {
   std::string name;
   std::string group;  ///< shared by the repeats of one command; empty: a run of its own
   std::uint64_t seed = 0;
+  std::string working_folder;                ///< where its relative paths begin; "": not known
   nlohmann::ordered_json config;             ///< as in config.json
   std::optional<std::int64_t> valid_images;  ///< size of the validation set, for error bars
 };
@@ -77,6 +78,7 @@ struct RunRecord {
   RunStatus status = RunStatus::kRunning;
   std::string message;  ///< why it ended, or where it runs
   std::optional<std::int64_t> valid_images;
+  std::string working_folder;  ///< where its relative paths begin, as run.json says; "": not known, or from the index
   ProcessIdentity process;
   nlohmann::ordered_json config;
   std::vector<RunEpoch> epochs;

@@ -145,6 +145,7 @@ std::int64_t RunRegistry::add(const NewRun& run) {
   record.seed = run.seed;
   record.started = goes_on ? earlier->started : now_text();
   record.valid_images = run.valid_images;
+  record.working_folder = goes_on && !earlier->working_folder.empty() ? earlier->working_folder : run.working_folder;
   record.process = this_process();
   record.config = run.config;
   write_run_file(runs_, record);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -191,27 +192,56 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   return outcome;
 }
 
+namespace {
+
+/// What a run that is finished has left; nothing for one that can go on.
+std::optional<Finished> finished(const RunFolder& folder) {
+  const std::optional<RunRecord> record = read_run_folder(folder.path());
+  std::error_code failure;
+  const bool has_ended = record && record->status == RunStatus::kDone;
+  if (!has_ended || !std::filesystem::is_regular_file(folder.model(), failure)) return std::nullopt;
+  return Finished{.folder = folder.path(),
+                  .model = folder.model(),
+                  .epochs = static_cast<std::int64_t>(record->epochs.size()),
+                  .metric = record->main_metric(),
+                  .result = record->last(record->main_metric())};
+}
+
+}  // namespace
+
 Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path& runs,
                         const std::filesystem::path& cache_folder, Observer& observer) {
   core::validate(resume);
   RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs, observer));
   auto options = folder.read_config<TrainOptions>();
   keep_classes_of_old_run(folder, options);
+  if (std::optional<Finished> end = finished(folder)) {
+    end->data = path_of_run(options.batch.folder, folder.path());
+    observer.was_finished(*end);
+    return Outcome::kDone;
+  }
   const NewestCheckpoint newest = newest_checkpoint(folder, options);
-  train::Learner learner =
-      make_learner(options, cache_folder,
-                   newest.found ? train::PretrainedWeights::kFromCheckpoint : train::PretrainedWeights::kRead);
+  const auto weights = newest.found ? train::PretrainedWeights::kFromCheckpoint : train::PretrainedWeights::kRead;
+  MovedFiles moved = resume.moved;
+  moved.data = resume.data;
+  moved.weights = resolve_weights(moved.weights, options.arch, cache_folder);
+  const bool has_moved = find_moved_files(options, moved, folder.path(), weights);
+  train::Learner learner = make_learner(options, cache_folder, weights);
   TrainingRun run(options, std::move(learner), std::move(folder), observer);
   run.restore(newest, resume.lr_factor);
+  if (has_moved) run.record_settings();
   return run.train();
 }
 
 const core::OptionTable& ResumeOptions::fields() {
   static const core::OptionTable table(
       "resume",
-      {core::field<&ResumeOptions::resume>("resume",
-                                           "continue an interrupted run: its folder, or its id or name in the folder "
-                                           "of `runs`; the only other flag allowed is `lr_factor`"),
+      {core::field<&ResumeOptions::resume>(
+           "resume",
+           "continue an interrupted run: its folder, or its id or name in the folder of `runs`; with `lr_factor`, and "
+           "for what has moved `data`, `labels_csv`, `valid_csv`, `valid_list`, `weights`, `teacher`, `cache_folder`"),
+       core::field<&ResumeOptions::data>("data", "with `resume`: where the folder of images now lies",
+                                         {core::needs({"resume"})}),
        core::field<&ResumeOptions::lr_factor>(
            "lr_factor", "with `resume`: multiplies the learning rates from there on, for a run that diverged",
            {1e-6, 1e3}, {core::needs({"resume"})})});

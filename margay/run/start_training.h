@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "margay/core/options.h"
+#include "margay/run/moved_files.h"
 #include "margay/run/observer.h"
 #include "margay/run/train_options.h"
 #include "margay/run/training_run.h"
@@ -17,12 +18,16 @@ Outcome start_training(const TrainOptions& options, const std::filesystem::path&
 /// The options for resuming a run.
 struct ResumeOptions {
   std::filesystem::path resume;
+  std::filesystem::path data;
   double lr_factor = 1;
+  MovedFiles moved;  ///< the new places of other files than the images; no field of the table
 
   static const core::OptionTable& fields();
 };
 
-/// Continues from the newest complete checkpoint of the run, with the run's own settings.
+/// Continues from the newest complete checkpoint of the run, with the run's own settings. What the run reads may have
+/// moved (find_moved_files); its config.json then gets the new places. A run that is finished is left as it is, and the
+/// observer is told. Throws core::DataError if the images, labels or split are others than the run began with.
 /// runs: the folder in which a run that is no path is looked for.
 Outcome resume_training(const ResumeOptions& options, const std::filesystem::path& runs,
                         const std::filesystem::path& cache_folder, Observer& observer);

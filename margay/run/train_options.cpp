@@ -73,7 +73,9 @@ data::LoaderOptions loader_options(const BatchOptions& options, const std::files
 }
 
 data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::path& cache_folder) {
-  return make_block(options).loaders(loader_options(options, cache_folder));
+  data::Loaders loaders = make_block(options).loaders(loader_options(options, cache_folder));
+  loaders.root = options.folder;
+  return loaders;
 }
 
 namespace {

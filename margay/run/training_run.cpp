@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <set>
+#include <string_view>
+#include <system_error>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/data/source/csv.h"
+#include "margay/data/source/names.h"
 #include "margay/run/training_charts.h"
 #include "margay/train/bottleneck.h"
 #include "margay/train/callback/callback.h"
@@ -45,6 +50,36 @@ data::Datasets datasets_of(const data::Loaders& loaders) {
           .vocabulary = loaders.vocabulary};
 }
 
+std::set<std::string_view> lines_of(std::string_view text) {
+  std::set<std::string_view> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    lines.insert(line);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return lines;
+}
+
+/// Which lines of a split one table has and the other lacks.
+std::string how_they_differ(const std::string& before, const std::string& after) {
+  const std::set<std::string_view> then = lines_of(before);
+  const std::set<std::string_view> now = lines_of(after);
+  data::NameList gone;
+  data::NameList added;
+  for (const std::string_view line : then) {
+    if (!now.contains(line)) gone.add(std::string(line));
+  }
+  for (const std::string_view line : now) {
+    if (!then.contains(line)) added.add(std::string(line));
+  }
+  if (gone.empty() && added.empty()) return "they are in another order";
+  std::vector<std::string> texts;
+  if (!gone.empty())
+    texts.push_back(fmt::format("{} of {} lines no longer hold: {}", gone.size(), then.size(), gone.text()));
+  if (!added.empty()) texts.push_back(fmt::format("{} are new: {}", added.size(), added.text()));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -77,11 +112,18 @@ class BottleneckReport : public train::Callback {
   Observer& observer_;
 };
 
+/// "" where it is gone.
+std::string present_folder() {
+  std::error_code failure;
+  return fs::current_path(failure).string();
+}
+
 NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train::Learner& learner) {
   NewRun run{.folder = folder.path().filename().string(),
              .name = options.name,
              .group = options.group,
              .seed = options.vision_learner.seed,
+             .working_folder = present_folder(),
              .config = core::to_json(options)};
   if (learner.loaders().valid) run.valid_images = static_cast<std::int64_t>(learner.loaders().valid->dataset().size());
   return run;
@@ -113,13 +155,15 @@ void TrainingRun::check_split() const {
   const fs::path then = folder_.split(learner_.loaders().task());
   const fs::path now = fs::path(then).replace_filename("now-" + then.filename().string());
   data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, now);
-  const bool is_same = content_of(then) == content_of(now);
+  const std::string before = content_of(then);
+  const std::string after = content_of(now);
   fs::remove(now);
-  if (is_same) return;
+  if (before == after) return;
   throw core::DataError(options_.batch.folder,
-                        fmt::format("the images, labels or split are not those that the run began with ({}); "
-                                    "put them back, or begin a new run with the settings in {}",
-                                    then.string(), folder_.config().string()));
+                        fmt::format("the images, labels or split are not those that the run began with ({}): {}; put "
+                                    "them back, name their new place with `data`, or begin a new run with the settings "
+                                    "in {}",
+                                    then.string(), how_they_differ(before, after), folder_.config().string()));
 }
 
 NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options) {
@@ -198,12 +242,12 @@ const train::EpochRecord* TrainingRun::results() const {
   return learner_.history().empty() ? nullptr : &learner_.history().back();
 }
 
-void TrainingRun::save_model() {
+void TrainingRun::save_model(data::Unread unread) {
   if (listeners_.finish(learner_)) {
     final_ = learner_.evaluate();
     observer_->evaluated_saved_model(*final_, learner_.metrics());
   }
-  learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()));
+  learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()), unread);
 }
 
 void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {
@@ -220,12 +264,8 @@ void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const
 
 void TrainingRun::keep(const std::string& why) {
   listing_->finish(RunStatus::kInterrupted, why);
-  try {
-    checkpoints_.save(learner_);
-  } catch (const core::IoError& error) {
-    observer_->warned(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
-  }
-  save_model();
+  save_checkpoint();
+  save_model(data::Unread::kLeave);  // whoever interrupts does not wait for files to be read
   std::vector<chart::LineChart> charts;
   if (!learner_.steps().empty()) charts = training_charts(learner_);
   if (!charts.empty()) save_charts(charts);
@@ -240,9 +280,23 @@ void TrainingRun::end(const std::string& interruption, std::vector<chart::LineCh
       {.folder = folder_.path(), .model = folder_.model(), .interruption = interruption, .charts = std::move(charts)});
 }
 
+void TrainingRun::save_checkpoint() {
+  try {
+    checkpoints_.save(learner_);
+  } catch (const core::IoError& error) {
+    observer_->warned(fmt::format("the checkpoint could not be written, the previous one stays: {}", error.what()));
+  }
+}
+
+/// So that a run never needs the file of weights again, even if it is killed in its first epoch.
+void TrainingRun::keep_pretrained_start() {
+  if (!options_.vision_learner.weights.empty() && checkpoints_.files().empty()) save_checkpoint();
+}
+
 void TrainingRun::train_all() {
   find_lr();
   listen();
+  keep_pretrained_start();
   learner_.run(recipe_of(options_), options_.minutes ? std::optional(*options_.minutes * 60) : std::nullopt);
 }
 
@@ -268,7 +322,7 @@ Outcome TrainingRun::train() {
     throw;
   }
   try {
-    save_model();
+    save_model(data::Unread::kRead);
   } catch (const core::IoError& error) {
     fail(error);
     throw RunError(RunError::Reason::kModelNotSaved, folder_.path(), error.what());

@@ -61,8 +61,10 @@ class TrainingRun {
 
   /// Writes the settings and the split; call it before the first step.
   void record() const;
-  /// Restores the checkpoint. Throws core::DataError if the images are not those of the run.
+  /// Restores the checkpoint. Throws core::DataError, naming what differs, if the images are not those of the run.
   void restore(const NewestCheckpoint& newest, double lr_factor);
+  /// Writes the settings, after what the run reads has moved.
+  void record_settings() const { folder_.write_config(core::to_json(options_)); }
   /// Throws RunError, and whatever stops a training; the list of runs then says so.
   Outcome train();
 
@@ -72,7 +74,9 @@ class TrainingRun {
   void find_lr();
   void check_split() const;
   const train::EpochRecord* results() const;
-  void save_model();
+  void save_model(data::Unread unread);
+  void save_checkpoint();
+  void keep_pretrained_start();
   void save_charts(const std::vector<chart::LineChart>& charts) const;
   void keep(const std::string& why);
   void train_all();

@@ -36,7 +36,7 @@ TEST(TrainFlags, ResumeGoesOnWithTheSettingsOfTheRunOnly) {
   const CommandResult result = run_command({"train", "--resume", "runs/a", "--epochs", "3"});
   EXPECT_EQ(result.status, 2);
   expect_part(result.errors, "--epochs: --resume continues with the settings of the run");
-  EXPECT_EQ(run_command({"train", "images", "--resume", "runs/a"}).status, 2);
+  EXPECT_EQ(run_command({"train", "images", "--data", "others", "--resume", "runs/a"}).status, 2);
   EXPECT_EQ(run_command({"train", "--resume", "/no/run", "--lr-factor", "0.1"}).status, 3);
 }
 
@@ -182,6 +182,10 @@ TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
   const std::string history = file_content(run_folder() / "history.csv");
   const CommandResult result = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(result.status, 0) << result.errors;
+  expect_part(result.output, "This run is finished: 2 epochs, error_rate ");
+  expect_part(result.output, "margay train " + images_.string() + " --config " +
+                                 (run_folder() / "config.json").string() + " --weights " +
+                                 (run_folder() / "model.margay").string());
   EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
   EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
   EXPECT_EQ(records().size(), 1U);
@@ -195,7 +199,8 @@ TEST_F(TrainCommand, GoesOnWithoutThePretrainedWeights) {
   ASSERT_EQ(train({"--weights", weights.string(), "--epochs", "2", "--name", "tuned"}).status, 0);
   const fs::path run = runs_ / records().back().folder;
   const std::string model = file_content(run / "model.margay");
-  fs::remove(weights);
+  const fs::path moved = folder_ / "moved.margay";
+  fs::rename(weights, moved);
   fs::remove(run / "model.margay");
   const auto newest = train::CheckpointFolder(run / "checkpoints").files().front();
   fs::remove(newest);  // so that the last epoch is trained once more
@@ -203,13 +208,61 @@ TEST_F(TrainCommand, GoesOnWithoutThePretrainedWeights) {
   EXPECT_EQ(result.status, 0) << result.errors;
   EXPECT_EQ(file_content(run / "model.margay"), model);
   fs::remove_all(run / "checkpoints");  // now they are needed
+  fs::remove(run / "model.margay");
   const CommandResult anew = run_command({"train", "--resume", run.string()});
   EXPECT_EQ(anew.status, 3);
-  expect_part(anew.errors, weights.string());
+  expect_part(anew.errors, weights.string() + ": the file of weights is not there any more");
+  expect_part(anew.errors, "--weights names its new place");
+  const CommandResult found = run_command({"train", "--resume", run.string(), "--weights", moved.string()});
+  EXPECT_EQ(found.status, 0) << found.errors;
+  EXPECT_EQ(file_content(run / "model.margay"), model);
+}
+
+TEST_F(TrainCommand, GoesOnWhereverItsImagesNowLie) {
+  ASSERT_EQ(train().status, 0);
+  const std::string model = file_content(run_folder() / "model.margay");
+  fs::remove(run_folder() / "model.margay");
+  const fs::path moved = folder_ / "moved" / "pets";
+  fs::create_directories(moved.parent_path());
+  fs::rename(images_, moved);
+  const CommandResult lost = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(lost.status, 3);
+  expect_part(lost.errors, images_.string() + ": the folder of images is not there any more");
+  expect_part(lost.errors, "--data names its new place");
+  const CommandResult wrong =
+      run_command({"train", "--resume", run_folder().string(), "--data", moved.parent_path().string()});
+  EXPECT_EQ(wrong.status, 3);
+  const CommandResult found = run_command({"train", "--resume", run_folder().string(), "--data", moved.string()});
+  EXPECT_EQ(found.status, 0) << found.errors;
+  EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
+  fs::remove(run_folder() / "model.margay");
+  EXPECT_EQ(run_command({"train", "--resume", run_folder().string()}).status, 0) << "it remembers the new place";
+}
+
+TEST_F(TrainCommand, GoesOnFromAnotherWorkingFolder) {
+  const fs::path here = fs::current_path();
+  fs::current_path(folder_.path());
+  std::vector<std::string> line = {"train",    "images", "--arch",       "resnet20", "--resize",      "24",
+                                   "--size",   "16",     "--batch-size", "4",        "--num-workers", "1",
+                                   "--device", "cpu",    "--epochs",     "1"};
+  const int begun = run_command(line).status;
+  const fs::path run = run_folder();
+  fs::remove(run / "model.margay");
+  fs::create_directories(folder_ / "sub");
+  fs::current_path(folder_ / "sub");
+  const CommandResult result = run_command({"train", "--resume", run.string()});
+  const CommandResult judged =
+      run_command({"evaluate", (run / "model.margay").string(), "../images", "--part", "train"});
+  fs::current_path(here);
+  EXPECT_EQ(begun, 0);
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(judged.status, 0) << judged.errors;
+  expect_part(judged.output, "Judged: 12 of the 16 images of ../images: those that the model was trained on");
 }
 
 TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
   ASSERT_EQ(train().status, 0);
+  fs::remove(run_folder() / "model.margay");  // or the run would be finished
   nlohmann::ordered_json config = nlohmann::ordered_json::parse(file_content(run_folder() / "config.json"));
   config["batch"]["loader"]["batch_size"] = 3;
   testing_support::write(run_folder() / "config.json", config.dump());
@@ -228,10 +281,13 @@ TEST_F(TrainCommand, RefusesACheckpointOfAnotherTrainingByTheFieldThatDiffers) {
 
 TEST_F(TrainCommand, RefusesToGoOnWithOtherImages) {
   ASSERT_EQ(train().status, 0);
-  fs::remove(images_ / "train" / "flat" / "0.png");
+  fs::remove(run_folder() / "model.margay");  // or the run would be finished
+  fs::rename(images_ / "train" / "flat" / "0.png", images_ / "train" / "flat" / "new.png");
   const CommandResult result = run_command({"train", "--resume", run_folder().string()});
   EXPECT_EQ(result.status, 3);
   expect_part(result.errors, images_.string() + ": the images, labels or split are not those");
+  expect_part(result.errors, "1 of 17 lines no longer hold: 'train/flat/0.png,flat,0'");
+  expect_part(result.errors, "1 are new: 'train/flat/new.png,flat,0'");
   EXPECT_EQ(records()[0].status, run::RunStatus::kDone);
 }
 

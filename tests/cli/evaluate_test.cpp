@@ -1,0 +1,140 @@
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "margay/model/weights/safetensors.h"
+#include "tests/support/command_line.h"
+#include "tests/support/tiny_training.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::CommandResult;
+using testing_support::expect_part;
+using testing_support::run_command;
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// One training for all tests of a process, which leave its files as they are; each works on a copy of the images.
+class EvaluateCommand : public testing_support::TinyTraining {
+ protected:
+  EvaluateCommand() {
+    fs::copy_file(trained(), model_);
+    fs::remove_all(images_);
+    fs::copy(training_folder() / "images", images_, fs::copy_options::recursive);
+  }
+
+  CommandResult evaluate(const fs::path& folder, std::vector<std::string> arguments = {}) const {
+    arguments.insert(arguments.begin(), {"evaluate", model_.string(), folder.string(), "--num-workers", "1"});
+    return run_command(arguments);
+  }
+
+  fs::path model_ = folder_ / "copied.margay";
+
+ private:
+  class OneTraining : public testing_support::TinyTraining {
+   public:
+    OneTraining() {
+      for (const int kind : {0, 1}) {  // the others' contents are those of training images
+        for (int i = 0; i < 2; ++i) {
+          data::write_png(images_ / "valid" / (kind == 0 ? "flat" : "upright") / (std::to_string(i) + ".png"),
+                          testing_support::striped_image(kind, 6 + i, 24));
+        }
+      }
+      const CommandResult result = train();
+      if (result.status != 0) throw std::runtime_error(result.errors);
+    }
+    void TestBody() override {}
+    fs::path folder() const { return folder_.path(); }
+    fs::path model() const { return run_folder() / "model.margay"; }
+  };
+  static OneTraining& training() {
+    static OneTraining training;
+    return training;
+  }
+  static fs::path trained() { return training().model(); }
+  static fs::path training_folder() { return training().folder(); }
+};
+
+TEST_F(EvaluateCommand, SaysInItsFirstLineWhatItJudgesAndWhy) {
+  const CommandResult result = evaluate(images_);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(first_line(result.output), "Judged: 4 of the 16 images of " + images_.string() +
+                                           ": the validation set of the training, as the model remembers them (12 "
+                                           "trained, 4 validated, 0 the training did not have).");
+  expect_part(result.output, "\nimages      4\n");
+  const CommandResult all = evaluate(images_, {"--part", "all"});
+  expect_part(all.output, "\nimages      16\n");
+  const CommandResult train = evaluate(images_, {"--part", "train"});
+  expect_part(train.output, "\nimages      12\n");
+}
+
+TEST_F(EvaluateCommand, JudgesAFolderOfOtherImagesWithoutCopiesOfTrainedOnes) {
+  const fs::path test = folder_ / "test";
+  for (const int kind : {0, 1}) {
+    for (int i = 0; i < 3; ++i) {
+      const fs::path place = test / (kind == 0 ? "flat" : "upright");
+      fs::create_directories(place);
+      data::write_png(place / (std::to_string(i) + ".png"), testing_support::striped_image(kind, 200 + i, 26));
+    }
+  }
+  const CommandResult result = evaluate(test);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  expect_part(first_line(result.output), "all 6 images of " + test.string() + ": this is not the folder that");
+  expect_part(result.output, "\nimages      6\n");
+  EXPECT_EQ(result.errors, "");
+  fs::copy_file(images_ / "train" / "flat" / "0.png", test / "flat" / "copy.png");
+  const CommandResult with_copy = evaluate(test);
+  expect_part(with_copy.output, "\nimages      6\n");
+  expect_part(with_copy.errors,
+              "1 of the images are left out: their contents are those of images that the model was "
+              "trained on: '" +
+                  (test / "flat" / "copy.png").string() + "'");
+  expect_part(evaluate(test, {"--part", "all"}).output, "\nimages      7\n");
+}
+
+TEST_F(EvaluateCommand, RefusesAFolderOfTrainedImagesAlone) {
+  const fs::path copies = folder_ / "copies" / "flat";
+  fs::create_directories(copies);
+  fs::copy_file(images_ / "train" / "flat" / "0.png", copies / "other name.png");
+  const CommandResult result = evaluate(folder_ / "copies");
+  EXPECT_EQ(result.status, 3);
+  expect_part(result.errors, "the model was trained on all 1 images that were to be judged");
+}
+
+TEST_F(EvaluateCommand, NamesUnknownClassesAndTheFlagThatLeavesThemOut) {
+  const fs::path test = folder_ / "test";
+  fs::create_directories(test / "zebra");
+  fs::create_directories(test / "flat");
+  data::write_png(test / "zebra" / "a.png", testing_support::striped_image(0, 300, 26));
+  data::write_png(test / "flat" / "b.png", testing_support::striped_image(0, 301, 26));
+  const CommandResult refused = evaluate(test);
+  EXPECT_EQ(refused.status, 3);
+  expect_part(refused.errors,
+              "1 of the 2 images to judge have classes that the model does not know: 'zebra' (1 image)");
+  expect_part(refused.errors, "--unknown-classes leave_out judges the others");
+  const CommandResult rest = evaluate(test, {"--unknown-classes", "leave_out"});
+  EXPECT_EQ(rest.status, 0) << rest.errors;
+  expect_part(rest.output, "\nimages      1\n");
+  expect_part(rest.errors, "'zebra' (1 image)");
+}
+
+TEST_F(EvaluateCommand, SaysThatAModelOfAnEarlierVersionCannotKnow) {
+  model::SafetensorsFile file = model::read_safetensors(model_);
+  std::erase_if(file.tensors, [](const auto& each) { return each.first.starts_with("margay."); });
+  auto header = nlohmann::ordered_json::parse(file.metadata.at("margay"));
+  header["format_version"] = 1;
+  header.erase("known_images_salt");
+  model::write_safetensors(model_, file.tensors, {{"margay", header.dump()}});
+  const CommandResult result = evaluate(images_);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  expect_part(first_line(result.output), "a model of an earlier version of Margay, which does not remember");
+  expect_part(first_line(result.output), "--part all judges a folder of other images whole");
+  expect_part(result.output, "\nimages      4\n");
+}
+
+}  // namespace
+}  // namespace margay::cli
