@@ -103,9 +103,8 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this model predicts one class");
   }
   const run::EvaluationSet set(options.images, predictor.bundle(), options.model);
-  for (const std::string& warning : set.warnings()) warn(program_words(warning));
-  fmt::print("Judged: {}.\n", program_words(set.reason()));
-  std::fflush(stdout);  // before the progress and what may go wrong
+  warn_of_each(set.warnings());
+  print_out("Judged: {}.\n", program_words(set.reason()));
   Tally tally;
   const auto count = [&](const predict::Predictions& batch) {
     tally.skipped.insert(tally.skipped.end(), batch.skipped.begin(), batch.skipped.end());

@@ -25,8 +25,9 @@ using Rows = std::vector<std::size_t>;
 
 constexpr std::array kLabelSources = {"label_regex", "label_path_regex", "label_folder", "labels_csv"};
 constexpr std::array kLabelColumns = {"name_column", "label_column", "label_delimiter", "label_columns"};
-constexpr std::array kSplitFields = {"valid_csv",   "valid_column", "valid_list", "valid_fraction", "split",
-                                     "group_regex", "group_column", "fold",       "folds",          "split_seed"};
+constexpr std::array kSplitFields = {"valid_csv",    "valid_column",   "valid_list", "train_folder",
+                                     "valid_folder", "valid_fraction", "split",      "group_regex",
+                                     "group_column", "fold",           "folds",      "split_seed"};
 
 /// Options of labels and split as JSON, and which of them are set.
 class SetOptions {
@@ -69,6 +70,7 @@ DataOptions with_remembered(const DataOptions& given, const DataOptions& remembe
     if (!says_form) options.take(std::array{"label_delimiter", "label_columns"}, then);
   }
   if (!draws_anew) options.take(kSplitFields, then);
+  options.take(std::array{"similar_classes"}, then);
   if (options.has("valid_csv") && then.has("valid_csv")) options.take(std::array{"valid_column"}, then);
   return options.options();
 }
@@ -162,7 +164,8 @@ class EvaluationSet::Choice {
       check_task(items);
       return data::Split{.train = known_classes(items, chosen(items, splitter)), .valid = {}};
     });
-    for (const std::string& warning : block.warnings()) set_.warnings_.push_back(warning);
+    set_.warnings_ = block.left_out().sentences();
+    set_.warnings_.insert(set_.warnings_.end(), block.warnings().begin(), block.warnings().end());
     return block.datasets();
   }
 
