@@ -17,9 +17,9 @@ namespace {
 
 /// --resume takes the run's own settings: another one beside it would be lost. Only what has moved is named anew.
 void refuse_other_flags(const Command& command) {
-  const auto other = command.given_besides({"folder", "--resume", "--data", "--lr-factor", "--runs", "--labels-csv",
-                                            "--valid-csv", "--valid-list", "--weights", "--teacher", "--cache-folder",
-                                            "--threads", "--pin-threads"});
+  const auto other =
+      command.given_besides({"folder", "--resume", "--data", "--lr-factor", "--runs", "--labels-csv", "--valid-csv",
+                             "--valid-list", "--weights", "--teacher", "--cache-folder", "--threads", "--pin-threads"});
   if (!other) return;
   throw UsageError(
       *other +

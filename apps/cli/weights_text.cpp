@@ -159,8 +159,8 @@ Json unlike_json(const std::vector<Unlike>& tensors, Text text) {
 std::string inspected_text(const InspectedWeights& weights) {
   const model::TensorMap& tensors = weights.file.tensors;
   std::string text = fmt::format("{}\nformat   {}\nnetwork  {}\ntensors  {}: {} values, {} bytes\n",
-                                 core::spelled_out(weights.path.string()), weights.file.format, network_text(weights.network),
-                                 tensors.size(), values_of(tensors), bytes_of(tensors));
+                                 core::spelled_out(weights.path.string()), weights.file.format,
+                                 network_text(weights.network), tensors.size(), values_of(tensors), bytes_of(tensors));
   if (weights.form) text += expectation_text(*weights.form);
   for (const auto& [key, value] : weights.file.metadata) {
     text += fmt::format("metadata {}: {}\n", core::one_line(key), shortened(value));

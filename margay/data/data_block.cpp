@@ -6,9 +6,9 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/data/check/deep_images.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
+#include "margay/data/check/deep_images.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {

@@ -160,6 +160,8 @@ TEST_F(StartTraining, GoesOnWithSimilarClassesOfARunFromBeforeTheyWereRefused) {
   NotingObserver going_on;
   EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on),
             Outcome::kDone);
+}
+
 TEST_F(StartTraining, WarnsOfARecipeThatFreezesRandomLayers) {
   NotingObserver notes;
   options_.recipe = "freeze 1 epochs at 1e-3";

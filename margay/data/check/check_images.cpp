@@ -196,7 +196,8 @@ namespace {
 const char* words_for(LeftOutKind kind) {
   if (kind == LeftOutKind::kSystem) return "left by a system or a program";
   if (kind == LeftOutKind::kDanglingLink) return "a link to a file that is missing";
-  if (kind == LeftOutKind::kOtherFile) return "a link to a file that is missing and no image";
+  if (kind == LeftOutKind::kOtherFile || kind == LeftOutKind::kDocument)
+    return "a link to a file that is missing and no image";
   return kind == LeftOutKind::kSpecial ? "neither file nor folder" : "hidden";
 }
 

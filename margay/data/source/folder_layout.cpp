@@ -1,6 +1,7 @@
 #include "margay/data/source/folder_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
@@ -13,6 +14,8 @@ namespace {
 constexpr const char* kHowToDecide =
     "name the folders with `train_folder` and `valid_folder`, or draw the validation set from all images with "
     "`valid_fraction`";
+
+constexpr std::array kAllParts = {SplitPart::kTrain, SplitPart::kValid, SplitPart::kTest};
 
 std::size_t part_index(SplitPart part) { return static_cast<std::size_t>(part); }
 
@@ -170,6 +173,16 @@ std::vector<bool> FolderLayout::kinds_below(std::uint32_t folder) const {
   return kinds;
 }
 
+/// Whether folders hold a part that there is beside them already, as a copy of the data inside itself does.
+bool FolderLayout::repeat_a_part(const std::vector<std::uint32_t>& folders, const Parts& parts) const {
+  const std::vector<bool> kinds = kinds_of(parts);
+  return std::any_of(folders.begin(), folders.end(), [&](std::uint32_t f) {
+    const std::vector<bool> below = kinds_below(f);
+    return std::any_of(kAllParts.begin(), kAllParts.end(),
+                       [&](SplitPart part) { return kinds[part_index(part)] && below[part_index(part)]; });
+  });
+}
+
 /// Folders of parts beside others: the others may hold folders of parts themselves. If all do, and those of parts as
 /// well, then all are classes.
 FolderLayout::Said FolderLayout::read_mixed(const std::vector<std::uint32_t>& children, const Parts& parts) {
@@ -186,7 +199,7 @@ FolderLayout::Said FolderLayout::read_mixed(const std::vector<std::uint32_t>& ch
     return read_all(of_parts) == of_others ? of_others : Said::kSome;
   }
   assign(children, parts);
-  if (are_others_split) return Said::kAll;
+  if (are_others_split && !repeat_a_part(others, parts)) return Said::kAll;
   suspect(children, parts);
   for (const std::uint32_t f : of_parts) {
     if (is_class(f)) folders_[f].part.reset();

@@ -61,6 +61,7 @@ class FolderLayout {
   Said read_all(const std::vector<std::uint32_t>& folders);
   Said read_mixed(const std::vector<std::uint32_t>& children, const Parts& parts);
   Parts parts_of(const std::vector<std::uint32_t>& folders);
+  bool repeat_a_part(const std::vector<std::uint32_t>& folders, const Parts& parts) const;
   void assign(const std::vector<std::uint32_t>& folders, const Parts& parts);
   bool is_class(std::uint32_t folder) const;
   bool are_classes(const std::vector<std::uint32_t>& folders, const Parts& parts) const;

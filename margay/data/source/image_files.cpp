@@ -56,9 +56,10 @@ constexpr std::array<std::string_view, 21> kImages = {".jpg", ".jpeg", ".jpe",  
                                                       ".pbm", ".hif",  ".heic", ".heics", ".heif", ".heifs", ".avif"};
 
 // What lies beside images, often as many of them: opening a million notes takes as long as reading them.
-constexpr std::array<std::string_view, 22> kOthers = {
-    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".md",  ".yml", ".yaml", ".npy",
-    ".npz", ".mat", ".pkl", ".py",   ".pt",    ".zip", ".gz",   ".tar", ".tgz", ".bz2",  ".xz"};
+constexpr std::array<std::string_view, 16> kDocuments = {".txt",  ".csv", ".tsv", ".json", ".jsonl", ".xml",
+                                                         ".html", ".md",  ".yml", ".yaml", ".npy",   ".npz",
+                                                         ".mat",  ".pkl", ".py",  ".pt"};
+constexpr std::array<std::string_view, 6> kArchives = {".zip", ".gz", ".tar", ".tgz", ".bz2", ".xz"};
 
 /// As std::filesystem::path::extension, without making a path.
 std::string_view extension_of(std::string_view path) {
@@ -72,6 +73,12 @@ bool is_among(std::string_view extension, std::span<const std::string_view> know
     return std::equal(extension.begin(), extension.end(), each.begin(), each.end(),
                       [](char a, char b) { return core::lower_case(a) == b; });
   });
+}
+
+/// Of a file that its extension says is no image.
+std::optional<LeftOutKind> other_by_extension(std::string_view extension) {
+  if (is_among(extension, kDocuments)) return LeftOutKind::kDocument;
+  return is_among(extension, kArchives) ? std::optional(LeftOutKind::kOtherFile) : std::nullopt;
 }
 
 enum class Kind { kFile, kFolder, kLinkedFolder, kDanglingLink, kOther };
@@ -110,7 +117,7 @@ EntryKind entry_kind(Kind kind) {
 
 /// A name that belongs to another kind of file is believed.
 void sort_in_dangling(std::string_view name, FolderListing& listing) {
-  const LeftOutKind why = is_among(extension_of(name), kOthers) ? LeftOutKind::kOtherFile : LeftOutKind::kDanglingLink;
+  const LeftOutKind why = other_by_extension(extension_of(name)).value_or(LeftOutKind::kDanglingLink);
   listing.left_out.push_back(
       {left_out_by_name(name, EntryKind::kFile).value_or(why), EntryKind::kSpecial, std::string(name)});
 }
@@ -257,7 +264,7 @@ std::optional<std::vector<std::uint8_t>> head_of(const std::string& path) {
 std::optional<LeftOutKind> why_no_image(const std::string& path) {
   const std::string_view extension = extension_of(path);
   if (is_among(extension, kImages)) return std::nullopt;
-  if (is_among(extension, kOthers)) return LeftOutKind::kOtherFile;
+  if (const auto other = other_by_extension(extension)) return *other;
   const bool is_unread = is_unread_extension(extension);
   const auto head = head_of(path);
   if (!head) return is_unread ? LeftOutKind::kUnreadImage : LeftOutKind::kClosedFile;
@@ -344,7 +351,7 @@ ImageSearch search_images(const std::filesystem::path& folder) {
   std::string why = fmt::format(
       "no images in this folder ({} other files); images are files named .jpg, .png, .webp, "
       "…, and files whose first bytes are those of an image",
-      search.left_out.count(LeftOutKind::kOtherFile));
+      search.left_out.count(LeftOutKind::kOtherFile) + search.left_out.count(LeftOutKind::kDocument));
   for (const std::string& sentence : search.left_out.sentences()) why += "; " + sentence;
   throw core::DataError(folder, why);
 }

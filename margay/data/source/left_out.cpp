@@ -42,6 +42,7 @@ constexpr std::array kLeftOutTexts = {
     LeftOutText{LeftOutKind::kSecondLink, "link to a folder that is read by another path",
                 "links to folders that are read by another path", "each folder is read once", false},
     LeftOutText{LeftOutKind::kOtherFile, "file that is no image", "files that are no images", "", false},
+    LeftOutText{LeftOutKind::kDocument, "document", "documents", "", false},
     LeftOutText{LeftOutKind::kSystem, "system file or folder", "system files or folders", "", false},
     LeftOutText{LeftOutKind::kHidden, "hidden file or folder", "hidden files or folders", "", false},
     LeftOutText{LeftOutKind::kRun, "folder of a run", "folders of runs", "", false},
@@ -174,7 +175,7 @@ std::vector<std::string> LeftOut::sentences() const {
   std::vector<std::string> others;
   for (const LeftOutText& text : kLeftOutTexts) {
     const NameList& names = of(text.kind);
-    if (names.empty()) continue;
+    if (names.empty() || text.kind == LeftOutKind::kDocument) continue;
     const std::string counted = counted_kind(text, names.size());
     const std::string_view remedy = text.remedy;
     if (remedy.empty()) {

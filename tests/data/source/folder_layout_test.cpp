@@ -90,6 +90,8 @@ TEST(FolderLayout, AsksWhereOneFolderIsOfNeitherPart) {
       "the folders 'train', 'val' look like a split, but 'extra' beside them is of neither part; name the folders "
       "with `train_folder` and `valid_folder`, or draw the validation set from all images with `valid_fraction`");
   EXPECT_EQ(LaidOut({"train/cat/1.jpg", "later/cat/2.jpg"}).parts(), "--!");
+  EXPECT_EQ(LaidOut({"train/cat/1.jpg", "val/cat/2.jpg", "d/train/cat/1.jpg", "d/val/cat/2.jpg"}).parts(), "----!")
+      << "a copy of the data inside itself";
   EXPECT_EQ(LaidOut({"cat/1.jpg", "dog/2.jpg", "test/cat/3.jpg"}).parts(), "--x!");
   EXPECT_EQ(LaidOut({"train/1.jpg", "test/2.jpg", "bus/3.jpg"}).parts(), "---!");
   EXPECT_EQ(LaidOut({"a/train/cat/1.jpg", "a/val/cat/2.jpg", "b/cat/3.jpg"}).parts(), "---!");

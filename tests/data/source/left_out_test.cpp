@@ -33,6 +33,13 @@ TEST(LeftOut, CountsEachKindAndNamesThree) {
           "('lost+found')"}));
 }
 
+TEST(LeftOut, IsSilentOfDocuments) {
+  LeftOut left_out;
+  left_out.add(LeftOutKind::kDocument, "README.txt");
+  EXPECT_EQ(left_out.sentences(), std::vector<std::string>());
+  EXPECT_EQ(left_out.count(LeftOutKind::kDocument), 1U);
+}
+
 TEST(LeftOut, KnowsWhetherImagesAreAmongIt) {
   LeftOut left_out;
   left_out.add(kOtherFile, "a.txt");
@@ -94,11 +101,13 @@ TEST(ImageSearch, NeedsNoAccessToLostAndFound) {
 
 TEST(ImageSearch, CountsOtherFilesHiddenImagesAndFoldersWithoutAny) {
   const TemporaryFolder folder;
-  for (const char* name : {"cat/1.jpg", "cat/notes.txt", "README.txt", "labels/cat/1.txt", ".NET/2.jpg", "cat/.3.jpg"})
+  for (const char* name :
+       {"cat/1.jpg", "cat/notes.txt", "README.txt", "labels/cat/1.txt", "more.zip", ".NET/2.jpg", "cat/.3.jpg"})
     write(folder / name, "x");
   fs::create_directories(folder / "dog/puppy");
   const ImageSearch search = search_images(folder.path());
-  EXPECT_EQ(search.left_out.count(kOtherFile), 3);
+  EXPECT_EQ(search.left_out.count(kDocument), 3);
+  EXPECT_EQ(search.left_out.count(kOtherFile), 1);
   EXPECT_EQ(search.left_out.count(kHidden), 1);
   EXPECT_EQ(search.left_out.count(kHiddenImage), 1);
   EXPECT_EQ(search.left_out.count(kEmptyFolder), 2);
@@ -175,7 +184,7 @@ TEST(ImageSearch, NamesLinksThatLeadNowhere) {
   const ImageSearch search = search_images(folder.path());
   EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg"}));
   EXPECT_EQ(search.left_out.count(kDanglingLink), 5);
-  EXPECT_EQ(search.left_out.count(kOtherFile), 1);
+  EXPECT_EQ(search.left_out.count(kDocument), 1);
   EXPECT_EQ(search.left_out.count(kEmptyFolder), 1) << "the class dog has no image any more";
   EXPECT_TRUE(search.left_out.holds_images());
 }
