@@ -12,6 +12,7 @@
 #include "margay/data/check/check_data.h"
 #include "margay/data/check/report.h"
 #include "margay/data/data_block.h"
+#include "margay/data/image/heif_decoder.h"
 #include "margay/data/sample/sample.h"
 #include "margay/data/source/balance.h"
 #include "margay/data/source/csv.h"

@@ -64,6 +64,11 @@ void check_columns(const data::CsvTable& table) {
 /// Why a cell that is no number may stand there.
 std::string not_a_number(const std::string& cell) {
   const bool has_other_separator = cell.find_first_of(";\t") != std::string::npos;
+  std::string with_point = cell;
+  std::replace(with_point.begin(), with_point.end(), ',', '.');
+  if (with_point != cell && is_number(with_point)) {
+    return fmt::format("'{}' is no number; write it with a point, {}", cell, with_point);
+  }
   return fmt::format("'{}' is no number; {}", data::shortened(cell),
                      has_other_separator ? "cells are separated as the header's are"
                                          : "only the columns name and target hold text, and -inf excludes a class");

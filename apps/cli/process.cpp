@@ -106,10 +106,10 @@ void prepare_to_compute(const ThreadOptions& options) {
   const std::vector<int> cpus = model::use_cpu_threads(choice.threads, options.pin_threads);
   if (!cpus.empty()) running_threads += choice.threads == 1 ? ", pinned" : ", each pinned";
   if (cpus.empty() && options.pin_threads == model::ThreadPlacement::kAnywhere) {
-    warn(
-        fmt::format("--pin-threads yes: no {} CPUs are free of threads that another margay or OpenMP has pinned; "
-                    "these threads are not pinned",
-                    choice.threads));
+    warn(fmt::format(
+        "--pin-threads yes: another margay or OpenMP has pinned threads to so many CPUs that {} free one{} not left; "
+        "these threads are not pinned",
+        choice.threads, choice.threads == 1 ? " is" : "s are"));
   }
   model::keep_cpu_memory();
   data::keep_image_memory();

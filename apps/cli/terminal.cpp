@@ -98,9 +98,8 @@ std::string way_to_weights(const run::FromScratch& what) {
 
 std::string from_scratch_text(const run::FromScratch& what) {
   return fmt::format(
-      "Without --weights {} trains from scratch: expect poor results from fewer than some thousand images and dozens "
-      "of "
-      "epochs. {}",
+      "Without --weights {} trains from scratch: expect poor results from fewer than some thousand images and "
+      "dozens of epochs. {}",
       what.arch == run::kAutoArch ? "the network" : what.arch, way_to_weights(what));
 }
 

@@ -79,6 +79,9 @@ bool ImageChoice::has(SplitPart part) const { return std::find(parts_.begin(), p
 
 template <class Why>
 void ImageChoice::leave_out(Why&& why) {
+  std::size_t first = 0;
+  while (first < parts_.size() && !why(first)) ++first;
+  if (first == parts_.size()) return;  // most often; a million names are not copied
   data::PathList images;
   Parts parts;
   std::vector<bool> loose;

@@ -65,11 +65,11 @@ TEST_F(EvaluateCommand, SaysInItsFirstLineWhatItJudgesAndWhy) {
   EXPECT_EQ(first_line(result.output), "Judged: 4 of the 16 images of " + images_.string() +
                                            ": the validation set of the training, as the model remembers them (12 "
                                            "trained, 4 validated, 0 the training did not have).");
-  expect_part(result.output, "\nimages      4\n");
+  expect_part(result.output, "\nimages    4\n");
   const CommandResult all = evaluate(images_, {"--part", "all"});
-  expect_part(all.output, "\nimages      16\n");
+  expect_part(all.output, "\nimages    16\n");
   const CommandResult train = evaluate(images_, {"--part", "train"});
-  expect_part(train.output, "\nimages      12\n");
+  expect_part(train.output, "\nimages    12\n");
 }
 
 TEST_F(EvaluateCommand, JudgesAFolderOfOtherImagesWithoutCopiesOfTrainedOnes) {
@@ -84,16 +84,16 @@ TEST_F(EvaluateCommand, JudgesAFolderOfOtherImagesWithoutCopiesOfTrainedOnes) {
   const CommandResult result = evaluate(test);
   ASSERT_EQ(result.status, 0) << result.errors;
   expect_part(first_line(result.output), "all 6 images of " + test.string() + ": this is not the folder that");
-  expect_part(result.output, "\nimages      6\n");
+  expect_part(result.output, "\nimages    6\n");
   EXPECT_EQ(result.errors, "");
   fs::copy_file(images_ / "train" / "flat" / "0.png", test / "flat" / "copy.png");
   const CommandResult with_copy = evaluate(test);
-  expect_part(with_copy.output, "\nimages      6\n");
+  expect_part(with_copy.output, "\nimages    6\n");
   expect_part(with_copy.errors,
               "1 of the images are left out: their contents are those of images that the model was "
               "trained on: '" +
                   (test / "flat" / "copy.png").string() + "'");
-  expect_part(evaluate(test, {"--part", "all"}).output, "\nimages      7\n");
+  expect_part(evaluate(test, {"--part", "all"}).output, "\nimages    7\n");
 }
 
 TEST_F(EvaluateCommand, RefusesAFolderOfTrainedImagesAlone) {
@@ -118,7 +118,7 @@ TEST_F(EvaluateCommand, NamesUnknownClassesAndTheFlagThatLeavesThemOut) {
   expect_part(refused.errors, "--unknown-classes leave_out judges the others");
   const CommandResult rest = evaluate(test, {"--unknown-classes", "leave_out"});
   EXPECT_EQ(rest.status, 0) << rest.errors;
-  expect_part(rest.output, "\nimages      1\n");
+  expect_part(rest.output, "\nimages    1\n");
   expect_part(rest.errors, "'zebra' (1 image)");
 }
 
@@ -133,7 +133,7 @@ TEST_F(EvaluateCommand, SaysThatAModelOfAnEarlierVersionCannotKnow) {
   ASSERT_EQ(result.status, 0) << result.errors;
   expect_part(first_line(result.output), "a model of an earlier version of Margay, which does not remember");
   expect_part(first_line(result.output), "--part all judges a folder of other images whole");
-  expect_part(result.output, "\nimages      4\n");
+  expect_part(result.output, "\nimages    4\n");
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ std::string problem_with(const std::string& text) {
 TEST(LogitsTable, ReadsClassesNamesAndTargets) {
   const LogitsTable table = parse_logits("cat, name ,dog,target\n1.5,a.jpg,-2,dog\n+3, b.jpg, 1e-3 ,\n", "t.csv");
   EXPECT_EQ(table.class_names, (Names{"cat", "dog"}));
-  EXPECT_EQ(table.row_names, (Names{"a.jpg", " b.jpg"}));
+  EXPECT_EQ(table.row_names, (Names{"a.jpg", "b.jpg"}));
   EXPECT_EQ(*table.targets, (Names{"dog", ""}));
   EXPECT_TRUE(table.logits.equal(torch::tensor({{1.5, -2.0}, {3.0, 1e-3}}, torch::kDouble)));
 }
@@ -56,6 +56,7 @@ TEST(LogitsTable, NamesLineAndColumnOfWhatIsNoActivation) {
   EXPECT_NE(problem_with("cat,dog\n1,\n").find("'' is no number"), std::string::npos);
   EXPECT_NE(problem_with("cat\n1;2\n").find("'1;2' is no number; cells are separated as the header's are"),
             std::string::npos);
+  EXPECT_NE(problem_with("cat;dog\n1,5;2\n").find("'1,5' is no number; write it with a point, 1.5"), std::string::npos);
   EXPECT_NE(problem_with("cat,dog\n1,2x\n").find("'2x' is no number"), std::string::npos);
 }
 

@@ -46,12 +46,14 @@ TEST(ProgramWords, LeaveTheRestAsItIs) {
 /// A line of source without its comment, and without strings that hold no backquote.
 std::vector<std::string> quoted_names(const std::string& line) {
   static const std::regex literal(R"re("((?:[^"\\]|\\.)*)")re");
-  static const std::regex name("`([^`{}]+)`");
+  static const std::regex name("`([^`]+)`");
   std::vector<std::string> names;
   if (line.find_first_not_of(' ') == line.find("//")) return names;
   for (std::sregex_iterator at(line.begin(), line.end(), literal), end; at != end; ++at) {
     const std::string text = (*at)[1];
-    for (std::sregex_iterator in(text.begin(), text.end(), name); in != end; ++in) names.push_back((*in)[1]);
+    for (std::sregex_iterator in(text.begin(), text.end(), name); in != end; ++in) {
+      if ((*in)[1].str().find('{') == std::string::npos) names.push_back((*in)[1]);  // else a name put in later
+    }
   }
   return names;
 }

@@ -32,7 +32,7 @@ void ContentChecksums::read_missing(const std::function<ImageSource(std::size_t)
     }
   };
   const int helpers =
-      std::min(core::available_cpus(), static_cast<int>(std::min<std::size_t>(missing.size(), 512))) - 1;
+      std::min(core::default_threads(), static_cast<int>(std::min<std::size_t>(missing.size(), 512))) - 1;
   const auto threads = core::start_threads(std::max(helpers, 0), [&](const std::stop_token&) { work(); });
   work();
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -33,6 +34,8 @@ class BatchTrial {
       needed_ = static_cast<double>(probe_(batch_size));
       return !options_.memory_limit_mb || needed_ <= options_.safety * kMega * double(*options_.memory_limit_mb);
     } catch (const core::OutOfMemoryError&) {
+      has_run_out_ = true;
+    } catch (const c10::OutOfMemoryError&) {
       has_run_out_ = true;
     } catch (const std::exception& error) {
       if (!core::says_out_of_memory(error)) throw;

@@ -106,7 +106,8 @@ TEST_F(PretrainedTest, ListsWhatDoesNotFitAndChangesNothing) {
 
 TEST_F(PretrainedTest, TellsWhichArchitectureTheFileLooksLike) {
   const std::string message = refusal(published_state("resnet18"));
-  EXPECT_NE(message.find("does not hold resnet20's weights; these look like resnet18's: "), std::string::npos)
+  EXPECT_NE(message.find("does not hold resnet20's weights; these look like resnet18's, which takes `arch` resnet18: "),
+            std::string::npos)
       << message;
 }
 
