@@ -63,7 +63,7 @@ void TerminalObserver::progress_ended() { line_.clear(); }
 
 void TerminalObserver::chose_architecture(const std::string& text) { print_out("{}\n", text); }
 
-void TerminalObserver::recognised_weights(const std::string& text) { complain("weights: " + text); }
+void TerminalObserver::recognised_weights(const std::string& text) { complain("weights: " + program_words(text)); }
 
 void TerminalObserver::found_batch_size(const train::BatchSizeAdvice& advice) {
   print_out("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,

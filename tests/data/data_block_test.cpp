@@ -189,7 +189,8 @@ TEST_F(Resized, ServesTheSameImagesInTheSameOrderAsBefore) {
 }
 
 TEST_F(Resized, SharesTheCacheOfPresizedImages) {
-  const Loaders small = loaders(8, {.batch_size = 4, .num_workers = 2, .cache = CacheKind::kRam});
+  const Loaders small = loaders(
+      8, {.batch_size = 4, .num_workers = 2, .worker_priority = WorkerPriority::kNormal, .cache = CacheKind::kRam});
   all_batches(small.train.pass(0));
   const auto before = small.train.cache_stats()->hits;
   const Loaders large = resized(small, 16);

@@ -82,6 +82,7 @@ class CachedLoaderTest : public testing::Test {
   }
   Loaders loaders(CacheKind cache, std::optional<int> limit_mb = std::nullopt) const {
     return block().loaders({.batch_size = 4,
+                            .worker_priority = WorkerPriority::kNormal,  // starving workers begin images twice
                             .cache = cache,
                             .cache_limit_mb = limit_mb,
                             .cache_folder = cache == CacheKind::kDisk ? cache_.path() : fs::path()});
