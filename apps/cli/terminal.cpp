@@ -125,8 +125,9 @@ void TerminalObserver::resumed(const run::Resumed& where) {
 }
 
 void TerminalObserver::was_finished(const run::Finished& end) {
-  print_out("This run is finished: {} epochs{}. There is nothing to continue.\nThe model: {}\n", end.epochs,
-            end.result ? fmt::format(", {} {:.4f}", end.metric, *end.result) : "", shown_path(end.model));
+  print_out("This run is finished: {} epoch{}{}. There is nothing to continue.\nThe model: {}\n", end.epochs,
+            end.epochs == 1 ? "" : "s", end.result ? fmt::format(", {} {:.4f}", end.metric, *end.result) : "",
+            shown_path(end.model));
   print_out("To train on from its weights, as a new run: margay train {} --config {} --weights {}\n",
             core::shell_word(end.data.string()), core::shell_word((end.folder / "config.json").string()),
             core::shell_word(end.model.string()));

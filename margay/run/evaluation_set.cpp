@@ -4,6 +4,7 @@
 #include <map>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -162,7 +163,9 @@ class EvaluationSet::Choice {
     const data::Splitter splitter = block.splitter();
     block.vocabulary(bundle_.vocabulary).split([&](const data::Items& items) {
       check_task(items);
-      return data::Split{.train = known_classes(items, chosen(items, splitter)), .valid = {}};
+      Rows rows = known_classes(items, chosen(items, splitter));
+      set_.reason_ = reason(rows.size(), items.size());
+      return data::Split{.train = std::move(rows), .valid = {}};
     });
     set_.warnings_ = block.left_out().sentences();
     set_.warnings_.insert(set_.warnings_.end(), block.warnings().begin(), block.warnings().end());
@@ -220,7 +223,6 @@ class EvaluationSet::Choice {
       }
     }
     if (rows.empty()) throw core::DataError(options_.folder, nothing_to_judge(items.size()));
-    set_.reason_ = reason(rows.size(), items.size());
     return rows;
   }
 
@@ -274,8 +276,9 @@ class EvaluationSet::Choice {
 
   std::string reason(std::size_t judged, std::size_t all) const {
     const std::string some = fmt::format("{} of the {} of {}", judged, images_text(all), options_.folder.string());
-    const std::string every = fmt::format("all {} of {}", images_text(all), options_.folder.string());
-    if (set_.memory_.empty()) return reason_without_memory(judged == all ? every : some);
+    const std::string every =
+        judged < all ? some : fmt::format("all {} of {}", images_text(all), options_.folder.string());
+    if (set_.memory_.empty()) return reason_without_memory(every);
     if (is_split()) return reason_of_split(some);
     if (!here_.is_trainings) return reason_elsewhere(every);
     switch (part()) {

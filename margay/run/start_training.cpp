@@ -216,7 +216,7 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
   auto options = folder.read_config<TrainOptions>();
   keep_classes_of_old_run(folder, options);
   if (std::optional<Finished> end = finished(folder)) {
-    end->data = path_of_run(options.batch.folder, folder.path());
+    end->data = resume.data.empty() ? path_of_run(options.batch.folder, folder.path()) : resume.data;
     observer.was_finished(*end);
     return Outcome::kDone;
   }

@@ -118,6 +118,7 @@ TEST_F(EvaluateCommand, NamesUnknownClassesAndTheFlagThatLeavesThemOut) {
   expect_part(refused.errors, "--unknown-classes leave_out judges the others");
   const CommandResult rest = evaluate(test, {"--unknown-classes", "leave_out"});
   EXPECT_EQ(rest.status, 0) << rest.errors;
+  expect_part(rest.output, "Judged: 1 of the 2 images of ");
   expect_part(rest.output, "\nimages    1\n");
   expect_part(rest.errors, "'zebra' (1 image)");
 }
