@@ -30,6 +30,8 @@ target_compile_options(margay_compiler INTERFACE
   -Wno-missing-field-initializers
   # False alarms of GCC 12 in std::string's operator+ (GCC bugs 105329 and 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>
+  # GCC 14 raises the same alarms under this name too.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-array-bounds>
   $<$<BOOL:${CCACHE_PROGRAM}>:$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
 if(LLD_PROGRAM)
   target_link_options(margay_compiler INTERFACE -fuse-ld=lld)
