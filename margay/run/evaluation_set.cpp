@@ -363,11 +363,6 @@ EvaluationSet::EvaluationSet(const EvaluationOptions& options, const bundle::Bun
   images_ = Choice(*this, options, bundle, model).run().train;
 }
 
-bool EvaluationSet::has_trained(std::size_t i) const {
-  const auto checksum = images_->contents().of(i);
-  return checksum && memory_.part_of_contents(*checksum) == TrainingPart::kTrain;
-}
-
 bool EvaluationSet::counts(std::size_t i) const {
   if (is_judged_whatever_) return true;
   const auto checksum = images_->contents().of(i);

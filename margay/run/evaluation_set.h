@@ -63,8 +63,6 @@ class EvaluationSet {
 
   /// Whether the image at a position in images() counts. Only after it was read.
   bool counts(std::size_t i) const;
-  /// Whether the model was trained on it. Only after it was read.
-  bool has_trained(std::size_t i) const;
 
  private:
   class Choice;
