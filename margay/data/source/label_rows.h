@@ -9,7 +9,7 @@
 
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_table.h"
-#include "margay/data/source/split_word.h"
+#include "margay/data/source/part_names.h"
 #include "margay/data/source/table.h"
 
 namespace margay::data {

@@ -1,19 +1,62 @@
 #include "margay/data/source/part_names.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <span>
 #include <vector>
 
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 
 namespace margay::data {
 namespace {
 
+/// A word of names, and what it says.
 struct PartWord {
   std::string_view word;
   SplitPart part;
 };
+
+/// Hugging Face's data sets have the same words, and take "eval" for the test as well.
+constexpr std::array kPartWords = {PartWord{"train", SplitPart::kTrain},       PartWord{"training", SplitPart::kTrain},
+                                   PartWord{"trn", SplitPart::kTrain},         PartWord{"valid", SplitPart::kValid},
+                                   PartWord{"validation", SplitPart::kValid},  PartWord{"validate", SplitPart::kValid},
+                                   PartWord{"val", SplitPart::kValid},         PartWord{"dev", SplitPart::kValid},
+                                   PartWord{"development", SplitPart::kValid}, PartWord{"test", SplitPart::kTest},
+                                   PartWord{"testing", SplitPart::kTest},      PartWord{"tst", SplitPart::kTest},
+                                   PartWord{"eval", SplitPart::kTest},         PartWord{"evaluation", SplitPart::kTest},
+                                   PartWord{"holdout", SplitPart::kTest}};
+
+constexpr std::array<std::string_view, 7> kAfterIt = {"set", "split", "data", "dataset", "images", "imgs", "image"};
+
+/// Small letters without what stands between words, and without digits at the end.
+std::string bare_word(std::string_view name) {
+  std::string word = core::folded(name);
+  std::erase_if(word, [](char c) { return c == ' ' || c == '_' || c == '-' || c == '.'; });
+  const std::size_t last = word.find_last_not_of("0123456789");
+  return last == std::string::npos ? "" : word.substr(0, last + 1);
+}
+
+std::optional<SplitPart> part_among(std::span<const PartWord> words, std::string_view word) {
+  const auto found = std::find_if(words.begin(), words.end(), [&](const PartWord& each) { return each.word == word; });
+  return found == words.end() ? std::nullopt : std::optional(found->part);
+}
+
+}  // namespace
+
+std::optional<SplitPart> split_word(std::string_view name) {
+  const std::string word = bare_word(name);
+  if (const auto part = part_among(kPartWords, word)) return part;
+  for (const std::string_view end : kAfterIt) {
+    if (!word.ends_with(end)) continue;
+    const std::string_view before = std::string_view(word).substr(0, word.size() - end.size());
+    if (const auto part = part_among(kPartWords, before)) return part;
+  }
+  return std::nullopt;
+}
+
+namespace {
 
 // What folders are called besides the words that tables have, too.
 constexpr std::array kFolderWords = {PartWord{"trainval", SplitPart::kTrain}, PartWord{"devel", SplitPart::kValid},
@@ -67,9 +110,7 @@ bool is_all_digits(std::string_view word) { return word.find_first_not_of("01234
 
 /// Of "train", and of "trainset", which is written in one.
 std::optional<SplitPart> part_of_word(std::string_view word) {
-  for (const PartWord& each : kFolderWords) {
-    if (word == each.word) return each.part;
-  }
+  if (const auto part = part_among(kFolderWords, word)) return part;
   return is_all_digits(word) ? std::nullopt : split_word(word);
 }
 
