@@ -1,8 +1,11 @@
 #include "margay/metric/standard_error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -56,6 +59,23 @@ double incomplete_beta(double a, double b, double x) {
   return 1 - std::exp(log_front) * beta_fraction(b, a, 1 - x) / b;
 }
 
+/// Of the deviations from the mean, one sum a group.
+std::vector<double> group_sums(std::span<const double> values, std::span<const std::int64_t> groups, double mean) {
+  std::vector<double> sums;
+  if (groups.empty()) {
+    for (const double value : values) sums.push_back(value - mean);
+    return sums;
+  }
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return groups[a] < groups[b]; });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i == 0 || groups[order[i]] != groups[order[i - 1]]) sums.push_back(0);
+    sums.back() += values[order[i]] - mean;
+  }
+  return sums;
+}
+
 Difference difference(double value, double standard_error, double freedom) {
   Difference result{.value = value, .standard_error = standard_error, .freedom = freedom};
   result.noise = standard_error * student_quantile_two_sided(kAllowedChance, freedom);
@@ -84,6 +104,42 @@ RepeatedMean repeated_mean(std::span<const double> values) {
           .deviation = deviation,
           .standard_error = deviation / std::sqrt(count),
           .count = static_cast<std::int64_t>(values.size())};
+}
+
+RepeatedMean ClusteredMean::of_groups() const {
+  return {.mean = mean,
+          .deviation = standard_error * std::sqrt(static_cast<double>(groups)),
+          .standard_error = standard_error,
+          .count = groups};
+}
+
+ClusteredMean clustered_mean(std::span<const double> values, std::span<const std::int64_t> groups) {
+  if (values.empty()) throw std::invalid_argument("[clustered_mean] there are no values");
+  if (!groups.empty() && groups.size() != values.size()) {
+    throw std::invalid_argument(
+        fmt::format("[clustered_mean] {} values have {} groups; give one each", values.size(), groups.size()));
+  }
+  const auto count = static_cast<double>(values.size());
+  ClusteredMean result{.count = static_cast<std::int64_t>(values.size())};
+  result.mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double squares = 0;
+  for (const double sum : group_sums(values, groups, result.mean)) {
+    squares += sum * sum;
+    ++result.groups;
+  }
+  const auto clusters = static_cast<double>(result.groups);
+  const bool is_one = result.groups < 2;
+  result.standard_error =
+      is_one ? std::numeric_limits<double>::quiet_NaN() : std::sqrt(squares * clusters / (clusters - 1)) / count;
+  return result;
+}
+
+std::int64_t independent_cases(const ClusteredMean& share) {
+  check_share(share.mean, share.count);
+  const double variance = share.standard_error * share.standard_error;
+  if (!(variance > 0)) return share.groups;
+  const double cases = share.mean * (1 - share.mean) / variance;
+  return std::clamp<std::int64_t>(std::llround(std::min(cases, static_cast<double>(share.count))), 1, share.count);
 }
 
 Difference compare_shares(double a, std::int64_t n_a, double b, std::int64_t n_b) {

@@ -23,6 +23,30 @@ struct RepeatedMean {
 /// Throws std::invalid_argument for fewer than two values.
 RepeatedMean repeated_mean(std::span<const double> values);
 
+/// The mean over cases that may come in groups of alike ones.
+struct ClusteredMean {
+  double mean = 0;
+  /// The cluster-robust one (Liang and Zeger, "Longitudinal data analysis using generalized linear models", Biometrika
+  /// 1986) with its correction for few groups: √(G / (G − 1) Σ_g (Σ_{i in g} (x_i − mean))²) / n. Where each case is a
+  /// group this is the usual deviation / √n. NaN for one group.
+  double standard_error = 0;
+  std::int64_t count = 0;   ///< n
+  std::int64_t groups = 0;  ///< G
+
+  /// As compare_means takes it: its count is that of the groups, which alone are independent.
+  RepeatedMean of_groups() const;
+};
+
+/// groups: one number a value, equal for values of one group; empty: each value is a group. Throws
+/// std::invalid_argument for no values and for another number of groups than of values.
+ClusteredMean clustered_mean(std::span<const double> values, std::span<const std::int64_t> groups = {});
+
+/// How many independent cases tell as much about a share: the n of the binomial formula that gives its standard error,
+/// at least 1 and at most `count` (Rao and Scott, "A simple method for the analysis of clustered binary data",
+/// Biometrics 1992: n divided by the design effect). For a share of 0 or 1, whose standard error is 0, the number of
+/// groups.
+std::int64_t independent_cases(const ClusteredMean& share);
+
 /// A difference b − a and its noise.
 struct Difference {
   double value = 0;           ///< b − a

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <stdexcept>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -89,6 +90,48 @@ TEST(CompareWithOne, AddsTheSpreadOfTheOne) {
   EXPECT_NEAR(difference->standard_error, std::sqrt(4.0 / 3), kTolerance);
   EXPECT_EQ(difference->freedom, 2);
   EXPECT_NEAR(difference->noise, 4.302653 * difference->standard_error, 1e-5);
+}
+
+TEST(ClusteredMean, IsTheUsualErrorOfTheMeanWithoutGroups) {
+  const std::array values{1.0, 2.0, 4.0, 9.0};
+  const ClusteredMean mean = clustered_mean(values);
+  EXPECT_NEAR(mean.mean, 4, kTolerance);
+  EXPECT_NEAR(mean.standard_error, repeated_mean(values).standard_error, kTolerance);
+  EXPECT_EQ(mean.count, 4);
+  EXPECT_EQ(mean.groups, 4);
+}
+
+TEST(ClusteredMean, CountsCopiesOnce) {
+  const ClusteredMean once = clustered_mean(std::array{1.0, 2.0, 6.0});
+  const ClusteredMean thrice = clustered_mean(std::array{1.0, 6.0, 2.0, 1.0, 2.0, 6.0, 6.0, 2.0, 1.0},
+                                              std::array<std::int64_t, 9>{7, -1, 3, 7, 3, -1, -1, 3, 7});
+  EXPECT_NEAR(thrice.mean, once.mean, kTolerance);
+  EXPECT_NEAR(thrice.standard_error, once.standard_error, kTolerance);
+  EXPECT_EQ(thrice.groups, 3);
+  EXPECT_NEAR(thrice.of_groups().deviation, once.standard_error * std::sqrt(3.0), kTolerance);
+  EXPECT_EQ(thrice.of_groups().count, 3);
+}
+
+TEST(ClusteredMean, KnowsNoErrorOfOneGroup) {
+  EXPECT_TRUE(std::isnan(clustered_mean(std::array{0.0, 1.0}, std::array<std::int64_t, 2>{5, 5}).standard_error));
+}
+
+TEST(ClusteredMean, RefusesNothingAndHalfOfTheGroups) {
+  EXPECT_THROW(clustered_mean({}), std::invalid_argument);
+  EXPECT_THROW(clustered_mean(std::array{0.0, 1.0}, std::array<std::int64_t, 1>{5}), std::invalid_argument);
+}
+
+TEST(IndependentCases, AreTheGroupsWhereTheyHoldCopies) {
+  std::vector<double> values;
+  std::vector<std::int64_t> groups;
+  for (std::int64_t i = 0; i < 400; ++i) {
+    values.push_back(i % 4 == 0 ? 1 : 0);
+    groups.push_back(i % 40);
+  }
+  EXPECT_EQ(independent_cases(clustered_mean(values)),
+            399);  // the binomial formula divides by n, the sample's by n - 1
+  EXPECT_EQ(independent_cases(clustered_mean(values, groups)), 39);
+  EXPECT_EQ(independent_cases(clustered_mean(std::vector<double>(400, 0.0), groups)), 40);
 }
 
 }  // namespace
