@@ -60,7 +60,7 @@ int write_images(const fs::path& folder, const fs::path& out, int count) {
   int written = 0;
   for (std::size_t i = 0; i < paths.size() && written < count; ++i) {
     try {
-      const margay::Image image = data::read_image(paths[i]);
+      const margay::core::Image image = data::read_image(paths[i]);
       if (image.height < 200 || image.width < 200) continue;
       const data::Box whole = {0, 0, double(image.width), double(image.height)};
       data::write_jpeg(out / "all" / fmt::format("{:05}.jpg", written), data::resample(image, whole, 375, 500), 88);
