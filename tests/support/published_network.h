@@ -21,6 +21,7 @@
 #include "margay/model/backbone/layers.h"
 #include "margay/model/classifier.h"
 #include "margay/model/weights/naming.h"
+#include "tests/support/without_random_numbers.h"
 
 namespace margay::testing_support {
 
@@ -115,13 +116,18 @@ inline double error_of(const torch::Tensor& actual, const torch::Tensor& expecte
   return ((actual.to(torch::kDouble) - expected).abs().max() / range).item<double>();
 }
 
+inline std::shared_ptr<model::Classifier> unfilled_classifier(const std::string& name, std::int64_t px) {
+  const WithoutRandomNumbers quickly;
+  return model::make_classifier(
+      {.architecture = name, .num_classes = 10, .image_px = px, .head = {.kind = model::HeadKind::kPublished}});
+}
+
 /// Logits in eval and train mode (float, within 1e-4 of their range) and gradients (double) are torchvision's.
 inline void expect_torchvisions(
     const std::string& name, const nlohmann::json& golden,
     const std::function<std::string(const std::string&)>& rename = [](const std::string& same) { return same; }) {
   const auto px = golden["px"].get<std::int64_t>();
-  const auto classifier = model::make_classifier(
-      {.architecture = name, .num_classes = 10, .image_px = px, .head = {.kind = model::HeadKind::kPublished}});
+  const auto classifier = unfilled_classifier(name, px);
   {
     const torch::NoGradGuard no_grad;
     ASSERT_NO_FATAL_FAILURE(fill_by_formula(*classifier, golden, rename));

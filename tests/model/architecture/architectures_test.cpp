@@ -12,6 +12,7 @@
 #include "margay/model/precision.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/without_random_numbers.h"
 
 namespace margay::testing_support {
 namespace {
@@ -93,6 +94,7 @@ std::int64_t count_parameters(const torch::nn::Module& module) {
 }
 
 TEST(Architectures, HaveTheParametersTheyClaim) {
+  const testing_support::WithoutRandomNumbers quickly;
   for (const Architecture& each : architectures()) {
     const auto backbone = each.build({.image_px = each.input_px});
     const torch::nn::Sequential head = backbone->make_published_head(each.classes);
