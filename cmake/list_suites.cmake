@@ -1,10 +1,20 @@
-# Read by ctest at its start: `program`, which belongs to `layer`, becomes one test for every few of its suites.
-set(suites_of_a_test 8)
+# Read by ctest at its start: `program`, which belongs to `layer`, becomes one test for every few of its suites. What the
+# program lists is kept beside it until it is built again.
+set(suites_of_a_test 16)
 
-execute_process(COMMAND ${program} --gtest_list_tests OUTPUT_VARIABLE listing ERROR_VARIABLE problem RESULT_VARIABLE status)
-if(NOT status EQUAL 0)
-  message(WARNING "${program} cannot list its tests: ${problem}")
-  add_test(${layer}.CannotListItsTests ${program} --gtest_list_tests)  # fails, so that it is seen
+set(kept ${program}_suites.txt)
+set(listing "")
+if("${program}" IS_NEWER_THAN "${kept}")
+  execute_process(COMMAND ${program} --gtest_list_tests OUTPUT_VARIABLE listing ERROR_VARIABLE problem
+                  RESULT_VARIABLE status)
+  if(status EQUAL 0)
+    file(WRITE ${kept} "${listing}")
+  else()
+    message(WARNING "${program} cannot list its tests: ${problem}")
+    add_test(${layer}.CannotListItsTests ${program} --gtest_list_tests)  # fails, so that it is seen
+  endif()
+else()
+  file(READ ${kept} listing)
 endif()
 string(REGEX MATCHALL "(^|\n)[^ \n]+[.]" suites "${listing}")
 list(TRANSFORM suites REPLACE "[\n.]" "")
