@@ -36,7 +36,7 @@ struct FeatureOptions {
 /// Features of mildly changed views (crop, shift, light) of some images: how similar two photographs of one moment are
 /// to this network.
 struct ChangedViews {
-  torch::Tensor rows;             ///< float [M,D]
+  torch::Tensor rows;            ///< float [M,D]
   std::vector<std::size_t> ids;  ///< [M], positions in the dataset, ascending
 };
 

@@ -22,10 +22,10 @@ constexpr auto names(Grouping /*tag*/) {
 
 /// Images that must not be told apart as if they were independent: near copies, a burst, a patient.
 struct ImageGroups {
-  torch::Tensor of_image;    ///< int64 [N], 0 … count-1, numbered in the order of first appearance
-  std::int64_t count = 0;    ///< N where no group has two images
-  std::int64_t largest = 0;  ///< in images
-  std::int64_t joined = 0;   ///< images in groups of two or more
+  torch::Tensor of_image;           ///< int64 [N], 0 … count-1, numbered in the order of first appearance
+  std::int64_t count = 0;           ///< N where no group has two images
+  std::int64_t largest = 0;         ///< in images
+  std::int64_t joined = 0;          ///< images in groups of two or more
   Grouping kind = Grouping::kNone;  ///< how they came about; never kAuto
   double least_similarity = 0;      ///< of near copies, to this network; 0 where features told nothing
   std::string note;                 ///< what limits the search for near copies, one sentence; "" if nothing does

@@ -18,9 +18,7 @@ namespace margay::train {
 
 RidgeRows RidgeRows::of(const torch::Tensor& rows) {
   if (rows.dim() != 2) throw std::invalid_argument("[ridge] features must be [N,D]");
-  return {.images = rows.size(0),
-          .features = rows.size(1),
-          .read = [rows](std::span<const std::int64_t> positions) {
+  return {.images = rows.size(0), .features = rows.size(1), .read = [rows](std::span<const std::int64_t> positions) {
             const auto count = static_cast<std::int64_t>(positions.size());
             const bool is_run = count > 0 && positions.back() - positions.front() == count - 1 &&
                                 std::is_sorted(positions.begin(), positions.end());
@@ -37,14 +35,14 @@ torch::Tensor index_of(std::span<const std::int64_t> positions) {
 
 [[noreturn]] void refuse_ridge(const std::string& problem) { throw std::invalid_argument("[ridge] " + problem); }
 
-/// float64 [n,D]. Throws core::Error for a row that is not finite.
+/// float64 [n,D]. Throws std::invalid_argument for a row that is not finite.
 torch::Tensor finite_rows(const RidgeRows& rows, std::span<const std::int64_t> positions) {
   const torch::Tensor read = rows.read(positions).to(torch::kDouble);
   if (read.sum().isfinite().item<bool>()) return read;
   const torch::Tensor is_finite = read.isfinite().all(1);
   if (is_finite.all().item<bool>()) return read;  // the sum alone is beyond the range
   const auto bad = is_finite.to(torch::kInt).argmin().item<std::int64_t>();
-  throw core::Error(fmt::format("the features of image {} are not finite", positions[static_cast<std::size_t>(bad)]));
+  refuse_ridge(fmt::format("the features of image {} are not finite", positions[static_cast<std::size_t>(bad)]));
 }
 
 }  // namespace
@@ -131,12 +129,12 @@ class Ridge::Fit {
 
   Images images(const Chunk& chunk) const {
     const torch::Tensor index = index_of(chunk.positions);
-    Images images{.z = is_kernel() ? z_.index_select(0, index)
-                                   : (finite_rows(rows_, chunk.positions) - mean_).matmul(vectors_),
-                  .squares = {},
-                  .targets = targets_.read(index),
-                  .weights = weights_.index_select(0, index),
-                  .group_size = chunk.group_size};
+    Images images{
+        .z = is_kernel() ? z_.index_select(0, index) : (finite_rows(rows_, chunk.positions) - mean_).matmul(vectors_),
+        .squares = {},
+        .targets = targets_.read(index),
+        .weights = weights_.index_select(0, index),
+        .group_size = chunk.group_size};
     if (chunk.group_size == 1) images.squares = images.z.square();
     return images;
   }
@@ -144,14 +142,14 @@ class Ridge::Fit {
   /// [n,K]
   torch::Tensor left_out(const Images& images, double strength) const {
     const torch::Tensor shrunk = values_ + strength;
-    const torch::Tensor residuals =
-        images.targets - target_mean_ - images.z.matmul(moments_ / shrunk.unsqueeze(1));
+    const torch::Tensor residuals = images.targets - target_mean_ - images.z.matmul(moments_ / shrunk.unsqueeze(1));
     const torch::Tensor without =
         images.group_size == 1 ? single(images, residuals, strength) : grouped(images, residuals, shrunk);
     if (without.sum().isfinite().item<bool>()) return images.targets - without;
-    throw core::Error(fmt::format("outputs for left-out images are not finite at strength {:g}, which is too small for "
-                                  "these features",
-                                  strength));
+    throw core::Error(
+        fmt::format("outputs for left-out images are not finite at strength {:g}, which is too small for "
+                    "these features",
+                    strength));
   }
 
  private:
@@ -229,10 +227,10 @@ class Ridge::Fit {
   void place_unused(const torch::Tensor& rows) {
     const torch::Tensor unused = (weights_ == 0).nonzero().squeeze(1);
     if (unused.size(0) == 0) return;
-    const double least = values_.max().item<double>() * static_cast<double>(values_.size(0)) *
-                         std::numeric_limits<double>::epsilon();
-    const torch::Tensor inverse = torch::where(values_ > least, 1 / values_.clamp_min(tiny()).sqrt(),
-                                               torch::zeros({}, torch::kDouble));
+    const double least =
+        values_.max().item<double>() * static_cast<double>(values_.size(0)) * std::numeric_limits<double>::epsilon();
+    const torch::Tensor inverse =
+        torch::where(values_ > least, 1 / values_.clamp_min(tiny()).sqrt(), torch::zeros({}, torch::kDouble));
     const std::span positions(unused.data_ptr<std::int64_t>(), static_cast<std::size_t>(unused.size(0)));
     const torch::Tensor moved = finite_rows(rows_, positions) - mean_;
     z_.index_copy_(0, unused, moved.matmul(rows.t()).matmul(vectors_ * inverse));
@@ -248,8 +246,9 @@ class Ridge::Fit {
     return residuals / torch::maximum(1 - leverage, least).unsqueeze(1);
   }
 
-  /// With U the rows u of a group and T = √w U: (I - H)⁻¹ r = r + U Tᵀ (I - T Tᵀ)⁻¹ √w r, and by the identity of Woodbury
-  /// (1950) also r + U (I - Tᵀ T)⁻¹ Tᵀ √w r, which is the smaller system where a group has more images than directions.
+  /// With U the rows u of a group and T = √w U: (I - H)⁻¹ r = r + U Tᵀ (I - T Tᵀ)⁻¹ √w r, and by the identity of
+  /// Woodbury (1950) also r + U (I - Tᵀ T)⁻¹ Tᵀ √w r, which is the smaller system where a group has more images than
+  /// directions.
   torch::Tensor grouped(const Images& images, const torch::Tensor& residuals, const torch::Tensor& shrunk) const {
     const std::int64_t m = images.group_size;
     const torch::Tensor constant = torch::full({images.z.size(0), 1}, 1 / std::sqrt(total_), torch::kDouble);
@@ -258,8 +257,8 @@ class Ridge::Fit {
     const torch::Tensor roots = images.weights.sqrt().unsqueeze(1);
     const torch::Tensor t = (u * roots).view({-1, m, d});
     const torch::Tensor weighted = (residuals * roots).view({-1, m, residuals.size(1)});
-    const torch::Tensor step = m <= d ? t.mT().matmul(solved(t.matmul(t.mT()), weighted))
-                                      : solved(t.mT().matmul(t), t.mT().matmul(weighted));
+    const torch::Tensor step =
+        m <= d ? t.mT().matmul(solved(t.matmul(t.mT()), weighted)) : solved(t.mT().matmul(t), t.mT().matmul(weighted));
     return residuals + u.view({-1, m, d}).matmul(step).reshape(residuals.sizes());
   }
 
@@ -313,12 +312,17 @@ torch::Tensor numbered_groups(const torch::Tensor& groups, std::int64_t images) 
 void check_groups(const torch::Tensor& groups, const torch::Tensor& weights) {
   const torch::Tensor with_columns = weights.dim() == 1 ? weights.unsqueeze(1) : weights;
   const torch::Tensor has_weight = (with_columns > 0).to(torch::kLong);
-  const torch::Tensor of_group =
-      torch::zeros({groups.max().item<std::int64_t>() + 1, has_weight.size(1)}, torch::kLong)
-          .index_add_(0, groups, has_weight);
+  const torch::Tensor of_group = torch::zeros({groups.max().item<std::int64_t>() + 1, has_weight.size(1)}, torch::kLong)
+                                     .index_add_(0, groups, has_weight);
   if ((of_group == has_weight.sum(0)).any().item<bool>()) {
     refuse_ridge("one group has all images with weight, so nothing is left to fit on without it");
   }
+}
+
+/// As many images as make 2 million features or outputs.
+std::int64_t chunk_of(std::int64_t features, const torch::Tensor& targets, std::int64_t num_classes) {
+  const std::int64_t outputs = targets.dim() == 2 ? targets.size(1) : num_classes;
+  return std::clamp<std::int64_t>(2'000'000 / std::max<std::int64_t>({features, outputs, 1}), 64, 16'384);
 }
 
 void check_strength(double strength) {
@@ -329,7 +333,7 @@ void check_strength(double strength) {
 }  // namespace
 
 Ridge::Ridge(RidgeRows rows, const torch::Tensor& targets, const RidgeOptions& options)
-    : images_(rows.images), chunk_(options.chunk) {
+    : images_(rows.images), chunk_(options.chunk.value_or(chunk_of(rows.features, targets, options.num_classes))) {
   const torch::NoGradGuard no_grad;
   const Targets all(targets, options.num_classes);
   if (images_ < 2 || rows.features < 1) refuse_ridge("there must be two images and a feature");
@@ -344,7 +348,7 @@ Ridge::Ridge(RidgeRows rows, const torch::Tensor& targets, const RidgeOptions& o
     return;
   }
   const std::int64_t side = std::min(images_, rows.features);
-  if (side * side > options.most_numbers / targets_) {
+  if (side * side > options.most_label_numbers / targets_) {
     refuse_ridge(fmt::format("weights that differ by label take {} decompositions of {} x {}, more than is allowed",
                              targets_, side, side));
   }
@@ -370,45 +374,56 @@ LinearMap Ridge::solve(double strength) const {
   return {.weight = torch::cat(weights), .bias = torch::cat(biases)};
 }
 
-/// Groups in the order of their sizes, of one size in the order of their numbers.
-std::vector<Ridge::Chunk> Ridge::chunks() const {
+/// The groups of these images in the order of their sizes, of one size in the order of their numbers.
+std::vector<Ridge::Chunk> Ridge::chunks(const torch::Tensor& positions) const {
   const torch::Tensor sizes = torch::bincount(groups_);
-  const torch::Tensor keys = sizes.index_select(0, groups_) * groups_.size(0) + groups_;
-  const torch::Tensor order = std::get<1>(keys.sort(/*stable=*/true, 0, /*descending=*/false));
-  const auto* const positions = order.data_ptr<std::int64_t>();
+  torch::Tensor is_wanted = torch::ones_like(sizes);
+  if (positions.defined()) is_wanted.zero_().index_fill_(0, groups_.index_select(0, positions), 1);
+  const torch::Tensor members = is_wanted.index_select(0, groups_).nonzero().squeeze(1);
+  const torch::Tensor groups = groups_.index_select(0, members);
+  const torch::Tensor keys = sizes.index_select(0, groups) * groups_.size(0) + groups;
+  const torch::Tensor order = members.index_select(0, std::get<1>(keys.sort(/*stable=*/true, 0, /*descending=*/false)));
+  const torch::Tensor sizes_in_order = sizes.index_select(0, groups_.index_select(0, order));
+  const auto* const at_position = order.data_ptr<std::int64_t>();
   std::vector<Chunk> chunks;
-  for (std::int64_t at = 0; at < images_;) {
-    const auto size = sizes[groups_[positions[at]]].item<std::int64_t>();
+  for (std::int64_t at = 0; at < order.size(0);) {
+    const std::int64_t size = sizes_in_order.data_ptr<std::int64_t>()[at];
     const bool has_room = !chunks.empty() && chunks.back().group_size == size &&
                           static_cast<std::int64_t>(chunks.back().positions.size()) + size <= chunk_;
     if (!has_room) chunks.push_back({.positions = {}, .group_size = size});
-    chunks.back().positions.insert(chunks.back().positions.end(), positions + at, positions + at + size);
+    chunks.back().positions.insert(chunks.back().positions.end(), at_position + at, at_position + at + size);
     at += size;
   }
   return chunks;
 }
 
-void Ridge::for_each_left_out(std::span<const double> strengths, const Visit& visit) const {
+void Ridge::for_each_left_out(std::span<const double> strengths, const Visit& visit,
+                              const torch::Tensor& positions) const {
   const torch::NoGradGuard no_grad;
   for (const double strength : strengths) check_strength(strength);
-  for (const Chunk& chunk : chunks()) {
+  torch::Tensor is_wanted = torch::ones({images_}, torch::kBool);
+  if (positions.defined()) is_wanted.zero_().index_fill_(0, positions, 1);
+  for (const Chunk& chunk : chunks(positions)) {
+    const torch::Tensor index = index_of(chunk.positions);
+    const torch::Tensor wanted = is_wanted.index_select(0, index).nonzero().squeeze(1);
+    const torch::Tensor shown = index.index_select(0, wanted);
     std::vector<Fit::Images> images;
     for (const auto& fit : fits_) images.push_back(fit->images(chunk));
     for (std::size_t i = 0; i < strengths.size(); ++i) {
       std::vector<torch::Tensor> columns;
       for (std::size_t f = 0; f < fits_.size(); ++f) columns.push_back(fits_[f]->left_out(images[f], strengths[i]));
-      visit({.positions = chunk.positions,
+      const torch::Tensor outputs = columns.size() == 1 ? columns.front() : torch::cat(columns, 1);
+      visit({.positions = {shown.data_ptr<std::int64_t>(), static_cast<std::size_t>(shown.size(0))},
              .strength = i,
-             .outputs = columns.size() == 1 ? columns.front() : torch::cat(columns, 1)});
+             .outputs = wanted.size(0) == index.size(0) ? outputs : outputs.index_select(0, wanted)});
     }
   }
 }
 
 torch::Tensor Ridge::left_out(double strength) const {
   torch::Tensor outputs = torch::empty({images_, targets_}, torch::kDouble);
-  for_each_left_out({&strength, 1}, [&](const LeftOutRows& rows) {
-    outputs.index_copy_(0, index_of(rows.positions), rows.outputs);
-  });
+  for_each_left_out({&strength, 1},
+                    [&](const LeftOutRows& rows) { outputs.index_copy_(0, index_of(rows.positions), rows.outputs); });
   return outputs;
 }
 

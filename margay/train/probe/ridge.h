@@ -97,12 +97,16 @@ class Ridge {
                          const torch::Tensor& positions = {}) const;
 
  private:
+  class Targets;
+  class Fit;  ///< of targets that share their weights
+  struct Chunk;
+  std::vector<Chunk> chunks(const torch::Tensor& positions) const;
+
   std::int64_t images_ = 0;
-  std::int64_t features_ = 0;
-  std::int64_t targets_ = 0;  // K
-  std::optional<std::int64_t> chunk_;
-  torch::Tensor groups_;                         // int64 [N], from 0 on
-  std::vector<std::unique_ptr<RidgeFit>> fits_;  // one, or one a label
+  std::int64_t targets_ = 0;  ///< K
+  std::int64_t chunk_ = 0;
+  torch::Tensor groups_;                    ///< int64 [N], from 0 on
+  std::vector<std::unique_ptr<Fit>> fits_;  ///< one, or one a label
 };
 
 }  // namespace margay::train

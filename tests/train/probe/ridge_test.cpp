@@ -12,7 +12,6 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "margay/core/error.h"
 #include "tests/support/thrown_message.h"
 
 namespace margay::train {
@@ -125,8 +124,7 @@ TEST_P(RidgeOfBothForms, GivesTheSameInChunksAsAtOnce) {
 
 TEST_P(RidgeOfBothForms, TakesADecompositionForEachLabelWithWeightsOfItsOwn) {
   const torch::Tensor weights = torch::rand({GetParam().images, 3}, torch::kDouble) + 0.1;
-  const torch::Tensor left_out =
-      Ridge(RidgeRows::of(data_.rows), data_.targets, {.weights = weights}).left_out(0.3);
+  const torch::Tensor left_out = Ridge(RidgeRows::of(data_.rows), data_.targets, {.weights = weights}).left_out(0.3);
   for (std::int64_t k = 0; k < 3; ++k) {
     const Ridge one(RidgeRows::of(data_.rows), data_.targets.narrow(1, k, 1), {.weights = weights.select(1, k)});
     EXPECT_LT(largest_difference(left_out.narrow(1, k, 1), one.left_out(0.3)), 1e-12);
@@ -184,6 +182,24 @@ TEST(Ridge, StaysFiniteForAnImageAloneInItsDirectionAndATinyStrength) {
   EXPECT_NEAR(left_out[6][0].item<double>(), 0, 1e-6);
 }
 
+TEST(Ridge, JudgesTheWantedImagesAlone) {
+  const RidgeCase data(40, 5, 2);
+  const torch::Tensor groups = torch::arange(40).floor_divide(3);
+  const Ridge ridge(RidgeRows::of(data.rows), data.targets, {.groups = groups});
+  const torch::Tensor wanted = torch::tensor({31, 4, 3, 12}, torch::kLong);
+  const torch::Tensor all = ridge.left_out(0.2);
+  std::vector<std::int64_t> visited;
+  const auto visit = [&](const LeftOutRows& rows) {
+    for (std::size_t i = 0; i < rows.positions.size(); ++i) {
+      visited.push_back(rows.positions[i]);
+      EXPECT_LT(largest_difference(rows.outputs[static_cast<std::int64_t>(i)], all[rows.positions[i]]), 1e-12);
+    }
+  };
+  ridge.for_each_left_out(std::vector<double>{0.2}, visit, wanted);
+  std::sort(visited.begin(), visited.end());
+  EXPECT_EQ(visited, (std::vector<std::int64_t>{3, 4, 12, 31}));
+}
+
 std::string refused(const torch::Tensor& rows, const torch::Tensor& targets, const RidgeOptions& options = {}) {
   return thrown_message<std::invalid_argument>([&] { Ridge(RidgeRows::of(rows), targets, options); });
 }
@@ -199,7 +215,8 @@ TEST(Ridge, RefusesWhatCannotBeFitted) {
             std::string::npos);
   EXPECT_NE(refused(rows, targets, {.weights = torch::zeros({4})}).find("some image"), std::string::npos);
   EXPECT_NE(refused(rows, targets, {.groups = torch::zeros({4}, torch::kLong)}).find("one group"), std::string::npos);
-  EXPECT_NE(refused(rows, targets, {.weights = torch::ones({4, 3}), .most_numbers = 11}).find("3 decompositions of 2 x 2"),
+  EXPECT_NE(refused(rows, targets, {.weights = torch::ones({4, 3}), .most_label_numbers = 11})
+                .find("3 decompositions of 2 x 2"),
             std::string::npos);
   const Ridge ridge(RidgeRows::of(rows), targets);
   EXPECT_THROW(ridge.left_out(0), std::invalid_argument);
@@ -210,7 +227,7 @@ TEST(Ridge, NamesTheImageWhoseFeaturesAreNotFinite) {
   torch::Tensor rows = torch::rand({6, 2});
   rows[4][1] = std::numeric_limits<float>::quiet_NaN();
   const auto fit = [&] { Ridge(RidgeRows::of(rows), torch::rand({6, 1})); };
-  EXPECT_NE(thrown_message<core::Error>(fit).find("image 4"), std::string::npos);
+  EXPECT_NE(thrown_message<std::invalid_argument>(fit).find("image 4"), std::string::npos);
 }
 
 TEST(Ridge, ReadsRowsOnlyWhereItNeedsThem) {
