@@ -1,5 +1,6 @@
 #include "margay/data/data_block.h"
 
+#include <set>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "margay/core/unicode.h"
 #include "margay/data/check/deep_images.h"
 #include "margay/data/source/names.h"
+#include "margay/data/source/splits.h"
 
 namespace margay::data {
 namespace {
@@ -41,8 +43,22 @@ NameList names_with_control_characters(const Vocabulary& vocabulary) {
   return names;
 }
 
+std::size_t groups_on_both_sides(const Datasets& datasets) {
+  std::set<std::int64_t> in_training;
+  std::set<std::int64_t> on_both_sides;
+  for (std::size_t i = 0; i < datasets.train->size(); ++i) {
+    if (const auto group = datasets.train->group(i)) in_training.insert(*group);
+  }
+  for (std::size_t i = 0; i < datasets.valid->size(); ++i) {
+    const auto group = datasets.valid->group(i);
+    if (group && in_training.contains(*group)) on_both_sides.insert(*group);
+  }
+  return on_both_sides.size();
+}
+
 /// Warnings about what is allowed but probably not intended, one sentence each: only one class, classes with one image
-/// or none, classes that are missing from the training or the validation set, an empty validation set, odd names.
+/// or none, classes that are missing from the training or the validation set, an empty validation set, torn groups, odd
+/// names.
 std::vector<std::string> data_warnings(const Datasets& datasets) {
   const ClassCounts train = count(*datasets.train, datasets.vocabulary);
   const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);
@@ -61,6 +77,11 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
        "class(es) that never train, only validate");
   warn(names_with_control_characters(datasets.vocabulary),
        "class(es) whose names hold line ends or other control characters");
+  const std::size_t torn = groups_on_both_sides(datasets);
+  if (torn > 0) {
+    warnings.push_back(fmt::format(
+        "{} group(s) have images in the training set and in the validation set, which then measures too well", torn));
+  }
   for (const std::vector<std::string>& alike : names_of_other_joints(datasets.vocabulary.names())) {
     warnings.push_back(
         fmt::format("the classes '{}' differ only in '_', '-' and blanks; give them one name if they are one class",
@@ -122,6 +143,13 @@ DataBlock& DataBlock::split(Splitter splitter) & {
 }
 
 DataBlock DataBlock::split(Splitter splitter) && { return std::move(split(std::move(splitter))); }
+
+DataBlock& DataBlock::group(Labeller labeller) & {
+  group_ = std::move(labeller);
+  return *this;
+}
+
+DataBlock DataBlock::group(Labeller labeller) && { return std::move(group(std::move(labeller))); }
 
 DataBlock& DataBlock::vocabulary(Vocabulary vocabulary) & {
   vocabulary_ = std::move(vocabulary);
@@ -213,8 +241,10 @@ Datasets DataBlock::datasets() const {
   const Labels labels = labels_of(*items, split);
   if (!vocabulary_ && similar_classes_ == SimilarClasses::kRefuse) refuse_similar_classes(*items, labels);
   datasets.vocabulary = vocabulary_ ? *vocabulary_ : Vocabulary::of_labels(labels);
-  datasets.train = std::make_shared<Dataset>(items, std::move(split.train), datasets.vocabulary);
-  datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary);
+  const Dataset::GroupOfItem groups =
+      group_ ? std::make_shared<const std::vector<std::uint32_t>>(groups_of(*items, *group_).of_item) : nullptr;
+  datasets.train = std::make_shared<Dataset>(items, std::move(split.train), datasets.vocabulary, groups);
+  datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary, groups);
   datasets.warnings = data_warnings(datasets);
   if (!merged.empty()) datasets.warnings.insert(datasets.warnings.begin(), merged);
   datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());

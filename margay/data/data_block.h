@@ -51,6 +51,11 @@ class DataBlock {
   DataBlock label(Labeller labeller) &&;
   DataBlock& split(Splitter splitter) &;
   DataBlock split(Splitter splitter) &&;
+  /// Which images belong together, such as those of one patient: the group's name as a label, for every image. The
+  /// split does not look at it (grouped_split is told the same); a probe leaves whole groups out. datasets() warns of
+  /// groups with images on both sides of the split.
+  DataBlock& group(Labeller labeller) &;
+  DataBlock group(Labeller labeller) &&;
   /// The classes and their order. By default they are the labels that occur, sorted.
   DataBlock& vocabulary(Vocabulary vocabulary) &;
   DataBlock vocabulary(Vocabulary vocabulary) &&;
@@ -76,8 +81,8 @@ class DataBlock {
   DataBlock normalize(const Normalization& normalization) &&;
 
   /// Labels and splits the images without reading pixels.
-  /// Throws core::DataError: images without a label (three are named), classes of similar names, no training images.
-  /// Throws std::invalid_argument when items, label or split were not given.
+  /// Throws core::DataError: images without a label or group (three are named), classes of similar names, no training
+  /// images. Throws std::invalid_argument when items, label or split were not given.
   Datasets datasets() const;
 
   /// Throws as datasets does, and std::invalid_argument for options out of range.
@@ -110,6 +115,7 @@ class DataBlock {
   ImageList images_;
   std::optional<Labeller> labeller_;
   Splitter splitter_;
+  std::optional<Labeller> group_;
   std::optional<Vocabulary> vocabulary_;
   SimilarClasses similar_classes_ = SimilarClasses::kRefuse;
   std::vector<std::string> warnings_;

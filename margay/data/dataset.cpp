@@ -63,10 +63,12 @@ std::int64_t class_of(const Items& items, std::size_t row, std::uint32_t label, 
 
 }  // namespace
 
-Dataset::Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary)
+Dataset::Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary,
+                 GroupOfItem groups)
     : items_(std::move(items)),
       rows_(std::move(rows)),
       num_classes_(vocabulary.size()),
+      groups_(std::move(groups)),
       contents_(std::make_shared<ContentChecksums>(rows_.size())) {
   // A label that only left-out items have need not be a class.
   class_of_label_.assign(items_->label_names().size(), kNoTarget);
@@ -94,6 +96,10 @@ std::vector<std::int64_t> Dataset::classes(std::size_t i) const {
 std::int64_t Dataset::target(std::size_t i) const {
   const auto ids = items_->label_ids(rows_[i]);
   return ids.empty() ? kNoTarget : class_of_label_[ids.front()];
+}
+
+std::optional<std::int64_t> Dataset::group(std::size_t i) const {
+  return groups_ ? std::optional<std::int64_t>((*groups_)[rows_[i]]) : std::nullopt;
 }
 
 }  // namespace margay::data

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,13 @@ constexpr std::int64_t kNoTarget = -100;
 /// The training or the validation set, with class indices in place of names.
 class Dataset {
  public:
-  /// rows: positions in items. Throws core::DataError naming the image whose label is not in the vocabulary.
-  Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary);
+  /// The group of each item, such as a patient or a film, by number.
+  using GroupOfItem = std::shared_ptr<const std::vector<std::uint32_t>>;
+
+  /// rows: positions in items. groups: of each item; null for none. Throws core::DataError naming the image whose label
+  /// is not in the vocabulary.
+  Dataset(std::shared_ptr<const Items> items, std::vector<std::size_t> rows, const Vocabulary& vocabulary,
+          GroupOfItem groups = nullptr);
   /// Images to predict, without labels and classes.
   static Dataset unlabelled(const ImageList& images);
 
@@ -62,6 +68,9 @@ class Dataset {
   std::vector<std::int64_t> classes(std::size_t i) const;
   /// The class index of a single-label image, or kNoTarget.
   std::int64_t target(std::size_t i) const;
+  /// The group of an image; the training and the validation set number them alike. Nothing where the data has no
+  /// groups (DataBlock::group).
+  std::optional<std::int64_t> group(std::size_t i) const;
   /// Filled by the loaders as they read images. Copies share them.
   ContentChecksums& contents() const { return *contents_; }
 
@@ -70,6 +79,7 @@ class Dataset {
   std::vector<std::size_t> rows_;
   std::vector<std::int64_t> class_of_label_;  ///< by label id
   std::int64_t num_classes_ = 0;
+  GroupOfItem groups_;
   std::shared_ptr<ContentChecksums> contents_;
 };
 

@@ -46,14 +46,20 @@ data::LabelTable read_split(const fs::path& folder, const DataOptions& options) 
 
 using Table = std::optional<data::LabelTable>;
 
+bool has_groups(const DataOptions& options) { return !options.group_regex.empty() || !options.group_column.empty(); }
+
 /// table: the labels', where there is one.
 data::Labeller choose_groups(const fs::path& folder, const DataOptions& options, const Table& table) {
   return options.group_column.empty() ? data::path_regex_labels(options.group_regex, folder) : table->groups();
 }
 
+data::SplitKind kind_of_draw(const DataOptions& options) {
+  return options.split.value_or(has_groups(options) ? data::SplitKind::kGrouped : data::SplitKind::kRandom);
+}
+
 data::Splitter draw_fold(const fs::path& folder, const DataOptions& options, const Table& table) {
   const data::FoldOptions fold{.fold = *options.fold, .folds = *options.folds, .seed = options.split_seed.value_or(42)};
-  switch (options.split.value_or(data::SplitKind::kRandom)) {
+  switch (kind_of_draw(options)) {
     case data::SplitKind::kStratified:
       return data::stratified_fold_split(fold);
     case data::SplitKind::kGrouped:
@@ -67,7 +73,7 @@ data::Splitter draw(const fs::path& folder, const DataOptions& options, const Ta
   if (options.fold) return draw_fold(folder, options, table);
   const data::RandomSplitOptions share{.valid_fraction = options.valid_fraction.value_or(0.2),
                                        .seed = options.split_seed.value_or(42)};
-  switch (options.split.value_or(data::SplitKind::kRandom)) {
+  switch (kind_of_draw(options)) {
     case data::SplitKind::kStratified:
       return data::stratified_split(share);
     case data::SplitKind::kGrouped:
@@ -110,10 +116,7 @@ FoundImages found_images(const fs::path& folder, const DataOptions& options, dat
 }
 
 /// Whether an option asks for a draw, so that neither a table's column nor folders split.
-bool asks_for_a_draw(const DataOptions& o) {
-  return o.valid_fraction || o.split || !o.group_regex.empty() || !o.group_column.empty() || o.fold || o.folds ||
-         o.split_seed;
-}
+bool asks_for_a_draw(const DataOptions& o) { return o.valid_fraction || o.split || o.fold || o.folds || o.split_seed; }
 
 /// What a file says of the split, nothing where none is asked.
 std::optional<data::Splitter> split_of_file(const fs::path& folder, const DataOptions& options, const Table& table) {
@@ -151,7 +154,9 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
   core::check_rules(options);
   ImageChoice choice(folder, found_images(folder, options, gaps), gaps);
   const auto block_with = [&](const data::Splitter& splitter) {
-    return choice.block().similar_classes(options.similar_classes).split(splitter);
+    data::DataBlock block = choice.block().similar_classes(options.similar_classes).split(splitter);
+    if (has_groups(options)) block.group(choose_groups(folder, options, choice.table()));
+    return block;
   };
   try {
     choice.leave_loose_out();
@@ -194,8 +199,8 @@ DataOptions without_split(DataOptions options) {
 
 const core::OptionTable& DataOptions::fields() {
   constexpr const char* kSplit = "the split";
-  static const std::vector<std::string> kDraws = {"valid_fraction", "split", "group_regex", "group_column",
-                                                  "fold",           "folds", "split_seed"};
+  static const std::vector<std::string> kDraws = {"valid_fraction", "split", "fold", "folds", "split_seed"};
+  static const core::OptionRule kDrawnOtherwise = core::excludes({"split=random", "split=stratified"}, kSplit);
   static const core::OptionTable table(
       "data",
       {core::field<&DataOptions::label_regex>(
@@ -247,16 +252,19 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::valid_fraction>(
            "valid_fraction",
            "share drawn for validation; 0.2 if there is no other split (such as train/ and valid/ folders)", {0, 0.99}),
-       core::field<&DataOptions::split>(
-           "split", "how it is drawn: random, stratified (each class in proportion), grouped (whole groups)",
-           {core::needs({"group_regex", "group_column"}, "grouped")}),
+       core::field<&DataOptions::split>("split",
+                                        "how it is drawn: random, stratified (each class in proportion), grouped "
+                                        "(whole groups; by default where groups "
+                                        "are given)",
+                                        {core::needs({"group_regex", "group_column"}, "grouped")}),
        core::field<&DataOptions::group_regex>(
            "group_regex",
-           "for `split` grouped: the group is the first group of this pattern in the path below the folder",
-           {core::excludes({"group_column"}, "the groups"), core::needs({"split=grouped"})}),
-       core::field<&DataOptions::group_column>(
-           "group_column", "for `split` grouped: the column of the labels' table with the group, such as patient_id",
-           {core::needs({"split=grouped"}), core::needs({"labels_csv"})}),
+           "which images belong together, as those of one patient or film: the first group of this pattern in the path "
+           "below the folder; a split that is drawn keeps them together, and a probe leaves them out together",
+           {core::excludes({"group_column"}, "the groups"), kDrawnOtherwise}),
+       core::field<&DataOptions::group_column>("group_column",
+                                               "the same by a column of the labels' table, such as patient_id",
+                                               {core::needs({"labels_csv"}), kDrawnOtherwise}),
        core::field<&DataOptions::fold>("fold", "with `folds`: which part is the validation set, from 1", {1, 1000},
                                        {core::needs({"folds"})}),
        core::field<&DataOptions::folds>(

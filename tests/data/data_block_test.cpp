@@ -37,6 +37,32 @@ TEST(DataBlock, LabelsSplitsAndNumbersTheClasses) {
   EXPECT_TRUE(datasets.warnings.empty());
 }
 
+TEST(DataBlock, NumbersTheGroupsOfImagesOnBothSidesAlike) {
+  const TemporaryFolder folder;
+  write_tiny_images(folder.path(), 3, 3);
+  EXPECT_FALSE(tiny_block(folder.path()).datasets().train->group(0).has_value());
+  const auto by_name = regex_labels("(\\d)\\.png$");  // 0.png of each folder is one group
+  const Datasets datasets = tiny_block(folder.path()).group(by_name).datasets();
+  for (std::size_t i = 0; i < 6; ++i) {
+    ASSERT_TRUE(datasets.train->group(i).has_value());
+    EXPECT_EQ(datasets.train->group(i), datasets.train->group(i % 3));
+    EXPECT_EQ(datasets.train->group(i), datasets.valid->group(i));
+  }
+  EXPECT_NE(datasets.train->group(0), datasets.train->group(1));
+  ASSERT_EQ(datasets.warnings.size(), 1U);
+  EXPECT_EQ(datasets.warnings[0],
+            "3 group(s) have images in the training set and in the validation set, which then measures too well");
+  EXPECT_TRUE(tiny_block(folder.path()).group(folder_labels(2)).datasets().warnings.empty());
+}
+
+TEST(DataBlock, NamesImagesThatGetNoGroup) {
+  const TemporaryFolder folder;
+  write_tiny_images(folder.path(), 3, 3);
+  const std::string message = thrown_message<core::DataError>(
+      [&] { tiny_block(folder.path()).group(regex_labels("([01])\\.png$")).datasets(); });
+  EXPECT_NE(message.find("4 of 12 images get no group by "), std::string::npos) << message;
+}
+
 TEST(DataBlock, NamesThreeImagesThatGetNoLabel) {
   DataBlock block;
   block.items({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"}).label(regex_labels(R"((.+)_\d+)"));

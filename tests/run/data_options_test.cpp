@@ -50,7 +50,8 @@ TEST(DataFlags, NameBothOptionsThatExcludeEachOther) {
 }
 
 TEST(DataFlags, RefuseOptionsThatWouldDoNothing) {
-  EXPECT_EQ(refusal({.group_regex = "(a)"}), "[data] `group_regex` needs `split` grouped; give both, or neither");
+  EXPECT_EQ(refusal({.split = data::SplitKind::kRandom, .group_regex = "(a)"}),
+            "[data] `group_regex` and `split` random both set the split; give one");
   EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped}),
             "[data] `split` grouped needs `group_regex` or `group_column`; give one, or leave it out");
   EXPECT_EQ(refusal({.split = data::SplitKind::kGrouped, .group_column = "dog"}),
@@ -120,9 +121,33 @@ TEST(DataFlags, DrawGroupsOfAColumn) {
   const data::Datasets grouped =
       pets.datasets({.labels_csv = pets.folder / "t.csv", .split = data::SplitKind::kGrouped, .group_column = "owner"});
   ASSERT_EQ(grouped.valid->size(), 2);
+  EXPECT_EQ(grouped.valid->group(0), grouped.valid->group(1));
   EXPECT_EQ(grouped.valid->path(0).filename().string().substr(0, 2),
             grouped.valid->path(1).filename().string().substr(0, 2))
       << "both images of one owner";
+}
+
+TEST(DataFlags, DrawWholeGroupsWhereGroupsAreGiven) {
+  const PetFolder pets;
+  const data::Datasets drawn = pets.datasets({.group_regex = "/(p.)_"});
+  ASSERT_EQ(drawn.valid->size(), 2U);
+  EXPECT_EQ(drawn.valid->group(0), drawn.valid->group(1));
+  EXPECT_EQ(drawn.valid->group(0).has_value(), true);
+  EXPECT_TRUE(drawn.warnings.empty());
+}
+
+TEST(DataFlags, LeaveASplitThatIsThereAsItIsThoughGroupsAreGiven) {
+  const TemporaryFolder folder;
+  for (const char* part : {"train", "valid"}) {
+    for (int i = 0; i < 4; ++i) write(folder / part / "cat" / (std::to_string(i) + ".jpg"), "x");
+  }
+  const data::Datasets datasets = make_block(folder.path(), {.group_regex = "([0-9])\\.jpg$"}).datasets();
+  EXPECT_EQ(datasets.valid->size(), 4U);
+  EXPECT_EQ(datasets.valid->group(1), datasets.train->group(1));
+  const bool warns = std::any_of(datasets.warnings.begin(), datasets.warnings.end(), [](const std::string& warning) {
+    return warning.starts_with("4 group(s) have images in the training set and in the validation set");
+  });
+  EXPECT_TRUE(warns);
 }
 
 TEST(DataFlags, NeverTrainOnWhatLiesBelowTest) {

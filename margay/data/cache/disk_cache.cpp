@@ -22,13 +22,15 @@ void adopt_old_name(const fs::path& old_name, const fs::path& new_name) {
 }
 
 /// The cache's file; makes the folder.
-fs::path file_in(const fs::path& folder, const std::string& transforms) {
+fs::path file_in(const fs::path& folder, const std::string& transforms, const std::string& kind) {
   std::error_code failure;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "cannot be made", failure.value());
   const std::span text(reinterpret_cast<const std::uint8_t*>(transforms.data()), transforms.size());
-  fs::path file = folder / fmt::format("images-{:016x}.cache", core::checksum(text));
-  adopt_old_name(folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(text)), file);
+  fs::path file = folder / fmt::format("{}-{:016x}.cache", kind, core::checksum(text));
+  if (kind == DiskCache::kImages) {
+    adopt_old_name(folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(text)), file);
+  }
   return file;
 }
 
@@ -57,8 +59,9 @@ std::uint64_t contents_behind(const std::string& both, std::size_t path_bytes) {
 
 }  // namespace
 
-DiskCache::DiskCache(const fs::path& folder, const std::string& transforms, std::optional<std::uint64_t> limit_bytes)
-    : file_(file_in(folder, transforms)) {
+DiskCache::DiskCache(const fs::path& folder, const std::string& transforms, std::optional<std::uint64_t> limit_bytes,
+                     const std::string& kind)
+    : file_(file_in(folder, transforms, kind)) {
   end_ = file_.scan([&](const std::string& both, const RecordHeader& header, std::uint64_t offset) {
     const std::string path = both.substr(0, both.find('\0'));
     // A later record of a path replaces the earlier one.

@@ -15,15 +15,18 @@
 
 namespace margay::data {
 
-/// Keeps images in one file `images-<transforms>.cache` of a folder, for this run and later ones. An image whose file
-/// has changed since it was kept is not found, and is kept again. Checksums detect damage, which counts as a miss.
-/// Nothing is ever removed: delete the folder to start again.
+/// Keeps images in one file `images-<transforms>.cache` of a folder (features-<…>.cache holds rows of features: the
+/// kind of the file is the first word of its name), for this run and later ones. An image whose file has changed since
+/// it was kept is not found, and is kept again. Checksums detect damage, which counts as a miss. Nothing is ever
+/// removed: delete the folder to start again.
 class DiskCache : public ImageCache {
  public:
+  static constexpr const char* kImages = "images";
+
   /// Makes the folder. limit_bytes: the largest size of the file; by default its present size and half of the free disk
-  /// space. Throws core::IoError when folder or file can be neither written nor read.
+  /// space. kind: what the file is called. Throws core::IoError when folder or file can be neither written nor read.
   DiskCache(const std::filesystem::path& folder, const std::string& transforms,
-            std::optional<std::uint64_t> limit_bytes);
+            std::optional<std::uint64_t> limit_bytes, const std::string& kind = kImages);
 
   const CachedImage* find(const CacheKey& key, CachedImage& room) override;
   void keep(const CacheKey& key, const CachedImage& cached) override;

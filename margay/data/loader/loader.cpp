@@ -87,6 +87,23 @@ Loader Loader::augmented() const {
   return loader;
 }
 
+Loader Loader::plain() const {
+  Loader loader(*this);
+  loader.phase_ = Phase::kValid;
+  loader.pixels_ = Phase::kValid;
+  loader.options_.rank = 0;
+  loader.options_.world = 1;
+  loader.weights_.clear();
+  return loader;
+}
+
+Loader Loader::augmented(const Transforms& transforms) const {
+  Loader loader = augmented();
+  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels);
+  loader.cache_ = nullptr;
+  return loader;
+}
+
 Loader Loader::resized(int size) const {
   Transforms transforms = pipeline_.transforms();
   transforms.augment.size = size;
@@ -123,6 +140,19 @@ LoaderPass Loader::part(std::int64_t epoch, std::int64_t first_batch, std::int64
   const auto end = static_cast<std::size_t>((first_batch + batches) * options_.batch_size);
   plan.ends_early = end < plan.rows.size();
   if (plan.ends_early) plan.rows.resize(end);
+  return LoaderPass(std::move(plan));
+}
+
+LoaderPass Loader::pass_of(std::span<const std::size_t> ids, std::int64_t epoch) const {
+  PassPlan plan = this->plan(epoch);
+  plan.rows.clear();
+  for (const std::size_t id : ids) {
+    if (id >= dataset_->size()) {
+      throw std::invalid_argument(fmt::format("[loader] there is no image {} of {}", id, dataset_->size()));
+    }
+    plan.rows.push_back({.id = id});
+  }
+  plan.ends_early = ids.size() < dataset_->size();
   return LoaderPass(std::move(plan));
 }
 

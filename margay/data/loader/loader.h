@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "margay/data/cache/image_cache.h"
@@ -58,12 +59,20 @@ class Loader {
 
   /// The plan of pass(epoch, first_batch), for a LoaderPass over a part of it.
   PassPlan plan(std::int64_t epoch = 0, std::int64_t first_batch = 0) const;
+  /// A pass over these images alone, by their positions, in the order given. Throws std::invalid_argument for a
+  /// position that the dataset does not have.
+  LoaderPass pass_of(std::span<const std::size_t> ids, std::int64_t epoch = 0) const;
   /// A pass over `batches` batches from first_batch on, or over those that are left. The threads load nothing beyond.
   LoaderPass part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const;
 
   /// The same images in the same order, augmented as in training, for test-time augmentation. Each epoch has other
   /// draws.
   Loader augmented() const;
+  /// All images of the dataset in its order, each once and transformed as for validation, in every process.
+  Loader plain() const;
+  /// The same images in the same order, with other transforms, whose draws are those of training. Without the cache:
+  /// its images are presized for others.
+  Loader augmented(const Transforms& transforms) const;
   /// The same images in the same order with a network input of another size, in pixels. Other augmentations are
   /// unchanged. Presizing stays the same, so the cache is shared. Throws std::invalid_argument for a size out of range.
   Loader resized(int size) const;

@@ -215,18 +215,14 @@ Splitter fold_split(FoldOptions options) {
 
 namespace {
 
-/// The group of each item, and the size of each group.
-struct Groups {
-  std::vector<std::uint32_t> of_item;
-  std::vector<std::size_t> sizes;
-};
-
 std::filesystem::path place_of(const Items& items) {
   return items.size() == 0 ? std::filesystem::path() : items.path(0).parent_path();
 }
 
-Groups groups_of(const Items& items, const Labeller& group) {
-  Groups groups;
+}  // namespace
+
+ItemGroups groups_of(const Items& items, const Labeller& group) {
+  ItemGroups groups;
   NameIndex names;
   NameList without;
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -245,8 +241,10 @@ Groups groups_of(const Items& items, const Labeller& group) {
                                                      items.size(), group.description, without.text()));
 }
 
+namespace {
+
 /// Groups in an order drawn at random; a group joins while that brings the sum nearer to what is wanted.
-std::vector<std::uint32_t> valid_groups(const Groups& groups, double wanted, std::uint64_t seed) {
+std::vector<std::uint32_t> valid_groups(const ItemGroups& groups, double wanted, std::uint64_t seed) {
   std::vector<std::uint32_t> side(groups.sizes.size(), 0);
   const std::vector<std::size_t> order = core::permutation(groups.sizes.size(), core::Random({seed}));
   double sum = 0;
@@ -265,14 +263,14 @@ std::vector<std::uint32_t> valid_groups(const Groups& groups, double wanted, std
   return side;
 }
 
-Split split_by_groups(const Groups& groups, const std::vector<std::uint32_t>& part_of_group, std::uint32_t valid) {
+Split split_by_groups(const ItemGroups& groups, const std::vector<std::uint32_t>& part_of_group, std::uint32_t valid) {
   std::vector<std::uint32_t> part;
   part.reserve(groups.of_item.size());
   for (const std::uint32_t group : groups.of_item) part.push_back(part_of_group[group]);
   return split_by_parts(part, valid);
 }
 
-std::vector<std::uint32_t> deal_groups(const Groups& groups, const FoldOptions& options) {
+std::vector<std::uint32_t> deal_groups(const ItemGroups& groups, const FoldOptions& options) {
   std::vector<std::size_t> order = core::permutation(groups.sizes.size(), core::Random({options.seed}));
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return groups.sizes[a] > groups.sizes[b]; });
@@ -292,7 +290,7 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
   core::validate(options);
   return [group = std::move(group), options](const Items& items) {
     if (options.valid_fraction == 0) return no_split()(items);
-    const Groups groups = groups_of(items, group);
+    const ItemGroups groups = groups_of(items, group);
     if (groups.sizes.size() < 2) {
       throw core::DataError(
           place_of(items),
@@ -307,7 +305,7 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
 Splitter grouped_fold_split(Labeller group, FoldOptions options) {
   check_folds(options);
   return [group = std::move(group), options](const Items& items) {
-    const Groups groups = groups_of(items, group);
+    const ItemGroups groups = groups_of(items, group);
     check_enough(items, groups.sizes.size(), "groups", options);
     return split_by_groups(groups, deal_groups(groups, options), static_cast<std::uint32_t>(options.fold - 1));
   };

@@ -65,6 +65,15 @@ Splitter stratified_split(RandomSplitOptions options = {});
 /// The splitter throws core::DataError for images without a group, and when there is one group only.
 Splitter grouped_split(Labeller group, RandomSplitOptions options = {});
 
+/// The groups of items, numbered from 0 in the order of their first images.
+struct ItemGroups {
+  std::vector<std::uint32_t> of_item;
+  std::vector<std::size_t> sizes;  ///< of each group, in images
+};
+
+/// group: as for grouped_split. Throws core::DataError for images without a group, naming three.
+ItemGroups groups_of(const Items& items, const Labeller& group);
+
 /// Part `fold` of `folds` is the validation set. Each image is in it for exactly one fold.
 struct FoldOptions {
   std::int64_t fold = 1;

@@ -152,6 +152,38 @@ TEST_F(LoaderTest, MixesTrainingImagesAndTargetsAndLeavesValidationAlone) {
   EXPECT_EQ(all_batches(mixed.valid->pass())[0].targets.scalar_type(), torch::kLong);
 }
 
+TEST_F(LoaderTest, ShowsEveryTrainingImageOnceAndPlainWhereAsked) {
+  const Loader plain = loaders({.batch_size = 5, .balance = Balance::kSampler, .rank = 1, .world = 2}).train.plain();
+  const std::vector<Batch> batches = all_batches(plain.pass());
+  ASSERT_EQ(batches.size(), 4U) << "of 16 images, the last smaller batch included";
+  std::vector<std::size_t> ids;
+  for (const Batch& batch : batches) ids.insert(ids.end(), batch.ids.begin(), batch.ids.end());
+  for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], i);
+  EXPECT_TRUE(batches[0].images.equal(all_batches(plain.pass(1))[0].images)) << "nothing is drawn";
+}
+
+TEST_F(LoaderTest, LoadsTheImagesThatAreNamed) {
+  const Loader valid = *loaders({.batch_size = 2}).valid;
+  const std::vector<std::size_t> ids = {4, 1, 5};
+  const std::vector<Batch> batches = all_batches(valid.pass_of(ids));
+  ASSERT_EQ(batches.size(), 2U);
+  EXPECT_EQ(batches[0].ids, (std::vector<std::size_t>{4, 1}));
+  EXPECT_EQ(batches[1].ids, (std::vector<std::size_t>{5}));
+  EXPECT_TRUE(batches[0].images[1].equal(all_batches(valid.pass())[0].images[1]));
+  EXPECT_THROW(valid.pass_of(std::vector<std::size_t>{6}), std::invalid_argument);
+}
+
+TEST_F(LoaderTest, DrawsByOtherTransformsWhereAsked) {
+  const Loader valid = *loaders().valid;
+  Transforms transforms = valid.pipeline().transforms();
+  transforms.augment.size = 8;
+  const Loader drawn = valid.augmented(transforms);
+  const Batch batch = all_batches(drawn.pass()).at(0);
+  EXPECT_EQ(batch.images.size(2), 8);
+  EXPECT_EQ(batch.ids, all_batches(valid.pass()).at(0).ids);
+  EXPECT_FALSE(drawn.cache_stats().has_value());
+}
+
 TEST_F(LoaderTest, DrawsValidationImagesInTheirOrderForTestTimeAugmentation) {
   auto block = tiny_block(folder_.path()).batch_transform(augment({.size = 16}));
   const Loaders data = block.loaders({.batch_size = 4});
