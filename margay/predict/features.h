@@ -56,16 +56,11 @@ struct Features {
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
-/// images: float [N,C,H,W], where the network is. Result: float [N,D], there too: the mean of each channel over all
-/// positions, or the network's own vector (model::FeatureLayout). Throws core::Error for a backbone that gives
-/// something else.
-torch::Tensor features_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision);
-
 /// The features of all images of a loader's dataset, in their order and with the transforms of validation
-/// (data::Loader::plain), whatever the loader's own phase. The network is in eval mode meanwhile, with its batch norms
-/// folded (in a copy). Its head does not matter. `count` is called with the number of images that are done; where it
-/// throws, what was computed so far stays in the cache. Throws as for_each_batch, std::invalid_argument for options out
-/// of range. A cache that cannot be used is a warning.
+/// (data::Loader::plain), whatever the loader's own phase. The network is in eval mode meanwhile. Its head does not
+/// matter. `count` is called with the number of images that are done; where it throws, what was computed so far stays
+/// in the cache. A cache that cannot be used is a warning. Throws as for_each_batch, std::invalid_argument for options
+/// out of range, and core::DataError for an image that can be read in one view and not in another.
 Features collect_features(model::Classifier& classifier, const data::Loader& loader, const FeatureOptions& options = {},
                           const ImageCounter& count = {});
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include <torch/utils.h>
@@ -68,9 +69,17 @@ torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& imag
   return classifier.forward(images).to(torch::kFloat);
 }
 
+torch::Tensor features_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision) {
+  const model::Autocast autocast(images.device(), precision);
+  return model::pool_features(classifier.extract(images), classifier.backbone());
+}
+
 namespace {
 
 data::LoaderPass begin_pass(const data::Loader& loader, const InferenceOptions& options) {
+  if (options.part && options.ids != nullptr)
+    throw std::invalid_argument("[inference] part and ids exclude each other");
+  if (options.ids != nullptr) return loader.pass_of(*options.ids, options.epoch);
   if (!options.part) return loader.pass(options.epoch);
   return loader.part(options.epoch, options.part->first_batch, options.part->batches);
 }
@@ -94,7 +103,9 @@ PassSummary run_pass(model::Classifier& classifier, const data::Loader& loader, 
     BatchOutput output;
     output.batch = std::move(*batch);
     output.images_per_s = pass.images_per_s();
-    output.logits = logits_of(classifier, output.batch.images, options.precision);
+    const bool asks_features = options.output == NetworkOutput::kFeatures;
+    (asks_features ? output.features : output.logits) =
+        (asks_features ? features_of : logits_of)(classifier, output.batch.images, options.precision);
     output.skipped = pass.newly_skipped();
     visit(output);
   }

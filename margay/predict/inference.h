@@ -21,6 +21,9 @@ namespace margay::predict {
 /// The network's mode during a pass: eval, after which the mode of every module is restored; or the current mode.
 enum class NetworkMode { kEval, kUnchanged };
 
+/// What is computed of a batch: the whole network, or its backbone with the pooling of the linear head.
+enum class NetworkOutput { kLogits, kFeatures };
+
 /// Batches of a pass as its loader counts them, with those of which no image can be read.
 struct PassPart {
   std::int64_t first_batch = 0;
@@ -33,12 +36,16 @@ struct InferenceOptions {
   /// As resolve_precision returns it, never kAuto.
   model::Precision precision = model::Precision::kFp32;
   NetworkMode mode = NetworkMode::kEval;
+  NetworkOutput output = NetworkOutput::kLogits;
   /// Decides the random draws of a loader that augments or shuffles.
   std::int64_t epoch = 0;
   /// The most batches to run; all unless given.
   std::optional<std::int64_t> batches = std::nullopt;
   /// A part of the pass to run instead of all of it; nothing beyond it is loaded.
   std::optional<PassPart> part = std::nullopt;
+  /// The images to run, by their positions in the dataset, in this order; outlives the pass. Null: all. It excludes
+  /// `part` (std::invalid_argument).
+  const std::vector<std::size_t>* ids = nullptr;
   /// Batches with fewer images are left out.
   std::int64_t least_images = 1;
   /// Copies batches to the network's device; outlives the pass. Null: the pass makes its own. Passes that share one
@@ -49,10 +56,14 @@ struct InferenceOptions {
 /// images: float [N,C,H,W], where the network is. Result: float [N,K], there too.
 torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision);
 
-/// One batch and its logits, both on the network's device.
+/// images: float [N,C,H,W], where the network is. Result: float [N,D], there too (model::pool_features).
+torch::Tensor features_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision);
+
+/// One batch and what the network computes of it, both on the network's device.
 struct BatchOutput {
   data::Batch batch;                            ///< may be moved from
-  torch::Tensor logits;                         ///< float [N,K]
+  torch::Tensor logits;                         ///< float [N,K]; undefined where features are asked for
+  torch::Tensor features;                       ///< float [N,D] where they are asked for, else undefined
   std::span<const data::SkippedImage> skipped;  ///< since the last visit; valid during the visit
   double images_per_s = 0;                      ///< of the pass so far
 };
@@ -67,10 +78,10 @@ struct PassSummary {
 
 using BatchVisitor = std::function<void(BatchOutput& output)>;
 
-/// The only loop over batches that does not train. It computes the logits of each batch of a pass and passes them to
-/// `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads may use the same
-/// network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode is restored then
-/// too. LibTorch's errors are Margay's (model/torch_errors.h).
+/// The only loop over batches that does not train. It computes the logits (or features) of each batch of a pass
+/// and passes them to `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads may
+/// use the same network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode is
+/// restored then too. LibTorch's errors are Margay's (model/torch_errors.h).
 PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                            const BatchVisitor& visit);
 

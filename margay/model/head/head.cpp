@@ -6,13 +6,17 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/adaptive_max_pool2d.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/mean.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
+
+#include "margay/core/error.h"
 
 namespace margay::model {
 
@@ -129,6 +133,16 @@ torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes,
   append(head, widths, dropouts(options, widths.size() - 1));
   if (options.bn_final) head->push_back(torch::nn::BatchNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
   return head;
+}
+
+torch::Tensor pool_features(const torch::Tensor& features, const Backbone& backbone) {
+  const bool is_vector = features.dim() == 2;
+  if ((!is_vector && features.dim() != 4) || features.size(1) != backbone.features()) {
+    throw core::Error(fmt::format(
+        "[features] the backbone gives {}, which are not features [N,{}] nor maps of them; it has no pooled features",
+        features.sizes().vec(), backbone.features()));
+  }
+  return is_vector ? features.to(torch::kFloat) : at::mean(features, {2, 3}, /*keepdim=*/false, torch::kFloat);
 }
 
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {

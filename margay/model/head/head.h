@@ -62,6 +62,11 @@ struct HeadOptions {
 torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes, const HeadOptions& options = {},
                                 FeatureLayout layout = FeatureLayout::kMap);
 
+/// What the linear head multiplies: the mean of each channel over all positions, in float32. features: floating
+/// [N,D,h,w] or [N,D], of this backbone. Result: float [N,D]. Throws core::Error for a backbone that gives another
+/// shape.
+torch::Tensor pool_features(const torch::Tensor& features, const Backbone& backbone);
+
 /// The head that the options ask for, on this backbone. Throws std::invalid_argument for options that belong to another
 /// kind of head.
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options = {});

@@ -5,6 +5,8 @@
 #include <torch/utils.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/error.h"
+#include "margay/model/architecture/architectures.h"
 #include "margay/model/head/head.h"
 #include "tests/support/golden_tensor.h"
 #include "tests/support/thrown_message.h"
@@ -132,6 +134,26 @@ TEST(Head, DropsHalfAsMuchBeforeTheHiddenLayer) {
   const torch::nn::Sequential head = make_head(4, 3);
   EXPECT_DOUBLE_EQ(head->ptr<torch::nn::DropoutImpl>(3)->options.p(), 0.25);
   EXPECT_DOUBLE_EQ(head->ptr<torch::nn::DropoutImpl>(7)->options.p(), 0.5);
+}
+
+TEST(PoolFeatures, TakesMeansOfMapsAndVectorsAsTheyAre) {
+  const auto backbone = find_architecture("resnet20").build({});
+  torch::manual_seed(3);
+  const torch::Tensor map = torch::randn({2, 64, 3, 5});
+  EXPECT_TRUE(pool_features(map, *backbone).allclose(map.flatten(2).mean(2), 1e-5, 1e-6));
+  EXPECT_TRUE(pool_features(map.select(3, 0).select(2, 0), *backbone).equal(map.select(3, 0).select(2, 0)));
+  EXPECT_EQ(pool_features(map.to(torch::kBFloat16), *backbone).scalar_type(), torch::kFloat);
+}
+
+TEST(PoolFeatures, RefusesABackboneWithoutPooledFeatures) {
+  const auto backbone = find_architecture("resnet20").build({});
+  const std::string expected =
+      "[features] the backbone gives [2, 64, 3], which are not features [N,64] nor maps of them";
+  const auto refusal = [&](const torch::Tensor& features) {
+    return testing_support::thrown_message<core::Error>([&] { pool_features(features, *backbone); });
+  };
+  EXPECT_TRUE(refusal(torch::zeros({2, 64, 3})).starts_with(expected)) << refusal(torch::zeros({2, 64, 3}));
+  EXPECT_NE(refusal(torch::zeros({2, 63, 1, 1})).find("the backbone gives [2, 63, 1, 1]"), std::string::npos);
 }
 
 TEST(Head, PassesGradientsThatFiniteDifferencesConfirm) {
