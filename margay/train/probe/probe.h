@@ -86,6 +86,7 @@ struct ProbeResult {
   /// Of each training image: what the fit without its group says, with strength and temperature from outside its fold.
   predict::Predictions left_out;
   ProbeScore score;           ///< of `left_out`
+  double blind_error = 0;     ///< of always predicting the most frequent class, or of each label what is more frequent
   double training_error = 0;  ///< of the classifier on the images it was fitted on, as ProbeScore's error
   std::optional<ProbeValidation> valid;
 
@@ -102,7 +103,7 @@ struct ProbeResult {
 /// Every left-out output is exact for its strength: that of the fit without the image's whole group. The strength is
 /// chosen by the loss of the left-out outputs at their own temperature, first on half decades from 1e-4 to 1e3, beyond
 /// them while the best is the last, then on eighths of a decade around the best; of strengths whose losses differ by
-/// less than 1e-7 nats the largest is taken.
+/// less than 1e-7 nats the largest is taken. See strength_grid for the end of the grid.
 ///
 /// Nested in `score` and `left_out`: whole groups are dealt to 5 folds (fewer if there are fewer groups), and strength
 /// and temperature of a fold come from the left-out losses of the other folds alone. So no image has a part in choosing

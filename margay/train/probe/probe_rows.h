@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
+#include <optional>
+#include <string>
 
 #include <torch/types.h>
 
@@ -33,15 +33,17 @@ struct ProbeRows {
   ProbeRows subset(const torch::Tensor& positions) const;
 };
 
-/// set: what messages call the images, such as "training". groups: int64 [N] of any values, or undefined: each image is
-/// one. Throws std::invalid_argument, naming the position
-/// in the dataset of an image whose features are not finite or whose target is no class, for shapes that do not fit and
-/// for no images.
+/// set: what messages call the images: "training" or "validation". groups: int64 [N] of any values, or undefined: each
+/// image is one. Throws std::invalid_argument, naming the position in the dataset of an image whose features are not
+/// finite or whose target is no class, for shapes that do not fit and for no images.
 ProbeRows probe_rows(const char* set, const predict::Features& features, const torch::Tensor& groups,
                      std::int64_t num_classes, data::Task task, data::Balance balance);
 
-/// Throws std::invalid_argument unless there are two classes and two groups with images.
-void check_fits(const ProbeRows& rows);
+/// Why the rows cannot be fitted and judged, as a sentence: one class or one group only. Empty: they can.
+std::string why_not_fitted(const ProbeRows& rows);
+
+/// The first row of features, float [N,D], with a number that is not finite.
+std::optional<std::int64_t> first_non_finite_row(const torch::Tensor& features);
 
 /// The mean of the norms of the features, in chunks. Throws std::invalid_argument where it is 0.
 double mean_norm(const torch::Tensor& features);

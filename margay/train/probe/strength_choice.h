@@ -20,6 +20,9 @@ struct TriedStrength {
   double error = 0;  ///< as ProbeScore's, with class weights, if any
 };
 
+/// Receives the outputs, float [R,K], at the i-th of the strengths that were asked for.
+using OutputVisit = std::function<void(std::size_t i, const torch::Tensor& outputs)>;
+
 /// The images that choose, and what fits of each strength say of them without having seen them.
 struct ChoiceRows {
   torch::Tensor targets;  ///< int64 [R]; float [R,K] for several labels
@@ -28,10 +31,8 @@ struct ChoiceRows {
   torch::Tensor folds;    ///< int64 [R], 0 … num_folds-1
   std::int64_t num_folds = 0;
   data::Task task = data::Task::kSingleLabel;
-  /// Calls `visit` with the outputs, floating [R,K], at each of the strengths, in order.
-  std::function<void(const std::vector<double>& strengths,
-                     const std::function<void(std::size_t i, const torch::Tensor& outputs)>& visit)>
-      for_each_output;
+  /// Calls `visit` for each of the strengths, in order.
+  std::function<void(const std::vector<double>& strengths, const OutputVisit& visit)> for_each_output;
 };
 
 struct ChosenStrength {
@@ -57,6 +58,10 @@ struct StrengthGrid {
   /// Whether the eighths of a decade around the best are tried, too.
   bool is_refined = true;
 };
+
+/// For a fit to so many images. It ends at ten times their number: all directions are shrunk tenfold or more there, in
+/// nearly the same proportion, and a stronger penalty only makes the map smaller, which the temperature undoes.
+StrengthGrid strength_grid(std::int64_t images);
 
 /// The strength with the lowest loss at its own temperature; of those whose losses differ by less than 1e-7 nats the
 /// largest. Every chooser searches for itself, with its own rows alone. fixed: the only strength. Throws
