@@ -48,4 +48,7 @@ margay_import(margay_webp HEADER webp/decode.h LIBRARIES webp)
 margay_import(margay_hwy HEADER hwy/highway.h LIBRARIES hwy)
 margay_import(margay_re2 HEADER re2/re2.h LIBRARIES re2)
 
+find_package(CURL 7.85 REQUIRED)  # files from the network, only when asked
+find_package(LibArchive 3.6 REQUIRED)
+
 find_package(SQLiteCpp 3 REQUIRED)  # with SQLite itself: the list of training runs

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/error.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/train/log/file_size_limit.h"
 
 namespace margay::train {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "margay/train/learner.h"
 #include "margay/train/log/tensorboard_log.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/train/log/file_size_limit.h"
 #include "tests/train/log/log_test_learner.h"
 
 namespace margay::train {
