@@ -39,6 +39,8 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu.h"
 #include "margay/model/model_summary.h"
+#include "margay/predict/features.h"
+#include "margay/predict/image_groups.h"
 #include "margay/predict/inference.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
@@ -292,7 +294,13 @@ using model::ThreadPlacement;
 using model::trim_cpu_memory;
 using model::use_cpu_threads;
 
+using predict::collect_features;
+using predict::FeatureOptions;
+using predict::Features;
 using predict::for_each_batch;
+using predict::group_images;
+using predict::Grouping;
+using predict::ImageGroups;
 using predict::InferenceOptions;
 using predict::Predictions;
 using predict::stream_predictions;

@@ -99,7 +99,7 @@ std::string FeatureCache::warning() const {
   if (stats.left_out == 0 && stats.note.empty()) return "";
   const std::string reason = stats.note.empty() ? "there is no room for more" : stats.note;
   if (stats.left_out == 0) return fmt::format("the features kept in {}: {}", folder_.string(), reason);
-  return fmt::format("the features of {} images are not kept in {}: {}", stats.left_out, folder_.string(), reason);
+  return fmt::format("the features of {} image(s) are not kept in {}: {}", stats.left_out, folder_.string(), reason);
 }
 
 }  // namespace margay::predict

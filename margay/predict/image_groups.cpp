@@ -187,7 +187,7 @@ class NearCopySearch {
       others.push_back(most_alike_by_chance(originals.back()));
     }
     const torch::Tensor changed = (rows_at(directions_, originals) * space.directions(features_.changed.rows)).sum(1);
-    const double by_chance = quantile_of(torch::tensor(others), 0.5);
+    const double by_chance = std::max(0.0, quantile_of(torch::tensor(others), 0.5));
     if (by_chance >= quantile_of(changed, 0.1)) return std::nullopt;
     surely_alike_ = quantile_of(changed, 0.5);
     return (surely_alike_ + by_chance) / 2;
@@ -202,12 +202,20 @@ class NearCopySearch {
     constexpr std::size_t kFewImages = 20;
     constexpr double kOneDeviationBelow = 0.159;  // of a normal distribution
     const Positions& members = members_.at(classes_[static_cast<std::size_t>(image)]);
-    const torch::Tensor sample = members.size() < kFewImages ? directions_ : rows_at(directions_, members);
+    const torch::Tensor sample = members.size() < kFewImages ? directions_ : rows_at(directions_, spread_over(members));
     const torch::Tensor similarities = sample.mv(directions_[image]);
     const double median = quantile_of(similarities, 0.5);
     const double deviation = median - quantile_of(similarities, kOneDeviationBelow);
     const double count = std::max<double>(2, static_cast<double>(members.size()));
     return static_cast<float>(median + deviation * std::sqrt(2 * std::log(count)));
+  }
+
+  /// At most a few thousand of them, enough for quantiles.
+  static Positions spread_over(const Positions& members) {
+    constexpr std::size_t kMost = 4096;
+    Positions some;
+    for (std::size_t i = 0; i < members.size(); i += members.size() / kMost + 1) some.push_back(members[i]);
+    return some;
   }
 
   void compare_class(Positions& members, double least) {

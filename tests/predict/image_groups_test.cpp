@@ -85,6 +85,13 @@ TEST(ImageGroups, LeaveIndependentImagesOfAClassApartHoweverFarClassesAre) {
   }
 }
 
+TEST(ImageGroups, LeaveAFewImagesApart) {
+  for (const std::int64_t count : {1, 2, 3, 5}) {
+    EXPECT_EQ(near_copies(features_of_bursts({.count = count, .images = 1})).count, count);
+  }
+  EXPECT_EQ(near_copies(Features{.rows = torch::empty({0, kFeatures})}).count, 0);
+}
+
 TEST(ImageGroups, HoldFramesOfAFilmTogetherWhoseEndsDiffer) {
   Features features = features_of_bursts({.count = 60, .images = 1});
   torch::Tensor frame = features.rows[0].clone();
