@@ -1,0 +1,113 @@
+#include "apps/cli/flag_value.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/program_words.h"
+#include "margay/core/error.h"
+#include "margay/data/source/text_file.h"
+
+namespace margay::cli {
+namespace {
+
+using FlagKind = core::FieldType::Kind;
+using Json = nlohmann::ordered_json;
+
+/// JSON knows no .5 and no 5., but people do.
+Json number_or_json(const std::string& text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  const bool has_bare_point = text.starts_with('.') || text.starts_with("-.") || text.ends_with('.');
+  if (has_bare_point && error == std::errc() && last == end) return number;
+  return Json::parse(text);
+}
+
+/// What `read` makes of the texts between commas.
+Json list_of_flag(const std::string& text, Json (*read)(const std::string&)) {
+  Json list = Json::array();
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) list.push_back(read(part));
+  return list;
+}
+
+Json texts_of_flag(const std::string& text) {
+  return list_of_flag(text, [](const std::string& part) { return Json(part); });
+}
+
+/// Lists may lack their brackets.
+Json json_of_flag(const std::string& text) {
+  if (text.starts_with('[') || text.find(',') == std::string::npos) return number_or_json(text);
+  return list_of_flag(text, number_or_json);
+}
+
+bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind::kPath || kind == FlagKind::kName; }
+
+/// Throws CLI::ValidationError naming the line that is no JSON.
+Json parse_config(const std::string& path) {
+  try {
+    return Json::parse(data::read_text(path));
+  } catch (const core::DataError& error) {
+    throw CLI::ValidationError(error.what());
+  } catch (const Json::exception& error) {
+    throw CLI::ValidationError(fmt::format("{}: not JSON ({})", path, error.what()));
+  }
+}
+
+}  // namespace
+
+std::string flag_text(const Json& value) {
+  if (value.is_null()) return "";
+  if (value.is_number_float()) return fmt::format("{:g}", value.get<double>());
+  if (value.is_array()) {
+    std::vector<std::string> parts;
+    std::transform(value.begin(), value.end(), std::back_inserter(parts), flag_text);
+    return fmt::format("{}", fmt::join(parts, ","));
+  }
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+void assign_flag(const std::string& flag, const std::string& text, const core::FieldType& type, void* value) {
+  try {
+    const bool is_list_of_texts = type.kind == FlagKind::kList && is_text(type.element->kind);
+    core::value_from_json(is_list_of_texts             ? texts_of_flag(text)
+                          : is_text(type.plain().kind) ? Json(text)
+                                                       : json_of_flag(text),
+                          type, value);
+  } catch (const nlohmann::json::exception&) {
+    throw CLI::ValidationError(fmt::format("{}: '{}' is not a valid value", flag, text));
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(fmt::format("{}: {}", flag, error.what()));
+  }
+}
+
+std::string help_with_range(const char* text, const core::Range& range) {
+  const std::string help = program_words(text);
+  const bool is_bounded = std::isfinite(range.low) && std::isfinite(range.high);
+  return is_bounded ? fmt::format("{} [{:g} to {:g}]", help, range.low, range.high) : help;
+}
+
+const char* flag_type(const core::FieldType& type) {
+  if (type.is_number() || type.kind == FlagKind::kSwitch) return "NUMBER";
+  return type.kind == FlagKind::kPath ? "PATH" : "TEXT";
+}
+
+void read_config(const std::string& path, const core::OptionTable& table, void* options) {
+  const Json json = parse_config(path);
+  try {
+    core::from_json(json, table, options);
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(path + ": " + error.what());
+  }
+}
+
+}  // namespace margay::cli
