@@ -93,9 +93,11 @@ core::ExitCode find(const LrFindOptions& given) {
   options.vision_learner.weights =
       run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
   TerminalObserver observer;
-  run::follow_weights(options.batch, options.vision_learner, options.arch, observer);
+  std::optional<model::PretrainedFile> weights =
+      run::follow_weights(options.batch, options.vision_learner, options.arch, observer);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
-                                                 options.vision_learner);
+                                                 options.vision_learner, weights);
+  weights.reset();  // the network has them
   warn_of_each(learner.loaders().warnings);
   if (options.unfrozen) learner.unfreeze();
   if (options.vision_learner.weights.empty()) {

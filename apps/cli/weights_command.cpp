@@ -10,6 +10,8 @@
 #include "apps/cli/weights_text.h"
 #include "margay/core/file.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/naming.h"
+#include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/safetensors.h"
 
 namespace margay::cli {
@@ -107,9 +109,9 @@ void cast(TensorMap& tensors, WeightsDtype dtype, const fs::path& source) {
   }
 }
 
-TensorMap under_our_names(const TensorMap& tensors, const std::string& arch, const fs::path& source) {
+model::Recognised under_our_names(const TensorMap& tensors, const std::string& arch, const fs::path& source) {
   model::Recognised found = model::recognise(tensors, model::find_architecture(arch));
-  if (found.share >= model::kRecognisedShare) return std::move(found.tensors);
+  if (found.share >= model::kRecognisedShare) return found;
   const std::optional<model::Recognised> other = model::recognise(tensors);
   throw core::FormatError(
       source, fmt::format("does not hold {}'s weights: {:.0f} % of the tensors agree{}", arch, 100 * found.share,
@@ -130,7 +132,11 @@ core::ExitCode convert(const WeightsOptions& options) {
   model::WeightsFile file = model::read_weights(in);
   if (options.arch) {
     const model::PublishedForm form = model::recognise_form(in, file, model::find_architecture(*options.arch));
-    file.tensors = under_our_names(file.tensors, *options.arch, in);
+    model::Recognised found = under_our_names(file.tensors, *options.arch, in);
+    file.tensors = std::move(found.tensors);
+    // Without its description, a bundle's weights are read as its publisher wrote them.
+    const bool is_bundle = found.naming == model::kBundleNaming;
+    if (is_bundle && form.arithmetic == model::Arithmetic::kCaffe) model::swap_red_and_blue(file.tensors);
     file.metadata.erase("margay");  // says what tensors of other names are
     if (!form.source.empty()) {     // which the new name may not tell
       for (const auto& [key, value] : model::form_metadata(form)) file.metadata[key] = value;

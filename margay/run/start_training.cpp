@@ -26,10 +26,12 @@
 namespace margay::run {
 namespace {
 
-/// The learner that the options ask for. Whatever is wrong with data and settings is thrown here, before a folder is
-/// made for a run that cannot begin: as Loaders, vision_learner, Distillation, Learner::check and Monitor::check.
+/// The learner that the options ask for. weights: what vision_learner takes. Whatever is wrong with data and settings
+/// is thrown here, before a folder is made for a run that cannot begin: as Loaders, vision_learner, Distillation,
+/// Learner::check and Monitor::check.
+template <class Weights>
 train::Learner make_learner(const TrainOptions& options, const std::filesystem::path& cache_folder,
-                            train::PretrainedWeights weights) {
+                            const Weights& weights) {
   train::Learner learner =
       train::vision_learner(make_loaders(options.batch, cache_folder), options.arch, options.vision_learner, weights);
   if (!options.distillation.teacher.empty()) {
@@ -41,10 +43,17 @@ train::Learner make_learner(const TrainOptions& options, const std::filesystem::
   return learner;
 }
 
+/// What a training begins with.
+struct Beginning {
+  std::optional<FromScratch> scratch = {};            ///< to be told
+  std::optional<model::PretrainedFile> weights = {};  ///< of vision_learner.weights
+};
+
 Outcome train_once(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer,
-                   const std::optional<FromScratch>& scratch) {
-  train::Learner learner = make_learner(options, cache_folder, train::PretrainedWeights::kRead);
-  if (scratch) observer.trains_from_scratch(*scratch);
+                   Beginning beginning) {
+  train::Learner learner = make_learner(options, cache_folder, beginning.weights);
+  beginning.weights.reset();  // the network has them
+  if (beginning.scratch) observer.trains_from_scratch(*beginning.scratch);
   TrainingRun run(options, std::move(learner), RunFolder(options.runs, options.name), observer);
   run.record();
   return run.train();
@@ -169,14 +178,14 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   core::validate(options);
   check_settings(options);  // before images are looked for and a folder is made
   if (options.arch == kAutoArch || options.auto_batch_size) check_runs_folder(options.runs);
-  std::optional<FromScratch> scratch;  // to be told
+  Beginning beginning;
   if (options.arch == kAutoArch) {
     choose_network_of(options, cache_folder, observer);
   } else {
-    scratch = scratch_of(options, cache_folder);
+    beginning.scratch = scratch_of(options, cache_folder);
   }
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch, cache_folder);
-  follow_weights(options.batch, options.vision_learner, options.arch, observer);
+  beginning.weights = follow_weights(options.batch, options.vision_learner, options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);
@@ -185,7 +194,8 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   for (std::int64_t i = 0; i < repeats && outcome == Outcome::kDone; ++i) {
     if (repeats > 1) observer.repeated(i + 1, repeats, options.vision_learner.seed);
     options.batch.loader.seed = options.vision_learner.seed;
-    outcome = train_once(options, cache_folder, observer, std::exchange(scratch, std::nullopt));
+    outcome = train_once(options, cache_folder, observer, i + 1 < repeats ? beginning : std::move(beginning));
+    beginning.scratch.reset();
     ++options.vision_learner.seed;
   }
   if (repeats > 1 && outcome == Outcome::kDone) announce_repeats(options, observer);

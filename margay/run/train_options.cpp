@@ -98,14 +98,17 @@ void take_normalization(BatchOptions& batch, const model::PublishedForm& form, O
 
 }  // namespace
 
-void follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner, const std::string& architecture,
-                    Observer& observer) {
-  if (learner.weights.empty()) return;
-  const model::PublishedForm form = train::published_form(architecture, learner.weights, learner.arithmetic);
-  if (!form.is_usual(model::find_architecture(architecture))) observer.recognised_weights(model::form_text(form));
+std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner,
+                                                    const std::string& architecture, Observer& observer) {
+  if (learner.weights.empty()) return std::nullopt;
+  const model::Architecture& known = model::find_architecture(architecture);
+  model::PretrainedFile file = model::read_pretrained(learner.weights, known, learner.weights_sha256);
+  const model::PublishedForm form = train::published_form(architecture, file, learner.arithmetic);
+  if (!form.is_usual(known)) observer.recognised_weights(model::form_text(form));
   for (const std::string& warning : form.warnings) observer.warned(warning);
   learner.arithmetic = form.arithmetic;
   take_normalization(batch, form, observer);
+  return file;
 }
 
 train::Stages recipe_of(const TrainOptions& options) {

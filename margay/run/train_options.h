@@ -91,9 +91,10 @@ struct TrainOptions {
 };
 
 /// Sets the arithmetic and the normalisation that the weights, if any, expect (train::published_form), unless others
-/// are given. Announces both where they are not those of the architecture's table, and what may be wrong.
-void follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner, const std::string& architecture,
-                    Observer& observer);
+/// are given. Announces both where they are not those of the architecture's table, and what may be wrong. Returns the
+/// weights, so that nobody reads the file again; nothing without any.
+std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner,
+                                                    const std::string& architecture, Observer& observer);
 
 /// What to tell of a network that trains without pretrained weights. arch: a name, or kAutoArch. cache_folder: as for
 /// resolve_weights. Throws std::invalid_argument for an unknown network.

@@ -43,9 +43,14 @@ data::Normalization published_normalization(const std::string& architecture) {
 
 model::PublishedForm published_form(const std::string& architecture, const std::filesystem::path& weights,
                                     std::optional<model::Arithmetic> arithmetic) {
+  return published_form(architecture, model::read_pretrained(weights, model::find_architecture(architecture)),
+                        arithmetic);
+}
+
+model::PublishedForm published_form(const std::string& architecture, const model::PretrainedFile& weights,
+                                    std::optional<model::Arithmetic> arithmetic) {
   const model::Architecture& known = model::find_architecture(architecture);
-  const std::filesystem::path file = model::existing_weights(weights, known);
-  return model::with_arithmetic(model::recognise_form(file, model::read_weights(file), known), arithmetic, known);
+  return model::with_arithmetic(model::recognise_form(weights.path, weights.content, known), arithmetic, known);
 }
 
 namespace {
@@ -66,13 +71,12 @@ void append_warning(data::Loaders& loaders, const std::string& warning) {
 }
 
 Learner make_vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
-                            PretrainedWeights weights) {
+                            const std::optional<model::PretrainedFile>& weights) {
   torch::manual_seed(options.seed);
   const std::int64_t classes = loaders.vocabulary.size();
-  const bool reads = !options.weights.empty() && weights == PretrainedWeights::kRead;
   model::Arithmetic arithmetic = options.arithmetic.value_or(model::Arithmetic::kUsual);
-  if (reads && !options.arithmetic) {
-    const model::PublishedForm form = published_form(architecture, options.weights);
+  if (weights && !options.arithmetic) {
+    const model::PublishedForm form = published_form(architecture, *weights);
     for (const std::string& warning : form.warnings) append_warning(loaders, warning);
     append_warning(loaders, normalization_warning(form, loaders.transforms().normalization));
     arithmetic = form.arithmetic;
@@ -82,10 +86,7 @@ Learner make_vision_learner(data::Loaders loaders, const std::string& architectu
                                             .image_px = loaders.transforms().augment.size,
                                             .arithmetic = arithmetic,
                                             .head = options.head});
-  if (reads) {
-    append_warning(loaders,
-                   model::load_pretrained(*classifier, options.weights, {.sha256 = options.weights_sha256}).warning);
-  }
+  if (weights) append_warning(loaders, model::load_pretrained(*classifier, *weights).warning);
   Learner learner(std::move(loaders), std::move(classifier), options.learner);
   learner.set_metrics(metrics_for(learner.loaders().task(), options.metrics));
   const data::Loader& train = learner.loaders().train;
@@ -100,6 +101,18 @@ Learner make_vision_learner(data::Loaders loaders, const std::string& architectu
 
 Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
                        PretrainedWeights weights) {
+  core::validate(options);
+  std::optional<model::PretrainedFile> file;
+  if (!options.weights.empty() && weights == PretrainedWeights::kRead) {
+    const model::Architecture& known = model::find_architecture(architecture);
+    file = model::with_own_errors(
+        model::kFreeMemory, [&] { return model::read_pretrained(options.weights, known, options.weights_sha256); });
+  }
+  return vision_learner(std::move(loaders), architecture, options, file);
+}
+
+Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
+                       const std::optional<model::PretrainedFile>& weights) {
   core::validate(options);
   return model::with_own_errors(
       model::kFreeMemory, [&] { return make_vision_learner(std::move(loaders), architecture, options, weights); });

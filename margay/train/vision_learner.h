@@ -8,6 +8,7 @@
 
 #include "margay/core/options.h"
 #include "margay/model/head/head.h"
+#include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/published.h"
 #include "margay/train/learner.h"
 
@@ -35,6 +36,10 @@ data::Normalization published_normalization(const std::string& architecture);
 model::PublishedForm published_form(const std::string& architecture, const std::filesystem::path& weights,
                                     std::optional<model::Arithmetic> arithmetic = std::nullopt);
 
+/// The same of weights that have been read already.
+model::PublishedForm published_form(const std::string& architecture, const model::PretrainedFile& weights,
+                                    std::optional<model::Arithmetic> arithmetic = std::nullopt);
+
 /// Whether the file of VisionLearnerOptions::weights is read. A learner that a checkpoint is then restored into
 /// (restore) does without: the checkpoint holds all weights.
 enum class PretrainedWeights { kRead, kFromCheckpoint };
@@ -49,5 +54,9 @@ enum class PretrainedWeights { kRead, kFromCheckpoint };
 /// there or do not fit it.
 Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options = {},
                        PretrainedWeights weights = PretrainedWeights::kRead);
+
+/// The same with what has been read already from the file of options.weights; without any, no file is read.
+Learner vision_learner(data::Loaders loaders, const std::string& architecture, const VisionLearnerOptions& options,
+                       const std::optional<model::PretrainedFile>& weights);
 
 }  // namespace margay::train

@@ -4,6 +4,7 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
+#include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
@@ -86,6 +87,32 @@ TEST_F(WeightsCommand, ConvertGivesOurNames) {
   const CommandResult other = run_command({"weights", "convert", file, path("c.safetensors"), "--arch", "resnet18"});
   EXPECT_EQ(other.status, 3);
   expect_part(other.errors, "they look like resnet20's");
+}
+
+TEST_F(WeightsCommand, ConvertsATrainedModelIntoWeightsThatAreRead) {
+  const auto trained = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
+  const std::string file = write("model.margay", trained->state());
+  ASSERT_EQ(run_command({"weights", "convert", file, path("mine.safetensors"), "--arch", "resnet20"}).status, 0);
+  const auto other = model::make_classifier({.architecture = "resnet20", .num_classes = 3});
+  EXPECT_FALSE(model::load_pretrained(*other, folder_ / "mine.safetensors").has_kept_head);
+  const auto same = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
+  const auto loaded = model::load_pretrained(*same, folder_ / "mine.safetensors", {.head = model::HeadWeights::kAny});
+  EXPECT_TRUE(loaded.has_kept_head);
+  for (const auto& [name, tensor] : trained->state()) EXPECT_TRUE(torch::equal(same->state().at(name), tensor)) << name;
+}
+
+/// A bundle has RGB already; the weights that are made of it say caffe, so they are turned when they are read.
+TEST_F(WeightsCommand, ConvertsAModelOfCaffesArithmeticIntoBgrAgain) {
+  const model::ClassifierOptions options{
+      .architecture = "resnet18", .num_classes = 2, .arithmetic = model::Arithmetic::kCaffe};
+  const auto trained = model::make_classifier(options);
+  const std::string file =
+      write("model.margay", trained->state(), {{"margay", R"({"classifier": {"arithmetic": "caffe"}})"}});
+  ASSERT_EQ(run_command({"weights", "convert", file, path("mine.safetensors"), "--arch", "resnet18"}).status, 0);
+  const auto again = model::make_classifier(options);
+  model::load_pretrained(*again, folder_ / "mine.safetensors");
+  const std::string first = "backbone.conv1.weight";
+  EXPECT_TRUE(torch::equal(again->state().at(first), trained->state().at(first)));
 }
 
 TEST_F(WeightsCommand, TellsWhatWeightsExpectAndConvertKeepsIt) {

@@ -11,6 +11,9 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/model/classifier.h"
+#include "margay/model/weights/published.h"
+#include "margay/model/weights/safetensors.h"
 #include "margay/run/run_registry.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
@@ -160,6 +163,30 @@ TEST_F(StartTraining, GoesOnWithSimilarClassesOfARunFromBeforeTheyWereRefused) {
   NotingObserver going_on;
   EXPECT_EQ(resume_training({.resume = stopping.last.folder, .lr_factor = 1}, options_.runs, "", going_on),
             Outcome::kDone);
+}
+
+/// resnet20's, whose metadata tells of another normalisation.
+TEST_F(StartTraining, ReadsTheWeightsOnce) {
+  class Remover : public NotingObserver {
+   public:
+    void recognised_weights(const std::string&) override {
+      is_recognised = true;
+      std::filesystem::remove(weights);
+    }
+    std::filesystem::path weights;
+    bool is_recognised = false;
+  };
+  Remover remover;
+  remover.weights = folder_ / "weights.safetensors";
+  model::TensorMap state;
+  for (const auto& [name, tensor] : model::make_classifier({.architecture = "resnet20"})->state()) {
+    if (name.starts_with("backbone.")) state[name.substr(9)] = tensor;
+  }
+  model::write_safetensors(remover.weights, state, model::form_metadata({.name = "mine", .mean = {0.5, 0.5, 0.5}}));
+  options_.vision_learner.weights = remover.weights;
+  EXPECT_EQ(start_training(options_, "", remover), Outcome::kDone);
+  EXPECT_TRUE(remover.is_recognised);
+  EXPECT_FALSE(std::filesystem::exists(remover.weights));
 }
 
 TEST_F(StartTraining, WarnsOfARecipeThatFreezesRandomLayers) {

@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 10> kWrappers = {"module.",   "model.",  
                                                         "backbone.", "encoder.", "student.", "teacher.", "model_ema."};
 constexpr int kMaxWrappers = 4;
 constexpr std::string_view kOwnNaming = "the network's own";
+constexpr std::string_view kNewHead = "head.";
 
 /// One way to read the names.
 struct Reading {
@@ -138,11 +139,24 @@ class Reader {
     best_ = std::move(reading);
   }
 
+  /// Of a new head's layers, which are numbered, beside a backbone under its own names: as `weights convert` writes
+  /// them.
+  static bool is_of_new_head(const std::string& name) {
+    static const RE2 numbered(R"(head\.\d+\..+)");
+    return RE2::FullMatch(name, numbered);
+  }
+
   NamedWeights take_apart(Reading reading) const {
     NamedWeights weights{{}, std::move(reading.head), std::move(reading.naming)};
     for (const auto& [name, tensor] : reading.body) {
-      const bool is_head = !own_.backbone.contains(name) && own_.published_head.contains(name);
-      (is_head ? weights.head : weights.backbone)[name] = tensor;
+      const bool is_body = own_.backbone.contains(name);
+      if (!is_body && own_.published_head.contains(name)) {
+        weights.head[name] = tensor;
+      } else if (!is_body && is_of_new_head(name)) {
+        weights.head[name.substr(kNewHead.size())] = tensor;
+      } else {
+        weights.backbone[name] = tensor;
+      }
     }
     weights.backbone.erase("n_averaged");  // a counter of torch.optim.swa_utils.AveragedModel
     return weights;
@@ -201,7 +215,7 @@ double agreement(const TensorMap& found, const TensorMap& expected) {
 TensorMap with_head(const NamedWeights& weights, const std::set<std::string>& published_head) {
   TensorMap tensors = weights.backbone;
   for (const auto& [name, tensor] : weights.head)
-    tensors[published_head.contains(name) ? name : "head." + name] = tensor;
+    tensors[published_head.contains(name) ? name : std::string(kNewHead) + name] = tensor;
   return tensors;
 }
 

@@ -69,6 +69,16 @@ namespace {
 constexpr std::int64_t kRgb = 3;
 constexpr std::size_t kSha256Digits = 64;
 
+}  // namespace
+
+void swap_red_and_blue(TensorMap& weights) {
+  const auto first = weights.find("conv1.weight");
+  if (first == weights.end() || first->second.dim() != 4 || first->second.size(1) != kRgb) return;
+  first->second = first->second.flip(1);
+}
+
+namespace {
+
 /// Counters that old files lack, and halved ones turn into fractions, matter to no result; ours stay as they are.
 void keep_own_counters(TensorMap& published, const TensorMap& own) {
   for (const auto& [name, tensor] : own) {
@@ -102,20 +112,14 @@ void adapt_shapes(TensorMap& published, const TensorMap& own) {
   }
 }
 
-/// Caffe's networks read BGR. A bundle's have been turned already.
-void turn_to_rgb(TensorMap& published) {
-  const auto first = published.find("conv1.weight");
-  if (first == published.end() || first->second.dim() != 4 || first->second.size(1) != kRgb) return;
-  first->second = first->second.flip(1);
-}
-
 /// The file's tensors as this network would have them.
 NamedWeights fitted(const TensorMap& found, const Backbone& backbone, const Architecture& architecture,
                     Arithmetic arithmetic) {
   const TensorMap own = state_of(backbone);
   const std::set<std::string> head = published_head_names(backbone);
   NamedWeights weights = name_as_ours(found, {own, head}, architecture);
-  if (arithmetic == Arithmetic::kCaffe && weights.naming != kBundleNaming) turn_to_rgb(weights.backbone);
+  if (arithmetic == Arithmetic::kCaffe && weights.naming != kBundleNaming)
+    swap_red_and_blue(weights.backbone);  // a bundle has RGB
   backbone.adapt_published(weights.backbone);
   adapt_shapes(weights.backbone, own);
   keep_own_counters(weights.backbone, own);
@@ -234,27 +238,38 @@ std::filesystem::path existing_weights(const std::filesystem::path& file_or_fold
   return path_for(file_or_folder, architecture);
 }
 
+PretrainedFile read_pretrained(const std::filesystem::path& file_or_folder, const Architecture& architecture,
+                               const std::string& sha256) {
+  std::filesystem::path path = existing_weights(file_or_folder, architecture);
+  if (!sha256.empty()) check_sha256(path, sha256);
+  WeightsFile content = read_weights(path);
+  return {std::move(path), std::move(content)};
+}
+
 LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
                               const PretrainedOptions& options) {
   const Architecture& architecture = find_architecture(classifier.options().architecture);
-  const std::filesystem::path path = existing_weights(file_or_folder, architecture);
-  if (!options.sha256.empty()) check_sha256(path, options.sha256);
-  const WeightsFile file = read_weights(path);
-  NamedWeights weights = fitted(file.tensors, classifier.backbone(), architecture, classifier.options().arithmetic);
+  return load_pretrained(classifier, read_pretrained(file_or_folder, architecture, options.sha256), options.head);
+}
+
+LoadedWeights load_pretrained(Classifier& classifier, const PretrainedFile& file, HeadWeights which) {
+  const Architecture& architecture = find_architecture(classifier.options().architecture);
+  const TensorMap& found = file.content.tensors;
+  NamedWeights weights = fitted(found, classifier.backbone(), architecture, classifier.options().arithmetic);
   const TensorMap own = state_of(classifier.backbone());
   const StateMismatch mismatch = compare_states(own, weights.backbone);
   if (!mismatch.empty()) {
-    throw core::FormatError(path, fmt::format("does not hold {}'s weights{}: {}", architecture.name,
-                                              likeness(file.tensors, architecture), mismatch.text()));
+    throw core::FormatError(file.path, fmt::format("does not hold {}'s weights{}: {}", architecture.name,
+                                                   likeness(found, architecture), mismatch.text()));
   }
   copy_state(weights.backbone, own);
   const TensorMap head = state_of(*classifier.head());
   adapt_shapes(weights.head, head);
   keep_own_counters(weights.head, head);
-  const bool keeps_head = takes_head(classifier, options.head) && compare_states(head, weights.head).empty();
+  const bool keeps_head = takes_head(classifier, which) && compare_states(head, weights.head).empty();
   if (keeps_head) copy_state(weights.head, head);
   const bool expects_any = classifier.options().arithmetic == Arithmetic::kCaffe;
-  return {file.format, weights.naming, keeps_head, expects_any ? "" : scale_warning(classifier.backbone())};
+  return {file.content.format, weights.naming, keeps_head, expects_any ? "" : scale_warning(classifier.backbone())};
 }
 
 }  // namespace margay::model

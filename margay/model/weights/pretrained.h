@@ -5,6 +5,7 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
+#include "margay/model/weights/weights_file.h"
 
 namespace margay::model {
 
@@ -29,6 +30,19 @@ std::filesystem::path place_for_weights(const std::filesystem::path& folder, con
 /// "".
 std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place);
 
+/// A file of weights that has been read, once for all that is asked of it.
+struct PretrainedFile {
+  std::filesystem::path path;  ///< as existing_weights gives it
+  WeightsFile content;
+};
+
+/// Reads what is given, or the file of the architecture in a folder with those of several. sha256: what the file must
+/// have, 64 hexadecimal digits; "": any. Throws core::DataError for a missing file, with the address of the
+/// architecture's weights, and for a file with another SHA-256; core::FormatError as read_weights;
+/// std::invalid_argument for an invalid SHA-256, or one given for an index of several files.
+PretrainedFile read_pretrained(const std::filesystem::path& file_or_folder, const Architecture& architecture,
+                               const std::string& sha256 = "");
+
 /// Whether the head's values are loaded from the file.
 enum class HeadWeights {
   kPublished,  ///< if the classifier has the published head and the file has as many classes
@@ -38,8 +52,7 @@ enum class HeadWeights {
 
 struct PretrainedOptions {
   HeadWeights head = HeadWeights::kPublished;
-  /// The SHA-256 that the file must have, 64 hexadecimal digits; "": any.
-  std::string sha256;
+  std::string sha256;  ///< as for read_pretrained
 };
 
 /// A description of what was loaded.
@@ -58,12 +71,19 @@ struct LoadedWeights {
 /// learnt positions for another image size (Backbone::adapt_published). The head keeps its values unless HeadWeights
 /// says otherwise. The classifier computes by its own arithmetic; recognise_form says which one the weights expect.
 ///
-/// Throws core::DataError for a missing file, with the address of the architecture's weights, and for a file with
-/// another SHA-256; core::FormatError as read_weights, and for tensors that are missing, unexpected or wrongly shaped,
-/// with a table of them, the nearest names, and the architecture that the file seems to be of; std::invalid_argument
-/// for an invalid SHA-256, or one given for an index of several files. The classifier is not changed then.
+/// Throws as read_pretrained, and core::FormatError for tensors that are missing, unexpected or wrongly shaped, with a
+/// table of them, the nearest names, and the architecture that the file seems to be of. The classifier is not changed
+/// then.
 LoadedWeights load_pretrained(Classifier& classifier, const std::filesystem::path& file_or_folder,
                               const PretrainedOptions& options = {});
+
+/// The same of a file that has been read already.
+LoadedWeights load_pretrained(Classifier& classifier, const PretrainedFile& file,
+                              HeadWeights which = HeadWeights::kPublished);
+
+/// Turns the first convolution between RGB, as in a bundle, and BGR, which Caffe's networks read. Networks have it
+/// under our names, "conv1.weight".
+void swap_red_and_blue(TensorMap& weights);
 
 /// A first convolution's weight [D,3,kH,kW] for images of C channels, [D,C,kH,kW], as timm's adapt_input_conv: for
 /// one channel the sum over RGB, for others R, G, B, R, … times 3/C, so that an image of equal channels gives the same

@@ -51,6 +51,15 @@ TEST_F(NamingTest, KeepsOurOwnNames) {
   EXPECT_EQ(weights.naming, "the network's own");
 }
 
+TEST_F(NamingTest, TakesANewHeadBesideOurOwnNames) {
+  TensorMap found = own_;
+  found["head.2.running_mean"] = torch::zeros({8});
+  found["head.norm.weight"] = torch::zeros({8});  // no layer of a head of ours
+  const NamedWeights weights = name(found);
+  EXPECT_TRUE(weights.head.contains("2.running_mean"));
+  EXPECT_TRUE(weights.backbone.contains("head.norm.weight"));
+}
+
 TEST_F(NamingTest, TakesWrappersOff) {
   for (const char* prefix : {"module.", "model.", "net.", "_orig_mod.", "module.model.net.", "model._orig_mod.module.",
                              "backbone.", "encoder."}) {
