@@ -7,6 +7,7 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/train_flags.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 #include "margay/data/loader/stage_speed.h"
 #include "margay/run/train_options.h"
@@ -45,8 +46,9 @@ std::string report_stages(const data::StageSpeeds& speeds) {
   std::string text = fmt::format("{} of {} images, one thread{}\n", speeds.measured, speeds.images,
                                  speeds.unreadable > 0 ? fmt::format(", {} unreadable", speeds.unreadable) : "");
   text += stage_table(speeds);
-  text += fmt::format("the loader with {} threads: {:.0f} images/s, from a cache in memory {:.0f}\n", speeds.workers,
-                      speeds.cold_images_per_s, speeds.cached_images_per_s);
+  text += fmt::format("the loader with {}: {:.0f} images/s, from a cache in memory {:.0f}\n",
+                      core::counted(static_cast<std::size_t>(speeds.workers), "thread"), speeds.cold_images_per_s,
+                      speeds.cached_images_per_s);
   return text + speeds.suggestion() + "\n";
 }
 

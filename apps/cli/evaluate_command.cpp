@@ -9,6 +9,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "margay/core/counted.h"
 #include "margay/data/source/names.h"
 #include "margay/metric/metric.h"
 #include "margay/metric/standard_error.h"
@@ -87,13 +88,13 @@ void tell_of_trained(const Tally& tally, const run::EvaluationOptions& images) {
   if (tally.trained.empty()) return;
   if (tally.images == 0) {
     throw core::DataError(
-        images.folder, fmt::format("the model was trained on all {} images that were to be judged, as their contents "
-                                   "say; --part all judges them nevertheless",
-                                   tally.trained.size()));
+        images.folder,
+        fmt::format("the model was trained on everything that was to be judged ({}), as the contents say; --part all "
+                    "judges it nevertheless",
+                    core::counted(tally.trained.size(), "image")));
   }
-  warn(
-      fmt::format("{} of the images are left out: their contents are those of images that the model was trained on: {}",
-                  tally.trained.size(), tally.trained.text()));
+  warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
+                   core::counted(tally.trained.size(), "image"), tally.trained.text()));
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {

@@ -8,6 +8,7 @@
 #include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
 #include "apps/cli/terminal.h"
+#include "margay/core/counted.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_listing.h"
@@ -74,7 +75,8 @@ core::ExitCode list_runs(const RunsOptions& options) {
     print_out("{}: no run yet\n", shown_path(options.runs));
   } else {
     print_text(run_list_text(records));
-    if (records.size() < total) print_out("{} older runs are not shown; see --limit\n", total - records.size());
+    if (records.size() < total)
+      print_out("{} not shown; see --limit\n", core::counted(total - records.size(), "older run is", "older runs are"));
   }
   return core::ExitCode::kDone;
 }

@@ -10,6 +10,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/training_charts.h"
@@ -106,8 +107,10 @@ std::string from_scratch_text(const run::FromScratch& what) {
 void TerminalObserver::trains_from_scratch(const run::FromScratch& what) { print_out("{}\n", from_scratch_text(what)); }
 
 void TerminalObserver::started(const run::Started& start) {
-  print_out("{} images train, {} validate, {} classes; {}, {}{}\n", start.train_images, start.valid_images,
-            start.num_classes, start.arch, start.precision, start.is_pretrained ? ", pretrained" : ", from scratch");
+  print_out("{} train, {} validate, {}; {}, {}{}\n",
+            core::counted(static_cast<std::size_t>(start.train_images), "image"), start.valid_images,
+            core::counted(static_cast<std::size_t>(start.num_classes), "class", "classes"), start.arch, start.precision,
+            start.is_pretrained ? ", pretrained" : ", from scratch");
   print_out("{}\n", threads_text());
   listen_for_stop();
 }
@@ -119,18 +122,20 @@ void TerminalObserver::resumed(const run::Resumed& where) {
   } else if (where.stage.empty()) {
     print_out("Continuing from {}: before the first step.\n", shown_path(*where.checkpoint));
   } else {
-    print_out("Continuing from {}: {}, {} epochs done and {} batches of the next.\n", shown_path(*where.checkpoint),
-              where.stage, where.epochs_done, where.batches_done);
+    print_out("Continuing from {}: {}, {} done and {} of the next.\n", shown_path(*where.checkpoint), where.stage,
+              core::counted(static_cast<std::size_t>(where.epochs_done), "epoch"),
+              core::counted(static_cast<std::size_t>(where.batches_done), "batch", "batches"));
   }
 }
 
 void TerminalObserver::was_finished(const run::Finished& end) {
-  print_out("This run is finished: {} epoch{}{}. There is nothing to continue.\nThe model: {}\n", end.epochs,
-            end.epochs == 1 ? "" : "s", end.result ? fmt::format(", {} {:.4f}", end.metric, *end.result) : "",
-            shown_path(end.model));
+  print_out("This run is finished: {}{}. There is nothing to continue.\nThe model: {}\n",
+            core::counted(static_cast<std::size_t>(end.epochs), "epoch"),
+            end.result ? fmt::format(", {} {:.4f}", end.metric, *end.result) : "", shown_path(end.model));
+  if (!end.has_data) print_out("Its images are no longer in {}; FOLDER is their new place.\n", shown_path(end.data));
   print_out("To train on from its weights, as a new run: margay train {} --config {} --weights {}\n",
-            core::shell_word(end.data.string()), core::shell_word((end.folder / "config.json").string()),
-            core::shell_word(end.model.string()));
+            end.has_data ? core::shell_word(end.data.string()) : "FOLDER",
+            core::shell_word((end.folder / "config.json").string()), core::shell_word(end.model.string()));
 }
 
 void TerminalObserver::found_bottleneck(const std::string& text) { print_out("{}\n", program_words(text)); }

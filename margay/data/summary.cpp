@@ -6,6 +6,7 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
 
@@ -87,13 +88,14 @@ void walk_image(SummaryWalk& walk, const Dataset& dataset, const ImagePipeline& 
 }
 
 void walk_batch(SummaryWalk& walk, const Loader& loader, const std::string& which) {
-  const std::string input = fmt::format("{} images", loader.dataset().size());
+  const std::string input = core::counted(loader.dataset().size(), "image");
   walk.enter(which + " loader", "", input, "remove the file named, or train with `unreadable` skip");
   LoaderPass pass = loader.pass(0);
   const std::optional<Batch> batch = pass.next();
   if (!batch) return;
   walk.leave(fmt::format("images {} channels-last, targets {}", describe(batch->images), describe(batch->targets)),
-             fmt::format("{} batches of {}; pixel mean {:.3f}, std {:.3f}\n         {}", loader.num_batches(),
+             fmt::format("{} of {}; pixel mean {:.3f}, std {:.3f}\n         {}",
+                         core::counted(static_cast<std::size_t>(loader.num_batches()), "batch", "batches"),
                          loader.options().batch_size, batch->images.mean().item<double>(),
                          batch->images.std().item<double>(), core::to_json(loader.options()).dump()));
 }
@@ -105,11 +107,12 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
   SummaryWalk walk(summary);
   try {
     walk.enter("items, labels, split", paths().empty() ? "" : paths().front().parent_path().string(),
-               fmt::format("{} images", images_.size()), "check the folder, the labelling and the split");
+               core::counted(images_.size(), "image"), "check the folder, the labelling and the split");
     const Loaders loaders = this->loaders(options);
     summary.warnings = loaders.warnings;
-    walk.leave(fmt::format("{} train, {} valid, {} classes", loaders.train.dataset().size(),
-                           loaders.valid ? loaders.valid->dataset().size() : 0, loaders.vocabulary.size()),
+    walk.leave(fmt::format("{} train, {} valid, {}", loaders.train.dataset().size(),
+                           loaders.valid ? loaders.valid->dataset().size() : 0,
+                           core::counted(static_cast<std::size_t>(loaders.vocabulary.size()), "class", "classes")),
                fmt::format("{}", fmt::join(loaders.vocabulary.names(), ", ")));
     walk_image(walk, loaders.train.dataset(), loaders.train.pipeline());
     walk_batch(walk, loaders.train, "train");

@@ -276,8 +276,10 @@ class EvaluationSet::Choice {
 
   std::string reason(std::size_t judged, std::size_t all) const {
     const std::string some = fmt::format("{} of the {} of {}", judged, images_text(all), options_.folder.string());
-    const std::string every =
-        judged < all ? some : fmt::format("all {} of {}", images_text(all), options_.folder.string());
+    const std::string every = judged < all
+                                  ? some
+                                  : fmt::format("{} of {}", all == 1 ? "the only image" : "all " + images_text(all),
+                                                options_.folder.string());
     if (set_.memory_.empty()) return reason_without_memory(every);
     if (is_split()) return reason_of_split(some);
     if (!here_.is_trainings) return reason_elsewhere(every);

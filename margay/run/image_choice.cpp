@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/source/names.h"
@@ -53,6 +54,16 @@ std::vector<std::string> folder_names(const data::Root& root, const data::PathLi
     for (const fs::path& name : fs::path(root.relative(images.text(i))).parent_path()) names.insert(name.string());
   }
   return {names.begin(), names.end()};
+}
+
+/// What may be taken for a folder that is not there.
+std::string folders_instead(const std::string& wanted, std::vector<std::string> there) {
+  if (const std::string near = core::did_you_mean(wanted, there); !near.empty()) return near;
+  if (there.empty()) return "; there is no folder in this one";
+  std::sort(there.begin(), there.end());
+  data::NameList names;
+  for (const std::string& each : there) names.add(each);
+  return "; the folders here are " + names.text();
 }
 
 }  // namespace
@@ -142,7 +153,7 @@ void ImageChoice::forget_parts() {
   problem_.clear();
 }
 
-std::vector<std::optional<std::size_t>> ImageChoice::places_of(const std::string& folder) const {
+std::vector<std::optional<std::size_t>> ImageChoice::places_of(const std::string& folder, const char* option) const {
   const data::Root root(folder_);
   const std::string name = folder_below(root, folder);
   std::vector<std::optional<std::size_t>> places;
@@ -152,16 +163,16 @@ std::vector<std::optional<std::size_t>> ImageChoice::places_of(const std::string
     is_found |= places.back().has_value();
   }
   if (is_found) return places;
-  throw core::DataError(folder_, fmt::format("no image lies below a folder '{}'{}", name,
-                                             core::did_you_mean(name, folder_names(root, found_.images))));
+  throw core::DataError(folder_, fmt::format("`{}`: no image lies below a folder '{}'{}", option, name,
+                                             folders_instead(name, folder_names(root, found_.images))));
 }
 
 void ImageChoice::name_folders(const std::string& train, const std::string& valid) {
   if (train.empty() && valid.empty()) return;
   std::vector<std::optional<std::size_t>> in_train(parts_.size());
   std::vector<std::optional<std::size_t>> in_valid(parts_.size());
-  if (!train.empty()) in_train = places_of(train);
-  if (!valid.empty()) in_valid = places_of(valid);
+  if (!train.empty()) in_train = places_of(train, "train_folder");
+  if (!valid.empty()) in_valid = places_of(valid, "valid_folder");
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     if (in_valid[i] && (!in_train[i] || *in_valid[i] <= *in_train[i])) {
       parts_[i] = SplitPart::kValid;
@@ -213,10 +224,10 @@ void ImageChoice::check_outside() const {
   }
   if (outside.empty()) return;
   throw core::DataError(folder_,
-                        fmt::format("{} image(s) lie outside the folders that train and validate: {}; move them, name "
+                        fmt::format("{} outside the folders that train and validate: {}; move what lies there, name "
                                     "the folders with `train_folder` and `valid_folder`, or draw the validation set "
                                     "with `valid_fraction`",
-                                    outside.size(), outside.text()));
+                                    core::counted(outside.size(), "image lies", "images lie"), outside.text()));
 }
 
 data::Splitter ImageChoice::split_by_folders() {

@@ -62,7 +62,7 @@ class ImageChoice {
   void check_loose() const;
   void check_outside() const;
   /// Where the folder stands in the path of each image, in folders from the root; nothing where it does not.
-  std::vector<std::optional<std::size_t>> places_of(const std::string& folder) const;
+  std::vector<std::optional<std::size_t>> places_of(const std::string& folder, const char* option) const;
   /// Leaves out the images for which `why` gives a kind.
   template <class Why>
   void leave_out(Why&& why);

@@ -87,6 +87,12 @@ fs::path path_of_run(const fs::path& path, const fs::path& run) {
   return path;
 }
 
+fs::path images_of_run(const fs::path& folder, const fs::path& moved, const fs::path& run) {
+  if (moved.empty()) return path_of_run(folder, run);
+  if (!leads_somewhere(moved)) say_where_to(moved, "the folder of images", "data");
+  return moved;
+}
+
 std::optional<fs::path> data_folder_of_run(const fs::path& run) {
   const std::string text = text_at(json_in(run / "config.json"), "/batch/folder");
   return text.empty() ? std::nullopt : std::optional(path_of_run(text, run));

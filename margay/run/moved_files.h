@@ -16,6 +16,11 @@ std::optional<std::filesystem::path> working_folder_of_run(const std::filesystem
 /// that has no such file, at the present one. Unchanged if it leads nowhere.
 std::filesystem::path path_of_run(const std::filesystem::path& path, const std::filesystem::path& run);
 
+/// The folder of images of a run: the given new place, or, if that is empty, where path_of_run finds it. Throws
+/// core::DataError for a new place that leads nowhere.
+std::filesystem::path images_of_run(const std::filesystem::path& folder, const std::filesystem::path& moved,
+                                    const std::filesystem::path& run);
+
 /// The folder of images of the run's config.json, by path_of_run; nothing if config.json tells none.
 std::optional<std::filesystem::path> data_folder_of_run(const std::filesystem::path& run);
 

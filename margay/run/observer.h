@@ -50,6 +50,7 @@ struct Finished {
   std::filesystem::path folder;
   std::filesystem::path model;
   std::filesystem::path data;  ///< the folder of images
+  bool has_data = true;        ///< whether it is there
   std::int64_t epochs = 0;
   std::string metric;
   std::optional<double> result;  ///< of the last epoch

@@ -60,7 +60,7 @@ fs::path run_folder_of(const std::string& text) {
   std::error_code failure;
   if (fs::is_regular_file(path, failure)) path = path.parent_path();
   if (fs::is_directory(path, failure)) return path;
-  throw core::DataError(text, "there is no such run");
+  throw core::DataError(text, "there is no such folder; give the folder, id or name of a run");
 }
 
 ChosenRuns choose(const std::vector<RunRecord>& records, const std::string& text, const fs::path& runs) {

@@ -234,6 +234,14 @@ std::string several(const std::vector<const RunRecord*>& runs) {
   return fmt::format("{}{}", fmt::join(names, ", "), runs.size() > kShown ? ", …" : "");
 }
 
+/// What may be taken for a run that is not there: the one called nearly so, or else the newest.
+std::string runs_instead(const std::string& wanted, const std::vector<RunRecord>& records) {
+  if (const std::string near = core::did_you_mean(wanted, what_runs_are_called(records)); !near.empty()) return near;
+  std::vector<const RunRecord*> newest_first;
+  for (auto record = records.rbegin(); record != records.rend(); ++record) newest_first.push_back(&*record);
+  return "; the newest are " + several(newest_first);
+}
+
 }  // namespace
 
 const RunRecord& find_run(const std::vector<RunRecord>& records, const std::string& text,
@@ -245,9 +253,10 @@ const RunRecord& find_run(const std::vector<RunRecord>& records, const std::stri
     throw core::DataError(runs, fmt::format("{} runs begin with '{}': {}; write more of the one you mean",
                                             candidates.size(), text, several(candidates)));
   }
-  if (records.empty()) throw core::DataError(runs, "there is no run in this folder");
-  throw core::DataError(
-      runs, fmt::format("there is no run '{}'{}", text, core::did_you_mean(text, what_runs_are_called(records))));
+  if (records.empty())
+    throw core::DataError(runs, "there is no run in this folder; `runs` names the one that has them");
+  throw core::DataError(runs, fmt::format("there is no run '{}'{}; `runs` names another folder of runs", text,
+                                          runs_instead(text, records)));
 }
 
 }  // namespace margay::run

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/machine.h"
@@ -31,7 +32,8 @@ std::vector<SpeedRecord> parse(const Json& json) {
 }  // namespace
 
 std::string speed_text(const SpeedRecord& record) {
-  const std::string conditions = record.device == "cpu" ? fmt::format("{} threads", record.threads) : record.device;
+  const std::string conditions =
+      record.device == "cpu" ? core::counted(static_cast<std::size_t>(record.threads), "thread") : record.device;
   return fmt::format("{:.1f} / {:.0f} ({}, {} px, {})", record.train_images_per_s, record.inference_images_per_s,
                      record.precision, record.size, conditions);
 }

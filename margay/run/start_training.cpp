@@ -226,7 +226,9 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
   auto options = folder.read_config<TrainOptions>();
   keep_classes_of_old_run(folder, options);
   if (std::optional<Finished> end = finished(folder)) {
-    end->data = resume.data.empty() ? path_of_run(options.batch.folder, folder.path()) : resume.data;
+    end->data = images_of_run(options.batch.folder, resume.data, folder.path());
+    std::error_code failure;
+    end->has_data = std::filesystem::is_directory(end->data, failure);
     observer.was_finished(*end);
     return Outcome::kDone;
   }

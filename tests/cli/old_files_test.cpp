@@ -47,7 +47,7 @@ double value_of_cell(const std::string& cell) { return std::stod(cell); }
 TEST_F(OldFiles, ARunGoesOnFromItsCheckpointToTheSameResults) {
   const CommandResult result = run_command({"train", "--resume", run_.string()});
   ASSERT_EQ(result.status, 0) << result.errors;
-  expect_part(result.output, "step-0000000009.safetensors: one_cycle, 1 epochs done and 4 batches of the next");
+  expect_part(result.output, "step-0000000009.safetensors: one_cycle, 1 epoch done and 4 batches of the next");
   const data::CsvTable then = data::read_csv("history_when_done.csv");
   const data::CsvTable now = data::read_csv(run_ / "history.csv");
   ASSERT_EQ(now.columns, then.columns);

@@ -161,7 +161,7 @@ TEST_F(TrainCommand, GoesOnWithARunByItsName) {
   EXPECT_EQ(run_command({"train", "--resume", "first", "--runs", runs_.string()}).status, 0);
   const CommandResult result = run_command({"train", "--resume", "frist", "--runs", runs_.string()});
   EXPECT_EQ(result.status, 3);
-  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'?");
+  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'?; --runs names another folder of runs");
 }
 
 TEST_F(TrainCommand, ListsRepeatsAsOneGroupWithSeedsOneApart) {
@@ -186,6 +186,14 @@ TEST_F(TrainCommand, LeavesAFinishedRunAsItIs) {
   expect_part(result.output, "margay train " + images_.string() + " --config " +
                                  (run_folder() / "config.json").string() + " --weights " +
                                  (run_folder() / "model.margay").string());
+  const CommandResult nowhere = run_command({"train", "--resume", run_folder().string(), "--data", "nowhere"});
+  EXPECT_EQ(nowhere.status, 3);
+  expect_part(nowhere.errors, "nowhere: the folder of images is not there any more");
+  fs::rename(images_, folder_ / "moved");
+  const CommandResult without = run_command({"train", "--resume", run_folder().string()});
+  EXPECT_EQ(without.status, 0) << without.errors;
+  expect_part(without.output, "Its images are no longer in " + images_.string() + "; FOLDER is their new place.\n");
+  expect_part(without.output, "margay train FOLDER --config ");
   EXPECT_EQ(file_content(run_folder() / "model.margay"), model);
   EXPECT_EQ(file_content(run_folder() / "history.csv"), history);
   EXPECT_EQ(records().size(), 1U);

@@ -216,8 +216,13 @@ TEST(DataFolders, AskWhatALayoutMeansUnlessAFlagDecides) {
   EXPECT_EQ(data.sizes({.train_folder = "train"}), "2+0") << "the set that is drawn from";
   EXPECT_EQ(data.sizes({.valid_fraction = 0.25}), "3+1");
   EXPECT_EQ(data.sizes({.valid_folder = "test"}), "4+1");
-  EXPECT_NE(data.problem({.valid_folder = "vall"}).find("no image lies below a folder 'vall'; did you mean 'val'?"),
+  EXPECT_NE(data.problem({.valid_folder = "vall"})
+                .find("`valid_folder`: no image lies below a folder 'vall'; did you mean 'val'?"),
             std::string::npos);
+  EXPECT_NE(data.problem({.train_folder = "nope"})
+                .find("`train_folder`: no image lies below a folder 'nope'; the folders here are 'cat', 'dog', "),
+            std::string::npos)
+      << data.problem({.train_folder = "nope"});
   EXPECT_EQ(data.sizes({.valid_folder = (data.folder / "train/cat").string() + "/"}), "3+1");
 }
 

@@ -97,12 +97,16 @@ TEST(FindRun, GoesByIdFolderNameGroupAndBeginning) {
 }
 
 TEST(FindRun, NamesWhatIsNear) {
-  EXPECT_EQ(problem("petz"), "runs: there is no run 'petz'; did you mean 'pets'?");
+  EXPECT_EQ(problem("petz"), "runs: there is no run 'petz'; did you mean 'pets'?; `runs` names another folder of runs");
   EXPECT_EQ(problem("2024050"),
             "runs: 4 runs begin with '2024050': 20240501-100000-pets, 20240502-100000-pets, 20240503-100000-mixup, "
             "20240504-100000-mixup; write more of the one you mean");
-  EXPECT_EQ(problem(""), "runs: there is no run ''");
-  EXPECT_EQ(thrown_message<core::DataError>([] { find_run({}, "x", "runs"); }), "runs: there is no run in this folder");
+  EXPECT_EQ(problem("birds"),
+            "runs: there is no run 'birds'; the newest are 20240504-100000-mixup, 20240503-100000-mixup, "
+            "20240502-100000-pets, 20240501-100000-pets; `runs` names another folder of runs");
+  EXPECT_TRUE(problem("").starts_with("runs: there is no run ''; the newest are "));
+  EXPECT_EQ(thrown_message<core::DataError>([] { find_run({}, "x", "runs"); }),
+            "runs: there is no run in this folder; `runs` names the one that has them");
 }
 
 TEST(ConfigDifference, ListsLeavesByTheirDottedKeys) {

@@ -8,6 +8,7 @@
 
 #include "margay/chart/drawing.h"
 #include "margay/chart/render.h"
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/image/resample.h"
@@ -15,15 +16,12 @@
 namespace margay::data {
 namespace {
 
+using core::counted;
 using core::one_line;
 
 constexpr std::size_t kFindings = 5;
 constexpr std::size_t kPaths = 4;
 constexpr std::size_t kClasses = 20;
-
-std::string counted(std::size_t n, const char* singular, const char* plural) {
-  return fmt::format("{} {}", n, n == 1 ? singular : plural);
-}
 
 /// One file and the text on one line; several files below the text.
 std::string finding_text(const Finding& finding, std::size_t most_paths) {

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
 #include "margay/core/threads.h"
@@ -199,7 +200,9 @@ std::string StageSpeeds::suggestion() const {
     return what + ", which is mixing, or batches copied around unreadable images: try `mix` none, and `check_data`";
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
-  const std::string need = fmt::format("{} images need {}", cached_images, gigabytes(cache_bytes));
+  const std::string need =
+      fmt::format("{} {}", core::counted(static_cast<std::size_t>(cached_images), "image needs", "images need"),
+                  gigabytes(cache_bytes));
   const std::string cache =
       fits ? fmt::format("`cache` ram: {}", need)
            : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/names.h"
@@ -134,8 +135,10 @@ Items with_similar_merged(const Items& items, const std::vector<std::string>& kn
     if (name_of[id] != names[id]) merged.add(fmt::format("{} as {}", core::with_hidden_shown(names[id]), name_of[id]));
   }
   if (merged.empty()) return items;
-  warning = fmt::format("{} label(s) are read as the class that they resemble (`similar_classes` merge): {}",
-                        merged.size(), merged.text());
+  warning = fmt::format("{} (`similar_classes` merge): {}",
+                        core::counted(merged.size(), "label is read as the class that it resembles",
+                                      "labels are read as the class that they resemble"),
+                        merged.text());
   Items result(items.task());
   for (std::size_t i = 0; i < items.size(); ++i) {
     Labels labels;

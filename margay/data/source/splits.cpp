@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
@@ -66,10 +67,10 @@ Splitter folder_split(const std::filesystem::path& root, const std::string& trai
       }
     }
     if (neither.empty()) return split;
-    throw core::DataError(root.folder(),
-                          fmt::format("{} image(s) lie below neither {}/ nor {}/: {}; move them, or split "
-                                      "another way (`valid_fraction`)",
-                                      neither.size(), train, valid, neither.text()));
+    throw core::DataError(root.folder(), fmt::format("{} below neither {}/ nor {}/: {}; move what lies there, or split "
+                                                     "another way (`valid_fraction`)",
+                                                     core::counted(neither.size(), "image lies", "images lie"), train,
+                                                     valid, neither.text()));
   };
 }
 
@@ -294,7 +295,8 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
     if (groups.sizes.size() < 2) {
       throw core::DataError(
           place_of(items),
-          fmt::format("all {} images are of one group by {}, which cannot be split; use smaller groups", items.size(),
+          fmt::format("{} of one group by {}, which cannot be split; use smaller groups",
+                      items.size() == 1 ? "the only image is" : fmt::format("all {} images are", items.size()),
                       group.description));
     }
     const double wanted = options.valid_fraction * static_cast<double>(items.size());

@@ -56,7 +56,7 @@ TEST(SimilarClasses, MergeIntoTheNameOfMostImages) {
   EXPECT_EQ(datasets.vocabulary.names(), (std::vector<std::string>{"Dog", "cup"}));
   EXPECT_EQ(datasets.train->target(0), datasets.train->target(1));
   EXPECT_EQ(datasets.train->label(0), "cup");
-  EXPECT_NE(datasets.warnings.front().find("2 label(s) are read as the class that they resemble (`similar_classes` "
+  EXPECT_NE(datasets.warnings.front().find("2 labels are read as the class that they resemble (`similar_classes` "
                                            "merge): 'Cup as cup', 'dog as Dog'"),
             std::string::npos)
       << datasets.warnings.front();
