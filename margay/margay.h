@@ -58,6 +58,7 @@
 #include "margay/train/log/text_log.h"
 #include "margay/train/lr_find/lr_find.h"
 #include "margay/train/precision/gradients.h"
+#include "margay/train/probe/probe.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
 #include "margay/train/vision_learner.h"
@@ -332,9 +333,13 @@ using train::EarlyStopping;
 using train::EarlyStoppingOptions;
 using train::ema_decay_at;
 using train::EpochRecord;
+using train::ErrorForecast;
 using train::EvaluateWith;
 using train::fine_tune_recipe;
 using train::FineTuneOptions;
+using train::FineTuningGain;
+using train::FineTuningOutlook;
+using train::fit_probe;
 using train::FitPlan;
 using train::flat_cos;
 using train::flat_cos_recipe;
@@ -346,6 +351,8 @@ using train::KeepBest;
 using train::KeepBestOptions;
 using train::Learner;
 using train::LearnerOptions;
+using train::LearningCurve;
+using train::LearningCurvePoint;
 using train::LearningRate;
 using train::load_checkpoint;
 using train::LogOptions;
@@ -365,8 +372,18 @@ using train::one_cycle;
 using train::one_cycle_recipe;
 using train::OptimizerKind;
 using train::OptimizerOptions;
+using train::OutputScale;
 using train::parse_recipe;
 using train::PretrainedWeights;
+using train::Probe;
+using train::probe;
+using train::ProbeDisagreement;
+using train::ProbeGroups;
+using train::ProbeOptions;
+using train::ProbeResult;
+using train::ProbeScore;
+using train::ProbeSelect;
+using train::ProbeValidation;
 using train::Progress;
 using train::published_form;
 using train::published_normalization;
@@ -399,6 +416,7 @@ using train::take_snapshot;
 using train::TensorBoardLog;
 using train::training_loss;
 using train::TrainingLoss;
+using train::TriedStrength;
 using train::update_batch_norms;
 using train::vision_learner;
 using train::VisionLearnerOptions;

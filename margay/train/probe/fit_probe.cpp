@@ -218,7 +218,8 @@ const core::OptionTable& ProbeOptions::fields() {
        core::field<&O::seed>("seed", "of the folds and of the parts of the learning curve"),
        core::field<&O::grouping>("grouping",
                                  "auto, given, near_copies or none: which images are left out together; auto is the "
-                                 "data's groups if it has some, else near copies")});
+                                 "data's groups if it has some, else near copies"),
+       core::field<&O::features>("features", "how features are computed")});
   return table;
 }
 

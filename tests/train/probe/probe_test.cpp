@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -9,8 +10,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "margay/core/error.h"
+#include "margay/predict/inference.h"
 #include "tests/support/probe_features.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/tiny_images.h"
 
 namespace margay::train {
 namespace {
@@ -258,6 +262,62 @@ TEST(FitProbe, RefusesAValidationSetOfOtherFeatures) {
   const auto valid = clouds({.images = 12, .features = 5}, 1);
   const std::string message = thrown_message<std::invalid_argument>([&] { fit_single(train, 3, kNoCurve, &valid); });
   EXPECT_NE(message.find("training images have 8 features, validation images 5"), std::string::npos) << message;
+}
+
+/// Images of two classes that a network with random weights tells apart.
+class ProbeTest : public testing::Test {
+ protected:
+  ProbeTest() { testing_support::write_tiny_images(folder_.path(), 12, 6); }
+
+  data::Loaders loaders() const { return testing_support::tiny_block(folder_.path()).loaders({.num_workers = 1}); }
+  static std::shared_ptr<model::Classifier> classifier(std::int64_t classes, const model::HeadOptions& head) {
+    torch::manual_seed(1);
+    return model::make_classifier({.architecture = "resnet20", .num_classes = classes, .head = head});
+  }
+
+  static inline const model::HeadOptions kLinear = {.kind = model::HeadKind::kLinear, .dropout = {0}};
+  testing_support::TemporaryFolder folder_;
+};
+
+TEST_F(ProbeTest, MakesAnOrdinaryClassifier) {
+  const data::Loaders data = loaders();
+  const auto network = classifier(2, kLinear);
+  std::size_t counted = 0;
+  const Probe probed = probe(data, *network, {.learning_curve = false, .grouping = predict::Grouping::kNone},
+                             [&](std::size_t images) { counted += images; });
+  EXPECT_EQ(counted, 36);
+  EXPECT_EQ(probed.result.images, 24);
+  EXPECT_EQ(probed.result.left_out.size(), 24);
+  const predict::Predictions predictions = predict::collect_predictions(*network, *data.valid, {});
+  const torch::Tensor& expected = probed.result.valid->predictions.logits;
+  EXPECT_LT((predictions.logits - expected).abs().max().item<double>(),
+            1e-3 * (1 + expected.abs().max().item<double>()));
+  EXPECT_EQ(predictions.ids, probed.result.valid->predictions.ids);
+  EXPECT_LT(probed.result.valid->score.error.mean, 0.2);
+}
+
+TEST_F(ProbeTest, LeavesOutNearCopiesTogether) {
+  const Probe probed = probe(loaders(), *classifier(2, kLinear), {.learning_curve = false});
+  EXPECT_EQ(probed.result.groups, probed.train_groups.count);
+  EXPECT_EQ(probed.result.largest_group, probed.train_groups.largest);
+  EXPECT_EQ(probed.valid_groups->of_image.size(0), 12);
+}
+
+TEST_F(ProbeTest, RefusesOtherHeadsAndClasses) {
+  const std::string head = thrown_message<std::invalid_argument>([&] { probe(loaders(), *classifier(2, {})); });
+  EXPECT_NE(head.find("head kind linear"), std::string::npos) << head;
+  const std::string classes = thrown_message<std::invalid_argument>([&] { probe(loaders(), *classifier(3, kLinear)); });
+  EXPECT_NE(classes.find("the classifier has 3 classes, the data 2"), std::string::npos) << classes;
+}
+
+TEST_F(ProbeTest, NamesTheFileWhoseFeaturesAreNotFinite) {
+  const auto network = classifier(2, kLinear);
+  {
+    const torch::NoGradGuard no_grad;
+    network->backbone().parameters()[0].fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  const std::string message = thrown_message<core::DataError>([&] { probe(loaders(), *network); });
+  EXPECT_NE(message.find("0.png: its features are not finite"), std::string::npos) << message;
 }
 
 }  // namespace
