@@ -13,6 +13,7 @@
 namespace margay::train {
 
 class RidgeFit;
+struct RidgeGroups;
 
 /// Rows of features, in memory or on disk.
 struct RidgeRows {
@@ -91,22 +92,24 @@ class Ridge {
 
   using Visit = std::function<void(const LeftOutRows& rows)>;
   /// The same at several strengths, some images at a time: all strengths of these in their order, then the next images.
-  /// Images come by the size of their groups. positions: int64 [R], the images that are wanted, without repetition;
-  /// undefined: all. The work is that of the groups they belong to.
+  /// Images come by the size of their groups; a group larger than a chunk comes in parts. positions: int64 [R], the
+  /// images that are wanted, without repetition; undefined: all. The work is that of the groups they belong to.
   void for_each_left_out(std::span<const double> strengths, const Visit& visit,
                          const torch::Tensor& positions = {}) const;
 
  private:
-  class Targets;
-  class Fit;  ///< of targets that share their weights
-  struct Chunk;
-  std::vector<Chunk> chunks(const torch::Tensor& positions) const;
+  std::int64_t chunk_images(std::int64_t numbers) const;
+  void check_label_numbers(std::int64_t most) const;
+  void visit_groups(const RidgeGroups& chunk, const torch::Tensor& wanted, std::span<const double> strengths,
+                    const Visit& visit) const;
+  void visit_large_group(const RidgeGroups& group, const torch::Tensor& wanted, std::span<const double> strengths,
+                         const Visit& visit) const;
 
-  std::int64_t images_ = 0;
-  std::int64_t targets_ = 0;  ///< K
-  std::int64_t chunk_ = 0;
-  torch::Tensor groups_;                    ///< int64 [N], from 0 on
-  std::vector<std::unique_ptr<Fit>> fits_;  ///< one, or one a label
+  RidgeRows rows_;
+  std::optional<std::int64_t> chunk_;
+  std::int64_t targets_ = 0;                     // K
+  torch::Tensor groups_;                         // int64 [N], from 0 on
+  std::vector<std::unique_ptr<RidgeFit>> fits_;  // one, or one a label
 };
 
 }  // namespace margay::train
