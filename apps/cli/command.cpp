@@ -43,6 +43,8 @@ std::string flag_heading(const std::string& options, const std::string& outer) {
       {"loader", "Batches"},
       {"mix", "Batches"},
       {"vision_learner", "Network"},
+      {"probed_network", "Network"},
+      {"probe", "The probe"},
       {"optimizer", "Optimizer"},
       {"loss", "Loss"},
       {"learner", "Device, precision and memory"},
@@ -241,6 +243,8 @@ void Command::hide() { parser_->app->group(""); }
 
 void Command::footer(const std::string& text) { parser_->app->footer(text); }
 
+bool Command::is_given(const std::string& flag) const { return parser_->app->count(flag) > 0; }
+
 std::optional<std::string> Command::given_besides(const std::vector<std::string>& allowed) const {
   for (const CLI::Option* option : parser_->app->get_options()) {
     const std::string name = option->get_name();
@@ -362,8 +366,8 @@ int run(int argc, const char* const* argv) {
   standard_error().reset();
   CommandLine line("margay", kDescription, MARGAY_VERSION);
   for (const auto add :
-       {add_train, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models, add_model, add_weights,
-        add_check, add_summary, add_show_batch, add_bench_data, add_sample, add_shell_files}) {
+       {add_train, add_probe, add_lr_find, add_evaluate, add_predict, add_explain, add_runs, add_models, add_model,
+        add_weights, add_check, add_summary, add_show_batch, add_bench_data, add_sample, add_shell_files}) {
     add(line);
   }
   try {

@@ -81,6 +81,8 @@ class Command {
   /// Stands below the flags in the help.
   void footer(const std::string& text);
 
+  bool is_given(const std::string& flag) const;
+
   /// The first of the given flags that is not among `allowed`.
   std::optional<std::string> given_besides(const std::vector<std::string>& allowed) const;
 
@@ -123,6 +125,7 @@ class CommandLine {
 
 // Each declares one command.
 void add_train(CommandLine& line);
+void add_probe(CommandLine& line);
 void add_lr_find(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_predict(CommandLine& line);

@@ -93,8 +93,10 @@ core::ExitCode find(const LrFindOptions& given) {
   options.vision_learner.weights =
       run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
   TerminalObserver observer;
+  train::VisionLearnerOptions& learner_options = options.vision_learner;
   std::optional<model::PretrainedFile> weights =
-      run::follow_weights(options.batch, options.vision_learner, options.arch, observer);
+      run::follow_weights(options.batch, {learner_options.weights, learner_options.weights_sha256},
+                          learner_options.arithmetic, options.arch, observer);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
                                                  options.vision_learner, weights);
   weights.reset();  // the network has them

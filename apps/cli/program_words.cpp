@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "apps/cli/probe_text.h"
 #include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
@@ -15,14 +16,14 @@ namespace {
 
 using Words = std::map<std::string, std::string>;
 
-void add_fields(const core::OptionTable& table, Words& words) {
+void add_fields(const core::OptionTable& table, Words& words, const Renamed& renamed = train_flag_names()) {
   for (const core::Field& field : table) {
     if (field.type->kind == core::FieldType::Kind::kOptions) {
-      add_fields(field.type->table(), words);
+      add_fields(field.type->table(), words, renamed);
       continue;
     }
     const std::string name = field.name;
-    const auto flag = flag_name(table.name(), name, train_flag_names());
+    const auto flag = flag_name(table.name(), name, renamed);
     if (!flag) continue;
     words.emplace(table.name() + ("." + name), *flag);
     if (*flag != flag_name(name)) continue;
@@ -37,6 +38,8 @@ Words all_words() {
                  {"action", "the action"},
                  {"architectures", "`margay models`"},
                  {"check_data", "`margay check`"},
+                 {"compare", "--compare"},
+                 {"config", "--config"},
                  {"lr_find", "`margay lr-find`"},
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);
@@ -44,6 +47,7 @@ Words all_words() {
   add_fields(ThreadOptions::fields(), words);
   add_fields(run::ResumeOptions::fields(), words);
   add_fields(run::EvaluationOptions::fields(), words);
+  add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());
   return words;
 }
 

@@ -10,6 +10,7 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
+#include "margay/run/probe_options.h"
 #include "margay/run/train_options.h"
 
 namespace margay::cli {
@@ -59,6 +60,15 @@ std::string list_result(const run::RunRecord& run, const std::string& common) {
   return common.empty() ? fmt::format("{} {}", metric, result_text(run, metric)) : result_text(run, metric);
 }
 
+/// A probe has none.
+std::string epochs_or_kind(const run::RunRecord& run) {
+  return run.kind() == run::RunKind::kTraining ? std::to_string(run.epochs.size()) : core::to_text(run.kind());
+}
+
+nlohmann::ordered_json default_settings(run::RunKind kind) {
+  return kind == run::RunKind::kProbe ? core::to_json(run::ProbeRunOptions{}) : core::to_json(run::TrainOptions{});
+}
+
 std::string value_text(const std::optional<nlohmann::ordered_json>& value) {
   if (!value) return kNothing;
   const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
@@ -80,7 +90,7 @@ std::string run_list_text(const std::vector<run::RunRecord>& runs) {
                          {"minutes"}});
   for (const run::RunRecord& run : runs) {
     table.add({run.id == 0 ? kNothing : std::to_string(run.id), local_time(run.started, "{:%Y-%m-%d %H:%M}"),
-               core::one_line(run.name), arch_of(run), core::to_text(run.status), std::to_string(run.epochs.size()),
+               core::one_line(run.name), arch_of(run), core::to_text(run.status), epochs_or_kind(run),
                or_nothing(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
   }
   return table.text();
@@ -90,6 +100,7 @@ std::string run_heading_text(const run::RunRecord& run) {
   constexpr const char* kTime = "{:%Y-%m-%d %H:%M:%S}";
   std::string text =
       fmt::format("{}\nfolder   {}\nseed     {}\n", core::one_line(run.name), core::spelled_out(run.folder), run.seed);
+  if (run.kind() != run::RunKind::kTraining) text += fmt::format("kind     {}\n", core::to_text(run.kind()));
   if (!run.group.empty()) text += fmt::format("repeat   of {}\n", core::one_line(run.group));
   text += fmt::format("started  {}\n", local_time(run.started, kTime));
   if (!run.ended.empty()) {
@@ -100,12 +111,15 @@ std::string run_heading_text(const run::RunRecord& run) {
   if (run.epochs.empty()) return text;
   const std::string metric = run.main_metric();
   text += fmt::format("result   {} {}", metric, result_text(run, metric));
-  if (run.standard_error(metric)) text += fmt::format(" (one standard error, {} images)", *run.valid_images);
+  const bool is_of_valid = run.valid_images && run::is_share_of_images(metric);
+  if (run.standard_error(metric)) {
+    text += is_of_valid ? fmt::format(" (one standard error, {} images)", *run.valid_images) : " (one standard error)";
+  }
   return text + "\n";
 }
 
 std::vector<run::SettingDifference> changed_settings(const run::RunRecord& run) {
-  std::vector<run::SettingDifference> settings = run::config_difference(core::to_json(run::TrainOptions{}), run.config);
+  std::vector<run::SettingDifference> settings = run::config_difference(default_settings(run.kind()), run.config);
   std::erase_if(settings, [](const run::SettingDifference& each) { return !each.b; });  // the run knew no such setting
   return settings;
 }

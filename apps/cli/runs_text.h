@@ -8,7 +8,8 @@
 
 namespace margay::cli {
 
-/// A line for each run, in the order of `runs`: start, name, epochs, result with one standard error, time.
+/// A line for each run, in the order of `runs`: start, name, epochs, result with one standard error, time. A probe
+/// is called so in the place of its epochs.
 std::string run_list_text(const std::vector<run::RunRecord>& runs);
 
 /// Times, status, result.
@@ -30,7 +31,8 @@ std::string difference_text(const std::vector<run::SettingDifference>& differenc
 /// The JSON of one run for `margay runs --json`, with the numbers of the list.
 nlohmann::ordered_json run_summary_json(const run::RunRecord& run);
 
-/// The settings of the run that differ from the defaults of `margay train`; `a` of each is the default.
+/// The settings of the run that differ from the defaults of `margay train`, or of `margay probe`; `a` of each is the
+/// default.
 std::vector<run::SettingDifference> changed_settings(const run::RunRecord& run);
 
 }  // namespace margay::cli

@@ -77,22 +77,29 @@ void TerminalObserver::repeated(std::int64_t i, std::int64_t n, std::uint64_t se
   print_out("\nRepeat {} of {}, seed {}\n", i, n, seed);
 }
 
+std::string way_to_weights(const run::FromScratch& what) {
+  if (what.arch == run::kAutoArch) {
+    return "add --weights FOLDER, with the files of several networks, or --weights cached";
+  }
+  if (what.is_in_cache) return "add --weights cached";
+  if (what.weights_url.empty()) {
+    return fmt::format("nobody publishes weights of {}; take a network that has some, such as --arch resnet18",
+                       what.arch);
+  }
+  if (what.place.empty()) return fmt::format("fetch {} and add --weights FILE", what.weights_url);
+  return fmt::format("add --weights cached, once they are fetched by: curl --create-dirs -Lo {} {}",
+                     core::shell_word(what.place.string()), what.weights_url);
+}
+
 namespace {
 
-std::string way_to_weights(const run::FromScratch& what) {
-  constexpr const char* kLess = "Pretrained it needs far less of both:";
-  if (what.arch == run::kAutoArch) {
-    return fmt::format("{} add --weights FOLDER, with the files of several networks, or --weights cached", kLess);
-  }
-  if (what.is_in_cache) return fmt::format("{} add --weights cached", kLess);
-  if (what.weights_url.empty()) {
+std::string less_with_weights(const run::FromScratch& what) {
+  if (what.weights_url.empty() && what.arch != run::kAutoArch && !what.is_in_cache) {
     return fmt::format(
         "Nobody publishes weights of {}; a network that has some needs far less of both, such as --arch resnet18",
         what.arch);
   }
-  if (what.place.empty()) return fmt::format("{} fetch {} and add --weights FILE", kLess, what.weights_url);
-  return fmt::format("{} add --weights cached, once they are fetched by: curl --create-dirs -Lo {} {}", kLess,
-                     core::shell_word(what.place.string()), what.weights_url);
+  return fmt::format("Pretrained it needs far less of both: {}", way_to_weights(what));
 }
 
 }  // namespace
@@ -101,7 +108,7 @@ std::string from_scratch_text(const run::FromScratch& what) {
   return fmt::format(
       "Without --weights {} trains from scratch: expect poor results from fewer than some thousand images and "
       "dozens of epochs. {}",
-      what.arch == run::kAutoArch ? "the network" : what.arch, way_to_weights(what));
+      what.arch == run::kAutoArch ? "the network" : what.arch, less_with_weights(what));
 }
 
 void TerminalObserver::trains_from_scratch(const run::FromScratch& what) { print_out("{}\n", from_scratch_text(what)); }

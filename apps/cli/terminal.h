@@ -23,6 +23,9 @@ void save_drawing(const chart::Drawing& drawing, const std::filesystem::path& pa
 /// What to expect of a training without pretrained weights, and the command that brings some, on one line.
 std::string from_scratch_text(const run::FromScratch& what);
 
+/// How a command gets pretrained weights, as a sentence without its end.
+std::string way_to_weights(const run::FromScratch& what);
+
 /// Shows the progress of a run: lines and a table on stdout, warnings and a progress line on stderr. Once training has
 /// started, the first ctrl-C asks it to stop.
 class TerminalObserver : public run::Observer {

@@ -1,15 +1,18 @@
 #include "margay/run/choose_architecture.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
+#include "margay/run/probe_comparison.h"
 #include "margay/run/speed_records.h"
 
 namespace margay::run {
@@ -36,8 +39,8 @@ fs::path folder_of(const fs::path& weights, const fs::path& cache_folder) {
                   folder.string()));
 }
 
-/// The networks that may be chosen, the one with the fewest multiply-adds first. Those without a published accuracy
-/// only where there are no others.
+/// The networks that may be chosen, the one with the fewest multiply-adds first. Without weights, which probes could
+/// rank, those without a published accuracy only where there are no others.
 std::vector<const Architecture*> networks_for(const fs::path& folder) {
   std::vector<const Architecture*> networks;
   for (const Architecture& each : model::architectures()) {
@@ -48,7 +51,8 @@ std::vector<const Architecture*> networks_for(const fs::path& folder) {
                           "holds no NAME.safetensors (or .pth …) of a network; `architectures` lists the names");
   }
   const auto has_accuracy = [](const Architecture* each) { return each->top1 > 0; };
-  if (std::any_of(networks.begin(), networks.end(), has_accuracy)) std::erase_if(networks, std::not_fn(has_accuracy));
+  const bool is_by_accuracy = folder.empty() && std::any_of(networks.begin(), networks.end(), has_accuracy);
+  if (is_by_accuracy) std::erase_if(networks, std::not_fn(has_accuracy));
   std::stable_sort(networks.begin(), networks.end(),
                    [](const Architecture* a, const Architecture* b) { return a->gigamacs < b->gigamacs; });
   return networks;
@@ -130,7 +134,88 @@ void measure_two(std::vector<NetworkCandidate>& candidates, SpeedProbe& probe) {
   if (middle > 0 && !candidates[middle].is_measured) probe.measure(candidates, middle);
 }
 
+/// The probes may take this share of the time; the training gets what is left.
+constexpr double kShareForProbes = 0.25;
+
+ProbeRunOptions probe_of(const TrainOptions& options, const NetworkCandidate& candidate, const fs::path& folder) {
+  ProbeRunOptions probe;
+  probe.arch = candidate.name;
+  probe.batch = options.batch;
+  probe.batch.loader.balance = data::Balance::kNone;
+  probe.batch.loader.mix = {};
+  probe.network = {.weights = model::find_weights(folder, model::find_architecture(candidate.name)),
+                   .weights_sha256 = "",
+                   .arithmetic = options.vision_learner.arithmetic,
+                   .precision = options.vision_learner.learner.precision,
+                   .device = options.vision_learner.learner.device};
+  probe.probe.balance = options.batch.loader.balance;
+  probe.probe.seed = options.vision_learner.seed;
+  probe.probe.learning_curve = false;
+  return probe;
+}
+
+/// Those whose epochs fit into the time, the most accurate as published first.
+std::vector<std::size_t> worth_probing(const std::vector<NetworkCandidate>& candidates,
+                                       const train::TrainingDemand& demand) {
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (train::minutes_needed(candidates[i], demand) <= demand.minutes) which.push_back(i);
+  }
+  std::stable_sort(which.begin(), which.end(),
+                   [&](std::size_t a, std::size_t b) { return candidates[a].top1 > candidates[b].top1; });
+  return which;
+}
+
+/// Forward alone is a third of a training step.
+double minutes_of_probe(const NetworkCandidate& candidate, const train::TrainingDemand& demand) {
+  return train::minutes_needed(candidate, {.train_images = demand.train_images, .epochs = 1}) / 3;
+}
+
+/// Probes the networks on the images as long as their share of the time lasts, and takes that time from the training's.
+/// What cannot be probed is left out with a warning; what there is no time to probe is named.
+void rank_by_probes(std::vector<NetworkCandidate>& candidates, train::TrainingDemand& demand,
+                    const TrainOptions& options, const fs::path& folder, const fs::path& cache_folder,
+                    Observer& observer) {
+  const std::vector<std::size_t> which = worth_probing(candidates, demand);
+  if (which.size() < 2) return;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto spent = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
+  };
+  std::vector<std::string> no_time;
+  for (const std::size_t i : which) {
+    NetworkCandidate& each = candidates[i];
+    if (spent() + minutes_of_probe(each, demand) > kShareForProbes * demand.minutes) {
+      no_time.push_back(each.name);
+      continue;
+    }
+    const ComparedNetwork probed = probe_network(probe_of(options, each, folder), cache_folder, observer);
+    if (probed.problem.empty()) {
+      each.error = probed.score.error;
+    } else {
+      observer.warned(fmt::format("`arch` auto leaves {} out: {}", each.name, probed.problem));
+    }
+  }
+  demand.minutes -= spent();
+  if (no_time.empty()) return;
+  observer.warned(
+      fmt::format("`arch` auto has no time to probe {}: probes get a quarter of `minutes`", fmt::join(no_time, ", ")));
+}
+
+/// The choice, of a network whose speed has been measured.
+train::NetworkChoice measured_choice(std::vector<NetworkCandidate>& candidates, const train::TrainingDemand& demand,
+                                     SpeedProbe& probe) {
+  train::NetworkChoice choice = train::choose_network(candidates, demand);
+  while (!candidates[choice.picked].is_measured) {
+    probe.measure(candidates, choice.picked);
+    choice = train::choose_network(candidates, demand);
+  }
+  return choice;
+}
+
 std::string accuracy_text(const NetworkCandidate& network) {
+  if (network.error)
+    return fmt::format("probe's error {:.4f} ± {:.4f}", network.error->mean, network.error->standard_error);
   return network.top1 > 0 ? fmt::format("{:.1f} % on ImageNet", network.top1) : "no published accuracy";
 }
 
@@ -152,15 +237,17 @@ std::string choice_text(const std::vector<NetworkCandidate>& candidates, const t
 void choose_architecture(TrainOptions& options, const fs::path& cache_folder, Observer& observer) {
   const fs::path folder = folder_of(options.vision_learner.weights, cache_folder);
   const std::vector<const Architecture*> networks = networks_for(folder);
-  const train::TrainingDemand demand = demand_of(options, cache_folder);
+  train::TrainingDemand demand = demand_of(options, cache_folder);
   SpeedProbe probe(options, observer);
   std::vector<NetworkCandidate> candidates = candidates_of(networks);
   measure_two(candidates, probe);
   while (const auto next = train::next_to_measure(candidates, demand)) probe.measure(candidates, *next);
-  const train::NetworkChoice choice = train::choose_network(candidates, demand);
+  if (!folder.empty()) rank_by_probes(candidates, demand, options, folder, cache_folder, observer);
+  const train::NetworkChoice choice = measured_choice(candidates, demand, probe);
   observer.chose_architecture(choice_text(candidates, demand, choice));
   options.arch = candidates[choice.picked].name;
   if (folder.empty()) return;
+  options.minutes = demand.minutes;
   options.vision_learner.weights = model::find_weights(folder, model::find_architecture(options.arch));
 }
 

@@ -64,6 +64,10 @@ struct Ended {
   std::vector<chart::LineChart> charts;
 };
 
+struct ProbeStart;
+struct Probed;
+struct ProbeComparison;
+
 /// Receives the progress of a run, for a terminal, a page or a test. A run announces its progress here and never
 /// prints. All calls come from the thread that trains; an exception from a call ends the run.
 class Observer {
@@ -105,6 +109,12 @@ class Observer {
   virtual void ended(const Ended& /*end*/) {}
   /// One metric over all finished repeats.
   virtual void repeats_ended(const std::string& /*metric*/, const RunResult& /*result*/) {}
+
+  /// A probe (margay/run/probe_run.h) begins; what it found.
+  virtual void probe_started(const ProbeStart& /*start*/) {}
+  virtual void probed(const Probed& /*results*/) {}
+  /// Networks were compared by probes (margay/run/probe_comparison.h).
+  virtual void compared_probes(const ProbeComparison& /*comparison*/) {}
 };
 
 }  // namespace margay::run

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/unicode.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/text_file.h"
 
@@ -69,6 +70,32 @@ std::string RunFolder::space_warning(std::uintmax_t needed_bytes) const {
 
 void RunFolder::write_config(const nlohmann::ordered_json& config) const {
   core::write_file_atomically(this->config(), config.dump(2) + "\n");
+}
+
+void check_run(const std::string& command, const std::string& name, const nlohmann::ordered_json& settings) {
+  const nlohmann::ordered_json flat = settings.flatten();
+  for (const auto& [place, value] : flat.items()) {
+    if (!value.is_string() || !core::first_non_utf8(value.get_ref<const std::string&>())) continue;
+    throw std::invalid_argument(fmt::format(
+        "[{}] `{}`: '{}' is not UTF-8, which the settings of a run must be; give another name, for a path by a link "
+        "(ln -s)",
+        command, place.substr(place.rfind('/') + 1), core::with_hidden_shown(value.get_ref<const std::string&>())));
+  }
+  const bool is_plain = !name.empty() && name.find('/') == std::string::npos && name[0] != '.';
+  if (is_plain) return;
+  throw std::invalid_argument(
+      fmt::format("[{}] `name` '{}' cannot be part of a folder's name; no '/', and no '.' in front", command, name));
+}
+
+std::string present_folder() {
+  std::error_code failure;
+  return fs::current_path(failure).string();
+}
+
+void check_runs_folder(const fs::path& runs) {
+  fs::path there = fs::absolute(runs);
+  while (!fs::exists(there) && there != there.root_path()) there = there.parent_path();
+  core::check_writable(there / "margay.db");
 }
 
 namespace {

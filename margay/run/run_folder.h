@@ -34,6 +34,11 @@ class RunFolder {
   std::filesystem::path history() const { return path_ / "history.csv"; }
   std::filesystem::path steps() const { return path_ / "steps.jsonl"; }
   std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
+  /// Of a probe.
+  std::filesystem::path left_out() const { return path_ / "left_out.csv"; }
+  std::filesystem::path valid() const { return path_ / "valid.csv"; }
+  std::filesystem::path hardest() const { return path_ / "hardest.png"; }
+  std::filesystem::path results() const { return path_ / "probe.json"; }
   /// losses.svg, losses.png
   std::filesystem::path chart(const std::string& extension) const { return path_ / ("losses." + extension); }
 
@@ -67,6 +72,16 @@ class RunFolder {
   std::filesystem::path path_;
   core::FileLock lock_;  ///< prevents two processes from training in one folder
 };
+
+/// Throws std::invalid_argument, beginning with "[command] ", for a name that cannot be part of a folder's, and for
+/// settings that are not UTF-8, which config.json, the model and the list of runs could not hold.
+void check_run(const std::string& command, const std::string& name, const nlohmann::ordered_json& settings);
+
+/// The working folder, for NewRun; "" where it is gone.
+std::string present_folder();
+
+/// Throws core::IoError where the folder of runs could not be made; for commands that first work for minutes.
+void check_runs_folder(const std::filesystem::path& runs);
 
 /// The epochs listed in a run's history.csv, up to the first broken line; none if there is no such file. The metrics
 /// are the columns between valid_loss and seconds.

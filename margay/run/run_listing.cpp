@@ -21,8 +21,11 @@ void RunListing::begin() {
 }
 
 void RunListing::after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) {
-  const RunEpoch epoch = run_epoch(record, learner.metrics());
-  try_to([&] { registry_.add_epoch(run_.folder, epoch); });
+  add(run_epoch(record, learner.metrics()));
+}
+
+void RunListing::add(const RunEpoch& results) {
+  try_to([&] { registry_.add_epoch(run_.folder, results); });
 }
 
 void RunListing::finish(RunStatus status, const std::string& message) {

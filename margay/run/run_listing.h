@@ -28,6 +28,8 @@ class RunListing : public train::Callback {
   /// because its images changed.
   void begin();
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
+  /// The results of what is no training.
+  void add(const RunEpoch& results);
   void finish(RunStatus status, const std::string& message = "");
 
  private:

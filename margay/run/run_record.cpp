@@ -110,6 +110,12 @@ nlohmann::ordered_json epoch_json(const RunEpoch& epoch) {
 
 }  // namespace
 
+RunKind RunRecord::kind() const {
+  const auto kind = config.find("kind");
+  const bool is_probe = kind != config.end() && *kind == core::to_text(RunKind::kProbe);
+  return is_probe ? RunKind::kProbe : RunKind::kTraining;
+}
+
 std::optional<double> RunRecord::last(const std::string& metric) const {
   if (epochs.empty()) return std::nullopt;
   const RunEpoch& epoch = epochs.back();
@@ -128,6 +134,7 @@ std::string RunRecord::main_metric() const {
 }
 
 std::optional<double> RunRecord::standard_error(const std::string& metric) const {
+  if (const std::optional<double> told = last(metric + kErrorSuffix)) return told;
   const std::optional<double> share = last(metric);
   if (!share || !valid_images || *valid_images < 1 || !is_share_of_images(metric)) return std::nullopt;
   if (!(*share > 0 && *share < 1)) return std::nullopt;
@@ -151,6 +158,7 @@ nlohmann::ordered_json to_json(const RunRecord& record) {
   nlohmann::ordered_json json = {{"id", record.id},
                                  {"folder", record.folder},
                                  {"name", record.name},
+                                 {"kind", core::to_text(record.kind())},
                                  {"group", record.group},
                                  {"seed", record.seed},
                                  {"started", record.started},

@@ -45,6 +45,13 @@ constexpr auto names(RunStatus /*tag*/) {
                     std::pair{RunStatus::kInterrupted, "interrupted"}, std::pair{RunStatus::kFailed, "failed"}};
 }
 
+/// What a run is; config.json says it of all but trainings.
+enum class RunKind { kTraining, kProbe };
+
+constexpr auto names(RunKind /*tag*/) {
+  return std::array{std::pair{RunKind::kTraining, "training"}, std::pair{RunKind::kProbe, "probe"}};
+}
+
 /// One epoch of a run. NaN: a number that was not computed.
 struct RunEpoch {
   std::string stage;
@@ -66,6 +73,9 @@ struct NewRun {
   std::optional<std::int64_t> valid_images;  ///< size of the validation set, for error bars
 };
 
+/// "left_out_error_se" is the standard error of "left_out_error".
+constexpr const char* kErrorSuffix = "_se";
+
 /// A run in the registry.
 struct RunRecord {
   std::int64_t id = 0;  ///< 0: the index does not hold it
@@ -83,13 +93,14 @@ struct RunRecord {
   nlohmann::ordered_json config;
   std::vector<RunEpoch> epochs;
 
+  RunKind kind() const;
   /// The value of the last epoch, by the name of a metric, "train_loss" or "valid_loss"; nothing without one.
   std::optional<double> last(const std::string& metric) const;
   /// The first metric of the last epoch, or "valid_loss" if there is none.
   std::string main_metric() const;
-  /// One standard error of last(metric) from the number of validation images, if the metric is a share of images
-  /// (error_rate, accuracy, exact_match) and the number is known. Absent for shares of 0 and 1, for which the formula
-  /// is useless.
+  /// One standard error of last(metric): the metric of that name and kErrorSuffix, if there is one; else from the
+  /// number of validation images, if the metric is a share of images (error_rate, accuracy, exact_match) and the number
+  /// is known. Absent for shares of 0 and 1, for which the formula is useless.
   std::optional<double> standard_error(const std::string& metric) const;
   /// The time from start to end, or the sum of its epochs if one of the two is not known.
   double seconds() const;

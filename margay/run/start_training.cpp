@@ -10,8 +10,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/file.h"
-#include "margay/core/unicode.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/run_folder.h"
@@ -101,28 +99,11 @@ int largest_batch_size(const TrainOptions& options, const std::filesystem::path&
   return static_cast<int>(advice.batch_size);
 }
 
-/// config.json, the model and the list of runs hold the settings as JSON. Throws std::invalid_argument.
-void check_is_utf8(const TrainOptions& options) {
-  const nlohmann::ordered_json settings = core::to_json(options).flatten();
-  for (const auto& [place, value] : settings.items()) {
-    if (!value.is_string() || !core::first_non_utf8(value.get_ref<const std::string&>())) continue;
-    throw std::invalid_argument(fmt::format(
-        "[train] `{}`: '{}' is not UTF-8, which the settings of a run must be; give another name, for a path by a link "
-        "(ln -s)",
-        place.substr(place.rfind('/') + 1), core::with_hidden_shown(value.get_ref<const std::string&>())));
-  }
-}
-
 /// What can be said without the data. Throws std::invalid_argument.
 void check_settings(const TrainOptions& options) {
-  check_is_utf8(options);
+  check_run("train", options.name, core::to_json(options));
   core::check_rules(options.listeners);
   recipe_of(options);
-  const bool is_plain = !options.name.empty() && options.name.find('/') == std::string::npos && options.name[0] != '.';
-  if (!is_plain) {
-    throw std::invalid_argument(fmt::format(
-        "[train] `name` '{}' cannot be part of a folder's name; no '/', and no '.' in front", options.name));
-  }
   if (options.arch == kAutoArch && !options.minutes) {
     throw std::invalid_argument("[train] `arch` auto chooses by the time there is: give `minutes`");
   }
@@ -130,13 +111,6 @@ void check_settings(const TrainOptions& options) {
   if (options.lr != "auto") throw std::invalid_argument("[train] `lr` is 'auto'; a number goes to `base_lr`");
   if (options.recipe.empty()) return;
   throw std::invalid_argument("[train] `lr` auto is for the default recipe; a recipe says its rates");
-}
-
-/// Throws core::IoError where the folder of runs could not be made: choosing a network and a batch size takes minutes.
-void check_runs_folder(const std::filesystem::path& runs) {
-  std::filesystem::path there = std::filesystem::absolute(runs);
-  while (!std::filesystem::exists(there) && there != there.root_path()) there = there.parent_path();
-  core::check_writable(there / "margay.db");
 }
 
 /// Nothing where the training has pretrained weights.
@@ -156,6 +130,15 @@ std::filesystem::path folder_to_resume(const std::filesystem::path& run, const s
                                        Observer& observer) {
   if (run.has_parent_path() || std::filesystem::is_directory(run)) return run;
   return runs / find_run(runs_in(runs, observer), run.string(), runs).folder;
+}
+
+void refuse_probe(const RunFolder& folder) {
+  const std::optional<RunRecord> record = read_run_folder(folder.path());
+  if (!record || record->kind() != RunKind::kProbe) return;
+  throw core::DataError(folder.path(),
+                        fmt::format("this run is a probe, which has nothing to continue: probe again with `config` {}; "
+                                    "a second probe finds its features in the cache",
+                                    folder.config().string()));
 }
 
 /// A run that began before there was `similar_classes` goes on with the classes that it has.
@@ -185,7 +168,9 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
     beginning.scratch = scratch_of(options, cache_folder);
   }
   options.vision_learner.weights = resolve_weights(options.vision_learner.weights, options.arch, cache_folder);
-  beginning.weights = follow_weights(options.batch, options.vision_learner, options.arch, observer);
+  train::VisionLearnerOptions& network = options.vision_learner;
+  beginning.weights = follow_weights(options.batch, {network.weights, network.weights_sha256}, network.arithmetic,
+                                     options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = new_group(options);
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);
@@ -223,6 +208,7 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
                         const std::filesystem::path& cache_folder, Observer& observer) {
   core::validate(resume);
   RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs, observer));
+  refuse_probe(folder);
   auto options = folder.read_config<TrainOptions>();
   keep_classes_of_old_run(folder, options);
   if (std::optional<Finished> end = finished(folder)) {

@@ -78,6 +78,13 @@ data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::p
   return loaders;
 }
 
+data::Datasets datasets_of(const data::Loaders& loaders) {
+  const auto share = [](const data::Dataset& dataset) { return std::make_shared<data::Dataset>(dataset); };
+  return {.train = share(loaders.train.dataset()),
+          .valid = share(loaders.valid ? loaders.valid->dataset() : data::Dataset::unlabelled({})),
+          .vocabulary = loaders.vocabulary};
+}
+
 namespace {
 
 /// Where they are the user's, what they overrule is named.
@@ -98,15 +105,16 @@ void take_normalization(BatchOptions& batch, const model::PublishedForm& form, O
 
 }  // namespace
 
-std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner,
+std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, const GivenWeights& weights,
+                                                    std::optional<model::Arithmetic>& arithmetic,
                                                     const std::string& architecture, Observer& observer) {
-  if (learner.weights.empty()) return std::nullopt;
+  if (weights.path.empty()) return std::nullopt;
   const model::Architecture& known = model::find_architecture(architecture);
-  model::PretrainedFile file = model::read_pretrained(learner.weights, known, learner.weights_sha256);
-  const model::PublishedForm form = train::published_form(architecture, file, learner.arithmetic);
+  model::PretrainedFile file = model::read_pretrained(weights.path, known, weights.sha256);
+  const model::PublishedForm form = train::published_form(architecture, file, arithmetic);
   if (!form.is_usual(known)) observer.recognised_weights(model::form_text(form));
   for (const std::string& warning : form.warnings) observer.warned(warning);
-  learner.arithmetic = form.arithmetic;
+  arithmetic = form.arithmetic;
   take_normalization(batch, form, observer);
   return file;
 }

@@ -59,6 +59,9 @@ data::LoaderOptions loader_options(const BatchOptions& options, const std::files
 /// The batches of make_block and loader_options.
 data::Loaders make_loaders(const BatchOptions& options, const std::filesystem::path& cache_folder);
 
+/// What the loaders serve, so that nothing is labelled and split a second time.
+data::Datasets datasets_of(const data::Loaders& loaders);
+
 /// The options for checkpoints.
 struct CheckpointOptions {
   std::int64_t keep_checkpoints = 2;
@@ -90,10 +93,17 @@ struct TrainOptions {
   static const core::OptionTable& fields();
 };
 
+/// A file of weights, and the checksum that it must have.
+struct GivenWeights {
+  std::filesystem::path path;  ///< "": none
+  std::string sha256;          ///< "": any
+};
+
 /// Sets the arithmetic and the normalisation that the weights, if any, expect (train::published_form), unless others
 /// are given. Announces both where they are not those of the architecture's table, and what may be wrong. Returns the
 /// weights, so that nobody reads the file again; nothing without any.
-std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, train::VisionLearnerOptions& learner,
+std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, const GivenWeights& weights,
+                                                    std::optional<model::Arithmetic>& arithmetic,
                                                     const std::string& architecture, Observer& observer);
 
 /// What to tell of a network that trains without pretrained weights. arch: a name, or kAutoArch. cache_folder: as for

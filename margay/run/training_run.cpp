@@ -42,14 +42,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What the loaders serve, so that nothing is labelled and split a second time.
-data::Datasets datasets_of(const data::Loaders& loaders) {
-  const auto share = [](const data::Dataset& dataset) { return std::make_shared<data::Dataset>(dataset); };
-  return {.train = share(loaders.train.dataset()),
-          .valid = share(loaders.valid ? loaders.valid->dataset() : data::Dataset::unlabelled({})),
-          .vocabulary = loaders.vocabulary};
-}
-
 std::set<std::string_view> lines_of(std::string_view text) {
   std::set<std::string_view> lines;
   while (!text.empty()) {
@@ -111,12 +103,6 @@ class BottleneckReport : public train::Callback {
  private:
   Observer& observer_;
 };
-
-/// "" where it is gone.
-std::string present_folder() {
-  std::error_code failure;
-  return fs::current_path(failure).string();
-}
 
 NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train::Learner& learner) {
   NewRun run{.folder = folder.path().filename().string(),

@@ -1,5 +1,6 @@
 #include "margay/train/choose_network.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -111,8 +112,13 @@ namespace {
 constexpr double kForwardShare = 1.0 / 3;  // of a training step's work
 constexpr double kDoubt = 2;               // an estimate may be wrong by such a factor
 
+bool is_more_accurate(const NetworkCandidate& a, const NetworkCandidate& b) {
+  return a.error && b.error ? a.error->mean < b.error->mean : a.top1 > b.top1;
+}
+
 bool is_better(const NetworkCandidate& a, const NetworkCandidate& b) {
-  return a.top1 != b.top1 ? a.top1 > b.top1 : a.images_per_s > b.images_per_s;
+  if (is_more_accurate(a, b) || is_more_accurate(b, a)) return is_more_accurate(a, b);
+  return a.images_per_s > b.images_per_s;
 }
 
 bool is_faster(const NetworkCandidate& a, const NetworkCandidate& b) { return a.images_per_s > b.images_per_s; }
@@ -138,10 +144,19 @@ const NetworkCandidate& nearest_measured(const std::vector<NetworkCandidate>& ca
   return candidates[*nearest];
 }
 
-/// The most accurate one that fits.
-std::optional<std::size_t> pick(const std::vector<NetworkCandidate>& candidates, const TrainingDemand& demand) {
-  return first(candidates, is_better,
-               [&](std::size_t i) { return minutes_needed(candidates[i], demand) <= demand.minutes; });
+bool has_probes(const std::vector<NetworkCandidate>& candidates) {
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [](const NetworkCandidate& each) { return each.error.has_value(); });
+}
+
+/// The most accurate one that fits, besides `other`.
+std::optional<std::size_t> pick(const std::vector<NetworkCandidate>& candidates, const TrainingDemand& demand,
+                                std::optional<std::size_t> other = std::nullopt) {
+  const bool is_by_probes = has_probes(candidates);
+  return first(candidates, is_better, [&](std::size_t i) {
+    return i != other && minutes_needed(candidates[i], demand) <= demand.minutes &&
+           (!is_by_probes || candidates[i].error);
+  });
 }
 
 [[noreturn]] void refuse(const NetworkCandidate& fastest, const TrainingDemand& demand) {
@@ -172,11 +187,11 @@ NetworkChoice choose_network(const std::vector<NetworkCandidate>& candidates, co
   const auto fits = [&](std::size_t i) { return minutes_needed(candidates[i], demand) <= demand.minutes; };
   const std::optional<std::size_t> picked = pick(candidates, demand);
   if (!picked) refuse(candidates[*first(candidates, is_faster, [](std::size_t) { return true; })], demand);
-  const double top1 = candidates[*picked].top1;
-  return {
-      .picked = *picked,
-      .runner_up = first(candidates, is_better, [&](std::size_t i) { return i != *picked && fits(i); }),
-      .too_slow = first(candidates, is_faster, [&](std::size_t i) { return !fits(i) && candidates[i].top1 > top1; })};
+  return {.picked = *picked,
+          .runner_up = pick(candidates, demand, picked),
+          .too_slow = first(candidates, is_faster, [&](std::size_t i) {
+            return !fits(i) && is_more_accurate(candidates[i], candidates[*picked]);
+          })};
 }
 
 std::optional<std::size_t> next_to_measure(const std::vector<NetworkCandidate>& candidates,
@@ -184,7 +199,7 @@ std::optional<std::size_t> next_to_measure(const std::vector<NetworkCandidate>& 
   const std::optional<std::size_t> picked = pick(candidates, demand);
   if (picked && !candidates[*picked].is_measured) return picked;
   return first(candidates, is_faster, [&](std::size_t i) {
-    return !candidates[i].is_measured && (!picked || candidates[i].top1 > candidates[*picked].top1) &&
+    return !candidates[i].is_measured && (!picked || is_more_accurate(candidates[i], candidates[*picked])) &&
            minutes_needed(candidates[i], demand) <= kDoubt * demand.minutes;
   });
 }

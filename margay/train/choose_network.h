@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "margay/core/options.h"
+#include "margay/metric/standard_error.h"
 #include "margay/model/precision.h"
 
 namespace margay::train {
@@ -37,7 +38,9 @@ NetworkSpeed measure_network_speed(const std::string& architecture, const Networ
 /// A network that could be trained, and its speed.
 struct NetworkCandidate {
   std::string name;
-  double top1 = 0;           ///< published accuracy, %; 0: unknown, ranked last
+  double top1 = 0;  ///< published accuracy, %; 0: unknown, ranked last
+  /// Of a probe on the images that are to be trained; where one has it, only those that have it are chosen.
+  std::optional<metric::ClusteredMean> error = {};
   double gigamacs = 0;       ///< multiply-adds per image / 1e9, at the same image size for all
   double images_per_s = 0;   ///< while everything trains; > 0
   bool is_measured = false;  ///< false: estimated from another network
@@ -67,8 +70,9 @@ struct NetworkChoice {
   std::optional<std::size_t> too_slow;   ///< of the more accurate ones the one that nearly fits
 };
 
-/// The most accurate network whose epochs fit into the time; if equal, the fastest. Throws std::invalid_argument when
-/// there is no candidate or none fits, with the fastest one's minutes.
+/// The most accurate network whose epochs fit into the time; if equal, the fastest. The accuracy is that of the probes
+/// where there are some, else the published one. Throws std::invalid_argument when there is no candidate or none fits,
+/// with the fastest one's minutes.
 NetworkChoice choose_network(const std::vector<NetworkCandidate>& candidates, const TrainingDemand& demand);
 
 /// The network to measure next before a choice can be trusted: the one that would be picked, or else the fastest of the

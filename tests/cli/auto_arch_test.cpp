@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/model/architecture/architectures.h"
-#include "margay/model/weights/safetensors.h"
 #include "tests/support/tiny_training.h"
+#include "tests/support/tiny_weights.h"
 
 namespace margay::cli {
 namespace {
@@ -27,16 +26,17 @@ TEST(ChoiceText, SaysWhatAndWhy) {
 class AutoArch : public testing_support::TinyTraining {
  protected:
   CommandResult train_auto(const std::vector<std::string>& more) const {
-    std::vector<std::string> line = {"train",         images_.string(),
-                                     "--arch",        "auto",
-                                     "--resize",      "24",
-                                     "--size",        "16",
-                                     "--batch-size",  "4",
-                                     "--num-workers", "1",
-                                     "--device",      "cpu",
-                                     "--precision",   "fp32",
-                                     "--epochs",      "1",
-                                     "--runs",        runs_.string()};
+    std::vector<std::string> line = {"train",          images_.string(),
+                                     "--arch",         "auto",
+                                     "--resize",       "24",
+                                     "--size",         "16",
+                                     "--batch-size",   "4",
+                                     "--num-workers",  "1",
+                                     "--device",       "cpu",
+                                     "--precision",    "fp32",
+                                     "--epochs",       "1",
+                                     "--runs",         runs_.string(),
+                                     "--cache-folder", (folder_ / "cache").string()};
     line.insert(line.end(), more.begin(), more.end());
     return testing_support::run_command(line);
   }
@@ -49,12 +49,7 @@ TEST_F(AutoArch, NeedsTheMinutes) {
 }
 
 TEST_F(AutoArch, ChoosesAmongTheWeightsOfAFolder) {
-  const auto backbone = model::find_architecture("resnet20").build({});
-  model::TensorMap tensors;
-  for (const auto& each : backbone->named_parameters()) tensors[each.key()] = each.value();
-  for (const auto& each : backbone->named_buffers()) tensors[each.key()] = each.value();
-  std::filesystem::create_directories(folder_ / "weights");
-  model::write_safetensors(folder_ / "weights/resnet20.safetensors", tensors);
+  testing_support::write_backbone(folder_ / "weights", "resnet20");
   const CommandResult result =
       train_auto({"--minutes", "0.02", "--weights", (folder_ / "weights").string(), "--freeze-epochs", "1"});
   EXPECT_EQ(result.status, 0) << result.errors;

@@ -167,7 +167,7 @@ TEST(Help, BreaksLinesAtWords) {
 }
 
 TEST(Help, FitsAWindowForEveryCommand) {
-  for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
+  for (const char* command : {"train", "probe", "lr-find", "evaluate", "predict", "explain", "runs", "check", "summary",
                               "show-batch", "bench-data", "sample"}) {
     std::istringstream help(run_command({command, "--help-all"}).output);
     for (std::string line; std::getline(help, line);) EXPECT_LE(core::text_width(line), 110U) << command << line;
@@ -187,7 +187,7 @@ std::vector<std::string> flags_in(const std::string& help) {
 }
 
 TEST(Help, ShowsTheFlagsThatPeopleUseAndHelpAllTheOthers) {
-  for (const char* command : {"train", "lr-find", "show-batch", "summary", "bench-data"}) {
+  for (const char* command : {"train", "probe", "lr-find", "show-batch", "summary", "bench-data"}) {
     const std::string brief = run_command({command, "--help"}).output;
     const std::string whole = run_command({command, "--help-all"}).output;
     const std::vector<std::string> everyday = flags_in(brief);

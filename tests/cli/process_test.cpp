@@ -106,7 +106,8 @@ TEST_F(ThreadsOfCommands, AreOneAtLeast) {
 }
 
 TEST(ThreadFlags, BelongToEveryCommandThatReadsImagesOrRunsNetworks) {
-  for (const char* command : {"train", "lr-find", "evaluate", "predict", "explain", "models", "model", "bench-data"}) {
+  for (const char* command :
+       {"train", "probe", "lr-find", "evaluate", "predict", "explain", "models", "model", "bench-data"}) {
     const std::string help = run_command({command, "--help-all"}).output;
     expect_part(help, "--threads NUMBER");
     expect_part(help, "--pin-threads TEXT=auto");

@@ -49,6 +49,15 @@ TEST(ChooseNetwork, NamesTheNextThatFitsAndTheNextThatDoesNot) {
   EXPECT_EQ(choose_network(three(), demand(1)).runner_up, std::nullopt);
 }
 
+TEST(ChooseNetwork, TakesTheLowestErrorOfProbesWhereThereAreSome) {
+  std::vector<NetworkCandidate> networks = three();
+  networks[0].error = metric::ClusteredMean{.mean = 0.1};
+  networks[1].error = metric::ClusteredMean{.mean = 0.2};
+  const NetworkChoice choice = choose_network(networks, demand(10));
+  EXPECT_EQ(choice.picked, 0U);  // the large one was not probed
+  EXPECT_EQ(choice.runner_up, 1U);
+}
+
 TEST(ChooseNetwork, TakesTheFasterOfEquals) {
   std::vector<NetworkCandidate> networks = three();
   networks[1].top1 = 80;

@@ -1,0 +1,204 @@
+#include "margay/run/probe_comparison.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "margay/core/error.h"
+#include "margay/model/architecture/architectures.h"
+#include "margay/model/weights/pretrained.h"
+#include "margay/run/probe_network.h"
+
+namespace margay::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> listed_networks(const std::string& list) {
+  std::vector<std::string> names;
+  std::set<std::string> known;
+  for (std::size_t from = 0; from <= list.size();) {
+    const std::size_t end = std::min(list.find(',', from), list.size());
+    std::string name = list.substr(from, end - from);
+    from = end + 1;
+    name.erase(0, name.find_first_not_of(' '));
+    name.erase(name.find_last_not_of(' ') + 1);
+    const std::string& found = model::find_architecture(name).name;
+    if (!known.insert(found).second) throw std::invalid_argument(fmt::format("[probe] `compare` has {} twice", name));
+    names.push_back(found);
+  }
+  return names;
+}
+
+std::vector<std::string> found_networks(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const model::Architecture& each : model::architectures()) {
+    if (!model::look_up_weights(folder, each).empty()) names.push_back(each.name);
+  }
+  if (!names.empty()) return names;
+  throw core::DataError(folder, "holds no NAME.safetensors (or .pth …) of a network; `architectures` lists the names");
+}
+
+/// What comparing needs of one network's probe.
+struct ProbedErrors {
+  ComparedNetwork network;
+  std::vector<double> errors;  ///< of each image, 0 … 1
+  std::vector<std::size_t> ids;
+};
+
+/// The share of wrong decisions for each image.
+std::vector<double> errors_of(const predict::Predictions& left_out) {
+  const torch::Tensor wrong = left_out.targets.dim() == 1
+                                  ? left_out.logits.argmax(1).ne(left_out.targets).to(torch::kDouble)
+                                  : (left_out.logits > 0).ne(left_out.targets > 0.5).to(torch::kDouble).mean(1);
+  const torch::Tensor values = wrong.contiguous();
+  return {values.data_ptr<double>(), values.data_ptr<double>() + values.size(0)};
+}
+
+std::vector<std::int64_t> keys_of(const predict::ImageGroups& groups) {
+  if (groups.largest < 2) return {};
+  const torch::Tensor keys = groups.of_image.contiguous();
+  return {keys.data_ptr<std::int64_t>(), keys.data_ptr<std::int64_t>() + keys.size(0)};
+}
+
+using Groups = std::optional<predict::ImageGroups>;
+
+/// The network with its features, without a validation set where that chooses nothing: only the ranking is wanted.
+ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::path& cache_folder, Observer& observer) {
+  if (fs::is_directory(options.network.weights)) {
+    options.network.weights = model::find_weights(options.network.weights, model::find_architecture(options.arch));
+  }
+  ProbeNetwork network = load_probe_network(options, cache_folder, observer);
+  if (options.probe.select == train::ProbeSelect::kLeftOut) network.loaders.valid.reset();
+  const FittedProbe fitted = fit_probe_network(network, cache_folder, observer, groups ? &*groups : nullptr);
+  const train::ProbeResult& result = fitted.probe.result;
+  if (!groups) groups = fitted.probe.train_groups;
+  return {.network = {.arch = options.arch,
+                      .weights = network.options.network.weights,
+                      .problem = "",
+                      .score = result.score,
+                      .images_per_s = fitted.images_per_s,
+                      .to_best = {}},
+          .errors = errors_of(result.left_out),
+          .ids = result.left_out.ids};
+}
+
+/// One that cannot be probed becomes a network with its problem, and `failure` the error.
+ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const fs::path& cache_folder,
+                          Observer& observer, std::exception_ptr& failure) {
+  const auto problem = [&](const std::exception& error) {
+    failure = std::current_exception();
+    return ProbedErrors{.network = {.arch = options.arch,
+                                    .weights = options.network.weights,
+                                    .problem = error.what(),
+                                    .score = {},
+                                    .images_per_s = 0,
+                                    .to_best = {}},
+                        .errors = {},
+                        .ids = {}};
+  };
+  try {
+    return probe_errors(options, groups, cache_folder, observer);
+  } catch (const core::Interrupted&) {
+    throw;
+  } catch (const core::Error& error) {
+    return problem(error);
+  } catch (const std::invalid_argument& error) {
+    return problem(error);
+  }
+}
+
+bool is_ahead(const ProbedErrors& a, const ProbedErrors& b) {
+  if (a.network.problem.empty() != b.network.problem.empty()) return a.network.problem.empty();
+  return a.network.score.error.mean < b.network.score.error.mean;
+}
+
+/// b - a of the same images. With groups the groups are what is independent, so Student's t of their number.
+metric::Difference paired_difference(const ProbedErrors& a, const ProbedErrors& b,
+                                     const std::vector<std::int64_t>& groups, const fs::path& folder) {
+  if (a.ids != b.ids) {
+    throw core::DataError(folder, "other images could be read with one network than with another; compare again");
+  }
+  std::vector<double> differences(a.errors.size());
+  std::transform(b.errors.begin(), b.errors.end(), a.errors.begin(), differences.begin(), std::minus<>());
+  const metric::ClusteredMean mean = metric::clustered_mean(differences, groups);
+  metric::Difference difference{
+      .value = mean.mean, .standard_error = mean.standard_error, .freedom = static_cast<double>(mean.groups - 1)};
+  if (!(mean.standard_error > 0) || mean.groups < 2) return difference;  // no image differs
+  constexpr double kOneOfTwenty = 0.05;
+  difference.noise = metric::student_quantile_two_sided(kOneOfTwenty, difference.freedom) * mean.standard_error;
+  difference.p_value = metric::student_two_sided(mean.mean / mean.standard_error, difference.freedom);
+  return difference;
+}
+
+ProbeRunOptions without_curve(ProbeRunOptions options) {
+  options.probe.learning_curve = false;
+  return options;
+}
+
+}  // namespace
+
+std::vector<std::string> networks_to_compare(const std::string& list, const fs::path& folder) {
+  return list == kCompareAll ? found_networks(folder) : listed_networks(list);
+}
+
+fs::path folder_of_weights(const fs::path& weights, const fs::path& cache_folder) {
+  const bool is_cached = weights.empty() || weights == model::kCachedWeights;
+  if (is_cached && cache_folder.empty()) {
+    throw std::invalid_argument("[probe] there is no home folder for a cache; name the folder of `weights`");
+  }
+  const fs::path folder = is_cached ? cache_folder / "weights" : weights;
+  std::error_code failure;
+  if (fs::is_regular_file(folder, failure)) {
+    throw std::invalid_argument(fmt::format(
+        "[probe] `compare` takes a folder with weights of several networks, NAME.safetensors and so on, for "
+        "`weights`, not the file {}",
+        folder.string()));
+  }
+  return folder;
+}
+
+ComparedNetwork probe_network(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer) {
+  Groups groups;
+  std::exception_ptr failure;
+  return probe_or_say(without_curve(options), groups, cache_folder, observer, failure).network;
+}
+
+ProbeComparison compare_probes(const ProbeRunOptions& given, const std::vector<std::string>& networks,
+                               const fs::path& cache_folder, Observer& observer) {
+  check_probe_options(given);
+  ProbeRunOptions options = without_curve(given);
+  const fs::path folder = folder_of_weights(given.network.weights, cache_folder);
+  make_loaders(options.batch, cache_folder);  // what is wrong with the data stops all
+  std::vector<ProbedErrors> probed;
+  Groups groups;
+  std::exception_ptr failure;
+  for (const std::string& name : networks) {
+    options.arch = name;
+    options.network.weights = folder;
+    probed.push_back(probe_or_say(options, groups, cache_folder, observer, failure));
+  }
+  std::stable_sort(probed.begin(), probed.end(), is_ahead);
+  if (!groups) std::rethrow_exception(failure);
+  const std::vector<std::int64_t> keys = keys_of(*groups);
+  ProbeComparison comparison{.networks = {},
+                             .images = groups->of_image.size(0),
+                             .groups = groups->count,
+                             .grouping = grouping_text(*groups, options.batch.data)};
+  for (ProbedErrors& each : probed) {
+    const bool is_compared = each.network.problem.empty() && &each != &probed.front();
+    if (is_compared) each.network.to_best = paired_difference(probed.front(), each, keys, options.batch.folder);
+    comparison.networks.push_back(each.network);
+  }
+  observer.compared_probes(comparison);
+  return comparison;
+}
+
+}  // namespace margay::run

@@ -1,0 +1,67 @@
+#include "margay/run/choose_architecture.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_images.h"
+#include "tests/support/tiny_weights.h"
+
+namespace margay::run {
+namespace {
+
+class ChoiceNotes : public Observer {
+ public:
+  void warned(const std::string& text) override { warnings.push_back(text); }
+  void chose_architecture(const std::string& text) override { choice = text; }
+
+  std::vector<std::string> warnings;
+  std::string choice;
+};
+
+class ChooseArchitecture : public testing::Test {
+ protected:
+  ChooseArchitecture() {
+    testing_support::write_tiny_images(folder_ / "images", 6, 2);
+    for (const char* name : {"resnet20", "mobilenet_v3_small"}) {
+      testing_support::write_backbone(folder_ / "weights", name);
+    }
+    options_.arch = kAutoArch;
+    options_.epochs = 1;
+    options_.batch.folder = folder_ / "images";
+    options_.batch.transforms.resize.size = 24;
+    options_.batch.transforms.augment.size = 16;
+    options_.batch.loader.batch_size = 4;
+    options_.batch.loader.num_workers = 1;
+    options_.vision_learner.weights = folder_ / "weights";
+    options_.vision_learner.learner.device = "cpu";
+    options_.vision_learner.learner.precision = model::Precision::kFp32;
+  }
+
+  testing_support::TemporaryFolder folder_;
+  TrainOptions options_;
+  ChoiceNotes notes_;
+};
+
+TEST_F(ChooseArchitecture, RanksByProbesAndTakesTheirTimeFromTheTraining) {
+  options_.minutes = 5;
+  choose_architecture(options_, folder_ / "cache", notes_);
+  EXPECT_NE(notes_.choice.find("(probe's error "), std::string::npos) << notes_.choice;
+  EXPECT_NE(notes_.choice.find("; next: "), std::string::npos) << notes_.choice;
+  EXPECT_EQ(options_.vision_learner.weights, folder_ / "weights" / (options_.arch + ".safetensors"));
+  EXPECT_LT(*options_.minutes, 5);
+  EXPECT_GT(*options_.minutes, 4);
+}
+
+TEST_F(ChooseArchitecture, LeavesOutANetworkWhoseWeightsDoNotFit) {
+  options_.minutes = 5;
+  std::filesystem::copy_file(folder_ / "weights/resnet20.safetensors",
+                             folder_ / "weights/mobilenet_v3_small.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  choose_architecture(options_, folder_ / "cache", notes_);
+  EXPECT_EQ(options_.arch, "resnet20");
+  ASSERT_FALSE(notes_.warnings.empty());
+  EXPECT_NE(notes_.warnings[0].find("leaves mobilenet_v3_small out"), std::string::npos) << notes_.warnings[0];
+}
+
+}  // namespace
+}  // namespace margay::run
