@@ -36,6 +36,7 @@
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/poly1_cross_entropy.h"
 #include "margay/metric/metric.h"
+#include "margay/metric/paired.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu.h"
 #include "margay/model/model_summary.h"
@@ -49,6 +50,7 @@
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/swa.h"
 #include "margay/train/callback/tracker.h"
+#include "margay/train/callback/tuning_guard.h"
 #include "margay/train/callback/weight_average.h"
 #include "margay/train/checkpoint/checkpoint.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
@@ -61,6 +63,7 @@
 #include "margay/train/probe/probe.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/recipe/recipes.h"
+#include "margay/train/tuning_comparison.h"
 #include "margay/train/vision_learner.h"
 
 namespace margay {
@@ -262,6 +265,8 @@ using metric::accuracy;
 using metric::Direction;
 using metric::error_rate;
 using metric::ErrorRate;
+using metric::mcnemar;
+using metric::McNemar;
 using metric::Metric;
 using metric::metric_by_name;
 using metric::metric_names;
@@ -269,6 +274,7 @@ using metric::Metrics;
 using metric::MultiLabelAccuracy;
 using metric::MultiLabelCounts;
 using metric::MultiLabelF1;
+using metric::paired_difference;
 using metric::TargetKind;
 
 using model::Architecture;
@@ -317,6 +323,7 @@ using run::RunStatus;
 using serve::Predictor;
 using serve::PredictorOptions;
 
+using train::begins_with_probe;
 using train::Callback;
 using train::CallbackState;
 using train::CheckpointFolder;
@@ -324,6 +331,7 @@ using train::ClipGradientNorm;
 using train::ClipGradientValue;
 using train::combine_scheds;
 using train::combined_cos;
+using train::compare_tuning;
 using train::CsvLog;
 using train::Distillation;
 using train::DistillationOptions;
@@ -346,9 +354,12 @@ using train::flat_cos_recipe;
 using train::history_csv;
 using train::hyper_schedule;
 using train::HyperSchedule;
+using train::image_scores;
+using train::ImageScores;
 using train::JsonLinesLog;
 using train::KeepBest;
 using train::KeepBestOptions;
+using train::KeepModel;
 using train::Learner;
 using train::LearnerOptions;
 using train::LearningCurve;
@@ -375,14 +386,16 @@ using train::OptimizerOptions;
 using train::OutputScale;
 using train::parse_recipe;
 using train::PretrainedWeights;
-using train::Probe;
 using train::probe;
+using train::Probe;
+using train::probe_recipe;
 using train::ProbeDisagreement;
 using train::ProbeGroups;
 using train::ProbeOptions;
 using train::ProbeResult;
 using train::ProbeScore;
 using train::ProbeSelect;
+using train::ProbeTuneOptions;
 using train::ProbeValidation;
 using train::Progress;
 using train::published_form;
@@ -406,6 +419,7 @@ using train::sgdr;
 using train::sgdr_recipe;
 using train::Snapshot;
 using train::Stage;
+using train::StageKind;
 using train::Stages;
 using train::StepRecord;
 using train::StopWhen;
@@ -417,6 +431,10 @@ using train::TensorBoardLog;
 using train::training_loss;
 using train::TrainingLoss;
 using train::TriedStrength;
+using train::TuningComparison;
+using train::TuningGuard;
+using train::TuningGuardOptions;
+using train::TuningVerdict;
 using train::update_batch_norms;
 using train::vision_learner;
 using train::VisionLearnerOptions;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "apps/cli/output.h"
 #include "margay/core/text.h"
 #include "margay/train/learner.h"
+#include "margay/train/probe/probe.h"
 
 namespace margay::cli {
 namespace {
@@ -84,9 +87,29 @@ std::string training_text(const train::Progress& at) {
                      at.wait_share * 100);
 }
 
+void EpochTable::during_probe(train::Learner& /*learner*/, std::int64_t images, std::int64_t total) {
+  if (!std::exchange(is_probing_, true)) line_.begin("probe");
+  line_.show(images, total, "features", std::nullopt);
+}
+
+/// Its train_loss is of images that the fit did not see, which the line says.
+void EpochTable::after_probe(train::Learner& learner, const train::Probe& probe) {
+  line_.clear();
+  is_probing_ = false;
+  const train::ProbeResult& result = probe.result;
+  const std::string left_out =
+      result.groups < result.images ? fmt::format("each of {} groups", result.groups) : std::string("each image");
+  print_head(learner, fmt::format("probe (closed form; {} left out in turn: error {:.4f} ± {:.4f})", left_out,
+                                  result.score.error.mean, result.score.error.standard_error));
+}
+
 void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) {
   time_left_ = StageTimeLeft();
-  print_out("\n{} ({})\n{:<6} {:<11} {:<11} ", at.stage, epochs_text(at), "epoch", "train_loss", "valid_loss");
+  print_head(learner, fmt::format("{} ({})", at.stage, epochs_text(at)));
+}
+
+void EpochTable::print_head(const train::Learner& learner, const std::string& stage) {
+  print_out("\n{}\n{:<6} {:<11} {:<11} ", stage, "epoch", "train_loss", "valid_loss");
   for (const auto& metric : learner.metrics()) print_out("{} ", core::padded(metric->name(), 11));
   print_out("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
 }
@@ -110,8 +133,12 @@ void EpochTable::after_epoch(train::Learner& /*learner*/, const train::Progress&
   line_.clear();
   print_out("{:<6} {:<11} {:<11} ", record.epoch, number_text(record.train_loss, 6), number_text(record.valid_loss, 6));
   for (const double metric : record.metrics) print_out("{:<11} ", number_text(metric, 6));
-  print_out("{:<6} {:<9.1f} {:.1f} %\n", clock_text(record.seconds), record.train_images_per_s,
-            record.wait_share * 100);
+  if (std::isnan(record.train_images_per_s)) {  // a probe trains nothing
+    print_out("{}\n", clock_text(record.seconds));
+  } else {
+    print_out("{:<6} {:<9.1f} {:.1f} %\n", clock_text(record.seconds), record.train_images_per_s,
+              record.wait_share * 100);
+  }
   warn_of_lost_output();
 }
 

@@ -39,6 +39,8 @@ class StageTimeLeft {
 /// header for each stage of a recipe.
 class EpochTable : public train::Callback {
  public:
+  void during_probe(train::Learner& learner, std::int64_t images, std::int64_t total) override;
+  void after_probe(train::Learner& learner, const train::Probe& probe) override;
   void before_fit(train::Learner& learner, const train::Progress& at) override;
   void before_epoch(train::Learner& learner, const train::Progress& at) override;
   void after_batch(train::Learner& learner, const train::Progress& at) override;
@@ -46,10 +48,12 @@ class EpochTable : public train::Callback {
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
 
  private:
+  void print_head(const train::Learner& learner, const std::string& stage);
   void warn_of_lost_output();
 
   ProgressLine line_;
   bool has_warned_ = false;
+  bool is_probing_ = false;
   StageTimeLeft time_left_;
 };
 

@@ -165,6 +165,7 @@ void TerminalObserver::ended(const run::Ended& end) {
     print_drawing("\n" + terminal_chart(end.charts));
     print_out("\nThe model: {}\nTry it:    margay predict {} IMAGE\n", shown_path(end.model),
               core::shell_word(end.model.string()));
+    if (!end.judgement.empty()) print_out("{}\n", program_words(end.judgement));
   }
 }
 

@@ -113,9 +113,10 @@ void add_train(CommandLine& line) {
                [options](const std::string& path) { options->recipe = read_recipe(path); });
   takes_compute_threads(command);
   command.everyday(
-      everyday_flags({"--config",        "--resume",    "--name", "--runs",      "--arch",   "--weights",   "--epochs",
-                      "--freeze-epochs", "--base-lr",   "--lr",   "--minutes",   "--recipe", "--repeats",   "--seed",
-                      "--cache",         "--optimizer", "--loss", "--precision", "--device", "--keep-best", "--ema"}));
+      everyday_flags({"--config",    "--resume",        "--name",      "--runs",    "--arch",      "--weights",
+                      "--epochs",    "--freeze-epochs", "--init-head", "--base-lr", "--lr",        "--minutes",
+                      "--recipe",    "--repeats",       "--seed",      "--cache",   "--optimizer", "--loss",
+                      "--precision", "--device",        "--keep-best", "--ema"}));
   command.check([=, &command] {
     if (!resume->resume.empty()) {
       if (!resume->data.empty() && !options->batch.folder.empty()) {

@@ -61,6 +61,7 @@ struct Ended {
   std::filesystem::path folder;
   std::filesystem::path model;
   std::string interruption;  ///< why it ended early; "" when it is done
+  std::string judgement;     ///< of a training from a probe: which of the two the model is, and why; "" for others
   std::vector<chart::LineChart> charts;
 };
 

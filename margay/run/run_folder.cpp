@@ -98,6 +98,10 @@ void check_runs_folder(const fs::path& runs) {
   core::check_writable(there / "margay.db");
 }
 
+void RunFolder::write_tuning(const nlohmann::ordered_json& comparison) const {
+  core::write_file_atomically(tuning(), comparison.dump(2) + "\n");
+}
+
 namespace {
 
 template <class T>

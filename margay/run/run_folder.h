@@ -31,6 +31,8 @@ class RunFolder {
   std::filesystem::path config() const { return path_ / "config.json"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path best() const { return path_ / "best.margay"; }
+  /// tuning.json: how a training from a probe compares with it (train::TuningComparison).
+  std::filesystem::path tuning() const { return path_ / "tuning.json"; }
   std::filesystem::path history() const { return path_ / "history.csv"; }
   std::filesystem::path steps() const { return path_ / "steps.jsonl"; }
   std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
@@ -52,6 +54,7 @@ class RunFolder {
 
   /// config.json: the settings actually used; `margay train `config`` runs them again.
   void write_config(const nlohmann::ordered_json& config) const;
+  void write_tuning(const nlohmann::ordered_json& comparison) const;
   /// config.json as it is written. Throws core::FormatError, core::DataError.
   nlohmann::ordered_json read_config_json() const;
   /// The settings in config.json. Throws core::FormatError, core::DataError.

@@ -159,6 +159,7 @@ std::string new_group(const TrainOptions& options) {
 Outcome start_training(const TrainOptions& given, const std::filesystem::path& cache_folder, Observer& observer) {
   TrainOptions options = given;
   core::validate(options);
+  options = with_probe_head(std::move(options));
   check_settings(options);  // before images are looked for and a folder is made
   if (options.arch == kAutoArch || options.auto_batch_size) check_runs_folder(options.runs);
   Beginning beginning;

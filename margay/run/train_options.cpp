@@ -121,8 +121,46 @@ std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, const G
 
 train::Stages recipe_of(const TrainOptions& options) {
   if (!options.recipe.empty()) return train::parse_recipe(options.recipe);
+  if (options.init_head == InitHead::kProbe) return train::probe_recipe(options.epochs, options.probe_tune);
   if (!options.vision_learner.weights.empty()) return train::fine_tune_recipe(options.epochs, options.fine_tune);
   return train::one_cycle_recipe(options.epochs, options.fine_tune.base_lr);
+}
+
+bool begins_at_probe(const TrainOptions& options) { return train::begins_with_probe(recipe_of(options)); }
+
+namespace {
+
+/// What is not said by the rules of TrainOptions: a probe may also come from the recipe's text.
+void check_probe_options(const TrainOptions& options) {
+  const auto refuse = [](const char* problem) { throw std::invalid_argument(std::string("[train] ") + problem); };
+  if (options.vision_learner.weights.empty()) {
+    refuse("a probe needs a network that knows something: give `weights`, or train with `init_head` random");
+  }
+  if (options.listeners.swa) {
+    refuse("`swa` measures the batch norms anew, which a probe's head was not fitted for; `ema` keeps them");
+  }
+  if (options.listeners.reduce_on_plateau) {
+    refuse("`reduce_on_plateau` sets the learning rates, and so does the guard of a training from a probe; give one");
+  }
+}
+
+}  // namespace
+
+TrainOptions with_probe_head(TrainOptions options) {
+  const bool is_guarded = begins_at_probe(options);
+  if (!is_guarded && core::to_json(options.tuning_guard) != core::to_json(train::TuningGuardOptions{})) {
+    throw std::invalid_argument("[train] `keep` and `guard_checks` are for a training from a probe (`init_head`)");
+  }
+  if (!is_guarded) return options;
+  check_probe_options(options);
+  model::HeadOptions& head = options.vision_learner.head;
+  const bool is_usual = core::to_json(head) == core::to_json(model::HeadOptions{});
+  if (!is_usual && head.kind != model::HeadKind::kLinear) {
+    throw std::invalid_argument("[train] a probe gives a linear head its weights; `head.kind` must be linear");
+  }
+  head.kind = model::HeadKind::kLinear;
+  if (head.dropout == model::HeadOptions{}.dropout) head.dropout = {0};  // it would drop what the probe has weighed
+  return options;
 }
 
 const core::OptionTable& BatchOptions::fields() {
@@ -177,10 +215,18 @@ const core::OptionTable& TrainOptions::fields() {
        core::field<&TrainOptions::vision_learner>("vision_learner", "network and optimizer"),
        core::field<&TrainOptions::fine_tune>(
            "fine_tune", "the default recipe",
-           {core::excludes({"recipe"}), core::of_inner("base_lr", core::excludes({"lr"})),
+           {core::excludes({"recipe"}), core::excludes({"init_head=probe"}),
+            core::of_inner("base_lr", core::excludes({"lr"})),
             core::of_inner("freeze_epochs", core::needs({"weights"})),
             core::of_inner("lr_mult", core::needs({"weights"})), core::of_inner("pct_start", core::needs({"weights"})),
             core::of_inner("div", core::needs({"weights"}))}),
+       core::field<&TrainOptions::init_head>(
+           "init_head",
+           "where a pretrained network's head begins: random, or probe: at the closed form of `probe`, from which all "
+           "layers train at low rates, and what is worse than the probe is not kept",
+           {core::excludes({"recipe"}, "the stages"), core::excludes({"lr"}, "the rates")}),
+       core::field<&TrainOptions::probe_tune>("probe_tune", "of `init_head` probe", {core::needs({"init_head=probe"})}),
+       core::field<&TrainOptions::tuning_guard>("tuning_guard", "what watches a training from a probe"),
        core::field<&TrainOptions::distillation>("distillation", "a teacher"),
        core::field<&TrainOptions::listeners>("listeners", "what watches and changes the training"),
        core::field<&TrainOptions::checkpoints>("checkpoints", "what is kept to go on from")});

@@ -14,6 +14,7 @@
 #include "margay/run/listeners.h"
 #include "margay/run/observer.h"
 #include "margay/train/batch_size/find_batch_size.h"
+#include "margay/train/callback/tuning_guard.h"
 #include "margay/train/distillation.h"
 #include "margay/train/recipe/recipes.h"
 #include "margay/train/vision_learner.h"
@@ -70,6 +71,13 @@ struct CheckpointOptions {
   static const core::OptionTable& fields();
 };
 
+/// What the head's weights are before training.
+enum class InitHead { kRandom, kProbe };
+
+constexpr auto names(InitHead /*tag*/) {
+  return std::array{std::pair{InitHead::kRandom, "random"}, std::pair{InitHead::kProbe, "probe"}};
+}
+
 /// All options of a training; config.json of a run holds them.
 struct TrainOptions {
   std::string name = "model";
@@ -86,6 +94,9 @@ struct TrainOptions {
   BatchOptions batch;
   train::VisionLearnerOptions vision_learner;
   train::FineTuneOptions fine_tune;
+  InitHead init_head = InitHead::kRandom;
+  train::ProbeTuneOptions probe_tune;
+  train::TuningGuardOptions tuning_guard;
   train::DistillationOptions distillation;
   ListenerOptions listeners;
   CheckpointOptions checkpoints;
@@ -110,8 +121,17 @@ std::optional<model::PretrainedFile> follow_weights(BatchOptions& batch, const G
 /// resolve_weights. Throws std::invalid_argument for an unknown network.
 FromScratch from_scratch(const std::string& arch, const std::filesystem::path& cache_folder);
 
-/// The stages to train: those of `recipe`, or fine-tuning, or one cycle for a network without pretrained weights.
-/// Throws std::invalid_argument as parse_recipe, and for options of fine-tuning together with a recipe.
+/// The stages to train: those of `recipe`, or those from a probe, or fine-tuning, or one cycle for a network without
+/// pretrained weights. Throws std::invalid_argument as parse_recipe, and for options of fine-tuning together with a
+/// recipe.
 train::Stages recipe_of(const TrainOptions& options);
+
+/// Whether the training begins at a probe's head: by `init_head`, or by the first stage of its recipe.
+bool begins_at_probe(const TrainOptions& options);
+
+/// The options with a head that a probe can give its weights, if the training begins at one: linear and without
+/// dropout, unless another dropout is given. Throws std::invalid_argument for another kind of head, for no pretrained
+/// weights, and for options that have no effect in or beside a training from a probe.
+TrainOptions with_probe_head(TrainOptions options);
 
 }  // namespace margay::run

@@ -96,7 +96,9 @@ class BottleneckReport : public train::Callback {
   explicit BottleneckReport(Observer& observer) : observer_(observer) {}
 
   void after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) override {
-    if (learner.history().size() != 1) return;
+    const auto has_trained = [](const train::EpochRecord& each) { return each.steps_so_far > 0; };
+    const auto& history = learner.history();
+    if (!has_trained(record) || std::count_if(history.begin(), history.end(), has_trained) != 1) return;
     observer_.found_bottleneck(train::describe_bottleneck(record, learner.loaders()));
   }
 
@@ -130,7 +132,13 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
           [data = options_.batch.data](const train::Learner& best) {
             return provenance(data, best, &best.history().back());
           },
-          observer) {}
+          observer) {
+  if (begins_at_probe(options_)) {
+    guard_ = std::make_shared<train::TuningGuard>(options_.tuning_guard,
+                                                  [&observer](const std::string& text) { observer.warned(text); });
+    learner_.add_callback(guard_);
+  }
+}
 
 void TrainingRun::record() const {
   folder_.write_config(core::to_json(options_));
@@ -193,6 +201,10 @@ void TrainingRun::announce_start() const {
     observer_->warned(
         "the recipe freezes layers, but without `weights` they have random values and keep them while they are frozen");
   }
+  if (guard_ && !loaders.valid) {
+    observer_->warned(
+        "without validation images nothing tells whether tuning improves on its probe; the tuned network is kept");
+  }
   if (!options_.listeners.early_stop) return;
   for (const train::Stage& stage : recipe_of(options_)) {
     const auto warning = train::early_stopping_warning(core::to_text(stage.schedule.kind));
@@ -228,11 +240,30 @@ const train::EpochRecord* TrainingRun::results() const {
   return learner_.history().empty() ? nullptr : &learner_.history().back();
 }
 
+/// Puts the probe back where tuning has not made it better.
+void TrainingRun::judge_tuning() {
+  if (!guard_) return;
+  const std::optional<train::TuningComparison> comparison = guard_->compare(learner_);
+  if (!comparison) {
+    judgement_ = "The tuned network is kept: without validation images nothing compares it with its probe";
+    return;
+  }
+  folder_.write_tuning(train::to_json(*comparison));
+  const bool is_last_wanted = options_.tuning_guard.keep == train::KeepModel::kLast;
+  const bool keeps_tuned = is_last_wanted || comparison->is_end_better();
+  judgement_ = fmt::format("{} is kept{}: the tuned network is {}", keeps_tuned ? "The tuned network" : "The probe",
+                           is_last_wanted ? ", as `keep` says" : "", comparison->text());
+  if (keeps_tuned) return;
+  guard_->restore_start(learner_);
+  final_ = learner_.history().front();
+}
+
 void TrainingRun::save_model(data::Unread unread) {
   if (listeners_.finish(learner_)) {
     final_ = learner_.evaluate();
     observer_->evaluated_saved_model(*final_, learner_.metrics());
   }
+  if (unread == data::Unread::kRead) judge_tuning();  // an interruption does not wait for it
   learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()), unread);
 }
 
@@ -262,8 +293,11 @@ void TrainingRun::end(const std::string& interruption, std::vector<chart::LineCh
   for (const data::SkippedImage& image : learner_.skipped()) observer_->warned("left out " + image.problem);
   const std::optional<data::CacheStats> stats = learner_.loaders().train.cache_stats();
   if (stats) observer_->reported_cache(stats->text());
-  observer_->ended(
-      {.folder = folder_.path(), .model = folder_.model(), .interruption = interruption, .charts = std::move(charts)});
+  observer_->ended({.folder = folder_.path(),
+                    .model = folder_.model(),
+                    .interruption = interruption,
+                    .judgement = judgement_,
+                    .charts = std::move(charts)});
 }
 
 void TrainingRun::save_checkpoint() {
@@ -315,7 +349,7 @@ Outcome TrainingRun::train() {
   }
   std::vector<chart::LineChart> charts = training_charts(learner_);
   save_charts(charts);
-  listing_->finish(RunStatus::kDone);
+  listing_->finish(RunStatus::kDone, judgement_);
   end("", std::move(charts));
   return Outcome::kDone;
 }

@@ -75,6 +75,7 @@ class TrainingRun {
   void check_split() const;
   const train::EpochRecord* results() const;
   void save_model(data::Unread unread);
+  void judge_tuning();
   void save_checkpoint();
   void keep_pretrained_start();
   void save_charts(const std::vector<chart::LineChart>& charts) const;
@@ -88,7 +89,9 @@ class TrainingRun {
   train::CheckpointFolder checkpoints_;
   train::Learner learner_;
   std::shared_ptr<RunListing> listing_;
+  std::shared_ptr<train::TuningGuard> guard_;  ///< null unless the training begins at a probe
   Listeners listeners_;
+  std::string judgement_;                    ///< Ended::judgement
   std::optional<train::EpochRecord> final_;  ///< set if the saved model is not that of the last epoch
 };
 

@@ -10,6 +10,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/text.h"
+#include "margay/train/kept_value.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::train {
@@ -242,6 +243,7 @@ Stages resolved(const Stages& recipe) {
 }  // namespace
 
 struct Learner::StagePlan {
+  StageKind kind;
   FitPlan fit;
   std::optional<int> first_group;
   data::Loaders loaders;
@@ -255,14 +257,24 @@ void Learner::check_size(const Stage& stage) const {
 }
 
 std::vector<Learner::StagePlan> Learner::plan(const Stages& stages, std::optional<double> seconds) const {
+  check_order(stages);
+  if (begins_with_probe(stages) && classifier_->options().head.kind != model::HeadKind::kLinear) {
+    throw std::invalid_argument(
+        fmt::format("[recipe] a probe gives a linear head its weights, but this head is {}; set `head.kind` linear",
+                    core::to_text(classifier_->options().head.kind)));
+  }
   double epochs = 0;
   for (const Stage& stage : stages) epochs += static_cast<double>(stage.epochs);
   std::vector<StagePlan> plans;
   for (const Stage& stage : stages) {
+    if (stage.type == StageKind::kProbe) {
+      plans.push_back({.kind = stage.type, .fit = {.stage = stage.name}, .first_group = {}, .loaders = given_});
+      continue;
+    }
     check_size(stage);
     FitPlan fit{.stage = stage.name, .epochs = stage.epochs, .schedule = hyper_schedule(stage, num_groups())};
     if (seconds) fit.seconds = *seconds * static_cast<double>(stage.epochs) / epochs;
-    plans.push_back({std::move(fit), first_trained_group(stage, num_groups()),
+    plans.push_back({stage.type, std::move(fit), first_trained_group(stage, num_groups()),
                      stage.size ? data::resized(given_, *stage.size) : given_});
   }
   return plans;
@@ -283,15 +295,21 @@ void Learner::check(const Stages& recipe) const {
 void Learner::run(const Stages& recipe, std::optional<double> seconds) {
   refuse_within_fit("run");
   const Stages stages = resolved(recipe);
-  const std::vector<StagePlan> plans = plan(stages, seconds);
+  std::vector<StagePlan> plans = plan(stages, without_probe(seconds, stages));
   const std::string text = recipe_text(stages);
   check_resumed(text);
   training_state_.recipe = text;
   const std::size_t first = is_resuming_ ? training_state_.stage_index : 0;
   if (first >= plans.size()) throw std::invalid_argument("[run] the recipe has no stage to go on with");
+  const KeptValue norms(keeps_norm_statistics_, begins_with_probe(stages));
   for (std::size_t i = first; i < plans.size(); ++i) {
     training_state_.stage_index = i;
     loaders_ = plans[i].loaders;
+    if (plans[i].kind == StageKind::kProbe) {
+      run_probe(plans[i].fit.stage);
+      plans = plan(stages, without_probe(seconds, stages));
+      continue;
+    }
     if (plans[i].first_group) freeze_to(*plans[i].first_group);
     fit(plans[i].fit);
   }

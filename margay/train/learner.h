@@ -80,7 +80,10 @@ class Learner {
   void check(const Stages& recipe) const;
   /// Trains the stages of a recipe one after another. A stage whose name occurred before gets a number after its name.
   /// After resume_at() it continues with the interrupted stage. seconds: if given, the stages share this time in
-  /// proportion to their epochs. Throws as fit and hyper_schedule.
+  /// proportion to their epochs, less what a probe took. A recipe that begins with a probe first computes it (probe(),
+  /// with the loader's balance and images of the full size), which gives the history a record of its own, whose
+  /// train_loss is that of the training images, each left out; in the stages after it batch norms keep their
+  /// statistics. Throws as fit, hyper_schedule and probe.
   void run(const Stages& recipe, std::optional<double> seconds = std::nullopt);
 
   /// Raises every group's rate to `lr_max` and lowers it again; the momentum moves the other way (fastai's
@@ -191,6 +194,11 @@ class Learner {
 
  private:
   struct StagePlan;
+  /// The first stage of a recipe that begins with a probe.
+  void run_probe(const std::string& stage);
+  EpochRecord record_of(const Probe& probe, const std::string& stage);
+  /// What the stages after a probe may still take.
+  std::optional<double> without_probe(std::optional<double> seconds, const Stages& recipe) const;
   enum class Audience { kCallbacks, kNobody };
   /// Throws std::invalid_argument during a fit, which `what` would disturb.
   void refuse_within_fit(const char* what) const;
@@ -248,8 +256,9 @@ class Learner {
   bool is_resuming_ = false;
   bool is_fitting_ = false;
   bool is_validating_ = false;
-  std::int64_t pending_images_ = 0;  ///< images whose gradients wait for a step
-  PassTimes earlier_;                ///< of this epoch's pass, before an interruption
+  bool keeps_norm_statistics_ = false;  ///< of the batch norms, since a probe's head was fitted to them
+  std::int64_t pending_images_ = 0;     ///< images whose gradients wait for a step
+  PassTimes earlier_;                   ///< of this epoch's pass, before an interruption
   FitTime time_;
   StepClock clock_;
 };

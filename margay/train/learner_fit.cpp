@@ -6,12 +6,14 @@
 
 #include <ATen/ops/_foreach_mul.h>
 #include <fmt/format.h>
+#include <torch/nn/modules/batchnorm.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
 #include "margay/model/torch_errors.h"
 #include "margay/predict/inference.h"
+#include "margay/train/kept_value.h"
 #include "margay/train/learner.h"
 #include "margay/train/non_finite_layer.h"
 #include "margay/train/precision/gradients.h"
@@ -20,19 +22,14 @@
 namespace margay::train {
 namespace {
 
-/// Puts a value back at its end.
-template <class T>
-class KeptValue {
- public:
-  KeptValue(T& place, T meanwhile) : place_(place), before_(std::exchange(place, std::move(meanwhile))) {}
-  KeptValue(const KeptValue&) = delete;
-  KeptValue& operator=(const KeptValue&) = delete;
-  ~KeptValue() { place_ = std::move(before_); }
-
- private:
-  T& place_;
-  T before_;
-};
+/// Batch norms then compute as in validation; their weights and biases still train.
+void keep_norm_statistics(model::Classifier& classifier) {
+  for (const auto& module : classifier.modules(/*include_self=*/false)) {
+    if (module->as<torch::nn::BatchNorm2d>() != nullptr || module->as<torch::nn::BatchNorm1d>() != nullptr) {
+      module->eval();
+    }
+  }
+}
 
 double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
@@ -142,6 +139,7 @@ void Learner::run_epoch(const FitPlan& plan) {
 
 void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   classifier_->train();
+  if (keeps_norm_statistics_) keep_norm_statistics(*classifier_);
   at_.is_training = true;
   at_.steps = loaders_.train.num_batches();
   if (!training_state_.is_in_epoch) {

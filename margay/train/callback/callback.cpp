@@ -51,6 +51,11 @@ StopWhen::StopWhen(std::function<bool()> is_stop_wanted) : is_stop_wanted_(std::
   if (!is_stop_wanted_) throw std::invalid_argument("[StopWhen] is_stop_wanted is empty");
 }
 
+void StopWhen::during_probe(Learner& learner, std::int64_t images, std::int64_t total) {
+  if (!learner.agree(is_stop_wanted_())) return;
+  throw core::Interrupted(fmt::format("stopped in the probe, after {} of {} images", images, total));
+}
+
 void StopWhen::after_batch(Learner& learner, const Progress& at) {
   if (!learner.has_pending_gradients()) stop_if_wanted(learner, at);
   was_gathering_ = at.is_training && learner.has_pending_gradients();

@@ -14,6 +14,7 @@
 namespace margay::train {
 
 class Learner;
+struct Probe;
 
 /// The state that a callback needs to continue after an interruption as if there had been none.
 struct CallbackState {
@@ -26,6 +27,10 @@ struct CallbackState {
 class Callback {
  public:
   virtual ~Callback() = default;
+  /// A recipe's probe has computed the features of `images` of `total` images.
+  virtual void during_probe(Learner& /*learner*/, std::int64_t /*images*/, std::int64_t /*total*/) {}
+  /// The head is that of the probe; the fits follow. after_epoch comes next, with a record of the probe.
+  virtual void after_probe(Learner& /*learner*/, const Probe& /*probe*/) {}
   virtual void before_fit(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void before_epoch(Learner& /*learner*/, const Progress& /*at*/) {}
   virtual void before_batch(Learner& /*learner*/, const Progress& /*at*/) {}
@@ -69,6 +74,7 @@ class StopWhen : public Callback {
  public:
   /// Throws std::invalid_argument for an empty function.
   explicit StopWhen(std::function<bool()> is_stop_wanted);
+  void during_probe(Learner& learner, std::int64_t images, std::int64_t total) override;
   void after_batch(Learner& learner, const Progress& at) override;
   void after_train(Learner& learner, const Progress& at) override;
 

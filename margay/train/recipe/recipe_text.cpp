@@ -106,6 +106,8 @@ std::string_view take_until(std::string_view& text, char mark) {
   return head;
 }
 
+constexpr std::string_view kProbeWord = "probe";
+
 std::optional<int> parse_freeze_to(StageTokens& words) {
   if (words.accept("freeze")) return -1;
   if (words.accept("unfreeze")) return 0;
@@ -114,8 +116,8 @@ std::optional<int> parse_freeze_to(StageTokens& words) {
 }
 
 std::int64_t parse_epochs(StageTokens& words, bool is_first) {
-  const int epochs = is_first ? words.take_whole_number("freeze, unfreeze, freeze_to or a number of epochs",
-                                                        {"freeze", "unfreeze", "freeze_to"})
+  const int epochs = is_first ? words.take_whole_number("probe, freeze, unfreeze, freeze_to or a number of epochs",
+                                                        {"probe", "freeze", "unfreeze", "freeze_to"})
                               : words.take_whole_number("a number of epochs");
   if (!words.accept("epochs") && !words.accept("epoch")) words.refuse("'epochs'", {"epochs"});
   return epochs;
@@ -154,6 +156,11 @@ Stage parse_stage(std::string_view text) {
     if (stage.name.empty()) throw std::invalid_argument("there is no name before ':'");
   }
   StageTokens words(text);
+  if (words.accept(kProbeWord)) {
+    if (!words.is_done()) words.refuse("the end of the stage");
+    stage.type = StageKind::kProbe;
+    return resolve(std::move(stage));
+  }
   stage.freeze_to = parse_freeze_to(words);
   stage.epochs = parse_epochs(words, !stage.freeze_to);
   stage.size = parse_size(words);
@@ -174,6 +181,7 @@ std::string stage_text(Stage stage) {
   const std::string given = std::exchange(stage.name, "");
   const std::string usual = resolve(stage).name;
   const std::string name = given.empty() || given == usual ? "" : given + ": ";
+  if (stage.type == StageKind::kProbe) return fmt::format("{}{}\n", name, kProbeWord);
   const std::string schedule = schedule_text(stage.schedule);
   const std::string size = stage.size ? fmt::format(" on {} pixels", *stage.size) : "";
   return fmt::format("{}{}{} {}{} at {}{}{}\n", name, freeze_text(stage.freeze_to), stage.epochs,
@@ -199,6 +207,7 @@ Stages parse_recipe(const std::string& text) {
       }
     }
   }
+  check_order(recipe);
   if (!recipe.empty()) return recipe;
   throw std::invalid_argument("[recipe] there is no stage; write lines such as 'freeze 3 epochs at 3e-3'");
 }

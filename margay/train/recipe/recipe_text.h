@@ -13,6 +13,7 @@ namespace margay::train {
 ///     unfreeze   12 epochs at slice(1e-6,1e-4)
 ///     polish: freeze_to 1  2 epochs at 1e-3 flat_cos pct_start=.5
 ///
+/// [NAME:] probe: only as the first stage, a linear head solved in closed form (probe_recipe).
 /// [NAME:] [freeze | unfreeze | freeze_to GROUP] N epochs [on SIZE pixels] [at] RATE [SCHEDULE] [OPTION=VALUE …].
 /// Without one of the first three, groups stay as they are. RATE is what LearningRate::parse reads, SCHEDULE a
 /// ScheduleKind (default one_cycle), OPTION a field of ScheduleOptions. The stages returned are resolved. Throws

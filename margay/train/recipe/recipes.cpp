@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,8 +32,30 @@ void check_name(const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+/// epochs: 0 or, before resolve(), Stage's own default.
+bool is_plain_probe(const Stage& stage) {
+  Stage plain{.type = StageKind::kProbe, .name = stage.name};
+  if (stage.epochs == 0) plain.epochs = 0;
+  return stage == plain;
+}
+
+Stage resolved_probe(Stage stage) {
+  if (!is_plain_probe(stage)) {
+    throw std::invalid_argument(
+        "[stage] a probe is solved in closed form: it has no epochs, groups, size, rates or schedule");
+  }
+  stage.epochs = 0;
+  if (stage.name.empty()) stage.name = core::to_text(StageKind::kProbe);
+  return stage;
+}
+
+}  // namespace
+
 Stage resolve(Stage stage) {
   check_name(stage.name);
+  if (stage.type == StageKind::kProbe) return resolved_probe(std::move(stage));
   if (stage.epochs < 1 || stage.epochs > kMostEpochs) {
     throw std::invalid_argument(fmt::format("[stage] epochs must lie in [1, {}], got {}", kMostEpochs, stage.epochs));
   }
@@ -42,6 +65,19 @@ Stage resolve(Stage stage) {
   check_schedule(stage.schedule, stage.epochs);
   if (stage.name.empty()) stage.name = name_of(stage);
   return stage;
+}
+
+bool begins_with_probe(const Stages& recipe) { return !recipe.empty() && recipe.front().type == StageKind::kProbe; }
+
+void check_order(const Stages& recipe) {
+  for (std::size_t i = 1; i < recipe.size(); ++i) {
+    if (recipe[i].type != StageKind::kProbe) continue;
+    throw std::invalid_argument(fmt::format(
+        "[recipe] a probe must be the first stage, but stage {} is one: it would throw away what came before", i + 1));
+  }
+  if (!begins_with_probe(recipe) || recipe.size() > 1) return;
+  throw std::invalid_argument(
+      "[recipe] nothing trains after the probe; add a stage such as 'unfreeze 1 epoch at 1e-4'");
 }
 
 std::optional<int> first_trained_group(const Stage& stage, std::size_t groups) {
@@ -89,6 +125,14 @@ Stages fine_tune_recipe(std::int64_t epochs, const FineTuneOptions& options) {
   return recipe;
 }
 
+Stages probe_recipe(std::int64_t epochs, const ProbeTuneOptions& options) {
+  core::validate(options);
+  return {resolve({.type = StageKind::kProbe}),
+          resolve({.freeze_to = kEverything,
+                   .epochs = epochs,
+                   .lr = LearningRate::slice(options.tune_lr / options.tune_lr_mult, options.tune_lr)})};
+}
+
 Stages one_cycle_recipe(std::int64_t epochs, const LearningRate& lr_max, const OneCycleShape& shape) {
   const OneCycleShape usual;
   return {resolve({.epochs = epochs,
@@ -117,6 +161,15 @@ Stages sgdr_recipe(const SgdrShape& shape, const LearningRate& lr_max) {
                                 .cycle_len = unless(usual.cycle_len, shape.cycle_len),
                                 .cycle_mult = unless(usual.cycle_mult, shape.cycle_mult),
                                 .momentum = unless(usual.momentum, shape.momentum)}})};
+}
+
+const core::OptionTable& ProbeTuneOptions::fields() {
+  static const core::OptionTable table(
+      "probe_tune",
+      {core::field<&ProbeTuneOptions::tune_lr>("tune_lr", "peak rate of the head, from the probe on", {1e-9, 10}),
+       core::field<&ProbeTuneOptions::tune_lr_mult>("tune_lr_mult", "the first group's rate is the head's / this",
+                                                    {1, 1e6})});
+  return table;
 }
 
 const core::OptionTable& FineTuneOptions::fields() {

@@ -130,7 +130,7 @@ TEST(OptimizerState, IsRefusedWhereItsTensorsAreOfAnotherKind) {
 using Kind = OptimizerKind;
 
 TEST(OptimizerOptions, AreFilledWithFastaisDefaults) {
-  const OptimizerOptions adam = resolve({});
+  const OptimizerOptions adam = resolve(OptimizerOptions{});
   EXPECT_EQ(adam.sqr_mom, 0.99);
   EXPECT_EQ(adam.eps, 1e-5);
   EXPECT_FALSE(adam.lookahead || adam.nu_1 || adam.trust_coeff || adam.max_trust || adam.avg_mom);

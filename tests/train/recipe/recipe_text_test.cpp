@@ -94,10 +94,10 @@ TEST(RecipeText, IsWrittenAsPeopleWrite) {
 TEST(RecipeText, SaysWhatIsWrongInWhichLine) {
   EXPECT_EQ(recipe_refusal("freeze 1 epoch 1e-3\nunfreeze 3 epocs 1e-3"),
             "[recipe] line 2: 'epocs' after '3' where 'epochs' is expected; did you mean 'epochs'?");
-  EXPECT_EQ(
-      recipe_refusal("freze 3 epochs 1e-3"),
-      "[recipe] line 1: 'freze' where freeze, unfreeze, freeze_to or a number of epochs is expected; did you mean "
-      "'freeze'?");
+  EXPECT_EQ(recipe_refusal("freze 3 epochs 1e-3"),
+            "[recipe] line 1: 'freze' where probe, freeze, unfreeze, freeze_to or a number of epochs is expected; did "
+            "you mean "
+            "'freeze'?");
   EXPECT_EQ(recipe_refusal("freeze epochs 1e-3"),
             "[recipe] line 1: 'epochs' after 'freeze' where a number of epochs is expected");
   EXPECT_EQ(recipe_refusal("freeze 3 epochs"),
