@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -36,19 +37,30 @@ struct Shape {
   std::int64_t classes = 0;
 };
 
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+struct Clock {
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  rusage used = usage();
 
-/// The highest so far, of the whole process.
-double peak_mb() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
+  static rusage usage() {
+    rusage now = {};
+    ::getrusage(RUSAGE_SELF, &now);
+    return now;
+  }
+  /// Of all threads, in the program and in the system.
+  double processor_seconds() const {
+    const auto seconds_of = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+  }
+};
 
-void print_stage(const std::string& stage, double start) {
-  fmt::print("{:34}  {:8.2f} s  {:7.0f} MB\n", stage, seconds_now() - start, peak_mb());
+/// Memory is the highest of the whole process so far.
+void print_stage(const std::string& stage, const Clock& start) {
+  const Clock now;
+  fmt::print("{:34}  {:8.2f} s  {:8.2f} s of the processors  {:7.0f} MB\n", stage, now.seconds - start.seconds,
+             now.processor_seconds() - start.processor_seconds(), static_cast<double>(now.used.ru_maxrss) / 1024);
+  std::fflush(stdout);
 }
 
 torch::Tensor classes_of(const Shape& shape) { return torch::randint(0, shape.classes, {shape.images}, torch::kLong); }
@@ -105,18 +117,17 @@ std::vector<double> strengths_of(int count) {
 }
 
 void measure(const RidgeRows& rows, const torch::Tensor& classes, std::int64_t num_classes, int count) {
-  double start = seconds_now();
-  const double begin = start;
+  const Clock begin;
   const Ridge ridge(rows, classes, {.num_classes = num_classes});
-  print_stage("decomposition", start);
-  start = seconds_now();
+  print_stage("decomposition", begin);
+  Clock start;
   std::vector<std::int64_t> right(static_cast<std::size_t>(count));
   ridge.for_each_left_out(strengths_of(count), [&](const LeftOutRows& some) {
     const torch::Tensor index = torch::tensor(torch::ArrayRef(some.positions.data(), some.positions.size()));
     right[some.strength] += (some.outputs.argmax(1) == classes.index_select(0, index)).sum().item<std::int64_t>();
   });
   print_stage(fmt::format("left out, {} strengths", count), start);
-  start = seconds_now();
+  start = Clock();
   ridge.solve(1);
   print_stage("solution", start);
   const auto best = static_cast<double>(*std::max_element(right.begin(), right.end()));
@@ -128,7 +139,7 @@ void measure_size(const Shape& shape, int count, const std::string& path) {
              shape.classes, path.empty() ? "in memory" : "on disk", margay::available_cpus());
   const torch::Tensor classes = classes_of(shape);
   const torch::Tensor directions = torch::randn({shape.classes, shape.features}) / 2;
-  const double start = seconds_now();
+  const Clock start;
   if (path.empty()) {
     const torch::Tensor rows = torch::empty({shape.images, shape.features});
     for (std::int64_t at = 0; at < shape.images; at += 10'000) {

@@ -138,6 +138,7 @@ void add_model(CommandLine& line);
 void add_weights(CommandLine& line);
 void add_runs(CommandLine& line);
 void add_sample(CommandLine& line);
+void add_fetch(CommandLine& line);
 void add_bench_data(CommandLine& line);
 void add_shell_files(CommandLine& line);
 

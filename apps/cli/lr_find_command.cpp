@@ -6,8 +6,10 @@
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
+#include "apps/cli/weights_choice.h"
 #include "margay/core/file.h"
 #include "margay/core/text.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/train_options.h"
 #include "margay/run/training_charts.h"
 #include "margay/run/training_run.h"
@@ -90,6 +92,7 @@ core::ExitCode find(const LrFindOptions& given) {
   options.batch.loader.seed = options.vision_learner.seed;
   core::validate(options);
   check_files(options);
+  choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch, complain);
   options.vision_learner.weights =
       run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
   TerminalObserver observer;
@@ -120,7 +123,10 @@ void add_lr_find(CommandLine& line) {
   command.everyday(
       everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
                       "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));
-  command.does([options] { return find(*options); });
+  command.does([options, &command] {
+    if (!command.is_given("--weights")) options->vision_learner.weights = run::kAutoWeights;  // as train does
+    return find(*options);
+  });
 }
 
 }  // namespace margay::cli

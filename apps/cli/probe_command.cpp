@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
+#include "apps/cli/weights_choice.h"
+#include "margay/run/pretrained_weights.h"
 
 namespace margay::cli {
 namespace {
@@ -59,8 +62,14 @@ core::ExitCode compare_networks(const ProbeCommandOptions& options, ProbeObserve
   return are_all ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }
 
-core::ExitCode probe(const ProbeCommandOptions& options) {
+core::ExitCode probe(ProbeCommandOptions options) {
   listen_for_stop();
+  if (options.compare.empty()) {
+    run::ProbedNetworkOptions& network = options.run.network;
+    choose_weights(network.weights, network.weights_sha256, options.run.arch, [&](const std::string& text) {
+      if (!options.json) print_out("{}\n", text);
+    });
+  }
   ProbeObserver observer(options);
   if (!options.compare.empty()) return compare_networks(options, observer);
   try {
@@ -114,7 +123,12 @@ void add_probe(CommandLine& line) {
       }
     }
   });
-  command.does([options] { return probe(*options); });
+  command.does([options, &command] {
+    ProbeCommandOptions chosen = *options;
+    const bool is_open = !command.is_given("--weights") && !command.is_given("--config");
+    if (is_open && chosen.compare.empty()) chosen.run.network.weights = run::kAutoWeights;  // as train does
+    return probe(std::move(chosen));
+  });
 }
 
 }  // namespace margay::cli

@@ -7,6 +7,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
 #include "margay/data/check/check_data.h"
+#include "margay/fetch/download.h"
 #include "margay/run/evaluation_set.h"
 #include "margay/run/start_training.h"
 #include "margay/run/train_options.h"
@@ -48,6 +49,7 @@ Words all_words() {
   add_fields(run::ResumeOptions::fields(), words);
   add_fields(run::EvaluationOptions::fields(), words);
   add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());
+  add_fields(fetch::DownloadOptions::fields(), words);
   return words;
 }
 

@@ -86,9 +86,7 @@ std::string way_to_weights(const run::FromScratch& what) {
     return fmt::format("nobody publishes weights of {}; take a network that has some, such as --arch resnet18",
                        what.arch);
   }
-  if (what.place.empty()) return fmt::format("fetch {} and add --weights FILE", what.weights_url);
-  return fmt::format("add --weights cached, once they are fetched by: curl --create-dirs -Lo {} {}",
-                     core::shell_word(what.place.string()), what.weights_url);
+  return fmt::format("margay fetch {}", what.arch);
 }
 
 namespace {

@@ -1,3 +1,4 @@
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -7,8 +8,11 @@
 #include "apps/cli/process.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
+#include "apps/cli/weights_choice.h"
 #include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
+#include "margay/run/choose_architecture.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
@@ -84,9 +88,13 @@ core::Error with_remedy(const run::RunError& error) {
   return core::Error(fmt::format("{}. {}", error.what(), remedy_of(error)));
 }
 
-core::ExitCode train(const run::TrainOptions& options, const run::ResumeOptions& resume) {
+core::ExitCode train(run::TrainOptions options, const run::ResumeOptions& resume) {
   TerminalObserver observer;
   try {
+    if (resume.resume.empty()) {
+      choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch,
+                     [](const std::string& text) { print_out("{}\n", text); });
+    }
     const run::Outcome outcome =
         resume.resume.empty()
             ? run::start_training(options, user_cache_folder(), observer)
@@ -126,7 +134,12 @@ void add_train(CommandLine& line) {
     }
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
-  command.does([=] { return train(*options, *resume); });
+  command.does([=, &command] {
+    run::TrainOptions chosen = *options;  // a configuration says itself that a run had no weights
+    const bool is_open = !command.is_given("--weights") && !command.is_given("--config");
+    if (is_open && chosen.arch != run::kAutoArch) chosen.vision_learner.weights = run::kAutoWeights;
+    return train(std::move(chosen), *resume);
+  });
 }
 
 }  // namespace margay::cli

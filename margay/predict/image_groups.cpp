@@ -175,7 +175,9 @@ class NearCopySearch {
       return;
     }
     result.least_similarity = *least;
-    for (auto& [label, members] : members_) compare_class(members, *least);
+    for (const auto& [label, members] : members_) compare_class(members, *least);
+    if (compared_in_part_ == 0) return;
+    result.note = fmt::format("{} images are of classes too large to compare all pairs", compared_in_part_);
   }
 
   /// Nothing where the network does not tell near copies from other images.
@@ -218,16 +220,25 @@ class NearCopySearch {
     return some;
   }
 
-  void compare_class(Positions& members, double least) {
-    constexpr std::int64_t kBlock = 1024;
+  /// Of a large class not all pairs: frames of a film and bursts stand beside each other in the dataset's order as a
+  /// rule, and near copies along any direction.
+  void compare_class(const Positions& members, double least) {
     constexpr std::int64_t kWindow = 8192;
+    constexpr std::int64_t kWindowOfNames = 2048;
+    const bool is_large = static_cast<std::int64_t>(members.size()) > kWindow;
+    compare_neighbours(members, least, is_large ? kWindowOfNames : kWindow);
+    if (is_large) compare_neighbours(sorted_along_most_variance(members), least, kWindow);
+    if (is_large) compared_in_part_ += members.size();
+  }
+
+  /// Each with the next `window` at least.
+  void compare_neighbours(const Positions& members, double least, std::int64_t window) {
+    constexpr std::int64_t kBlock = 1024;
     const auto count = static_cast<std::int64_t>(members.size());
-    if (count > kWindow) sort_along_most_variance(members);
-    const torch::Tensor own = rows_at(directions_, members);
     for (std::int64_t begin = 0; begin < count; begin += kBlock) {
-      const std::int64_t end = std::min(begin + kBlock, count);
-      const torch::Tensor block = own.slice(0, begin, end).mm(own.slice(0, begin, std::min(end + kWindow, count)).t());
-      keep_most_alike(block, members, begin, least);
+      const auto first = members.begin() + begin;
+      const torch::Tensor own = rows_at(directions_, {first, first + std::min(kBlock + window, count - begin)});
+      keep_most_alike(own.slice(0, 0, std::min(kBlock, own.size(0))).mm(own.t()), members, begin, least);
     }
   }
 
@@ -247,7 +258,7 @@ class NearCopySearch {
   }
 
   /// By power iteration.
-  void sort_along_most_variance(Positions& members) const {
+  Positions sorted_along_most_variance(const Positions& members) const {
     constexpr int kSteps = 10;
     const torch::Tensor own = rows_at(directions_, members);
     torch::Tensor axis = torch::ones({own.size(1)});
@@ -260,7 +271,7 @@ class NearCopySearch {
     for (std::size_t i = 0; i < members.size(); ++i) {
       sorted[i] = members[static_cast<std::size_t>(order.data_ptr<std::int64_t>()[i])];
     }
-    members = std::move(sorted);
+    return sorted;
   }
 
   /// least: 0 where features tell nothing; hashes must then be nearly equal.
@@ -337,6 +348,7 @@ class NearCopySearch {
   torch::Tensor directions_;  ///< float [N,D]; undefined where features tell nothing
   double surely_alike_ = 0;   ///< as alike as images and their changed views mostly are
   std::vector<AlikePair> pairs_;
+  std::size_t compared_in_part_ = 0;  ///< images of classes too large to compare all
 };
 
 /// Numbers the groups and counts their images. group: of each image, any numbers.

@@ -47,8 +47,9 @@ struct ImageGroups {
 /// in common (SCAN), unless they are as alike as an image and its changed view. Of a class of 20 images or more, a
 /// group grows to at most a half: a class that is left out as a whole cannot be recognised.
 ///
-/// An image of a class of more than 8,192 is compared with the 8,192 whose place along the direction of most variance
-/// is nearest.
+/// An image of a class of more than 8,192 is compared with the 2,048 that follow in the dataset's order and with the
+/// 8,192 that follow along the direction of most variance. 100,000 images of 512 features and 100 classes take 4 s on
+/// two cores.
 ImageGroups group_images(const Features& features, const data::Dataset& dataset, Grouping grouping = Grouping::kAuto);
 
 }  // namespace margay::predict

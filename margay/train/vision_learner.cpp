@@ -124,8 +124,8 @@ const core::OptionTable& VisionLearnerOptions::fields() {
       {core::field<&VisionLearnerOptions::weights>(
            "weights",
            "pretrained network: a file (safetensors, PyTorch, fastai, .margay) or a folder of "
-           "one, for the program also 'cached': from the user's cache folder; none: start "
-           "from scratch"),
+           "one; for the program also auto (the default: what lies on this machine, or none), cached (from the user's "
+           "cache folder) and none (from scratch)"),
        core::field<&VisionLearnerOptions::weights_sha256>(
            "weights_sha256", "refuse weights whose file has another SHA-256", {core::needs({"weights"})}),
        core::field<&VisionLearnerOptions::arithmetic>(

@@ -5,6 +5,8 @@ shared="$2"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
+export XDG_CACHE_HOME="$work/.cache"  # what lies on this machine changes no test
+unset TORCH_HOME HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 

@@ -1,0 +1,136 @@
+#include "margay/run/pretrained_weights.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "margay/core/checksum.h"
+#include "margay/core/error.h"
+#include "margay/fetch/fetched_file.h"
+#include "margay/fetch/transfer.h"
+#include "margay/model/weights/naming.h"
+#include "margay/model/weights/pretrained.h"
+#include "margay/model/weights/weights_file.h"
+
+namespace margay::run {
+namespace {
+
+using fetch::KnownFile;
+
+/// "timm/resnet18.tv_in1k" or "vgg16-397923af.pth": what the caches call the weights of the table. "" if it has none.
+std::string name_in_caches(const std::string& url) {
+  constexpr std::string_view kHub = "https://huggingface.co/";
+  if (url.empty()) return "";
+  if (!url.starts_with(kHub)) return fetch::parse_url(url).file;
+  return url.substr(kHub.size(), url.find("/resolve/") - kHub.size());
+}
+
+std::vector<KnownFile> known_files(const model::Architecture& architecture, const fetch::KnownPlaces& places) {
+  std::vector<KnownFile> files = fetch::in_hugging_face_cache(places, "timm", architecture.name);
+  for (KnownFile& each : fetch::in_torch_hub(places, architecture.name)) files.push_back(std::move(each));
+  const std::string file = name_in_caches(architecture.weights_url);
+  const std::string stem = file.substr(0, file.rfind('-'));
+  if (stem == architecture.name || file.find('/') != std::string::npos) return files;
+  for (KnownFile& each : fetch::in_torch_hub(places, stem)) files.push_back(std::move(each));
+  return files;
+}
+
+bool are_of(const std::filesystem::path& file, const model::Architecture& architecture) {
+  const auto recognised = model::recognise(model::read_weights(file).tensors);
+  return recognised && recognised->architecture == &architecture;
+}
+
+/// One search.
+class Search {
+ public:
+  Search(const model::Architecture& architecture, const fetch::KnownPlaces& places)
+      : architecture_(architecture), places_(places) {}
+
+  WeightsSearch run() {
+    if (take_own()) return result_;
+    const std::vector<KnownFile> files = known_files(architecture_, places_);
+    const std::string wanted = name_in_caches(architecture_.weights_url);
+    std::vector<KnownFile> others;
+    for (const KnownFile& each : files) {
+      if (each.name != wanted) {
+        others.push_back(each);
+      } else if (take(each)) {
+        return result_;
+      }
+    }
+    take_only(others);
+    return result_;
+  }
+
+ private:
+  void leave_out(const std::filesystem::path& file, const std::string& why) {
+    result_.warnings.push_back(fmt::format("{} is left out: {}", file.string(), why));
+  }
+
+  bool take_own() {
+    if (places_.cache.empty()) return false;
+    const std::filesystem::path file = model::look_up_weights(places_.cache / "weights", architecture_);
+    if (file.empty()) return false;
+    const auto record = fetch::read_record(file);
+    return take({.path = file,
+                 .name = architecture_.weights_name,
+                 .place = "Margay's cache",
+                 .sha256 = record ? record->sha256 : ""});
+  }
+
+  /// Unless its bytes are others than its place says.
+  bool take(const KnownFile& file) {
+    try {
+      const bool is_folder = std::filesystem::is_directory(file.path);
+      const std::string sha256 = is_folder ? "" : core::sha256_of_file(file.path);
+      if (!is_folder && !sha256.starts_with(file.sha256)) {
+        leave_out(file.path, fmt::format("its SHA-256 is {}, not {}", sha256, file.sha256));
+        return false;
+      }
+      result_.found = WeightsAtHand{file.path, file.name, file.place, sha256};
+      return true;
+    } catch (const core::Error& error) {
+      leave_out(file.path, error.what());
+      return false;
+    }
+  }
+
+  void take_only(const std::vector<KnownFile>& others) {
+    if (others.size() > 1) {
+      std::string names;
+      for (const KnownFile& each : others) names += (names.empty() ? "" : ", ") + each.path.string();
+      result_.warnings.push_back(
+          fmt::format("there are several weights of {}, none of which is preferred; choose with `weights`: {}",
+                      architecture_.name, names));
+    }
+    if (others.size() != 1) return;
+    try {
+      if (are_of(others.front().path, architecture_)) {
+        take(others.front());
+      } else {
+        leave_out(others.front().path, "its tensors are not those of " + architecture_.name);
+      }
+    } catch (const core::Error& error) {
+      leave_out(others.front().path, error.what());
+    }
+  }
+
+  const model::Architecture& architecture_;
+  const fetch::KnownPlaces& places_;
+  WeightsSearch result_;
+};
+
+}  // namespace
+
+WeightsSearch find_weights_at_hand(const model::Architecture& architecture, const fetch::KnownPlaces& places) {
+  return Search(architecture, places).run();
+}
+
+std::string weights_text(const WeightsAtHand& weights) {
+  constexpr std::size_t kShownDigits = 12;
+  const std::string hash =
+      weights.sha256.empty() ? "" : fmt::format(", SHA-256 {}…", weights.sha256.substr(0, kShownDigits));
+  return fmt::format("{} from {}: {}{}", weights.name, weights.place, weights.file.string(), hash);
+}
+
+}  // namespace margay::run

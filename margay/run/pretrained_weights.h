@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/fetch/known_places.h"
+#include "margay/model/architecture/architectures.h"
+
+namespace margay::run {
+
+/// The value of `weights` that means: what lies on this machine, or else none.
+inline constexpr const char* kAutoWeights = "auto";
+
+/// Weights of a network that lie on this machine.
+struct WeightsAtHand {
+  std::filesystem::path file;
+  std::string name;    ///< their publisher's, such as "timm/resnet18.tv_in1k"
+  std::string place;   ///< "Margay's cache", "the torch hub's cache", "the Hugging Face cache"
+  std::string sha256;  ///< of the file, 64 digits; "": it is a folder
+};
+
+/// What a search for weights has found.
+struct WeightsSearch {
+  std::optional<WeightsAtHand> found;
+  std::vector<std::string> warnings;  ///< of files that were left out, and why
+};
+
+/// Looks for the weights of a network, without a network: first in weights/ of Margay's cache, then for those that the
+/// table of architectures names in the Hugging Face cache and the torch hub's, then for the only ones of another recipe
+/// that these have and that are the network's by their tensors. Of several other recipes none is guessed. A file whose
+/// bytes do not bear the hash that its place or its record tells is left out.
+WeightsSearch find_weights_at_hand(const model::Architecture& architecture, const fetch::KnownPlaces& places);
+
+/// "timm/resnet18.tv_in1k from the Hugging Face cache: PATH, SHA-256 694f673df652…".
+std::string weights_text(const WeightsAtHand& weights);
+
+}  // namespace margay::run
