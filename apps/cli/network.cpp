@@ -18,7 +18,7 @@ std::string first_set(std::initializer_list<const char*> names) {
 }
 
 /// As huggingface_hub reads switches: 1, ON, YES, TRUE in any case.
-bool is_on(const std::string& value) {
+bool says_on(const std::string& value) {
   const std::string text = core::lower_case(value);
   return text == "1" || text == "on" || text == "yes" || text == "true";
 }
@@ -41,7 +41,7 @@ void read_network_variables(fetch::DownloadOptions& options) {
                      .all = first_set({"all_proxy", "ALL_PROXY"}),
                      .no_proxy = first_set({"no_proxy", "NO_PROXY"})};
   options.ca_file = first_set({"CURL_CA_BUNDLE", "SSL_CERT_FILE"});
-  options.offline = options.offline || is_on(first_set({"HF_HUB_OFFLINE"}));
+  options.offline = options.offline || says_on(first_set({"HF_HUB_OFFLINE"}));
 }
 
 }  // namespace margay::cli
