@@ -70,7 +70,8 @@ std::string flag_text(const Json& value) {
   if (value.is_number_float()) return fmt::format("{:g}", value.get<double>());
   if (value.is_array()) {
     std::vector<std::string> parts;
-    std::transform(value.begin(), value.end(), std::back_inserter(parts), flag_text);
+    std::transform(value.begin(), value.end(), std::back_inserter(parts),
+                   [](const Json& each) { return flag_text(each); });
     return fmt::format("{}", fmt::join(parts, ","));
   }
   return value.is_string() ? value.get<std::string>() : value.dump();
