@@ -72,8 +72,9 @@ class Search {
     const std::filesystem::path file = model::look_up_weights(places_.cache / "weights", architecture_);
     if (file.empty()) return false;
     const auto record = fetch::read_record(file);
+    const bool is_fetched = record && record->url == architecture_.weights_url;  // else anybody may have put it there
     return take({.path = file,
-                 .name = architecture_.weights_name,
+                 .name = is_fetched ? architecture_.weights_name : file.filename().string(),
                  .place = "Margay's cache",
                  .sha256 = record ? record->sha256 : ""});
   }

@@ -35,9 +35,9 @@ TEST_F(WeightsOnThisMachine, AreMargaysOwnFirst) {
   const WeightsSearch search_result = search("vgg16");
   EXPECT_EQ(search_result.found->file, folder_ / "margay/weights/vgg16.pth");
   EXPECT_EQ(search_result.found->sha256, kHashOfWeights);
-  EXPECT_EQ(weights_text(*search_result.found),
-            "torchvision IMAGENET1K_V1 from Margay's cache: " + (folder_ / "margay/weights/vgg16.pth").string() +
-                ", SHA-256 9f86d081884c…");
+  EXPECT_EQ(
+      weights_text(*search_result.found),
+      "vgg16.pth from Margay's cache: " + (folder_ / "margay/weights/vgg16.pth").string() + ", SHA-256 9f86d081884c…");
 }
 
 TEST_F(WeightsOnThisMachine, AreThoseOfTheTableThoughTheCacheHasOthers) {
