@@ -42,6 +42,8 @@ Words all_words() {
                  {"compare", "--compare"},
                  {"config", "--config"},
                  {"lr_find", "`margay lr-find`"},
+                 {"most_label_numbers", "that are allowed"},
+                 {"probe", "`margay probe`"},
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);

@@ -120,11 +120,10 @@ void add_train(CommandLine& line) {
   command.flag("--recipe", "FILE", "a file with the stages to train, one per line, such as: freeze 3 epochs at 3e-3",
                [options](const std::string& path) { options->recipe = read_recipe(path); });
   takes_compute_threads(command);
-  command.everyday(
-      everyday_flags({"--config",    "--resume",        "--name",      "--runs",    "--arch",      "--weights",
-                      "--epochs",    "--freeze-epochs", "--init-head", "--base-lr", "--lr",        "--minutes",
-                      "--recipe",    "--repeats",       "--seed",      "--cache",   "--optimizer", "--loss",
-                      "--precision", "--device",        "--keep-best", "--ema"}));
+  command.everyday(everyday_flags(
+      {"--config",        "--resume",    "--name",      "--runs", "--arch",      "--weights", "--epochs",
+       "--freeze-epochs", "--init-head", "--base-lr",   "--lr",   "--minutes",   "--recipe",  "--repeats",
+       "--seed",          "--cache",     "--optimizer", "--loss", "--precision", "--device",  "--keep-best"}));
   command.check([=, &command] {
     if (!resume->resume.empty()) {
       if (!resume->data.empty() && !options->batch.folder.empty()) {

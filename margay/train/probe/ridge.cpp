@@ -146,7 +146,7 @@ void Ridge::check_label_numbers(std::int64_t most) const {
   if (side <= most / targets_ / side) return;
   refuse_ridge(
       fmt::format("weights that differ by label take {} decompositions of {} numbers, together more than the "
-                  "{} of `most_label_numbers`; weigh images alike for all labels",
+                  "{} `most_label_numbers`; weigh images alike for all labels",
                   targets_, side * side, most));
 }
 
