@@ -134,7 +134,7 @@ std::string hardest_text(const Probed& probed) {
   if (!probed.sheet.empty()) {
     text += fmt::format("The {} hardest as images: {}\n", probed.mistakes.hardest.size(), shown_path(probed.sheet));
   }
-  return text + fmt::format("All predictions: {}\n", shown_path(probed.left_out));
+  return probed.left_out.empty() ? text : text + fmt::format("All predictions: {}\n", shown_path(probed.left_out));
 }
 
 constexpr int kCurveBarWidth = 30;
@@ -226,6 +226,7 @@ std::string probe_text(const Probed& probed, const run::ProbeRunOptions& options
   text += classes_text(probed.mistakes) + pairs_text(probed.mistakes) + hardest_text(probed);
   if (probed.result.curve) text += curve_text(*probed.result.curve);
   text += fine_tuning_text(probed, options) + seconds_text(probed);
+  if (probed.model.empty()) return text;  // it could not be written, as an error says
   return text + fmt::format("The model: {}\nTry it:    margay predict {} IMAGE\n", shown_path(probed.model),
                             core::shell_word(probed.model.string()));
 }
