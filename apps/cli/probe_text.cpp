@@ -163,8 +163,9 @@ std::string flags_of_data(const run::ProbeRunOptions& options) {
 }
 
 std::string train_command(const run::ProbeRunOptions& options) {
-  return fmt::format("margay train {} --arch {} --weights {} --init-head probe{}", core::shell_word(options.batch.folder.string()),
-                     options.arch, core::shell_word(options.network.weights.string()), flags_of_data(options));
+  return fmt::format("margay train {} --arch {} --weights {} --init-head probe{}",
+                     core::shell_word(options.batch.folder.string()), options.arch,
+                     core::shell_word(options.network.weights.string()), flags_of_data(options));
 }
 
 std::string fine_tuning_text(const Probed& probed, const run::ProbeRunOptions& options) {
