@@ -134,8 +134,9 @@ void add_train(CommandLine& line) {
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
   command.does([=, &command] {
-    run::TrainOptions chosen = *options;  // a configuration says itself that a run had no weights
-    const bool is_open = !command.is_given("--weights") && !command.is_given("--config");
+    run::TrainOptions chosen = *options;  // a run that there was says itself that it had no weights
+    const bool is_new = resume->resume.empty() && !command.is_given("--config");
+    const bool is_open = is_new && !command.is_given("--weights");
     if (is_open && chosen.arch != run::kAutoArch) chosen.vision_learner.weights = run::kAutoWeights;
     return train(std::move(chosen), *resume);
   });
