@@ -283,8 +283,10 @@ TEST_F(ProbeTest, MakesAnOrdinaryClassifier) {
   const data::Loaders data = loaders();
   const auto network = classifier(2, kLinear);
   std::size_t counted = 0;
-  const Probe probed = probe(data, *network, {.learning_curve = false, .grouping = predict::Grouping::kNone},
-                             [&](std::size_t images) { counted += images; });
+  const ProbeOptions options = {.learning_curve = false,
+                                .grouping = predict::Grouping::kNone,
+                                .features = {.precision = model::Precision::kFp32}};
+  const Probe probed = probe(data, *network, options, [&](std::size_t images) { counted += images; });
   EXPECT_EQ(counted, 36);
   EXPECT_EQ(probed.result.images, 24);
   EXPECT_EQ(probed.result.left_out.size(), 24);
