@@ -163,7 +163,7 @@ std::string flags_of_data(const run::ProbeRunOptions& options) {
 }
 
 std::string train_command(const run::ProbeRunOptions& options) {
-  return fmt::format("margay train {} --arch {} --weights {} --init-head probe{}",
+  return fmt::format("margay train {} --arch {} --weights {} --init-head probe --epochs 1{}",
                      core::shell_word(options.batch.folder.string()), options.arch,
                      core::shell_word(options.network.weights.string()), flags_of_data(options));
 }

@@ -51,7 +51,8 @@ TEST(ProbeText, SaysWhatWasMeasuredAndWhatIsNext) {
   expect_part(text, "a b.png");
   expect_part(text,
               "Fine-tuning is likely to lower the error. It errs on its own images, too.\n"
-              "  margay train 'my images' --arch resnet18 --weights cached --init-head probe --label-regex '(.+)_'\n");
+              "  margay train 'my images' --arch resnet18 --weights cached --init-head probe --epochs 1 "
+              "--label-regex '(.+)_'\n");
   expect_part(text, "2.5 seconds: features 2.0, fit 0.5\n");
   expect_part(text, "Try it:    margay predict runs/a/model.margay IMAGE\n");
   EXPECT_EQ(text.find("WARNING"), std::string::npos);
