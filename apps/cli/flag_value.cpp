@@ -14,6 +14,7 @@
 
 #include "apps/cli/program_words.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
 
 namespace margay::cli {
@@ -63,6 +64,15 @@ Json parse_config(const std::string& path) {
   }
 }
 
+/// As it is typed, every digit of a number.
+std::string flag_value_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return value.dump();
+  std::vector<std::string> parts;
+  for (const Json& each : value) parts.push_back(flag_value_text(each));
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
 }  // namespace
 
 std::string flag_text(const Json& value) {
@@ -75,6 +85,26 @@ std::string flag_text(const Json& value) {
     return fmt::format("{}", fmt::join(parts, ","));
   }
   return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string flag_text(const core::OptionTable& table, const void* options, const void* defaults,
+                      const Renamed& renamed) {
+  std::string text;
+  for (const core::Field& field : table) {
+    if (field.type->kind == core::FieldType::Kind::kOptions) {
+      text += flag_text(field.type->table(), field.of(options), field.of(defaults), renamed);
+      continue;
+    }
+    const auto value = core::value_to_json(*field.type, field.of(options));
+    const auto flag = flag_name(table.name(), field.name, renamed);
+    if (!flag || value.is_null() || value == core::value_to_json(*field.type, field.of(defaults))) continue;
+    if (value.is_boolean()) {
+      text += " " + (value.get<bool>() ? *flag : "--no-" + flag->substr(2));
+    } else {
+      text += fmt::format(" {} {}", *flag, core::shell_word(flag_value_text(value)));
+    }
+  }
+  return text;
 }
 
 void assign_flag(const std::string& flag, const std::string& text, const core::FieldType& type, void* value) {

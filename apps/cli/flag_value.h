@@ -4,12 +4,23 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/cli/command.h"
 #include "margay/core/options.h"
 
 namespace margay::cli {
 
 /// The value of a flag as help shows a default: lists without brackets, texts without quotes.
 std::string flag_text(const nlohmann::ordered_json& value);
+
+std::string flag_text(const core::OptionTable& table, const void* options, const void* defaults,
+                      const Renamed& renamed);
+
+/// The flags that make `options` of `defaults`, each with a space in front, to paste into a shell: " --label-regex
+/// '(.+)_\d+\.jpg$' --size 128". Fields without a flag are left out.
+template <core::Options T>
+std::string flag_text(const T& options, const T& defaults, const Renamed& renamed = {}) {
+  return flag_text(T::fields(), &options, &defaults, renamed);
+}
 
 /// Reads the value of a flag by the same rules as a configuration file; lists may lack their brackets. Throws
 /// CLI::ValidationError, naming the flag.

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/flag_text.h"
+#include "apps/cli/flag_value.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/train_flags.h"

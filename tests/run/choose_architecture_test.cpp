@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/temporary_folder.h"
-#include "tests/support/tiny_images.h"
+#include "tests/support/tiny_batches.h"
 #include "tests/support/tiny_weights.h"
 
 namespace margay::run {
@@ -21,17 +21,12 @@ class ChoiceNotes : public Observer {
 class ChooseArchitecture : public testing::Test {
  protected:
   ChooseArchitecture() {
-    testing_support::write_tiny_images(folder_ / "images", 6, 2);
+    testing_support::use_tiny_images(options_.batch, folder_ / "images");
     for (const char* name : {"resnet20", "mobilenet_v3_small"}) {
       testing_support::write_backbone(folder_ / "weights", name);
     }
     options_.arch = kAutoArch;
     options_.epochs = 1;
-    options_.batch.folder = folder_ / "images";
-    options_.batch.transforms.resize.size = 24;
-    options_.batch.transforms.augment.size = 16;
-    options_.batch.loader.batch_size = 4;
-    options_.batch.loader.num_workers = 1;
     options_.vision_learner.weights = folder_ / "weights";
     options_.vision_learner.learner.device = "cpu";
     options_.vision_learner.learner.precision = model::Precision::kFp32;

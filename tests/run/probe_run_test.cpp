@@ -16,7 +16,7 @@
 #include "margay/run/start_training.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_images.h"
+#include "tests/support/tiny_batches.h"
 #include "tests/support/tiny_weights.h"
 
 namespace margay::run {
@@ -40,14 +40,9 @@ class ProbeNotes : public Observer {
 class StartProbe : public testing::Test {
  protected:
   StartProbe() {
-    testing_support::write_tiny_images(folder_ / "images", 6, 2);
+    testing_support::use_tiny_images(options_.batch, folder_ / "images");
     options_.runs = folder_ / "runs";
     options_.arch = "resnet20";
-    options_.batch.folder = folder_ / "images";
-    options_.batch.transforms.resize.size = 24;
-    options_.batch.transforms.augment.size = 16;
-    options_.batch.loader.batch_size = 4;
-    options_.batch.loader.num_workers = 1;
     options_.network.weights = testing_support::write_backbone(folder_ / "weights", "resnet20");
     options_.network.device = "cpu";
     options_.network.precision = model::Precision::kFp32;

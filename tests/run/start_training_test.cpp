@@ -17,7 +17,7 @@
 #include "margay/run/run_registry.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/tiny_images.h"
+#include "tests/support/tiny_batches.h"
 
 namespace margay::run {
 namespace {
@@ -67,15 +67,10 @@ class NotingObserver : public Observer {
 class StartTraining : public testing::Test {
  protected:
   StartTraining() {
-    testing_support::write_tiny_images(folder_ / "images", 6, 2);
+    testing_support::use_tiny_images(options_.batch, folder_ / "images");
     options_.runs = folder_ / "runs";
     options_.arch = "resnet20";
     options_.epochs = 1;
-    options_.batch.folder = folder_ / "images";
-    options_.batch.transforms.resize.size = 24;
-    options_.batch.transforms.augment.size = 16;
-    options_.batch.loader.batch_size = 4;
-    options_.batch.loader.num_workers = 1;
     options_.vision_learner.learner.device = "cpu";
     options_.vision_learner.learner.precision = model::Precision::kFp32;
   }

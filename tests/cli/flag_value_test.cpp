@@ -1,4 +1,4 @@
-#include "apps/cli/flag_text.h"
+#include "apps/cli/flag_value.h"
 
 #include <gtest/gtest.h>
 
