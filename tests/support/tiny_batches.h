@@ -7,8 +7,8 @@
 
 namespace margay::testing_support {
 
-/// Writes six images to train and two to validate of each class, and makes `batch` read them at the smallest sizes, four
-/// at a time.
+/// Writes six images to train and two to validate of each class, and makes `batch` read them at the smallest sizes,
+/// four at a time.
 inline void use_tiny_images(run::BatchOptions& batch, const std::filesystem::path& folder) {
   write_tiny_images(folder, 6, 2);
   batch.folder = folder;
