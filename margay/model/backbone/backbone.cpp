@@ -14,6 +14,10 @@ void Backbone::check_size(const torch::Tensor& images) const {
                   images.size(2), images.size(3)));
 }
 
+MapPoint Backbone::map_point(const torch::Tensor& images) {
+  return {forward(images), [](const torch::Tensor& features) { return features; }};
+}
+
 namespace {
 
 /// Shares the module, not the row around it.
@@ -43,6 +47,15 @@ std::vector<Segment> FeatureStack::segments() {
   return segments;
 }
 
+MapGrid FeatureStack::map_grid(std::int64_t side_px) const {
+  MapGrid grid;
+  for (std::int64_t side = side_px; grid.step_px < kStride; side = (side + 1) / 2) {
+    if (pads_behind_ && side % 2 == 0) grid.first_px += grid.step_px;
+    grid.step_px *= 2;
+  }
+  return grid;
+}
+
 FlatNet::FlatNet(const FlatNetShape& shape, const BackboneOptions& options)
     : in_channels_(options.in_channels), image_px_(options.image_px) {
   if (shape.hidden > 0) hidden_ = register_module("0", torch::nn::Linear(pixels(), shape.hidden));
@@ -63,6 +76,11 @@ std::vector<Backbone::Stage> FlatNet::stages() {
                       }});
   }
   return stages;
+}
+
+MapPoint FlatNet::map_point(const torch::Tensor& images) {
+  check_size(images);
+  return {images, [this](const torch::Tensor& pixels) { return forward(pixels); }};
 }
 
 torch::nn::Sequential FlatNet::make_published_head(std::int64_t num_classes) const {

@@ -48,6 +48,23 @@ enum class FeatureLayout {
   kPooled,  ///< [N,D,1,1]: the network gives one vector per image itself, such as a class token
 };
 
+/// Where the cells of an activation map lie in the image, along one side: the centre of cell i is at first_px + i *
+/// step_px; pixel j covers [j, j+1). It is the centre of what the convolutions see: a strided one that pads alike
+/// before and behind has its first cell at the image's edge, not half a cell inside (Alsallakh et al., "Mind the Pad",
+/// arXiv:2010.02178, section 3), so stretching the map over the image would shift it.
+struct MapGrid {
+  double first_px = 0.5;
+  double step_px = 1;
+};
+
+/// A pass through a backbone, halted at the last activations that belong to places in the image: there activation maps
+/// are taken.
+struct MapPoint {
+  torch::Tensor activations;  ///< float [N,C,h,w]
+  /// What the backbone computes of such activations: the features [N,D,h,w] or [N,D,1,1]. Keeps the rest of the pass.
+  std::function<torch::Tensor(const torch::Tensor& activations)> rest;
+};
+
 /// The part of a classifier that turns images into features, without pooling and classes.
 class Backbone : public torch::nn::Module {
  public:
@@ -90,6 +107,15 @@ class Backbone : public torch::nn::Module {
   /// How many input pixels one pixel of the features covers, along each side.
   virtual std::int64_t stride() const = 0;
 
+  /// Runs the network as far as the activations of a map, by default to its end: the features themselves.
+  /// rest(activations) then gives the same features as forward(images). images: as forward's.
+  virtual MapPoint map_point(const torch::Tensor& images);
+  /// The activations of map_point in words, for tables.
+  virtual std::string map_point_name() const { return "features"; }
+  /// Where the cells of map_point lie along a side of so many pixels. Default: of strided layers with odd kernels and
+  /// equal padding.
+  virtual MapGrid map_grid(std::int64_t /*side_px*/) const { return {0.5, static_cast<double>(stride())}; }
+
   /// The modules (by their paths, "layer1" or "features.0") that detect edges and textures and should change least in
   /// fine-tuning. With the parameters of the backbone itself they are the first parameter group; the others are the
   /// second. Follows fastai's splitter if it has one for the family; otherwise it is what comes before the first block.
@@ -126,6 +152,7 @@ class FeatureStack : public Backbone {
   std::vector<Segment> segments() override;
   std::int64_t features() const override { return features_; }
   std::int64_t stride() const override { return kStride; }
+  MapGrid map_grid(std::int64_t side_px) const override;
   /// The first layer: the stem.
   std::vector<std::string> early_children() const override { return {"features.0"}; }
 
@@ -150,6 +177,9 @@ class FeatureStack : public Backbone {
   /// Sets the number of channels that the latest layer gives.
   void set_features(std::int64_t features) { features_ = features; }
 
+  /// Strided layers pad as TensorFlow's: where a side is even, only behind it.
+  void set_pads_behind(bool pads_behind) { pads_behind_ = pads_behind; }
+
  private:
   struct Layer {
     std::string name;
@@ -162,6 +192,7 @@ class FeatureStack : public Backbone {
   NestedSequential row_;
   std::vector<Layer> layers_;
   std::int64_t features_ = 0;
+  bool pads_behind_ = false;
 };
 
 /// The shape of a network of plain linear layers.
@@ -183,6 +214,10 @@ class FlatNet : public Backbone {
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::optional<std::int64_t> only_px() const override { return image_px_; }
   std::int64_t stride() const override { return image_px_; }
+  /// The pixels, the only ones that have places.
+  MapPoint map_point(const torch::Tensor& images) override;
+  std::string map_point_name() const override { return "pixels"; }
+  MapGrid map_grid(std::int64_t /*side_px*/) const override { return {0.5, 1}; }
   /// None.
   std::vector<std::string> early_children() const override { return {}; }
 

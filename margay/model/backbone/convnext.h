@@ -64,6 +64,8 @@ class ConvNext : public FeatureStack {
  public:
   explicit ConvNext(const ConvNextShape& shape, const BackboneOptions& options = {});
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  /// Patches do not overlap.
+  MapGrid map_grid(std::int64_t /*side_px*/) const override { return {kStride / 2.0, kStride}; }
 };
 
 }  // namespace margay::model

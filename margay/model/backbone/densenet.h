@@ -72,6 +72,10 @@ class DenseNet : public Backbone {
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return std::int64_t{2} << blocks_; }
+  /// The stem, of stride 4, pads alike; each transition then takes the mean of two cells.
+  MapGrid map_grid(std::int64_t /*side_px*/) const override {
+    return {0.5 + static_cast<double>(stride() - 4) / 2, static_cast<double>(stride())};
+  }
   /// The stem and two blocks, as fastai's _densenet_split.
   std::vector<std::string> early_children() const override;
 

@@ -115,6 +115,7 @@ EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions
                                           .activation = Activation::kSilu,
                                           .norm = published.norm}));
   set_features(4 * channels);
+  set_pads_behind(published.padding == Padding::kTensorFlow);
   initialise_for_rectifiers(*this);
 }
 

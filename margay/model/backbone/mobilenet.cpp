@@ -178,6 +178,7 @@ MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
          ConvNorm(ConvNormOptions{
              .in_channels = channels, .out_channels = 6 * channels, .activation = kHs, .norm = published.norm}));
   set_features(6 * channels);
+  set_pads_behind(published.padding == Padding::kTensorFlow);
   initialise_for_rectifiers(*this);
 }
 

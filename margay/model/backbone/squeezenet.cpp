@@ -88,7 +88,8 @@ torch::Tensor Fire::forward(const torch::Tensor& x) {
 
 SqueezeNet::SqueezeNet(SqueezeNetVersion version, const BackboneOptions& options)
     : features_(version == SqueezeNetVersion::k1_0 ? make_features_1_0(options.in_channels)
-                                                   : make_features_1_1(options.in_channels)) {
+                                                   : make_features_1_1(options.in_channels)),
+      first_px_(version == SqueezeNetVersion::k1_0 ? 17.5 : 15.5) {
   register_module("features", features_);
 }
 

@@ -42,11 +42,14 @@ class SqueezeNet : public Backbone {
   std::int64_t features() const override { return 512; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return 16; }
+  /// Of four layers without padding: a kernel of 7 or 3, and poolings of 3.
+  MapGrid map_grid(std::int64_t /*side_px*/) const override { return {first_px_, 16}; }
   /// The layers before features.5, as fastai's _squeezenet_split.
   std::vector<std::string> early_children() const override;
 
  private:
   torch::nn::Sequential features_;
+  double first_px_;
 };
 
 }  // namespace margay::model

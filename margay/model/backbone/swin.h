@@ -90,6 +90,11 @@ class Swin : public Backbone {
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
+  std::string map_point_name() const override { return "norm"; }
+  /// Patches do not overlap.
+  MapGrid map_grid(std::int64_t /*side_px*/) const override {
+    return {static_cast<double>(stride()) / 2, static_cast<double>(stride())};
+  }
   std::vector<std::string> early_children() const override { return {"features.0"}; }
   /// Indices of positions are computed, not learnt, so a file may have them in another shape or not at all.
   void adapt_published(TensorMap& published) const override;

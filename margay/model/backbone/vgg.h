@@ -36,6 +36,10 @@ class Vgg : public Backbone {
   std::int64_t features() const override { return shape_.blocks.back().back(); }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return std::int64_t{1} << shape_.blocks.size(); }
+  /// Pooled pixels do not overlap.
+  MapGrid map_grid(std::int64_t /*side_px*/) const override {
+    return {static_cast<double>(stride()) / 2, static_cast<double>(stride())};
+  }
   /// The layers before features.22, as fastai's _vgg_split.
   std::vector<std::string> early_children() const override;
 

@@ -106,9 +106,11 @@ TransformerBlock::TransformerBlock(const TransformerBlockShape& shape)
   }
 }
 
-torch::Tensor TransformerBlock::forward(const torch::Tensor& x) {
+torch::Tensor TransformerBlock::forward(const torch::Tensor& x) { return finish(x, attended(x)); }
+
+torch::Tensor TransformerBlock::finish(const torch::Tensor& x, const torch::Tensor& seen) {
   // Sums are not made in place: under autocast they stay float32, whatever the branches are.
-  const torch::Tensor y = x + scaled(ls1_, attn_->forward(norm1_(x)));
+  const torch::Tensor y = x + scaled(ls1_, attn_->forward(seen));
   return y + scaled(ls2_, mlp_->forward(norm2_(y)));
 }
 
@@ -218,6 +220,35 @@ std::vector<Segment> ViT::segments() {
   }
   segments.push_back({[self](const torch::Tensor& tokens) { return self->read_features(tokens); }, {norm_.ptr()}});
   return segments;
+}
+
+torch::Tensor ViT::tokens_behind(const torch::Tensor& images, std::size_t blocks) {
+  torch::Tensor tokens = embed(images);
+  for (std::size_t i = 0; i < blocks; ++i) tokens = blocks_[i]->forward(tokens);
+  return tokens;
+}
+
+torch::Tensor ViT::patches_of(const torch::Tensor& tokens) const {
+  return tokens.slice(1, 1).transpose(1, 2).unflatten(2, std::vector<std::int64_t>{grid_side(), grid_side()});
+}
+
+torch::Tensor ViT::with_patches(const torch::Tensor& tokens, const torch::Tensor& patches) const {
+  return torch::cat({tokens.narrow(1, 0, 1), patches.flatten(2).transpose(1, 2)}, 1);
+}
+
+MapPoint ViT::map_point(const torch::Tensor& images) {
+  const torch::Tensor x = tokens_behind(images, blocks_.size() - (is_mean_pooled_ ? 0 : 1));
+  if (is_mean_pooled_) {
+    return {patches_of(x), [this, x](const torch::Tensor& patches) { return read_features(with_patches(x, patches)); }};
+  }
+  const torch::Tensor seen = blocks_.back()->attended(x);
+  return {patches_of(seen), [this, x, seen](const torch::Tensor& patches) {
+            return read_features(blocks_.back()->finish(x, with_patches(seen, patches)));
+          }};
+}
+
+std::string ViT::map_point_name() const {
+  return is_mean_pooled_ ? "patches" : "blocks." + std::to_string(blocks_.size() - 1) + ".norm1";
 }
 
 torch::nn::Sequential ViT::make_published_head(std::int64_t num_classes) const {

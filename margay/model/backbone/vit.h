@@ -69,6 +69,10 @@ class TransformerBlock : public torch::nn::Module {
   explicit TransformerBlock(const TransformerBlockShape& shape);
   torch::Tensor forward(const torch::Tensor& x);
 
+  /// The two parts of forward: what attention sees, norm(x), and the block's result from x and that.
+  torch::Tensor attended(const torch::Tensor& x) { return norm1_(x); }
+  torch::Tensor finish(const torch::Tensor& x, const torch::Tensor& seen);
+
  private:
   torch::nn::LayerNorm norm1_, norm2_;
   std::shared_ptr<SelfAttention> attn_;
@@ -109,12 +113,24 @@ class ViT : public Backbone {
   std::optional<std::int64_t> only_px() const override { return image_px_; }
   /// The whole image's side.
   std::int64_t stride() const override { return image_px_; }
+  /// The patches as the last attention sees them, behind its norm: behind it only the class token matters. (With
+  /// Arithmetic::kMeanPooled: the patches' tokens before their mean.)
+  MapPoint map_point(const torch::Tensor& images) override;
+  std::string map_point_name() const override;
+  MapGrid map_grid(std::int64_t /*side_px*/) const override {
+    return {static_cast<double>(shape_.patch_px) / 2, static_cast<double>(shape_.patch_px)};
+  }
   std::vector<std::string> early_children() const override { return {"patch_embed"}; }
   /// "pos_embed" of another image size is resampled.
   void adapt_published(TensorMap& published) const override;
 
  private:
   torch::Tensor embed(const torch::Tensor& images);
+  /// Images through so many blocks.
+  torch::Tensor tokens_behind(const torch::Tensor& images, std::size_t blocks);
+  /// tokens: [N,1+T,D]; the patches as [N,D,g,g], and back, behind the class tokens of others.
+  torch::Tensor patches_of(const torch::Tensor& tokens) const;
+  torch::Tensor with_patches(const torch::Tensor& tokens, const torch::Tensor& patches) const;
   torch::Tensor read_features(const torch::Tensor& tokens);
   std::int64_t grid_side() const { return image_px_ / shape_.patch_px; }
 
