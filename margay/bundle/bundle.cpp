@@ -22,11 +22,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kKey = "margay";
 constexpr const char* kSalt = "known_images_salt";
-constexpr int kFormatVersion = 3;
+constexpr const char* kCalibration = "calibration";
+constexpr int kFormatVersion = 4;
 
 /// Format 2 brought the task: without it a program would predict by softmax, so only multi-label models need it. Format
-/// 3 brought the known images, whose tensors earlier programs would take for weights.
+/// 3 brought the known images, whose tensors earlier programs would take for weights. Format 4 brought the calibration:
+/// earlier programs would tell other probabilities, unless the temperature is 1.
 int format_for(const Bundle& bundle) {
+  if (bundle.calibration.temperature != 1) return 4;
   if (!bundle.known_images.empty()) return 3;
   return bundle.task == data::Task::kSingleLabel ? 1 : 2;
 }
@@ -36,6 +39,8 @@ Json header_of(const Bundle& bundle) {
       {"format_version", format_for(bundle)},           {"classifier", core::to_json(bundle.classifier->options())},
       {"vocabulary", bundle.vocabulary.names()},        {"task", core::to_text(bundle.task)},
       {"transforms", core::to_json(bundle.transforms)}, {"provenance", bundle.provenance}};
+  const bool is_calibrated = bundle.calibration.is_fitted() || bundle.calibration.temperature != 1;
+  if (is_calibrated) header[kCalibration] = core::to_json(bundle.calibration);
   if (!bundle.known_images.empty()) header[kSalt] = bundle.known_images.salt;
   return header;
 }
@@ -101,6 +106,14 @@ Json parse_header(const model::Metadata& metadata, const fs::path& path) {
   return header;
 }
 
+predict::Calibration calibration_of(const Json& header) {
+  predict::Calibration calibration;
+  if (!header.contains(kCalibration)) return calibration;
+  core::from_json(header.at(kCalibration), calibration);
+  core::validate(calibration);
+  return calibration;
+}
+
 /// Everything but the weights. Throws whatever JSON and options throw; the caller names the file.
 Bundle from_header(const Json& header) {
   Bundle bundle;
@@ -116,6 +129,7 @@ Bundle from_header(const Json& header) {
   }
   bundle.task = core::from_text<data::Task>(header.value("task", core::to_text(data::Task::kSingleLabel)));
   bundle.provenance = header.value("provenance", Json::object());
+  bundle.calibration = calibration_of(header);
   bundle.classifier = model::make_classifier(options);
   return bundle;
 }
@@ -124,6 +138,7 @@ Bundle from_header(const Json& header) {
 
 void save_bundle(const fs::path& path, const Bundle& bundle) {
   if (bundle.classifier == nullptr) throw std::invalid_argument("[save_bundle] the classifier is null");
+  core::validate(bundle.calibration);
   model::write_safetensors(path, tensors_of(bundle), {{kKey, header_of(bundle).dump()}});
 }
 

@@ -10,6 +10,7 @@
 #include "margay/data/item.h"
 #include "margay/data/source/known_images.h"
 #include "margay/model/classifier.h"
+#include "margay/predict/calibration.h"
 
 namespace margay::bundle {
 
@@ -23,12 +24,14 @@ struct Bundle {
   nlohmann::ordered_json provenance = nlohmann::ordered_json::object();
   /// The images it was trained and validated on; empty where that is not known, as in files of earlier versions.
   data::KnownImages known_images = {};
+  /// How its logits become probabilities; the default, as in files of earlier versions, changes nothing.
+  predict::Calibration calibration = {};
 };
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
-/// architecture, vocabulary, task, transforms, provenance and the salt of the known images, whose digests are uint8
-/// tensors [N, bytes of each], "margay.train_names" and so on. Atomic: a failure leaves the previous file.
-/// Throws core::IoError, std::invalid_argument without a classifier.
+/// architecture, vocabulary, task, transforms, provenance, calibration (if there is one) and the salt of the known
+/// images, whose digests are uint8 tensors [N, bytes of each], "margay.train_names" and so on. Atomic: a failure leaves
+/// the previous file. Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
 /// Reads a bundle into a classifier in eval mode, whose logits are bit-equal to those of the saved one.

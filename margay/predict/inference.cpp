@@ -124,7 +124,7 @@ PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& lo
 void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                         const PredictionSink& sink) {
   for_each_part(classifier, loader, options, [&](Predictions&& part) {
-    part.set_logits(part.logits, options.activation);
+    part.set_logits(part.logits, options.activation, options.temperature);
     sink(std::move(part));
   });
 }
@@ -137,7 +137,7 @@ Predictions collect_predictions(model::Classifier& classifier, const data::Loade
     parts.push_back(std::move(part));
   });
   Predictions all = joined(parts);
-  all.set_logits(all.logits, options.activation);
+  all.set_logits(all.logits, options.activation, options.temperature);
   return all;
 }
 

@@ -33,6 +33,8 @@ struct PassPart {
 struct InferenceOptions {
   /// Turns logits into probabilities.
   metric::Activation activation = metric::Activation::kSoftmax;
+  /// What logits are divided by before that (Calibration::temperature).
+  double temperature = 1;
   /// As resolve_precision returns it, never kAuto.
   model::Precision precision = model::Precision::kFp32;
   NetworkMode mode = NetworkMode::kEval;

@@ -1,8 +1,13 @@
 #include "margay/predict/predictions.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "margay/predict/calibration.h"
 
 namespace margay::predict {
 namespace {
@@ -36,10 +41,16 @@ void sort_by_id(Predictions& predictions) {
 
 }  // namespace
 
-void Predictions::set_logits(const torch::Tensor& new_logits, metric::Activation activation) {
+void Predictions::set_logits(const torch::Tensor& new_logits, metric::Activation activation, double new_temperature) {
+  if (!(new_temperature > 0 && std::isfinite(new_temperature))) {
+    throw std::invalid_argument(
+        fmt::format("[predictions] a temperature must be above 0 and finite, got {}", new_temperature));
+  }
   logits = new_logits;
-  probabilities = metric::probabilities(logits, activation);
-  if (targets.defined()) losses = metric::image_losses(logits, targets, activation);
+  temperature = new_temperature;
+  const torch::Tensor scaled = Calibration{.temperature = temperature}.scaled(logits);
+  probabilities = metric::probabilities(scaled, activation);
+  if (targets.defined()) losses = metric::image_losses(scaled, targets, activation);
 }
 
 Predictions joined(const std::vector<Predictions>& parts) {

@@ -56,7 +56,8 @@ Predictions collect_averaged(model::Classifier& classifier, const data::Loader& 
     check_same_images(all, predictions, loader.dataset());
     draws.push_back(predictions.logits);
   }
-  all.set_logits(average_draws(all.logits, draws, options.activation, tta.beta), options.activation);
+  all.set_logits(average_draws(all.logits, draws, options.activation, tta.beta), options.activation,
+                 options.temperature);
   return all;
 }
 

@@ -20,8 +20,8 @@ struct TtaOptions {
 
 /// Averages the predictions for an image itself and for several augmented draws of it (test-time augmentation, fastai's
 /// tta): probabilities = beta · plain + (1 - beta) · mean over the draws. The result is returned as logits, so that
-/// callers apply their activation as usual. plain: float [N,K] logits; draws: logits of that shape, one at least; beta:
-/// 0 … 1. Throws std::invalid_argument for what does not fit.
+/// callers apply their temperature and activation as usual. plain: float [N,K] logits; draws: logits of that shape, one
+/// at least; beta: 0 … 1. Throws std::invalid_argument for what does not fit.
 torch::Tensor average_draws(const torch::Tensor& plain, const std::vector<torch::Tensor>& draws,
                             metric::Activation activation, double beta);
 

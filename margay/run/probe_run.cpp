@@ -186,6 +186,22 @@ class ProbeRun {
     return failure;
   }
 
+  /// The head has the temperature in it already, so 1 is left. It came from images that no one else judged.
+  predict::Calibration calibration_of(const Probed& probed) const {
+    const train::ProbeResult& result = probed.result;
+    if (network_.options.probe.select == train::ProbeSelect::kValid) {
+      const std::int64_t images = result.valid->predictions.size();
+      return {.source = predict::CalibrationSource::kHeldOut,
+              .images = images,
+              .groups = result.valid->score.loss.groups,
+              .data = "the validation set of the probe"};
+    }
+    return {.source = predict::CalibrationSource::kLeftOut,
+            .images = result.images,
+            .groups = result.groups,
+            .data = "the training images of the probe, each left out with its group"};
+  }
+
   void save_model(Probed& probed, const RunEpoch& results) {
     const data::Loaders& loaders = network_.loaders;
     const data::Dataset* valid = loaders.valid ? &loaders.valid->dataset() : nullptr;
@@ -195,7 +211,8 @@ class ProbeRun {
                                           .transforms = loaders.transforms(),
                                           .provenance = provenance_of(network_, results),
                                           .known_images = data::known_images(loaders.train.dataset(), valid,
-                                                                             loaders.root, data::Unread::kRead)});
+                                                                             loaders.root, data::Unread::kRead),
+                                          .calibration = calibration_of(probed)});
     probed.model = folder_.model();
   }
 

@@ -45,6 +45,7 @@ void check_labels(const data::Dataset& images, const bundle::Bundle& bundle) {
 Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     : bundle_(std::move(bundle)),
       options_(options),
+      calibration_(options.raw ? predict::Calibration() : bundle_.calibration),
       precision_(model::resolve_precision(options.precision, torch::kCPU)) {
   core::validate(options_);
   if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
@@ -79,7 +80,9 @@ data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) cons
 }
 
 predict::InferenceOptions Predictor::inference() const {
-  return {.activation = predict::activation_of(bundle_.task), .precision = precision_};
+  return {.activation = predict::activation_of(bundle_.task),
+          .temperature = calibration_.temperature,
+          .precision = precision_};
 }
 
 predict::ImageCounter Predictor::counter(const data::Loader& loader, const OnProgress& on_progress) const {
@@ -130,6 +133,8 @@ const core::OptionTable& PredictorOptions::fields() {
                     core::field<&PredictorOptions::tta>(
                         "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
                     core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
+                    core::field<&PredictorOptions::raw>(
+                        "raw", "the logits' own probabilities, without the temperature of `calibrate`"),
                     core::field<&PredictorOptions::max_pixels>(
                         "max_pixels", "an image that claims more pixels counts as unreadable", {1, 1e12})});
   return table;

@@ -23,13 +23,15 @@ struct PredictorOptions {
   model::Precision precision = model::Precision::kFp32;
   int tta = 0;
   double tta_beta = predict::TtaOptions().beta;
+  bool raw = false;
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
 
   static const core::OptionTable& fields();
 };
 
-/// Predicts with a bundle alone, which has the sizes, the normalisation and the classes. The prediction for an image
-/// does not depend on the other images. Several threads may predict at once. Batch norms are folded into the
+/// Predicts with a bundle alone, which has the sizes, the normalisation, the classes and the calibration. Logits are
+/// the network's own; probabilities and losses are calibrated unless options.raw says otherwise. The prediction for an
+/// image does not depend on the other images. Several threads may predict at once. Batch norms are folded into the
 /// convolutions before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it, otherwise
 /// in a copy.
 class Predictor {
@@ -57,6 +59,8 @@ class Predictor {
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
   data::Task task() const { return bundle_.task; }
   bool is_multi_label() const { return bundle_.task == data::Task::kMultiLabel; }
+  /// What is applied: the bundle's calibration, or none with options.raw.
+  const predict::Calibration& calibration() const { return calibration_; }
   const bundle::Bundle& bundle() const { return bundle_; }
 
  private:
@@ -68,6 +72,7 @@ class Predictor {
 
   bundle::Bundle bundle_;
   PredictorOptions options_;
+  predict::Calibration calibration_;
   model::Precision precision_;
 };
 
