@@ -1,7 +1,7 @@
 #pragma once
 
 #include "margay/chart/line_chart.h"
-#include "margay/interpret/calibration_report.h"
+#include "margay/interpret/calibration_quality.h"
 
 namespace margay::interpret {
 

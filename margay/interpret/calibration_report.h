@@ -1,92 +1,25 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
 #include <torch/types.h>
 #include <nlohmann/json_fwd.hpp>
 
-#include "margay/core/options.h"
 #include "margay/data/item.h"
-#include "margay/interpret/risk_coverage.h"
-#include "margay/metric/bootstrap.h"
+#include "margay/interpret/calibration_quality.h"
+#include "margay/interpret/fit_calibration.h"
 #include "margay/metric/interval.h"
 #include "margay/predict/calibration.h"
 #include "margay/predict/predictions.h"
 
 namespace margay::interpret {
 
-/// How calibration is measured.
-struct CalibrationMeasure {
-  int bins = 15;           ///< of the expected calibration errors, 1 … 1000
-  int simulations = 1000;  ///< of perfectly calibrated labels, 1 … 100,000
-  metric::BootstrapOptions bootstrap;
-
-  static const core::OptionTable& fields();
-};
-
-/// An expected calibration error and what it would be if the probabilities were exactly right: a finite set of images
-/// has an error above 0 then, too.
-struct CalibrationError {
-  metric::Estimate error;
-  double perfect = 0;                   ///< its mean under perfect calibration
-  metric::Interval perfect_range = {};  ///< where 95 % of such errors lie
-
-  double excess() const { return error.value - perfect; }
-  /// Whether it is larger than perfect calibration explains.
-  bool is_beyond_chance() const { return error.value > perfect_range.high; }
-};
-
-/// Cases (images; of several labels decisions) of about one confidence. Cases in (low, high].
-struct ReliabilityBin {
-  double low = 0;
-  double high = 1;
-  std::int64_t count = 0;
-  double confidence = 0;           ///< mean of the cases; NaN for none
-  double accuracy = 0;             ///< share of them that is right (several labels: that has the label); NaN for none
-  metric::Interval interval = {};  ///< of accuracy: Wilson's, 95 %
-};
-
-/// How far probabilities are what they say.
-///
-/// The confidence of an image is its largest probability, and a hit is a right prediction; with several labels each
-/// image and label is a case, its confidence the label's probability, and a hit is that the image has it.
-struct CalibrationQuality {
-  metric::Estimate nll;  ///< mean of metric::image_losses, nats
-  metric::Estimate
-      brier;  ///< mean of Σ_k (p_k - y_k)², 0 … 2 (Brier 1950); with several labels the mean over them, 0 … 1
-  /// Σ_b n_b / n |mean hit - mean confidence| over bins of equal width (Naeini et al. 2015, Guo et al. 2017).
-  CalibrationError ece;
-  /// The same over bins of equal numbers of cases (Nixon et al., "Measuring calibration in deep learning", 2019).
-  CalibrationError ece_mass;
-  /// Mean over the classes of the error of their probability, for all images, with bins of equal width (Kull et al.,
-  /// "Beyond temperature scaling", 2019).
-  CalibrationError ece_class;
-  std::vector<ReliabilityBin> bins;  ///< those of `ece`
-  RiskCoverage risk_coverage;
-};
-
-/// The scores of predictions at their own temperature.
-///
-/// The intervals are of 95 %. Those of means (NLL, Brier, AURC) are percentiles of the bootstrap; those of calibration
-/// errors, which noise makes larger, mirror the percentiles around the value and end at 0 (the basic bootstrap: Davison
-/// and Hinkley, "Bootstrap methods and their application", 1997, 5.2). Groups are drawn as wholes. Bins of equal mass
-/// stay where they are. Simulated labels are drawn from the probabilities, with one random number for a whole group, as
-/// near copies are right or wrong together.
-/// groups: as for fit_calibration. Throws std::invalid_argument without labels, without images, for shapes that do not
-/// fit and for options out of range. 100,000 images of 1,000 classes take about 20 s and 400 MB beside the logits.
-CalibrationQuality calibration_quality(const predict::Predictions& predictions, data::Task task,
-                                       const torch::Tensor& groups = {}, const CalibrationMeasure& measure = {});
-
 /// What a temperature is worth.
 struct CalibrationReport {
   data::Task task = data::Task::kSingleLabel;
-  predict::Calibration calibration;  ///< fitted to all images
-  /// 95 % interval of the temperature: the sandwich estimate on the logarithm (metric::TemperatureFit).
-  double temperature_low = 0;
-  double temperature_high = 0;
-  bool is_contradicted = false;  ///< as metric::TemperatureFit
+  predict::Calibration calibration;       ///< fitted to all images
+  metric::Interval temperature_interval;  ///< as CalibrationFit
+  bool is_contradicted = false;           ///< as CalibrationFit
   std::vector<double> fold_temperatures;
   CalibrationQuality before;  ///< of the logits' own probabilities
   CalibrationQuality after;   ///< each image at the temperature that the other folds say
@@ -97,8 +30,8 @@ struct CalibrationReport {
 CalibrationReport calibration_report(const predict::Predictions& predictions, data::Task task,
                                      const torch::Tensor& groups = {}, const CalibrationMeasure& measure = {});
 
-/// All numbers; those that are not finite are null.
-nlohmann::ordered_json to_json(const CalibrationQuality& scores);
+/// {"temperature": …, "temperature_low": …, "temperature_high": …, "contradicted": false, "images": …, "groups": …,
+/// "fold_temperatures": […], "before": {…}, "after": {…}}
 nlohmann::ordered_json to_json(const CalibrationReport& report);
 
 }  // namespace margay::interpret

@@ -6,18 +6,29 @@
 #include <torch/types.h>
 
 #include "margay/data/item.h"
+#include "margay/metric/interval.h"
 #include "margay/predict/calibration.h"
 #include "margay/predict/predictions.h"
 
 namespace margay::interpret {
+
+/// A fitted temperature and how sure it is.
+struct CalibrationFit {
+  predict::Calibration calibration;
+  /// 95 %, by the sandwich estimate on the logarithm, clustered by group (metric::TemperatureFit); unknown where the
+  /// logits say nothing, and for one group.
+  metric::Interval temperature_interval;
+  /// The images contradict the logits, so that the temperature is the highest that is allowed.
+  bool is_contradicted = false;
+};
 
 /// Fits one temperature to labelled predictions for images that the model was not trained on, by the likelihood
 /// (metric::fit_temperature, which also says what keeps it finite where all images are right). It begins with the
 /// logits, whatever temperature the predictions have.
 /// groups: int64 [N], images of one value are not independent of each other; undefined: each image is alone.
 /// Throws std::invalid_argument without labels, without images and as metric::fit_temperature.
-predict::Calibration fit_calibration(const predict::Predictions& predictions, data::Task task,
-                                     const torch::Tensor& groups = {});
+CalibrationFit fit_calibration(const predict::Predictions& predictions, data::Task task,
+                               const torch::Tensor& groups = {});
 
 /// One temperature for each image, fitted without it and without its group.
 struct CrossFittedTemperatures {

@@ -4,6 +4,7 @@
 
 #include <torch/types.h>
 
+#include "margay/metric/bootstrap.h"
 #include "margay/metric/interval.h"
 
 namespace margay::interpret {
@@ -22,8 +23,10 @@ struct RiskCoverage {
   double coverage_at(double most_risk) const;
 };
 
-/// confidences: float64 [N]; errors: float64 [N], 0 … 1. Among equal confidences errors are spread evenly. Without the
-/// interval. Throws std::invalid_argument for shapes that do not fit and without images.
-RiskCoverage risk_coverage(const torch::Tensor& confidences, const torch::Tensor& errors);
+/// confidences: float64 [M]; errors: float64 [M], 0 … 1. Among equal confidences errors are spread evenly.
+/// resamples: of N images, for the interval of aurc; M is N, or a multiple of it: then the cases of an image are next
+/// to each other. Throws std::invalid_argument for shapes that do not fit and without cases.
+RiskCoverage risk_coverage(const torch::Tensor& confidences, const torch::Tensor& errors,
+                           const metric::Resamples* resamples = nullptr);
 
 }  // namespace margay::interpret

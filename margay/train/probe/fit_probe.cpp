@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "margay/metric/folds.h"
 #include "margay/model/torch_errors.h"
 #include "margay/train/probe/probe_fit.h"
 #include "margay/train/probe/probe_rows.h"
@@ -25,7 +26,7 @@ struct ChoosingSet {
 };
 
 ChoosingSet choosing_set(const ProbeRows& rows, std::uint64_t seed) {
-  ChoosingSet set{.folds = deal_folds(rows.groups, rows.num_groups, kChoiceFolds, seed),
+  ChoosingSet set{.folds = metric::deal_folds(rows.groups, rows.num_groups, kChoiceFolds, seed),
                   .num_folds = std::min(kChoiceFolds, rows.num_groups)};
   set.positions = choosing_positions(set.folds, set.num_folds, rows.num_classes, seed);
   return set;

@@ -1,19 +1,14 @@
 #include "margay/train/probe/output_scale.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <stdexcept>
-#include <utility>
 
-#include <fmt/format.h>
 #include <torch/torch.h>
+
+#include "margay/metric/temperature.h"
 
 namespace margay::train {
 namespace {
 
-constexpr double kLeastScale = 1e-3;  // keeps the order of the outputs, says next to nothing
-constexpr double kSteepestScale = 1e12;
 constexpr double kFirstScale = 10;
 
 void check_scale_rows(const ScaleRows& rows, data::Task task) {
@@ -27,62 +22,12 @@ void check_scale_rows(const ScaleRows& rows, data::Task task) {
   throw std::invalid_argument("[output_scale] no image has a weight above 0; there is nothing to fit a scale to");
 }
 
-/// The loss of a temperature and its derivatives. With d = output - the row's largest, the loss of a row is
-/// log Σ exp(t d) - t d_target, and with the pseudo-observation of weight ε
-/// (1 + ε) log Σ exp(t d) - t (d_target + ε mean d).
-class TemperatureLoss {
- public:
-  explicit TemperatureLoss(const ScaleRows& rows)
-      : below_(rows.outputs - std::get<0>(rows.outputs.max(1, true))),
-        share_(rows.weights.to(torch::kDouble) / rows.weights.sum().to(torch::kDouble)),
-        pseudo_(1 / rows.observations) {
-    const torch::Tensor target = below_.gather(1, rows.targets.unsqueeze(1)).squeeze(1);
-    linear_ = mean(target + pseudo_ * below_.mean(1));
-  }
-
-  struct Slope {
-    double first = 0;
-    double second = 0;
-  };
-
-  Slope slope(double scale) const {
-    const torch::Tensor parts = (below_ * scale).softmax(1);
-    const torch::Tensor weighted = parts * below_;
-    const torch::Tensor first = weighted.sum(1);
-    const torch::Tensor second = (weighted * below_).sum(1) - first.square();
-    return {.first = (1 + pseudo_) * mean(first) - linear_, .second = (1 + pseudo_) * mean(second)};
-  }
-
- private:
-  double mean(const torch::Tensor& rows) const { return rows.to(torch::kDouble).dot(share_).item<double>(); }
-
-  torch::Tensor below_;  // [N,K], at most 0
-  torch::Tensor share_;  // float64 [N], of the weights
-  double pseudo_;
-  double linear_ = 0;
-};
-
-/// The slope of a convex function is negative below its minimum and positive above it.
-double fit_temperature(const TemperatureLoss& loss, double start) {
-  double low = kLeastScale;
-  double high = kSteepestScale;
-  double scale = std::clamp(start, low, high);
-  for (int step = 0; step < 100; ++step) {
-    const TemperatureLoss::Slope slope = loss.slope(scale);
-    (slope.first < 0 ? low : high) = scale;
-    double next = scale - slope.first / slope.second;
-    // A step that leaves the bracket, or a flat place: the geometric middle, near `scale` while one end is far away.
-    if (!(next > low && next < high)) next = std::sqrt(std::max(low, scale / 64) * std::min(high, scale * 64));
-    if (std::abs(next - scale) <= 1e-5 * scale) return next;  // each step squares the distance
-    scale = next;
-  }
-  return scale;
-}
-
 OutputScale temperature(const ScaleRows& rows, const OutputScale* start) {
   const double first = start == nullptr ? kFirstScale : start->scale.item<double>();
-  const double scale = fit_temperature(TemperatureLoss(rows), first);
-  return {torch::full({1}, scale, torch::kDouble), torch::zeros({1}, torch::kDouble)};
+  const metric::TemperatureFit fit = metric::fit_temperature(
+      {.logits = rows.outputs, .targets = rows.targets, .weights = rows.weights, .observations = rows.observations},
+      metric::Activation::kSoftmax, first);
+  return {torch::full({1}, fit.scale, torch::kDouble), torch::zeros({1}, torch::kDouble)};
 }
 
 /// The sigmoids of all labels at once, for outputs of mean 0 and deviation 1. All [K] unless noted.

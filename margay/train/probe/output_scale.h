@@ -24,12 +24,8 @@ struct ScaleRows {
   double observations = 0;
 };
 
-/// Single label: the temperature that maximises the likelihood (Guo et al., "On calibration of modern neural networks",
-/// ICML 2017), with one more observation of weight 1 whose class is unknown: of each class with probability 1/K, spread
-/// over the outputs of all images. It is the pseudo-observation of Perks' prior (1947; Laplace's for K = 2 has two), so
-/// that the scale stays finite where all images are right, and sharper the more images say so. Convex in the scale;
-/// Newton's method within a bracket. A scale is never negative: left-out outputs of features without information are
-/// negatively related to the targets, and turning them round would be a fraud.
+/// Single label: the temperature of metric::fit_temperature. Left-out outputs of features without information are
+/// negatively related to the targets; its scale is never negative.
 ///
 /// Several labels: Platt's sigmoid for each ("Probabilistic outputs for support vector machines", 1999), with his
 /// targets (N₊ + 1) / (N₊ + 2) and 1 / (N₋ + 2), by Newton's method with backtracking (Lin, Lin, Weng, "A note on

@@ -9,6 +9,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/metric/folds.h"
 #include "margay/train/probe/ridge_fit.h"
 #include "margay/train/probe/ridge_groups.h"
 
@@ -119,7 +120,7 @@ Ridge::Ridge(RidgeRows rows, const torch::Tensor& targets, const RidgeOptions& o
   if (chunk_.value_or(1) < 1) refuse_ridge("chunk must be positive");
   targets_ = all.columns();
   const torch::Tensor weights = checked_weights(options.weights, rows_.images, targets_);
-  groups_ = numbered_groups(options.groups, rows_.images);
+  groups_ = metric::numbered_groups(options.groups, rows_.images);
   check_groups(groups_, weights);
   const std::int64_t chunk = chunk_images(std::max(rows_.features, targets_));
   if (weights.dim() == 1) {

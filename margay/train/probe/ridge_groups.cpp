@@ -3,31 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
-#include <unordered_map>
 #include <utility>
 
-#include <fmt/format.h>
 #include <torch/types.h>
 
-#include "margay/train/probe/ridge_fit.h"
-
 namespace margay::train {
-
-torch::Tensor numbered_groups(const torch::Tensor& groups, std::int64_t images) {
-  if (!groups.defined()) return torch::arange(images);
-  if (groups.dim() != 1 || groups.size(0) != images || groups.scalar_type() != torch::kLong) {
-    refuse_ridge(fmt::format("groups must be int64 [N] for {} images, got {} {}", images,
-                             c10::toString(groups.scalar_type()), c10::str(groups.sizes())));
-  }
-  const torch::Tensor values = groups.contiguous();
-  torch::Tensor numbers = torch::empty_like(values);
-  std::unordered_map<std::int64_t, std::int64_t> number_of;
-  for (std::int64_t i = 0; i < images; ++i) {
-    const auto next = static_cast<std::int64_t>(number_of.size());
-    numbers.data_ptr<std::int64_t>()[i] = number_of.try_emplace(values.data_ptr<std::int64_t>()[i], next).first->second;
-  }
-  return numbers;
-}
 
 std::vector<RidgeGroups> chunks_of(const torch::Tensor& groups, const torch::Tensor& wanted, std::int64_t chunk,
                                    std::int64_t largest) {

@@ -13,10 +13,6 @@ struct RidgeGroups {
   std::int64_t size = 1;                ///< m, of each group
 };
 
-/// Numbers groups in the order in which they appear, from 0 on; undefined: each image is one. groups: int64 [N], any
-/// values. Throws std::invalid_argument for another shape or type.
-torch::Tensor numbered_groups(const torch::Tensor& groups, std::int64_t images);
-
 /// All members of the groups that have a wanted image, in chunks of about so many images; groups larger than `largest`
 /// are alone. The smallest groups come first. groups: int64 [N], numbered; wanted: bool [N].
 std::vector<RidgeGroups> chunks_of(const torch::Tensor& groups, const torch::Tensor& wanted, std::int64_t chunk,

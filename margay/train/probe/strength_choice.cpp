@@ -5,12 +5,10 @@
 #include <cstddef>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <utility>
 
 #include <torch/torch.h>
 
-#include "margay/core/random.h"
 #include "margay/predict/predictions.h"
 #include "margay/train/probe/probe_rows.h"
 
@@ -183,22 +181,6 @@ StrengthGrid strength_grid(std::int64_t images) {
   grid.highest = grid.step * static_cast<int>(std::ceil(decades * kGridPerDecade / grid.step));
   grid.high = std::min(grid.high, grid.highest);
   return grid;
-}
-
-torch::Tensor deal_folds(const torch::Tensor& groups, std::int64_t num_groups, std::int64_t num_folds,
-                         std::uint64_t seed) {
-  const torch::Tensor counts = torch::bincount(groups, {}, num_groups);
-  const auto* const sizes = counts.data_ptr<std::int64_t>();
-  std::vector<std::size_t> order = core::permutation(static_cast<std::size_t>(num_groups), core::Random({seed}));
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  std::vector<std::int64_t> dealt(static_cast<std::size_t>(std::min(num_folds, num_groups)), 0);
-  std::vector<std::int64_t> fold_of_group(order.size());
-  for (const std::size_t group : order) {
-    const auto least = std::min_element(dealt.begin(), dealt.end());
-    *least += sizes[group];
-    fold_of_group[group] = least - dealt.begin();
-  }
-  return torch::tensor(fold_of_group).index_select(0, groups);
 }
 
 }  // namespace margay::train

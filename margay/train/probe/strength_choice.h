@@ -69,9 +69,4 @@ StrengthGrid strength_grid(std::int64_t images);
 StrengthChoice choose_strength(const ChoiceRows& rows, const std::optional<double>& fixed = std::nullopt,
                                const StrengthGrid& grid = {});
 
-/// int64 [N]: deals whole groups to folds of about equally many images, larger groups first, groups of one size in an
-/// order drawn from `seed`. groups: int64 [N], 0 … num_groups-1. There are never more folds than groups.
-torch::Tensor deal_folds(const torch::Tensor& groups, std::int64_t num_groups, std::int64_t num_folds,
-                         std::uint64_t seed);
-
 }  // namespace margay::train

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "margay/metric/folds.h"
 #include "margay/metric/metric.h"
 #include "margay/train/probe/probe_fit.h"
 #include "tests/support/probe_features.h"
@@ -29,7 +30,7 @@ ChoiceRows without_fold(const ProbeFit& fit, const torch::Tensor& folds, std::in
 
 TEST(ChooseStrength, OfAFoldIsTheChoiceOfTheOthersAlone) {
   const ProbeFit fit(cloud_rows(60), 3);
-  const torch::Tensor folds = deal_folds(fit.rows().groups, fit.rows().num_groups, 5, 1);
+  const torch::Tensor folds = metric::deal_folds(fit.rows().groups, fit.rows().num_groups, 5, 1);
   const StrengthChoice nested = choose_strength(fit.left_out_choice(torch::arange(60), folds, 5));
   ASSERT_EQ(nested.without_fold.size(), 5);
   for (std::int64_t fold = 0; fold < 5; ++fold) {
@@ -101,20 +102,6 @@ TEST(ChooseStrength, FitsTheScaleAloneToAGivenStrength) {
   EXPECT_EQ(choice.all.strength, 0.5);
   ASSERT_EQ(choice.tried.size(), 1);
   EXPECT_GT(choice.all.scale.scale.item<double>(), 0.1);
-}
-
-TEST(DealFolds, KeepsGroupsWholeAndFoldsEven) {
-  const torch::Tensor groups = torch::arange(300).div(7, "floor");
-  const torch::Tensor folds = deal_folds(groups, 43, 5, 1);
-  for (std::int64_t group = 0; group < 43; ++group) {
-    const torch::Tensor own = folds.masked_select(groups == group);
-    EXPECT_TRUE((own == own[0]).all().item<bool>());
-  }
-  const torch::Tensor counts = torch::bincount(folds);
-  EXPECT_EQ(counts.size(0), 5);
-  EXPECT_LE((counts.max() - counts.min()).item<std::int64_t>(), 7);
-  EXPECT_FALSE(folds.equal(deal_folds(groups, 43, 5, 2)));
-  EXPECT_EQ(deal_folds(torch::tensor({0, 1, 1}), 2, 5, 1).max().item<std::int64_t>(), 1);
 }
 
 }  // namespace
