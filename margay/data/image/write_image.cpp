@@ -37,7 +37,7 @@ class JpegWriter {
   }
 
   std::span<const std::uint8_t> write(const core::Image& image, int quality) {
-    if (setjmp(errors_.jump) != 0) throw std::invalid_argument("[write_jpeg] " + problem());
+    if (setjmp(errors_.jump) != 0) throw std::invalid_argument("[encode_jpeg] " + problem());
     jpeg_mem_dest(&jpeg_, &file_, &size_);
     jpeg_.image_width = static_cast<JDIMENSION>(image.width);
     jpeg_.image_height = static_cast<JDIMENSION>(image.height);
@@ -96,12 +96,18 @@ void write_png(const std::filesystem::path& path, const core::Image& image) {
   write(path, chart::encode_png(image));
 }
 
-void write_jpeg(const std::filesystem::path& path, const core::Image& image, int quality) {
+std::vector<std::uint8_t> encode_jpeg(const core::Image& image, int quality) {
   if (quality < 1 || quality > 100) {
-    throw std::invalid_argument(fmt::format("[write_jpeg] quality must lie in 1 … 100, got {}", quality));
+    throw std::invalid_argument(fmt::format("[encode_jpeg] quality must lie in 1 … 100, got {}", quality));
   }
   check_has_pixels(image);
-  write(path, JpegWriter().write(image, quality));
+  JpegWriter writer;
+  const std::span<const std::uint8_t> file = writer.write(image, quality);
+  return {file.begin(), file.end()};
+}
+
+void write_jpeg(const std::filesystem::path& path, const core::Image& image, int quality) {
+  write(path, encode_jpeg(image, quality));
 }
 
 }  // namespace margay::data

@@ -1,0 +1,35 @@
+# cmake -DOUTPUT=page_files.cpp -DDIST=apps/web/dist -P embed_files.cmake: the built pages as C++. Every byte becomes an
+# escape, so that nothing in them can end a literal; literals of 8,000 bytes are below every compiler's limit.
+cmake_minimum_required(VERSION 3.22)
+
+# literals(OUT FILE): the text of a file as literals that stand side by side.
+function(literals out file)
+  file(READ ${file} bytes HEX)
+  string(LENGTH "${bytes}" length)
+  set(text "")
+  set(at 0)
+  while(at LESS length)
+    string(SUBSTRING "${bytes}" ${at} 16000 part)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" part "${part}")
+    string(APPEND text "\n    \"${part}\"")
+    math(EXPR at "${at} + 16000")
+  endwhile()
+  set(${out} "${text}" PARENT_SCOPE)
+endfunction()
+
+literals(script ${DIST}/report.js)
+literals(style ${DIST}/report.css)
+file(WRITE ${OUTPUT} "#include \"apps/web/page_files.h\"
+
+namespace margay::web {
+namespace {
+
+constexpr std::string_view kReportScript =${script};
+constexpr std::string_view kReportStyle =${style};
+
+}  // namespace
+
+PageFiles report_files() { return {kReportScript, kReportStyle}; }
+
+}  // namespace margay::web
+")

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+namespace margay::web {
+
+/// The scripts and styles of dist/, which the build embeds (embed_files.cmake).
+struct PageFiles {
+  std::string_view script;
+  std::string_view style;
+};
+
+/// Those of report.html.
+PageFiles report_files();
+
+}  // namespace margay::web

@@ -1,0 +1,59 @@
+#include "apps/web/thumbnail.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+#include <exception>
+#include <stop_token>
+
+#include "apps/web/base64.h"
+#include "margay/core/threads.h"
+#include "margay/data/image/read_image.h"
+#include "margay/data/image/resample.h"
+#include "margay/data/image/write_image.h"
+
+namespace margay::web {
+namespace {
+
+core::Image shrunk(const core::Image& image, int longer_side) {
+  const int longer = std::max(image.height, image.width);
+  if (longer <= longer_side) return image;
+  const double scale = static_cast<double>(longer_side) / longer;
+  const auto side = [scale](int px) { return std::max(1, static_cast<int>(std::lround(px * scale))); };
+  const data::Box whole{0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
+  return data::resample(image, whole, side(image.height), side(image.width));
+}
+
+/// "" where there is no readable image.
+std::string read_thumbnail(const ThumbnailSource& source, int quality) {
+  if (source.file.empty()) return "";
+  try {
+    const data::HeldImage held = data::hold_image(source.file, {.min_side = source.longer_side});
+    return thumbnail_of(held.image, source.longer_side, quality);
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
+}  // namespace
+
+std::string thumbnail_of(const core::Image& image, int longer_side, int quality) {
+  return base64(data::encode_jpeg(shrunk(image, longer_side), quality));
+}
+
+std::vector<std::string> thumbnails_of(const std::vector<ThumbnailSource>& sources, int quality) {
+  std::vector<std::string> thumbnails(sources.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&](const std::stop_token& /*stop*/) {
+    for (std::size_t i = next++; i < sources.size(); i = next++) thumbnails[i] = read_thumbnail(sources[i], quality);
+  };
+  const int others = std::min(core::default_threads(), static_cast<int>(sources.size())) - 1;
+  {
+    const std::vector<std::jthread> threads = core::start_threads(std::max(0, others), work);
+    work({});
+  }
+  return thumbnails;
+}
+
+}  // namespace margay::web
