@@ -47,8 +47,9 @@ struct PageMap {
 struct ReportPage {
   std::string title;  ///< such as "pets.margay on the validation set"; any bytes
   /// Interpretation::json(), and beside its keys what there is of "calibration" (interpret::to_json of a
-  /// CalibrationReport, or of CalibrationScores), "unknown" (alpha, score, guarantee, can_refuse, calibration_images,
-  /// notes) and "history" (history_json). Its lists of top losses get their images before all cells.
+  /// CalibrationReport, or of a CalibrationQuality), "unknown" (alpha, score, guarantee, can_refuse,
+  /// calibration_images, notes) and "history" (history_json). Its lists of top losses get their images before all
+  /// cells.
   nlohmann::ordered_json document;
   std::vector<PageCell> cells;                             ///< in the order in which their images get room
   std::function<PageImage(std::int64_t)> image;            ///< that of a row

@@ -189,7 +189,7 @@ export function ConfusionMatrix(props: Props) {
         <button type="button" onClick={() => setZoom('fit')} aria-pressed={zoom === 'fit'}>Whole</button>
         {cutNames && <span class="soft small">Zoom in for names and numbers, or point at a cell.</span>}
       </div>
-      <div class="box" ref={box} style={{ height: boxHeight }} tabIndex={0} role="application" aria-roledescription="confusion matrix"
+      <div class="box" ref={box} style={{ height: boxHeight }} data-cell={cell} tabIndex={0} role="application" aria-roledescription="confusion matrix"
            aria-label={`Confusion matrix of ${counted(rows, 'class', 'classes')}, rows actual, columns predicted`}
            aria-describedby={helpId} onKeyDown={onKey} onScroll={() => latestDraw.current()} onWheel={onWheel}
            onFocus={() => setIsFocused(true)} onBlur={() => setIsFocused(false)}

@@ -73,10 +73,11 @@ export function CalibrationSection({ page }: { page: PageData }) {
 }
 
 const kRows: [title: string, help: string, of: (scores: CalibrationScores) => Estimate | undefined, style: 'percent' | 'number'][] = [
-  ['ECE', 'Expected calibration error, bins of equal width', (scores) => estimateOf(scores.ece.error), 'percent'],
-  ['ECE, equal mass', 'Bins of equal numbers of cases', (scores) => estimateOf(scores.ece_mass.error), 'percent'],
-  ['ECE, by class', 'Mean over the classes', (scores) => estimateOf(scores.ece_class.error), 'percent'],
+  ['ECE', 'Expected calibration error, bins of equal width', (scores) => estimateOf(scores.ece), 'percent'],
+  ['ECE, equal mass', 'Bins of equal numbers of cases', (scores) => estimateOf(scores.ece_mass), 'percent'],
+  ['ECE, by class', 'Mean over the classes', (scores) => estimateOf(scores.ece_class), 'percent'],
   ['NLL', 'Mean of −log p of the label', (scores) => estimateOf(scores.nll), 'number'],
+  ['AURC', 'Area under risk over coverage', (scores) => estimateOf(scores.risk_coverage.aurc), 'number'],
   ['Brier score', 'Mean squared distance from the label', (scores) => estimateOf(scores.brier), 'number'],
 ];
 const kErrors: ((scores: CalibrationScores) => CalibrationError)[] = [(s) => s.ece, (s) => s.ece_mass, (s) => s.ece_class];

@@ -81,8 +81,7 @@ export interface ReliabilityBin {
   accuracy_high: number | null;
 }
 
-export interface CalibrationError {
-  error: JsonEstimate;
+export interface CalibrationError extends JsonEstimate {
   perfect: number | null;
   perfect_low: number | null;
   perfect_high: number | null;
@@ -95,7 +94,7 @@ export interface CalibrationScores {
   ece_mass: CalibrationError;
   ece_class: CalibrationError;
   bins: ReliabilityBin[];
-  risk_coverage: { coverage: (number | null)[]; risk: (number | null)[]; aurc: number | JsonEstimate | null };
+  risk_coverage: { coverage: (number | null)[]; risk: (number | null)[]; aurc: JsonEstimate };
 }
 
 /** Of a fit, before and after; or of probabilities as they are. */
