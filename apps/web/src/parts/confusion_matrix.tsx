@@ -199,7 +199,7 @@ export function ConfusionMatrix(props: Props) {
           <canvas ref={canvas} aria-hidden="true" />
         </div>
       </div>
-      <p class="words" role="status">{words}</p>
+      <p class="words no-print" role="status">{words}</p>
       <Legend />
       <p id={helpId} class="soft small no-print">
         Click a cell for its images. Keys: arrows move, n and p go to the next cell that is not empty, Enter opens, + and − zoom, 0 shows

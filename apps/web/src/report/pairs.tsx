@@ -41,7 +41,7 @@ export function Pairs({ page, onShow }: { page: PageData; onShow: (row: number, 
     <>
       <p class="soft">
         {beyond === 0 ? 'No pair is' : `${counted(beyond, 'pair')} ${beyond === 1 ? 'is' : 'are'}`} confused more often than chance
-        explains (p ≤ .05 after Holm's correction). Choose a pair to see its images.
+        explains (p ≤ .05 after Holm's correction). <span class="no-print">Choose a pair to see its images.</span>
       </p>
       <SortableTable caption="Most confused pairs of classes" columns={columns} rows={pairs} limit={20}
                      rowKey={(pair) => `${pair.actual} ${pair.predicted}`}
