@@ -41,7 +41,10 @@ struct ClassificationReport {
   /// One label: "accuracy" (in `f1`, as scikit-learn prints it), "macro avg", "weighted avg". Several labels, or
   /// refused images: "micro avg" in place of accuracy, and of several labels "samples avg".
   std::vector<ReportRow> averages;
+  /// The mean recall of the classes that have images (scikit-learn's balanced_accuracy_score).
+  metric::Estimate balanced_accuracy;
   std::int64_t absent_classes = 0;  ///< in no average
+  std::int64_t refused = 0;         ///< images
   double zero_division = 0;
 };
 

@@ -53,8 +53,8 @@ struct ModelComparison {
   nlohmann::ordered_json json() const;
 };
 
-/// Compares the predictions of two models image by image, matched by their names. Vocabularies may be in any order; a
-/// label that only one model knows is an error of the other. Throws std::invalid_argument for predictions without
+/// Compares the predictions of two models image by image, matched by their names. Vocabularies may be in any order
+/// and differ. Groups are those of the first predictions. Throws std::invalid_argument for predictions without
 /// labels, of different tasks, without common images (naming one of each), and for an image whose labels differ (naming
 /// it); core::DataError for a name that comes twice. Needs two images (or groups) at least.
 ModelComparison compare_models(const predict::KeptPredictions& first, const predict::KeptPredictions& second,

@@ -44,19 +44,6 @@ struct NearClasses {
   double mean_margin = 0;  ///< of them
 };
 
-/// One row of top losses.
-struct TopLoss {
-  std::int64_t row = 0;
-  std::string name;              ///< of the image
-  std::string label;             ///< several are joined by ';'; "" without labels
-  std::string prediction;        ///< the same; "none of these" where refused
-  double loss = 0;               ///< NaN without labels
-  double probability = 0;        ///< of the prediction; of several labels of the most probable class
-  double label_probability = 0;  ///< NaN without labels
-  double margin = 0;
-  std::string border_class;  ///< what it would become first
-};
-
 /// How many images json() and its lists hold.
 struct InterpretationJsonOptions {
   std::int64_t top_losses = 24;         ///< in each list
@@ -92,6 +79,8 @@ class Interpretation {
   const data::Vocabulary& vocab() const { return predictions_.vocabulary; }
   const InterpretationOptions& options() const { return options_; }
   const JudgedImages& images() const { return images_; }
+  /// Independent groups of images; as many as images where each is alone.
+  std::int64_t num_groups() const { return num_groups_; }
   bool has_labels() const { return images_.has_labels; }
   bool is_multi_label() const { return images_.is_multi_label; }
 
@@ -106,9 +95,9 @@ class Interpretation {
   const ClassificationReport& classification_report() const;
   /// Average precisions of several labels. Throws std::invalid_argument for one label.
   const metric::AveragePrecisions& average_precisions() const;
-  /// Numbers about all images. One label: accuracy, error_rate, top_k accuracy, balanced_accuracy, loss. Several:
-  /// exact_match, accuracy_multi, f1_micro, f1_macro, mean_average_precision, loss. Where images could be refused:
-  /// refused, accuracy_of_answered. Without labels: confidence.
+  /// Numbers about all images. One label: accuracy, error_rate, top_5_accuracy (where K > 5), balanced_accuracy,
+  /// f1_macro, loss. Several: exact_match, accuracy_multi, f1_micro, f1_macro, mean_average_precision, loss. Where
+  /// images could be refused: refused, accuracy_of_answered. Without labels: confidence.
   const std::vector<SummaryNumber>& summary() const { return summary_; }
   /// The same in sentences for people, with what is odd about the data (classes without images, all right, …).
   std::vector<std::string> summary_text() const;
@@ -145,8 +134,8 @@ class Interpretation {
   ///                         "p_value": .01, "p_holm": .02, "is_beyond_chance": true}, …],                       (L 1)
   ///      "most_confused_left_out": 0,                                                                           (L 1)
   ///      "near_classes": [{"predicted": 0, "second": 1, "count": 3, "mean_margin": .1}, …],
-  ///      "confidence_histogram": {"edges": [0, .05, …, 1], "counts": [20 numbers], "right": [20 numbers] (L)},
-  ///      "top_losses": {"highest": [TOP], "surely_wrong": [TOP], "lowest": [TOP],                               (L)
+  ///      "confidence_histogram": {"edges": [0, .05, …, 1], "counts": [20 numbers], "right": [20 numbers] (L)},  of
+  ///      `probability` "top_losses": {"highest": [TOP], "surely_wrong": [TOP], "lowest": [TOP], (L)
   ///                     "border": [TOP], "least_sure": [TOP]},
   ///         TOP = {"row": 17, "name": "a.jpg", "label": "cat", "prediction": "dog", "loss": 3.2, "probability": .9,
   ///                "label_probability": .04, "margin": .86, "border_class": "cat"}; label, loss and label_probability
@@ -161,12 +150,14 @@ class Interpretation {
 
  private:
   void need_labels(const char* function) const;
+  void need_one_label(const char* function, const char* instead) const;
   void judge();
 
   predict::KeptPredictions predictions_;
   InterpretationOptions options_;
   JudgedImages images_;
-  std::vector<std::int64_t> groups_;
+  std::vector<std::int64_t> groups_;  ///< [N]; empty: each image is alone
+  std::int64_t num_groups_ = 0;
   ConfusionMatrix confusion_;
   std::vector<BinaryCounts> binary_;
   ClassificationReport report_;

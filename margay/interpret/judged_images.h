@@ -26,6 +26,8 @@ struct ClassLists {
 struct JudgedImages {
   bool has_labels = false;
   bool is_multi_label = false;
+  double threshold =
+      0.5;  ///< of several labels, for calibrated probabilities; it decides as the one for the logits' own
 
   std::vector<std::int32_t> best;    ///< the most probable class, the first of equal ones
   std::vector<std::int32_t> second;  ///< the next one; -1 where there is one class only

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -39,5 +41,24 @@ enum class Outcome { kTruePositive, kFalsePositive, kFalseNegative };
 /// Of several labels, the rows of the images where one class has that outcome, the highest loss first.
 std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t of_class, Outcome outcome,
                                        std::int64_t k);
+
+/// The prediction of a refused image.
+constexpr const char* kNoneOfThese = "none of these";
+
+/// What is known of one image, in words.
+struct TopLoss {
+  std::int64_t row = 0;
+  std::string name;                                        ///< of the image
+  std::string label;                                       ///< several are joined by ';'; "" without labels
+  std::string prediction;                                  ///< the same; "none of these" where refused
+  double loss = std::numeric_limits<double>::quiet_NaN();  ///< NaN without labels
+  double probability = 0;  ///< of the prediction; of several labels of the most probable class
+  double label_probability = std::numeric_limits<double>::quiet_NaN();  ///< NaN without labels
+  double margin = 0;
+  std::string border_class;  ///< what it would become first
+};
+
+/// What is known of a row; `images` are judged from `predictions`.
+TopLoss describe_image(const predict::KeptPredictions& predictions, const JudgedImages& images, std::int64_t row);
 
 }  // namespace margay::interpret

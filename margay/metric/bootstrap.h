@@ -43,10 +43,17 @@ class Resamples {
   /// replicate are there, too, and count for nothing. The counts of one block take 64 bytes an image.
   std::vector<std::uint8_t> counts(std::int64_t block) const;
 
+  /// Independent of each other: 0 … groups()-1, for images of one group the same.
+  std::int64_t group(std::int64_t image) const {
+    return group_of_image_.empty() ? image : group_of_image_[static_cast<std::size_t>(image)];
+  }
+
   /// The percentile interval of a statistic: the (1 ∓ confidence) / 2 quantiles of its replicates, interpolated
   /// linearly as numpy's percentile. Replicates that are NaN (a class that was not drawn) do not count; unknown if more
-  /// than half of them are, and for fewer than two groups. Reorders `values`.
-  Interval interval(std::span<double> values) const;
+  /// than half of them are, and for fewer than two groups. Where all replicates have one value, as when everything is
+  /// right, there is nothing to take quantiles of: then it is Wilson's interval of a share of that value among `cases`
+  /// cases. Reorders `values`.
+  Interval interval(std::span<double> values, double cases) const;
 
  private:
   std::int64_t images_;
@@ -55,7 +62,8 @@ class Resamples {
   BootstrapOptions options_;
 };
 
-/// The mean of values with its percentile interval. values: [images of the resamples].
+/// The mean of values with its percentile interval; unknown where all values are the same. NaN counts in no mean.
+/// values: [images of the resamples].
 Estimate bootstrap_mean(const Resamples& resamples, std::span<const double> values);
 
 }  // namespace margay::metric

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/metric/p_value.h"
+
 namespace margay::metric {
 namespace {
 
@@ -18,45 +20,6 @@ void check_share(double share, std::int64_t n) {
   if (share >= 0 && share <= 1 && n >= 1) return;
   throw std::invalid_argument(
       fmt::format("[standard_error] expected a share in [0, 1] of at least one case, got {} of {}", share, n));
-}
-
-/// The continued fraction of the incomplete beta function by the modified Lentz method (DLMF 8.17.22); converges fast
-/// for x < (a + 1) / (a + b + 2).
-double beta_fraction(double a, double b, double x) {
-  constexpr int kMaxSteps = 10'000;
-  constexpr double kTiny = 1e-300;
-  const auto not_zero = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
-  double c = 1;
-  double d = 1 / not_zero(1 - (a + b) * x / (a + 1));
-  double fraction = d;
-  for (int m = 1; m <= kMaxSteps; ++m) {
-    double change = 1;
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    for (const double term : {even, odd}) {
-      d = 1 / not_zero(1 + term * d);
-      c = not_zero(1 + term / c);
-      change = c * d;
-      fraction *= change;
-    }
-    if (std::abs(change - 1) < std::numeric_limits<double>::epsilon()) break;
-  }
-  return fraction;
-}
-
-double log_gamma(double x) {
-  int sign = 0;  // std::lgamma writes it to a global
-  return ::lgamma_r(x, &sign);
-}
-
-/// I_x(a, b), DLMF 8.17.
-double incomplete_beta(double a, double b, double x) {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  const double log_front = log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * std::log(x) + b * std::log1p(-x);
-  const bool is_fast = x < (a + 1) / (a + b + 2);
-  if (is_fast) return std::exp(log_front) * beta_fraction(a, b, x) / a;
-  return 1 - std::exp(log_front) * beta_fraction(b, a, 1 - x) / b;
 }
 
 /// Of the deviations from the mean, one sum a group.

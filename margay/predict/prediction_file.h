@@ -20,8 +20,8 @@ namespace margay::predict {
 /// Predictions of one pass over images, with what is needed to judge them without the model and without the images:
 /// names, classes, labels. Every evaluation can start from a folder of these (save_predictions, load_predictions).
 struct KeptPredictions {
-  /// Logits, ids and skipped images, and targets where the images have labels. Probabilities and losses may be
-  /// undefined: for 100,000 images of 1,000 classes the probabilities alone take 400 MB.
+  /// Logits, temperature, ids and skipped images, and targets where the images have labels. Probabilities and losses
+  /// may be undefined: for 100,000 images of 1,000 classes the probabilities alone take 400 MB.
   Predictions rows;
   data::PathList names;         ///< [N], of each row's image, relative to `root` where it lies below it
   std::filesystem::path root;   ///< the folder of the images; empty where they are no files
@@ -71,9 +71,9 @@ class PredictionGatherer {
 
  private:
   std::int64_t capacity_;
+  double temperature_ = 1;
   torch::Tensor logits_;
   torch::Tensor targets_;
-  torch::Tensor p_known_;
   std::vector<std::size_t> ids_;
   std::vector<data::SkippedImage> skipped_;
 };
