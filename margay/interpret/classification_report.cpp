@@ -369,7 +369,7 @@ ClassificationReport classification_report(const JudgedImages& images, const std
 }
 
 std::string report_table(const ClassificationReport& report, int digits) {
-  core::TextTable table({{""}, {"precision"}, {"recall"}, {"f1-score"}, {"support"}});
+  core::TextTable table({{"", core::TextAlign::kLeft}, {"precision"}, {"recall"}, {"f1-score"}, {"support"}});
   const auto add = [&](const ReportRow& row) {
     table.add({row.name, number_text(row.precision.value, digits), number_text(row.recall.value, digits),
                number_text(row.f1.value, digits), std::to_string(row.support)});
