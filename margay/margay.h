@@ -25,6 +25,8 @@
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/mix.h"
 #include "margay/data/transform/normalization.h"
+#include "margay/interpret/compare_models.h"
+#include "margay/interpret/interpretation.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/loss/activation.h"
@@ -35,14 +37,19 @@
 #include "margay/loss/linear_cross_entropy.h"
 #include "margay/loss/nll_loss.h"
 #include "margay/loss/poly1_cross_entropy.h"
+#include "margay/metric/average_precision.h"
+#include "margay/metric/bootstrap.h"
+#include "margay/metric/interval.h"
 #include "margay/metric/metric.h"
 #include "margay/metric/paired.h"
+#include "margay/metric/target_rank.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu.h"
 #include "margay/model/model_summary.h"
 #include "margay/predict/features.h"
 #include "margay/predict/image_groups.h"
 #include "margay/predict/inference.h"
+#include "margay/predict/prediction_file.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
 #include "margay/run/run_registry.h"
@@ -212,13 +219,31 @@ using data::use_heif_decoder;
 using data::Vocabulary;
 using data::WorkerPriority;
 
+using interpret::BinaryCounts;
+using interpret::ClassificationReport;
+using interpret::ClassOrder;
+using interpret::ClassReport;
+using interpret::compare_models;
+using interpret::ConfusedPair;
+using interpret::ConfusionMatrix;
+using interpret::DifferingImage;
 using interpret::Extent;
+using interpret::Interpretation;
+using interpret::InterpretationJsonOptions;
+using interpret::InterpretationOptions;
+using interpret::ModelComparison;
+using interpret::NearClasses;
+using interpret::report_table;
+using interpret::ReportRow;
 using interpret::sigmoid_xray;
 using interpret::SigmoidRow;
 using interpret::SigmoidXray;
 using interpret::softmax_xray;
 using interpret::SoftmaxRow;
 using interpret::SoftmaxXray;
+using interpret::SummaryNumber;
+using interpret::TopLoss;
+using interpret::TopLosses;
 using interpret::xray_html;
 using interpret::xray_json;
 using interpret::xray_text;
@@ -262,11 +287,18 @@ using loss::softplus;
 
 using metric::Accuracy;
 using metric::accuracy;
+using metric::average_precision;
+using metric::average_precisions;
+using metric::AveragePrecisions;
+using metric::bootstrap_mean;
+using metric::BootstrapOptions;
 using metric::Direction;
 using metric::error_rate;
 using metric::ErrorRate;
-using metric::mcnemar;
+using metric::Estimate;
+using metric::Interval;
 using metric::McNemar;
+using metric::mcnemar;
 using metric::Metric;
 using metric::metric_by_name;
 using metric::metric_names;
@@ -275,7 +307,12 @@ using metric::MultiLabelAccuracy;
 using metric::MultiLabelCounts;
 using metric::MultiLabelF1;
 using metric::paired_difference;
+using metric::Resamples;
+using metric::share_estimate;
+using metric::target_ranks;
 using metric::TargetKind;
+using metric::top_k_accuracy;
+using metric::wilson_interval;
 
 using model::Architecture;
 using model::architectures;
@@ -311,7 +348,12 @@ using predict::group_images;
 using predict::Grouping;
 using predict::ImageGroups;
 using predict::InferenceOptions;
+using predict::kept_predictions;
+using predict::KeptPredictions;
+using predict::load_predictions;
+using predict::PredictionGatherer;
 using predict::Predictions;
+using predict::save_predictions;
 using predict::stream_predictions;
 using predict::TtaOptions;
 

@@ -350,7 +350,7 @@ class ReportMaker {
   std::vector<EventCounts> counts_;
 };
 
-std::string number_text(double value, int digits) {
+std::string report_number(double value, int digits) {
   return std::isnan(value) ? std::string() : fmt::format("{:.{}f}", value, digits);
 }
 
@@ -371,8 +371,8 @@ ClassificationReport classification_report(const JudgedImages& images, const std
 std::string report_table(const ClassificationReport& report, int digits) {
   core::TextTable table({{"", core::TextAlign::kLeft}, {"precision"}, {"recall"}, {"f1-score"}, {"support"}});
   const auto add = [&](const ReportRow& row) {
-    table.add({row.name, number_text(row.precision.value, digits), number_text(row.recall.value, digits),
-               number_text(row.f1.value, digits), std::to_string(row.support)});
+    table.add({row.name, report_number(row.precision.value, digits), report_number(row.recall.value, digits),
+               report_number(row.f1.value, digits), std::to_string(row.support)});
   };
   for (const ClassReport& row : report.classes) add(row);
   table.add({"", "", "", "", ""});

@@ -12,21 +12,21 @@ using nlohmann::ordered_json;
 constexpr int kConfidenceBins = 20;
 
 /// JSON has no NaN and no infinity.
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
+ordered_json finite(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
 
-ordered_json estimate_json(const metric::Estimate& estimate) {
-  return {{"value", number(estimate.value)},
-          {"low", number(estimate.interval.low)},
-          {"high", number(estimate.interval.high)}};
+ordered_json interval_json(const metric::Estimate& estimate) {
+  return {{"value", finite(estimate.value)},
+          {"low", finite(estimate.interval.low)},
+          {"high", finite(estimate.interval.high)}};
 }
 
 ordered_json averages_json(const ClassificationReport& report) {
   ordered_json list = ordered_json::array();
   for (const ReportRow& row : report.averages) {
     list.push_back({{"name", row.name},
-                    {"precision", estimate_json(row.precision)},
-                    {"recall", estimate_json(row.recall)},
-                    {"f1", estimate_json(row.f1)},
+                    {"precision", interval_json(row.precision)},
+                    {"recall", interval_json(row.recall)},
+                    {"f1", interval_json(row.f1)},
                     {"support", row.support}});
   }
   return list;
@@ -43,9 +43,9 @@ ordered_json class_json(const ClassReport& row) {
           {"fp", row.counts.false_positives},
           {"fn", row.counts.false_negatives},
           {"tn", row.counts.true_negatives},
-          {"precision", estimate_json(row.precision)},
-          {"recall", estimate_json(row.recall)},
-          {"f1", estimate_json(row.f1)}};
+          {"precision", interval_json(row.precision)},
+          {"recall", interval_json(row.recall)},
+          {"f1", interval_json(row.f1)}};
 }
 
 /// Without labels: what is predicted.
@@ -72,7 +72,7 @@ ordered_json classes_json(const Interpretation& interpretation) {
     list.push_back(class_json(row));
     if (!interpretation.is_multi_label()) continue;
     list.back()["average_precision"] =
-        estimate_json(interpretation.average_precisions().classes[static_cast<std::size_t>(row.index)]);
+        interval_json(interpretation.average_precisions().classes[static_cast<std::size_t>(row.index)]);
   }
   return list;
 }
@@ -91,8 +91,8 @@ ordered_json pair_json(const ConfusedPair& pair) {
   return {{"actual", pair.actual},
           {"predicted", pair.predicted},
           {"count", pair.count},
-          {"share", estimate_json(pair.share)},
-          {"expected", number(pair.expected)},
+          {"share", interval_json(pair.share)},
+          {"expected", finite(pair.expected)},
           {"p_value", pair.p_value},
           {"p_holm", pair.p_holm},
           {"is_beyond_chance", pair.is_beyond_chance()}};
@@ -139,10 +139,10 @@ ordered_json top_json(const TopLoss& top, bool has_labels) {
   ordered_json json = {{"row", top.row}, {"name", core::valid_utf8(top.name)}};
   json["label"] = has_labels ? ordered_json(top.label) : ordered_json(nullptr);
   json["prediction"] = top.prediction;
-  json["loss"] = number(top.loss);
-  json["probability"] = number(top.probability);
-  json["label_probability"] = number(top.label_probability);
-  json["margin"] = number(top.margin);
+  json["loss"] = finite(top.loss);
+  json["probability"] = finite(top.probability);
+  json["label_probability"] = finite(top.label_probability);
+  json["margin"] = finite(top.margin);
   json["border_class"] = top.border_class;
   return json;
 }
@@ -180,7 +180,7 @@ ordered_json lists_json(const ClassLists& lists, std::int64_t count) {
 }
 
 template <class Number>
-std::vector<Number> numbers_of(const torch::Tensor& tensor) {
+std::vector<Number> column_of(const torch::Tensor& tensor) {
   const torch::Tensor numbers = tensor.contiguous();
   return {numbers.data_ptr<Number>(), numbers.data_ptr<Number>() + numbers.size(0)};
 }
@@ -196,8 +196,8 @@ ordered_json images_json(const predict::KeptPredictions& predictions, const Judg
                        {"second", images.second},
                        {"margin", column_json(images.margin)}};
   if (!images.is_refused.empty()) json["is_refused"] = column_json(images.is_refused);
-  if (predictions.p_known.defined()) json["p_known"] = numbers_of<double>(predictions.p_known);
-  if (predictions.groups.defined()) json["group"] = numbers_of<std::int64_t>(predictions.groups);
+  if (predictions.p_known.defined()) json["p_known"] = column_of<double>(predictions.p_known);
+  if (predictions.groups.defined()) json["group"] = column_of<std::int64_t>(predictions.groups);
   if (images.is_multi_label) json["predicted_classes"] = lists_json(images.predicted_classes, images.size());
   if (!images.has_labels) return json;
   if (!images.is_multi_label) json["label"] = images.label;
@@ -208,11 +208,11 @@ ordered_json images_json(const predict::KeptPredictions& predictions, const Judg
   return json;
 }
 
-ordered_json summary_json(const Interpretation& interpretation) {
+ordered_json summary_numbers_json(const Interpretation& interpretation) {
   ordered_json list = ordered_json::array();
   for (const SummaryNumber& each : interpretation.summary()) {
     list.push_back({{"name", each.name}, {"words", each.words}});
-    list.back().update(estimate_json(each.estimate));
+    list.back().update(interval_json(each.estimate));
   }
   return list;
 }
@@ -246,14 +246,14 @@ nlohmann::ordered_json Interpretation::json(const InterpretationJsonOptions& opt
                        {"seed", options_.bootstrap.seed},
                        {"temperature", predictions_.rows.temperature}};
   if (is_multi_label()) json["threshold"] = images_.threshold;
-  json["zero_division"] = number(options_.zero_division);
+  json["zero_division"] = finite(options_.zero_division);
   json["origin"] = predictions_.origin;
   json["skipped"] = skipped_images_json(predictions_.rows.skipped);
   json["text"] = summary_text();
   json["vocab"] = vocab().names();
   json["order"] = core::to_text(options_.order);
   json["orders"] = orders_json(*this);
-  json["summary"] = summary_json(*this);
+  json["summary"] = summary_numbers_json(*this);
   json["classes"] = classes_json(*this);
   if (has_labels()) json["averages"] = averages_json(report_);
   if (has_labels() && !is_multi_label()) add_confusion(json, *this, options.most_confused);

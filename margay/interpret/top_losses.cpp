@@ -81,7 +81,7 @@ std::vector<std::int64_t> cell_rows(const JudgedImages& images, std::int32_t act
   return first_rows(images, k, is_in_cell, descending_by(images.loss));
 }
 
-std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t of_class, Outcome outcome,
+std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t of_class, LabelOutcome outcome,
                                        std::int64_t k) {
   check_has_labels(images, "an outcome");
   if (!images.is_multi_label) throw std::invalid_argument("[outcome_rows] one label has cells: use cell_rows");
@@ -89,8 +89,8 @@ std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t 
     return std::binary_search(classes.begin(), classes.end(), of_class);
   };
   const auto has_outcome = [&](std::int64_t row) {
-    return has(images.label_classes[row]) == (outcome != Outcome::kFalsePositive) &&
-           has(images.predicted_classes[row]) == (outcome != Outcome::kFalseNegative);
+    return has(images.label_classes[row]) == (outcome != LabelOutcome::kFalsePositive) &&
+           has(images.predicted_classes[row]) == (outcome != LabelOutcome::kFalseNegative);
   };
   return first_rows(images, k, has_outcome, descending_by(images.loss));
 }

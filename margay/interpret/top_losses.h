@@ -36,10 +36,10 @@ std::vector<std::int64_t> cell_rows(const JudgedImages& images, std::int32_t act
                                     std::int64_t k);
 
 /// The outcomes of one class of several labels.
-enum class Outcome { kTruePositive, kFalsePositive, kFalseNegative };
+enum class LabelOutcome { kTruePositive, kFalsePositive, kFalseNegative };
 
 /// Of several labels, the rows of the images where one class has that outcome, the highest loss first.
-std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t of_class, Outcome outcome,
+std::vector<std::int64_t> outcome_rows(const JudgedImages& images, std::int32_t of_class, LabelOutcome outcome,
                                        std::int64_t k);
 
 /// The prediction of a refused image.

@@ -79,9 +79,9 @@ TEST(OutcomeRows, AreTheImagesWhereAClassIsFoundMissedOrWronglyPredicted) {
   const torch::Tensor targets = torch::tensor({{1.0F, 0.0F}, {0.0F, 1.0F}, {1.0F, 0.0F}, {1.0F, 1.0F}});
   const predict::KeptPredictions kept = testing_support::kept_predictions(logits, targets);
   const JudgedImages images = judge_images(kept);
-  EXPECT_EQ(outcome_rows(images, 0, Outcome::kTruePositive, 9), (Rows{0}));
-  EXPECT_EQ(outcome_rows(images, 0, Outcome::kFalsePositive, 9), (Rows{1}));
-  EXPECT_EQ(outcome_rows(images, 0, Outcome::kFalseNegative, 9), (Rows{2, 3}));
+  EXPECT_EQ(outcome_rows(images, 0, LabelOutcome::kTruePositive, 9), (Rows{0}));
+  EXPECT_EQ(outcome_rows(images, 0, LabelOutcome::kFalsePositive, 9), (Rows{1}));
+  EXPECT_EQ(outcome_rows(images, 0, LabelOutcome::kFalseNegative, 9), (Rows{2, 3}));
   EXPECT_EQ(describe_image(kept, images, 1).prediction, "a;b");
   EXPECT_EQ(describe_image(kept, images, 2).prediction, "");
   EXPECT_THROW(cell_rows(images, 0, 0, 1), std::invalid_argument);
