@@ -54,7 +54,8 @@ class SummaryWriter {
   }
 
  private:
-  void add(std::string sentence) { sentences_.push_back(std::move(sentence)); }
+  /// Names may be any bytes; sentences go into JSON.
+  void add(const std::string& sentence) { sentences_.push_back(core::valid_utf8(sentence)); }
 
   const metric::Estimate* number(std::string_view name) const {
     const auto found = std::ranges::find(interp_.summary(), name, &SummaryNumber::name);
