@@ -13,8 +13,10 @@
 #include <filesystem>
 #include <string>
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/interpret/interpretation.h"
 #include "margay/predict/prediction_file.h"
@@ -92,7 +94,7 @@ int main(int argc, char** argv) {
   const std::int64_t classes = argc > 2 ? std::atoll(argv[2]) : 1'000;
   const bool is_multi = argc > 3 && std::string(argv[3]) == "several";
   fmt::print("{} images x {} classes, {}, {} threads; the logits take {:.0f} MB\n", images, classes,
-             is_multi ? "several labels" : "one label", torch::get_num_threads(),
+             is_multi ? "several labels" : "one label", at::get_num_threads(),
              static_cast<double>(images * classes) * 4 / 1e6);
   double start = now_s();
   KeptPredictions kept = made_up(images, classes, is_multi);
