@@ -178,7 +178,7 @@ TEST(MultiLabelIssues, AreTheUnionOfItsClasses) {
   for (const std::int64_t row : {7, 8, 9}) labels[row][2] = 1 - labels[row][2];
   for (const std::int64_t row : {31, 32, 33}) labels[row][0] = 1 - labels[row][0];
   std::vector<std::int64_t> rows =
-      find_multi_label_issues(labels, p, {.filter = LabelFilter::kConfidentLearning}).ranked;
+      find_multi_label_issues(labels, p, {.filter = LabelFilter::kPredictedNeqGiven}).ranked;
   std::sort(rows.begin(), rows.end());
   EXPECT_EQ(rows, (std::vector<std::int64_t>{7, 8, 9, 31, 32, 33}));
 }
