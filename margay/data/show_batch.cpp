@@ -37,15 +37,17 @@ std::string caption_of(const torch::Tensor& target, const Vocabulary& vocabulary
 
 }  // namespace
 
+core::Image seen_image(const at::Tensor& pixels, const Normalization& normalization) {
+  const torch::Tensor rows = pixels.detach().permute({1, 2, 0}).to(torch::kCPU, torch::kFloat).contiguous();  // [H,W,3]
+  return undo(rows.data_ptr<float>(), static_cast<int>(rows.size(0)), static_cast<int>(rows.size(1)), normalization);
+}
+
 std::vector<chart::Tile> batch_tiles(const Batch& batch, const Vocabulary& vocabulary,
                                      const Normalization& normalization, int max_n) {
   if (max_n < 1) throw std::invalid_argument("[show_batch] max_n must be positive");
   std::vector<chart::Tile> tiles;
   for (std::int64_t i = 0; i < std::min<std::int64_t>(max_n, batch.size()); ++i) {
-    const torch::Tensor pixels = batch.images[i].permute({1, 2, 0}).cpu().contiguous();
-    tiles.push_back({undo(pixels.data_ptr<float>(), static_cast<int>(pixels.size(0)), static_cast<int>(pixels.size(1)),
-                          normalization),
-                     caption_of(batch.targets[i], vocabulary)});
+    tiles.push_back({seen_image(batch.images[i], normalization), caption_of(batch.targets[i], vocabulary)});
   }
   return tiles;
 }

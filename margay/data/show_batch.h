@@ -11,6 +11,10 @@
 
 namespace margay::data {
 
+/// An image as the network sees it, but with the normalisation undone. pixels: float [3,H,W], normalised, on any
+/// device.
+core::Image seen_image(const at::Tensor& pixels, const Normalization& normalization);
+
 /// The first `max_n` images of a batch, each with its label, as the network sees them but with the normalisation
 /// undone. Several classes are all named: "cat + dog" where the task is multi-label, "cat 0.7 + dog 0.3" where images
 /// were mixed. Throws std::invalid_argument unless max_n > 0.

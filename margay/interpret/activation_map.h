@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,6 +42,8 @@ struct ActivationMapOptions {
   /// Integers [N] or [N,M], each in [0, K): the classes of each image whose maps are wanted. Undefined: the one with
   /// the largest logit, M = 1.
   torch::Tensor classes = {};
+  /// In place of `classes`, and called with the predicted classes, int64 [N]: gives the classes of the maps.
+  std::function<torch::Tensor(const torch::Tensor& predicted)> choose = {};
   /// As resolve_precision returns it, never kAuto; that of store_weights_in, if it was called.
   model::Precision precision = model::Precision::kFp32;
   /// Another method than map_method(). kCam: only where it is exact.
@@ -64,8 +67,8 @@ struct ActivationMaps {
 /// CAM needs nothing more, the others one backward pass through the head (ViT: and the last block) for each of the M
 /// classes. The network must be in eval mode and is not changed; no gradients of its parameters are computed or
 /// accumulated, so several threads may use it. Works within a torch::NoGradGuard. Throws std::invalid_argument for
-/// classes out of range, shapes, a network in train mode, and kCam where it is not exact; core::Error where logits or
-/// maps are not finite.
+/// classes out of range, both `classes` and `choose`, shapes, a network in train mode, and kCam where it is not exact;
+/// core::Error where logits or maps are not finite.
 ActivationMaps activation_maps(model::Classifier& classifier, const torch::Tensor& images,
                                const ActivationMapOptions& options = {});
 

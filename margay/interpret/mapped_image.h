@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -53,18 +54,24 @@ std::vector<data::SkippedImage> for_each_mapped_image(model::Classifier& classif
                                                       const MappedImageOptions& options,
                                                       const std::function<void(MappedImage&&)>& visit);
 
-/// The colour of a map's value, from -1 to 1: blue where the image speaks against the class, orange where it speaks for
-/// it, grey at 0. In OKLab (Ottosson 2020) lightness and chroma change in equal steps, so equal differences look equal;
-/// blue and orange differ for people with any colour vision.
-chart::Rgb map_colour(double value);
+struct OverlayOptions {
+  /// The ends of the colours, +-limit; unless given, the map's own largest absolute value.
+  std::optional<double> limit = std::nullopt;
+  /// Smaller images are enlarged by a whole factor until a side has so many pixels.
+  int min_side_px = 1;
+};
 
-/// The map over its image: the image in grey, and the more coloured the larger the map's value, up to +-limit; a dark
-/// line where the map changes its sign. The size is the image's. limit: of the scale; by default the map's own largest
-/// absolute value.
-core::Image overlay_map(const core::Image& image, const ClassMap& map, std::optional<double> limit = std::nullopt);
+/// The map over its image (chart::diverging_over): the image in grey, orange where it speaks for the class, blue where
+/// against it, the stronger the larger the value; a dark line where the map changes its sign. Has the size of
+/// enlarged_image. Throws std::invalid_argument for an image without pixels.
+core::Image overlay_map(const core::Image& image, const ClassMap& map, const OverlayOptions& options = {});
 
-/// What a map's colours mean, in one line: method, sign, and what the mean is.
-std::string map_words(const MappedImage& image, const ClassMap& map);
+/// Every pixel becomes a square of pixels, so many times as wide that a side has min_side_px or more.
+core::Image enlarged_image(const core::Image& image, int min_side_px);
+
+/// What the map adds up to, in one line: "mean 5.21 + bias -0.07 = logit 5.14", or where that is not so "Grad-CAM,
+/// logit 5.14".
+std::string map_words(MapMethod method, const ClassMap& map);
 
 /// Image after image, one a row: the image as the network saw it, then each of its maps, with class and probability,
 /// the legend of its scale (zero marked), and a cross at the map's peak. captions: one for each image. class_names: K.

@@ -112,6 +112,8 @@ class Backbone : public torch::nn::Module {
   virtual MapPoint map_point(const torch::Tensor& images);
   /// The activations of map_point in words, for tables.
   virtual std::string map_point_name() const { return "features"; }
+  /// Whether these are tokens that a class token attends to.
+  virtual bool maps_tokens() const { return false; }
   /// Where the cells of map_point lie along a side of so many pixels. Default: of strided layers with odd kernels and
   /// equal padding.
   virtual MapGrid map_grid(std::int64_t /*side_px*/) const { return {0.5, static_cast<double>(stride())}; }

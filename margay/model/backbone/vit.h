@@ -117,6 +117,7 @@ class ViT : public Backbone {
   /// Arithmetic::kMeanPooled: the patches' tokens before their mean.)
   MapPoint map_point(const torch::Tensor& images) override;
   std::string map_point_name() const override;
+  bool maps_tokens() const override { return !is_mean_pooled_; }
   MapGrid map_grid(std::int64_t /*side_px*/) const override {
     return {static_cast<double>(shape_.patch_px) / 2, static_cast<double>(shape_.patch_px)};
   }

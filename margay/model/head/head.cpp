@@ -7,11 +7,13 @@
 #include <ATen/ops/adaptive_max_pool2d.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
@@ -143,6 +145,80 @@ torch::Tensor pool_features(const torch::Tensor& features, const Backbone& backb
         features.sizes().vec(), backbone.features()));
   }
   return is_vector ? features.to(torch::kFloat) : at::mean(features, {2, 3}, /*keepdim=*/false, torch::kFloat);
+}
+
+namespace {
+
+/// The layers of a head without those that only group others.
+std::vector<torch::nn::AnyModule> leaves_of(const torch::nn::SequentialImpl& row) {
+  std::vector<torch::nn::AnyModule> leaves;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const torch::nn::AnyModule layer = *(row.begin() + static_cast<std::ptrdiff_t>(i));
+    if (const auto* nested = layer.ptr()->as<NestedSequential>()) {
+      for (const auto& each : leaves_of(*nested)) leaves.push_back(each);
+    } else {
+      leaves.push_back(layer);
+    }
+  }
+  return leaves;
+}
+
+template <class... Kinds>
+bool is_one_of(const torch::nn::AnyModule& layer) {
+  return ((layer.ptr()->as<Kinds>() != nullptr) || ...);
+}
+
+bool is_mean_of_all(const torch::nn::AnyModule& layer) {
+  const auto* pool = layer.ptr()->as<torch::nn::AdaptiveAvgPool2d>();
+  if (pool == nullptr) return false;
+  const auto& size = *pool->options.output_size();
+  return size[0] == 1 && size[1] == 1;
+}
+
+bool looks_at_one_place(const torch::nn::AnyModule& layer) {
+  if (const auto* conv = layer.ptr()->as<torch::nn::Conv2d>()) return (*conv->options.kernel_size())[0] == 1;
+  return is_one_of<torch::nn::Dropout, torch::nn::Identity, torch::nn::ReLU, torch::nn::BatchNorm2d>(layer);
+}
+
+bool is_affine(const torch::nn::AnyModule& layer) {
+  return is_one_of<torch::nn::Flatten, torch::nn::Dropout, torch::nn::Identity, torch::nn::Linear,
+                   torch::nn::BatchNorm1d>(layer);
+}
+
+torch::Tensor through(std::vector<torch::nn::AnyModule> layers, torch::Tensor x) {
+  for (torch::nn::AnyModule& layer : layers) x = layer.forward(x);
+  return x;
+}
+
+}  // namespace
+
+std::optional<MeanPooledHead> as_mean_pooled(const torch::nn::Sequential& head) {
+  const std::vector<torch::nn::AnyModule> layers = leaves_of(*head);
+  const auto pool = std::find_if(layers.begin(), layers.end(), is_mean_of_all);
+  if (pool == layers.end()) return std::nullopt;
+  if (!std::all_of(layers.begin(), pool, looks_at_one_place)) return std::nullopt;
+  if (!std::all_of(pool + 1, layers.end(), is_affine)) return std::nullopt;
+  MeanPooledHead parts;
+  parts.before.assign(layers.begin(), pool);
+  parts.behind.assign(pool + 1, layers.end());
+  return parts;
+}
+
+torch::Tensor MeanPooledHead::before_pooling(torch::Tensor features) const {
+  return through(before, std::move(features));
+}
+
+torch::Tensor MeanPooledHead::behind_pooling(torch::Tensor rows) const { return through(behind, std::move(rows)); }
+
+torch::Tensor MeanPooledHead::logits_of_places(const torch::Tensor& features) const {
+  const torch::Tensor x = before_pooling(features).permute({0, 2, 3, 1});  // [N,h,w,D]
+  const torch::Tensor logits = behind_pooling(x.reshape({-1, x.size(3)}));
+  return logits.view({x.size(0), x.size(1), x.size(2), -1}).permute({0, 3, 1, 2});
+}
+
+torch::Tensor MeanPooledHead::bias(const torch::Tensor& features) const {
+  const torch::Tensor x = before_pooling(features.slice(0, 0, 1));
+  return behind_pooling(at::zeros({1, x.size(1)}, x.options())).squeeze(0);
 }
 
 torch::nn::Sequential make_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {

@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/container/any.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/pimpl.h>
 
@@ -66,6 +68,26 @@ torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes,
 /// [N,D,h,w] or [N,D], of this backbone. Result: float [N,D]. Throws core::Error for a backbone that gives another
 /// shape.
 torch::Tensor pool_features(const torch::Tensor& features, const Backbone& backbone);
+
+/// The parts of a head that takes the mean over all places and is affine from there (in eval mode, in which batch norms
+/// are affine). The mean of its logits over the places is then the logits of the mean.
+struct MeanPooledHead {
+  std::vector<torch::nn::AnyModule> before;  ///< at each place by itself: 1x1 convolutions, rectifiers
+  std::vector<torch::nn::AnyModule> behind;  ///< linear layers and batch norms
+
+  /// features: float [N,D,h,w]. Returns the logits of every place by itself, [N,K,h,w].
+  torch::Tensor logits_of_places(const torch::Tensor& features) const;
+  /// The logits where the mean is zero: [K].
+  torch::Tensor bias(const torch::Tensor& features) const;
+
+ private:
+  torch::Tensor before_pooling(torch::Tensor features) const;
+  torch::Tensor behind_pooling(torch::Tensor rows) const;
+};
+
+/// Nothing for other heads: with maxima, larger poolings, hidden layers with rectifiers, or a layer norm behind the
+/// pooling.
+std::optional<MeanPooledHead> as_mean_pooled(const torch::nn::Sequential& head);
 
 /// The head that the options ask for, on this backbone. Throws std::invalid_argument for options that belong to another
 /// kind of head.
