@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -90,10 +92,13 @@ void claim(const fs::path& folder, const std::string& readme) {
   core::write_file_atomically(folder / kReadme, readme);
 }
 
+sample::Scene draw_image(std::size_t kind, int number, std::uint64_t seed) {
+  const core::Random random({kSampleStream, seed, kind, static_cast<std::uint64_t>(number)});
+  return sample::draw_scene(sample::kinds()[kind], random);
+}
+
 void draw(const fs::path& folder, const SampleImage& image, std::uint64_t seed) {
-  const auto number = static_cast<std::uint64_t>(image.number);
-  const core::Random random({kSampleStream, seed, image.kind, number});
-  write_jpeg(folder / image.name, sample::draw_scene(sample::kinds()[image.kind], random));
+  write_jpeg(folder / image.name, draw_image(image.kind, image.number, seed).image);
 }
 
 /// Calls work(0) … work(count-1) on all cores; the first exception is thrown again here.
@@ -147,6 +152,17 @@ SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) 
   const auto valid = std::count_if(images.begin(), images.end(), [](const SampleImage& p) { return p.is_valid; });
   return {static_cast<int>(sample_classes().size()), static_cast<int>(images.size()) - static_cast<int>(valid),
           static_cast<int>(valid), static_cast<int>(todo.size())};
+}
+
+DrawnSample draw_sample_image(const std::string& label, int number, std::uint64_t seed) {
+  const std::vector<std::string>& labels = sample_classes();
+  const auto kind = std::find(labels.begin(), labels.end(), label);
+  if (kind == labels.end() || number < 1) {
+    throw std::invalid_argument(fmt::format("[sample] there is no image {} of '{}'; classes are {}, numbers begin at 1",
+                                            number, label, fmt::join(labels, ", ")));
+  }
+  sample::Scene scene = draw_image(static_cast<std::size_t>(kind - labels.begin()), number, seed);
+  return {std::move(scene.image), std::move(scene.mask)};
 }
 
 const core::OptionTable& SampleOptions::fields() {

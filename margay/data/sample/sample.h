@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "margay/core/image.h"
 #include "margay/core/options.h"
 
 namespace margay::data {
@@ -36,5 +37,15 @@ const std::vector<std::string>& sample_classes();
 /// Called again on its own output it draws the missing images. Throws core::DataError when the folder holds anything
 /// else, core::IoError when it cannot be written.
 SampleSummary draw_sample(const std::filesystem::path& folder, const SampleOptions& options = {});
+
+/// An image of the sample as it was drawn, before its file loses anything, and where its object is.
+struct DrawnSample {
+  core::Image image;
+  core::Image mask;  ///< of the same size: white where the object was drawn, even where clutter covers it; else black
+};
+
+/// The image that draw_sample writes as label_NUMBER.jpg. number: from 1, beyond per_class too. Throws
+/// std::invalid_argument for a label that is not of sample_classes(), and for other numbers.
+DrawnSample draw_sample_image(const std::string& label, int number, std::uint64_t seed = SampleOptions().seed);
 
 }  // namespace margay::data

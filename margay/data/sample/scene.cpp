@@ -203,8 +203,9 @@ void add_clutter(cv::Mat& scene, int count, double max_size, const Palette& pale
   lay_over(scene, canvas.finish());
 }
 
-void add_sample_object(cv::Mat& scene, const Kind& kind, const Palette& palette, const Light& light,
-                       core::Random& random) {
+/// Returns what it covers, uint8 [H,W].
+cv::Mat add_sample_object(cv::Mat& scene, const Kind& kind, const Palette& palette, const Light& light,
+                          core::Random& random) {
   const Placing pose = draw_pose(kind.max_tilt, random);
   const core::Random pencil({random.next()});
   const Extent extent = measure(kind, pose, pencil);
@@ -215,6 +216,7 @@ void add_sample_object(cv::Mat& scene, const Kind& kind, const Palette& palette,
   model_relief(layer, light);
   cast_shadow(scene, layer.alpha, light);
   lay_over(scene, layer);
+  return layer.alpha;
 }
 
 core::Image to_image(const cv::Mat& scene) {
@@ -226,16 +228,18 @@ core::Image to_image(const cv::Mat& scene) {
 
 }  // namespace
 
-core::Image draw_scene(const Kind& kind, core::Random random) {
+Scene draw_scene(const Kind& kind, core::Random random) {
   const cv::Size size = draw_size(random);
   const Palette palette = draw_palette(random);
   const Light light = draw_light(random);
   cv::Mat scene = draw_backdrop(size, palette, random);
   add_clutter(scene, static_cast<int>(random.below(6)), 0.2, palette, random);
-  add_sample_object(scene, kind, palette, light, random);
+  const cv::Mat covered = add_sample_object(scene, kind, palette, light, random);
   add_clutter(scene, static_cast<int>(random.below(4)), 0.08, palette, random);
   expose(scene, light, random);
-  return to_image(scene);
+  cv::Mat mask;
+  cv::cvtColor(covered >= 128, mask, cv::COLOR_GRAY2RGB);
+  return {to_image(scene), to_image(mask)};
 }
 
 }  // namespace margay::data::sample

@@ -136,7 +136,7 @@ TEST(SampleClasses, AreSortedLowerCaseWords) {
 TEST(SampleScene, VariesItsSizeWithin160To400Pixels) {
   std::set<std::pair<int, int>> sizes;
   for (std::uint64_t i = 0; i < 12; ++i) {
-    const core::Image image = sample::draw_scene(sample::kinds()[0], core::Random({i}));
+    const core::Image image = sample::draw_scene(sample::kinds()[0], core::Random({i})).image;
     EXPECT_GE(std::min(image.height, image.width), 159);
     EXPECT_LE(std::max(image.height, image.width), 400);
     sizes.insert({image.height, image.width});
@@ -170,7 +170,7 @@ TEST(SampleScene, HasAMeanColourThatTellsNothingAboutTheClass) {
   for (std::uint64_t kind = 0; kind < sample::kinds().size(); ++kind) {
     for (auto& channel : values) channel.emplace_back();
     for (std::uint64_t i = 0; i < kPerClass; ++i) {
-      const auto colour = mean_colour(sample::draw_scene(sample::kinds()[kind], core::Random({kind, i})));
+      const auto colour = mean_colour(sample::draw_scene(sample::kinds()[kind], core::Random({kind, i})).image);
       for (std::size_t channel = 0; channel < 3; ++channel) values[channel].back().push_back(colour[channel]);
     }
   }
