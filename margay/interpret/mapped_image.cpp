@@ -19,17 +19,15 @@
 namespace margay::interpret {
 namespace {
 
-constexpr std::int64_t kNoLabel = -100;  // PyTorch's index of rows that are ignored
-
 /// The classes of every image of a batch that are mapped: int64 [N,M].
 torch::Tensor wanted_classes(const MappedImageOptions& options, const data::Batch& batch, const torch::Tensor& best) {
-  if (!options.classes.empty()) {
-    return torch::tensor(options.classes, torch::kLong).unsqueeze(0).expand({batch.size(), -1});
+  std::vector<torch::Tensor> columns{best.cpu()};  // each [N]
+  if (batch.targets.defined() && batch.targets.dim() == 1) {
+    const torch::Tensor labels = batch.targets.cpu();
+    columns.push_back(torch::where(labels.eq(data::kNoTarget), columns.front(), labels));
   }
-  const torch::Tensor predicted = best.cpu();  // [N]
-  if (!batch.targets.defined() || batch.targets.dim() != 1) return predicted.unsqueeze(1);
-  const torch::Tensor labels = batch.targets.cpu();
-  return torch::stack({predicted, torch::where(labels.eq(kNoLabel), predicted, labels)}, 1);
+  for (const std::int64_t k : options.classes) columns.push_back(torch::full({batch.size()}, k, torch::kLong));
+  return torch::stack(columns, 1);
 }
 
 MappedImage mapped_image(const data::Batch& batch, std::int64_t i, const ActivationMaps& maps,
@@ -68,7 +66,8 @@ std::vector<data::SkippedImage> for_each_mapped_image(model::Classifier& classif
     const auto choose = [&](const torch::Tensor& best) { return wanted_classes(options, *batch, best); };
     const ActivationMaps maps =
         activation_maps(classifier, batch->images, {.choose = choose, .precision = options.precision});
-    const torch::Tensor probabilities = metric::probabilities(maps.logits / options.temperature, options.activation);
+    const torch::Tensor probabilities =
+        metric::probabilities(options.calibration.scaled(maps.logits), options.activation);
     for (std::int64_t i = 0; i < batch->size(); ++i) visit(mapped_image(*batch, i, maps, probabilities, normalization));
   }
   return pass.skipped();
@@ -137,7 +136,7 @@ std::string map_words(MapMethod method, const ClassMap& map) {
 
 namespace {
 
-constexpr int kShownSidePx = 256;  // at least
+constexpr int kShownSidePx = 192;  // at least
 constexpr double kMapGapPx = 12;
 constexpr double kMapLinePx = 22;
 constexpr double kScaleWidthPx = 12;

@@ -12,6 +12,7 @@
 #include "margay/data/loader/loader.h"
 #include "margay/interpret/activation_map.h"
 #include "margay/metric/metric.h"
+#include "margay/predict/calibration.h"
 
 namespace margay::interpret {
 
@@ -34,13 +35,13 @@ struct MappedImage {
 };
 
 struct MappedImageOptions {
-  /// Indices of the classes to map for every image. Empty: the predicted class, and that of the label where the images
-  /// have one label each and it is another.
+  /// Classes to map for every image, by their indices. Before them come the predicted class, and that of the label
+  /// where images have one label each; none comes twice.
   std::vector<std::int64_t> classes = {};
   /// Turns logits into probabilities.
   metric::Activation activation = metric::Activation::kSoftmax;
-  /// By which logits are divided before (predict::Calibration).
-  double temperature = 1;
+  /// Applied before.
+  predict::Calibration calibration = {};
   /// As resolve_precision returns it, never kAuto.
   model::Precision precision = model::Precision::kFp32;
   /// The images to map, by their positions in the dataset, in this order; outlives the call. Null: all.

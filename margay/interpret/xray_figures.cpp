@@ -21,8 +21,8 @@ class Frame {
   double y(double loss) const { return kTop + (1 - std::min(loss, top_) / top_) * kHeight; }
   double x_of(double loss) const { return x(std::exp(-loss)); }
 
-  static constexpr double kLeft = 34;
-  static constexpr double kTop = 12;
+  static constexpr double kLeft = 46;  // room for two digits, and for half of a point that lies on the axis
+  static constexpr double kTop = 26;
   static constexpr double kWidth = 296;
   static constexpr double kHeight = 190;
 
@@ -48,15 +48,16 @@ std::string axes(const Frame& frame) {
   std::string svg;
   const double step = frame.top() > 10 ? 5 : 1;
   for (double loss = 0; loss <= frame.top(); loss += step) {
-    svg += fmt::format(R"(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/><text x="{:.1f}" y="{:.1f}">{}</text>)",
-                       Frame::kLeft, frame.y(loss), Frame::kLeft + Frame::kWidth, Frame::kLeft - 14, frame.y(loss) + 4,
-                       loss);
+    svg += fmt::format(
+        R"(<path class="grid" d="M{:.1f} {:.1f}H{:.1f}"/><text class="end" x="{:.1f}" y="{:.1f}">{}</text>)",
+        Frame::kLeft, frame.y(loss), Frame::kLeft + Frame::kWidth, Frame::kLeft - 10, frame.y(loss) + 4, loss);
   }
   for (const double p : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     svg += fmt::format(R"(<text class="mid" x="{:.1f}" y="{:.1f}">{:g}</text>)", frame.x(p), frame.y(0) + 17, p);
   }
   svg +=
       fmt::format(R"(<text class="mid" x="{:.1f}" y="{:.1f}">p of the target</text>)", frame.x(0.5), frame.y(0) + 33);
+  svg += fmt::format(R"(<text x="{:.1f}" y="12">−log p</text>)", Frame::kLeft - 40);
   return svg + fmt::format(R"(<path class="axis" d="M{:.1f} {:.1f}V{:.1f}H{:.1f}"/>)", frame.x(0), frame.y(frame.top()),
                            frame.y(0), frame.x(1));
 }
@@ -109,7 +110,7 @@ std::string nll_curve_svg(const std::vector<CurvePoint>& points) {
   double highest = 0;
   for (const CurvePoint& point : points) highest = std::max(highest, point.loss);
   const Frame frame(highest);
-  std::string svg = R"(<svg class="nll" viewBox="0 0 344 240" role="img" aria-label="-log p over p">)";
+  std::string svg = R"(<svg class="nll" viewBox="0 0 356 254" role="img" aria-label="-log p over p">)";
   svg += axes(frame);
   svg += fmt::format(R"(<polyline class="curve" points="{}"/>)", points_between(frame, 0, frame.top()));
   svg += moved(frame, points);

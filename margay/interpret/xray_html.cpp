@@ -1,9 +1,11 @@
 #include "margay/interpret/xray_html.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
+#include "margay/chart/render.h"
 #include "margay/core/html_escape.h"
 #include "margay/interpret/xray_figures.h"
 
@@ -39,7 +41,7 @@ h2 { margin: 0; font-size: 17px; overflow-wrap: anywhere; }
 .body { display: grid; grid-template-columns: minmax(260px, 336px) minmax(0, 1fr); gap: 26px; align-items: start; }
 @media (max-width: 1160px) { .body { grid-template-columns: minmax(0, 1fr); } figure { max-width: 420px; } }
 figure { margin: 0; } figcaption { color: var(--soft); font-size: 13px; margin-top: 4px; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .seen { margin: 0 0 16px; } .seen svg { display: block; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
 th { text-align: right; font-weight: 500; color: var(--soft); padding: 4px 6px; white-space: nowrap; vertical-align: bottom;
   border-bottom: 1px solid var(--line); }
@@ -133,21 +135,26 @@ std::string left_out(const std::string& words) {
   return words.empty() ? "" : fmt::format(R"(<p class="soft">{}</p>)", words);
 }
 
+std::string image_of_row(const std::vector<chart::Drawing>& images, std::size_t index) {
+  if (index >= images.size() || images[index].shapes.empty()) return "";
+  return fmt::format(R"(<div class="scroll seen">{}</div>)", chart::drawing_svg(images[index]));
+}
+
 template <class Row>
-std::string card(const Row& row, std::size_t index, double step, Extent extent) {
+std::string card(const Row& row, std::size_t index, double step, Extent extent, const std::string& image) {
   const std::vector<std::size_t> shown = shown_classes(row, extent);
   const Badge badge = badge_of(outcome(row));
   const std::string loss = row.target ? fmt::format("loss {}", number_text(row.target->loss)) : "";
   return fmt::format(
       R"(<article class="card" id="row-{}">
 <div class="head"><h2>{}</h2><span class="badge {}">{}</span><span class="loss">{}</span></div>
-<p class="words">{} <span class="soft">{}</span></p>
+<p class="words">{} <span class="soft">{}</span></p>{}
 <div class="body"><figure>{}<figcaption>{}</figcaption></figure>
 <div class="scroll">{}{}</div></div>
 </article>
 )",
       index + 1, core::html_escaped(row.name), badge.style, badge.text, loss, core::html_escaped(verdict(row)),
-      step_words(row, step), nll_curve_svg(points_of(row, shown)), caption_of(row), html_table(row, shown),
+      step_words(row, step), image, nll_curve_svg(points_of(row, shown)), caption_of(row), html_table(row, shown),
       left_out(left_out_words(row, shown)));
 }
 
@@ -179,9 +186,14 @@ std::string legend(const std::vector<LegendEntry>& entries) {
 
 template <class Xray>
 std::string page(const Xray& xray, const std::string& title, const char* loss, const std::vector<LegendEntry>& columns,
-                 Extent extent) {
+                 Extent extent, const std::vector<chart::Drawing>& images) {
+  if (images.size() > xray.rows.size()) {
+    throw std::invalid_argument(
+        fmt::format("[xray_html] there are {} images for {} rows", images.size(), xray.rows.size()));
+  }
   std::string cards;
-  for (std::size_t i = 0; i < xray.rows.size(); ++i) cards += card(xray.rows[i], i, xray.step, extent);
+  for (std::size_t i = 0; i < xray.rows.size(); ++i)
+    cards += card(xray.rows[i], i, xray.step, extent, image_of_row(images, i));
   const std::size_t classes = xray.rows.empty() ? 0 : xray.rows.front().classes.size();
   return fmt::format(
       R"(<!doctype html>
@@ -204,12 +216,14 @@ std::string page(const Xray& xray, const std::string& title, const char* loss, c
 
 }  // namespace
 
-std::string xray_html(const SoftmaxXray& xray, const std::string& title, Extent extent) {
-  return page(xray, title, "softmax cross-entropy", softmax_legend(), extent);
+std::string xray_html(const SoftmaxXray& xray, const std::string& title, Extent extent,
+                      const std::vector<chart::Drawing>& images) {
+  return page(xray, title, "softmax cross-entropy", softmax_legend(), extent, images);
 }
 
-std::string xray_html(const SigmoidXray& xray, const std::string& title, Extent extent) {
-  return page(xray, title, "sigmoid, binary cross-entropy", sigmoid_legend(), extent);
+std::string xray_html(const SigmoidXray& xray, const std::string& title, Extent extent,
+                      const std::vector<chart::Drawing>& images) {
+  return page(xray, title, "sigmoid, binary cross-entropy", sigmoid_legend(), extent, images);
 }
 
 }  // namespace margay::interpret

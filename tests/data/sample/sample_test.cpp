@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "margay/core/error.h"
+#include "margay/data/image/read_image.h"
 #include "margay/data/sample/sample.h"
 #include "margay/data/sample/scene.h"
 #include "tests/support/temporary_folder.h"
@@ -175,6 +176,41 @@ TEST(SampleScene, HasAMeanColourThatTellsNothingAboutTheClass) {
     }
   }
   for (std::size_t channel = 0; channel < 3; ++channel) EXPECT_LT(anova_f(values[channel]), kMaxF) << channel;
+}
+
+TEST(SampleImages, AreThoseOfTheFilesAndKnowTheirObject) {
+  const DrawnSample drawn = draw_sample_image("gear", 2, 5);
+  EXPECT_EQ(drawn.mask.height, drawn.image.height);
+  EXPECT_EQ(drawn.mask.width, drawn.image.width);
+  EXPECT_EQ(draw_sample_image("gear", 2, 5).image.pixels, drawn.image.pixels);
+  EXPECT_NE(draw_sample_image("gear", 3, 5).image.pixels, drawn.image.pixels);
+  std::size_t covered = 0;
+  for (const std::uint8_t value : drawn.mask.pixels) {
+    EXPECT_TRUE(value == 0 || value == 255);
+    covered += value == 255 ? 1 : 0;
+  }
+  const double side = std::min(drawn.image.height, drawn.image.width);
+  const double share = static_cast<double>(covered) / 3 / (side * side);  // of the middle square
+  EXPECT_GT(share, 0.15);
+  EXPECT_LT(share, 0.4);
+}
+
+TEST(SampleImages, AreWhatDrawSampleWrites) {
+  const TemporaryFolder folder;
+  draw_sample(folder.path(), {.per_class = 2, .valid_fraction = 0, .seed = 9});
+  const core::Image file = read_image(folder / "train" / "star" / "star_0002.jpg");
+  const core::Image drawn = draw_sample_image("star", 2, 9).image;
+  ASSERT_EQ(file.pixels.size(), drawn.pixels.size());
+  double difference = 0;
+  for (std::size_t i = 0; i < file.pixels.size(); ++i) difference += std::abs(file.pixels[i] - drawn.pixels[i]);
+  EXPECT_LT(difference / static_cast<double>(file.pixels.size()), 4) << "what JPEG loses";
+}
+
+TEST(SampleImages, ExistOnlyForItsClasses) {
+  using testing_support::thrown_message;
+  EXPECT_NE(thrown_message<std::invalid_argument>([] { draw_sample_image("cat", 1); }).find("balloon"),
+            std::string::npos);
+  EXPECT_THROW(draw_sample_image("gear", 0), std::invalid_argument);
 }
 
 }  // namespace
