@@ -1,8 +1,12 @@
+#include <functional>
+#include <utility>
+
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/explain_map.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
@@ -30,6 +34,8 @@ struct ExplainOptions {
   bool json = false;
   fs::path html;
   bool all = false;
+  fs::path map;
+  std::optional<std::string> map_class;
   serve::PredictorOptions predictor;
 
   static const core::OptionTable& fields() {
@@ -49,8 +55,15 @@ struct ExplainOptions {
              "separated by ';', and an empty one is none of them"),
          core::field<&ExplainOptions::step>("step", "length of the step against the gradient", {0, 1e6}),
          core::field<&ExplainOptions::json>("json", "one JSON document with all digits of every number"),
-         core::field<&ExplainOptions::html>("html", "write an HTML page with curves and bars to this file"),
+         core::field<&ExplainOptions::html>("html",
+                                            "write an HTML page with curves, bars, images and maps to this file"),
          core::field<&ExplainOptions::all>("all", "show all classes, even more than 12"),
+         core::field<&ExplainOptions::map>(
+             "map", "draw the images, and what in them speaks for a class and against it, to this file, .png or .svg",
+             {core::excludes({"logits"}, "what is explained")}),
+         core::field<&ExplainOptions::map_class>(
+             "map_class", "a class to map beside the predicted one",
+             {core::needs({"map", "html"}), core::excludes({"logits"}, "what is explained")}),
          core::field<&ExplainOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
@@ -63,6 +76,8 @@ struct Subject {
   torch::Tensor targets;  ///< undefined where no target is given
   interpret::XrayOptions xray;
   std::vector<data::SkippedImage> skipped;
+  std::vector<interpret::MappedImage> mapped = {};  ///< of the first rows, where they are asked for
+  MapSubject images = {};                           ///< of which they are
 };
 
 void check_usage(const ExplainOptions& options) {
@@ -116,6 +131,20 @@ void check_activations(const torch::Tensor& logits, const std::vector<std::strin
                                            images[row]));
 }
 
+/// The class of --map-class and those of the label, in whichever of the two forms of targets_of it is.
+std::vector<std::int64_t> mapped_classes(const ExplainOptions& options, const torch::Tensor& target,
+                                         const data::Vocabulary& vocabulary) {
+  std::vector<std::int64_t> classes;
+  if (options.map_class) classes.push_back(vocabulary.index(*options.map_class));
+  if (!target.defined()) return classes;
+  const torch::Tensor labels = options.binary ? target[0].nonzero().flatten() : target;
+  for (std::int64_t i = 0; i < labels.size(0); ++i) {
+    const auto label = labels[i].item<std::int64_t>();
+    if (label >= 0) classes.push_back(label);
+  }
+  return classes;
+}
+
 /// A multi-label model makes `options.binary` true: its losses are binary.
 Subject subject_of_images(ExplainOptions& options) {
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
@@ -123,7 +152,10 @@ Subject subject_of_images(ExplainOptions& options) {
   const std::vector<std::string>& classes = predictor.vocabulary().names();
   torch::Tensor target;  // an unknown label is told before the work, not after
   if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
-  const data::PathList images = images_of(options.images).images;
+  MapSubject given{.classes = mapped_classes(options, target, predictor.vocabulary())};
+  given.images = images_of(options.images).images;
+  const data::PathList& images = given.images;
+  if (!options.map.empty()) check_map_file(options.map, images.size());
   const auto table = predict_with_progress(predictor, images, "explain");
   Subject subject{.name = options.model.filename().string(),
                   .logits = table.logits,
@@ -133,22 +165,50 @@ Subject subject_of_images(ExplainOptions& options) {
   for (const std::size_t id : table.ids) subject.xray.row_names.push_back(images[id].string());
   check_activations(table.logits, subject.xray.row_names, options.model);
   if (target.defined()) subject.targets = target.repeat_interleave(table.logits.size(0), 0);
+  given.ids = table.ids;
+  if (!options.map.empty() || !options.html.empty())
+    subject.mapped = mapped_images(predictor, options.predictor, given);
+  subject.images = std::move(given);
   return subject;
 }
 
+/// One for each row that has a map.
+std::vector<chart::Drawing> drawings_of_rows(const Subject& subject) {
+  std::vector<chart::Drawing> drawings;
+  for (const auto& each : subject.mapped)
+    drawings.push_back(drawing_of_maps({each}, subject.images, subject.xray.class_names));
+  return drawings;
+}
+
+/// Says so where not every row has its image.
 template <class Xray>
-core::ExitCode show_explanation(const Xray& xray, const std::string& name, const ExplainOptions& options) {
+std::string page_of(const Xray& xray, const Subject& subject, interpret::Extent extent) {
+  if (!subject.mapped.empty() && subject.mapped.size() < xray.rows.size()) {
+    complain(
+        fmt::format("the page shows the images of the first {} of {} rows", subject.mapped.size(), xray.rows.size()));
+  }
+  return program_words(interpret::xray_html(xray, subject.name, extent, drawings_of_rows(subject)));
+}
+
+template <class Xray>
+core::ExitCode show_explanation(const Xray& xray, const Subject& subject, const ExplainOptions& options) {
   const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
   FileOutputs files;
-  const bool has_page = !options.html.empty() && files.write([&] {
-    core::write_file_atomically(options.html, program_words(interpret::xray_html(xray, name, extent)));
+  std::vector<fs::path> written;
+  const auto write = [&](const fs::path& file, const std::function<void()>& work) {
+    if (!file.empty() && files.write(work)) written.push_back(file);
+  };
+  write(options.html, [&] { core::write_file_atomically(options.html, page_of(xray, subject, extent)); });
+  write(options.map, [&] {
+    write_map_file(drawing_of_maps(subject.mapped, subject.images, subject.xray.class_names), options.map);
   });
   if (options.json) {
     print_json(interpret::xray_json(xray));
-  } else if (!has_page) {
+  } else if (written.empty()) {
     print_text(program_words(interpret::xray_text(xray, extent)));
-  } else {
-    print_out("{} ({} explained).{}\n", shown_path(options.html), interpret::counted(xray.rows.size(), "row"),
+  }
+  for (const fs::path& file : options.json ? std::vector<fs::path>() : written) {
+    print_out("{} ({} explained).{}\n", shown_path(file), interpret::counted(xray.rows.size(), "row"),
               xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
   }
   return files.code();
@@ -158,7 +218,7 @@ core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
   if (!options.html.empty()) core::check_writable(options.html);
   const Subject subject = options.logits.empty() ? subject_of_images(options) : subject_of_table(options);
-  const auto show = [&](const auto& xray) { return show_explanation(xray, subject.name, options); };
+  const auto show = [&](const auto& xray) { return show_explanation(xray, subject, options); };
   const core::ExitCode code = options.binary
                                   ? show(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray))
                                   : show(interpret::softmax_xray(subject.logits, subject.targets, subject.xray));
@@ -175,6 +235,7 @@ void add_explain(CommandLine& line) {
   command.argument("images", options->images, "images, or folders of them");
   command.footer(
       "margay explain model.margay cat.jpg --label beagle\n"
+      "margay explain model.margay cat.jpg --map map.png --map-class beagle\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");
   command.flags(*options);
   takes_compute_threads(command);
