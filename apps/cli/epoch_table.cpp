@@ -99,8 +99,10 @@ void EpochTable::after_probe(train::Learner& learner, const train::Probe& probe)
   const train::ProbeResult& result = probe.result;
   const std::string left_out =
       result.groups < result.images ? fmt::format("each of {} groups", result.groups) : std::string("each image");
-  print_head(learner, fmt::format("probe (closed form; {} left out in turn: error {:.4f} ± {:.4f})", left_out,
-                                  result.score.error.mean, result.score.error.standard_error));
+  const bool is_cached = probe.train.from_cache == probe.train.size();
+  print_head(learner, fmt::format("probe (closed form{}; {} left out in turn: error {:.4f} ± {:.4f})",
+                                  is_cached ? " on features of the cache" : "", left_out, result.score.error.mean,
+                                  result.score.error.standard_error));
 }
 
 void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) {

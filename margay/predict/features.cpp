@@ -93,7 +93,7 @@ std::vector<std::uint64_t> hashes_of(const torch::Tensor& images, const data::No
 class FeatureCollector {
  public:
   FeatureCollector(model::Classifier& classifier, const Views& views, const ImageIds& ids, model::Precision precision,
-                   ImageCounter count)
+                   ImageCounter count = {})
       : classifier_(classifier),
         dataset_(views.first.dataset()),
         views_(views),
@@ -106,11 +106,15 @@ class FeatureCollector {
     collected_.hashes.resize(ids.size());
   }
 
-  /// Ids ascending, hashes, rows; no targets. folder: of the cache; empty: none.
-  Features collect(const std::filesystem::path& folder) {
-    open_cache(folder);
+  /// Ids ascending, hashes, rows; no targets.
+  Features collect(const FeatureOptions& options) {
+    open_cache(options.cache_folder);
     const ImageIds missing = find_in_cache();
     compute(missing);
+    const bool is_mixed = collected_.from_cache > 0 && std::any_of(missing.begin(), missing.end(), [this](auto id) {
+                            return views_seen_[slot_of(id)] > 0;
+                          });
+    if (is_mixed && options.kept == KeptFeaturesUse::kAllOrNone) compute_anew();
     if (cache_ && !cache_->warning().empty()) collected_.warnings.push_back(cache_->warning());
     return without_gaps();
   }
@@ -160,6 +164,14 @@ class FeatureCollector {
       const auto size = std::min(part, missing.size() - begin);
       compute_part(ImageIds(from, from + static_cast<std::ptrdiff_t>(size)));
     }
+  }
+
+  /// All images in one pass, whatever is there.
+  void compute_anew() {
+    std::fill(views_seen_.begin(), views_seen_.end(), 0U);
+    collected_.from_cache = 0;
+    collected_.skipped.clear();
+    compute(ids_);
   }
 
   /// All views of some images.
@@ -292,14 +304,14 @@ Features collect_features(model::Classifier& classifier, const data::Loader& loa
   const Views views = averaged_views(plain, options);
   ImageIds all(plain.dataset().size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  Features features = FeatureCollector(classifier, views, all, precision, count).collect(options.cache_folder);
+  Features features = FeatureCollector(classifier, views, all, precision, count).collect(options);
   if (loader.dataset().num_classes() > 0) features.targets = data::batch_targets(loader.dataset(), features.ids);
   if (!options.with_changed_views) return features;
 
   constexpr std::size_t kChanged = 64;  // images; more would say no more, and cost
   const Views changed = changed_views(plain);
   const ImageIds sample = spread(features.ids, kChanged);
-  Features views_of_sample = FeatureCollector(classifier, changed, sample, precision, {}).collect(options.cache_folder);
+  Features views_of_sample = FeatureCollector(classifier, changed, sample, precision).collect(options);
   features.changed = {views_of_sample.rows, views_of_sample.ids};
   features.seconds += views_of_sample.seconds;
   return features;

@@ -18,6 +18,15 @@
 
 namespace margay::predict {
 
+/// Which of the features in a cache are used.
+enum class KeptFeaturesUse {
+  kAny,  ///< all that are there; the others are computed
+  /// Those of all images that can be read, or none: the last bits of a feature depend on its batch, so a pass that
+  /// goes on where another one was interrupted gives other bits than one that runs through. What is there stays, so
+  /// after passes over other images the features of all may still come from several.
+  kAllOrNone,
+};
+
 /// Which features of images are wanted, and where they are kept.
 struct FeatureOptions {
   bool average_flip = false;       ///< the mean of an image's features and its mirror image's
@@ -27,6 +36,7 @@ struct FeatureOptions {
   model::Precision precision = model::Precision::kAuto;  ///< kAuto: as resolve_precision says for the network's device
   /// The folder of the cache of features (FeatureCache); empty: none.
   std::filesystem::path cache_folder;
+  KeptFeaturesUse kept = KeptFeaturesUse::kAny;
   /// Also computes `Features::changed`, which finding near copies needs.
   bool with_changed_views = false;
 
@@ -58,9 +68,10 @@ struct Features {
 
 /// The features of all images of a loader's dataset, in their order and with the transforms of validation
 /// (data::Loader::plain), whatever the loader's own phase. The network is in eval mode meanwhile. Its head does not
-/// matter. `count` is called with the number of images that are done; where it throws, what was computed so far stays
-/// in the cache. A cache that cannot be used is a warning. Throws as for_each_batch, std::invalid_argument for options
-/// out of range, and core::DataError for an image that can be read in one view and not in another.
+/// matter. `count` is called with the number of images that are done, again for those that are computed a second time;
+/// where it throws, what was computed so far stays in the cache. A cache that cannot be used is a warning. Throws as
+/// for_each_batch, std::invalid_argument for options out of range, and core::DataError for an image that can be read in
+/// one view and not in another.
 Features collect_features(model::Classifier& classifier, const data::Loader& loader, const FeatureOptions& options = {},
                           const ImageCounter& count = {});
 

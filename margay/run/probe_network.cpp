@@ -88,8 +88,7 @@ train::Probe probe_with_groups(ProbeNetwork& network, const train::ProbeOptions&
     probe.valid = predict::collect_features(*network.classifier, *loaders.valid, options.features, count);
   }
   probe.train_groups = groups;
-  probe.result = train::fit_probe(probe.train, probe.valid ? &*probe.valid : nullptr, {.train = groups.of_image},
-                                  loaders.vocabulary.size(), loaders.task(), options);
+  probe.result = train::fit_probe(probe, loaders, options);
   return probe;
 }
 

@@ -36,6 +36,8 @@ train::Learner make_learner(const TrainOptions& options, const std::filesystem::
     learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
                                                   learner.precision(), train::training_loss(learner.loss())));
   }
+  const std::filesystem::path& named = options.batch.loader.cache_folder;
+  learner.set_feature_cache(named.empty() ? cache_folder : named);
   learner.check(recipe_of(options));
   if (is_monitored(options.listeners)) train::Monitor(options.listeners.monitor).check(learner);
   return learner;

@@ -17,6 +17,7 @@
 #include "margay/train/bottleneck.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/learner.h"
+#include "margay/train/probe/probe.h"
 #include "margay/train/task_loss.h"
 
 namespace margay::run {
@@ -117,6 +118,21 @@ NewRun new_run(const TrainOptions& options, const RunFolder& folder, const train
   return run;
 }
 
+/// Announces what is wrong with the cache of a probe's features.
+class ProbeWarnings : public train::Callback {
+ public:
+  explicit ProbeWarnings(Observer& observer) : observer_(observer) {}
+
+  void after_probe(train::Learner& /*learner*/, const train::Probe& probe) override {
+    for (const std::string& warning : probe.train.warnings) observer_.warned(warning);
+    if (!probe.valid) return;
+    for (const std::string& warning : probe.valid->warnings) observer_.warned(warning);
+  }
+
+ private:
+  Observer& observer_;
+};
+
 }  // namespace
 
 TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder, Observer& observer)
@@ -216,6 +232,7 @@ void TrainingRun::announce_start() const {
 void TrainingRun::listen() {
   for (const auto& callback : observer_->callbacks()) learner_.add_callback(callback);
   learner_.add_callback(std::make_shared<BottleneckReport>(*observer_));
+  learner_.add_callback(std::make_shared<ProbeWarnings>(*observer_));
   learner_.add_callback(listing_);
   learner_.add_callback(std::make_shared<train::StopWhen>([this] { return observer_->is_stop_wanted(); }));
   learner_.add_callback(std::make_shared<train::SaveCheckpoints>(

@@ -140,6 +140,9 @@ class Learner {
   /// std::invalid_argument unless positive.
   void set_lr_factor(double factor);
   double lr_factor() const { return training_state_.lr_factor; }
+  /// The folder in which a recipe's probe looks for features and keeps them (predict::FeatureCache), those of all
+  /// images or none, so that a run that was interrupted in its probe goes on to the same bits; "": nowhere.
+  void set_feature_cache(std::filesystem::path folder) { feature_cache_ = std::move(folder); }
   /// Sets the processes that train together; one alone from the start. Throws std::invalid_argument for null and during
   /// a fit.
   void set_group(std::shared_ptr<collective::Group> group);
@@ -256,6 +259,7 @@ class Learner {
   bool is_resuming_ = false;
   bool is_fitting_ = false;
   bool is_validating_ = false;
+  std::filesystem::path feature_cache_;
   bool keeps_norm_statistics_ = false;  ///< of the batch norms, since a probe's head was fitted to them
   std::int64_t pending_images_ = 0;     ///< images whose gradients wait for a step
   PassTimes earlier_;                   ///< of this epoch's pass, before an interruption

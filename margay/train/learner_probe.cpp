@@ -23,11 +23,13 @@ void Learner::run_probe(const std::string& stage) {
   std::int64_t done = 0;
   const std::vector<std::shared_ptr<Callback>> listeners = callbacks_;
   const auto count = [&](std::size_t images) {
-    done += static_cast<std::int64_t>(images);
+    done = std::min(total, done + static_cast<std::int64_t>(images));
     for (const auto& callback : listeners) callback->during_probe(*this, done, total);
   };
   ProbeOptions options{.balance = given_.train.options().balance, .learning_curve = false};
   options.features.precision = precision_;
+  options.features.cache_folder = feature_cache_;
+  options.features.kept = predict::KeptFeaturesUse::kAllOrNone;
   const Probe fitted =
       model::with_own_errors(model::kTrainWithLess, [&] { return probe(given_, *classifier_, options, count); });
   note_skipped(fitted.train.skipped);

@@ -108,6 +108,23 @@ TEST_F(FeatureCacheTest, ServesNeitherOtherWeightsNorAnotherArithmetic) {
   EXPECT_EQ(collect().from_cache, kImages) << "those of the first network are still there";
 }
 
+TEST_F(FeatureCacheTest, ServesAllOrNone) {
+  collect();
+  data::write_png(image("flat/new.png"), testing_support::striped_image(0, 9, 24));
+  std::int64_t counted = 0;
+  const auto count = [&](std::size_t images) { counted += static_cast<std::int64_t>(images); };
+  const Features anew = collect(loader(), {.kept = KeptFeaturesUse::kAllOrNone}, count);
+  EXPECT_EQ(anew.from_cache, 0);
+  EXPECT_TRUE(anew.rows.equal(rows()));
+  EXPECT_EQ(counted, kImages + 1 + kImages + 1) << "first the one that was missing, then all";
+  testing_support::write(image("flat/broken.png"), "no image");
+  const Features again = collect(loader(), {.kept = KeptFeaturesUse::kAllOrNone});
+  EXPECT_EQ(again.from_cache, kImages + 1) << "what cannot be read is never there";
+  EXPECT_EQ(again.skipped.size(), 1U);
+  EXPECT_TRUE(torch::allclose(again.rows, anew.rows, 1e-5, 1e-5))
+      << "but for the last bits, which are of the first pass";
+}
+
 TEST_F(FeatureCacheTest, ServesAnotherHeadOnTheSameBackbone) {
   collect();
   torch::NoGradGuard no_grad;

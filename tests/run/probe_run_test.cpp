@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -111,6 +112,42 @@ TEST_F(StartProbe, LeavesAModelThatKnowsItsImages) {
   const EvaluationSet trained({.folder = options_.batch.folder, .part = JudgedPart::kTrain},
                               bundle::load_bundle(probed.model), probed.model);
   EXPECT_EQ(trained.images()->size(), 12U);
+}
+
+/// Of every image what it shows, of every second one that it is odd, and of the first of each folder nothing at all.
+std::string several_labels() {
+  std::string table = "name,labels,is_valid\n";
+  for (const char* kind : {"flat", "upright"}) {
+    for (int i = 0; i < 8; ++i) {
+      const bool is_valid = i >= 6;
+      const int number = is_valid ? i - 6 : i;
+      const std::string labels = i == 0 ? "" : std::string(kind) + (number % 2 == 1 ? ";odd" : "");
+      table += fmt::format("{}/{}/{}.png,{},{}\n", is_valid ? "valid" : "train", kind, number, labels, is_valid);
+    }
+  }
+  return table;
+}
+
+TEST_F(StartProbe, ProbesSeveralLabelsAnImage) {
+  testing_support::write(folder_ / "labels.csv", several_labels());
+  options_.batch.data.labels_csv = folder_ / "labels.csv";
+  options_.batch.data.label_delimiter = ";";
+  options_.batch.data.valid_column = "is_valid";
+  const Probed probed = probe_once();
+  EXPECT_EQ(probed.task, data::Task::kMultiLabel);
+  EXPECT_EQ(probed.start.num_classes, 3);
+  EXPECT_EQ(probed.result.left_out.logits.sizes(), (std::vector<std::int64_t>{12, 3}));
+  const torch::Tensor wrong = (probed.result.left_out.logits > 0) != (probed.result.left_out.targets > 0);
+  EXPECT_NEAR(probed.result.score.error.mean, wrong.to(torch::kDouble).mean().item<double>(), 1e-12);
+  const RunRecord record = RunRegistry(options_.runs).all().at(0);
+  EXPECT_EQ(record.main_metric(), "accuracy_multi");
+  EXPECT_DOUBLE_EQ(*record.last("accuracy_multi"), 1 - probed.result.valid->score.error.mean);
+  const bundle::Bundle model = bundle::load_bundle(probed.model);
+  EXPECT_EQ(model.task, data::Task::kMultiLabel);
+  data::Loaders loaders = make_loaders(options_.batch, cache_);
+  const predict::Predictions valid =
+      predict::collect_predictions(*model.classifier, *loaders.valid, {.activation = metric::Activation::kSigmoid});
+  EXPECT_TRUE(torch::allclose(valid.logits, probed.result.valid->predictions.logits, 1e-3, 1e-3));
 }
 
 TEST_F(StartProbe, FindsItsFeaturesInTheCacheTheSecondTime) {
@@ -224,7 +261,7 @@ TEST_F(CompareProbes, GoesOnWithoutANetworkWhoseWeightsAreMissing) {
   const ProbeComparison found = compare_probes(options_, {"resnet18", "resnet20"}, cache_, notes);
   EXPECT_EQ(found.best().arch, "resnet20");
   EXPECT_EQ(found.networks[1].arch, "resnet18");
-  EXPECT_NE(found.networks[1].problem.find("https://"), std::string::npos) << found.networks[1].problem;
+  EXPECT_NE(found.networks[1].problem.find("`fetch resnet18 to "), std::string::npos) << found.networks[1].problem;
 }
 
 TEST_F(CompareProbes, ThrowsTheErrorOfTheOnlyNetwork) {

@@ -46,11 +46,13 @@ class ProbeListener : public Callback {
   }
   void after_probe(Learner& learner, const Probe& probe) override {
     error_ = probe.result.score.error.mean;
+    from_cache_ = probe.train.from_cache;
     weights_ = weights_of(learner);
   }
   std::int64_t images_ = 0;
   std::int64_t total_ = 0;
   double error_ = -1;
+  std::int64_t from_cache_ = 0;
   model::TensorMap weights_;
 };
 
@@ -98,6 +100,21 @@ TEST_F(LearnerProbeTest, RecordsWhatAnEvaluationOfItWouldSay) {
   learner.add_callback(std::make_shared<Evaluate>(evaluated));
   learner.run(probe_recipe(1));
   EXPECT_NEAR(learner.history()[0].valid_loss, evaluated, 1e-4);
+}
+
+TEST_F(LearnerProbeTest, TrainsTheSameOnFeaturesOfItsCache) {
+  const auto trained = [&](std::int64_t from_cache) {
+    Learner learner = linear_learner();
+    learner.set_feature_cache(folder_ / "features");
+    const auto listener = std::make_shared<ProbeListener>();
+    learner.add_callback(listener);
+    learner.run(probe_recipe(1));
+    EXPECT_EQ(listener->from_cache_, from_cache);
+    EXPECT_EQ(listener->images_, 12);
+    return weights_of(learner);
+  };
+  const model::TensorMap first = trained(0);
+  EXPECT_TRUE(are_equal(trained(8), first));
 }
 
 TEST_F(LearnerProbeTest, NeedsALinearHead) {

@@ -120,7 +120,7 @@ std::optional<ProbeRows> valid_rows(const predict::Features* valid, const ProbeG
     throw std::invalid_argument("[probe] `select` valid needs a validation set; give one, or choose left_out");
   }
   if (valid == nullptr) return std::nullopt;
-  ProbeRows rows = probe_rows("validation", *valid, groups.valid, train.num_classes, train.task, options.balance);
+  ProbeRows rows = probe_rows(kValidationSet, *valid, groups.valid, train.num_classes, train.task, options.balance);
   if (rows.features.size(1) != train.features.size(1)) {
     throw std::invalid_argument(fmt::format("[probe] training images have {} features, validation images {}",
                                             train.features.size(1), rows.features.size(1)));
@@ -133,7 +133,7 @@ std::optional<ProbeRows> valid_rows(const predict::Features* valid, const ProbeG
 
 ProbeRows training_rows(const predict::Features& train, const ProbeGroups& groups, std::int64_t num_classes,
                         data::Task task, const ProbeOptions& options) {
-  ProbeRows rows = probe_rows("training", train, groups.train, num_classes, task, options.balance);
+  ProbeRows rows = probe_rows(kTrainingSet, train, groups.train, num_classes, task, options.balance);
   const std::string problem = why_not_fitted(rows);
   if (!problem.empty()) throw std::invalid_argument("[probe] " + problem);
   return rows;

@@ -28,13 +28,6 @@ torch::nn::LinearImpl& linear_layer(model::Classifier& classifier, std::int64_t 
   throw core::InternalError("[probe] a linear head without a linear layer");
 }
 
-void check_features_finite(const predict::Features& features, const data::Dataset& dataset) {
-  const auto row = first_non_finite_row(features.rows);
-  if (!row) return;
-  throw core::DataError(dataset.path(features.ids[static_cast<std::size_t>(*row)]),
-                        "its features are not finite; look at the image, or at the network's weights");
-}
-
 bool seeks_near_copies(const data::Dataset& dataset, predict::Grouping grouping) {
   using enum predict::Grouping;
   return grouping == kNearCopies || (grouping == kAuto && !dataset.group(0));
@@ -44,18 +37,28 @@ predict::Features features_of_set(const data::Loader& loader, model::Classifier&
                                   const ProbeOptions& options, const predict::ImageCounter& count) {
   predict::FeatureOptions wanted = options.features;
   if (seeks_near_copies(loader.dataset(), options.grouping)) wanted.with_changed_views = true;
-  predict::Features features = predict::collect_features(classifier, loader, wanted, count);
-  check_features_finite(features, loader.dataset());
-  return features;
+  return predict::collect_features(classifier, loader, wanted, count);
 }
 
 }  // namespace
 
+ProbeResult fit_probe(const Probe& images, const data::Loaders& loaders, const ProbeOptions& options) {
+  const ProbeGroups groups{images.train_groups.of_image,
+                           images.valid_groups ? images.valid_groups->of_image : torch::Tensor()};
+  try {
+    return fit_probe(images.train, images.valid ? &*images.valid : nullptr, groups, loaders.vocabulary.size(),
+                     loaders.task(), options);
+  } catch (const NonFiniteFeatures& broken) {
+    const data::Loader& loader = broken.is_for_training() ? loaders.train : *loaders.valid;
+    throw core::DataError(loader.dataset().path(broken.image()),
+                          std::string("its features ") + NonFiniteFeatures::kRemedy);
+  }
+}
+
 Probe probe(const data::Loaders& loaders, model::Classifier& classifier, const ProbeOptions& options,
             const predict::ImageCounter& count) {
   core::validate(options);
-  const std::int64_t num_classes = loaders.vocabulary.size();
-  torch::nn::LinearImpl& linear = linear_layer(classifier, num_classes);
+  torch::nn::LinearImpl& linear = linear_layer(classifier, loaders.vocabulary.size());
   Probe probe;
   probe.train = features_of_set(loaders.train, classifier, options, count);
   probe.train_groups = predict::group_images(probe.train, loaders.train.dataset(), options.grouping);
@@ -63,9 +66,7 @@ Probe probe(const data::Loaders& loaders, model::Classifier& classifier, const P
     probe.valid = features_of_set(*loaders.valid, classifier, options, count);
     probe.valid_groups = predict::group_images(*probe.valid, loaders.valid->dataset(), options.grouping);
   }
-  const ProbeGroups groups{probe.train_groups.of_image, probe.valid ? probe.valid_groups->of_image : torch::Tensor()};
-  probe.result =
-      fit_probe(probe.train, probe.valid ? &*probe.valid : nullptr, groups, num_classes, loaders.task(), options);
+  probe.result = fit_probe(probe, loaders, options);
   const torch::NoGradGuard no_grad;
   linear.weight.copy_(probe.result.weight);
   linear.bias.copy_(probe.result.bias);

@@ -132,12 +132,16 @@ struct Probe {
   ProbeResult result;
 };
 
+/// The same for images of these loaders, with the groups that there are. Throws core::DataError, naming the file, for
+/// features that are not finite.
+ProbeResult fit_probe(const Probe& images, const data::Loaders& loaders, const ProbeOptions& options = {});
+
 /// One pass over the images of both sets for their features (predict::collect_features), their groups
 /// (predict::group_images), fit_probe, and weight and bias written into the classifier's head, which must be a linear
 /// one (HeadKind::kLinear). The classifier is ready for bundles, prediction and training then. The training images are
 /// transformed as for validation. count: receives the number of images done.
-/// Throws as collect_features, group_images and fit_probe; core::DataError, naming the file, for features that are not
-/// finite; std::invalid_argument for another kind of head or another number of classes than the data's.
+/// Throws as collect_features, group_images and fit_probe; std::invalid_argument for another kind of head or another
+/// number of classes than the data's.
 Probe probe(const data::Loaders& loaders, model::Classifier& classifier, const ProbeOptions& options = {},
             const predict::ImageCounter& count = {});
 

@@ -40,12 +40,19 @@ ChoiceRows choice_rows(const ProbeRows& rows, const torch::Tensor& positions, co
           .for_each_output = {}};
 }
 
+/// Features that probe_rows has looked at.
+RidgeRows checked_rows(const torch::Tensor& features) {
+  RidgeRows rows = RidgeRows::of(features);
+  rows.are_finite = true;
+  return rows;
+}
+
 }  // namespace
 
 ProbeFit::ProbeFit(ProbeRows rows, double feature_norm)
     : rows_(std::move(rows)),
       feature_norm_(feature_norm),
-      ridge_(RidgeRows::of(rows_.features), rows_.targets,
+      ridge_(checked_rows(rows_.features), rows_.targets,
              {.weights = rows_.weights, .groups = rows_.groups, .num_classes = rows_.num_classes}) {}
 
 void ProbeFit::for_each_left_out(const std::vector<double>& strengths, const torch::Tensor& positions,

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -23,11 +25,22 @@ std::string image_name(const char* set, const std::vector<std::size_t>& ids, std
   return fmt::format("image {} of the {} set", at < ids.size() ? ids[at] : at, set);
 }
 
+/// The first row with a number that is not finite.
+std::optional<std::int64_t> non_finite_row(const torch::Tensor& features) {
+  for (std::int64_t row = 0; row < features.size(0); row += kChunk) {
+    const torch::Tensor chunk = features.narrow(0, row, std::min(kChunk, features.size(0) - row));
+    if (std::isfinite(chunk.sum(torch::kDouble).item<double>())) continue;
+    const torch::Tensor broken = torch::isfinite(chunk).all(1).logical_not().nonzero();
+    if (broken.size(0) > 0) return row + broken[0].item<std::int64_t>();
+  }
+  return std::nullopt;
+}
+
 void check_finite(const char* set, const predict::Features& features) {
-  const auto row = first_non_finite_row(features.rows);
+  const auto row = non_finite_row(features.rows);
   if (!row) return;
-  refuse_rows(fmt::format("the features of {} are not finite; look at the image, or at the network's weights",
-                          image_name(set, features.ids, *row)));
+  const auto at = static_cast<std::size_t>(*row);
+  throw NonFiniteFeatures(set, at < features.ids.size() ? features.ids[at] : at);
 }
 
 void check_targets(const char* set, const predict::Features& features, std::int64_t num_classes, data::Task task) {
@@ -82,6 +95,11 @@ torch::Tensor balanced_weights(const ProbeRows& rows) {
 
 }  // namespace
 
+NonFiniteFeatures::NonFiniteFeatures(const char* set, std::size_t image)
+    : std::invalid_argument(fmt::format("[probe] the features of image {} of the {} set {}", image, set, kRemedy)),
+      is_for_training_(std::string_view(set) == kTrainingSet),
+      image_(image) {}
+
 torch::Tensor ProbeRows::strata() const {
   if (task == data::Task::kSingleLabel) return targets;
   const torch::Tensor counts = images_of_each(targets, num_classes, task).to(torch::kDouble);
@@ -131,16 +149,6 @@ std::string why_not_fitted(const ProbeRows& rows) {
   return fmt::format(
       "all {} training images are in one group, so none can be judged by a fit without it; give other groups, or none",
       rows.size());
-}
-
-std::optional<std::int64_t> first_non_finite_row(const torch::Tensor& features) {
-  for (std::int64_t row = 0; row < features.size(0); row += kChunk) {
-    const torch::Tensor chunk = features.narrow(0, row, std::min(kChunk, features.size(0) - row));
-    if (std::isfinite(chunk.sum(torch::kDouble).item<double>())) continue;
-    const torch::Tensor broken = torch::isfinite(chunk).all(1).logical_not().nonzero();
-    if (broken.size(0) > 0) return row + broken[0].item<std::int64_t>();
-  }
-  return std::nullopt;
 }
 
 double mean_norm(const torch::Tensor& features) {

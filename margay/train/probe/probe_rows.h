@@ -1,7 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <stdexcept>
 #include <string>
 
 #include <torch/types.h>
@@ -14,6 +15,27 @@ struct Features;
 }
 
 namespace margay::train {
+
+/// An image whose features are not all finite numbers.
+class NonFiniteFeatures : public std::invalid_argument {
+ public:
+  /// image: its position in the dataset.
+  NonFiniteFeatures(const char* set, std::size_t image);
+
+  bool is_for_training() const { return is_for_training_; }
+  std::size_t image() const { return image_; }
+
+  /// What to do about it, behind "its features".
+  static constexpr const char* kRemedy = "are not finite; look at the image, or at the network's weights";
+
+ private:
+  bool is_for_training_;
+  std::size_t image_;
+};
+
+/// What messages call the two sets.
+inline constexpr const char* kTrainingSet = "training";
+inline constexpr const char* kValidationSet = "validation";
 
 /// The checked input of a probe: images that the network has seen already.
 struct ProbeRows {
@@ -33,17 +55,14 @@ struct ProbeRows {
   ProbeRows subset(const torch::Tensor& positions) const;
 };
 
-/// set: what messages call the images: "training" or "validation". groups: int64 [N] of any values, or undefined: each
-/// image is one. Throws std::invalid_argument, naming the position in the dataset of an image whose features are not
-/// finite or whose target is no class, for shapes that do not fit and for no images.
+/// set: kTrainingSet or kValidationSet. groups: int64 [N] of any values, or undefined: each image is one. Throws
+/// NonFiniteFeatures; std::invalid_argument, naming the position in the dataset of an image whose target is no class,
+/// for shapes that do not fit and for no images.
 ProbeRows probe_rows(const char* set, const predict::Features& features, const torch::Tensor& groups,
                      std::int64_t num_classes, data::Task task, data::Balance balance);
 
 /// Why the rows cannot be fitted and judged, as a sentence: one class or one group only. Empty: they can.
 std::string why_not_fitted(const ProbeRows& rows);
-
-/// The first row of features, float [N,D], with a number that is not finite.
-std::optional<std::int64_t> first_non_finite_row(const torch::Tensor& features);
 
 /// The mean of the norms of the features, in chunks. Throws std::invalid_argument where it is 0.
 double mean_norm(const torch::Tensor& features);

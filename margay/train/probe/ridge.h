@@ -22,6 +22,7 @@ struct RidgeRows {
   /// The rows at these positions, floating [n,D], on the CPU. They are asked for in chunks, in growing order where
   /// groups allow it.
   std::function<torch::Tensor(std::span<const std::int64_t> positions)> read;
+  bool are_finite = false;  ///< whether that is known already; else every chunk is looked at
 
   /// Of a tensor, floating [N,D], on the CPU, which is not copied.
   static RidgeRows of(const torch::Tensor& rows);

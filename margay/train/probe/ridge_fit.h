@@ -40,7 +40,7 @@ struct RidgeData {
   torch::Tensor weights;   ///< float64 [N]
   std::int64_t chunk = 0;  ///< images
 
-  /// float64 [n,D]. Throws std::invalid_argument for a row that is not finite.
+  /// float64 [n,D]. Throws std::invalid_argument for a row that is not finite, unless rows.are_finite.
   torch::Tensor read(std::span<const std::int64_t> positions) const;
   /// int64: positions of the images that have weight.
   torch::Tensor used() const;
