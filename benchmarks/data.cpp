@@ -31,7 +31,7 @@
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/labels.h"
 #include "margay/data/source/splits.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_memory.h"
 
 namespace {
 

@@ -18,7 +18,8 @@
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/kernels/softmax_rows.h"
 #include "margay/loss/linear_cross_entropy.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_memory.h"
+#include "margay/model/cpu_threads.h"
 
 namespace {
 

@@ -19,7 +19,8 @@
 
 #include "margay/core/threads.h"
 #include "margay/model/classifier.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_memory.h"
+#include "margay/model/cpu_threads.h"
 #include "margay/train/optim/optimizer.h"
 
 namespace {

@@ -15,6 +15,7 @@
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
 #include "margay/data/loader/batch.h"
+#include "margay/model/cpu_memory.h"
 
 namespace margay::cli {
 

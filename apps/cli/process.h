@@ -6,7 +6,7 @@
 
 #include "margay/core/options.h"
 #include "margay/core/threads.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_threads.h"
 
 namespace margay::cli {
 

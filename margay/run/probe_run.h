@@ -1,20 +1,13 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <stdexcept>
-#include <string>
 #include <utility>
-#include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "margay/run/observer.h"
-#include "margay/run/probe_mistakes.h"
-#include "margay/run/probe_network.h"
 #include "margay/run/probe_options.h"
+#include "margay/run/probed.h"
 #include "margay/run/training_run.h"
-#include "margay/train/probe/probe.h"
 
 namespace margay::run {
 
@@ -28,34 +21,6 @@ class NoWeightsError : public std::invalid_argument {
   FromScratch what_;
 };
 
-/// The network and the images of a probe, before it begins.
-struct ProbeStart {
-  std::string arch;
-  std::filesystem::path weights;
-  std::string precision;
-  std::int64_t train_images = 0;
-  std::int64_t valid_images = 0;
-  std::int64_t num_classes = 0;
-};
-
-/// What a probe found, and the files that hold it.
-struct Probed {
-  ProbeStart start;
-  data::Task task = data::Task::kSingleLabel;
-  train::ProbeResult result;
-  std::string grouping;  ///< what was left out together, as words: "groups of `group_regex`"; "" for single images
-  std::vector<std::string> absent_classes;     ///< without a training image
-  std::vector<std::string> one_group_classes;  ///< as ProbeResult's
-  Mistakes mistakes;                           ///< of the left-out predictions
-  std::int64_t from_cache = 0;                 ///< of how many images the features were in the cache
-  double images_per_s = 0;                     ///< as FittedProbe's
-  std::vector<TimedPart> seconds;
-  std::filesystem::path folder;
-  std::filesystem::path model;     ///< "" if it could not be written
-  std::filesystem::path left_out;  ///< the predictions as CSV
-  std::filesystem::path sheet;     ///< the images with the highest loss; "" if it could not be written
-};
-
 /// Fits a linear classifier to the features of a pretrained network (train::fit_probe) and leaves a run folder:
 /// config.json, split.csv, run.json, history.csv, model.margay, left_out.csv, valid.csv where there is a validation
 /// set, probe.json (the results), hardest.png. Announces the start, the progress and the results. cache_folder: as for
@@ -63,10 +28,5 @@ struct Probed {
 /// settings that cannot work, before a folder is made, core::Interrupted when the observer wants a stop (what has been
 /// computed of the features stays in the cache), and as make_loaders, model::load_pretrained and train::fit_probe.
 Outcome start_probe(const ProbeRunOptions& options, const std::filesystem::path& cache_folder, Observer& observer);
-
-/// Mean, standard error, number of images and of groups; what is not finite is null.
-nlohmann::ordered_json to_json(const metric::ClusteredMean& mean);
-/// The results as one document.
-nlohmann::ordered_json to_json(const Probed& probed);
 
 }  // namespace margay::run

@@ -14,7 +14,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_memory.h"
 #include "margay/model/network_state.h"
 #include "margay/model/torch_errors.h"
 

@@ -12,7 +12,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/model/cpu.h"
+#include "margay/model/cpu_memory.h"
 #include "margay/train/batch_size/find_batch_size.h"
 #include "tests/support/thrown_message.h"
 
