@@ -243,7 +243,10 @@ void Command::hide() { parser_->app->group(""); }
 
 void Command::footer(const std::string& text) { parser_->app->footer(text); }
 
-bool Command::is_given(const std::string& flag) const { return parser_->app->count(flag) > 0; }
+bool Command::is_given(const std::string& flag) const {
+  const CLI::Option* option = parser_->app->get_option_no_throw(flag);
+  return option != nullptr && option->count() > 0;
+}
 
 std::optional<std::string> Command::given_besides(const std::vector<std::string>& allowed) const {
   for (const CLI::Option* option : parser_->app->get_options()) {

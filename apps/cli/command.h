@@ -81,6 +81,7 @@ class Command {
   /// Stands below the flags in the help.
   void footer(const std::string& text);
 
+  /// False for a flag that the command does not have.
   bool is_given(const std::string& flag) const;
 
   /// The first of the given flags that is not among `allowed`.

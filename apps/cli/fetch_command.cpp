@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/models_table.h"
 #include "apps/cli/network.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
@@ -69,10 +70,10 @@ WantedFile wanted_weights(const std::string& name, const FetchOptions& options) 
     throw UsageError(fmt::format("{0} is a set of images: margay fetch data {0}", name));
   }
   const model::Architecture& known = model::find_architecture(name);
-  if (known.weights_url.empty()) throw std::invalid_argument("[fetch] " + model::fetch_advice(known, ""));
+  if (known.weights_url.empty()) throw std::invalid_argument("[fetch] " + model::fetch_advice(known));
   const fs::path folder = options.to.empty() ? cache_or_fail() / "weights" : options.to;
   return {.name = name,
-          .about = known.weights_name,
+          .about = published_text(known),
           .published = fetch::published_weights(known.weights_url),
           .file = model::place_for_weights(folder, known)};
 }

@@ -9,7 +9,6 @@
 #include "apps/cli/weights_choice.h"
 #include "margay/core/file.h"
 #include "margay/core/text.h"
-#include "margay/run/pretrained_weights.h"
 #include "margay/run/train_options.h"
 #include "margay/run/training_charts.h"
 #include "margay/run/training_run.h"
@@ -124,7 +123,7 @@ void add_lr_find(CommandLine& line) {
       everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
                       "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));
   command.does([options, &command] {
-    if (!command.is_given("--weights")) options->vision_learner.weights = run::kAutoWeights;  // as train does
+    default_weights(command, options->vision_learner.weights, options->arch);
     return find(*options);
   });
 }

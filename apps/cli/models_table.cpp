@@ -21,8 +21,6 @@ std::string gigamacs_text(double gigamacs) {
   return gigamacs < 1e-3 ? fmt::format("{:.7f}", gigamacs) : fmt::format("{:.3g}", gigamacs);
 }
 
-std::string text_or_unknown(const std::string& text) { return text.empty() ? kUnknown : text; }
-
 Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json arithmetics_of(const Architecture& known) {
@@ -39,7 +37,7 @@ std::vector<std::string> cells_of(const ListedModel& model) {
           gigamacs_text(known.gigamacs),
           std::to_string(known.input_px),
           known.top1 > 0 ? fmt::format("{:.1f}", known.top1) : kUnknown,
-          text_or_unknown(known.weights_name)};
+          published_text(known)};
 }
 
 Json json_of(const ListedModel& model) {
@@ -59,10 +57,16 @@ Json json_of(const ListedModel& model) {
           {"top1", known.top1 > 0 ? Json(known.top1) : Json(nullptr)},
           {"weights", or_null(known.weights_name)},
           {"weights_url", or_null(known.weights_url)},
+          {"oracle", or_null(known.oracle)},
           {"speed_here", model.speed ? core::to_json(*model.speed) : Json(nullptr)}};
 }
 
 }  // namespace
+
+std::string published_text(const Architecture& architecture) {
+  if (architecture.weights_name.empty()) return kUnknown;
+  return architecture.weights_name + (architecture.oracle.empty() ? " (names and shapes only)" : "");
+}
 
 std::vector<const Architecture*> search_models(const std::string& text) {
   const std::string wanted = core::lower_case(text);

@@ -20,6 +20,10 @@ struct ListedModel {
 /// The networks whose name or family contains the text, in any case; "": all.
 std::vector<const model::Architecture*> search_models(const std::string& text);
 
+/// The published weights of a network, "timm ra2_in1k", and whether no oracle has computed with them: "timm lvd142m
+/// (names and shapes only)". "–": there are none.
+std::string published_text(const model::Architecture& architecture);
+
 /// The table of networks, one line each; "–" for unknown values. It has a column of speeds if one was measured.
 std::string models_text(const std::vector<ListedModel>& models);
 nlohmann::ordered_json models_json(const std::vector<ListedModel>& models);

@@ -122,11 +122,15 @@ void add_probe(CommandLine& line) {
         throw UsageError(fmt::format("{} is for one network, and --compare leaves no run; leave one out", flag));
       }
     }
+    const std::filesystem::path& weights = options->run.network.weights;
+    if (weights == kNoWeights || weights == run::kAutoWeights) {
+      throw UsageError(fmt::format("--weights {} is for one network; --compare takes a folder of weights, or cached",
+                                   weights.string()));
+    }
   });
   command.does([options, &command] {
     ProbeCommandOptions chosen = *options;
-    const bool is_open = !command.is_given("--weights") && !command.is_given("--config");
-    if (is_open && chosen.compare.empty()) chosen.run.network.weights = run::kAutoWeights;  // as train does
+    if (chosen.compare.empty()) default_weights(command, chosen.run.network.weights, chosen.run.arch);
     return probe(std::move(chosen));
   });
 }

@@ -3,9 +3,12 @@
 #include <map>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "apps/cli/probe_text.h"
 #include "apps/cli/process.h"
 #include "apps/cli/train_flags.h"
+#include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
 #include "margay/fetch/download.h"
 #include "margay/run/evaluation_set.h"
@@ -76,7 +79,17 @@ std::string with_flag_out_of_range(std::string text) {
   return word == words().end() ? text : text.replace(begin + 2, end - begin - 2, word->second);
 }
 
+/// "fetch resnet34" or "fetch resnet34 to FOLDER", as messages of weights have it, as a command to paste.
+std::optional<std::string> fetch_command_of(const std::string& text) {
+  if (!text.starts_with("fetch ")) return std::nullopt;
+  const std::size_t to = text.find(" to ");
+  if (to == std::string::npos) return fmt::format("`margay {}`", text);
+  const std::string folder = text.substr(to + 4);
+  return fmt::format("`margay {} --to {}`", text.substr(0, to), folder == "FOLDER" ? folder : core::shell_word(folder));
+}
+
 std::optional<std::string> word_of_program(const std::string& name, const std::string& options) {
+  if (const auto command = fetch_command_of(name)) return command;
   auto found = words().find(options + "." + name);
   if (found == words().end()) found = words().find(name);
   return found == words().end() ? std::nullopt : std::optional(found->second);

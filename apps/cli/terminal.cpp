@@ -79,7 +79,7 @@ void TerminalObserver::repeated(std::int64_t i, std::int64_t n, std::uint64_t se
 
 std::string way_to_weights(const run::FromScratch& what) {
   if (what.arch == run::kAutoArch) {
-    return "add --weights FOLDER, with the files of several networks, or --weights cached";
+    return "fetch several, such as margay fetch resnet18 resnet50 convnext_tiny, and add --weights cached";
   }
   if (what.is_in_cache) return "add --weights cached";
   if (what.weights_url.empty()) {

@@ -11,8 +11,6 @@
 #include "apps/cli/weights_choice.h"
 #include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
-#include "margay/run/choose_architecture.h"
-#include "margay/run/pretrained_weights.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
@@ -134,10 +132,8 @@ void add_train(CommandLine& line) {
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
   });
   command.does([=, &command] {
-    run::TrainOptions chosen = *options;  // a run that there was says itself that it had no weights
-    const bool is_new = resume->resume.empty() && !command.is_given("--config");
-    const bool is_open = is_new && !command.is_given("--weights");
-    if (is_open && chosen.arch != run::kAutoArch) chosen.vision_learner.weights = run::kAutoWeights;
+    run::TrainOptions chosen = *options;
+    if (resume->resume.empty()) default_weights(command, chosen.vision_learner.weights, chosen.arch);
     return train(std::move(chosen), *resume);
   });
 }

@@ -29,6 +29,11 @@ void take_at_hand(std::filesystem::path& weights, std::string& sha256, const std
 
 }  // namespace
 
+void default_weights(const Command& command, std::filesystem::path& weights, const std::string& arch) {
+  const bool is_named = command.is_given("--weights") || command.is_given("--config");
+  if (!is_named && arch != run::kAutoArch) weights = run::kAutoWeights;
+}
+
 void choose_weights(std::filesystem::path& weights, std::string& sha256, const std::string& arch,
                     const std::function<void(const std::string&)>& say) {
   if (weights == kNoWeights) weights.clear();

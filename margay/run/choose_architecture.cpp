@@ -33,23 +33,27 @@ fs::path folder_of(const fs::path& weights, const fs::path& cache_folder) {
   if (weights.empty()) return {};
   const fs::path folder = weights == model::kCachedWeights ? cache_folder / "weights" : weights;
   if (fs::is_directory(folder)) return folder;
+  if (!fs::exists(folder)) {
+    throw core::DataError(folder,
+                          "is no folder with weights of several networks, which `arch` auto chooses among; "
+                          "`fetch NAME to FOLDER` makes one, and `architectures` lists the names");
+  }
   throw std::invalid_argument(
       fmt::format("[train] `arch` auto takes a folder with weights of several networks, NAME.safetensors and so on, "
                   "for `weights`, not {}; for a single file give its network with `arch`",
                   folder.string()));
 }
 
+std::vector<const Architecture*> all_networks() {
+  std::vector<const Architecture*> networks;
+  for (const Architecture& each : model::architectures()) networks.push_back(&each);
+  return networks;
+}
+
 /// The networks that may be chosen, the one with the fewest multiply-adds first. Without weights, which probes could
 /// rank, those without a published accuracy only where there are no others.
 std::vector<const Architecture*> networks_for(const fs::path& folder) {
-  std::vector<const Architecture*> networks;
-  for (const Architecture& each : model::architectures()) {
-    if (folder.empty() || !model::look_up_weights(folder, each).empty()) networks.push_back(&each);
-  }
-  if (networks.empty()) {
-    throw core::DataError(folder,
-                          "holds no NAME.safetensors (or .pth …) of a network; `architectures` lists the names");
-  }
+  std::vector<const Architecture*> networks = folder.empty() ? all_networks() : model::networks_with_weights(folder);
   const auto has_accuracy = [](const Architecture* each) { return each->top1 > 0; };
   const bool is_by_accuracy = folder.empty() && std::any_of(networks.begin(), networks.end(), has_accuracy);
   if (is_by_accuracy) std::erase_if(networks, std::not_fn(has_accuracy));

@@ -19,8 +19,9 @@ inline constexpr const char* kAutoArch = "auto";
 /// networks are measured on this machine, the others estimated from them by their multiply-adds; the chosen one is
 /// always measured. The accuracy is the left-out one of a probe on the user's images (probe_network), as far as a
 /// quarter of the time allows, and that time is taken from options.minutes; without weights, or where only one network
-/// fits, it is the published one. Throws as train::choose_network, and std::invalid_argument for weights that are no
-/// folder. cache_folder: as for resolve_weights; features are kept there.
+/// fits, it is the published one. Throws as train::choose_network, core::DataError for a folder that is missing or
+/// without weights, and std::invalid_argument for weights that are a file. cache_folder: as for resolve_weights;
+/// features are kept there.
 void choose_architecture(TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer);
 
 /// One line: the choice, its time, and the runner-up.

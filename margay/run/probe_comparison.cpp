@@ -39,11 +39,8 @@ std::vector<std::string> listed_networks(const std::string& list) {
 
 std::vector<std::string> found_networks(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const model::Architecture& each : model::architectures()) {
-    if (!model::look_up_weights(folder, each).empty()) names.push_back(each.name);
-  }
-  if (!names.empty()) return names;
-  throw core::DataError(folder, "holds no NAME.safetensors (or .pth …) of a network; `architectures` lists the names");
+  for (const model::Architecture* each : model::networks_with_weights(folder)) names.push_back(each->name);
+  return names;
 }
 
 /// What comparing needs of one network's probe.

@@ -64,8 +64,13 @@ TEST_F(AutoArch, RefusesAFileAndAFolderWithoutNetworks) {
   testing_support::TemporaryFolder empty;
   const CommandResult none = train_auto({"--minutes", "1", "--weights", empty.path().string()});
   EXPECT_EQ(none.status, 3);
-  expect_part(none.errors, "holds no NAME.safetensors");
-  const CommandResult file = train_auto({"--minutes", "1", "--weights", "resnet18.safetensors"});
+  expect_part(none.errors,
+              "holds no weights of a network (NAME.safetensors, NAME.pth …); `margay fetch NAME --to FOLDER`");
+  const CommandResult missing = train_auto({"--minutes", "1", "--weights", (folder_ / "missing").string()});
+  EXPECT_EQ(missing.status, 3);
+  expect_part(missing.errors, "missing: is no folder with weights of several networks");
+  testing_support::write(folder_ / "resnet18.safetensors", "");
+  const CommandResult file = train_auto({"--minutes", "1", "--weights", (folder_ / "resnet18.safetensors").string()});
   EXPECT_EQ(file.status, 2);
   expect_part(file.errors, "takes a folder with weights of several networks");
 }

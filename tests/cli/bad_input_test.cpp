@@ -8,6 +8,7 @@
 #include "tests/support/command_line.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_images.h"
+#include "tests/support/tiny_weights.h"
 
 namespace margay::cli {
 namespace {
@@ -134,8 +135,36 @@ TEST_F(BadInput, FilesThatAreNoWeights) {
   expect_refused(train(images_.string(), {"--weights", path("torn.margay")}), 3, {"torn.margay: "});
   expect_refused(train(images_.string(), {"--weights", path("nowhere.pth")}), 3,
                  {"nowhere.pth: does not exist, and nothing is downloaded without being asked"});
+  expect_refused(run_command({"train", images_.string(), "--arch", "resnet18", "--weights", path("nowhere.pth")}), 3,
+                 {"`margay fetch resnet18` gets torchvision IMAGENET1K_V1, which --weights auto then finds"});
+  expect_refused(run_command({"probe", images_.string(), "--arch", "resnet18", "--weights", path("no weights")}), 3,
+                 {"`margay fetch resnet18` gets"});
+  expect_refused(run_command({"probe", images_.string(), "--compare", "resnet18,resnet20", "--weights", "none"}), 2,
+                 {"--weights none is for one network; --compare takes a folder of weights"});
   expect_refused(train(images_.string(), {"--weights", image, "--weights-sha256", std::string(64, '0')}), 3,
                  {image + ": has the SHA-256 ", ", expected 0"});
+}
+
+TEST_F(BadInput, TrainingsFromAProbeThatCannotBe) {
+  const std::string weights = testing_support::write_backbone(folder_ / "weights", "resnet20").string();
+  testing_support::write(folder_ / "recipe", "probe\nunfreeze 1 epoch at 1e-4\n");
+  const auto refused = [&](const std::string& part, const Arguments& flags) {
+    Arguments line = {"train", images_.string(), "--arch", "resnet20", "--size", "16", "--runs", path("runs")};
+    line.insert(line.end(), flags.begin(), flags.end());
+    expect_refused(run_command(line), 2, {part});
+  };
+  const auto refused_with_probe = [&](const std::string& part, Arguments flags) {
+    flags.insert(flags.end(), {"--init-head", "probe", "--weights", weights});
+    refused(part, flags);
+  };
+  refused("give --weights", {"--init-head", "probe"});
+  refused_with_probe("--recipe", {"--recipe", path("recipe")});
+  refused_with_probe("--freeze-epochs", {"--freeze-epochs", "2"});
+  refused_with_probe("--reduce-on-plateau", {"--reduce-on-plateau"});
+  refused_with_probe("--swa", {"--swa"});
+  refused_with_probe("linear", {"--head", "fastai", "--hidden", "64"});
+  refused("--keep", {"--keep", "last"});
+  refused("--tune-lr", {"--tune-lr", "1e-3"});
 }
 
 /// Pickles are only taken down; this one asks for a command.

@@ -60,6 +60,15 @@ TEST_F(ModelsCommand, SearchesNamesAndFamiliesInAnyCase) {
   expect_part(nothing.errors, "no name or family contains 'no such'");
 }
 
+TEST_F(ModelsCommand, MarksNetworksThatNoOracleHasComputedWith) {
+  const std::string marked = run_command({"models", "--search", "dinov2"}).output;
+  expect_part(marked, "timm lvd142m (names and shapes only)");
+  EXPECT_EQ(run_command({"models", "--search", "resnet"}).output.find("names and shapes"), std::string::npos);
+  const auto json = nlohmann::json::parse(run_command({"models", "--search", "resnet18", "--json"}).output);
+  EXPECT_EQ(json[0]["oracle"], "torchvision");
+  EXPECT_EQ(json[1]["oracle"], "torchvision's layers");
+}
+
 TEST_F(ModelsCommand, GivesJson) {
   const auto json = nlohmann::json::parse(run_command({"models", "--search", "resnet20", "--json"}).output);
   ASSERT_EQ(json.size(), 1U);

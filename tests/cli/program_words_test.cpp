@@ -43,6 +43,12 @@ TEST(ProgramWords, LeaveTheRestAsItIs) {
   EXPECT_EQ(program_words("`x`all`"), "`x--all");
 }
 
+TEST(ProgramWords, MakeACommandOfWhatIsToBeFetched) {
+  EXPECT_EQ(program_words("`fetch resnet34` gets it"), "`margay fetch resnet34` gets it");
+  EXPECT_EQ(program_words("`fetch resnet34 to my weights`"), "`margay fetch resnet34 --to 'my weights'`");
+  EXPECT_EQ(program_words("`fetch NAME to FOLDER`"), "`margay fetch NAME --to FOLDER`");
+}
+
 /// A line of source without its comment, and without strings that hold no backquote.
 std::vector<std::string> quoted_names(const std::string& line) {
   static const std::regex literal(R"re("((?:[^"\\]|\\.)*)")re");

@@ -53,6 +53,10 @@ struct Architecture {
   std::string
       weights_name;         ///< the published weights with that accuracy, such as "torchvision IMAGENET1K_V1"; "": none
   std::string weights_url;  ///< their address; "": none
+  /// Whose logits and gradients tests compare its own with: kTorchvisionOracle, kTorchvisionLayersOracle (put together
+  /// as timm's source says); "": nobody's. Then published weights are only known to fit by the names and shapes of
+  /// their tensors.
+  std::string oracle = {};
   std::vector<Naming> namings;               ///< names of other publishers
   std::vector<Arithmetic> arithmetics = {};  ///< that other publishers' weights expect, besides the usual one
 };
@@ -82,6 +86,8 @@ inline std::string torchvision_weights_url(const std::string& file) {
   return "https://download.pytorch.org/models/" + file + ".pth";
 }
 
+constexpr const char* kTorchvisionOracle = "torchvision";
+constexpr const char* kTorchvisionLayersOracle = "torchvision's layers";
 constexpr const char* kTorchvisionV1 = "torchvision IMAGENET1K_V1";
 
 /// Submodules of a module, by timm's names and by ours.

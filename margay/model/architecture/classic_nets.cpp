@@ -29,6 +29,7 @@ Architecture vgg16(const VggRow& row) {
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url(row.weights_file),
+          .oracle = kTorchvisionOracle,
           // timm's first linear layer is a 7x7 convolution, so it is of another shape.
           .namings = {{"timm",
                        {{R"(pre_logits\.fc1\.(.*))", R"(classifier.0.\1)"},
@@ -65,7 +66,8 @@ Architecture squeezenet(const SqueezeNetRow& row) {
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(row.weights_file)};
+          .weights_url = torchvision_weights_url(row.weights_file),
+          .oracle = kTorchvisionOracle};
 }
 
 }  // namespace
@@ -85,6 +87,7 @@ std::vector<Architecture> densenets() {
            .top1 = 74.434,
            .weights_name = kTorchvisionV1,
            .weights_url = timm_weights_url("densenet121.tv_in1k"),
+           .oracle = kTorchvisionOracle,
            // Its file is older than its modules' names: "denselayer1.norm.1.weight".
            .namings = {{"torchvision", {{R"((.*\.denselayer\d+\.(?:norm|conv))\.([12]\..*))", R"(\1\2)"}}}}}};
 }

@@ -58,6 +58,7 @@ Architecture convnext(const ConvNextRow& row) {
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
+          .oracle = kTorchvisionOracle,
           .namings = {{"timm", timm_convnext_rules()}}};
 }
 

@@ -50,6 +50,7 @@ Architecture mobilenet_v2() {
           .top1 = 71.878,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url("mobilenet_v2-b0353104"),
+          .oracle = kTorchvisionOracle,
           .namings = {{"timm", timm_rules_of_v2()}}};
 }
 
@@ -129,6 +130,7 @@ Architecture mobilenet_v3(const MobileNetRow& row) {
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
+          .oracle = kTorchvisionOracle,
           .namings = {timm_naming_of_v3(row.size)},
           .arithmetics = {Arithmetic::kTimm, Arithmetic::kTensorFlow}};
 }
@@ -202,6 +204,7 @@ Architecture efficientnet(const EfficientNetRow& row) {
           .top1 = row.top1,
           .weights_name = fmt::format("timm {} = {}", row.recipe, kTorchvisionV1),
           .weights_url = timm_weights_url(fmt::format("{}.{}", row.name, row.recipe)),
+          .oracle = kTorchvisionOracle,
           .namings = {{"timm", timm_efficientnet_rules()}},
           .arithmetics = {Arithmetic::kTensorFlow}};
 }

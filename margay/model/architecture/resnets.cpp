@@ -31,6 +31,7 @@ Architecture resnet(const ResNetRow& row) {
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k"),
+          .oracle = kTorchvisionOracle,
           .arithmetics = {Arithmetic::kCaffe}};
 }
 
@@ -93,7 +94,8 @@ Architecture resnet_d(const ResNetDRow& row) {
           .crop_share = row.crop_share,
           .top1 = row.top1,
           .weights_name = "timm ra2_in1k",
-          .weights_url = timm_weights_url(std::string(row.name) + ".ra2_in1k")};
+          .weights_url = timm_weights_url(std::string(row.name) + ".ra2_in1k"),
+          .oracle = kTorchvisionLayersOracle};
 }
 
 }  // namespace
@@ -133,6 +135,7 @@ Architecture grouped_resnet(const ResNextRow& row, const char* family, const cha
           .top1 = row.top1,
           .weights_name = kTorchvisionV1,
           .weights_url = timm_weights_url(std::string(row.name) + ".tv_in1k"),
+          .oracle = kTorchvisionOracle,
           .arithmetics = {Arithmetic::kCaffe}};
 }
 

@@ -49,6 +49,7 @@ Architecture augreg(const ViTRow& row) {
           .top1 = row.top1,
           .weights_name = "timm augreg_in21k_ft_in1k",
           .weights_url = timm_weights_url(row.name + std::string(".augreg_in21k_ft_in1k")),
+          .oracle = kTorchvisionLayersOracle,
           .namings = {mean_pooled_naming()},
           .arithmetics = {Arithmetic::kMeanPooled}};
 }
@@ -98,6 +99,7 @@ Architecture vit_b_16() {
           .top1 = 81.072,
           .weights_name = kTorchvisionV1,
           .weights_url = torchvision_weights_url("vit_b_16-c867db91"),
+          .oracle = kTorchvisionOracle,
           .namings = {torchvision_naming(), mean_pooled_naming()},
           .arithmetics = {Arithmetic::kMeanPooled}};
 }
@@ -162,6 +164,7 @@ std::vector<Architecture> swins() {
            .top1 = 81.474,  // torchvision 0.14's documentation
            .weights_name = kTorchvisionV1,
            .weights_url = torchvision_weights_url("swin_t-704ceda3"),
+           .oracle = kTorchvisionOracle,
            .namings = {naming({"timm", 1, R"(head\.fc)"}), naming({"microsoft", 0, "head"})}}};
 }
 

@@ -36,12 +36,13 @@ std::string ending_of(const std::string& url) {
 
 }  // namespace
 
-std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place) {
+std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& folder) {
   if (architecture.weights_url.empty()) {
     return fmt::format("no published weights of {} are known; train it from scratch", architecture.name);
   }
-  const std::string to = place.empty() ? "" : fmt::format(" and save it as {}", place.string());
-  return fmt::format("fetch {} ({}){}", architecture.weights_url, architecture.weights_name, to);
+  const std::string where = folder.empty() ? "" : " to " + folder.string();
+  const std::string then = folder.empty() ? ", which `weights` auto then finds" : "";
+  return fmt::format("`fetch {}{}` gets {}{}", architecture.name, where, architecture.weights_name, then);
 }
 
 std::filesystem::path look_up_weights(const std::filesystem::path& folder, const Architecture& architecture) {
@@ -59,9 +60,19 @@ std::filesystem::path place_for_weights(const std::filesystem::path& folder, con
 
 std::filesystem::path find_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   if (const auto found = look_up_weights(folder, architecture); !found.empty()) return found;
-  throw core::DataError(
-      folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
-                          architecture.name, fetch_advice(architecture, place_for_weights(folder, architecture))));
+  throw core::DataError(folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
+                                            architecture.name, fetch_advice(architecture, folder)));
+}
+
+std::vector<const Architecture*> networks_with_weights(const std::filesystem::path& folder) {
+  std::vector<const Architecture*> networks;
+  for (const Architecture& each : architectures()) {
+    if (!look_up_weights(folder, each).empty()) networks.push_back(&each);
+  }
+  if (!networks.empty()) return networks;
+  throw core::DataError(folder,
+                        "holds no weights of a network (NAME.safetensors, NAME.pth …); `fetch NAME to FOLDER` puts "
+                        "some there, and `architectures` lists the names");
 }
 
 namespace {
@@ -218,7 +229,7 @@ void check_exists(const std::filesystem::path& path, const Architecture& archite
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored)) return;
   throw core::DataError(path, fmt::format("does not exist, and nothing is downloaded without being asked: {}",
-                                          fetch_advice(architecture, path.extension().empty() ? "" : path)));
+                                          fetch_advice(architecture)));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
@@ -26,9 +27,13 @@ std::filesystem::path existing_weights(const std::filesystem::path& file_or_fold
 /// Where look_up_weights would find the architecture's published file in this folder: NAME.safetensors or NAME.pth.
 std::filesystem::path place_for_weights(const std::filesystem::path& folder, const Architecture& architecture);
 
-/// "fetch https://… (torchvision IMAGENET1K_V1) and save it as PLACE", or that nobody publishes any. place: a path, or
-/// "".
-std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& place);
+/// The networks whose weights look_up_weights finds in a folder, in the order of the table. Throws core::DataError if
+/// there are none.
+std::vector<const Architecture*> networks_with_weights(const std::filesystem::path& folder);
+
+/// "`fetch resnet34 to FOLDER` gets torchvision IMAGENET1K_V1", or that no published weights are known. folder: as for
+/// find_weights; "": the user's cache, where `weights` auto finds them.
+std::string fetch_advice(const Architecture& architecture, const std::filesystem::path& folder = "");
 
 /// A file of weights that has been read, once for all that is asked of it.
 struct PretrainedFile {
@@ -37,8 +42,8 @@ struct PretrainedFile {
 };
 
 /// Reads what is given, or the file of the architecture in a folder with those of several. sha256: what the file must
-/// have, 64 hexadecimal digits; "": any. Throws core::DataError for a missing file, with the address of the
-/// architecture's weights, and for a file with another SHA-256; core::FormatError as read_weights;
+/// have, 64 hexadecimal digits; "": any. Throws core::DataError for a missing file, with
+/// fetch_advice, and for a file with another SHA-256; core::FormatError as read_weights;
 /// std::invalid_argument for an invalid SHA-256, or one given for an index of several files.
 PretrainedFile read_pretrained(const std::filesystem::path& file_or_folder, const Architecture& architecture,
                                const std::string& sha256 = "");

@@ -147,6 +147,14 @@ TEST(Architectures, StartWithKaimingsSpread) {
   EXPECT_TRUE(torch::equal(parameters["layer1.0.bn2.bias"], torch::zeros({64})));
 }
 
+TEST(Architectures, WhoseWeightsTorchvisionPublishesAreComparedWithIt) {
+  for (const Architecture& each : architectures()) {
+    const bool is_torchvisions = each.weights_name.find(kTorchvisionOracle) != std::string::npos;
+    EXPECT_EQ(each.oracle == kTorchvisionOracle, is_torchvisions) << each.name;
+    EXPECT_TRUE(each.oracle.empty() || !each.weights_url.empty()) << each.name;
+  }
+}
+
 TEST(Architectures, SuggestTheNearestName) {
   const std::string message = thrown_message<std::invalid_argument>([] { find_architecture("resnet-34"); });
   EXPECT_NE(message.find("did you mean 'resnet34'?"), std::string::npos) << message;

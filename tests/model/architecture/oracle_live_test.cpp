@@ -1,4 +1,4 @@
-// Every network of the table that torchvision has, compared with the torchvision that is installed. That takes minutes
+// Every network of the table that has an oracle, compared with the torchvision that is installed. That takes minutes
 // (2 to 15 seconds a network), so it is done only where the environment names a Python that can import it:
 //
 //     MARGAY_TORCHVISION_PYTHON=python3 build/release/tests/model_test --gtest_filter='*Torchvision*'
@@ -22,7 +22,6 @@ namespace {
 using testing_support::TemporaryFolder;
 
 constexpr const char* kVariable = "MARGAY_TORCHVISION_PYTHON";
-constexpr const char* kTorchvision = "torchvision";
 
 /// Small images, as far as the network allows.
 int smallest_px(const std::string& name) {
@@ -30,18 +29,19 @@ int smallest_px(const std::string& name) {
   return name.starts_with("inception") ? 96 : 64;
 }
 
-bool is_torchvisions(const Architecture& architecture) {
-  return architecture.weights_name.starts_with(kTorchvision) ||
-         !testing_support::naming_of(architecture, kTorchvision).rules.empty();
-}
-
 /// Known when the program starts, without asking Python.
-std::vector<std::string> torchvisions_networks() {
+std::vector<std::string> networks_with_oracle() {
   std::vector<std::string> names;
   for (const Architecture& each : architectures()) {
-    if (is_torchvisions(each)) names.push_back(each.name);
+    if (!each.oracle.empty()) names.push_back(each.name);
   }
   return names;
+}
+
+/// What torchvision's tensors are called here. timm's ViTs have no names of torchvision's of their own.
+Naming torchvisions_naming(const Architecture& architecture) {
+  const bool is_vit = architecture.family == "ViT";
+  return testing_support::naming_of(is_vit ? find_architecture("vit_b_16") : architecture, kTorchvisionOracle);
 }
 
 class InstalledTorchvision : public testing::Test {
@@ -70,19 +70,20 @@ class TorchvisionLive : public InstalledTorchvision, public testing::WithParamIn
 TEST_P(TorchvisionLive, ComputesTheSameLogitsAndGradients) {
   const std::string& name = GetParam();
   const Architecture& architecture = find_architecture(name);
-  const auto script = std::filesystem::path(MARGAY_SOURCE_DIR) / "tools/torchvision_oracle.py";
+  const char* name_of_script = architecture.oracle == kTorchvisionOracle ? "torchvision_oracle.py" : "timm_oracle.py";
+  const auto script = std::filesystem::path(MARGAY_SOURCE_DIR) / "tools" / name_of_script;
   ASSERT_TRUE(run(fmt::format("'{}' {} {}", script.string(), name, smallest_px(name))));
   const nlohmann::json golden = nlohmann::json::parse(output());
   EXPECT_EQ(golden["parameters"].get<std::int64_t>(), architecture.parameters);
   if (architecture.input_px == 224) {  // the oracle's
     EXPECT_NEAR(golden["macs"].get<double>() / 1e9, architecture.gigamacs, 6e-4);
   }
-  const Naming naming = testing_support::naming_of(architecture, kTorchvision);
+  const Naming naming = torchvisions_naming(architecture);
   testing_support::expect_torchvisions(
       name, golden, [&](const std::string& theirs) { return testing_support::renamed(naming, theirs); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, TorchvisionLive, testing::ValuesIn(torchvisions_networks()),
+INSTANTIATE_TEST_SUITE_P(Table, TorchvisionLive, testing::ValuesIn(networks_with_oracle()),
                          [](const auto& test) { return test.param; });
 
 TEST_F(InstalledTorchvision, HasNoNetworkThatIsLeftOut) {
@@ -92,7 +93,7 @@ TEST_F(InstalledTorchvision, HasNoNetworkThatIsLeftOut) {
   for (std::string name; names >> name;) theirs.insert(name);
   ASSERT_FALSE(theirs.empty());
   for (const Architecture& each : architectures()) {
-    EXPECT_EQ(is_torchvisions(each), theirs.contains(each.name)) << each.name;
+    EXPECT_EQ(each.oracle == kTorchvisionOracle, theirs.contains(each.name)) << each.name;
   }
 }
 

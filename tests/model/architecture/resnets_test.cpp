@@ -18,7 +18,7 @@ TEST(ResNexts, ComputeTorchvisionsLogitsAndGradients) {
   expect_torchvisions("resnext50_32x4d", oracle("resnext50_32x4d"));
 }
 
-// By tools/resnet_d_oracle.py; 72 pixels, so that a shortcut pools an odd side.
+// By tools/timm_oracle.py; 72 pixels, so that a shortcut pools an odd side.
 TEST(ResNetDs, ComputeTimmsLogitsAndGradients) {
   for (const char* name : {"resnet18d", "resnet50d"}) expect_torchvisions(name, oracle(name));
 }

@@ -18,6 +18,14 @@ TEST(ViTs, ComputeTorchvisionsLogitsAndGradients) {
   expect_torchvisions("vit_b_16", oracle("vit_b_16"), rename);
 }
 
+// By tools/timm_oracle.py.
+TEST(ViTs, ComputeTimmsLogitsAndGradients) {
+  const auto rename = [naming = naming_of(find_architecture("vit_b_16"), "torchvision")](const std::string& name) {
+    return renamed(naming, name);
+  };
+  expect_torchvisions("vit_tiny_patch16_224", oracle("vit_tiny_patch16_224"), rename);
+}
+
 TEST(ViTs, KnowTheNamesOfTorchvisionsFirstFiles) {
   const auto rename = [naming = naming_of(find_architecture("vit_b_16"), "torchvision")](const std::string& name) {
     return renamed(naming, name);

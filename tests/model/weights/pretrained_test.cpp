@@ -248,13 +248,13 @@ TEST_F(PretrainedTest, ChecksTheSha256) {
   EXPECT_THROW(load_pretrained(*classifier_, folder_ / "i.json", {.sha256 = sum}), std::invalid_argument);
 }
 
-TEST_F(PretrainedTest, SaysWhereMissingWeightsCanBeFetched) {
+TEST_F(PretrainedTest, SaysHowMissingWeightsCanBeFetched) {
   const auto classifier = make_classifier({.architecture = "resnet18"});
   const std::string message =
       thrown_message<core::DataError>([&] { load_pretrained(*classifier, folder_ / "r.safetensors"); });
-  EXPECT_NE(
-      message.find("r.safetensors: does not exist, and nothing is downloaded without being asked: fetch https://"),
-      std::string::npos)
+  EXPECT_NE(message.find(
+                "r.safetensors: does not exist, and nothing is downloaded without being asked: `fetch resnet18` gets "),
+            std::string::npos)
       << message;
 }
 

@@ -1,6 +1,7 @@
 #include "margay/model/weights/pretrained.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -27,26 +28,37 @@ TEST(WeightsCache, FindsFilesAndFoldersByArchitecture) {
   EXPECT_EQ(find_weights(folder.path(), resnet18), folder / "resnet18.safetensors");
 }
 
-TEST(WeightsCache, SaysWhatToFetchAndWhereToPutIt) {
+TEST(WeightsCache, SaysHowToFetchThemThere) {
   const TemporaryFolder folder;
   const Architecture& resnet34 = find_architecture("resnet34");
   const std::string message = thrown_message<core::DataError>([&] { find_weights(folder.path(), resnet34); });
-  EXPECT_NE(message.find("nothing is downloaded without being asked: fetch " + resnet34.weights_url + " ("),
-            std::string::npos)
+  EXPECT_TRUE(
+      message.ends_with("holds no weights of resnet34, and nothing is downloaded without being asked: `fetch "
+                        "resnet34 to " +
+                        folder.path().string() + "` gets torchvision IMAGENET1K_V1"))
       << message;
-  EXPECT_TRUE(message.ends_with(" and save it as " + (folder / "resnet34.safetensors").string())) << message;
 }
 
-TEST(WeightsCache, NamesThePlaceWithTheEndingOfTheUrl) {
+TEST(WeightsCache, SaysHowToFetchThemToTheUsersCache) {
+  EXPECT_EQ(fetch_advice(find_architecture("resnet18d")),
+            "`fetch resnet18d` gets timm ra2_in1k, which `weights` auto then finds");
+}
+
+TEST(WeightsCache, ListsTheNetworksOfAFolder) {
   const TemporaryFolder folder;
-  const Architecture architecture{
-      .name = "tiny", .weights_name = "v1", .weights_url = "https://x.org/tiny-1234.pth?download=true"};
-  const std::string message = thrown_message<core::DataError>([&] { find_weights(folder.path(), architecture); });
-  EXPECT_TRUE(message.ends_with("tiny.pth")) << message;
+  const std::string message = thrown_message<core::DataError>([&] { networks_with_weights(folder.path()); });
+  EXPECT_NE(message.find("`fetch NAME to FOLDER` puts some there"), std::string::npos) << message;
+  write(folder / "swin_t.safetensors", "");
+  write(folder / "resnet18.pth", "");
+  write(folder / "unknown.safetensors", "");
+  const std::vector<const Architecture*> found = networks_with_weights(folder.path());
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0], &find_architecture("resnet18"));
+  EXPECT_EQ(found[1], &find_architecture("swin_t"));
 }
 
 TEST(WeightsCache, SaysWhenNobodyPublishesAny) {
-  EXPECT_EQ(fetch_advice(find_architecture("resnet20"), ""),
+  EXPECT_EQ(fetch_advice(find_architecture("resnet20")),
             "no published weights of resnet20 are known; train it from scratch");
 }
 
