@@ -25,8 +25,11 @@
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/mix.h"
 #include "margay/data/transform/normalization.h"
+#include "margay/interpret/calibration_charts.h"
+#include "margay/interpret/calibration_report.h"
 #include "margay/interpret/compare_models.h"
 #include "margay/interpret/confident_joint.h"
+#include "margay/interpret/fit_calibration.h"
 #include "margay/interpret/interpretation.h"
 #include "margay/interpret/label_issues.h"
 #include "margay/interpret/xray_html.h"
@@ -49,6 +52,7 @@
 #include "margay/model/cpu_memory.h"
 #include "margay/model/cpu_threads.h"
 #include "margay/model/model_summary.h"
+#include "margay/predict/calibration.h"
 #include "margay/predict/features.h"
 #include "margay/predict/image_groups.h"
 #include "margay/predict/inference.h"
@@ -223,6 +227,13 @@ using data::Vocabulary;
 using data::WorkerPriority;
 
 using interpret::BinaryCounts;
+using interpret::calibration_quality;
+using interpret::calibration_report;
+using interpret::CalibrationError;
+using interpret::CalibrationFit;
+using interpret::CalibrationMeasure;
+using interpret::CalibrationQuality;
+using interpret::CalibrationReport;
 using interpret::ClassificationReport;
 using interpret::ClassOrder;
 using interpret::ClassReport;
@@ -235,6 +246,7 @@ using interpret::DifferingImage;
 using interpret::Extent;
 using interpret::find_label_issues;
 using interpret::find_multi_label_issues;
+using interpret::fit_calibration;
 using interpret::Interpretation;
 using interpret::InterpretationJsonOptions;
 using interpret::InterpretationOptions;
@@ -247,8 +259,12 @@ using interpret::LabelNoise;
 using interpret::LabelQuality;
 using interpret::ModelComparison;
 using interpret::NearClasses;
+using interpret::reliability_chart;
+using interpret::ReliabilityBin;
 using interpret::report_table;
 using interpret::ReportRow;
+using interpret::risk_coverage_chart;
+using interpret::RiskCoverage;
 using interpret::sigmoid_xray;
 using interpret::SigmoidRow;
 using interpret::SigmoidXray;
@@ -354,6 +370,8 @@ using model::ThreadPlacement;
 using model::trim_cpu_memory;
 using model::use_cpu_threads;
 
+using predict::Calibration;
+using predict::CalibrationSource;
 using predict::collect_features;
 using predict::FeatureOptions;
 using predict::Features;
@@ -364,6 +382,7 @@ using predict::ImageGroups;
 using predict::InferenceOptions;
 using predict::kept_predictions;
 using predict::KeptPredictions;
+using predict::label_decisions;
 using predict::load_predictions;
 using predict::PredictionGatherer;
 using predict::Predictions;

@@ -157,11 +157,12 @@ Subject subject_of_images(ExplainOptions& options) {
   const data::PathList& images = given.images;
   if (!options.map.empty()) check_map_file(options.map, images.size());
   const auto table = predict_with_progress(predictor, images, "explain");
-  Subject subject{.name = options.model.filename().string(),
-                  .logits = table.logits,
-                  .targets = {},
-                  .xray = {.step = options.step, .class_names = classes, .row_names = {}},
-                  .skipped = table.skipped};
+  Subject subject{
+      .name = options.model.filename().string(),
+      .logits = predictor.calibration().scaled(table.logits),
+      .targets = {},
+      .xray = {.step = options.step, .temperature = table.temperature, .class_names = classes, .row_names = {}},
+      .skipped = table.skipped};
   for (const std::size_t id : table.ids) subject.xray.row_names.push_back(images[id].string());
   check_activations(table.logits, subject.xray.row_names, options.model);
   if (target.defined()) subject.targets = target.repeat_interleave(table.logits.size(0), 0);

@@ -29,9 +29,11 @@ struct PredictOptions {
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
         "predict", {core::field<&PredictOptions::top>("top", "classes to list for each image", {1, 1000}),
-                    core::field<&PredictOptions::threshold>(
-                        "threshold",
-                        "multi-label models: the probability above which a class is predicted; 0.5 by default", {0, 1}),
+                    core::field<&PredictOptions::threshold>("threshold",
+                                                            "multi-label models: the probability above which a class "
+                                                            "is predicted, before `calibrate` (whose temperature "
+                                                            "moves it along); 0.5 by default",
+                                                            {0, 1}),
                     core::field<&PredictOptions::json>("json", "one JSON object per line"),
                     core::field<&PredictOptions::csv>("csv", "a table: path,rank,label,probability"),
                     core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
@@ -58,11 +60,12 @@ std::vector<Guess> best_guesses(const torch::Tensor& probabilities, const data::
 /// What an image is, by a model of several labels: every class above the threshold.
 using PredictedLabels = std::optional<std::vector<std::string>>;
 
-PredictedLabels classes_above(double threshold, const torch::Tensor& probabilities,
-                              const data::Vocabulary& vocabulary) {
+/// logits: [K]. The threshold is for the logits' own probabilities, so that no calibration changes a decision.
+PredictedLabels classes_above(double threshold, const torch::Tensor& logits, const data::Vocabulary& vocabulary) {
+  const torch::Tensor is_predicted = predict::label_decisions(logits, threshold);
   std::vector<std::string> classes;
   for (std::int64_t k = 0; k < vocabulary.size(); ++k) {
-    if (probabilities[k].item<double>() > threshold) classes.push_back(vocabulary.name(k));
+    if (is_predicted[k].item<bool>()) classes.push_back(vocabulary.name(k));
   }
   return classes;
 }
@@ -116,7 +119,8 @@ class PredictionPrinter {
   /// Throws OutputIsLost.
   void operator()(const predict::Predictions& batch) {
     for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-      print_row(images_[batch.ids[row]], batch.probabilities[static_cast<std::int64_t>(row)]);
+      const auto i = static_cast<std::int64_t>(row);
+      print_row(images_[batch.ids[row]], batch.logits[i], batch.probabilities[i]);
     }
     for (const data::SkippedImage& skipped : batch.skipped) complain(skipped.problem);
     skipped_ += batch.skipped.size();
@@ -126,12 +130,12 @@ class PredictionPrinter {
   std::size_t skipped() const { return skipped_; }
 
  private:
-  void print_row(const fs::path& image, const torch::Tensor& probabilities) const {
+  void print_row(const fs::path& image, const torch::Tensor& logits, const torch::Tensor& probabilities) const {
     const data::Vocabulary& vocabulary = predictor_.vocabulary();
     const std::vector<Guess> guesses = best_guesses(probabilities, vocabulary, options_.top);
     PredictedLabels labels;
     if (predictor_.is_multi_label()) {
-      labels = classes_above(options_.threshold.value_or(0.5), probabilities, vocabulary);
+      labels = classes_above(options_.threshold.value_or(0.5), logits, vocabulary);
     }
     if (options_.json) return print_json(as_json(image, guesses, labels), kOneLine);
     if (options_.csv) return print_records(as_csv(image, guesses, labels));

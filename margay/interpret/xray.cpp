@@ -121,7 +121,7 @@ double SoftmaxRow::sum(double SoftmaxTerm::*column) const {
 SoftmaxXray softmax_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("softmax_xray", logits, options);
   const std::vector<std::int64_t> checked = checked_softmax_targets(targets, input.logits);
-  SoftmaxXray xray{.step = options.step, .rows = {}, .summary = {}};
+  SoftmaxXray xray{.step = options.step, .temperature = options.temperature, .rows = {}, .summary = {}};
   std::vector<RowLoss> losses;
   for (std::size_t i = 0; i < checked.size(); ++i) {
     const torch::Tensor z = input.logits.narrow(0, static_cast<std::int64_t>(i), 1);  // [1,K]
@@ -207,7 +207,7 @@ torch::Tensor checked_sigmoid_targets(const torch::Tensor& targets, const torch:
 SigmoidXray sigmoid_xray(const torch::Tensor& logits, const torch::Tensor& targets, const XrayOptions& options) {
   const XrayInput input("sigmoid_xray", logits, options);
   const torch::Tensor checked = checked_sigmoid_targets(targets, input.logits);
-  SigmoidXray xray{.step = options.step, .rows = {}, .summary = {}};
+  SigmoidXray xray{.step = options.step, .temperature = options.temperature, .rows = {}, .summary = {}};
   std::vector<RowLoss> losses;
   for (std::int64_t i = 0; i < input.logits.size(0); ++i) {
     const torch::Tensor z = input.logits.narrow(0, i, 1);  // [1,K]

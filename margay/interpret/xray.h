@@ -53,6 +53,7 @@ struct SoftmaxRow {
 /// The cross-entropy of a batch, number by number.
 struct SoftmaxXray {
   double step = 1;
+  double temperature = 1;  ///< of the options
   std::vector<SoftmaxRow> rows;
   std::optional<XraySummary> summary;  ///< of the rows with a target; absent if there are none
 };
@@ -106,6 +107,7 @@ struct SigmoidRow {
 /// The binary cross-entropy of a batch with any number of classes per row, number by number.
 struct SigmoidXray {
   double step = 1;
+  double temperature = 1;  ///< of the options
   std::vector<SigmoidRow> rows;
   std::optional<XraySummary> summary;  ///< of the rows with a target; absent if there are none
 };

@@ -218,12 +218,12 @@ std::string page(const Xray& xray, const std::string& title, const char* loss, c
 
 std::string xray_html(const SoftmaxXray& xray, const std::string& title, Extent extent,
                       const std::vector<chart::Drawing>& images) {
-  return page(xray, title, "softmax cross-entropy", softmax_legend(), extent, images);
+  return page(xray, title, "softmax cross-entropy", softmax_legend(xray.temperature), extent, images);
 }
 
 std::string xray_html(const SigmoidXray& xray, const std::string& title, Extent extent,
                       const std::vector<chart::Drawing>& images) {
-  return page(xray, title, "sigmoid, binary cross-entropy", sigmoid_legend(), extent, images);
+  return page(xray, title, "sigmoid, binary cross-entropy", sigmoid_legend(xray.temperature), extent, images);
 }
 
 }  // namespace margay::interpret

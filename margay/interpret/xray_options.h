@@ -12,6 +12,7 @@ namespace margay::interpret {
 /// The step that is tried, and the names of classes and rows.
 struct XrayOptions {
   double step = 1;                       ///< how far z - step * gradient goes, at least 0
+  double temperature = 1;                ///< what the logits were divided by before; it is told, not applied
   std::vector<std::string> class_names;  ///< K names; "0" … "K-1" unless given
   std::vector<std::string> row_names;    ///< N names; "row 1" … "row N" unless given, each where it is blank
 };

@@ -114,9 +114,13 @@ std::string text_of(const Xray& xray, const std::vector<LegendEntry>& legend, Ex
 
 }  // namespace
 
-std::string xray_text(const SoftmaxXray& xray, Extent extent) { return text_of(xray, softmax_legend(), extent); }
+std::string xray_text(const SoftmaxXray& xray, Extent extent) {
+  return text_of(xray, softmax_legend(xray.temperature), extent);
+}
 
-std::string xray_text(const SigmoidXray& xray, Extent extent) { return text_of(xray, sigmoid_legend(), extent); }
+std::string xray_text(const SigmoidXray& xray, Extent extent) {
+  return text_of(xray, sigmoid_legend(xray.temperature), extent);
+}
 
 namespace {
 
@@ -204,6 +208,7 @@ Json summary_json(const std::optional<XraySummary>& summary) {
 template <class Xray>
 std::string document(const Xray& xray, const char* loss) {
   Json json = {{"loss", loss}, {"step", xray.step}, {"classes", Json::array()}, {"rows", Json::array()}};
+  if (xray.temperature != 1) json["temperature"] = xray.temperature;
   if (!xray.rows.empty()) {
     for (const auto& term : xray.rows.front().classes) json["classes"].push_back(term.name);
   }

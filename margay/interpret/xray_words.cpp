@@ -214,19 +214,36 @@ std::string summary_words(const XraySummary& summary) {
                      number_text(summary.mean_loss), summary.heaviest_row, percent_text(summary.heaviest_share));
 }
 
-std::vector<LegendEntry> softmax_legend() {
-  return {{"sigmoid", "1 / (1 + exp(-z)) of one activation alone, so a row need not sum to 1"},
-          {"exp", "of z - max z, so that it cannot overflow; softmax is the same"},
-          {"softmax", "exp / sum of exp: all classes share one sum, so a row sums to 1"},
-          {"-log p", "0 for a sure class, without bound for an unlikely one; at the target it is the loss"},
-          {"gradient", "of the loss by z: softmax, less 1 at the target; a row sums to 0"}};
+namespace {
+
+std::vector<LegendEntry> with_temperature(std::vector<LegendEntry> entries, double temperature) {
+  if (temperature == 1) return entries;
+  entries.insert(entries.begin(),
+                 {"z", fmt::format("the logits, divided by the model's temperature {:.4f}; with `raw` the logits "
+                                   "themselves",
+                                   temperature)});
+  return entries;
 }
 
-std::vector<LegendEntry> sigmoid_legend() {
-  return {{"sigmoid", "p = 1 / (1 + exp(-z)): each class is a separate question, so a row need not sum to 1"},
-          {"loss", "-log p if the class is present, -log(1 - p) if it is not; the row's loss is their mean"},
-          {"share", "of the row's loss"},
-          {"gradient", "of the row's loss by z: (p - target) / number of classes"}};
+}  // namespace
+
+std::vector<LegendEntry> softmax_legend(double temperature) {
+  return with_temperature(
+      {{"sigmoid", "1 / (1 + exp(-z)) of one activation alone, so a row need not sum to 1"},
+       {"exp", "of z - max z, so that it cannot overflow; softmax is the same"},
+       {"softmax", "exp / sum of exp: all classes share one sum, so a row sums to 1"},
+       {"-log p", "0 for a sure class, without bound for an unlikely one; at the target it is the loss"},
+       {"gradient", "of the loss by z: softmax, less 1 at the target; a row sums to 0"}},
+      temperature);
+}
+
+std::vector<LegendEntry> sigmoid_legend(double temperature) {
+  return with_temperature(
+      {{"sigmoid", "p = 1 / (1 + exp(-z)): each class is a separate question, so a row need not sum to 1"},
+       {"loss", "-log p if the class is present, -log(1 - p) if it is not; the row's loss is their mean"},
+       {"share", "of the row's loss"},
+       {"gradient", "of the row's loss by z: (p - target) / number of classes"}},
+      temperature);
 }
 
 std::string counted(std::size_t count, const std::string& noun) {

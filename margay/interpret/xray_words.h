@@ -71,8 +71,9 @@ struct LegendEntry {
   std::string meaning;
 };
 
-std::vector<LegendEntry> softmax_legend();
-std::vector<LegendEntry> sigmoid_legend();
+/// temperature: of the X-ray; a line says so unless it is 1.
+std::vector<LegendEntry> softmax_legend(double temperature = 1);
+std::vector<LegendEntry> sigmoid_legend(double temperature = 1);
 
 /// "1 row", "2 rows", "3 classes".
 std::string counted(std::size_t count, const std::string& noun);

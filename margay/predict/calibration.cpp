@@ -38,7 +38,8 @@ const core::OptionTable& Calibration::fields() {
        core::field<&Calibration::source>("source", "none, held_out or left_out: the images it was fitted to"),
        core::field<&Calibration::images>("images", "how many they were", {0, 1e15}),
        core::field<&Calibration::groups>("groups", "groups of them that are independent of each other", {0, 1e15}),
-       core::field<&Calibration::data>("data", "where they are from")});
+       core::field<&Calibration::data>("data", "where they are from"),
+       core::field<&Calibration::model_sha256>("model_sha256", "of the model's file before it was calibrated")});
   return table;
 }
 

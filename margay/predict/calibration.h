@@ -31,6 +31,9 @@ struct Calibration {
   std::int64_t images = 0;  ///< that it was fitted to
   std::int64_t groups = 0;  ///< of these images; as many as images where each is alone
   std::string data;         ///< where they are from, for people
+  /// SHA-256 of the model's file before it was calibrated for the first time: by it kept predictions are known to be of
+  /// this model. Empty: not known.
+  std::string model_sha256;
 
   bool is_fitted() const { return source != CalibrationSource::kNone; }
 

@@ -189,17 +189,19 @@ class ProbeRun {
   /// The head has the temperature in it already, so 1 is left. It came from images that no one else judged.
   predict::Calibration calibration_of(const Probed& probed) const {
     const train::ProbeResult& result = probed.result;
+    const bool is_balanced = network_.options.probe.balance != data::Balance::kNone;
+    const std::string weighing = is_balanced ? ", each class as much as every other" : "";
     if (network_.options.probe.select == train::ProbeSelect::kValid) {
       const std::int64_t images = result.valid->predictions.size();
       return {.source = predict::CalibrationSource::kHeldOut,
               .images = images,
               .groups = result.valid->score.loss.groups,
-              .data = "the validation set of the probe"};
+              .data = "the validation set of the probe" + weighing};
     }
     return {.source = predict::CalibrationSource::kLeftOut,
             .images = result.images,
             .groups = result.groups,
-            .data = "the training images of the probe, each left out with its group"};
+            .data = "the training images of the probe, each left out with its group" + weighing};
   }
 
   void save_model(Probed& probed, const RunEpoch& results) {

@@ -1,5 +1,6 @@
 #include "margay/bundle/bundle.h"
 
+#include <cmath>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -157,6 +158,51 @@ TEST_F(BundleTest, RefusesADamagedMemoryOfImages) {
   EXPECT_NE(refusal_with(torch::zeros({2, 3}, torch::kByte)).find("digest 1 is not above"), std::string::npos);
   EXPECT_NE(refusal_with(torch::zeros({2, 9}, torch::kByte)).find("no digests"), std::string::npos);
   EXPECT_NE(refusal_with(torch::zeros({6}, torch::kByte)).find("digests are uint8 [N,width]"), std::string::npos);
+}
+
+TEST_F(BundleTest, KeepsTheCalibrationInAFormatThatOlderProgramsRefuse) {
+  Bundle bundle = bundle_with_known_images();
+  bundle.calibration = {.temperature = 1.0 / 3,
+                        .source = predict::CalibrationSource::kHeldOut,
+                        .images = 40,
+                        .groups = 38,
+                        .data = "valid of pets",
+                        .model_sha256 = "ab"};
+  save_bundle(path_, bundle);
+  const Bundle loaded = load_bundle(path_);
+  EXPECT_EQ(core::to_json(loaded.calibration), core::to_json(bundle.calibration));
+  EXPECT_EQ(loaded.calibration.temperature, 1.0 / 3);
+  tamper(path_, [](auto& json) { EXPECT_EQ(json["format_version"], 4); });
+  bundle.calibration = {.temperature = 2};
+  save_bundle(path_, bundle);
+  EXPECT_EQ(load_bundle(path_).calibration.temperature, 2);
+}
+
+TEST_F(BundleTest, OfAProbeHasACalibrationThatOlderProgramsNeedNotKnow) {
+  Bundle bundle = small_bundle();
+  bundle.calibration = {.source = predict::CalibrationSource::kLeftOut, .images = 40, .groups = 40};
+  save_bundle(path_, bundle);
+  EXPECT_EQ(load_bundle(path_).calibration.source, predict::CalibrationSource::kLeftOut);
+  tamper(path_, [](auto& json) {
+    EXPECT_EQ(json["format_version"], 1);
+    json.erase("calibration");  // as files of earlier versions
+  });
+  EXPECT_FALSE(load_bundle(path_).calibration.is_fitted());
+  EXPECT_EQ(load_bundle(path_).calibration.temperature, 1);
+}
+
+TEST_F(BundleTest, RefusesACalibrationThatIsNone) {
+  Bundle bundle = small_bundle();
+  for (const double bad : {0.0, -1.0, std::nan("")}) {
+    bundle.calibration = {.temperature = bad};
+    EXPECT_THROW(save_bundle(path_, bundle), std::invalid_argument) << bad;
+  }
+  bundle.calibration = {.temperature = 2};
+  save_bundle(path_, bundle);
+  tamper(path_, [](auto& json) { json["calibration"]["temperature"] = 0; });
+  EXPECT_NE(refusal().find("temperature must lie in"), std::string::npos) << refusal();
+  tamper(path_, [](auto& json) { json["calibration"] = "warm"; });
+  EXPECT_NE(refusal().find("cannot be used"), std::string::npos) << refusal();
 }
 
 TEST_F(BundleTest, RefusesMissingTensors) {

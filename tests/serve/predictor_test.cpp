@@ -47,6 +47,22 @@ TEST_F(PredictorTest, PredictsInTheOrderAsked) {
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
 }
 
+TEST_F(PredictorTest, CalibratesProbabilitiesUnlessRawOnesAreAskedFor) {
+  bundle::Bundle bundle = tiny_bundle();
+  bundle.calibration = {.temperature = 4, .source = predict::CalibrationSource::kHeldOut};
+  const predict::Predictions raw = Predictor(tiny_bundle()).predict(images_);
+  const Predictor calibrated(bundle);
+  const predict::Predictions table = calibrated.predict(images_);
+  EXPECT_EQ(table.temperature, 4);
+  EXPECT_TRUE(table.logits.equal(raw.logits));
+  EXPECT_TRUE(table.probabilities.allclose((raw.logits / 4).softmax(1)));
+  const Predictor own(bundle, {.raw = true});
+  EXPECT_TRUE(own.predict(images_).probabilities.equal(raw.probabilities));
+  EXPECT_EQ(own.calibration().temperature, 1);
+  const predict::Predictions averaged = Predictor(bundle, {.tta = 2}).predict(images_);
+  EXPECT_TRUE(averaged.probabilities.allclose((averaged.logits / 4).softmax(1)));
+}
+
 TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   const auto content = testing_support::file_content(images_[0]);
   const data::ImageSource upload({content.begin(), content.end()}, "upload 1");
