@@ -372,6 +372,12 @@ bool EvaluationSet::counts(std::size_t i) const {
   return part_ == JudgedPart::kNew ? was == TrainingPart::kNone : was != TrainingPart::kTrain;
 }
 
+bool EvaluationSet::has_trained(std::size_t i) const {
+  if (part_ == JudgedPart::kTrain) return true;
+  const auto checksum = images_->contents().of(i);
+  return checksum && memory_.part_of_contents(*checksum) == TrainingPart::kTrain;
+}
+
 const core::OptionTable& EvaluationOptions::fields() {
   static const core::OptionTable table(
       "evaluation",

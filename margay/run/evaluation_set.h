@@ -63,6 +63,8 @@ class EvaluationSet {
 
   /// Whether the image at a position in images() counts. Only after it was read.
   bool counts(std::size_t i) const;
+  /// Whether the model was trained on it, whatever is judged. Only after it was read.
+  bool has_trained(std::size_t i) const;
 
  private:
   class Choice;

@@ -100,7 +100,7 @@ TEST(CalibrationQuality, HasIntervalsThatCoverTheTruth) {
   std::vector<CalibrationQuality> drawn;
   for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
     drawn.push_back(
-        calibration_quality(drawn_predictions(200, 3, 2, seed), Task::kSingleLabel, {}, quick_measure(200, 20)));
+        calibration_quality(drawn_predictions(200, 3, 2, seed), Task::kSingleLabel, {}, quick_measure(100, 20)));
   }
   const auto covering = [&](const auto& estimate_of) {
     double mean = 0;

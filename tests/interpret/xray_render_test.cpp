@@ -66,6 +66,17 @@ TEST(XrayText, ManyClassesShowTheTargetAndTheMostProbable) {
   EXPECT_EQ(xray_text(wide(39), Extent::kAll).find("more classes"), std::string::npos);
 }
 
+TEST(XrayText, SaysWhatTheLogitsWereDividedBy) {
+  const torch::Tensor z = torch::tensor({{3.1, 1.0}}, torch::kDouble);
+  const SoftmaxXray calibrated = softmax_xray(z, {}, {.temperature = 1.5});
+  const std::string words = "divided by the model's temperature 1.5000";
+  EXPECT_NE(xray_text(calibrated).find(words), std::string::npos);
+  EXPECT_NE(xray_html(calibrated, "x").find(core::html_escaped(words)), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(xray_json(calibrated))["temperature"], 1.5);
+  EXPECT_EQ(xray_text(softmax_xray(z, {})).find("temperature"), std::string::npos);
+  EXPECT_NE(xray_text(sigmoid_xray(z, {}, {.temperature = 1.5})).find(words), std::string::npos);
+}
+
 TEST(Verdict, NamesTheClassThatDominates) {
   EXPECT_EQ(
       verdict(dogs({"boxer", "beagle", "pug", "basset"}).rows[0]),

@@ -105,6 +105,20 @@ TEST_F(StartProbe, LeavesAModelThatGivesTheFitsLogits) {
   EXPECT_TRUE(torch::allclose(valid.logits, probed.result.valid->predictions.logits, 1e-3, 1e-3));
 }
 
+TEST_F(StartProbe, LeavesAModelWhoseHeadIsCalibratedByLeftOutOutputs) {
+  const predict::Calibration left_out = bundle::load_bundle(probe_once().model).calibration;
+  EXPECT_EQ(left_out.source, predict::CalibrationSource::kLeftOut);
+  EXPECT_EQ(left_out.temperature, 1);
+  EXPECT_EQ(left_out.images, 12);
+  EXPECT_EQ(left_out.data, "the training images of the probe, each left out with its group");
+  options_.probe.select = train::ProbeSelect::kValid;
+  options_.probe.balance = data::Balance::kWeights;
+  const predict::Calibration valid = bundle::load_bundle(probe_once().model).calibration;
+  EXPECT_EQ(valid.source, predict::CalibrationSource::kHeldOut);
+  EXPECT_EQ(valid.images, 4);
+  EXPECT_EQ(valid.data, "the validation set of the probe, each class as much as every other");
+}
+
 TEST_F(StartProbe, LeavesAModelThatKnowsItsImages) {
   const Probed probed = probe_once();
   const EvaluationSet set({.folder = options_.batch.folder}, bundle::load_bundle(probed.model), probed.model);

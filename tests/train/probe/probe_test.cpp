@@ -11,6 +11,7 @@
 #include <torch/torch.h>
 
 #include "margay/core/error.h"
+#include "margay/metric/temperature.h"
 #include "margay/predict/inference.h"
 #include "tests/support/probe_features.h"
 #include "tests/support/thrown_message.h"
@@ -41,6 +42,21 @@ torch::Tensor explicit_ridge(const torch::Tensor& features, const torch::Tensor&
   const torch::Tensor gram = centred.t().mm(centred) + strength * torch::eye(x.size(1), torch::kDouble);
   const torch::Tensor map = gram.inverse().mm(centred.t()).mm(y - y.mean(0));
   return (rows.to(torch::kDouble) - x.mean(0)).mm(map) + y.mean(0);
+}
+
+TEST(FitProbe, IsCalibratedOnNewImagesWithoutAnyHeldOutOne) {
+  const auto train = clouds({.images = 400, .classes = 4, .features = 60, .distance = 0.25}, 1);
+  const auto fresh = clouds({.images = 4'000, .classes = 4, .features = 60, .distance = 0.25}, 2);
+  const ProbeResult result = fit_single(train, 4);
+  const torch::Tensor logits = fresh.rows.mm(result.weight.t()) + result.bias;
+  const metric::TemperatureFit rest =
+      metric::fit_temperature({.logits = logits, .targets = fresh.targets}, metric::Activation::kSoftmax);
+  EXPECT_NEAR(std::log(rest.temperature()), 0, 0.15);  // what is left for a temperature to do
+  // The outputs for its own training images are far too sure.
+  const torch::Tensor seen = train.rows.mm(result.weight.t()) + result.bias;
+  const metric::TemperatureFit own =
+      metric::fit_temperature({.logits = seen, .targets = train.targets}, metric::Activation::kSoftmax);
+  EXPECT_LT(own.temperature(), 0.8);
 }
 
 TEST(FitProbe, LeavesOutEachImageExactly) {

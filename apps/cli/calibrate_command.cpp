@@ -1,0 +1,285 @@
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/calibration_text.h"
+#include "apps/cli/command.h"
+#include "apps/cli/output.h"
+#include "apps/cli/process.h"
+#include "apps/cli/program_words.h"
+#include "apps/cli/progress_line.h"
+#include "apps/cli/terminal.h"
+#include "margay/core/checksum.h"
+#include "margay/core/counted.h"
+#include "margay/core/file.h"
+#include "margay/data/source/names.h"
+#include "margay/interpret/calibration_charts.h"
+#include "margay/predict/prediction_file.h"
+#include "margay/run/evaluation_set.h"
+#include "margay/run/training_charts.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CalibrateOptions {
+  fs::path model;
+  bool dry_run = false;
+  fs::path out;
+  bool use_training_images = false;
+  fs::path chart;
+  bool json = false;
+  interpret::CalibrationMeasure measure;
+  run::EvaluationOptions images;
+  serve::PredictorOptions predictor;
+
+  static const core::OptionTable& fields() {
+    using O = CalibrateOptions;
+    static const core::OptionTable table(
+        "calibrate",
+        {core::field<&O::dry_run>("dry_run", "only look: the model's file stays as it is"),
+         core::field<&O::out>("out", "write the calibrated model to this file instead", {core::excludes({"dry_run"})}),
+         core::field<&O::use_training_images>("use_training_images",
+                                              "also images that the model was trained on, of which it is too sure"),
+         core::field<&O::chart>("chart", "draw the reliability diagram and the risk-coverage curve, .png or .svg"),
+         core::field<&O::json>("json", "print every number as one JSON document"),
+         core::field<&O::measure>("measure", "how calibration is measured"),
+         core::field<&O::images>("images", "what it is fitted to"),
+         core::field<&O::predictor>("predictor", "how it is computed")});
+    return table;
+  }
+
+  const fs::path& target() const { return out.empty() ? model : out; }
+};
+
+[[noreturn]] void refuse_calibration(const std::string& problem) {
+  throw std::invalid_argument("[calibrate] " + problem);
+}
+
+/// A model's file is often kept from being written by its permissions, which a renaming would ignore.
+void check_target(const CalibrateOptions& options) {
+  if (options.dry_run) return;
+  const fs::path& target = options.target();
+  std::error_code failure;
+  const fs::perms rights = fs::status(target, failure).permissions();
+  constexpr fs::perms kWrite = fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+  if (!failure && (rights & kWrite) == fs::perms::none) {
+    throw core::IoError(target, "is read-only; --out writes the calibrated model to another file, --dry-run none",
+                        EACCES);
+  }
+  core::check_writable(target);
+}
+
+void check_calibrate(const CalibrateOptions& options) {
+  core::validate(options);
+  if (options.predictor.tta > 0) refuse_calibration("--tta: a temperature is fitted to plain predictions");
+  if (options.predictor.raw) refuse_calibration("--raw has no effect: a temperature is always fitted to raw logits");
+  if (!options.chart.empty()) run::check_chart_path(options.chart);
+  check_target(options);
+}
+
+/// A model, and labelled predictions of it.
+class ModelToCalibrate {
+ public:
+  explicit ModelToCalibrate(const CalibrateOptions& options)
+      : options_(options), sha256_(core::sha256_of_file(options.model)), bundle_(bundle::load_bundle(options.model)) {}
+
+  void predict() {
+    const fs::path& data = options_.images.folder;
+    if (predict::is_prediction_folder(data)) {
+      kept_ = predict::load_predictions(data);
+      check_kept();
+      tell_judged(fmt::format("the predictions in {}", shown_path(data)));
+    } else {
+      predict_images();
+    }
+    check_images();
+  }
+
+  const predict::KeptPredictions& predictions() const { return kept_; }
+
+  /// With where it comes from.
+  predict::Calibration complete(predict::Calibration calibration) const {
+    const fs::path& folder = options_.images.folder;
+    calibration.data = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+    calibration.model_sha256 = original_sha256();
+    return calibration;
+  }
+
+  /// Throws core::Error if the file is not the one that was judged any more.
+  void write(const predict::Calibration& calibration) {
+    if (core::sha256_of_file(options_.model) != sha256_) {
+      throw core::Error(fmt::format("{} changed while its images were predicted; nothing was written, calibrate again",
+                                    shown_path(options_.model)));
+    }
+    bundle_.calibration = calibration;
+    bundle::save_bundle(options_.target(), bundle_);
+  }
+
+  std::string history() const {
+    const predict::Calibration& before = bundle_.calibration;
+    if (before.source == predict::CalibrationSource::kLeftOut) {
+      return fmt::format(
+          "The model is a probe: its head has a temperature already, fitted to {}. This one comes on top.\n",
+          before.data);
+    }
+    if (!before.is_fitted()) return "";
+    return fmt::format("The model has the temperature {:.4f} already; it is fitted again, to the logits themselves.\n",
+                       before.temperature);
+  }
+
+ private:
+  const std::string& original_sha256() const {
+    return bundle_.calibration.model_sha256.empty() ? sha256_ : bundle_.calibration.model_sha256;
+  }
+
+  void tell_judged(const std::string& reason) const {
+    if (!options_.json) print_out("Judged: {}.\n", reason);
+  }
+
+  void predict_images() {
+    const serve::Predictor predictor(bundle::load_bundle(options_.model), options_.predictor);
+    const run::EvaluationSet set(options_.images, predictor.bundle(), options_.model);
+    warn_of_each(set.warnings());
+    tell_judged(program_words(set.reason()));
+    predict::PredictionGatherer gatherer(set.images()->size());
+    data::NameList left_out;
+    const auto gather = [&](const predict::Predictions& batch) {
+      if (is_stop_wanted()) throw core::Interrupted("stopped while predicting; nothing was written");
+      std::vector<std::int64_t> rows;
+      for (std::size_t row = 0; row < batch.ids.size(); ++row) {
+        const std::size_t id = batch.ids[row];
+        trained_ += set.counts(id) && set.has_trained(id) ? 1 : 0;
+        if (set.counts(id)) {
+          rows.push_back(static_cast<std::int64_t>(row));
+        } else {
+          left_out.add(set.images()->path(id).string());
+        }
+      }
+      gatherer.add(batch, &rows);
+    };
+    stream_with_progress(predictor, set.images(), gather, "calibrate");
+    if (gatherer.size() == 0) {
+      throw core::DataError(options_.images.folder,
+                            "the model was trained on everything that is there, as the contents "
+                            "say; give images that it has not seen");
+    }
+    if (!left_out.empty()) {
+      warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
+                       core::counted(left_out.size(), "image"), left_out.text()));
+    }
+    kept_ = predict::kept_predictions(gatherer.take(), *set.images(), predictor.vocabulary(), options_.images.folder);
+    kept_.task = predictor.task();
+    for (const data::SkippedImage& skipped : kept_.rows.skipped) warn("left out " + skipped.problem);
+  }
+
+  void check_kept() const {
+    const fs::path& folder = options_.images.folder;
+    const std::string of_model = kept_.origin.value("model_sha256", "");
+    const bool is_of_model = of_model.empty() || of_model == sha256_ || of_model == original_sha256();
+    if (is_of_model && kept_.vocabulary == bundle_.vocabulary && kept_.task == bundle_.task) return;
+    throw core::DataError(folder,
+                          fmt::format("these predictions are not of {}, by its contents; give the images instead",
+                                      shown_path(options_.model)));
+  }
+
+  void check_images() const {
+    const fs::path& folder = options_.images.folder;
+    if (!kept_.has_labels()) {
+      throw core::DataError(folder,
+                            "its images have no labels, and only labels tell how often probabilities are right");
+    }
+    check_logits();
+    const std::int64_t groups =
+        kept_.groups.defined() ? std::get<0>(torch::_unique2(kept_.groups)).size(0) : kept_.size();
+    if (groups < 2) {
+      throw core::DataError(folder, fmt::format("only {} to calibrate by, of one group; the images that fit a "
+                                                "temperature cannot judge it, so there must be two groups",
+                                                core::counted(static_cast<std::size_t>(kept_.size()), "image")));
+    }
+    check_training_images();
+  }
+
+  void check_logits() const {
+    const torch::Tensor is_bad = kept_.rows.logits.isfinite().logical_not().any(1);
+    if (!is_bad.any().item<bool>()) return;
+    const auto row = static_cast<std::size_t>(is_bad.to(torch::kInt).argmax().item<std::int64_t>());
+    throw core::DataError(options_.model,
+                          fmt::format("its logits for {} are not finite: the training diverged, or --precision is too "
+                                      "low for it",
+                                      kept_.names[row].string()));
+  }
+
+  void check_training_images() const {
+    if (trained_ == 0) return;
+    const std::string some =
+        fmt::format("{} of the {}", trained_, core::counted(static_cast<std::size_t>(kept_.size()), "image"));
+    if (!options_.use_training_images) {
+      throw core::DataError(options_.images.folder,
+                            some +
+                                " were trained on, and a network is surer of those than of others; give images that "
+                                "it has not seen, or --use-training-images");
+    }
+    warn(some + " were trained on: the temperature will be too low, and the probabilities too sure");
+  }
+
+  const CalibrateOptions& options_;
+  std::string sha256_;
+  bundle::Bundle bundle_;
+  predict::KeptPredictions kept_;
+  std::int64_t trained_ = 0;  ///< of them
+};
+
+core::ExitCode calibrate(const CalibrateOptions& options) {
+  listen_for_stop();
+  check_calibrate(options);
+  ModelToCalibrate model(options);
+  model.predict();
+  const predict::KeptPredictions& kept = model.predictions();
+  interpret::CalibrationReport report =
+      interpret::calibration_report(kept.rows, kept.task, kept.groups, options.measure);
+  report.calibration = model.complete(report.calibration);
+  if (options.json) {
+    print_json(interpret::to_json(report));
+  } else {
+    print_text(model.history() + temperature_text(report) + calibration_text(report));
+  }
+  FileOutputs files;
+  if (!options.chart.empty()) {
+    files.write([&] {
+      save_chart({interpret::reliability_chart(report.before, &report.after),
+                  interpret::risk_coverage_chart(report.before, &report.after)},
+                 options.chart);
+    });
+  }
+  const bool is_written = !options.dry_run && files.write([&] { model.write(report.calibration); });
+  if (options.json) return files.code();
+  if (is_written) print_out("{} now predicts with this temperature.\n", shown_path(options.target()));
+  if (options.dry_run) print_out("Nothing was written (--dry-run).\n");
+  return files.code();
+}
+
+}  // namespace
+
+void add_calibrate(CommandLine& line) {
+  Command& command = line.add("calibrate", "Make a model's probabilities mean what they say");
+  const auto options = std::make_shared<CalibrateOptions>();
+  command.argument("model", options->model, "a model.margay", Presence::kRequired);
+  command.argument("data", options->images.folder,
+                   "labelled images that it was not trained on, or a folder of kept predictions", Presence::kRequired);
+  command.footer(
+      "One temperature is fitted, by which all logits are divided (Guo et al. 2017), and written into the model:\n"
+      "predict, evaluate, explain and serve use it, --raw shows the logits' own probabilities. No prediction changes.\n"
+      "Which images are used is decided as by evaluate.");
+  command.flags(*options);
+  command.everyday({"--dry-run", "--out", "--chart", "--json", "--part", "--use-training-images"});
+  takes_compute_threads(command);
+  command.does([options] { return calibrate(*options); });
+}
+
+}  // namespace margay::cli
