@@ -128,10 +128,6 @@ PageImage image_of(const interpret::Interpretation& interpretation, std::int64_t
   return image;
 }
 
-nlohmann::ordered_json number_or_null(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
 }  // namespace
 
 ReportPage report_page(const interpret::Interpretation& interpretation, std::string title) {
@@ -141,20 +137,6 @@ ReportPage report_page(const interpret::Interpretation& interpretation, std::str
   page.cells = cells_of(interpretation);
   page.image = [&interpretation](std::int64_t row) { return image_of(interpretation, row); };
   return page;
-}
-
-nlohmann::ordered_json history_json(const std::vector<run::RunEpoch>& epochs) {
-  nlohmann::ordered_json history = {{"stage", nlohmann::ordered_json::array()},
-                                    {"train_loss", nlohmann::ordered_json::array()},
-                                    {"valid_loss", nlohmann::ordered_json::array()},
-                                    {"metrics", nlohmann::ordered_json::object()}};
-  for (const run::RunEpoch& epoch : epochs) {
-    history["stage"].push_back(epoch.stage);
-    history["train_loss"].push_back(number_or_null(epoch.train_loss));
-    history["valid_loss"].push_back(number_or_null(epoch.valid_loss));
-    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(number_or_null(value));
-  }
-  return history;
 }
 
 }  // namespace margay::web

@@ -11,7 +11,6 @@
 
 #include "margay/core/image.h"
 #include "margay/interpret/interpretation.h"
-#include "margay/run/run_record.h"
 
 namespace margay::web {
 
@@ -47,9 +46,9 @@ struct PageMap {
 struct ReportPage {
   std::string title;  ///< such as "pets.margay on the validation set"; any bytes
   /// Interpretation::json(), and beside its keys what there is of "calibration" (interpret::to_json of a
-  /// CalibrationReport, or of a CalibrationQuality), "unknown" (alpha, score, guarantee, can_refuse,
-  /// calibration_images, notes) and "history" (history_json). Its lists of top losses get their images before all
-  /// cells.
+  /// CalibrationReport, or of a CalibrationQuality), "history" (columns: {"stage": […], "train_loss": […],
+  /// "valid_loss": […], "metrics": {name: […]}}) and "unknown" ("alpha", "score", "guarantee", "can_refuse", "notes").
+  /// Its lists of top losses get their images before all cells.
   nlohmann::ordered_json document;
   std::vector<PageCell> cells;                             ///< in the order in which their images get room
   std::function<PageImage(std::int64_t)> image;            ///< that of a row
@@ -76,9 +75,6 @@ struct WrittenPage {
 /// class) and its images, whose files are looked for below KeptPredictions::root. Wrong cells come first, the fullest
 /// before others, then right ones; within a cell the highest loss. The interpretation must outlive the page.
 ReportPage report_page(const interpret::Interpretation& interpretation, std::string title);
-
-/// Epochs as columns: {"stage": […], "train_loss": […], "valid_loss": […], "metrics": {name: […]}}; null for NaN.
-nlohmann::ordered_json history_json(const std::vector<run::RunEpoch>& epochs);
 
 /// Writes the page: one file of HTML with its script, style, numbers and images, which asks nothing of any network (its
 /// Content-Security-Policy forbids that, and every script but its own, named by its SHA-256). Names are data: they

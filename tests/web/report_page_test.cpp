@@ -1,6 +1,5 @@
 #include "apps/web/report_page.h"
 
-#include <cmath>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -218,16 +217,6 @@ TEST(ReportPage, TellsWhatIsWrongWithWhatItGets) {
   EXPECT_EQ(message(page, {}), "[write_report_page] the document must be an interpretation's; it has no \"vocab\"");
   EXPECT_EQ(folder.size(), 0U);
   EXPECT_THROW(write_report_page(folder / "no/r.html", small_page(folder.path())), core::IoError);
-}
-
-TEST(HistoryJson, HasAColumnForEachMetricAndNullForWhatIsNoNumber) {
-  const std::vector<run::RunEpoch> epochs = {{"frozen", 0, 1.5, NAN, {{"error_rate", .5}}, 3},
-                                             {"unfrozen", 0, 1.25, .75, {{"error_rate", NAN}}, 3}};
-  const nlohmann::ordered_json wanted = {{"stage", {"frozen", "unfrozen"}},
-                                         {"train_loss", {1.5, 1.25}},
-                                         {"valid_loss", {nullptr, .75}},
-                                         {"metrics", {{"error_rate", {.5, nullptr}}}}};
-  EXPECT_EQ(history_json(epochs), wanted);
 }
 
 }  // namespace

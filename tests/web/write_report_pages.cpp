@@ -80,9 +80,10 @@ ReportPage whole_page(const Interpretation& interpretation, const std::string& t
     page.document["calibration"] = margay::interpret::to_json(margay::interpret::calibration_report(
         rows, kept.task, {}, {.simulations = 100, .bootstrap = {.replicates = 100}}));
   }
-  page.document["history"] = margay::web::history_json({{"frozen", 0, 1.9, .8, {{"error_rate", .25}}, 9},
-                                                        {"unfrozen", 0, .7, .5, {{"error_rate", .15}}, 9},
-                                                        {"unfrozen", 1, .4, .45, {{"error_rate", .12}}, 9}});
+  page.document["history"] = {{"stage", {"frozen", "unfrozen", "unfrozen"}},
+                              {"train_loss", {1.9, .7, .4}},
+                              {"valid_loss", {.8, nullptr, .45}},
+                              {"metrics", {{"error_rate", {.25, .15, .12}}}}};
   page.maps = [](std::int64_t row) {
     return std::vector<PageMap>{{"the predicted class", disc(3, row)}, {"its label", disc(4, row)}};
   };

@@ -1,6 +1,6 @@
 // Bars: a share with its 95 % interval in a table's cell, and a list of names with bars.
 import type { ComponentChildren } from 'preact';
-import { type Estimate, type NumberStyle, interval, withInterval, written } from './numbers';
+import { type Estimate, type NumberStyle, interval, level, withInterval, written } from './numbers';
 import './bars.css';
 
 const place = (share: number) => `${(Math.min(1, Math.max(0, share)) * 100).toFixed(2)}%`;
@@ -31,8 +31,8 @@ export function ShareCell({ estimate }: { estimate: Estimate | undefined }) {
 }
 
 /** A number of the summary, large, with its interval below. */
-export function MetricTile({ title, estimate, style, help }: {
-  title: string; estimate: Estimate; style: NumberStyle; help?: string;
+export function MetricTile({ title, estimate, style, confidence, help }: {
+  title: string; estimate: Estimate; style: NumberStyle; confidence: number; help?: string;
 }) {
   const bounds = interval(estimate, style);
   return (
@@ -40,7 +40,7 @@ export function MetricTile({ title, estimate, style, help }: {
       <div class="soft small">{title}</div>
       <div class="value">{written(estimate.value, style)}</div>
       {style === 'percent' && <ShareBar estimate={estimate} />}
-      <div class="soft small">{bounds && `95 %: ${bounds}`}</div>
+      <div class="soft small">{bounds && `${level(confidence)}: ${bounds}`}</div>
     </div>
   );
 }

@@ -21,6 +21,9 @@ export function percent(share: number): string {
   return `${value.toFixed(digits)}${kPercent}`;
 }
 
+/** A chosen level, .95 as "95 %". */
+export const level = (share: number) => `${Number((share * 100).toPrecision(4))}${kPercent}`;
+
 export function count(value: number): string {
   return Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '–';
 }

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { ShareCell } from '../parts/bars';
 import { ImageGrid } from '../parts/image_card';
-import { count } from '../parts/numbers';
+import { count, level } from '../parts/numbers';
 import { type Column, SortableTable } from '../parts/sortable_table';
 import { type Average, type ClassNumbers, type JsonEstimate, type PageData, estimateOf, kOutcomes } from './document';
 import { PageImageCard } from './page_images';
@@ -98,7 +98,7 @@ export function ClassTable({ page, byCell, onShow }: Props) {
   return (
     <>
       <p class="soft">
-        Choose a heading to sort. {numbers.has_labels && 'The line in a bar is the 95 % interval; point at it for its numbers.'}
+        Choose a heading to sort. {numbers.has_labels && `The line in a bar is the ${level(numbers.confidence)} interval; point at it for its numbers.`}
         {absent > 0 && ` ${count(absent)} of the classes have no image and were never predicted; they count in no average.`}
       </p>
       <SortableTable caption="Numbers of each class" columns={columns} rows={numbers.classes} rowKey={(row) => row.class}

@@ -127,6 +127,7 @@ export interface ReportDocument {
   has_labels: boolean;
   num_images: number;
   num_classes: number;
+  confidence: number;
   num_groups?: number;
   is_grouped?: boolean;
   temperature?: number | null;

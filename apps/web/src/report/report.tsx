@@ -11,7 +11,7 @@ import { NearClassesSection } from './near_classes';
 import { Pairs } from './pairs';
 import { Summary } from './summary';
 import { TopImages } from './top_images';
-import { UnknownSection } from './unknown';
+import { UnknownSection, refusedShare } from './unknown';
 
 export interface ChosenCell {
   row: number;
@@ -44,7 +44,7 @@ export function Report({ page }: { page: PageData }) {
     { id: 'classes', title: 'Classes', content: <ClassTable page={page} byCell={byCell} onShow={show} /> },
     hasNearClasses(page) && { id: 'near', title: 'Near classes', content: <NearClassesSection page={page} /> },
     numbers.calibration && { id: 'calibration', title: 'Calibration', content: <CalibrationSection page={page} /> },
-    numbers.unknown && { id: 'unknown', title: 'None of these', content: <UnknownSection page={page} /> },
+    (numbers.unknown || refusedShare(page)) && { id: 'unknown', title: 'None of these', content: <UnknownSection page={page} /> },
     numbers.history && { id: 'learning', title: 'Training', content: <LearningCurves history={numbers.history} /> },
     { id: 'about', title: 'About', content: <About page={page} /> },
   ] as (Section | false | undefined)[]).filter((section): section is Section => Boolean(section));

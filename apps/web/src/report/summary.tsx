@@ -1,6 +1,6 @@
 // The numbers about all images, in words and as tiles.
 import { MetricTile } from '../parts/bars';
-import { type NumberStyle, counted } from '../parts/numbers';
+import { type NumberStyle, counted, level } from '../parts/numbers';
 import { type PageData, estimateOf } from './document';
 
 const styleOf = (name: string): NumberStyle => (/loss|nll|brier/.test(name) ? 'number' : 'percent');
@@ -28,12 +28,12 @@ export function Summary({ page }: { page: PageData }) {
           const estimate = estimateOf(number);
           return estimate && (
             <MetricTile key={number.name} title={titleOf(number.name)} estimate={estimate} style={styleOf(number.name)}
-                        help={number.words} />
+                        confidence={numbers.confidence} help={number.words} />
           );
         })}
       </div>
       <p class="soft small">
-        Ranges hold the true value with 95 % confidence: Wilson's for shares of images, the bootstrap over{' '}
+        Ranges hold the true value with {level(numbers.confidence)} confidence: Wilson's for shares of images, the bootstrap over{' '}
         {numbers.is_grouped ? 'groups of images' : 'images'} for the rest.
       </p>
     </>

@@ -33,7 +33,7 @@ export function TopImages({ page }: { page: PageData }) {
       </div>
       <p class="soft after-tabs">
         {kWords[chosen][1]}
-        {hasMaps && ' The buttons below an image show its activation maps: where it speaks for a class (warm) and against it (cold).'}
+        {hasMaps && ' The buttons below an image show its activation maps: where it speaks for a class (orange) and against it (blue).'}
       </p>
       <ImageGrid label={kWords[chosen][0]} size="large">
         {images.map((image) => <PageImageCard key={`${chosen} ${image.row}`} page={page} id={image.row} note={noteOf(chosen, image)} />)}
