@@ -19,11 +19,11 @@ function scoresOf(calibration: Calibration): Named[] {
 
 const orNaN = (value: number | null | undefined) => value ?? NaN;
 
-function reliabilitySeries(sets: Named[]): Series[] {
+function reliabilitySeries(sets: Named[], several: boolean): Series[] {
   const last = sets.at(-1)!;
   const total = last.scores.bins.reduce((sum, bin) => sum + bin.count, 0) || 1;
   const share: Series = {
-    name: 'share of images', mark: 'bars', colour: 3, barWidth: 1 / Math.max(1, last.scores.bins.length),
+    name: several ? 'share of image and label pairs' : 'share of images', mark: 'bars', colour: 3, barWidth: 1 / Math.max(1, last.scores.bins.length),
     points: last.scores.bins.map((bin) => ({ x: (orNaN(bin.low) + orNaN(bin.high)) / 2, y: bin.count / total })),
   };
   const curves = sets.map(({ name, scores }, i): Series => ({
@@ -52,14 +52,15 @@ export function CalibrationSection({ page }: { page: PageData }) {
     <>
       <p class="soft">
         {typeof calibration.temperature === 'number' && `Temperature ${number(calibration.temperature)}. `}
-        Where probabilities are what they say, of the {several ? 'labels' : 'images'} with 80 % confidence 80 % are right: points lie on the
-        diagonal.
+        Where probabilities are what they say,{' '}
+        {several ? '80 % of the images that get a label with probability 80 % have it' : '80 % of the images with confidence 80 % are right'}:
+        points lie on the diagonal.
       </p>
       <div class="two">
-        <LineChart square label="Reliability: share that is right over mean confidence, in bins" series={reliabilitySeries(sets)}
+        <LineChart square label="Reliability: share that is right over mean confidence, in bins" series={reliabilitySeries(sets, several)}
                    diagonal="perfect"
                    x={{ title: 'Confidence', style: 'percent', low: 0, high: 1 }}
-                   y={{ title: 'Right', style: 'percent', low: 0, high: 1 }} />
+                   y={{ title: several ? 'Has the label' : 'Right', style: 'percent', low: 0, high: 1 }} />
         <LineChart square label="Risk over coverage: the error among the surest predictions" series={riskSeries(sets)}
                    x={{ title: 'Coverage', style: 'percent', low: 0, high: 1 }}
                    y={{ title: 'Error', style: 'percent', low: 0 }} />
