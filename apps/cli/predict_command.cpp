@@ -47,9 +47,12 @@ struct Guess {
   double probability;
 };
 
-std::vector<Guess> best_guesses(const torch::Tensor& probabilities, const data::Vocabulary& vocabulary, int top) {
+/// In the order of the logits, which no calibration changes; probabilities may round to the same number. Both [K].
+std::vector<Guess> best_guesses(const torch::Tensor& logits, const torch::Tensor& probabilities,
+                                const data::Vocabulary& vocabulary, int top) {
   const auto count = std::min<std::int64_t>(top, vocabulary.size());
-  const auto [values, indices] = probabilities.topk(count);
+  const torch::Tensor indices = std::get<1>(logits.topk(count));
+  const torch::Tensor values = probabilities.index_select(0, indices);
   std::vector<Guess> guesses;
   for (std::int64_t i = 0; i < count; ++i) {
     guesses.push_back({vocabulary.name(indices[i].item<std::int64_t>()), values[i].item<double>()});
@@ -132,7 +135,7 @@ class PredictionPrinter {
  private:
   void print_row(const fs::path& image, const torch::Tensor& logits, const torch::Tensor& probabilities) const {
     const data::Vocabulary& vocabulary = predictor_.vocabulary();
-    const std::vector<Guess> guesses = best_guesses(probabilities, vocabulary, options_.top);
+    const std::vector<Guess> guesses = best_guesses(logits, probabilities, vocabulary, options_.top);
     PredictedLabels labels;
     if (predictor_.is_multi_label()) {
       labels = classes_above(options_.threshold.value_or(0.5), logits, vocabulary);
