@@ -93,6 +93,9 @@ export function ConfusionMatrix(props: Props) {
       rowName: (place) => rowNames[rowOrder[place]!] ?? '', columnName: (place) => columnNames[columnOrder[place]!] ?? '',
     });
   };
+  useEffect(() => {
+    if (chosenPlace && chosenPlace[0] >= 0 && chosenPlace[1] >= 0) setFocus(chosenPlace);
+  }, [props.chosen, rowOrder, columnOrder]);
   const latestDraw = useRef(draw);
   latestDraw.current = draw;
 

@@ -1,7 +1,7 @@
 // Curves and points with error bars as SVG: learning curves, reliability, risk and coverage. The numbers stand in a table
 // below, for those who cannot see the drawing.
 import { useId, useMemo, useState } from 'preact/hooks';
-import { type NumberStyle, ticks, written } from './numbers';
+import { type NumberStyle, tickStep, ticks, written } from './numbers';
 import './line_chart.css';
 
 export interface Point {
@@ -43,6 +43,7 @@ interface Props {
   square?: boolean;
 }
 
+const kTicks = 5;
 const kMargin = { left: 58, right: 26, top: 12, bottom: 42 };
 
 interface Scale {
@@ -51,12 +52,20 @@ interface Scale {
   at: (value: number) => number;
 }
 
-function extent(axis: Axis, values: number[]): [number, number] {
+/** The least and the largest value, or the axis's own ends. */
+function ends(axis: Axis, values: number[]): [number, number] {
   const finite = values.filter(Number.isFinite);
   const low = axis.low ?? finite.reduce((a, b) => Math.min(a, b), Infinity);
   const high = axis.high ?? finite.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
   return high > low ? [low, high] : [low - (axis.low === undefined ? 0.5 : 0), low + 0.5];
+}
+
+/** The same, to the next tick where the axis has no end of its own. */
+function endsAtTicks(axis: Axis, values: number[]): [number, number] {
+  const [low, high] = ends(axis, values);
+  const step = tickStep(low, high, kTicks);
+  return [axis.low ?? Math.floor(low / step) * step, axis.high ?? Math.ceil(high / step) * step];
 }
 
 function scaleOf(range: [number, number], from: number, to: number): Scale {
@@ -87,8 +96,8 @@ export function LineChart(props: Props) {
     const points = props.series.flatMap((series) => series.points);
     const heights = points.flatMap((p) => [p.y, p.low ?? p.y, p.high ?? p.y]);
     return [
-      scaleOf(extent(props.x, points.map((p) => p.x)), kMargin.left, width - kMargin.right),
-      scaleOf(extent(props.y, heights), height - kMargin.bottom, kMargin.top),
+      scaleOf(ends(props.x, points.map((p) => p.x)), kMargin.left, width - kMargin.right),
+      scaleOf(endsAtTicks(props.y, heights), height - kMargin.bottom, kMargin.top),
     ] as const;
   }, [props.series, props.x, props.y, width, height]);
 
@@ -157,7 +166,7 @@ function Frame({ x, y, xAxis, yAxis, width, height }: {
   const bottom = height - kMargin.bottom;
   return (
     <g aria-hidden="true">
-      {ticks(y.low, y.high, 5).map((tick) => (
+      {ticks(y.low, y.high, kTicks).map((tick) => (
         <g key={tick}>
           <line class="grid" x1={kMargin.left} x2={width - kMargin.right} y1={y.at(tick)} y2={y.at(tick)} />
           <text class="end" x={kMargin.left - 8} y={y.at(tick) + 4}>{tickText(tick, yAxis.style)}</text>

@@ -68,12 +68,17 @@ export function counted(amount: number, one: string, many = `${one}s`): string {
   return `${count(amount)} ${amount === 1 ? one : many}`;
 }
 
-/** Round numbers that divide low … high into about `wanted` parts: 1, 2 or 5 times a power of ten. */
-export function ticks(low: number, high: number, wanted: number): number[] {
-  if (!(high > low)) return [low];
+/** 1, 2 or 5 times a power of ten that divides low … high into at most `wanted` parts. */
+export function tickStep(low: number, high: number, wanted: number): number {
   const rough = (high - low) / Math.max(1, wanted);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
+  return ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10) * power;
+}
+
+/** The multiples of that step in low … high. */
+export function ticks(low: number, high: number, wanted: number): number[] {
+  if (!(high > low)) return [low];
+  const step = tickStep(low, high, wanted);
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
