@@ -17,6 +17,7 @@ export function percent(share: number): string {
   if (!Number.isFinite(share)) return '–';
   const value = share * 100;
   const fromEdge = Math.min(Math.abs(value), Math.abs(100 - value));
+  if (fromEdge > 0 && fromEdge < 0.005) return value < 50 ? `< 0.01${kPercent}` : `> 99.99${kPercent}`;
   const digits = fromEdge === 0 ? 0 : fromEdge < 0.1 ? 2 : 1;
   return `${value.toFixed(digits)}${kPercent}`;
 }

@@ -1,0 +1,72 @@
+// The pages' parts that need no browser: node parts.mjs.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
+const { buildSync } = fromWeb('esbuild');
+
+/** A module of src/parts as a module of JavaScript. */
+function part(name) {
+  const file = fileURLToPath(new URL(`../../apps/web/src/parts/${name}.ts`, import.meta.url));
+  const { outputFiles } = buildSync({ entryPoints: [file], bundle: true, format: 'esm', write: false });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}
+const numbers = await part('numbers');
+const matrix = await part('matrix_view');
+const spaced = (text) => text.replaceAll('\u00a0', ' ');
+
+test('a share that is not all or nothing never reads as 0 % or 100 %', () => {
+  for (const [share, text] of [[0, '0 %'], [1, '100 %'], [0.8342, '83.4 %'], [0.9996, '99.96 %'], [0.0003, '0.03 %'], [0.0000002, '< 0.01 %'], [0.9999998, '> 99.99 %'], [NaN, '–']]) {
+    assert.equal(spaced(numbers.percent(share)), text);
+  }
+});
+
+test('numbers keep three digits', () => {
+  for (const [value, text] of [[0, '0'], [1.23456, '1.23'], [0.00123456, '0.00123'], [1234.5, '1,235'], [-0.5, '−0.500'], [0.00001, '1.0e−5'], [Infinity, '–']]) {
+    assert.equal(numbers.number(value), text);
+  }
+  assert.equal(numbers.pValue(0.00001), '< .0001');
+  assert.equal(numbers.pValue(0.0123), '.012');
+  assert.equal(numbers.counted(1, 'class', 'classes'), '1 class');
+  assert.equal(numbers.counted(1200, 'image'), '1,200 images');
+});
+
+test('an interval stands beside its number where it is known', () => {
+  assert.equal(spaced(numbers.withInterval({ value: 0.5, low: 0.4, high: 0.6 }, 'percent')), '50.0 % (40.0 – 60.0 %)');
+  assert.equal(spaced(numbers.withInterval({ value: 0.5 }, 'percent')), '50.0 %');
+});
+
+test('ticks are round and lie within', () => {
+  assert.deepEqual(numbers.ticks(0, 1, 5), [0, 0.2, 0.4, 0.6, 0.8, 1]);
+  assert.deepEqual(numbers.ticks(0.13, 0.29, 4), [0.15, 0.2, 0.25]);
+  assert.deepEqual(numbers.ticks(3, 3, 5), [3]);
+});
+
+const view = { cell: 10, gutterLeft: 100, gutterTop: 50, scrollLeft: 20, scrollTop: 0, width: 400, height: 300 };
+
+test('a point of the canvas is a place of the matrix', () => {
+  assert.deepEqual(matrix.placeAt(view, 100, 50, 37, 37), [0, 2]);
+  assert.deepEqual(matrix.placeAt(view, 109.9, 69, 37, 37), [1, 2]);
+  assert.equal(matrix.placeAt(view, 99, 60, 37, 37), undefined);
+  assert.equal(matrix.placeAt(view, 390, 60, 37, 20), undefined);
+});
+
+test('a cell too small to be hit is found nearby', () => {
+  const small = { ...view, cell: 0.5, scrollLeft: 0 };
+  const cells = [{ row: 20, column: 20, count: 1, share: 1, isRight: false }, { row: 90, column: 20, count: 1, share: 1, isRight: false }];
+  assert.deepEqual(matrix.nearestCell(small, 112, 62, cells), [20, 20]);
+  assert.equal(matrix.nearestCell(small, 150, 62, cells), undefined);
+});
+
+test('scrolling brings a place into sight and moves no more than needed', () => {
+  assert.deepEqual(matrix.scrollTo(view, 5, 5), { left: 20, top: 0 });
+  assert.deepEqual(matrix.scrollTo(view, 5, 1), { left: 10, top: 0 });
+  assert.deepEqual(matrix.scrollTo(view, 30, 5), { left: 20, top: 60 });
+});
+
+test('all cells fit, and none is larger than the largest', () => {
+  assert.equal(matrix.fittingCell(1000, 1000, 500, 700), 0.5);
+  assert.equal(matrix.fittingCell(2, 2, 500, 700), matrix.kLargestCell);
+});
