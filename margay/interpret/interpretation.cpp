@@ -1,6 +1,7 @@
 #include "margay/interpret/interpretation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -132,6 +133,9 @@ const core::OptionTable& InterpretationOptions::fields() {
 
 Interpretation::Interpretation(predict::KeptPredictions predictions, const InterpretationOptions& options)
     : predictions_(std::move(predictions)), options_(options) {
+  InterpretationOptions checked = options;
+  if (std::isnan(checked.zero_division)) checked.zero_division = 0;  // undefined numbers count nowhere: in C++ only
+  core::validate(checked);
   if (predictions_.size() == 0) {
     throw std::invalid_argument("[interpretation] there are no images; give one at least");
   }

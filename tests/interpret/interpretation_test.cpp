@@ -192,6 +192,15 @@ TEST(Interpretation, OfTenThousandClassesTakesAMoment) {
   EXPECT_EQ(interp.json()["classes"].size(), 10'000U);
 }
 
+TEST(Interpretation, RefusesOptionsOutOfRange) {
+  const auto kept = kept_predictions(torch::zeros({2, 2}), torch::tensor({0, 1}, torch::kLong));
+  EXPECT_THROW(Interpretation(kept, {.top_k = 0}), std::invalid_argument);
+  EXPECT_THROW(Interpretation(kept, {.threshold = 2}), std::invalid_argument);
+  EXPECT_THROW(Interpretation(kept, {.bootstrap = {.confidence = 1}}), std::invalid_argument);
+  EXPECT_THROW(Interpretation(kept, {.zero_division = 0.5}), std::invalid_argument);
+  EXPECT_NO_THROW(Interpretation(kept, {.zero_division = std::numeric_limits<double>::quiet_NaN()}));
+}
+
 TEST(Interpretation, RefusesNoImageAndNonFiniteLogits) {
   EXPECT_THROW(Interpretation(kept_predictions(torch::zeros({0, 2}))), std::invalid_argument);
   torch::Tensor logits = torch::zeros({2, 2});
