@@ -7,17 +7,22 @@
 // same numbers, without intervals, with scikit-learn.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/random.h"
+#include "margay/interpret/class_order.h"
 #include "margay/interpret/interpretation.h"
 #include "margay/predict/prediction_file.h"
 
@@ -36,6 +41,7 @@ double peak_mb() {
 
 void print_stage(const char* stage, double since) {
   fmt::print("{:<22} {:7.2f} s   peak {:6.0f} MB\n", stage, now_s() - since, peak_mb());
+  std::fflush(stdout);
 }
 
 /// Right about three times in four; classes are confused the more the nearer their numbers.
@@ -69,6 +75,18 @@ void measure_file(const KeptPredictions& kept, const std::filesystem::path& fold
   double start = now_s();
   margay::predict::save_predictions(folder, kept);
   print_stage("save_predictions", start);
+}
+
+/// The hardest case for the order: every class is confused with every other.
+void measure_order(std::int64_t classes) {
+  std::vector<margay::interpret::ClassLink> links;
+  margay::core::Random random{1};
+  for (std::int32_t a = 0; a < classes; ++a) {
+    for (std::int32_t b = a + 1; b < classes; ++b) links.push_back({a, b, random.uniform()});
+  }
+  const double start = now_s();
+  margay::interpret::cluster_order(links, classes);
+  print_stage("cluster_order, dense", start);
 }
 
 void measure(const KeptPredictions& kept) {
@@ -107,4 +125,5 @@ int main(int argc, char** argv) {
     print_stage("load_predictions", start);
   }
   measure(kept);
+  measure_order(std::min<std::int64_t>(classes, 1'000));
 }
