@@ -23,6 +23,7 @@ struct RankedClass {
   std::vector<bool> is_there;    ///< of images[i]
   std::vector<bool> ends_equal;  ///< images[i] is the last of those with its score
   std::int64_t positives = 0;
+  std::size_t counted = 0;  ///< images up to the last positive one and its equals; those behind it change nothing
 };
 
 RankedClass rank_class(const double* scores, const bool* is_there, std::int64_t count) {
@@ -31,11 +32,16 @@ RankedClass rank_class(const double* scores, const bool* is_there, std::int64_t 
   std::iota(ranked.images.begin(), ranked.images.end(), 0);
   std::sort(ranked.images.begin(), ranked.images.end(),
             [&](std::int32_t a, std::int32_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
+  std::int64_t positives_before = 0;  // of the threshold at hand
   for (std::size_t i = 0; i < ranked.images.size(); ++i) {
     const std::int32_t image = ranked.images[i];
     ranked.is_there.push_back(is_there[image]);
     ranked.positives += is_there[image] ? 1 : 0;
     ranked.ends_equal.push_back(i + 1 == ranked.images.size() || scores[image] != scores[ranked.images[i + 1]]);
+    if (ranked.ends_equal.back() && ranked.positives > positives_before) {
+      ranked.counted = i + 1;
+      positives_before = ranked.positives;
+    }
   }
   return ranked;
 }
@@ -59,11 +65,21 @@ double precision_of_ranked(const RankedClass& ranked) {
 class ResampledPrecisions {
  public:
   void add(const RankedClass& ranked, const std::uint8_t* counts) {
+    constexpr std::size_t kAhead = 16;
+    const auto of_image = [&](std::size_t rank) {
+      return counts + static_cast<std::size_t>(ranked.images[rank]) * kLanes;
+    };
     bool has_new_hits = false;
-    for (std::size_t i = 0; i < ranked.images.size(); ++i) {
-      const std::uint8_t* count = counts + static_cast<std::size_t>(ranked.images[i]) * kLanes;
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
+    for (std::size_t i = 0; i < ranked.counted; ++i) {
+      // The images of a ranking lie anywhere in memory.
+      if (i + kAhead < ranked.counted) {
+        __builtin_prefetch(of_image(i + kAhead));
+        __builtin_prefetch(of_image(i + kAhead) + kLanes - 1);
+      }
+      const std::uint8_t* count = of_image(i);
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
         recent_[lane] = static_cast<std::uint16_t>(recent_[lane] + count[lane]);
+      }
       if (i % 256 == 255) take_recent();  // 256 counts of at most 255 fit
       if (ranked.is_there[i]) {
         for (std::size_t lane = 0; lane < kLanes; ++lane) new_hits_[lane] += count[lane];
