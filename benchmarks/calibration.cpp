@@ -14,10 +14,10 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <torch/torch.h>
 
 #include "margay/core/random.h"
 #include "margay/interpret/calibration_report.h"
-#include "margay/margay.h"
 #include "margay/metric/temperature.h"
 #include "margay/predict/prediction_file.h"
 
@@ -118,21 +118,21 @@ void print_speed() {
   double fastest = 1e9;
   double temperature = 0;
   for (int i = 0; i < 10; ++i) {
-    fastest = std::min(fastest, seconds_of([&] {
-                         temperature =
-                             interpret::fit_calibration(usual, margay::Task::kSingleLabel).calibration.temperature;
-                       }));
+    fastest = std::min(
+        fastest, seconds_of([&] {
+          temperature = interpret::fit_calibration(usual, margay::data::Task::kSingleLabel).calibration.temperature;
+        }));
   }
   fmt::print("fit to 10,000 x 100: {:.1f} ms (T = {:.4f})\n", 1e3 * fastest, temperature);
   const predict::Predictions large = made_up(100'000, 1000);
   fmt::print("fit to 100,000 x 1,000: {:.2f} s\n",
-             seconds_of([&] { interpret::fit_calibration(large, margay::Task::kSingleLabel); }));
-  const double report = seconds_of([&] { interpret::calibration_report(large, margay::Task::kSingleLabel); });
+             seconds_of([&] { interpret::fit_calibration(large, margay::data::Task::kSingleLabel); }));
+  const double report = seconds_of([&] { interpret::calibration_report(large, margay::data::Task::kSingleLabel); });
   rusage used = {};
   ::getrusage(RUSAGE_SELF, &used);
   fmt::print("report of 100,000 x 1,000: {:.1f} s, {} MB at most with the logits' 400\n", report,
              used.ru_maxrss / 1024);
-  const margay::Calibration calibration{.temperature = 1.5};
+  const predict::Calibration calibration{.temperature = 1.5};
   const torch::Tensor batch = torch::randn({64, 1000});
   constexpr int kRounds = 2000;
   const double scaling = seconds_of([&] {
