@@ -74,8 +74,8 @@ struct CalibrationQuality {
 /// Simulated labels are drawn from the probabilities, with one random number for a whole group, as near copies are
 /// right or wrong together; there are fewer than asked for where images · simulations exceed 100 million. groups: as
 /// for fit_calibration. Throws std::invalid_argument without labels, without images, for shapes that do not fit and for
-/// options out of range. Memory beside the logits: about 300 MB for 100,000 images of 1,000 classes; of several labels
-/// 60 bytes a case.
+/// options out of range. Memory beside the logits: 1 kB an image and at
+/// most 200 MB for the classes' bins; for several labels 60 bytes a case more.
 CalibrationQuality calibration_quality(const predict::Predictions& predictions, data::Task task,
                                        const torch::Tensor& groups = {}, const CalibrationMeasure& measure = {});
 
