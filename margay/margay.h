@@ -25,6 +25,7 @@
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/mix.h"
 #include "margay/data/transform/normalization.h"
+#include "margay/interpret/activation_map.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/calibration_report.h"
 #include "margay/interpret/compare_models.h"
@@ -32,6 +33,7 @@
 #include "margay/interpret/fit_calibration.h"
 #include "margay/interpret/interpretation.h"
 #include "margay/interpret/label_issues.h"
+#include "margay/interpret/mapped_image.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/loss/activation.h"
@@ -226,6 +228,9 @@ using data::use_heif_decoder;
 using data::Vocabulary;
 using data::WorkerPriority;
 
+using interpret::activation_maps;
+using interpret::ActivationMapOptions;
+using interpret::ActivationMaps;
 using interpret::BinaryCounts;
 using interpret::calibration_quality;
 using interpret::calibration_report;
@@ -247,6 +252,7 @@ using interpret::Extent;
 using interpret::find_label_issues;
 using interpret::find_multi_label_issues;
 using interpret::fit_calibration;
+using interpret::for_each_mapped_image;
 using interpret::Interpretation;
 using interpret::InterpretationJsonOptions;
 using interpret::InterpretationOptions;
@@ -257,8 +263,16 @@ using interpret::LabelIssueOptions;
 using interpret::LabelIssues;
 using interpret::LabelNoise;
 using interpret::LabelQuality;
+using interpret::map_at_pixels;
+using interpret::map_drawing;
+using interpret::map_method;
+using interpret::map_peak;
+using interpret::MapMethod;
+using interpret::MappedImage;
+using interpret::MappedImageOptions;
 using interpret::ModelComparison;
 using interpret::NearClasses;
+using interpret::overlay_map;
 using interpret::reliability_chart;
 using interpret::ReliabilityBin;
 using interpret::report_table;

@@ -135,9 +135,13 @@ ActivationMaps compute_maps(model::Classifier& classifier, const torch::Tensor& 
 
 }  // namespace
 
+MapMethod map_method(const model::Backbone& backbone, const torch::nn::Sequential& head) {
+  if (model::as_mean_pooled(head)) return MapMethod::kCam;
+  return backbone.maps_tokens() ? MapMethod::kGradCam : MapMethod::kHiResCam;
+}
+
 MapMethod map_method(const model::Classifier& classifier) {
-  if (model::as_mean_pooled(classifier.head())) return MapMethod::kCam;
-  return classifier.backbone().maps_tokens() ? MapMethod::kGradCam : MapMethod::kHiResCam;
+  return map_method(classifier.backbone(), classifier.head());
 }
 
 ActivationMaps activation_maps(model::Classifier& classifier, const torch::Tensor& images,

@@ -36,6 +36,8 @@ constexpr auto names(MapMethod /*tag*/) {
 /// The method for a network, by its head and the place of its map: CAM where it is exact; Grad-CAM for class tokens, as
 /// is usual for ViTs; HiResCAM otherwise.
 MapMethod map_method(const model::Classifier& classifier);
+/// The same of a backbone with a head.
+MapMethod map_method(const model::Backbone& backbone, const torch::nn::Sequential& head);
 
 /// What is computed of a batch, and how.
 struct ActivationMapOptions {

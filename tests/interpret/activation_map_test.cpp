@@ -1,7 +1,10 @@
 #include "margay/interpret/activation_map.h"
 
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -260,19 +263,43 @@ TEST(ActivationMaps, OfASingleClassExist) {
   EXPECT_EQ(maps.values.sizes(), (std::vector<std::int64_t>{1, 1, 8, 8}));
 }
 
-/// What the table of docs/guide says.
-TEST(MapMethods, AreKnownForEveryNetworkAndHead) {
-  const testing_support::WithoutRandomNumbers quickly;
-  for (const auto& each : model::architectures()) {
-    for (const HeadKind kind : {HeadKind::kLinear, HeadKind::kPublished, HeadKind::kFastai}) {
-      const auto backbone = each.build({.image_px = each.input_px});
-      const bool has_places = backbone->layout() == model::FeatureLayout::kMap;
-      const std::string point = backbone->map_point_name();
-      EXPECT_FALSE(point.empty()) << each.name;
-      const auto head = model::as_mean_pooled(model::make_head(*backbone, kClasses, {.kind = kind}));
-      if (kind == HeadKind::kPublished) continue;  // the table of docs/guide says which
-      EXPECT_EQ(head.has_value(), has_places && kind == HeadKind::kLinear) << each.name;
+/// The rows of the table in docs/guide/activation_maps.md: family, then its method with each head, then the layer.
+std::map<std::string, std::vector<std::string>> documented_methods() {
+  std::ifstream page(std::string(MARGAY_SOURCE_DIR) + "/docs/guide/activation_maps.md");
+  std::map<std::string, std::vector<std::string>> rows;
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("| ")) continue;
+    std::vector<std::string> cells;
+    std::istringstream parts(line.substr(2));
+    for (std::string cell; std::getline(parts, cell, '|');) {
+      cell.erase(cell.find_last_not_of(' ') + 1);
+      cell.erase(0, cell.find_first_not_of(' '));
+      cells.push_back(cell);
     }
+    if (cells.size() == 5) rows[cells.front()] = {cells.begin() + 1, cells.end()};
+  }
+  return rows;
+}
+
+std::string documented_name(MapMethod method) {
+  if (method == MapMethod::kCam) return "CAM";
+  return method == MapMethod::kGradCam ? "Grad-CAM" : "HiResCAM";
+}
+
+TEST(MapMethods, OfEveryNetworkAndHeadAreThoseOfTheGuide) {
+  const testing_support::WithoutRandomNumbers quickly;
+  const auto documented = documented_methods();
+  for (const auto& each : model::architectures()) {
+    const auto row = documented.find(each.family);
+    ASSERT_NE(row, documented.end()) << each.name << ": the table has no row for " << each.family;
+    const auto backbone = each.build({.image_px = each.input_px});
+    std::size_t column = 0;
+    for (const HeadKind kind : {HeadKind::kPublished, HeadKind::kLinear, HeadKind::kFastai}) {
+      const MapMethod method = map_method(*backbone, model::make_head(*backbone, kClasses, {.kind = kind}));
+      EXPECT_EQ(documented_name(method), row->second[column++]) << each.name << ' ' << core::to_text(kind);
+    }
+    const std::string point = backbone->map_point_name();
+    EXPECT_TRUE(row->second[3].starts_with(point) || point.starts_with("blocks.")) << each.name << ": " << point;
   }
 }
 
