@@ -36,7 +36,7 @@ std::vector<interpret::MappedImage> mapped_images(const serve::Predictor& predic
   ids.resize(std::min(ids.size(), kMostMappedImages));
   interpret::MappedImageOptions mapping{.classes = subject.classes,
                                         .activation = predict::activation_of(predictor.task()),
-                                        .calibration = predictor.bundle().calibration,
+                                        .calibration = predictor.calibration(),
                                         .precision = model::resolve_precision(options.precision, torch::kCPU),
                                         .ids = &ids};
   std::vector<interpret::MappedImage> mapped;
