@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <torch/optim/adam.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -319,61 +318,6 @@ TEST(MapPeaks, AreThePixelAtTheCentreOfTheLargestCell) {
   EXPECT_EQ(peak.column, 48);
   EXPECT_EQ(peak.value, -1);
   EXPECT_EQ(map_peak(values, {0.5, 32}, {80, 32}, 64, 64).column, 63) << "beyond the image";
-}
-
-/// Noise of 32 pixels with a square that is red in class 0 and blue in class 1.
-struct SquareImages {
-  torch::Tensor images, labels, corners;  ///< float [N,3,32,32], int64 [N], int64 [N,2]
-
-  static constexpr std::int64_t kSquare = 12;
-
-  explicit SquareImages(std::int64_t count)
-      : images(0.3 * torch::randn({count, 3, 32, 32})),
-        labels(torch::randint(2, {count}, torch::kLong)),
-        corners(torch::randint(32 - kSquare + 1, {count, 2}, torch::kLong)) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t channel = labels[i].item<std::int64_t>() == 0 ? 0 : 2;
-      images[i][channel].narrow(0, row(i), kSquare).narrow(1, column(i), kSquare) += 2;
-    }
-  }
-
-  std::int64_t row(std::int64_t i) const { return corners[i][0].item<std::int64_t>(); }
-  std::int64_t column(std::int64_t i) const { return corners[i][1].item<std::int64_t>(); }
-  bool is_in_square(std::int64_t i, std::int64_t y, std::int64_t x) const {
-    return y >= row(i) && y < row(i) + kSquare && x >= column(i) && x < column(i) + kSquare;
-  }
-};
-
-std::shared_ptr<Classifier> network_for_squares() {
-  auto network = model::make_classifier(
-      {.architecture = "resnet20", .num_classes = 2, .head = {.kind = HeadKind::kLinear, .dropout = {0}}});
-  torch::optim::Adam optimizer(network->parameters(), 3e-3);
-  for (int step = 0; step < 30; ++step) {
-    const SquareImages batch(16);
-    optimizer.zero_grad();
-    torch::nll_loss(torch::log_softmax(network->forward(batch.images), 1), batch.labels).backward();
-    optimizer.step();
-  }
-  network->eval();
-  return network;
-}
-
-/// The pointing game in small (benchmarks/pointing_game plays it on the sample): the largest value lies in the object,
-/// without tolerance, where the centre of the image mostly does not.
-TEST(ActivationMaps, PointAtWhatTheNetworkLearnt) {
-  torch::manual_seed(21);
-  const auto network = network_for_squares();
-  const SquareImages game(60);
-  const ActivationMaps maps = activation_maps(*network, game.images, {.classes = game.labels});
-  int hits = 0;
-  int of_the_centre = 0;
-  for (std::int64_t i = 0; i < 60; ++i) {
-    const MapPeak peak = map_peak(maps.values[i][0], maps.rows, maps.columns, 32, 32);
-    hits += game.is_in_square(i, peak.row, peak.column) ? 1 : 0;
-    of_the_centre += game.is_in_square(i, 16, 16) ? 1 : 0;
-  }
-  EXPECT_GE(hits, 57);
-  EXPECT_LT(of_the_centre, 40);
 }
 
 }  // namespace

@@ -217,6 +217,14 @@ std::int64_t ResNet::stride() const {
   return stem << (layers_.size() - 1);
 }
 
+MapGrid ResNet::map_grid(std::int64_t side_px) const {
+  MapGrid grid = Backbone::map_grid(side_px);
+  if (shape_.shortcut != Shortcut::kPooled) return grid;
+  const double stem_px = grid.step_px / static_cast<double>(std::int64_t{1} << (layers_.size() - 1));
+  grid.first_px += (grid.step_px - stem_px) / 4;  // shortcuts alone would move it by half of that difference
+  return grid;
+}
+
 std::vector<std::string> ResNet::early_children() const {
   std::vector<std::string> children{"conv1", "bn1"};
   for (std::size_t i = 0; i < shape_.early_stages; ++i) children.push_back(layer_name(i));

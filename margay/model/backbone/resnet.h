@@ -110,6 +110,8 @@ class ResNet : public Backbone, public HasConvNorms {
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
+  /// A pooled shortcut takes the mean of two cells where the branch beside it looks at the first one: halfway.
+  MapGrid map_grid(std::int64_t side_px) const override;
   std::vector<std::string> early_children() const override;
   std::vector<ConvNormPair> conv_norms() override;
 

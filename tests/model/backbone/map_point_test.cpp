@@ -29,6 +29,10 @@ std::shared_ptr<Backbone> eval_backbone(const MapCase& network) {
   const auto backbone =
       find_architecture(network.name).build({.image_px = network.side, .arithmetic = network.arithmetic});
   backbone->eval();
+  const torch::NoGradGuard no_grad;
+  for (const auto& each : backbone->named_parameters()) {  // branches that begin with zeros see nothing
+    if (each.value().dim() == 1 && each.key().ends_with("weight")) each.value().fill_(1);
+  }
   return backbone;
 }
 
@@ -91,7 +95,6 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MapGrids,
                                          MapCase{"squeezenet1_0", 160}, MapCase{"squeezenet1_1", 160},
                                          MapCase{"mobilenet_v2", 224}, MapCase{"mobilenet_v3_small", 224},
                                          MapCase{"mobilenet_v3_small", 224, Arithmetic::kTensorFlow},
-                                         MapCase{"efficientnet_b0", 160, Arithmetic::kTensorFlow},
                                          MapCase{"convnext_tiny", 96}, MapCase{"linear", 8}));
 
 }  // namespace
