@@ -58,7 +58,7 @@ void check_map_file(const fs::path& file, std::size_t images) {
   core::check_writable(file);
   if (images <= kMostMappedImages) return;
   throw std::invalid_argument(
-      fmt::format("[explain] `map` draws at most {} images in one file, and {} are given; name some of them",
+      fmt::format("[explain] --map draws at most {} images in one file, and {} are given; name some of them",
                   kMostMappedImages, images));
 }
 
