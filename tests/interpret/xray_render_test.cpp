@@ -5,8 +5,10 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/chart/drawing.h"
 #include "margay/core/html_escape.h"
 #include "margay/core/text.h"
+#include "margay/interpret/xray_figures.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"
 #include "margay/interpret/xray_words.h"
@@ -197,6 +199,26 @@ TEST(XrayHtml, HasACurveForEachRowAndDrawsAnInfiniteLoss) {
   EXPECT_EQ(count_text(page, "<svg"), 2U);
   EXPECT_EQ(page.find("nan"), std::string::npos);
   EXPECT_EQ(page.find("\"inf"), std::string::npos);
+}
+
+TEST(XrayHtml, ShowsTheImagesOfTheFirstRows) {
+  chart::Drawing seen{.width = 4, .height = 3, .title = "a seen image", .shapes = {}};
+  seen.shapes.emplace_back(chart::DrawnImage{core::Image(3, 4), {0, 0, 4, 3}, "cat.jpg"});
+  const SoftmaxXray xray = softmax_xray(torch::zeros({3, 2}, torch::kDouble), {});
+  const auto images_on = [&](const std::vector<chart::Drawing>& images) {
+    return count_text(xray_html(xray, "t", Extent::kShort, images), "data:image/png");
+  };
+  EXPECT_EQ(images_on({}), 0U);
+  EXPECT_EQ(images_on({seen, seen}), 2U);
+  EXPECT_EQ(images_on({chart::Drawing{}, seen}), 1U) << "an empty drawing is none";
+  EXPECT_THROW(images_on({seen, seen, seen, seen}), std::invalid_argument);
+}
+
+/// The numbers of the axis end left of it, so neither the curve nor a point on it covers them.
+TEST(XrayHtml, KeepsTheNumbersOfTheAxisOffTheCurve) {
+  const std::string svg = nll_curve_svg({{CurvePoint::Kind::kPicked, 30, "sure"}});
+  EXPECT_NE(svg.find(R"(<text class="end" x="36.0")"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("M46.0 "), std::string::npos) << "the axis";
 }
 
 }  // namespace
