@@ -7,6 +7,8 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/explain_map.h"
+#include "apps/cli/lesson.h"
+#include "apps/cli/lesson_text.h"
 #include "apps/cli/logits_table.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
@@ -36,6 +38,7 @@ struct ExplainOptions {
   bool all = false;
   fs::path map;
   std::optional<std::string> map_class;
+  LessonOptions lesson;
   serve::PredictorOptions predictor;
 
   static const core::OptionTable& fields() {
@@ -64,6 +67,7 @@ struct ExplainOptions {
          core::field<&ExplainOptions::map_class>(
              "map_class", "a class to map beside the predicted one",
              {core::needs({"map", "html"}), core::excludes({"logits"}, "what is explained")}),
+         core::field<&ExplainOptions::lesson>("lesson", "step by step"),
          core::field<&ExplainOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
@@ -173,6 +177,10 @@ Subject subject_of_images(ExplainOptions& options) {
   return subject;
 }
 
+interpret::Extent extent_of(const ExplainOptions& options) {
+  return options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
+}
+
 /// One for each row that has a map.
 std::vector<chart::Drawing> drawings_of_rows(const Subject& subject) {
   std::vector<chart::Drawing> drawings;
@@ -193,7 +201,7 @@ std::string page_of(const Xray& xray, const Subject& subject, interpret::Extent 
 
 template <class Xray>
 core::ExitCode show_explanation(const Xray& xray, const Subject& subject, const ExplainOptions& options) {
-  const auto extent = options.all ? interpret::Extent::kAll : interpret::Extent::kShort;
+  const interpret::Extent extent = extent_of(options);
   FileOutputs files;
   std::vector<fs::path> written;
   const auto write = [&](const fs::path& file, const std::function<void()>& work) {
@@ -215,8 +223,38 @@ core::ExitCode show_explanation(const Xray& xray, const Subject& subject, const 
   return files.code();
 }
 
+/// The classes that --label names; of several labels those separated by ';'.
+data::Labels labels_given(const std::string& label, const serve::Predictor& predictor) {
+  const std::vector<std::string>& classes = predictor.vocabulary().names();
+  const torch::Tensor target = targets_of(written_label(label), classes, predictor.is_multi_label());
+  if (!predictor.is_multi_label()) return {predictor.vocabulary().name(target[0].item<std::int64_t>())};
+  data::Labels labels;
+  for (std::int64_t k = 0; k < predictor.vocabulary().size(); ++k) {
+    if (target[0][k].item<bool>()) labels.push_back(predictor.vocabulary().name(k));
+  }
+  return labels;
+}
+
+core::ExitCode teach(const ExplainOptions& options) {
+  const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
+  run::LessonSubject subject{.model = options.model,
+                             .data = options.lesson.data,
+                             .step = options.step,
+                             .max_pixels = options.predictor.max_pixels};
+  const bool says_label = options.label && (predictor.is_multi_label() || !options.label->empty());
+  if (says_label) subject.label = labels_given(*options.label, predictor);
+  const data::PathList images = images_of(options.images).images;
+  if (images.size() != 1) {
+    throw std::invalid_argument(fmt::format("[explain] --lesson is about one image, and {} are given", images.size()));
+  }
+  subject.image = images[0];
+  print_text(program_words(lesson_text(give_lesson(predictor, subject), extent_of(options))));
+  return core::ExitCode::kDone;
+}
+
 core::ExitCode explain(ExplainOptions options) {
   check_usage(options);
+  if (options.lesson.lesson) return teach(options);
   if (!options.html.empty()) core::check_writable(options.html);
   const Subject subject = options.logits.empty() ? subject_of_images(options) : subject_of_table(options);
   const auto show = [&](const auto& xray) { return show_explanation(xray, subject, options); };
@@ -237,6 +275,7 @@ void add_explain(CommandLine& line) {
   command.footer(
       "margay explain model.margay cat.jpg --label beagle\n"
       "margay explain model.margay cat.jpg --map map.png --map-class beagle\n"
+      "margay explain model.margay cat.jpg --lesson --data pets/images\n"
       "margay explain --logits table.csv --targets 0,1,0 --html page.html");
   command.flags(*options);
   takes_compute_threads(command);

@@ -14,6 +14,7 @@
 #include "margay/core/text.h"
 #include "margay/data/source/names.h"
 #include "margay/run/moved_files.h"
+#include "margay/run/provenance.h"
 #include "margay/run/training_folder.h"
 
 namespace margay::run {
@@ -76,18 +77,6 @@ DataOptions with_remembered(const DataOptions& given, const DataOptions& remembe
   return options.options();
 }
 
-DataOptions remembered_options(const bundle::Bundle& bundle, const fs::path& model) {
-  DataOptions options;
-  if (!bundle.provenance.contains("data")) return options;
-  try {
-    core::from_json(bundle.provenance["data"], options);
-  } catch (const std::invalid_argument& error) {
-    throw core::FormatError(model,
-                            fmt::format("what it remembers of labels and split cannot be used: {}", error.what()));
-  }
-  return options;
-}
-
 std::string images_text(std::size_t count) { return fmt::format("{} image{}", count, count == 1 ? "" : "s"); }
 
 /// Who remembers the training's images.
@@ -148,7 +137,7 @@ class EvaluationSet::Choice {
       : set_(set),
         options_(options),
         bundle_(bundle),
-        data_(with_remembered(options.data, remembered_options(bundle, model))),
+        data_(with_remembered(options.data, remembered_options(bundle.provenance, model))),
         has_own_split_(SetOptions(options.data).has_any(kSplitFields)) {
     find_moved_tables_of(model);
   }

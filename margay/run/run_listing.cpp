@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 
@@ -40,18 +39,6 @@ void RunListing::try_to(const std::function<void()>& write) {
     has_failed_ = true;
     warn_(fmt::format("the run is not in the list of runs: {}", error.what()));
   }
-}
-
-nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
-                                  const train::EpochRecord* results) {
-  nlohmann::ordered_json json = {
-      {"program", "margay " MARGAY_VERSION}, {"data", core::to_json(data)}, {"epochs_done", learner.history().size()}};
-  if (results == nullptr) return json;
-  json["valid_loss"] = results->valid_loss;
-  for (std::size_t i = 0; i < results->metrics.size(); ++i) {
-    json[learner.metrics()[i]->name()] = results->metrics[i];
-  }
-  return json;
 }
 
 namespace {

@@ -7,9 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
-#include "margay/run/data_options.h"
 #include "margay/run/run_record.h"
 #include "margay/run/run_registry.h"
 #include "margay/train/callback/callback.h"
@@ -40,11 +37,6 @@ class RunListing : public train::Callback {
   RunNote warn_;
   bool has_failed_ = false;
 };
-
-/// The provenance stored in a model file: program, results, and under `data` how labels and split were found, so that
-/// an evaluation can find them again. results: those of the weights in the file; null before the first epoch.
-nlohmann::ordered_json provenance(const DataOptions& data, const train::Learner& learner,
-                                  const train::EpochRecord* results);
 
 /// The runs that a text stands for: one run, or all finished repeats of one, oldest first.
 struct ChosenRuns {

@@ -13,11 +13,13 @@
 
 #include "margay/data/source/csv.h"
 #include "margay/data/source/names.h"
+#include "margay/run/provenance.h"
 #include "margay/run/training_charts.h"
 #include "margay/train/bottleneck.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/learner.h"
 #include "margay/train/probe/probe.h"
+#include "margay/train/recipe/recipe_text.h"
 #include "margay/train/task_loss.h"
 
 namespace margay::run {
@@ -146,7 +148,7 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
       listeners_(
           learner_, options_.listeners, folder_,
           [data = options_.batch.data](const train::Learner& best) {
-            return provenance(data, best, &best.history().back());
+            return provenance(data, best.training_state().recipe, best, &best.history().back());
           },
           observer) {
   if (begins_at_probe(options_)) {
@@ -281,7 +283,8 @@ void TrainingRun::save_model(data::Unread unread) {
     observer_->evaluated_saved_model(*final_, learner_.metrics());
   }
   if (unread == data::Unread::kRead) judge_tuning();  // an interruption does not wait for it
-  learner_.save(folder_.model(), provenance(options_.batch.data, learner_, results()), unread);
+  const std::string recipe = train::recipe_text(recipe_of(options_));
+  learner_.save(folder_.model(), provenance(options_.batch.data, recipe, learner_, results()), unread);
 }
 
 void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {

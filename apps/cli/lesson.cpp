@@ -1,0 +1,73 @@
+#include "apps/cli/lesson.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <torch/utils.h>
+
+#include "apps/cli/progress_line.h"
+#include "margay/core/error.h"
+#include "margay/run/evaluation_set.h"
+
+namespace margay::cli {
+namespace {
+
+/// Of a single image. Throws core::DataError.
+torch::Tensor logits_of(const serve::Predictor& predictor, const run::LessonSubject& subject) {
+  const predict::Predictions predictions = predictor.predict(data::PathList{subject.image});
+  if (!predictions.logits.isfinite().all().item<bool>()) {
+    throw core::DataError(subject.model, fmt::format("its logits for {} are not finite: the training diverged, or "
+                                                     "--precision is too low for it",
+                                                     subject.image.string()));
+  }
+  return predictions.logits;
+}
+
+/// int64 [K,K]: rows the actual class, columns the predicted one, over the images that count.
+torch::Tensor confusion_of(const serve::Predictor& predictor, const run::EvaluationSet& set) {
+  const std::int64_t classes = predictor.vocabulary().size();
+  torch::Tensor confusion = torch::zeros({classes * classes}, torch::kLong);
+  const auto count = [&](const predict::Predictions& batch) {
+    const torch::Tensor cells = batch.targets * classes + batch.logits.argmax(1);
+    for (std::size_t row = 0; row < batch.ids.size(); ++row) {
+      if (set.counts(batch.ids[row])) confusion[cells[static_cast<std::int64_t>(row)].item<std::int64_t>()] += 1;
+    }
+    for (const data::SkippedImage& skipped : batch.skipped) warn("left out " + skipped.problem);
+  };
+  stream_with_progress(predictor, set.images(), count, "explain");
+  return confusion.view({classes, classes});
+}
+
+run::LessonConfusion confusion_of(const serve::Predictor& predictor, const run::LessonSubject& subject,
+                                  const interpret::SoftmaxRow& row) {
+  const run::EvaluationSet set({.folder = subject.data}, predictor.bundle(), subject.model);
+  warn_of_each(set.warnings());
+  const std::size_t index = row.target ? row.target->index : row.best_class();
+  return run::lesson_confusion(confusion_of(predictor, set), static_cast<std::int64_t>(index), predictor.vocabulary(),
+                               set.reason());
+}
+
+}  // namespace
+
+run::Lesson give_lesson(const serve::Predictor& predictor, const run::LessonSubject& subject) {
+  run::Lesson lesson = run::make_lesson(predictor.bundle(), subject, logits_of(predictor, subject));
+  const auto* xray = std::get_if<interpret::SoftmaxXray>(&lesson.xray);
+  if (xray != nullptr && !subject.data.empty()) lesson.confusion = confusion_of(predictor, subject, xray->rows[0]);
+  return lesson;
+}
+
+const core::OptionTable& LessonOptions::fields() {
+  static const core::OptionTable table(
+      "lesson",
+      {core::field<&LessonOptions::lesson>("lesson",
+                                           "one image step by step: label, presizing, logits to gradient, guesses, "
+                                           "confusion, how the model was trained",
+                                           {core::excludes({"logits", "targets", "binary", "json", "html"})}),
+       core::field<&LessonOptions::data>("data",
+                                         "the folder of the training's images, for the confusion of its validation "
+                                         "images and for labels from tables and paths",
+                                         {core::needs({"lesson"})})});
+  return table;
+}
+
+}  // namespace margay::cli
