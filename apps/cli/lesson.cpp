@@ -13,7 +13,7 @@ namespace margay::cli {
 namespace {
 
 /// Of a single image. Throws core::DataError.
-torch::Tensor logits_of(const serve::Predictor& predictor, const run::LessonSubject& subject) {
+torch::Tensor lesson_logits(const serve::Predictor& predictor, const run::LessonSubject& subject) {
   const predict::Predictions predictions = predictor.predict(data::PathList{subject.image});
   if (!predictions.logits.isfinite().all().item<bool>()) {
     throw core::DataError(subject.model, fmt::format("its logits for {} are not finite: the training diverged, or "
@@ -50,7 +50,7 @@ run::LessonConfusion confusion_of(const serve::Predictor& predictor, const run::
 }  // namespace
 
 run::Lesson give_lesson(const serve::Predictor& predictor, const run::LessonSubject& subject) {
-  run::Lesson lesson = run::make_lesson(predictor.bundle(), subject, logits_of(predictor, subject));
+  run::Lesson lesson = run::make_lesson(predictor.bundle(), subject, lesson_logits(predictor, subject));
   const auto* xray = std::get_if<interpret::SoftmaxXray>(&lesson.xray);
   if (xray != nullptr && !subject.data.empty()) lesson.confusion = confusion_of(predictor, subject, xray->rows[0]);
   return lesson;

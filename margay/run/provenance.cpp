@@ -20,7 +20,7 @@ using ProvenanceJson = nlohmann::ordered_json;
 constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 /// Without its time, so that the same training writes the same file.
-ProvenanceJson epoch_json(const RunEpoch& epoch) {
+ProvenanceJson provenance_epoch(const RunEpoch& epoch) {
   ProvenanceJson json = {{"stage", epoch.stage}, {"epoch", epoch.epoch}};
   const auto add = [&json](const std::string& name, double value) {
     if (std::isfinite(value)) json[name] = value;
@@ -31,7 +31,7 @@ ProvenanceJson epoch_json(const RunEpoch& epoch) {
   return json;
 }
 
-RunEpoch epoch_of(const ProvenanceJson& json) {
+RunEpoch epoch_of_provenance(const ProvenanceJson& json) {
   static const std::set<std::string> kOwnFields = {"stage", "epoch", "train_loss", "valid_loss"};
   RunEpoch epoch{.stage = json.at("stage"),
                  .epoch = json.at("epoch"),
@@ -58,7 +58,7 @@ ProvenanceJson provenance(const DataOptions& data, const std::string& recipe, co
   }
   json["history"] = ProvenanceJson::array();
   for (const train::EpochRecord& each : learner.history()) {
-    json["history"].push_back(epoch_json(run_epoch(each, learner.metrics())));
+    json["history"].push_back(provenance_epoch(run_epoch(each, learner.metrics())));
   }
   return json;
 }
@@ -73,7 +73,7 @@ std::optional<TrainingHistory> training_history(const ProvenanceJson& provenance
                             .lr_factor = provenance.value("lr_factor", 1.0),
                             .epochs = {}};
     for (const ProvenanceJson& epoch : provenance.value("history", ProvenanceJson::array())) {
-      history.epochs.push_back(epoch_of(epoch));
+      history.epochs.push_back(epoch_of_provenance(epoch));
     }
     return history;
   } catch (const ProvenanceJson::exception& error) {
