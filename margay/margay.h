@@ -61,6 +61,8 @@
 #include "margay/predict/prediction_file.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
+#include "margay/run/lesson.h"
+#include "margay/run/provenance.h"
 #include "margay/run/run_registry.h"
 #include "margay/serve/predictor.h"
 #include "margay/train/callback/callback.h"
@@ -404,10 +406,21 @@ using predict::save_predictions;
 using predict::stream_predictions;
 using predict::TtaOptions;
 
+using run::Lesson;
+using run::lesson_confusion;
+using run::lesson_stages;
+using run::lesson_steps;
+using run::LessonConfusion;
+using run::LessonStage;
+using run::LessonStep;
+using run::LessonSubject;
+using run::make_lesson;
 using run::RunNote;
 using run::RunRecord;
 using run::RunRegistry;
 using run::RunStatus;
+using run::training_history;
+using run::TrainingHistory;
 
 using serve::Predictor;
 using serve::PredictorOptions;
