@@ -239,6 +239,7 @@ core::ExitCode teach(const ExplainOptions& options) {
   const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
   run::LessonSubject subject{.model = options.model,
                              .data = options.lesson.data,
+                             .calibration = predictor.calibration(),
                              .step = options.step,
                              .max_pixels = options.predictor.max_pixels};
   const bool says_label = options.label && (predictor.is_multi_label() || !options.label->empty());

@@ -115,6 +115,14 @@ void show_by_hand(LessonSections& text, const SoftmaxRow& row, std::size_t k) {
                        number_text(row.classes[k].probability)));
 }
 
+void tell_calibration(LessonSections& text, const predict::Calibration& calibration) {
+  if (!calibration.is_fitted()) return;
+  text.say(fmt::format(
+      "Before that all logits are divided by the model's temperature, {}, which was fitted to {}, so "
+      "that the probabilities mean what they say; z is the logit so divided.",
+      number_text(calibration.temperature), core::counted(static_cast<std::size_t>(calibration.images), "image")));
+}
+
 void tell_softmax(LessonSections& text, const run::Lesson& lesson, const SoftmaxRow& row, interpret::Extent extent) {
   text.begin("From logits to probabilities");
   text.say(

@@ -197,13 +197,15 @@ Lesson make_lesson(const bundle::Bundle& bundle, const LessonSubject& subject, c
                 .architecture = bundle.classifier->options().architecture,
                 .classes = bundle.vocabulary.names(),
                 .label = label_of(subject, bundle),
-                .steps = lesson_steps(subject.image, data::ImagePipeline(bundle.transforms, subject.max_pixels))};
+                .steps = lesson_steps(subject.image, data::ImagePipeline(bundle.transforms, subject.max_pixels)),
+                .calibration = subject.calibration};
+  const torch::Tensor calibrated = subject.calibration.scaled(logits);
   const interpret::XrayOptions options = xray_options(subject, bundle.vocabulary);
   if (bundle.task == data::Task::kMultiLabel) {
-    lesson.xray = sigmoids(lesson.label, logits, bundle.vocabulary, options);
+    lesson.xray = sigmoids(lesson.label, calibrated, bundle.vocabulary, options);
   } else {
     const torch::Tensor target = torch::tensor({known_class(lesson.label, bundle.vocabulary)}, torch::kLong);
-    lesson.xray = interpret::softmax_xray(logits, target, options);
+    lesson.xray = interpret::softmax_xray(calibrated, target, options);
   }
   take_history(lesson, bundle, subject.model);
   return lesson;

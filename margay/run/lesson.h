@@ -12,6 +12,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/interpret/xray.h"
+#include "margay/predict/calibration.h"
 #include "margay/run/label_origin.h"
 #include "margay/run/provenance.h"
 
@@ -58,6 +59,7 @@ struct LessonSubject {
   std::filesystem::path image;
   std::filesystem::path data;         ///< the folder of the training's images; "": not known
   std::optional<data::Labels> label;  ///< instead of that which the training's way of labelling finds
+  predict::Calibration calibration;   ///< what is applied to the logits
   double step = 1;                    ///< as XrayOptions
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
 };
@@ -71,15 +73,16 @@ struct Lesson {
   std::vector<std::string> classes;
   LabelOrigin label;
   std::vector<LessonStep> steps;
-  /// Of one row: of a softmax, or for several labels of sigmoids.
+  predict::Calibration calibration;
+  /// Of calibrated logits, one row: a softmax, or for several labels sigmoids.
   std::variant<interpret::SoftmaxXray, interpret::SigmoidXray> xray;
   std::optional<LessonConfusion> confusion;  ///< nothing unless images were judged
   std::vector<LessonStage> stages;           ///< empty where the model does not know its training
   std::vector<RunEpoch> epochs;              ///< the same
 };
 
-/// The lesson without its confusion. logits: floating [1,K], finite, of this image. Throws core::DataError for an image
-/// or a table that cannot be read, core::FormatError for a provenance that cannot.
+/// The lesson without its confusion. logits: floating [1,K], finite, of this image, not calibrated. Throws
+/// core::DataError for an image or a table that cannot be read, core::FormatError for a provenance that cannot.
 Lesson make_lesson(const bundle::Bundle& bundle, const LessonSubject& subject, const torch::Tensor& logits);
 
 }  // namespace margay::run

@@ -106,6 +106,13 @@ TEST(LessonText, SubtractsTheLargestLogitWhereExpWouldOverflow) {
   EXPECT_EQ(text.find("inf"), std::string::npos) << text;
 }
 
+TEST(LessonText, SaysThatTheModelIsCalibrated) {
+  run::Lesson lesson = lesson_of(torch::tensor({{1.0, 3.0}}), 0);
+  EXPECT_EQ(lesson_text(lesson, interpret::Extent::kShort).find("temperature"), std::string::npos);
+  lesson.calibration = {.temperature = 1.25, .source = predict::CalibrationSource::kHeldOut, .images = 385};
+  expect_part(lesson_text(lesson, interpret::Extent::kShort), "temperature, 1.2500, which was fitted to 385 images");
+}
+
 TEST(LessonText, ShowsTheLastOfManyEpochs) {
   run::Lesson lesson = lesson_of(torch::tensor({{1.0, 3.0}}), 0);
   lesson.stages = run::lesson_stages({.recipe = train::one_cycle_recipe(20), .epochs = {}}, 3);

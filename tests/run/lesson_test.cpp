@@ -89,6 +89,14 @@ TEST_F(LessonTest, SaysWhatTrainingChanges) {
   EXPECT_EQ(lesson(subject()).steps[2].what, "all of it");
 }
 
+TEST_F(LessonTest, DividesTheLogitsByTheTemperature) {
+  LessonSubject calibrated = subject();
+  calibrated.calibration = {.temperature = 2, .source = predict::CalibrationSource::kHeldOut, .images = 9};
+  const Lesson lesson = this->lesson(calibrated);
+  EXPECT_EQ(row_of(lesson).classes[0].activation, 0.5);
+  EXPECT_EQ(row_of(lesson).classes[2].activation, -0.125);
+}
+
 TEST_F(LessonTest, GivesEachOfSeveralLabelsItsTarget) {
   bundle_.task = data::Task::kMultiLabel;
   LessonSubject both = subject();
