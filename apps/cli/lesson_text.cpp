@@ -129,6 +129,7 @@ void tell_softmax(LessonSections& text, const run::Lesson& lesson, const Softmax
       fmt::format("{} gives each of the {} a logit, a number of any size and sign. exp makes it positive, so that "
                   "larger ones grow most, and divided by the sum of all the exps it is a share of 1: the softmax.",
                   lesson.architecture, core::counted(row.classes.size(), "class", "classes")));
+  tell_calibration(text, lesson.calibration);
   const std::vector<std::size_t> shown = interpret::shown_classes(row, extent);
   show_softmax_table(text, row, shown);
   text.say(interpret::left_out_words(row, shown));
@@ -227,6 +228,7 @@ void tell_answer(LessonSections& text, const run::Lesson& lesson, const interpre
       fmt::format("{} gives each of the {} a logit. An image may have several labels or none, so each class is a "
                   "yes-no question of its own: its sigmoid, 1 / (1 + exp(-z)). They need not sum to 1.",
                   lesson.architecture, core::counted(row.classes.size(), "class", "classes")));
+  tell_calibration(text, lesson.calibration);
   const std::vector<std::size_t> shown = interpret::shown_classes(row, extent);
   show_sigmoid_table(text, row, shown);
   text.say(interpret::left_out_words(row, shown));

@@ -106,6 +106,9 @@ std::string run_heading_text(const run::RunRecord& run) {
   if (!run.ended.empty()) {
     text += fmt::format("ended    {} ({:.1f} minutes)\n", local_time(run.ended, kTime), run.seconds() / 60);
   }
+  if (run.saved_epoch && run.result() != nullptr) {
+    text += fmt::format("model    that of {}, epoch {}\n", core::one_line(run.result()->stage), run.result()->epoch);
+  }
   text += fmt::format("status   {}{}\n", core::to_text(run.status),
                       run.message.empty() ? "" : ": " + core::one_line(program_words(run.message)));
   if (run.epochs.empty()) return text;

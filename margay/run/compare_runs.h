@@ -12,7 +12,8 @@
 
 namespace margay::run {
 
-/// The result of one run, or of several repeats of it, in a metric: the values of the last epochs.
+/// The result of one run, or of several repeats of it, in a metric: the values of the epochs whose weights the models
+/// have.
 struct RunResult {
   std::string label;
   std::string metric;

@@ -214,6 +214,7 @@ void take_run_file(const Json& json, RunRecord& record) {
   const Json& valid_images =
       json.at(json.contains("valid_images") ? "valid_images" : "valid_pictures");  // its old name
   if (!valid_images.is_null()) record.valid_images = valid_images.get<std::int64_t>();
+  if (json.contains("saved_epoch")) record.saved_epoch = json.at("saved_epoch").get<std::size_t>();
   record.working_folder = json.value("working_folder", "");
   record.process = process_of(json.at("process"));
 }
@@ -247,6 +248,7 @@ void write_run_file(const fs::path& runs, const RunRecord& record) {
                {"working_folder", record.working_folder},
                {"process", to_json(record.process)}};
   if (record.valid_images) json["valid_images"] = *record.valid_images;
+  if (record.saved_epoch) json["saved_epoch"] = *record.saved_epoch;
   const std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
   core::write_file_atomically(runs / record.folder / "run.json", text + "\n");
 }

@@ -17,25 +17,25 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
   id INTEGER PRIMARY KEY, folder TEXT NOT NULL UNIQUE, name TEXT NOT NULL, repeats TEXT NOT NULL, seed TEXT NOT NULL,
   started TEXT NOT NULL, ended TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, valid_images INTEGER,
-  process TEXT NOT NULL, config TEXT NOT NULL);
+  saved_epoch INTEGER, process TEXT NOT NULL, config TEXT NOT NULL);
 CREATE TABLE epochs (
   run INTEGER NOT NULL REFERENCES runs (id), stage TEXT NOT NULL, epoch INTEGER NOT NULL, train_loss REAL,
   valid_loss REAL, metrics TEXT NOT NULL, seconds REAL, UNIQUE (run, stage, epoch));
 )";
 
 constexpr const char* kPut = R"(
-INSERT INTO runs (folder, name, repeats, seed, started, ended, status, message, valid_images, process, config)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO runs (folder, name, repeats, seed, started, ended, status, message, valid_images, saved_epoch, process, config)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (folder) DO UPDATE SET
   name = excluded.name, repeats = excluded.repeats, seed = excluded.seed, started = excluded.started,
   ended = excluded.ended, status = excluded.status, message = excluded.message,
-  valid_images = excluded.valid_images, process = excluded.process, config = excluded.config)";
+  valid_images = excluded.valid_images, saved_epoch = excluded.saved_epoch, process = excluded.process, config = excluded.config)";
 
 constexpr const char* kPutEpoch = R"(
 INSERT INTO epochs (run, stage, epoch, train_loss, valid_loss, metrics, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -69,6 +69,8 @@ RunRecord record_of(SQLite::Statement& row) {
   record.message = text();
   const SQLite::Column images = row.getColumn(column++);
   if (!images.isNull()) record.valid_images = images.getInt64();
+  const SQLite::Column saved = row.getColumn(column++);
+  if (!saved.isNull()) record.saved_epoch = static_cast<std::size_t>(saved.getInt64());
   record.process = process_of(json_or_empty(row.getColumn(column++)));
   record.config = json_or_empty(row.getColumn(column++));
   return record;
@@ -120,6 +122,8 @@ std::int64_t put_run(SQLite::Database& database, const RunRecord& record) {
   }
   ++column;  // NULL unless bound
   if (record.valid_images) put.bind(column, *record.valid_images);
+  ++column;
+  if (record.saved_epoch) put.bind(column, static_cast<std::int64_t>(*record.saved_epoch));
   put.bind(++column, text_of(to_json(record.process)));
   put.bind(++column, text_of(record.config));
   put.exec();
@@ -218,7 +222,7 @@ std::vector<RunRecord> RunIndex::all() const {
     std::map<std::int64_t, std::size_t> position;
     SQLite::Statement runs(connection_->database(),
                            "SELECT id, folder, name, repeats, seed, started, ended, status, message, valid_images, "
-                           "process, config FROM runs ORDER BY id");
+                           "saved_epoch, process, config FROM runs ORDER BY id");
     while (runs.executeStep()) {
       records.push_back(record_of(runs));
       position[records.back().id] = records.size() - 1;

@@ -27,8 +27,8 @@ void RunListing::add(const RunEpoch& results) {
   try_to([&] { registry_.add_epoch(run_.folder, results); });
 }
 
-void RunListing::finish(RunStatus status, const std::string& message) {
-  try_to([&] { registry_.finish(run_.folder, status, message); });
+void RunListing::finish(RunStatus status, const std::string& message, std::optional<std::size_t> saved_epoch) {
+  try_to([&] { registry_.finish(run_.folder, status, message, saved_epoch); });
 }
 
 void RunListing::try_to(const std::function<void()>& write) {

@@ -27,7 +27,7 @@ class RunListing : public train::Callback {
   void after_epoch(train::Learner& learner, const train::Progress& at, const train::EpochRecord& record) override;
   /// The results of what is no training.
   void add(const RunEpoch& results);
-  void finish(RunStatus status, const std::string& message = "");
+  void finish(RunStatus status, const std::string& message = "", std::optional<std::size_t> saved_epoch = std::nullopt);
 
  private:
   void try_to(const std::function<void()>& write);

@@ -116,21 +116,26 @@ RunKind RunRecord::kind() const {
   return is_probe ? RunKind::kProbe : RunKind::kTraining;
 }
 
+const RunEpoch* RunRecord::result() const {
+  if (epochs.empty()) return nullptr;
+  return saved_epoch && *saved_epoch < epochs.size() ? &epochs[*saved_epoch] : &epochs.back();
+}
+
 std::optional<double> RunRecord::last(const std::string& metric) const {
-  if (epochs.empty()) return std::nullopt;
-  const RunEpoch& epoch = epochs.back();
+  const RunEpoch* epoch = result();
+  if (epoch == nullptr) return std::nullopt;
   std::optional<double> value;
-  if (metric == "train_loss") value = epoch.train_loss;
-  if (metric == "valid_loss") value = epoch.valid_loss;
-  for (const auto& [each, number] : epoch.metrics) {
+  if (metric == "train_loss") value = epoch->train_loss;
+  if (metric == "valid_loss") value = epoch->valid_loss;
+  for (const auto& [each, number] : epoch->metrics) {
     if (each == metric) value = number;
   }
   return value && std::isnan(*value) ? std::nullopt : value;
 }
 
 std::string RunRecord::main_metric() const {
-  const bool has_metric = !epochs.empty() && !epochs.back().metrics.empty();
-  return has_metric ? epochs.back().metrics.front().first : "valid_loss";
+  const RunEpoch* epoch = result();
+  return epoch != nullptr && !epoch->metrics.empty() ? epoch->metrics.front().first : "valid_loss";
 }
 
 std::optional<double> RunRecord::standard_error(const std::string& metric) const {
@@ -167,9 +172,11 @@ nlohmann::ordered_json to_json(const RunRecord& record) {
                                  {"message", record.message},
                                  {"seconds", record.seconds()},
                                  {"valid_images", nullptr},
+                                 {"saved_epoch", nullptr},
                                  {"config", record.config},
                                  {"epochs", nlohmann::ordered_json::array()}};
   if (record.valid_images) json["valid_images"] = *record.valid_images;
+  if (record.saved_epoch) json["saved_epoch"] = *record.saved_epoch;
   for (const RunEpoch& epoch : record.epochs) json["epochs"].push_back(epoch_json(epoch));
   return json;
 }

@@ -92,11 +92,16 @@ struct RunRecord {
   ProcessIdentity process;
   nlohmann::ordered_json config;
   std::vector<RunEpoch> epochs;
+  /// The position in `epochs` of the one whose weights the model has, as where a probe was better than what tuning made
+  /// of it; absent: the last.
+  std::optional<std::size_t> saved_epoch;
 
   RunKind kind() const;
-  /// The value of the last epoch, by the name of a metric, "train_loss" or "valid_loss"; nothing without one.
+  /// The epoch whose weights the model has; null without epochs.
+  const RunEpoch* result() const;
+  /// The value of result(), by the name of a metric, "train_loss" or "valid_loss"; nothing without one.
   std::optional<double> last(const std::string& metric) const;
-  /// The first metric of the last epoch, or "valid_loss" if there is none.
+  /// The first metric of result(), or "valid_loss" if there is none.
   std::string main_metric() const;
   /// One standard error of last(metric): the metric of that name and kErrorSuffix, if there is one; else from the
   /// number of validation images, if the metric is a share of images (error_rate, accuracy, exact_match) and the number

@@ -160,11 +160,13 @@ void RunRegistry::add_epoch(const std::string& folder, const RunEpoch& epoch) {
   });
 }
 
-void RunRegistry::finish(const std::string& folder, RunStatus status, const std::string& message) {
+void RunRegistry::finish(const std::string& folder, RunStatus status, const std::string& message,
+                         std::optional<std::size_t> saved_epoch) {
   std::optional<RunRecord> record = read_run_folder(runs_ / folder);
   if (!record) throw core::DataError(runs_ / folder, "there is no run in this folder");
   record->status = status;
   record->message = message;
+  record->saved_epoch = saved_epoch;
   record->ended = now_text();
   write_run_file(runs_, *record);
   with_index(index_path(), note_, [&](RunIndex& index) { index.put(*record); });

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ class RunRegistry {
   /// Adds an epoch to the run of this folder; one of the same stage and number is replaced.
   void add_epoch(const std::string& folder, const RunEpoch& epoch);
 
-  /// Records how the run of this folder ended, in its run.json first.
-  void finish(const std::string& folder, RunStatus status, const std::string& message = "");
+  /// Records how the run of this folder ended, in its run.json first. saved_epoch: as RunRecord's.
+  void finish(const std::string& folder, RunStatus status, const std::string& message = "",
+              std::optional<std::size_t> saved_epoch = std::nullopt);
 
   /// Every run whose folder exists, oldest first. A run that is marked as running but whose process is gone is returned
   /// as interrupted. Runs that the database lacks are added to it. If it cannot be used or written (no permission,

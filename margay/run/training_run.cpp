@@ -275,6 +275,7 @@ void TrainingRun::judge_tuning() {
   if (keeps_tuned) return;
   guard_->restore_start(learner_);
   final_ = learner_.history().front();
+  saved_epoch_ = 0;
 }
 
 void TrainingRun::save_model(data::Unread unread) {
@@ -369,7 +370,7 @@ Outcome TrainingRun::train() {
   }
   std::vector<chart::LineChart> charts = training_charts(learner_);
   save_charts(charts);
-  listing_->finish(RunStatus::kDone, judgement_);
+  listing_->finish(RunStatus::kDone, judgement_, saved_epoch_);
   end("", std::move(charts));
   return Outcome::kDone;
 }

@@ -93,6 +93,7 @@ class TrainingRun {
   Listeners listeners_;
   std::string judgement_;                    ///< Ended::judgement
   std::optional<train::EpochRecord> final_;  ///< set if the saved model is not that of the last epoch
+  std::optional<std::size_t> saved_epoch_;   ///< set if it is that of an earlier one: its position in the history
 };
 
 }  // namespace margay::run

@@ -326,6 +326,23 @@ TEST(RunRegistry, KeepsOneGoodIndexWhenManyFindItDamaged) {
   EXPECT_EQ(RunIndex(runs / "margay.db").all().size(), 4U);
 }
 
+TEST(RunRegistry, GivesTheResultsOfTheSavedModel) {
+  const TemporaryFolder runs;
+  RunRegistry registry(runs.path());
+  const NewRun run = new_run(runs.path(), "20240501-120000-tuned", "tuned");
+  registry.add(run);
+  registry.add_epoch(run.folder, error_epoch(0, 0.125));
+  registry.add_epoch(run.folder, error_epoch(1, 0.25));
+  EXPECT_EQ(registry.all().at(0).last("error_rate"), 0.25);
+  write(runs / run.folder / "history.csv",
+        "stage,epoch,train_loss,valid_loss,error_rate,seconds\none_cycle,0,1,1,0.125,1\none_cycle,1,1,1,0.25,1\n");
+  registry.finish(run.folder, RunStatus::kDone, "The probe is kept", 0);
+  EXPECT_EQ(registry.all().at(0).last("error_rate"), 0.125);
+  EXPECT_EQ(registry.all().at(0).epochs.size(), 2U);
+  fs::remove(registry.index_path());
+  EXPECT_EQ(registry.all().at(0).last("error_rate"), 0.125) << "run.json knows it, too";
+}
+
 TEST(RunRegistry, MakesAnIndexOfAnOlderVersionAnewAndLeavesANewerOneAlone) {
   const TemporaryFolder runs;
   Notes notes;
