@@ -141,7 +141,7 @@ void tell_loss(LessonSections& text, const SoftmaxRow& row) {
   if (!row.target) return text.say("Without a label there is none; the column -log p has the loss for each label.");
   text.say(
       fmt::format("Of all probabilities only the label's is picked, and the loss is its negative logarithm: "
-                  "-log {} = {}. p = 1 would cost 0, p = 1/2 0.6931, and p near 0 more than any number.",
+                  "-log {} = {}. p = 1 would cost nothing, p = 1/2 costs 0.6931, and there is no limit as p nears 0.",
                   number_text(row.target->probability), number_text(row.target->loss)));
   text.say(interpret::verdict(row));
 }

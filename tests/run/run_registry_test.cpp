@@ -335,7 +335,7 @@ TEST(RunRegistry, GivesTheResultsOfTheSavedModel) {
   registry.add_epoch(run.folder, error_epoch(1, 0.25));
   EXPECT_EQ(registry.all().at(0).last("error_rate"), 0.25);
   write(runs / run.folder / "history.csv",
-        "stage,epoch,train_loss,valid_loss,error_rate,seconds\none_cycle,0,1,1,0.125,1\none_cycle,1,1,1,0.25,1\n");
+        "stage,epoch,train_loss,valid_loss,error_rate,seconds\nunfrozen,0,1,1,0.125,1\nunfrozen,1,1,1,0.25,1\n");
   registry.finish(run.folder, RunStatus::kDone, "The probe is kept", 0);
   EXPECT_EQ(registry.all().at(0).last("error_rate"), 0.125);
   EXPECT_EQ(registry.all().at(0).epochs.size(), 2U);
