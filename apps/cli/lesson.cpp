@@ -62,7 +62,7 @@ const core::OptionTable& LessonOptions::fields() {
       {core::field<&LessonOptions::lesson>("lesson",
                                            "one image step by step: label, presizing, logits to gradient, guesses, "
                                            "confusion, how the model was trained",
-                                           {core::excludes({"logits", "targets", "binary", "json", "html"})}),
+                                           {core::excludes({"logits", "targets", "binary", "json", "html", "map"})}),
        core::field<&LessonOptions::data>("data",
                                          "the folder of the training's images, for the confusion of its validation "
                                          "images and for labels from tables and paths",

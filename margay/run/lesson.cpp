@@ -156,7 +156,10 @@ std::int64_t known_class(LabelOrigin& label, const data::Vocabulary& vocabulary)
 }
 
 interpret::XrayOptions xray_options(const LessonSubject& subject, const data::Vocabulary& vocabulary) {
-  return {.step = subject.step, .class_names = vocabulary.names(), .row_names = {subject.image.string()}};
+  return {.step = subject.step,
+          .temperature = subject.calibration.temperature,
+          .class_names = vocabulary.names(),
+          .row_names = {subject.image.string()}};
 }
 
 interpret::SigmoidXray sigmoids(LabelOrigin& label, const torch::Tensor& logits, const data::Vocabulary& vocabulary,
