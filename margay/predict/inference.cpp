@@ -9,6 +9,7 @@
 
 #include "margay/model/network_state.h"
 #include "margay/model/torch_errors.h"
+#include "margay/predict/unknown_detector.h"
 
 namespace margay::predict {
 namespace {
@@ -31,20 +32,37 @@ class EvalMode {
 };
 
 /// Without probabilities and losses.
-Predictions predictions_of(BatchOutput& output, bool has_labels) {
+Predictions predictions_of(BatchOutput& output, bool has_labels, const InferenceOptions& options) {
   Predictions rows;
   rows.logits = output.logits.cpu();
+  if (options.output == NetworkOutput::kLogitsAndFeatures) rows.features = output.features.cpu();
+  if (options.unknown != nullptr) rows.p_known = options.unknown->p_known(output.logits, output.features);
   rows.ids = std::move(output.batch.ids);
   if (has_labels) rows.targets = output.batch.targets.cpu();
   rows.skipped.assign(output.skipped.begin(), output.skipped.end());
   return rows;
 }
 
-Predictions no_predictions(const model::Classifier& classifier, const data::Dataset& dataset) {
+Predictions no_predictions(const model::Classifier& classifier, const data::Dataset& dataset,
+                           const InferenceOptions& options) {
   Predictions none;
   none.logits = torch::empty({0, classifier.num_classes()});
+  if (options.output == NetworkOutput::kLogitsAndFeatures) {
+    none.features = torch::empty({0, classifier.backbone().features()});
+  }
+  if (options.unknown != nullptr) none.p_known = torch::empty({0}, torch::kDouble);
   if (dataset.num_classes() > 0) none.targets = data::batch_targets(dataset, {});
   return none;
+}
+
+/// With the features that the detector needs.
+InferenceOptions with_needed_output(InferenceOptions options) {
+  if (options.output == NetworkOutput::kFeatures)
+    throw std::invalid_argument("[inference] predictions need logits; features alone come from for_each_batch");
+  if (options.unknown != nullptr && options.unknown->needs_features()) {
+    options.output = NetworkOutput::kLogitsAndFeatures;
+  }
+  return options;
 }
 
 /// Calls `sink` for each batch, and at the end for images skipped after the last one.
@@ -52,12 +70,12 @@ void for_each_part(model::Classifier& classifier, const data::Loader& loader, co
                    const PredictionSink& sink) {
   const bool has_labels = loader.dataset().num_classes() > 0;
   std::size_t reported = 0;
-  const PassSummary pass = for_each_batch(classifier, loader, options, [&](BatchOutput& output) {
+  const PassSummary pass = for_each_batch(classifier, loader, with_needed_output(options), [&](BatchOutput& output) {
     reported += output.skipped.size();
-    sink(predictions_of(output, has_labels));
+    sink(predictions_of(output, has_labels, options));
   });
   if (pass.batches > 0 && reported == pass.skipped.size()) return;
-  Predictions rest = no_predictions(classifier, loader.dataset());
+  Predictions rest = no_predictions(classifier, loader.dataset(), options);
   rest.skipped.assign(pass.skipped.begin() + static_cast<std::ptrdiff_t>(reported), pass.skipped.end());
   sink(std::move(rest));
 }
@@ -74,7 +92,31 @@ torch::Tensor features_of(model::Classifier& classifier, const torch::Tensor& im
   return model::pool_features(classifier.extract(images), classifier.backbone());
 }
 
+LogitsAndFeatures logits_and_features_of(model::Classifier& classifier, const torch::Tensor& images,
+                                         model::Precision precision) {
+  const model::Autocast autocast(images.device(), precision);
+  const torch::Tensor features = classifier.extract(images);
+  return {.logits = classifier.classify(features).to(torch::kFloat),
+          .features = model::pool_features(features, classifier.backbone())};
+}
+
 namespace {
+
+void compute(BatchOutput& output, model::Classifier& classifier, const InferenceOptions& options) {
+  const torch::Tensor& images = output.batch.images;
+  switch (options.output) {
+    case NetworkOutput::kLogits:
+      output.logits = logits_of(classifier, images, options.precision);
+      return;
+    case NetworkOutput::kFeatures:
+      output.features = features_of(classifier, images, options.precision);
+      return;
+    case NetworkOutput::kLogitsAndFeatures:
+      LogitsAndFeatures both = logits_and_features_of(classifier, images, options.precision);
+      output.logits = std::move(both.logits);
+      output.features = std::move(both.features);
+  }
+}
 
 data::LoaderPass begin_pass(const data::Loader& loader, const InferenceOptions& options) {
   if (options.part && options.ids != nullptr)
@@ -103,9 +145,7 @@ PassSummary run_pass(model::Classifier& classifier, const data::Loader& loader, 
     BatchOutput output;
     output.batch = std::move(*batch);
     output.images_per_s = pass.images_per_s();
-    const bool asks_features = options.output == NetworkOutput::kFeatures;
-    (asks_features ? output.features : output.logits) =
-        (asks_features ? features_of : logits_of)(classifier, output.batch.images, options.precision);
+    compute(output, classifier, options);
     output.skipped = pass.newly_skipped();
     visit(output);
   }

@@ -21,8 +21,11 @@ namespace margay::predict {
 /// The network's mode during a pass: eval, after which the mode of every module is restored; or the current mode.
 enum class NetworkMode { kEval, kUnchanged };
 
-/// What is computed of a batch: the whole network, or its backbone with the pooling of the linear head.
-enum class NetworkOutput { kLogits, kFeatures };
+/// What is computed of a batch: the whole network, its backbone with the pooling of the linear head, or both, the
+/// backbone once.
+enum class NetworkOutput { kLogits, kFeatures, kLogitsAndFeatures };
+
+class UnknownDetector;
 
 /// Batches of a pass as its loader counts them, with those of which no image can be read.
 struct PassPart {
@@ -39,6 +42,9 @@ struct InferenceOptions {
   model::Precision precision = model::Precision::kFp32;
   NetworkMode mode = NetworkMode::kEval;
   NetworkOutput output = NetworkOutput::kLogits;
+  /// Gives predictions their p_known; outlives the pass. Null: they have none. Features are computed where it needs
+  /// them.
+  const UnknownDetector* unknown = nullptr;
   /// Decides the random draws of a loader that augments or shuffles.
   std::int64_t epoch = 0;
   /// The most batches to run; all unless given.
@@ -61,10 +67,19 @@ torch::Tensor logits_of(model::Classifier& classifier, const torch::Tensor& imag
 /// images: float [N,C,H,W], where the network is. Result: float [N,D], there too (model::pool_features).
 torch::Tensor features_of(model::Classifier& classifier, const torch::Tensor& images, model::Precision precision);
 
+struct LogitsAndFeatures {
+  torch::Tensor logits;    ///< as of logits_of
+  torch::Tensor features;  ///< as of features_of
+};
+
+/// Both from one pass through the backbone.
+LogitsAndFeatures logits_and_features_of(model::Classifier& classifier, const torch::Tensor& images,
+                                         model::Precision precision);
+
 /// One batch and what the network computes of it, both on the network's device.
 struct BatchOutput {
   data::Batch batch;                            ///< may be moved from
-  torch::Tensor logits;                         ///< float [N,K]; undefined where features are asked for
+  torch::Tensor logits;                         ///< float [N,K]; undefined where features alone are asked for
   torch::Tensor features;                       ///< float [N,D] where they are asked for, else undefined
   std::span<const data::SkippedImage> skipped;  ///< since the last visit; valid during the visit
   double images_per_s = 0;                      ///< of the pass so far
@@ -80,17 +95,18 @@ struct PassSummary {
 
 using BatchVisitor = std::function<void(BatchOutput& output)>;
 
-/// The only loop over batches that does not train. It computes the logits (or features) of each batch of a pass
-/// and passes them to `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads may
-/// use the same network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode is
-/// restored then too. LibTorch's errors are Margay's (model/torch_errors.h).
+/// The only loop over batches that does not train. It computes the logits (or features, or both) of each batch of a
+/// pass and passes them to `visit`. It keeps no batch, and gradients are disabled, also within `visit`. Several threads
+/// may use the same network if it is in eval mode. Throws as data::LoaderPass::next and what `visit` throws; the mode
+/// is restored then too. LibTorch's errors are Margay's (model/torch_errors.h).
 PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                            const BatchVisitor& visit);
 
 /// Receives the predictions for one batch. The last ones may have no rows, only skipped images.
 using PredictionSink = std::function<void(Predictions&& predictions)>;
 
-/// Predicts batch by batch, so that memory does not grow with the number of images. Skipped images are reported with
+/// Predicts batch by batch, so that memory does not grow with the number of images. Predictions have features where
+/// `output` asks for both (kFeatures alone: std::invalid_argument). Skipped images are reported with
 /// the next batch. There are targets and losses if the loader's images have labels. Throws as for_each_batch and
 /// metric::image_losses.
 void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,

@@ -1,6 +1,7 @@
 #include "margay/predict/predictions.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -18,11 +19,21 @@ torch::Tensor rows_of(const std::vector<Predictions>& parts, torch::Tensor Predi
   return torch::cat(rows);
 }
 
-bool have_targets(const std::vector<Predictions>& parts) {
-  const auto has_targets = [](const Predictions& part) { return part.targets.defined(); };
-  const bool all = std::all_of(parts.begin(), parts.end(), has_targets);
-  if (all || std::none_of(parts.begin(), parts.end(), has_targets)) return all;
-  throw std::invalid_argument("[joined] some parts have targets, others none");
+/// What predictions have in all parts or in none.
+struct OptionalRows {
+  torch::Tensor Predictions::*field;
+  const char* name;
+};
+
+constexpr std::array kOptionalRows{OptionalRows{&Predictions::targets, "targets"},
+                                   OptionalRows{&Predictions::features, "features"},
+                                   OptionalRows{&Predictions::p_known, "p_known"}};
+
+bool have(const std::vector<Predictions>& parts, const OptionalRows& rows) {
+  const auto has = [&](const Predictions& part) { return (part.*rows.field).defined(); };
+  const bool all = std::all_of(parts.begin(), parts.end(), has);
+  if (all || std::none_of(parts.begin(), parts.end(), has)) return all;
+  throw std::invalid_argument(fmt::format("[joined] some parts have {}, others none", rows.name));
 }
 
 /// Validation passes come in the order of their ids; those of shuffled loaders do not.
@@ -36,7 +47,10 @@ void sort_by_id(Predictions& predictions) {
   std::transform(order.begin(), order.end(), predictions.ids.begin(), id);
   const torch::Tensor rows = torch::tensor(order);
   predictions.logits = predictions.logits.index_select(0, rows);
-  if (predictions.targets.defined()) predictions.targets = predictions.targets.index_select(0, rows);
+  for (const OptionalRows& optional : kOptionalRows) {
+    torch::Tensor& values = predictions.*optional.field;
+    if (values.defined()) values = values.index_select(0, rows);
+  }
 }
 
 }  // namespace
@@ -57,7 +71,9 @@ Predictions joined(const std::vector<Predictions>& parts) {
   if (parts.empty()) throw std::invalid_argument("[joined] there are no parts");
   Predictions all;
   all.logits = rows_of(parts, &Predictions::logits);
-  if (have_targets(parts)) all.targets = rows_of(parts, &Predictions::targets);
+  for (const OptionalRows& optional : kOptionalRows) {
+    if (have(parts, optional)) all.*optional.field = rows_of(parts, optional.field);
+  }
   for (const Predictions& part : parts) {
     all.ids.insert(all.ids.end(), part.ids.begin(), part.ids.end());
     all.skipped.insert(all.skipped.end(), part.skipped.begin(), part.skipped.end());

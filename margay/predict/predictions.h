@@ -25,6 +25,8 @@ struct Predictions {
   torch::Tensor probabilities;              ///< float [N,K], metric::probabilities of logits / temperature
   torch::Tensor targets;                    ///< int64 [N]; float [N,K] for multi-label; undefined without labels
   torch::Tensor losses;                     ///< float [N], see metric::image_losses; undefined without labels
+  torch::Tensor features;                   ///< float [N,D] where they were asked for, else undefined
+  torch::Tensor p_known;                    ///< double [N], see UnknownDetector; undefined without one
   std::vector<std::size_t> ids;             ///< [N], positions in the dataset
   std::vector<data::SkippedImage> skipped;  ///< images that could not be read, and why
 
@@ -36,7 +38,7 @@ struct Predictions {
 
 /// The rows and skipped images of all parts, with the rows in the order of their ids (those with the same id keep their
 /// order). Probabilities and losses are not set. Throws std::invalid_argument if there are no parts, or if only some of
-/// them have targets.
+/// them have targets, features or p_known.
 Predictions joined(const std::vector<Predictions>& parts);
 
 }  // namespace margay::predict

@@ -34,10 +34,10 @@ std::int64_t fewest_for(double alpha);
 std::int64_t refused_rank(std::int64_t n, double alpha);
 
 /// The scores of calibration images, and the p-values they give.
-class CalibrationScores {
+class KnownScores {
  public:
   /// scores: float [n], no NaN; their order does not matter.
-  explicit CalibrationScores(const torch::Tensor& scores = torch::empty({0}));
+  explicit KnownScores(const torch::Tensor& scores = torch::empty({0}));
 
   /// How often a known image scores as high or higher, counting the image itself: (1 + #{s_i >= s}) / (n + 1) (Vovk,
   /// Gammerman, Shafer, "Algorithmic learning in a random world", 2005; Bates et al., "Testing for outliers with
@@ -66,8 +66,7 @@ class UnknownDetector {
  public:
   /// calibration: one, or with kPerClass one a class. Throws std::invalid_argument for alpha outside (0, 1) and another
   /// number of calibrations. Not for kLeftOut.
-  UnknownDetector(UnknownScorer scorer, double alpha, RefusalGuarantee guarantee,
-                  std::vector<CalibrationScores> calibration);
+  UnknownDetector(UnknownScorer scorer, double alpha, RefusalGuarantee guarantee, std::vector<KnownScores> calibration);
 
   /// kLeftOut. row_scores: float [M], those of scorer.known's rows, each without itself. The score must be kNearest
   /// with k < M (std::invalid_argument).
@@ -82,7 +81,7 @@ class UnknownDetector {
   double alpha() const { return alpha_; }
   RefusalGuarantee guarantee() const { return guarantee_; }
   const UnknownScorer& scorer() const { return scorer_; }
-  const std::vector<CalibrationScores>& calibration() const { return calibration_; }
+  const std::vector<KnownScores>& calibration() const { return calibration_; }
   /// The number of images whose scores are kept.
   std::int64_t calibration_images() const;
   /// Whether any image can be refused: with too few calibration images (fewest_for), of any class with kPerClass, none
@@ -106,7 +105,7 @@ class UnknownDetector {
   UnknownScorer scorer_;
   double alpha_;
   RefusalGuarantee guarantee_;
-  std::vector<CalibrationScores> calibration_;
+  std::vector<KnownScores> calibration_;
   torch::Tensor row_scores_;  ///< float [M] for kLeftOut, else undefined
 };
 

@@ -59,7 +59,7 @@ struct MahalanobisDistances {
   torch::Tensor directions;    ///< half [R,D], R <= K - 1; the largest number of each row is about 1
   torch::Tensor scales;        ///< double [R]: each direction is multiplied by it
   torch::Tensor centre;        ///< double [R]: what the mean of all images gives
-  torch::Tensor class_places;  ///< double [K,R]; NaN for a class without images
+  torch::Tensor class_places;  ///< float [K,R]; NaN for a class without images
   torch::Tensor between;       ///< double [R]: λ
 
   /// features: floating [N,D]. Result: double [N,K]; infinite for a class without images.

@@ -12,6 +12,7 @@
 #include "margay/core/error.h"
 #include "margay/data/data_block.h"
 #include "margay/model/network_state.h"
+#include "margay/predict/unknown_detector.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::predict {
@@ -196,6 +197,38 @@ TEST_F(InferenceTest, CollectsWithTargetsAndLossesAndCounts) {
   EXPECT_TRUE(all.losses.allclose(-all.probabilities.gather(1, all.targets.unsqueeze(1)).log().squeeze(1)));
   ASSERT_EQ(all.skipped.size(), 1U);
   EXPECT_EQ(all.skipped[0].id, 1U);
+}
+
+TEST_F(InferenceTest, ComputesLogitsAndFeaturesWithOnePassThroughTheBackbone) {
+  torch::Tensor features;
+  for_each_batch(*classifier_, valid({.batch_size = 6}), {.output = NetworkOutput::kFeatures},
+                 [&](BatchOutput& output) { features = output.features; });
+  std::int64_t seen = 0;
+  for_each_batch(*classifier_, valid({.batch_size = 6}), {.output = NetworkOutput::kLogitsAndFeatures},
+                 [&](BatchOutput& output) {
+                   seen += output.batch.size();
+                   EXPECT_TRUE(output.features.equal(features));
+                   EXPECT_TRUE(output.logits.equal(logits_by_hand(valid({.batch_size = 6}))));
+                 });
+  EXPECT_EQ(seen, 6);
+}
+
+TEST_F(InferenceTest, KeepsFeaturesAndPValuesOnlyWhereAsked) {
+  const Predictions plain = collect_predictions(*classifier_, valid(), {});
+  EXPECT_FALSE(plain.features.defined());
+  EXPECT_FALSE(plain.p_known.defined());
+  UnknownScorer scorer{.score = UnknownScore::kNearest};
+  scorer.known = KnownRows{.rows = unit_rows(torch::randn({4, classifier_->backbone().features()})).to(torch::kHalf),
+                           .members = torch::ones({4, 2}, torch::kBool)};
+  const UnknownDetector detector(scorer, 0.1, RefusalGuarantee::kSplit, {KnownScores(torch::rand({9}))});
+  const Predictions judged = collect_predictions(*classifier_, valid(), {.unknown = &detector});
+  EXPECT_FALSE(judged.features.defined());
+  const Predictions both =
+      collect_predictions(*classifier_, valid(), {.output = NetworkOutput::kLogitsAndFeatures, .unknown = &detector});
+  EXPECT_TRUE(both.logits.equal(plain.logits));
+  EXPECT_TRUE(both.p_known.equal(detector.p_known(both.logits, both.features)));
+  EXPECT_TRUE(judged.p_known.equal(both.p_known));
+  EXPECT_THROW(collect_predictions(*classifier_, valid(), {.output = NetworkOutput::kFeatures}), std::invalid_argument);
 }
 
 TEST_F(InferenceTest, CollectsAShuffledPassInTheOrderOfItsIds) {

@@ -1,6 +1,7 @@
 #include "margay/predict/predictions.h"
 
 #include <cmath>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
@@ -45,6 +46,20 @@ TEST(JoinedPredictions, ComeInTheOrderOfTheirIds) {
   EXPECT_EQ(all.ids, (std::vector<std::size_t>{0, 1, 1, 4}));
   EXPECT_TRUE(all.logits.equal(torch::tensor({{0.0F, 0.0F}, {1.0F, 1.0F}, {1.0F, 1.0F}, {4.0F, 4.0F}})));
   EXPECT_TRUE(all.targets.equal(torch::tensor({10, 11, 21, 14}, torch::kLong)));
+}
+
+TEST(JoinedPredictions, HaveFeaturesAndPValuesInThatOrder) {
+  Predictions first = rows_with_ids({4, 1});
+  first.features = first.logits * 2;
+  first.p_known = torch::tensor({0.4, 0.1}, torch::kDouble);
+  Predictions second = rows_with_ids({0});
+  second.features = second.logits * 2;
+  second.p_known = torch::tensor({0.05}, torch::kDouble);
+  const Predictions all = joined({first, second});
+  EXPECT_TRUE(all.features.equal(all.logits * 2));
+  EXPECT_TRUE(all.p_known.equal(torch::tensor({0.05, 0.1, 0.4}, torch::kDouble)));
+  second.p_known = torch::Tensor();
+  EXPECT_THROW(joined({first, second}), std::invalid_argument);
 }
 
 TEST(JoinedPredictions, NameTheSkippedImagesOfAllParts) {
