@@ -10,6 +10,7 @@
 
 #include "margay/core/options.h"
 #include "margay/metric/detection.h"
+#include "margay/metric/interval.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/unknown_detector.h"
 
@@ -45,7 +46,20 @@ struct LabelledOutputs {
 struct ScoreTrial {
   predict::UnknownScore score;
   metric::Detection detection;
+  std::int64_t classes = 0;  ///< that were left out
 };
+
+/// Compares scores by leaving out classes, at most 40 of them, drawn: a class's images are unknown to means and rows
+/// without them and to logits without its logit. Half of the other images give means and rows, the other half are those
+/// to tell it from, at most 2,048 each. The best by mean AUROC comes first. Empty where `outputs` has fewer than two
+/// classes with images. Throws as fit_unknown.
+std::vector<ScoreTrial> compare_unknown_scores(const LabelledOutputs& outputs, metric::Activation activation,
+                                               const UnknownOptions& options = {});
+
+/// A score with what it needs of these images, as many rows and discriminants as most_bytes allows. Throws as
+/// fit_unknown.
+predict::UnknownScorer fit_unknown_scorer(predict::UnknownScore score, const LabelledOutputs& outputs,
+                                          metric::Activation activation, const UnknownOptions& options = {});
 
 /// Refusals of a class's calibration images, each judged by the others.
 struct ClassRefusals {
@@ -53,22 +67,15 @@ struct ClassRefusals {
   std::int64_t refused = 0;
 };
 
-/// An interval of shares.
-struct ShareBand {
-  double low = 0;
-  double high = 0;
-};
-
 struct UnknownFit {
   predict::UnknownDetector detector;
   std::vector<ScoreTrial> trials;      ///< the best first; empty where the score was given or could not be compared
-  std::int64_t left_out_classes = 0;   ///< by how many the scores were compared
   std::vector<ClassRefusals> classes;  ///< [K]
   /// The share of known images that this very threshold refuses lies in this band with probability .95 over the draw of
   /// the calibration images: the central interval of Beta(k, n + 1 - k), k = refused_rank (beta_binomial.h). Exact
   /// without ties; with ties the true share is smaller. Absent where nothing can be refused, and for guarantees other
   /// than kSplit.
-  std::optional<ShareBand> band;
+  std::optional<metric::Interval> band;
   /// Sentences: why nothing can be refused, what could not be compared.
   std::vector<std::string> notes;
 };
@@ -91,7 +98,7 @@ ThresholdSplit split_for_threshold(std::int64_t images, double alpha, std::int64
 /// fit: images that give means, known rows and the choice of the score: training or held-out ones; may be empty for a
 /// score of logits that is given. threshold: held-out images that serve nothing else, neither in training nor in `fit`.
 /// Then at most alpha of known images are refused (RefusalGuarantee), for finite samples and whatever the network
-/// (split-conformal, CalibrationScores::p_values).
+/// (split-conformal, KnownScores::p_values).
 ///
 /// The score is chosen by leaving out classes, at most 40: a class's images are unknown to means and rows without them
 /// and to logits without its logit. The score of the highest mean AUROC is taken. Where `fit` has one class, or no

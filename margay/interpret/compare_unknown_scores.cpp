@@ -1,0 +1,198 @@
+// What scores need of known images, and which score tells classes that it has not seen.
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "margay/core/random.h"
+#include "margay/interpret/fit_mahalanobis.h"
+#include "margay/interpret/fit_unknown.h"
+
+namespace margay::interpret {
+namespace {
+
+using predict::UnknownScore;
+
+constexpr std::int64_t kLeftOutClasses = 40;
+constexpr std::int64_t kImagesOfAHalf = 2048;
+constexpr std::int64_t kUsualNeighbour = 10;  // at most
+
+/// The purposes of draws, so that their random numbers differ.
+enum class Draw : std::uint64_t { kClasses = 1, kHalves, kRows };
+
+core::Random random_for(const UnknownOptions& options, Draw draw) {
+  return {static_cast<std::uint64_t>(options.seed), static_cast<std::uint64_t>(draw)};
+}
+
+/// `count` of `n` positions, ascending.
+torch::Tensor drawn_positions(std::int64_t n, std::int64_t count, core::Random random) {
+  std::vector<std::size_t> order = core::permutation(static_cast<std::size_t>(n), random);
+  order.resize(static_cast<std::size_t>(std::min(n, count)));
+  std::sort(order.begin(), order.end());
+  return torch::tensor(std::vector<std::int64_t>(order.begin(), order.end()), torch::kLong);
+}
+
+std::int64_t present_classes(const torch::Tensor& members) { return members.any(0).sum().item<std::int64_t>(); }
+
+/// Half of the rows of a usual class, so that a neighbour of the same class can be expected.
+std::int64_t usual_neighbour(std::int64_t rows, std::int64_t classes) {
+  return std::clamp<std::int64_t>(rows / (2 * std::max<std::int64_t>(classes, 1)), 1, std::min(kUsualNeighbour, rows));
+}
+
+predict::KnownRows fit_known_rows(const torch::Tensor& features, const torch::Tensor& members,
+                                  const UnknownOptions& options) {
+  const std::int64_t bytes_of_row = 2 * features.size(1) + members.size(1);
+  const std::int64_t most = std::max<std::int64_t>(1, options.most_bytes / bytes_of_row);
+  const torch::Tensor drawn = drawn_positions(features.size(0), most, random_for(options, Draw::kRows));
+  predict::KnownRows known;
+  known.rows = predict::unit_rows(features.index_select(0, drawn).to(torch::kFloat)).to(torch::kHalf);
+  known.members = members.index_select(0, drawn);
+  const std::int64_t rows = drawn.size(0);
+  known.k = std::min(options.neighbours.value_or(usual_neighbour(rows, present_classes(known.members))), rows);
+  return known;
+}
+
+predict::MahalanobisDistances fit_distances(const torch::Tensor& features, const torch::Tensor& members,
+                                            const UnknownOptions& options) {
+  const std::int64_t bytes_of_direction = 2 * features.size(1) + 4 * members.size(1) + 24;
+  return fit_mahalanobis(features, members, std::max<std::int64_t>(1, options.most_bytes / bytes_of_direction));
+}
+
+/// A class that nothing knows: images to learn from and to tell apart.
+struct LeftOutClass {
+  LabelledOutputs learnt;
+  LabelledOutputs known;
+  LabelledOutputs unknown;
+};
+
+LabelledOutputs without_logit(LabelledOutputs outputs, std::int64_t c) {
+  const torch::Tensor others = (torch::arange(outputs.logits.size(1)) != c).nonzero().squeeze(1);
+  outputs.logits = outputs.logits.index_select(1, others);
+  return outputs;
+}
+
+/// The rows of some positions that have the class, or that do not.
+torch::Tensor rows_of_class(const torch::Tensor& members, const torch::Tensor& positions, std::int64_t c, bool has) {
+  const torch::Tensor is_member = members.select(1, c).index_select(0, positions);
+  return positions.index_select(0, (has ? is_member : is_member.logical_not()).nonzero().squeeze(1));
+}
+
+class ScoreComparison {
+ public:
+  ScoreComparison(const LabelledOutputs& outputs, metric::Activation activation, const UnknownOptions& options)
+      : outputs_(outputs),
+        activation_(activation),
+        options_(options),
+        members_(class_members(outputs.targets, outputs.logits.size(1))) {
+    const auto order = core::permutation(static_cast<std::size_t>(outputs.size()), random_for(options, Draw::kHalves));
+    const torch::Tensor positions = torch::tensor(std::vector<std::int64_t>(order.begin(), order.end()), torch::kLong);
+    const std::int64_t half = std::min(outputs.size() / 2, kImagesOfAHalf);
+    learnt_ = positions.slice(0, 0, half);
+    judged_ = positions.slice(0, half, half + std::min(outputs.size() - half, kImagesOfAHalf));
+    all_ = positions.slice(0, 0, 2 * kImagesOfAHalf);
+  }
+
+  std::vector<ScoreTrial> trials(const std::vector<UnknownScore>& candidates) const {
+    std::vector<ScoreTrial> sums;
+    for (const UnknownScore score : candidates) sums.push_back({.score = score});
+    for (const std::int64_t c : left_out_classes()) add(c, sums);
+    std::erase_if(sums, [](const ScoreTrial& trial) { return trial.classes == 0; });
+    for (ScoreTrial& trial : sums) {
+      const auto count = static_cast<double>(trial.classes);
+      trial.detection = {.auroc = trial.detection.auroc / count,
+                         .aupr = trial.detection.aupr / count,
+                         .fpr_at_95 = trial.detection.fpr_at_95 / count};
+    }
+    std::stable_sort(sums.begin(), sums.end(),
+                     [](const ScoreTrial& a, const ScoreTrial& b) { return a.detection.auroc > b.detection.auroc; });
+    return sums;
+  }
+
+ private:
+  std::vector<std::int64_t> left_out_classes() const {
+    const torch::Tensor present = members_.any(0).nonzero().squeeze(1);
+    if (present.size(0) < 2) return {};
+    const torch::Tensor drawn = present.index_select(
+        0, drawn_positions(present.size(0), kLeftOutClasses, random_for(options_, Draw::kClasses)));
+    return {drawn.data_ptr<std::int64_t>(), drawn.data_ptr<std::int64_t>() + drawn.numel()};
+  }
+
+  void add(std::int64_t c, std::vector<ScoreTrial>& sums) const {
+    const LeftOutClass left_out = without(c);
+    if (left_out.learnt.size() == 0 || left_out.known.size() == 0 || left_out.unknown.size() == 0) return;
+    if (!class_members(left_out.learnt.targets, members_.size(1)).any().item<bool>()) return;
+    for (ScoreTrial& trial : sums) {
+      const metric::Detection found = judge(trial.score, left_out);
+      trial.detection.auroc += found.auroc;
+      trial.detection.aupr += found.aupr;
+      trial.detection.fpr_at_95 += found.fpr_at_95;
+      ++trial.classes;
+    }
+  }
+
+  LeftOutClass without(std::int64_t c) const {
+    const auto rows = [&](const torch::Tensor& positions, bool has) {
+      return without_logit(outputs_.rows(rows_of_class(members_, positions, c, has)), c);
+    };
+    return {.learnt = rows(learnt_, false), .known = rows(judged_, false), .unknown = rows(all_, true)};
+  }
+
+  metric::Detection judge(UnknownScore score, const LeftOutClass& left_out) const {
+    predict::UnknownScorer scorer{.score = score, .activation = activation_};
+    const torch::Tensor members = class_members(left_out.learnt.targets, members_.size(1));
+    if (score == UnknownScore::kMahalanobis)
+      scorer.mahalanobis = fit_distances(left_out.learnt.features, members, options_);
+    if (score == UnknownScore::kNearest) scorer.known = fit_known_rows(left_out.learnt.features, members, options_);
+    const auto scores = [&](const LabelledOutputs& images) { return scorer.scores(images.logits, images.features); };
+    return metric::detection(scores(left_out.unknown), scores(left_out.known));
+  }
+
+  const LabelledOutputs& outputs_;
+  metric::Activation activation_;
+  const UnknownOptions& options_;
+  torch::Tensor members_;
+  torch::Tensor learnt_;
+  torch::Tensor judged_;
+  torch::Tensor all_;
+};
+
+}  // namespace
+
+predict::UnknownScorer fit_unknown_scorer(UnknownScore score, const LabelledOutputs& outputs,
+                                          metric::Activation activation, const UnknownOptions& options) {
+  predict::UnknownScorer scorer{.score = score, .activation = activation};
+  if (!predict::needs_features(score)) return scorer;
+  if (!outputs.features.defined() || outputs.size() == 0)
+    throw std::invalid_argument(
+        fmt::format("[fit_unknown] the `score` {} needs features of images besides those of the threshold, and there "
+                    "are none; max_logit and energy do without",
+                    core::to_text(score)));
+  const torch::Tensor members = class_members(outputs.targets, outputs.logits.size(1));
+  if (score == UnknownScore::kNearest) {
+    scorer.known = fit_known_rows(outputs.features, members, options);
+    return scorer;
+  }
+  if (present_classes(members) < 2)
+    throw std::invalid_argument(
+        "[fit_unknown] the `score` mahalanobis compares distances to several classes, and the images are of fewer than "
+        "two; nearest takes one");
+  scorer.mahalanobis = fit_distances(outputs.features, members, options);
+  return scorer;
+}
+
+std::vector<ScoreTrial> compare_unknown_scores(const LabelledOutputs& outputs, metric::Activation activation,
+                                               const UnknownOptions& options) {
+  std::vector<UnknownScore> candidates{UnknownScore::kMaxLogit, UnknownScore::kEnergy};
+  if (outputs.features.defined()) {
+    candidates.push_back(UnknownScore::kMahalanobis);
+    candidates.push_back(UnknownScore::kNearest);
+  }
+  if (outputs.size() < 2 || outputs.logits.size(1) < 2) return {};
+  return ScoreComparison(outputs, activation, options).trials(candidates);
+}
+
+}  // namespace margay::interpret
