@@ -23,13 +23,15 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kKey = "margay";
 constexpr const char* kSalt = "known_images_salt";
 constexpr const char* kCalibration = "calibration";
+constexpr const char* kUnknown = "unknown";
 constexpr int kFormatVersion = 4;
 
 /// Format 2 brought the task: without it a program would predict by softmax, so only multi-label models need it. Format
 /// 3 brought the known images, whose tensors earlier programs would take for weights. Format 4 brought the calibration:
-/// earlier programs would tell other probabilities, unless the temperature is 1.
+/// earlier programs would tell other probabilities, unless the temperature is 1; and the detector of unknown images,
+/// which has tensors.
 int format_for(const Bundle& bundle) {
-  if (bundle.calibration.temperature != 1) return 4;
+  if (bundle.calibration.temperature != 1 || bundle.unknown) return 4;
   if (!bundle.known_images.empty()) return 3;
   return bundle.task == data::Task::kSingleLabel ? 1 : 2;
 }
@@ -42,6 +44,7 @@ Json header_of(const Bundle& bundle) {
   const bool is_calibrated = bundle.calibration.is_fitted() || bundle.calibration.temperature != 1;
   if (is_calibrated) header[kCalibration] = core::to_json(bundle.calibration);
   if (!bundle.known_images.empty()) header[kSalt] = bundle.known_images.salt;
+  if (bundle.unknown) header[kUnknown] = bundle.unknown->header();
   return header;
 }
 
@@ -57,6 +60,7 @@ void for_each_digest_set(Known& known, Visit&& visit) {
 
 model::TensorMap tensors_of(const Bundle& bundle) {
   model::TensorMap tensors = bundle.classifier->state();
+  if (bundle.unknown) tensors.merge(bundle.unknown->tensors());
   if (bundle.known_images.empty()) return tensors;
   for_each_digest_set(bundle.known_images, [&](const std::string& name, const data::DigestSet& set) {
     torch::Tensor bytes = torch::empty({static_cast<std::int64_t>(set.size()), set.width()}, torch::kByte);
@@ -85,6 +89,14 @@ data::KnownImages take_known_images(const Json& header, model::TensorMap& tensor
     tensors.erase(found);
   });
   return known;
+}
+
+/// Takes the detector's tensors out, too.
+std::optional<predict::UnknownDetector> take_unknown(const Json& header, model::TensorMap& tensors,
+                                                     const model::Classifier& classifier) {
+  if (!header.contains(kUnknown)) return std::nullopt;
+  return predict::UnknownDetector::from_bundle(header.at(kUnknown), tensors, classifier.num_classes(),
+                                               classifier.backbone().features());
 }
 
 Json parse_header(const model::Metadata& metadata, const fs::path& path) {
@@ -149,6 +161,7 @@ Bundle load_bundle(const fs::path& path) {
   try {
     bundle = model::with_own_errors(model::kFreeMemory, [&] { return from_header(header); });
     bundle.known_images = take_known_images(header, file.tensors);
+    bundle.unknown = take_unknown(header, file.tensors, *bundle.classifier);
   } catch (const core::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {  // of JSON or of options: either way the file's fault

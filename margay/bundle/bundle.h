@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,7 @@
 #include "margay/data/source/known_images.h"
 #include "margay/model/classifier.h"
 #include "margay/predict/calibration.h"
+#include "margay/predict/unknown_detector.h"
 
 namespace margay::bundle {
 
@@ -26,12 +28,15 @@ struct Bundle {
   data::KnownImages known_images = {};
   /// How its logits become probabilities; the default, as in files of earlier versions, changes nothing.
   predict::Calibration calibration = {};
+  /// Tells images that are none of the classes; absent, as in files of earlier versions: none is refused.
+  std::optional<predict::UnknownDetector> unknown = std::nullopt;
 };
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
 /// architecture, vocabulary, task, transforms, provenance, calibration (if there is one) and the salt of the known
-/// images, whose digests are uint8 tensors [N, bytes of each], "margay.train_names" and so on. Atomic: a failure leaves
-/// the previous file. Throws core::IoError, std::invalid_argument without a classifier.
+/// images, whose digests are uint8 tensors [N, bytes of each], "margay.train_names" and so on; and, if there is one, of
+/// the detector of unknown images, whose tensors are "margay.unknown.…". Atomic: a failure leaves the previous file.
+/// Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
 /// Reads a bundle into a classifier in eval mode, whose logits are bit-equal to those of the saved one.

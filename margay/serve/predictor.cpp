@@ -82,7 +82,9 @@ data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) cons
 predict::InferenceOptions Predictor::inference() const {
   return {.activation = predict::activation_of(bundle_.task),
           .temperature = calibration_.temperature,
-          .precision = precision_};
+          .precision = precision_,
+          .output = options_.output,
+          .unknown = bundle_.unknown ? &*bundle_.unknown : nullptr};
 }
 
 predict::ImageCounter Predictor::counter(const data::Loader& loader, const OnProgress& on_progress) const {

@@ -26,14 +26,19 @@ struct PredictorOptions {
   bool raw = false;
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
 
+  // Not in the table: the caller's.
+  /// kLogitsAndFeatures: predictions have features, too.
+  predict::NetworkOutput output = predict::NetworkOutput::kLogits;
+
   static const core::OptionTable& fields();
 };
 
 /// Predicts with a bundle alone, which has the sizes, the normalisation, the classes and the calibration. Logits are
-/// the network's own; probabilities and losses are calibrated unless options.raw says otherwise. The prediction for an
-/// image does not depend on the other images. Several threads may predict at once. Batch norms are folded into the
-/// convolutions before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it, otherwise
-/// in a copy.
+/// the network's own; probabilities and losses are calibrated unless options.raw says otherwise. With a bundle that
+/// tells unknown images, predictions have p_known; it is that of the image itself, without its draws. The prediction
+/// for an image does not depend on the other images. Several threads may predict at once. Batch norms are folded into
+/// the convolutions before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it,
+/// otherwise in a copy.
 class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;

@@ -205,6 +205,37 @@ TEST_F(BundleTest, RefusesACalibrationThatIsNone) {
   EXPECT_NE(refusal().find("cannot be used"), std::string::npos) << refusal();
 }
 
+predict::UnknownDetector small_detector() {
+  torch::manual_seed(2);
+  predict::UnknownScorer scorer{.score = predict::UnknownScore::kNearest};
+  scorer.known = predict::KnownRows{.rows = predict::unit_rows(torch::randn({4, 64})).to(torch::kHalf),
+                                    .members = torch::ones({4, 3}, torch::kBool)};
+  return {scorer, 0.05, predict::RefusalGuarantee::kSplit, {predict::KnownScores(torch::rand({30}))}};
+}
+
+TEST_F(BundleTest, TellsUnknownImagesInAFormatThatOlderProgramsRefuse) {
+  Bundle bundle = small_bundle();
+  bundle.unknown = small_detector();
+  save_bundle(path_, bundle);
+  const Bundle loaded = load_bundle(path_);
+  ASSERT_TRUE(loaded.unknown.has_value());
+  const torch::Tensor features = torch::randn({5, 64});
+  EXPECT_TRUE(loaded.unknown->p_known(torch::zeros({5, 3}), features)
+                  .equal(bundle.unknown->p_known(torch::zeros({5, 3}), features)));
+  tamper(path_, [](auto& json) { EXPECT_EQ(json["format_version"], 4); });
+  EXPECT_EQ(model::read_weights(path_).tensors.size(), bundle.classifier->state().size());
+}
+
+TEST_F(BundleTest, RefusesADamagedDetector) {
+  Bundle bundle = small_bundle();
+  bundle.unknown = small_detector();
+  save_bundle(path_, bundle);
+  tamper(path_, [](auto& json) { json["unknown"]["score"] = "mahalanobis"; });
+  EXPECT_NE(refusal().find("there is no tensor margay.unknown.directions"), std::string::npos) << refusal();
+  tamper(path_, [](auto& json) { json["unknown"]["score"] = "guess"; });
+  EXPECT_NE(refusal().find("guess"), std::string::npos) << refusal();
+}
+
 TEST_F(BundleTest, RefusesMissingTensors) {
   model::SafetensorsFile file = model::read_safetensors(path_);
   file.tensors.erase("head.8.weight");

@@ -112,6 +112,27 @@ TEST_F(PredictorTest, StreamsTheAveragesOfDrawsThatItCollects) {
   EXPECT_TRUE(streamed.logits.equal(predictor.predict(images).logits));
 }
 
+/// Known images are rows like the first image's, so that most others are refused.
+TEST_F(PredictorTest, SaysHowUsualAnImageIsWhereTheBundleTells) {
+  EXPECT_FALSE(Predictor(tiny_bundle()).predict(images_).p_known.defined());
+  bundle::Bundle bundle = tiny_bundle();
+  const predict::Predictions plain = Predictor(bundle).predict(images_);
+  const torch::Tensor scores = predict::max_logit_scores(plain.logits);
+  const predict::UnknownScorer scorer{.score = predict::UnknownScore::kMaxLogit};
+  bundle.unknown =
+      predict::UnknownDetector(scorer, 0.1, predict::RefusalGuarantee::kSplit, {predict::KnownScores(scores)});
+  const predict::Predictions judged = Predictor(bundle).predict(images_);
+  EXPECT_TRUE(judged.p_known.equal(bundle.unknown->p_known(judged.logits, {})));
+  EXPECT_GE(judged.p_known.min().item<double>(), 2.0 / 11);  // each counts itself, twice
+  EXPECT_FALSE(judged.features.defined());
+  PredictorOptions with_features;
+  with_features.tta = 2;
+  with_features.output = predict::NetworkOutput::kLogitsAndFeatures;
+  const predict::Predictions averaged = Predictor(bundle, with_features).predict(images_);
+  EXPECT_EQ(averaged.features.size(1), bundle.classifier->backbone().features());
+  EXPECT_TRUE(averaged.p_known.equal(judged.p_known));  // of the images themselves
+}
+
 TEST_F(PredictorTest, RefusesLabelsOfOtherClasses) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
   bundle::Bundle bundle = tiny_bundle();
