@@ -11,6 +11,7 @@
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
 #include "margay/fetch/download.h"
+#include "margay/interpret/fit_unknown.h"
 #include "margay/run/evaluation_set.h"
 #include "margay/run/start_training.h"
 #include "margay/run/train_options.h"
@@ -40,6 +41,7 @@ Words all_words() {
   Words words = {{"all", "--all"},
                  {"recipe", "--recipe"},
                  {"action", "the action"},
+                 {"calibrate", "`margay calibrate`"},
                  {"architectures", "`margay models`"},
                  {"check_data", "`margay check`"},
                  {"compare", "--compare"},
@@ -55,6 +57,7 @@ Words all_words() {
   add_fields(run::EvaluationOptions::fields(), words);
   add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());
   add_fields(fetch::DownloadOptions::fields(), words);
+  add_fields(interpret::UnknownOptions::fields(), words);
   return words;
 }
 
