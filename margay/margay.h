@@ -31,6 +31,7 @@
 #include "margay/interpret/compare_models.h"
 #include "margay/interpret/confident_joint.h"
 #include "margay/interpret/fit_calibration.h"
+#include "margay/interpret/fit_unknown.h"
 #include "margay/interpret/interpretation.h"
 #include "margay/interpret/label_issues.h"
 #include "margay/interpret/mapped_image.h"
@@ -61,6 +62,7 @@
 #include "margay/predict/prediction_file.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
+#include "margay/predict/unknown_detector.h"
 #include "margay/run/lesson.h"
 #include "margay/run/provenance.h"
 #include "margay/run/run_registry.h"
@@ -245,6 +247,7 @@ using interpret::ClassificationReport;
 using interpret::ClassOrder;
 using interpret::ClassReport;
 using interpret::compare_models;
+using interpret::compare_unknown_scores;
 using interpret::confident_joint;
 using interpret::ConfidentJoint;
 using interpret::ConfusedPair;
@@ -254,6 +257,9 @@ using interpret::Extent;
 using interpret::find_label_issues;
 using interpret::find_multi_label_issues;
 using interpret::fit_calibration;
+using interpret::fit_unknown;
+using interpret::fit_unknown_left_out;
+using interpret::fit_unknown_scorer;
 using interpret::for_each_mapped_image;
 using interpret::Interpretation;
 using interpret::InterpretationJsonOptions;
@@ -263,6 +269,7 @@ using interpret::label_quality;
 using interpret::LabelFilter;
 using interpret::LabelIssueOptions;
 using interpret::LabelIssues;
+using interpret::LabelledOutputs;
 using interpret::LabelNoise;
 using interpret::LabelQuality;
 using interpret::map_at_pixels;
@@ -287,9 +294,13 @@ using interpret::SigmoidXray;
 using interpret::softmax_xray;
 using interpret::SoftmaxRow;
 using interpret::SoftmaxXray;
+using interpret::split_for_threshold;
 using interpret::SummaryNumber;
+using interpret::ThresholdSplit;
 using interpret::TopLoss;
 using interpret::TopLosses;
+using interpret::UnknownFit;
+using interpret::UnknownOptions;
 using interpret::xray_html;
 using interpret::xray_json;
 using interpret::xray_text;
@@ -398,13 +409,20 @@ using predict::ImageGroups;
 using predict::InferenceOptions;
 using predict::kept_predictions;
 using predict::KeptPredictions;
+using predict::KnownScores;
 using predict::label_decisions;
 using predict::load_predictions;
+using predict::NetworkOutput;
 using predict::PredictionGatherer;
 using predict::Predictions;
+using predict::RefusalCounts;
+using predict::RefusalGuarantee;
 using predict::save_predictions;
 using predict::stream_predictions;
 using predict::TtaOptions;
+using predict::UnknownDetector;
+using predict::UnknownScore;
+using predict::UnknownScorer;
 
 using run::Lesson;
 using run::lesson_confusion;
