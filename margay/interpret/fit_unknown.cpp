@@ -51,7 +51,7 @@ void check_fit_options(const UnknownOptions& options) {
   if (options.most_bytes < 1) throw std::invalid_argument("[fit_unknown] most_bytes must be positive");
 }
 
-LabelledOutputs drawn(const LabelledOutputs& outputs, std::int64_t most, core::Random random) {
+LabelledOutputs drawn_outputs(const LabelledOutputs& outputs, std::int64_t most, core::Random random) {
   if (outputs.size() <= most) return outputs;
   std::vector<std::size_t> order = core::permutation(static_cast<std::size_t>(outputs.size()), random);
   order.resize(static_cast<std::size_t>(most));
@@ -213,7 +213,7 @@ UnknownFit fit_unknown(const LabelledOutputs& fit, const LabelledOutputs& thresh
   check_outputs(fit);
   check_outputs(threshold);
   const LabelledOutputs judges =
-      drawn(threshold, kMostThresholdImages, {static_cast<std::uint64_t>(options.seed), kThresholdDraw});
+      drawn_outputs(threshold, kMostThresholdImages, {static_cast<std::uint64_t>(options.seed), kThresholdDraw});
   UnknownOptions within = options;
   within.most_bytes = std::max<std::int64_t>(1, options.most_bytes - 4 * judges.size());
   ChosenScore chosen = choose_score(fit, activation, within);
@@ -241,7 +241,7 @@ UnknownFit fit_unknown_left_out(const LabelledOutputs& known, const UnknownOptio
         "[fit_unknown_left_out] without held-out images the `score` is nearest, and `per_class` is not to be had");
   const std::int64_t bytes_of_row = 2 * known.features.size(1) + known.logits.size(1) + 4;
   const std::int64_t most = std::max<std::int64_t>(3, options.most_bytes / bytes_of_row);
-  const LabelledOutputs kept = drawn(known, most, {static_cast<std::uint64_t>(options.seed), kLeftOutDraw});
+  const LabelledOutputs kept = drawn_outputs(known, most, {static_cast<std::uint64_t>(options.seed), kLeftOutDraw});
   UnknownOptions all = options;
   all.most_bytes = std::numeric_limits<std::int64_t>::max();
   predict::UnknownScorer scorer = fit_unknown_scorer(UnknownScore::kNearest, kept, metric::Activation::kSoftmax, all);
