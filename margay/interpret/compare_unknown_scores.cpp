@@ -49,7 +49,7 @@ predict::KnownRows fit_known_rows(const torch::Tensor& features, const torch::Te
   const std::int64_t most = std::max<std::int64_t>(1, options.most_bytes / bytes_of_row);
   const torch::Tensor drawn = drawn_positions(features.size(0), most, random_for(options, Draw::kRows));
   predict::KnownRows known;
-  known.rows = predict::unit_rows(features.index_select(0, drawn).to(torch::kFloat)).to(torch::kHalf);
+  known.rows = predict::unit_rows(features.index_select(0, drawn).to(torch::kFloat)).to(torch::kHalf).to(torch::kFloat);
   known.members = members.index_select(0, drawn);
   const std::int64_t rows = drawn.size(0);
   known.k = std::min(options.neighbours.value_or(usual_neighbour(rows, present_classes(known.members))), rows);

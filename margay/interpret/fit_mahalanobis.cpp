@@ -118,9 +118,9 @@ predict::MahalanobisDistances fit_mahalanobis(const torch::Tensor& features, con
   predict::MahalanobisDistances distances;
   const torch::Tensor largest = std::get<0>(directions.abs().max(1));
   distances.scales = largest.contiguous();
-  distances.directions = (directions / largest.unsqueeze(1)).to(torch::kHalf).contiguous();
+  distances.directions = (directions / largest.unsqueeze(1)).to(torch::kHalf).to(torch::kDouble).contiguous();
   const auto places = [&](const torch::Tensor& rows) {  // as the rounded directions give them
-    return rows.matmul(distances.directions.to(torch::kDouble).t()) * distances.scales;
+    return rows.matmul(distances.directions.t()) * distances.scales;
   };
   distances.centre = places(mean.unsqueeze(0)).squeeze(0).contiguous();
   distances.between = variances;

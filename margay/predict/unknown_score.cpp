@@ -29,7 +29,7 @@ void check_columns(const torch::Tensor& rows, std::int64_t columns, const char* 
 /// Cosines of images and known rows, float [N,M].
 torch::Tensor cosines(const torch::Tensor& features, const torch::Tensor& rows) {
   check_columns(features, rows.size(1), "features");
-  return unit_rows(features.to(torch::kCPU, torch::kFloat)).matmul(rows.to(torch::kFloat).t());
+  return unit_rows(features.to(torch::kCPU, torch::kFloat)).matmul(rows.t());
 }
 
 /// Of rows of length 1.
@@ -67,7 +67,7 @@ torch::Tensor unit_rows(const torch::Tensor& features) {
 torch::Tensor MahalanobisDistances::operator()(const torch::Tensor& features) const {
   check_columns(features, directions.size(1), "features");
   const torch::Tensor x = unit_rows(features.to(torch::kCPU, torch::kDouble));
-  const torch::Tensor y = x.matmul(directions.to(torch::kDouble).t()) * scales - centre;  // [N,R]
+  const torch::Tensor y = x.matmul(directions.t()) * scales - centre;  // [N,R]
   const torch::Tensor places = class_places.to(torch::kDouble);
   const torch::Tensor squares = y.pow(2).sum(1, /*keepdim=*/true) - 2 * y.matmul(places.t()) + places.pow(2).sum(1);
   const torch::Tensor to_all = (y.pow(2) / (1 + between)).sum(1, /*keepdim=*/true);

@@ -56,9 +56,9 @@ torch::Tensor unit_rows(const torch::Tensor& features);
 ///
 /// Of the covariance nothing else is needed, so nothing else is kept: R D half precision numbers in place of D².
 struct MahalanobisDistances {
-  torch::Tensor directions;    ///< half [R,D], R <= K - 1; the largest number of each row is about 1
-  torch::Tensor scales;        ///< double [R]: each direction is multiplied by it
-  torch::Tensor centre;        ///< double [R]: what the mean of all images gives
+  torch::Tensor directions;  ///< double [R,D] of half precision, R <= K - 1; the largest number of each row is about 1
+  torch::Tensor scales;      ///< double [R]: each direction is multiplied by it
+  torch::Tensor centre;      ///< double [R]: what the mean of all images gives
   torch::Tensor class_places;  ///< float [K,R]; NaN for a class without images
   torch::Tensor between;       ///< double [R]: λ
 
@@ -75,7 +75,7 @@ struct NearestRows {
 /// Distances to known images in features of length 1 (Sun et al., "Out-of-distribution detection with deep nearest
 /// neighbors", ICML 2022, arXiv:2204.06507).
 struct KnownRows {
-  torch::Tensor rows;     ///< half [M,D], of length 1
+  torch::Tensor rows;     ///< float [M,D] of half precision, of length 1
   torch::Tensor members;  ///< bool [M,K]: the classes of each
   std::int64_t k = 1;     ///< which neighbour counts, 1 … M
 

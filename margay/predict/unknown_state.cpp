@@ -46,7 +46,7 @@ class StateReader {
 
 MahalanobisDistances mahalanobis_of(StateReader& state, std::int64_t num_classes, std::int64_t features) {
   MahalanobisDistances distances;
-  distances.directions = state.take("directions", torch::kHalf, {-1, features});
+  distances.directions = state.take("directions", torch::kHalf, {-1, features}).to(torch::kDouble);
   const std::int64_t count = distances.directions.size(0);
   distances.scales = state.take("scales", torch::kDouble, {count});
   distances.centre = state.take("centre", torch::kDouble, {count});
@@ -56,7 +56,7 @@ MahalanobisDistances mahalanobis_of(StateReader& state, std::int64_t num_classes
 }
 
 KnownRows known_rows_of(StateReader& state, std::int64_t k, std::int64_t num_classes, std::int64_t features) {
-  KnownRows known{.rows = state.take("rows", torch::kHalf, {-1, features}), .k = k};
+  KnownRows known{.rows = state.take("rows", torch::kHalf, {-1, features}).to(torch::kFloat), .k = k};
   known.members = state.take("members", torch::kBool, {known.rows.size(0), num_classes});
   if (k < 1 || k > known.rows.size(0))
     throw std::invalid_argument(fmt::format("the {}. neighbour of {} known rows", k, known.rows.size(0)));
@@ -98,14 +98,14 @@ model::TensorMap UnknownDetector::tensors() const {
   tensors[unknown_name("scores")] = is_left_out ? row_scores_ : torch::cat(scores);
   if (scorer_.mahalanobis) {
     const MahalanobisDistances& distances = *scorer_.mahalanobis;
-    tensors[unknown_name("directions")] = distances.directions;
+    tensors[unknown_name("directions")] = distances.directions.to(torch::kHalf);
     tensors[unknown_name("scales")] = distances.scales;
     tensors[unknown_name("centre")] = distances.centre;
     tensors[unknown_name("between")] = distances.between;
     tensors[unknown_name("class_places")] = distances.class_places;
   }
   if (scorer_.known) {
-    tensors[unknown_name("rows")] = scorer_.known->rows;
+    tensors[unknown_name("rows")] = scorer_.known->rows.to(torch::kHalf);
     tensors[unknown_name("members")] = scorer_.known->members;
   }
   return tensors;

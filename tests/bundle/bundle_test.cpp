@@ -208,8 +208,9 @@ TEST_F(BundleTest, RefusesACalibrationThatIsNone) {
 predict::UnknownDetector small_detector() {
   torch::manual_seed(2);
   predict::UnknownScorer scorer{.score = predict::UnknownScore::kNearest};
-  scorer.known = predict::KnownRows{.rows = predict::unit_rows(torch::randn({4, 64})).to(torch::kHalf),
-                                    .members = torch::ones({4, 3}, torch::kBool)};
+  scorer.known =
+      predict::KnownRows{.rows = predict::unit_rows(torch::randn({4, 64})).to(torch::kHalf).to(torch::kFloat),
+                         .members = torch::ones({4, 3}, torch::kBool)};
   return {scorer, 0.05, predict::RefusalGuarantee::kSplit, {predict::KnownScores(torch::rand({30}))}};
 }
 

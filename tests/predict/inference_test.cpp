@@ -218,8 +218,9 @@ TEST_F(InferenceTest, KeepsFeaturesAndPValuesOnlyWhereAsked) {
   EXPECT_FALSE(plain.features.defined());
   EXPECT_FALSE(plain.p_known.defined());
   UnknownScorer scorer{.score = UnknownScore::kNearest};
-  scorer.known = KnownRows{.rows = unit_rows(torch::randn({4, classifier_->backbone().features()})).to(torch::kHalf),
-                           .members = torch::ones({4, 2}, torch::kBool)};
+  scorer.known = KnownRows{
+      .rows = unit_rows(torch::randn({4, classifier_->backbone().features()})).to(torch::kHalf).to(torch::kFloat),
+      .members = torch::ones({4, 2}, torch::kBool)};
   const UnknownDetector detector(scorer, 0.1, RefusalGuarantee::kSplit, {KnownScores(torch::rand({9}))});
   const Predictions judged = collect_predictions(*classifier_, valid(), {.unknown = &detector});
   EXPECT_FALSE(judged.features.defined());

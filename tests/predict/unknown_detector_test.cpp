@@ -27,7 +27,7 @@ UnknownDetector by_largest_logit(const torch::Tensor& calibration, double alpha)
 UnknownDetector with_known_rows(std::int64_t rows, std::int64_t features, std::int64_t k) {
   torch::manual_seed(3);
   UnknownScorer scorer{.score = UnknownScore::kNearest};
-  scorer.known = KnownRows{.rows = unit_rows(torch::randn({rows, features})).to(torch::kHalf),
+  scorer.known = KnownRows{.rows = unit_rows(torch::randn({rows, features})).to(torch::kHalf).to(torch::kFloat),
                            .members = torch::ones({rows, 2}, torch::kBool),
                            .k = k};
   return {scorer, 0.2, torch::rand({rows})};
@@ -139,7 +139,7 @@ TEST(UnknownDetector, ComparesLeftOutScoresWithTheRowsOfEach) {
   const torch::Tensor own = detector.tensors().at("margay.unknown.scores");
   for (std::int64_t image = 0; image < 20; ++image) {
     const torch::Tensor distances =
-        (2 - 2 * unit_rows(features.slice(0, image, image + 1)).matmul(known.rows.to(torch::kFloat).t())).sqrt()[0];
+        (2 - 2 * unit_rows(features.slice(0, image, image + 1)).matmul(known.rows.t())).sqrt()[0];
     std::int64_t as_high = 0;
     for (std::int64_t i = 0; i < 30; ++i) {
       const torch::Tensor others = torch::cat({distances.slice(0, 0, i), distances.slice(0, i + 1)});

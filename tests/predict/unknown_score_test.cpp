@@ -17,7 +17,7 @@ torch::Tensor logits_of_two() { return torch::tensor({{1.0F, 3.0F}, {-2.0F, -5.0
 
 KnownRows three_rows() {
   KnownRows known;
-  known.rows = torch::tensor({{1.0F, 0.0F}, {0.0F, 1.0F}, {-1.0F, 0.0F}}).to(torch::kHalf);
+  known.rows = torch::tensor({{1.0F, 0.0F}, {0.0F, 1.0F}, {-1.0F, 0.0F}}).to(torch::kHalf).to(torch::kFloat);
   known.members = torch::tensor({{true, false, false}, {true, false, false}, {false, true, false}});
   return known;
 }
