@@ -13,11 +13,13 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/unknown_text.h"
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/file.h"
 #include "margay/data/source/names.h"
 #include "margay/interpret/calibration_charts.h"
+#include "margay/interpret/fit_unknown.h"
 #include "margay/predict/prediction_file.h"
 #include "margay/run/evaluation_set.h"
 #include "margay/run/training_charts.h"
@@ -34,6 +36,8 @@ struct CalibrateOptions {
   bool use_training_images = false;
   fs::path chart;
   bool json = false;
+  bool none_of_these = false;
+  interpret::UnknownOptions unknown;
   interpret::CalibrationMeasure measure;
   run::EvaluationOptions images;
   serve::PredictorOptions predictor;
@@ -48,6 +52,14 @@ struct CalibrateOptions {
                                               "also images that the model was trained on, of which it is too sure"),
          core::field<&O::chart>("chart", "draw the reliability diagram and the risk-coverage curve, .png or .svg"),
          core::field<&O::json>("json", "print every number as one JSON document"),
+         core::field<&O::none_of_these>(
+             "none_of_these",
+             "also tell images of none of the classes: half of the images set the threshold and serve nothing else"),
+         core::field<&O::unknown>("unknown", "how images of none of the classes are told",
+                                  {core::of_inner("alpha", core::needs({"none_of_these"})),
+                                   core::of_inner("per_class", core::needs({"none_of_these"})),
+                                   core::of_inner("score", core::needs({"none_of_these"})),
+                                   core::of_inner("neighbours", core::needs({"none_of_these"}))}),
          core::field<&O::measure>("measure", "how calibration is measured"),
          core::field<&O::images>("images", "what it is fitted to"),
          core::field<&O::predictor>("predictor", "how it is computed")});
@@ -79,6 +91,11 @@ void check_calibrate(const CalibrateOptions& options) {
   core::validate(options);
   if (options.predictor.tta > 0) refuse_calibration("--tta: a temperature is fitted to plain predictions");
   if (options.predictor.raw) refuse_calibration("--raw has no effect: a temperature is always fitted to raw logits");
+  if (options.none_of_these && options.use_training_images) {
+    refuse_calibration(
+        "--none-of-these and --use-training-images exclude each other: the guarantee is for images that "
+        "the threshold's images are like");
+  }
   if (!options.chart.empty()) run::check_chart_path(options.chart);
   check_target(options);
 }
@@ -102,6 +119,19 @@ class ModelToCalibrate {
   }
 
   const predict::KeptPredictions& predictions() const { return kept_; }
+  /// The network's outputs for some of the images, without features where the predictions were kept.
+  interpret::LabelledOutputs outputs(const std::vector<std::int64_t>& rows) const {
+    const interpret::LabelledOutputs all{
+        .logits = kept_.rows.logits, .features = features_, .targets = kept_.rows.targets};
+    return all.rows(torch::tensor(rows, torch::kLong));
+  }
+  /// What the detector may take: a twentieth of the weights.
+  std::int64_t weight_bytes() const {
+    std::int64_t bytes = 0;
+    for (const auto& [name, tensor] : bundle_.classifier->state()) bytes += static_cast<std::int64_t>(tensor.nbytes());
+    return bytes;
+  }
+  void set_unknown(const predict::UnknownDetector& detector) { bundle_.unknown = detector; }
 
   /// With where it comes from.
   predict::Calibration complete(predict::Calibration calibration) const {
@@ -143,12 +173,15 @@ class ModelToCalibrate {
   }
 
   void predict_images() {
-    const serve::Predictor predictor(bundle::load_bundle(options_.model), options_.predictor);
+    serve::PredictorOptions computing = options_.predictor;
+    if (options_.none_of_these) computing.output = predict::NetworkOutput::kLogitsAndFeatures;
+    const serve::Predictor predictor(bundle::load_bundle(options_.model), computing);
     const run::EvaluationSet set(options_.images, predictor.bundle(), options_.model);
     warn_of_each(set.warnings());
     tell_judged(program_words(set.reason()));
     predict::PredictionGatherer gatherer(set.images()->size());
     data::NameList left_out;
+    std::vector<torch::Tensor> features;
     const auto gather = [&](const predict::Predictions& batch) {
       if (is_stop_wanted()) throw core::Interrupted("stopped while predicting; nothing was written");
       std::vector<std::int64_t> rows;
@@ -162,6 +195,8 @@ class ModelToCalibrate {
         }
       }
       gatherer.add(batch, &rows);
+      if (batch.features.defined() && !rows.empty())
+        features.push_back(batch.features.index_select(0, torch::tensor(rows, torch::kLong)));
     };
     stream_with_progress(predictor, set.images(), gather, "calibrate");
     if (gatherer.size() == 0) {
@@ -175,6 +210,7 @@ class ModelToCalibrate {
     }
     kept_ = predict::kept_predictions(gatherer.take(), *set.images(), predictor.vocabulary(), options_.images.folder);
     kept_.task = predictor.task();
+    if (!features.empty()) features_ = torch::cat(features);
     for (const data::SkippedImage& skipped : kept_.rows.skipped) warn("left out " + skipped.problem);
   }
 
@@ -232,8 +268,48 @@ class ModelToCalibrate {
   std::string sha256_;
   bundle::Bundle bundle_;
   predict::KeptPredictions kept_;
+  torch::Tensor features_;    ///< float [N,D] where they were asked for
   std::int64_t trained_ = 0;  ///< of them
 };
+
+/// What the temperature is fitted to and judged by.
+struct CalibrationRows {
+  predict::Predictions rows;
+  torch::Tensor groups;
+};
+
+CalibrationRows rows_of(const predict::KeptPredictions& kept, const std::vector<std::int64_t>& positions) {
+  const torch::Tensor index = torch::tensor(positions, torch::kLong);
+  CalibrationRows some;
+  some.rows.logits = kept.rows.logits.index_select(0, index);
+  some.rows.targets = kept.rows.targets.index_select(0, index);
+  for (const std::int64_t i : positions) some.rows.ids.push_back(kept.rows.ids[static_cast<std::size_t>(i)]);
+  if (kept.groups.defined()) some.groups = kept.groups.index_select(0, index);
+  return some;
+}
+
+/// The images of the threshold serve nothing else, so the temperature gets the others.
+struct UnknownCalibration {
+  interpret::ThresholdSplit split;
+  interpret::UnknownFit fit;
+};
+
+std::optional<UnknownCalibration> calibrate_unknown(const ModelToCalibrate& model, const CalibrateOptions& options) {
+  if (!options.none_of_these) return std::nullopt;
+  const predict::KeptPredictions& kept = model.predictions();
+  interpret::UnknownOptions within = options.unknown;
+  within.most_bytes = std::max<std::int64_t>(1, model.weight_bytes() / 20);
+  interpret::ThresholdSplit split = interpret::split_for_threshold(kept.size(), within.alpha, within.seed, kept.groups);
+  if (split.fit.size() < 2) {
+    throw core::DataError(options.images.folder,
+                          fmt::format("{} are too few for a threshold beside the temperature; without --none-of-these "
+                                      "they calibrate",
+                                      core::counted(static_cast<std::size_t>(kept.size()), "image")));
+  }
+  interpret::UnknownFit fit =
+      interpret::fit_unknown(model.outputs(split.fit), model.outputs(split.threshold), kept.activation(), within);
+  return UnknownCalibration{.split = std::move(split), .fit = std::move(fit)};
+}
 
 core::ExitCode calibrate(const CalibrateOptions& options) {
   listen_for_stop();
@@ -241,13 +317,20 @@ core::ExitCode calibrate(const CalibrateOptions& options) {
   ModelToCalibrate model(options);
   model.predict();
   const predict::KeptPredictions& kept = model.predictions();
+  const std::optional<UnknownCalibration> unknown = calibrate_unknown(model, options);
+  const CalibrationRows judged =
+      unknown ? rows_of(kept, unknown->split.fit) : CalibrationRows{.rows = kept.rows, .groups = kept.groups};
   interpret::CalibrationReport report =
-      interpret::calibration_report(kept.rows, kept.task, kept.groups, options.measure);
+      interpret::calibration_report(judged.rows, kept.task, judged.groups, options.measure);
+  if (unknown) model.set_unknown(unknown->fit.detector);
   report.calibration = model.complete(report.calibration);
   if (options.json) {
-    print_json(interpret::to_json(report));
+    nlohmann::ordered_json json = interpret::to_json(report);
+    if (unknown) json["none_of_these"] = unknown_json(unknown->fit, kept.vocabulary);
+    print_json(json);
   } else {
     print_text(model.history() + temperature_text(report) + calibration_text(report));
+    if (unknown) print_text("\n" + unknown_text(unknown->fit, kept.vocabulary, model.weight_bytes()));
   }
   FileOutputs files;
   if (!options.chart.empty()) {
@@ -275,9 +358,13 @@ void add_calibrate(CommandLine& line) {
   command.footer(
       "One temperature is fitted, by which all logits are divided (Guo et al. 2017), and written into the model:\n"
       "predict, evaluate, explain and serve use it, --raw shows the logits' own probabilities. No prediction changes.\n"
+      "--none-of-these sets a threshold for images of none of the classes, too; predict then refuses at most --alpha "
+      "of\n"
+      "the images of the classes.\n"
       "Which images are used is decided as by evaluate.");
   command.flags(*options);
-  command.everyday({"--dry-run", "--out", "--chart", "--json", "--part", "--use-training-images"});
+  command.everyday({"--dry-run", "--out", "--none-of-these", "--alpha", "--per-class", "--chart", "--json", "--part",
+                    "--use-training-images"});
   takes_compute_threads(command);
   command.does([options] { return calibrate(*options); });
 }
