@@ -109,6 +109,40 @@ TEST_F(CalibrateCommand, BeginsWithTheLogitsWhereTheModelHasATemperature) {
   EXPECT_EQ(kept().model_sha256, first.model_sha256);
 }
 
+TEST_F(CalibrateCommand, SetsAThresholdForNoneOfTheseThatPredictThenUses) {
+  const CommandResult plain = run_command({"predict", model_.string(), images_.string(), "--alpha", "0.1"});
+  EXPECT_EQ(plain.status, 2);
+  expect_part(plain.errors, "`margay calibrate` makes one of this");
+  const CommandResult result = calibrate(images_, {"--none-of-these", "--alpha", "0.5", "--score", "nearest"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  expect_part(result.output,
+              "guarantee   at most 50 % of images of the classes are refused (2 images set the threshold");
+  EXPECT_EQ(kept().images, 2);  // the temperature has the others
+  ASSERT_TRUE(bundle::load_bundle(model_).unknown.has_value());
+  const CommandResult csv = run_command({"predict", model_.string(), images_.string(), "--csv", "--top", "1"});
+  expect_part(csv.output, "path,rank,label,probability,p_known,none_of_these\n");
+  const CommandResult json =
+      run_command({"predict", model_.string(), images_.string(), "--json", "--alpha", "0.4", "--top", "1"});
+  const auto first = nlohmann::json::parse(json.output.substr(0, json.output.find('\n')));
+  EXPECT_EQ(first["none_of_these"], first["p_known"].get<double>() <= 0.4);
+}
+
+TEST_F(CalibrateCommand, TellsNoneOfTheseByLogitsAloneWherePredictionsWereKept) {
+  torch::manual_seed(1);
+  const CommandResult result = calibrate(keep_predictions(torch::randn({8, 2})), {"--none-of-these", "--json"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  const auto unknown = nlohmann::json::parse(result.output)["none_of_these"];
+  EXPECT_EQ(unknown["can_refuse"], false);
+  EXPECT_NE(unknown["notes"].dump().find("refusing one at --alpha 0.05 takes 19"), std::string::npos) << unknown;
+}
+
+TEST_F(CalibrateCommand, RefusesWhatWouldBreakTheGuarantee) {
+  const CommandResult trained = calibrate(images_, {"--none-of-these", "--use-training-images", "--part", "all"});
+  EXPECT_EQ(trained.status, 2);
+  expect_part(trained.errors, "exclude each other");
+  EXPECT_EQ(calibrate(images_, {"--alpha", "0.1"}).status, 2);  // needs --none-of-these
+}
+
 TEST_F(CalibrateCommand, OnlyLooksOrWritesElsewhereWhenAsked) {
   const std::string before = testing_support::file_content(model_);
   const CommandResult look = calibrate(images_, {"--dry-run"});
