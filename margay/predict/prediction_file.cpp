@@ -117,6 +117,7 @@ KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset,
     if (const std::optional<std::int64_t> group = dataset.group(id)) groups.push_back(*group);
   }
   if (!groups.empty()) kept.groups = torch::tensor(groups);
+  kept.p_known = rows.p_known;
   kept.rows = std::move(rows);
   return kept;
 }
@@ -151,11 +152,14 @@ void PredictionGatherer::add(const Predictions& batch, const std::vector<std::in
     refuse_kept(fmt::format("{} images were announced, now there are {}", capacity_, size() + count));
   }
   if (targets_.defined() && !batch.targets.defined()) refuse_kept("some batches have targets, others none");
+  if (size() > 0 && p_known_.defined() != batch.p_known.defined())
+    refuse_kept("some batches have p_known, others none");
   const torch::Tensor index = rows == nullptr ? torch::Tensor() : torch::tensor(*rows);
   const auto chosen = [&](const torch::Tensor& all) { return rows == nullptr ? all : all.index_select(0, index); };
   if (size() > 0 && batch.temperature != temperature_) refuse_kept("batches have different temperatures");
   temperature_ = batch.temperature;
   append_rows(logits_, chosen(batch.logits), size(), capacity_);
+  if (batch.p_known.defined()) append_rows(p_known_, chosen(batch.p_known), size(), capacity_);
   if (batch.targets.defined()) append_rows(targets_, chosen(batch.targets), size(), capacity_);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = rows == nullptr ? i : (*rows)[static_cast<std::size_t>(i)];
@@ -167,11 +171,13 @@ Predictions PredictionGatherer::take() {
   Predictions all;
   if (logits_.defined()) all.logits = logits_.narrow(0, 0, size());
   if (targets_.defined()) all.targets = targets_.narrow(0, 0, size());
+  if (p_known_.defined()) all.p_known = p_known_.narrow(0, 0, size());
   all.temperature = temperature_;
   all.ids = std::exchange(ids_, {});
   all.skipped = std::exchange(skipped_, {});
   logits_ = torch::Tensor();
   targets_ = torch::Tensor();
+  p_known_ = torch::Tensor();
   return all;
 }
 

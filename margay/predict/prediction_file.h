@@ -50,13 +50,14 @@ struct KeptPredictions {
   void check() const;
 };
 
-/// Predictions for a dataset, or for some of its images, with their names and groups. root: the folder that names are
-/// made relative to; empty: they stay as they are. Throws std::invalid_argument for ids that the dataset lacks.
+/// Predictions for a dataset, or for some of its images, with their names, groups and p_known. root: the folder that
+/// names are made relative to; empty: they stay as they are. Throws std::invalid_argument for ids that the dataset
+/// lacks.
 KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset, const data::Vocabulary& vocabulary,
                                  const std::filesystem::path& root = {});
 
-/// Gathers the logits and targets of batches in memory that is allocated once, so that those of 100,000 images and
-/// 1,000 classes take 400 MB and never twice that.
+/// Gathers the logits, targets and p_known of batches in memory that is allocated once, so that those of 100,000 images
+/// and 1,000 classes take 400 MB and never twice that.
 class PredictionGatherer {
  public:
   /// images: the most that can come.
@@ -74,6 +75,7 @@ class PredictionGatherer {
   double temperature_ = 1;
   torch::Tensor logits_;
   torch::Tensor targets_;
+  torch::Tensor p_known_;
   std::vector<std::size_t> ids_;
   std::vector<data::SkippedImage> skipped_;
 };
