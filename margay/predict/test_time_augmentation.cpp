@@ -52,6 +52,8 @@ Predictions collect_averaged(model::Classifier& classifier, const data::Loader& 
   for (std::int64_t draw = 0; draw < tta.n; ++draw) {
     InferenceOptions drawn = options;
     drawn.epoch = draw;
+    drawn.unknown = nullptr;  // an image is judged by itself
+    drawn.output = NetworkOutput::kLogits;
     const Predictions predictions = collect_predictions(classifier, augmented, drawn, count);
     check_same_images(all, predictions, loader.dataset());
     draws.push_back(predictions.logits);
