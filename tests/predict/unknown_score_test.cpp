@@ -11,7 +11,7 @@
 namespace margay::predict {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInfinitelyFar = std::numeric_limits<double>::infinity();
 
 torch::Tensor logits_of_two() { return torch::tensor({{1.0F, 3.0F}, {-2.0F, -5.0F}}); }
 
@@ -62,14 +62,14 @@ TEST(KnownRows, GiveTheDistanceWithinEachClass) {
   const torch::Tensor distances = known.class_distances(torch::tensor({{1.0F, 0.0F}}));
   EXPECT_NEAR(distances[0][0].item<double>(), std::sqrt(2.0), 1e-6);
   EXPECT_NEAR(distances[0][1].item<double>(), 2, 1e-6);
-  EXPECT_EQ(distances[0][2].item<double>(), kInfinity);
+  EXPECT_EQ(distances[0][2].item<double>(), kInfinitelyFar);
 }
 
 TEST(UnknownScorer, GivesInfinityToNonFiniteOutputs) {
   const UnknownScorer logits{.score = UnknownScore::kEnergy};
   torch::Tensor broken = torch::zeros({3, 2});
   broken[1][0] = std::nan("");
-  broken[2][1] = kInfinity;
+  broken[2][1] = kInfinitelyFar;
   EXPECT_TRUE(logits.scores(broken, {}).isinf().equal(torch::tensor({false, true, true})));
   EXPECT_TRUE(logits.class_scores(broken, {}).isinf().all(1).equal(torch::tensor({false, true, true})));
   UnknownScorer nearest{.score = UnknownScore::kNearest, .known = three_rows()};
