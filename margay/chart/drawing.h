@@ -67,6 +67,7 @@ struct Paint {
   Role role = Role::kInk;
   std::size_t series = 0;  ///< of kSeries
   Rgb colour = {};         ///< of kColour
+  double opacity = 1;  ///< 0 … 1, of boxes and polygons: what lies below shines through, on light cards and dark ones
 };
 
 /// The colour on a light card.
@@ -103,10 +104,12 @@ struct DrawnBox {
 
 enum class TextAnchor { kStart, kMiddle, kEnd };
 enum class TextWeight { kNormal, kBold };
+enum class TextTurn { kNone, kUpwards };  ///< kUpwards: read from below, for names of columns
 
 constexpr double kTextHeight = 14;  ///< usual size of letters, pixels
 
-/// One line of text in any script. `at`: the start, middle or end of the line at half the height of its capitals.
+/// One line of text in any script. `at`: the start, middle or end of the line at half the height of its capitals; a
+/// turned line is turned about it.
 struct DrawnText {
   PlotPoint at;
   std::string text;
@@ -114,6 +117,8 @@ struct DrawnText {
   Paint paint;
   TextWeight weight = TextWeight::kNormal;
   std::optional<double> room_px = {};  ///< wider text is written smaller, then shortened in its middle
+  double size_px = kTextHeight;        ///< of its letters
+  TextTurn turn = TextTurn::kNone;
 };
 
 /// An image scaled into a box.

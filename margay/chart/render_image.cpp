@@ -58,9 +58,9 @@ double width_px(PangoLayout* layout) {
 /// One line of text, set in letters that fit into its room.
 struct SetText {
   Layout layout;
-  double size_px = kTextHeight;
+  double size_px;
 
-  SetText(PangoContext* context, const DrawnText& text) : layout(pango_layout_new(context)) {
+  SetText(PangoContext* context, const DrawnText& text) : layout(pango_layout_new(context)), size_px(text.size_px) {
     const std::string line = core::one_line(core::valid_utf8(text.text));
     pango_layout_set_single_paragraph_mode(layout.get(), TRUE);
     pango_layout_set_text(layout.get(), line.c_str(), static_cast<int>(line.size()));
@@ -130,9 +130,14 @@ class Painter {
     const double half_capital = 0.35 * set.size_px;
     const double baseline = static_cast<double>(pango_layout_get_baseline(set.layout.get())) / PANGO_SCALE;
     use(text.paint);
-    cairo_move_to(cairo_.get(), std::round(text.at.x - back - static_cast<double>(box.x) / PANGO_SCALE),
-                  std::round(text.at.y + half_capital) - baseline);
+    cairo_save(cairo_.get());
+    cairo_translate(cairo_.get(), text.at.x, text.at.y);
+    if (text.turn == TextTurn::kUpwards) cairo_rotate(cairo_.get(), -G_PI / 2);
+    const PlotPoint whole = {std::round(text.at.x - back - static_cast<double>(box.x) / PANGO_SCALE),
+                             std::round(text.at.y + half_capital)};  // letters that begin within a pixel are blurred
+    cairo_move_to(cairo_.get(), whole.x - text.at.x, whole.y - text.at.y - baseline);
     pango_cairo_show_layout(cairo_.get(), set.layout.get());
+    cairo_restore(cairo_.get());
   }
 
   void operator()(const DrawnImage& drawn) {
@@ -162,7 +167,7 @@ class Painter {
   void use(const Paint& paint) {
     cairo_new_path(cairo_.get());
     const Rgb colour = light_colour(paint);
-    cairo_set_source_rgb(cairo_.get(), colour.red / 255.0, colour.green / 255.0, colour.blue / 255.0);
+    cairo_set_source_rgba(cairo_.get(), colour.red / 255.0, colour.green / 255.0, colour.blue / 255.0, paint.opacity);
   }
 
   void trace(const PlotRun& points) {

@@ -45,6 +45,10 @@ std::string paint_of(const Paint& paint) {
   return fmt::format(R"(color="#{:02x}{:02x}{:02x}")", colour.red, colour.green, colour.blue);
 }
 
+std::string opacity_of(const Paint& paint) {
+  return paint.opacity < 1 ? fmt::format(R"( fill-opacity="{:.3g}")", paint.opacity) : "";
+}
+
 std::string dashes_of(const Paint& paint) {
   const std::vector<double> dashes = paint.role == Role::kSeries ? series_dashes(paint.series) : std::vector<double>{};
   return dashes.empty() ? "" : fmt::format(R"( stroke-dasharray="{}")", fmt::join(dashes, " "));
@@ -81,23 +85,35 @@ std::string svg_of(const DrawnLine& line) {
 }
 
 std::string svg_of(const DrawnPolygon& polygon) {
-  return fmt::format(R"(<polygon {} points="{}")", paint_of(polygon.paint), points_of(polygon.corners)) +
+  return fmt::format(R"(<polygon {}{} points="{}")", paint_of(polygon.paint), opacity_of(polygon.paint),
+                     points_of(polygon.corners)) +
          closed("polygon", polygon.name);
 }
 
 std::string svg_of(const DrawnBox& box) {
-  return fmt::format("<rect {} {}", paint_of(box.paint), place_of(box.box)) + closed("rect", box.name);
+  return fmt::format("<rect {}{} {}", paint_of(box.paint), opacity_of(box.paint), place_of(box.box)) +
+         closed("rect", box.name);
+}
+
+std::string anchor_of(TextAnchor anchor) {
+  if (anchor == TextAnchor::kStart) return "";
+  return anchor == TextAnchor::kMiddle ? R"( text-anchor="middle")" : R"( text-anchor="end")";
+}
+
+/// The text as far as its room goes; letters keep their size.
+std::string words_of(const DrawnText& text) {
+  return text.room_px ? shortened(text.text, *text.room_px * kTextHeight / text.size_px) : text.text;
 }
 
 std::string svg_of(const DrawnText& text) {
-  constexpr double kHalfCapital = 0.35 * kTextHeight;
-  const char* anchor = text.anchor == TextAnchor::kStart    ? ""
-                       : text.anchor == TextAnchor::kMiddle ? R"( text-anchor="middle")"
-                                                            : R"( text-anchor="end")";
-  return fmt::format("<text {}{}{} x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", paint_of(text.paint), anchor,
-                     text.weight == TextWeight::kBold ? R"( font-weight="600")" : "", text.at.x,
-                     text.at.y + kHalfCapital,
-                     xml_text(text.room_px ? shortened(text.text, *text.room_px) : text.text));
+  const double half_capital = 0.35 * text.size_px;
+  std::string form = text.weight == TextWeight::kBold ? R"( font-weight="600")" : "";
+  if (text.size_px != kTextHeight) form += fmt::format(R"( font-size="{:g}")", text.size_px);
+  if (text.turn == TextTurn::kUpwards) {
+    form += fmt::format(" transform=\"rotate(-90 {:.1f} {:.1f})\"", text.at.x, text.at.y);
+  }
+  return fmt::format("<text {}{}{} x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", paint_of(text.paint), anchor_of(text.anchor),
+                     form, text.at.x, text.at.y + half_capital, xml_text(words_of(text)));
 }
 
 std::string base64(const std::vector<std::uint8_t>& bytes) {
