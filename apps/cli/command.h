@@ -130,6 +130,7 @@ void add_probe(CommandLine& line);
 void add_lr_find(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_calibrate(CommandLine& line);
+void add_compare(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_summary(CommandLine& line);

@@ -1,145 +1,177 @@
-#include <cstdio>
-
 #include <fmt/format.h>
-#include <torch/types.h>
-#include <torch/utils.h>
+#include <nlohmann/json.hpp>
 
 #include "apps/cli/command.h"
+#include "apps/cli/evaluation_page.h"
+#include "apps/cli/evaluation_text.h"
+#include "apps/cli/judged_model.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
-#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
-#include "margay/core/counted.h"
-#include "margay/data/source/names.h"
-#include "margay/metric/metric.h"
-#include "margay/metric/standard_error.h"
-#include "margay/run/evaluation_set.h"
+#include "apps/cli/terminal.h"
+#include "margay/core/machine.h"
+#include "margay/run/evaluation_report.h"
 
 namespace margay::cli {
-
 namespace {
 
+namespace fs = std::filesystem;
+
 struct EvaluateOptions {
-  std::filesystem::path model;
-  std::optional<double> threshold;
-  run::EvaluationOptions images;
-  serve::PredictorOptions predictor;
+  fs::path model;
+  fs::path report;
+  bool overwrite = false;
+  fs::path predictions;
+  bool json = false;
+  bool all = false;
+  int top_losses = 24;
+  interpret::InterpretationOptions interpretation;
+  JudgingOptions judging;
+  bool has_threshold = false;  ///< no field: whether it was given
 
   static const core::OptionTable& fields() {
+    using O = EvaluateOptions;
     static const core::OptionTable table(
         "evaluate",
-        {core::field<&EvaluateOptions::images>("images", "what the model is judged by"),
-         core::field<&EvaluateOptions::threshold>(
-             "threshold", "multi-label models: the probability above which a class is predicted; 0.5 by default",
-             {0, 1}),
-         core::field<&EvaluateOptions::predictor>("predictor", "how it is computed")});
+        {core::field<&O::report>("report",
+                                 "write a report into this folder: report.html, every number as JSON, tables as CSV, "
+                                 "drawings as PNG and SVG, contact sheets, and the predictions"),
+         core::field<&O::overwrite>("overwrite", "replace the files of a report that is there; nothing else is touched",
+                                    {core::needs({"report", "evaluate.predictions"})}),
+         core::field<&O::predictions>("predictions",
+                                      "keep the predictions in this folder, which can stand in place of the model"),
+         core::field<&O::json>("json", "print every number as one JSON document"),
+         core::field<&O::all>("all", "show every class, pair and curve, not only the worst",
+                              {core::excludes({"json"})}),
+         core::field<&O::top_losses>("top_losses", "images in each list of top losses", {1, 1000}),
+         core::field<&O::interpretation>("interpretation", "how numbers are computed"),
+         core::field<&O::judging>("judging", "what the model is judged by")});
     return table;
   }
 };
 
-/// Sums over the predictions.
-struct Tally {
-  std::int64_t images = 0;
-  double loss_sum = 0;
-  metric::Accuracy accuracy;           ///< of single-label models
-  metric::MultiLabelCounts decisions;  ///< of multi-label models
-  std::vector<data::SkippedImage> skipped;
-  data::NameList trained;  ///< images that the model was trained on, which are left out
+/// Without labels nothing says whether a prediction is right.
+bool has_labels(const EvaluateOptions& options, const predict::KeptPredictions& kept) {
+  return kept.has_labels() && !options.judging.images.unlabelled;
+}
 
-  double loss() const { return loss_sum / static_cast<double>(images); }
+/// Whether someone asked for what needs all predictions.
+bool needs_predictions(const EvaluateOptions& options) {
+  return !options.report.empty() || !options.predictions.empty() || options.json || options.all ||
+         options.judging.images.unlabelled;
+}
+
+/// The first lines alone, in memory that does not grow with the number of images.
+core::ExitCode print_tally(JudgedModel& model, double threshold) {
+  EvaluationTally tally(model.task(), threshold);
+  model.stream([&](const predict::Predictions& batch) { tally.add(batch); }, "evaluate");
+  print_text(tally.text());
+  warn("the predictions of so many images would not fit into memory, so there are no tables; --report or --all tries");
+  return core::ExitCode::kDone;
+}
+
+/// Folders that are written, checked before the network runs.
+struct EvaluationFolders {
+  std::optional<run::ReportFolder> report;
+  std::optional<run::ReportFolder> predictions;
+
+  explicit EvaluationFolders(const EvaluateOptions& options) {
+    const auto existing = options.overwrite ? run::ExistingReport::kReplace : run::ExistingReport::kRefuse;
+    if (!options.report.empty()) report.emplace(options.report, existing);
+    if (!options.predictions.empty()) predictions.emplace(options.predictions, existing);
+  }
 };
 
-void print_single_label(const Tally& tally) {
-  const double error = 1 - tally.accuracy.value();
-  print_out(
-      "images    {}\nerror_rate  {:.4f} ± {:.4f} (one standard error)\naccuracy    {:.4f}\nloss        {:.4f} "
-      "(cross-entropy)\n",
-      tally.images, error, metric::share_standard_error(error, tally.images), 1 - error, tally.loss());
+void write_report(const run::Evaluation& evaluation, const EvaluateOptions& options, const JudgedModel& model,
+                  run::ReportFolder& folder) {
+  TerminalObserver observer;
+  const int deep_bits = model.predictor() ? model.predictor()->bundle().transforms.deep_bits : 16;
+  run::write_evaluation_report(evaluation, folder, observer,
+                               {.top_losses = options.top_losses, .deep_bits = deep_bits});
+  write_evaluation_page(evaluation, options.top_losses, model, folder);
+  folder.remove_stale_files();
+  if (options.json) return;
+  print_out("\nReport: {} ({} files; start again from it: margay evaluate {})\n",
+            shown_path(folder.path() / "report.html"), folder.files().size() + 2,
+            core::shell_word(folder.path().string()));
 }
 
-void print_multi_label(const Tally& tally) {
-  const metric::MultiLabelCounts& counts = tally.decisions;
-  const double exact = counts.exact_match();
-  print_out(
-      "images        {}\nexact_match     {:.4f} ± {:.4f} (every class right; one standard error)\naccuracy_multi  "
-      "{:.4f} (of all predictions)\nf1_multi        {:.4f} (mean over the classes)\nloss            {:.4f} (binary "
-      "cross-entropy)\n",
-      counts.images, exact, metric::share_standard_error(exact, counts.images), counts.accuracy(), counts.f1_macro(),
-      tally.loss());
-}
-
-/// The rows of a batch whose images count; of the others the names.
-std::vector<std::int64_t> rows_that_count(const predict::Predictions& batch, const run::EvaluationSet& set,
-                                          data::NameList& trained) {
-  std::vector<std::int64_t> rows;
-  for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-    const std::size_t id = batch.ids[row];
-    if (set.counts(id)) {
-      rows.push_back(static_cast<std::int64_t>(row));
-    } else {
-      trained.add(set.images()->path(id).string());
-    }
-  }
-  return rows;
-}
-
-/// Throws core::DataError if nothing else was there.
-void tell_of_trained(const Tally& tally, const run::EvaluationOptions& images) {
-  if (tally.trained.empty()) return;
-  if (tally.images == 0) {
-    throw core::DataError(
-        images.folder,
-        fmt::format("the model was trained on everything that was to be judged ({}), as the contents say; --part all "
-                    "judges it nevertheless",
-                    core::counted(tally.trained.size(), "image")));
-  }
-  warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
-                   core::counted(tally.trained.size(), "image"), tally.trained.text()));
+void print_evaluation(const run::Evaluation& evaluation, const EvaluateOptions& options) {
+  if (options.json) return print_json(evaluation.json({.top_losses = options.top_losses}));
+  const auto extent = options.all ? EvaluationExtent::kAll : EvaluationExtent::kShort;
+  print_drawing(evaluation_text(evaluation, extent, terminal_blocks()));
 }
 
 core::ExitCode evaluate(const EvaluateOptions& options) {
-  const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
-  const bool is_multi = predictor.is_multi_label();
-  if (options.threshold && !is_multi) {
+  listen_for_stop();
+  EvaluationFolders folders(options);
+  JudgedModel model(options.model, options.judging);
+  if (options.has_threshold && model.task() == data::Task::kSingleLabel) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this model predicts one class");
   }
-  const run::EvaluationSet set(options.images, predictor.bundle(), options.model);
-  warn_of_each(set.warnings());
-  print_out("Judged: {}.\n", program_words(set.reason()));
-  Tally tally;
-  const auto count = [&](const predict::Predictions& batch) {
-    tally.skipped.insert(tally.skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    const std::vector<std::int64_t> rows = rows_that_count(batch, set, tally.trained);
-    if (rows.empty()) return;
-    const torch::Tensor index = torch::tensor(rows);
-    const torch::Tensor logits = batch.logits.index_select(0, index);
-    const torch::Tensor targets = batch.targets.index_select(0, index);
-    tally.images += static_cast<std::int64_t>(rows.size());
-    tally.loss_sum += batch.losses.index_select(0, index).sum(torch::kDouble).item<double>();
-    is_multi ? tally.decisions.add(logits, targets, options.threshold.value_or(0.5))
-             : tally.accuracy.update(logits, targets);
-  };
-  stream_with_progress(predictor, set.images(), count, "evaluate");
-  for (const auto& skipped : tally.skipped) warn("left out " + skipped.problem);
-  tell_of_trained(tally, options.images);
-  is_multi ? print_multi_label(tally) : print_single_label(tally);
+  warn_of_each(model.warnings());
+  if (!options.json) print_out("Judged: {}.\n", model.reason());
+  const double threshold = options.interpretation.threshold;
+  const std::uint64_t available = core::available_memory_bytes();
+  const bool is_large = available > 0 && model.logit_bytes() > available / 2;
+  if (is_large && !needs_predictions(options)) return print_tally(model, threshold);
+  predict::KeptPredictions kept = model.predictions("evaluate");
+  if (folders.predictions) predict::save_predictions(folders.predictions->path(), kept);
+  if (!options.json && has_labels(options, kept)) {
+    EvaluationTally tally(kept.task, threshold);
+    tally.add(kept);
+    print_text(tally.text());
+  } else if (!options.json) {
+    print_out("images    {}\n", kept.size());
+  }
+  const run::Evaluation evaluation(std::move(kept), options.interpretation);
+  print_evaluation(evaluation, options);
+  if (folders.report) write_report(evaluation, options, model, *folders.report);
   return core::ExitCode::kDone;
+}
+
+/// What kept predictions can still be asked; everything else was decided when they were computed.
+const std::vector<std::string>& flags_of_kept_predictions() {
+  static const std::vector<std::string> flags = {"--report",     "--overwrite",     "--predictions", "--json",
+                                                 "--all",        "--top-losses",    "--threshold",   "--top-k",
+                                                 "--order",      "--zero-division", "--replicates",  "--seed",
+                                                 "--confidence", "--threads",       "--pin-threads"};
+  return flags;
+}
+
+void check_evaluate(const Command& command, const EvaluateOptions& options) {
+  if (!predict::is_prediction_folder(options.model)) return;
+  if (const auto flag = command.given_besides(flags_of_kept_predictions())) {
+    throw UsageError(fmt::format("{} has no effect on predictions that were kept ({}); give the model", *flag,
+                                 shown_path(options.model)));
+  }
 }
 
 }  // namespace
 
 void add_evaluate(CommandLine& line) {
-  Command& command = line.add("evaluate", "Evaluate a model on labelled images");
+  Command& command =
+      line.add("evaluate", "Evaluate a model on labelled images: where it is wrong, and how sure that is");
   const auto options = std::make_shared<EvaluateOptions>();
-  command.argument("model", options->model, "a model.margay", Presence::kRequired);
-  command.argument("folder", options->images.folder, "the images", Presence::kRequired);
+  command.argument("model", options->model, "a model.margay, or a folder of kept predictions (of a report)",
+                   Presence::kRequired);
+  command.argument("folder", options->judging.images.folder, "the images");
   command.footer(
       "In the folder of the training the validation images are judged, wherever it now lies; in another folder all\n"
       "images. The first line says which, and why. Images that the model was trained on never validate.\n"
-      "Labels and split are those of the model's training unless flags say otherwise.");
+      "Labels and split are those of the model's training unless flags say otherwise.\n"
+      "  margay evaluate model.margay images --report report\n"
+      "  margay evaluate report --order size --report by-size     without running the network again");
   command.flags(*options);
   takes_compute_threads(command);
-  command.does([options] { return evaluate(*options); });
+  command.everyday({"--report", "--overwrite", "--predictions", "--json", "--all", "--order", "--top-losses", "--part",
+                    "--unlabelled", "--unknown-classes", "--threshold", "--labels-csv", "--label-regex",
+                    "--label-delimiter", "--batch-size", "--precision", "--tta"});
+  command.check([options, &command] { check_evaluate(command, *options); });
+  command.does([options, &command] {
+    options->has_threshold = command.is_given("--threshold");
+    return evaluate(*options);
+  });
 }
 
 }  // namespace margay::cli

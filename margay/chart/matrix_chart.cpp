@@ -25,17 +25,20 @@ constexpr double kWidestName = 230;     // longer names are shortened
 constexpr double kMatrixHead = 96;      // title, axes, scale
 constexpr double kWhiteFrom = 0.6;      // opacity of cells whose values are white
 constexpr double kFaintest = 0.14;      // opacity of the smallest share
+constexpr double kFaintestDot = 0.4;    // where a cell is a dot of few pixels
 constexpr double kMostCells = 20000;    // that an SVG has as shapes
 constexpr std::size_t kDiagonalColour = 0;
 constexpr std::size_t kOtherColour = 1;
 
 /// Equal steps of the root: one image of a hundred still shows.
-double opacity_of_share(double share) { return share > 0 ? kFaintest + (1 - kFaintest) * std::sqrt(share) : 0; }
+double opacity_of_share(double share, double faintest) {
+  return share > 0 ? faintest + (1 - faintest) * std::sqrt(share) : 0;
+}
 
-Paint shade_of(bool is_diagonal, double share) {
+Paint shade_of(bool is_diagonal, double share, double faintest) {
   return {.role = Role::kSeries,
           .series = is_diagonal ? kDiagonalColour : kOtherColour,
-          .opacity = opacity_of_share(share)};
+          .opacity = opacity_of_share(share, faintest)};
 }
 
 /// The matrix in squares, and where they stand.
@@ -53,6 +56,7 @@ struct MatrixPlan {
     const double top = box.top + cell * static_cast<double>(row / bin);
     return {left, top, left + cell, top + cell};
   }
+  double faintest() const { return has_values ? kFaintest : kFaintestDot; }
   double middle(std::size_t square) const { return cell * (static_cast<double>(square) + 0.5); }
 };
 
@@ -124,12 +128,12 @@ std::string axes_text(const MatrixChart& chart, const MatrixPlan& plan) {
 }
 
 /// What the shades mean, for both colours.
-void draw_scale(double left, double top, double right, Drawing& drawing) {
+void draw_scale(double left, double top, double right, double faintest, Drawing& drawing) {
   constexpr double kSwatch = 44;
   double x = left;
   for (const double share : {0.01, 0.05, 0.25, 0.5, 1.0}) {
-    drawing.shapes.emplace_back(DrawnBox{{x, top, x + kSwatch - 2, top + 8}, shade_of(true, share)});
-    drawing.shapes.emplace_back(DrawnBox{{x, top + 10, x + kSwatch - 2, top + 18}, shade_of(false, share)});
+    drawing.shapes.emplace_back(DrawnBox{{x, top, x + kSwatch - 2, top + 8}, shade_of(true, share, faintest)});
+    drawing.shapes.emplace_back(DrawnBox{{x, top + 10, x + kSwatch - 2, top + 18}, shade_of(false, share, faintest)});
     drawing.shapes.emplace_back(DrawnText{.at = {x + kSwatch / 2 - 1, top + 27},
                                           .text = fmt::format("{:g} %", 100 * share),
                                           .anchor = TextAnchor::kMiddle,
@@ -149,7 +153,7 @@ void draw_head(const MatrixChart& chart, const MatrixPlan& plan, Drawing& drawin
                                         .weight = TextWeight::kBold,
                                         .room_px = room});
   write(drawing, {kMatrixMargin, kMatrixMargin + 30}, axes_text(chart, plan), Role::kSoft, room);
-  draw_scale(kMatrixMargin, kMatrixMargin + 46, right, drawing);
+  draw_scale(kMatrixMargin, kMatrixMargin + 46, right, plan.faintest(), drawing);
 }
 
 void draw_grid(const MatrixPlan& plan, Drawing& drawing) {
@@ -173,7 +177,7 @@ std::string words_of(const MatrixChart& chart, const MatrixCell& cell) {
 void draw_cells(const MatrixChart& chart, const MatrixPlan& plan, Drawing& drawing) {
   for (const MatrixCell& cell : chart.cells) {
     const PlotBox square = plan.square(cell.row, cell.column);
-    const Paint shade = shade_of(cell.row == cell.column, cell.share);
+    const Paint shade = shade_of(cell.row == cell.column, cell.share, plan.faintest());
     drawing.shapes.emplace_back(DrawnBox{square, shade, words_of(chart, cell)});
     if (!plan.has_values) continue;
     const Paint white = {.role = Role::kColour, .colour = {255, 255, 255}};
@@ -206,7 +210,7 @@ void draw_cells_as_image(const MatrixChart& chart, const MatrixPlan& plan, Drawi
   core::Image image(side, side);
   std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{255});
   for (const auto& [at, share] : squares_of(chart, plan)) {
-    const Paint shade = shade_of(at.first == at.second, share);
+    const Paint shade = shade_of(at.first == at.second, share, plan.faintest());
     const Rgb colour = light_colour(shade);
     for (int y = 0; y < cell; ++y) {
       std::uint8_t* pixel = image.row(static_cast<int>(at.first) * cell + y) + 3 * static_cast<int>(at.second) * cell;

@@ -49,9 +49,10 @@ void check_matrix(const char* function, const MatrixChart& chart);
 /// the drawing says so. Throws as check_matrix.
 Drawing matrix_drawing(const MatrixChart& chart);
 
-/// The matrix as text of at most `columns` columns: numbers where they have room, else shades (shade_block); a shade
-/// stands for several classes where there are more of them than columns, and the text says so. Rows have their names.
-/// Lines end as chart_text's do. Throws as check_matrix, and std::invalid_argument for options out of range.
+/// The matrix as text of at most `columns` columns: numbers where they have room, else shades (shade_block). Where
+/// there are more classes than columns a shade stands for several, by the mean share of their rows; the text says so.
+/// Rows have their names. Lines end as chart_text's do. Throws as check_matrix, and std::invalid_argument for options
+/// out of range.
 std::string matrix_text(const MatrixChart& chart, const TextBlockOptions& options = {});
 
 }  // namespace margay::chart

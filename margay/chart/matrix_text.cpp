@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kWidestRowName = 28;
 constexpr int kFewestMatrixColumns = 8;
+constexpr double kLeastSquare = 0.01;  // share of a square of several classes that is shown
 
 /// The cells of the text: each stands for `bin` rows and columns of the matrix, and takes `cell` columns.
 struct TextMatrix {
@@ -59,9 +60,15 @@ void fill(const MatrixChart& chart, TextMatrix& matrix) {
   matrix.shares.assign(matrix.squares * matrix.squares, 0);
   matrix.values = matrix.shares;
   for (const MatrixCell& cell : chart.cells) {
-    const std::size_t at = cell.row / matrix.bin * matrix.squares + cell.column / matrix.bin;
-    matrix.shares[at] = std::max(matrix.shares[at], cell.share);
+    const std::size_t row = cell.row / matrix.bin;
+    const std::size_t at = row * matrix.squares + cell.column / matrix.bin;
+    const std::size_t rows = std::min(matrix.bin, chart.names.size() - row * matrix.bin);
+    matrix.shares[at] += cell.share / static_cast<double>(rows);
     matrix.values[at] = cell.value;
+  }
+  for (double& share : matrix.shares) {
+    share = std::min(1.0, share);
+    if (matrix.bin > 1 && share < kLeastSquare) share = 0;
   }
 }
 
@@ -126,8 +133,8 @@ std::string key_text(const MatrixChart& chart, const TextMatrix& matrix, const T
                   shade_block(0.2, options.glyphs), shade_block(0.5, options.glyphs), shade_block(1, options.glyphs));
   if (matrix.bin > 1) {
     text += fmt::format(
-        "; each character stands for {0} x {0} classes, as dark as its darkest, and a row bears the name "
-        "of its first",
+        "; each character stands for {0} x {0} classes (below 1 % it is left out), and a row bears the name of its "
+        "first",
         matrix.bin);
   }
   return wrapped(text, options.columns);

@@ -17,13 +17,16 @@ namespace margay::run {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 using interpret::Interpretation;
 using interpret::TopLosses;
 
 std::optional<interpret::CalibrationScores> scores_of(const Interpretation& interpretation) {
   if (!interpretation.has_labels()) return std::nullopt;
   const predict::KeptPredictions& kept = interpretation.predictions();
-  return interpret::calibration_scores(kept.rows, kept.task, kept.groups);
+  predict::Predictions rows = kept.rows;  // shares the tensors
+  rows.temperature = kept.temperature;
+  return interpret::calibration_scores(rows, kept.task, kept.groups);
 }
 
 /// The run in whose folder the model lies. Reports are made without it where anything is missing.
@@ -46,11 +49,30 @@ std::string estimate_cells(const metric::Estimate& estimate) {
                      number_cell(estimate.interval.high));
 }
 
+Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
+
+Json history_columns(const std::vector<RunEpoch>& epochs) {
+  Json history = {{"stage", Json::array()},
+                  {"train_loss", Json::array()},
+                  {"valid_loss", Json::array()},
+                  {"metrics", Json::object()}};
+  for (const RunEpoch& epoch : epochs) {
+    history["stage"].push_back(epoch.stage);
+    history["train_loss"].push_back(number_or_null(epoch.train_loss));
+    history["valid_loss"].push_back(number_or_null(epoch.valid_loss));
+    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(number_or_null(value));
+  }
+  return history;
+}
+
 /// The lists of a report that its predictions allow.
 std::vector<TopLosses> lists_of(const Interpretation& interpretation) {
   if (!interpretation.has_labels()) return {TopLosses::kBorder, TopLosses::kLeastSure};
   return {TopLosses::kHighest, TopLosses::kSurelyWrong, TopLosses::kLowest, TopLosses::kBorder, TopLosses::kLeastSure};
 }
+
+/// Names of images may be any bytes.
+std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 /// A report on its way to the disk: steps with names, so that progress can be told.
 class EvaluationWriter {
@@ -79,7 +101,7 @@ class EvaluationWriter {
 
  private:
   void plan() {
-    write("report.json", [this] { return evaluation_.json({.top_losses = options_.top_losses}).dump(1) + "\n"; });
+    write("report.json", [this] { return text_of(evaluation_.json({.top_losses = options_.top_losses})); });
     write("top_losses.csv", [this] { return top_losses_csv(interpretation_, options_.top_losses); });
     draw("confidence", [this] { return chart::bar_drawing(interpret::confidence_chart(interpretation_)); });
     if (interpretation_.has_labels()) plan_labelled();
@@ -136,7 +158,7 @@ Evaluation::Evaluation(predict::KeptPredictions predictions, const interpret::In
 nlohmann::ordered_json Evaluation::json(const interpret::InterpretationJsonOptions& options) const {
   nlohmann::ordered_json json = interpretation_.json(options);
   if (calibration_) json["calibration"] = interpret::to_json(*calibration_);
-  if (history_) json["history"] = {{"epochs", to_json(*history_)["epochs"]}};
+  if (history_) json["history"] = history_columns(history_->epochs);
   return json;
 }
 

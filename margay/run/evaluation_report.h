@@ -30,8 +30,8 @@ class Evaluation {
   const std::optional<RunRecord>& history() const { return history_; }
 
   /// interpret::Interpretation::json with "calibration" (interpret::to_json of CalibrationScores) and "history"
-  /// ({"epochs":
-  /// [{"stage", "epoch", "train_loss", "valid_loss", metrics …}]}, as to_json of RunRecord), where there are such.
+  /// (columns:
+  /// {"stage": […], "train_loss": […], "valid_loss": […], "metrics": {name: […]}}), where there are such.
   nlohmann::ordered_json json(const interpret::InterpretationJsonOptions& options = {}) const;
 
  private:

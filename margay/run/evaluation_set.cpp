@@ -12,6 +12,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/data/source/image_files.h"
 #include "margay/data/source/names.h"
 #include "margay/run/moved_files.h"
 #include "margay/run/provenance.h"
@@ -321,7 +322,8 @@ class EvaluationSet::Choice {
     Rows known = unknown.known_of(rows);
     if (unknown.empty()) return known;
     if (known.empty()) {
-      throw core::DataError(options_.folder, fmt::format("not one of the {} has a class of the model; theirs are {}",
+      throw core::DataError(options_.folder, fmt::format("not one of the {} has a class of the model; theirs are {}; "
+                                                         "`unlabelled` judges images without labels",
                                                          images_text(rows.size()), unknown.text()));
     }
     const std::size_t left_out = rows.size() - known.size();
@@ -351,7 +353,18 @@ class EvaluationSet::Choice {
 EvaluationSet::EvaluationSet(const EvaluationOptions& options, const bundle::Bundle& bundle, const fs::path& model)
     : memory_(bundle.known_images, model) {
   core::validate(options);
+  if (options.unlabelled) return take_unlabelled(options.folder);
   images_ = Choice(*this, options, bundle, model).run().train;
+}
+
+void EvaluationSet::take_unlabelled(const fs::path& folder) {
+  const data::ImageSearch search = data::search_images(folder);
+  data::check_all_open(search);
+  if (search.images.empty()) throw core::DataError(folder, "there is no image in this folder");
+  images_ = std::make_shared<data::Dataset>(data::Dataset::unlabelled(search.images));
+  is_judged_whatever_ = true;
+  reason_ = fmt::format("all {} of {}, without labels", images_text(search.images.size()), folder.string());
+  warnings_ = search.left_out.sentences();
 }
 
 bool EvaluationSet::counts(std::size_t i) const {
@@ -376,6 +389,10 @@ const core::OptionTable& EvaluationOptions::fields() {
            "all; by default valid in the folder of the training, all elsewhere"),
        core::field<&EvaluationOptions::unknown_classes>(
            "unknown_classes", "images whose label is no class of the model: refuse, or leave_out to judge the others"),
+       core::field<&EvaluationOptions::unlabelled>(
+           "unlabelled", "the images have no labels: how sure the predictions are, without errors",
+           {core::excludes(
+               {"part", "unknown_classes", "labels_csv", "label_regex", "label_path_regex", "label_folder"})}),
        core::field<&EvaluationOptions::data>("data", "labels and split")});
   return table;
 }

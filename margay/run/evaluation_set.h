@@ -38,13 +38,14 @@ struct EvaluationOptions {
   std::filesystem::path folder;
   std::optional<JudgedPart> part;
   UnknownClasses unknown_classes = UnknownClasses::kRefuse;
+  bool unlabelled = false;  ///< all images of the folder, whatever their labels would be
   DataOptions data;
 
   static const core::OptionTable& fields();
 };
 
-/// Labelled images to judge a model by, and why these. Images that the model was trained on are told by their contents
-/// while they are read, so whether one of them counts is known only then.
+/// Images to judge a model by, labelled unless the options say otherwise, and why these. Images that the model was
+/// trained on are told by their contents while they are read, so whether one of them counts is known only then.
 class EvaluationSet {
  public:
   /// Labels and split are those of the model's training unless the options say otherwise, and then only the one or the
@@ -68,6 +69,8 @@ class EvaluationSet {
 
  private:
   class Choice;
+
+  void take_unlabelled(const std::filesystem::path& folder);
 
   TrainingMemory memory_;
   std::optional<JudgedPart> part_;

@@ -34,8 +34,8 @@ TEST(BarText, GivesUpNoteIntervalAndBarInNarrowTerminals) {
   EXPECT_EQ(bar_text(two_bars(), {.columns = 20}),
             "Recall\n"
             "share of the class\n"
-            "cat ███     0.500\n"
-            "dog ██████  1.000\n");
+            "cat ████▌      0.500\n"
+            "dog █████████  1.000\n");
   BarChart chart = two_bars();
   chart.bars[0].name = "a name that is far too long";
   for (const int columns : {20, 30, 40, 80}) {

@@ -29,7 +29,7 @@ MatrixChart many_classes(std::size_t count) {
     chart.cells.push_back({i, i, 2, 2 / 3.0});
     chart.cells.push_back({i, (i + 1) % count, 1, 1 / 3.0});
   }
-  chart.marks.push_back({0, 1, "class 0 as class 1"});
+  chart.marks.push_back({0, 1 % count, "class 0 as class 1"});
   return chart;
 }
 
@@ -53,7 +53,7 @@ std::vector<DrawnBox> named_boxes(const Drawing& drawing) {
   return boxes;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
+std::vector<std::string> matrix_lines(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
@@ -142,14 +142,14 @@ TEST(MatrixText, ShowsNumbersWhereTheyFit) {
   EXPECT_EQ(matrix_text(cats_and_dogs()),
             "Confusion matrix\n"
             "rows: actual; columns: predicted, in the same order\n"
-            "         1  2\n"
-            " 1 cat   7  3\n"
-            " 2 dog   . 10\n");
+            "        1  2\n"
+            " 1 cat  7  3\n"
+            " 2 dog  . 10\n");
 }
 
 TEST(MatrixText, ShowsShadesWhereNumbersDoNotFit) {
   const std::string text = matrix_text(many_classes(37), {.columns = 80, .glyphs = TextGlyphs::kAscii});
-  const std::vector<std::string> lines = lines_of(text);
+  const std::vector<std::string> lines = matrix_lines(text);
   EXPECT_NE(std::find(lines.begin(), lines.end(), "class 0  #*"), lines.end()) << text;
   EXPECT_NE(std::find(lines.begin(), lines.end(), "class 1   #*"), lines.end()) << text;
 }
@@ -158,7 +158,7 @@ TEST(MatrixText, FitsEveryTerminal) {
   for (const int columns : {20, 33, 80, 200}) {
     for (const std::size_t classes : {1U, 2U, 37U, 1000U}) {
       const std::string text = matrix_text(many_classes(classes), {.columns = columns});
-      for (const std::string& line : lines_of(text)) {
+      for (const std::string& line : matrix_lines(text)) {
         EXPECT_LE(core::text_width(line), static_cast<std::size_t>(columns)) << classes << ": " << line;
       }
     }
@@ -176,7 +176,7 @@ TEST(MatrixText, KeepsNamesOfAnyScriptOnTheirLine) {
   const std::string text = matrix_text(chart);
   EXPECT_NE(text.find(" 1 кошка"), std::string::npos) << text;
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
-  EXPECT_EQ(lines_of(text).size(), 5U);
+  EXPECT_EQ(matrix_lines(text).size(), 5U);
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "margay/predict/prediction_file.h"
+#include "margay/run/evaluation_set.h"
+#include "margay/serve/predictor.h"
+
+namespace margay::cli {
+
+/// What judges a model: the images, and how predictions of them are computed.
+struct JudgingOptions {
+  run::EvaluationOptions images;
+  serve::PredictorOptions predictor;
+
+  static const core::OptionTable& fields();
+};
+
+/// The name of a model in text: the folder of its run, or the file.
+std::string model_name(const std::filesystem::path& model);
+
+/// A model and the images that it is judged by, before the network runs; or predictions that were kept, in place of
+/// both.
+class JudgedModel {
+ public:
+  /// model: a file.margay, or a folder of kept predictions (of an earlier report, or of --predictions). Kept
+  /// predictions need no images; where a folder of images is given, it is where they lie now. Throws UsageError for a
+  /// model without images, and for options of the network with kept predictions; as load_bundle, EvaluationSet and
+  /// load_predictions.
+  JudgedModel(const std::filesystem::path& model, const JudgingOptions& options);
+
+  bool is_kept() const { return kept_.has_value(); }
+  data::Task task() const;
+  /// Which images are judged, and why, in the program's words.
+  const std::string& reason() const { return reason_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  std::int64_t num_images() const;
+  std::int64_t num_classes() const;
+  /// Null for kept predictions.
+  const std::shared_ptr<serve::Predictor>& predictor() const { return predictor_; }
+
+  /// What the logits of all images take in memory.
+  std::uint64_t logit_bytes() const;
+
+  /// Runs the network, with a progress line, and hands over the batches whose images count. Images that cannot be read,
+  /// and those that the model was trained on, are warned of in the end. Of a model, once. Throws core::DataError if no
+  /// image is left, core::Interrupted where ctrl-C was listened for.
+  void stream(const predict::PredictionSink& sink, const std::string& task);
+
+  /// All of them, in memory: of the network, or as they were kept. Throws as stream, and core::OutOfMemoryError where
+  /// they cannot fit.
+  predict::KeptPredictions predictions(const std::string& task);
+
+ private:
+  void tell_of_trained() const;
+
+  std::filesystem::path model_;
+  const JudgingOptions& options_;
+  std::optional<predict::KeptPredictions> kept_;
+  std::shared_ptr<serve::Predictor> predictor_;
+  std::unique_ptr<run::EvaluationSet> set_;
+  std::string reason_;
+  std::vector<std::string> warnings_;
+  data::NameList trained_;  ///< images that are left out, as the model was trained on them
+  std::vector<data::SkippedImage> skipped_;
+  std::int64_t judged_ = 0;
+};
+
+}  // namespace margay::cli
