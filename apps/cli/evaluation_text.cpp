@@ -190,11 +190,11 @@ std::string top_table(const Interpretation& interpretation, interpret::TopLosses
   return fitting_table(std::move(columns), rows, width);
 }
 
-std::string calibration_line(const interpret::CalibrationScores& scores) {
+std::string calibration_line(const interpret::CalibrationQuality& scores) {
   const interpret::CalibrationError& ece = scores.ece;
   return fmt::format("Expected calibration error {} ({} – {}); {} under perfect calibration, 95 % below {}: {}.",
-                     fixed(ece.error.value), fixed(ece.error.low), fixed(ece.error.high), fixed(ece.perfect),
-                     fixed(ece.perfect_high),
+                     fixed(ece.error.value), fixed(ece.error.interval.low), fixed(ece.error.interval.high),
+                     fixed(ece.perfect), fixed(ece.perfect_range.high),
                      ece.is_beyond_chance() ? "the probabilities are off, which `margay calibrate` mends"
                                             : "the probabilities mean what they say, as far as these images tell");
 }

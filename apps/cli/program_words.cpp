@@ -48,6 +48,7 @@ Words all_words() {
                  {"config", "--config"},
                  {"lr_find", "`margay lr-find`"},
                  {"most_label_numbers", "that are allowed"},
+                 {"overwrite", "--overwrite"},
                  {"probe", "`margay probe`"},
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);

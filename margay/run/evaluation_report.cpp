@@ -21,12 +21,12 @@ using Json = nlohmann::ordered_json;
 using interpret::Interpretation;
 using interpret::TopLosses;
 
-std::optional<interpret::CalibrationScores> scores_of(const Interpretation& interpretation) {
+std::optional<interpret::CalibrationQuality> scores_of(const Interpretation& interpretation) {
   if (!interpretation.has_labels()) return std::nullopt;
   const predict::KeptPredictions& kept = interpretation.predictions();
   predict::Predictions rows = kept.rows;  // shares the tensors
   rows.temperature = kept.temperature;
-  return interpret::calibration_scores(rows, kept.task, kept.groups);
+  return interpret::calibration_quality(rows, kept.task, kept.groups);
 }
 
 /// The run in whose folder the model lies. Reports are made without it where anything is missing.
@@ -49,7 +49,7 @@ std::string estimate_cells(const metric::Estimate& estimate) {
                      number_cell(estimate.interval.high));
 }
 
-Json number_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
+Json history_number(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
 
 Json history_columns(const std::vector<RunEpoch>& epochs) {
   Json history = {{"stage", Json::array()},
@@ -58,9 +58,9 @@ Json history_columns(const std::vector<RunEpoch>& epochs) {
                   {"metrics", Json::object()}};
   for (const RunEpoch& epoch : epochs) {
     history["stage"].push_back(epoch.stage);
-    history["train_loss"].push_back(number_or_null(epoch.train_loss));
-    history["valid_loss"].push_back(number_or_null(epoch.valid_loss));
-    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(number_or_null(value));
+    history["train_loss"].push_back(history_number(epoch.train_loss));
+    history["valid_loss"].push_back(history_number(epoch.valid_loss));
+    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(history_number(value));
   }
   return history;
 }

@@ -25,18 +25,18 @@ class Evaluation {
 
   const interpret::Interpretation& interpretation() const { return interpretation_; }
   /// How far probabilities are what they say; nothing without labels.
-  const std::optional<interpret::CalibrationScores>& calibration() const { return calibration_; }
+  const std::optional<interpret::CalibrationQuality>& calibration() const { return calibration_; }
   /// The training of the model, where its run's folder still is: "model" of the predictions' origin lies in it.
   const std::optional<RunRecord>& history() const { return history_; }
 
-  /// interpret::Interpretation::json with "calibration" (interpret::to_json of CalibrationScores) and "history"
+  /// interpret::Interpretation::json with "calibration" (interpret::to_json of CalibrationQuality) and "history"
   /// (columns:
   /// {"stage": […], "train_loss": […], "valid_loss": […], "metrics": {name: […]}}), where there are such.
   nlohmann::ordered_json json(const interpret::InterpretationJsonOptions& options = {}) const;
 
  private:
   interpret::Interpretation interpretation_;
-  std::optional<interpret::CalibrationScores> calibration_;
+  std::optional<interpret::CalibrationQuality> calibration_;
   std::optional<RunRecord> history_;
 };
 

@@ -353,8 +353,11 @@ class EvaluationSet::Choice {
 EvaluationSet::EvaluationSet(const EvaluationOptions& options, const bundle::Bundle& bundle, const fs::path& model)
     : memory_(bundle.known_images, model) {
   core::validate(options);
-  if (options.unlabelled) return take_unlabelled(options.folder);
-  images_ = Choice(*this, options, bundle, model).run().train;
+  if (options.unlabelled) {
+    take_unlabelled(options.folder);
+  } else {
+    images_ = Choice(*this, options, bundle, model).run().train;
+  }
 }
 
 void EvaluationSet::take_unlabelled(const fs::path& folder) {

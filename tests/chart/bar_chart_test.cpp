@@ -29,8 +29,8 @@ TEST(BarText, GivesUpNoteIntervalAndBarInNarrowTerminals) {
   EXPECT_EQ(bar_text(two_bars(), {.columns = 34}),
             "Recall\n"
             "share of the class\n"
-            "cat ███     0.500  0.250 – 0.750\n"
-            "dog ██████  1.000  0.500 – 1.000\n");
+            "cat ████      0.500  0.250 – 0.750\n"
+            "dog ████████  1.000  0.500 – 1.000\n");
   EXPECT_EQ(bar_text(two_bars(), {.columns = 20}),
             "Recall\n"
             "share of the class\n"
