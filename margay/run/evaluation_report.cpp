@@ -26,7 +26,8 @@ std::optional<interpret::CalibrationQuality> scores_of(const Interpretation& int
   const predict::KeptPredictions& kept = interpretation.predictions();
   predict::Predictions rows = kept.rows;  // shares the tensors
   rows.temperature = kept.temperature;
-  return interpret::calibration_quality(rows, kept.task, kept.groups);
+  return interpret::calibration_quality(rows, kept.task, kept.groups,
+                                        {.bootstrap = interpretation.options().bootstrap});
 }
 
 /// The run in whose folder the model lies. Reports are made without it where anything is missing.

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/chart/line_chart.h"
-#include "margay/interpret/calibration_report.h"
+#include "margay/interpret/calibration_quality.h"
 #include "margay/interpret/interpretation.h"
 #include "margay/run/observer.h"
 #include "margay/run/report_folder.h"

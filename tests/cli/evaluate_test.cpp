@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/command_line.h"
@@ -134,6 +135,90 @@ TEST_F(EvaluateCommand, SaysThatAModelOfAnEarlierVersionCannotKnow) {
   expect_part(first_line(result.output), "a model of an earlier version of Margay, which does not remember");
   expect_part(first_line(result.output), "--part all judges a folder of other images whole");
   expect_part(result.output, "\nimages    4\n");
+}
+
+TEST_F(EvaluateCommand, PrintsWhatIsWrongBelowItsFirstLines) {
+  const CommandResult result = evaluate(images_);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  for (const char* part :
+       {"number ", "Classes, the worst F1 first", "macro avg", "Recall of each class",
+        "Confusion matrix: ", "Most confused pairs", "Highest losses", "Expected calibration error"}) {
+    expect_part(result.output, part);
+  }
+  EXPECT_LT(result.output.find("loss        "), result.output.find("macro avg"));
+}
+
+TEST_F(EvaluateCommand, LeavesAReportFromWhichTheNextOneStarts) {
+  const fs::path report = folder_ / "report";
+  const CommandResult first = evaluate(images_, {"--report", report.string()});
+  ASSERT_EQ(first.status, 0) << first.errors;
+  expect_part(first.output, "Report: " + (report / "report.html").string());
+  EXPECT_TRUE(fs::exists(report / "report.html"));
+  EXPECT_TRUE(fs::exists(report / "confusion_matrix.svg"));
+  fs::remove(model_);  // the network cannot run again
+  const CommandResult again = run_command({"evaluate", report.string(), "--json"});
+  ASSERT_EQ(again.status, 0) << again.errors;
+  EXPECT_EQ(nlohmann::ordered_json::parse(again.output).at("num_images"), 4);
+  const CommandResult elsewhere =
+      run_command({"evaluate", report.string(), "--order", "size", "--report", (folder_ / "by-size").string()});
+  ASSERT_EQ(elsewhere.status, 0) << elsewhere.errors;
+  expect_part(first_line(elsewhere.output),
+              "Judged: the predictions in " + report.string() + ": 4 of the 16 images of ");
+  expect_part(elsewhere.output, "\nimages    4\n");
+}
+
+TEST_F(EvaluateCommand, ReplacesNothingThatItIsNotToldToReplace) {
+  const fs::path report = folder_ / "report";
+  ASSERT_EQ(evaluate(images_, {"--report", report.string()}).status, 0);
+  const CommandResult refused = evaluate(images_, {"--report", report.string()});
+  EXPECT_EQ(refused.status, 3);
+  expect_part(refused.errors, "--overwrite replaces its files");
+  EXPECT_EQ(evaluate(images_, {"--report", report.string(), "--overwrite"}).status, 0);
+  const CommandResult into_images = evaluate(images_, {"--report", images_.string(), "--overwrite"});
+  EXPECT_EQ(into_images.status, 3);
+  expect_part(into_images.errors, "holds other things and no report");
+}
+
+TEST_F(EvaluateCommand, RefusesFlagsThatKeptPredictionsCannotHonour) {
+  const fs::path kept = folder_ / "kept";
+  ASSERT_EQ(evaluate(images_, {"--predictions", kept.string()}).status, 0);
+  const CommandResult result = run_command({"evaluate", kept.string(), "--part", "all"});
+  EXPECT_EQ(result.status, 2);
+  expect_part(result.errors, "--part has no effect on predictions that were kept");
+  const CommandResult no_images = run_command({"evaluate", model_.string()});
+  EXPECT_EQ(no_images.status, 2);
+  expect_part(no_images.errors, "is a model, so give a folder of images");
+}
+
+TEST_F(EvaluateCommand, SaysWhatItCanOfImagesWithoutLabels) {
+  const fs::path loose = folder_ / "loose";
+  fs::create_directories(loose);
+  for (int i = 0; i < 2; ++i) {
+    data::write_png(loose / (std::to_string(i) + ".png"), testing_support::striped_image(i, 400 + i, 26));
+  }
+  const CommandResult refused = evaluate(loose);
+  EXPECT_EQ(refused.status, 3);
+  const CommandResult result = evaluate(loose, {"--unlabelled"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  expect_part(first_line(result.output), "all 2 images of " + loose.string() + ", without labels");
+  expect_part(result.output, "How sure the predictions are");
+  EXPECT_EQ(result.output.find("error_rate"), std::string::npos);
+}
+
+TEST_F(EvaluateCommand, ComparesTwoModelsOnTheImagesOfBoth) {
+  const fs::path kept = folder_ / "kept";
+  ASSERT_EQ(evaluate(images_, {"--predictions", kept.string()}).status, 0);
+  const CommandResult result =
+      run_command({"compare", model_.string(), kept.string(), images_.string(), "--num-workers", "1"});
+  ASSERT_EQ(result.status, 0) << result.errors;
+  expect_part(result.output, "4 images that both judge.");
+  expect_part(result.output, "McNemar's exact test: p = 1.000");
+  const CommandResult json = run_command({"compare", kept.string(), kept.string(), "--json"});
+  ASSERT_EQ(json.status, 0) << json.errors;
+  EXPECT_EQ(nlohmann::ordered_json::parse(json.output).at("images"), 4);
+  const CommandResult needless = run_command({"compare", kept.string(), kept.string(), images_.string()});
+  EXPECT_EQ(needless.status, 2);
+  expect_part(needless.errors, "leave the folder out");
 }
 
 }  // namespace
