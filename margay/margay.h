@@ -33,6 +33,7 @@
 #include "margay/interpret/fit_calibration.h"
 #include "margay/interpret/fit_unknown.h"
 #include "margay/interpret/interpretation.h"
+#include "margay/interpret/interpretation_charts.h"
 #include "margay/interpret/label_issues.h"
 #include "margay/interpret/mapped_image.h"
 #include "margay/interpret/xray_html.h"
@@ -282,6 +283,8 @@ using interpret::MappedImageOptions;
 using interpret::ModelComparison;
 using interpret::NearClasses;
 using interpret::overlay_map;
+using interpret::plot_confusion_matrix;
+using interpret::plot_top_losses;
 using interpret::reliability_chart;
 using interpret::ReliabilityBin;
 using interpret::report_table;

@@ -84,7 +84,7 @@ void add_compare(CommandLine& line) {
   command.flags(*options);
   takes_compute_threads(command);
   command.everyday({"--json", "--differing", "--part", "--unknown-classes", "--threshold", "--labels-csv",
-                    "--label-regex", "--label-delimiter", "--batch-size", "--precision", "--tta"});
+                    "--label-regex", "--label-delimiter", "--batch-size", "--precision", "--device", "--tta"});
   command.check([options] { check_compare(*options); });
   command.does([options] { return compare(*options); });
 }

@@ -166,7 +166,7 @@ void add_evaluate(CommandLine& line) {
   takes_compute_threads(command);
   command.everyday({"--report", "--overwrite", "--predictions", "--json", "--all", "--order", "--top-losses", "--part",
                     "--unlabelled", "--unknown-classes", "--threshold", "--labels-csv", "--label-regex",
-                    "--label-delimiter", "--batch-size", "--precision", "--tta"});
+                    "--label-delimiter", "--batch-size", "--precision", "--device", "--tta"});
   command.check([options, &command] { check_evaluate(command, *options); });
   command.does([options, &command] {
     options->has_threshold = command.is_given("--threshold");

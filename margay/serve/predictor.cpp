@@ -46,7 +46,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     : bundle_(std::move(bundle)),
       options_(options),
       calibration_(options.raw ? predict::Calibration() : bundle_.calibration),
-      precision_(model::resolve_precision(options.precision, torch::kCPU)) {
+      precision_(model::resolve_precision(options.precision, model::find_device(options.device))) {
   core::validate(options_);
   if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
   model::with_own_errors(model::kFreeMemory, [&] {
@@ -55,6 +55,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     model::fold_batch_norms(*bundle_.classifier);
     bundle_.classifier->eval();  // the modules that folding made, too
     model::store_weights_in(*bundle_.classifier, precision_);
+    bundle_.classifier->to(model::find_device(options_.device));
   });
 }
 
@@ -64,7 +65,8 @@ void Predictor::warm_up(std::int64_t images) const {
   const std::int64_t channels = bundle_.classifier->options().in_channels;
   const torch::NoGradGuard no_grad;
   model::with_own_errors(model::kPredictWithLess, [&] {
-    predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}), precision_);
+    const torch::Device device = model::find_device(options_.device);
+    predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}, device), precision_);
   });
 }
 
@@ -125,20 +127,22 @@ void Predictor::stream(std::shared_ptr<const data::Dataset> images, const predic
 
 const core::OptionTable& PredictorOptions::fields() {
   static const core::OptionTable table(
-      "predictor", {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
-                    core::field<&PredictorOptions::num_workers>(
-                        "num_workers", "loading threads; by default as many as `threads` says", {1, 512}),
-                    core::field<&PredictorOptions::precision>(
-                        "precision",
-                        "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
-                        "about 1e-2 in the logits)"),
-                    core::field<&PredictorOptions::tta>(
-                        "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
-                    core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
-                    core::field<&PredictorOptions::raw>(
-                        "raw", "the logits' own probabilities, without the temperature of `calibrate`"),
-                    core::field<&PredictorOptions::max_pixels>(
-                        "max_pixels", "an image that claims more pixels counts as unreadable", {1, 1e12})});
+      "predictor",
+      {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
+       core::field<&PredictorOptions::num_workers>("num_workers",
+                                                   "loading threads; by default as many as `threads` says", {1, 512}),
+       core::field<&PredictorOptions::precision>(
+           "precision",
+           "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
+           "about 1e-2 in the logits)"),
+       core::field<&PredictorOptions::device>("device", "cpu, cuda, cuda:N, or auto: cuda if there is one"),
+       core::field<&PredictorOptions::tta>(
+           "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
+       core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
+       core::field<&PredictorOptions::raw>("raw",
+                                           "the logits' own probabilities, without the temperature of `calibrate`"),
+       core::field<&PredictorOptions::max_pixels>("max_pixels", "an image that claims more pixels counts as unreadable",
+                                                  {1, 1e12})});
   return table;
 }
 

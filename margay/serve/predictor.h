@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <torch/types.h>
@@ -21,6 +22,7 @@ struct PredictorOptions {
   int batch_size = 64;
   std::optional<int> num_workers;
   model::Precision precision = model::Precision::kFp32;
+  std::string device = "cpu";  ///< as model::find_device
   int tta = 0;
   double tta_beta = predict::TtaOptions().beta;
   bool raw = false;
