@@ -50,11 +50,6 @@ struct EvaluateOptions {
   }
 };
 
-/// Without labels nothing says whether a prediction is right.
-bool has_labels(const EvaluateOptions& options, const predict::KeptPredictions& kept) {
-  return kept.has_labels() && !options.judging.images.unlabelled;
-}
-
 /// Whether someone asked for what needs all predictions.
 bool needs_predictions(const EvaluateOptions& options) {
   return !options.report.empty() || !options.predictions.empty() || options.json || options.all ||
@@ -117,7 +112,7 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
   if (is_large && !needs_predictions(options)) return print_tally(model, threshold);
   predict::KeptPredictions kept = model.predictions("evaluate");
   if (folders.predictions) predict::save_predictions(folders.predictions->path(), kept);
-  if (!options.json && has_labels(options, kept)) {
+  if (!options.json && kept.has_labels()) {
     EvaluationTally tally(kept.task, threshold);
     tally.add(kept);
     print_text(tally.text());

@@ -54,14 +54,19 @@ std::string map_caption(const interpret::ClassMap& map, const data::Vocabulary& 
   return fmt::format("{} {:.1f} %", vocab.name(map.class_index), 100 * map.probability);
 }
 
-/// Images that cannot be read any more have no maps; the page says so where it shows their names.
+/// Images whose files are gone have no maps; the page says so where it shows their names.
 PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& predictor,
-                 const std::vector<std::int64_t>& rows) {
+                 const std::vector<std::int64_t>& listed) {
   const data::Root root(interpretation.predictions().root);
   data::PathList paths;
-  for (const std::int64_t row : rows) {
-    paths.add(root.path(interpretation.predictions().names.text(static_cast<std::size_t>(row))));
+  std::vector<std::int64_t> rows;
+  for (const std::int64_t row : listed) {
+    const std::string path = root.path(interpretation.predictions().names.text(static_cast<std::size_t>(row)));
+    if (!fs::is_regular_file(path)) continue;
+    paths.add(path);
+    rows.push_back(row);
   }
+  if (rows.empty()) return {};
   data::LoaderOptions loading{.batch_size = 8};
   loading.num_workers = std::min(core::default_threads(), 4);
   loading.worker_priority = data::WorkerPriority::kNormal;
