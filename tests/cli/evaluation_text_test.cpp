@@ -1,0 +1,67 @@
+#include "apps/cli/evaluation_text.h"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "margay/core/text.h"
+#include "tests/support/command_line.h"
+#include "tests/web/made_predictions.h"
+
+namespace margay::cli {
+namespace {
+
+using testing_support::expect_part;
+using testing_support::made_predictions;
+using testing_support::MadeImage;
+
+run::Evaluation with_odd_names() {
+  std::vector<MadeImage> images;
+  for (int i = 0; i < 40; ++i) images.push_back({i % 4, i % 7 == 0 ? (i + 1) % 4 : i % 4, 1.5 + 0.1 * i});
+  predict::KeptPredictions kept =
+      made_predictions({"a name\twith\na break", "\x1b[31mred", "кошка и собака", "犬の種類と名前"}, images);
+  return run::Evaluation(std::move(kept));
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    widest = std::max(widest, core::text_width(text.substr(at, end - at)));
+    at = end + 1;
+  }
+  return widest;
+}
+
+TEST(EvaluationText, FitsTerminalsOfAnyWidthAndCommandsNone) {
+  const run::Evaluation evaluation = with_odd_names();
+  for (const int columns : {20, 33, 80, 140}) {
+    const std::string text = evaluation_text(evaluation, EvaluationExtent::kShort, {.columns = columns});
+    EXPECT_LE(widest_line(text), static_cast<std::size_t>(columns)) << text;
+    EXPECT_EQ(text.find('\x1b'), std::string::npos);
+    EXPECT_EQ(text.find('\t'), std::string::npos);
+  }
+}
+
+TEST(EvaluationText, ShowsTheCurvesAndEveryClassOnlyWhenAsked) {
+  const run::Evaluation evaluation = with_odd_names();
+  const std::string brief = evaluation_text(evaluation, EvaluationExtent::kShort, {});
+  const std::string all = evaluation_text(evaluation, EvaluationExtent::kAll, {});
+  EXPECT_EQ(brief.find("Nearest to the border"), std::string::npos);
+  expect_part(all, "Nearest to the border");
+  EXPECT_GT(all.size(), brief.size());
+}
+
+TEST(EvaluationTally, OfKeptPredictionsIsThatOfTheSameBatches) {
+  predict::KeptPredictions kept = made_predictions({"cat", "dog"}, {{0, 0}, {0, 1, 3}, {1, 1}});
+  EvaluationTally of_kept(data::Task::kSingleLabel, 0.5);
+  of_kept.add(kept);
+  kept.rows.set_logits(kept.rows.logits, kept.activation(), kept.temperature);
+  EvaluationTally of_batch(data::Task::kSingleLabel, 0.5);
+  of_batch.add(kept.rows);
+  EXPECT_EQ(of_kept.text(), of_batch.text());
+  expect_part(of_kept.text(), "images    3\nerror_rate  0.3333 ± 0.2722 (one standard error)\naccuracy    0.6667\n");
+}
+
+}  // namespace
+}  // namespace margay::cli
