@@ -58,10 +58,12 @@ core::ExitCode compare(const CompareOptions& options) {
   return core::ExitCode::kDone;
 }
 
-void check_compare(const CompareOptions& options) {
+void check_compare(const Command& command, const CompareOptions& options) {
   const bool are_kept = predict::is_prediction_folder(options.first) && predict::is_prediction_folder(options.second);
-  if (are_kept && !options.judging.images.folder.empty()) {
-    throw UsageError("both are predictions that were kept, so the images are not read; leave the folder out");
+  const auto needless =
+      command.given_besides({"first", "second", "--threshold", "--differing", "--json", "--threads", "--pin-threads"});
+  if (are_kept && needless) {
+    throw UsageError(fmt::format("both are predictions that were kept, so no image is read; leave {} out", *needless));
   }
   if (options.judging.images.unlabelled) {
     throw UsageError("without labels nothing says which of two models is right; leave out --unlabelled");
@@ -85,7 +87,7 @@ void add_compare(CommandLine& line) {
   takes_compute_threads(command);
   command.everyday({"--json", "--differing", "--part", "--unknown-classes", "--threshold", "--labels-csv",
                     "--label-regex", "--label-delimiter", "--batch-size", "--precision", "--device", "--tta"});
-  command.check([options] { check_compare(*options); });
+  command.check([options, &command] { check_compare(command, *options); });
   command.does([options] { return compare(*options); });
 }
 

@@ -127,10 +127,10 @@ core::ExitCode evaluate(const EvaluateOptions& options) {
 
 /// What kept predictions can still be asked; everything else was decided when they were computed.
 const std::vector<std::string>& flags_of_kept_predictions() {
-  static const std::vector<std::string> flags = {"--report",     "--overwrite",     "--predictions", "--json",
-                                                 "--all",        "--top-losses",    "--threshold",   "--top-k",
-                                                 "--order",      "--zero-division", "--replicates",  "--seed",
-                                                 "--confidence", "--threads",       "--pin-threads"};
+  static const std::vector<std::string> flags = {
+      "model",        "folder",       "--report",     "--overwrite", "--predictions", "--json",
+      "--all",        "--top-losses", "--threshold",  "--top-k",     "--order",       "--zero-division",
+      "--replicates", "--seed",       "--confidence", "--threads",   "--pin-threads"};
   return flags;
 }
 
