@@ -145,11 +145,10 @@ chart::Drawing plot_confusion_matrix(const Interpretation& interpretation, std::
   return chart::matrix_drawing(confusion_chart(interpretation, order.value_or(interpretation.options().order)));
 }
 
-core::Image contact_tile(const data::ImageSource& source, int deep_bits, int side_px) {
+core::Image contact_tile(const data::ImageSource& source, const data::ReadOptions& options, int side_px) {
   constexpr std::uint8_t kTileGrey = 205;
   try {
-    const core::Image image =
-        data::read_image(source, data::ReadOptions{.min_side = side_px / 2, .deep_bits = deep_bits});
+    const core::Image image = data::read_image(source, options);
     const double scale = std::min(1.0, static_cast<double>(side_px) / std::max(image.height, image.width));
     const data::Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
     return data::resample(image, whole, std::max(1, static_cast<int>(image.height * scale)),
@@ -163,6 +162,8 @@ core::Image contact_tile(const data::ImageSource& source, int deep_bits, int sid
 
 namespace {
 
+constexpr int kTileMinSide = 96;  // the shorter side of a tile that is twice as long
+
 std::string or_no_label(const std::string& labels) { return labels.empty() ? "(none)" : labels; }
 
 std::string tile_caption(std::size_t number, const TopLoss& top, bool has_labels) {
@@ -175,9 +176,10 @@ std::string tile_caption(std::size_t number, const TopLoss& top, bool has_labels
 
 chart::Drawing plot_top_losses(const Interpretation& interpretation, std::int64_t k, TopLosses order, int deep_bits) {
   const data::Root root(interpretation.predictions().root);
+  const data::ReadOptions reading{.min_side = kTileMinSide, .deep_bits = deep_bits};
   std::vector<chart::Tile> tiles;
   for (const TopLoss& top : interpretation.top_losses(k, order)) {
-    tiles.push_back({contact_tile(std::filesystem::path(root.path(top.name)), deep_bits),
+    tiles.push_back({contact_tile(std::filesystem::path(root.path(top.name)), reading),
                      tile_caption(tiles.size() + 1, top, interpretation.has_labels())});
   }
   return tiles.empty() ? chart::Drawing{} : chart::image_grid(tiles);

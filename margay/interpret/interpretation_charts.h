@@ -8,6 +8,7 @@
 #include "margay/chart/bar_chart.h"
 #include "margay/chart/drawing.h"
 #include "margay/chart/matrix_chart.h"
+#include "margay/data/image/image_source.h"
 #include "margay/interpret/interpretation.h"
 
 namespace margay::interpret {
@@ -43,6 +44,6 @@ chart::Drawing plot_top_losses(const Interpretation& interpretation, std::int64_
 
 /// The whole image as a tile of a contact sheet, at most side_px wide and high; a grey tile for a file that cannot be
 /// read.
-core::Image contact_tile(const data::ImageSource& source, int deep_bits = 16, int side_px = 192);
+core::Image contact_tile(const data::ImageSource& source, const data::ReadOptions& options = {}, int side_px = 192);
 
 }  // namespace margay::interpret

@@ -6,10 +6,9 @@
 #include <fmt/format.h>
 
 #include "margay/chart/image_grid.h"
-#include "margay/core/error.h"
-#include "margay/data/image/resample.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/image_files.h"
+#include "margay/interpret/interpretation_charts.h"
 #include "margay/metric/standard_error.h"
 
 namespace margay::run {
@@ -147,24 +146,6 @@ std::vector<JudgedImage> hardest_images(const predict::Predictions& predictions,
   return hardest;
 }
 
-constexpr int kMistakeTilePx = 192;
-constexpr std::uint8_t kMistakeGrey = 205;
-
-/// The whole image, at most as large as the tile.
-core::Image mistake_tile(const data::ImageSource& source, const data::ImagePipeline& pipeline) {
-  try {
-    const core::Image image = pipeline.read(source);
-    const double scale = std::min(1.0, static_cast<double>(kMistakeTilePx) / std::max(image.height, image.width));
-    const data::Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-    return data::resample(image, whole, std::max(1, static_cast<int>(image.height * scale)),
-                          std::max(1, static_cast<int>(image.width * scale)));
-  } catch (const core::DataError&) {
-    core::Image grey(kMistakeTilePx, kMistakeTilePx);
-    std::fill(grey.pixels.begin(), grey.pixels.end(), kMistakeGrey);
-    return grey;
-  }
-}
-
 std::string or_none(const std::string& labels) { return labels.empty() ? "(none)" : labels; }
 
 }  // namespace
@@ -194,7 +175,7 @@ chart::Drawing mistakes_sheet(const std::vector<JudgedImage>& images, const data
   std::vector<chart::Tile> tiles;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const JudgedImage& each = images[i];
-    tiles.push_back({mistake_tile(dataset.image(each.id), pipeline),
+    tiles.push_back({interpret::contact_tile(dataset.image(each.id), pipeline.read_options()),
                      fmt::format("{}: {}, predicted {} {}", i + 1, or_none(each.label), or_none(each.prediction),
                                  each.probability)});
   }
