@@ -78,7 +78,9 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
   line.begin("maps");
   interpret::for_each_mapped_image(
       *bundle.classifier, loader,
-      {.activation = predict::activation_of(bundle.task), .temperature = interpretation.predictions().temperature},
+      {.activation = predict::activation_of(bundle.task),
+       .calibration = {.temperature = interpretation.predictions().temperature},
+       .precision = predictor.precision()},
       [&](interpret::MappedImage&& image) {
         const std::int64_t row = rows[image.id];
         for (const interpret::ClassMap& map : image.maps) {

@@ -69,6 +69,8 @@ class Predictor {
   /// What is applied: the bundle's calibration, or none with options.raw.
   const predict::Calibration& calibration() const { return calibration_; }
   const bundle::Bundle& bundle() const { return bundle_; }
+  /// What the network computes in; never kAuto.
+  model::Precision precision() const { return precision_; }
 
  private:
   data::Loader loader(std::shared_ptr<const data::Dataset> images) const;
