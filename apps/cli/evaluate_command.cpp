@@ -10,6 +10,7 @@
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
 #include "margay/core/machine.h"
+#include "margay/core/text.h"
 #include "margay/run/evaluation_report.h"
 
 namespace margay::cli {
