@@ -59,7 +59,7 @@ std::string fitting_table(std::vector<core::TextTable::Column> columns,
     }
     return most;
   };
-  for (std::size_t name_width = 40;; name_width = std::max<std::size_t>(1, name_width / 2)) {
+  for (std::size_t name_width = 40;; name_width = name_width > 4 ? name_width - 3 : 1) {
     core::TextTable table(columns);
     for (const auto& row : rows) {
       std::vector<std::string> cells(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(columns.size()));
