@@ -105,10 +105,8 @@ chart::BarChart class_chart(const Interpretation& interpretation, std::size_t mo
 }
 
 chart::BarChart most_confused_chart(const Interpretation& interpretation, std::size_t most) {
-  chart::BarChart chart{.title = "Most confused pairs",
-                        .label =
-                            "images of the first class that were predicted to be of the second; share of the "
-                            "class; p of being more than chance (binomial test, Holm)",
+  chart::BarChart chart{.title = "Most confused pairs: actual as predicted",
+                        .label = "images; share of the class; p that it is chance (binomial test, Holm)",
                         .high = {},
                         .bars = {}};
   const data::Vocabulary& vocab = interpretation.vocab();
@@ -169,7 +167,7 @@ std::string or_no_label(const std::string& labels) { return labels.empty() ? "(n
 std::string tile_caption(std::size_t number, const TopLoss& top, bool has_labels) {
   const std::string prediction = fmt::format("{} {:.2f}", or_no_label(top.prediction), top.probability);
   if (!has_labels) return fmt::format("{}: {}", number, prediction);
-  return fmt::format("{}: {}, predicted {}, loss {:.2f}", number, or_no_label(top.label), prediction, top.loss);
+  return fmt::format("{}: {} → {}, loss {:.2f}", number, or_no_label(top.label), prediction, top.loss);
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ TEST(PlotTopLosses, ReadsTheImagesAndLeavesGreyTilesForThoseThatAreGone) {
   ASSERT_EQ(images.size(), 2U);
   EXPECT_EQ(images[0]->image.width, 24);
   EXPECT_EQ(images[1]->image.width, 192);
-  EXPECT_EQ(captions[0], "1: cat, predicted dog 0.94, loss 3.07");
+  EXPECT_EQ(captions[0], "1: cat → dog 0.94, loss 3.07");
 }
 
 TEST(PlotTopLosses, IsEmptyWhereNothingIsWrong) {
