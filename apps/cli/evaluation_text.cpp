@@ -41,7 +41,7 @@ std::string fixed(double number, int digits = 4) {
   return std::isfinite(number) ? fmt::format("{:.{}f}", number, digits) : "n/a";
 }
 
-std::string interval_text(const metric::Interval& interval, int digits = 4) {
+std::string ends_text(const metric::Interval& interval, int digits = 4) {
   if (!interval.is_known()) return "";
   return fmt::format("{} – {}", fixed(interval.low, digits), fixed(interval.high, digits));
 }
@@ -104,7 +104,7 @@ std::string numbers_text(const Interpretation& interpretation, int width) {
   const double confidence = interpretation.options().bootstrap.confidence;
   std::vector<std::vector<std::string>> rows;
   for (const interpret::SummaryNumber& number : interpretation.summary()) {
-    rows.push_back({number.name, fixed(number.estimate.value), interval_text(number.estimate.interval), number.words});
+    rows.push_back({number.name, fixed(number.estimate.value), ends_text(number.estimate.interval), number.words});
   }
   return fitting_table({{"number", TextAlign::kLeft},
                         {"value"},
@@ -119,7 +119,7 @@ std::vector<std::string> report_cells(const interpret::ReportRow& row) {
           fixed(row.recall.value, 3),
           fixed(row.precision.value, 3),
           std::to_string(row.support),
-          interval_text(row.recall.interval, 3)};
+          ends_text(row.recall.interval, 3)};
 }
 
 /// scikit-learn's columns, the worst classes first, then the averages.
@@ -349,12 +349,12 @@ std::string comparison_text(const interpret::ModelComparison& comparison, const 
                          only_words(comparison.only_in_first_count, "first"),
                          only_words(comparison.only_in_second_count, "second")),
              width);
-  text += "\n" +
-          fitting_table(
-              {{"model", TextAlign::kLeft}, {"accuracy"}, {"95 % interval", TextAlign::kLeft}},
-              {{first, fixed(comparison.first_accuracy.value), interval_text(comparison.first_accuracy.interval)},
-               {second, fixed(comparison.second_accuracy.value), interval_text(comparison.second_accuracy.interval)}},
-              width);
+  text +=
+      "\n" +
+      fitting_table({{"model", TextAlign::kLeft}, {"accuracy"}, {"95 % interval", TextAlign::kLeft}},
+                    {{first, fixed(comparison.first_accuracy.value), ends_text(comparison.first_accuracy.interval)},
+                     {second, fixed(comparison.second_accuracy.value), ends_text(comparison.second_accuracy.interval)}},
+                    width);
   text += "\n" +
           fitting_table({{"", TextAlign::kLeft}, {"second right"}, {"second wrong"}},
                         {{"first right", std::to_string(comparison.both_right), std::to_string(test.only_second_errs)},
