@@ -14,7 +14,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/threads.h"
-#include "margay/data/source/image_files.h"
+#include "margay/data/source/folder_walk.h"
 #include "margay/interpret/mapped_image.h"
 #include "margay/model/precision.h"
 

@@ -12,7 +12,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/data/image/resample.h"
-#include "margay/data/source/image_files.h"
+#include "margay/data/source/folder_walk.h"
 
 namespace margay::interpret {
 namespace {
