@@ -43,17 +43,24 @@ class QualityTable {
   core::TextTable table_{{{"", Align::kLeft}, {"before"}, {"95 %", Align::kLeft}, {"after"}, {"95 %", Align::kLeft}}};
 };
 
+/// What is left after the temperature, of the predictions and of the classes one by one.
 std::string verdict(const interpret::CalibrationReport& report) {
-  const double excess = report.after.ece.excess();
+  std::string text;
   if (report.after.ece.is_beyond_chance()) {
-    return fmt::format(
+    text = fmt::format(
         "After it the probabilities are still off by {:.4f} more than chance explains: one temperature cannot mend "
         "that.\n",
-        excess);
+        report.after.ece.excess());
+  } else if (report.before.ece.is_beyond_chance()) {
+    text = "After it the calibration error is what perfect probabilities would have on so few images.\n";
+  } else {
+    text = "Both are what perfect probabilities would have on so few images: there was nothing to mend.\n";
   }
-  return report.before.ece.is_beyond_chance()
-             ? "After it the calibration error is what perfect probabilities would have on so few images.\n"
-             : "Both are what perfect probabilities would have on so few images: there was nothing to mend.\n";
+  if (!report.after.ece_class.is_beyond_chance()) return text;
+  return text + fmt::format(
+                    "Class by class they are off by {:.4f} more than chance explains: the model is too sure of some "
+                    "classes and not sure enough of others, which one temperature cannot mend.\n",
+                    report.after.ece_class.excess());
 }
 
 }  // namespace
