@@ -36,7 +36,10 @@ Predictions predictions_of(BatchOutput& output, bool has_labels, const Inference
   Predictions rows;
   rows.logits = output.logits.cpu();
   if (options.output == NetworkOutput::kLogitsAndFeatures) rows.features = output.features.cpu();
-  if (options.unknown != nullptr) rows.p_known = options.unknown->p_known(output.logits, output.features);
+  if (options.unknown != nullptr) {
+    rows.p_known = options.unknown->p_known(output.logits, output.features);
+    rows.alpha = options.unknown->alpha();
+  }
   rows.ids = std::move(output.batch.ids);
   if (has_labels) rows.targets = output.batch.targets.cpu();
   rows.skipped.assign(output.skipped.begin(), output.skipped.end());
@@ -50,7 +53,10 @@ Predictions no_predictions(const model::Classifier& classifier, const data::Data
   if (options.output == NetworkOutput::kLogitsAndFeatures) {
     none.features = torch::empty({0, classifier.backbone().features()});
   }
-  if (options.unknown != nullptr) none.p_known = torch::empty({0}, torch::kDouble);
+  if (options.unknown != nullptr) {
+    none.p_known = torch::empty({0}, torch::kDouble);
+    none.alpha = options.unknown->alpha();
+  }
   if (dataset.num_classes() > 0) none.targets = data::batch_targets(dataset, {});
   return none;
 }

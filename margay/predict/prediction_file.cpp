@@ -118,6 +118,7 @@ KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset,
   }
   if (!groups.empty()) kept.groups = torch::tensor(groups);
   kept.p_known = rows.p_known;
+  if (rows.p_known.defined()) kept.refused = rows.p_known <= rows.alpha;
   kept.rows = std::move(rows);
   return kept;
 }
@@ -158,6 +159,7 @@ void PredictionGatherer::add(const Predictions& batch, const std::vector<std::in
   const auto chosen = [&](const torch::Tensor& all) { return rows == nullptr ? all : all.index_select(0, index); };
   if (size() > 0 && batch.temperature != temperature_) refuse_kept("batches have different temperatures");
   temperature_ = batch.temperature;
+  alpha_ = batch.alpha;
   append_rows(logits_, chosen(batch.logits), size(), capacity_);
   if (batch.p_known.defined()) append_rows(p_known_, chosen(batch.p_known), size(), capacity_);
   if (batch.targets.defined()) append_rows(targets_, chosen(batch.targets), size(), capacity_);
@@ -173,6 +175,7 @@ Predictions PredictionGatherer::take() {
   if (targets_.defined()) all.targets = targets_.narrow(0, 0, size());
   if (p_known_.defined()) all.p_known = p_known_.narrow(0, 0, size());
   all.temperature = temperature_;
+  all.alpha = alpha_;
   all.ids = std::exchange(ids_, {});
   all.skipped = std::exchange(skipped_, {});
   logits_ = torch::Tensor();

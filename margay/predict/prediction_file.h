@@ -50,7 +50,8 @@ struct KeptPredictions {
   void check() const;
 };
 
-/// Predictions for a dataset, or for some of its images, with their names, groups and p_known. root: the folder that
+/// Predictions for a dataset, or for some of its images, with their names, groups, p_known
+/// and which of them are refused. root: the folder that
 /// names are made relative to; empty: they stay as they are. Throws std::invalid_argument for ids that the dataset
 /// lacks.
 KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset, const data::Vocabulary& vocabulary,
@@ -76,6 +77,7 @@ class PredictionGatherer {
   torch::Tensor logits_;
   torch::Tensor targets_;
   torch::Tensor p_known_;
+  double alpha_ = 0;
   std::vector<std::size_t> ids_;
   std::vector<data::SkippedImage> skipped_;
 };

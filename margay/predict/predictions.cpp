@@ -71,6 +71,7 @@ Predictions joined(const std::vector<Predictions>& parts) {
   if (parts.empty()) throw std::invalid_argument("[joined] there are no parts");
   Predictions all;
   all.logits = rows_of(parts, &Predictions::logits);
+  all.alpha = parts.front().alpha;
   for (const OptionalRows& optional : kOptionalRows) {
     if (have(parts, optional)) all.*optional.field = rows_of(parts, optional.field);
   }

@@ -27,6 +27,7 @@ struct Predictions {
   torch::Tensor losses;                     ///< float [N], see metric::image_losses; undefined without labels
   torch::Tensor features;                   ///< float [N,D] where they were asked for, else undefined
   torch::Tensor p_known;                    ///< double [N], see UnknownDetector; undefined without one
+  double alpha = 0;                         ///< images whose p_known is at most this are refused; 0: none are
   std::vector<std::size_t> ids;             ///< [N], positions in the dataset
   std::vector<data::SkippedImage> skipped;  ///< images that could not be read, and why
 

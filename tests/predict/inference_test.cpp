@@ -229,6 +229,7 @@ TEST_F(InferenceTest, KeepsFeaturesAndPValuesOnlyWhereAsked) {
   EXPECT_TRUE(both.logits.equal(plain.logits));
   EXPECT_TRUE(both.p_known.equal(detector.p_known(both.logits, both.features)));
   EXPECT_TRUE(judged.p_known.equal(both.p_known));
+  EXPECT_EQ(judged.alpha, 0.1);
   EXPECT_THROW(collect_predictions(*classifier_, valid(), {.output = NetworkOutput::kFeatures}), std::invalid_argument);
 }
 

@@ -153,12 +153,15 @@ TEST(PredictionGatherer, KeepsPValuesWhereAllBatchesHaveThem) {
   PredictionGatherer gatherer(4);
   Predictions batch = batch_of(0, 2);
   batch.p_known = torch::tensor({0.05, 0.5}, torch::kDouble);
+  batch.alpha = 0.1;
   gatherer.add(batch);
   EXPECT_THROW(gatherer.add(batch_of(2, 1)), std::invalid_argument);
   batch.p_known = torch::tensor({0.1, 1.0}, torch::kDouble);
   const std::vector<std::int64_t> last = {1};
   gatherer.add(batch, &last);
-  EXPECT_TRUE(gatherer.take().p_known.equal(torch::tensor({0.05, 0.5, 1.0}, torch::kDouble)));
+  const Predictions all = gatherer.take();
+  EXPECT_TRUE(all.p_known.equal(torch::tensor({0.05, 0.5, 1.0}, torch::kDouble)));
+  EXPECT_EQ(all.alpha, 0.1);
   gatherer.add(batch_of(0, 2));
   EXPECT_FALSE(gatherer.take().p_known.defined());
 }
