@@ -27,14 +27,14 @@ using model::Classifier;
 using model::HeadKind;
 using testing_support::thrown_message;
 
-constexpr std::int64_t kClasses = 5;
+constexpr std::int64_t kMapClasses = 5;
 
 /// Random weights, and batch norms whose statistics are not those of the start.
 std::shared_ptr<Classifier> network_of(const std::string& architecture, const model::HeadOptions& head = {},
                                        std::int64_t px = 64) {
   torch::manual_seed(3);
   auto classifier =
-      model::make_classifier({.architecture = architecture, .num_classes = kClasses, .image_px = px, .head = head});
+      model::make_classifier({.architecture = architecture, .num_classes = kMapClasses, .image_px = px, .head = head});
   const torch::NoGradGuard no_grad;
   for (const auto& buffer : classifier->named_buffers()) {
     if (buffer.key().ends_with("running_mean")) buffer.value().normal_(0, 0.1);
@@ -62,7 +62,7 @@ void expect_mean_and_bias_are_the_logit(const ActivationMaps& maps, const std::s
 }
 
 /// Every class of every image.
-torch::Tensor all_classes(std::int64_t images) { return torch::arange(kClasses).unsqueeze(0).expand({images, -1}); }
+torch::Tensor all_classes(std::int64_t images) { return torch::arange(kMapClasses).unsqueeze(0).expand({images, -1}); }
 
 /// One network of each kind; at full scale (tools/nightly) every one of the table.
 std::vector<std::string> mapped_architectures() {
@@ -167,8 +167,8 @@ TEST(ActivationMaps, AreOfThePredictedClassUnlessToldOtherwise) {
   const ActivationMaps maps = activation_maps(*network, images);
   EXPECT_TRUE(torch::equal(maps.classes, maps.logits.argmax(1, true)));
   const ActivationMaps next = activation_maps(
-      *network, images, {.choose = [](const torch::Tensor& best) { return (best + 1).remainder(kClasses); }});
-  EXPECT_TRUE(torch::equal(next.classes, (maps.classes + 1).remainder(kClasses)));
+      *network, images, {.choose = [](const torch::Tensor& best) { return (best + 1).remainder(kMapClasses); }});
+  EXPECT_TRUE(torch::equal(next.classes, (maps.classes + 1).remainder(kMapClasses)));
   EXPECT_FALSE(torch::allclose(next.values, maps.values));
 }
 
@@ -295,7 +295,7 @@ TEST(MapMethods, OfEveryNetworkAndHeadAreThoseOfTheGuide) {
     const auto backbone = each.build({.image_px = each.input_px});
     std::size_t column = 0;
     for (const HeadKind kind : {HeadKind::kPublished, HeadKind::kLinear, HeadKind::kFastai}) {
-      const MapMethod method = map_method(*backbone, model::make_head(*backbone, kClasses, {.kind = kind}));
+      const MapMethod method = map_method(*backbone, model::make_head(*backbone, kMapClasses, {.kind = kind}));
       EXPECT_EQ(documented_name(method), row->second[column++]) << each.name << ' ' << core::to_text(kind);
     }
     const std::string point = backbone->map_point_name();
