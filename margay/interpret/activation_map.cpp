@@ -98,7 +98,7 @@ void map_by_gradient(const torch::Tensor& logits, const torch::Tensor& activatio
   maps.values = torch::stack(of_classes, 1);
 }
 
-void check_finite(const ActivationMaps& maps) {
+void check_maps_finite(const ActivationMaps& maps) {
   const torch::Tensor is_fine = maps.logits.isfinite().all(1).logical_and(maps.values.isfinite().flatten(1).all(1));
   if (is_fine.all().item<bool>()) return;
   throw core::Error(
@@ -129,7 +129,7 @@ ActivationMaps compute_maps(model::Classifier& classifier, const torch::Tensor& 
   maps.values = maps.values.detach().cpu();
   maps.classes = maps.classes.cpu();
   maps.logits = logits.detach().cpu();
-  check_finite(maps);
+  check_maps_finite(maps);
   return maps;
 }
 
