@@ -80,7 +80,7 @@ TEST(EvaluationReport, WithoutLabelsHoldsWhatCanBeSaid) {
   ReportFolder report(folder / "report", ExistingReport::kRefuse);
   Observer observer;
   predict::KeptPredictions unlabelled = made_predictions(kOddNames, some_mistakes());
-  unlabelled.rows.targets = {};
+  unlabelled.rows.targets = torch::Tensor();
   const Evaluation evaluation(std::move(unlabelled));
   EXPECT_FALSE(evaluation.calibration().has_value());
   write_evaluation_report(evaluation, report, observer);
