@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/utils.h>
 
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
@@ -73,12 +74,18 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
   const bundle::Bundle& bundle = predictor.bundle();
   const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(paths)),
                             data::ImagePipeline(bundle.transforms), data::Phase::kValid, loading);
+  torch::Tensor labels;
+  if (const torch::Tensor& targets = interpretation.predictions().rows.targets;
+      targets.defined() && targets.dim() == 1) {
+    labels = targets.index_select(0, torch::tensor(rows, torch::kLong));
+  }
   PageMaps maps;
   ProgressLine line;
   line.begin("maps");
   interpret::for_each_mapped_image(
       *bundle.classifier, loader,
-      {.activation = predict::activation_of(bundle.task),
+      {.labels = labels,
+       .activation = predict::activation_of(bundle.task),
        .calibration = {.temperature = interpretation.predictions().temperature},
        .precision = predictor.precision()},
       [&](interpret::MappedImage&& image) {

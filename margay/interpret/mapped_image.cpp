@@ -19,11 +19,19 @@
 namespace margay::interpret {
 namespace {
 
+/// The label of every image of a batch, int64 [N]; undefined where images have none or several.
+torch::Tensor labels_of(const MappedImageOptions& options, const data::Batch& batch) {
+  if (!options.labels.defined()) {
+    return batch.targets.defined() && batch.targets.dim() == 1 ? batch.targets.cpu() : torch::Tensor();
+  }
+  const std::vector<std::int64_t> positions(batch.ids.begin(), batch.ids.end());
+  return options.labels.cpu().index_select(0, torch::tensor(positions, torch::kLong));
+}
+
 /// The classes of every image of a batch that are mapped: int64 [N,M].
 torch::Tensor wanted_classes(const MappedImageOptions& options, const data::Batch& batch, const torch::Tensor& best) {
   std::vector<torch::Tensor> columns{best.cpu()};  // each [N]
-  if (batch.targets.defined() && batch.targets.dim() == 1) {
-    const torch::Tensor labels = batch.targets.cpu();
+  if (const torch::Tensor labels = labels_of(options, batch); labels.defined()) {
     columns.push_back(torch::where(labels.eq(data::kNoTarget), columns.front(), labels));
   }
   for (const std::int64_t k : options.classes) columns.push_back(torch::full({batch.size()}, k, torch::kLong));

@@ -38,6 +38,9 @@ struct MappedImageOptions {
   /// Classes to map for every image, by their indices. Before them come the predicted class, and that of the label
   /// where images have one label each; none comes twice.
   std::vector<std::int64_t> classes = {};
+  /// int64 [images of the dataset]: the label of each image in place of the dataset's own, or kNoTarget; undefined: the
+  /// dataset's.
+  torch::Tensor labels = {};
   /// Turns logits into probabilities.
   metric::Activation activation = metric::Activation::kSoftmax;
   /// Applied before.

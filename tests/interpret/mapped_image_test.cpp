@@ -155,6 +155,19 @@ TEST(MappedImages, HaveTheMapsOfPredictionAndLabel) {
   EXPECT_GT(wrong, 0U) << "a network without training is wrong somewhere";
 }
 
+TEST(MappedImages, TakeLabelsThatAreGivenInPlaceOfTheDatasets) {
+  const TemporaryFolder folder;
+  testing_support::write_tiny_images(folder.path(), 2, 2);
+  const data::Loaders loaders = testing_support::tiny_block(folder.path()).loaders({.batch_size = 3});
+  const auto network = small_network();
+  const auto images = all_mapped(*network, *loaders.valid, {.labels = torch::tensor({0, 1, data::kNoTarget, 1})});
+  ASSERT_EQ(images.size(), 4U);
+  EXPECT_EQ(images[0].maps.back().class_index, 0);
+  EXPECT_EQ(images[1].maps.back().class_index, 1);
+  EXPECT_EQ(images[2].maps.size(), 1U) << "the prediction alone";
+  EXPECT_EQ(images[3].maps.back().class_index, 1);
+}
+
 TEST(MappedImages, HaveEveryClassThatIsAskedForOnce) {
   const TemporaryFolder folder;
   testing_support::write_tiny_images(folder.path(), 2, 2);
