@@ -160,7 +160,8 @@ TEST(MappedImages, TakeLabelsThatAreGivenInPlaceOfTheDatasets) {
   testing_support::write_tiny_images(folder.path(), 2, 2);
   const data::Loaders loaders = testing_support::tiny_block(folder.path()).loaders({.batch_size = 3});
   const auto network = small_network();
-  const auto images = all_mapped(*network, *loaders.valid, {.labels = torch::tensor({0, 1, data::kNoTarget, 1})});
+  const auto images = all_mapped(*network, *loaders.valid,
+                                 {.labels = torch::tensor(std::vector<std::int64_t>{0, 1, data::kNoTarget, 1})});
   ASSERT_EQ(images.size(), 4U);
   EXPECT_EQ(images[0].maps.back().class_index, 0);
   EXPECT_EQ(images[1].maps.back().class_index, 1);
