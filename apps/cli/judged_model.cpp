@@ -12,6 +12,7 @@
 #include "apps/cli/progress_line.h"
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
+#include "margay/core/field_type.h"
 #include "margay/core/machine.h"
 #include "margay/data/source/names.h"
 
@@ -63,13 +64,22 @@ predict::Predictions only_rows(predict::Predictions batch, const std::vector<std
   const torch::Tensor index = torch::tensor(rows, torch::kLong);
   for (torch::Tensor predict::Predictions::*field :
        {&predict::Predictions::logits, &predict::Predictions::probabilities, &predict::Predictions::targets,
-        &predict::Predictions::losses}) {
+        &predict::Predictions::losses, &predict::Predictions::p_known, &predict::Predictions::features}) {
     batch.*field = some_rows(batch.*field, index);
   }
   std::vector<std::size_t> ids;
   for (const std::int64_t row : rows) ids.push_back(batch.ids[static_cast<std::size_t>(row)]);
   batch.ids = std::move(ids);
   return batch;
+}
+
+/// How images are refused, for reports.
+nlohmann::ordered_json told_of(const predict::UnknownDetector& detector) {
+  return {{"alpha", detector.alpha()},
+          {"score", core::to_text(detector.scorer().score)},
+          {"guarantee", core::to_text(detector.guarantee())},
+          {"can_refuse", detector.can_refuse()},
+          {"calibration_images", detector.calibration_images()}};
 }
 
 std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9); }
@@ -173,6 +183,7 @@ predict::KeptPredictions JudgedModel::predictions(const std::string& task) {
                  {"data", kept.root.string()},
                  {"reason", reason_},
                  {"trained_left_out", trained_.size()}};
+  if (predictor_->bundle().unknown) kept.origin["unknown"] = told_of(*predictor_->bundle().unknown);
   return kept;
 }
 

@@ -13,14 +13,14 @@ namespace margay::cli {
 namespace {
 
 /// Of a single image. Throws core::DataError.
-torch::Tensor lesson_logits(const serve::Predictor& predictor, const run::LessonSubject& subject) {
+predict::Predictions lesson_predictions(const serve::Predictor& predictor, const run::LessonSubject& subject) {
   const predict::Predictions predictions = predictor.predict(data::PathList{subject.image});
   if (!predictions.logits.isfinite().all().item<bool>()) {
     throw core::DataError(subject.model, fmt::format("its logits for {} are not finite: the training diverged, or "
                                                      "--precision is too low for it",
                                                      subject.image.string()));
   }
-  return predictions.logits;
+  return predictions;
 }
 
 /// int64 [K,K]: rows the actual class, columns the predicted one, over the images that count.
@@ -50,7 +50,12 @@ run::LessonConfusion confusion_of(const serve::Predictor& predictor, const run::
 }  // namespace
 
 run::Lesson give_lesson(const serve::Predictor& predictor, const run::LessonSubject& subject) {
-  run::Lesson lesson = run::make_lesson(predictor.bundle(), subject, lesson_logits(predictor, subject));
+  const predict::Predictions predictions = lesson_predictions(predictor, subject);
+  run::Lesson lesson = run::make_lesson(predictor.bundle(), subject, predictions.logits);
+  if (predictions.p_known.defined()) {
+    lesson.p_known = predictions.p_known[0].item<double>();
+    lesson.alpha = predictions.alpha;
+  }
   const auto* xray = std::get_if<interpret::SoftmaxXray>(&lesson.xray);
   if (xray != nullptr && !subject.data.empty()) lesson.confusion = confusion_of(predictor, subject, xray->rows[0]);
   return lesson;

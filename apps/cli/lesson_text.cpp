@@ -325,15 +325,28 @@ void tell_training(LessonSections& text, const run::Lesson& lesson, interpret::E
     return text.say("This model does not know: an earlier version of the program made it.");
   }
   show_stages(text, lesson.stages);
-  text.say("Frozen groups keep their weights; batch norms train all the time.");
+  if (std::any_of(lesson.stages.begin(), lesson.stages.end(), [](const auto& stage) { return stage.epochs > 0; })) {
+    text.say("Frozen groups keep their weights; batch norms train all the time.");
+  }
   show_epochs(text, lesson.epochs, extent);
+}
+
+void tell_p_known(LessonSections& text, const run::Lesson& lesson) {
+  if (!lesson.p_known) return text.say("`calibrate` with `none_of_these` gives the model a threshold for such images.");
+  text.say(fmt::format(
+      "This model has a threshold for that: of images of its classes a share p = {:.2g} looks as "
+      "unusual as this one. {}",
+      *lesson.p_known,
+      *lesson.p_known <= lesson.alpha ? fmt::format("That is at most {}, so it says none of these.", lesson.alpha)
+                                      : fmt::format("That is more than {}, so it answers.", lesson.alpha)));
 }
 
 void tell_none_of_these(LessonSections& text, const run::Lesson& lesson) {
   text.begin("None of these");
   const auto* softmax = std::get_if<interpret::SoftmaxXray>(&lesson.xray);
   if (softmax == nullptr) {
-    return text.say("An image of none of the classes has no sigmoid above 1/2; nothing has to be shared out.");
+    text.say("An image of none of the classes has no sigmoid above 1/2; nothing has to be shared out.");
+    return tell_p_known(text, lesson);
   }
   const SoftmaxRow& row = softmax->rows[0];
   const SoftmaxTerm& best = row.classes[row.best_class()];
@@ -343,6 +356,7 @@ void tell_none_of_these(LessonSections& text, const run::Lesson& lesson) {
                   "much better one class fits than the others, not that any of them does.",
                   core::counted(row.classes.size(), "class", "classes"), number_text(best.activation - 10),
                   number_text(best.activation), number_text(best.probability)));
+  tell_p_known(text, lesson);
 }
 
 }  // namespace

@@ -159,6 +159,8 @@ Evaluation::Evaluation(predict::KeptPredictions predictions, const interpret::In
 nlohmann::ordered_json Evaluation::json(const interpret::InterpretationJsonOptions& options) const {
   nlohmann::ordered_json json = interpretation_.json(options);
   if (calibration_) json["calibration"] = interpret::to_json(*calibration_);
+  const nlohmann::ordered_json& origin = interpretation_.predictions().origin;
+  if (const auto unknown = origin.find("unknown"); unknown != origin.end()) json["unknown"] = *unknown;
   if (history_) json["history"] = history_columns(history_->epochs);
   return json;
 }

@@ -77,6 +77,8 @@ struct Lesson {
   /// Of calibrated logits, one row: a softmax, or for several labels sigmoids.
   std::variant<interpret::SoftmaxXray, interpret::SigmoidXray> xray;
   std::optional<LessonConfusion> confusion;  ///< nothing unless images were judged
+  std::optional<double> p_known;             ///< of being of a known class; only where the model can tell
+  double alpha = 0;                          ///< "none of these" where p_known is at most this
   std::vector<LessonStage> stages;           ///< empty where the model does not know its training
   std::vector<RunEpoch> epochs;              ///< the same
 };
