@@ -46,10 +46,13 @@ Words all_words() {
                  {"check_data", "`margay check`"},
                  {"compare", "--compare"},
                  {"config", "--config"},
+                 {"label", "--label"},
                  {"lr_find", "`margay lr-find`"},
                  {"most_label_numbers", "that are allowed"},
+                 {"none_of_these", "--none-of-these"},
                  {"overwrite", "--overwrite"},
                  {"probe", "`margay probe`"},
+                 {"raw", "--raw"},
                  {"save_bundle", "`margay train`"}};
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);

@@ -362,8 +362,7 @@ ClassificationReport classification_report(const JudgedImages& images, const std
   if (!images.has_labels) throw std::invalid_argument("[classification_report] the images have no labels");
   const double zero = options.zero_division;
   if (zero != 0 && zero != 1 && !std::isnan(zero)) {
-    throw std::invalid_argument(
-        fmt::format("[classification_report] `zero_division` must be 0, 1 or NaN, got {}", zero));
+    throw std::invalid_argument(fmt::format("[classification_report] zero_division must be 0, 1 or NaN, got {}", zero));
   }
   return ReportMaker(images, vocab, resamples, groups, zero).make();
 }

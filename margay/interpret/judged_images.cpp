@@ -194,7 +194,7 @@ void ClassLists::add(std::span<const std::int32_t> list) {
 
 JudgedImages judge_images(const predict::KeptPredictions& predictions, double threshold) {
   if (!(threshold >= 0 && threshold <= 1)) {
-    throw std::invalid_argument(fmt::format("[interpretation] `threshold` must lie in 0 … 1, got {}", threshold));
+    throw std::invalid_argument(fmt::format("[interpretation] threshold must lie in 0 … 1, got {}", threshold));
   }
   predictions.check();
   return ImageJudge(predictions, threshold).judge();

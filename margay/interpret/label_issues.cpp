@@ -209,7 +209,7 @@ Rows ranked(const std::vector<bool>& flagged, const torch::Tensor& quality) {
 void check_issue_options(const LabelIssueOptions& options) {
   if (!(options.fraction >= 0 && options.fraction <= 1) || options.least_of_class < 0) {
     throw std::invalid_argument(
-        fmt::format("[find_label_issues] `fraction` must be 0 … 1 and `least_of_class` not negative, got {} and {}",
+        fmt::format("[find_label_issues] fraction must be 0 … 1 and least_of_class not negative, got {} and {}",
                     options.fraction, options.least_of_class));
   }
 }

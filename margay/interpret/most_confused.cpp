@@ -50,7 +50,7 @@ void correct_for_many(std::vector<ConfusedPair>& pairs, std::int64_t tests) {
 
 std::vector<ConfusedPair> most_confused(const ConfusionMatrix& matrix, std::int64_t min_count, double confidence) {
   if (min_count < 1) {
-    throw std::invalid_argument(fmt::format("[most_confused] `min_count` must be 1 at least, got {}", min_count));
+    throw std::invalid_argument(fmt::format("[most_confused] min_count must be 1 at least, got {}", min_count));
   }
   std::int64_t predictions = 0;
   std::int64_t columns = 0;

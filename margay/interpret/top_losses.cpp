@@ -45,8 +45,8 @@ bool needs_labels(TopLosses order) { return order != TopLosses::kBorder && order
 
 void check_has_labels(const JudgedImages& images, const std::string& what) {
   if (images.has_labels) return;
-  throw std::invalid_argument(fmt::format(
-      "[top_losses] {} needs labels, which these images do not have; `border` and `least_sure` do not", what));
+  throw std::invalid_argument(
+      fmt::format("[top_losses] {} needs labels, which these images do not have; border and least_sure do not", what));
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace margay::metric {
 
 double normal_quantile_two_sided(double confidence) {
   if (!(confidence > 0 && confidence < 1)) {
-    throw std::invalid_argument(fmt::format("[interval] `confidence` must lie between 0 and 1, got {}", confidence));
+    throw std::invalid_argument(fmt::format("[interval] confidence must lie between 0 and 1, got {}", confidence));
   }
   return student_quantile_two_sided(1 - confidence, std::numeric_limits<double>::infinity());
 }

@@ -50,7 +50,7 @@ std::vector<std::int32_t> target_ranks(const torch::Tensor& logits, const torch:
 }
 
 double top_k_accuracy(const torch::Tensor& logits, const torch::Tensor& targets, std::int64_t k) {
-  if (k < 1) throw std::invalid_argument(fmt::format("[top_k_accuracy] `top_k` must be 1 at least, got {}", k));
+  if (k < 1) throw std::invalid_argument(fmt::format("[top_k_accuracy] top_k must be 1 at least, got {}", k));
   const std::vector<std::int32_t> ranks = target_ranks(logits, targets);
   if (ranks.empty()) return std::numeric_limits<double>::quiet_NaN();
   const auto hits = std::count_if(ranks.begin(), ranks.end(), [&](std::int32_t rank) { return rank < k; });

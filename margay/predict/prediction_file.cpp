@@ -72,7 +72,7 @@ void check_targets(const KeptPredictions& kept) {
   if (!kept.has_labels() || kept.size() == 0) return;
   if (kept.task == data::Task::kSingleLabel) return check_class_targets(kept);
   if (kept.rows.targets.sizes() != kept.rows.logits.sizes()) {
-    refuse_kept(fmt::format("`targets` of several labels must be [{},{}]", kept.size(), kept.num_classes()));
+    refuse_kept(fmt::format("targets of several labels must be [{},{}]", kept.size(), kept.num_classes()));
   }
 }
 
@@ -81,7 +81,7 @@ void check_refusals(const KeptPredictions& kept) {
   check_column("refused", kept.refused, torch::kBool, kept.size());
   if (!kept.p_known.defined() || kept.size() == 0) return;
   const torch::Tensor is_share = (kept.p_known >= 0).logical_and(kept.p_known <= 1);
-  if (!is_share.all().item<bool>()) refuse_kept("`p_known` must lie in 0 … 1");
+  if (!is_share.all().item<bool>()) refuse_kept("p_known must lie in 0 … 1");
 }
 
 }  // namespace
@@ -90,13 +90,13 @@ void KeptPredictions::check() const {
   if (num_classes() < 1) refuse_kept("there are no classes");
   if (!rows.logits.defined() || rows.logits.dim() != 2 || !rows.logits.is_floating_point() ||
       rows.logits.size(0) != size() || rows.logits.size(1) != num_classes()) {
-    refuse_kept(fmt::format("`logits` must be float [{},{}]: images by classes", size(), num_classes()));
+    refuse_kept(fmt::format("logits must be float [{},{}]: images by classes", size(), num_classes()));
   }
   if (static_cast<std::int64_t>(names.size()) != size()) {
     refuse_kept(fmt::format("{} names for {} images", names.size(), size()));
   }
   if (!(rows.temperature > 0 && std::isfinite(rows.temperature))) {
-    refuse_kept(fmt::format("`temperature` must be above 0 and finite, got {}", rows.temperature));
+    refuse_kept(fmt::format("temperature must be above 0 and finite, got {}", rows.temperature));
   }
   check_column("groups", groups, torch::kLong, size());
   check_refusals(*this);
@@ -323,7 +323,7 @@ class PredictionReader {
     if (json_.is_discarded() || !json_.is_object()) throw core::FormatError(json_path_, "is no JSON object");
     const auto version = json_.find("format_version");
     if (version == json_.end() || !version->is_number_integer()) {
-      throw core::FormatError(json_path_, "has no `format_version`; it is no file of kept predictions");
+      throw core::FormatError(json_path_, "has no format_version; it is no file of kept predictions");
     }
     if (version->get<std::int64_t>() > kPredictionFormat) {
       throw core::NewerFormatError(json_path_, "was written by a newer Margay; predict again, or use that version");
@@ -366,21 +366,21 @@ class PredictionReader {
 
   void take_ids(KeptPredictions& kept, const torch::Tensor& ids) const {
     if (!ids.defined() || ids.dim() != 1 || ids.scalar_type() != torch::kLong || ids.size(0) != images_) {
-      throw core::FormatError(tensors_path_, fmt::format("`ids` must be int64 [{}]", images_));
+      throw core::FormatError(tensors_path_, fmt::format("ids must be int64 [{}]", images_));
     }
     kept.rows.ids.assign(ids.data_ptr<std::int64_t>(), ids.data_ptr<std::int64_t>() + images_);
   }
 
   void take_names(KeptPredictions& kept, const torch::Tensor& names) const {
     if (!names.defined() || names.dim() != 1 || names.scalar_type() != torch::kUInt8) {
-      throw core::FormatError(tensors_path_, "`names` must be uint8: the bytes of each name and a zero after it");
+      throw core::FormatError(tensors_path_, "names must be uint8: the bytes of each name and a zero after it");
     }
     std::string_view rest(static_cast<const char*>(names.data_ptr()), static_cast<std::size_t>(names.size(0)));
     for (std::size_t end = rest.find('\0'); end != std::string_view::npos; end = rest.find('\0')) {
       kept.names.add(rest.substr(0, end));
       rest.remove_prefix(end + 1);
     }
-    if (!rest.empty()) throw core::FormatError(tensors_path_, "`names` must end with a zero");
+    if (!rest.empty()) throw core::FormatError(tensors_path_, "names must end with a zero");
   }
 
   std::filesystem::path json_path_;

@@ -21,8 +21,8 @@ TEST(BarText, ShowsNameBarNumberIntervalAndNote) {
   EXPECT_EQ(bar_text(two_bars(), {.columns = 60, .glyphs = TextGlyphs::kAscii}),
             "Recall\n"
             "share of the class\n"
-            "cat #############              0.500  0.250 – 0.750  2 of 4\n"
-            "dog #########################  1.000  0.500 – 1.000  4 of 4\n");
+            "cat #############               0.500  0.250 – 0.750  2 of 4\n"
+            "dog ##########################  1.000  0.500 – 1.000  4 of 4\n");
 }
 
 TEST(BarText, GivesUpNoteIntervalAndBarInNarrowTerminals) {

@@ -85,7 +85,7 @@ TEST(KeptPredictions, ThatAreBrokenNameFileAndField) {
   };
   auto changed = json;
   changed["vocabulary"] = {"a", "b", "c"};
-  EXPECT_TRUE(says(message_of(changed), "`logits`")) << message_of(changed);
+  EXPECT_TRUE(says(message_of(changed), "logits")) << message_of(changed);
   changed = json;
   changed.erase("task");
   EXPECT_TRUE(says(message_of(changed), "task")) << message_of(changed);

@@ -178,7 +178,7 @@ TEST(SampleScene, HasAMeanColourThatTellsNothingAboutTheClass) {
   for (std::size_t channel = 0; channel < 3; ++channel) EXPECT_LT(anova_f(values[channel]), kMaxF) << channel;
 }
 
-TEST(SampleImages, AreThoseOfTheFilesAndKnowTheirObject) {
+TEST(DrawnSampleImages, AreThoseOfTheFilesAndKnowTheirObject) {
   const DrawnSample drawn = draw_sample_image("gear", 2, 5);
   EXPECT_EQ(drawn.mask.height, drawn.image.height);
   EXPECT_EQ(drawn.mask.width, drawn.image.width);
@@ -195,7 +195,7 @@ TEST(SampleImages, AreThoseOfTheFilesAndKnowTheirObject) {
   EXPECT_LT(share, 0.4);
 }
 
-TEST(SampleImages, AreWhatDrawSampleWrites) {
+TEST(DrawnSampleImages, AreWhatDrawSampleWrites) {
   const TemporaryFolder folder;
   draw_sample(folder.path(), {.per_class = 2, .valid_fraction = 0, .seed = 9});
   const core::Image file = read_image(folder / "train" / "star" / "star_0002.jpg");
@@ -206,7 +206,7 @@ TEST(SampleImages, AreWhatDrawSampleWrites) {
   EXPECT_LT(difference / static_cast<double>(file.pixels.size()), 4) << "what JPEG loses";
 }
 
-TEST(SampleImages, ExistOnlyForItsClasses) {
+TEST(DrawnSampleImages, ExistOnlyForItsClasses) {
   using testing_support::thrown_message;
   EXPECT_NE(thrown_message<std::invalid_argument>([] { draw_sample_image("cat", 1); }).find("balloon"),
             std::string::npos);
