@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include "apps/cli/progress_line.h"
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/run/evaluation_set.h"
 
@@ -27,14 +28,23 @@ predict::Predictions lesson_predictions(const serve::Predictor& predictor, const
 torch::Tensor confusion_of(const serve::Predictor& predictor, const run::EvaluationSet& set) {
   const std::int64_t classes = predictor.vocabulary().size();
   torch::Tensor confusion = torch::zeros({classes * classes}, torch::kLong);
+  std::size_t trained = 0;
   const auto count = [&](const predict::Predictions& batch) {
     const torch::Tensor cells = batch.targets * classes + batch.logits.argmax(1);
     for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-      if (set.counts(batch.ids[row])) confusion[cells[static_cast<std::int64_t>(row)].item<std::int64_t>()] += 1;
+      if (set.counts(batch.ids[row])) {
+        confusion[cells[static_cast<std::int64_t>(row)].item<std::int64_t>()] += 1;
+      } else {
+        ++trained;
+      }
     }
     for (const data::SkippedImage& skipped : batch.skipped) warn("left out " + skipped.problem);
   };
   stream_with_progress(predictor, set.images(), count, "explain");
+  if (trained > 0) {
+    warn(fmt::format("left out {} with the contents of images that the model was trained on",
+                     core::counted(trained, "image")));
+  }
   return confusion.view({classes, classes});
 }
 

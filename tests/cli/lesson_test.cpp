@@ -56,7 +56,7 @@ TEST_F(LessonCommand, WalksFromTheLabelToTheTraining) {
            " The gradient It is the softmax",
            "If the image were labelled 'flat'",
            "4 of the 16 images of ",
-           "Those labelled 'upright' are taken for '",
+           "labelled 'upright'",
            "one_cycle 2 everything 0.002, 0.002, 0.002",
            " one_cycle 1 ",
            "Softmax has to share out 1 among these 2 classes",
