@@ -9,6 +9,13 @@ endif()
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -ftree-vectorize -fvect-cost-model=dynamic -DNDEBUG")  # -O3 only costs build time
 
+# margay_glue(TARGET...): no loop of these targets is hot, and -O1 compiles them in three quarters of the time.
+function(margay_glue)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endforeach()
+endfunction()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # The two slacknesses are what ccache needs to see through a precompiled header.
