@@ -1,6 +1,7 @@
 // What scores need of known images, and which score tells classes that it has not seen.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -75,6 +76,14 @@ LabelledOutputs without_logit(LabelledOutputs outputs, std::int64_t c) {
   return outputs;
 }
 
+/// The logits of a linear head that never saw the class: Fisher's discriminants of the images learnt from, y · c_k -
+/// |c_k|² / 2. float [N,C] for the classes that have images.
+torch::Tensor discriminant_logits(const predict::MahalanobisDistances& fitted, const torch::Tensor& features) {
+  const torch::Tensor present = fitted.class_places.isnan().any(1).logical_not().nonzero().squeeze(1);
+  const torch::Tensor classes = fitted.class_places.index_select(0, present).to(torch::kDouble);
+  return (fitted.places(features).matmul(classes.t()) - classes.pow(2).sum(1) / 2).to(torch::kFloat);
+}
+
 /// The rows of some positions that have the class, or that do not.
 torch::Tensor rows_of_class(const torch::Tensor& members, const torch::Tensor& positions, std::int64_t c, bool has) {
   const torch::Tensor is_member = members.select(1, c).index_select(0, positions);
@@ -124,9 +133,12 @@ class ScoreComparison {
   void add(std::int64_t c, std::vector<ScoreTrial>& sums) const {
     const LeftOutClass left_out = without(c);
     if (left_out.learnt.size() == 0 || left_out.known.size() == 0 || left_out.unknown.size() == 0) return;
-    if (!class_members(left_out.learnt.targets, members_.size(1)).any().item<bool>()) return;
+    const torch::Tensor members = class_members(left_out.learnt.targets, members_.size(1));
+    if (!members.any().item<bool>()) return;
+    std::optional<predict::MahalanobisDistances> fitted;
+    if (left_out.learnt.features.defined()) fitted = fit_distances(left_out.learnt.features, members, options_);
     for (ScoreTrial& trial : sums) {
-      const metric::Detection found = judge(trial.score, left_out);
+      const metric::Detection found = judge(trial.score, left_out, members, fitted);
       trial.detection.auroc += found.auroc;
       trial.detection.aupr += found.aupr;
       trial.detection.fpr_at_95 += found.fpr_at_95;
@@ -141,13 +153,13 @@ class ScoreComparison {
     return {.learnt = rows(learnt_, false), .known = rows(judged_, false), .unknown = rows(all_, true)};
   }
 
-  metric::Detection judge(UnknownScore score, const LeftOutClass& left_out) const {
-    predict::UnknownScorer scorer{.score = score, .activation = activation_};
-    const torch::Tensor members = class_members(left_out.learnt.targets, members_.size(1));
-    if (score == UnknownScore::kMahalanobis)
-      scorer.mahalanobis = fit_distances(left_out.learnt.features, members, options_);
+  metric::Detection judge(UnknownScore score, const LeftOutClass& left_out, const torch::Tensor& members,
+                          const std::optional<predict::MahalanobisDistances>& fitted) const {
+    predict::UnknownScorer scorer{.score = score, .activation = activation_, .mahalanobis = fitted};
     if (score == UnknownScore::kNearest) scorer.known = fit_known_rows(left_out.learnt.features, members, options_);
-    const auto scores = [&](const LabelledOutputs& images) { return scorer.scores(images.logits, images.features); };
+    const auto scores = [&](const LabelledOutputs& images) {
+      return scorer.scores(fitted ? discriminant_logits(*fitted, images.features) : images.logits, images.features);
+    };
     return metric::detection(scores(left_out.unknown), scores(left_out.known));
   }
 

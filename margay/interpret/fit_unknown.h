@@ -50,9 +50,11 @@ struct ScoreTrial {
 };
 
 /// Compares scores by leaving out classes, at most 40 of them, drawn: a class's images are unknown to means and rows
-/// without them and to logits without its logit. Half of the other images give means and rows, the other half are those
-/// to tell it from, at most 2,048 each. The best by mean AUROC comes first. Empty where `outputs` has fewer than two
-/// classes with images. Throws as fit_unknown.
+/// without them. The network's own logits were trained to be low for it, so where there are features the scores of
+/// logits are judged by those of a linear head (Fisher's discriminant) that is fitted without the class; without
+/// features by the others' logits, which tell the class better than they would a new one. Half of the other images give
+/// means and rows, the other half are those to tell it from, at most 2,048 each. The best by mean AUROC comes first.
+/// Empty where `outputs` has fewer than two classes with images. Throws as fit_unknown.
 std::vector<ScoreTrial> compare_unknown_scores(const LabelledOutputs& outputs, metric::Activation activation,
                                                const UnknownOptions& options = {});
 

@@ -64,14 +64,17 @@ torch::Tensor unit_rows(const torch::Tensor& features) {
   return features / lengths.masked_fill(lengths == 0, 1);
 }
 
-torch::Tensor MahalanobisDistances::operator()(const torch::Tensor& features) const {
+torch::Tensor MahalanobisDistances::places(const torch::Tensor& features) const {
   check_columns(features, directions.size(1), "features");
-  const torch::Tensor x = unit_rows(features.to(torch::kCPU, torch::kDouble));
-  const torch::Tensor y = x.matmul(directions.t()) * scales - centre;  // [N,R]
-  const torch::Tensor places = class_places.to(torch::kDouble);
-  const torch::Tensor squares = y.pow(2).sum(1, /*keepdim=*/true) - 2 * y.matmul(places.t()) + places.pow(2).sum(1);
+  return unit_rows(features.to(torch::kCPU, torch::kDouble)).matmul(directions.t()) * scales - centre;
+}
+
+torch::Tensor MahalanobisDistances::operator()(const torch::Tensor& features) const {
+  const torch::Tensor y = places(features);
+  const torch::Tensor classes = class_places.to(torch::kDouble);
+  const torch::Tensor squares = y.pow(2).sum(1, /*keepdim=*/true) - 2 * y.matmul(classes.t()) + classes.pow(2).sum(1);
   const torch::Tensor to_all = (y.pow(2) / (1 + between)).sum(1, /*keepdim=*/true);
-  const torch::Tensor has_no_images = places.isnan().any(1);
+  const torch::Tensor has_no_images = classes.isnan().any(1);
   return (squares - to_all).masked_fill(has_no_images, kInfinity);
 }
 

@@ -62,6 +62,8 @@ struct MahalanobisDistances {
   torch::Tensor class_places;  ///< float [K,R]; NaN for a class without images
   torch::Tensor between;       ///< double [R]: λ
 
+  /// The images' coordinates y, double [N,R]. features: floating [N,D].
+  torch::Tensor places(const torch::Tensor& features) const;
   /// features: floating [N,D]. Result: double [N,K]; infinite for a class without images.
   torch::Tensor operator()(const torch::Tensor& features) const;
 };
