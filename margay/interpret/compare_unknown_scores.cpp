@@ -12,6 +12,7 @@
 #include "margay/core/random.h"
 #include "margay/interpret/fit_mahalanobis.h"
 #include "margay/interpret/fit_unknown.h"
+#include "margay/metric/standard_error.h"
 
 namespace margay::interpret {
 namespace {
@@ -19,8 +20,9 @@ namespace {
 using predict::UnknownScore;
 
 constexpr std::int64_t kLeftOutClasses = 40;
-constexpr std::int64_t kImagesOfAHalf = 2048;
-constexpr std::int64_t kUsualNeighbour = 10;  // at most
+constexpr std::int64_t kComparedImages = 4096;  // at most
+constexpr std::int64_t kManyImages = 2048;      // more than these are halved, fewer are left out by fifths
+constexpr std::int64_t kUsualNeighbour = 10;    // at most
 
 /// The purposes of draws, so that their random numbers differ.
 enum class Draw : std::uint64_t { kClasses = 1, kHalves, kRows };
@@ -90,6 +92,43 @@ torch::Tensor rows_of_class(const torch::Tensor& members, const torch::Tensor& p
   return positions.index_select(0, (has ? is_member : is_member.logical_not()).nonzero().squeeze(1));
 }
 
+/// What a score found, one entry a class (or a fold of one).
+struct ScoreTally {
+  UnknownScore score;
+  std::vector<metric::Detection> classes;
+
+  metric::Detection mean() const {
+    metric::Detection sum{.auroc = 0, .aupr = 0, .fpr_at_95 = 0};
+    const auto count = static_cast<double>(classes.size());
+    for (const metric::Detection& each : classes) {
+      sum.auroc += each.auroc / count;
+      sum.aupr += each.aupr / count;
+      sum.fpr_at_95 += each.fpr_at_95 / count;
+    }
+    return sum;
+  }
+};
+
+/// Whether a score beats another by more than two standard errors of the difference over the classes.
+bool is_clearly_better(const ScoreTally& one, const ScoreTally& other) {
+  std::vector<double> gains;
+  for (std::size_t i = 0; i < one.classes.size(); ++i) {
+    gains.push_back(one.classes[i].auroc - other.classes[i].auroc);
+  }
+  if (gains.size() < 2) return false;
+  const metric::RepeatedMean gain = metric::repeated_mean(gains);
+  return gain.mean > 2 * gain.standard_error;
+}
+
+/// The head that stands in for the network's own at classes that are left out knows the covariance of the features; the
+/// network's own does worse. So where there are features, a score of logits must be clearly better. The best first.
+void put_clear_winner_first(std::vector<ScoreTally>& tallies) {
+  const auto of_features = std::find_if(tallies.begin(), tallies.end(),
+                                        [](const ScoreTally& tally) { return predict::needs_features(tally.score); });
+  if (of_features == tallies.end() || is_clearly_better(tallies.front(), *of_features)) return;
+  std::rotate(tallies.begin(), of_features, of_features + 1);
+}
+
 class ScoreComparison {
  public:
   ScoreComparison(const LabelledOutputs& outputs, metric::Activation activation, const UnknownOptions& options)
@@ -99,26 +138,24 @@ class ScoreComparison {
         members_(class_members(outputs.targets, outputs.logits.size(1))) {
     const auto order = core::permutation(static_cast<std::size_t>(outputs.size()), random_for(options, Draw::kHalves));
     const torch::Tensor positions = torch::tensor(std::vector<std::int64_t>(order.begin(), order.end()), torch::kLong);
-    const std::int64_t half = std::min(outputs.size() / 2, kImagesOfAHalf);
-    learnt_ = positions.slice(0, 0, half);
-    judged_ = positions.slice(0, half, half + std::min(outputs.size() - half, kImagesOfAHalf));
-    all_ = positions.slice(0, 0, 2 * kImagesOfAHalf);
+    all_ = positions.slice(0, 0, kComparedImages);
   }
 
   std::vector<ScoreTrial> trials(const std::vector<UnknownScore>& candidates) const {
-    std::vector<ScoreTrial> sums;
-    for (const UnknownScore score : candidates) sums.push_back({.score = score});
-    for (const std::int64_t c : left_out_classes()) add(c, sums);
-    std::erase_if(sums, [](const ScoreTrial& trial) { return trial.classes == 0; });
-    for (ScoreTrial& trial : sums) {
-      const auto count = static_cast<double>(trial.classes);
-      trial.detection = {.auroc = trial.detection.auroc / count,
-                         .aupr = trial.detection.aupr / count,
-                         .fpr_at_95 = trial.detection.fpr_at_95 / count};
+    std::vector<ScoreTally> tallies;
+    for (const UnknownScore score : candidates) tallies.push_back({.score = score});
+    for (const std::int64_t c : left_out_classes()) add(c, tallies);
+    if (tallies.front().classes.empty()) return {};
+    std::stable_sort(tallies.begin(), tallies.end(),
+                     [](const ScoreTally& a, const ScoreTally& b) { return a.mean().auroc > b.mean().auroc; });
+    put_clear_winner_first(tallies);
+    std::vector<ScoreTrial> trials;
+    for (const ScoreTally& tally : tallies) {
+      trials.push_back({.score = tally.score,
+                        .detection = tally.mean(),
+                        .classes = static_cast<std::int64_t>(tally.classes.size())});
     }
-    std::stable_sort(sums.begin(), sums.end(),
-                     [](const ScoreTrial& a, const ScoreTrial& b) { return a.detection.auroc > b.detection.auroc; });
-    return sums;
+    return trials;
   }
 
  private:
@@ -130,27 +167,34 @@ class ScoreComparison {
     return {drawn.data_ptr<std::int64_t>(), drawn.data_ptr<std::int64_t>() + drawn.numel()};
   }
 
-  void add(std::int64_t c, std::vector<ScoreTrial>& sums) const {
-    const LeftOutClass left_out = without(c);
+  /// Every image is judged by what others give: of each fold by the other folds.
+  void add(std::int64_t c, std::vector<ScoreTally>& tallies) const {
+    const std::int64_t folds = all_.size(0) > kManyImages ? 2 : 5;
+    std::vector<ScoreTally> of_class = tallies;
+    for (ScoreTally& tally : of_class) tally.classes.clear();
+    for (std::int64_t fold = 0; fold < folds; ++fold) add_fold(without(c, fold, folds), of_class);
+    if (of_class.front().classes.empty()) return;
+    for (std::size_t i = 0; i < tallies.size(); ++i) tallies[i].classes.push_back(of_class[i].mean());
+  }
+
+  void add_fold(const LeftOutClass& left_out, std::vector<ScoreTally>& tallies) const {
     if (left_out.learnt.size() == 0 || left_out.known.size() == 0 || left_out.unknown.size() == 0) return;
     const torch::Tensor members = class_members(left_out.learnt.targets, members_.size(1));
     if (!members.any().item<bool>()) return;
     std::optional<predict::MahalanobisDistances> fitted;
     if (left_out.learnt.features.defined()) fitted = fit_distances(left_out.learnt.features, members, options_);
-    for (ScoreTrial& trial : sums) {
-      const metric::Detection found = judge(trial.score, left_out, members, fitted);
-      trial.detection.auroc += found.auroc;
-      trial.detection.aupr += found.aupr;
-      trial.detection.fpr_at_95 += found.fpr_at_95;
-      ++trial.classes;
-    }
+    for (ScoreTally& tally : tallies) tally.classes.push_back(judge(tally.score, left_out, members, fitted));
   }
 
-  LeftOutClass without(std::int64_t c) const {
+  LeftOutClass without(std::int64_t c, std::int64_t fold, std::int64_t folds) const {
     const auto rows = [&](const torch::Tensor& positions, bool has) {
       return without_logit(outputs_.rows(rows_of_class(members_, positions, c, has)), c);
     };
-    return {.learnt = rows(learnt_, false), .known = rows(judged_, false), .unknown = rows(all_, true)};
+    const torch::Tensor is_judged = torch::arange(all_.size(0)).remainder(folds) == fold;
+    const auto chosen = [&](const torch::Tensor& which) { return all_.index_select(0, which.nonzero().squeeze(1)); };
+    return {.learnt = rows(chosen(is_judged.logical_not()), false),
+            .known = rows(chosen(is_judged), false),
+            .unknown = rows(all_, true)};
   }
 
   metric::Detection judge(UnknownScore score, const LeftOutClass& left_out, const torch::Tensor& members,
@@ -167,8 +211,6 @@ class ScoreComparison {
   metric::Activation activation_;
   const UnknownOptions& options_;
   torch::Tensor members_;
-  torch::Tensor learnt_;
-  torch::Tensor judged_;
   torch::Tensor all_;
 };
 

@@ -51,10 +51,12 @@ struct ScoreTrial {
 
 /// Compares scores by leaving out classes, at most 40 of them, drawn: a class's images are unknown to means and rows
 /// without them. The network's own logits were trained to be low for it, so where there are features the scores of
-/// logits are judged by those of a linear head (Fisher's discriminant) that is fitted without the class; without
-/// features by the others' logits, which tell the class better than they would a new one. Half of the other images give
-/// means and rows, the other half are those to tell it from, at most 2,048 each. The best by mean AUROC comes first.
-/// Empty where `outputs` has fewer than two classes with images. Throws as fit_unknown.
+/// logits are judged by those of a linear head (Fisher's discriminant) that is fitted without the class, and one of
+/// them comes first only where it beats the scores of features by two standard errors over the classes: this head is
+/// usually better at new classes than a network's own. Without features the other classes' logits are taken, which tell
+/// the class better than they would a new one. The other images are judged by fifths, each by what the rest gives (of
+/// more than 2,048 by halves; 4,096 are drawn at most). The best by mean AUROC comes first. Empty where `outputs` has
+/// fewer than two classes with images. Throws as fit_unknown.
 std::vector<ScoreTrial> compare_unknown_scores(const LabelledOutputs& outputs, metric::Activation activation,
                                                const UnknownOptions& options = {});
 
