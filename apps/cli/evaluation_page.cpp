@@ -86,7 +86,7 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
       *bundle.classifier, loader,
       {.labels = labels,
        .activation = predict::activation_of(bundle.task),
-       .calibration = {.temperature = interpretation.predictions().temperature},
+       .calibration = {.temperature = interpretation.predictions().rows.temperature},
        .precision = predictor.precision()},
       [&](interpret::MappedImage&& image) {
         const std::int64_t row = rows[image.id];

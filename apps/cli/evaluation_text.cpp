@@ -33,7 +33,7 @@ predict::Predictions part_of(const predict::KeptPredictions& kept, std::int64_t 
   predict::Predictions part;
   part.targets = kept.rows.targets.slice(0, begin, end);
   for (std::int64_t row = begin; row < end; ++row) part.ids.push_back(static_cast<std::size_t>(row));
-  part.set_logits(kept.rows.logits.slice(0, begin, end), kept.activation(), kept.temperature);
+  part.set_logits(kept.rows.logits.slice(0, begin, end), kept.activation(), kept.rows.temperature);
   return part;
 }
 

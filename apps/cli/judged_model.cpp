@@ -177,7 +177,6 @@ predict::KeptPredictions JudgedModel::predictions(const std::string& task) {
       predict::kept_predictions(gatherer.take(), *set_->images(), predictor_->vocabulary(), images.folder);
   kept.root = fs::absolute(images.folder).lexically_normal();
   kept.task = predictor_->task();  // that of images without labels says nothing
-  kept.temperature = predictor_->calibration().temperature;
   kept.origin = {{"model", fs::absolute(model_).lexically_normal().string()},
                  {"model_sha256", core::sha256_of_file(model_)},
                  {"data", kept.root.string()},

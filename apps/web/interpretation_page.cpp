@@ -124,7 +124,7 @@ PageImage image_of(const interpret::Interpretation& interpretation, std::int64_t
   image.probability = number_of(images.probability, row);
   image.label_probability = number_of(images.label_probability, row);
   image.loss = number_of(images.loss, row);
-  if (predictions.p_known.defined()) image.p_known = predictions.p_known[row].item<double>();
+  if (predictions.rows.p_known.defined()) image.p_known = predictions.rows.p_known[row].item<double>();
   return image;
 }
 

@@ -196,7 +196,7 @@ ordered_json images_json(const predict::KeptPredictions& predictions, const Judg
                        {"second", images.second},
                        {"margin", column_json(images.margin)}};
   if (!images.is_refused.empty()) json["is_refused"] = column_json(images.is_refused);
-  if (predictions.p_known.defined()) json["p_known"] = column_of<double>(predictions.p_known);
+  if (predictions.rows.p_known.defined()) json["p_known"] = column_of<double>(predictions.rows.p_known);
   if (predictions.groups.defined()) json["group"] = column_of<std::int64_t>(predictions.groups);
   if (images.is_multi_label) json["predicted_classes"] = lists_json(images.predicted_classes, images.size());
   if (!images.has_labels) return json;

@@ -77,10 +77,10 @@ void check_targets(const KeptPredictions& kept) {
 }
 
 void check_refusals(const KeptPredictions& kept) {
-  check_column("p_known", kept.p_known, torch::kDouble, kept.size());
+  check_column("p_known", kept.rows.p_known, torch::kDouble, kept.size());
   check_column("refused", kept.refused, torch::kBool, kept.size());
-  if (!kept.p_known.defined() || kept.size() == 0) return;
-  const torch::Tensor is_share = (kept.p_known >= 0).logical_and(kept.p_known <= 1);
+  if (!kept.rows.p_known.defined() || kept.size() == 0) return;
+  const torch::Tensor is_share = (kept.rows.p_known >= 0).logical_and(kept.rows.p_known <= 1);
   if (!is_share.all().item<bool>()) refuse_kept("p_known must lie in 0 … 1");
 }
 
@@ -117,7 +117,6 @@ KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset,
     if (const std::optional<std::int64_t> group = dataset.group(id)) groups.push_back(*group);
   }
   if (!groups.empty()) kept.groups = torch::tensor(groups);
-  kept.p_known = rows.p_known;
   if (rows.p_known.defined()) kept.refused = rows.p_known <= rows.alpha;
   kept.rows = std::move(rows);
   return kept;
@@ -219,7 +218,7 @@ model::TensorMap tensors_of(const KeptPredictions& kept) {
   tensors["ids"] = ids_tensor(kept.rows.ids);
   tensors["names"] = names_tensor(kept.names);
   if (kept.groups.defined()) tensors["groups"] = kept.groups;
-  if (kept.p_known.defined()) tensors["p_known"] = kept.p_known;
+  if (kept.rows.p_known.defined()) tensors["p_known"] = kept.rows.p_known;
   if (kept.refused.defined()) tensors["refused"] = kept.refused;
   return tensors;
 }
@@ -358,7 +357,7 @@ class PredictionReader {
     kept.rows.logits = take("logits");
     kept.rows.targets = take("targets");
     kept.groups = take("groups");
-    kept.p_known = take("p_known");
+    kept.rows.p_known = take("p_known");
     kept.refused = take("refused");
     take_ids(kept, take("ids"));
     take_names(kept, take("names"));

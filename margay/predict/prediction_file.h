@@ -20,7 +20,8 @@ namespace margay::predict {
 /// Predictions of one pass over images, with what is needed to judge them without the model and without the images:
 /// names, classes, labels. Every evaluation can start from a folder of these (save_predictions, load_predictions).
 struct KeptPredictions {
-  /// Logits, temperature, ids and skipped images, and targets where the images have labels. Probabilities and losses
+  /// Logits (always the network's own), temperature, ids and skipped images, targets where the images have labels, and
+  /// p_known where it was asked for. Probabilities and losses
   /// may be undefined: for 100,000 images of 1,000 classes the probabilities alone take 400 MB.
   Predictions rows;
   data::PathList names;         ///< [N], of each row's image, relative to `root` where it lies below it
@@ -30,10 +31,6 @@ struct KeptPredictions {
   /// int64 [N], any values: images of one value are not independent of each other (data::Dataset::group); undefined:
   /// each image is alone.
   torch::Tensor groups = {};
-  double temperature =
-      1;  ///< that probabilities and losses are calibrated with; the logits are always the network's own
-  /// float64 [N], 0 … 1: the p-value of an image being of a known class; undefined: nobody asked.
-  torch::Tensor p_known = {};
   /// bool [N]: the images that were answered with "none of these"; undefined: none could be.
   torch::Tensor refused = {};
   /// Where they come from: "model", "model_sha256", "data", "part", "reason" (a sentence), "left_out" (names of images
@@ -50,10 +47,9 @@ struct KeptPredictions {
   void check() const;
 };
 
-/// Predictions for a dataset, or for some of its images, with their names, groups, p_known
-/// and which of them are refused. root: the folder that
-/// names are made relative to; empty: they stay as they are. Throws std::invalid_argument for ids that the dataset
-/// lacks.
+/// Predictions for a dataset, or for some of its images, with their names, groups and which of them are refused. root:
+/// the folder that names are made relative to; empty: they stay as they are. Throws std::invalid_argument for ids that
+/// the dataset lacks.
 KeptPredictions kept_predictions(Predictions rows, const data::Dataset& dataset, const data::Vocabulary& vocabulary,
                                  const std::filesystem::path& root = {});
 

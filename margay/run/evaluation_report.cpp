@@ -24,9 +24,7 @@ using interpret::TopLosses;
 std::optional<interpret::CalibrationQuality> scores_of(const Interpretation& interpretation) {
   if (!interpretation.has_labels()) return std::nullopt;
   const predict::KeptPredictions& kept = interpretation.predictions();
-  predict::Predictions rows = kept.rows;  // shares the tensors
-  rows.temperature = kept.temperature;
-  return interpret::calibration_quality(rows, kept.task, kept.groups,
+  return interpret::calibration_quality(kept.rows, kept.task, kept.groups,
                                         {.bootstrap = interpretation.options().bootstrap});
 }
 

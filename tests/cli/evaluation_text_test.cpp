@@ -56,7 +56,7 @@ TEST(EvaluationTally, OfKeptPredictionsIsThatOfTheSameBatches) {
   predict::KeptPredictions kept = made_predictions({"cat", "dog"}, {{0, 0}, {0, 1, 3}, {1, 1}});
   EvaluationTally of_kept(data::Task::kSingleLabel, 0.5);
   of_kept.add(kept);
-  kept.rows.set_logits(kept.rows.logits, kept.activation(), kept.temperature);
+  kept.rows.set_logits(kept.rows.logits, kept.activation(), kept.rows.temperature);
   EvaluationTally of_batch(data::Task::kSingleLabel, 0.5);
   of_batch.add(kept.rows);
   EXPECT_EQ(of_kept.text(), of_batch.text());

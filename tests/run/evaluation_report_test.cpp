@@ -1,8 +1,10 @@
 #include "margay/run/evaluation_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -73,6 +75,23 @@ TEST(EvaluationReport, CanStartFromThePredictionsOfAnother) {
   write_evaluation_report(first, report, observer);
   const Evaluation second(predict::load_predictions(report.path()));
   EXPECT_EQ(first.json().dump(), second.json().dump());
+}
+
+TEST(EvaluationReport, OfKeptPredictionsIsCalibratedAsTheyWere) {
+  const testing_support::TemporaryFolder folder;
+  predict::KeptPredictions calibrated = made_predictions(kOddNames, some_mistakes());
+  calibrated.rows.temperature = 2;
+  predict::save_predictions(folder / "kept", calibrated);
+  const Evaluation plain(made_predictions(kOddNames, some_mistakes()));
+  const Evaluation again(predict::load_predictions(folder / "kept"));
+  const auto losses = [](const Evaluation& evaluation) {
+    const auto& summary = evaluation.interpretation().summary();
+    const auto loss =
+        std::find_if(summary.begin(), summary.end(), [](const auto& each) { return each.name == "loss"; });
+    return std::pair(evaluation.calibration()->nll.value, loss->estimate.value);
+  };
+  EXPECT_NEAR(losses(again).first, losses(again).second, 1e-6);
+  EXPECT_GT(std::abs(losses(again).first - losses(plain).first), 1e-3);
 }
 
 TEST(EvaluationReport, WithoutLabelsHoldsWhatCanBeSaid) {

@@ -31,7 +31,7 @@ TEST(InterpretationPage, PutsFullWrongCellsFirstThenRightOnesThenSingleMistakes)
 
 TEST(InterpretationPage, ShowsRefusedImagesInAColumnOfTheirOwn) {
   predict::KeptPredictions predictions = made_predictions(kAnimals, {{0, 0}, {1, 0}, {1, 1}});
-  predictions.p_known = torch::tensor({.5, .01, .02}, torch::kDouble);
+  predictions.rows.p_known = torch::tensor({.5, .01, .02}, torch::kDouble);
   predictions.refused = torch::tensor({false, true, true});
   const interpret::Interpretation interpretation(std::move(predictions));
   const ReportPage page = report_page(interpretation, "animals");
