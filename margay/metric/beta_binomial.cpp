@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/metric/p_value.h"
+
 namespace margay::metric {
 namespace {
 
@@ -26,18 +28,6 @@ void check_shape(std::int64_t a, std::int64_t b, double p) {
   if (a >= 1 && b >= 1 && p >= 0 && p <= 1) return;
   throw std::invalid_argument(
       fmt::format("[beta] expected whole parameters from 1 and p in [0, 1], got {}, {} and {}", a, b, p));
-}
-
-/// I_x(a, b) = P(Binomial(n, x) >= a) with n = a + b - 1.
-double beta_cdf(std::int64_t a, std::int64_t b, double x) {
-  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
-  const std::int64_t n = a + b - 1;
-  double below = 0;  // P(Binomial < a)
-  for (std::int64_t i = 0; i < a; ++i) {
-    below += std::exp(log_binomial(n, i) + static_cast<double>(i) * std::log(x) +
-                      static_cast<double>(n - i) * std::log1p(-x));
-  }
-  return 1 - below;
 }
 
 }  // namespace
@@ -63,7 +53,7 @@ double beta_quantile(double p, std::int64_t a, std::int64_t b) {
   double high = 1;
   while (high - low > 1e-12) {
     const double middle = (low + high) / 2;
-    (beta_cdf(a, b, middle) < p ? low : high) = middle;
+    (incomplete_beta(static_cast<double>(a), static_cast<double>(b), middle) < p ? low : high) = middle;
   }
   return (low + high) / 2;
 }
