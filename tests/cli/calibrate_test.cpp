@@ -14,7 +14,7 @@
 #include "margay/predict/prediction_file.h"
 #include "tests/support/command_line.h"
 #include "tests/support/file_size_limit.h"
-#include "tests/support/tiny_training.h"
+#include "tests/support/trained_model.h"
 
 namespace margay::cli {
 namespace {
@@ -24,15 +24,8 @@ using testing_support::CommandResult;
 using testing_support::expect_part;
 using testing_support::run_command;
 
-/// One training for all tests of a process; each works on a copy of the model.
-class CalibrateCommand : public testing_support::TinyTraining {
+class CalibrateCommand : public testing_support::TrainedModel {
  protected:
-  CalibrateCommand() {
-    fs::copy_file(training().model(), model_);
-    fs::remove_all(images_);
-    fs::copy(training().folder() / "images", images_, fs::copy_options::recursive);
-  }
-
   CommandResult calibrate(const fs::path& data, std::vector<std::string> arguments = {}) const {
     arguments.insert(arguments.begin(), {"calibrate", model_.string(), data.string(), "--num-workers", "1",
                                          "--replicates", "100", "--simulations", "50"});
@@ -53,30 +46,6 @@ class CalibrateCommand : public testing_support::TinyTraining {
     kept.origin = {{"model_sha256", core::sha256_of_file(model_)}};
     predict::save_predictions(folder_ / "kept", kept);
     return folder_ / "kept";
-  }
-
-  fs::path model_ = folder_ / "copied.margay";
-
- private:
-  class OneTraining : public testing_support::TinyTraining {
-   public:
-    OneTraining() {
-      for (const int kind : {0, 1}) {  // the others' contents are those of training images
-        for (int i = 0; i < 2; ++i) {
-          data::write_png(images_ / "valid" / (kind == 0 ? "flat" : "upright") / (std::to_string(i) + ".png"),
-                          testing_support::striped_image(kind, 6 + i, 24));
-        }
-      }
-      const CommandResult result = train();
-      if (result.status != 0) throw std::runtime_error(result.errors);
-    }
-    void TestBody() override {}
-    fs::path folder() const { return folder_.path(); }
-    fs::path model() const { return run_folder() / "model.margay"; }
-  };
-  static OneTraining& training() {
-    static OneTraining training;
-    return training;
   }
 };
 

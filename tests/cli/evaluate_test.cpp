@@ -7,7 +7,7 @@
 
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/command_line.h"
-#include "tests/support/tiny_training.h"
+#include "tests/support/trained_model.h"
 
 namespace margay::cli {
 namespace {
@@ -19,45 +19,12 @@ using testing_support::run_command;
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-/// One training for all tests of a process, which leave its files as they are; each works on a copy of the images.
-class EvaluateCommand : public testing_support::TinyTraining {
+class EvaluateCommand : public testing_support::TrainedModel {
  protected:
-  EvaluateCommand() {
-    fs::copy_file(trained(), model_);
-    fs::remove_all(images_);
-    fs::copy(training_folder() / "images", images_, fs::copy_options::recursive);
-  }
-
   CommandResult evaluate(const fs::path& folder, std::vector<std::string> arguments = {}) const {
     arguments.insert(arguments.begin(), {"evaluate", model_.string(), folder.string(), "--num-workers", "1"});
     return run_command(arguments);
   }
-
-  fs::path model_ = folder_ / "copied.margay";
-
- private:
-  class OneTraining : public testing_support::TinyTraining {
-   public:
-    OneTraining() {
-      for (const int kind : {0, 1}) {  // the others' contents are those of training images
-        for (int i = 0; i < 2; ++i) {
-          data::write_png(images_ / "valid" / (kind == 0 ? "flat" : "upright") / (std::to_string(i) + ".png"),
-                          testing_support::striped_image(kind, 6 + i, 24));
-        }
-      }
-      const CommandResult result = train();
-      if (result.status != 0) throw std::runtime_error(result.errors);
-    }
-    void TestBody() override {}
-    fs::path folder() const { return folder_.path(); }
-    fs::path model() const { return run_folder() / "model.margay"; }
-  };
-  static OneTraining& training() {
-    static OneTraining training;
-    return training;
-  }
-  static fs::path trained() { return training().model(); }
-  static fs::path training_folder() { return training().folder(); }
 };
 
 TEST_F(EvaluateCommand, SaysInItsFirstLineWhatItJudgesAndWhy) {

@@ -41,6 +41,7 @@ class LessonCommand : public testing_support::TinyTraining {
 };
 
 TEST_F(LessonCommand, WalksFromTheLabelToTheTraining) {
+  write_unseen_validation_images();
   ASSERT_EQ(train({"--epochs", "2"}).status, 0);
   const CommandResult result = lesson(run_folder() / "model.margay", {image_.string(), "--data", images_.string()});
   ASSERT_EQ(result.status, 0) << result.errors;
@@ -56,7 +57,7 @@ TEST_F(LessonCommand, WalksFromTheLabelToTheTraining) {
            " The gradient It is the softmax",
            "If the image were labelled 'flat'",
            "4 of the 16 images of ",
-           "labelled 'upright'",
+           "Those labelled 'upright' are taken for '",
            "one_cycle 2 everything 0.002, 0.002, 0.002",
            " one_cycle 1 ",
            "Softmax has to share out 1 among these 2 classes",

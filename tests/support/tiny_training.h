@@ -17,6 +17,16 @@ class TinyTraining : public testing::Test {
  protected:
   TinyTraining() { write_tiny_images(images_, 6, 2); }
 
+  /// Gives the validation images contents that no training image has, so that all of them judge a model.
+  void write_unseen_validation_images() const {
+    for (const int kind : {0, 1}) {
+      for (int i = 0; i < 2; ++i) {
+        data::write_png(images_ / "valid" / (kind == 0 ? "flat" : "upright") / (std::to_string(i) + ".png"),
+                        striped_image(kind, 6 + i, 24));
+      }
+    }
+  }
+
   /// `margay COMMAND images ARGUMENTS` at the smallest sizes.
   CommandResult on_images(const std::string& command, const std::vector<std::string>& arguments) const {
     std::vector<std::string> line = {
