@@ -89,6 +89,9 @@ void check_target(const CalibrateOptions& options) {
 
 void check_calibrate(const CalibrateOptions& options) {
   core::validate(options);
+  if (options.images.unlabelled) {
+    refuse_calibration("--unlabelled: only labels tell how often probabilities are right");
+  }
   if (options.predictor.tta > 0) refuse_calibration("--tta: a temperature is fitted to plain predictions");
   if (options.predictor.raw) refuse_calibration("--raw has no effect: a temperature is always fitted to raw logits");
   if (options.none_of_these && options.use_training_images) {

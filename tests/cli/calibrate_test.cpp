@@ -178,6 +178,7 @@ TEST_F(CalibrateCommand, RefusesWhatCannotBeFitted) {
   EXPECT_EQ(averaged.status, 2);
   expect_part(averaged.errors, "fitted to plain predictions");
   EXPECT_EQ(calibrate(images_, {"--raw"}).status, 2);
+  EXPECT_EQ(calibrate(images_, {"--unlabelled"}).status, 2);
   EXPECT_EQ(calibrate(folder_ / "absent").status, 3);
   EXPECT_FALSE(kept().is_fitted());
 }
