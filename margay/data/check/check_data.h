@@ -10,78 +10,11 @@
 #include <vector>
 
 #include "margay/core/options.h"
+#include "margay/data/check/finding.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
 
 namespace margay::data {
-
-/// What can be wrong with data, the worst first. Reports use this order.
-enum class FindingKind {
-  // Files.
-  kEmptyFile,
-  kTruncated,
-  kUnreadable,
-  kAbsent,
-  kClosedFolder,
-  kUnreadImage,
-  kUniform,
-  kDarkDepth,
-  // Labels and split.
-  kUnlabelled,
-  kTwoLabels,
-  kNearTwoLabels,
-  kLeak,
-  kNearLeak,
-  kBadSplit,
-  kOneClass,
-  kBadName,
-  kSimilarNames,
-  kNeverTrains,
-  // Notes.
-  kWarning,
-  kNoValidation,
-  kNeverValidates,
-  kSmallClass,
-  kImbalance,
-  kDuplicate,
-  kNearDuplicate,
-  kNearCut,
-  kTooSmall,
-  kHuge,
-  kElongated,
-  kGreyAmongColour,
-  kColourAmongGrey,
-  kWrongExtension,
-  kEmptyFolder,
-  kHiddenFile,
-  kOtherFile,
-};
-
-/// kHarm: it harms training or makes it fail. kNote: worth knowing.
-enum class Severity { kHarm, kNote };
-
-/// The texts for all findings of one kind.
-struct KindText {
-  FindingKind kind;
-  const char* name;  ///< in JSON: "near_leak"
-  Severity severity;
-  const char* title;
-  const char* remedy;
-};
-
-/// All kinds, in the order of FindingKind.
-std::span<const KindText> all_kinds();
-const KindText& words_of(FindingKind kind);
-
-/// One fault of the data.
-struct Finding {
-  FindingKind kind;
-  std::vector<std::filesystem::path> paths;  ///< of duplicates all copies; empty for findings about classes
-  std::vector<std::string> classes;          ///< names of the classes concerned
-  std::string text;                          ///< describes this case briefly
-
-  Severity severity() const { return words_of(kind).severity; }
-};
 
 /// Called with how many of the images have been read.
 using CheckProgress = std::function<void(std::size_t done, std::size_t total)>;
