@@ -137,9 +137,9 @@ void check_activations(const torch::Tensor& logits, const std::vector<std::strin
 
 /// The class of --map-class and those of the label, in whichever of the two forms of targets_of it is.
 std::vector<std::int64_t> mapped_classes(const ExplainOptions& options, const torch::Tensor& target,
-                                         const data::Vocabulary& vocabulary) {
+                                         const std::vector<std::string>& class_names) {
   std::vector<std::int64_t> classes;
-  if (options.map_class) classes.push_back(vocabulary.index(*options.map_class));
+  if (options.map_class) classes.push_back(named_class("--map-class", *options.map_class, class_names));
   if (!target.defined()) return classes;
   const torch::Tensor labels = options.binary ? target[0].nonzero().flatten() : target;
   for (std::int64_t i = 0; i < labels.size(0); ++i) {
@@ -156,7 +156,7 @@ Subject subject_of_images(ExplainOptions& options) {
   const std::vector<std::string>& classes = predictor.vocabulary().names();
   torch::Tensor target;  // an unknown label is told before the work, not after
   if (options.label) target = targets_of(written_label(*options.label), classes, options.binary);
-  MapSubject given{.classes = mapped_classes(options, target, predictor.vocabulary())};
+  MapSubject given{.classes = mapped_classes(options, target, classes)};
   given.images = images_of(options.images).images;
   const data::PathList& images = given.images;
   if (!options.map.empty()) check_map_file(options.map, images.size());

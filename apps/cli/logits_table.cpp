@@ -213,7 +213,8 @@ std::string known_classes(const std::string& text, const Names& names) {
   return suggestion.empty() && are_few ? fmt::format("; there are {}", fmt::join(names, ", ")) : suggestion;
 }
 
-std::size_t class_index(const std::string& text, const Names& names, const WrittenTargets& written, std::size_t row) {
+std::size_t class_index(const std::string& text, const Names& names, const WrittenTargets& written, std::size_t row,
+                        const char* remedy = "") {
   auto found = std::find(names.begin(), names.end(), text);
   if (found == names.end()) {
     found = std::find_if(names.begin(), names.end(),
@@ -226,8 +227,8 @@ std::size_t class_index(const std::string& text, const Names& names, const Writt
     fail(written.path, fmt::format("{}: {} is no class index; {} classes allow 0 to {}", written.places[row], text,
                                    names.size(), names.size() - 1));
   }
-  fail(written.path, fmt::format("{}: no class '{}'{}{}", written.places[row], text, known_classes(text, names),
-                                 text.find(';') == std::string::npos ? "" : "; several classes need --binary"));
+  fail(written.path,
+       fmt::format("{}: no class '{}'{}{}", written.places[row], text, known_classes(text, names), remedy));
 }
 
 }  // namespace
@@ -254,12 +255,18 @@ std::optional<WrittenTargets> written_targets(const std::optional<std::string>& 
 
 WrittenTargets written_label(const std::string& label) { return {.path = {}, .cells = {label}, .places = {"--label"}}; }
 
+std::int64_t named_class(const std::string& flag, const std::string& name, const Names& class_names) {
+  const WrittenTargets written{.path = {}, .cells = {name}, .places = {flag}};
+  return static_cast<std::int64_t>(class_index(name, class_names, written, 0));
+}
+
 torch::Tensor class_targets(const WrittenTargets& written, const Names& class_names) {
   torch::Tensor targets = torch::full({static_cast<std::int64_t>(written.cells.size())}, -1, torch::kLong);
   for (std::size_t i = 0; i < written.cells.size(); ++i) {
     if (written.cells[i].empty()) continue;
-    targets.data_ptr<std::int64_t>()[i] =
-        static_cast<std::int64_t>(class_index(written.cells[i], class_names, written, i));
+    const bool are_several = written.cells[i].find(';') != std::string::npos;
+    targets.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(
+        class_index(written.cells[i], class_names, written, i, are_several ? "; several classes need --binary" : ""));
   }
   return targets;
 }

@@ -54,4 +54,7 @@ torch::Tensor class_targets(const WrittenTargets& written, const std::vector<std
 /// bool [N,K]; several classes are separated by ';', and an empty cell means none of them.
 torch::Tensor multi_label_targets(const WrittenTargets& written, const std::vector<std::string>& class_names);
 
+/// The one class that a flag names.
+std::int64_t named_class(const std::string& flag, const std::string& name, const std::vector<std::string>& class_names);
+
 }  // namespace margay::cli

@@ -80,15 +80,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-  const auto is_in_other_case = [&](const std::string& candidate) {
-    return lower_case(candidate) == lower_case(std::string(word));
-  };
-  const auto same = std::find_if(candidates.begin(), candidates.end(), is_in_other_case);
-  if (same != candidates.end()) return *same;
+  const std::string lower_word = lower_case(std::string(word));
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;  // a third of the letters may be wrong
   for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
+    const std::size_t distance = edit_distance(lower_word, lower_case(candidate));
+    if (distance == 0) return candidate;
     if (distance < best_distance && distance < std::max(word.size(), candidate.size())) {  // some letter stays
       best_distance = distance;
       best = candidate;

@@ -24,8 +24,8 @@ bool natural_less(std::string_view a, std::string_view b);
 /// optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The candidate most like `word`, first of all one that differs in case only, or "" when none is near enough to be a
-/// likely typing error.
+/// The candidate most like `word`, whatever the case of its letters, or "" when none is near enough to be a likely
+/// typing error.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
 /// "; did you mean 'X'?" or "".

@@ -66,6 +66,15 @@ TEST_F(ExplainImages, SuggestsTheNearestLabel) {
   const ExplainResult result = explain({model_, images_, "--label", "flta"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors, "margay: --label: no class 'flta'; did you mean 'flat'?\n");
+  const std::string map = (folder_ / "map.png").string();
+  const ExplainResult mapped = explain({model_, images_, "--map", map, "--map-class", "Uprigt"});
+  EXPECT_EQ(mapped.status, 2);
+  EXPECT_EQ(mapped.errors, "margay: --map-class: no class 'Uprigt'; did you mean 'upright'?\n");
+  for (const char* other : {"", "flat;upright", "zebra"}) {
+    const ExplainResult refused = explain({model_, images_, "--map", map, "--map-class", other});
+    EXPECT_EQ(refused.status, 2) << other;
+    EXPECT_EQ(refused.errors, std::string("margay: --map-class: no class '") + other + "'; there are flat, upright\n");
+  }
 }
 
 TEST_F(ExplainImages, ExplainsTheOthersWhenOneIsBroken) {

@@ -47,6 +47,7 @@ TEST(Nearest, SuggestsOnlyLikelySlips) {
   const std::vector<std::string> flags = {"--epochs", "--freeze-epochs", "--arch"};
   EXPECT_EQ(nearest("--epoch", flags), "--epochs");
   EXPECT_EQ(nearest("CUP", std::vector<std::string>{"dog", "cup"}), "cup") << "in another case";
+  EXPECT_EQ(nearest("bengl", std::vector<std::string>{"beagle", "Bengal"}), "Bengal") << "a slip, and another case";
   EXPECT_EQ(nearest("--temperature", flags), "");
   EXPECT_EQ(did_you_mean("--acrh", flags), "; did you mean '--arch'?");
 }
