@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "apps/web/base64.h"
 #include "apps/web/page_files.h"
 #include "apps/web/thumbnail.h"
 #include "margay/core/checksum.h"

@@ -2,12 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "margay/core/image.h"
 
 namespace margay::web {
+
+/// RFC 4648, section 4, with padding.
+std::string base64(std::span<const std::uint8_t> bytes);
 
 /// What a thumbnail is made of.
 struct ThumbnailSource {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/web/base64.h"
 #include "apps/web/page_files.h"
+#include "apps/web/thumbnail.h"
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/data/image/read_image.h"
