@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <torch/types.h>
 #include <unistd.h>
 
+#include "apps/cli/help.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
 #include "margay/chart/bar_chart.h"
@@ -46,19 +48,20 @@ std::string ends_text(const metric::Interval& interval, int digits = 4) {
   return fmt::format("{} – {}", fixed(interval.low, digits), fixed(interval.high, digits));
 }
 
+std::size_t longest_line(std::string_view text) {
+  std::size_t most = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    most = std::max(most, core::text_width(text.substr(at, end - at)));
+    at = end + 1;
+  }
+  return most;
+}
+
 /// The table without its last columns, as many as it takes to fit; the first two stay, and their cells are cut.
 std::string fitting_table(std::vector<core::TextTable::Column> columns,
                           const std::vector<std::vector<std::string>>& rows, int width) {
   const auto room = static_cast<std::size_t>(width);
-  const auto longest = [](const std::string& text) {
-    std::size_t most = 0;
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t end = text.find('\n', at);
-      most = std::max(most, core::text_width(std::string_view(text).substr(at, end - at)));
-      at = end + 1;
-    }
-    return most;
-  };
   for (std::size_t name_width = 40;; name_width = name_width > 4 ? name_width - 3 : 1) {
     core::TextTable table(columns);
     for (const auto& row : rows) {
@@ -67,7 +70,7 @@ std::string fitting_table(std::vector<core::TextTable::Column> columns,
       table.add(std::move(cells));
     }
     const std::string text = table.text();
-    if (longest(text) <= room || (columns.size() <= 2 && name_width == 1)) return text;
+    if (longest_line(text) <= room || (columns.size() <= 2 && name_width == 1)) return text;
     if (name_width <= 16 && columns.size() > 2) {
       columns.pop_back();
       name_width = 40;
@@ -84,33 +87,39 @@ std::string section(const std::string& heading, const std::string& text, int wid
 std::string sentences(const Interpretation& interpretation, int width) {
   std::string text;
   for (const std::string& sentence : interpretation.summary_text()) {
-    std::string line;
-    for (std::size_t at = 0; at < sentence.size();) {
-      const std::size_t end = std::min(sentence.find(' ', at), sentence.size());
-      const std::string word = core::one_line(sentence.substr(at, end - at));
-      if (!line.empty() && core::text_width(line) + 1 + core::text_width(word) > static_cast<std::size_t>(width)) {
-        text += line + "\n";
-        line.clear();
-      }
-      line += (line.empty() ? "" : " ") + word;
-      at = end + 1;
+    for (const std::string& line : wrapped(core::one_line(sentence), static_cast<std::size_t>(width))) {
+      text += line + "\n";
     }
-    text += line + "\n";
   }
   return text;
 }
 
+/// Beside each number what it is, on as many lines as that takes; without these words where there is no room for them.
 std::string numbers_text(const Interpretation& interpretation, int width) {
-  const double confidence = interpretation.options().bootstrap.confidence;
+  constexpr std::size_t kLeastWords = 16;
+  std::vector<core::TextTable::Column> columns = {
+      {"number", TextAlign::kLeft},
+      {"value"},
+      {fmt::format("{:g} % interval", 100 * interpretation.options().bootstrap.confidence), TextAlign::kLeft}};
   std::vector<std::vector<std::string>> rows;
   for (const interpret::SummaryNumber& number : interpretation.summary()) {
-    rows.push_back({number.name, fixed(number.estimate.value), ends_text(number.estimate.interval), number.words});
+    rows.push_back({number.name, fixed(number.estimate.value), ends_text(number.estimate.interval)});
   }
-  return fitting_table({{"number", TextAlign::kLeft},
-                        {"value"},
-                        {fmt::format("{:g} % interval", 100 * confidence), TextAlign::kLeft},
-                        {"", TextAlign::kLeft}},
-                       rows, width);
+  const std::string numbers = fitting_table(columns, rows, width);
+  const std::size_t taken = longest_line(numbers) + 2;
+  if (taken + kLeastWords > static_cast<std::size_t>(width)) return numbers;
+  columns.push_back({"", TextAlign::kLeft});
+  core::TextTable table(columns);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const std::string& line :
+         wrapped(interpretation.summary()[i].words, static_cast<std::size_t>(width) - taken)) {
+      rows[i].resize(3);
+      rows[i].push_back(line);
+      table.add(rows[i]);
+      rows[i].assign(3, "");
+    }
+  }
+  return table.text();
 }
 
 std::vector<std::string> report_cells(const interpret::ReportRow& row) {

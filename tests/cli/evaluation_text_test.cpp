@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "apps/cli/help.h"
 #include "margay/core/text.h"
 #include "tests/support/command_line.h"
 #include "tests/web/made_predictions.h"
@@ -41,6 +42,20 @@ TEST(EvaluationText, FitsTerminalsOfAnyWidthAndCommandsNone) {
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
     EXPECT_EQ(text.find('\t'), std::string::npos);
   }
+}
+
+TEST(EvaluationText, SaysWhatEachNumberIsOnMoreLinesWhereOneIsTooShort) {
+  const run::Evaluation evaluation = with_odd_names();
+  const auto has_cut_line = [](const std::string& text) { return text.find("…") != std::string::npos; };
+  const std::string text = evaluation_text(evaluation, EvaluationExtent::kShort, {.columns = 80});
+  const std::string numbers =
+      text.substr(text.find("number "), text.find("\n\n", text.find("number ")) - text.find("number "));
+  EXPECT_FALSE(has_cut_line(numbers)) << numbers;
+  for (const interpret::SummaryNumber& number : evaluation.interpretation().summary()) {
+    for (const std::string& word : wrapped(number.words, 1)) expect_part(numbers, word);
+  }
+  const std::string narrow = evaluation_text(evaluation, EvaluationExtent::kShort, {.columns = 40});
+  EXPECT_EQ(narrow.find("whose"), std::string::npos) << narrow;
 }
 
 TEST(EvaluationText, ShowsTheCurvesAndEveryClassOnlyWhenAsked) {
