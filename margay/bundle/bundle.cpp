@@ -108,7 +108,9 @@ Json parse_header(const model::Metadata& metadata, const fs::path& path) {
   }
   Json header = Json::parse(found->second, nullptr, false);
   if (!header.is_object() || !header.contains("format_version")) {
-    throw core::FormatError(path, "its description is not JSON with a format_version; the file is damaged");
+    throw core::FormatError(path,
+                            "its description is not JSON with a format_version; the file is damaged: copy it "
+                            "again, or train again");
   }
   const int version = header["format_version"].is_number_integer() ? header["format_version"].get<int>() : -1;
   if (version < 1 || version > kFormatVersion) {
@@ -154,8 +156,23 @@ void save_bundle(const fs::path& path, const Bundle& bundle) {
   model::write_safetensors(path, tensors_of(bundle), {{kKey, header_of(bundle).dump()}});
 }
 
+namespace {
+
+/// A file that is torn is no safetensors file any more.
+model::SafetensorsFile read_model_file(const fs::path& path) {
+  try {
+    return model::read_safetensors(path);
+  } catch (const core::FormatError& error) {
+    throw core::FormatError(path, error.problem() +
+                                      "; a model that was cut short or changed must be copied again, or "
+                                      "made again by a training");
+  }
+}
+
+}  // namespace
+
 Bundle load_bundle(const fs::path& path) {
-  model::SafetensorsFile file = model::read_safetensors(path);
+  model::SafetensorsFile file = read_model_file(path);
   const Json header = parse_header(file.metadata, path);
   Bundle bundle;
   try {
@@ -165,7 +182,9 @@ Bundle load_bundle(const fs::path& path) {
   } catch (const core::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {  // of JSON or of options: either way the file's fault
-    throw core::FormatError(path, fmt::format("its description cannot be used: {}", error.what()));
+    throw core::FormatError(path, fmt::format("its description cannot be used: {}; the file was changed or is "
+                                              "damaged: copy it again, or train again",
+                                              error.what()));
   }
   bundle.classifier->load_state(file.tensors, path);
   bundle.classifier->eval();

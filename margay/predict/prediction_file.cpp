@@ -292,6 +292,18 @@ class PredictionReader {
       : json_path_(folder / kPredictionJsonFile), tensors_path_(folder / kPredictionTensorsFile) {}
 
   KeptPredictions read() {
+    try {
+      return read_files();
+    } catch (const core::NewerFormatError&) {
+      throw;
+    } catch (const core::FormatError& error) {
+      throw core::FormatError(error.path(),
+                              error.problem() + "; predict again, or copy both files of the folder again");
+    }
+  }
+
+ private:
+  KeptPredictions read_files() {
     read_json();
     KeptPredictions kept;
     try {
@@ -310,7 +322,6 @@ class PredictionReader {
     return kept;
   }
 
- private:
   void read_json() {
     std::ifstream file(json_path_, std::ios::binary);
     if (!file) {
@@ -345,8 +356,7 @@ class PredictionReader {
     model::SafetensorsFile file = model::read_safetensors(tensors_path_);
     const auto checksum = file.metadata.find(kChecksumKey);
     if (checksum == file.metadata.end() || json_.value("checksum", "") != checksum->second) {
-      throw core::FormatError(tensors_path_,
-                              "does not belong to the predictions.json beside it; predict again, or copy both files");
+      throw core::FormatError(tensors_path_, "does not belong to the predictions.json beside it");
     }
     if (checksum_of(file.tensors) != checksum->second)
       throw core::FormatError(tensors_path_, "its contents have changed");

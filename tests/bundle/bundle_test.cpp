@@ -249,7 +249,7 @@ TEST_F(BundleTest, RefusesEveryTruncation) {
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{500}, whole.size() / 2, whole.size() - 1}) {
     std::ofstream(path_, std::ios::binary | std::ios::trunc).write(whole.data(), static_cast<std::streamsize>(size));
-    EXPECT_THROW(load_bundle(path_), core::FormatError) << size;
+    EXPECT_NE(refusal().find("must be copied again, or made again by a training"), std::string::npos) << refusal();
   }
   EXPECT_THROW(load_bundle(folder_ / "absent.margay"), core::DataError);
 }

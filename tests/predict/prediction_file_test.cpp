@@ -95,6 +95,20 @@ TEST(KeptPredictions, ThatAreBrokenNameFileAndField) {
   EXPECT_TRUE(says(message_of(nlohmann::ordered_json::array()), "predictions.json"));
 }
 
+TEST(KeptPredictions, ThatAreTornSayWhatToDo) {
+  const TemporaryFolder folder;
+  for (const char* name : {kPredictionJsonFile, kPredictionTensorsFile}) {
+    save_predictions(folder / "kept", three_images());
+    const std::string whole = file_content(folder / "kept" / name);
+    for (const std::size_t size : {std::size_t{0}, whole.size() / 2, whole.size() - 2}) {
+      testing_support::write(folder / "kept" / name, whole.substr(0, size));
+      const std::string message = thrown_message<core::FormatError>([&] { load_predictions(folder / "kept"); });
+      EXPECT_TRUE(says(message, name)) << message;
+      EXPECT_TRUE(says(message, "predict again, or copy both files of the folder again")) << message;
+    }
+  }
+}
+
 TEST(KeptPredictions, ThatAreNotThereAreAnError) {
   const TemporaryFolder folder;
   EXPECT_FALSE(is_prediction_folder(folder / "nothing"));
