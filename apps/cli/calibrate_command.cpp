@@ -8,6 +8,7 @@
 
 #include "apps/cli/calibration_text.h"
 #include "apps/cli/command.h"
+#include "apps/cli/judged_model.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
@@ -17,7 +18,6 @@
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/file.h"
-#include "margay/data/source/names.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/fit_unknown.h"
 #include "margay/predict/prediction_file.h"
@@ -183,38 +183,16 @@ class ModelToCalibrate {
     warn_of_each(set.warnings());
     tell_judged(program_words(set.reason()));
     predict::PredictionGatherer gatherer(set.images()->size());
-    data::NameList left_out;
     std::vector<torch::Tensor> features;
     const auto gather = [&](const predict::Predictions& batch) {
-      if (is_stop_wanted()) throw core::Interrupted("stopped while predicting; nothing was written");
-      std::vector<std::int64_t> rows;
-      for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-        const std::size_t id = batch.ids[row];
-        trained_ += set.counts(id) && set.has_trained(id) ? 1 : 0;
-        if (set.counts(id)) {
-          rows.push_back(static_cast<std::int64_t>(row));
-        } else {
-          left_out.add(set.images()->path(id).string());
-        }
-      }
-      gatherer.add(batch, &rows);
-      if (batch.features.defined() && !rows.empty())
-        features.push_back(batch.features.index_select(0, torch::tensor(rows, torch::kLong)));
+      for (const std::size_t id : batch.ids) trained_ += set.has_trained(id) ? 1 : 0;
+      gatherer.add(batch);
+      if (batch.features.defined() && !batch.ids.empty()) features.push_back(batch.features);
     };
-    stream_with_progress(predictor, set.images(), gather, "calibrate");
-    if (gatherer.size() == 0) {
-      throw core::DataError(options_.images.folder,
-                            "the model was trained on everything that is there, as the contents "
-                            "say; give images that it has not seen");
-    }
-    if (!left_out.empty()) {
-      warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
-                       core::counted(left_out.size(), "image"), left_out.text()));
-    }
+    stream_judged({.predictor = predictor, .set = set, .folder = options_.images.folder}, gather, "calibrate");
     kept_ = predict::kept_predictions(gatherer.take(), *set.images(), predictor.vocabulary(), options_.images.folder);
     kept_.task = predictor.task();
     if (!features.empty()) features_ = torch::cat(features);
-    for (const data::SkippedImage& skipped : kept_.rows.skipped) warn("left out " + skipped.problem);
   }
 
   void check_kept() const {

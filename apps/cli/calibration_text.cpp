@@ -83,6 +83,15 @@ std::string temperature_text(const interpret::CalibrationReport& report) {
   return text + (calibration.temperature == 1 ? ".\n" : fmt::format(": probabilities become {}.\n", meaning));
 }
 
+std::string kept_temperature_line(const predict::Calibration& calibration) {
+  if (!calibration.is_fitted()) return "temperature: 1, not calibrated\n";
+  const bool is_of_probe = calibration.source == predict::CalibrationSource::kLeftOut;
+  std::string text = fmt::format("temperature: {:.4g}, fitted to {}", calibration.temperature,
+                                 core::counted(static_cast<std::size_t>(calibration.images), "image"));
+  if (!calibration.data.empty()) text += fmt::format(": {}", core::spelled_out(calibration.data));
+  return text + (is_of_probe ? "; it is inside the head\n" : "\n");
+}
+
 std::string calibration_text(const interpret::CalibrationReport& report) {
   QualityTable table(report.before, report.after);
   table.add("NLL", &CalibrationQuality::nll);

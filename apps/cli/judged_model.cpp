@@ -10,9 +10,9 @@
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "apps/cli/unknown_text.h"
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
-#include "margay/core/field_type.h"
 #include "margay/core/machine.h"
 #include "margay/data/source/names.h"
 
@@ -73,13 +73,18 @@ predict::Predictions only_rows(predict::Predictions batch, const std::vector<std
   return batch;
 }
 
-/// How images are refused, for reports.
-nlohmann::ordered_json told_of(const predict::UnknownDetector& detector) {
-  return {{"alpha", detector.alpha()},
-          {"score", core::to_text(detector.scorer().score)},
-          {"guarantee", core::to_text(detector.guarantee())},
-          {"can_refuse", detector.can_refuse()},
-          {"calibration_images", detector.calibration_images()}};
+/// Throws core::DataError if nothing else was there.
+void tell_of_trained(const data::NameList& trained, const JudgedCount& count, const JudgedSet& images) {
+  if (trained.empty()) return;
+  const std::string number = core::counted(trained.size(), "image");
+  if (count.judged == 0) {
+    throw core::DataError(
+        images.folder,
+        fmt::format("the model was trained on everything that was to be judged ({}), as the contents say; {}", number,
+                    images.remedy));
+  }
+  warn(
+      fmt::format("left out {} with the contents of images that the model was trained on: {}", number, trained.text()));
 }
 
 std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9); }
@@ -96,6 +101,27 @@ void check_memory(const JudgedModel& model) {
 }
 
 }  // namespace
+
+JudgedCount stream_judged(const JudgedSet& images, const predict::PredictionSink& sink, const std::string& task) {
+  JudgedCount count;
+  data::NameList trained;
+  std::vector<data::SkippedImage> skipped;
+  const auto judge = [&](predict::Predictions batch) {
+    if (is_stop_wanted()) {
+      throw core::Interrupted(
+          fmt::format("stopped after {} of {}", count.judged, core::counted(images.set.images()->size(), "image")));
+    }
+    skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
+    const std::vector<std::int64_t> rows = rows_that_count(batch, images.set, trained);
+    count.judged += static_cast<std::int64_t>(rows.size());
+    sink(only_rows(std::move(batch), rows));
+  };
+  stream_with_progress(images.predictor, images.set.images(), judge, task);
+  for (const data::SkippedImage& each : skipped) warn("left out " + each.problem);
+  count.trained = trained.size();
+  tell_of_trained(trained, count, images);
+  return count;
+}
 
 std::string model_name(const fs::path& model) {
   const bool is_of_run = model.filename() == "model.margay" && model.has_parent_path();
@@ -138,33 +164,11 @@ std::uint64_t JudgedModel::logit_bytes() const {
 }
 
 void JudgedModel::stream(const predict::PredictionSink& sink, const std::string& task) {
-  const auto count = [&](predict::Predictions batch) {
-    if (is_stop_wanted()) {
-      throw core::Interrupted(fmt::format("stopped after {} of {}", judged_,
-                                          core::counted(static_cast<std::size_t>(num_images()), "image")));
-    }
-    skipped_.insert(skipped_.end(), batch.skipped.begin(), batch.skipped.end());
-    const std::vector<std::int64_t> rows = rows_that_count(batch, *set_, trained_);
-    judged_ += static_cast<std::int64_t>(rows.size());
-    sink(only_rows(std::move(batch), rows));
-  };
-  stream_with_progress(*predictor_, set_->images(), count, task);
-  for (const data::SkippedImage& skipped : skipped_) warn("left out " + skipped.problem);
-  tell_of_trained();
-}
-
-/// Throws core::DataError if nothing else was there.
-void JudgedModel::tell_of_trained() const {
-  if (trained_.empty()) return;
-  if (judged_ == 0) {
-    throw core::DataError(
-        options_.images.folder,
-        fmt::format("the model was trained on everything that was to be judged ({}), as the contents say; --part all "
-                    "judges it nevertheless",
-                    core::counted(trained_.size(), "image")));
-  }
-  warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
-                   core::counted(trained_.size(), "image"), trained_.text()));
+  const JudgedSet images{.predictor = *predictor_,
+                         .set = *set_,
+                         .folder = options_.images.folder,
+                         .remedy = "--part all judges it nevertheless"};
+  trained_ = stream_judged(images, sink, task).trained;
 }
 
 predict::KeptPredictions JudgedModel::predictions(const std::string& task) {
@@ -181,8 +185,8 @@ predict::KeptPredictions JudgedModel::predictions(const std::string& task) {
                  {"model_sha256", core::sha256_of_file(model_)},
                  {"data", kept.root.string()},
                  {"reason", reason_},
-                 {"trained_left_out", trained_.size()}};
-  if (predictor_->bundle().unknown) kept.origin["unknown"] = told_of(*predictor_->bundle().unknown);
+                 {"trained_left_out", trained_}};
+  if (predictor_->bundle().unknown) kept.origin["unknown"] = detector_json(*predictor_->bundle().unknown);
   return kept;
 }
 

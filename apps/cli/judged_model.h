@@ -23,6 +23,25 @@ struct JudgingOptions {
 /// The name of a model in text: the folder of its run, or the file.
 std::string model_name(const std::filesystem::path& model);
 
+/// Images of a set, the network that judges them, and what to say where none of them counts.
+struct JudgedSet {
+  const serve::Predictor& predictor;
+  const run::EvaluationSet& set;
+  std::filesystem::path folder;  ///< of the images, for messages
+  std::string remedy = "give images that it has not seen";
+};
+
+/// What a pass came to.
+struct JudgedCount {
+  std::int64_t judged = 0;
+  std::size_t trained = 0;  ///< images that were left out, as the model was trained on them
+};
+
+/// Runs the network over the images of a set, with a progress line, and hands over the batches with those of their rows
+/// whose images count. Images that cannot be read, and those that the model was trained on, are warned of in the end.
+/// Throws core::DataError if the model was trained on all of them, core::Interrupted where ctrl-C was listened for.
+JudgedCount stream_judged(const JudgedSet& images, const predict::PredictionSink& sink, const std::string& task);
+
 /// A model and the images that it is judged by, before the network runs; or predictions that were kept, in place of
 /// both.
 class JudgedModel {
@@ -46,9 +65,7 @@ class JudgedModel {
   /// What the logits of all images take in memory.
   std::uint64_t logit_bytes() const;
 
-  /// Runs the network, with a progress line, and hands over the batches whose images count. Images that cannot be read,
-  /// and those that the model was trained on, are warned of in the end. Of a model, once. Throws core::DataError if no
-  /// image is left, core::Interrupted where ctrl-C was listened for.
+  /// stream_judged. Of a model, once.
   void stream(const predict::PredictionSink& sink, const std::string& task);
 
   /// All of them, in memory: of the network, or as they were kept. Throws as stream, and core::OutOfMemoryError where
@@ -56,8 +73,6 @@ class JudgedModel {
   predict::KeptPredictions predictions(const std::string& task);
 
  private:
-  void tell_of_trained() const;
-
   std::filesystem::path model_;
   const JudgingOptions& options_;
   std::optional<predict::KeptPredictions> kept_;
@@ -65,9 +80,7 @@ class JudgedModel {
   std::unique_ptr<run::EvaluationSet> set_;
   std::string reason_;
   std::vector<std::string> warnings_;
-  data::NameList trained_;  ///< images that are left out, as the model was trained on them
-  std::vector<data::SkippedImage> skipped_;
-  std::int64_t judged_ = 0;
+  std::size_t trained_ = 0;  ///< images that were left out, as the model was trained on them
 };
 
 }  // namespace margay::cli

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <torch/utils.h>
 
+#include "apps/cli/judged_model.h"
 #include "apps/cli/progress_line.h"
-#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/run/evaluation_set.h"
 
@@ -25,26 +25,14 @@ predict::Predictions lesson_predictions(const serve::Predictor& predictor, const
 }
 
 /// int64 [K,K]: rows the actual class, columns the predicted one, over the images that count.
-torch::Tensor confusion_of(const serve::Predictor& predictor, const run::EvaluationSet& set) {
-  const std::int64_t classes = predictor.vocabulary().size();
+torch::Tensor confusion_of(const JudgedSet& images) {
+  const std::int64_t classes = images.predictor.vocabulary().size();
   torch::Tensor confusion = torch::zeros({classes * classes}, torch::kLong);
-  std::size_t trained = 0;
   const auto count = [&](const predict::Predictions& batch) {
     const torch::Tensor cells = batch.targets * classes + batch.logits.argmax(1);
-    for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-      if (set.counts(batch.ids[row])) {
-        confusion[cells[static_cast<std::int64_t>(row)].item<std::int64_t>()] += 1;
-      } else {
-        ++trained;
-      }
-    }
-    for (const data::SkippedImage& skipped : batch.skipped) warn("left out " + skipped.problem);
+    confusion += cells.bincount({}, classes * classes);
   };
-  stream_with_progress(predictor, set.images(), count, "explain");
-  if (trained > 0) {
-    warn(fmt::format("left out {} with the contents of images that the model was trained on",
-                     core::counted(trained, "image")));
-  }
+  stream_judged(images, count, "explain");
   return confusion.view({classes, classes});
 }
 
@@ -53,8 +41,8 @@ run::LessonConfusion confusion_of(const serve::Predictor& predictor, const run::
   const run::EvaluationSet set({.folder = subject.data}, predictor.bundle(), subject.model);
   warn_of_each(set.warnings());
   const std::size_t index = row.target ? row.target->index : row.best_class();
-  return run::lesson_confusion(confusion_of(predictor, set), static_cast<std::int64_t>(index), predictor.vocabulary(),
-                               set.reason());
+  const torch::Tensor confusion = confusion_of({.predictor = predictor, .set = set, .folder = subject.data});
+  return run::lesson_confusion(confusion, static_cast<std::int64_t>(index), predictor.vocabulary(), set.reason());
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/cli/calibration_text.h"
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/unknown_text.h"
 #include "margay/bundle/bundle.h"
 #include "margay/core/options.h"
 #include "margay/core/text.h"
@@ -132,14 +134,32 @@ const Renamed& flag_names() {
 struct ShownModel {
   std::shared_ptr<model::Classifier> classifier;
   std::int64_t image_px;
+  std::optional<predict::Calibration> calibration;  ///< of a file
+  std::optional<predict::UnknownDetector> unknown;
 };
+
+std::string probabilities_text(const ShownModel& shown) {
+  if (!shown.calibration) return "";
+  return kept_temperature_line(*shown.calibration) +
+         (shown.unknown ? detector_line(*shown.unknown) : "none of these: never, no threshold is set\n") + "\n";
+}
+
+/// "calibration" and "unknown", null where there is no threshold; nothing for a name.
+Json probabilities_json(const ShownModel& shown) {
+  if (!shown.calibration) return Json::object();
+  return {{"calibration", core::to_json(*shown.calibration)},
+          {"unknown", shown.unknown ? detector_json(*shown.unknown) : Json()}};
+}
 
 bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::is_regular_file(which); }
 
 ShownModel of_bundle(const ModelOptions& options) {
   if (options.classes) throw std::invalid_argument("[model] --classes is for a name; a file says its classes");
   const bundle::Bundle bundle = bundle::load_bundle(options.which);
-  return {bundle.classifier, options.summary.image_px.value_or(bundle.transforms.augment.size)};
+  return {.classifier = bundle.classifier,
+          .image_px = options.summary.image_px.value_or(bundle.transforms.augment.size),
+          .calibration = bundle.calibration,
+          .unknown = bundle.unknown};
 }
 
 /// Networks with learnt positions are made for one size of images.
@@ -152,7 +172,7 @@ ShownModel of_name(const ModelOptions& options) {
   model::ClassifierOptions classifier = {.architecture = options.which, .image_px = image_px};
   classifier.num_classes = options.classes.value_or(architecture.classes);
   if (!options.classes) classifier.head.kind = model::HeadKind::kPublished;
-  return {model::make_classifier(classifier), image_px};
+  return {.classifier = model::make_classifier(classifier), .image_px = image_px, .calibration = {}, .unknown = {}};
 }
 
 core::ExitCode show_model(const ModelOptions& options) {
@@ -168,11 +188,12 @@ core::ExitCode show_model(const ModelOptions& options) {
   const model::ModelSummary summary = model::summarise(*shown.classifier, batch);
   if (options.json) {
     nlohmann::ordered_json json = {{"classifier", core::to_json(shown.classifier->options())}};
+    json.update(probabilities_json(shown));
     json.update(model_summary_json(summary));
     print_json(json);
   } else {
-    print_out("{}, {} classes\n\n{}", shown.classifier->options().architecture, shown.classifier->num_classes(),
-              model_summary_text(summary));
+    print_out("{}, {} classes\n\n{}{}", shown.classifier->options().architecture, shown.classifier->num_classes(),
+              probabilities_text(shown), model_summary_text(summary));
   }
   return core::ExitCode::kDone;
 }

@@ -90,6 +90,24 @@ nlohmann::ordered_json trials_json(const UnknownFit& fit) {
 
 }  // namespace
 
+nlohmann::ordered_json detector_json(const predict::UnknownDetector& detector) {
+  return {{"alpha", detector.alpha()},
+          {"score", core::to_text(detector.scorer().score)},
+          {"guarantee", core::to_text(detector.guarantee())},
+          {"can_refuse", detector.can_refuse()},
+          {"calibration_images", detector.calibration_images()}};
+}
+
+std::string detector_line(const predict::UnknownDetector& detector) {
+  const std::string images = core::counted(static_cast<std::size_t>(detector.calibration_images()), "image");
+  if (!detector.can_refuse()) {
+    return fmt::format("none of these: never, {} are too few for an alpha of {:g}\n", images, detector.alpha());
+  }
+  return fmt::format("none of these: where p is at most {:g}, by the score {}; {} set the threshold (guarantee: {})\n",
+                     detector.alpha(), core::to_text(detector.scorer().score), images,
+                     core::to_text(detector.guarantee()));
+}
+
 std::string unknown_text(const UnknownFit& fit, const data::Vocabulary& vocabulary, std::int64_t bundle_bytes) {
   std::string text = "None of these\n" + score_line(fit);
   if (fit.detector.can_refuse()) text += guarantee_line(fit) + band_line(fit) + class_lines(fit, vocabulary);

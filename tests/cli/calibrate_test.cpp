@@ -52,6 +52,8 @@ class CalibrateCommand : public testing_support::TrainedModel {
 TEST_F(CalibrateCommand, WritesTheTemperatureThatPredictionsThenHave) {
   const CommandResult before = run_command({"predict", model_.string(), images_.string(), "--csv"});
   const std::string sha256 = core::sha256_of_file(model_);
+  expect_part(run_command({"model", "show", model_.string()}).output,
+              "\ntemperature: 1, not calibrated\nnone of these: never, no threshold is set\n");
   const CommandResult result = calibrate(images_);
   ASSERT_EQ(result.status, 0) << result.errors;
   expect_part(result.output, "Judged: 4 of the 16 images");
@@ -88,6 +90,13 @@ TEST_F(CalibrateCommand, SetsAThresholdForNoneOfTheseThatPredictThenUses) {
               "guarantee   at most 50 % of images of the classes are refused (2 images set the threshold");
   EXPECT_EQ(kept().images, 2);  // the temperature has the others
   ASSERT_TRUE(bundle::load_bundle(model_).unknown.has_value());
+  const CommandResult shown = run_command({"model", "show", model_.string()});
+  expect_part(shown.output, "\ntemperature: ");
+  expect_part(shown.output,
+              ", fitted to 2 images: images\nnone of these: where p is at most 0.5, by the score nearest");
+  const auto model = nlohmann::json::parse(run_command({"model", "show", model_.string(), "--json"}).output);
+  EXPECT_EQ(model["calibration"]["temperature"], kept().temperature);
+  EXPECT_EQ(model["unknown"]["score"], "nearest");
   const CommandResult csv = run_command({"predict", model_.string(), images_.string(), "--csv", "--top", "1"});
   expect_part(csv.output, "path,rank,label,probability,p_known,none_of_these\n");
   const CommandResult json =
@@ -141,6 +150,24 @@ TEST_F(CalibrateCommand, RefusesTrainedImagesUnlessTold) {
   const CommandResult told = calibrate(images_, {"--part", "all", "--use-training-images"});
   EXPECT_EQ(told.status, 0) << told.errors;
   expect_part(told.errors, "12 of the 16 images were trained on");
+}
+
+TEST_F(CalibrateCommand, LeavesOutCopiesOfTrainedImages) {
+  const fs::path others = folder_ / "others" / "flat";
+  fs::create_directories(others);
+  fs::copy_file(images_ / "train" / "flat" / "0.png", others / "copy.png");
+  const CommandResult refused = calibrate(folder_ / "others");
+  EXPECT_EQ(refused.status, 3);
+  expect_part(refused.errors,
+              "the model was trained on everything that was to be judged (1 image), as the contents say; give images "
+              "that it has not seen");
+  for (int i = 0; i < 3; ++i)
+    data::write_png(others / (std::to_string(i) + ".png"), testing_support::striped_image(0, 300 + i, 26));
+  const CommandResult result = calibrate(folder_ / "others");
+  ASSERT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(kept().images, 3);
+  expect_part(result.errors, "left out 1 image with the contents of images that the model was trained on: '" +
+                                 (others / "copy.png").string() + "'");
 }
 
 TEST_F(CalibrateCommand, StartsFromKeptPredictionsOfThisModelAlone) {

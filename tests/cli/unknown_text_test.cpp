@@ -51,6 +51,13 @@ TEST(UnknownText, GuaranteesNothingWhereNothingIsRefused) {
       << text;
 }
 
+TEST(UnknownText, OfADetectorThatAModelKeepsIsOneLine) {
+  EXPECT_EQ(detector_line(small_fit(19).detector),
+            "none of these: where p is at most 0.05, by the score energy; 19 images set the threshold (guarantee: "
+            "split)\n");
+  EXPECT_EQ(detector_line(small_fit(3).detector), "none of these: never, 3 images are too few for an alpha of 0.05\n");
+}
+
 TEST(UnknownText, IsAlsoJson) {
   const nlohmann::ordered_json json = unknown_json(small_fit(19), two_classes());
   EXPECT_EQ(json["score"], "energy");
