@@ -67,7 +67,10 @@
 #include "margay/run/lesson.h"
 #include "margay/run/provenance.h"
 #include "margay/run/run_registry.h"
+#include "margay/serve/model_store.h"
+#include "margay/serve/prediction_queue.h"
 #include "margay/serve/predictor.h"
+#include "margay/serve/served_model.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/callback/swa.h"
 #include "margay/train/callback/tracker.h"
@@ -443,8 +446,18 @@ using run::RunStatus;
 using run::training_history;
 using run::TrainingHistory;
 
+using serve::ImageInput;
+using serve::ModelFile;
+using serve::ModelStore;
+using serve::PredictedImage;
+using serve::PredictionQueue;
+using serve::PredictionReply;
+using serve::PredictionRequest;
 using serve::Predictor;
 using serve::PredictorOptions;
+using serve::QueueOptions;
+using serve::QueueState;
+using serve::ServedModel;
 
 using train::begins_with_probe;
 using train::Callback;

@@ -24,6 +24,8 @@ constexpr const char* kKey = "margay";
 constexpr const char* kSalt = "known_images_salt";
 constexpr const char* kCalibration = "calibration";
 constexpr const char* kUnknown = "unknown";
+constexpr const char* kTrainingInputs = "training_inputs";
+constexpr const char* kGolden = "golden_images";
 constexpr int kFormatVersion = 4;
 
 /// Format 2 brought the task: without it a program would predict by softmax, so only multi-label models need it. Format
@@ -45,6 +47,9 @@ Json header_of(const Bundle& bundle) {
   if (is_calibrated) header[kCalibration] = core::to_json(bundle.calibration);
   if (!bundle.known_images.empty()) header[kSalt] = bundle.known_images.salt;
   if (bundle.unknown) header[kUnknown] = bundle.unknown->header();
+  if (bundle.training_inputs) header[kTrainingInputs] = bundle.training_inputs->to_json();
+  const std::optional<GoldenImages> golden = measure_golden_images(*bundle.classifier, bundle.transforms);
+  if (golden) header[kGolden] = golden->to_json();
   return header;
 }
 
@@ -144,6 +149,9 @@ Bundle from_header(const Json& header) {
   bundle.task = core::from_text<data::Task>(header.value("task", core::to_text(data::Task::kSingleLabel)));
   bundle.provenance = header.value("provenance", Json::object());
   bundle.calibration = calibration_of(header);
+  if (header.contains(kTrainingInputs))
+    bundle.training_inputs = predict::TrainingInputs::from_json(header.at(kTrainingInputs));
+  if (header.contains(kGolden)) bundle.golden = GoldenImages::from_json(header.at(kGolden), options.num_classes);
   bundle.classifier = model::make_classifier(options);
   return bundle;
 }

@@ -6,12 +6,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/bundle/golden_images.h"
 #include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
 #include "margay/data/source/known_images.h"
 #include "margay/model/classifier.h"
 #include "margay/predict/calibration.h"
+#include "margay/predict/training_inputs.h"
 #include "margay/predict/unknown_detector.h"
 
 namespace margay::bundle {
@@ -30,13 +32,19 @@ struct Bundle {
   predict::Calibration calibration = {};
   /// Tells images that are none of the classes; absent, as in files of earlier versions: none is refused.
   std::optional<predict::UnknownDetector> unknown = std::nullopt;
+  /// What its inputs were like in training; absent, as in files of earlier versions: not known.
+  std::optional<predict::TrainingInputs> training_inputs = std::nullopt;
+  /// What it says of images drawn from a seed, as load_bundle read it; save_bundle measures it anew and leaves this
+  /// unread. Absent in files of earlier versions.
+  std::optional<GoldenImages> golden = std::nullopt;
 };
 
 /// Writes NAME.margay: a safetensors file whose metadata holds, under "margay", JSON with format_version,
 /// architecture, vocabulary, task, transforms, provenance, calibration (if there is one) and the salt of the known
 /// images, whose digests are uint8 tensors [N, bytes of each], "margay.train_names" and so on; and, if there is one, of
-/// the detector of unknown images, whose tensors are "margay.unknown.…". Atomic: a failure leaves the previous file.
-/// Throws core::IoError, std::invalid_argument without a classifier.
+/// the detector of unknown images, whose tensors are "margay.unknown.…"; the statistics of its inputs, and the golden
+/// images, which cost two images' computation and which earlier programs pass over. Atomic: a failure leaves the
+/// previous file. Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
 /// Reads a bundle into a classifier in eval mode, whose logits are bit-equal to those of the saved one.

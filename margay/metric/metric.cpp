@@ -1,5 +1,6 @@
 #include "margay/metric/metric.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -129,8 +130,22 @@ std::shared_ptr<Metric> metric_by_name(const std::string& name) {
                                           core::did_you_mean(name, known)));
 }
 
+namespace {
+
+/// LibTorch's own takes another exp for the last elements of a thread's part, so that an image's probabilities would
+/// depend on its place among others.
+torch::Tensor sigmoids_of(const torch::Tensor& logits) {
+  if (!logits.is_cpu() || logits.scalar_type() != torch::kFloat || logits.requires_grad()) return logits.sigmoid();
+  torch::Tensor result = logits.contiguous().clone();
+  auto* const numbers = result.data_ptr<float>();
+  std::transform(numbers, numbers + result.numel(), numbers, [](float x) { return 1.0F / (1.0F + std::exp(-x)); });
+  return result;
+}
+
+}  // namespace
+
 torch::Tensor probabilities(const torch::Tensor& logits, Activation activation) {
-  return activation == Activation::kSoftmax ? torch::softmax(logits, 1) : torch::sigmoid(logits);
+  return activation == Activation::kSoftmax ? torch::softmax(logits, 1) : sigmoids_of(logits);
 }
 
 torch::Tensor image_losses(const torch::Tensor& logits, const torch::Tensor& targets, Activation activation) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -9,6 +10,7 @@
 
 #include "margay/model/network_state.h"
 #include "margay/model/torch_errors.h"
+#include "margay/predict/image_by_image.h"
 #include "margay/predict/unknown_detector.h"
 
 namespace margay::predict {
@@ -31,15 +33,34 @@ class EvalMode {
   std::optional<model::ModeGuard> before_;
 };
 
-/// Without probabilities and losses.
-Predictions predictions_of(BatchOutput& output, bool has_labels, const InferenceOptions& options) {
+/// Row by row where each image is computed alone: a matrix product's bits depend on its number of rows, too.
+torch::Tensor p_known_of(const LogitsAndFeatures& outputs, const InferenceOptions& options) {
+  const UnknownDetector& unknown = *options.unknown;
+  if (options.each_alone == nullptr) return unknown.p_known(outputs.logits, outputs.features);
+  std::vector<torch::Tensor> rows;
+  for (std::int64_t row = 0; row < outputs.logits.size(0); ++row) {
+    const bool has_features = outputs.features.defined();
+    rows.push_back(unknown.p_known(outputs.logits.slice(0, row, row + 1),
+                                   has_features ? outputs.features.slice(0, row, row + 1) : torch::Tensor()));
+  }
+  return torch::cat(rows);
+}
+
+/// Without probabilities, losses and ids.
+Predictions as_rows(const LogitsAndFeatures& outputs, const InferenceOptions& options) {
   Predictions rows;
-  rows.logits = output.logits.cpu();
-  if (options.output == NetworkOutput::kLogitsAndFeatures) rows.features = output.features.cpu();
+  rows.logits = outputs.logits.cpu();
+  if (options.output == NetworkOutput::kLogitsAndFeatures) rows.features = outputs.features.cpu();
   if (options.unknown != nullptr) {
-    rows.p_known = options.unknown->p_known(output.logits, output.features);
+    rows.p_known = p_known_of(outputs, options);
     rows.alpha = options.unknown->alpha();
   }
+  return rows;
+}
+
+/// Without probabilities and losses.
+Predictions predictions_of(BatchOutput& output, bool has_labels, const InferenceOptions& options) {
+  Predictions rows = as_rows({.logits = output.logits, .features = output.features}, options);
   rows.ids = std::move(output.batch.ids);
   if (has_labels) rows.targets = output.batch.targets.cpu();
   rows.skipped.assign(output.skipped.begin(), output.skipped.end());
@@ -106,22 +127,25 @@ LogitsAndFeatures logits_and_features_of(model::Classifier& classifier, const to
           .features = model::pool_features(features, classifier.backbone())};
 }
 
+LogitsAndFeatures outputs_of_batch(model::Classifier& classifier, const torch::Tensor& images, NetworkOutput output,
+                                   model::Precision precision) {
+  switch (output) {
+    case NetworkOutput::kLogits:
+      return {.logits = logits_of(classifier, images, precision)};
+    case NetworkOutput::kFeatures:
+      return {.features = features_of(classifier, images, precision)};
+    case NetworkOutput::kLogitsAndFeatures:
+      break;
+  }
+  return logits_and_features_of(classifier, images, precision);
+}
+
 namespace {
 
-void compute(BatchOutput& output, model::Classifier& classifier, const InferenceOptions& options) {
-  const torch::Tensor& images = output.batch.images;
-  switch (options.output) {
-    case NetworkOutput::kLogits:
-      output.logits = logits_of(classifier, images, options.precision);
-      return;
-    case NetworkOutput::kFeatures:
-      output.features = features_of(classifier, images, options.precision);
-      return;
-    case NetworkOutput::kLogitsAndFeatures:
-      LogitsAndFeatures both = logits_and_features_of(classifier, images, options.precision);
-      output.logits = std::move(both.logits);
-      output.features = std::move(both.features);
-  }
+LogitsAndFeatures compute(model::Classifier& classifier, const torch::Tensor& images, const InferenceOptions& options) {
+  if (options.each_alone != nullptr && images.is_cpu())
+    return options.each_alone->outputs_of(classifier, images, options.output, options.precision);
+  return outputs_of_batch(classifier, images, options.output, options.precision);
 }
 
 data::LoaderPass begin_pass(const data::Loader& loader, const InferenceOptions& options) {
@@ -151,7 +175,9 @@ PassSummary run_pass(model::Classifier& classifier, const data::Loader& loader, 
     BatchOutput output;
     output.batch = std::move(*batch);
     output.images_per_s = pass.images_per_s();
-    compute(output, classifier, options);
+    LogitsAndFeatures computed = compute(classifier, output.batch.images, options);
+    output.logits = std::move(computed.logits);
+    output.features = std::move(computed.features);
     output.skipped = pass.newly_skipped();
     visit(output);
   }
@@ -165,6 +191,18 @@ PassSummary run_pass(model::Classifier& classifier, const data::Loader& loader, 
 PassSummary for_each_batch(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,
                            const BatchVisitor& visit) {
   return model::with_own_errors(model::kPredictWithLess, [&] { return run_pass(classifier, loader, options, visit); });
+}
+
+Predictions predict_batch(model::Classifier& classifier, const torch::Tensor& images, const InferenceOptions& options) {
+  return model::with_own_errors(model::kPredictWithLess, [&] {
+    const torch::NoGradGuard no_grad;
+    const InferenceOptions needed = with_needed_output(options);
+    Predictions rows = as_rows(compute(classifier, images, needed), needed);
+    rows.ids.resize(static_cast<std::size_t>(images.size(0)));
+    std::iota(rows.ids.begin(), rows.ids.end(), std::size_t{0});
+    rows.set_logits(rows.logits, needed.activation, needed.temperature);
+    return rows;
+  });
 }
 
 void stream_predictions(model::Classifier& classifier, const data::Loader& loader, const InferenceOptions& options,

@@ -26,6 +26,7 @@ enum class NetworkMode { kEval, kUnchanged };
 enum class NetworkOutput { kLogits, kFeatures, kLogitsAndFeatures };
 
 class UnknownDetector;
+class ImageByImage;
 
 /// Batches of a pass as its loader counts them, with those of which no image can be read.
 struct PassPart {
@@ -45,6 +46,9 @@ struct InferenceOptions {
   /// Gives predictions their p_known; outlives the pass. Null: they have none. Features are computed where it needs
   /// them.
   const UnknownDetector* unknown = nullptr;
+  /// Computes each image alone, so that its outputs do not depend on the others; outlives the pass. Null, or a network
+  /// that is not on a CPU: whole batches go through the network, and bits depend on their sizes.
+  const ImageByImage* each_alone = nullptr;
   /// Decides the random draws of a loader that augments or shuffles.
   std::int64_t epoch = 0;
   /// The most batches to run; all unless given.
@@ -75,6 +79,15 @@ struct LogitsAndFeatures {
 /// Both from one pass through the backbone.
 LogitsAndFeatures logits_and_features_of(model::Classifier& classifier, const torch::Tensor& images,
                                          model::Precision precision);
+
+/// What is asked for, the other undefined.
+LogitsAndFeatures outputs_of_batch(model::Classifier& classifier, const torch::Tensor& images, NetworkOutput output,
+                                   model::Precision precision);
+
+/// The predictions for images that are there already, float [N,C,H,W] with N at least 1, where the network is; their
+/// ids are 0 … N-1, and there are no targets. The same as for_each_batch and stream_predictions give for these images
+/// as one batch. The network must be in eval mode. Throws as stream_predictions.
+Predictions predict_batch(model::Classifier& classifier, const torch::Tensor& images, const InferenceOptions& options);
 
 /// One batch and what the network computes of it, both on the network's device.
 struct BatchOutput {

@@ -68,7 +68,9 @@ class PredictionQueue {
   void set_model(std::shared_ptr<const ServedModel> model);
   std::shared_ptr<const ServedModel> model() const;
 
-  /// Refuses new requests (kStopping) and waits until all accepted ones are answered, or until `until`; those that are
+  /// Refuses requests from now on (kStopping); those accepted are answered.
+  void close();
+  /// Closes the queue and waits until all accepted ones are answered, or until `until`; those that are
   /// then left are answered as kStopped as soon as the threads come to them. Returns whether all were answered in time.
   bool drain(SteadyClock::time_point until = SteadyClock::time_point::max());
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -46,7 +47,8 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     : bundle_(std::move(bundle)),
       options_(options),
       calibration_(options.raw ? predict::Calibration() : bundle_.calibration),
-      precision_(model::resolve_precision(options.precision, model::find_device(options.device))) {
+      precision_(model::resolve_precision(options.precision, model::find_device(options.device))),
+      pipeline_(bundle_.transforms, options.max_pixels) {
   core::validate(options_);
   if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
   model::with_own_errors(model::kFreeMemory, [&] {
@@ -63,10 +65,11 @@ void Predictor::warm_up(std::int64_t images) const {
   if (images < 1) throw std::invalid_argument(fmt::format("[warm_up] images must be at least 1, got {}", images));
   const std::int64_t side = bundle_.transforms.augment.size;
   const std::int64_t channels = bundle_.classifier->options().in_channels;
-  const torch::NoGradGuard no_grad;
   model::with_own_errors(model::kPredictWithLess, [&] {
-    const torch::Device device = model::find_device(options_.device);
-    predict::logits_of(*bundle_.classifier, torch::zeros({images, channels, side, side}, device), precision_);
+    const torch::NoGradGuard no_grad;
+    if (device().is_cpu()) each_alone_->prove(*bundle_.classifier, {1, channels, side, side}, precision_);
+    if (device().is_cpu() && images == 1) return;  // that was one
+    predict_inputs(torch::zeros({images, side, side, channels}, device()).permute({0, 3, 1, 2}));
   });
 }
 
@@ -77,8 +80,7 @@ data::Loader Predictor::loader(std::shared_ptr<const data::Dataset> images) cons
   data::LoaderOptions loading{.batch_size = options_.batch_size};
   loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
   loading.num_workers = std::min(workers, static_cast<int>(std::min<std::size_t>(count, 512)));
-  const data::ImagePipeline pipeline(bundle_.transforms, options_.max_pixels);
-  return {std::move(images), pipeline, data::Phase::kValid, loading};
+  return {std::move(images), pipeline_, data::Phase::kValid, loading};
 }
 
 predict::InferenceOptions Predictor::inference() const {
@@ -86,7 +88,18 @@ predict::InferenceOptions Predictor::inference() const {
           .temperature = calibration_.temperature,
           .precision = precision_,
           .output = options_.output,
-          .unknown = bundle_.unknown ? &*bundle_.unknown : nullptr};
+          .unknown = bundle_.unknown ? &*bundle_.unknown : nullptr,
+          .each_alone = each_alone_.get()};
+}
+
+predict::Predictions Predictor::predict_inputs(const torch::Tensor& images) const {
+  const std::int64_t side = pipeline_.output_size();
+  const std::int64_t channels = bundle_.classifier->options().in_channels;
+  if (images.dim() != 4 || images.size(0) < 1 || images.sizes().slice(1) != at::IntArrayRef({channels, side, side})) {
+    throw std::invalid_argument(fmt::format("[predict] inputs must be [N,{0},{1},{1}], got [{2}]", channels, side,
+                                            fmt::join(images.sizes(), ",")));
+  }
+  return predict::predict_batch(*bundle_.classifier, images, inference());
 }
 
 predict::ImageCounter Predictor::counter(const data::Loader& loader, const OnProgress& on_progress) const {

@@ -11,8 +11,10 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/options.h"
+#include "margay/data/image_pipeline.h"
 #include "margay/data/loader/loader.h"
 #include "margay/model/precision.h"
+#include "margay/predict/image_by_image.h"
 #include "margay/predict/inference.h"
 #include "margay/predict/test_time_augmentation.h"
 
@@ -38,9 +40,9 @@ struct PredictorOptions {
 /// Predicts with a bundle alone, which has the sizes, the normalisation, the classes and the calibration. Logits are
 /// the network's own; probabilities and losses are calibrated unless options.raw says otherwise. With a bundle that
 /// tells unknown images, predictions have p_known; it is that of the image itself, without its draws. The prediction
-/// for an image does not depend on the other images. Several threads may predict at once. Batch norms are folded into
-/// the convolutions before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it,
-/// otherwise in a copy.
+/// for an image does not depend on the other images: on a CPU it is the same bits with any companions, in any batch
+/// size (predict::ImageByImage). Several threads may predict at once. Batch norms are folded into the convolutions
+/// before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it, otherwise in a copy.
 class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;
@@ -58,9 +60,18 @@ class Predictor {
   void stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
               const OnProgress& on_progress = {}) const;
 
+  /// The predictions for images that pipeline() has made, float [N,C,size,size] with N at least 1, as one batch on the
+  /// device; their ids are 0 … N-1. options.tta is not applied. The same bits as predict gives. Throws
+  /// std::invalid_argument for another shape.
+  predict::Predictions predict_inputs(const torch::Tensor& images) const;
+  /// What makes an image an input of the network (Phase::kValid).
+  const data::ImagePipeline& pipeline() const { return pipeline_; }
+  torch::Device device() const { return bundle_.classifier->device(); }
+
   /// Computes one batch of `images` grey images and discards the result, so that the work that LibTorch does once per
-  /// process and shape (compiling kernels, starting threads, touching memory) is done before the first prediction. For
-  /// programs that have time before someone waits. Throws std::invalid_argument unless images >= 1.
+  /// process and shape (compiling kernels, starting threads, touching memory) is done before the first prediction, and
+  /// finds out whether a lone image may use all threads (ImageByImage::prove). For programs that have time before
+  /// someone waits. Throws std::invalid_argument unless images >= 1.
   void warm_up(std::int64_t images = 1) const;
 
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
@@ -83,6 +94,8 @@ class Predictor {
   PredictorOptions options_;
   predict::Calibration calibration_;
   model::Precision precision_;
+  data::ImagePipeline pipeline_;
+  std::shared_ptr<predict::ImageByImage> each_alone_ = std::make_shared<predict::ImageByImage>();
 };
 
 }  // namespace margay::serve

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "margay/predict/training_inputs.h"
 
 namespace margay::bundle {
 struct Bundle;
@@ -16,14 +16,6 @@ namespace margay::serve {
 
 class Predictor;
 struct PredictorOptions;
-
-/// What the bundle knows of the images it was trained on, to tell whether those asked for are like them.
-struct TrainingInputs {
-  std::int64_t images = 0;               ///< validation images that it was measured on
-  std::array<double, 3> mean{};          ///< of each channel, as pixels, 0 … 1
-  std::array<double, 3> deviation{};     ///< standard deviation of an image's means
-  std::vector<std::int64_t> confidence;  ///< images by their largest probability: equal bins over 0 … 1
-};
 
 /// What is told of a model.
 struct ModelFacts {
@@ -40,9 +32,9 @@ struct ModelFacts {
   double temperature = 1;  ///< of the calibration that is applied
   bool is_calibrated = false;
   std::optional<double> alpha;  ///< images whose p_known is at most this are "none of these"; absent: it cannot tell
-  std::optional<TrainingInputs> training;  ///< absent in bundles of earlier versions
-  double golden_difference = 0;            ///< largest of a logit from the bundle's golden ones
-  int golden_images = 0;                   ///< 0 in bundles of earlier versions: nothing was compared
+  std::optional<predict::TrainingInputs> training;  ///< absent in bundles of earlier versions
+  double golden_difference = 0;                     ///< largest of a logit from the bundle's golden ones
+  int golden_images = 0;                            ///< 0 in bundles of earlier versions: nothing was compared
 };
 
 /// A model ready to predict; it never changes. Requests hold it, so that one that is replaced lives until its last

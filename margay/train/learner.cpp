@@ -177,7 +177,8 @@ void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_js
                              .task = loaders_.task(),
                              .transforms = loaders_.transforms(),
                              .provenance = provenance,
-                             .known_images = data::known_images(given_.train.dataset(), valid, given_.root, unread)});
+                             .known_images = data::known_images(given_.train.dataset(), valid, given_.root, unread),
+                             .training_inputs = training_state_.inputs});
 }
 
 const core::OptionTable& LearnerOptions::fields() {

@@ -312,6 +312,7 @@ std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
   for (const auto& metric : metrics) metric->reset();
   double sum = 0;
   predict::PassSummary pass;
+  predict::InputMeter inputs;
   if (loaders_.valid) {
     at_.is_training = false;
     at_.steps = loaders_.valid->num_batches();
@@ -322,10 +323,13 @@ std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
       at_.logits = std::move(output.logits);
       sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
       for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
+      inputs.add(at_.batch.images, loaders_.transforms().normalization,
+                 metric::probabilities(at_.logits, predict::activation_of(loaders_.task())));
       if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
       ++at_.step;
     });
     note_skipped(pass.skipped);
+    if (audience == Audience::kCallbacks) training_state_.inputs = inputs.result();
   }
   record.valid_loss = mean_of(sum, pass.images);
   for (const auto& metric : metrics) record.metrics.push_back(metric->value());

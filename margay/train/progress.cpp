@@ -184,11 +184,26 @@ Json to_json(const TrainingState& state) {
   for (const data::SkippedImage& image : state.skipped) {
     json["skipped"].push_back({{"id", image.id}, {"problem", image.problem}});
   }
+  if (state.inputs) json["inputs"] = state.inputs->to_json();
   return json;
 }
 
+namespace {
+
+std::optional<predict::TrainingInputs> inputs_from(const Json& json, const std::filesystem::path& source) {
+  if (!json.contains("inputs")) return std::nullopt;
+  try {
+    return predict::TrainingInputs::from_json(json["inputs"]);
+  } catch (const std::exception&) {  // of JSON or of the numbers
+    throw core::FormatError(source, "holds no valid training state: 'inputs' are impossible; the file is damaged");
+  }
+}
+
+}  // namespace
+
 TrainingState training_state_from_json(const Json& json, const std::filesystem::path& source) {
   TrainingState state = read_training_state(TrainingStateReader(json, source), source);
+  state.inputs = inputs_from(json, source);
   const bool is_possible = state.passes >= (state.is_in_epoch ? 1 : 0) && state.lr_factor > 0 &&
                            std::isfinite(state.lr_factor) && state.fit_s >= 0 && state.step <= state.next_batch;
   if (is_possible) return state;

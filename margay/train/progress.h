@@ -16,6 +16,7 @@
 
 #include "margay/data/loader/batch.h"
 #include "margay/data/loader/loader_pass.h"
+#include "margay/predict/training_inputs.h"
 
 namespace margay::train {
 
@@ -185,6 +186,7 @@ struct TrainingState {
   std::vector<EpochRecord> history;
   std::vector<StepRecord> steps;
   std::vector<data::SkippedImage> skipped;
+  std::optional<predict::TrainingInputs> inputs;  ///< of the latest validation that callbacks heard of
 };
 
 /// Numbers keep all their bits. The steps are left out, since there are too many for text.

@@ -114,6 +114,15 @@ TEST(ImageLosses, RefuseTargetsThatAreNoClass) {
                std::invalid_argument);
 }
 
+TEST(Probabilities, OfALabelDoNotDependOnItsPlace) {
+  const torch::Tensor logits = torch::linspace(-9, 9, 257).reshape({1, 257});
+  const torch::Tensor all = probabilities(logits, Activation::kSigmoid);
+  for (std::int64_t k = 0; k < 257; ++k) {
+    EXPECT_TRUE(probabilities(logits.slice(1, k, k + 1), Activation::kSigmoid).equal(all.slice(1, k, k + 1))) << k;
+  }
+  EXPECT_TRUE(all.allclose(logits.sigmoid(), 1e-6, 1e-7));
+}
+
 }  // namespace
 
 }  // namespace margay::metric

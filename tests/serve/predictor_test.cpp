@@ -76,6 +76,26 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   EXPECT_THROW(predictor.predict({data::ImageSource({}, "empty upload")}), core::DataError);
 }
 
+TEST_F(PredictorTest, GivesTheSameBitsInEveryBatchSizeAndForInputsAlone) {
+  bundle::Bundle bundle = tiny_bundle();
+  bundle.task = data::Task::kMultiLabel;  // whose sigmoids must not depend on their places either
+  const predict::Predictions all = Predictor(bundle).predict(images_);
+  for (const int batch_size : {1, 3, 4}) {
+    const predict::Predictions some = Predictor(bundle, {.batch_size = batch_size}).predict(images_);
+    EXPECT_TRUE(some.logits.equal(all.logits)) << batch_size;
+    EXPECT_TRUE(some.probabilities.equal(all.probabilities)) << batch_size;
+  }
+  const Predictor predictor(bundle);
+  predictor.warm_up();
+  torch::Tensor inputs = torch::empty({1, 16, 16, 3});
+  predictor.pipeline().run(images_[2], data::Phase::kValid, core::Random{0}, inputs.data_ptr<float>());
+  const predict::Predictions alone = predictor.predict_inputs(inputs.permute({0, 3, 1, 2}));
+  EXPECT_TRUE(alone.logits[0].equal(all.logits[2]));
+  EXPECT_TRUE(alone.probabilities[0].equal(all.probabilities[2]));
+  EXPECT_THROW(predictor.predict_inputs(inputs), std::invalid_argument);
+  EXPECT_THROW(predictor.predict_inputs(torch::empty({0, 3, 16, 16})), std::invalid_argument);
+}
+
 TEST_F(PredictorTest, StreamsLabelledImagesWithTheirLosses) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
   const Predictor predictor(tiny_bundle(), {.batch_size = 4});

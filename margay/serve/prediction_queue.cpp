@@ -1,0 +1,595 @@
+#include "margay/serve/prediction_queue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <span>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <torch/types.h>
+#include <unistd.h>
+
+#include "margay/core/error.h"
+#include "margay/core/threads.h"
+#include "margay/model/cpu_threads.h"
+#include "margay/serve/predictor.h"
+#include "margay/serve/served_model.h"
+
+namespace margay::serve {
+
+/// A request in the queue.
+struct PendingRequest {
+  PredictionRequest request;
+  PredictionReply reply;
+  std::size_t left = 0;  ///< images without an outcome
+  SteadyClock::time_point submitted;
+
+  /// Why its images are not worth computing any more.
+  std::optional<Outcome> lost(SteadyClock::time_point now) const {
+    if (request.cancelled.stop_requested()) return Outcome::kCancelled;
+    return now >= request.deadline ? std::optional(Outcome::kExpired) : std::nullopt;
+  }
+};
+
+/// float [size,size,3] of an image, which many images use in turn.
+using PixelRoom = std::vector<float>;
+
+/// One image on its way through the queue.
+struct QueuedImage {
+  std::shared_ptr<PendingRequest> pending;
+  std::size_t index = 0;
+  std::int64_t bytes = 0;
+  PixelRoom pixels;
+  SteadyClock::time_point decoded{};
+
+  ImageInput& input() const { return pending->request.images[index]; }
+  PredictedImage& result() const { return pending->reply.images[index]; }
+  const ServedModel& model() const { return *pending->reply.model; }
+};
+
+using QueuedImages = std::vector<QueuedImage>;
+
+namespace {
+
+constexpr double kBytesPerMb = 1024.0 * 1024.0;
+/// On a CPU more images in a batch than there are threads only let the first wait for the last, unless all of them take
+/// no longer than this, in which a batch's own costs would show.
+constexpr double kShortBatch_ms = 10;
+constexpr double kNewest = 0.2;  // weight of the latest batch in the time of an image
+
+double ms_between(SteadyClock::time_point from, SteadyClock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+std::int64_t bytes_of(const ImageInput& image) {
+  if (const auto* tensor = std::get_if<ImageTensor>(&image.content))
+    return static_cast<std::int64_t>(tensor->size() * sizeof(float));
+  return static_cast<std::int64_t>(std::get<ImageBytes>(image.content)->size());
+}
+
+std::string problem_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kExpired:
+      return "its deadline passed before it was computed";
+    case Outcome::kCancelled:
+      return "it was cancelled before it was computed";
+    default:
+      return "the queue was stopped before it was computed";
+  }
+}
+
+void check_content(const PredictionRequest& request) {
+  if (request.images.empty()) throw std::invalid_argument("[submit] a request needs one image at least");
+  if (!request.done) throw std::invalid_argument("[submit] a request needs a function that takes its reply");
+  for (const ImageInput& image : request.images) {
+    const auto* bytes = std::get_if<ImageBytes>(&image.content);
+    if (image.name.empty() || (bytes != nullptr && *bytes == nullptr))
+      throw std::invalid_argument("[submit] each image needs a name and bytes, which may be empty");
+  }
+}
+
+void check_tensors(const PredictionRequest& request, const data::ImagePipeline& pipeline) {
+  for (const ImageInput& image : request.images) {
+    const auto* tensor = std::get_if<ImageTensor>(&image.content);
+    if (tensor == nullptr || static_cast<std::int64_t>(tensor->size()) == pipeline.output_floats()) continue;
+    throw std::invalid_argument(
+        fmt::format("[submit] {0}: a tensor for this model is [3,{1},{1}], {2} numbers; got {3}", image.name,
+                    pipeline.output_size(), pipeline.output_floats(), tensor->size()));
+  }
+}
+
+/// [3,H,W] as [H,W,3].
+void interleave(const ImageTensor& planes, PixelRoom& pixels) {
+  const std::size_t area = planes.size() / 3;
+  for (std::size_t i = 0; i < area; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) pixels[3 * i + c] = planes[c * area + i];
+  }
+}
+
+std::array<double, 3> channel_means(const PixelRoom& pixels, const data::Normalization& normalization) {
+  std::array<double, 3> sums{};
+  for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) {
+    for (std::size_t c = 0; c < 3; ++c) sums[c] += pixels[i + c];
+  }
+  const double area = std::max(1.0, static_cast<double>(pixels.size()) / 3);
+  for (std::size_t c = 0; c < 3; ++c) sums[c] = sums[c] / area * normalization.std[c] + normalization.mean[c];
+  return sums;
+}
+
+void decode_pixels(QueuedImage& image) {
+  const data::ImagePipeline& pipeline = image.model().predictor().pipeline();
+  image.pixels.resize(static_cast<std::size_t>(pipeline.output_floats()));
+  ImageInput& input = image.input();
+  if (const auto* tensor = std::get_if<ImageTensor>(&input.content)) {
+    interleave(*tensor, image.pixels);
+  } else {
+    pipeline.run(data::ImageSource(std::filesystem::path(input.name), std::get<ImageBytes>(input.content)),
+                 data::Phase::kValid, core::Random{0}, image.pixels.data());
+  }
+  image.result().input_mean = channel_means(image.pixels, pipeline.transforms().normalization);
+  input.content = ImageBytes();  // the bytes are needed no more
+}
+
+std::vector<float> numbers_of(const torch::Tensor& row) {
+  const torch::Tensor numbers = row.contiguous();
+  return {numbers.data_ptr<float>(), numbers.data_ptr<float>() + numbers.numel()};
+}
+
+void take_outputs(const predict::Predictions& predictions, std::int64_t row, PredictedImage& result) {
+  result.logits = numbers_of(predictions.logits[row]);
+  result.probabilities = numbers_of(predictions.probabilities[row]);
+  if (predictions.p_known.defined()) result.p_known = predictions.p_known[row].item<double>();
+  result.confidence = *std::max_element(result.probabilities.begin(), result.probabilities.end());
+}
+
+void fail(PredictedImage& result, const std::exception& error) {
+  const bool is_image = dynamic_cast<const core::DataError*>(&error) != nullptr;
+  result.outcome = is_image ? Outcome::kUnreadable : Outcome::kFailed;
+  result.problem = is_image ? error.what() : result.name + ": ";
+  if (is_image) return;
+  result.problem += core::says_out_of_memory(error)
+                        ? core::out_of_memory(error, "use a lower `max_pixels` or `max_batch`").what()
+                        : core::without_stack_frames(error.what());
+}
+
+/// Of this thread, and of those that it starts. A system that refuses only answers later.
+void add_nice(int nice) {
+  const auto self = static_cast<id_t>(::gettid());
+  if (nice > 0) ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + nice);
+}
+
+}  // namespace
+
+class PredictionQueue::State {
+ public:
+  State(std::shared_ptr<const ServedModel> model, const QueueOptions& options)
+      : options_(options), threads_(at::get_num_threads()), model_(std::move(model)) {
+    core::validate(options_);
+    const int decoders = std::clamp(options_.threads.value_or(core::default_threads()), 1, 512);
+    running_ = core::start_threads(decoders, [this](const std::stop_token&) { decode_images(); });
+    const std::size_t decoding = running_.size();
+    for (std::jthread& thread : core::start_threads(1, [this](const std::stop_token&) { compute_batches(); }))
+      running_.push_back(std::move(thread));
+    if (decoding > 0 && running_.size() > decoding) return;
+    end();
+    throw core::Error("[prediction_queue] the system gives no more threads; end other programs, or raise the limit");
+  }
+  ~State() { end(); }
+
+  std::optional<Refusal> submit(PredictionRequest&& request) {
+    check_content(request);
+    QueuedImages lost;
+    std::optional<Refusal> refusal;
+    {
+      std::unique_lock lock(mutex_);
+      const std::shared_ptr<const ServedModel> model = model_;
+      lock.unlock();
+      if (model != nullptr) check_tensors(request, model->predictor().pipeline());
+      lock.lock();
+      refusal = refusal_of(request, model.get(), lost);
+      if (refusal) {
+        state_.refused += static_cast<std::int64_t>(request.images.size());
+      } else {
+        accept(std::move(request), model);
+      }
+    }
+    for (QueuedImage& image : lost) settle(image);
+    return refusal;
+  }
+
+  void set_model(std::shared_ptr<const ServedModel> model) {
+    const std::lock_guard lock(mutex_);
+    model_.swap(model);  // the one before is freed without the lock, if nobody else has it
+  }
+
+  std::shared_ptr<const ServedModel> model() const {
+    const std::lock_guard lock(mutex_);
+    return model_;
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    is_closed_ = true;
+  }
+
+  bool drain(SteadyClock::time_point until) {
+    std::unique_lock lock(mutex_);
+    is_closed_ = true;
+    const auto is_done = [&] { return state_.images == 0 && answering_ == 0; };
+    if (until == SteadyClock::time_point::max()) {
+      idle_.wait(lock, is_done);
+    } else if (!idle_.wait_until(lock, until, is_done)) {
+      drops_all_ = true;
+      waiting_came_.notify_all();
+      decoded_came_.notify_all();
+      return false;
+    }
+    return true;
+  }
+
+  QueueState state() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+  const QueueOptions& options() const { return options_; }
+
+ private:
+  // These two are called under the lock.
+  std::optional<Refusal> refusal_of(const PredictionRequest& request, const ServedModel* model, QueuedImages& lost) {
+    const auto images = static_cast<std::int64_t>(request.images.size());
+    std::int64_t bytes = 0;
+    for (const ImageInput& image : request.images) bytes += bytes_of(image);
+    const auto most_bytes = static_cast<std::int64_t>(options_.max_queue_mb * kBytesPerMb);
+    if (is_closed_) return Refusal{Refusal::Reason::kStopping, "the queue takes nothing more: it is being stopped"};
+    if (model == nullptr) return Refusal{Refusal::Reason::kNotLoaded, "the model is not loaded"};
+    if (images > options_.max_queue || bytes > most_bytes) {
+      return Refusal{Refusal::Reason::kTooLarge,
+                     fmt::format("the request has {} images of {} bytes; the queue takes {} (`max_queue`) of {} MB "
+                                 "(`max_queue_mb`): send fewer at once",
+                                 images, bytes, options_.max_queue, options_.max_queue_mb)};
+    }
+    const auto is_full = [&] {
+      return state_.images + images > options_.max_queue || state_.bytes + bytes > most_bytes;
+    };
+    if (is_full()) take_lost(lost);
+    const double wait_s = static_cast<double>(state_.images) * state_.image_ms / 1e3;
+    const std::string waiting = fmt::format("{} images wait, about {:.1f} s of work", state_.images, wait_s);
+    const double retry_s = std::max(1.0, wait_s);
+    if (is_full()) return Refusal{Refusal::Reason::kFull, "the queue is full: " + waiting, retry_s};
+    if (state_.images > 0 && request.deadline != SteadyClock::time_point::max() &&
+        SteadyClock::now() + std::chrono::duration<double>(wait_s) > request.deadline)
+      return Refusal{Refusal::Reason::kFull, "it would be late: " + waiting, retry_s};
+    return std::nullopt;
+  }
+
+  void accept(PredictionRequest&& request, std::shared_ptr<const ServedModel> model) {
+    auto pending = std::make_shared<PendingRequest>();
+    pending->submitted = SteadyClock::now();
+    pending->left = request.images.size();
+    pending->reply.model = std::move(model);
+    pending->reply.images.resize(request.images.size());
+    pending->request = std::move(request);
+    for (std::size_t i = 0; i < pending->left; ++i) {
+      const ImageInput& input = pending->request.images[i];
+      pending->reply.images[i].name = input.name;
+      waiting_.push_back({.pending = pending, .index = i, .bytes = bytes_of(input)});
+      state_.bytes += waiting_.back().bytes;
+    }
+    state_.images += static_cast<std::int64_t>(pending->left);
+    state_.accepted += static_cast<std::int64_t>(pending->left);
+    pending->left > 1 ? waiting_came_.notify_all() : waiting_came_.notify_one();
+  }
+
+  /// Moves waiting images that nobody needs any more into `lost`, and counts them.
+  void take_lost(QueuedImages& lost) {
+    const SteadyClock::time_point now = SteadyClock::now();
+    std::deque<QueuedImage> kept;
+    for (QueuedImage& image : waiting_) {
+      const std::optional<Outcome> outcome = image.pending->lost(now);
+      if (outcome) image.result().outcome = *outcome;
+      (outcome ? lost.emplace_back() : kept.emplace_back()) = std::move(image);
+    }
+    waiting_ = std::move(kept);
+    for (const QueuedImage& image : lost) uncount(image);
+  }
+
+  /// Sets what became of an image whose outcome is not kPredicted for want of time.
+  bool is_lost(QueuedImage& image, SteadyClock::time_point now) {
+    std::optional<Outcome> outcome = image.pending->lost(now);
+    if (drops_all_) outcome = Outcome::kStopped;
+    if (outcome) image.result().outcome = *outcome;
+    return outcome.has_value();
+  }
+
+  void decode_images() {
+    add_nice(options_.nice);
+    while (std::optional<QueuedImage> image = next_waiting()) {
+      if (image->result().outcome != Outcome::kPredicted) {
+        finish(*image);
+        continue;
+      }
+      const SteadyClock::time_point begun = SteadyClock::now();
+      PredictedImage& result = image->result();
+      result.times.queued_ms = ms_between(image->pending->submitted, begun);
+      try {
+        decode_pixels(*image);
+      } catch (const std::exception& error) {
+        fail(result, error);
+      }
+      image->decoded = SteadyClock::now();
+      result.times.decoded_ms = ms_between(begun, image->decoded);
+      end_decoding(std::move(*image));
+    }
+    decoded_came_.notify_all();
+  }
+
+  /// Waits; nothing at the end. An image that is not worth decoding comes with its outcome.
+  std::optional<QueuedImage> next_waiting() {
+    std::unique_lock lock(mutex_);
+    waiting_came_.wait(lock, [&] { return ends_ || (!waiting_.empty() && (drops_all_ || has_room())); });
+    if (waiting_.empty()) return std::nullopt;
+    QueuedImage image = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (is_lost(image, SteadyClock::now())) return image;
+    ++decoding_;
+    if (!rooms_.empty()) {
+      image.pixels = std::move(rooms_.back());
+      rooms_.pop_back();
+    }
+    return image;
+  }
+
+  bool has_room() const { return decoded_.size() + static_cast<std::size_t>(decoding_) < 2 * batch_limit() + 2; }
+
+  void end_decoding(QueuedImage&& image) {
+    const bool is_decoded = image.result().outcome == Outcome::kPredicted;
+    {
+      const std::lock_guard lock(mutex_);
+      --decoding_;
+      if (!is_decoded) rooms_.push_back(std::move(image.pixels));
+      if (is_decoded) decoded_.push_back(std::move(image));
+    }
+    decoded_came_.notify_one();  // one decoder less may end its waiting, too
+    if (!is_decoded) finish(image);
+  }
+
+  void compute_batches() {
+    add_nice(options_.nice);
+    model::use_cpu_threads(threads_);
+    warm_threads();
+    QueuedImages batch;
+    while (take_batch(batch)) {
+      const SteadyClock::time_point now = SteadyClock::now();
+      const auto computed =
+          std::stable_partition(batch.begin(), batch.end(), [&](QueuedImage& each) { return !is_lost(each, now); });
+      const auto count = static_cast<std::size_t>(computed - batch.begin());
+      if (count > 0) compute(std::span(batch).first(count), now);
+      give_back(batch);
+      for (QueuedImage& image : batch) finish(image);
+      batch.clear();
+    }
+  }
+
+  /// The threads of the first batch touch their memory before anybody waits.
+  void warm_threads() {
+    const std::shared_ptr<const ServedModel> model = this->model();
+    if (model == nullptr) return;
+    try {
+      model->predictor().warm_up(threads_);
+    } catch (const std::exception&) {  // the first request will meet it, and tell
+    }
+  }
+
+  /// Images that one batch may have. Called under the lock.
+  std::size_t batch_limit() const {
+    const auto most = static_cast<std::size_t>(options_.max_batch);
+    if (model_ != nullptr && !model_->predictor().device().is_cpu()) return most;
+    const double together = state_.image_ms > 0 ? kShortBatch_ms / state_.image_ms : 0;
+    return std::clamp(static_cast<std::size_t>(std::max<double>(threads_, together)), std::size_t{1}, most);
+  }
+
+  /// Waits for a batch of one model; false at the end.
+  bool take_batch(QueuedImages& batch) {
+    std::unique_lock lock(mutex_);
+    decoded_came_.wait(lock, [&] { return !decoded_.empty() || (ends_ && waiting_.empty() && decoding_ == 0); });
+    if (decoded_.empty()) return false;
+    const auto patience = std::chrono::duration<double, std::milli>(options_.max_delay_ms);
+    const auto until = decoded_.front().decoded + std::chrono::duration_cast<SteadyClock::duration>(patience);
+    const std::size_t limit = batch_limit();
+    decoded_came_.wait_until(lock, until,
+                             [&] { return drops_all_ || decoded_.size() >= limit || decoding_ < threads_; });
+    const ServedModel* const model = &decoded_.front().model();
+    while (!decoded_.empty() && batch.size() < limit && &decoded_.front().model() == model) {
+      batch.push_back(std::move(decoded_.front()));
+      decoded_.pop_front();
+    }
+    waiting_came_.notify_all();  // there is room
+    return true;
+  }
+
+  void compute(std::span<QueuedImage> batch, SteadyClock::time_point begun) {
+    try {
+      const predict::Predictions predictions = batch[0].model().predictor().predict_inputs(inputs_of(batch));
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        take_outputs(predictions, static_cast<std::int64_t>(i), batch[i].result());
+    } catch (const std::exception& error) {
+      if (batch.size() == 1) fail(batch[0].result(), error);
+      if (batch.size() > 1) return compute_apart(batch);
+    }
+    note_times(batch, begun);
+  }
+
+  /// So that what one image brings about hurts no other.
+  void compute_apart(std::span<QueuedImage> batch) {
+    for (std::size_t i = 0; i < batch.size(); ++i) compute(batch.subspan(i, 1), SteadyClock::now());
+  }
+
+  void note_times(std::span<QueuedImage> batch, SteadyClock::time_point begun) {
+    const SteadyClock::time_point now = SteadyClock::now();
+    for (QueuedImage& image : batch) {
+      PredictionTimes& times = image.result().times;
+      times.waited_ms = ms_between(image.decoded, begun);
+      times.computed_ms = ms_between(begun, now);
+      times.batch_size = static_cast<int>(batch.size());
+    }
+    const double image_ms = ms_between(begun, now) / static_cast<double>(batch.size());
+    const std::lock_guard lock(mutex_);
+    ++state_.batches;
+    state_.image_ms = state_.image_ms == 0 ? image_ms : (1 - kNewest) * state_.image_ms + kNewest * image_ms;
+  }
+
+  /// float [N,3,size,size], in memory that all batches use.
+  torch::Tensor inputs_of(std::span<const QueuedImage> batch) {
+    const Predictor& predictor = batch[0].model().predictor();
+    const std::int64_t side = predictor.pipeline().output_size();
+    const auto count = static_cast<std::int64_t>(batch.size());
+    if (!inputs_.defined() || inputs_.size(0) < count || inputs_.size(1) != side)
+      inputs_ = torch::empty({std::max<std::int64_t>(count, threads_), side, side, 3});
+    auto* room = inputs_.data_ptr<float>();
+    for (const QueuedImage& image : batch) room = std::copy(image.pixels.begin(), image.pixels.end(), room);
+    return inputs_.slice(0, 0, count).permute({0, 3, 1, 2}).to(predictor.device());
+  }
+
+  /// The images' memory, for the next ones.
+  void give_back(QueuedImages& batch) {
+    const std::lock_guard lock(mutex_);
+    for (QueuedImage& image : batch) rooms_.push_back(std::move(image.pixels));
+    while (rooms_.size() > 2 * batch_limit() + 2) rooms_.pop_back();
+  }
+
+  /// Makes room for another image. Called under the lock.
+  void uncount(const QueuedImage& image) {
+    count(image.result().outcome);
+    --state_.images;
+    state_.bytes -= image.bytes;
+    ++answering_;
+  }
+
+  void finish(QueuedImage& image) {
+    {
+      const std::lock_guard lock(mutex_);
+      uncount(image);
+    }
+    settle(image);
+  }
+
+  /// Answers the request after its last image.
+  void settle(QueuedImage& image) {
+    PredictedImage& result = image.result();
+    if (result.problem.empty() && result.outcome != Outcome::kPredicted)
+      result.problem = result.name + ": " + problem_of(result.outcome);
+    std::unique_lock lock(mutex_);
+    const bool is_last = --image.pending->left == 0;
+    lock.unlock();
+    if (is_last) answer(*image.pending);
+    lock.lock();
+    --answering_;
+    if (state_.images == 0 && answering_ == 0) idle_.notify_all();
+  }
+
+  void count(Outcome outcome) {
+    switch (outcome) {
+      case Outcome::kPredicted:
+        ++state_.predicted;
+        return;
+      case Outcome::kUnreadable:
+        ++state_.unreadable;
+        return;
+      case Outcome::kExpired:
+      case Outcome::kCancelled:
+        ++state_.expired;
+        return;
+      default:
+        ++state_.failed;
+    }
+  }
+
+  static void answer(PendingRequest& pending) {
+    try {
+      pending.request.done(std::move(pending.reply));
+    } catch (...) {  // there is nobody to tell
+    }
+    pending.request.done = nullptr;
+  }
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_closed_ = drops_all_ = ends_ = true;
+    }
+    waiting_came_.notify_all();
+    decoded_came_.notify_all();
+    running_.clear();
+  }
+
+  const QueueOptions options_;
+  const int threads_;  ///< of LibTorch within the network
+
+  mutable std::mutex mutex_;              // of all below but inputs_ and running_
+  std::condition_variable waiting_came_;  ///< or room for another decoded image, or the end
+  std::condition_variable decoded_came_;  ///< or a decoder is free, or the end
+  std::condition_variable idle_;          ///< all is answered
+  std::shared_ptr<const ServedModel> model_;
+  std::deque<QueuedImage> waiting_;
+  std::deque<QueuedImage> decoded_;
+  std::vector<PixelRoom> rooms_;  ///< of images that are done
+  int decoding_ = 0;
+  int answering_ = 0;
+  bool is_closed_ = false;
+  bool drops_all_ = false;  ///< what is not begun
+  bool ends_ = false;       ///< the threads, when nothing is left
+  QueueState state_;
+
+  torch::Tensor inputs_;               // of the computing thread
+  std::vector<std::jthread> running_;  ///< last, so that they end first
+};
+
+PredictionQueue::PredictionQueue(std::shared_ptr<const ServedModel> model, const QueueOptions& options)
+    : state_(std::make_unique<State>(std::move(model), options)) {}
+
+PredictionQueue::~PredictionQueue() = default;
+
+std::optional<Refusal> PredictionQueue::submit(PredictionRequest&& request) {
+  return state_->submit(std::move(request));
+}
+
+PredictionReply PredictionQueue::predict(PredictionRequest request) {
+  std::promise<PredictionReply> promise;
+  request.done = [&promise](PredictionReply&& reply) { promise.set_value(std::move(reply)); };
+  const std::optional<Refusal> refusal = submit(std::move(request));
+  if (refusal) throw core::Error("[predict] " + refusal->text);
+  return promise.get_future().get();
+}
+
+void PredictionQueue::set_model(std::shared_ptr<const ServedModel> model) { state_->set_model(std::move(model)); }
+std::shared_ptr<const ServedModel> PredictionQueue::model() const { return state_->model(); }
+void PredictionQueue::close() { state_->close(); }
+bool PredictionQueue::drain(SteadyClock::time_point until) { return state_->drain(until); }
+QueueState PredictionQueue::state() const { return state_->state(); }
+const QueueOptions& PredictionQueue::options() const { return state_->options(); }
+
+const core::OptionTable& QueueOptions::fields() {
+  static const core::OptionTable table(
+      "queue",
+      {core::field<&QueueOptions::max_batch>(
+           "max_batch", "the most images that are computed at once; on a CPU rarely more than it has threads",
+           {1, 4096}),
+       core::field<&QueueOptions::max_delay_ms>(
+           "max_delay_ms", "the longest that an image waits for others to be computed with, while no core is idle",
+           {0, 1000}),
+       core::field<&QueueOptions::max_queue>(
+           "max_queue", "images that may wait in a model's queue; further requests are refused at once", {1, 1e6}),
+       core::field<&QueueOptions::max_queue_mb>("max_queue_mb", "memory that these may take, encoded, in MB",
+                                                {1, 1e6})});
+  return table;
+}
+
+}  // namespace margay::serve
