@@ -48,6 +48,8 @@ margay_import(margay_webp HEADER webp/decode.h LIBRARIES webp)
 margay_import(margay_hwy HEADER hwy/highway.h LIBRARIES hwy)
 margay_import(margay_re2 HEADER re2/re2.h LIBRARIES re2)
 
+margay_import(margay_boost HEADER boost/beast/http/basic_parser.hpp)  # headers alone: requests of HTTP
+
 find_package(CURL 7.85 REQUIRED)  # files from the network, only when asked
 find_package(LibArchive 3.6 REQUIRED)
 

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "margay/http/headers.h"
+
+struct addrinfo;  // of netdb.h
 
 namespace margay::http {
 
@@ -26,6 +30,8 @@ struct ClientRequest {
 /// one when the server has closed it. Not for the open internet: no TLS, no redirects, no proxies.
 class Client {
  public:
+  static constexpr std::size_t kMaxResponseBytes = std::size_t{1} << 30U;
+
   /// address: "http://127.0.0.1:8080", "http://[::1]:8080" or "unix:/run/margay.sock", as Server::address() says.
   /// timeout: for each request, all of it. Throws std::invalid_argument for what is no address.
   explicit Client(std::string_view address, std::chrono::milliseconds timeout = std::chrono::seconds(10));
@@ -34,7 +40,7 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// Throws core::Error, naming the address, if no response comes: nobody listens, the time is over, the connection
-  /// broke, or what came is no HTTP. A body beyond max_response_bytes is an error as well.
+  /// broke, what came is no HTTP, or its body is beyond kMaxResponseBytes.
   ClientResponse send(const ClientRequest& request);
   ClientResponse get(std::string target) { return send({.target = std::move(target)}); }
   ClientResponse post(std::string target, std::string_view body, std::string content_type);
@@ -43,13 +49,12 @@ class Client {
   bool is_connected() const { return socket_ >= 0; }
   void close();
 
-  static constexpr std::size_t kMaxResponseBytes = std::size_t{1} << 30U;
-
  private:
   void connect();
+  int connect_to(const addrinfo& place);
   [[noreturn]] void fail(std::string_view what);
   void wait_for(short events);
-  void send_all(std::string_view bytes);
+  bool send_all(std::string_view bytes);
   bool receive_some();
   bool exchange(const ClientRequest& request, ClientResponse& response);
   ClientResponse read_response(std::string_view method);
