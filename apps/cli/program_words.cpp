@@ -38,7 +38,8 @@ void add_fields(const core::OptionTable& table, Words& words, const Renamed& ren
 }
 
 Words all_words() {
-  Words words = {{"all", "--all"},
+  Words words = {{"accept_edited", "`margay clean --accept-edited`"},
+                 {"all", "--all"},
                  {"recipe", "--recipe"},
                  {"action", "the action"},
                  {"calibrate", "`margay calibrate`"},
@@ -48,6 +49,7 @@ Words all_words() {
                  {"config", "--config"},
                  {"label", "--label"},
                  {"lr_find", "`margay lr-find`"},
+                 {"move_files", "--move-files"},
                  {"most_label_numbers", "that are allowed"},
                  {"none_of_these", "--none-of-these"},
                  {"overwrite", "--overwrite"},

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <fstream>
 #include <new>
+#include <string_view>
 #include <vector>
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <xxhash.h>
 
@@ -67,8 +67,9 @@ std::array<std::uint8_t, 32> Sha256::finish_bytes() {
 }
 
 std::string Sha256::finish() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  for (const std::uint8_t byte : finish_bytes()) text += fmt::format("{:02x}", byte);
+  for (const std::uint8_t byte : finish_bytes()) text += {kDigits[byte >> 4U], kDigits[byte & 15U]};
   return text;
 }
 

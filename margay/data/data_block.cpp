@@ -10,6 +10,7 @@
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/check/deep_images.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
 
@@ -111,7 +112,8 @@ Labels labels_of(const Items& items, const Split& split) {
 }  // namespace
 
 Loaders resized(const Loaders& loaders, int size) {
-  Loaders other{loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings, loaders.root};
+  Loaders other{
+      loaders.train.resized(size), std::nullopt, loaders.vocabulary, loaders.warnings, loaders.root, loaders.edits};
   if (loaders.valid) other.valid = loaders.valid->resized(size);
   const int presized = loaders.transforms().resize.size;
   if (size > presized) {
@@ -179,6 +181,18 @@ DataBlock& DataBlock::left_out(LeftOut left_out) & {
 
 DataBlock DataBlock::left_out(LeftOut left_out) && { return std::move(this->left_out(std::move(left_out))); }
 
+DataBlock& DataBlock::edits(std::shared_ptr<const LabelEdits> edits) & {
+  edits_ = std::move(edits);
+  if (edits_ == nullptr) return *this;
+  edits_->tell(left_out_);
+  for (const std::string& sentence : edits_->sentences()) warnings_.push_back(sentence);
+  return *this;
+}
+
+DataBlock DataBlock::edits(std::shared_ptr<const LabelEdits> edits) && {
+  return std::move(this->edits(std::move(edits)));
+}
+
 DataBlock& DataBlock::deep_bits(int bits) & {
   transforms_.deep_bits = bits;
   return *this;
@@ -224,15 +238,23 @@ std::shared_ptr<const Items> DataBlock::labelled() const {
 }
 
 Datasets DataBlock::datasets() const {
-  std::shared_ptr<const Items> items = labelled();
+  const std::shared_ptr<const Items> given = labelled();
   std::string merged;
-  if (similar_classes_ == SimilarClasses::kMerge) {
-    items = std::make_shared<const Items>(
+  const auto merge = [&](std::shared_ptr<const Items> items) {
+    if (similar_classes_ != SimilarClasses::kMerge) return items;
+    return std::make_shared<const Items>(
         with_similar_merged(*items, vocabulary_ ? vocabulary_->names() : Labels{}, merged));
-  }
+  };
+  std::shared_ptr<const Items> items = merge(given);
   if (!splitter_)
     throw std::invalid_argument("[DataBlock] no split; choose the validation set with split(random_split())");
   Split split = splitter_(*items);
+  const std::size_t no_side = items->size() - split.train.size() - split.valid.size();
+  if (edits_ != nullptr) {
+    merged.clear();
+    items = merge(std::make_shared<const Items>(edits_->apply(*given)));
+    split = edits_->without_deleted(*items, std::move(split));
+  }
   if (split.train.empty()) {
     throw core::DataError(items->path(0).parent_path(),
                           fmt::format("the split leaves none of {} images for training", items->size()));
@@ -250,10 +272,9 @@ Datasets DataBlock::datasets() const {
   datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());
   const std::vector<std::string> told = left_out_.sentences();
   datasets.warnings.insert(datasets.warnings.begin(), told.begin(), told.end());
-  const std::size_t left_out = items->size() - datasets.train->size() - datasets.valid->size();
-  if (left_out > 0) {
+  if (no_side > 0) {
     datasets.warnings.push_back(
-        fmt::format("{} of {} images are left out: the split puts them on neither side", left_out, items->size()));
+        fmt::format("{} of {} images are left out: the split puts them on neither side", no_side, items->size()));
   }
   return datasets;
 }
@@ -267,8 +288,12 @@ Loaders DataBlock::loaders(const LoaderOptions& options) const {
   std::optional<Loader> valid;
   const auto cache = make_image_cache(options, cached_transforms(transforms_.resize, pipeline.read_options()));
   if (datasets.valid->size() > 0) valid.emplace(datasets.valid, pipeline, Phase::kValid, options, cache);
-  return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache), std::move(valid),
-          std::move(datasets.vocabulary), std::move(datasets.warnings)};
+  return {Loader(datasets.train, pipeline, Phase::kTrain, options, cache),
+          std::move(valid),
+          std::move(datasets.vocabulary),
+          std::move(datasets.warnings),
+          {},
+          edits_};
 }
 
 }  // namespace margay::data

@@ -17,6 +17,8 @@
 
 namespace margay::data {
 
+class LabelEdits;
+
 /// Training and validation batches of one problem.
 struct Loaders {
   Loader train;
@@ -26,6 +28,8 @@ struct Loaders {
   /// The folder that the images' names are relative to in a model's memory (known_images); empty: the innermost one
   /// that holds them all.
   std::filesystem::path root = {};
+  /// What was decided about labels and images, where that was asked for; null: nothing.
+  std::shared_ptr<const LabelEdits> edits = {};
 
   Task task() const { return train.dataset().task(); }
   /// A copy, which outlives loaders that nobody keeps.
@@ -70,6 +74,12 @@ class DataBlock {
   DataBlock& left_out(LeftOut left_out) &;
   DataBlock left_out(LeftOut left_out) &&;
 
+  /// What a person decided about these images: other labels, and images that are left out. The split is made as
+  /// without it, so that the same images validate before and after; labels change and images go afterwards. To be
+  /// called after items(), label() and left_out(); adds to left_out() and to the warnings.
+  DataBlock& edits(std::shared_ptr<const LabelEdits> edits) &;
+  DataBlock edits(std::shared_ptr<const LabelEdits> edits) &&;
+
   /// How many of the 16 bits of deep images' samples hold data, 8 … 16 (Transforms::deep_bits); loaders() checks it.
   DataBlock& deep_bits(int bits) &;
   DataBlock deep_bits(int bits) &&;
@@ -103,6 +113,8 @@ class DataBlock {
   SimilarClasses similar_classes() const { return similar_classes_; }
   const Splitter& splitter() const& { return splitter_; }
   Splitter splitter() && { return std::move(splitter_); }
+  /// Null for none.
+  std::shared_ptr<const LabelEdits> edits() const { return edits_; }
   const LeftOut& left_out() const& { return left_out_; }
   LeftOut left_out() && { return std::move(left_out_); }
   /// The warnings given by warn(), without those of datasets() and of left_out().
@@ -120,6 +132,7 @@ class DataBlock {
   SimilarClasses similar_classes_ = SimilarClasses::kRefuse;
   std::vector<std::string> warnings_;
   LeftOut left_out_;
+  std::shared_ptr<const LabelEdits> edits_;
   Transforms transforms_;
 };
 

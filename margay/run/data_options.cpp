@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_table.h"
@@ -147,7 +149,40 @@ data::Splitter split_with_problem(const core::DataError& error) {
   return [error](const data::Items&) -> data::Split { throw error; };
 }
 
+void apply_journal(data::DataBlock& block, const fs::path& folder, const fs::path& path) {
+  const data::Journal journal = data::Journal::read(path);
+  for (const std::string& warning : journal.warnings()) block.warn(warning);
+  block.edits(std::make_shared<data::LabelEdits>(journal, folder, block.images(), *block.labeller()));
+}
+
+/// The decisions that are asked for, or a warning of those that are not.
+data::DataBlock with_edits(data::DataBlock block, const fs::path& folder, const DataOptions& options) {
+  const fs::path asked = journal_of(folder, options);
+  if (!asked.empty()) {
+    apply_journal(block, folder, asked);
+    return block;
+  }
+  const fs::path beside = data::journal_beside(folder);
+  const std::size_t lines = data::count_decisions(beside);
+  if (lines == 0) return block;
+  return std::move(block).warn(
+      fmt::format("the journal {} holds {} about these images, and is not read; `edits` "
+                  "applies them",
+                  beside.string(), core::counted(lines, "decision")));
+}
+
 }  // namespace
+
+fs::path journal_of(const fs::path& folder, const DataOptions& options) {
+  if (!options.journal.empty()) return options.journal;
+  if (!options.edits) return {};
+  const fs::path beside = data::journal_beside(folder);
+  std::error_code ignored;
+  if (fs::exists(beside, ignored)) return beside;
+  throw core::DataError(folder, fmt::format("there is no journal of decisions beside the images ({}); `journal` names "
+                                            "one that lies elsewhere",
+                                            beside.string()));
+}
 
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   core::validate(options);
@@ -156,7 +191,7 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
   const auto block_with = [&](const data::Splitter& splitter) {
     data::DataBlock block = choice.block().similar_classes(options.similar_classes).split(splitter);
     if (has_groups(options)) block.group(choose_groups(folder, options, choice.table()));
-    return block;
+    return with_edits(std::move(block), folder, options);
   };
   try {
     choice.leave_loose_out();
@@ -174,7 +209,7 @@ data::DataBlock make_unsplit_block(const fs::path& folder, const DataOptions& op
   ImageChoice choice(folder, found_images(folder, without_split(options), data::Gaps::kRefuse), data::Gaps::kRefuse);
   choice.forget_parts();
   choice.leave_loose_out();
-  return choice.block().similar_classes(options.similar_classes).split(data::no_split());
+  return with_edits(choice.block().similar_classes(options.similar_classes).split(data::no_split()), folder, options);
 }
 
 DataOptions without_split(DataOptions options) {
@@ -270,7 +305,10 @@ const core::OptionTable& DataOptions::fields() {
        core::field<&DataOptions::folds>(
            "folds", "the number of parts for `fold`", {2, 1000},
            {core::excludes({"valid_fraction"}, "the size of the validation set"), core::needs({"fold"})}),
-       core::field<&DataOptions::split_seed>("split_seed", "seed of the random split; 42 by default")});
+       core::field<&DataOptions::split_seed>("split_seed", "seed of the random split; 42 by default"),
+       core::field<&DataOptions::edits>(
+           "edits", "apply what was decided about these images: the journal .margay/decisions.jsonl in their folder"),
+       core::field<&DataOptions::journal>("journal", "apply the journal of decisions that lies here")});
   return table;
 }
 

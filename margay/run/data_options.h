@@ -35,16 +35,22 @@ struct DataOptions {
   std::optional<int> fold;
   std::optional<int> folds;
   std::optional<std::uint64_t> split_seed;
+  bool edits = false;
+  std::filesystem::path journal;
 
   static const core::OptionTable& fields();
 };
 
-/// A data block with labels and split, without transforms. What is not used is in its left_out(). Folders split as
-/// data::FolderLayout says; without a validation set it is drawn from the training set, and the test set is left out of
-/// every split. Throws core::DataError for a layout that looks like a split and cannot be followed, unless options say
-/// the split. Throws std::invalid_argument for options that exclude each other or lack one that
-/// they need, naming both, and what data::DataBlock's parts throw. gaps: kKeep for a check, which reports what would
-/// throw otherwise: images that are missing or have no label, folders that may not be read, an impossible split.
+/// The journal of decisions that the options ask for: `journal`, or for `edits` the one beside the data; "": none.
+std::filesystem::path journal_of(const std::filesystem::path& folder, const DataOptions& options);
+
+/// A data block with labels and split, without transforms. With `edits` or a `journal` the decisions of the journal
+/// apply to it; otherwise a warning tells of one that lies beside the data. What is not used is in its left_out().
+/// Folders split as data::FolderLayout says; without a validation set it is drawn from the training set, and the test
+/// set is left out of every split. Throws core::DataError for a layout that looks like a split and cannot be followed,
+/// unless options say the split. Throws std::invalid_argument for options that exclude each other or lack one that they
+/// need, naming both, and what data::DataBlock's parts throw. gaps: kKeep for a check, which reports what would throw
+/// otherwise: images that are missing or have no label, folders that may not be read, an impossible split.
 data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
                            data::Gaps gaps = data::Gaps::kRefuse);
 

@@ -12,6 +12,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/names.h"
 #include "margay/run/moved_files.h"
@@ -151,9 +152,12 @@ class EvaluationSet::Choice {
       block = make_block(options_.folder, data_);
     }
     const data::Splitter splitter = block.splitter();
+    const std::shared_ptr<const data::LabelEdits> edits = block.edits();
     block.vocabulary(bundle_.vocabulary).split([&](const data::Items& items) {
       check_task(items);
-      Rows rows = known_classes(items, chosen(items, splitter));
+      Rows wanted = chosen(items, splitter);
+      if (edits != nullptr) wanted = edits->without_deleted(items, {.train = std::move(wanted), .valid = {}}).train;
+      Rows rows = known_classes(edits == nullptr ? items : edits->apply(items), wanted);
       set_.reason_ = reason(rows.size(), items.size());
       return data::Split{.train = std::move(rows), .valid = {}};
     });

@@ -178,6 +178,8 @@ interpret::SigmoidXray sigmoids(LabelOrigin& label, const torch::Tensor& logits,
 LabelOrigin label_of(const LessonSubject& subject, const bundle::Bundle& bundle) {
   if (subject.label) return {.labels = subject.label, .words = "`label` gives the label."};
   DataOptions options = remembered_options(bundle.provenance, subject.model);
+  options.edits = false;  // the label that the data gives
+  options.journal.clear();
   if (!subject.data.empty()) find_moved_tables(options, subject.model, subject.data);
   return label_origin(subject.image, options, subject.data);
 }

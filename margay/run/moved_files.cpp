@@ -105,6 +105,7 @@ bool find_moved_files(TrainOptions& options, const MovedFiles& moved, const fs::
                                 {&data.labels_csv, moved.labels_csv, "the table of labels", "labels_csv"},
                                 {&data.valid_csv, moved.valid_csv, "the table of the split", "valid_csv"},
                                 {&data.valid_list, moved.valid_list, "the list of validation images", "valid_list"},
+                                {&data.journal, "", "the journal of decisions", "journal"},
                                 {&options.distillation.teacher, moved.teacher, "the teacher", "teacher"}};
   const RunFile weights_file = {&options.vision_learner.weights, moved.weights, "the file of weights", "weights"};
   const bool reads_weights = weights == train::PretrainedWeights::kRead;

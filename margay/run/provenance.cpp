@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::run {
@@ -49,6 +50,7 @@ ProvenanceJson provenance(const DataOptions& data, const std::string& recipe, co
                           const train::EpochRecord* results) {
   ProvenanceJson json = {
       {"program", "margay " MARGAY_VERSION}, {"data", core::to_json(data)}, {"epochs_done", learner.history().size()}};
+  if (ProvenanceJson edits = edits_record(learner.given_loaders()); !edits.is_null()) json["edits"] = std::move(edits);
   if (!recipe.empty()) json["recipe"] = recipe;
   if (learner.lr_factor() != 1) json["lr_factor"] = learner.lr_factor();
   if (results == nullptr) return json;
@@ -61,6 +63,17 @@ ProvenanceJson provenance(const DataOptions& data, const std::string& recipe, co
     json["history"].push_back(provenance_epoch(run_epoch(each, learner.metrics())));
   }
   return json;
+}
+
+ProvenanceJson edits_record(const data::Loaders& loaders) {
+  if (loaders.edits == nullptr) return nullptr;
+  const data::LabelEdits& edits = *loaders.edits;
+  return {{"journal_sha256", edits.journal_hash()},
+          {"changes_sha256", edits.hash()},
+          {"decisions", edits.all().size()},
+          {"applied", edits.count(data::EditState::kApplied) + edits.count(data::EditState::kFollowed)},
+          {"relabelled", edits.relabelled()},
+          {"deleted", edits.deleted()}};
 }
 
 std::optional<TrainingHistory> training_history(const ProvenanceJson& provenance) {

@@ -20,6 +20,10 @@ namespace margay::run {
 nlohmann::ordered_json provenance(const DataOptions& data, const std::string& recipe, const train::Learner& learner,
                                   const train::EpochRecord* results);
 
+/// What was decided about the data's labels and images (data::LabelEdits), for a provenance: the hash of the journal,
+/// and how many decisions changed how many images. Null without edits.
+nlohmann::ordered_json edits_record(const data::Loaders& loaders);
+
 /// How a model was trained, as its provenance tells it.
 struct TrainingHistory {
   train::Stages recipe;

@@ -10,6 +10,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/similar_classes.h"
 
@@ -46,6 +47,26 @@ void split(const Splitter& splitter, LabelledData& data) {
   }
 }
 
+/// As DataBlock::datasets does: decided labels, and without deleted images.
+void take_edits(const LabelEdits& edits, LabelledData& data) {
+  const Items items = edits.apply(data.items);
+  LabelledData edited{.paths = {}, .items = Items(items.task())};
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const std::string_view path = data.paths.text(i);
+    if (edits.is_deleted(path)) continue;
+    Labels labels;
+    for (const std::uint32_t id : items.label_ids(i)) labels.push_back(items.label_names()[id]);
+    edited.paths.add(path);
+    edited.items.add(path, labels);
+    edited.has_label.push_back(data.has_label[i] || edits.labels(path) != nullptr);
+    edited.sides.push_back(data.sides[i]);
+  }
+  data.paths = std::move(edited.paths);
+  data.items = std::move(edited.items);
+  data.has_label = std::move(edited.has_label);
+  data.sides = std::move(edited.sides);
+}
+
 }  // namespace
 
 LabelledData labelled_data(const DataBlock& block) {
@@ -59,6 +80,7 @@ LabelledData labelled_data(const DataBlock& block) {
     data.items = with_similar_merged(data.items, {}, merged);
   }
   split(block.splitter(), data);
+  if (block.edits() != nullptr) take_edits(*block.edits(), data);
   return data;
 }
 

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "margay/data/edits/decision.h"
-#include "margay/data/source/names.h"
 
 namespace margay::data {
 
@@ -23,7 +23,7 @@ struct DataMarks {
   /// Asks the file system for the size of every image.
   static DataMarks of(const ImageList& images);
   /// How many of the chosen images are among these, by file name and size.
-  std::size_t count_in(const ImageList& images) const;
+  std::size_t count_in(const ImageList& others) const;
 };
 
 /// `.margay/decisions.jsonl` in the folder of the data: where decisions are kept if no other file is named.
@@ -96,7 +96,7 @@ class Journal {
   Hold hold(const std::string& purpose);
 
  private:
-  explicit Journal(std::filesystem::path file) : path_(std::move(file)) {}
+  explicit Journal(std::filesystem::path file, bool is_held = false) : path_(std::move(file)), is_held_(is_held) {}
 
   std::size_t append_locked(Decision decision);
   void create(const DataMarks& marks);
@@ -104,6 +104,7 @@ class Journal {
   void take(std::string_view text);
   void take_header(std::string_view line);
   void take_line(std::string_view line);
+  void note_unknown(const std::string& fields);
   void write_line(const std::string& line);
   void move_cut_away();
 
@@ -113,10 +114,10 @@ class Journal {
   std::vector<bool> undone_;
   std::string hash_;
   std::string cut_;
-  std::uint64_t end_ = 0;    ///< of the last whole line, in bytes
-  std::uint64_t inode_ = 0;  ///< of the file that was read
-  std::size_t lines_ = 0;    ///< read so far, the header included
-  NameList unknown_;         ///< fields
+  std::uint64_t end_ = 0;          ///< of the last whole line, in bytes
+  std::uint64_t inode_ = 0;        ///< of the file that was read
+  std::size_t lines_ = 0;          ///< read so far, the header included
+  std::set<std::string> unknown_;  ///< fields
   bool is_held_ = false;
 };
 

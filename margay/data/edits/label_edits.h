@@ -44,6 +44,7 @@ struct LabelEdit {
   std::string image = "";                    ///< relative, as in the decision, or by its name now (kFollowed, kOffered)
   std::vector<std::string> candidates = {};  ///< kOffered: all images of that content
   Labels labels = {};                        ///< the right ones; empty for kDelete
+  bool changes = false;                      ///< whether the dataset is another one with it
   std::string why = "";                      ///< of a conflict or an offer, one clause
 };
 
@@ -84,7 +85,7 @@ class LabelEdits {
   Split without_deleted(const Items& items, Split split) const;
 
   /// The decision that confirms an offer about `image`, one of its candidates: to be appended to the journal.
-  /// images, labeller: as for the constructor. Throws std::invalid_argument for an edit that is no offer.
+  /// labeller: as for the constructor. Throws std::invalid_argument for an edit that is no offer, or another image.
   Decision confirm(const LabelEdit& offer, const std::string& image, const Labeller& labeller) const;
 
   /// What applies and what does not, in sentences with remedies, for a user.
@@ -94,6 +95,8 @@ class LabelEdits {
   /// SHA-256 of what changes: which labels, which images deleted. "" if nothing does. Two journals that say the same
   /// give the same.
   const std::string& hash() const { return hash_; }
+  /// The folder that LabelEdit::image is relative to (root_of_journal).
+  const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& journal() const { return journal_path_; }
   const std::string& journal_hash() const { return journal_hash_; }
 

@@ -27,6 +27,8 @@ constexpr std::array kLeftOutTexts = {
                 "move them into the folder of a class, or say with `label_regex` or `labels_csv` what they are", true},
     LeftOutText{LeftOutKind::kTestImage, "image of the test set", "images of the test set",
                 "neither training nor validation sees them", true},
+    LeftOutText{LeftOutKind::kDeletedImage, "image that decisions delete", "images that decisions delete",
+                "without `edits` they are used", true},
     LeftOutText{LeftOutKind::kOtherImage, "image outside the folders of `train_folder` and `valid_folder`",
                 "images outside the folders of `train_folder` and `valid_folder`", "none of them is used", true},
     LeftOutText{LeftOutKind::kHiddenImage, "hidden image", "hidden images",
@@ -92,7 +94,7 @@ constexpr std::array<std::string_view, 9> kSystemFiles = {"thumbs.db",    "ehthu
                                                           "pspbrwse.jbf", "zbthumbnail.info", "autorun.inf"};
 
 // In lower case, without the dot. Hidden names that are known to hold no data of the user's.
-constexpr std::array<std::string_view, 42> kSystemHidden = {"ds_store",
+constexpr std::array<std::string_view, 43> kSystemHidden = {"ds_store",
                                                             "localized",
                                                             "apdisk",
                                                             "volumeicon.icns",
@@ -128,6 +130,7 @@ constexpr std::array<std::string_view, 42> kSystemHidden = {"ds_store",
                                                             "hg",
                                                             "dvc",
                                                             "dvcignore",
+                                                            "margay",
                                                             "datalad",
                                                             "ipynb_checkpoints",
                                                             "cache",

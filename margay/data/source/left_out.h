@@ -16,6 +16,7 @@ namespace margay::data {
 enum class LeftOutKind : std::uint8_t {
   kLooseImage,    ///< lies beside the folders of the classes, so it has no class
   kTestImage,     ///< belongs to the test set
+  kDeletedImage,  ///< somebody decided that it does not belong to the data (LabelEdits)
   kOtherImage,    ///< lies in none of the folders that train or validate
   kHiddenImage,   ///< its name begins with a dot
   kUnreadImage,   ///< an image of a format that is not read: JPEG XL, JPEG 2000, raw, SVG, Photoshop, …

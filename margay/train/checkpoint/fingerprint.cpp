@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/data/edits/label_edits.h"
 
 namespace margay::train {
 namespace {
@@ -72,6 +73,7 @@ Json fingerprint(const Learner& learner) {
                        {"training_images", loaders.train.dataset().size()},
                        {"validation_images", loaders.valid ? loaders.valid->dataset().size() : 0},
                        {"vocabulary", loaders.vocabulary.names()},
+                       {"edits", loaders.edits == nullptr ? "" : loaders.edits->hash()},
                        {"transforms", core::to_json(loaders.transforms())}};
   // As a file gives it back: a class's name need not be UTF-8.
   return Json::parse(fields.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -79,7 +81,9 @@ Json fingerprint(const Learner& learner) {
 
 void check_fingerprint(const Json& found, const Learner& learner, const std::filesystem::path& source) {
   if (!found.is_object()) throw core::FormatError(source, "its fingerprint is no object; the file is damaged");
-  const auto difference = first_difference("", found, fingerprint(learner));
+  Json then = found;
+  if (!then.contains("edits")) then["edits"] = "";  // a checkpoint of an earlier version
+  const auto difference = first_difference("", then, fingerprint(learner));
   if (!difference) return;
   throw core::FormatError(source,
                           fmt::format("is of another training: its {} is {}, here it is {}; continue with the settings "

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace margay::data {
+
+/// Moves a file, or a link (not what it leads to), and never over another one. Within a file system it is renamed; to
+/// another it is copied with its rights and times, made durable under its name, and only then removed from the old
+/// place, so that a crash leaves it at one place or at both. Folders on the way are made. Returns "", or why it could
+/// not be done: "there is a file of this name already", "it is gone".
+/// A move that was done already, or interrupted between the two, is completed.
+std::string move_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Makes the entries of a folder durable (fsync). A folder that is missing is passed over.
+void sync_entries(const std::filesystem::path& folder);
+
+/// Nanoseconds since 1970 UTC; 0 for what is not there.
+std::int64_t modified_ns(const std::filesystem::path& path);
+/// Sets that time; failures are ignored, as for a folder of another user.
+void set_modified_ns(const std::filesystem::path& path, std::int64_t time_ns);
+
+}  // namespace margay::data
