@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "tests/support/edited_data.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -315,6 +316,35 @@ TEST(DataFlags, KeepGapsForACheck) {
   const DataOptions options = {.labels_csv = pets.folder / "t.csv"};
   EXPECT_THROW(make_block(pets.folder.path(), options), core::DataError);
   EXPECT_EQ(make_block(pets.folder.path(), options, data::Gaps::kKeep).paths().size(), 3);
+}
+
+TEST(DataFlags, ApplyDecisionsWhenAskedAndElseTellOfThem) {
+  const PetFolder pets;
+  write(pets.folder / "cat/p0_0.jpg", "a dog");
+  const auto& folder = pets.folder.path();
+  const auto warnings = [&](const DataOptions& options) {
+    std::string text;
+    for (const std::string& warning : pets.datasets(options).warnings) text += warning + "\n";
+    return text;
+  };
+  EXPECT_EQ(warnings({}).find("decision"), std::string::npos);
+  const std::string absent = thrown_message<core::DataError>([&] { make_block(folder, DataOptions{.edits = true}); });
+  EXPECT_NE(absent.find("there is no journal of decisions beside the images"), std::string::npos) << absent;
+  data::Journal journal = testing_support::journal_for(folder);
+  journal.append(
+      testing_support::decision_about(folder, "cat/p0_0.jpg", data::DecisionKind::kRelabel, {"cat"}, {"dog"}));
+  journal.append(testing_support::decision_about(folder, "dog/p1_1.jpg", data::DecisionKind::kDelete, {"dog"}));
+  EXPECT_NE(warnings({}).find("holds 2 decisions about these images, and is not read; `edits` applies them"),
+            std::string::npos)
+      << warnings({});
+  EXPECT_NE(warnings({.edits = true}).find("2 of 2 decisions"), std::string::npos) << warnings({.edits = true});
+  EXPECT_EQ(warnings({.edits = true}).find("not read"), std::string::npos);
+  const data::Datasets before = pets.datasets({});
+  const data::Datasets after = pets.datasets({.edits = true});
+  EXPECT_EQ(after.train->size() + after.valid->size() + 1, before.train->size() + before.valid->size());
+  EXPECT_EQ(make_unsplit_block(folder, {.edits = true}).datasets().train->size(), 9U);
+  std::filesystem::rename(data::journal_beside(folder), folder / "elsewhere.jsonl");
+  EXPECT_EQ(pets.datasets({.journal = folder / "elsewhere.jsonl"}).train->size(), after.train->size());
 }
 
 TEST(DataFlags, ComeBackFromJsonAndLoseTheirSplit) {

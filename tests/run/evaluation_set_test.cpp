@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/data/source/csv.h"
+#include "tests/support/edited_data.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -242,6 +243,26 @@ TEST_F(EvaluationSetTest, FindsTheTableOfTheTrainingWhereItNowLies) {
   EXPECT_EQ(judged({}), validated_);
   write(folder_ / "test" / "cat" / "other.jpg", "o");
   expect_text(refusal({.folder = folder_ / "test"}), "`labels_csv` names that of " + (folder_ / "test").string());
+}
+
+TEST_F(EvaluationSetTest, JudgesByDecidedLabelsWhenAsked) {
+  data::Journal journal = testing_support::journal_for(images_);
+  const std::string gone = *validated_.begin();
+  const std::string wrong = *validated_.rbegin();
+  const std::string label = wrong.substr(0, 3);
+  const std::string other = label == "cat" ? "dog" : "cat";
+  journal.append(testing_support::decision_about(images_, gone, data::DecisionKind::kDelete, {gone.substr(0, 3)}));
+  journal.append(testing_support::decision_about(images_, wrong, data::DecisionKind::kRelabel, {label}, {other}));
+  EXPECT_EQ(judged({.part = JudgedPart::kValid}), validated_);
+  std::set<std::string> left = validated_;
+  left.erase(gone);
+  const EvaluationOptions options{.part = JudgedPart::kValid, .data = {.edits = true}};
+  EXPECT_EQ(judged(options), left);
+  const EvaluationSet edited = set(options);
+  for (std::size_t i = 0; i < edited.images()->size(); ++i) {
+    const std::string name = edited.images()->path(i).lexically_relative(images_).native();
+    EXPECT_EQ(edited.images()->label(i), name == wrong ? other : name.substr(0, 3));
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "margay/core/error.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/vision_learner.h"
+#include "tests/support/edited_data.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::run {
@@ -37,6 +38,23 @@ TEST(Provenance, RemembersRecipeAndEpochs) {
   EXPECT_EQ(json["valid_loss"], learner.history()[1].valid_loss);
   EXPECT_FALSE(json["history"][0].contains("seconds"));
   EXPECT_EQ(remembered_options(json, "m.margay").label_regex, "(a)");
+}
+
+TEST(Provenance, RecordsWhichDecisionsApplied) {
+  const testing_support::TemporaryFolder folder;
+  testing_support::write_tiny_images(folder.path(), 4, 2);
+  data::Journal journal = testing_support::journal_for(folder.path());
+  journal.append(
+      testing_support::decision_about(folder.path(), "train/flat/0.png", data::DecisionKind::kDelete, {"flat"}));
+  const auto edits = std::make_shared<data::LabelEdits>(testing_support::edits_for(folder.path(), journal));
+  const auto block = testing_support::tiny_block(folder.path());
+  EXPECT_TRUE(edits_record(block.loaders({.batch_size = 4})).is_null());
+  const auto json = edits_record(data::DataBlock(block).edits(edits).loaders({.batch_size = 4}));
+  EXPECT_EQ(json["journal_sha256"], journal.hash());
+  EXPECT_EQ(json["changes_sha256"], edits->hash());
+  EXPECT_EQ(json["decisions"], 1);
+  EXPECT_EQ(json["applied"], 1);
+  EXPECT_EQ(json["deleted"], 1);
 }
 
 TEST(TrainingHistory, IsNothingOfAModelThatDoesNotKnowIt) {

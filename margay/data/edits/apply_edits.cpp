@@ -373,7 +373,7 @@ class Planner {
   void add_table() {
     const bool is_table = options_.place == LabelPlace::kTable;
     EditedTable table = is_table ? edited_table(options_.table, plan_.folder, options_.columns, items_, edits_)
-                                 : table_of_all(plan_.folder, items_, edits_);
+                                 : table_of_all(plan_.folder, items_, edits_, options_.validates);
     plan_.new_table = table_name();
     plan_.table_text = std::move(table.text);
     plan_.relabelled = table.changed;

@@ -25,6 +25,7 @@ struct ApplyOptions {
   std::filesystem::path table;      ///< kTable: the user's, which stays as it is
   LabelColumns columns;             ///< kTable: as it was read
   std::filesystem::path new_table;  ///< "": LABELS.cleaned.csv beside the user's; without one labels.csv in the folder
+  std::vector<bool> validates;      ///< of each item, for a table of all images (column is_valid); empty: no column
   bool move_files = false;          ///< kFolders: relabelled images go into the folder of their class; no table then
 };
 

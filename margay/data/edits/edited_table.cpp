@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <unordered_map>
 #include <utility>
 
@@ -202,8 +203,13 @@ EditedTable edited_table(const fs::path& table, const fs::path& root, const Labe
   return TableEditor(table, root, columns).run(items, edits);
 }
 
-EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEdits& edits) {
-  EditedTable table{.text = "name,label\n"};
+EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEdits& edits,
+                         const std::vector<bool>& validates) {
+  if (!validates.empty() && validates.size() != items.size()) {
+    throw std::invalid_argument(
+        fmt::format("[table_of_all] {} images, but {} are said to validate or not", items.size(), validates.size()));
+  }
+  EditedTable table{.text = validates.empty() ? "name,label\n" : "name,label,is_valid\n"};
   const Root names(root);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string_view path = items.paths().text(i);
@@ -212,7 +218,9 @@ EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEd
     if (changes) ++(edit->kind == DecisionKind::kDelete ? table.taken_out : table.changed);
     if (changes && edit->kind == DecisionKind::kDelete) continue;
     const std::string label = changes ? fmt::format("{}", fmt::join(edit->labels, ";")) : items.label(i);
-    table.text += csv_cell(names.relative(path)) + "," + csv_cell(label) + "\n";
+    table.text += csv_cell(names.relative(path)) + "," + csv_cell(label);
+    if (!validates.empty()) table.text += validates[i] ? ",1" : ",0";
+    table.text += "\n";
   }
   return table;
 }

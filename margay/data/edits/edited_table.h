@@ -24,7 +24,9 @@ EditedTable edited_table(const std::filesystem::path& table, const std::filesyst
                          const LabelColumns& columns, const Items& items, const LabelEdits& edits);
 
 /// A new table (CSV: name, label) of all images that are not deleted, for data whose labels are in no table. items:
-/// with the labels of the data itself.
-EditedTable table_of_all(const std::filesystem::path& root, const Items& items, const LabelEdits& edits);
+/// with the labels of the data itself. validates: of each item, for a third column is_valid, so that the split stays
+/// what it is when images are gone; empty: no such column.
+EditedTable table_of_all(const std::filesystem::path& root, const Items& items, const LabelEdits& edits,
+                         const std::vector<bool>& validates = {});
 
 }  // namespace margay::data

@@ -68,6 +68,16 @@ TEST(ApplyEdits, MoveDeletedImagesToTheTrashAndWriteANewTable) {
   EXPECT_THROW(undo_apply(folder.path()), std::invalid_argument);
 }
 
+TEST(ApplyEdits, KeepTheSplitInTheNewTable) {
+  const TemporaryFolder folder;
+  const Journal journal = decided(folder.path());
+  const ApplyPlan plan = plan_of(folder.path(), journal, {.validates = {false, false, true, false, true, false}});
+  EXPECT_EQ(plan.table_text,
+            "name,label,is_valid\ncat/0.jpg,dog,0\ncat/2.jpg,cat,1\ndog/0.jpg,dog,0\ndog/1.jpg,dog,1\n"
+            "dog/2.jpg,dog,0\n");
+  EXPECT_THROW(plan_of(folder.path(), journal, {.validates = {true}}), std::invalid_argument);
+}
+
 TEST(ApplyEdits, MoveFilesBetweenClassesWhenAsked) {
   const TemporaryFolder folder;
   Journal journal = decided(folder.path());
@@ -234,11 +244,11 @@ TEST(ApplyEdits, LeaveAloneWhatWasChangedSince) {
 }
 
 TEST(ApplyEdits, InterruptedAfterAnyStepAreCompletedOrUndone) {
-  constexpr int kCount = 2;
+  const int count = testing_support::scaled(1, 4);
   const TemporaryFolder original;
-  decided(original.path(), kCount);
+  decided(original.path(), count);
   for (const bool completes : {true, false}) {
-    for (std::size_t steps = 0; steps <= 2 * kCount; ++steps) {
+    for (std::size_t steps = 0; steps <= 2 * static_cast<std::size_t>(count); ++steps) {
       const TemporaryFolder folder;
       fs::copy(original.path(), folder.path(), fs::copy_options::recursive);
       Journal journal = journal_for(folder.path());

@@ -117,6 +117,8 @@ TEST(Journal, CutAnywhereLosesOnlyLinesThatAreNotWhole) {
   const std::string text = file_content(whole);
   const fs::path cut = folder / "cut";
   for (std::size_t length = 0; length < text.size(); ++length) {
+    const bool is_near_an_end = text.find('\n', length - std::min<std::size_t>(length, 2)) <= length + 1;
+    if (length % 41 != 0 && !is_near_an_end) continue;
     testing_support::write(cut, text.substr(0, length));
     const auto lines =
         static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<long>(length), '\n'));
@@ -124,7 +126,7 @@ TEST(Journal, CutAnywhereLosesOnlyLinesThatAreNotWhole) {
     ASSERT_EQ(read.size(), lines == 0 ? 0 : lines - 1) << length;
     ASSERT_EQ(read.cut().empty(), length == 0 || text[length - 1] == '\n') << length;
     ASSERT_EQ(read.warnings().empty(), read.cut().empty()) << length;
-    if (length % 293 != 100) continue;  // the disk is slow
+    if (length % 3 != 0) continue;  // the disk is slow
     Journal opened = Journal::open(cut, {});
     opened.append(kept(99));
     ASSERT_EQ(Journal::read(cut).size(), read.size() + 1);
@@ -244,9 +246,11 @@ TEST(Journal, IsWrittenOnlyWhereThatIsAllowed) {
   const TemporaryFolder folder;
   const fs::path file = journal_beside(folder.path());
   new_journal(file, 1);
-  fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
-  fs::permissions(file.parent_path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
-  fs::permissions(file, fs::perms::owner_read | fs::perms::others_read);
+  constexpr fs::perms kReadOnly = fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read;
+  constexpr fs::perms kEnter = fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+  fs::permissions(folder.path(), kReadOnly | kEnter);
+  fs::permissions(file.parent_path(), kReadOnly | kEnter);
+  fs::permissions(file, kReadOnly);
   const testing_support::OrdinaryUser user;
   EXPECT_EQ(Journal::read(file).size(), 1U);
   const std::string message = thrown_message<core::IoError>([&] { (void)Journal::open(file, {}); });

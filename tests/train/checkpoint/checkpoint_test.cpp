@@ -22,6 +22,7 @@
 #include "margay/train/log/text_log.h"
 #include "margay/train/recipe/recipe_text.h"
 #include "margay/train/vision_learner.h"
+#include "tests/support/edited_data.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
@@ -347,6 +348,30 @@ TEST_F(CheckpointTest, NamesTheFieldInWhichAnotherTrainingDiffers) {
   for (const char* part : {"train", "valid"}) fs::rename(folder_ / part / "flat", folder_ / part / "even");
   expect(refusal_of({.batch_size = 8, .seed = 1}, 16, "resnet20", 1),
          "its vocabulary[0] is \"flat\", here it is \"even\"");
+}
+
+TEST_F(CheckpointTest, RefusesOtherDecisionsAboutTheImages) {
+  data::Journal journal = testing_support::journal_for(folder_.path());
+  const auto with_decisions = [&] {
+    const auto edits = std::make_shared<data::LabelEdits>(testing_support::edits_for(folder_.path(), journal));
+    return vision_learner(testing_support::tiny_block(folder_.path()).edits(edits).loaders({.batch_size = 8}),
+                          "resnet20", {.seed = 1});
+  };
+  Learner none = with_decisions();
+  save_checkpoint(file(), none);
+  journal.append(testing_support::decision_about(folder_.path(), "train/flat/0.png", data::DecisionKind::kRelabel,
+                                                 {"flat"}, {"upright"}));
+  Learner one = with_decisions();
+  const auto message = thrown_message<core::FormatError>([&] { load_checkpoint(file(), one); });
+  EXPECT_NE(message.find("is of another training: its edits is \"\", here it is \""), std::string::npos) << message;
+  save_checkpoint(file(), one);
+  journal.undo(1);
+  Learner undone = with_decisions();
+  EXPECT_THROW(load_checkpoint(file(), undone), core::FormatError);
+  EXPECT_NO_THROW(load_checkpoint(file(), one));
+  save_checkpoint(file(), none);
+  rewrite(file(), [](model::TensorMap&, nlohmann::ordered_json& values) { values["fingerprint"].erase("edits"); });
+  EXPECT_NO_THROW(load_checkpoint(file(), undone));  // as earlier versions wrote it
 }
 
 TEST_F(CheckpointTest, RefusesAnotherRecipe) {
