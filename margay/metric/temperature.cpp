@@ -38,48 +38,9 @@ TemperatureLoss operator*(double factor, const TemperatureLoss& loss) {
   return {.loss = factor * loss.loss, .first = factor * loss.first, .second = factor * loss.second};
 }
 
-template <class Real>
-double largest_of(const Real* logits, std::int64_t classes) {
-  return static_cast<double>(*std::max_element(logits, logits + classes));
-}
-
-/// log Σ exp(t d) of a row and its derivatives; d = logit - the row's largest.
-template <class Real>
-TemperatureLoss log_sum(const Real* logits, std::int64_t classes, double scale) {
-  const double largest = largest_of(logits, classes);
-  double sum = 0;
-  double first = 0;
-  double second = 0;
-  for (std::int64_t k = 0; k < classes; ++k) {
-    const double below = static_cast<double>(logits[k]) - largest;
-    const double part = std::exp(scale * below);
-    sum += part;
-    first += part * below;
-    second += part * below * below;
-  }
-  const double mean = first / sum;
-  return {.loss = std::log(sum), .first = mean, .second = std::max(0.0, second / sum - mean * mean)};
-}
-
-/// The mean over the labels of log(1 + exp(t z)), and its derivatives.
-template <class Real>
-TemperatureLoss mean_softplus(const Real* logits, std::int64_t labels, double scale) {
-  TemperatureLoss sum;
-  for (std::int64_t k = 0; k < labels; ++k) {
-    const auto logit = static_cast<double>(logits[k]);
-    const double small = std::exp(-scale * std::abs(logit));
-    const double p = logit > 0 ? 1 / (1 + small) : small / (1 + small);
-    sum += {.loss = std::max(0.0, scale * logit) + std::log1p(small),
-            .first = p * logit,
-            .second = small / ((1 + small) * (1 + small)) * logit * logit};
-  }
-  return 1 / static_cast<double>(labels) * sum;
-}
-
 /// What is subtracted from t times which: the logit of the target, and `pseudo` of the mean over what it may be.
 template <class Real>
-double linear_softmax(const Real* logits, std::int64_t classes, std::int64_t target, double pseudo) {
-  const double largest = largest_of(logits, classes);
+double linear_softmax(const Real* logits, std::int64_t classes, double largest, std::int64_t target, double pseudo) {
   double mean = 0;
   for (std::int64_t k = 0; k < classes; ++k) mean += static_cast<double>(logits[k]) - largest;
   return static_cast<double>(logits[target]) - largest + pseudo * mean / static_cast<double>(classes);
@@ -128,6 +89,7 @@ class ScaledLoss {
     const torch::Tensor weights =
         rows.weights.defined() ? rows.weights.to(torch::kDouble) : torch::ones({logits_.size(0)}, torch::kDouble);
     shares_ = (weights / weights.sum()).contiguous();
+    largest_.resize(is_softmax_ ? static_cast<std::size_t>(images()) : 0);
     linear_.resize(static_cast<std::size_t>(images()));
     for_each_part([&](std::int64_t, std::int64_t i) { linear_[static_cast<std::size_t>(i)] = linear_of(i); });
     for (std::int64_t i = 0; i < images(); ++i) {
@@ -136,26 +98,22 @@ class ScaledLoss {
     }
   }
 
-  TemperatureLoss at(double scale) const {
+  /// firsts: float64 [N], each image's part of the first derivative; null: not wanted.
+  TemperatureLoss at(double scale, double* firsts = nullptr) const {
     std::vector<TemperatureLoss> parts(static_cast<std::size_t>(num_parts()));
     for_each_part([&](std::int64_t part, std::int64_t i) {
-      parts[static_cast<std::size_t>(part)] += share(i) * of_row(i, scale);
+      const TemperatureLoss own = share(i) * of_row(i, scale);
+      parts[static_cast<std::size_t>(part)] += own;
+      if (firsts != nullptr) firsts[i] = own.first;
     });
     TemperatureLoss sum;
     for (const TemperatureLoss& part : parts) sum += part;
     return sum;
   }
 
-  /// float64 [N]: each image's part of the first derivative.
-  torch::Tensor scores(double scale) const {
-    torch::Tensor scores = torch::zeros({images()}, torch::kDouble);
-    auto* const score = scores.data_ptr<double>();
-    for_each_part([&](std::int64_t, std::int64_t i) { score[i] = share(i) * of_row(i, scale).first; });
-    return scores;
-  }
+  std::int64_t images() const { return logits_.size(0); }
 
  private:
-  std::int64_t images() const { return logits_.size(0); }
   std::int64_t classes() const { return logits_.size(1); }
   std::int64_t num_parts() const { return (images() + kRowsAtOnce - 1) / kRowsAtOnce; }
   double share(std::int64_t i) const { return shares_.template data_ptr<double>()[i]; }
@@ -171,15 +129,22 @@ class ScaledLoss {
     });
   }
 
-  double linear_of(std::int64_t i) const {
-    if (is_softmax_) return linear_softmax(row(i), classes(), targets_.template data_ptr<std::int64_t>()[i], pseudo_);
+  double linear_of(std::int64_t i) {
+    if (is_softmax_) {
+      const auto largest = static_cast<double>(*std::max_element(row(i), row(i) + classes()));
+      largest_[static_cast<std::size_t>(i)] = largest;
+      return linear_softmax(row(i), classes(), largest, targets_.template data_ptr<std::int64_t>()[i], pseudo_);
+    }
     return linear_sigmoid(row(i), targets_.template data_ptr<double>() + i * classes(), classes(), pseudo_);
   }
 
   TemperatureLoss of_row(std::int64_t i, double scale) const {
-    TemperatureLoss loss =
-        (1 + pseudo_) * (is_softmax_ ? log_sum(row(i), classes(), scale) : mean_softplus(row(i), classes(), scale));
-    const double linear = linear_[static_cast<std::size_t>(i)];
+    const auto image = static_cast<std::size_t>(i);
+    const auto count = static_cast<std::size_t>(classes());
+    TemperatureLoss loss = is_softmax_
+                               ? (1 + pseudo_) * kernel_.log_sum(row(i), count, largest_[image], scale)
+                               : (1 + pseudo_) / static_cast<double>(count) * kernel_.softplus(row(i), count, scale);
+    const double linear = linear_[image];
     loss.loss -= scale * linear;
     loss.first -= linear;
     return loss;
@@ -190,7 +155,9 @@ class ScaledLoss {
   torch::Tensor targets_;  // int64 [N]; float64 [N,K]
   torch::Tensor shares_;   // float64 [N], of the weights
   double pseudo_;
-  std::vector<double> linear_;  // [N]
+  std::vector<double> largest_;  // [N], of each row; empty for sigmoids
+  std::vector<double> linear_;   // [N]
+  TemperatureKernel<Real> kernel_ = temperature_kernel<Real>();
 };
 
 /// The slope of a convex function is negative below its minimum and positive above it.
@@ -234,10 +201,11 @@ FitGroups groups_of(const TemperatureRows& rows) {
 
 template <class Real>
 double log_error_of(const ScaledLoss<Real>& loss, double scale, const FitGroups& groups) {
-  const double curvature = loss.at(scale).second;
+  torch::Tensor firsts = torch::zeros({loss.images()}, torch::kDouble);
+  const double curvature = loss.at(scale, firsts.data_ptr<double>()).second;
   if (!(curvature > 0) || groups.with_weight < 2) return std::numeric_limits<double>::infinity();
   const torch::Tensor sums = torch::zeros({groups.count}, torch::kDouble);
-  sums.index_add_(0, groups.numbers, loss.scores(scale));
+  sums.index_add_(0, groups.numbers, firsts);
   const auto count = static_cast<double>(groups.with_weight);
   const double spread = std::sqrt(count / (count - 1) * sums.square().sum().template item<double>());
   return spread / curvature / scale;

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include "margay/metric/metric.h"
+#include "margay/metric/temperature_kernel.h"
 
 namespace margay::metric {
 
@@ -20,14 +21,7 @@ struct TemperatureRows {
   std::optional<double> observations = {};
 };
 
-/// The loss that fit_temperature minimises, in nats, and its derivatives with respect to the scale (1 / temperature).
-struct TemperatureLoss {
-  double loss = 0;
-  double first = 0;
-  double second = 0;  ///< not negative: the loss is convex in the scale
-};
-
-/// Throws as fit_temperature. scale: positive.
+/// The loss that fit_temperature minimises. Throws as fit_temperature. scale: positive.
 TemperatureLoss temperature_loss(const TemperatureRows& rows, Activation activation, double scale);
 
 struct TemperatureFit {

@@ -69,6 +69,13 @@ TEST(TemperatureLoss, IsTheLikelihoodsWithItsDerivatives) {
   expect_loss_and_derivatives(drawn_labels(300, 5, 2), Activation::kSigmoid);
 }
 
+TEST(TemperatureLoss, IsExactForRowsOfAnyLength) {  // whatever the vectors of the processor hold
+  for (std::int64_t classes = 1; classes <= 35; ++classes) {
+    expect_loss_and_derivatives(drawn_rows(20, classes, 2), Activation::kSoftmax);
+    expect_loss_and_derivatives(drawn_labels(20, classes, 2), Activation::kSigmoid);
+  }
+}
+
 TEST(FitTemperature, EndsWhereTheLossHasNoSlope) {
   for (const double truth : {0.5, 1.0, 3.0}) {
     const TemperatureRows rows = drawn_rows(400, 10, truth);
