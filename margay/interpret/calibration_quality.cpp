@@ -168,11 +168,11 @@ class QualityOf {
     const auto* const chance = chances.data_ptr<double>();
     const auto* const group = group_numbers_.data_ptr<std::int64_t>() + part.first;
     at::parallel_for(0, simulations_, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t simulation = begin; simulation < end; ++simulation) {
-        for (std::int64_t i = 0; i < part.size(); ++i) {
+      for (std::int64_t i = 0; i < part.size(); ++i) {  // outside, so that the row stays in the cache
+        const std::span<const double> row(chance + i * rows_.classes(), static_cast<std::size_t>(rows_.classes()));
+        for (std::int64_t simulation = begin; simulation < end; ++simulation) {
           core::Random random{measure_.bootstrap.seed, kSimulationStream, static_cast<std::uint64_t>(group[i]),
                               static_cast<std::uint64_t>(simulation)};
-          const std::span<const double> row(chance + i * rows_.classes(), static_cast<std::size_t>(rows_.classes()));
           draw_labels(row, is_single, random, [&](std::int64_t k) { visit(simulation, i, k); });
         }
       }
