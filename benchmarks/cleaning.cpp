@@ -201,7 +201,7 @@ Json detection_of(const Set& set, const Tensor& labels, const Tensor& probabilit
   const Tensor is_wrong = labels != set.train.classes;
   const auto wrong = is_wrong.sum().item<std::int64_t>();
   const auto issues = margay::interpret::find_label_issues(labels, probabilities);
-  const Tensor worst = std::get<1>(issues.quality.sort(true, 0)).slice(0, 0, wrong);
+  const Tensor worst = std::get<1>(issues.quality.sort(c10::optional<bool>(true), 0, false)).slice(0, 0, wrong);
   const Tensor flagged = torch::tensor(issues.ranked, torch::kLong);
   const double found = is_wrong.index_select(0, flagged).sum().item<double>();
   return {{"wrong_labels", wrong},
