@@ -1,4 +1,4 @@
-# cmake -DOUTPUT=page_files.cpp -DDIST=apps/web/dist -P embed_files.cmake: the built pages as C++. Every byte becomes an
+# cmake -DOUTPUT=page_files.cpp -DDIST=apps/web/dist -DPAGES=report;serve -P embed_files.cmake: the built pages as C++. Every byte becomes an
 # escape, so that nothing in them can end a literal; literals of 8,000 bytes are below every compiler's limit.
 cmake_minimum_required(VERSION 3.22)
 
@@ -17,19 +17,26 @@ function(literals out file)
   set(${out} "${text}" PARENT_SCOPE)
 endfunction()
 
-literals(script ${DIST}/report.js)
-literals(style ${DIST}/report.css)
+# Each page NAME has NAME.js and NAME.css and becomes NAME_files().
+set(constants "")
+set(functions "")
+foreach(page ${PAGES})
+  literals(script ${DIST}/${page}.js)
+  literals(style ${DIST}/${page}.css)
+  string(APPEND constants "constexpr std::string_view k_${page}_script =${script};
+constexpr std::string_view k_${page}_style =${style};
+
+")
+  string(APPEND functions "PageFiles ${page}_files() { return {k_${page}_script, k_${page}_style}; }
+")
+endforeach()
 file(WRITE ${OUTPUT} "#include \"apps/web/page_files.h\"
 
 namespace margay::web {
 namespace {
 
-constexpr std::string_view kReportScript =${script};
-constexpr std::string_view kReportStyle =${style};
+${constants}}  // namespace
 
-}  // namespace
-
-PageFiles report_files() { return {kReportScript, kReportStyle}; }
-
+${functions}
 }  // namespace margay::web
 ")

@@ -12,5 +12,7 @@ struct PageFiles {
 
 /// Those of report.html.
 PageFiles report_files();
+/// Those of the server's page.
+PageFiles serve_files();
 
 }  // namespace margay::web
