@@ -49,6 +49,7 @@ std::string flag_heading(const std::string& options, const std::string& outer) {
       {"loss", "Loss"},
       {"learner", "Device, precision and memory"},
       {"threads", "Device, precision and memory"},
+      {"server", "Where it listens and what it takes"},
       {"fine_tune", "Fine-tuning, the default recipe"},
       {"distillation", "A teacher"},
       {"listeners", "Clipping, averages, the best epoch, stopping early"},
@@ -368,9 +369,10 @@ int run(int argc, const char* const* argv) {
   standard_output().reset();
   standard_error().reset();
   CommandLine line("margay", kDescription, MARGAY_VERSION);
-  for (const auto add : {add_train, add_probe, add_lr_find, add_evaluate, add_compare, add_calibrate, add_predict,
-                         add_explain, add_runs, add_models, add_model, add_weights, add_check, add_summary,
-                         add_show_batch, add_bench_data, add_sample, add_fetch, add_shell_files}) {
+  for (const auto add :
+       {add_train,   add_probe,      add_lr_find,    add_evaluate, add_compare, add_calibrate,  add_predict,
+        add_explain, add_serve,      add_runs,       add_models,   add_model,   add_weights,    add_check,
+        add_summary, add_show_batch, add_bench_data, add_sample,   add_fetch,   add_shell_files}) {
     add(line);
   }
   try {

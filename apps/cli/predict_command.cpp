@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +9,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
+#include "apps/serve/image_prediction.h"
 #include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 
@@ -41,7 +42,7 @@ struct PredictOptions {
              "models that tell unknown images, by `calibrate`: the share of images of the classes that may be refused "
              "as none of these; by default the model's own",
              {1e-6, 0.5}),
-         core::field<&PredictOptions::json>("json", "one JSON object per line"),
+         core::field<&PredictOptions::json>("json", "one JSON object per line, the same as the server's"),
          core::field<&PredictOptions::csv>(
              "csv", "a table: path,rank,label,probability, and where the model tells them p_known,none_of_these"),
          core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
@@ -49,94 +50,33 @@ struct PredictOptions {
   }
 };
 
-/// One line of a prediction.
-struct Guess {
-  std::string label;
-  double probability;
-};
-
-/// In the order of the logits, which no calibration changes; probabilities may round to the same number. Both [K].
-std::vector<Guess> best_guesses(const torch::Tensor& logits, const torch::Tensor& probabilities,
-                                const data::Vocabulary& vocabulary, int top) {
-  const auto count = std::min<std::int64_t>(top, vocabulary.size());
-  const torch::Tensor indices = std::get<1>(logits.topk(count));
-  const torch::Tensor values = probabilities.index_select(0, indices);
-  std::vector<Guess> guesses;
-  for (std::int64_t i = 0; i < count; ++i) {
-    guesses.push_back({vocabulary.name(indices[i].item<std::int64_t>()), values[i].item<double>()});
-  }
-  return guesses;
-}
-
-/// What an image is, by a model of several labels: every class above the threshold.
-using PredictedLabels = std::optional<std::vector<std::string>>;
-
-/// logits: [K]. The threshold is for the logits' own probabilities, so that no calibration changes a decision.
-PredictedLabels classes_above(double threshold, const torch::Tensor& logits, const data::Vocabulary& vocabulary) {
-  const torch::Tensor is_predicted = predict::label_decisions(logits, threshold);
-  std::vector<std::string> classes;
-  for (std::int64_t k = 0; k < vocabulary.size(); ++k) {
-    if (is_predicted[k].item<bool>()) classes.push_back(vocabulary.name(k));
-  }
-  return classes;
-}
-
-/// How usual an image is among those of the classes, by a model that tells.
-struct Familiarity {
-  double p_known;
-  bool is_none;  ///< refused: none of the classes
-};
-
-/// All that is said of an image.
-struct ImagePrediction {
-  fs::path image;
-  std::vector<Guess> guesses;
-  PredictedLabels labels;
-  std::optional<Familiarity> familiarity;
-};
-
-std::string as_csv(const ImagePrediction& prediction) {
+std::string as_csv(const routes::ImagePrediction& prediction) {
   std::string lines;
   const std::string familiarity = prediction.familiarity ? fmt::format(",{:.6g},{}", prediction.familiarity->p_known,
                                                                        prediction.familiarity->is_none)
                                                          : "";
   for (std::size_t i = 0; i < prediction.guesses.size(); ++i) {
-    const Guess& guess = prediction.guesses[i];
-    lines += fmt::format("{},{},{},{:.6f}{}\n", data::csv_cell(prediction.image.string()), i + 1,
-                         data::csv_cell(guess.label), guess.probability, familiarity);
+    const routes::Guess& guess = prediction.guesses[i];
+    lines += fmt::format("{},{},{},{:.6f}{}\n", data::csv_cell(prediction.image), i + 1, data::csv_cell(guess.label),
+                         guess.probability, familiarity);
   }
   return lines;
 }
 
-std::string as_text(const ImagePrediction& prediction) {
+std::string as_text(const routes::ImagePrediction& prediction) {
   std::string text = shown_path(prediction.image) + "\n";
-  if (prediction.familiarity && prediction.familiarity->is_none)
-    text += fmt::format("  none of these (p = {:.2g})\n", prediction.familiarity->p_known);
-  if (const PredictedLabels& labels = prediction.labels) {
+  if (prediction.is_none()) text += fmt::format("  none of these (p = {:.2g})\n", prediction.familiarity->p_known);
+  if (const auto& labels = prediction.labels) {
     const std::string names = labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", "));
     text += fmt::format("  labels: {}\n", core::spelled_out(names));
   }
-  for (const Guess& guess : prediction.guesses) {
+  for (const routes::Guess& guess : prediction.guesses) {
     constexpr int kGuessBarWidth = 30;
     text +=
         fmt::format("  {:6.2f} %  {} {}\n", guess.probability * 100, core::padded(core::spelled_out(guess.label), 28),
                     core::text_bar(guess.probability, kGuessBarWidth));
   }
   return text;
-}
-
-nlohmann::ordered_json as_json(const ImagePrediction& prediction) {
-  nlohmann::ordered_json json = {{"path", prediction.image.string()}};
-  if (prediction.labels) json["labels"] = *prediction.labels;
-  if (prediction.familiarity) {
-    json["none_of_these"] = prediction.familiarity->is_none;
-    json["p_known"] = prediction.familiarity->p_known;
-  }
-  json["predictions"] = nlohmann::ordered_json::array();
-  for (const Guess& guess : prediction.guesses) {
-    json["predictions"].push_back({{"label", guess.label}, {"probability", guess.probability}});
-  }
-  return json;
 }
 
 /// There is nobody left to predict for.
@@ -147,6 +87,7 @@ class PredictionPrinter {
  public:
   PredictionPrinter(const PredictOptions& options, const serve::Predictor& predictor, const data::PathList& images)
       : options_(options), predictor_(predictor), images_(images) {
+    if (options.json) identity_ = {options.model.stem().string(), routes::model_version(options.model)};
     if (options.csv) print_records(fmt::format("path,rank,label,probability{}\n", tells_unknown() ? kCsvUnknown : ""));
   }
 
@@ -164,24 +105,28 @@ class PredictionPrinter {
 
  private:
   void print_row(const predict::Predictions& batch, std::int64_t row) const {
-    const data::Vocabulary& vocabulary = predictor_.vocabulary();
-    const torch::Tensor logits = batch.logits[row];
-    ImagePrediction prediction{.image = images_[batch.ids[static_cast<std::size_t>(row)]],
-                               .guesses = best_guesses(logits, batch.probabilities[row], vocabulary, options_.top)};
-    if (predictor_.is_multi_label()) {
-      prediction.labels = classes_above(options_.threshold.value_or(0.5), logits, vocabulary);
-    }
-    if (tells_unknown()) prediction.familiarity = familiarity_of(batch.p_known[row].item<double>());
-    if (options_.json) return print_json(as_json(prediction), kOneLine);
+    const std::string image = images_[batch.ids[static_cast<std::size_t>(row)]].string();
+    const routes::ImagePrediction prediction = routes::image_prediction(
+        image, outputs_of(batch, row), predictor_.vocabulary().names(), predictor_.task(),
+        {.top = options_.top, .threshold = options_.threshold.value_or(0.5), .alpha = alpha()});
+    if (options_.json) return print_json(to_json(prediction, identity_), kOneLine);
     if (options_.csv) return print_records(as_csv(prediction));
     print_text(as_text(prediction));
   }
 
-  bool tells_unknown() const { return predictor_.bundle().unknown.has_value(); }
-  Familiarity familiarity_of(double p_known) const {
-    const double alpha = options_.alpha.value_or(predictor_.bundle().unknown->alpha());
-    return {.p_known = p_known, .is_none = p_known <= alpha};
+  /// Spans into the batch's tensors.
+  static routes::ImageOutputs outputs_of(const predict::Predictions& batch, std::int64_t row) {
+    const auto values = [row](const torch::Tensor& all) {
+      MARGAY_CHECK(all.is_contiguous(), "rows of predictions are read as they lie in memory");
+      return std::span(all.data_ptr<float>() + row * all.size(1), static_cast<std::size_t>(all.size(1)));
+    };
+    routes::ImageOutputs outputs{.logits = values(batch.logits), .probabilities = values(batch.probabilities)};
+    if (batch.p_known.defined()) outputs.p_known = batch.p_known[row].item<double>();
+    return outputs;
   }
+
+  bool tells_unknown() const { return predictor_.bundle().unknown.has_value(); }
+  double alpha() const { return tells_unknown() ? options_.alpha.value_or(predictor_.bundle().unknown->alpha()) : 0; }
 
   static constexpr const char* kCsvUnknown = ",p_known,none_of_these";
   static constexpr int kOneLine = -1;
@@ -189,6 +134,7 @@ class PredictionPrinter {
   const PredictOptions& options_;
   const serve::Predictor& predictor_;
   const data::PathList& images_;
+  routes::ModelIdentity identity_;
   std::size_t skipped_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "apps/cli/probe_text.h"
 #include "apps/cli/process.h"
+#include "apps/cli/serve_options.h"
 #include "apps/cli/train_flags.h"
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
@@ -55,7 +56,8 @@ Words all_words() {
                  {"overwrite", "--overwrite"},
                  {"probe", "`margay probe`"},
                  {"raw", "--raw"},
-                 {"save_bundle", "`margay train`"}};
+                 {"save_bundle", "`margay train`"},
+                 {"unix_socket", "--unix"}};
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);
   add_fields(ThreadOptions::fields(), words);
@@ -64,6 +66,7 @@ Words all_words() {
   add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());
   add_fields(fetch::DownloadOptions::fields(), words);
   add_fields(interpret::UnknownOptions::fields(), words);
+  add_fields(ServeOptions::fields(), words, serve_flag_names());
   return words;
 }
 
