@@ -37,6 +37,25 @@ constexpr std::uint64_t odd_horizontal_bits() {
   return bits;
 }
 
+constexpr std::uint64_t odd_vertical_bits() {
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < kHashBits; ++i) bits |= static_cast<std::uint64_t>(kLowest[i].vertical % 2) << i;
+  return bits;
+}
+
+/// The bit of each frequency's transpose; its own where that is not among the lowest.
+constexpr std::array<std::size_t, kHashBits> transposed_bits() {
+  std::array<std::size_t, kHashBits> bits{};
+  for (std::size_t i = 0; i < kHashBits; ++i) {
+    bits[i] = i;
+    for (std::size_t j = 0; j < kHashBits; ++j) {
+      if (kLowest[j].vertical == kLowest[i].horizontal && kLowest[j].horizontal == kLowest[i].vertical) bits[i] = j;
+    }
+  }
+  return bits;
+}
+constexpr auto kTransposedBits = transposed_bits();
+
 using Grey = std::array<std::uint8_t, kSide * kSide>;
 
 template <int kRows, int kColumns>
@@ -119,6 +138,19 @@ double correlation_of(int product, const Fingerprint& a, const Fingerprint& b) {
 }  // namespace
 
 const std::uint64_t Fingerprint::kMirrored = odd_horizontal_bits();
+const std::uint64_t Fingerprint::kUpsideDown = odd_vertical_bits();
+
+std::uint64_t Fingerprint::transposed_hash() const {
+  std::uint64_t transposed = 0;
+  for (std::size_t i = 0; i < kHashBits; ++i) transposed |= (hash >> kTransposedBits[i] & 1U) << i;
+  return transposed;
+}
+
+std::array<Orientation, 8> all_orientations() {
+  std::array<Orientation, 8> all;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = {(i & 4U) != 0, (i & 1U) != 0, (i & 2U) != 0};
+  return all;
+}
 
 Fingerprint fingerprint_of(const core::Image& thumbnail) {
   MARGAY_CHECK(thumbnail.height == kSide && thumbnail.width == kSide, "a fingerprint is taken of a 32x32 thumbnail");
@@ -144,10 +176,18 @@ double correlation(const Fingerprint& a, const Fingerprint& b) {
   return correlation_of(product, a, b);
 }
 
-double mirrored_correlation(const Fingerprint& a, const Fingerprint& b) {
+double correlation(const Fingerprint& a, const Fingerprint& b, const Orientation& orientation) {
   int product = 0;
-  for (std::size_t row = 0; row < a.details.size(); row += kSide) {
-    for (std::size_t x = 0; x < kSide; ++x) product += a.details[row + x] * b.details[row + kSide - 1 - x];
+  for (int row = 0; row < kSide; ++row) {
+    const int y = orientation.is_upside_down ? kSide - 1 - row : row;
+    const int step_x = orientation.is_transposed ? kSide : 1;
+    int from = orientation.is_transposed ? y : y * kSide;
+    if (orientation.is_mirrored) from += (kSide - 1) * step_x;
+    const int step = orientation.is_mirrored ? -step_x : step_x;
+    for (int x = 0; x < kSide; ++x) {
+      product +=
+          a.details[static_cast<std::size_t>(row * kSide + x)] * b.details[static_cast<std::size_t>(from + x * step)];
+    }
   }
   return correlation_of(product, a, b);
 }

@@ -70,18 +70,13 @@ class Sets {
   std::vector<std::size_t> parent_;
 };
 
-bool are_alike(const Fingerprint& a, const Fingerprint& b, const CheckOptions& options) {
-  const auto differ = [](std::uint64_t x, std::uint64_t y) { return std::popcount(x ^ y); };
-  return (differ(a.hash, b.hash) <= options.near_bits && correlation(a, b) >= options.near_correlation) ||
-         (differ(a.hash, b.mirrored_hash()) <= options.near_bits &&
-          mirrored_correlation(a, b) >= options.near_correlation);
-}
-
 /// What is compared: the first image of each group, where it has a fingerprint.
 struct Compared {
   std::vector<std::size_t> groups;
   std::vector<const Fingerprint*> fingerprints;
   std::vector<std::uint64_t> hashes;
+
+  std::size_t size() const { return groups.size(); }
 };
 
 Compared compared(const std::vector<ImageGroup>& equal, std::span<const ImageFacts> facts) {
@@ -96,36 +91,87 @@ Compared compared(const std::vector<ImageGroup>& equal, std::span<const ImageFac
   return compared;
 }
 
-std::vector<ImageGroup> joined(const std::vector<ImageGroup>& equal, const Compared& compared, Sets& sets) {
-  std::map<std::size_t, std::vector<std::size_t>> groups_of_root;
-  for (std::size_t i = 0; i < compared.groups.size(); ++i) groups_of_root[sets.root(i)].push_back(compared.groups[i]);
-  std::vector<ImageGroup> similar;
-  for (const auto& [root, members] : groups_of_root) {
-    if (members.size() < 2) continue;
-    ImageGroup& group = similar.emplace_back();
-    for (const std::size_t g : members) group.insert(group.end(), equal[g].begin(), equal[g].end());
-    std::sort(group.begin(), group.end());
+/// Joins what is alike, in one orientation after the other.
+class AlikeSearch {
+ public:
+  AlikeSearch(const Compared& all, const CheckOptions& options)
+      : all_(all), options_(options), sets_(all.size()), is_turned_(all.size()), is_cut_(all.size()) {}
+
+  /// Images that are mirrored or upside down meet by a mask of the hashes; those that are transposed, too, by hashes of
+  /// the transposed images, which stand behind the others.
+  void run() {
+    const NearHashes index(all_.hashes, options_.near_bits);
+    std::vector<std::uint64_t> with_transposed = all_.hashes;
+    for (const Fingerprint* each : all_.fingerprints) with_transposed.push_back(each->transposed_hash());
+    const NearHashes transposed(with_transposed, options_.near_bits);
+    for (const Orientation& orientation : all_orientations()) {
+      search(orientation.is_transposed ? transposed : index, orientation);
+    }
   }
-  return similar;
-}
+
+  SimilarImages take(const std::vector<ImageGroup>& equal) {
+    std::map<std::size_t, std::vector<std::size_t>> members_of_root;
+    for (std::size_t i = 0; i < all_.size(); ++i) members_of_root[sets_.root(i)].push_back(i);
+    SimilarImages similar;
+    for (const auto& [root, members] : members_of_root) {
+      if (members.size() > 1) add_group(members, equal, similar);
+    }
+    for (const std::uint8_t cut : is_cut_) similar.incomplete += cut;
+    return similar;
+  }
+
+ private:
+  std::size_t image(std::size_t position) const { return position < all_.size() ? position : position - all_.size(); }
+
+  void search(const NearHashes& index, const Orientation& orientation) {
+    const auto set_of = [&](std::size_t position) { return sets_.root(image(position)); };
+    const auto visit = [&](std::size_t a, std::size_t b) {
+      const bool is_one_transposed = a < all_.size() && b >= all_.size();
+      if (orientation.is_transposed != is_one_transposed) return;
+      const std::size_t i = image(a);
+      const std::size_t j = image(b);
+      const Fingerprint& one = *all_.fingerprints[i];
+      const Fingerprint& other = *all_.fingerprints[j];
+      if (correlation(one, other, orientation) < options_.near_correlation) return;
+      sets_.join(i, j);
+      if (!orientation.is_upright()) is_turned_[i] = is_turned_[j] = 1;
+    };
+    const NearSearch found = index.for_each_pair(orientation.flips(), set_of, visit);
+    for (std::size_t i = 0; i < found.cut.size(); ++i) {
+      if (found.cut[i] != 0) is_cut_[image(i)] = 1;
+    }
+  }
+
+  void add_group(const std::vector<std::size_t>& members, const std::vector<ImageGroup>& equal,
+                 SimilarImages& similar) const {
+    ImageGroup group;
+    bool is_turned = false;
+    for (const std::size_t i : members) {
+      const ImageGroup& own = equal[all_.groups[i]];
+      group.insert(group.end(), own.begin(), own.end());
+      is_turned = is_turned || is_turned_[i] != 0;
+    }
+    std::sort(group.begin(), group.end());
+    similar.groups.push_back(std::move(group));
+    similar.is_turned.push_back(is_turned);
+  }
+
+  const Compared& all_;
+  const CheckOptions& options_;
+  Sets sets_;
+  std::vector<std::uint8_t> is_turned_;  ///< whether it is like another one only mirrored or turned
+  std::vector<std::uint8_t> is_cut_;
+};
 
 }  // namespace
 
 SimilarImages similar_images(const std::vector<ImageGroup>& equal, std::span<const ImageFacts> facts,
                              const CheckOptions& options) {
   const Compared all = compared(equal, facts);
-  Sets sets(all.groups.size());
-  const NearHashes index(all.hashes, options.near_bits);
-  const auto set_of = [&](std::size_t i) { return sets.root(i); };
-  const auto compare = [&](std::size_t i, std::size_t j) {
-    if (are_alike(*all.fingerprints[i], *all.fingerprints[j], options)) sets.join(i, j);
-  };
-  const NearSearch upright = index.for_each_pair(0, set_of, compare);
-  const NearSearch mirrored = index.for_each_pair(Fingerprint::kMirrored, set_of, compare);
-  SimilarImages similar{.groups = joined(equal, all, sets), .most_compared = index.most_met()};
-  for (std::size_t i = 0; i < all.groups.size(); ++i) {
-    if (upright.cut[i] != 0 || mirrored.cut[i] != 0) ++similar.incomplete;
-  }
+  AlikeSearch search(all, options);
+  search.run();
+  SimilarImages similar = search.take(equal);
+  similar.most_compared = most_met_of(2 * all.size());
   return similar;
 }
 
@@ -237,7 +283,9 @@ std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const 
   }
   if (!options.near_duplicates) return check.take();
   const SimilarImages similar = similar_images(equal, facts, options);
-  for (const CopyGroup& group : similar.groups) check.add(group, kSimilar, "look alike");
+  for (std::size_t i = 0; i < similar.groups.size(); ++i) {
+    check.add(similar.groups[i], kSimilar, similar.is_turned[i] ? "look alike, mirrored or turned" : "look alike");
+  }
   check.add_incomplete(similar);
   return check.take();
 }

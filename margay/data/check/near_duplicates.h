@@ -142,12 +142,14 @@ using ImageGroup = std::vector<std::size_t>;  ///< positions of images, ascendin
 /// Images that look alike, as far as they were compared.
 struct SimilarImages {
   std::vector<ImageGroup> groups;  ///< of two images or more
+  std::vector<bool> is_turned;     ///< of each group: whether some of its images are alike only mirrored or turned
   std::size_t incomplete = 0;      ///< images with more near hashes than they were compared with
   std::size_t most_compared = 0;   ///< the limit: so many comparisons
 };
 
-/// Joins groups of equal images whose first ones look alike; the facts hold fingerprints. Images of one colour look
-/// like nothing. The work does not grow with the square of the images, whatever they show.
+/// Joins groups of equal images whose first ones look alike, also mirrored, upside down or turned by quarters; the
+/// facts hold fingerprints. Images of one colour look like nothing. The work does not grow with the square of the
+/// images, whatever they show.
 SimilarImages similar_images(const std::vector<ImageGroup>& equal, std::span<const ImageFacts> facts,
                              const CheckOptions& options);
 

@@ -241,6 +241,26 @@ TEST_F(CheckData, FindsScaledAndMirroredCopiesOnlyWhenAsked) {
   EXPECT_EQ(kinds({.near_duplicates = true}), (Kinds{"near_two_labels", "near_leak"}));
 }
 
+TEST_F(CheckData, FindsCopiesThatWereTurnedByAQuarterOrUpsideDown) {
+  const core::Image image = read_image(first());
+  core::Image quarter(64, 64);
+  core::Image upside_down(64, 64);
+  for (int y = 0; y < 64; ++y) {
+    for (int x = 0; x < 64; ++x) {
+      std::copy_n(image.row(y) + 3 * x, 3, quarter.row(x) + 3 * (63 - y));
+      std::copy_n(image.row(y) + 3 * x, 3, upside_down.row(63 - y) + 3 * (63 - x));
+    }
+  }
+  write_jpeg(root() / "train/dog/quarter.jpg", quarter, 90);
+  write_jpeg(root() / "train/dog/upside_down.jpg", upside_down, 90);
+  const DataReport report = check({.near_duplicates = true});
+  ASSERT_EQ(report.count(FindingKind::kNearTwoLabels), 1U);
+  const auto found = std::find_if(report.findings.begin(), report.findings.end(),
+                                  [](const Finding& each) { return each.kind == FindingKind::kNearTwoLabels; });
+  EXPECT_EQ(found->paths.size(), 3U);
+  EXPECT_EQ(found->text, "look alike, mirrored or turned; labels 'cat', 'dog'");
+}
+
 TEST_F(CheckData, DoesNotTakeFlatImagesForCopies) {
   for (const int grey : {10, 200}) {
     core::Image flat(64, 64);
