@@ -14,14 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ops/linalg_cholesky.h>
-#include <ATen/ops/linalg_solve_triangular.h>
 #include <fmt/format.h>
 #include <torch/utils.h>
 
 #include "margay/core/checksum.h"
 #include "margay/data/check/fingerprint.h"
 #include "margay/data/check/near_duplicates.h"
+#include "margay/predict/whitened_features.h"
 
 namespace margay::predict {
 namespace {
@@ -31,35 +30,6 @@ using Positions = std::vector<std::int64_t>;
 torch::Tensor rows_at(const torch::Tensor& rows, const Positions& positions) {
   return rows.index_select(0, torch::tensor(positions, torch::kLong));
 }
-
-/// Directions of features, in which every difference between images counts alike.
-class WhitenedFeatures {
- public:
-  /// rows: float [N,D], N > 0.
-  explicit WhitenedFeatures(const torch::Tensor& rows) : mean_(rows.mean(0)) {
-    constexpr std::int64_t kMostRows = 16384;  // enough for a covariance, and its cost does not grow
-    constexpr std::int64_t kMostFeatures = 4096;
-    if (rows.size(1) > kMostFeatures) return;
-    const std::int64_t step = (rows.size(0) + kMostRows - 1) / kMostRows;
-    const torch::Tensor centred = rows.slice(0, 0, rows.size(0), step) - mean_;
-    const torch::Tensor covariance = centred.t().mm(centred) / centred.size(0);
-    const torch::Tensor shrinkage = covariance.diagonal().mean();
-    if (shrinkage.item<double>() <= 0) return;
-    root_ = at::linalg_cholesky(covariance + shrinkage * torch::eye(rows.size(1)));
-  }
-
-  /// rows: float [n,D]. Result: float [n,D] of length 1, or 0 where a row is the mean. With L Lᵀ = C + shrinkage · 1
-  /// the cosines of L⁻¹ x are those of (C + shrinkage · 1)^(-1/2) x.
-  torch::Tensor directions(const torch::Tensor& rows) const {
-    torch::Tensor x = rows - mean_;
-    if (root_.defined()) x = at::linalg_solve_triangular(root_, x.t(), /*upper=*/false).t().contiguous();
-    return x / x.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12);
-  }
-
- private:
-  torch::Tensor mean_;
-  torch::Tensor root_;  ///< lower triangular; undefined: of too many features, or without any variance
-};
 
 /// Two images and how alike they are.
 struct AlikePair {
