@@ -43,20 +43,6 @@ run::ResumeOptions with_moved_files(run::ResumeOptions resume, const run::TrainO
   return resume;
 }
 
-std::string read_recipe(const std::string& path) {
-  try {
-    std::string recipe;
-    data::for_each_line(data::read_text(path),
-                        [&](std::size_t /*number*/, std::string_view line) { recipe.append(line) += '\n'; });
-    train::parse_recipe(recipe);
-    return recipe;
-  } catch (const core::DataError& error) {
-    throw UsageError(error.what());
-  } catch (const std::invalid_argument& error) {
-    throw UsageError(path + ": " + error.what());
-  }
-}
-
 bool has_checkpoint(const std::filesystem::path& run) {
   std::error_code none;
   const std::filesystem::path folder = run / "checkpoints";
@@ -105,6 +91,20 @@ core::ExitCode train(run::TrainOptions options, const run::ResumeOptions& resume
 }
 
 }  // namespace
+
+std::string read_recipe(const std::string& path) {
+  try {
+    std::string recipe;
+    data::for_each_line(data::read_text(path),
+                        [&](std::size_t /*number*/, std::string_view line) { recipe.append(line) += '\n'; });
+    train::parse_recipe(recipe);
+    return recipe;
+  } catch (const core::DataError& error) {
+    throw UsageError(error.what());
+  } catch (const std::invalid_argument& error) {
+    throw UsageError(path + ": " + error.what());
+  }
+}
 
 void add_train(CommandLine& line) {
   Command& command = line.add("train", "Train a classifier on a folder of images");

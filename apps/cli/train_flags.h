@@ -15,6 +15,9 @@ inline std::vector<std::string> everyday_flags(std::vector<std::string> own) {
   return own;
 }
 
+/// The text of a file with the stages of a training, checked. Throws UsageError, naming the file.
+std::string read_recipe(const std::string& path);
+
 /// Two structs have a `size`, two a `seed` (the run has one seed) and some a `kind`; the folder is a positional
 /// argument, and --recipe takes a file, whose text the run then keeps.
 inline const Renamed& train_flag_names() {

@@ -76,6 +76,8 @@ class RuleCheck {
  private:
   void check(const RuledField& field, const OptionRule& rule) const {
     if (!rule.when.empty() && value_text(field) != rule.when) return;
+    const bool is_absent = field.field->type->kind == FieldType::Kind::kOptional && !is_set(field);
+    if (is_absent) return;
     if (rule.kind == OptionRule::Kind::kNeeds) return check_needs(field, rule);
     if (!is_set(field)) return;
     for (const std::string& other : rule.others) {

@@ -8,15 +8,16 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "margay/core/options.h"
+#include "margay/chart/drawing.h"
 #include "margay/data/check/finding.h"
+#include "margay/data/image/read_image.h"
 #include "margay/data/image_list.h"
 #include "margay/data/item.h"
 #include "margay/metric/interval.h"
 #include "margay/run/label_check_options.h"
 
 namespace margay::data {
-struct Loaders;
+class DataBlock;
 }
 namespace margay::model {
 class Classifier;
@@ -87,10 +88,11 @@ struct LabelCheck {
 LabelCheck check_labels(const LabelCheckOptions& options, const std::filesystem::path& cache_folder,
                         Observer& observer);
 
-/// The same in code, from features of this network: every image of both sets, judged without its group by a linear
-/// classifier (train::fit_probe). The network's head does not matter.
-LabelCheck check_labels(const data::Loaders& loaders, model::Classifier& classifier,
-                        const LabelJudgeOptions& options = {});
+/// The same in code: every image of the block, whatever its split, judged without its group by a linear classifier
+/// (train::fit_probe) on features of this network. Its head must be a linear one, and gets that classifier's weights.
+/// The block has the transforms that the network expects. Features are computed anew.
+LabelCheck find_label_issues(const data::DataBlock& block, model::Classifier& classifier,
+                             const LabelJudgeOptions& options = {});
 
 /// "image,is_label_issue,label_quality,given_label,predicted_label,given_probability,predicted_probability,rank,part":
 /// a line for every row in their order. The first five are as cleanlab 2's data frame has them; several labels are
@@ -99,5 +101,19 @@ std::string label_issues_csv(const LabelCheck& check);
 
 /// All of it as one document, without the probabilities.
 nlohmann::ordered_json to_json(const LabelCheck& check);
+
+/// A contact sheet of the labels that are probably wrong, the worst first: each image above its label, the suggested
+/// one and its probability. Images are read again; one that cannot be read now becomes a grey tile. An empty drawing
+/// (no pixels) where none is.
+chart::Drawing label_issue_sheet(const LabelCheck& check, const data::ReadOptions& reading = {}, std::size_t most = 48);
+
+inline constexpr const char* kLabelIssuesFile = "label_issues.csv";
+inline constexpr const char* kLabelCheckFile = "label_check.json";
+inline constexpr const char* kLabelSheetFile = "label_issues.png";
+
+/// Writes the three files into a folder, which is made, each in one step; files of these names are replaced, others
+/// left. Returns warnings (letters that no font has). Throws core::IoError.
+std::vector<std::string> write_label_check(const LabelCheck& check, const std::filesystem::path& folder,
+                                           const data::ReadOptions& reading = {});
 
 }  // namespace margay::run

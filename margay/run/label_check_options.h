@@ -33,7 +33,7 @@ struct LabelJudgeOptions {
 ///  - a probe (the default): a linear classifier on the features of a pretrained network, each image judged by the
 ///  exact
 ///    fit without it and without its group (train::fit_probe), in one pass;
-///  - `label_folds`: so many trainings, each predicting a part that it did not have;
+///  - `folds`: so many trainings, each predicting a part that it did not have;
 ///  - `probabilities`: a table of them, which another program made;
 ///  - `model`: a bundle, for the images that it was not trained on.
 struct LabelCheckOptions {
@@ -45,13 +45,13 @@ struct LabelCheckOptions {
   // In the table.
   std::filesystem::path model;
   std::filesystem::path probabilities;
-  std::optional<std::int64_t> label_folds;
+  std::optional<std::int64_t> folds;
   std::string arch = "resnet18";
   ProbedNetworkOptions network;
   int size = 224;       ///< of the network's input, pixels
   int batch_size = 64;  ///< images
   bool keep_features = true;
-  std::int64_t epochs = 3;  ///< of each training of `label_folds`
+  std::int64_t epochs = 3;  ///< of each training of `folds`
   std::string recipe;       ///< its text, in place of fine-tuning for `epochs`
   LabelJudgeOptions judge;
 

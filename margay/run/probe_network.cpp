@@ -107,7 +107,7 @@ model::Precision ProbeNetwork::precision() const {
 }
 
 ProbeNetwork load_probe_network(const ProbeRunOptions& options, const std::filesystem::path& cache_folder,
-                                Observer& observer) {
+                                Observer& observer, const LoadersMaker& make) {
   std::vector<TimedPart> seconds;
   auto begin = ProbeClock::now();
   ProbeRunOptions used = options;
@@ -116,7 +116,7 @@ ProbeNetwork load_probe_network(const ProbeRunOptions& options, const std::files
       used.batch, {used.network.weights, used.network.weights_sha256}, used.network.arithmetic, used.arch, observer);
   used.batch.loader.seed = used.probe.seed;
   fit_presizing(used.batch.transforms);
-  data::Loaders loaders = make_loaders(used.batch, cache_folder);
+  data::Loaders loaders = make(used.batch, cache_folder);
   for (const std::string& warning : loaders.warnings) observer.warned(warning);
   seconds.push_back({"labels", seconds_since(begin)});
   begin = ProbeClock::now();
@@ -126,6 +126,17 @@ ProbeNetwork load_probe_network(const ProbeRunOptions& options, const std::files
   ProbeNetwork network{std::move(used), std::move(loaders), std::move(classifier), std::move(seconds)};
   network.precision();  // refuses one that is not available before anything is computed
   return network;
+}
+
+predict::Features collect_probe_features(ProbeNetwork& network, const std::filesystem::path& cache_folder,
+                                         Observer& observer) {
+  const data::Loader& loader = network.loaders.train;
+  predict::FeatureOptions options = options_for(network, cache_folder).features;
+  FeatureProgress progress(network.options.arch, loader.dataset().size(), observer);
+  predict::Features features = predict::collect_features(*network.classifier, loader, options,
+                                                         [&](std::size_t images) { progress.add(images); });
+  warn_of_features(features, observer);
+  return features;
 }
 
 FittedProbe fit_probe_network(ProbeNetwork& network, const std::filesystem::path& cache_folder, Observer& observer,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,10 +34,18 @@ struct ProbeNetwork {
   model::Precision precision() const;  ///< never kAuto
 };
 
+/// Makes batches as make_loaders does, which it may do otherwise: all images in the training set.
+using LoadersMaker =
+    std::function<data::Loaders(const BatchOptions& options, const std::filesystem::path& cache_folder)>;
+
 /// Throws as make_loaders, model::load_pretrained and model::find_device. options.network.weights: a file or a folder
 /// of one. Announces what is special about the weights, and the warnings of the data.
 ProbeNetwork load_probe_network(const ProbeRunOptions& options, const std::filesystem::path& cache_folder,
-                                Observer& observer);
+                                Observer& observer, const LoadersMaker& make = make_loaders);
+
+/// The features of the network's training images, without a fit. Progress and warnings as fit_probe_network.
+predict::Features collect_probe_features(ProbeNetwork& network, const std::filesystem::path& cache_folder,
+                                         Observer& observer);
 
 /// A linear classifier fitted to the features of a network.
 struct FittedProbe {
