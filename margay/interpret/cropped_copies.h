@@ -31,7 +31,8 @@ struct CropSearchOptions {
 
 /// Finds pairs of which one is cut out of the other, mirrored or not. Features propose: of each image the most similar
 /// ones by the cosine of whitened features, exactly, by products of blocks (predict::WhitenedFeatures), so memory does
-/// not grow with N². The images decide (data::match_crop). Each pair once, by its rows; of both directions the better
+/// not grow with N². The images decide (data::match_crop), with data::kCropCorrelation or, if that is more, what up to
+/// 200 images and their 20th nearest reach. Each pair once, by its rows; of both directions the better
 /// one. groups: int64 [N], images of one value are known as copies of each other and not compared; undefined: none are.
 ///
 /// features: float [N,D], finite. Time N² D, and about 1 ms a pair.

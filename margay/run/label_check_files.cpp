@@ -63,7 +63,7 @@ std::string label_issues_csv(const LabelCheck& check) {
       return data::csv_cell(fmt::format("{}", fmt::join(labels, ";")));
     };
     const auto rank = rank_of.find(static_cast<std::int64_t>(row));
-    lines += fmt::format("{},{},{:.9g},{},{},{},{},{},{}\n", data::csv_cell(check.name(row)),
+    lines += fmt::format("{},{},{:.7g},{},{},{},{},{},{}\n", data::csv_cell(check.name(row)),
                          is_flagged[row] ? "True" : "False", check.quality[row], cell(check.given_labels(row)),
                          cell(check.predicted_labels(row)), probability(check.given[row]),
                          probability(check.predicted[row]), rank == rank_of.end() ? "" : std::to_string(rank->second),

@@ -54,8 +54,10 @@ const core::OptionTable& CheckOptions::fields() {
            "also look for images that look alike: copies that were scaled, compressed again or mirrored"),
        core::field<&CheckOptions::near_bits>(
            "near_bits", "bits of 64 in which the hashes of images that look alike may differ", {0, 16}),
-       core::field<&CheckOptions::near_correlation>(
-           "near_correlation", "least correlation of the details of images that look alike", {0, 1}),
+       core::field<&CheckOptions::near_correlation>("near_correlation",
+                                                    "least correlation of the details of images that look alike; more "
+                                                    "where unrelated images of the data reach it",
+                                                    {0, 1}),
        core::field<&CheckOptions::min_side>(
            "min_side",
            "a shorter side below this is too small, pixels; by default 32, or half of the median shorter side "

@@ -1,5 +1,6 @@
 #include "margay/data/check/near_duplicates.h"
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/random.h"
 #include "margay/data/check/check_images.h"
 
 namespace margay::data {
@@ -91,11 +93,40 @@ Compared compared(const std::vector<ImageGroup>& equal, std::span<const ImageFac
   return compared;
 }
 
+/// What details of unrelated images of this data correlate by at most, but for one pair in 30,000 if they were normally
+/// distributed: the mean of the best orientation and four standard deviations. Drawings of a few strokes, such as
+/// digits, correlate highly without being copies. 0 for fewer than 20 images.
+double correlation_by_chance(const Compared& all) {
+  constexpr std::size_t kFewest = 20;
+  constexpr std::size_t kPairs = 500;
+  if (all.size() < kFewest) return 0;
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t pair = 0; pair < kPairs; ++pair) {
+    core::Random random{pair, all.size()};
+    const std::size_t i = random.below(all.size());
+    const std::size_t j = (i + 1 + random.below(all.size() - 1)) % all.size();
+    double best = -1;
+    for (const Orientation& orientation : all_orientations()) {
+      best = std::max(best, correlation(*all.fingerprints[i], *all.fingerprints[j], orientation));
+    }
+    sum += best;
+    squares += best * best;
+  }
+  const double mean = sum / kPairs;
+  return mean + 4 * std::sqrt(std::max(0.0, squares / kPairs - mean * mean));
+}
+
 /// Joins what is alike, in one orientation after the other.
 class AlikeSearch {
  public:
   AlikeSearch(const Compared& all, const CheckOptions& options)
-      : all_(all), options_(options), sets_(all.size()), is_turned_(all.size()), is_cut_(all.size()) {}
+      : all_(all),
+        options_(options),
+        least_(std::max(options.near_correlation, correlation_by_chance(all))),
+        sets_(all.size()),
+        is_turned_(all.size()),
+        is_cut_(all.size()) {}
 
   /// Images that are mirrored or upside down meet by a mask of the hashes; those that are transposed, too, by hashes of
   /// the transposed images, which stand behind the others.
@@ -132,7 +163,7 @@ class AlikeSearch {
       const std::size_t j = image(b);
       const Fingerprint& one = *all_.fingerprints[i];
       const Fingerprint& other = *all_.fingerprints[j];
-      if (correlation(one, other, orientation) < options_.near_correlation) return;
+      if (correlation(one, other, orientation) < least_) return;
       sets_.join(i, j);
       if (!orientation.is_upright()) is_turned_[i] = is_turned_[j] = 1;
     };
@@ -158,6 +189,7 @@ class AlikeSearch {
 
   const Compared& all_;
   const CheckOptions& options_;
+  double least_;  ///< correlation of alike images
   Sets sets_;
   std::vector<std::uint8_t> is_turned_;  ///< whether it is like another one only mirrored or turned
   std::vector<std::uint8_t> is_cut_;
