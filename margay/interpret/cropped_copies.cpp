@@ -74,7 +74,10 @@ std::optional<CroppedCopy> crop_of(const data::CropDetails& a, const data::CropD
   const data::CropMatch a_in_b = data::match_crop(b, a);
   const bool is_b_part = b_in_a.correlation >= a_in_b.correlation;
   const data::CropMatch& match = is_b_part ? b_in_a : a_in_b;
-  if (match.correlation < least) return std::nullopt;
+  // Of a small part fewer details must agree by chance.
+  constexpr double kSmallShare = 0.25;
+  constexpr double kOfSmallShare = 0.9;
+  if (match.correlation < (match.share < kSmallShare ? std::max(least, kOfSmallShare) : least)) return std::nullopt;
   return CroppedCopy{.whole = is_b_part ? rows.first : rows.second,
                      .part = is_b_part ? rows.second : rows.first,
                      .correlation = match.correlation,
