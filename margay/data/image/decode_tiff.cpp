@@ -214,11 +214,11 @@ void put_deep_grey(TIFFRGBAImage* rgba, std::uint32_t* raster, std::uint32_t, st
 
 /// rgba: of an image of 16 bits a sample.
 void use_deep_bits(TIFFRGBAImage& rgba, int deep_bits) {
-  constexpr std::array<tileContigRoutine, 8> kGrey = {put_deep_grey<8>,  put_deep_grey<9>,  put_deep_grey<10>,
-                                                      put_deep_grey<11>, put_deep_grey<12>, put_deep_grey<13>,
-                                                      put_deep_grey<14>, put_deep_grey<15>};
+  constexpr std::array<tileContigRoutine, 8> kGreyRoutines = {put_deep_grey<8>,  put_deep_grey<9>,  put_deep_grey<10>,
+                                                              put_deep_grey<11>, put_deep_grey<12>, put_deep_grey<13>,
+                                                              put_deep_grey<14>, put_deep_grey<15>};
   const bool is_grey = rgba.photometric == PHOTOMETRIC_MINISBLACK || rgba.photometric == PHOTOMETRIC_MINISWHITE;
-  if (is_grey) rgba.put.contig = kGrey[static_cast<std::size_t>(deep_bits - 8)];
+  if (is_grey) rgba.put.contig = kGreyRoutines[static_cast<std::size_t>(deep_bits - 8)];
   if (rgba.Bitdepth16To8 == nullptr) return;
   for (unsigned sample = 0; sample < 65536; ++sample) rgba.Bitdepth16To8[sample] = deep_level(sample, deep_bits);
 }
