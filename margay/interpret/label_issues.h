@@ -69,7 +69,8 @@ torch::Tensor label_quality(const torch::Tensor& labels, const torch::Tensor& pr
 
 /// The images whose labels are probably wrong: the same as cleanlab 2's find_label_issues on the same probabilities,
 /// but for equal values: there the first rows count here, while cleanlab's order depends on numpy's sort for the
-/// processor. Throws as confident_joint, and std::invalid_argument for options out of range.
+/// processor, and so does which entries of its joint are rounded up. Throws as confident_joint, and
+/// std::invalid_argument for options out of range.
 LabelIssues find_label_issues(const torch::Tensor& labels, const torch::Tensor& probabilities,
                               const LabelIssueOptions& options = {});
 

@@ -84,7 +84,7 @@ TEST(ClassificationReport, LeavesUndefinedNumbersOutOfAveragesWithNan) {
 TEST(ClassificationReport, GivesClassesTheIntervalsOfTheirShares) {
   const auto kept = testing_support::kept_predictions(testing_support::logits_for({0, 0, 0, 1, 1}, 2),
                                                       torch::tensor({0, 0, 1, 1, 0}, torch::kLong));
-  const ClassReport& row = report_of(kept).classes[0];
+  const ClassReport row = report_of(kept).classes[0];
   EXPECT_DOUBLE_EQ(row.precision.interval.low, metric::wilson_interval(2, 3).low);
   EXPECT_DOUBLE_EQ(row.recall.interval.high, metric::wilson_interval(2, 3).high);
   const metric::Interval either = metric::wilson_interval(2, 4);

@@ -12,11 +12,12 @@
 namespace margay::metric {
 namespace {
 
+// Of equal logits scikit-learn puts the last class first, Margay the first one: it is given the classes in reverse.
 TEST(TopKAccuracy, IsScikitLearns) {
   for (const auto& each : testing_support::golden("interpretation.json")["one_label"]) {
     if (!each.contains("top_1_accuracy")) continue;
-    const torch::Tensor logits = testing_support::tensor_of(each["logits"]);
-    const torch::Tensor targets = testing_support::tensor_of(each["targets"]).to(torch::kLong);
+    const torch::Tensor logits = testing_support::tensor_of(each["logits"]).flip(1);
+    const torch::Tensor targets = logits.size(1) - 1 - testing_support::tensor_of(each["targets"]).to(torch::kLong);
     for (int k = 1; k <= 3; ++k) {
       EXPECT_NEAR(top_k_accuracy(logits, targets, k), each["top_" + std::to_string(k) + "_accuracy"], 1e-12);
     }

@@ -101,7 +101,7 @@ TEST_F(LessonTest, GivesEachOfSeveralLabelsItsTarget) {
   bundle_.task = data::Task::kMultiLabel;
   LessonSubject both = subject();
   both.label = {"flat", "round"};
-  const auto& row = std::get<interpret::SigmoidXray>(lesson(both).xray).rows.at(0);
+  const auto row = std::get<interpret::SigmoidXray>(lesson(both).xray).rows.at(0);
   EXPECT_TRUE(row.classes[0].is_there);
   EXPECT_TRUE(row.classes[1].is_there);
   EXPECT_FALSE(row.classes[2].is_there);

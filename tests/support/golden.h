@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -23,10 +24,15 @@ inline std::filesystem::path golden_path(const std::string& name) {
 
 inline bool has_golden(const std::string& name) { return std::filesystem::exists(golden_path(name)); }
 
-/// A file of golden values. has_golden(name) must hold.
-inline nlohmann::json golden(const std::string& name) {
-  std::ifstream file(golden_path(name));
-  return nlohmann::json::parse(file);
+/// A file of golden values, read once and kept, so that loops may go over a part of it. has_golden(name) must hold.
+inline const nlohmann::json& golden(const std::string& name) {
+  static std::map<std::string, nlohmann::json> read;
+  const auto [found, is_new] = read.try_emplace(name);
+  if (is_new) {
+    std::ifstream file(golden_path(name));
+    found->second = nlohmann::json::parse(file);
+  }
+  return found->second;
 }
 
 }  // namespace margay::testing_support
