@@ -29,7 +29,6 @@ add_library(margay_compiler INTERFACE)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/margay/loss/kernels/block_kernel.cpp
                             ${PROJECT_SOURCE_DIR}/margay/model/fused/channel_kernel.cpp
                             ${PROJECT_SOURCE_DIR}/margay/model/fused/pool_kernel.cpp PROPERTIES
-  SKIP_PRECOMPILE_HEADERS ON
   COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
 target_compile_options(margay_compiler INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
@@ -46,16 +45,31 @@ endif()
 if(MARGAY_SANITIZE)
   target_compile_options(margay_compiler INTERFACE -fsanitize=${MARGAY_SANITIZE} -fno-omit-frame-pointer
                                                    -fno-sanitize-recover=all)
+  # Not -Wmaybe-uninitialized: where a sanitizer stands in the way, GCC cannot see what has been initialised.
+  target_compile_options(margay_compiler INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(margay_compiler INTERFACE -fsanitize=${MARGAY_SANITIZE})
 endif()
 
+# margay_balance_batches(TARGET): unity batches of one length, at most CMAKE_UNITY_BUILD_BATCH_SIZE. A long batch beside a
+# short one leaves a processor idle, and each batch costs 4 s for what LibTorch's headers instantiate.
+function(margay_balance_batches target)
+  if(NOT CMAKE_UNITY_BUILD_BATCH_SIZE)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(LENGTH sources count)
+  math(EXPR batches "(${count} + ${CMAKE_UNITY_BUILD_BATCH_SIZE} - 1) / ${CMAKE_UNITY_BUILD_BATCH_SIZE}")
+  math(EXPR size "(${count} + ${batches} - 1) / ${batches}")
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_BATCH_SIZE ${size})
+endfunction()
+
 # The release preset compiles many sources as one (CMAKE_UNITY_BUILD): file-local names are therefore unique within a layer.
-# Files that Highway compiles once for each instruction set include themselves, and stay on their own.
+# Files that Highway compiles once for each instruction set include themselves, and stay on their own; none needs LibTorch.
 function(margay_keep_dispatch_apart)
   foreach(source IN LISTS ARGN)
     file(STRINGS ${source} dispatch REGEX "hwy/foreach_target.h" LIMIT_COUNT 1)
     if(dispatch)
-      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
     endif()
   endforeach()
 endfunction()

@@ -1,11 +1,12 @@
 # margay_layer(NAME [TORCH] [PRECOMPILED] [DEPENDS layer...] [LINK library...]): the static library of one folder of
-# margay/. PRECOMPILED is for layers most of whose files need LibTorch; the others precompile what options need.
+# margay/. PRECOMPILED is for layers that need LibTorch.
 function(margay_layer name)
   cmake_parse_arguments(arg "TORCH;PRECOMPILED" "" "DEPENDS;LINK" ${ARGN})
   set(target margay_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/margay/${name}/*.cpp)
   margay_keep_dispatch_apart(${sources})
   add_library(${target} STATIC ${sources})
+  margay_balance_batches(${target})
   add_library(margay::${name} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
   target_compile_features(${target} PUBLIC cxx_std_20)
@@ -18,23 +19,21 @@ function(margay_layer name)
   endif()
   if(arg_PRECOMPILED)
     margay_precompile(${target})
-  else()
-    target_precompile_headers(${target} PRIVATE <nlohmann/json.hpp> <fmt/format.h>)
   endif()
 endfunction()
 
-# Gives a target the one precompiled header of LibTorch: 3 s to load where reading takes 11 s. A file that needs no
-# LibTorch compiles faster without it and opts out with SKIP_PRECOMPILE_HEADERS. torch/torch.h itself is avoided: its
-# data, optim and serialize parts would double the header.
+# Gives a target the one precompiled header of LibTorch: 3 s (GCC loads it at once, and instantiates again what its inline
+# functions use) where reading takes 11 s. The first target has it made, and the others wait for that target. A file that
+# needs no LibTorch compiles faster without it and opts out with SKIP_PRECOMPILE_HEADERS. torch/torch.h itself is avoided:
+# its data, optim and serialize parts would double the header.
 function(margay_precompile target)
-  if(NOT TARGET margay_pch)
-    file(WRITE ${PROJECT_BINARY_DIR}/margay_pch.cpp "")
-    add_library(margay_pch STATIC ${PROJECT_BINARY_DIR}/margay_pch.cpp)
-    set_target_properties(margay_pch PROPERTIES POSITION_INDEPENDENT_CODE ON)
-    target_link_libraries(margay_pch PRIVATE margay_torch margay_compiler fmt::fmt)
-    target_precompile_headers(margay_pch PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
+  target_compile_options(${target} PRIVATE -fPIC)  # programs would get -fPIE, which cannot share a header with libraries
+  get_property(owner GLOBAL PROPERTY margay_header_owner)
+  if(owner)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  else()
+    set_property(GLOBAL PROPERTY margay_header_owner ${target})
+    target_precompile_headers(${target} PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
                               <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
   endif()
-  target_compile_options(${target} PRIVATE -fPIC)  # as the header was; programs would get -fPIE, which cannot share it
-  target_precompile_headers(${target} REUSE_FROM margay_pch)
 endfunction()
