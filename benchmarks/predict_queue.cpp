@@ -19,9 +19,13 @@
 #include <vector>
 
 #include "margay/bundle/bundle.h"
-#include "margay/margay.h"
+#include "margay/core/threads.h"
+#include "margay/data/loader/batch.h"
+#include "margay/data/source/image_files.h"
+#include "margay/model/cpu_threads.h"
 #include "margay/predict/inference.h"
 #include "margay/serve/prediction_queue.h"
+#include "margay/serve/predictor.h"
 #include "margay/serve/served_model.h"
 
 namespace {
@@ -41,12 +45,12 @@ double median_of(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-margay::Bundle random_bundle(const std::string& architecture, int side) {
-  margay::Bundle bundle;
-  bundle.classifier = margay::make_classifier({.architecture = architecture, .num_classes = 37});
+margay::bundle::Bundle random_bundle(const std::string& architecture, int side) {
+  margay::bundle::Bundle bundle;
+  bundle.classifier = margay::model::make_classifier({.architecture = architecture, .num_classes = 37});
   std::vector<std::string> names;
   for (int k = 0; k < 37; ++k) names.push_back("class " + std::to_string(k));
-  bundle.vocabulary = margay::Vocabulary(names);
+  bundle.vocabulary = margay::data::Vocabulary(names);
   bundle.transforms.resize = {.size = side * 8 / 7};
   bundle.transforms.augment = {.size = side};
   return bundle;
@@ -54,7 +58,7 @@ margay::Bundle random_bundle(const std::string& architecture, int side) {
 
 std::vector<ImageInput> uploads_of(const fs::path& folder, std::size_t count) {
   std::vector<ImageInput> uploads;
-  const auto files = margay::image_files(folder);
+  const auto files = margay::data::image_files(folder);
   for (std::size_t i = 0; i < files.size() && uploads.size() < count; ++i) {
     std::ifstream file(files[i], std::ios::binary);
     uploads.push_back({.name = files[i].string(),
@@ -72,7 +76,7 @@ margay::data::ImageList list_of(const std::vector<ImageInput>& uploads) {
 }
 
 /// Seconds of all images as whole batches of 64, as before images were computed one by one.
-double whole_batches_s(const margay::Predictor& predictor, const std::vector<ImageInput>& uploads) {
+double whole_batches_s(const margay::serve::Predictor& predictor, const std::vector<ImageInput>& uploads) {
   const margay::data::Dataset dataset = margay::data::Dataset::unlabelled(list_of(uploads));
   margay::data::LoaderOptions options{.batch_size = 64};
   options.worker_priority = margay::data::WorkerPriority::kNormal;
@@ -100,7 +104,7 @@ double queue_s(margay::serve::PredictionQueue& queue, const std::vector<ImageInp
   });
 }
 
-void print_lone_times(const margay::Predictor& predictor, margay::serve::PredictionQueue& queue,
+void print_lone_times(const margay::serve::Predictor& predictor, margay::serve::PredictionQueue& queue,
                       const std::vector<ImageInput>& uploads) {
   std::vector<double> by_predictor;
   std::vector<double> by_queue;
@@ -113,7 +117,7 @@ void print_lone_times(const margay::Predictor& predictor, margay::serve::Predict
               1e3 * median_of(by_queue));
 }
 
-void print_load_times(const margay::Bundle& bundle) {
+void print_load_times(const margay::bundle::Bundle& bundle) {
   const fs::path file = fs::temp_directory_path() / "predict_queue.margay";
   const double golden_s =
       seconds_of([&] { margay::bundle::measure_golden_images(*bundle.classifier, bundle.transforms); });
@@ -132,13 +136,13 @@ int main(int argc, char** argv) {
   const int side = argc > 3 ? std::stoi(argv[3]) : 224;
   const std::size_t count = argc > 4 ? std::stoul(argv[4]) : 192;
   const int rounds = argc > 5 ? std::stoi(argv[5]) : 3;
-  margay::use_cpu_threads(margay::available_cpus());
+  margay::model::use_cpu_threads(margay::core::available_cpus());
   margay::data::keep_image_memory();
-  const margay::Bundle bundle = random_bundle(architecture, side);
+  const margay::bundle::Bundle bundle = random_bundle(architecture, side);
   print_load_times(bundle);
   const std::vector<ImageInput> uploads = uploads_of(argv[1], count);
   const auto model = margay::serve::ServedModel::of_bundle(architecture, bundle, {});
-  const margay::Predictor& predictor = model->predictor();
+  const margay::serve::Predictor& predictor = model->predictor();
   margay::serve::PredictionQueue queue(model);
   for (int round = 0; round < rounds; ++round) {
     const auto images = static_cast<double>(uploads.size());

@@ -185,6 +185,25 @@ TEST(PredictionQueue, MakesRoomOfWhatNobodyWaitsFor) {
   for (const PredictedImage& image : next.get().images) EXPECT_EQ(image.outcome, Outcome::kPredicted);
 }
 
+TEST(PredictionQueue, RefusesAtOnceWhatWouldBeLate) {
+  PredictionQueue queue(seeded_model(1));
+  queue.predict({.images = striped_uploads(1)});  // by which it knows how long an image takes
+  const double image_ms = queue.state().image_ms;
+  EXPECT_GT(image_ms, 0);
+  Awaited waiting;
+  std::optional<Refusal> refusal;
+  {
+    HeldQueue held(queue);
+    EXPECT_FALSE(queue.submit({.images = striped_uploads(60), .done = waiting.taker()}));
+    refusal = queue.submit(
+        {.images = striped_uploads(1), .deadline = SteadyClock::now() + 1us, .done = [](PredictionReply&&) {}});
+  }
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Refusal::Reason::kFull);
+  EXPECT_NE(refusal->text.find("it would be late: 60 images wait"), std::string::npos) << refusal->text;
+  EXPECT_EQ(waiting.get().images.back().outcome, Outcome::kPredicted);
+}
+
 TEST(PredictionQueue, DrainsWhatItAcceptedAndTakesNothingMore) {
   PredictionQueue queue(seeded_model(1));
   Awaited reply;
