@@ -60,8 +60,10 @@ using QueuedImages = std::vector<QueuedImage>;
 namespace {
 
 constexpr double kBytesPerMb = 1024.0 * 1024.0;
-/// On a CPU more images in a batch than there are threads only let the first wait for the last, unless all of them take
-/// no longer than this, in which a batch's own costs would show.
+/// Images of a batch for each thread of a CPU: each takes the next as soon as it is free, so more of them only let the
+/// first wait for the last; with fewer, threads would often wait for the slowest. More where all take no longer than
+/// this, in which a batch's own costs would show.
+constexpr int kImagesOfAThread = 4;
 constexpr double kShortBatch_ms = 10;
 constexpr double kNewest = 0.2;  // weight of the latest batch in the time of an image
 
@@ -393,7 +395,8 @@ class PredictionQueue::State {
     const auto most = static_cast<std::size_t>(options_.max_batch);
     if (model_ != nullptr && !model_->predictor().device().is_cpu()) return most;
     const double together = state_.image_ms > 0 ? kShortBatch_ms / state_.image_ms : 0;
-    return std::clamp(static_cast<std::size_t>(std::max<double>(threads_, together)), std::size_t{1}, most);
+    return std::clamp(static_cast<std::size_t>(std::max<double>(kImagesOfAThread * threads_, together)), std::size_t{1},
+                      most);
   }
 
   /// Waits for a batch of one model; false at the end.
@@ -580,8 +583,8 @@ const core::OptionTable& QueueOptions::fields() {
   static const core::OptionTable table(
       "queue",
       {core::field<&QueueOptions::max_batch>(
-           "max_batch", "the most images that are computed at once; on a CPU rarely more than it has threads",
-           {1, 4096}),
+           "max_batch",
+           "the most images that are computed as one batch; on a CPU rarely more than four for each thread", {1, 4096}),
        core::field<&QueueOptions::max_delay_ms>(
            "max_delay_ms", "the longest that an image waits for others to be computed with, while no core is idle",
            {0, 1000}),

@@ -11,7 +11,7 @@
 namespace margay::serve {
 
 struct QueueOptions {
-  int max_batch = 16;
+  int max_batch = 64;
   double max_delay_ms = 2;
   int max_queue = 256;
   int max_queue_mb = 512;
