@@ -290,16 +290,17 @@ class PredictionQueue::State {
     pending->left > 1 ? waiting_came_.notify_all() : waiting_came_.notify_one();
   }
 
-  /// Moves waiting images that nobody needs any more into `lost`, and counts them.
+  /// Moves images that nobody needs any more into `lost`, and counts them.
   void take_lost(QueuedImages& lost) {
-    const SteadyClock::time_point now = SteadyClock::now();
-    std::deque<QueuedImage> kept;
-    for (QueuedImage& image : waiting_) {
-      const std::optional<Outcome> outcome = image.pending->lost(now);
-      if (outcome) image.result().outcome = *outcome;
-      (outcome ? lost.emplace_back() : kept.emplace_back()) = std::move(image);
+    for (std::deque<QueuedImage>* const images : {&waiting_, &decoded_}) {
+      std::deque<QueuedImage> kept;
+      for (QueuedImage& image : *images) {
+        const std::optional<Outcome> outcome = image.pending->lost(SteadyClock::now());
+        if (outcome) image.result().outcome = *outcome;
+        (outcome ? lost.emplace_back() : kept.emplace_back()) = std::move(image);
+      }
+      *images = std::move(kept);
     }
-    waiting_ = std::move(kept);
     for (const QueuedImage& image : lost) uncount(image);
   }
 
