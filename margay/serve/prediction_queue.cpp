@@ -410,6 +410,7 @@ class PredictionQueue::State {
     const std::size_t limit = batch_limit();
     decoded_came_.wait_until(lock, until,
                              [&] { return drops_all_ || decoded_.size() >= limit || decoding_ < threads_; });
+    if (decoded_.empty()) return true;  // nobody waits for them any more
     const ServedModel* const model = &decoded_.front().model();
     while (!decoded_.empty() && batch.size() < limit && &decoded_.front().model() == model) {
       batch.push_back(std::move(decoded_.front()));
