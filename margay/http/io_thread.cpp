@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t kScratchBytes = std::size_t{64} << 10U;
 constexpr int kAcceptsOfTurn = 64;
+constexpr int kMostWaiting = 4096;   // clients that connected before the server drained
 constexpr int kRefusedAtOnce = 256;  // that still get their 503 in peace
 
 int open_spare_file() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -108,7 +109,7 @@ void IoThread::drain() {
 
 void IoThread::begin_drain() {
   for (const auto& acceptor : acceptors_) {
-    while (accept_one(acceptor->socket())) continue;
+    for (int i = 0; i < kMostWaiting && accept_one(acceptor->socket());) ++i;
     if (is_accepting_) loop_->unwatch(acceptor->socket());
   }
   is_accepting_ = false;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -114,7 +115,7 @@ using Places = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 Places places_of(const std::string& host) {
   addrinfo wanted{};
-  wanted.ai_flags = AI_PASSIVE | AI_ADDRCONFIG;
+  wanted.ai_flags = AI_PASSIVE;
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int problem = ::getaddrinfo(host.c_str(), "0", &wanted, &found);
@@ -200,19 +201,22 @@ void Listener::close() {
 
 std::vector<Listener> listen_tcp(const std::string& host, int port) {
   std::vector<Listener> listeners;
+  std::set<std::string> tried;  // a name may have an address twice
   const Places places = places_of(host);
   int error = 0;
   for (const addrinfo* place = places.get(); place; place = place->ai_next) {
+    if (!tried.insert(numeric_address(place->ai_addr, place->ai_addrlen)).second) continue;
     const int socket = try_listen(*place, port, host == "::");
     if (socket < 0) {
       error = errno;
-      if (error == EAFNOSUPPORT) continue;  // a machine without IPv6
-      throw core::Error(fmt::format("{}:{} {}", host, port, bind_problem(error)));
+      if (error == EAFNOSUPPORT || error == EADDRNOTAVAIL) continue;  // "localhost" on a machine without IPv6
+      break;
     }
     if (port == 0) port = port_of(socket);
     listeners.emplace_back(socket, listening_address(socket));
   }
-  if (listeners.empty()) throw core::Error(fmt::format("{}:{} {}", host, port, bind_problem(error)));
+  const bool is_partial = error != 0 && error != EAFNOSUPPORT && error != EADDRNOTAVAIL;
+  if (listeners.empty() || is_partial) throw core::Error(fmt::format("{}:{} {}", host, port, bind_problem(error)));
   return listeners;
 }
 

@@ -10,15 +10,10 @@ namespace margay::http {
 /// Runs the step with the connection, now if this is its thread.
 template <class Step>
 void Exchange::on_loop(Step step) {
-  const auto run = [self = shared_from_this(), step = std::move(step)]() mutable {
+  auto run = [self = shared_from_this(), step = std::move(step)]() mutable {
     if (const auto taker = self->taker_.lock()) step(*taker, *self);
   };
-  if (loop_->is_own_thread()) {
-    auto now = run;
-    now();
-  } else {
-    loop_->post(run);
-  }
+  loop_->is_own_thread() ? run() : loop_->post(std::move(run));
 }
 
 void Exchange::answer(Response response) {
