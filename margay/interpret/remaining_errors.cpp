@@ -43,10 +43,15 @@ std::size_t most_wrong(const ReviewedSample& sample, double confidence) {
     const auto next = static_cast<double>(theta + 1);
     weights += 1 / next;
     sum += likelihood / next;
-    if (sum < limit * weights * likelihood) bound = theta;
+    const bool is_allowed = sum < limit * weights * likelihood;
+    if (is_allowed) bound = theta;
+    if (theta == most) break;
     // L(θ+1) / L(θ): exact to an ulp, where differences of log factorials would cancel
     const auto others = static_cast<double>(sample.population - theta);
-    if (theta < most) likelihood *= next / (next - wrong) * ((others - right) / others);
+    const double ratio = next / (next - wrong) * ((others - right) / others);
+    // From here on M grows: it does if W (1 − ratio) >= w(θ+1) ratio, and the ratio falls while W/w grows.
+    if (!is_allowed && weights * (1 - ratio) * (next + 1) >= ratio) break;
+    likelihood *= ratio;
     if (likelihood > kRescaled) {
       likelihood /= kRescaled;
       sum /= kRescaled;
