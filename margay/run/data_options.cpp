@@ -31,13 +31,7 @@ std::vector<std::string> comma_separated(std::string_view text) {
 }
 
 data::LabelTable read_labels(const fs::path& folder, const DataOptions& options) {
-  return data::LabelTable::read(options.labels_csv, folder,
-                                {.name = options.name_column,
-                                 .label = options.label_column,
-                                 .is_valid = options.valid_csv.empty() ? options.valid_column : "",
-                                 .group = options.group_column,
-                                 .delimiter = options.label_delimiter,
-                                 .one_hot = comma_separated(options.label_columns)});
+  return data::LabelTable::read(options.labels_csv, folder, label_columns(options));
 }
 
 data::LabelTable read_split(const fs::path& folder, const DataOptions& options) {
@@ -230,6 +224,15 @@ DataOptions without_split(DataOptions options) {
   options.folds = none.folds;
   options.split_seed = none.split_seed;
   return options;
+}
+
+data::LabelColumns label_columns(const DataOptions& options) {
+  return {.name = options.name_column,
+          .label = options.label_column,
+          .is_valid = options.valid_csv.empty() ? options.valid_column : "",
+          .group = options.group_column,
+          .delimiter = options.label_delimiter,
+          .one_hot = comma_separated(options.label_columns)};
 }
 
 const core::OptionTable& DataOptions::fields() {

@@ -60,4 +60,7 @@ data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const Da
 /// Only the options for images and labels, to evaluate all images.
 DataOptions without_split(DataOptions options);
 
+/// The columns of the table of labels.
+data::LabelColumns label_columns(const DataOptions& options);
+
 }  // namespace margay::run

@@ -1,0 +1,515 @@
+#include "margay/run/review.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "margay/core/checksum.h"
+#include "margay/core/error.h"
+#include "margay/core/random.h"
+#include "margay/core/text.h"
+#include "margay/metric/paired.h"
+
+namespace margay::run {
+namespace {
+
+constexpr std::uint64_t kSampleSeed = 42;
+constexpr const char* kConflict = "conflict";
+constexpr const char* kOffered = "offered";
+
+/// What mending a finding of a kind is worth, in wrong labels, and how probable it is without evidence.
+struct ReviewWorth {
+  data::FindingKind kind;
+  double worth;
+  double probability;
+};
+
+constexpr std::array kWorths = {
+    ReviewWorth{data::FindingKind::kWrongLabel, 1, .5},    ReviewWorth{data::FindingKind::kTwoLabels, 1, 1},
+    ReviewWorth{data::FindingKind::kNearTwoLabels, 1, .5}, ReviewWorth{data::FindingKind::kLeak, .5, 1},
+    ReviewWorth{data::FindingKind::kNearLeak, .5, .5},     ReviewWorth{data::FindingKind::kOutlier, .5, .5},
+    ReviewWorth{data::FindingKind::kEmptyFile, .25, 1},    ReviewWorth{data::FindingKind::kTruncated, .25, 1},
+    ReviewWorth{data::FindingKind::kUnreadable, .25, 1},   ReviewWorth{data::FindingKind::kUniform, .25, 1},
+    ReviewWorth{data::FindingKind::kDuplicate, .1, 1},     ReviewWorth{data::FindingKind::kNearDuplicate, .1, .5}};
+
+const ReviewWorth* worth_of(data::FindingKind kind) {
+  const auto* found = std::find_if(kWorths.begin(), kWorths.end(), [&](const auto& each) { return each.kind == kind; });
+  return found == kWorths.end() ? nullptr : found;
+}
+
+bool is_of_copies(data::FindingKind kind) {
+  using enum data::FindingKind;
+  return kind == kTwoLabels || kind == kNearTwoLabels || kind == kLeak || kind == kNearLeak || kind == kDuplicate ||
+         kind == kNearDuplicate;
+}
+
+bool has_two_labels(data::FindingKind kind) {
+  return kind == data::FindingKind::kTwoLabels || kind == data::FindingKind::kNearTwoLabels;
+}
+
+/// copies: images of the finding.
+double probability_of(const data::Finding& finding, const ReviewWorth& worth, std::size_t copies) {
+  double probability = worth.probability;
+  if (const auto quality = finding.evidence_of("label_quality")) probability = 1 - *quality;
+  if (const auto given = finding.evidence_of("given_probability")) probability = 1 - *given;
+  if (const auto p_value = finding.evidence_of("p_value")) probability = 1 - *p_value;
+  if (has_two_labels(finding.kind)) probability *= static_cast<double>(copies - 1) / static_cast<double>(copies);
+  return std::isfinite(probability) ? std::clamp(probability, 0.0, 1.0) : worth.probability;
+}
+
+std::pair<std::size_t, std::size_t> ordered_pair(std::size_t a, std::size_t b) { return std::minmax(a, b); }
+
+/// The images in an order that depends on their names alone, so that it goes on after a restart.
+std::vector<std::size_t> random_order(std::span<const std::string> names) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> keys;
+  keys.reserve(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::span bytes(reinterpret_cast<const std::uint8_t*>(names[i].data()), names[i].size());
+    keys.emplace_back(core::Random({kSampleSeed, core::checksum(bytes)}).next(), i);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::vector<std::size_t> order;
+  order.reserve(keys.size());
+  for (const auto& [key, i] : keys) order.push_back(i);
+  return order;
+}
+
+bool is_change(data::DecisionKind kind) {
+  return kind == data::DecisionKind::kRelabel || kind == data::DecisionKind::kDelete;
+}
+
+data::Labels sorted_labels(data::Labels labels) {
+  std::sort(labels.begin(), labels.end());
+  return labels;
+}
+
+}  // namespace
+
+std::optional<double> RemainingWrong::share_at_most() const {
+  if (!at_most || images == 0) return std::nullopt;
+  return static_cast<double>(*at_most) / static_cast<double>(images);
+}
+
+const core::OptionTable& ReviewOptions::fields() {
+  static const core::OptionTable table(
+      "review",
+      {core::field<&ReviewOptions::who>("who", "the name that decisions bear; by default the user's"),
+       core::field<&ReviewOptions::allowed_wrong>(
+           "allowed_wrong", "the random sample ends when at most this share of all labels is wrong", {0, 1}),
+       core::field<&ReviewOptions::confidence>("confidence", "how sure that bound is", {0.5, 0.9999}),
+       core::field<&ReviewOptions::sample_first>("sample_first", "begin with the random sample, whatever was found")});
+  return table;
+}
+
+Review::Review(ReviewedData data, std::span<const data::Finding> findings, data::Journal& journal,
+               const ReviewOptions& options)
+    : data_(std::move(data)), journal_(journal), options_(options), begin_(journal.size()) {
+  core::validate(options_);
+  const std::size_t n = data_.images.size();
+  if (data_.labels.size() != n || data_.validates.size() != n ||
+      (!data_.predicted.empty() && data_.predicted.size() != n)) {
+    throw std::invalid_argument("[Review] images, labels, sets and predictions must be as many");
+  }
+  const data::Root root(data_.root);
+  names_.reserve(n);
+  for (std::size_t i = 0; i < n; ++i) names_.push_back(root.relative(data_.images.names().text(i)));
+  for (std::size_t i = 0; i < n; ++i) image_of_name_.emplace(names_[i], i);
+  decided_.assign(n, 0);
+  const data::LabelEdits edits(journal_, data_.root, data_.images, data_.labeller);
+  add_doubtful(edits);
+  for (const data::Finding& finding : findings) add_entries(finding, root);
+  std::stable_sort(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) { return a.gain > b.gain; });
+  sample_order_ = random_order(names_);
+  find_sample_begin();
+}
+
+/// Decisions that hold are taken over, under the name that their image has now; doubtful ones become entries.
+void Review::add_doubtful(const data::LabelEdits& edits) {
+  std::set<std::size_t> doubtful;
+  for (const data::LabelEdit& edit : edits.all()) {
+    const std::string& before = journal_.decision(edit.decision).image;
+    if (edit.image != before) renamed_[before] = edit.image;
+    const bool is_conflict = edit.state == data::EditState::kConflict;
+    if (!is_conflict && edit.state != data::EditState::kOffered) continue;
+    doubtful.insert(edit.decision);
+    std::vector<std::string> images = edit.candidates;
+    if (images.empty()) images.push_back(edit.image);
+    for (const std::string& name : images) {
+      if (const auto image = find(name)) {
+        queue_.push_back({.image = *image,
+                          .kind = is_conflict ? kConflict : kOffered,
+                          .text = edit.why,
+                          .suggestion = edit.labels,
+                          .probability = 1,
+                          .gain = 2});
+      }
+    }
+  }
+  take_decisions();
+  for (std::size_t& number : decided_) {
+    if (doubtful.contains(number)) number = 0;
+  }
+}
+
+void Review::add_entries(const data::Finding& finding, const data::Root& root) {
+  const ReviewWorth* worth = worth_of(finding.kind);
+  if (worth == nullptr || finding.paths.empty()) return;
+  std::vector<std::size_t> images;
+  for (const std::filesystem::path& path : finding.paths) {
+    if (const auto image = find(root.relative(path.native()))) images.push_back(*image);
+  }
+  if (images.empty()) {
+    ++findings_elsewhere_;
+    return;
+  }
+  ReviewEntry entry{.kind = data::words_of(finding.kind).name,
+                    .text = finding.text,
+                    .suggestion = finding.suggestion,
+                    .evidence = finding.evidence};
+  entry.probability = probability_of(finding, *worth, finding.paths.size());
+  entry.gain = entry.probability * worth->worth;
+  // Of copies one may stay; of those under different labels any may be the wrong one.
+  const bool leaves_one = is_of_copies(finding.kind) && !has_two_labels(finding.kind);
+  for (std::size_t i = leaves_one && images.size() > 1 ? 1 : 0; i < images.size(); ++i) {
+    entry.image = images[i];
+    entry.others.clear();
+    if (is_of_copies(finding.kind)) {
+      for (const std::size_t other : images) {
+        if (other != entry.image) entry.others.push_back(other);
+      }
+    }
+    queue_.push_back(entry);
+  }
+}
+
+std::optional<std::size_t> Review::find(std::string_view name) const {
+  const auto found = image_of_name_.find(name);
+  if (found == image_of_name_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<std::size_t> Review::image_of(const std::string& name_in_journal) const {
+  if (const auto image = find(name_in_journal)) return image;
+  const auto renamed = renamed_.find(name_in_journal);
+  return renamed == renamed_.end() ? std::nullopt : find(renamed->second);
+}
+
+void Review::take_decisions() {
+  while (taken_ < journal_.size()) take(journal_.decision(++taken_));
+}
+
+void Review::take(const data::Decision& decision) {
+  if (decision.kind == data::DecisionKind::kUndo) {
+    revert(journal_.decision(decision.undoes));
+    return;
+  }
+  const auto image = image_of(decision.image);
+  if (!image || journal_.is_undone(decision.number)) return;
+  if (data::is_about_label(decision.kind)) decided_[*image] = decision.number;
+  if (decision.kind == data::DecisionKind::kSkip && decision.number > begin_) {
+    skipped_.emplace(*image, decision.finding);
+  }
+  if (decision.kind == data::DecisionKind::kNotDuplicate) {
+    if (const auto other = image_of(decision.other)) distinct_.insert(ordered_pair(*image, *other));
+  }
+  if (decision.finding == kRandomSample && sample_begin_ == 0) find_sample_begin();
+}
+
+/// What held before the decision holds again.
+void Review::revert(const data::Decision& undone) {
+  first_pending_ = 0;
+  const auto image = image_of(undone.image);
+  if (!image) return;
+  if (undone.kind == data::DecisionKind::kSkip) skipped_.erase({*image, undone.finding});
+  if (undone.kind == data::DecisionKind::kNotDuplicate) {
+    if (const auto other = image_of(undone.other)) distinct_.erase(ordered_pair(*image, *other));
+  }
+  if (decided_[*image] == undone.number) {
+    std::size_t& number = decided_[*image];
+    for (number = undone.number - 1; number > 0; --number) {
+      const data::Decision& earlier = journal_.decision(number);
+      if (data::is_about_label(earlier.kind) && !journal_.is_undone(number) && image_of(earlier.image) == image) break;
+    }
+  }
+  if (undone.number == sample_begin_) find_sample_begin();
+}
+
+/// The population: the images without a decision about their label before the first one of the sample.
+void Review::find_sample_begin() {
+  sample_begin_ = 0;
+  in_sample_.assign(data_.size(), true);
+  for (const data::Decision& decision : journal_.decisions()) {
+    if (decision.number > taken_) break;
+    if (decision.kind == data::DecisionKind::kUndo || journal_.is_undone(decision.number)) continue;
+    if (decision.finding == kRandomSample) {
+      sample_begin_ = decision.number;
+      return;
+    }
+    const auto image = image_of(decision.image);
+    if (image && data::is_about_label(decision.kind)) in_sample_[*image] = false;
+  }
+}
+
+const data::Labels& Review::labels(std::size_t image) const {
+  const std::size_t number = decided_.at(image);
+  if (number == 0 || is_deleted(image)) return data_.labels[image];
+  return journal_.decision(number).after;
+}
+
+bool Review::is_deleted(std::size_t image) const {
+  const std::size_t number = decided_.at(image);
+  return number != 0 && journal_.decision(number).kind == data::DecisionKind::kDelete;
+}
+
+std::optional<std::size_t> Review::decision_about(std::size_t image) const {
+  return decided_.at(image) == 0 ? std::nullopt : std::optional(decided_[image]);
+}
+
+bool Review::are_distinct(std::size_t image, std::size_t other) const {
+  return distinct_.contains(ordered_pair(image, other));
+}
+
+/// Copies are settled when no other copy is left, or by a decision that was made about them.
+bool Review::is_answered(const ReviewEntry& entry) const {
+  const std::size_t number = decided_[entry.image];
+  if (entry.others.empty()) return number != 0;
+  if (is_deleted(entry.image)) return true;
+  const bool has_copy = std::any_of(entry.others.begin(), entry.others.end(), [&](std::size_t other) {
+    return !is_deleted(other) && !are_distinct(entry.image, other);
+  });
+  return !has_copy || (number != 0 && journal_.decision(number).finding == entry.kind);
+}
+
+bool Review::was_skipped(const ReviewEntry& entry) const { return skipped_.contains({entry.image, entry.kind}); }
+
+std::optional<ReviewEntry> Review::next_in_queue() const {
+  while (first_pending_ < queue_.size() && is_answered(queue_[first_pending_])) ++first_pending_;
+  for (std::size_t i = first_pending_; i < queue_.size(); ++i) {
+    if (!is_answered(queue_[i]) && !was_skipped(queue_[i])) return queue_[i];
+  }
+  return std::nullopt;
+}
+
+/// How many of sample_order_ have been looked at, those outside the population included.
+std::size_t Review::sample_prefix() const {
+  if (sample_begin_ == 0) return 0;
+  std::size_t i = 0;
+  while (i < sample_order_.size()) {
+    const std::size_t image = sample_order_[i];
+    if (in_sample_[image] && decided_[image] == 0 && !skipped_.contains({image, std::string(kRandomSample)})) break;
+    ++i;
+  }
+  return i;
+}
+
+std::optional<ReviewEntry> Review::next_in_sample() const {
+  const RemainingWrong left = remaining();
+  if (left.share_at_most().value_or(1) <= options_.allowed_wrong) return std::nullopt;
+  for (std::size_t i = sample_prefix(); i < sample_order_.size(); ++i) {
+    const std::size_t image = sample_order_[i];
+    if (!in_sample_[image] || decided_[image] != 0) continue;
+    return ReviewEntry{
+        .image = image,
+        .kind = std::string(kRandomSample),
+        .text = fmt::format("image {} of {} in random order, seed {}", left.sample.looked_at + 1,
+                            left.sample.population, kSampleSeed),
+        .probability = left.estimate.value_or(0) / static_cast<double>(std::max<std::size_t>(1, left.images))};
+  }
+  return std::nullopt;
+}
+
+const std::optional<ReviewEntry>& Review::next() {
+  if (journal_.refresh()) {
+    take_decisions();
+    next_.reset();
+  }
+  if (next_) return next_;
+  if (again_) return next_ = std::exchange(again_, std::nullopt);
+  if (options_.sample_first) next_ = next_in_sample();
+  if (!next_) next_ = next_in_queue();
+  if (!next_ && !options_.sample_first) next_ = next_in_sample();
+  return next_;
+}
+
+std::vector<ReviewEntry> Review::pending() const {
+  std::vector<ReviewEntry> entries;
+  for (const ReviewEntry& entry : queue_) {
+    if (!is_answered(entry)) entries.push_back(entry);
+  }
+  return entries;
+}
+
+void Review::check(std::size_t image, const ReviewChoice& choice, std::optional<std::size_t> other) const {
+  if (image >= data_.size() || other.value_or(0) >= data_.size()) {
+    throw std::invalid_argument("[Review] there is no such image");
+  }
+  if (choice.kind == data::DecisionKind::kUndo) throw std::invalid_argument("[Review] undo() undoes");
+  if (choice.kind == data::DecisionKind::kNotDuplicate && (!other || *other == image)) {
+    throw std::invalid_argument(
+        fmt::format("[Review] {} has no copy here that it could be no duplicate of", names_[image]));
+  }
+  if (choice.kind != data::DecisionKind::kRelabel) return;
+  if (data_.labeller.task == data::Task::kSingleLabel && choice.labels.size() != 1) {
+    throw std::invalid_argument(
+        fmt::format("[Review] {} needs one label, got {}", names_[image], choice.labels.size()));
+  }
+  for (const std::string& label : choice.labels) {
+    if (std::find(data_.classes.begin(), data_.classes.end(), label) == data_.classes.end()) {
+      throw std::invalid_argument(fmt::format("[Review] there is no class '{}'{}", core::spelled_out(label),
+                                              core::did_you_mean(label, data_.classes)));
+    }
+  }
+}
+
+/// Labels that the data has already are kept, whoever typed them, and what was relabelled and is kept stays relabelled.
+ReviewChoice Review::plain_choice(std::size_t image, const ReviewChoice& choice) const {
+  if (choice.kind != data::DecisionKind::kKeep && choice.kind != data::DecisionKind::kRelabel) return choice;
+  const data::Labels& wanted = choice.kind == data::DecisionKind::kKeep ? labels(image) : choice.labels;
+  if (sorted_labels(wanted) == sorted_labels(data_.labels[image])) return {.kind = data::DecisionKind::kKeep};
+  return {.kind = data::DecisionKind::kRelabel, .labels = wanted};
+}
+
+data::Decision Review::decision_of(std::size_t image, const ReviewChoice& choice, const std::string& kind) const {
+  const data::Root root(data_.root);
+  // What cannot be read can still be skipped, or nobody would get past it.
+  data::Decision decision{.kind = choice.kind, .image = names_[image], .before = data_.labels[image]};
+  if (choice.kind != data::DecisionKind::kSkip) {
+    decision = data::decide(choice.kind, root, data_.images[image], data_.labels[image]);
+  }
+  if (choice.kind == data::DecisionKind::kKeep) decision.after = data_.labels[image];
+  if (choice.kind == data::DecisionKind::kRelabel) decision.after = choice.labels;
+  decision.part = data_.validates[image] ? "valid" : "train";
+  decision.finding = kind;
+  decision.who = options_.who;
+  return decision;
+}
+
+void Review::decide(std::size_t image, const ReviewChoice& choice, const std::string& kind,
+                    std::optional<std::size_t> other) {
+  check(image, choice, other);
+  data::Decision decision = decision_of(image, plain_choice(image, choice), kind);
+  if (choice.kind == data::DecisionKind::kNotDuplicate) {
+    decision.other = names_[*other];
+    decision.other_content = data::content_of(data_.images[*other]);
+  }
+  journal_.append(std::move(decision));
+  next_.reset();
+  again_.reset();
+  take_decisions();
+}
+
+void Review::decide(const ReviewChoice& choice) {
+  if (!next_) throw std::invalid_argument("[Review] there is no image to decide about");
+  const ReviewEntry entry = *next_;
+  if (choice.kind != data::DecisionKind::kNotDuplicate) {
+    decide(entry.image, choice, entry.kind);
+    return;
+  }
+  if (entry.others.empty()) check(entry.image, choice, std::nullopt);
+  for (const std::size_t other : entry.others) {
+    if (!are_distinct(entry.image, other)) decide(entry.image, choice, entry.kind, other);
+  }
+}
+
+std::optional<data::Decision> Review::undo() {
+  journal_.refresh();
+  take_decisions();
+  for (std::size_t number = journal_.size(); number > 0; --number) {
+    const data::Decision decision = journal_.decision(number);
+    if (decision.kind == data::DecisionKind::kUndo || journal_.is_undone(number) || decision.who != options_.who) {
+      continue;
+    }
+    journal_.undo(number, options_.who);
+    take_decisions();
+    next_.reset();
+    again_.reset();
+    if (const auto image = image_of(decision.image)) {
+      const auto same = std::find_if(queue_.begin(), queue_.end(), [&](const ReviewEntry& entry) {
+        return entry.image == *image && entry.kind == decision.finding;
+      });
+      again_ = same != queue_.end() ? *same : ReviewEntry{.image = *image, .kind = decision.finding, .text = "undone"};
+    }
+    return decision;
+  }
+  return std::nullopt;
+}
+
+ReviewProgress Review::progress() const {
+  ReviewProgress progress{.distinct = distinct_.size(), .skipped = skipped_.size()};
+  for (std::size_t i = 0; i < decided_.size(); ++i) {
+    if (decided_[i] == 0) continue;
+    const data::DecisionKind kind = journal_.decision(decided_[i]).kind;
+    if (kind == data::DecisionKind::kKeep) ++progress.kept;
+    if (kind == data::DecisionKind::kRelabel) ++progress.relabelled;
+    if (kind == data::DecisionKind::kDelete) ++progress.deleted;
+    if (is_change(kind) && data_.validates[i]) ++progress.changed_in_validation;
+  }
+  for (const ReviewEntry& entry : queue_) {
+    if (is_answered(entry) || was_skipped(entry)) continue;
+    ++progress.pending;
+    ++progress.pending_by_kind[entry.kind];
+  }
+  return progress;
+}
+
+RemainingWrong Review::remaining() const {
+  RemainingWrong left{.images = data_.size(), .confidence = options_.confidence};
+  const std::size_t prefix = sample_prefix();
+  std::size_t found_in_prefix = 0;
+  for (std::size_t i = 0; i < sample_order_.size(); ++i) {
+    const std::size_t image = sample_order_[i];
+    if (is_deleted(image)) --left.images;
+    const bool is_mended = decided_[image] != 0 && is_change(journal_.decision(decided_[image]).kind);
+    const bool is_in = sample_begin_ == 0 ? decided_[image] == 0 : in_sample_[image];
+    if (!is_in) continue;
+    ++left.sample.population;
+    if (is_mended) ++left.found;
+    if (i >= prefix) continue;
+    ++left.sample.looked_at;
+    if (is_mended || decided_[image] == 0) ++left.sample.wrong;
+    if (is_mended) ++found_in_prefix;
+  }
+  double expected = 0;  // of the queue, before anything is known of the rest
+  for (const ReviewEntry& entry : queue_) {
+    if (entry.kind == data::words_of(data::FindingKind::kWrongLabel).name && !is_answered(entry)) {
+      expected += entry.probability;
+    }
+  }
+  if (sample_begin_ == 0) {
+    if (!queue_.empty()) left.estimate = expected;
+    return left;
+  }
+  left.at_most = std::max(interpret::most_wrong(left.sample, options_.confidence), left.found) - left.found;
+  if (const auto unseen = interpret::estimated_unseen_wrong(left.sample)) {
+    left.estimate = std::max(0.0, *unseen - static_cast<double>(left.found - found_in_prefix));
+  }
+  return left;
+}
+
+std::optional<ValidationErrors> Review::validation_errors() const {
+  ValidationErrors errors;
+  std::vector<double> before;
+  std::vector<double> after;
+  for (std::size_t i = 0; i < data_.predicted.size(); ++i) {
+    if (!data_.validates[i] || data_.predicted[i].empty()) continue;
+    if (is_deleted(i)) {
+      ++errors.deleted;
+      continue;
+    }
+    const data::Labels predicted = sorted_labels(data_.predicted[i]);
+    before.push_back(predicted == sorted_labels(data_.labels[i]) ? 0 : 1);
+    after.push_back(predicted == sorted_labels(labels(i)) ? 0 : 1);
+    if (sorted_labels(labels(i)) != sorted_labels(data_.labels[i])) ++errors.relabelled;
+  }
+  if (before.size() < 2) return std::nullopt;
+  errors.images = before.size();
+  errors.before = metric::share_estimate(before);
+  errors.after = metric::share_estimate(after);
+  errors.change = metric::paired_difference(before, after);
+  return errors;
+}
+
+}  // namespace margay::run

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "margay/data/image_list.h"
+#include "margay/data/item.h"
+
+namespace margay::run {
+
+struct DataOptions;
+
+/// The images whose labels are reviewed, in any order.
+struct ReviewedData {
+  std::filesystem::path root;           ///< that names in the journal are relative to (data::root_of_journal)
+  data::ImageList images;               ///< [N]
+  std::vector<data::Labels> labels;     ///< [N], by the data itself, without any decision
+  std::vector<bool> validates;          ///< [N], whether the image is in the validation set
+  std::vector<std::string> classes;     ///< that a label may be
+  data::Labeller labeller;              ///< that gave the labels
+  std::vector<data::Labels> predicted;  ///< [N], by a model that did not see the image; empty where it is not known
+
+  std::size_t size() const { return labels.size(); }
+};
+
+/// The images of both sets, with the labels that the data itself gives. Throws as make_block and DataBlock::datasets.
+ReviewedData reviewed_data(const std::filesystem::path& folder, const DataOptions& options,
+                           const std::filesystem::path& journal);
+
+}  // namespace margay::run
