@@ -137,6 +137,7 @@ void add_serve(CommandLine& line);
 void add_summary(CommandLine& line);
 void add_show_batch(CommandLine& line);
 void add_check(CommandLine& line);
+void add_clean(CommandLine& line);
 void add_models(CommandLine& line);
 void add_model(CommandLine& line);
 void add_weights(CommandLine& line);

@@ -1,0 +1,291 @@
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/cli/command.h"
+#include "apps/cli/output.h"
+#include "apps/cli/process.h"
+#include "apps/cli/program_words.h"
+#include "apps/cli/progress_line.h"
+#include "apps/cli/review_terminal.h"
+#include "apps/cli/review_text.h"
+#include "apps/cli/terminal_session.h"
+#include "margay/data/edits/apply_edits.h"
+#include "margay/data/edits/journal.h"
+#include "margay/run/data_options.h"
+#include "margay/run/decision_table.h"
+#include "margay/run/finding_file.h"
+#include "margay/run/review.h"
+
+namespace margay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CleanOptions {
+  std::vector<std::string> what;  ///< an action, or none, and the folder of the data
+  run::DataOptions data;
+  run::ReviewOptions review;
+  fs::path findings;
+  ImageStyle image_style = ImageStyle::kAuto;
+  int deep_bits = data::ReadOptions().deep_bits;
+  bool list = false;
+  bool csv = false;
+  bool json = false;
+  int limit = 20;
+  fs::path apply_file;
+  fs::path new_table;
+  bool move_files = false;
+  bool plan = false;
+  bool undo = false;
+  bool accept_edited = false;
+
+  static const core::OptionTable& fields() {
+    static const core::OptionTable table(
+        "clean_command",
+        {core::field<&CleanOptions::data>("data", "labels and split"),
+         core::field<&CleanOptions::review>("review", "the review"),
+         core::field<&CleanOptions::findings>(
+             "findings", "what was found: a folder of `check_data` with `report`, its label_issues.csv, or JSON"),
+         core::field<&CleanOptions::image_style>(
+             "image_style",
+             "how images are shown; auto asks the terminal for kitty's pixels or sixels, else takes blocks "
+             "in the colours of COLORTERM and TERM"),
+         core::field<&CleanOptions::deep_bits>("deep_bits", "bits of 16-bit images that hold data", {8, 16}),
+         core::field<&CleanOptions::list>("list", "print what is left to review, in order, and ask nothing"),
+         core::field<&CleanOptions::csv>("csv", "list as CSV, all of it", {core::needs({"list"})}),
+         core::field<&CleanOptions::json>("json", "list, status as JSON"),
+         core::field<&CleanOptions::limit>("limit", "lines of a list or of the history that are shown", {1, 1e9}),
+         core::field<&CleanOptions::apply_file>(
+             "apply_file",
+             "decide as this table says: columns image, action (keep, relabel, delete, not_duplicate, skip), "
+             "label, other; each line is checked before any counts",
+             {core::excludes({"list"}, "what is done")}),
+         core::field<&CleanOptions::new_table>("new_table", "apply: where the new table of labels goes"),
+         core::field<&CleanOptions::move_files>(
+             "move_files", "apply: move relabelled images into the folders of their classes, and write no table"),
+         core::field<&CleanOptions::plan>("plan", "apply: say what would happen, and change nothing"),
+         core::field<&CleanOptions::undo>("undo", "apply: bring everything back that the last one changed"),
+         core::field<&CleanOptions::accept_edited>(
+             "accept_edited", "take a journal that was edited by hand for what it says now; a copy is kept")});
+    return table;
+  }
+};
+
+constexpr std::array<std::string_view, 3> kCleanActions = {"apply", "status", "history"};
+
+/// Splits what was given into the action, "" for a review, and the folder.
+std::pair<std::string, fs::path> action_and_folder(const CleanOptions& options) {
+  const auto is_action = [](const std::string& word) {
+    return std::find(kCleanActions.begin(), kCleanActions.end(), word) != kCleanActions.end();
+  };
+  const auto& what = options.what;
+  if (what.size() == 2 && is_action(what[0])) return {what[0], what[1]};
+  if (what.size() == 1 && is_action(what[0])) {
+    throw UsageError(
+        fmt::format("clean {0} needs the folder of the images: margay clean {0} DATA (./{0} is a folder of "
+                    "that name)",
+                    what[0]));
+  }
+  if (what.size() == 1) return {"", what[0]};
+  throw UsageError("clean takes one folder, or apply, status or history and the folder");
+}
+
+void check_flags_of(const std::string& action, const Command& command) {
+  if (action == "apply") return;
+  for (const char* flag : {"--plan", "--undo", "--move-files", "--new-table"}) {
+    if (command.is_given(flag)) throw UsageError(fmt::format("{0} is for margay clean apply DATA {0}", flag));
+  }
+}
+
+std::string user_name() {
+  for (const char* name : {"USER", "LOGNAME"}) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile
+    if (value != nullptr && *value != '\0') return core::valid_utf8(value);
+  }
+  return "";
+}
+
+/// The data, its journal, and what was found.
+struct CleanWork {
+  fs::path folder;
+  fs::path journal_file;
+  run::ReviewedData data;
+  std::optional<data::Journal> journal;
+  std::vector<data::Finding> findings;
+};
+
+data::Journal open_journal(const CleanWork& work) {
+  try {
+    return data::Journal::open(work.journal_file, data::DataMarks::of(work.data.images));
+  } catch (const core::IoError& error) {
+    throw core::Error(fmt::format("{}; decisions must be written somewhere: name another file with --journal",
+                                  program_words(error.what())));
+  }
+}
+
+CleanWork begin_work(const CleanOptions& options, const fs::path& folder) {
+  CleanWork work{.folder = folder, .journal_file = options.data.journal};
+  if (work.journal_file.empty()) work.journal_file = data::journal_beside(folder);
+  if (options.accept_edited) {
+    const fs::path copy = data::Journal::accept_edited(work.journal_file);
+    complain(fmt::format("{} is taken as it is now; as it was edited it lies in {}", shown_path(work.journal_file),
+                         shown_path(copy)));
+  }
+  run::DataOptions without_decisions = options.data;
+  without_decisions.journal.clear();
+  without_decisions.edits = false;
+  work.data = run::reviewed_data(folder, without_decisions, work.journal_file);
+  work.journal.emplace(open_journal(work));
+  for (const std::string& warning : work.journal->warnings()) warn(warning);
+  return work;
+}
+
+void read_given_findings(const CleanOptions& options, CleanWork& work) {
+  if (options.findings.empty()) return;
+  run::FoundInFile found = run::read_findings(options.findings, work.folder, work.data);
+  for (const std::string& warning : found.warnings) warn(fmt::format("{}: {}", shown_path(options.findings), warning));
+  work.findings = std::move(found.findings);
+  work.data.predicted = std::move(found.predicted);
+}
+
+run::Review begin_review(const CleanOptions& options, CleanWork& work) {
+  run::ReviewOptions review = options.review;
+  if (review.who.empty()) review.who = user_name();
+  return run::Review(std::move(work.data), work.findings, *work.journal, review);
+}
+
+core::ExitCode list_queue(const run::Review& review, const CleanOptions& options) {
+  if (options.json) {
+    print_json(queue_json(review));
+  } else if (options.csv) {
+    print_records(queue_csv(review));
+  } else {
+    print_text(queue_text(review, static_cast<std::size_t>(options.limit)));
+  }
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode apply_table(run::Review& review, const CleanOptions& options) {
+  const std::vector<run::TableDecision> decisions = run::read_decisions(options.apply_file, review);
+  const std::size_t made = run::apply_decisions(decisions, review);
+  print_out("{} of {} decisions are new; the others held already\n", made, decisions.size());
+  print_text(review_summary(review));
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode review_images(const CleanOptions& options, const fs::path& folder) {
+  const bool asks = !options.list && options.apply_file.empty();
+  if (asks && !has_screen()) {
+    throw UsageError(
+        "a review needs a terminal for keys and images (standard input and output, TERM not empty or dumb); without "
+        "one "
+        "--list shows what is to be decided and --apply-file decisions.csv decides");
+  }
+  CleanWork work = begin_work(options, folder);
+  read_given_findings(options, work);
+  run::Review review = begin_review(options, work);
+  if (options.list) return list_queue(review, options);
+  if (!asks) return apply_table(review, options);
+  const core::ExitCode code = review_in_terminal(review, options.image_style, options.deep_bits);
+  print_text(review_summary(review));
+  return code;
+}
+
+core::ExitCode show_status(const CleanOptions& options, const fs::path& folder) {
+  CleanWork work = begin_work(options, folder);
+  read_given_findings(options, work);
+  const run::Review review = begin_review(options, work);
+  options.json ? print_json(status_json(review)) : print_text(review_summary(review));
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode show_history(const CleanOptions& options, const fs::path& folder) {
+  const fs::path file = options.data.journal.empty() ? data::journal_beside(folder) : options.data.journal;
+  const data::Journal journal = data::Journal::read(file);
+  for (const std::string& warning : journal.warnings()) warn(warning);
+  print_text(history_text(journal, static_cast<std::size_t>(options.limit)));
+  return core::ExitCode::kDone;
+}
+
+data::ApplyOptions apply_options(const CleanOptions& options) {
+  const run::DataOptions& data = options.data;
+  data::ApplyOptions apply{.label_levels = data.label_folder.value_or(1),
+                           .table = data.labels_csv,
+                           .new_table = options.new_table,
+                           .move_files = options.move_files};
+  if (!data.labels_csv.empty()) {
+    apply.place = data::LabelPlace::kTable;
+    apply.columns = run::label_columns(data);
+  } else if (!data.label_regex.empty() || !data.label_path_regex.empty()) {
+    apply.place = data::LabelPlace::kNames;
+  }
+  return apply;
+}
+
+core::ExitCode tell_applied(const data::AppliedEdits& done, const char* verb) {
+  print_out("{} {}: {} files moved{}\n", verb, done.number, done.moved,
+            done.new_table.empty() ? "" : fmt::format(", labels in {}", shown_path(done.new_table)));
+  for (const std::string& problem : done.problems) complain(program_words(problem));
+  return done.problems.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;
+}
+
+core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder) {
+  const fs::path file = options.data.journal.empty() ? data::journal_beside(folder) : options.data.journal;
+  const fs::path root = data::root_of_journal(file, folder);
+  if (options.undo) return tell_applied(data::undo_apply(root), "undone: application");
+  if (const auto unfinished = data::unfinished_apply(root); unfinished && !options.plan) {
+    complain(fmt::format("application {} was interrupted; it is completed", *unfinished));
+    return tell_applied(data::finish_apply(root), "application");
+  }
+  data::Journal::read(file);  // without a journal there is nothing to apply, and none is made
+  CleanWork work = begin_work(options, folder);
+  const data::LabelEdits edits(*work.journal, folder, work.data.images, work.data.labeller);
+  for (const std::string& sentence : edits.sentences()) print_text(program_words(sentence) + "\n");
+  data::Items items(work.data.labeller.task);
+  for (std::size_t i = 0; i < work.data.size(); ++i) items.add(work.data.images, i, work.data.labels[i]);
+  const data::ApplyPlan plan = data::plan_edits(edits.root(), edits, items, apply_options(options));
+  for (const std::string& sentence : plan.sentences()) print_text(program_words(sentence) + "\n");
+  if (options.plan || plan.empty()) return core::ExitCode::kDone;
+  const core::ExitCode code = tell_applied(data::apply_edits(plan, *work.journal), "application");
+  print_out("margay clean apply {} --undo brings everything back\n", core::shell_word(folder.string()));
+  return code;
+}
+
+core::ExitCode clean(const CleanOptions& options, const Command& command) {
+  core::validate(options);
+  const auto [action, folder] = action_and_folder(options);
+  check_flags_of(action, command);
+  if (action == "apply") return apply_journal(options, folder);
+  if (action == "status") return show_status(options, folder);
+  if (action == "history") return show_history(options, folder);
+  return review_images(options, folder);
+}
+
+}  // namespace
+
+void add_clean(CommandLine& line) {
+  Command& command = line.add("clean", "Review what was found: relabel, delete, keep; journalled, undoable");
+  const auto options = std::make_shared<CleanOptions>();
+  command.argument("data", options->what, "the folder of the images; before it apply, status or history",
+                   Presence::kRequired);
+  command.flags(*options, {{"data.edits", ""}});
+  command.footer(
+      "margay check pets --labels --report issues\n"
+      "margay clean pets --findings issues\n"
+      "margay clean pets --findings issues --list --csv > queue.csv\n"
+      "margay clean pets --apply-file decisions.csv\n"
+      "margay clean apply pets --plan\n"
+      "margay clean apply pets --undo");
+  takes_compute_threads(command);
+  command.everyday({"--findings", "--list", "--csv", "--json", "--limit", "--apply-file", "--image-style", "--journal",
+                    "--allowed-wrong", "--sample-first", "--who", "--plan", "--undo", "--move-files", "--new-table",
+                    "--label-regex", "--labels-csv", "--label-delimiter", "--valid-csv"});
+  command.does([options, &command] { return clean(*options, command); });
+}
+
+}  // namespace margay::cli
