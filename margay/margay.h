@@ -43,6 +43,7 @@
 #include "margay/interpret/label_issues.h"
 #include "margay/interpret/mapped_image.h"
 #include "margay/interpret/outliers.h"
+#include "margay/interpret/remaining_errors.h"
 #include "margay/interpret/wrong_label_share.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"
@@ -76,6 +77,7 @@
 #include "margay/run/label_check.h"
 #include "margay/run/lesson.h"
 #include "margay/run/provenance.h"
+#include "margay/run/review.h"
 #include "margay/run/run_registry.h"
 #include "margay/serve/model_store.h"
 #include "margay/serve/prediction_queue.h"
@@ -323,6 +325,7 @@ using interpret::MapMethod;
 using interpret::MappedImage;
 using interpret::MappedImageOptions;
 using interpret::ModelComparison;
+using interpret::most_wrong;
 using interpret::NearClasses;
 using interpret::Outlier;
 using interpret::OutlierOptions;
@@ -334,6 +337,7 @@ using interpret::reliability_chart;
 using interpret::ReliabilityBin;
 using interpret::report_table;
 using interpret::ReportRow;
+using interpret::ReviewedSample;
 using interpret::risk_coverage_chart;
 using interpret::RiskCoverage;
 using interpret::SameClasses;
@@ -497,12 +501,20 @@ using run::make_lesson;
 using run::match_probabilities;
 using run::MatchedProbabilities;
 using run::read_probabilities;
+using run::RemainingWrong;
+using run::Review;
+using run::ReviewChoice;
+using run::reviewed_data;
+using run::ReviewedData;
+using run::ReviewEntry;
+using run::ReviewOptions;
 using run::RunNote;
 using run::RunRecord;
 using run::RunRegistry;
 using run::RunStatus;
 using run::training_history;
 using run::TrainingHistory;
+using run::ValidationErrors;
 using run::write_label_check;
 using run::WrongShare;
 
