@@ -65,11 +65,9 @@ std::string labels_text(const data::Labels& labels) {
 
 std::string remaining_text(const run::RemainingWrong& left) {
   if (!left.at_most) {
-    return left.estimate ? fmt::format(
-                               "about {:.0f} wrong among what was found; of the rest nothing is known before the "
-                               "random sample",
-                               *left.estimate)
-                         : "how many labels are wrong only the random sample can tell";
+    const double found = left.estimate.value_or(0);
+    return (found < .5 ? "" : fmt::format("about {:.0f} wrong among what was found; ", found)) +
+           "how many of the rest are wrong only the random sample can tell";
   }
   const double images = static_cast<double>(std::max<std::size_t>(1, left.images));
   const std::string probably = left.estimate ? fmt::format("; probably {}", percent_text(*left.estimate / images)) : "";
@@ -88,8 +86,9 @@ std::string validation_text(const run::Review& review) {
   const std::size_t changed = review.progress().changed_in_validation;
   if (changed == 0) return "";
   const auto errors = review.validation_errors();
-  std::string text = fmt::format("{} of the decisions {} validation images, by whose labels models are judged", changed,
-                                 changed == 1 ? "changes" : "change");
+  std::string text =
+      core::counted(changed, "decision changes a validation image", "decisions change validation images") +
+      ", by whose labels models are judged";
   if (!errors) return text + ".";
   return text +
          fmt::format(": the error of the model that was asked is {} before and {} after on the same {} images",
