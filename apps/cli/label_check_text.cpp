@@ -21,7 +21,7 @@ using run::WrongShare;
 constexpr std::size_t kShownLabels = 10;
 constexpr std::size_t kLabelColumns = 40;
 
-std::string labels_text(const data::Labels& labels) {
+std::string label_cell(const data::Labels& labels) {
   return labels.empty() ? "(none)" : core::fitted(core::one_line(fmt::format("{}", fmt::join(labels, ";"))), 24);
 }
 
@@ -57,8 +57,8 @@ std::string wrong_labels_text(const LabelCheck& check, LabelExtent extent) {
       extent == LabelExtent::kAll ? check.ranked.size() : std::min(kShownLabels, check.ranked.size());
   for (std::size_t i = 0; i < shown; ++i) {
     const auto row = static_cast<std::size_t>(check.ranked[i]);
-    std::vector<std::string> cells = {shown_name(check.name(row)), labels_text(check.given_labels(row)),
-                                      labels_text(check.predicted_labels(row))};
+    std::vector<std::string> cells = {shown_name(check.name(row)), label_cell(check.given_labels(row)),
+                                      label_cell(check.predicted_labels(row))};
     if (is_single) {
       cells.push_back(fmt::format("{:.3f}", check.probability(row, check.predicted[row][0])));
       cells.push_back(fmt::format("{:.3f}", check.probability(row, check.given[row][0])));
