@@ -250,8 +250,8 @@ void add_check(CommandLine& line) {
                [options](const std::string& path) { options->label.recipe = read_recipe(path); });
   command.footer(
       "margay check pets/images --label-regex '(.+)_\\d+\\.jpg$' --labels --arch resnet34 --report issues\n"
-      "Exit codes: 0 if nothing harms training, 3 if something does; labels that are probably wrong are suspicions and "
-      "change nothing.");
+      "Exit codes: 0 if nothing harms training, 3 if something does. Labels that are probably wrong are suspicions:\n"
+      "they change nothing.");
   takes_compute_threads(command);
   command.everyday({"--json",
                     "--all",

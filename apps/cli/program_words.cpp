@@ -14,6 +14,7 @@
 #include "margay/fetch/download.h"
 #include "margay/interpret/fit_unknown.h"
 #include "margay/run/evaluation_set.h"
+#include "margay/run/label_check_options.h"
 #include "margay/run/start_training.h"
 #include "margay/run/train_options.h"
 
@@ -66,6 +67,7 @@ Words all_words() {
   add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());
   add_fields(fetch::DownloadOptions::fields(), words);
   add_fields(interpret::UnknownOptions::fields(), words);
+  add_fields(run::LabelCheckOptions::fields(), words);
   add_fields(ServeOptions::fields(), words, serve_flag_names());
   return words;
 }

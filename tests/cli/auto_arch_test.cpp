@@ -51,7 +51,7 @@ TEST_F(AutoArch, NeedsTheMinutes) {
 TEST_F(AutoArch, ChoosesAmongTheWeightsOfAFolder) {
   testing_support::write_backbone(folder_ / "weights", "resnet20");
   const CommandResult result =
-      train_auto({"--minutes", "0.02", "--weights", (folder_ / "weights").string(), "--freeze-epochs", "1"});
+      train_auto({"--minutes", "0.1", "--weights", (folder_ / "weights").string(), "--freeze-epochs", "1"});
   EXPECT_EQ(result.status, 0) << result.errors;
   expect_part(result.output, "arch auto: resnet20 (no published accuracy) about ");
   expect_part(result.output, "for 2 epochs");

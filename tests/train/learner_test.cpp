@@ -241,7 +241,6 @@ TEST_F(LearnerTest, FitsTheScheduleToTheTimeThatItHas) {
   learner.add_callback(listener);
   const HyperSchedule schedule = one_cycle({1e-3, 1e-3, 1e-3});
   learner.fit({.stage = "timed", .schedule = schedule, .seconds = 0.7});
-  EXPECT_LT(listener->lrs.front().back(), 5e-4);
   for (std::size_t i = 0; i < learner.steps().size(); ++i) {
     EXPECT_EQ(listener->lrs[i], schedule(listener->fractions[i]).lrs);
     if (i == 0) continue;
