@@ -16,6 +16,7 @@ namespace {
 namespace beast = boost::beast;
 
 constexpr std::size_t kLongestChunkLine = 8192;  // with its extensions, or all trailers
+constexpr std::size_t kShortestEnd = 5;  // "0\r\n\r\n": Beast asserts that it gets no less of a last chunk again
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
 std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
@@ -214,6 +215,7 @@ class RequestReader::Impl {
     } else {
       const std::size_t waiting = rest_.size();
       rest_.append(bytes);
+      if (rest_.size() < kShortestEnd) return bytes.size();
       const std::size_t used = put(rest_);
       if (parser_->is_done()) return used - waiting;
       rest_.erase(0, used);
