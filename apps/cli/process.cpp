@@ -132,6 +132,13 @@ void takes_compute_threads(Command& command) {
   command.prepares([options] { prepare_to_compute(*options); });
 }
 
+void takes_unpinned_compute_threads(Command& command) {
+  const auto options = std::make_shared<ThreadOptions>();
+  options->pin_threads = model::ThreadPlacement::kFree;
+  command.flags(*options, {{"threads.pin_threads", ""}});
+  command.prepares([options] { prepare_to_compute(*options); });
+}
+
 namespace {
 
 // A signal handler can reach nothing but globals.

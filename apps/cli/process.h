@@ -45,6 +45,10 @@ void takes_threads(Command& command);
 /// memory is kept from then on, which the library leaves to programs.
 void takes_compute_threads(Command& command);
 
+/// --threads for a command that runs networks in threads of its own, such as a server: as takes_compute_threads, but
+/// none is pinned, since a thread inherits the CPU of the one that starts it.
+void takes_unpinned_compute_threads(Command& command);
+
 /// The threads of the command that runs: "7 threads: the control group grants 7.65 of 8 CPUs".
 std::string threads_text();
 

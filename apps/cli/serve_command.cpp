@@ -191,7 +191,7 @@ void add_serve(CommandLine& line) {
   const auto options = std::make_shared<ServeOptions>();
   command.argument("models", options->models, "NAME.margay, or NAME=FILE to serve a file under another name");
   command.flags(*options, serve_flag_names());
-  takes_threads(command);
+  takes_unpinned_compute_threads(command);
   command.everyday({"--port", "--host", "--unix", "--token-file", "--max-batch", "--max-delay-ms", "--max-queue",
                     "--device", "--precision", "--watch", "--access-log", "--check", "--threads"});
   command.footer(
