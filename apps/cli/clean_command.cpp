@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/clean_findings.h"
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
@@ -14,11 +15,14 @@
 #include "apps/cli/review_terminal.h"
 #include "apps/cli/review_text.h"
 #include "apps/cli/terminal_session.h"
+#include "apps/cli/weights_choice.h"
+#include "margay/core/text.h"
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/journal.h"
 #include "margay/run/data_options.h"
 #include "margay/run/decision_table.h"
 #include "margay/run/finding_file.h"
+#include "margay/run/label_check_options.h"
 #include "margay/run/review.h"
 
 namespace margay::cli {
@@ -30,6 +34,7 @@ struct CleanOptions {
   std::vector<std::string> what;  ///< an action, or none, and the folder of the data
   run::DataOptions data;
   run::ReviewOptions review;
+  run::LabelCheckOptions label;  ///< how to search where there are no findings
   fs::path findings;
   ImageStyle image_style = ImageStyle::kAuto;
   int deep_bits = data::ReadOptions().deep_bits;
@@ -49,8 +54,11 @@ struct CleanOptions {
         "clean_command",
         {core::field<&CleanOptions::data>("data", "labels and split"),
          core::field<&CleanOptions::review>("review", "the review"),
-         core::field<&CleanOptions::findings>(
-             "findings", "what was found: a folder of `check_data` with `report`, its label_issues.csv, or JSON"),
+         core::field<&CleanOptions::label>("label", "the search for wrong labels, without `findings`"),
+         core::field<&CleanOptions::findings>("findings",
+                                              "what was found: a folder of `check_data` with `report`, its "
+                                              "label_issues.csv, or JSON; by default it is searched for now",
+                                              {core::excludes({"model", "probabilities"}, "what was found")}),
          core::field<&CleanOptions::image_style>(
              "image_style",
              "how images are shown; auto asks the terminal for kitty's pixels or sixels, else takes blocks "
@@ -153,6 +161,17 @@ void read_given_findings(const CleanOptions& options, CleanWork& work) {
   work.data.predicted = std::move(found.predicted);
 }
 
+/// By the labels of the data itself, as the review compares with them.
+void search_findings(const CleanOptions& options, CleanWork& work) {
+  run::LabelCheckOptions label = options.label;
+  label.folder = work.folder;
+  label.data = options.data;
+  label.data.edits = false;
+  label.data.journal.clear();
+  label.deep_bits = options.deep_bits;
+  work.findings = find_labels(label, work.data);
+}
+
 run::Review begin_review(const CleanOptions& options, CleanWork& work) {
   run::ReviewOptions review = options.review;
   if (review.who.empty()) review.who = user_name();
@@ -188,6 +207,7 @@ core::ExitCode review_images(const CleanOptions& options, const fs::path& folder
   }
   CleanWork work = begin_work(options, folder);
   read_given_findings(options, work);
+  if (options.findings.empty() && options.apply_file.empty()) search_findings(options, work);
   run::Review review = begin_review(options, work);
   if (options.list) return list_queue(review, options);
   if (!asks) return apply_table(review, options);
@@ -273,7 +293,9 @@ void add_clean(CommandLine& line) {
   const auto options = std::make_shared<CleanOptions>();
   command.argument("data", options->what, "the folder of the images; before it apply, status or history",
                    Presence::kRequired);
-  command.flags(*options, {{"data.edits", ""}});
+  command.flags(
+      *options,
+      {{"data.edits", ""}, {"label_check.folds", ""}, {"label_check.recipe", ""}, {"label_check.epochs", ""}});
   command.footer(
       "margay check pets --labels --report issues\n"
       "margay clean pets --findings issues\n"
@@ -282,10 +304,34 @@ void add_clean(CommandLine& line) {
       "margay clean apply pets --plan\n"
       "margay clean apply pets --undo");
   takes_compute_threads(command);
-  command.everyday({"--findings", "--list", "--csv", "--json", "--limit", "--apply-file", "--image-style", "--journal",
-                    "--allowed-wrong", "--sample-first", "--who", "--plan", "--undo", "--move-files", "--new-table",
-                    "--label-regex", "--labels-csv", "--label-delimiter", "--valid-csv"});
-  command.does([options, &command] { return clean(*options, command); });
+  command.everyday({"--findings",
+                    "--model",
+                    "--probabilities",
+                    "--arch",
+                    "--weights",
+                    "--device",
+                    "--list",
+                    "--csv",
+                    "--json",
+                    "--limit",
+                    "--apply-file",
+                    "--image-style",
+                    "--journal",
+                    "--allowed-wrong",
+                    "--sample-first",
+                    "--who",
+                    "--plan",
+                    "--undo",
+                    "--move-files",
+                    "--new-table",
+                    "--label-regex",
+                    "--labels-csv",
+                    "--label-delimiter",
+                    "--valid-csv"});
+  command.does([options, &command] {
+    default_weights(command, options->label.network.weights, options->label.arch);
+    return clean(*options, command);
+  });
 }
 
 }  // namespace margay::cli
