@@ -1,3 +1,5 @@
+// One state machine, read from top to bottom: a request arrives, is answered, written, and the connection ends. Its
+// phases stay in one file, hence its length.
 #include "margay/http/connection.h"
 
 #include <algorithm>
