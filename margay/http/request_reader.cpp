@@ -107,6 +107,17 @@ void check_framing(const Headers& headers, bool is_http_11) {
   }
 }
 
+/// Beast reads a quote beyond its line, and would wait for its end (RFC 9112, section 7.1.1). rest: what it has not
+/// used.
+void check_chunk_line(std::string_view rest) {
+  if (rest.starts_with("\r\n")) rest.remove_prefix(2);  // of the chunk before
+  const std::size_t end = rest.find("\r\n");
+  if (end == std::string_view::npos) return;
+  const std::string_view line = rest.substr(0, end);
+  if (std::count(line.begin(), line.end(), '"') % 2 != 0)
+    throw RequestError(400, "a quote beside a chunk is not closed");
+}
+
 void check_host(const Headers& headers, bool is_http_11) {
   const std::size_t hosts = headers.count("Host");
   if (hosts > 1 || (hosts == 0 && is_http_11)) throw RequestError(400, "the request must have one Host");
@@ -220,6 +231,7 @@ class RequestReader::Impl {
       if (parser_->is_done()) return used - waiting;
       rest_.erase(0, used);
     }
+    check_chunk_line(rest_);
     if (rest_.size() > kLongestChunkLine) throw RequestError(400, "a line between chunks is too long");
     return bytes.size();
   }

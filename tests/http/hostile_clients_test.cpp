@@ -48,6 +48,7 @@ TEST(HostileClients, CannotSmuggleARequest) {
       post_with("Transfer-Encoding: chunked\r\n", "1g\r\nx\r\n0\r\n\r\n"),
       post_with("Transfer-Encoding: chunked\r\n", "1\r\nxy\r\n0\r\n\r\n"),
       post_with("Transfer-Encoding: chunked\r\n", "1\nx\n0\n\n"),
+      post_with("Transfer-Encoding: chunked\r\n", "1;a=\"b\r\nx\r\n0\r\n\r\n"),
       post_with("Transfer-Encoding: chunked\r\n", "-1\r\nx\r\n0\r\n\r\n"),
       post_with("Transfer-Encoding: chunked\r\n", "FFFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n"),
       post_with("Content-Length: 4\r\nX: a\r\n b\r\n", "abcd"),
