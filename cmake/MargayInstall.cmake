@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/margay)
 
 install(TARGETS margay margay_core margay_chart margay_collective margay_fetch margay_http margay_loss margay_data margay_model margay_metric margay_predict
-                margay_interpret margay_bundle margay_train margay_serve margay_run
+                margay_interpret margay_bundle margay_export margay_train margay_serve margay_run
         EXPORT margayTargets ARCHIVE COMPONENT library)
 install(EXPORT margayTargets NAMESPACE margay:: DESTINATION ${package_dir} COMPONENT library)
 install(DIRECTORY margay DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library FILES_MATCHING PATTERN "*.h")

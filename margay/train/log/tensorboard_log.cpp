@@ -13,6 +13,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/protobuf_writer.h"
 #include "margay/train/learner.h"
 
 namespace margay::train {
@@ -52,46 +53,11 @@ std::uint32_t masked_crc32c(std::string_view bytes) {
 
 std::string tf_record(std::string_view data) {
   std::string record;
-  append_little_endian(record, std::uint64_t{data.size()});
-  append_little_endian(record, masked_crc32c(record));
+  core::append_little_endian(record, std::uint64_t{data.size()});
+  core::append_little_endian(record, masked_crc32c(record));
   record += data;
-  append_little_endian(record, masked_crc32c(data));
+  core::append_little_endian(record, masked_crc32c(data));
   return record;
-}
-
-WireMessage& WireMessage::add_integer(int field, std::int64_t value) {
-  begin_field(field, WireType::kVarint);
-  append_varint(static_cast<std::uint64_t>(value));
-  return *this;
-}
-
-WireMessage& WireMessage::add_double(int field, double value) {
-  begin_field(field, WireType::kFixed64);
-  append_little_endian(bytes_, std::bit_cast<std::uint64_t>(value));
-  return *this;
-}
-
-WireMessage& WireMessage::add_float(int field, float value) {
-  begin_field(field, WireType::kFixed32);
-  append_little_endian(bytes_, std::bit_cast<std::uint32_t>(value));
-  return *this;
-}
-
-WireMessage& WireMessage::add_bytes(int field, std::string_view value) {
-  begin_field(field, WireType::kLengthDelimited);
-  append_varint(value.size());
-  bytes_ += value;
-  return *this;
-}
-
-void WireMessage::begin_field(int field, WireType type) {
-  append_varint(static_cast<std::uint64_t>(field) << 3U | static_cast<std::uint64_t>(type));
-}
-
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
-void WireMessage::append_varint(std::uint64_t value) {
-  for (; value >= 0x80U; value >>= 7U) bytes_.push_back(static_cast<char>((value & 0x7FU) | 0x80U));
-  bytes_.push_back(static_cast<char>(value));
 }
 
 namespace {
@@ -154,12 +120,12 @@ RecordFile create_file(const fs::path& folder) {
   }
 }
 
-WireMessage event_now() { return WireMessage().add_double(kEventWallTime, now_s()); }
+core::ProtobufMessage event_now() { return core::ProtobufMessage().add_double(kEventWallTime, now_s()); }
 
 std::string head(std::optional<std::int64_t> first_step) {
   std::string bytes = tf_record(event_now().add_bytes(kEventFileVersion, "brain.Event:2").bytes());
   if (first_step) {
-    const WireMessage start = WireMessage().add_integer(kSessionLogStatus, kSessionStart);
+    const core::ProtobufMessage start = core::ProtobufMessage().add_integer(kSessionLogStatus, kSessionStart);
     bytes += tf_record(event_now().add_integer(kEventStep, *first_step).add_message(kEventSessionLog, start).bytes());
   }
   return bytes;
@@ -171,27 +137,28 @@ EventFile::EventFile(const fs::path& folder, std::optional<std::int64_t> first_s
     : file_(create_file(folder)), head_(head(first_step)) {}
 
 void EventFile::write_scalars(std::int64_t step, std::span<const LoggedScalar> scalars) {
-  WireMessage all;
+  core::ProtobufMessage all;
   for (const LoggedScalar& scalar : scalars) {
-    all.add_message(
-        kSummaryValue,
-        WireMessage().add_bytes(kValueTag, scalar.tag).add_float(kValueSimpleValue, static_cast<float>(scalar.value)));
+    all.add_message(kSummaryValue, core::ProtobufMessage()
+                                       .add_bytes(kValueTag, scalar.tag)
+                                       .add_float(kValueSimpleValue, static_cast<float>(scalar.value)));
   }
   write_summary(step, all);
 }
 
 void EventFile::write_image(std::int64_t step, const LoggedImage& image) {
-  const WireMessage encoded = WireMessage()
-                                  .add_integer(kImageHeight, image.height)
-                                  .add_integer(kImageWidth, image.width)
-                                  .add_integer(kImageColorspace, image.channels)
-                                  .add_bytes(kImageEncoded, image.encoded);
-  const WireMessage entry = WireMessage().add_bytes(kValueTag, image.tag).add_message(kValueImage, encoded);
-  write_summary(step, WireMessage().add_message(kSummaryValue, entry));
+  const core::ProtobufMessage encoded = core::ProtobufMessage()
+                                            .add_integer(kImageHeight, image.height)
+                                            .add_integer(kImageWidth, image.width)
+                                            .add_integer(kImageColorspace, image.channels)
+                                            .add_bytes(kImageEncoded, image.encoded);
+  const core::ProtobufMessage entry =
+      core::ProtobufMessage().add_bytes(kValueTag, image.tag).add_message(kValueImage, encoded);
+  write_summary(step, core::ProtobufMessage().add_message(kSummaryValue, entry));
 }
 
-void EventFile::write_summary(std::int64_t step, const WireMessage& summary) {
-  const WireMessage whole = event_now().add_integer(kEventStep, step).add_message(kEventSummary, summary);
+void EventFile::write_summary(std::int64_t step, const core::ProtobufMessage& summary) {
+  const core::ProtobufMessage whole = event_now().add_integer(kEventStep, step).add_message(kEventSummary, summary);
   file_.append(head_ + tf_record(whole.bytes()));
   head_.clear();
 }

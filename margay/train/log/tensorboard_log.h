@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,17 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "margay/core/protobuf_writer.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/log/record_file.h"
 #include "margay/train/log/text_log.h"
 
 namespace margay::train {
-
-/// Appends a number's bytes in little-endian order on any machine.
-template <std::unsigned_integral T>
-void append_little_endian(std::string& bytes, T number) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) bytes.push_back(static_cast<char>(number >> (8 * i) & 0xFFU));
-}
 
 /// The checksum of iSCSI and of TensorFlow's records: the Castagnoli polynomial, reflected (RFC 3720, appendix B.4).
 std::uint32_t crc32c(std::string_view bytes);
@@ -28,30 +22,6 @@ std::uint32_t crc32c(std::string_view bytes);
 /// One record of TensorFlow's TFRecord format: uint64 length, uint32 masked crc32c of the length, the data, uint32
 /// masked crc32c of the data; numbers little-endian. Source: tensorflow/core/lib/io/record_writer.h.
 std::string tf_record(std::string_view data);
-
-/// A Protocol Buffers message in its wire format, field after field (https://protobuf.dev/programming-guides/encoding).
-/// It is written by hand and not with libprotobuf, because LibTorch's own archives contain headers of another version,
-/// which are found before the system's, and a CMake target protobuf::libprotobuf that links nothing.
-class WireMessage {
- public:
-  /// int32, int64, enum, bool.
-  WireMessage& add_integer(int field, std::int64_t value);
-  WireMessage& add_double(int field, double value);
-  WireMessage& add_float(int field, float value);
-  /// string (UTF-8), bytes.
-  WireMessage& add_bytes(int field, std::string_view value);
-  WireMessage& add_message(int field, const WireMessage& value) { return add_bytes(field, value.bytes()); }
-
-  const std::string& bytes() const { return bytes_; }
-
- private:
-  enum class WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5 };
-
-  void begin_field(int field, WireType type);
-  void append_varint(std::uint64_t value);
-
-  std::string bytes_;
-};
 
 /// A point of one of TensorBoard's curves.
 struct LoggedScalar {
@@ -85,7 +55,7 @@ class EventFile {
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:
-  void write_summary(std::int64_t step, const WireMessage& summary);
+  void write_summary(std::int64_t step, const core::ProtobufMessage& summary);
 
   RecordFile file_;
   std::string head_;  ///< written with the first event
