@@ -6,7 +6,7 @@
 //                                arrival, so that waiting is never left out. SERVICE: seconds that the server takes for
 //                                a request at its peak; with it, what one server of that constant time makes of the
 //                                same arrivals (M/D/1) is printed beside.
-//   idle CONNECTIONS SECONDS     connections that send nothing, and one that asks; then closed's numbers
+//   idle CONNECTIONS SECONDS     connections that asked /ping once and wait, and one that asks; then closed's numbers
 // It posts the files of FOLDER in turn. Answers other than 200 are counted and timed apart.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -313,10 +313,12 @@ int main(int argc, char** argv) {
   } else if (mode == "open") {
     run_open(load, amount, seconds, argc > 7 ? std::stod(argv[7]) : 0);
   } else {
-    Load idle(address_of(argv[1]), requests);
-    for (int i = 0; i < static_cast<int>(amount); ++i) idle.connect();
+    const std::vector<std::string> pings = {fmt::format("GET /ping HTTP/1.1\r\nHost: {}\r\n\r\n", argv[1])};
+    Load idle(address_of(argv[1]), pings);
+    for (int i = 0; i < static_cast<int>(amount); ++i) idle.ask(idle.connect(), Clock::now());
+    while (idle.busy() > 0) idle.wait(.05, [](Connection&) {});
     run_closed(load, 1, seconds);
-    idle.wait(0, [](Connection&) {});
+    for (double seen = 0; seen < amount; seen += 256) idle.wait(0, [](Connection&) {});
     fmt::print("  {} of {} idle connections are still open\n", idle.size(), amount);
   }
 }
