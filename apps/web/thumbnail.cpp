@@ -16,15 +16,6 @@
 namespace margay::web {
 namespace {
 
-core::Image shrunk(const core::Image& image, int longer_side) {
-  const int longer = std::max(image.height, image.width);
-  if (longer <= longer_side) return image;
-  const double scale = static_cast<double>(longer_side) / longer;
-  const auto side = [scale](int px) { return std::max(1, static_cast<int>(std::lround(px * scale))); };
-  const data::Box whole{0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-  return data::resample(image, whole, side(image.height), side(image.width));
-}
-
 /// "" where there is no readable image.
 std::string read_thumbnail(const ThumbnailSource& source, int quality) {
   if (source.file.empty()) return "";
@@ -49,6 +40,15 @@ std::string base64(std::span<const std::uint8_t> bytes) {
     for (std::size_t i = 0; i < 4; ++i) text += i <= count ? kDigits[group >> (18 - 6 * i) & 63U] : '=';
   }
   return text;
+}
+
+core::Image shrunk(const core::Image& image, int longer_side) {
+  const int longer = std::max(image.height, image.width);
+  if (longer <= longer_side) return image;
+  const double scale = static_cast<double>(longer_side) / longer;
+  const auto side = [scale](int px) { return std::max(1, static_cast<int>(std::lround(px * scale))); };
+  const data::Box whole{0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
+  return data::resample(image, whole, side(image.height), side(image.width));
 }
 
 std::string thumbnail_of(const core::Image& image, int longer_side, int quality) {

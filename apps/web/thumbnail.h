@@ -19,6 +19,9 @@ struct ThumbnailSource {
   int longer_side = 160;  ///< pixels at most; smaller images keep their size
 };
 
+/// The image with no side longer than `longer_side`; a smaller one unchanged.
+core::Image shrunk(const core::Image& image, int longer_side);
+
 /// The image in base64, as JPEG, no side longer than `longer_side`. quality: 1 … 100.
 std::string thumbnail_of(const core::Image& image, int longer_side, int quality);
 

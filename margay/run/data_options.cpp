@@ -114,28 +114,52 @@ FoundImages found_images(const fs::path& folder, const DataOptions& options, dat
 /// Whether an option asks for a draw, so that neither a table's column nor folders split.
 bool asks_for_a_draw(const DataOptions& o) { return o.valid_fraction || o.split || o.fold || o.folds || o.split_seed; }
 
+/// A splitter, and what chose it.
+struct ChosenSplit {
+  data::Splitter splitter;
+  std::string by;
+};
+
 /// What a file says of the split, nothing where none is asked.
-std::optional<data::Splitter> split_of_file(const fs::path& folder, const DataOptions& options, const Table& table) {
-  if (!options.valid_csv.empty()) return read_split(folder, options).split();
-  if (!options.valid_list.empty()) return data::file_list_split(options.valid_list, folder);
+std::optional<ChosenSplit> split_of_file(const fs::path& folder, const DataOptions& options, const Table& table) {
+  const auto by = [](const char* what, const fs::path& file) { return fmt::format("{} {}", what, file.string()); };
+  if (!options.valid_csv.empty()) return {{read_split(folder, options).split(), by("the table", options.valid_csv)}};
+  if (!options.valid_list.empty()) {
+    return {{data::file_list_split(options.valid_list, folder), by("the list", options.valid_list)}};
+  }
   if (asks_for_a_draw(options) || !options.valid_folder.empty()) return std::nullopt;
-  if (table && (!options.valid_column.empty() || table->has_split())) return table->split();
+  if (table && (!options.valid_column.empty() || table->has_split())) {
+    return {{table->split(), by("a column of the table", options.labels_csv)}};
+  }
   return std::nullopt;
 }
 
-data::Splitter choose_split(const fs::path& folder, const DataOptions& options, ImageChoice& choice) {
+/// How `draw` draws, in words.
+std::string words_of_draw(const DataOptions& options) {
+  const data::SplitKind kind = kind_of_draw(options);
+  const char* how = "a random draw";
+  if (kind == data::SplitKind::kStratified) how = "a draw in proportion to the classes";
+  if (kind == data::SplitKind::kGrouped) how = "a random draw of whole groups";
+  const std::uint64_t seed = options.split_seed.value_or(42);
+  if (options.fold) return fmt::format("{}: part {} of {}, seed {}", how, *options.fold, *options.folds, seed);
+  return fmt::format("{} of {:.4g} %, seed {}", how, 100 * options.valid_fraction.value_or(0.2), seed);
+}
+
+ChosenSplit choose_split(const fs::path& folder, const DataOptions& options, ImageChoice& choice) {
   if (const auto said = split_of_file(folder, options, choice.table())) {
-    return options.valid_list.empty() ? *said : choice.without_test(*said);
+    return options.valid_list.empty() ? *said : ChosenSplit{choice.without_test(said->splitter), said->by};
   }
   choice.name_folders(options.train_folder, options.valid_folder);
   if (!asks_for_a_draw(options)) {
     choice.check_layout();
-    if (choice.has(data::SplitPart::kValid)) return choice.split_by_folders();
+    if (choice.has(data::SplitPart::kValid)) {
+      return {choice.split_by_folders(), "the folders of training and validation"};
+    }
     if (options.labels_csv.empty() && options.train_folder.empty()) choice.check_split_files();
   }
   choice.leave_test_out();
   if (!options.train_folder.empty()) choice.keep_training_folder();
-  return draw(folder, options, choice.table());
+  return {draw(folder, options, choice.table()), words_of_draw(options)};
 }
 
 /// A splitter that throws the error when it is asked.
@@ -179,6 +203,10 @@ fs::path journal_of(const fs::path& folder, const DataOptions& options) {
 }
 
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
+  return std::move(make_explained_block(folder, options, gaps).block);
+}
+
+ExplainedBlock make_explained_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   core::validate(options);
   core::check_rules(options);
   ImageChoice choice(folder, found_images(folder, options, gaps), gaps);
@@ -189,11 +217,11 @@ data::DataBlock make_block(const fs::path& folder, const DataOptions& options, d
   };
   try {
     choice.leave_loose_out();
-    const data::Splitter splitter = choose_split(folder, options, choice);
-    return block_with(splitter);
+    const ChosenSplit chosen = choose_split(folder, options, choice);
+    return {block_with(chosen.splitter), chosen.by};
   } catch (const core::DataError& error) {
     if (gaps == data::Gaps::kRefuse) throw;
-    return block_with(split_with_problem(error));
+    return {block_with(split_with_problem(error)), ""};
   }
 }
 

@@ -54,6 +54,16 @@ std::filesystem::path journal_of(const std::filesystem::path& folder, const Data
 data::DataBlock make_block(const std::filesystem::path& folder, const DataOptions& options,
                            data::Gaps gaps = data::Gaps::kRefuse);
 
+/// A data block, and what chose its split.
+struct ExplainedBlock {
+  data::DataBlock block;
+  std::string split_by;  ///< a phrase: "the folders of training and validation", "a random draw of 20 %, seed 42"
+};
+
+/// The same block, with the reason for its split.
+ExplainedBlock make_explained_block(const std::filesystem::path& folder, const DataOptions& options,
+                                    data::Gaps gaps = data::Gaps::kRefuse);
+
 /// All images in the training set, those of a test set included, for evaluation. Throws as make_block.
 data::DataBlock make_unsplit_block(const std::filesystem::path& folder, const DataOptions& options);
 

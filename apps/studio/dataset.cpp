@@ -1,0 +1,148 @@
+#include "apps/studio/dataset.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <sys/stat.h>
+
+#include "margay/core/checksum.h"
+#include "margay/data/check/check_images.h"
+#include "margay/data/check/deep_images.h"
+#include "margay/run/data_options.h"
+
+namespace margay::studio {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A dataset of more folders is only watched in part.
+constexpr std::size_t kMostFolders = 5'000;
+
+std::optional<std::timespec> time_of(const fs::path& folder) {
+  struct stat state {};
+  if (::stat(folder.c_str(), &state) != 0) return std::nullopt;
+  return state.st_mtim;
+}
+
+/// A checksum of the names in a folder. Hidden ones do not count: a journal of decisions may begin beside the images.
+std::uint64_t names_in(const fs::path& folder) {
+  std::uint64_t sum = 0;
+  std::error_code failure;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with('.')) continue;
+    sum += core::checksum({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  }
+  return sum;
+}
+
+/// The path as text, without the folder before it.
+std::string_view below(std::string_view path, std::string_view folder) {
+  if (!path.starts_with(folder)) return path;
+  path.remove_prefix(folder.size());
+  while (path.starts_with('/')) path.remove_prefix(1);
+  return path;
+}
+
+ImageSide side_of(data::Side side) {
+  if (side == data::Side::kTrain) return ImageSide::kTrain;
+  return side == data::Side::kValid ? ImageSide::kValid : ImageSide::kNone;
+}
+
+/// The position among the classes of each label that occurs.
+std::vector<std::uint32_t> class_of_each_label(const std::vector<std::string>& labels,
+                                               const std::vector<ClassSize>& classes) {
+  std::vector<std::uint32_t> places;
+  for (const std::string& label : labels) {
+    const auto found =
+        std::lower_bound(classes.begin(), classes.end(), label,
+                         [](const ClassSize& each, const std::string& name) { return each.name < name; });
+    places.push_back(static_cast<std::uint32_t>(found - classes.begin()));
+  }
+  return places;
+}
+
+}  // namespace
+
+const char* name_of(ImageSide side) {
+  if (side == ImageSide::kTrain) return "train";
+  return side == ImageSide::kValid ? "valid" : "none";
+}
+
+const char* name_of(OpenedDataset::Change change) {
+  if (change == OpenedDataset::Change::kChanged) return "changed";
+  return change == OpenedDataset::Change::kGone ? "gone" : "";
+}
+
+std::shared_ptr<const OpenedDataset> OpenedDataset::open(const fs::path& folder, const run::DataOptions& options) {
+  const run::ExplainedBlock explained = run::make_explained_block(folder, options, data::Gaps::kKeep);
+  const data::LabelledData found = data::labelled_data(explained.block);
+  const std::shared_ptr<OpenedDataset> opened(new OpenedDataset);
+  opened->folder_ = folder;
+  opened->labels_by = found.labels_by;
+  opened->split_by = explained.split_by;
+  opened->split_problem = found.split_problem;
+  opened->warnings = explained.block.warnings();
+  opened->left_out = explained.block.left_out().sentences();
+  opened->deep_bits = data::look_for_deep_images(explained.block.images(), data::ReadOptions().max_pixels).bits;
+  opened->is_multi_label_ = found.items.task() == data::Task::kMultiLabel;
+  for (const data::ClassCount& each : found.classes()) {
+    opened->classes_.push_back({each.name, each.images, each.train, each.valid});
+  }
+  std::sort(opened->classes_.begin(), opened->classes_.end(),
+            [](const ClassSize& a, const ClassSize& b) { return a.name < b.name; });
+  const std::vector<std::uint32_t> places = class_of_each_label(found.items.label_names(), opened->classes_);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!opened->names_.add(below(found.paths.text(i), folder.native()))) continue;  // listed twice
+    if (found.has_label[i]) {
+      for (const std::uint32_t label : found.items.label_ids(i)) opened->label_ids_.push_back(places[label]);
+    }
+    opened->unlabelled_ += found.has_label[i] ? 0 : 1;
+    opened->first_label_.push_back(opened->label_ids_.size());
+    opened->sides_.push_back(side_of(found.sides[i]));
+  }
+  opened->note_folders();
+  return opened;
+}
+
+std::span<const std::uint32_t> OpenedDataset::labels(std::size_t i) const {
+  return {label_ids_.data() + first_label_[i], first_label_[i + 1] - first_label_[i]};
+}
+
+std::optional<std::size_t> OpenedDataset::find_path(const fs::path& path) const {
+  return names_.find(below(path.native(), folder_.native()));
+}
+
+std::size_t OpenedDataset::count(ImageSide side) const {
+  return static_cast<std::size_t>(std::count(sides_.begin(), sides_.end(), side));
+}
+
+/// The folder itself, and all that hold an image or lie between.
+void OpenedDataset::note_folders() {
+  names_in_folder_ = names_in(folder_);
+  std::unordered_set<std::string_view> folders;
+  for (std::size_t i = 0; i < size() && folders.size() < kMostFolders; ++i) {
+    std::string_view name = this->name(i);
+    for (std::size_t end = name.rfind('/'); end != std::string_view::npos; end = name.rfind('/')) {
+      name = name.substr(0, end);
+      if (!folders.insert(name).second) break;
+    }
+  }
+  const auto note = [&](const fs::path& folder) {
+    if (const auto time = time_of(folder)) folder_times_.push_back({folder, *time});
+  };
+  note(folder_);
+  for (const std::string_view name : folders) note(folder_ / name);
+}
+
+OpenedDataset::Change OpenedDataset::change() const {
+  if (!time_of(folder_)) return Change::kGone;
+  const bool is_same = std::all_of(folder_times_.begin(), folder_times_.end(), [this](const FolderTime& each) {
+    const auto now = time_of(each.folder);
+    const bool has_its_time = now && now->tv_sec == each.time.tv_sec && now->tv_nsec == each.time.tv_nsec;
+    return has_its_time || (now && each.folder == folder_ && names_in(folder_) == names_in_folder_);
+  });
+  return is_same ? Change::kNone : Change::kChanged;
+}
+
+}  // namespace margay::studio
