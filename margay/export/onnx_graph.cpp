@@ -228,12 +228,21 @@ class NetworkWriter {
   }
 
   std::string add(const op::Roll& roll) {
-    const std::int64_t size = shape(0)[static_cast<std::size_t>(roll.dimension)];
-    const std::int64_t shift = (roll.shift % size + size) % size;
-    if (shift == 0) return input(0);
-    const std::string front = onnx_.slice(input(0), roll.dimension, size - shift, kAll, step("front"));
-    const std::string back = onnx_.slice(input(0), roll.dimension, 0, size - shift, step("back"));
-    return node("Concat", {front, back}, {{"axis", roll.dimension}});
+    std::string x = input(0);
+    for (std::size_t i = 0; i < roll.dimensions.size(); ++i) {
+      const bool is_last = i + 1 == roll.dimensions.size();
+      x = rolled(x, roll.dimensions[i], roll.shifts[i], is_last ? name() : step("rolled"));
+    }
+    return x;
+  }
+
+  std::string rolled(const std::string& x, std::int64_t dimension, std::int64_t by, const std::string& called) {
+    const std::int64_t size = shape(0)[static_cast<std::size_t>(dimension)];
+    const std::int64_t shift = (by % size + size) % size;
+    if (shift == 0) return x;
+    const std::string front = onnx_.slice(x, dimension, size - shift, kAll, step("front"));
+    const std::string back = onnx_.slice(x, dimension, 0, size - shift, step("back"));
+    return onnx_.add("Concat", {front, back}, called, {{"axis", dimension}});
   }
 
   std::string add(const op::TakeRows& /*take*/) { return node("Gather", inputs(), {{"axis", std::int64_t{0}}}); }
