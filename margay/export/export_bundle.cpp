@@ -8,9 +8,11 @@
 
 #include "margay/core/error.h"
 #include "margay/core/field_type.h"
+#include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/export/onnx_builder.h"
 #include "margay/export/onnx_graph.h"
+#include "margay/export/onnx_names.h"
 #include "margay/export/pixel_graph.h"
 #include "margay/export/unknown_graph.h"
 #include "margay/model/graph/graph.h"
@@ -26,7 +28,7 @@ constexpr int kAntialiasOpset = 18;  // Resize's antialias
 constexpr std::int64_t kColours = 3;
 
 OnnxValue pixel_input() {
-  return {.name = "pixels",
+  return {.name = kPixelsInput,
           .type = OnnxType::kUint8,
           .shape = {kBatch, "H", "W", kColours},
           .denotation = "IMAGE",
@@ -35,7 +37,7 @@ OnnxValue pixel_input() {
 
 OnnxValue tensor_input(const bundle::Bundle& bundle) {
   const std::int64_t side = bundle.transforms.augment.size;
-  return {.name = "images",
+  return {.name = kTensorInput,
           .type = OnnxType::kFloat,
           .shape = {kBatch, bundle.classifier->options().in_channels, side, side}};
 }
@@ -61,24 +63,25 @@ std::string licence_of(const bundle::Bundle& bundle, const OnnxOptions& options)
 
 void append_metadata(OnnxModel& model, const bundle::Bundle& bundle, const OnnxOptions& options,
                      const OnnxSource& source) {
-  const auto add = [&](const char* key, std::string value) {
+  const auto add = [&](const std::string& key, std::string value) {
     if (!value.empty()) model.metadata.emplace_back(key, std::move(value));
   };
   const data::Transforms& transforms = bundle.transforms;
-  add("classes", json_text(bundle.vocabulary.names()));
-  add("task", core::to_text(bundle.task));
-  add("architecture", bundle.classifier->options().architecture);
-  add("input", core::to_text(options.input));
-  add("image_size", fmt::format("{}", transforms.augment.size));
-  add("mean", json_text(transforms.normalization.mean));
-  add("std", json_text(transforms.normalization.std));
-  add("resize", core::to_json(transforms.resize).dump());
-  add("deep_bits", fmt::format("{}", transforms.deep_bits));
-  add("temperature", fmt::format("{}", bundle.calibration.temperature));
-  if (bundle.unknown) add("alpha", fmt::format("{}", bundle.unknown->alpha()));
-  add("licence", licence_of(bundle, options));
-  add("source", source.name);
-  add("source_sha256", source.sha256);
+  add(kClassesKey, json_text(bundle.vocabulary.names()));
+  add("margay.task", core::to_text(bundle.task));
+  add("margay.architecture", bundle.classifier->options().architecture);
+  add("margay.input", core::to_text(options.input));
+  add("margay.image_size", fmt::format("{}", transforms.augment.size));
+  add("margay.mean", json_text(transforms.normalization.mean));
+  add("margay.std", json_text(transforms.normalization.std));
+  add("margay.resize", core::to_json(transforms.resize).dump());
+  add("margay.deep_bits", fmt::format("{}", transforms.deep_bits));
+  add("margay.temperature", fmt::format("{}", bundle.calibration.temperature));
+  if (bundle.unknown) add("margay.alpha", fmt::format("{}", bundle.unknown->alpha()));
+  add("margay.licence", licence_of(bundle, options));
+  add("margay.source", core::valid_utf8(source.name));
+  add(kSourceKey, source.sha256);
+  model.metadata.emplace_back(kSealKey, "");
   if (options.input == OnnxInput::kTensor) return;
   add("Image.BitmapPixelFormat", "Rgb8");
   add("Image.ColorSpaceGamma", "SRGB");
@@ -141,14 +144,15 @@ OnnxModel onnx_of(const bundle::Bundle& bundle, const OnnxOptions& options, cons
   const std::string images = has_pixels ? add_pixels(onnx, bundle.transforms, input.name) : input.name;
   const NetworkValues network = add_network(onnx, graph, images);
   const std::int64_t classes = bundle.classifier->num_classes();
-  add_output(onnx, "logits", network.logits, {kBatch, classes});
-  add_output(onnx, "probabilities", probabilities_of(onnx, bundle, "logits"), {kBatch, classes});
+  add_output(onnx, kLogitsOutput, network.logits, {kBatch, classes});
+  add_output(onnx, kProbabilitiesOutput, probabilities_of(onnx, bundle, kLogitsOutput), {kBatch, classes});
   if (bundle.unknown) {
-    const UnknownValues unknown = add_unknown(onnx, *bundle.unknown, "logits", pooled(onnx, graph, network.features));
+    const UnknownValues unknown =
+        add_unknown(onnx, *bundle.unknown, kLogitsOutput, pooled(onnx, graph, network.features));
     add_output(onnx, "unknown_score", unknown.score, {kBatch});
-    add_output(onnx, "p_known", unknown.p_known, {kBatch});
+    add_output(onnx, kKnownOutput, unknown.p_known, {kBatch});
   }
-  onnx.model().producer = "margay";
+  onnx.model().producer = kOnnxProducer;
   onnx.model().producer_version = MARGAY_VERSION;
   append_metadata(onnx.model(), bundle, options, source);
   return onnx.take();

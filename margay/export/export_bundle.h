@@ -45,10 +45,11 @@ void check_onnx_options(const bundle::Bundle& bundle, const OnnxOptions& options
 /// - probabilities, float [N,K]: softmax, or sigmoids for several labels, of logits / temperature;
 /// - where the bundle tells unknown images, unknown_score, float [N], and p_known, float [N]: images whose p_known is
 ///   at most the metadata's alpha are none of the classes.
-/// Names of weights are those of the classifier's state. Metadata: classes (JSON), task, architecture, input,
-/// image_size, mean and std (JSON), temperature, deep_bits, alpha, licence, source, source_sha256; for pixels also
-/// ONNX's Image.* (docs/MetadataProps.md). The model shares the bundle's weights, which must stay as they are until it
-/// has been written. Throws as check_onnx_options.
+/// Names of weights are those of the classifier's state. Metadata, each with "margay." before it: classes (JSON), task,
+/// architecture, input, image_size, mean, std and resize (JSON), deep_bits, temperature, alpha, licence, source,
+/// source_sha256, and sha256 of the file itself (kSealKey); for pixels also ONNX's Image.* (docs/MetadataProps.md). The
+/// model shares the bundle's weights, which must stay as they are until it has been written. Throws as
+/// check_onnx_options.
 OnnxModel onnx_of(const bundle::Bundle& bundle, const OnnxOptions& options = {}, const OnnxSource& source = {});
 
 }  // namespace margay::exporting

@@ -11,10 +11,12 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/protobuf_writer.h"
 #include "margay/core/unicode.h"
+#include "margay/export/onnx_names.h"
 
 namespace margay::exporting {
 namespace {
@@ -219,6 +221,12 @@ void write_elements(const OnnxTensor& tensor, const std::function<void(std::stri
   write(elements);
 }
 
+void add_to(core::Sha256& sum, std::string_view bytes) {
+  sum.update({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+const std::string kSealZeros(64, '0');
+
 /// A model cut where the bytes of constants stand.
 class OnnxSerializer {
  public:
@@ -242,15 +250,21 @@ class OnnxSerializer {
 
   std::uint64_t bytes() const { return model_head_.size() + graph_bytes_ + model_tail_.size(); }
 
-  void write(const std::function<void(std::string_view)>& write) const {
-    write(model_head_);
-    write(graph_head_);
+  /// data_sha256: of the file that holds constants; "" without one.
+  void write(const std::function<void(std::string_view)>& write, const std::string& data_sha256 = "") const {
+    core::Sha256 sum;
+    const auto put = [&](std::string_view bytes) {
+      if (seal_at_) add_to(sum, bytes);
+      write(bytes);
+    };
+    put(model_head_);
+    put(graph_head_);
     for (std::size_t i = 0; i < tensor_heads_.size(); ++i) {
-      write(tensor_heads_[i]);
-      if (!offset_of(i)) write_elements(model_.tensors[i], write);
+      put(tensor_heads_[i]);
+      if (!offset_of(i)) write_elements(model_.tensors[i], put);
     }
-    write(graph_tail_);
-    write(model_tail_);
+    put(graph_tail_);
+    write(seal_at_ ? sealed_tail(sum, data_sha256) : model_tail_);
   }
 
  private:
@@ -265,6 +279,13 @@ class OnnxSerializer {
     return ProtobufMessage().add_message(kGraphInitializer, external_message(tensor, external_.file, *offset)).bytes();
   }
 
+  std::string sealed_tail(core::Sha256& sum, const std::string& data_sha256) const {
+    add_to(sum, model_tail_);
+    add_to(sum, data_sha256);
+    std::string tail = model_tail_;
+    return tail.replace(*seal_at_, kSealZeros.size(), sum.finish());
+  }
+
   void set_frame() {
     model_head_ = ProtobufMessage()
                       .add_integer(kModelIrVersion, model_.ir_version)
@@ -275,7 +296,11 @@ class OnnxSerializer {
     ProtobufMessage tail;
     tail.add_message(kModelOpsetImport,
                      ProtobufMessage().add_bytes(kOpsetDomain, "").add_integer(kOpsetVersion, model_.opset));
-    for (const auto& [key, value] : model_.metadata) tail.add_message(kModelMetadataProps, entry_message(key, value));
+    for (const auto& [key, value] : model_.metadata) {
+      const bool is_seal = key == kSealKey;
+      tail.add_message(kModelMetadataProps, entry_message(key, is_seal ? kSealZeros : value));
+      if (is_seal) seal_at_ = tail.bytes().size() - kSealZeros.size();
+    }
     model_tail_ = tail.bytes();
   }
 
@@ -286,6 +311,7 @@ class OnnxSerializer {
   std::vector<std::string> tensor_heads_;
   std::string graph_tail_;
   std::string model_tail_;
+  std::optional<std::size_t> seal_at_;  ///< where the seal stands in the tail
   std::uint64_t graph_bytes_ = 0;
 };
 
@@ -305,14 +331,21 @@ ExternalData place_externally(const OnnxModel& model, std::string file) {
   return external;
 }
 
-void write_external(core::AtomicFile& file, const OnnxModel& model, const ExternalData& external) {
+/// Returns the file's SHA-256.
+std::string write_external(core::AtomicFile& file, const OnnxModel& model, const ExternalData& external) {
+  core::Sha256 sum;
+  const auto put = [&](std::string_view bytes) {
+    add_to(sum, bytes);
+    file.write(bytes);
+  };
   std::uint64_t at = 0;
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
     if (!external.offsets[i]) continue;
-    file.write(std::string(*external.offsets[i] - at, '\0'));
-    write_elements(model.tensors[i], [&](std::string_view bytes) { file.write(bytes); });
+    put(std::string(*external.offsets[i] - at, '\0'));
+    write_elements(model.tensors[i], put);
     at = *external.offsets[i] + model.tensors[i].bytes();
   }
+  return sum.finish();
 }
 
 void remove_model(const fs::path& path) {
@@ -328,9 +361,9 @@ void write_with_data(const fs::path& path, const OnnxModel& model) {
   const OnnxSerializer serializer(model, external);
   if (serializer.bytes() > kLargestOnnxBytes) throw core::Error("[onnx] the graph itself exceeds 2 GB");
   core::AtomicFile data(data_path);
-  write_external(data, model, external);
+  const std::string data_sha256 = write_external(data, model, external);
   core::AtomicFile file(path);
-  serializer.write([&](std::string_view bytes) { file.write(bytes); });
+  serializer.write([&](std::string_view bytes) { file.write(bytes); }, data_sha256);
   remove_model(path);
   data.commit();
   file.commit();

@@ -92,8 +92,8 @@ void serialize_onnx(const OnnxModel& model, const std::function<void(std::string
 /// Writes NAME.onnx, and where it would exceed `most_bytes` NAME.onnx.data beside it, which then holds all constants of
 /// 1 kB and more, each from a multiple of 4096 on (the standard's external data). The files appear complete or not at
 /// all; where there are two, an earlier model of that name goes first, so that it never stands beside data of another.
-/// Constants are written one after the other: memory grows by the largest only. Throws core::IoError, and what
-/// check_onnx throws.
+/// A metadata entry kSealKey (onnx_names.h) gets the hash that belongs there, whatever its value. Constants are written
+/// one after the other: memory grows by the largest only. Throws core::IoError, and what check_onnx throws.
 void write_onnx(const std::filesystem::path& path, const OnnxModel& model,
                 std::uint64_t most_bytes = kLargestOnnxBytes);
 
