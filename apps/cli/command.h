@@ -134,6 +134,7 @@ void add_compare(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_serve(CommandLine& line);
+void add_studio(CommandLine& line);
 void add_summary(CommandLine& line);
 void add_show_batch(CommandLine& line);
 void add_check(CommandLine& line);

@@ -11,7 +11,7 @@ const licence = readFileSync(`${root}node_modules/preact/LICENSE`, 'utf8').trim(
 
 await build({
   absWorkingDir: root,
-  entryPoints: { report: 'src/report/main.tsx', serve: 'src/serve/main.tsx' },
+  entryPoints: { report: 'src/report/main.tsx', serve: 'src/serve/main.tsx', studio: 'src/studio/main.tsx' },
   outdir: process.argv[2] ?? 'dist',
   bundle: true,
   minify: true,

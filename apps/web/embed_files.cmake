@@ -1,4 +1,4 @@
-# cmake -DOUTPUT=page_files.cpp -DDIST=apps/web/dist -DPAGES=report;serve -P embed_files.cmake: the built pages as C++. Every byte becomes an
+# cmake -DOUTPUT=page_files.cpp -DDIST=apps/web/dist -DPAGES=report;serve;studio -P embed_files.cmake: the built pages as C++. Every byte becomes an
 # escape, so that nothing in them can end a literal; literals of 8,000 bytes are below every compiler's limit.
 cmake_minimum_required(VERSION 3.22)
 

@@ -14,5 +14,7 @@ struct PageFiles {
 PageFiles report_files();
 /// Those of the server's page.
 PageFiles serve_files();
+/// Those of the studio.
+PageFiles studio_files();
 
 }  // namespace margay::web

@@ -1,0 +1,14 @@
+#include "apps/studio/routes/views.h"
+
+namespace margay::studio {
+
+void add_views(StudioRoutes& routes) {
+  for (const auto add : {
+           add_page_routes,
+           add_runs_routes,
+       }) {
+    add(routes);
+  }
+}
+
+}  // namespace margay::studio

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "apps/studio/studio_routes.h"
+
+namespace margay::studio {
+
+// Each adds what one view of the page asks for, below /api/ and its name. A new view adds its declaration here, its
+// function to the list in views.cpp, and its page to the table of apps/web/src/studio/app.tsx.
+void add_page_routes(StudioRoutes& routes);  ///< the page itself, /api/studio, /api/events
+void add_runs_routes(StudioRoutes& routes);
+
+/// All of them.
+void add_views(StudioRoutes& routes);
+
+}  // namespace margay::studio

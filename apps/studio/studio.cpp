@@ -1,0 +1,73 @@
+#include "apps/studio/studio.h"
+
+#include <chrono>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/studio/routes/views.h"
+#include "margay/core/error.h"
+
+namespace margay::studio {
+namespace {
+
+/// A browser asks for six things at once; a second page must not wait for the first one's.
+constexpr std::size_t kThreads = 8;
+constexpr std::size_t kMostWaiting = 1024;
+constexpr std::chrono::milliseconds kPace{1000};
+
+std::string token_of(const StudioOptions& options) {
+  if (!options.token_file) return Access::new_token();
+  http::Tokens::of_file(*options.token_file);  // refuses files without one, and those that others may change
+  std::ifstream lines(*options.token_file);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string_view word = http::trimmed(std::string_view(line).substr(0, line.find('\r')));
+    if (!word.empty() && !word.starts_with('#')) return std::string(word);
+  }
+  throw core::IoError(*options.token_file, "cannot read the token");
+}
+
+/// By it a page sees that it talks to another start of the studio than before, or to another version of it.
+std::string greeting_of(const StudioProgram& program) {
+  const nlohmann::ordered_json greeting = {{"version", program.version}, {"start", Access::new_token()}};
+  return greeting.dump();
+}
+
+}  // namespace
+
+Studio::Studio(StudioOptions options, StudioProgram program)
+    : options_(std::move(options)),
+      program_(std::move(program)),
+      folders_(options_.folders, options_.runs),
+      access_(token_of(options_), options_.read_only ? Writes::kRefused : Writes::kAllowed),
+      changes_(kPace, greeting_of(program_)),
+      routes_(*this, workers_),
+      workers_(kThreads, kMostWaiting) {
+  core::validate(options_);
+  add_views(routes_);
+}
+
+Studio::~Studio() = default;
+
+std::string Studio::words(const std::string& message) const {
+  return program_.words ? program_.words(message) : message;
+}
+
+std::string Studio::page_address(const std::string& address) const {
+  return fmt::format("{}/?token={}", address, http::percent_encoded(access_.token()));
+}
+
+void Studio::operator()(http::Request request, http::Reply reply) const {
+  routes_.router()(std::move(request), std::move(reply));
+}
+
+std::optional<http::Response> Studio::admit(const http::Request& head) const {
+  if (head.path.starts_with("/api/")) {
+    if (auto refused = access_.refusal(head)) return refused;
+  }
+  return routes_.router().refusal(head);
+}
+
+}  // namespace margay::studio

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+
+#include "apps/studio/access.h"
+#include "margay/http/request.h"
+#include "margay/http/static_files.h"
+
+namespace margay::studio {
+
+/// The page itself: "/", its script and its style, from the program's own bytes; nothing in them is secret. "/" with
+/// the right token in its query gives the browser its cookie, and leads to "/" without it, so that the token stays in
+/// no history. Knows nothing of runs or data, so that it can be shown before those are ready.
+class StudioPage {
+ public:
+  explicit StudioPage(const Access& access);
+
+  /// Whether that path is one of the page's.
+  bool has(std::string_view path) const { return files_.contains(path); }
+  /// 200, 303, 304, 403 for a wrong token, 404.
+  http::Response answer(const http::Request& request) const;
+
+ private:
+  http::Response enter(std::string_view token) const;
+
+  const Access& access_;
+  http::StaticFiles files_;
+};
+
+}  // namespace margay::studio

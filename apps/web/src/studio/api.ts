@@ -1,0 +1,209 @@
+// What the page asks the studio for, and what the studio tells it.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { words } from './words';
+
+/** A response that is no success: what the studio says is wrong. status 0: it did not answer at all. */
+export class StudioError extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message);
+  }
+}
+
+export type Query = Record<string, string | number | boolean | undefined>;
+
+function written(path: string, query: Query): string {
+  const values = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  return values.length > 0 ? `${path}?${new URLSearchParams(values)}` : path;
+}
+
+/** "/api/data/my%20pets/images" of apiPath('data', 'my pets', 'images'). */
+export const apiPath = (...parts: (string | number)[]) => `/api/${parts.map(encodeURIComponent).join('/')}`;
+
+async function answered(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: 'same-origin', ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new StudioError(0, words.noAnswer);
+  }
+  if (response.ok) return response;
+  const text = await response.text();
+  let reason = text || response.statusText;
+  try {
+    reason = (JSON.parse(text) as { error?: string }).error ?? reason;
+  } catch {
+    // no JSON: shown as it is
+  }
+  throw new StudioError(response.status, reason);
+}
+
+export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  const response = await answered(written(path, query), signal ? { signal } : {});
+  return response.json() as Promise<T>;
+}
+
+/** Sends JSON, or a file as it is, and gives the response's JSON (undefined without any). */
+export async function send<T>(
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, query: Query = {}, signal?: AbortSignal,
+): Promise<T> {
+  const isFile = body instanceof Blob;
+  const init: RequestInit = { method };
+  if (body !== undefined) {
+    init.body = isFile ? body : JSON.stringify(body);
+    if (!isFile) init.headers = { 'Content-Type': 'application/json' };
+  }
+  if (signal) init.signal = signal;
+  const text = await (await answered(written(path, query), init)).text();
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+export const post = <T>(path: string, body?: unknown, query: Query = {}, signal?: AbortSignal) =>
+  send<T>('POST', path, body, query, signal);
+
+export const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+export const isAbort = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
+
+// ---- events: one stream for the whole page, only while it is looked at (a browser has six connections for all its tabs)
+
+type Listener = (data: unknown) => void;
+export type Connection = 'open' | 'lost' | 'asleep';
+
+const listeners = new Map<string, Set<Listener>>();
+const connectionListeners = new Set<(now: Connection) => void>();
+let source: EventSource | undefined;
+let connection: Connection = 'asleep';
+let start: string | undefined;
+
+function setConnection(now: Connection) {
+  connection = now;
+  for (const each of connectionListeners) each(now);
+}
+
+function listenTo(topic: string) {
+  source?.addEventListener(topic, (event) => {
+    const data: unknown = JSON.parse((event as MessageEvent<string>).data);
+    for (const each of listeners.get(topic) ?? []) each(data);
+  });
+}
+
+/** Whatever was missed while the page was asleep or the studio away: everybody asks anew. */
+function everybodyAnew() {
+  for (const each of new Set([...listeners.values()].flatMap((set) => [...set]))) each(undefined);
+}
+
+function open() {
+  if (source || document.hidden) return;
+  source = new EventSource('/api/events');
+  source.addEventListener('hello', (event) => {
+    const hello = JSON.parse((event as MessageEvent<string>).data) as { version: string; start: string };
+    if (start !== undefined && start !== hello.start) return location.reload(); // perhaps of another version
+    start = hello.start;
+    setConnection('open');
+    everybodyAnew();
+  });
+  source.onerror = () => {
+    setConnection('lost');
+    if (source?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    source = undefined;
+    setTimeout(open, 2000);
+  };
+  for (const topic of listeners.keys()) listenTo(topic);
+}
+
+export function beginEvents(): void {
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) return open();
+    source?.close();
+    source = undefined;
+    setConnection('asleep');
+  });
+  addEventListener('pagehide', () => source?.close());
+  open();
+}
+
+/** Calls `listener` for every event of a topic, with undefined where some may have been missed. Gives what ends it. */
+export function onChange(topic: string, listener: Listener): () => void {
+  if (!listeners.has(topic)) {
+    listeners.set(topic, new Set());
+    listenTo(topic);
+  }
+  listeners.get(topic)!.add(listener);
+  return () => listeners.get(topic)?.delete(listener);
+}
+
+export function useConnection(): Connection {
+  const [now, setNow] = useState(connection);
+  useEffect(() => {
+    setNow(connection);
+    connectionListeners.add(setNow);
+    return () => { connectionListeners.delete(setNow); };
+  }, []);
+  return now;
+}
+
+export interface Got<T> {
+  /** The newest that came; it stays while it is asked for anew. */
+  data?: T;
+  /** What is wrong, of the newest request. */
+  problem?: StudioError;
+  isLoading: boolean;
+  reload: () => void;
+}
+
+/**
+ * What is at a path (undefined: nothing is asked for), asked for again when one of the topics changes. `keeps`: while
+ * another path or query is loaded, what was there before stays, as when a filter changes.
+ */
+export function useGet<T>(path: string | undefined, query: Query = {}, topics: string[] = [], keeps = false): Got<T> {
+  const whole = path === undefined ? undefined : written(path, query);
+  const [got, setGot] = useState<{ of: string | undefined; data?: T; problem?: StudioError; isLoading: boolean }>(
+    { of: undefined, isLoading: false });
+  const running = useRef<{ controller: AbortController; again: boolean } | undefined>(undefined);
+
+  const load = useCallback(() => {
+    if (whole === undefined) return;
+    if (running.current) {
+      running.current.again = true;
+      return;
+    }
+    const mine = { controller: new AbortController(), again: false };
+    running.current = mine;
+    setGot((before) => ({ ...before, isLoading: true }));
+    const settle = (change: { data?: T; problem?: StudioError }) => {
+      if (running.current !== mine) return; // another path is asked for, or nothing is shown any more
+      running.current = undefined;
+      setGot((before) => {
+        const isKept = before.data !== undefined && (before.of === whole || keeps);
+        return { of: whole, ...(isKept && { data: before.data! }), ...change, isLoading: false };
+      });
+      if (mine.again) load();
+    };
+    get<T>(whole, {}, mine.controller.signal).then(
+      (data) => settle({ data }),
+      (error: unknown) => isAbort(error) || settle({
+        problem: error instanceof StudioError ? error : new StudioError(0, textOf(error)),
+      }),
+    );
+  }, [whole, keeps]);
+
+  useEffect(() => {
+    load();
+    return () => {
+      running.current?.controller.abort();
+      running.current = undefined;
+    };
+  }, [load]);
+  const topicText = topics.join(' ');
+  useEffect(() => {
+    const ends = topicText.split(' ').filter(Boolean).map((topic) => onChange(topic, load));
+    return () => ends.forEach((end) => end());
+  }, [topicText, load]);
+  const isOfThis = got.of === whole;
+  return {
+    ...(got.data !== undefined && (isOfThis || keeps) && { data: got.data }),
+    ...(got.problem && isOfThis && { problem: got.problem }),
+    isLoading: got.isLoading || !isOfThis,
+    reload: load,
+  };
+}
