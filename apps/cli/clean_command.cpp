@@ -232,11 +232,13 @@ core::ExitCode show_history(const CleanOptions& options, const fs::path& folder)
   return core::ExitCode::kDone;
 }
 
-data::ApplyOptions apply_options(const CleanOptions& options) {
+/// validates: of each image, so that a new table of all images keeps the split.
+data::ApplyOptions apply_options(const CleanOptions& options, const std::vector<bool>& validates) {
   const run::DataOptions& data = options.data;
   data::ApplyOptions apply{.label_levels = data.label_folder.value_or(1),
                            .table = data.labels_csv,
                            .new_table = options.new_table,
+                           .validates = validates,
                            .move_files = options.move_files};
   if (!data.labels_csv.empty()) {
     apply.place = data::LabelPlace::kTable;
@@ -268,7 +270,8 @@ core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder
   for (const std::string& sentence : edits.sentences()) print_text(program_words(sentence) + "\n");
   data::Items items(work.data.labeller.task);
   for (std::size_t i = 0; i < work.data.size(); ++i) items.add(work.data.images, i, work.data.labels[i]);
-  const data::ApplyPlan plan = data::plan_edits(edits.root(), edits, items, apply_options(options));
+  const data::ApplyPlan plan =
+      data::plan_edits(edits.root(), edits, items, apply_options(options, work.data.validates));
   for (const std::string& sentence : plan.sentences()) print_text(program_words(sentence) + "\n");
   if (options.plan || plan.empty()) return core::ExitCode::kDone;
   const core::ExitCode code = tell_applied(data::apply_edits(plan, *work.journal), "application");

@@ -17,7 +17,7 @@ struct QueueOptions {
   int max_queue_mb = 512;
 
   // Not in the table: the program's.
-  std::optional<int> threads;  ///< that decode and compute; by default core::default_threads()
+  std::optional<int> threads;  ///< that decode; by default core::default_threads()
   int nice = 0;                ///< what is added to their nice value, 0 … 19, so that threads that answer come first
 
   static const core::OptionTable& fields();
@@ -41,6 +41,10 @@ struct QueueState {
 /// network computes others, and computed as batches of what has come together. No thread and no buffer is made for a
 /// request. What an image's logits are does not depend on its companions, nor on what batches it was in: on a CPU they
 /// are the same bits as Predictor's.
+///
+/// The network is computed by as many threads as LibTorch is set to (model::use_cpu_threads) where the queue is made.
+/// Only that number can change the bits (predict::ImageByImage says how), so who compares a queue with a Predictor
+/// sets the same for both; QueueOptions::threads changes none.
 ///
 /// A batch begins as soon as a thread is free for it; only while all threads are busy decoding images that could join
 /// does it wait, at most max_delay_ms. An image whose deadline has passed, or whose request was cancelled, is dropped

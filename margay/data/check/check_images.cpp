@@ -277,7 +277,8 @@ class FolderCheck {
 
   void see(const WalkedFolder& here) {
     for (const LeftOutEntry& each : here.listing.left_out) {
-      if (each.kind == LeftOutKind::kSystem && each.entry == EntryKind::kFolder) continue;  // like .git: wanted there
+      const bool is_system = each.kind == LeftOutKind::kSystem || each.kind == LeftOutKind::kDecisions;
+      if (is_system && each.entry == EntryKind::kFolder) continue;  // like .git: wanted there
       const bool is_dangling = each.kind == LeftOutKind::kDanglingLink;
       add(is_dangling ? FindingKind::kAbsent : FindingKind::kHiddenFile, here.path / each.name, words_for(each.kind));
     }

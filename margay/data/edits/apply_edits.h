@@ -56,7 +56,8 @@ struct ApplyPlan {
 /// Plans what makes the decisions a part of the data; changes nothing. folder: the root of the journal
 /// (LabelEdits::root). items: the images of the edits with the labels of the data itself. Throws core::DataError where
 /// an application that was interrupted must be completed or undone first, for a new table whose name is taken, and for
-/// a table that cannot be read; std::invalid_argument for `move_files` where folders are not what gives the labels.
+/// a table that cannot be read; std::invalid_argument for `move_files` where folders are not what gives the labels, and
+/// for `validates` of another length than the items.
 ApplyPlan plan_edits(const std::filesystem::path& folder, const LabelEdits& edits, const Items& items,
                      const ApplyOptions& options);
 

@@ -68,6 +68,12 @@ struct Decision {
 /// Whether the decision says which labels are right, or that the image goes: of these the last one of an image holds.
 bool is_about_label(DecisionKind kind);
 
+/// Whether both hold the same labels, in any order.
+bool have_same_labels(Labels a, Labels b);
+
+/// Throws std::invalid_argument unless the decision has all that its kind needs, and nothing it cannot mean.
+void check_decision(const Decision& decision);
+
 /// The decision as one line of JSON, without a line end: the fields that are set, in a fixed order. Paths that are not
 /// UTF-8 stand in `image_escaped` (`other_escaped`) with %XX for bytes. Throws std::invalid_argument for a decision
 /// that lacks what its kind needs, or whose texts are not UTF-8.

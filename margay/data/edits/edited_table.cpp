@@ -205,10 +205,7 @@ EditedTable edited_table(const fs::path& table, const fs::path& root, const Labe
 
 EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEdits& edits,
                          const std::vector<bool>& validates) {
-  if (!validates.empty() && validates.size() != items.size()) {
-    throw std::invalid_argument(
-        fmt::format("[table_of_all] {} images, but {} are said to validate or not", items.size(), validates.size()));
-  }
+  MARGAY_CHECK(validates.empty() || validates.size() == items.size(), "one `validates` for each image");
   EditedTable table{.text = validates.empty() ? "name,label\n" : "name,label,is_valid\n"};
   const Root names(root);
   for (std::size_t i = 0; i < items.size(); ++i) {

@@ -10,21 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "margay/data/edits/data_marks.h"
 #include "margay/data/edits/decision.h"
 
 namespace margay::data {
-
-/// Facts that tell one dataset from another wherever its folder lies: how many images, and a fixed choice of at most 64
-/// of them by the hashes of their file names and sizes.
-struct DataMarks {
-  std::size_t images = 0;
-  std::vector<std::uint64_t> marks;
-
-  /// Asks the file system for the size of every image.
-  static DataMarks of(const ImageList& images);
-  /// How many of the chosen images are among these, by file name and size.
-  std::size_t count_in(const ImageList& others) const;
-};
 
 /// `.margay/decisions.jsonl` in the folder of the data: where decisions are kept if no other file is named.
 std::filesystem::path journal_beside(const std::filesystem::path& folder);
@@ -102,7 +91,6 @@ class Journal {
   void create(const DataMarks& marks);
   void load();
   void take(std::string_view text);
-  void take_header(std::string_view line);
   void take_line(std::string_view line);
   void note_unknown(const std::string& fields);
   void write_line(const std::string& line);

@@ -45,6 +45,7 @@ constexpr std::array kLeftOutTexts = {
                 "links to folders that are read by another path", "each folder is read once", false},
     LeftOutText{LeftOutKind::kOtherFile, "file that is no image", "files that are no images", "", false},
     LeftOutText{LeftOutKind::kDocument, "document", "documents", "", false},
+    LeftOutText{LeftOutKind::kDecisions, "folder of decisions", "folders of decisions", "", false},
     LeftOutText{LeftOutKind::kSystem, "system file or folder", "system files or folders", "", false},
     LeftOutText{LeftOutKind::kHidden, "hidden file or folder", "hidden files or folders", "", false},
     LeftOutText{LeftOutKind::kRun, "folder of a run", "folders of runs", "", false},
@@ -94,7 +95,7 @@ constexpr std::array<std::string_view, 9> kSystemFiles = {"thumbs.db",    "ehthu
                                                           "pspbrwse.jbf", "zbthumbnail.info", "autorun.inf"};
 
 // In lower case, without the dot. Hidden names that are known to hold no data of the user's.
-constexpr std::array<std::string_view, 43> kSystemHidden = {"ds_store",
+constexpr std::array<std::string_view, 42> kSystemHidden = {"ds_store",
                                                             "localized",
                                                             "apdisk",
                                                             "volumeicon.icns",
@@ -130,7 +131,6 @@ constexpr std::array<std::string_view, 43> kSystemHidden = {"ds_store",
                                                             "hg",
                                                             "dvc",
                                                             "dvcignore",
-                                                            "margay",
                                                             "datalad",
                                                             "ipynb_checkpoints",
                                                             "cache",
@@ -178,7 +178,8 @@ std::vector<std::string> LeftOut::sentences() const {
   std::vector<std::string> others;
   for (const LeftOutText& text : kLeftOutTexts) {
     const NameList& names = of(text.kind);
-    if (names.empty() || text.kind == LeftOutKind::kDocument) continue;
+    const bool is_no_news = text.kind == LeftOutKind::kDocument || text.kind == LeftOutKind::kDecisions;
+    if (names.empty() || is_no_news) continue;
     const std::string counted = counted_kind(text, names.size());
     const std::string_view remedy = text.remedy;
     if (remedy.empty()) {
@@ -193,6 +194,7 @@ std::vector<std::string> LeftOut::sentences() const {
 
 std::optional<LeftOutKind> left_out_by_name(std::string_view name, EntryKind kind) {
   if (name.starts_with('.')) {
+    if (name == ".margay" && kind == EntryKind::kFolder) return LeftOutKind::kDecisions;
     if (is_system_hidden(name)) return LeftOutKind::kSystem;
     const bool is_image = kind == EntryKind::kFile && !image_extension(name).empty();
     return is_image ? LeftOutKind::kHiddenImage : LeftOutKind::kHidden;

@@ -27,6 +27,7 @@ enum class LeftOutKind : std::uint8_t {
   // What any folder may hold.
   kOtherFile,  ///< no image
   kDocument,   ///< a text or a table, as a README, labels or one annotation for each image: no sentence tells of it
+  kDecisions,  ///< `.margay`, the folder of a journal of decisions: no sentence tells of it
   kSystem,     ///< left by a system, a NAS or a desktop: lost+found, @eaDir, __MACOSX, Thumbs.db, ._a.jpg, .git
   kHidden,     ///< another file or folder whose name begins with a dot
   kRun,        ///< the folder of a training, whose charts are images

@@ -75,7 +75,9 @@ TEST(ApplyEdits, KeepTheSplitInTheNewTable) {
   EXPECT_EQ(plan.table_text,
             "name,label,is_valid\ncat/0.jpg,dog,0\ncat/2.jpg,cat,1\ndog/0.jpg,dog,0\ndog/1.jpg,dog,1\n"
             "dog/2.jpg,dog,0\n");
-  EXPECT_THROW(plan_of(folder.path(), journal, {.validates = {true}}), std::invalid_argument);
+  const auto message = testing_support::thrown_message<std::invalid_argument>(
+      [&] { plan_of(folder.path(), journal, {.validates = {true}, .move_files = true}); });
+  EXPECT_EQ(message, "[apply_edits] 6 images, but 1 are said to validate or not");
 }
 
 TEST(ApplyEdits, MoveFilesBetweenClassesWhenAsked) {

@@ -1,8 +1,10 @@
 #include "margay/data/edits/decision.h"
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
@@ -31,6 +33,15 @@ Decision full_decision() {
 
 std::string problem_of_line(const std::string& line) {
   return testing_support::thrown_message<std::invalid_argument>([&] { (void)decision_of_line(line); });
+}
+
+bool is_decision(const std::string& line) {
+  try {
+    (void)decision_of_line(line);
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+  return true;
 }
 
 /// The line of a decision to keep cat.jpg, with other fields before the kind.
@@ -71,6 +82,46 @@ TEST(Decision, KeepsFieldsOfALaterVersion) {
   EXPECT_EQ(decision_of_line(to_line(read)), read);
 }
 
+/// A line with blanks is JSON, but not as Margay writes it.
+std::string with_blanks(std::string line) { return line.insert(1, "  "); }
+
+TEST(Decision, IsReadAlikeFromPlainLinesAndFromAnyJson) {
+  Decision plain = full_decision();
+  plain.content.modified_ns = 5;
+  plain.after = {"dog", "a wolf"};
+  const std::string sum(16, '0');
+  for (const std::string& line :
+       {to_line(plain), to_line({.kind = DecisionKind::kUndo, .undoes = 3, .number = 4}),
+        to_line({.kind = DecisionKind::kNotDuplicate,
+        .image = "a",
+        .content = {.sha256 = kSomeSum, .bytes = 1},
+        .other = "b",
+        .other_content = {.sha256 = kSomeSum, .bytes = 7, .modified_ns = 9}}),
+        line_with(R"("before":[],"mood":"good","rows":[],"count":3,"sum":")" + sum + R"(",)")}) {
+    const Decision read = decision_of_line(line);
+    EXPECT_EQ(read, decision_of_line(with_blanks(line)));
+    EXPECT_EQ(to_line(read), to_line(decision_of_line(with_blanks(line))));
+  }
+  EXPECT_EQ(decision_of_line(to_line(plain)), plain);
+}
+
+TEST(Decision, RefusesTheSameLinesWithBlanksAndWithout) {
+  for (const char* const fields :
+       {R"("bytes":01,)", R"("bytes":-1,)", R"("bytes":1.5,)", R"("bytes":99999999999999999999,)",
+        R"("before":["x",],)", R"("before":["x",3],)", R"("before":"x","before":"y",)", R"("a":1,"a":2,)", R"(,)",
+        R"("who":nul,)", R"("image_escaped":"%4",)", R"("after":)"}) {
+    const std::string line = line_with(fields);
+    EXPECT_NE(problem_of_line(line), "") << line;
+    EXPECT_EQ(problem_of_line(line).substr(0, 13), problem_of_line(with_blanks(line)).substr(0, 13)) << line;
+  }
+  const std::string line = line_with("");
+  for (std::size_t length = 0; length < line.size(); ++length) {
+    EXPECT_NE(problem_of_line(line.substr(0, length)), "") << length;
+  }
+  EXPECT_NE(problem_of_line(line + "x"), "");
+  EXPECT_NE(problem_of_line(line + "{}"), "");
+}
+
 TEST(Decision, NamesWhatIsWrongInALine) {
   EXPECT_EQ(problem_of_line("{"), "it is no JSON (byte 2)");
   EXPECT_EQ(problem_of_line("[]"), "it is a list; expected an object");
@@ -91,6 +142,16 @@ TEST(Decision, RefusesPathsThatLeadElsewhere) {
     EXPECT_THROW((void)to_line({.kind = DecisionKind::kSkip, .image = path}), std::invalid_argument) << path;
   }
   EXPECT_NO_THROW((void)to_line({.kind = DecisionKind::kSkip, .image = "../beside/a.jpg"}));
+}
+
+TEST(Decision, TakesExactlyThePathsWithoutDetours) {
+  rc::check("as the standard library has it", [] {
+    const auto path = *rc::gen::container<std::string>(rc::gen::elementOf(std::string("a./")));
+    const bool is_normal = path != "." && !path.empty() && path.front() != '/' && path.back() != '/' &&
+                           std::filesystem::path(path).lexically_normal().native() == path;
+    const std::string line = fmt::format(R"({{"kind":"skip","image":"{}"}})", path);
+    RC_ASSERT(is_decision(line) == is_normal);
+  });
 }
 
 TEST(Decision, RefusesALabelThatIsNotUtf8) {

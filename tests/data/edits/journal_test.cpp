@@ -381,18 +381,6 @@ TEST(Journal, LosesNothingThatWasConfirmedWhenKilledAnywhere) {
   }
 }
 
-TEST(DataMarks, FindTheirImagesInAMovedFolder) {
-  const TemporaryFolder folder;
-  testing_support::write_cats_and_dogs(folder / "a");
-  testing_support::write(folder / "b/cat/0.jpg", "other bytes");
-  const DataMarks marks = DataMarks::of(image_files(folder / "a"));
-  EXPECT_EQ(marks.images, 6U);
-  EXPECT_EQ(marks.marks.size(), 6U);
-  fs::rename(folder / "a", folder / "moved");
-  EXPECT_EQ(marks.count_in(image_files(folder / "moved")), 6U);
-  EXPECT_EQ(marks.count_in(image_files(folder / "b")), 0U);
-}
-
 TEST(Journal, IsRelativeToTheFolderThatHoldsIt) {
   const TemporaryFolder folder;
   fs::create_directories(folder / "data/train");

@@ -40,6 +40,16 @@ TEST(LeftOut, IsSilentOfDocuments) {
   EXPECT_EQ(left_out.count(LeftOutKind::kDocument), 1U);
 }
 
+TEST(ImageSearch, IsSilentOfTheFolderOfDecisions) {
+  const TemporaryFolder folder;
+  for (const char* name : {"cat/1.jpg", ".margay/decisions.jsonl", ".margay/trash/0001/cat/2.jpg"})
+    write(folder / name, "x");
+  const ImageSearch search = search_images(folder.path());
+  EXPECT_EQ(search.images, (PathList{folder / "cat/1.jpg"}));
+  EXPECT_EQ(search.left_out.count(kDecisions), 1U);
+  EXPECT_EQ(search.left_out.sentences(), std::vector<std::string>());
+}
+
 TEST(LeftOut, KnowsWhetherImagesAreAmongIt) {
   LeftOut left_out;
   left_out.add(kOtherFile, "a.txt");
