@@ -21,43 +21,13 @@
 #include "margay/core/threads.h"
 #include "margay/model/cpu_threads.h"
 #include "margay/serve/predictor.h"
+#include "margay/serve/queued_image.h"
 #include "margay/serve/served_model.h"
 
 namespace margay::serve {
-
-/// A request in the queue.
-struct PendingRequest {
-  PredictionRequest request;
-  PredictionReply reply;
-  std::size_t left = 0;  ///< images without an outcome
-  SteadyClock::time_point submitted;
-
-  /// Why its images are not worth computing any more.
-  std::optional<Outcome> lost(SteadyClock::time_point now) const {
-    if (request.cancelled.stop_requested()) return Outcome::kCancelled;
-    return now >= request.deadline ? std::optional(Outcome::kExpired) : std::nullopt;
-  }
-};
-
-/// float [size,size,3] of an image, which many images use in turn.
-using PixelRoom = std::vector<float>;
-
-/// One image on its way through the queue.
-struct QueuedImage {
-  std::shared_ptr<PendingRequest> pending;
-  std::size_t index = 0;
-  std::int64_t bytes = 0;
-  PixelRoom pixels;
-  SteadyClock::time_point decoded{};
-
-  ImageInput& input() const { return pending->request.images[index]; }
-  PredictedImage& result() const { return pending->reply.images[index]; }
-  const ServedModel& model() const { return *pending->reply.model; }
-};
+namespace {
 
 using QueuedImages = std::vector<QueuedImage>;
-
-namespace {
 
 constexpr double kBytesPerMb = 1024.0 * 1024.0;
 /// Images of a batch for each thread of a CPU: each takes the next as soon as it is free, so more of them only let the
@@ -69,97 +39,6 @@ constexpr double kNewest = 0.2;  // weight of the latest batch in the time of an
 
 double ms_between(SteadyClock::time_point from, SteadyClock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
-std::int64_t bytes_of(const ImageInput& image) {
-  if (const auto* tensor = std::get_if<ImageTensor>(&image.content))
-    return static_cast<std::int64_t>(tensor->size() * sizeof(float));
-  return static_cast<std::int64_t>(std::get<ImageBytes>(image.content)->size());
-}
-
-std::string problem_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kExpired:
-      return "its deadline passed before it was computed";
-    case Outcome::kCancelled:
-      return "it was cancelled before it was computed";
-    default:
-      return "the queue was stopped before it was computed";
-  }
-}
-
-void check_content(const PredictionRequest& request) {
-  if (request.images.empty()) throw std::invalid_argument("[submit] a request needs one image at least");
-  if (!request.done) throw std::invalid_argument("[submit] a request needs a function that takes its reply");
-  for (const ImageInput& image : request.images) {
-    const auto* bytes = std::get_if<ImageBytes>(&image.content);
-    if (image.name.empty() || (bytes != nullptr && *bytes == nullptr))
-      throw std::invalid_argument("[submit] each image needs a name and bytes, which may be empty");
-  }
-}
-
-void check_tensors(const PredictionRequest& request, const data::ImagePipeline& pipeline) {
-  for (const ImageInput& image : request.images) {
-    const auto* tensor = std::get_if<ImageTensor>(&image.content);
-    if (tensor == nullptr || static_cast<std::int64_t>(tensor->size()) == pipeline.output_floats()) continue;
-    throw std::invalid_argument(
-        fmt::format("[submit] {0}: a tensor for this model is [3,{1},{1}], {2} numbers; got {3}", image.name,
-                    pipeline.output_size(), pipeline.output_floats(), tensor->size()));
-  }
-}
-
-/// [3,H,W] as [H,W,3].
-void interleave(const ImageTensor& planes, PixelRoom& pixels) {
-  const std::size_t area = planes.size() / 3;
-  for (std::size_t i = 0; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) pixels[3 * i + c] = planes[c * area + i];
-  }
-}
-
-std::array<double, 3> channel_means(const PixelRoom& pixels, const data::Normalization& normalization) {
-  std::array<double, 3> sums{};
-  for (std::size_t i = 0; i + 2 < pixels.size(); i += 3) {
-    for (std::size_t c = 0; c < 3; ++c) sums[c] += pixels[i + c];
-  }
-  const double area = std::max(1.0, static_cast<double>(pixels.size()) / 3);
-  for (std::size_t c = 0; c < 3; ++c) sums[c] = sums[c] / area * normalization.std[c] + normalization.mean[c];
-  return sums;
-}
-
-void decode_pixels(QueuedImage& image) {
-  const data::ImagePipeline& pipeline = image.model().predictor().pipeline();
-  image.pixels.resize(static_cast<std::size_t>(pipeline.output_floats()));
-  ImageInput& input = image.input();
-  if (const auto* tensor = std::get_if<ImageTensor>(&input.content)) {
-    interleave(*tensor, image.pixels);
-  } else {
-    pipeline.run(data::ImageSource(std::filesystem::path(input.name), std::get<ImageBytes>(input.content)),
-                 data::Phase::kValid, core::Random{0}, image.pixels.data());
-  }
-  image.result().input_mean = channel_means(image.pixels, pipeline.transforms().normalization);
-  input.content = ImageBytes();  // the bytes are needed no more
-}
-
-std::vector<float> numbers_of(const torch::Tensor& row) {
-  const torch::Tensor numbers = row.contiguous();
-  return {numbers.data_ptr<float>(), numbers.data_ptr<float>() + numbers.numel()};
-}
-
-void take_outputs(const predict::Predictions& predictions, std::int64_t row, PredictedImage& result) {
-  result.logits = numbers_of(predictions.logits[row]);
-  result.probabilities = numbers_of(predictions.probabilities[row]);
-  if (predictions.p_known.defined()) result.p_known = predictions.p_known[row].item<double>();
-  result.confidence = *std::max_element(result.probabilities.begin(), result.probabilities.end());
-}
-
-void fail(PredictedImage& result, const std::exception& error) {
-  const bool is_image = dynamic_cast<const core::DataError*>(&error) != nullptr;
-  result.outcome = is_image ? Outcome::kUnreadable : Outcome::kFailed;
-  result.problem = is_image ? error.what() : result.name + ": ";
-  if (is_image) return;
-  result.problem += core::says_out_of_memory(error)
-                        ? core::out_of_memory(error, "use a lower `max_pixels` or `max_batch`").what()
-                        : core::without_stack_frames(error.what());
 }
 
 /// Of this thread, and of those that it starts. A system that refuses only answers later.
@@ -187,7 +66,7 @@ class PredictionQueue::State {
   ~State() { end(); }
 
   std::optional<Refusal> submit(PredictionRequest&& request) {
-    check_content(request);
+    check_request(request);
     QueuedImages lost;
     std::optional<Refusal> refusal;
     {
@@ -323,9 +202,9 @@ class PredictionQueue::State {
       PredictedImage& result = image->result();
       result.times.queued_ms = ms_between(image->pending->submitted, begun);
       try {
-        decode_pixels(*image);
+        image->decode();
       } catch (const std::exception& error) {
-        fail(result, error);
+        image->fail(error);
       }
       image->decoded = SteadyClock::now();
       result.times.decoded_ms = ms_between(begun, image->decoded);
@@ -423,10 +302,9 @@ class PredictionQueue::State {
   void compute(std::span<QueuedImage> batch, SteadyClock::time_point begun) {
     try {
       const predict::Predictions predictions = batch[0].model().predictor().predict_inputs(inputs_of(batch));
-      for (std::size_t i = 0; i < batch.size(); ++i)
-        take_outputs(predictions, static_cast<std::int64_t>(i), batch[i].result());
+      for (std::size_t i = 0; i < batch.size(); ++i) batch[i].take_outputs(predictions, static_cast<std::int64_t>(i));
     } catch (const std::exception& error) {
-      if (batch.size() == 1) fail(batch[0].result(), error);
+      if (batch.size() == 1) batch[0].fail(error);
       if (batch.size() > 1) return compute_apart(batch);
     }
     note_times(batch, begun);
@@ -488,9 +366,8 @@ class PredictionQueue::State {
 
   /// Answers the request after its last image.
   void settle(QueuedImage& image) {
-    PredictedImage& result = image.result();
-    if (result.problem.empty() && result.outcome != Outcome::kPredicted)
-      result.problem = result.name + ": " + problem_of(result.outcome);
+    const PredictedImage& result = image.result();
+    if (result.problem.empty() && result.outcome != Outcome::kPredicted) image.tell_lost();
     std::unique_lock lock(mutex_);
     const bool is_last = --image.pending->left == 0;
     lock.unlock();
