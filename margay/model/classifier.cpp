@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/graph/graph_builder.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/naming.h"
 
@@ -78,9 +79,8 @@ Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
   core::validate(options);
   const Architecture& architecture = find_architecture(options.architecture);
   check_arithmetic(architecture, options.arithmetic);
-  backbone_ = architecture.build({.in_channels = options.in_channels,
-                                  .image_px = options.image_px.value_or(architecture.input_px),
-                                  .arithmetic = options.arithmetic});
+  backbone_ = architecture.build(
+      {.in_channels = options.in_channels, .image_px = image_px(), .arithmetic = options.arithmetic});
   head_ = make_head(*backbone_, options.num_classes, options.head);
   register_module(kBackbone, backbone_);
   register_module(kHead, head_);
@@ -95,6 +95,23 @@ torch::Tensor Classifier::extract(const torch::Tensor& images) {
 }
 
 torch::Tensor Classifier::classify(const torch::Tensor& features) { return head_->forward(features); }
+
+ValueId Classifier::describe(GraphBuilder& graph, ValueId images) {
+  const ValueId features = graph.layer(images, *backbone_);
+  graph.mark_features(features);
+  return graph.layer(features, *head_);
+}
+
+Graph describe(Classifier& classifier, std::int64_t image_px) {
+  GraphBuilder builder(classifier, {kAnySize, classifier.options().in_channels, image_px, image_px});
+  return builder.finish(builder.layer(builder.images(), classifier));
+}
+
+Graph describe(Classifier& classifier) { return describe(classifier, classifier.image_px()); }
+
+std::int64_t Classifier::image_px() const {
+  return options_.image_px.value_or(find_architecture(options_.architecture).input_px);
+}
 
 torch::Device Classifier::device() const { return head_->parameters().front().device(); }
 

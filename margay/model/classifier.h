@@ -53,7 +53,7 @@ struct ClassifierOptions {
 
 /// A backbone and a head, registered as "backbone" and "head". Convolution weights are channels-last, and images are
 /// converted to that layout. New values are drawn from LibTorch's default generator.
-class Classifier : public torch::nn::Module {
+class Classifier : public torch::nn::Module, public DescribedLayer {
  public:
   explicit Classifier(const ClassifierOptions& options);
 
@@ -65,8 +65,12 @@ class Classifier : public torch::nn::Module {
   /// features: float [N,D,H/s,W/s]; returns logits [N,K].
   torch::Tensor classify(const torch::Tensor& features);
 
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
+
   const ClassifierOptions& options() const { return options_; }
   std::int64_t num_classes() const { return options_.num_classes; }
+  /// Side of its images: the option's, or else the architecture's own.
+  std::int64_t image_px() const;
   Backbone& backbone() { return *backbone_; }
   const Backbone& backbone() const { return *backbone_; }
   torch::nn::Sequential head() const { return head_; }

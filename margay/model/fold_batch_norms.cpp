@@ -1,14 +1,18 @@
 #include "margay/model/fold_batch_norms.h"
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
-#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
-#include <torch/nn/modules/container/any.h>
-#include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/utils.h>
+
+#include "margay/model/classifier.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -56,44 +60,46 @@ std::shared_ptr<Conv2dImpl> folded(const Conv2dImpl& conv, const BatchNorm2dImpl
                                         bias.to(conv.weight.scalar_type()));
 }
 
-/// The name under which a child is registered; "" if it is not.
-std::string name_of(const torch::nn::Module& parent, const torch::nn::Module& child) {
-  for (const auto& each : parent.named_children()) {
-    if (each.value().get() == &child) return each.key();
-  }
-  return "";
+/// A convolution and the norm behind it.
+struct ConvNormPair {
+  LayerPlace conv;
+  LayerPlace norm;
+};
+
+bool is_folded_into(const Graph& graph, std::size_t conv, std::size_t norm) {
+  const Node& second = graph.nodes.at(norm);
+  return std::holds_alternative<op::Convolution>(graph.nodes.at(conv).operation) &&
+         std::holds_alternative<op::BatchNorm>(second.operation) &&
+         second.inputs.front() == graph.nodes.at(conv).output;
 }
 
-void fold_members(torch::nn::Module& owner, HasConvNorms& members) {
-  for (const ConvNormPair& pair : members.conv_norms()) {
-    if (pair.norm.is_empty() || !is_fixed(*pair.norm)) continue;
-    const auto both = folded(*pair.conv, *pair.norm);
-    owner.replace_module(name_of(owner, *pair.conv), both);
-    owner.unregister_module(name_of(owner, *pair.norm));
-    pair.conv = torch::nn::Conv2d(both);
-    pair.norm = nullptr;
+/// The only node that takes the result of each convolution is looked at.
+std::vector<ConvNormPair> conv_norm_pairs(const GraphBuilder& builder) {
+  const Graph& graph = builder.graph();
+  const std::vector<std::vector<std::size_t>> consumers = consumers_of(graph);
+  std::vector<ConvNormPair> pairs;
+  for (const auto& [conv, place] : builder.places()) {
+    const std::vector<std::size_t>& next = consumers.at(graph.nodes.at(conv).output);
+    if (next.size() != 1 || !is_folded_into(graph, conv, next.front())) continue;
+    const auto norm = builder.places().find(next.front());
+    if (norm != builder.places().end()) pairs.push_back({place, norm->second});
   }
+  return pairs;
 }
 
-/// The numbers of the layers stay, so an identity takes the norm's place.
-void fold_neighbours(torch::nn::SequentialImpl& layers) {
-  if (layers.is_empty()) return;
-  for (auto first = layers.begin(), second = first + 1; second != layers.end(); ++first, ++second) {
-    const auto* conv = first->ptr()->as<Conv2dImpl>();
-    const auto* norm = second->ptr()->as<BatchNorm2dImpl>();
-    if (conv == nullptr || norm == nullptr || !is_fixed(*norm)) continue;
-    const auto both = folded(*conv, *norm);
-    const auto nothing = std::make_shared<torch::nn::IdentityImpl>();
-    layers.replace_module(name_of(layers, *conv), both);
-    layers.replace_module(name_of(layers, *norm), nothing);
-    *first = torch::nn::AnyModule(both);
-    *second = torch::nn::AnyModule(nothing);
-  }
+void fold(const ConvNormPair& pair) {
+  const auto* conv = pair.conv.layer->as<Conv2dImpl>();
+  const auto* norm = pair.norm.layer->as<BatchNorm2dImpl>();
+  if (conv == nullptr || norm == nullptr || !is_fixed(*norm)) return;
+  pair.conv.put(folded(*conv, *norm));
+  pair.norm.put(nullptr);
 }
 
-void fold_own(torch::nn::Module& module) {
-  if (auto* members = dynamic_cast<HasConvNorms*>(&module)) fold_members(module, *members);
-  if (auto* layers = module.as<torch::nn::SequentialImpl>()) fold_neighbours(*layers);
+/// Sizes do not matter to pairs, so those of other modules than classifiers are left open.
+Shape foldable_images(const torch::nn::Module& module) {
+  const auto* classifier = module.as<Classifier>();
+  if (classifier == nullptr) return {kAnySize, kAnySize, kAnySize, kAnySize};
+  return {kAnySize, classifier->options().in_channels, classifier->image_px(), classifier->image_px()};
 }
 
 }  // namespace
@@ -104,8 +110,9 @@ void fold_batch_norms(torch::nn::Module& module) {
         "[fold_batch_norms] the module is in train mode, where batch norms change with every batch; call eval() first");
   }
   const torch::NoGradGuard no_grad;
-  fold_own(module);
-  for (const auto& each : module.modules(/*include_self=*/false)) fold_own(*each);
+  GraphBuilder builder(module, foldable_images(module));
+  builder.layer(builder.images(), module);
+  for (const ConvNormPair& pair : conv_norm_pairs(builder)) fold(pair);
 }
 
 }  // namespace margay::model

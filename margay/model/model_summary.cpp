@@ -1,37 +1,17 @@
 #include "margay/model/model_summary.h"
 
-#include <algorithm>
+#include <functional>
 #include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include <torch/types.h>
-#include <torch/utils.h>
 
-#include "margay/core/error.h"
-#include "margay/model/architecture/architectures.h"
-#include "margay/model/operator_watch.h"
+#include "margay/model/graph/graph.h"
 
 namespace margay::model {
 namespace {
-
-/// All modules in eval mode, as long as it lives.
-class EvalMode {
- public:
-  explicit EvalMode(torch::nn::Module& module) {
-    for (const auto& each : module.modules()) modes_.emplace_back(each.get(), each->is_training());
-    module.eval();
-  }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-  ~EvalMode() {
-    for (const auto& [module, was_training] : modes_) module->train(was_training);  // parents come before children
-  }
-
- private:
-  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
-};
 
 /// "torch::nn::Conv2dImpl" -> "Conv2d".
 std::string kind_of(const torch::nn::Module& module) {
@@ -48,104 +28,73 @@ struct OwnParameter {
   torch::Tensor tensor;
 };
 
-/// Makes a row of every operator that the network calls, as far as it is more than another view.
+/// "backbone.conv1.weight" -> "backbone.conv1".
+std::string owner_of(const std::string& parameter) { return parameter.substr(0, parameter.rfind('.')); }
+
+/// Makes a row of every node that is more than another view, or a part of the node beside it.
 class RowMaker {
  public:
-  explicit RowMaker(const Classifier& classifier) {
+  RowMaker(const Classifier& classifier, const Graph& graph, std::int64_t batch_size)
+      : graph_(graph), batch_size_(batch_size), sources_(graph.values.size()) {
     for (const auto& each : classifier.named_modules("", /*include_self=*/false)) {
       kinds_[each.key()] = kind_of(*each.value());
     }
     for (const ParameterGroup& group : classifier.parameter_groups()) {
-      for (const NamedParameter& each : group.parameters) {
-        parameters_[memory_of(each.tensor)] = {group.name, each.tensor};
-      }
+      if (group_.empty()) group_ = group.name;
+      for (const NamedParameter& each : group.parameters) parameters_[each.name] = {group.name, each.tensor};
     }
-    group_ = classifier.parameter_groups().front().name;
+    std::iota(sources_.begin(), sources_.end(), ValueId{0});
+    for (const Node& node : graph.nodes) {
+      if (node.storage == Storage::kView) sources_.at(node.output) = sources_.at(node.inputs.front());
+    }
   }
 
-  void operator()(const WatchedOperator& op) {
-    const std::int64_t macs = counter_.add(op);
-    if (op.depth > 0 || is_view(op)) return;
-    const torch::Tensor output = tensors_in(op.outputs).front();
-    SummaryRow row{.layer = op.is_layer ? op.layer : "",
-                   .kind = op.is_layer ? kinds_.at(op.layer) : step_name(op.name),
-                   .output = output.sizes().vec(),
-                   .macs = macs,
-                   .activation_bytes = is_new(output, op) ? static_cast<std::int64_t>(output.nbytes()) : 0};
-    count_parameters(op, row);
-    row.group = group_;
-    rows_.push_back(std::move(row));
+  std::vector<SummaryRow> rows() {
+    std::vector<SummaryRow> rows;
+    for (const Node& node : graph_.nodes) {
+      macs_ += batch_size_ * macs_of(graph_, node);
+      if (node.storage != Storage::kView && node.storage != Storage::kFused) rows.push_back(row_of(node));
+    }
+    return rows;
   }
-
-  std::vector<SummaryRow> rows() && { return std::move(rows_); }
 
  private:
-  /// Whether it takes memory of its own. Our batch norm (fused/batch_norm.h) writes over its input where no gradient
-  /// needs that; here it counts as it is in training.
-  static bool is_new(const torch::Tensor& output, const WatchedOperator& op) {
-    if (op.name == "batch_norm") return true;
-    const std::vector<torch::Tensor> inputs = tensors_in(op.inputs);
-    return std::none_of(inputs.begin(), inputs.end(),
-                        [&](const torch::Tensor& input) { return memory_of(input) == memory_of(output); });
+  SummaryRow row_of(const Node& node) {
+    SummaryRow row{.output = with_batch(graph_.shape(node.output), batch_size_), .macs = std::exchange(macs_, 0)};
+    if (node.storage == Storage::kNew) {
+      row.activation_bytes = std::accumulate(row.output.begin(), row.output.end(), kBytes, std::multiplies<>());
+    }
+    count_parameters(node, row);
+    row.kind = row.layer.empty() ? node.name : kinds_.at(row.layer);
+    row.group = group_;
+    return row;
   }
 
-  /// Dropout outside training is one, too, but is a layer to whoever reads the summary.
-  static bool is_view(const WatchedOperator& op) {
-    const std::vector<torch::Tensor> outputs = tensors_in(op.outputs);
-    if (outputs.empty()) return true;
-    return !op.name.ends_with('_') && op.name.find("dropout") == std::string::npos && !is_new(outputs.front(), op);
-  }
-
-  /// In place or not: "add_" -> "add".
-  static std::string step_name(std::string name) {
-    while (name.ends_with('_')) name.pop_back();
-    return name;
-  }
-
-  void count_parameters(const WatchedOperator& op, SummaryRow& row) {
-    for (const torch::Tensor& input : tensors_in(op.inputs)) {
-      const auto found = parameters_.find(memory_of(input));
+  void count_parameters(const Node& node, SummaryRow& row) {
+    for (const ValueId input : node.inputs) {
+      const std::string& name = graph_.values.at(sources_.at(input)).name;
+      const auto found = parameters_.find(name);
       if (found == parameters_.end()) continue;
       const OwnParameter& own = found->second;
+      if (row.layer.empty()) row.layer = owner_of(name);
       group_ = own.group;
-      if (!counted_.insert(found->first).second) continue;
+      if (!counted_.insert(name).second) continue;
       row.parameters += own.tensor.numel();
       if (own.tensor.requires_grad()) row.trainable_parameters += own.tensor.numel();
     }
   }
 
-  std::unordered_map<std::string, std::string> kinds_;        ///< of modules by their paths
-  std::unordered_map<const void*, OwnParameter> parameters_;  ///< by their memory
-  std::unordered_set<const void*> counted_;
-  std::string group_;  ///< of the latest layer
-  MacCounter counter_;
-  std::vector<SummaryRow> rows_;
+  static constexpr std::int64_t kBytes = sizeof(float);
+
+  const Graph& graph_;
+  std::int64_t batch_size_;
+  std::vector<ValueId> sources_;                        ///< for every value what it is a view of, or itself
+  std::unordered_map<std::string, std::string> kinds_;  ///< of modules by their paths
+  std::unordered_map<std::string, OwnParameter> parameters_;
+  std::unordered_set<std::string> counted_;
+  std::string group_;      ///< of the latest layer
+  std::int64_t macs_ = 0;  ///< of nodes that have no row
 };
-
-std::vector<SummaryRow> rows_for(Classifier& classifier, std::int64_t batch_size, std::int64_t image_px) {
-  const torch::Tensor images =
-      torch::zeros({batch_size, classifier.options().in_channels, image_px, image_px}, classifier.device())
-          .contiguous(at::MemoryFormat::ChannelsLast);
-  RowMaker maker(classifier);
-  watch_operators(classifier, std::ref(maker), [&] { classifier.forward(images); });
-  return std::move(maker).rows();
-}
-
-/// What grows with the batch grows evenly.
-struct BatchLine {
-  std::int64_t batch_size;
-  std::int64_t operator()(std::int64_t of_one, std::int64_t of_two) const {
-    return of_one + (batch_size - 1) * (of_two - of_one);
-  }
-};
-
-SummaryRow extrapolated(SummaryRow row, const SummaryRow& two, const BatchLine& line) {
-  MARGAY_CHECK(row.kind == two.kind && row.output.size() == two.output.size(), "a network is one whatever the batch");
-  for (std::size_t i = 0; i < row.output.size(); ++i) row.output[i] = line(row.output[i], two.output[i]);
-  row.macs = line(row.macs, two.macs);
-  row.activation_bytes = line(row.activation_bytes, two.activation_bytes);
-  return row;
-}
 
 SummaryGroup summarise_group(const ParameterGroup& group) {
   SummaryGroup summary{.name = group.name};
@@ -171,17 +120,11 @@ std::int64_t ModelSummary::activation_bytes() const { return sum(rows, &SummaryR
 
 ModelSummary summarise(Classifier& classifier, const SummaryOptions& options) {
   core::validate(options);
-  const torch::NoGradGuard no_grad;
-  const EvalMode eval(classifier);
-  const Architecture& architecture = find_architecture(classifier.options().architecture);
   ModelSummary summary{.batch_size = options.batch_size};
-  summary.image_px = options.image_px.value_or(classifier.options().image_px.value_or(architecture.input_px));
+  summary.image_px = options.image_px.value_or(classifier.image_px());
   for (const ParameterGroup& each : classifier.parameter_groups()) summary.groups.push_back(summarise_group(each));
-  const std::vector<SummaryRow> one = rows_for(classifier, 1, summary.image_px);
-  const std::vector<SummaryRow> two = rows_for(classifier, 2, summary.image_px);
-  MARGAY_CHECK(one.size() == two.size(), "a network takes the same steps for any batch");
-  const BatchLine line{options.batch_size};
-  for (std::size_t i = 0; i < one.size(); ++i) summary.rows.push_back(extrapolated(one[i], two[i], line));
+  const Graph graph = describe(classifier, summary.image_px);
+  summary.rows = RowMaker(classifier, graph, options.batch_size).rows();
   return summary;
 }
 

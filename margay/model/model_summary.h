@@ -18,10 +18,10 @@ struct SummaryOptions {
   static const core::OptionTable& fields();
 };
 
-/// One operator of the forward pass: a layer with parameters, or a step without, such as max_pool2d.
+/// One step of the forward pass: a layer with parameters, or a step without, such as max_pool2d.
 struct SummaryRow {
-  std::string layer;                 ///< path of the module, "" for an operator without parameters
-  std::string kind;                  ///< "Conv2d", or the operator's name, "max_pool2d"
+  std::string layer = {};            ///< path of the module, "" for an operator without parameters
+  std::string kind = {};             ///< "Conv2d", or the operator's name, "max_pool2d"
   std::string group = {};            ///< the parameter group that it, or the latest layer before it, belongs to
   std::vector<std::int64_t> output;  ///< shape of its result
   std::int64_t parameters = 0;       ///< not counted by an earlier row
@@ -53,10 +53,9 @@ struct ModelSummary {
   std::int64_t activation_bytes() const;
 };
 
-/// Runs one and then two images through the network, in eval mode and without gradients, and estimates the cost of a
-/// batch from both, so that it needs neither the time nor the memory of the batch. Operators that only make a view
-/// (flatten, permute) have no row. The classifier is not changed. Throws std::invalid_argument for options out of
-/// range, and what the network throws for images that are too small.
+/// From the network's description of its layers (graph/graph.h), so that it needs neither the time nor the memory of
+/// the batch. Operators that only make a view (flatten, permute) have no row. The classifier is not changed. Throws
+/// std::invalid_argument for options out of range and for images that are too small for a layer, with its name.
 ModelSummary summarise(Classifier& classifier, const SummaryOptions& options = {});
 
 }  // namespace margay::model

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -38,20 +37,5 @@ std::vector<torch::Tensor> tensors_in(const std::vector<c10::IValue>& values);
 /// The address of a tensor's storage, which its views share (a linear layer multiplies by its weight's transpose); null
 /// if it has none.
 const void* memory_of(const torch::Tensor& tensor);
-
-/// Multiply-adds of one operator from the shapes of its arguments: of convolutions, matrix products and attention
-/// (softmax(q·kᵀ)·v, both products). 0 for every other operator, whatever it calls.
-std::int64_t macs_of(const WatchedOperator& op);
-
-/// Counts the multiply-adds of a watched network. Call it for every operator, including inner ones: some operators,
-/// such as conv2d, leave the work to the operators that they call.
-class MacCounter {
- public:
-  /// Returns the multiply-adds of the operator and of all operators that it called.
-  std::int64_t add(const WatchedOperator& op);
-
- private:
-  std::vector<std::int64_t> finished_;  ///< by depth: of operators whose caller still runs
-};
 
 }  // namespace margay::model

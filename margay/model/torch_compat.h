@@ -46,6 +46,13 @@ inline void set_autocast_dtype(at::DeviceType device, at::ScalarType dtype) {
 
 #endif
 
+/// Whether attention is one operator, which takes no memory for the products.
+#if TORCH_VERSION_MAJOR >= 2
+constexpr bool kFusesAttention = true;
+#else
+constexpr bool kFusesAttention = false;
+#endif
+
 /// softmax(q k^T / sqrt(d) + bias) v, without dropout: Vaswani et al., "Attention Is All You Need", 2017.
 /// q, k, v: float [...,T,d], fastest where they are contiguous; bias: float, of a shape that expands to [...,T,T], or
 /// undefined. Returns [...,T,d].

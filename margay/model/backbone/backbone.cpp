@@ -4,14 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "margay/model/graph/graph_builder.h"
+
 namespace margay::model {
 
-void Backbone::check_size(const torch::Tensor& images) const {
-  const std::int64_t side = only_px().value_or(images.size(2));
-  if (!only_px() || (images.size(2) == side && images.size(3) == side)) return;
+void Backbone::check_size(c10::IntArrayRef images) const {
+  const std::int64_t side = only_px().value_or(images[2]);
+  if (!only_px() || (images[2] == side && images[3] == side)) return;
   throw std::invalid_argument(
       fmt::format("[Backbone] images must be {0}x{0} pixels, got {1}x{2}; image_px makes the network for others", side,
-                  images.size(2), images.size(3)));
+                  images[2], images[3]));
 }
 
 MapPoint Backbone::map_point(const torch::Tensor& images) {
@@ -47,6 +49,8 @@ std::vector<Segment> FeatureStack::segments() {
   return segments;
 }
 
+ValueId FeatureStack::describe(GraphBuilder& graph, ValueId images) { return graph.layer(images, *row_); }
+
 MapGrid FeatureStack::map_grid(std::int64_t side_px) const {
   MapGrid grid;
   for (std::int64_t side = side_px; grid.step_px < kStride; side = (side + 1) / 2) {
@@ -62,7 +66,7 @@ FlatNet::FlatNet(const FlatNetShape& shape, const BackboneOptions& options)
 }
 
 torch::Tensor FlatNet::flatten(const torch::Tensor& images) const {
-  check_size(images);
+  check_size(images.sizes());
   return images.flatten(1);
 }
 
@@ -78,8 +82,15 @@ std::vector<Backbone::Stage> FlatNet::stages() {
   return stages;
 }
 
+ValueId FlatNet::describe(GraphBuilder& graph, ValueId images) {
+  check_size(graph.shape(images));
+  ValueId x = graph.flatten(images);
+  if (hidden_) x = graph.relu(graph.layer(x, *hidden_));
+  return graph.reshape(x, {kAnySize, features(), 1, 1});
+}
+
 MapPoint FlatNet::map_point(const torch::Tensor& images) {
-  check_size(images);
+  check_size(images.sizes());
   return {images, [this](const torch::Tensor& pixels) { return forward(pixels); }};
 }
 

@@ -14,6 +14,7 @@
 
 #include "margay/model/backbone/layers.h"
 #include "margay/model/gradient_checkpointing.h"
+#include "margay/model/graph/layer.h"
 #include "margay/model/weights/tensor_map.h"
 
 namespace margay::model {
@@ -65,8 +66,9 @@ struct MapPoint {
   std::function<torch::Tensor(const torch::Tensor& activations)> rest;
 };
 
-/// The part of a classifier that turns images into features, without pooling and classes.
-class Backbone : public torch::nn::Module {
+/// The part of a classifier that turns images into features, without pooling and classes. It describes its layers from
+/// images [N,C,H,W] to features.
+class Backbone : public torch::nn::Module, public DescribedLayer {
  public:
   /// One stage between images and features.
   struct Stage {
@@ -140,7 +142,7 @@ class Backbone : public torch::nn::Module {
 
  protected:
   /// Throws std::invalid_argument for images [N,C,H,W] of another size than only_px().
-  void check_size(const torch::Tensor& images) const;
+  void check_size(c10::IntArrayRef images) const;
 
  private:
   GradientCheckpointing checkpointing_ = GradientCheckpointing::kOff;
@@ -152,6 +154,7 @@ class FeatureStack : public Backbone {
   std::vector<Stage> stages() override;
   /// Every layer, and every block of a layer that repeats blocks.
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return features_; }
   std::int64_t stride() const override { return kStride; }
   MapGrid map_grid(std::int64_t side_px) const override;
@@ -211,6 +214,7 @@ class FlatNet : public Backbone {
   explicit FlatNet(const FlatNetShape& shape, const BackboneOptions& options);
   /// Throws std::invalid_argument, when run, for images of another size.
   std::vector<Stage> stages() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return hidden_ ? hidden_->options.out_features() : pixels(); }
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;

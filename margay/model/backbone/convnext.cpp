@@ -9,6 +9,8 @@
 #include <torch/nn/init.h>
 #include <torch/nn/modules/pooling.h>
 
+#include "margay/model/graph/graph_builder.h"
+
 namespace margay::model {
 namespace {
 
@@ -18,6 +20,11 @@ constexpr std::int64_t kKernelPx = 7;
 constexpr std::int64_t kConvNextExpansion = 4;
 
 }  // namespace
+
+ValueId ChannelNormImpl::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId pixels = graph.permute(x, {0, 2, 3, 1});  // [N,H,W,C]
+  return graph.permute(graph.layer_norm(pixels, *this), {0, 3, 1, 2});
+}
 
 ConvNextBlockImpl::ConvNextBlockImpl(std::int64_t channels, double drop)
     : depthwise_(torch::nn::Conv2dOptions(channels, channels, kKernelPx).padding(kKernelPx / 2).groups(channels)),
@@ -38,6 +45,14 @@ torch::Tensor ConvNextBlockImpl::forward(const torch::Tensor& x) {
   torch::Tensor y = norm_(depthwise_(x)).permute({0, 2, 3, 1});  // [N,H,W,C]
   y = narrow_(at::gelu(widen_(y))).permute({0, 3, 1, 2});        // [N,C,H,W]
   return depth_(layer_scale_ * y).add_(x);
+}
+
+ValueId ConvNextBlockImpl::describe(GraphBuilder& graph, ValueId x) {
+  ValueId y = graph.layer(graph.layer(x, *depthwise_), *norm_);
+  y = graph.layer(graph.permute(y, {0, 2, 3, 1}), *widen_);  // [N,H,W,C]
+  y = graph.layer(graph.activation(y, op::Activation::Function::kGelu), *narrow_);
+  y = graph.step(op::Multiply{}, {graph.parameter(*this, "layer_scale"), graph.permute(y, {0, 3, 1, 2})});
+  return graph.step(op::Add{}, {graph.layer(y, *depth_), x}, Storage::kOver);
 }
 
 namespace {

@@ -17,7 +17,7 @@ namespace margay::model {
 
 /// Layer norm over the channels of every pixel (ConvNeXt, arXiv:2201.03545, section 2.6). LibTorch normalises a
 /// permuted view of a channels-last tensor without a copy.
-class ChannelNormImpl : public torch::nn::LayerNormImpl {
+class ChannelNormImpl : public torch::nn::LayerNormImpl, public DescribedLayer {
  public:
   ChannelNormImpl(std::int64_t channels, double eps)
       : torch::nn::LayerNormImpl(torch::nn::LayerNormOptions({channels}).eps(eps)) {}
@@ -28,6 +28,7 @@ class ChannelNormImpl : public torch::nn::LayerNormImpl {
     const torch::Tensor pixels = x.permute({0, 2, 3, 1}).to(weight.scalar_type());  // [N,H,W,C]
     return torch::nn::LayerNormImpl::forward(pixels).permute({0, 3, 1, 2});
   }
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 };
 TORCH_MODULE(ChannelNorm);
 
@@ -35,11 +36,12 @@ TORCH_MODULE(ChannelNorm);
 /// scaled by a learnt factor a channel, is added to the input (arXiv:2201.03545, figure 4). [N,C,H,W] -> the same.
 /// Linear layers use channels-last tensors as [N,H,W,C] without a copy. Layers "block.0", "block.2", "block.3",
 /// "block.5": torchvision counts the two permutations and the activation.
-class ConvNextBlockImpl : public torch::nn::Module {
+class ConvNextBlockImpl : public torch::nn::Module, public DescribedLayer {
  public:
   /// drop: stochastic depth, 0 … 1.
   ConvNextBlockImpl(std::int64_t channels, double drop);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::Conv2d depthwise_;

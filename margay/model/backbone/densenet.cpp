@@ -9,6 +9,7 @@
 #include "margay/model/backbone/layers.h"
 #include "margay/model/backbone/resnet.h"
 #include "margay/model/fused/batch_norm.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -32,6 +33,11 @@ torch::Tensor DenseLayer::forward(const torch::Tensor& x) {
   return conv2_(batch_norm_relu(conv1_(batch_norm_relu(x, norm1_)), norm2_));
 }
 
+ValueId DenseLayer::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId narrow = graph.convolution(graph.batch_norm_relu(x, norm1_), conv1_);
+  return graph.convolution(graph.batch_norm_relu(narrow, norm2_), conv2_);
+}
+
 DenseBlock::DenseBlock(std::int64_t in_channels, std::int64_t layers, std::int64_t growth) {
   for (std::int64_t i = 0; i < layers; ++i) {
     layers_.push_back(std::make_shared<DenseLayer>(in_channels + i * growth, growth));
@@ -45,6 +51,11 @@ torch::Tensor DenseBlock::forward(const torch::Tensor& x) {
   return found;
 }
 
+ValueId DenseBlock::describe(GraphBuilder& graph, ValueId x) {
+  for (const std::shared_ptr<DenseLayer>& layer : layers_) x = graph.step(op::Concat{1}, {x, graph.layer(x, *layer)});
+  return x;
+}
+
 DenseTransition::DenseTransition(std::int64_t in_channels)
     : norm_(in_channels), conv_(make_conv(in_channels, in_channels / 2, 1)) {
   register_module("norm", norm_);
@@ -53,6 +64,11 @@ DenseTransition::DenseTransition(std::int64_t in_channels)
 
 torch::Tensor DenseTransition::forward(const torch::Tensor& x) {
   return at::avg_pool2d(conv_(batch_norm_relu(x, norm_)), {2, 2}, {2, 2});
+}
+
+ValueId DenseTransition::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId y = graph.convolution(graph.batch_norm_relu(x, norm_), conv_);
+  return graph.step(op::Pool{.of = op::Pool::Of::kMean, .kernel = {2, 2}, .stride = {2, 2}}, {y});
 }
 
 namespace {
@@ -99,6 +115,8 @@ std::vector<Segment> DenseNet::segments() {
   segments.push_back(slice_layers(features_, tail, features_->size()));
   return segments;
 }
+
+ValueId DenseNet::describe(GraphBuilder& graph, ValueId images) { return graph.layer(images, *features_); }
 
 std::vector<Backbone::Stage> DenseNet::stages() {
   std::vector<std::string> names;

@@ -11,17 +11,16 @@
 #include <torch/nn/modules/conv.h>
 
 #include "margay/model/backbone/backbone.h"
-#include "margay/model/fold_batch_norms.h"
 
 namespace margay::model {
 
 /// Batch norm, 1x1 convolution to four times the growth, batch norm, 3x3 convolution to the growth: a layer of
 /// "DenseNet-B" (Huang et al. 2016, section 3). [N,in_channels,H,W] -> [N,growth,H,W].
-class DenseLayer : public torch::nn::Module, public HasConvNorms {
+class DenseLayer : public torch::nn::Module, public DescribedLayer {
  public:
   DenseLayer(std::int64_t in_channels, std::int64_t growth);
   torch::Tensor forward(const torch::Tensor& x);
-  std::vector<ConvNormPair> conv_norms() override { return {{conv1_, norm2_}}; }
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::BatchNorm2d norm1_, norm2_;
@@ -30,10 +29,11 @@ class DenseLayer : public torch::nn::Module, public HasConvNorms {
 
 /// Layers of which each gets the results of all previous ones (section 3, "dense connectivity").
 /// [N,in_channels,H,W] -> [N,in_channels+layers*growth,H,W]: the input first.
-class DenseBlock : public torch::nn::Module {
+class DenseBlock : public torch::nn::Module, public DescribedLayer {
  public:
   DenseBlock(std::int64_t in_channels, std::int64_t layers, std::int64_t growth);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   std::vector<std::shared_ptr<DenseLayer>> layers_;
@@ -41,10 +41,11 @@ class DenseBlock : public torch::nn::Module {
 
 /// Between two blocks: batch norm, 1x1 convolution to half of the channels, 2x2 mean pooling, which rounds down.
 /// [N,in_channels,H,W] -> [N,in_channels/2,H/2,W/2].
-class DenseTransition : public torch::nn::Module {
+class DenseTransition : public torch::nn::Module, public DescribedLayer {
  public:
   explicit DenseTransition(std::int64_t in_channels);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::BatchNorm2d norm_;
@@ -69,6 +70,7 @@ class DenseNet : public Backbone {
   std::vector<Stage> stages() override;
   /// The stem, every block, and every transition.
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return std::int64_t{2} << blocks_; }

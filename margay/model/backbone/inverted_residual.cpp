@@ -14,6 +14,7 @@
 #include <torch/nn/init.h>
 
 #include "margay/model/fused/batch_norm.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -53,6 +54,31 @@ torch::Tensor activate(torch::Tensor x, Activation activation) {
   }
 }
 
+namespace {
+
+/// As activate.
+ValueId describe_activation(GraphBuilder& graph, ValueId x, Activation activation) {
+  using Function = op::Activation::Function;
+  switch (activation) {
+    case Activation::kRelu:
+      return graph.relu(x);
+    case Activation::kRelu6:
+      return graph.step(op::Activation{Function::kRelu6}, {x}, Storage::kOver);
+    case Activation::kHardswish:
+      return graph.activation(x, Function::kHardswish);
+    case Activation::kSilu:
+      return graph.activation(x, Function::kSilu);
+    default:
+      return x;
+  }
+}
+
+}  // namespace
+
+ValueId ActivationLayerImpl::describe(GraphBuilder& graph, ValueId x) {
+  return describe_activation(graph, x, activation_);
+}
+
 torch::nn::BatchNorm2d make_norm(std::int64_t channels, const NormOptions& options) {
   return torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(channels).eps(options.eps).momentum(options.momentum));
 }
@@ -78,6 +104,18 @@ torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
   torch::Tensor y = conv_(pads_itself_ ? padded(x) : x);
   if (activation_ == Activation::kRelu) return batch_norm_relu(std::move(y), norm_);
   return activate(batch_norm(std::move(y), norm_), activation_);
+}
+
+ValueId ConvNormImpl::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId y = graph.convolution(pads_itself_ ? describe_padding(graph, x) : x, conv_);
+  if (activation_ == Activation::kRelu) return graph.batch_norm_relu(y, norm_);
+  return describe_activation(graph, graph.batch_norm(y, norm_), activation_);
+}
+
+ValueId ConvNormImpl::describe_padding(GraphBuilder& graph, ValueId x) const {
+  const auto [above, below] = same_padding(graph.size(x, 2), kernel_px_, stride_);
+  const auto [left, right] = same_padding(graph.size(x, 3), kernel_px_, stride_);
+  return graph.step(op::Pad{.before = {0, 0, above, left}, .behind = {0, 0, below, right}}, {x});
 }
 
 torch::Tensor ConvNormImpl::padded(const torch::Tensor& x) const {
@@ -108,6 +146,15 @@ torch::Tensor SqueezeExcitationImpl::forward(const torch::Tensor& x) {
   const torch::Tensor squeezed = at::adaptive_avg_pool2d(x, {1, 1});             // [N,C,1,1]
   const torch::Tensor excitation = fc2_(activate(fc1_(squeezed), activation_));  // [N,C,1,1]
   return x * (gate_ == Gate::kSigmoid ? at::sigmoid(excitation) : at::hardsigmoid(excitation));
+}
+
+ValueId SqueezeExcitationImpl::describe(GraphBuilder& graph, ValueId x) {
+  using Function = op::Activation::Function;
+  const ValueId squeezed =
+      describe_activation(graph, graph.layer(graph.step(op::AdaptivePool{}, {x}), *fc1_), activation_);
+  const ValueId excitation = graph.layer(squeezed, *fc2_);
+  const Function gate = gate_ == Gate::kSigmoid ? Function::kSigmoid : Function::kHardsigmoid;
+  return graph.step(op::Multiply{}, {x, graph.activation(excitation, gate)});
 }
 
 namespace {
@@ -163,6 +210,11 @@ InvertedResidualImpl::InvertedResidualImpl(const InvertedResidualOptions& option
 torch::Tensor InvertedResidualImpl::forward(const torch::Tensor& x) {
   const torch::Tensor y = block_(x);
   return is_residual_ ? depth_(y).add_(x) : y;
+}
+
+ValueId InvertedResidualImpl::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId y = graph.layer(x, *block_);
+  return is_residual_ ? graph.step(op::Add{}, {graph.layer(y, *depth_), x}, Storage::kOver) : y;
 }
 
 }  // namespace margay::model

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -11,7 +10,7 @@
 #include <torch/nn/pimpl.h>
 
 #include "margay/model/backbone/layers.h"
-#include "margay/model/fold_batch_norms.h"
+#include "margay/model/graph/layer.h"
 
 namespace margay::model {
 
@@ -19,6 +18,18 @@ enum class Activation { kNone, kRelu, kRelu6, kHardswish, kSilu };
 
 /// x may be changed. Returns its shape and layout.
 torch::Tensor activate(torch::Tensor x, Activation activation);
+
+/// The same as a layer of a Sequential.
+class ActivationLayerImpl : public torch::nn::Module, public DescribedLayer {
+ public:
+  explicit ActivationLayerImpl(Activation activation) : activation_(activation) {}
+  torch::Tensor forward(torch::Tensor x) { return activate(std::move(x), activation_); }
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
+
+ private:
+  Activation activation_;
+};
+TORCH_MODULE(ActivationLayer);
 
 /// Batch norm's eps and momentum; LibTorch's unless a paper says otherwise.
 struct NormOptions {
@@ -50,14 +61,15 @@ std::pair<std::int64_t, std::int64_t> same_padding(std::int64_t size, std::int64
 
 /// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation.
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride], rounded up.
-class ConvNormImpl : public torch::nn::Module, public HasConvNorms {
+class ConvNormImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit ConvNormImpl(const ConvNormOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
-  std::vector<ConvNormPair> conv_norms() override { return {{conv_, norm_}}; }
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::Tensor padded(const torch::Tensor& x) const;
+  ValueId describe_padding(GraphBuilder& graph, ValueId x) const;
 
   torch::nn::Conv2d conv_;
   torch::nn::BatchNorm2d norm_;
@@ -84,10 +96,11 @@ struct SqueezeExcitationOptions {
 /// Weights every channel by a function of the means of all channels: Hu, Shen, Albanie, Sun, Wu,
 /// "Squeeze-and-Excitation Networks", arXiv:1709.01507, equations 2 to 4. Layers "fc1" and "fc2". [N,C,H,W] -> the
 /// same.
-class SqueezeExcitationImpl : public torch::nn::Module {
+class SqueezeExcitationImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit SqueezeExcitationImpl(const SqueezeExcitationOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::Conv2d fc1_, fc2_;
@@ -115,10 +128,11 @@ struct InvertedResidualOptions {
 /// shapes allow: the block of MobileNetV3 (arXiv:1905.02244, figure 4) and EfficientNet (MBConv). [N,in_channels,H,W]
 /// -> [N,out_channels,H/stride,W/stride]. Layers "block.0", "block.1" …; the widening is left out where expanded =
 /// in_channels.
-class InvertedResidualImpl : public torch::nn::Module {
+class InvertedResidualImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit InvertedResidualImpl(const InvertedResidualOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   bool is_residual_;

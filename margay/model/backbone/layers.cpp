@@ -2,7 +2,13 @@
 
 #include <torch/nn/modules/container/any.h>
 
+#include "margay/model/graph/graph_builder.h"
+
 namespace margay::model {
+
+ValueId StochasticDepthImpl::describe(GraphBuilder& graph, ValueId x) {
+  return graph.step(op::StochasticDepth{p_}, {x}, Storage::kView);
+}
 
 Segment slice_layers(const torch::nn::Sequential& layers, std::size_t begin, std::size_t end) {
   Segment segment;

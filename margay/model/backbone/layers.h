@@ -14,6 +14,7 @@
 #include <torch/nn/pimpl.h>
 
 #include "margay/model/gradient_checkpointing.h"
+#include "margay/model/graph/layer.h"
 
 namespace margay::model {
 
@@ -41,7 +42,7 @@ inline torch::nn::Linear make_published_linear(std::int64_t inputs, std::int64_t
 /// Drops a residual branch for whole images during training, and scales up the others so that the mean stays the same:
 /// Huang et al., "Deep Networks with Stochastic Depth", arXiv:1603.09382; drawn for each image, as in torchvision's
 /// mode "row".
-class StochasticDepthImpl : public torch::nn::Module {
+class StochasticDepthImpl : public torch::nn::Module, public DescribedLayer {
  public:
   /// p: how often a branch is dropped, 0 … 1.
   explicit StochasticDepthImpl(double p) : p_(p) {}
@@ -54,6 +55,8 @@ class StochasticDepthImpl : public torch::nn::Module {
     const torch::Tensor kept = at::empty(shape, x.options()).bernoulli_(1 - p_);
     return p_ < 1 ? x * kept.div_(1 - p_) : x * kept;
   }
+
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
   double p() const { return p_; }
   void set_p(double p) { p_ = p; }

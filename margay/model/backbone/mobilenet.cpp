@@ -8,13 +8,13 @@
 #include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/backbone/layers.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -35,7 +35,7 @@ struct BlockOptions {
 
 /// Table 1: a 1x1 convolution widens, a depthwise 3x3 filters, another 1x1 narrows and is not rectified.
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
-class BlockImpl : public torch::nn::Module {
+class BlockImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit BlockImpl(const BlockOptions& options)
       : is_residual_(options.stride == 1 && options.in_channels == options.out_channels) {
@@ -58,6 +58,11 @@ class BlockImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x) {
     const torch::Tensor y = conv_(x);
     return is_residual_ ? y.add_(x) : y;
+  }
+
+  ValueId describe(GraphBuilder& graph, ValueId x) override {
+    const ValueId y = graph.layer(x, *conv_);
+    return is_residual_ ? graph.step(op::Add{}, {y, x}, Storage::kOver) : y;
   }
 
  private:
@@ -183,12 +188,11 @@ MobileNetV3::MobileNetV3(MobileNetV3Size size, const BackboneOptions& options)
 }
 
 torch::nn::Sequential MobileNetV3::make_published_head(std::int64_t num_classes) const {
-  const torch::nn::Functional hardswish([](const torch::Tensor& x) { return activate(x, kHs); });
   return torch::nn::Sequential(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
-       {"classifier", NestedSequential(make_published_linear(features(), hidden_), hardswish, torch::nn::Dropout(0.2),
-                                       make_published_linear(hidden_, num_classes))}});
+       {"classifier", NestedSequential(make_published_linear(features(), hidden_), ActivationLayer(kHs),
+                                       torch::nn::Dropout(0.2), make_published_linear(hidden_, num_classes))}});
 }
 
 }  // namespace margay::model

@@ -10,6 +10,7 @@
 #include "margay/core/error.h"
 #include "margay/model/fused/batch_norm.h"
 #include "margay/model/fused/max_pool.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -37,6 +38,10 @@ torch::Tensor shortcut(torch::Tensor x, torch::nn::Sequential& downsample) {
   for (std::size_t i = 0; i < norm_index; ++i) x = (downsample->begin() + static_cast<std::ptrdiff_t>(i))->forward(x);
   torch::nn::BatchNorm2d norm(std::dynamic_pointer_cast<torch::nn::BatchNorm2dImpl>(downsample->ptr(norm_index)));
   return batch_norm(std::move(x), norm);  // folded: the last layer is no norm any more
+}
+
+ValueId describe_shortcut(GraphBuilder& graph, ValueId x, torch::nn::Sequential& downsample) {
+  return downsample ? graph.layer(x, *downsample) : x;
 }
 
 }  // namespace
@@ -70,7 +75,11 @@ torch::Tensor BasicBlock::forward(const torch::Tensor& x) {
 
 void BasicBlock::start_as_shortcut() { torch::nn::init::zeros_(bn2_->weight); }
 
-std::vector<ConvNormPair> BasicBlock::conv_norms() { return {{conv1_, bn1_}, {conv2_, bn2_}}; }
+ValueId BasicBlock::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId y = graph.batch_norm_relu(graph.convolution(x, conv1_), bn1_);
+  const ValueId residual = describe_shortcut(graph, x, downsample_);
+  return graph.batch_norm_relu(graph.convolution(y, conv2_), bn2_, residual);
+}
 
 Bottleneck::Bottleneck(const BlockPlace& place)
     : conv1_(make_conv(place.in_channels, place.width, 1, place.strides_first ? place.stride : 1)),
@@ -97,7 +106,12 @@ torch::Tensor Bottleneck::forward(const torch::Tensor& x) {
 
 void Bottleneck::start_as_shortcut() { torch::nn::init::zeros_(bn3_->weight); }
 
-std::vector<ConvNormPair> Bottleneck::conv_norms() { return {{conv1_, bn1_}, {conv2_, bn2_}, {conv3_, bn3_}}; }
+ValueId Bottleneck::describe(GraphBuilder& graph, ValueId x) {
+  ValueId y = graph.batch_norm_relu(graph.convolution(x, conv1_), bn1_);
+  y = graph.batch_norm_relu(graph.convolution(y, conv2_), bn2_);
+  const ValueId residual = describe_shortcut(graph, x, downsample_);
+  return graph.batch_norm_relu(graph.convolution(y, conv3_), bn3_, residual);
+}
 
 namespace {
 
@@ -180,9 +194,14 @@ torch::Tensor ResNet::run_stem(const torch::Tensor& images) {
   return shape_.stem == Stem::kSmall ? x : max_pool_3x3(x);
 }
 
-std::vector<ConvNormPair> ResNet::conv_norms() {
-  if (!conv1_) return {};
-  return {{conv1_, bn1_}};
+ValueId ResNet::describe(GraphBuilder& graph, ValueId images) {
+  ValueId x = conv1_ ? graph.convolution(images, conv1_) : graph.layer(images, *deep_conv1_);
+  x = graph.batch_norm_relu(x, bn1_);
+  if (shape_.stem != Stem::kSmall) {
+    x = graph.step(op::Pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, {x}, Storage::kNew, "max_pool_3x3");
+  }
+  for (torch::nn::Sequential& layer : layers_) x = graph.layer(x, *layer);
+  return x;
 }
 
 std::vector<Backbone::Stage> ResNet::stages() {

@@ -11,7 +11,6 @@
 
 #include "margay/model/backbone/backbone.h"
 #include "margay/model/backbone/layers.h"
-#include "margay/model/fold_batch_norms.h"
 
 namespace margay::model {
 
@@ -34,11 +33,11 @@ struct BlockPlace {
 
 /// Two 3x3 convolutions around which the input is added (He et al. 2015, figure 5 left).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
-class BasicBlock : public torch::nn::Module, public HasConvNorms {
+class BasicBlock : public torch::nn::Module, public DescribedLayer {
  public:
   explicit BasicBlock(const BlockPlace& place);
   torch::Tensor forward(const torch::Tensor& x);
-  std::vector<ConvNormPair> conv_norms() override;
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
   /// Initialises its last batch norm with weight 0, so that the block starts as its shortcut (Goyal et al. 2017,
   /// arXiv:1706.02677, section 5.1).
@@ -53,11 +52,11 @@ class BasicBlock : public torch::nn::Module, public HasConvNorms {
 /// 1x1 to the width, 3x3, 1x1 to the output's channels (figure 5 right). The stride is the 3x3's, as in torchvision
 /// ("ResNet v1.5"), unless BlockPlace says otherwise; so are the groups (Xie et al. 2016, arXiv:1611.05431, figure 3c).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride].
-class Bottleneck : public torch::nn::Module, public HasConvNorms {
+class Bottleneck : public torch::nn::Module, public DescribedLayer {
  public:
   explicit Bottleneck(const BlockPlace& place);
   torch::Tensor forward(const torch::Tensor& x);
-  std::vector<ConvNormPair> conv_norms() override;
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
   /// As BasicBlock's.
   void start_as_shortcut();
@@ -101,19 +100,19 @@ struct ResNetShape {
 /// layer1.0.downsample.0 …; with deep stem or pooled shortcuts, which torchvision lacks, timm's: conv1.0, conv1.1,
 /// conv1.3, conv1.4, conv1.6, layer2.0.downsample.1, .2. Initialised as published: Kaiming normal with fan-out for
 /// convolutions, 1 and 0 for batch norms, as `start` says.
-class ResNet : public Backbone, public HasConvNorms {
+class ResNet : public Backbone {
  public:
   explicit ResNet(const ResNetShape& shape, const BackboneOptions& options = {});
   std::vector<Stage> stages() override;
   /// The stem and every block.
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;
   /// A pooled shortcut takes the mean of two cells where the branch beside it looks at the first one: halfway.
   MapGrid map_grid(std::int64_t side_px) const override;
   std::vector<std::string> early_children() const override;
-  std::vector<ConvNormPair> conv_norms() override;
 
  private:
   torch::nn::Sequential make_layer(std::int64_t width, std::int64_t blocks, std::int64_t stride);

@@ -9,6 +9,7 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/layers.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -86,6 +87,13 @@ torch::Tensor Fire::forward(const torch::Tensor& x) {
   return at::cat({expand1x1_(squeezed).relu_(), expand3x3_(squeezed).relu_()}, 1);
 }
 
+ValueId Fire::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId squeezed = graph.relu(graph.layer(x, *squeeze_));
+  const ValueId narrow = graph.relu(graph.layer(squeezed, *expand1x1_));
+  const ValueId wide = graph.relu(graph.layer(squeezed, *expand3x3_));
+  return graph.step(op::Concat{1}, {narrow, wide});
+}
+
 SqueezeNet::SqueezeNet(SqueezeNetVersion version, const BackboneOptions& options)
     : features_(version == SqueezeNetVersion::k1_0 ? make_features_1_0(options.in_channels)
                                                    : make_features_1_1(options.in_channels)),
@@ -99,6 +107,8 @@ std::vector<Segment> SqueezeNet::segments() {
     segments.push_back(slice_layers(features_, i, i + 1));
   return segments;
 }
+
+ValueId SqueezeNet::describe(GraphBuilder& graph, ValueId images) { return graph.layer(images, *features_); }
 
 std::vector<Backbone::Stage> SqueezeNet::stages() {
   std::vector<Stage> stages;

@@ -19,10 +19,11 @@ enum class SqueezeNetVersion {
 
 /// A 1x1 convolution to few channels, then 1x1 and 3x3 side by side (section 3.2, "Fire module").
 /// [N,in_channels,H,W] -> [N,2*expand,H,W].
-class Fire : public torch::nn::Module {
+class Fire : public torch::nn::Module, public DescribedLayer {
  public:
   Fire(std::int64_t in_channels, std::int64_t squeeze, std::int64_t expand);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::Conv2d squeeze_, expand1x1_, expand3x3_;
@@ -39,6 +40,7 @@ class SqueezeNet : public Backbone {
   std::vector<Stage> stages() override;
   /// The stem and every Fire module.
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return 512; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return 16; }

@@ -5,7 +5,6 @@
 
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/pooling.h>
@@ -13,6 +12,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/model/graph/graph_builder.h"
 #include "margay/model/torch_compat.h"
 
 namespace margay::model {
@@ -48,14 +48,14 @@ torch::Tensor origins(std::int64_t side, std::int64_t shift, torch::Device devic
 }
 
 /// What keeps neighbours in a window of the shifted image apart that are none in the image: float [windows,1,T,T].
-torch::Tensor shift_mask(std::int64_t height, std::int64_t width, const torch::Tensor& like) {
-  const torch::Tensor rows = origins(height, shift_for(height), like.device());
-  const torch::Tensor columns = origins(width, shift_for(width), like.device());
+torch::Tensor shift_mask(std::int64_t height, std::int64_t width, const torch::TensorOptions& options) {
+  const torch::Tensor rows = origins(height, shift_for(height), options.device());
+  const torch::Tensor columns = origins(width, shift_for(width), options.device());
   const torch::Tensor regions = rows.unsqueeze(1) * 3 + columns;  // [H,W]
   const torch::Tensor windows =
       regions.view({height / kSide, kSide, width / kSide, kSide}).transpose(1, 2).reshape({-1, 1, kPixels});
   const torch::Tensor is_apart = windows.unsqueeze(3).ne(windows.unsqueeze(2));
-  return is_apart.to(like.options()).mul_(kUnseen);
+  return is_apart.to(options).mul_(kUnseen);
 }
 
 }  // namespace
@@ -64,6 +64,16 @@ torch::Tensor with_border(const torch::Tensor& x, std::int64_t bottom, std::int6
   if (bottom == 0 && right == 0) return x;  // constant_pad_nd would copy it
   return torch::constant_pad_nd(x, {0, 0, 0, right, 0, bottom});
 }
+
+namespace {
+
+/// As with_border.
+ValueId describe_border(GraphBuilder& graph, ValueId x, std::int64_t bottom, std::int64_t right) {
+  if (bottom == 0 && right == 0) return x;
+  return graph.step(op::Pad{.before = {0, 0, 0, 0}, .behind = {0, bottom, right, 0}}, {x});
+}
+
+}  // namespace
 
 ShiftedWindowAttention::ShiftedWindowAttention(std::int64_t channels, std::int64_t heads, Windows windows)
     : heads_(heads), windows_(windows), qkv_(channels, 3 * channels), proj_(channels, channels) {
@@ -101,12 +111,58 @@ torch::Tensor ShiftedWindowAttention::forward(const torch::Tensor& x) {
   const std::int64_t down = windows_ == Windows::kShifted ? shift_for(y.size(1)) : 0;
   const std::int64_t right = windows_ == Windows::kShifted ? shift_for(y.size(2)) : 0;
   if (down + right > 0) {
-    const torch::Tensor bias = position_bias() + shift_mask(y.size(1), y.size(2), x);  // [windows,heads,T,T]
+    const torch::Tensor bias = position_bias() + shift_mask(y.size(1), y.size(2), x.options());  // [windows,heads,T,T]
     y = attend(y.roll({-down, -right}, {1, 2}), bias).roll({down, right}, {1, 2});
   } else {
     y = attend(y, position_bias());
   }
   return y.narrow(1, 0, height).narrow(2, 0, width);
+}
+
+ValueId ShiftedWindowAttention::describe_bias(GraphBuilder& graph) const {
+  const ValueId table = graph.parameter(*this, "relative_position_bias_table");
+  const bool is_whole = !position_index_.is_floating_point();  // Module::to(dtype) converts whole numbers too
+  const ValueId index = is_whole ? graph.parameter(*this, "relative_position_index")
+                                 : graph.constant("relative_position_index", position_index_.to(torch::kLong));
+  const ValueId rows = graph.step(op::TakeRows{}, {table, index});
+  return graph.reshape(graph.permute(rows, {1, 0}), {heads_, kPixels, kPixels});
+}
+
+ValueId ShiftedWindowAttention::describe_attention(GraphBuilder& graph, ValueId x, ValueId bias) {
+  const Shape sizes = graph.shape(x);
+  const std::int64_t rows = sizes[1] / kSide;  // of windows
+  const std::int64_t columns = sizes[2] / kSide;
+  const std::int64_t pixels = sizes[1] * sizes[2];
+  const std::int64_t width = sizes[3] / heads_;
+  ValueId qkv = graph.layer(graph.reshape(x, {kAnySize, pixels, sizes[3]}), *qkv_);
+  qkv = graph.reshape(qkv, {kAnySize, rows, kSide, columns, kSide, 3, heads_, width});
+  qkv = graph.permute(qkv, {5, 0, 1, 3, 6, 2, 4, 7});
+  qkv = graph.reshape(qkv, {3, kAnySize, rows * columns, heads_, kPixels, width}, Storage::kNew);
+  const auto part = [&](std::int64_t i) { return graph.unbind(qkv, i); };
+  ValueId y = graph.attention(part(0), part(1), part(2), bias);
+  y = graph.reshape(y, {kAnySize, rows, columns, heads_, kSide, kSide, width});
+  y = graph.reshape(graph.permute(y, {0, 1, 4, 2, 5, 3, 6}), {kAnySize, pixels, sizes[3]}, Storage::kNew);
+  return graph.reshape(graph.layer(y, *proj_), sizes);
+}
+
+ValueId ShiftedWindowAttention::describe(GraphBuilder& graph, ValueId x) {
+  const std::int64_t height = graph.size(x, 1);
+  const std::int64_t width = graph.size(x, 2);
+  ValueId y = describe_border(graph, x, missing_pixels(height), missing_pixels(width));
+  const std::int64_t down = windows_ == Windows::kShifted ? shift_for(graph.size(y, 1)) : 0;
+  const std::int64_t right = windows_ == Windows::kShifted ? shift_for(graph.size(y, 2)) : 0;
+  ValueId bias = describe_bias(graph);
+  if (down + right > 0) {
+    const auto options = torch::TensorOptions(bias_table_.device()).dtype(torch::kFloat);
+    const torch::Tensor mask = shift_mask(graph.size(y, 1), graph.size(y, 2), options);
+    bias = graph.step(op::Add{}, {bias, graph.constant("shift_mask", mask)});
+    y = graph.step(op::Roll{{1, 2}, {-down, -right}}, {y});
+  }
+  y = describe_attention(graph, y, bias);
+  if (down + right > 0) y = graph.step(op::Roll{{1, 2}, {down, right}}, {y});
+  if (graph.size(y, 1) != height) y = graph.step(op::Slice{1, 0, height}, {y}, Storage::kView);
+  if (graph.size(y, 2) != width) y = graph.step(op::Slice{2, 0, width}, {y}, Storage::kView);
+  return y;
 }
 
 namespace {
@@ -123,13 +179,18 @@ torch::nn::LayerNorm make_norm(std::int64_t channels) {
 }
 
 /// [N,C,H,W] -> [N,H,W,C]; at least float32, also behind a convolution under autocast, as what branches are added to.
-torch::Tensor begin_sums(const torch::Tensor& x) {
-  return x.permute({0, 2, 3, 1}).to(torch::promote_types(x.scalar_type(), torch::kFloat));
-}
+class PixelRowsImpl : public torch::nn::Module, public DescribedLayer {
+ public:
+  torch::Tensor forward(const torch::Tensor& x) {
+    return x.permute({0, 2, 3, 1}).to(torch::promote_types(x.scalar_type(), torch::kFloat));
+  }
+  ValueId describe(GraphBuilder& graph, ValueId x) override { return graph.permute(x, {0, 2, 3, 1}); }
+};
+TORCH_MODULE(PixelRows);
 
 torch::nn::Sequential make_swin_patches(std::int64_t in_channels, std::int64_t width) {
   return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(in_channels, width, kPatch).stride(kPatch)),
-                               torch::nn::Functional(begin_sums), make_norm(width));
+                               PixelRows(), make_norm(width));
 }
 
 /// As torchvision's, which has dropouts of nothing at 2 and 4.
@@ -181,6 +242,14 @@ torch::Tensor SwinBlock::forward(const torch::Tensor& x) {
   return y + stochastic_depth_(mlp_->forward(norm2_(y)));
 }
 
+ValueId SwinBlock::describe(GraphBuilder& graph, ValueId x) {
+  const auto add = [&](ValueId sum, ValueId branch) {
+    return graph.step(op::Add{}, {sum, graph.layer(branch, *stochastic_depth_)});
+  };
+  const ValueId y = add(x, graph.layer(graph.layer(x, *norm1_), *attn_));
+  return add(y, graph.layer(graph.layer(y, *norm2_), *mlp_));
+}
+
 PatchMerging::PatchMerging(std::int64_t channels)
     : norm_(make_norm(4 * channels)), reduction_(torch::nn::LinearOptions(4 * channels, 2 * channels).bias(false)) {
   register_module("reduction", reduction_);
@@ -195,6 +264,16 @@ torch::Tensor PatchMerging::forward(const torch::Tensor& x) {
   const torch::Tensor merged = even.reshape({x.size(0), height, 2, width, 2, x.size(3)}).permute({0, 1, 3, 4, 2, 5});
   const torch::Tensor y = reduction_(norm_(merged.reshape({x.size(0), height, width, 4 * x.size(3)})));
   return y.to(x.scalar_type());  // autocast would go on with bfloat16
+}
+
+ValueId PatchMerging::describe(GraphBuilder& graph, ValueId x) {
+  const ValueId even = describe_border(graph, x, graph.size(x, 1) % 2, graph.size(x, 2) % 2);
+  const std::int64_t height = graph.size(even, 1) / 2;
+  const std::int64_t width = graph.size(even, 2) / 2;
+  const std::int64_t channels = graph.size(even, 3);
+  ValueId y = graph.reshape(even, {kAnySize, height, 2, width, 2, channels});
+  y = graph.reshape(graph.permute(y, {0, 1, 3, 4, 2, 5}), {kAnySize, height, width, 4 * channels}, Storage::kNew);
+  return graph.layer(graph.layer(y, *norm_), *reduction_);
 }
 
 Swin::Swin(const SwinShape& shape, const BackboneOptions& options)
@@ -250,6 +329,14 @@ std::vector<Segment> Swin::segments() {
   for (const auto& layer : layers_) segments.insert(segments.end(), layer.begin(), layer.end());
   segments.push_back({[norm = norm_](const torch::Tensor& x) { return run_norm(norm, x); }, {norm_.ptr()}});
   return segments;
+}
+
+ValueId Swin::describe(GraphBuilder& graph, ValueId images) {
+  ValueId x = images;
+  for (const auto& layer : layers_) {
+    for (const Segment& part : layer) x = graph.layer(x, *part.modules.front());
+  }
+  return graph.permute(graph.layer(x, *norm_), {0, 3, 1, 2});
 }
 
 torch::nn::Sequential Swin::make_published_head(std::int64_t num_classes) const {

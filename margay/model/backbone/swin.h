@@ -19,19 +19,23 @@ namespace margay::model {
 /// learnt bias for their distance. Windows are 7 pixels high and wide; a shifted one begins in the middle of a plain
 /// one. Where windows go over the border, zeros are added. [N,H,W,C] -> [N,H,W,C].
 /// Names are torchvision's: qkv, proj, relative_position_bias_table, relative_position_index.
-class ShiftedWindowAttention : public torch::nn::Module {
+class ShiftedWindowAttention : public torch::nn::Module, public DescribedLayer {
  public:
   enum class Windows { kPlain, kShifted };
   static constexpr std::int64_t kWindow = 7;
 
   ShiftedWindowAttention(std::int64_t channels, std::int64_t heads, Windows windows);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   /// x: [N,H,W,C], H and W multiples of the window. Without shift. Returns the same shape.
   torch::Tensor attend(const torch::Tensor& x, const torch::Tensor& bias);
   /// [heads,T,T], T the pixels of a window.
   torch::Tensor position_bias() const;
+  /// The same three as nodes.
+  ValueId describe_attention(GraphBuilder& graph, ValueId x, ValueId bias);
+  ValueId describe_bias(GraphBuilder& graph) const;
 
   std::int64_t heads_;
   Windows windows_;
@@ -54,10 +58,11 @@ struct SwinShape {
 
 /// Attention in windows, then a perceptron, each after a norm and with a residual connection (Liu et al. 2021, figure
 /// 3b). [N,H,W,C] -> [N,H,W,C].
-class SwinBlock : public torch::nn::Module {
+class SwinBlock : public torch::nn::Module, public DescribedLayer {
  public:
   SwinBlock(std::int64_t channels, std::int64_t heads, ShiftedWindowAttention::Windows windows, double dropped);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::LayerNorm norm1_, norm2_;
@@ -67,10 +72,11 @@ class SwinBlock : public torch::nn::Module {
 };
 
 /// Concatenates the channels of 2x2 pixels and halves their number. [N,H,W,C] -> [N,H/2,W/2,2C], rounded up.
-class PatchMerging : public torch::nn::Module {
+class PatchMerging : public torch::nn::Module, public DescribedLayer {
  public:
   explicit PatchMerging(std::int64_t channels);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::LayerNorm norm_;
@@ -87,6 +93,7 @@ class Swin : public Backbone {
   /// "features.0" … "features.7" give [N,H,W,C], which as memory is channels-last; "norm" the features [N,D,h,w].
   std::vector<Stage> stages() override;
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return channels_; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override;

@@ -10,6 +10,7 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/layers.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 namespace {
@@ -51,6 +52,8 @@ std::vector<Segment> Vgg::segments() {
   }
   return segments;
 }
+
+ValueId Vgg::describe(GraphBuilder& graph, ValueId images) { return graph.layer(images, *features_); }
 
 std::vector<Backbone::Stage> Vgg::stages() {
   std::vector<Stage> stages;

@@ -33,6 +33,7 @@ class Vgg : public Backbone {
   explicit Vgg(const VggShape& shape, const BackboneOptions& options = {});
   std::vector<Stage> stages() override;
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return shape_.blocks.back().back(); }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
   std::int64_t stride() const override { return std::int64_t{1} << shape_.blocks.size(); }

@@ -12,6 +12,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/model/graph/graph_builder.h"
 #include "margay/model/torch_compat.h"
 
 namespace margay::model {
@@ -79,6 +80,17 @@ torch::Tensor SelfAttention::forward(const torch::Tensor& x) {
   return proj_(y.transpose(1, 2).reshape({images, tokens, width}));
 }
 
+ValueId SelfAttention::describe(GraphBuilder& graph, ValueId x) {
+  const std::int64_t tokens = graph.size(x, 1);
+  const std::int64_t width = graph.size(x, 2);
+  const std::int64_t each = width / heads_;
+  ValueId qkv = graph.reshape(graph.layer(x, *qkv_), {kAnySize, tokens, 3, heads_, each});
+  qkv = graph.step(op::Transpose{{2, 0, 3, 1, 4}}, {qkv}, Storage::kNew, "contiguous");
+  const auto part = [&](std::int64_t i) { return graph.unbind(qkv, i); };
+  const ValueId y = graph.attention(part(0), part(1), part(2));  // [N,heads,T,D/heads]
+  return graph.layer(graph.reshape(graph.permute(y, {0, 2, 1, 3}), {kAnySize, tokens, width}, Storage::kNew), *proj_);
+}
+
 Perceptron::Perceptron(std::int64_t width, std::int64_t hidden) : fc1_(width, hidden), fc2_(hidden, width) {
   register_module("fc1", fc1_);
   register_module("fc2", fc2_);
@@ -86,8 +98,16 @@ Perceptron::Perceptron(std::int64_t width, std::int64_t hidden) : fc1_(width, hi
 
 torch::Tensor Perceptron::forward(const torch::Tensor& x) { return fc2_(torch::gelu(fc1_(x))); }
 
+ValueId Perceptron::describe(GraphBuilder& graph, ValueId x) {
+  return graph.layer(graph.activation(graph.layer(x, *fc1_), op::Activation::Function::kGelu), *fc2_);
+}
+
 LayerScale::LayerScale(std::int64_t width, double start)
     : gamma_(register_parameter("gamma", torch::full({width}, start))) {}
+
+ValueId LayerScale::describe(GraphBuilder& graph, ValueId x) {
+  return graph.step(op::Multiply{}, {x, graph.parameter(*this, "gamma")});
+}
 
 TransformerBlock::TransformerBlock(const TransformerBlockShape& shape)
     : norm1_(make_layer_norm(shape.width)),
@@ -112,6 +132,16 @@ torch::Tensor TransformerBlock::finish(const torch::Tensor& x, const torch::Tens
   // Sums are not made in place: under autocast they stay float32, whatever the branches are.
   const torch::Tensor y = x + scaled(ls1_, attn_->forward(seen));
   return y + scaled(ls2_, mlp_->forward(norm2_(y)));
+}
+
+ValueId TransformerBlock::describe(GraphBuilder& graph, ValueId x) {
+  const auto scaled_branch = [&](const std::shared_ptr<LayerScale>& scale, ValueId y) {
+    return scale == nullptr ? y : graph.layer(y, *scale);
+  };
+  const ValueId seen = graph.layer(graph.layer(x, *norm1_), *attn_);
+  const ValueId y = graph.step(op::Add{}, {x, scaled_branch(ls1_, seen)});
+  const ValueId thought = graph.layer(graph.layer(y, *norm2_), *mlp_);
+  return graph.step(op::Add{}, {y, scaled_branch(ls2_, thought)});
 }
 
 namespace {
@@ -190,7 +220,7 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
 }
 
 torch::Tensor ViT::embed(const torch::Tensor& images) {
-  check_size(images);
+  check_size(images.sizes());
   const torch::Tensor patches = patch_embed_->forward(images).flatten(2).transpose(1, 2);  // [N,T,D]
   const torch::Tensor tokens = torch::cat({cls_token_.expand({images.size(0), -1, -1}), patches}, 1);
   return tokens + pos_embed_;
@@ -199,6 +229,32 @@ torch::Tensor ViT::embed(const torch::Tensor& images) {
 torch::Tensor ViT::read_features(const torch::Tensor& tokens) {
   if (is_mean_pooled_) return norm_(tokens.slice(1, 1).mean(1)).unsqueeze(-1).unsqueeze(-1);
   return norm_(tokens.select(1, 0)).unsqueeze(-1).unsqueeze(-1);  // of one token only: the others are not asked for
+}
+
+ValueId ViT::describe_embedding(GraphBuilder& graph, ValueId images) {
+  check_size(graph.shape(images));
+  const ValueId grid = graph.layer(images, *patch_embed_);  // [N,D,g,g]
+  const ValueId rows = graph.reshape(grid, {kAnySize, shape_.width, grid_side() * grid_side()});
+  const ValueId token = graph.step(op::RepeatForBatch{}, {graph.parameter(*this, "cls_token"), images}, Storage::kView);
+  const ValueId tokens = graph.step(op::Concat{1}, {token, graph.permute(rows, {0, 2, 1})});
+  return graph.step(op::Add{}, {tokens, graph.parameter(*this, kPositions)});
+}
+
+ValueId ViT::describe_features(GraphBuilder& graph, ValueId tokens) {
+  const std::int64_t patches = graph.size(tokens, 1) - 1;
+  ValueId x = 0;
+  if (is_mean_pooled_) {
+    x = graph.step(op::Mean{1}, {graph.step(op::Slice{1, 1, patches}, {tokens}, Storage::kView)});
+  } else {
+    x = graph.reshape(graph.step(op::Slice{1, 0, 1}, {tokens}, Storage::kView), {kAnySize, shape_.width});
+  }
+  return graph.reshape(graph.layer(x, *norm_), {kAnySize, shape_.width, 1, 1});
+}
+
+ValueId ViT::describe(GraphBuilder& graph, ValueId images) {
+  ValueId tokens = describe_embedding(graph, images);
+  for (const auto& block : blocks_) tokens = graph.layer(tokens, *block);
+  return describe_features(graph, tokens);
 }
 
 std::vector<Backbone::Stage> ViT::stages() {

@@ -31,10 +31,11 @@ struct TransformerBlockShape {
 };
 
 /// Every token attends to all others (Vaswani et al. 2017, section 3.2.2). [N,T,D] -> [N,T,D].
-class SelfAttention : public torch::nn::Module {
+class SelfAttention : public torch::nn::Module, public DescribedLayer {
  public:
   SelfAttention(std::int64_t width, std::int64_t heads);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   std::int64_t heads_;
@@ -42,20 +43,22 @@ class SelfAttention : public torch::nn::Module {
 };
 
 /// A linear layer, GELU, a linear layer. [N,T,D] -> [N,T,D].
-class Perceptron : public torch::nn::Module {
+class Perceptron : public torch::nn::Module, public DescribedLayer {
  public:
   Perceptron(std::int64_t width, std::int64_t hidden);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::nn::Linear fc1_, fc2_;
 };
 
 /// A learnt factor for each feature (Touvron et al., "Going Deeper with Image Transformers", 2021, section 2).
-class LayerScale : public torch::nn::Module {
+class LayerScale : public torch::nn::Module, public DescribedLayer {
  public:
   LayerScale(std::int64_t width, double start);
   torch::Tensor forward(const torch::Tensor& x) { return x * gamma_; }
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:
   torch::Tensor gamma_;
@@ -64,10 +67,11 @@ class LayerScale : public torch::nn::Module {
 /// A block of a vision transformer, norms first (Dosovitskiy et al. 2020, equations 2 and 3):
 /// x + attention(norm(x)), then x + perceptron(norm(x)). Names are timm's: norm1, attn.qkv, attn.proj, ls1.gamma,
 /// norm2, mlp.fc1, mlp.fc2, ls2.gamma. [N,T,D] -> [N,T,D].
-class TransformerBlock : public torch::nn::Module {
+class TransformerBlock : public torch::nn::Module, public DescribedLayer {
  public:
   explicit TransformerBlock(const TransformerBlockShape& shape);
   torch::Tensor forward(const torch::Tensor& x);
+  ValueId describe(GraphBuilder& graph, ValueId x) override;
 
   /// The two parts of forward: what attention sees, norm(x), and the block's result from x and that.
   torch::Tensor attended(const torch::Tensor& x) { return norm1_(x); }
@@ -107,6 +111,7 @@ class ViT : public Backbone {
   /// "patch_embed" and "blocks.0" … give [N,1+T,D], the class token first; "norm" the features.
   std::vector<Stage> stages() override;
   std::vector<Segment> segments() override;
+  ValueId describe(GraphBuilder& graph, ValueId images) override;
   std::int64_t features() const override { return shape_.width; }
   FeatureLayout layout() const override { return FeatureLayout::kPooled; }
   torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
@@ -133,6 +138,8 @@ class ViT : public Backbone {
   torch::Tensor patches_of(const torch::Tensor& tokens) const;
   torch::Tensor with_patches(const torch::Tensor& tokens, const torch::Tensor& patches) const;
   torch::Tensor read_features(const torch::Tensor& tokens);
+  ValueId describe_embedding(GraphBuilder& graph, ValueId images);
+  ValueId describe_features(GraphBuilder& graph, ValueId tokens);
   std::int64_t grid_side() const { return image_px_ / shape_.patch_px; }
 
   ViTShape shape_;

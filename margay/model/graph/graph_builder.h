@@ -14,6 +14,8 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "margay/model/graph/graph.h"
 
@@ -59,8 +61,12 @@ class GraphBuilder {
   ValueId reshape(ValueId x, Shape sizes, Storage storage = Storage::kView);
   /// [N,…] -> [N,D].
   ValueId flatten(ValueId x);
-  /// Another order of the dimensions, as a view.
+  /// Another order of the dimensions, as a view. One that undoes the one before leaves none.
   ValueId permute(ValueId x, Shape order);
+  /// x [M,…] -> […], the place i of the first dimension, as a view.
+  ValueId unbind(ValueId x, std::int64_t i);
+  /// Of a module that calls it itself.
+  ValueId layer_norm(ValueId x, const torch::nn::LayerNormImpl& norm);
   /// softmax(q kᵀ / √d + bias) v, as compat::attention: q, k, v […,T,d]; bias as […,T,T].
   ValueId attention(ValueId q, ValueId k, ValueId v, std::optional<ValueId> bias = {});
 
@@ -69,30 +75,46 @@ class GraphBuilder {
   /// A tensor that is not in the state. name: within the module that is being described.
   ValueId constant(const std::string& name, const at::Tensor& tensor);
 
+  /// Says that this is what the backbone gives to the head.
+  void mark_features(ValueId features) { graph_.features = features; }
+
   /// The graph with that result. The builder cannot be used afterwards.
-  Graph finish(ValueId features, ValueId logits);
+  Graph finish(ValueId logits);
 
   /// The nodes (by their numbers) whose layers can be replaced: convolutions and batch norms.
   const std::map<std::size_t, LayerPlace>& places() const { return places_; }
   const Graph& graph() const { return graph_; }
 
  private:
-  using Put = decltype(LayerPlace::put);
+  using SetLayer = std::function<void(const std::shared_ptr<torch::nn::Module>& layer)>;
 
+  void learn_paths(const torch::nn::Module& module, const std::string& path);
   const std::string& path_of(const torch::nn::Module& module) const;
   std::string unique(const std::string& name);
   ValueId add_value(GraphValue value);
   ValueId add_node(Node node, const std::string& value_name);
-  ValueId add_layer(op::Operation operation, std::vector<ValueId> inputs, const torch::nn::Module& module,
+  /// A node that has the module's path.
+  ValueId add_layer(const torch::nn::Module& module, op::Operation operation, std::vector<ValueId> inputs,
                     Storage storage = Storage::kNew);
+  /// The transposition that x is the result of.
+  const Node* transposed_by(ValueId x) const;
+  void drop_unused_nodes();
+  /// The latest node is this layer's. idle: what takes its place where nothing else does; null: nothing.
+  void keep_place(torch::nn::Module& layer, SetLayer set, std::shared_ptr<torch::nn::Module> idle = nullptr);
+
   ValueId sequential(ValueId x, torch::nn::SequentialImpl& layers);
+  /// LibTorch's own layers; nothing for other modules.
   std::optional<ValueId> torch_layer(ValueId x, torch::nn::Module& module);
+  std::optional<ValueId> with_parameters(ValueId x, torch::nn::Module& module);
+  std::optional<ValueId> pooling(ValueId x, torch::nn::Module& module);
+  std::optional<ValueId> elementwise(ValueId x, torch::nn::Module& module);
   ValueId convolution(ValueId x, const torch::nn::Conv2dImpl& conv);
-  ValueId linear(ValueId x, torch::nn::Module& module, bool has_bias);
+  ValueId linear(ValueId x, const torch::nn::LinearImpl& linear);
   /// Of one or two dimensions.
   template <class Norm>
   ValueId batch_norm(ValueId x, const Norm& norm);
-  void keep_place(torch::nn::Module& layer, Put put);
+  /// weight and bias of a norm, ones and zeros where it has none.
+  std::vector<ValueId> scaling(const torch::nn::Module& norm, const at::Tensor& weight, std::int64_t features);
 
   torch::nn::Module& network_;
   Graph graph_;

@@ -13,7 +13,8 @@ using ValueListener = std::function<void(ValueId value, const at::Tensor& tensor
 
 /// Computes a graph as it is written, with LibTorch's operators and nothing that a network does for speed: what an
 /// exported graph must give, and what ranges the values inside have. images: float [N,C,H,W] on the device of the
-/// network's tensors. Returns the logits [N,K]; they are the network's up to rounding.
+/// network's tensors, which are converted to their dtype. Returns the logits [N,K]; they are the network's up to
+/// rounding.
 at::Tensor run_graph(const Graph& graph, const at::Tensor& images, const ValueListener& listener = {});
 
 }  // namespace margay::model

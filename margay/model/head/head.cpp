@@ -19,6 +19,7 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/core/error.h"
+#include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
 
@@ -26,6 +27,12 @@ torch::Tensor ConcatPoolImpl::forward(const torch::Tensor& features) {
   const torch::Tensor maxima = std::get<0>(at::adaptive_max_pool2d(features, {1, 1}));  // [N,D,1,1]
   const torch::Tensor means = at::adaptive_avg_pool2d(features, {1, 1});                // [N,D,1,1]
   return at::cat({maxima, means}, 1);
+}
+
+ValueId ConcatPoolImpl::describe(GraphBuilder& graph, ValueId features) {
+  const ValueId maxima = graph.step(op::AdaptivePool{.of = op::Pool::Of::kMaximum}, {features});
+  const ValueId means = graph.step(op::AdaptivePool{.of = op::Pool::Of::kMean}, {features});
+  return graph.step(op::Concat{1}, {maxima, means});
 }
 
 namespace {

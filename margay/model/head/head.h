@@ -13,14 +13,16 @@
 
 #include "margay/core/options.h"
 #include "margay/model/backbone/backbone.h"
+#include "margay/model/graph/layer.h"
 
 namespace margay::model {
 
 /// The maximum and the mean of each channel, concatenated (fastai's AdaptiveConcatPool2d).
-class ConcatPoolImpl : public torch::nn::Module {
+class ConcatPoolImpl : public torch::nn::Module, public DescribedLayer {
  public:
   /// features: float [N,D,H,W]. Returns [N,2D,1,1], maxima first.
   torch::Tensor forward(const torch::Tensor& features);
+  ValueId describe(GraphBuilder& graph, ValueId features) override;
 };
 TORCH_MODULE(ConcatPool);
 
