@@ -64,6 +64,7 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu_memory.h"
 #include "margay/model/cpu_threads.h"
+#include "margay/model/graph/graph.h"
 #include "margay/model/model_summary.h"
 #include "margay/predict/calibration.h"
 #include "margay/predict/features.h"

@@ -7,7 +7,7 @@
 #include <torch/utils.h>
 
 #include "margay/model/network_state.h"
-#include "margay/model/operator_watch.h"
+#include "margay/train/operator_watch.h"
 
 namespace margay::train {
 namespace {
@@ -17,12 +17,12 @@ bool is_finite(const torch::Tensor& tensor) {
 }
 
 /// Whether one of an operator's results is not finite.
-bool has_non_finite_result(const model::WatchedOperator& op) {
-  const std::vector<torch::Tensor> results = model::tensors_in(op.outputs);
+bool has_non_finite_result(const WatchedOperator& op) {
+  const std::vector<torch::Tensor> results = tensors_in(op.outputs);
   return !std::all_of(results.begin(), results.end(), is_finite);
 }
 
-std::string place_of(const model::WatchedOperator& op) {
+std::string place_of(const WatchedOperator& op) {
   return op.is_layer ? op.layer : fmt::format("{} after {}", op.name, op.layer.empty() ? "images" : op.layer);
 }
 
@@ -48,10 +48,10 @@ std::string first_non_finite_layer(model::Classifier& classifier, const torch::T
   const model::StateGuard guard(classifier.buffers(), classifier.device());
   const model::Autocast autocast(classifier.device(), precision);
   std::string found;
-  const auto examine = [&](const model::WatchedOperator& op) {
+  const auto examine = [&](const WatchedOperator& op) {
     if (op.depth == 0 && found.empty() && has_non_finite_result(op)) found = place_of(op);
   };
-  model::watch_operators(classifier, examine, [&] { classifier.forward(images); });
+  watch_operators(classifier, examine, [&] { classifier.forward(images); });
   return found;
 }
 

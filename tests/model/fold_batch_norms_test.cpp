@@ -11,6 +11,8 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
+#include "margay/model/graph/graph_builder.h"
+#include "margay/model/graph/layer.h"
 
 namespace margay::model {
 namespace {
@@ -126,6 +128,49 @@ TEST_F(FoldBatchNorms, FindsNeighboursInSequentials) {
   fold_batch_norms(*layers);
   EXPECT_EQ(count_norms(*layers), 1U) << "the one that follows no convolution";
   EXPECT_TRUE(layers->forward(x).allclose(before, 1e-5, 1e-6));
+}
+
+/// bn1 follows the last convolution of a stem that is a Sequential.
+TEST_F(FoldBatchNorms, FindsPairsAcrossModules) {
+  const auto classifier = make_classifier({.architecture = "resnet18d", .num_classes = 10});
+  give_norms_numbers(*classifier);
+  classifier->eval();
+  const torch::Tensor images = torch::randn({2, 3, 64, 64});
+  const torch::Tensor before = classifier->forward(images);
+  fold_batch_norms(*classifier);
+  EXPECT_EQ(count_norms(*classifier), 0U);
+  EXPECT_LT(distance_in_range(classifier->forward(images), before), 1e-5);
+}
+
+/// norm(conv(x)) + conv(x).
+struct BothImpl : torch::nn::Module, DescribedLayer {
+  BothImpl() : conv(2, 2, 1), norm(2) {
+    register_module("conv", conv);
+    register_module("norm", norm);
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const torch::Tensor y = conv(x);
+    return norm(y) + y;
+  }
+  ValueId describe(GraphBuilder& graph, ValueId x) override {
+    const ValueId y = graph.convolution(x, conv);
+    return graph.step(op::Add{}, {graph.batch_norm(y, norm), y});
+  }
+
+  torch::nn::Conv2d conv;
+  torch::nn::BatchNorm2d norm;
+};
+TORCH_MODULE(Both);
+
+TEST_F(FoldBatchNorms, LeavesAConvolutionThatIsNeededTwice) {
+  Both both;
+  give_norms_numbers(*both);
+  both->eval();
+  const torch::Tensor x = torch::randn({1, 2, 4, 4});
+  const torch::Tensor before = both->forward(x);
+  fold_batch_norms(*both);
+  EXPECT_EQ(count_norms(*both), 1U);
+  EXPECT_TRUE(both->forward(x).equal(before));
 }
 
 TEST_F(FoldBatchNorms, LeavesNormsOfTheBatchAlone) {

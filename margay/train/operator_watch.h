@@ -7,7 +7,7 @@
 #include <ATen/core/ivalue.h>
 #include <torch/nn/module.h>
 
-namespace margay::model {
+namespace margay::train {
 
 /// One call of a LibTorch operator, as passed to the listener after it has returned.
 struct WatchedOperator {
@@ -38,4 +38,4 @@ std::vector<torch::Tensor> tensors_in(const std::vector<c10::IValue>& values);
 /// if it has none.
 const void* memory_of(const torch::Tensor& tensor);
 
-}  // namespace margay::model
+}  // namespace margay::train

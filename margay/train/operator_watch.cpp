@@ -1,4 +1,4 @@
-#include "margay/model/operator_watch.h"
+#include "margay/train/operator_watch.h"
 
 #include <exception>
 #include <memory>
@@ -9,7 +9,7 @@
 
 #include <ATen/record_function.h>
 
-namespace margay::model {
+namespace margay::train {
 namespace {
 
 /// "aten::add_" -> "add_".
@@ -126,4 +126,4 @@ const void* memory_of(const torch::Tensor& tensor) {
   return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
 }
 
-}  // namespace margay::model
+}  // namespace margay::train
