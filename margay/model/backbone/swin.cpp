@@ -137,7 +137,9 @@ ValueId ShiftedWindowAttention::describe_attention(GraphBuilder& graph, ValueId 
   ValueId qkv = graph.layer(graph.reshape(x, {kAnySize, pixels, sizes[3]}), *qkv_);
   qkv = graph.reshape(qkv, {kAnySize, rows, kSide, columns, kSide, 3, heads_, width});
   qkv = graph.permute(qkv, {5, 0, 1, 3, 6, 2, 4, 7});
-  qkv = graph.reshape(qkv, {3, kAnySize, rows * columns, heads_, kPixels, width}, Storage::kNew);
+  const Storage windows =
+      columns > 1 ? Storage::kNew : Storage::kView;  // a single column keeps the order of its pixels
+  qkv = graph.reshape(qkv, {3, kAnySize, rows * columns, heads_, kPixels, width}, windows);
   const auto part = [&](std::int64_t i) { return graph.unbind(qkv, i); };
   ValueId y = graph.attention(part(0), part(1), part(2), bias);
   y = graph.reshape(y, {kAnySize, rows, columns, heads_, kSide, kSide, width});
