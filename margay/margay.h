@@ -3,6 +3,7 @@
 /// Everything a program that uses Margay needs, under one name: margay::DataBlock, margay::vision_learner, … Names are
 /// listed one by one, so that `using namespace margay` brings nothing that is not here.
 #include "margay/bundle/bundle.h"
+#include "margay/chart/curve_points.h"
 #include "margay/chart/image_grid.h"
 #include "margay/chart/line_chart.h"
 #include "margay/chart/png.h"
@@ -74,12 +75,15 @@
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
 #include "margay/predict/unknown_detector.h"
+#include "margay/run/compared_runs.h"
 #include "margay/run/given_probabilities.h"
 #include "margay/run/label_check.h"
 #include "margay/run/lesson.h"
 #include "margay/run/provenance.h"
 #include "margay/run/review.h"
 #include "margay/run/run_registry.h"
+#include "margay/run/run_watch.h"
+#include "margay/run/step_log.h"
 #include "margay/serve/model_store.h"
 #include "margay/serve/prediction_queue.h"
 #include "margay/serve/predictor.h"
@@ -125,6 +129,7 @@ using chart::LineChart;
 using chart::TextChartOptions;
 using chart::TextColour;
 using chart::TextGlyphs;
+using chart::visible_points;
 
 using core::available_cpus;
 using core::check_rules;
@@ -482,7 +487,12 @@ using predict::UnknownDetector;
 using predict::UnknownScore;
 using predict::UnknownScorer;
 
+using run::changed_settings;
 using run::check_labels;
+using run::compare_chosen;
+using run::ComparedRuns;
+using run::differing_settings;
+using run::DifferingSetting;
 using run::find_label_issues;
 using run::GivenProbabilities;
 using run::label_issue_sheet;
@@ -513,9 +523,12 @@ using run::RunNote;
 using run::RunRecord;
 using run::RunRegistry;
 using run::RunStatus;
+using run::RunWatch;
+using run::StepLog;
 using run::training_history;
 using run::TrainingHistory;
 using run::ValidationErrors;
+using run::WatchedRun;
 using run::write_label_check;
 using run::WrongShare;
 

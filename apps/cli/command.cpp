@@ -296,13 +296,23 @@ Command& CommandLine::add(const std::string& name, const std::string& descriptio
 }
 
 CommandTree CommandLine::tree() const {
-  return command_tree(parser_->app, [this](const CLI::App& command, const CLI::Option& option) {
+  CommandTree tree = command_tree(parser_->app, [this](const CLI::App& command, const CLI::Option& option) {
     const auto parser = parser_->parsers.find(&command);
     if (parser == parser_->parsers.end()) return std::vector<std::string>();
     const auto& choices = parser->second->choices;
     const auto found = choices.find(option.get_name());
     return found == choices.end() ? std::vector<std::string>() : found->second;
   });
+  for (CommandEntry& command : tree.commands) {
+    const auto parser = parser_->parsers.find(parser_->app.get_subcommand(command.name));
+    const std::vector<std::string>& everyday = parser->second->everyday;
+    for (FlagEntry& flag : command.flags) {
+      flag.is_everyday = everyday.empty() || std::any_of(flag.names.begin(), flag.names.end(), [&](const auto& name) {
+                           return std::find(everyday.begin(), everyday.end(), name) != everyday.end();
+                         });
+    }
+  }
+  return tree;
 }
 
 std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string>& arguments) {
@@ -328,6 +338,10 @@ std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string
     for (const auto& prepare : chosen->preparations) prepare();
     return chosen->action();
   };
+}
+
+void CommandLine::check_ranges() const {
+  for (const Command::Parser::FlagSet& set : parser_->chosen()->sets) core::validate(*set.table, set.options);
 }
 
 namespace {

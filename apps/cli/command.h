@@ -119,6 +119,10 @@ class CommandLine {
   /// help or the version was asked for, and printed. Throws UsageError.
   std::function<core::ExitCode()> parse(const std::vector<std::string>& arguments);
 
+  /// Throws std::invalid_argument for a number out of its range among what was parsed, as most commands do before they
+  /// begin: to judge a command line without running it.
+  void check_ranges() const;
+
  private:
   struct Parser;
   std::unique_ptr<Parser> parser_;

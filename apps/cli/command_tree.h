@@ -30,6 +30,7 @@ struct FlagEntry {
   std::vector<std::string> choices;
   bool takes_several = false;
   bool is_required = false;
+  bool is_everyday = false;  ///< among the flags that --help shows; of all, where a command names none
 };
 
 struct CommandEntry {

@@ -5,11 +5,10 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
-#include "apps/cli/runs_compare.h"
 #include "apps/cli/runs_text.h"
 #include "apps/cli/terminal.h"
 #include "margay/core/counted.h"
-#include "margay/run/compare_runs.h"
+#include "margay/run/compared_runs.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_listing.h"
 #include "margay/run/training_charts.h"
@@ -104,7 +103,7 @@ core::ExitCode show_runs(const RunsOptions& options) {
   const run::RunRecord run = choose_all(options).front().runs.back();
   if (options.json) {
     Json json = run::to_json(run);
-    json["changed_settings"] = settings_json(changed_settings(run), "default", "value");
+    json["changed_settings"] = settings_json(run::changed_settings(run), "default", "value");
     print_json(json);
     return core::ExitCode::kDone;
   }
@@ -118,9 +117,9 @@ core::ExitCode show_runs(const RunsOptions& options) {
 core::ExitCode compare(const RunsOptions& options) {
   if (options.which.size() < 2) refuse_choice("compare takes two runs or more; the others are compared with the first");
   const std::vector<run::ChosenRuns> chosen = choose_all(options);
-  const ComparedRuns compared = compare_chosen(chosen, options.metric);
+  const run::ComparedRuns compared = run::compare_chosen(chosen, options.metric);
   if (options.json) {
-    print_json(compared_json(compared));
+    print_json(run::to_json(compared));
     return core::ExitCode::kDone;
   }
   print_out("{}", compared_text(compared));

@@ -10,8 +10,6 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
-#include "margay/run/probe_options.h"
-#include "margay/run/train_options.h"
 
 namespace margay::cli {
 namespace {
@@ -63,10 +61,6 @@ std::string list_result(const run::RunRecord& run, const std::string& common) {
 /// A probe has none.
 std::string epochs_or_kind(const run::RunRecord& run) {
   return run.kind() == run::RunKind::kTraining ? std::to_string(run.epochs.size()) : core::to_text(run.kind());
-}
-
-nlohmann::ordered_json default_settings(run::RunKind kind) {
-  return kind == run::RunKind::kProbe ? core::to_json(run::ProbeRunOptions{}) : core::to_json(run::TrainOptions{});
 }
 
 std::string value_text(const std::optional<nlohmann::ordered_json>& value) {
@@ -121,14 +115,8 @@ std::string run_heading_text(const run::RunRecord& run) {
   return text + "\n";
 }
 
-std::vector<run::SettingDifference> changed_settings(const run::RunRecord& run) {
-  std::vector<run::SettingDifference> settings = run::config_difference(default_settings(run.kind()), run.config);
-  std::erase_if(settings, [](const run::SettingDifference& each) { return !each.b; });  // the run knew no such setting
-  return settings;
-}
-
 std::string run_settings_text(const run::RunRecord& run) {
-  const auto settings = changed_settings(run);
+  const auto settings = run::changed_settings(run);
   if (settings.empty()) return "Every setting is the default.\n";
   core::TextTable table({{"setting", Align::kLeft}, {"value", Align::kLeft}, {"default", Align::kLeft}});
   for (const auto& each : settings) table.add({each.key, value_text(each.b), value_text(each.a)});
@@ -164,6 +152,13 @@ std::string results_text(const std::vector<run::RunResult>& results) {
                with_error(result.mean(), result.standard_error())});
   }
   return table.text();
+}
+
+std::string compared_text(const run::ComparedRuns& compared) {
+  std::string text = results_text(compared.results) + "\n";
+  for (const auto& comparison : compared.comparisons) text += run::verdict(comparison) + ".\n";
+  for (const std::string& caveat : compared.caveats) text += caveat + "\n";
+  return text;
 }
 
 std::string difference_text(const std::vector<run::SettingDifference>& differences, const std::string& a,

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "margay/run/compare_runs.h"
+#include "margay/run/compared_runs.h"
 #include "margay/run/run_record.h"
 
 namespace margay::cli {
@@ -24,15 +24,14 @@ std::string run_epochs_text(const run::RunRecord& run);
 /// A line for each result, with its error bar.
 std::string results_text(const std::vector<run::RunResult>& results);
 
+/// The table, a verdict for each comparison, the caveats.
+std::string compared_text(const run::ComparedRuns& compared);
+
 /// A line for each setting that differs, under the names of both runs.
 std::string difference_text(const std::vector<run::SettingDifference>& differences, const std::string& a,
                             const std::string& b);
 
 /// The JSON of one run for `margay runs --json`, with the numbers of the list.
 nlohmann::ordered_json run_summary_json(const run::RunRecord& run);
-
-/// The settings of the run that differ from the defaults of `margay train`, or of `margay probe`; `a` of each is the
-/// default.
-std::vector<run::SettingDifference> changed_settings(const run::RunRecord& run);
 
 }  // namespace margay::cli

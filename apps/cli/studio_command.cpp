@@ -21,7 +21,7 @@ namespace {
 
 using studio::StudioOptions;
 
-/// Hands the page to the desktop's browser.
+/// Hands the page to the desktop's browser. Everybody on the machine may read the arguments of a process.
 void open_in_browser(const std::string& address) {
   std::string program = "xdg-open";
   std::string argument = address;
@@ -33,11 +33,61 @@ void open_in_browser(const std::string& address) {
   if (failure != 0 || status != 0) warn("no browser could be opened; open the address above yourself");
 }
 
+studio::TrainFlag::Kind form_kind(const FlagEntry& flag) {
+  using enum studio::TrainFlag::Kind;
+  switch (flag.value) {
+    case ValueKind::kNothing:
+      return kSwitch;
+    case ValueKind::kChoice:
+      return kChoice;
+    case ValueKind::kPath:
+      return kPath;
+    case ValueKind::kFree:
+      return flag.type_name == "NUMBER" ? kNumber : kText;
+  }
+  throw core::InternalError("a kind of value outside its enum");
+}
+
+/// "--ema" and "--no-ema" of a switch.
+studio::TrainFlag form_flag(const FlagEntry& flag) {
+  return {.name = flag.names.front(),
+          .off = flag.names.back(),
+          .help = flag.help,
+          .heading = flag.heading,
+          .kind = form_kind(flag),
+          .default_text = flag.default_text,
+          .choices = flag.choices,
+          .is_everyday = flag.is_everyday};
+}
+
+std::unique_ptr<CommandLine> train_command_line() {
+  auto line = std::make_unique<CommandLine>("margay", "", MARGAY_VERSION);
+  add_train(*line);
+  return line;
+}
+
+/// The flags of `margay train`, and what reads them as it does.
+studio::TrainForm train_form() {
+  studio::TrainForm form;
+  const CommandTree tree = train_command_line()->tree();
+  for (const FlagEntry& flag : tree.commands.front().flags) {
+    const bool is_of_help = flag.names.front() == "-h" || flag.names.front().starts_with("--help");
+    if (!is_of_help) form.flags.push_back(form_flag(flag));
+  }
+  form.check = [](const std::vector<std::string>& arguments) {
+    const std::unique_ptr<CommandLine> line = train_command_line();
+    line->parse(arguments);
+    line->check_ranges();
+  };
+  return form;
+}
+
 studio::StudioProgram this_program() {
   return {.version = MARGAY_VERSION,
           .executable = std::filesystem::read_symlink("/proc/self/exe"),
           .cache_folder = user_cache_folder(),
-          .words = [](const std::string& message) { return program_words(message); }};
+          .words = [](const std::string& message) { return program_words(message); },
+          .train = train_form()};
 }
 
 void tell_ready(const studio::Studio& page, const http::Server& server) {
@@ -45,7 +95,10 @@ void tell_ready(const studio::Studio& page, const http::Server& server) {
   print_out("Studio: {}\n", page.page_address(server.address()));
   notify_service_manager("READY=1\n");
   if (!studio::is_loopback(page.options().host)) {
-    warn("other machines can reach the studio; whoever sees this address can use it");
+    warn(
+        "other machines can reach the studio, by the names that --allowed-hosts lists; whoever sees this address can "
+        "use "
+        "it");
   }
 }
 
@@ -61,7 +114,7 @@ core::ExitCode run_studio(const StudioOptions& options) {
                       {.admit = [&page](const http::Request& head) { return page.admit(head); }});
   server.start();
   tell_ready(page, server);
-  if (options.open) open_in_browser(page.page_address(server.address()));
+  if (options.open) open_in_browser(page.entry_address(server.address()));
   while (wait_for_signal(kSignalPace) != ServiceSignal::kStop) continue;
   server.drain(kPatience);
   return core::ExitCode::kDone;
@@ -72,7 +125,8 @@ core::ExitCode run_studio(const StudioOptions& options) {
 void add_studio(CommandLine& line) {
   Command& command = line.add("studio", "See, compare and start trainings, and look at data, in a page of the browser");
   const auto options = std::make_shared<StudioOptions>();
-  command.argument("folders", options->folders, "folders of images to show, too");
+  command.argument("folders", options->folders,
+                   "folders of images to show; without any, those below this folder that its runs were trained on");
   command.flags(*options);
   takes_unpinned_compute_threads(command);
   command.everyday({"--runs", "--port", "--host", "--open", "--read-only", "--token-file"});

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -53,6 +54,22 @@ std::string Access::new_token() {
     throw core::Error("the system gives no random numbers for the token");
   }
   return hex({bytes.data(), bytes.size()});
+}
+
+std::string Access::new_entry() {
+  constexpr std::chrono::seconds kValid{60};
+  const std::string entry = new_token();
+  const std::scoped_lock lock(entry_mutex_);
+  entry_ = http::Tokens(std::vector<std::string>{entry});
+  entry_ends_ = http::Clock::now() + kValid;
+  return entry;
+}
+
+bool Access::take_entry(std::string_view entry) {
+  const std::scoped_lock lock(entry_mutex_);
+  if (!entry_.accepts(entry)) return false;
+  entry_ = http::Tokens();
+  return http::Clock::now() < entry_ends_;
 }
 
 std::string Access::cookie() const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "margay/http/request.h"
 #include "margay/http/response.h"
@@ -25,6 +27,12 @@ class Access {
   /// A new token, 24 random bytes.
   static std::string new_token();
 
+  /// A word for "/?enter=": it opens the page once, within a minute, and stands for the token where other users of the
+  /// machine may read it, as in the arguments of a process.
+  std::string new_entry();
+  /// Whether that is the word; never again.
+  bool take_entry(std::string_view entry);
+
   const std::string& token() const { return token_; }
   Writes writes() const { return writes_; }
   bool accepts(std::string_view token) const { return tokens_.accepts(token); }
@@ -43,6 +51,9 @@ class Access {
   std::string cookie_name_;
   http::Tokens tokens_;
   Writes writes_;
+  std::mutex entry_mutex_;
+  http::Tokens entry_;  ///< none but after new_entry()
+  http::Clock::time_point entry_ends_ = {};
 };
 
 /// Whether the method changes something: all but GET, HEAD and OPTIONS.

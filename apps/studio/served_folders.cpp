@@ -73,6 +73,11 @@ fs::path ServedFolders::inside(const ServedFolder& folder, std::string_view rela
 
 fs::path ServedFolders::inside_runs(std::string_view relative) const { return place(runs_, relative); }
 
+bool ServedFolders::holds(const fs::path& path) const {
+  const auto holds_it = [&](const ServedFolder& each) { return is_below(path, each.path); };
+  return is_below(path, runs_) || std::any_of(folders_.begin(), folders_.end(), holds_it);
+}
+
 fs::path ServedFolders::place(const fs::path& base, std::string_view relative) const {
   if (leads_out(relative) || relative.find('\0') != std::string_view::npos) {
     throw http::RequestError(403, fmt::format("'{}' leads out of the served folder", shown(relative)));
@@ -85,10 +90,7 @@ fs::path ServedFolders::place(const fs::path& base, std::string_view relative) c
         fmt::format("{}: {}", core::spelled_out((base / fs::path(relative)).string()),
                     failure == std::errc::no_such_file_or_directory ? "it is not there any more" : failure.message()));
   }
-  const bool is_served = is_below(path, runs_) || std::any_of(folders_.begin(), folders_.end(), [&](const auto& each) {
-                           return is_below(path, each.path);
-                         });
-  if (is_served) return path;
+  if (holds(path)) return path;
   throw http::RequestError(
       403, fmt::format("'{}' is a link to {}, which is not served; start the studio with that folder, too",
                        shown(relative), core::spelled_out(path.string())));

@@ -30,7 +30,9 @@ class ServedFolders {
   /// The absolute path, without links, that "cats/1.jpg" of a request means in a folder of images; of a file or a
   /// folder that is there. Throws http::RequestError: 404 where nothing is there, 403 where it leads out.
   std::filesystem::path inside(const ServedFolder& folder, std::string_view relative) const;
-  /// The same below the folder of runs: "20240501-090000-pets/model.margay".
+  /// Whether a path, absolute and without links, lies in one of them.
+  bool holds(const std::filesystem::path& path) const;
+  /// The same as inside(), below the folder of runs: "20240501-090000-pets/model.margay".
   std::filesystem::path inside_runs(std::string_view relative) const;
 
  private:

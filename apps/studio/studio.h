@@ -11,6 +11,7 @@
 #include "apps/studio/served_folders.h"
 #include "apps/studio/studio_options.h"
 #include "apps/studio/studio_routes.h"
+#include "apps/studio/train_form.h"
 #include "apps/studio/workers.h"
 #include "margay/http/server.h"
 
@@ -23,11 +24,13 @@ struct StudioProgram {
   std::filesystem::path cache_folder;  ///< of the user, for thumbnails and weights; may be ""
   /// Shows `option_field` in a message as the program's flag; none: messages stay as they are.
   std::function<std::string(const std::string&)> words = {};
+  TrainForm train = {};  ///< without `check` the page starts no trainings
 };
 
 /// The page over runs and data, for one http::Server: it is its handler, and admit() its hook. Outlives the server.
 ///
-/// The folders that it shows are those named at the start and none that a request names (ServedFolders); who may ask,
+/// The folders that it shows are those named at the start and none that a request names (ServedFolders); without any,
+/// those below the working folder that its runs were trained on. Who may ask,
 /// and who may change something, is Access's to say; what changes, Changes tells to every open page.
 class Studio {
  public:
@@ -41,13 +44,15 @@ class Studio {
   const StudioProgram& program() const { return program_; }
   const ServedFolders& folders() const { return folders_; }
   Changes& changes() { return changes_; }
-  const Access& access() const { return access_; }
+  Access& access() { return access_; }
   bool is_read_only() const { return options_.read_only; }
   /// A message for people, with the program's flags.
   std::string words(const std::string& message) const;
 
   /// "http://127.0.0.1:41234/?token=…": opens the page with the right to use it. address: the server's.
   std::string page_address(const std::string& address) const;
+  /// The same without the token: good for once, within a minute.
+  std::string entry_address(const std::string& address);
 
   /// Answers a request.
   void operator()(http::Request request, http::Reply reply) const;

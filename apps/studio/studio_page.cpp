@@ -1,6 +1,8 @@
 #include "apps/studio/studio_page.h"
 
 #include <array>
+#include <string>
+#include <utility>
 
 #include "apps/web/page_files.h"
 
@@ -41,25 +43,32 @@ std::array<http::EmbeddedFile, 3> page_files() {
 
 }  // namespace
 
-StudioPage::StudioPage(const Access& access) : access_(access), files_(page_files()) {}
+StudioPage::StudioPage(Access& access) : access_(access), files_(page_files()) {}
 
-http::Response StudioPage::enter(std::string_view token) const {
-  if (!access_.accepts(token)) {
-    return http::text("This token is of another start of the studio. Open the address that it printed last.\n", 403);
+/// Nothing where the request brings no token.
+std::optional<http::Response> StudioPage::entered(const http::Request& request) const {
+  const std::string* token = request.query_value("token");
+  const std::string* entry = request.query_value("enter");
+  if (request.path != "/" || (token == nullptr && entry == nullptr)) return std::nullopt;
+  const bool is_known = token != nullptr ? access_.accepts(*token) : access_.take_entry(*entry);
+  http::Response response = {.status = 303, .headers = {{"Location", "/"}, {"Set-Cookie", access_.cookie()}}};
+  if (!is_known) {
+    constexpr const char* kWhy = "This address is of another start of the studio, or was used before. ";
+    response = http::text(std::string(kWhy) + "Open the address that the studio printed last.\n", 403);
   }
-  return {.status = 303, .headers = {{"Location", "/"}, {"Set-Cookie", access_.cookie()}}};
+  response.headers.set("Cache-Control", "no-store");
+  return response;
 }
 
 http::Response StudioPage::answer(const http::Request& request) const {
-  const std::string* token = request.path == "/" ? request.query_value("token") : nullptr;
-  http::Response response = token != nullptr ? enter(*token) : files_.answer(request, request.path);
+  std::optional<http::Response> entered = this->entered(request);
+  http::Response response = entered ? std::move(*entered) : files_.answer(request, request.path);
   response.headers.set("Content-Security-Policy", kPolicy);
   response.headers.set("Permissions-Policy", kPermissions);
   response.headers.set("X-Content-Type-Options", "nosniff");
   response.headers.set("Referrer-Policy", "no-referrer");
   response.headers.set("Cross-Origin-Opener-Policy", "same-origin");
   response.headers.set("Cross-Origin-Resource-Policy", "same-origin");
-  if (token != nullptr) response.headers.set("Cache-Control", "no-store");
   return response;
 }
 

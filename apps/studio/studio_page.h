@@ -9,11 +9,12 @@
 namespace margay::studio {
 
 /// The page itself: "/", its script and its style, from the program's own bytes; nothing in them is secret. "/" with
-/// the right token in its query gives the browser its cookie, and leads to "/" without it, so that the token stays in
-/// no history. Knows nothing of runs or data, so that it can be shown before those are ready.
+/// the right token in its query (or a word of Access::new_entry) gives the browser its cookie, and leads to "/" without
+/// it, so that the token stays in no history. Knows nothing of runs or data, so that it can be shown before those are
+/// ready.
 class StudioPage {
  public:
-  explicit StudioPage(const Access& access);
+  explicit StudioPage(Access& access);
 
   /// Whether that path is one of the page's.
   bool has(std::string_view path) const { return files_.contains(path); }
@@ -21,9 +22,9 @@ class StudioPage {
   http::Response answer(const http::Request& request) const;
 
  private:
-  http::Response enter(std::string_view token) const;
+  std::optional<http::Response> entered(const http::Request& request) const;
 
-  const Access& access_;
+  Access& access_;
   http::StaticFiles files_;
 };
 

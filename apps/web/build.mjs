@@ -5,22 +5,32 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
-// Preact is in the script, and its licence asks to go with it.
-const preact = JSON.parse(readFileSync(`${root}node_modules/preact/package.json`, 'utf8'));
-const licence = readFileSync(`${root}node_modules/preact/LICENSE`, 'utf8').trim();
+/** The licence of a package that is in a script, which asks to go with it. */
+function notice(name, title) {
+  const { version } = JSON.parse(readFileSync(`${root}node_modules/${name}/package.json`, 'utf8'));
+  const licence = readFileSync(`${root}node_modules/${name}/LICENSE`, 'utf8').trim();
+  return `This script contains ${title} ${version}.\n${licence}`;
+}
 
-await build({
-  absWorkingDir: root,
-  entryPoints: { report: 'src/report/main.tsx', serve: 'src/serve/main.tsx', studio: 'src/studio/main.tsx' },
-  outdir: process.argv[2] ?? 'dist',
-  bundle: true,
-  minify: true,
-  format: 'iife',
-  target: ['chrome109', 'firefox115', 'safari16'],
-  charset: 'ascii',
-  legalComments: 'inline',
-  banner: { js: `/*! This script contains Preact ${preact.version}.\n${licence}\n*/` },
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
-  logLevel: 'warning',
-});
+const preact = notice('preact', 'Preact');
+const pages = [
+  { names: ['report', 'serve'], notices: [preact] },
+  { names: ['studio'], notices: [preact, notice('uplot', 'uPlot')] },
+];
+for (const { names, notices } of pages) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(names.map((name) => [name, `src/${name}/main.tsx`])),
+    outdir: process.argv[2] ?? 'dist',
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: ['chrome109', 'firefox115', 'safari16'],
+    charset: 'ascii',
+    legalComments: 'inline',
+    banner: { js: `/*! ${notices.join('\n\n')}\n*/` },
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+  });
+}

@@ -146,18 +146,27 @@ bool read_epoch(const Header& header, const std::vector<std::string>& cells, Run
 
 }  // namespace
 
+namespace {
+
+/// Those up to the first broken line, for which it throws core::FormatError.
+void read_epochs(const fs::path& path, std::vector<RunEpoch>& epochs) {
+  std::optional<Header> header;
+  data::for_each_record(data::read_text(path), path, ',', [&](std::size_t line, std::vector<std::string>&& cells) {
+    if (!header) return void(header.emplace(std::move(cells)));
+    RunEpoch epoch;
+    if (!header->is_history() || !read_epoch(*header, cells, epoch)) {
+      throw core::FormatError(path, fmt::format("line {} is no epoch of a history", line));
+    }
+    epochs.push_back(std::move(epoch));
+  });
+}
+
+}  // namespace
+
 std::vector<RunEpoch> read_history(const std::filesystem::path& path) {
   std::vector<RunEpoch> epochs;
-  std::optional<Header> header;
   try {
-    data::for_each_record(data::read_text(path), path, ',', [&](std::size_t line, std::vector<std::string>&& cells) {
-      if (!header) return void(header.emplace(std::move(cells)));
-      RunEpoch epoch;
-      if (!header->is_history() || !read_epoch(*header, cells, epoch)) {
-        throw core::FormatError(path, fmt::format("line {} is no epoch of a history", line));
-      }
-      epochs.push_back(std::move(epoch));
-    });
+    read_epochs(path, epochs);
   } catch (const core::DataError&) {  // missing, or broken from there on
   }
   return epochs;
@@ -269,6 +278,56 @@ std::optional<RunRecord> read_run_folder(const fs::path& folder) {
     guess_outcome(folder, record);
     return record;
   }
+}
+
+namespace {
+
+std::string config_problem(const fs::path& folder) {
+  if (!is_there(folder / "config.json")) {
+    return "config.json is missing: the run was only begun, or copied in part; its settings are not known";
+  }
+  return read_json(folder / "config.json").is_object()
+             ? ""
+             : "config.json is damaged or half written: the run's settings are not known";
+}
+
+std::string run_file_problem(const fs::path& folder) {
+  if (!is_there(folder / "run.json")) return "";  // earlier versions wrote none
+  const Json json = read_json(folder / "run.json");
+  const auto version = json.is_object() ? json.find("format_version") : json.end();
+  if (version != json.end() && version->is_number_integer() && *version > kFormatVersion) {
+    return fmt::format(
+        "run.json is of format {}, which a newer version writes (this one knows {}): what is shown of "
+        "the run may be wrong; use the newer version",
+        version->get<std::int64_t>(), kFormatVersion);
+  }
+  try {
+    RunRecord record;
+    take_run_file(json, record);
+    return "";
+  } catch (const std::exception&) {
+    return "run.json is damaged or half written: the run's start, state and end are guessed from its other files";
+  }
+}
+
+std::string history_problem(const fs::path& folder) {
+  const fs::path path = folder / "history.csv";
+  if (!is_there(path)) return "";
+  std::vector<RunEpoch> epochs;
+  try {
+    read_epochs(path, epochs);
+    return "";
+  } catch (const core::DataError& error) {
+    return fmt::format("history.csv: {}; {} epochs before it are shown", error.problem(), epochs.size());
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> run_folder_problems(const fs::path& folder) {
+  std::vector<std::string> problems = {config_problem(folder), run_file_problem(folder), history_problem(folder)};
+  std::erase(problems, "");
+  return problems;
 }
 
 bool has_outcome(const fs::path& folder) { return is_there(folder / "run.json") || is_there(folder / "history.csv"); }

@@ -102,6 +102,10 @@ void write_run_file(const std::filesystem::path& runs, const RunRecord& record);
 /// there is neither config.json nor run.json.
 std::optional<RunRecord> read_run_folder(const std::filesystem::path& folder);
 
+/// What is wrong with the files that read_run_folder reads, a sentence for each: missing, damaged, half written, or of
+/// a format that a newer version writes. None where all of them can be read.
+std::vector<std::string> run_folder_problems(const std::filesystem::path& folder);
+
 /// Whether the record is final enough to be stored: there is a run.json or a history. Otherwise the run may be about to
 /// begin.
 bool has_outcome(const std::filesystem::path& folder);

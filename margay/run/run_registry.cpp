@@ -73,21 +73,6 @@ fs::path put_index_aside(const fs::path& path) {
 
 std::string now_text() { return utc_text(std::time(nullptr)); }
 
-/// What is told of a run whose end nobody wrote down.
-void judge_running(RunRecord& record) {
-  switch (liveness(record.process)) {
-    case Liveness::kAlive:
-      return;
-    case Liveness::kElsewhere:
-      record.message = fmt::format("on {}, process {}; whether it still runs is not known here", record.process.host,
-                                   record.process.pid);
-      return;
-    case Liveness::kGone:
-      record.status = RunStatus::kInterrupted;
-      record.message = fmt::format("its process {} was killed or its machine switched off", record.process.pid);
-  }
-}
-
 /// The folder's word, where the index still takes a run for running whose end is written there.
 void ask_folder(const fs::path& runs, RunRecord& record) {
   const std::optional<RunRecord> told = read_run_folder(runs / record.folder);
@@ -128,6 +113,20 @@ void list_again(RunIndex& index, const fs::path& runs, const std::string& folder
 }
 
 }  // namespace
+
+void settle_running(RunRecord& record) {
+  switch (liveness(record.process)) {
+    case Liveness::kAlive:
+      return;
+    case Liveness::kElsewhere:
+      record.message = fmt::format("on {}, process {}; whether it still runs is not known here", record.process.host,
+                                   record.process.pid);
+      return;
+    case Liveness::kGone:
+      record.status = RunStatus::kInterrupted;
+      record.message = fmt::format("its process {} was killed or its machine switched off", record.process.pid);
+  }
+}
 
 RunRegistry::RunRegistry(fs::path runs, RunNote note) : runs_(std::move(runs)), note_(std::move(note)) {}
 
@@ -218,7 +217,7 @@ std::vector<RunRecord> RunRegistry::all() const {
   std::erase_if(records, [&](const RunRecord& record) { return there.count(record.folder) == 0; });
   for (RunRecord& record : records) {
     if (record.status == RunStatus::kRunning) ask_folder(runs_, record);
-    if (record.status == RunStatus::kRunning) judge_running(record);
+    if (record.status == RunStatus::kRunning) settle_running(record);
   }
   sort_by_start(records);
   return records;

@@ -14,6 +14,10 @@ namespace margay::run {
 /// Receives problems that stop nothing, one sentence each.
 using RunNote = std::function<void(const std::string&)>;
 
+/// Settles what is told of a run that is marked as running, whose end nobody wrote down: interrupted where its process
+/// is gone; where that cannot be known from here, its message says so.
+void settle_running(RunRecord& record);
+
 /// The runs below one folder, listed in its margay.db. The folders are the truth, the database is only a cache of them:
 /// a run that it does not list is read from its folder, a listed run whose folder is gone is left out, and a damaged or
 /// older database is renamed to margay.db.damaged-<time>, reported, and made anew from the folders.

@@ -52,6 +52,37 @@ TEST(CommandLine, RefusesValuesOutOfRangeAndOfAnotherKind) {
   EXPECT_EQ(run_command({"train", "nowhere", "--precision", "fp8"}).status, 2);
 }
 
+TEST(CommandLine, JudgesRangesWithoutRunningTheCommand) {
+  const auto problem_of = [](const std::vector<std::string>& arguments) -> std::string {
+    CommandLine line("margay", "", "1");
+    add_train(line);
+    line.parse(arguments);
+    try {
+      line.check_ranges();
+      return "";
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(problem_of({"train", "nowhere"}), "");
+  EXPECT_NE(problem_of({"train", "nowhere", "--min-scale=7"}).find("min_scale must lie in [0.01, 1], got 7"),
+            std::string::npos);
+}
+
+TEST(CommandTree, TellsWhichFlagsMostUsersNeed) {
+  CommandLine line("margay", "", "1");
+  add_train(line);
+  const CommandTree tree = line.tree();
+  const auto is_everyday = [&](const std::string& name) {
+    const std::vector<FlagEntry>& flags = tree.commands.front().flags;
+    const auto found =
+        std::find_if(flags.begin(), flags.end(), [&](const auto& flag) { return flag.names[0] == name; });
+    return found != flags.end() && found->is_everyday;
+  };
+  EXPECT_TRUE(is_everyday("--epochs"));
+  EXPECT_FALSE(is_everyday("--pin-threads"));
+}
+
 TEST(CommandLine, ExitsWithThreeForMissingData) {
   const CommandResult result = run_command({"train", "/no/such/folder"});
   EXPECT_EQ(result.status, 3);

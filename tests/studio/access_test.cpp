@@ -38,6 +38,17 @@ TEST(StudioAccess, TurnsTheTokenOfTheAddressIntoACookieThatScriptsCannotRead) {
   EXPECT_FALSE(wrong.headers.contains("Set-Cookie"));
 }
 
+TEST(StudioAccess, HasAWordThatOpensThePageOnce) {
+  RunningStudio studio;
+  const std::string address = studio.studio().entry_address("");
+  EXPECT_EQ(address.find(studio.token()), std::string::npos);
+  const http::ClientResponse entered = studio.send_with({}, "GET", address);
+  EXPECT_EQ(entered.status, 303);
+  EXPECT_TRUE(entered.headers.get("Set-Cookie").starts_with(studio.cookie()));
+  EXPECT_EQ(studio.send_with({}, "GET", address).status, 403);
+  EXPECT_EQ(studio.send_with({}, "GET", "/?enter=").status, 403);
+}
+
 TEST(StudioAccess, GivesEveryStartATokenAndACookieOfItsOwn) {
   EXPECT_NE(Access::new_token(), Access::new_token());
   EXPECT_EQ(Access::new_token().size(), 48);

@@ -15,11 +15,12 @@ namespace margay::testing_support {
 /// A studio on a free port, over folders that lie in a temporary one: runs/, and images/ with one file.
 class RunningStudio {
  public:
-  explicit RunningStudio(studio::StudioOptions options = {}) {
+  explicit RunningStudio(studio::StudioOptions options = {}, studio::StudioProgram program = {}) {
     write(folder_ / "images/cats/1.txt", "a cat");
     options.runs = folder_ / "runs";
     if (options.folders.empty()) options.folders = {folder_ / "images"};
-    studio_ = std::make_unique<studio::Studio>(options, studio::StudioProgram{.version = "1.2.3"});
+    program.version = "1.2.3";
+    studio_ = std::make_unique<studio::Studio>(options, std::move(program));
     server_ = std::make_unique<http::Server>(
         studio::server_options(options), std::ref(*studio_),
         http::ServerHooks{.admit = [this](const http::Request& head) { return studio_->admit(head); }});

@@ -68,6 +68,21 @@ TEST(Studio, KeepsATokenFromAFile) {
   EXPECT_EQ(studio.studio().page_address("http://x"), "http://x/?token=0123456789abcdef-mine");
 }
 
+TEST(Studio, ShowsTheImagesOfItsRunsWhereNoneAreNamedAndNoneElsewhere) {
+  testing_support::TemporaryFolder folder;
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  std::filesystem::create_directories("pets/images");
+  testing_support::write("runs/a/config.json", R"({"batch": {"folder": "pets/images"}})");
+  testing_support::write("runs/b/config.json", R"({"batch": {"folder": "/etc"}})");
+  testing_support::write("runs/c/config.json", R"({"batch": {"folder": "gone"}})");
+  testing_support::write("runs/d/config.json", R"({"batch": 5})");
+  const Studio studio({}, {});
+  std::filesystem::current_path(before);
+  ASSERT_EQ(studio.folders().all().size(), 1);
+  EXPECT_EQ(studio.folders().all()[0].path, std::filesystem::canonical(folder / "pets/images"));
+}
+
 TEST(Studio, IsNotMadeOverAFolderThatIsNotThere) {
   EXPECT_EQ(thrown_message<core::DataError>([] { Studio({.folders = {"/no/such/pets"}}, {}); }),
             "/no/such/pets: there is no such folder");

@@ -6,6 +6,7 @@ void add_views(StudioRoutes& routes) {
   for (const auto add : {
            add_page_routes,
            add_runs_routes,
+           add_train_routes,
        }) {
     add(routes);
   }

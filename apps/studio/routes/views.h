@@ -8,6 +8,7 @@ namespace margay::studio {
 // function to the list in views.cpp, and its page to the table of apps/web/src/studio/app.tsx.
 void add_page_routes(StudioRoutes& routes);  ///< the page itself, /api/studio, /api/events
 void add_runs_routes(StudioRoutes& routes);
+void add_train_routes(StudioRoutes& routes);
 
 /// All of them.
 void add_views(StudioRoutes& routes);

@@ -1,6 +1,7 @@
 #include "margay/train/log/text_log.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -33,6 +34,12 @@ namespace {
 constexpr const char* kStep = "step";
 constexpr const char* kBytes = "bytes";
 
+/// Seconds since 1970 (UTC), to a thousandth.
+double time_now() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(since).count()) / 1000;
+}
+
 /// The bytes up to the end of the last whole line within the first `limit`. It is less than `limit` only where the file
 /// is not what the checkpoint knew: lines lost in a power cut, or another file of the name.
 std::uint64_t whole_lines(const std::filesystem::path& path, std::uint64_t limit) {
@@ -63,7 +70,8 @@ void JsonLinesLog::after_batch(Learner& learner, const Progress& at) {
          {"smooth_loss", at.smooth_loss},
          {"lr", step.lr},
          {"momentum", step.momentum},
-         {"images_per_s", at.images_per_s}});
+         {"images_per_s", at.images_per_s},
+         {"time", time_now()}});
 }
 
 void JsonLinesLog::after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) {
@@ -77,7 +85,8 @@ void JsonLinesLog::after_epoch(Learner& learner, const Progress& at, const Epoch
          {"metrics", metrics},
          {"seconds", record.seconds},
          {"train_images_per_s", record.train_images_per_s},
-         {"wait_share", record.wait_share}});
+         {"wait_share", record.wait_share},
+         {"time", time_now()}});
 }
 
 void JsonLinesLog::write(const nlohmann::ordered_json& line) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -105,7 +106,7 @@ std::vector<std::string> keys(const OrderedJson& object) {
 /// Without what depends on the clock.
 std::vector<OrderedJson> timeless(std::vector<OrderedJson> all) {
   for (OrderedJson& line : all) {
-    for (const char* key : {"images_per_s", "seconds", "train_images_per_s", "wait_share"}) line.erase(key);
+    for (const char* key : {"images_per_s", "seconds", "train_images_per_s", "wait_share", "time"}) line.erase(key);
   }
   return all;
 }
@@ -120,9 +121,11 @@ TEST(JsonLinesLog, WritesEveryStepAndEveryEpoch) {
   const std::vector<OrderedJson> all = lines(path);
   ASSERT_EQ(all.size(), 8U);
   EXPECT_EQ(keys(all[0]), (std::vector<std::string>{"step", "stage", "epoch", "loss", "smooth_loss", "lr", "momentum",
-                                                    "images_per_s"}));
+                                                    "images_per_s", "time"}));
   EXPECT_EQ(keys(all[3]), (std::vector<std::string>{"step", "stage", "epoch", "train_loss", "valid_loss", "metrics",
-                                                    "seconds", "train_images_per_s", "wait_share"}));
+                                                    "seconds", "train_images_per_s", "wait_share", "time"}));
+  EXPECT_GE(all[1]["time"].get<double>(), all[0]["time"].get<double>());
+  EXPECT_NEAR(all[7]["time"].get<double>(), static_cast<double>(std::time(nullptr)), 60);
   EXPECT_EQ(all[2]["loss"], learner.steps()[2].loss);
   EXPECT_EQ(all[3]["train_loss"], learner.history()[0].train_loss);
   EXPECT_EQ(all[3]["metrics"]["error_rate"], learner.history()[0].metrics[0]);

@@ -4,8 +4,9 @@ import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { beginEvents, useConnection, useGet } from './api';
 import { KeyHelp } from './key_help';
 import { useKeys } from './keys';
-import { address, go, type Place, usePlace } from './place';
+import { address, go, type Place, placeOf, usePlace } from './place';
 import { RunsView } from './runs/runs_view';
+import { TrainView } from './train/train_view';
 import { words } from './words';
 
 /** What the studio serves; the same for as long as it runs. */
@@ -35,6 +36,7 @@ export const views: View[] = [
   // label
   // try
   // train
+  { id: 'train', title: words.train.title, key: 't', page: TrainView },
 ];
 
 const AboutContext = createContext<About | undefined>(undefined);
@@ -127,7 +129,7 @@ export function App() {
   const isListening = useListening(about.data !== undefined);
   const [showsKeys, setShowsKeys] = useState(false);
   useEffect(() => {
-    if (place.view === '') go(address(views[0]!.id), 'replace');
+    if (placeOf(location.hash).view === '') go(address(views[0]!.id), 'replace'); // not where it has gone on meanwhile
   }, [place.view]);
   useKeys(words.keys.everywhere, [
     { keys: ['?'], text: words.keys.list, run: () => setShowsKeys(true) },

@@ -1,0 +1,130 @@
+// Train: a form made from the flags of `margay train`, the command line that it stands for, and the trainings that run.
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { post, textOf, useGet } from '../api';
+import { useAbout } from '../app';
+import { useKeys } from '../keys';
+import { address } from '../place';
+import { Status } from '../runs/run_list';
+import type { RunList } from '../runs/runs_api';
+import { words } from '../words';
+import { FlagForm, type Flag, type FlagValues } from './flag_form';
+import { RunActions } from './run_actions';
+import './train.css';
+
+interface Started {
+  number: number;
+  pid: number;
+  command: string;
+  log: string;
+  ended: number | null;
+  printed: string;
+}
+
+/** What the form stands for, kept while the page is. */
+const kept: { folder: string | undefined; values: FlagValues } = { folder: undefined, values: {} };
+
+function CommandLine({ command, problem }: { command: string | undefined; problem: string | undefined }) {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => setCopied(false), [command]);
+  const copy = () => command && navigator.clipboard.writeText(command).then(() => setCopied(true), () => setCopied(false));
+  useKeys(words.train.title, [{ keys: ['y'], text: words.train.keyCopy, run: () => void copy() }]);
+  return (
+    <div class="command">
+      <pre tabIndex={0} role="region" aria-label={words.train.command}><code>{command ?? ' '}</code></pre>
+      <button type="button" disabled={!command} onClick={() => void copy()}>{isCopied ? words.train.copied : words.train.copy}</button>
+      <p role="status" class="wrong">{problem ?? ''}</p>
+    </div>
+  );
+}
+
+function StartedList({ started }: { started: Started[] }) {
+  if (started.length === 0) return null;
+  return (
+    <section class="card">
+      <h2>{words.train.started}</h2>
+      {started.map((each) => (
+        <details key={each.number} open={each.number === started[0]!.number}>
+          <summary>
+            <code>{each.command}</code> <span class={each.ended === null ? 'right' : each.ended === 0 ? 'soft' : 'wrong'}>
+              {each.ended === null ? words.train.runsAs(each.pid) : words.train.endedWith(each.ended)}</span>
+          </summary>
+          <pre class="printed" tabIndex={0} role="region" aria-label={words.train.printed}>{each.printed || words.train.nothingPrinted}</pre>
+          <p class="soft small"><bdi>{each.log}</bdi></p>
+        </details>
+      ))}
+    </section>
+  );
+}
+
+/** Runs that can be stopped or gone on with. */
+function Unfinished() {
+  const { data } = useGet<RunList>('/api/runs', {}, ['runs', 'trainings']);
+  const runs = (data?.runs ?? []).filter((run) => run.status !== 'done' && run.kind === 'training').slice(0, 20);
+  if (runs.length === 0) return null;
+  return (
+    <section class="card">
+      <h2>{words.train.unfinished}</h2>
+      <ul class="unfinished">
+        {runs.map((run) => (
+          <li key={run.folder} class="row">
+            <a href={address('runs', [run.folder])}><bdi>{run.name}</bdi></a>
+            <Status run={run} /> <span class="soft small">{run.message}</span>
+            <RunActions run={run} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function TrainView() {
+  const about = useAbout();
+  const form = useGet<{ flags: Flag[] }>('/api/train/form');
+  const started = useGet<{ started: Started[] }>('/api/train/started', {}, ['trainings', 'runs']);
+  const [folder, setFolder] = useState(kept.folder ?? about.folders[0]?.id);
+  const [values, setValues] = useState<FlagValues>(kept.values);
+  const [problem, setProblem] = useState('');
+  const [isStarting, setStarting] = useState(false);
+  Object.assign(kept, { folder, values });
+  const wanted = useMemo(() => ({ folder, flags: values }), [folder, values]);
+  const command = useGet<{ command?: string; problem?: string }>(
+    folder === undefined ? undefined : '/api/train/command', { wanted: JSON.stringify(wanted) }, [], true);
+  const start = async () => {
+    setProblem('');
+    setStarting(true);
+    try {
+      await post('/api/train', wanted);
+      started.reload();
+    } catch (error) {
+      setProblem(textOf(error));
+    }
+    setStarting(false);
+  };
+  if (about.folders.length === 0) {
+    return <><h1>{words.train.title}</h1><section class="card"><p>{words.train.noFolder}</p></section><Unfinished /></>;
+  }
+  const isReady = command.data?.command !== undefined && !isStarting && !about.read_only;
+  return (
+    <>
+      <h1>{words.train.title}</h1>
+      {form.problem && <p class="wrong" role="status">{form.problem.message}</p>}
+      <section class="card">
+        <p class="row">
+          <label for="train-folder">{words.train.folder}</label>
+          <select id="train-folder" value={folder} onChange={(event) => setFolder(event.currentTarget.value)}>
+            {about.folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
+          </select>
+        </p>
+        {form.data && <FlagForm flags={form.data.flags} values={values} onValues={setValues} />}
+        <CommandLine command={command.data?.command} problem={problem || command.problem?.message || command.data?.problem} />
+        <p class="row">
+          <button type="button" class="primary" disabled={!isReady} onClick={() => void start()}>{words.train.start}</button>
+          <button type="button" onClick={() => setValues({})} disabled={Object.keys(values).length === 0}>{words.train.reset}</button>
+          <span class="soft small">{about.read_only ? words.readOnlyHelp : words.train.outlives}</span>
+        </p>
+      </section>
+      <StartedList started={started.data?.started ?? []} />
+      <Unfinished />
+    </>
+  );
+}

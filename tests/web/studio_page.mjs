@@ -1,0 +1,122 @@
+// Each view of the studio in Chromium: node studio_page.mjs URL READ_ONLY_URL FOLDER, of two studios over FOLDER/images and FOLDER/runs.
+// The tests of a view stand in studio/VIEW.mjs, which exports `at` (its address), `ready` (what is there when it is drawn) and
+// `tests(tools)`; these are made for every view: it is accessible, light and dark, fits a phone and a 4k screen, and asks no other host.
+// With SCREENSHOTS=FOLDER in the environment it only writes VIEW-light.png and VIEW-dark.png; with STUDIO_DIST=FOLDER the page's script
+// and style are those of that folder, not those in the program; with VIEWS="runs train" only those views are looked at.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
+const { chromium } = fromWeb('playwright-core');
+const axe = fromWeb('axe-core').source;
+const [url, readOnlyUrl, folder] = process.argv.slice(2);
+const screenshots = process.env.SCREENSHOTS;
+
+const here = new URL('./studio/', import.meta.url);
+const views = await Promise.all(readdirSync(here).sort().filter((name) => name.endsWith('.mjs'))
+  .filter((name) => !process.env.VIEWS || process.env.VIEWS.split(' ').includes(name.replace('.mjs', '')))
+  .map(async (name) => ({ name: name.replace('.mjs', ''), ...await import(new URL(name, here)) })));
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
+});
+const tests = [];
+const test = (name, body) => tests.push({ name, body });
+
+/** A page at a place of the studio; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
+async function open(at, { expected = /^$/, address = url, ready = 'main h1', ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
+  const page = await context.newPage();
+  const faults = [];
+  const note = (text) => expected.test(text) || faults.push(text);
+  const { origin } = new URL(address);
+  page.on('pageerror', (error) => note(`${error.message} ${error.stack}`));
+  page.on('console', (message) => message.type() === 'error' && note(message.text()));
+  page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
+  if (process.env.STUDIO_DIST) {
+    for (const file of ['studio.js', 'studio.css']) await page.route(`**/${file}`, (route) => route.fulfill({ path: `${process.env.STUDIO_DIST}/${file}` }));
+  }
+  await page.goto(address);
+  await page.goto(`${origin}/${at}`);
+  await page.waitForSelector(ready);
+  return { page, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
+}
+
+async function accessible(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
+  }));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+}
+
+const tools = { assert, test, open, accessible, url, readOnlyUrl, folder };
+for (const view of views) {
+  const at = typeof view.at === 'function' ? await view.at(tools) : view.at;
+  const places = Array.isArray(at) ? at : [at];
+  for (const place of places) {
+    for (const colorScheme of ['light', 'dark']) {
+      test(`${view.name}: ${place} is accessible, ${colorScheme}`, async () => {
+        const { page, close } = await open(place, { colorScheme, ready: view.ready });
+        assert.deepEqual(await accessible(page), []);
+        await close();
+      });
+    }
+    for (const width of [360, 3840]) {
+      test(`${view.name}: ${place} fits ${width} pixels`, async () => {
+        const { page, close } = await open(place, { ready: view.ready, viewport: { width, height: 800 } });
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'the page scrolls sideways');
+        await close();
+      });
+    }
+  }
+  if (!screenshots) view.tests?.(tools);
+  else {
+    for (const colorScheme of ['light', 'dark']) {
+      const { page, close } = await open(places[0], { colorScheme, ready: view.ready });
+      await page.waitForTimeout(600);
+      await page.screenshot({ path: `${screenshots}/studio-${view.name}-${colorScheme}.png` });
+      await close();
+    }
+  }
+}
+
+test('asks for the token where the browser has none, and takes the whole address', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(new URL(url).origin);
+  await page.fill('#token', 'wrong-token-0123456789');
+  assert.deepEqual(await accessible(page), []);
+  await page.fill('#token', url);
+  await page.click('button[type=submit]');
+  await page.waitForSelector('nav');
+  assert.equal(new URL(page.url()).search, '');
+  await context.close();
+});
+
+test('goes everywhere by keys, and lists them', async () => {
+  const { page, close } = await open('#/runs');
+  await page.keyboard.press('?');
+  await page.waitForSelector('dialog.key-help[open]');
+  assert.deepEqual(await accessible(page), []);
+  await page.keyboard.press('Escape');
+  for (const [key, at] of [['t', '#/train'], ['r', '#/runs']]) {
+    await page.keyboard.press('g');
+    await page.keyboard.press(key);
+    await page.waitForFunction((hash) => location.hash === hash, at);
+  }
+  await close();
+});
+
+let failed = 0;
+for (const { name, body } of screenshots ? [] : tests) {
+  try {
+    await body();
+    console.log(`ok: ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED: ${name}: ${error.message}`);
+  }
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);
