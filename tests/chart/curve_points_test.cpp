@@ -52,7 +52,7 @@ TEST(VisiblePoints, KeepGaps) {
 }
 
 TEST(VisiblePoints, CoverInEachColumnWhatAllPointsCover) {
-  rc::check([](std::vector<int> heights) {
+  EXPECT_TRUE(rc::check([](std::vector<int> heights) {
     const auto columns = *rc::gen::inRange<std::size_t>(1, 40);
     std::vector<double> x(heights.size());
     std::iota(x.begin(), x.end(), 0);
@@ -72,7 +72,7 @@ TEST(VisiblePoints, CoverInEachColumnWhatAllPointsCover) {
       RC_ASSERT(std::any_of(points.begin(), points.end(), [&](std::size_t p) { return is_beside(p) && p <= i; }));
       RC_ASSERT(std::any_of(points.begin(), points.end(), [&](std::size_t p) { return is_beside(p) && p >= i; }));
     }
-  });
+  }));
 }
 
 TEST(VisiblePoints, RefuseWhatIsNoCurveOrNoWindow) {

@@ -79,7 +79,7 @@ TEST_F(StudioTrain, ShowsTheFlagsThatTheProgramDeclares) {
 TEST_F(StudioTrain, ShowsTheCommandLineThatTheFormStandsFor) {
   EXPECT_EQ(command_of({{"folder", "images"},
                         {"flags", {{"--epochs", "5"}, {"--ema", false}, {"--name", "it's -mine"}}}})["command"],
-            "margay train " + images() + " --epochs=5 --no-ema --name='it'\\''s -mine' --runs='" + runs() + "'");
+            "margay train " + images() + " --no-ema --epochs=5 --name='it'\\''s -mine' --runs='" + runs() + "'");
 }
 
 TEST_F(StudioTrain, SaysWhatTheProgramWouldRefuse) {
