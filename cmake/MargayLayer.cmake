@@ -23,17 +23,24 @@ function(margay_layer name)
 endfunction()
 
 # Gives a target the one precompiled header of LibTorch: 3 s (GCC loads it at once, and instantiates again what its inline
-# functions use) where reading takes 11 s. The first target has it made, and the others wait for that target. A file that
-# needs no LibTorch compiles faster without it and opts out with SKIP_PRECOMPILE_HEADERS. torch/torch.h itself is avoided:
-# its data, optim and serialize parts would double the header.
+# functions use) where reading takes 11 s. A file that needs no LibTorch compiles faster without it and opts out with
+# SKIP_PRECOMPILE_HEADERS. torch/torch.h itself is avoided: its data, optim and serialize parts would double the header.
 function(margay_precompile target)
-  target_compile_options(${target} PRIVATE -fPIC)  # programs would get -fPIE, which cannot share a header with libraries
-  get_property(owner GLOBAL PROPERTY margay_header_owner)
-  if(owner)
-    target_precompile_headers(${target} REUSE_FROM ${owner})
-  else()
-    set_property(GLOBAL PROPERTY margay_header_owner ${target})
-    target_precompile_headers(${target} PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
-                              <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
+  if(NOT TARGET margay_header)
+    margay_add_header()
   endif()
+  target_compile_options(${target} PRIVATE -fPIC)  # programs would get -fPIE, which cannot share a header with libraries
+  target_precompile_headers(${target} REUSE_FROM margay_header)
+endfunction()
+
+# The header's own target, since others wait for all of it: with a file of nothing, which takes what any other takes more.
+function(margay_add_header)
+  set(nothing ${PROJECT_BINARY_DIR}/precompiled.cpp)
+  file(CONFIGURE OUTPUT ${nothing} CONTENT "namespace margay {}\n")
+  add_library(margay_header OBJECT ${nothing})
+  set_target_properties(margay_header PROPERTIES UNITY_BUILD OFF)
+  target_link_libraries(margay_header PRIVATE margay_core margay_torch margay_compiler)
+  target_compile_options(margay_header PRIVATE -fPIC)
+  target_precompile_headers(margay_header PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
+                            <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
 endfunction()
