@@ -13,7 +13,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O1 -ftree-vectorize -fvect-cost-model=dynamic -fst
 # margay_glue(TARGET...): no loop of these targets is hot.
 function(margay_glue)
   foreach(target ${ARGN})
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:-fno-tree-vectorize;-fno-inline-small-functions>")
   endforeach()
 endfunction()
 
