@@ -59,13 +59,21 @@ core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const N
 
 std::vector<chart::Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
                                     int draws, std::uint64_t seed) {
+  const HeldImage held = hold_image(image, pipeline.read_options());
+  return draw_tiles(pipeline, held.image, caption, draws, seed);
+}
+
+std::vector<chart::Tile> draw_tiles(const ImagePipeline& pipeline, const core::Image& whole, const std::string& caption,
+                                    int draws, std::uint64_t seed) {
   if (draws < 1) throw std::invalid_argument("[show_batch] draws must be positive");
   const int side = pipeline.output_size();
   std::vector<float> values(static_cast<std::size_t>(pipeline.output_floats()));
   std::vector<chart::Tile> tiles;
   for (int draw = 0; draw <= draws; ++draw) {
     const Phase phase = draw == 0 ? Phase::kValid : Phase::kTrain;
-    pipeline.run(image, phase, core::Random{seed, static_cast<std::uint64_t>(draw)}, values.data());
+    core::Random random{seed, static_cast<std::uint64_t>(draw)};
+    const core::Image item = pipeline.item_transform().apply(whole, phase, random);
+    pipeline.finish(item, phase, random, values.data());
     tiles.push_back({undo(values.data(), side, side, pipeline.transforms().normalization),
                      draw == 0 ? caption : fmt::format("draw {}", draw)});
   }

@@ -31,4 +31,8 @@ core::Image show_batch(const Batch& batch, const Vocabulary& vocabulary, const N
 std::vector<chart::Tile> draw_tiles(const ImagePipeline& pipeline, const ImageSource& image, const std::string& caption,
                                     int draws, std::uint64_t seed);
 
+/// The same of an image that ImagePipeline::read has read already, for callers that draw it again and again.
+std::vector<chart::Tile> draw_tiles(const ImagePipeline& pipeline, const core::Image& whole, const std::string& caption,
+                                    int draws, std::uint64_t seed);
+
 }  // namespace margay::data

@@ -173,10 +173,14 @@ FoundInFile of_report(const fs::path& report, const fs::path& folder, const Revi
 
 FoundInFile read_findings(const fs::path& file, const fs::path& folder, const ReviewedData& data) {
   if (fs::is_directory(file)) return of_report(file, folder, data);
-  const std::string text = data::read_text(file, data::OtherBytes::kKeep);
+  return findings_in(data::read_text(file, data::OtherBytes::kKeep), file, folder, data);
+}
+
+FoundInFile findings_in(const std::string& text, const fs::path& name, const fs::path& folder,
+                        const ReviewedData& data) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   const bool is_json = begin != std::string::npos && (text[begin] == '{' || text[begin] == '[');
-  return is_json ? of_json(text, file) : of_issue_table(IssueTable(data::parse_table(text, file)), data, folder);
+  return is_json ? of_json(text, name) : of_issue_table(IssueTable(data::parse_table(text, name)), data, folder);
 }
 
 }  // namespace margay::run

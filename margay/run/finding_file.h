@@ -25,4 +25,8 @@ struct FoundInFile {
 FoundInFile read_findings(const std::filesystem::path& file, const std::filesystem::path& folder,
                           const ReviewedData& data);
 
+/// The same of a file's text that is in memory. name: of the file, for messages.
+FoundInFile findings_in(const std::string& text, const std::filesystem::path& name, const std::filesystem::path& folder,
+                        const ReviewedData& data);
+
 }  // namespace margay::run
