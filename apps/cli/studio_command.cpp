@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/network.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
@@ -86,6 +87,7 @@ studio::StudioProgram this_program() {
   return {.version = MARGAY_VERSION,
           .executable = std::filesystem::read_symlink("/proc/self/exe"),
           .cache_folder = user_cache_folder(),
+          .places = user_places(),
           .words = [](const std::string& message) { return program_words(message); },
           .train = train_form()};
 }

@@ -1,5 +1,6 @@
 #include "apps/studio/job.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <sys/resource.h>
@@ -47,7 +48,8 @@ bool Job::start(Work work) {
 }
 
 void Job::run(const Work& work) {
-  ::setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone; where it fails the work is merely less polite
+  // Of this thread alone; where it fails the work is merely less polite.
+  ::setpriority(PRIO_PROCESS, 0, std::max(kNice, ::getpriority(PRIO_PROCESS, 0)));
   if (on_change_) on_change_();
   try {
     work(Progress(*this));

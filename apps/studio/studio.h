@@ -13,6 +13,7 @@
 #include "apps/studio/studio_routes.h"
 #include "apps/studio/train_form.h"
 #include "apps/studio/workers.h"
+#include "margay/fetch/known_places.h"
 #include "margay/http/server.h"
 
 namespace margay::studio {
@@ -22,6 +23,7 @@ struct StudioProgram {
   std::string version;
   std::filesystem::path executable;    ///< that trains when the page asks for it; "": none
   std::filesystem::path cache_folder;  ///< of the user, for thumbnails and weights; may be ""
+  fetch::KnownPlaces places;           ///< where pretrained weights may lie
   /// Shows `option_field` in a message as the program's flag; none: messages stay as they are.
   std::function<std::string(const std::string&)> words = {};
   TrainForm train = {};  ///< without `check` the page starts no trainings

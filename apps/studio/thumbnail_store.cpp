@@ -44,13 +44,34 @@ std::uint64_t checksum_of(const ThumbnailStore::Key& key, std::uint32_t offset, 
   return core::checksum({reinterpret_cast<const std::uint8_t*>(&sealed), sizeof sealed});
 }
 
-class OpenFile {
+fs::path pack_of(const fs::path& folder, std::uint64_t number) { return folder / fmt::format("{}.pack", number); }
+fs::path index_of(const fs::path& folder, std::uint64_t number) { return folder / fmt::format("{}.index", number); }
+
+/// The numbers of the folder's segments, the oldest first; none where there is no folder.
+std::vector<std::uint64_t> segment_numbers(const fs::path& folder) {
+  std::vector<std::uint64_t> numbers;
+  std::error_code failure;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+    const std::string stem = entry->path().stem().string();
+    std::uint64_t number = 0;
+    const auto [last, problem] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+    const bool is_whole = problem == std::errc() && last == stem.data() + stem.size();
+    if (is_whole && entry->path().extension() == ".index") numbers.push_back(number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+}  // namespace
+
+/// A file of the store, opened for this process alone.
+class ThumbnailFile {
  public:
-  OpenFile(const fs::path& path, int flags)
+  ThumbnailFile(const fs::path& path, int flags)
       : descriptor_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kOwnFile)) {}
-  OpenFile(OpenFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  OpenFile& operator=(OpenFile&&) = delete;
-  ~OpenFile() {
+  ThumbnailFile(ThumbnailFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ThumbnailFile& operator=(ThumbnailFile&&) = delete;
+  ~ThumbnailFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
@@ -105,26 +126,6 @@ class OpenFile {
   int descriptor_;
 };
 
-fs::path pack_of(const fs::path& folder, std::uint64_t number) { return folder / fmt::format("{}.pack", number); }
-fs::path index_of(const fs::path& folder, std::uint64_t number) { return folder / fmt::format("{}.index", number); }
-
-/// The numbers of the folder's segments, the oldest first; none where there is no folder.
-std::vector<std::uint64_t> segment_numbers(const fs::path& folder) {
-  std::vector<std::uint64_t> numbers;
-  std::error_code failure;
-  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
-    const std::string stem = entry->path().stem().string();
-    std::uint64_t number = 0;
-    const auto [last, problem] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
-    const bool is_whole = problem == std::errc() && last == stem.data() + stem.size();
-    if (is_whole && entry->path().extension() == ".index") numbers.push_back(number);
-  }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
-}  // namespace
-
 /// A pack and its index, open.
 class ThumbnailStore::Segment {
  public:
@@ -164,8 +165,8 @@ class ThumbnailStore::Segment {
   }
 
  private:
-  OpenFile index_;
-  OpenFile pack_;
+  ThumbnailFile index_;
+  ThumbnailFile pack_;
 };
 
 std::size_t ThumbnailStore::HashOfKey::operator()(const Key& key) const {
@@ -267,7 +268,7 @@ void ThumbnailStore::make_room() {
   }
   for (const std::uint64_t number : numbers) {
     if (sum <= limit_) return;
-    const OpenFile index(index_of(folder_, number), O_RDWR);
+    const ThumbnailFile index(index_of(folder_, number), O_RDWR);
     if (index.is_open() && !index.lock()) continue;
     sum -= std::min<std::uint64_t>(sum, size_of(pack_of(folder_, number)) + size_of(index_of(folder_, number)));
     fs::remove(pack_of(folder_, number), failure);  // open ones stay readable until they are closed

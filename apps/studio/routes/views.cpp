@@ -7,6 +7,8 @@ void add_views(StudioRoutes& routes) {
            add_page_routes,
            add_runs_routes,
            add_train_routes,
+           add_data_routes,
+           add_batch_routes,
        }) {
     add(routes);
   }
