@@ -15,6 +15,7 @@ function part(name) {
 }
 const numbers = await part('numbers');
 const matrix = await part('matrix_view');
+const rows = await part('virtual_rows');
 const spaced = (text) => text.replaceAll('\u00a0', ' ');
 
 test('a share that is not all or nothing never reads as 0 % or 100 %', () => {
@@ -69,4 +70,37 @@ test('scrolling brings a place into sight and moves no more than needed', () => 
 test('all cells fit, and none is larger than the largest', () => {
   assert.equal(matrix.fittingCell(1000, 1000, 500, 700), 0.5);
   assert.equal(matrix.fittingCell(2, 2, 500, 700), matrix.kLargestCell);
+});
+
+test('of a long list only the rows in view and next to it are drawn', () => {
+  const layout = { rows: 1000, rowPx: 100, viewPx: 450 };
+  assert.equal(rows.scrollHeight(layout), 100_000);
+  assert.deepEqual(rows.shownRows(layout, 0, 2), { first: 0, end: 7, topPx: 0 });
+  assert.deepEqual(rows.shownRows(layout, 5030, 2), { first: 48, end: 57, topPx: 4800 });
+  assert.deepEqual(rows.shownRows(layout, 99_550, 2), { first: 993, end: 1000, topPx: 99_300 });
+  assert.deepEqual(rows.shownRows({ ...layout, rows: 0 }, 0, 2), { first: 0, end: 0, topPx: 0 });
+});
+
+test('a list higher than browsers draw is scrolled proportionally, to its last row', () => {
+  const layout = { rows: 1_000_000, rowPx: 200, viewPx: 800 };
+  const height = rows.scrollHeight(layout);
+  assert.ok(height <= 8_000_000);
+  const { first, end, topPx } = rows.shownRows(layout, height - 800, 0);
+  assert.equal(end, 1_000_000);
+  assert.equal(first, 999_996);
+  assert.ok(Math.abs(topPx + 4 * 200 - height) < 1, `the last row ends at ${topPx + 800} of ${height}`);
+  for (const row of [0, 1, 123_456, 500_000, 999_999]) {
+    const at = rows.scrollTo(layout, 4_000_000, row);
+    const shown = rows.shownRows(layout, at, 0);
+    assert.ok(shown.first <= row && row < shown.end, `row ${row}`);
+    const top = shown.topPx + (row - shown.first) * 200 - at;
+    assert.ok(top >= -1 && top <= 601, `row ${row} is seen whole: ${top}`);
+  }
+});
+
+test('a row that is seen whole is not scrolled to', () => {
+  const layout = { rows: 1000, rowPx: 100, viewPx: 450 };
+  assert.equal(rows.scrollTo(layout, 5030, 52), 5030);
+  assert.equal(rows.scrollTo(layout, 5030, 50), 5000);
+  assert.equal(rows.scrollTo(layout, 5030, 55), 5150);
 });

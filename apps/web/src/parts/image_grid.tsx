@@ -2,7 +2,7 @@
 // page keys walk through it, Enter opens an image, Space chooses it.
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { Thumbnail } from './thumbnail';
+import { preload, Thumbnail } from './thumbnail';
 import { type RowLayout, scrollHeight, scrollTo, shownRows } from './virtual_rows';
 import './image_grid.css';
 
@@ -128,33 +128,116 @@ function tileOf(event: Event): number | undefined {
   return tile?.dataset['i'] === undefined ? undefined : Number(tile.dataset['i']);
 }
 
+/** What is drawn: the rows at a place of the scroll bar; pinned: held in view although the scroll bar has gone on. */
+interface Drawn {
+  scrollTop: number;
+  isPinned: boolean;
+}
+
+const kLeapMs = 300;
+
+/**
+ * Where to draw. Scrolling on shows the next rows at once. A leap to rows that are not there, as by the scroll bar, keeps what
+ * is in view until half of the images there have been loaded, a third of a second at most; then those are shown, and the next
+ * leap begins if the scroll bar has gone on. So a fast way through very many images shows images, not empty frames.
+ */
+function useDrawn(place: { current: HTMLElement | null }, layout: Layout, props: Props) {
+  const [drawn, setDrawn] = useState<Drawn>({ scrollTop: 0, isPinned: false });
+  const leap = useRef<{ target: number; ends: Map<number, () => void>; done: number; timer: number } | undefined>(undefined);
+  const more = Math.ceil(layout.viewPx / layout.rowPx);  // one view before and after: a fling of the wheel finds images there
+  const rows = shownRows(layout, drawn.scrollTop, drawn.isPinned ? 0 : more);
+  const now = useRef({ layout, props, rows, drawn });
+  now.current = { layout, props, rows, drawn };
+
+  const imagesAt = (scrollTop: number): [number, number] => {
+    const { first, end } = shownRows(now.current.layout, scrollTop, 0);
+    const { columns } = now.current.layout;
+    return [first * columns, Math.min(now.current.props.count, end * columns)];
+  };
+  const isDrawn = (scrollTop: number) => {
+    const { first, end } = shownRows(now.current.layout, scrollTop, 0);
+    return first < now.current.rows.end && end > now.current.rows.first;
+  };
+  const finish = () => {
+    const { current: ended } = leap;
+    if (!ended) return;
+    leap.current = undefined;
+    clearTimeout(ended.timer);
+    for (const end of ended.ends.values()) end();
+    const at = place.current?.scrollTop ?? 0;
+    const { first, end } = shownRows(now.current.layout, ended.target, 0);
+    const seen = shownRows(now.current.layout, at, 0);
+    const isThere = seen.first < end && seen.end > first;
+    setDrawn({ scrollTop: isThere ? at : ended.target, isPinned: !isThere });
+    if (!isThere) begin(at);
+  };
+  /** Loads what the leap leads to, as far as it is known by now. */
+  const advance = () => {
+    const { current: running } = leap;
+    if (!running) return;
+    const [first, end] = imagesAt(running.target);
+    for (let i = first; i < end; ++i) {
+      const source = running.ends.has(i) ? undefined : now.current.props.image(i)?.source;
+      if (source === undefined) continue;
+      running.ends.set(i, () => {});
+      running.ends.set(i, preload(source, () => {
+        running.done += 1;
+        if (leap.current === running && running.done * 2 >= end - first) queueMicrotask(() => leap.current === running && finish());
+      }));
+    }
+  };
+  const begin = (target: number) => {
+    leap.current = { target, ends: new Map(), done: 0, timer: setTimeout(finish, kLeapMs) };
+    now.current.props.onRange?.(...imagesAt(target));
+    advance();
+  };
+  const scroll = () => {
+    const at = place.current?.scrollTop ?? 0;
+    if (leap.current) return;  // looked at when it ends
+    if (isDrawn(at)) {
+      const next = shownRows(now.current.layout, at, more);
+      const { rows: before, drawn: was } = now.current;
+      if (was.isPinned || next.first !== before.first || next.end !== before.end || next.topPx !== before.topPx) {
+        setDrawn({ scrollTop: at, isPinned: false });
+      }
+      return;
+    }
+    setDrawn((before) => ({ ...before, isPinned: true }));
+    begin(at);
+  };
+  useEffect(advance);  // rows may have come
+  useEffect(() => {
+    finish();
+    setDrawn({ scrollTop: place.current?.scrollTop ?? 0, isPinned: false });
+  }, [layout.columns, layout.rowPx, layout.viewPx, props.count]);
+  useEffect(() => () => {
+    clearTimeout(leap.current?.timer);
+    for (const end of leap.current?.ends.values() ?? []) end();
+    leap.current = undefined;
+  }, []);
+  return { drawn, rows, scroll, isLeaping: leap.current !== undefined };
+}
+
 export function ImageGrid(props: Props) {
   const { count, current, tilePx = 150, captionPx = 40 } = props;
   const id = useId();
   const place = useRef<HTMLDivElement>(null);
   const size = useSize(place);
-  const [scrollTop, setScrollTop] = useState(0);
   const layout = layoutOf(size, count, tilePx, captionPx);
   const { columns, rowPx, viewPx } = layout;
-  const more = Math.ceil(viewPx / rowPx);  // one view before and after: a fling of the wheel finds images there
-  const rows = shownRows(layout, scrollTop, more);
+  const { drawn, rows, scroll } = useDrawn(place, layout, props);
   const first = rows.first * columns;
   const end = Math.min(count, rows.end * columns);
 
   useEffect(() => {
-    if (viewPx > 0) props.onRange?.(first, end);
-  }, [first, end, viewPx, props.onRange]);
+    if (viewPx > 0 && !drawn.isPinned) props.onRange?.(first, end);
+  }, [first, end, viewPx, drawn.isPinned, props.onRange]);
   // The current image stays in view when keys or another view move it, or when the grid gets other columns.
   useLayoutEffect(() => {
     const list = place.current;
     if (list && viewPx > 0) list.scrollTop = scrollTo(layout, list.scrollTop, Math.floor(current / columns));
   }, [current, columns, rowPx, viewPx, count]);
 
-  const scroll = () => {
-    const now = place.current!.scrollTop;
-    const next = shownRows(layout, now, more);
-    if (next.first !== rows.first || next.end !== rows.end || next.topPx !== rows.topPx) setScrollTop(now);
-  };
   const press = (event: KeyboardEvent) => {
     if (props.onKey?.(event, current) || event.altKey || event.metaKey) return;
     const to = target(event.key, current, layout, count);
@@ -192,11 +275,14 @@ export function ImageGrid(props: Props) {
            if (i !== undefined && props.onChoose) props.onOpen?.(i);
          }}>
       <div role="presentation" style={{ height: `${scrollHeight(layout) + kGapPx}px` }}>
-        <div role="presentation" class="tiles" style={{
-          transform: `translateY(${rows.topPx}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
-          gridAutoRows: `${rowPx - kGapPx}px`, gap: `${kGapPx}px`, padding: `${kGapPx}px`,
-        }}>
-          {tiles}
+        <div role="presentation" class={drawn.isPinned ? 'pinned' : ''} style={{ height: `${drawn.isPinned ? viewPx : 0}px` }}>
+          <div role="presentation" class="tiles" style={{
+            transform: `translateY(${drawn.isPinned ? rows.topPx - drawn.scrollTop : rows.topPx}px)`,
+            gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
+            gridAutoRows: `${rowPx - kGapPx}px`, gap: `${kGapPx}px`, padding: `${kGapPx}px`,
+          }}>
+            {tiles}
+          </div>
         </div>
       </div>
     </div>

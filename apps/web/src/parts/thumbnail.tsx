@@ -1,15 +1,17 @@
 // A small image that is loaded when its turn comes. What came into view last is loaded first, and what left it is dropped
 // from the line: after a long scroll the images that are seen come at once.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import './thumbnail.css';
 
 /**
  * The address of an image's thumbnail. folder: a served data folder's id. image: the id that the server gives for the
- * image. side: pixels; the server keeps thumbnails of the next larger of 128, 256 and 512.
+ * image. side: pixels; the server keeps thumbnails of the next larger of 128, 256 and 512. version: that the server gives
+ * for the image; the browser then keeps the thumbnail. bits: of images of 16 bits, those that hold data.
  */
-export function thumbnailUrl(folder: string, image: string, side = 256): string {
+export function thumbnailUrl(folder: string, image: string, side = 256, { version = '', bits = 16 } = {}): string {
   const path = image.split('/').map(encodeURIComponent).join('/');
-  return `/api/data/${encodeURIComponent(folder)}/thumbnail/${path}?side=${side}`;
+  const more = `${version && `&v=${version}`}${bits === 16 ? '' : `&bits=${bits}`}`;
+  return `/api/data/${encodeURIComponent(folder)}/thumbnail/${path}?side=${side}${more}`;
 }
 
 /** The pixels that a tile of so many CSS pixels has on this screen, as thumbnailUrl takes them. */
@@ -52,6 +54,35 @@ class LoadingLine {
 
 const line = new LoadingLine(4);
 
+/** Addresses of the images that were loaded last: the browser has them, so they need not stand in line. */
+const known = new Set<string>();
+const kMostKnown = 5000;
+
+function remember(source: string) {
+  if (known.size >= kMostKnown) known.clear();
+  known.add(source);
+}
+
+/** Loads an image before it is shown. Calls `done` once it can be, or cannot be loaded. Gives what ends it. */
+export function preload(source: string, done: () => void): () => void {
+  if (known.has(source)) {
+    done();
+    return () => {};
+  }
+  const image = new Image();
+  const leave = line.enter(() => {
+    image.onload = () => { remember(source); leave(); done(); };
+    image.onerror = () => { leave(); done(); };
+    image.src = source;
+  });
+  return () => {
+    image.onload = null;
+    image.onerror = null;
+    if (!image.complete) image.removeAttribute('src');
+    leave();
+  };
+}
+
 interface Props {
   /** The address; undefined: not known yet. */
   source: string | undefined;
@@ -66,12 +97,17 @@ export function Thumbnail({ source, name, missing }: Props) {
   const image = useRef<HTMLImageElement>(null);
   const [state, setState] = useState<'waiting' | 'loaded' | 'failed'>('waiting');
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = image.current;
+    if (element && source !== undefined && known.has(source)) {
+      element.src = source;
+      setState('loaded');
+      return undefined;
+    }
     setState('waiting');
     if (!element || source === undefined) return undefined;
     const leave = line.enter(() => {
-      element.onload = () => { setState('loaded'); leave(); };
+      element.onload = () => { remember(source); setState('loaded'); leave(); };
       element.onerror = () => { setState('failed'); leave(); };
       element.src = source;
     });

@@ -2,6 +2,7 @@
 import { type ComponentType, createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { beginEvents, useConnection, useGet } from './api';
+import { DataView } from './data/data_view';
 import { KeyHelp } from './key_help';
 import { useKeys } from './keys';
 import { address, go, type Place, placeOf, usePlace } from './place';
@@ -31,6 +32,7 @@ export const views: View[] = [
   // runs
   { id: 'runs', title: words.runs.title, key: 'r', page: RunsView },
   // data
+  { id: 'data', title: words.data.title, key: 'd', page: DataView },
   // mistakes
   // clean
   // label
