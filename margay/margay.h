@@ -42,6 +42,7 @@
 #include "margay/interpret/interpretation.h"
 #include "margay/interpret/interpretation_charts.h"
 #include "margay/interpret/label_issues.h"
+#include "margay/interpret/loss_anatomy.h"
 #include "margay/interpret/mapped_image.h"
 #include "margay/interpret/outliers.h"
 #include "margay/interpret/remaining_errors.h"
@@ -71,6 +72,7 @@
 #include "margay/predict/features.h"
 #include "margay/predict/image_groups.h"
 #include "margay/predict/inference.h"
+#include "margay/predict/nearest_images.h"
 #include "margay/predict/prediction_file.h"
 #include "margay/predict/predictions.h"
 #include "margay/predict/test_time_augmentation.h"
@@ -323,6 +325,9 @@ using interpret::LabelIssues;
 using interpret::LabelledOutputs;
 using interpret::LabelNoise;
 using interpret::LabelQuality;
+using interpret::loss_anatomy;
+using interpret::LossAnatomy;
+using interpret::LossAnatomyOptions;
 using interpret::map_at_pixels;
 using interpret::map_drawing;
 using interpret::map_method;
@@ -475,6 +480,8 @@ using predict::KeptPredictions;
 using predict::KnownScores;
 using predict::label_decisions;
 using predict::load_predictions;
+using predict::NearestImages;
+using predict::NearImage;
 using predict::NetworkOutput;
 using predict::PredictionGatherer;
 using predict::Predictions;

@@ -62,6 +62,20 @@ MappedImage mapped_image(const data::Batch& batch, std::int64_t i, const Activat
 
 }  // namespace
 
+std::vector<MappedImage> map_batch(model::Classifier& classifier, const data::Batch& batch,
+                                   const data::Normalization& normalization, const MappedImageOptions& options) {
+  const auto choose = [&](const torch::Tensor& best) { return wanted_classes(options, batch, best); };
+  const ActivationMaps maps =
+      activation_maps(classifier, batch.images, {.choose = choose, .precision = options.precision});
+  const torch::Tensor probabilities =
+      metric::probabilities(options.calibration.scaled(maps.logits), options.activation);
+  std::vector<MappedImage> images;
+  for (std::int64_t i = 0; i < batch.size(); ++i) {
+    images.push_back(mapped_image(batch, i, maps, probabilities, normalization));
+  }
+  return images;
+}
+
 std::vector<data::SkippedImage> for_each_mapped_image(model::Classifier& classifier, const data::Loader& loader,
                                                       const MappedImageOptions& options,
                                                       const std::function<void(MappedImage&&)>& visit) {
@@ -71,12 +85,7 @@ std::vector<data::SkippedImage> for_each_mapped_image(model::Classifier& classif
   data::TimedPass pass(options.ids == nullptr ? loader.pass(0) : loader.pass_of(*options.ids, 0), copy.get());
   const auto& normalization = loader.pipeline().transforms().normalization;
   while (const std::optional<data::Batch> batch = pass.next()) {
-    const auto choose = [&](const torch::Tensor& best) { return wanted_classes(options, *batch, best); };
-    const ActivationMaps maps =
-        activation_maps(classifier, batch->images, {.choose = choose, .precision = options.precision});
-    const torch::Tensor probabilities =
-        metric::probabilities(options.calibration.scaled(maps.logits), options.activation);
-    for (std::int64_t i = 0; i < batch->size(); ++i) visit(mapped_image(*batch, i, maps, probabilities, normalization));
+    for (MappedImage& image : map_batch(classifier, *batch, normalization, options)) visit(std::move(image));
   }
   return pass.skipped();
 }

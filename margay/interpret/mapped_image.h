@@ -51,6 +51,12 @@ struct MappedImageOptions {
   const std::vector<std::size_t>* ids = nullptr;
 };
 
+/// The images of one batch, which are on the network's device, with their maps. normalization: what the images were
+/// normalised with. The network must be in eval mode, and is not changed, so several threads may call it; `ids` of the
+/// options does not apply. Throws as activation_maps.
+std::vector<MappedImage> map_batch(model::Classifier& classifier, const data::Batch& batch,
+                                   const data::Normalization& normalization, const MappedImageOptions& options);
+
 /// Calls `visit` with each image of the loader that can be read, in order, batch by batch: one forward pass a batch,
 /// and one backward pass a class unless the maps are CAM. Returns the images that were skipped. Puts the network into
 /// eval mode, and back. Throws as activation_maps, LoaderPass::next, and what `visit` throws.
