@@ -3,18 +3,15 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <torch/types.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
-#include "apps/cli/unknown_text.h"
-#include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/machine.h"
-#include "margay/data/source/names.h"
+#include "margay/run/judged_rows.h"
 
 namespace margay::cli {
 namespace {
@@ -40,51 +37,12 @@ std::string reason_of(const predict::KeptPredictions& kept, const fs::path& fold
   return fmt::format("the predictions in {}{}", shown_path(folder), then.empty() ? "" : ": " + then);
 }
 
-/// The rows of a batch whose images count; of the others the names.
-std::vector<std::int64_t> rows_that_count(const predict::Predictions& batch, const run::EvaluationSet& set,
-                                          data::NameList& trained) {
-  std::vector<std::int64_t> rows;
-  for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-    const std::size_t id = batch.ids[row];
-    if (set.counts(id)) {
-      rows.push_back(static_cast<std::int64_t>(row));
-    } else {
-      trained.add(set.images()->path(id).string());
-    }
-  }
-  return rows;
-}
-
-torch::Tensor some_rows(const torch::Tensor& values, const torch::Tensor& rows) {
-  return values.defined() ? values.index_select(0, rows) : values;
-}
-
-predict::Predictions only_rows(predict::Predictions batch, const std::vector<std::int64_t>& rows) {
-  if (rows.size() == batch.ids.size()) return batch;
-  const torch::Tensor index = torch::tensor(rows, torch::kLong);
-  for (torch::Tensor predict::Predictions::*field :
-       {&predict::Predictions::logits, &predict::Predictions::probabilities, &predict::Predictions::targets,
-        &predict::Predictions::losses, &predict::Predictions::p_known, &predict::Predictions::features}) {
-    batch.*field = some_rows(batch.*field, index);
-  }
-  std::vector<std::size_t> ids;
-  for (const std::int64_t row : rows) ids.push_back(batch.ids[static_cast<std::size_t>(row)]);
-  batch.ids = std::move(ids);
-  return batch;
-}
-
 /// Throws core::DataError if nothing else was there.
-void tell_of_trained(const data::NameList& trained, const JudgedCount& count, const JudgedSet& images) {
-  if (trained.empty()) return;
-  const std::string number = core::counted(trained.size(), "image");
-  if (count.judged == 0) {
-    throw core::DataError(
-        images.folder,
-        fmt::format("the model was trained on everything that was to be judged ({}), as the contents say; {}", number,
-                    images.remedy));
-  }
-  warn(
-      fmt::format("left out {} with the contents of images that the model was trained on: {}", number, trained.text()));
+void tell_of_trained(const run::JudgedRows& rows, const JudgedSet& images) {
+  if (rows.trained().empty()) return;
+  rows.check_any(images.folder, images.remedy);
+  warn(fmt::format("left out {} with the contents of images that the model was trained on: {}",
+                   core::counted(rows.trained().size(), "image"), rows.trained().text()));
 }
 
 std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9); }
@@ -103,24 +61,18 @@ void check_memory(const JudgedModel& model) {
 }  // namespace
 
 JudgedCount stream_judged(const JudgedSet& images, const predict::PredictionSink& sink, const std::string& task) {
-  JudgedCount count;
-  data::NameList trained;
-  std::vector<data::SkippedImage> skipped;
+  run::JudgedRows rows(images.set);
   const auto judge = [&](predict::Predictions batch) {
     if (is_stop_wanted()) {
       throw core::Interrupted(
-          fmt::format("stopped after {} of {}", count.judged, core::counted(images.set.images()->size(), "image")));
+          fmt::format("stopped after {} of {}", rows.judged(), core::counted(images.set.images()->size(), "image")));
     }
-    skipped.insert(skipped.end(), batch.skipped.begin(), batch.skipped.end());
-    const std::vector<std::int64_t> rows = rows_that_count(batch, images.set, trained);
-    count.judged += static_cast<std::int64_t>(rows.size());
-    sink(only_rows(std::move(batch), rows));
+    sink(rows.counting(std::move(batch)));
   };
   stream_with_progress(images.predictor, images.set.images(), judge, task);
-  for (const data::SkippedImage& each : skipped) warn("left out " + each.problem);
-  count.trained = trained.size();
-  tell_of_trained(trained, count, images);
-  return count;
+  for (const data::SkippedImage& each : rows.skipped()) warn("left out " + each.problem);
+  tell_of_trained(rows, images);
+  return {.judged = rows.judged(), .trained = rows.trained().size()};
 }
 
 std::string model_name(const fs::path& model) {
@@ -176,18 +128,12 @@ predict::KeptPredictions JudgedModel::predictions(const std::string& task) {
   check_memory(*this);
   predict::PredictionGatherer gatherer(static_cast<std::size_t>(num_images()));
   stream([&](predict::Predictions&& batch) { gatherer.add(batch); }, task);
-  const run::EvaluationOptions& images = options_.images;
-  predict::KeptPredictions kept =
-      predict::kept_predictions(gatherer.take(), *set_->images(), predictor_->vocabulary(), images.folder);
-  kept.root = fs::absolute(images.folder).lexically_normal();
-  kept.task = predictor_->task();  // that of images without labels says nothing
-  kept.origin = {{"model", fs::absolute(model_).lexically_normal().string()},
-                 {"model_sha256", core::sha256_of_file(model_)},
-                 {"data", kept.root.string()},
-                 {"reason", reason_},
-                 {"trained_left_out", trained_}};
-  if (predictor_->bundle().unknown) kept.origin["unknown"] = detector_json(*predictor_->bundle().unknown);
-  return kept;
+  return run::judged_predictions(gatherer.take(), *set_,
+                                 {.bundle = predictor_->bundle(),
+                                  .model = model_,
+                                  .folder = options_.images.folder,
+                                  .reason = reason_,
+                                  .trained = trained_});
 }
 
 const core::OptionTable& JudgingOptions::fields() {

@@ -15,6 +15,7 @@
 #include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/model_summary.h"
+#include "margay/run/judged_rows.h"
 
 namespace margay::cli {
 namespace {
@@ -148,7 +149,7 @@ std::string probabilities_text(const ShownModel& shown) {
 Json probabilities_json(const ShownModel& shown) {
   if (!shown.calibration) return Json::object();
   return {{"calibration", core::to_json(*shown.calibration)},
-          {"unknown", shown.unknown ? detector_json(*shown.unknown) : Json()}};
+          {"unknown", shown.unknown ? run::detector_json(*shown.unknown) : Json()}};
 }
 
 bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::is_regular_file(which); }

@@ -90,14 +90,6 @@ nlohmann::ordered_json trials_json(const UnknownFit& fit) {
 
 }  // namespace
 
-nlohmann::ordered_json detector_json(const predict::UnknownDetector& detector) {
-  return {{"alpha", detector.alpha()},
-          {"score", core::to_text(detector.scorer().score)},
-          {"guarantee", core::to_text(detector.guarantee())},
-          {"can_refuse", detector.can_refuse()},
-          {"calibration_images", detector.calibration_images()}};
-}
-
 std::string detector_line(const predict::UnknownDetector& detector) {
   const std::string images = core::counted(static_cast<std::size_t>(detector.calibration_images()), "image");
   if (!detector.can_refuse()) {

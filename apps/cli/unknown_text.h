@@ -10,11 +10,7 @@
 
 namespace margay::cli {
 
-/// How a model's detector refuses images, as one JSON object: {"alpha": .05, "score": "mahalanobis", "guarantee":
-/// "split", "can_refuse": true, "calibration_images": 192}.
-nlohmann::ordered_json detector_json(const predict::UnknownDetector& detector);
-
-/// The same in a line that begins with "none of these".
+/// How a model's detector refuses images, in a line that begins with "none of these".
 std::string detector_line(const predict::UnknownDetector& detector);
 
 /// What `margay calibrate` says of a detector of unknown images: the score and how it was chosen, what is guaranteed,
