@@ -1,7 +1,6 @@
 #include "apps/web/report_page.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <stdexcept>
 #include <unordered_set>
@@ -10,11 +9,9 @@
 #include <fmt/format.h>
 
 #include "apps/web/page_files.h"
+#include "apps/web/single_page.h"
 #include "apps/web/thumbnail.h"
-#include "margay/core/checksum.h"
 #include "margay/core/file.h"
-#include "margay/core/html_escape.h"
-#include "margay/core/text.h"
 
 namespace margay::web {
 namespace {
@@ -28,57 +25,11 @@ constexpr std::size_t kNamedUnreadable = 20;
 /// For what is written after the last image and not counted as it grows.
 constexpr std::int64_t kReserve = 16'384;
 
-/// JSON as it may stand in a <script> element: "<" as \u003c, so that neither "</script" nor "<!--" is in it (the HTML
-/// standard, 4.12.1.3). Bytes that are not UTF-8 become U+FFFD.
-std::string script_json(const ordered_json& json) {
-  const std::string text = json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  std::string safe;
-  safe.reserve(text.size());
-  for (const char c : text) {
-    if (c == '<') {
-      safe += "\\u003c";
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
-}
-
-/// 'sha256-…' of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
-std::string policy_hash(std::string_view text) {
-  core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  const std::string hex = sum.finish();
-  std::array<std::uint8_t, 32> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<std::uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
-  }
-  return "'sha256-" + base64(bytes) + "'";
-}
-
-std::string page_begin(const std::string& title, const PageFiles& files) {
-  return fmt::format(
-      R"(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; script-src {}; style-src {}; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{}</title>
-<style>{}</style>
-</head>
-<body>
-<div id="report"><noscript>This report is drawn by the script that it contains. Allow scripts to read it.</noscript></div>
-)",
-      policy_hash(files.script), policy_hash(files.style), core::html_escaped(core::valid_utf8(title)), files.style);
-}
-
-std::string page_end(const std::string& data, const PageFiles& files) {
-  return fmt::format(
-      "<script type=\"application/json\" id=\"page-data\">{}</script>\n<script>{}</script>\n</body>\n</html>\n", data,
-      files.script);
+SinglePage single_page(const ReportPage& page) {
+  return {.title = page.title,
+          .root = "report",
+          .noscript = "This report is drawn by the script that it contains. Allow scripts to read it.",
+          .files = report_files()};
 }
 
 /// Base64 holds no markup, so it may stand as it is.
@@ -115,27 +66,14 @@ std::vector<Wanted> wanted_images(const ReportPage& page, int images_per_cell) {
   return wanted;
 }
 
-ordered_json facts_of(const PageImage& image, const std::vector<PageMap>& maps, bool has_thumbnail, bool has_labels) {
-  ordered_json facts = {{"name", image.name}, {"predicted", image.predicted}, {"has_thumbnail", has_thumbnail}};
-  if (has_labels) facts["labels"] = image.labels;
-  const auto add = [&facts](const char* key, const std::optional<double>& value) {
-    if (value) facts[key] = *value;
-  };
-  add("probability", image.probability);
-  add("label_probability", image.label_probability);
-  add("loss", image.loss);
-  add("p_known", image.p_known);
-  for (const PageMap& map : maps) facts["maps"].push_back(map.caption);
-  return facts;
-}
-
 /// Writes a page piece by piece and stops taking images when it is full.
 class PageWriter {
  public:
   PageWriter(const std::filesystem::path& file, const ReportPage& page, const ReportPageOptions& options)
-      : page_(page), options_(options), file_(file), document_(script_json(page.document)) {
-    write(page_begin(page.title, files_));
-    fixed_bytes_ = static_cast<std::int64_t>(document_.size() + files_.script.size() + most_cell_bytes()) + kReserve;
+      : page_(page), options_(options), file_(file), single_(single_page(page)), document_(script_json(page.document)) {
+    write(page_begin(single_));
+    fixed_bytes_ =
+        static_cast<std::int64_t>(document_.size() + single_.files.script.size() + most_cell_bytes()) + kReserve;
   }
 
   WrittenPage run() {
@@ -146,7 +84,7 @@ class PageWriter {
       at += add_batch({wanted.data() + at, count});
     }
     written_.left_out = static_cast<std::int64_t>(wanted.size() - at);
-    write(page_end(data(), files_));
+    write(page_data(data()) + page_end(single_));
     file_.commit();
     return written_;
   }
@@ -182,7 +120,9 @@ class PageWriter {
       elements += image_element(fmt::format("i{}-{}", wanted.row, i + 1), map);
     }
     const bool has_labels = page_.document.at("has_labels").get<bool>();
-    const ordered_json facts = facts_of(image, maps, !thumbnail.empty(), has_labels);
+    ordered_json facts = image_facts(image, has_labels);
+    facts["has_thumbnail"] = !thumbnail.empty();
+    for (const PageMap& map : maps) facts["maps"].push_back(map.caption);
     const std::string entry = fmt::format("{}\"{}\":{}", facts_.empty() ? "" : ",", wanted.row, script_json(facts));
     if (!has_room(elements.size() + entry.size())) return false;
     write(elements);
@@ -246,7 +186,7 @@ class PageWriter {
   const ReportPage& page_;
   const ReportPageOptions& options_;
   core::AtomicFile file_;
-  PageFiles files_ = report_files();
+  SinglePage single_;
   std::string document_;
   std::string facts_;  ///< "17":{…},"18":{…}
   std::unordered_set<std::int64_t> shown_;
@@ -278,6 +218,19 @@ void check(const ReportPage& page, const ReportPageOptions& options) {
 }
 
 }  // namespace
+
+ordered_json image_facts(const PageImage& image, bool has_labels) {
+  ordered_json facts = {{"name", image.name}, {"predicted", image.predicted}};
+  if (has_labels) facts["labels"] = image.labels;
+  const auto add = [&facts](const char* key, const std::optional<double>& value) {
+    if (value) facts[key] = *value;
+  };
+  add("probability", image.probability);
+  add("label_probability", image.label_probability);
+  add("loss", image.loss);
+  add("p_known", image.p_known);
+  return facts;
+}
 
 WrittenPage write_report_page(const std::filesystem::path& file, const ReportPage& page,
                               const ReportPageOptions& options) {

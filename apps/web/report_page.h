@@ -26,6 +26,10 @@ struct PageImage {
   std::optional<double> p_known;  ///< conformal p-value of being of a known class, 0 … 1
 };
 
+/// What a page's script is told of an image: "name", "predicted", with labels "labels", and what there is of
+/// "probability", "label_probability", "loss", "p_known".
+nlohmann::ordered_json image_facts(const PageImage& image, bool has_labels);
+
 /// The images of one cell of the confusion matrix. One label per image: (actual, predicted), predicted K being "none of
 /// these". Several: (class, outcome), the outcome 3 for a true positive, 2 for a false negative, 1 for a false
 /// positive.

@@ -22,12 +22,14 @@ interface Props {
 /** The image, which changes to its activation maps on a click, and the words below it. */
 export function ImageCard({ name, images, missing = 'not on this page', verdict, children }: Props) {
   const [shown, setShown] = useState(0);
+  const [failed, setFailed] = useState<string>();
   const image = images[shown] ?? images[0];
   return (
     <li class={`image-card keep ${verdict ?? ''}`}>
       <div class="frame">
-        {image?.source
-          ? <img src={image.source} alt={shown === 0 ? name : `${name}: ${image.caption}`} />
+        {image?.source && image.source !== failed
+          ? <img src={image.source} alt={shown === 0 ? name : `${name}: ${image.caption}`} loading={image.source.startsWith('data:') ? 'eager' : 'lazy'}
+                 onError={() => setFailed(image.source)} />
           : <span class="soft small">{missing}</span>}
       </div>
       {images.length > 1 && (

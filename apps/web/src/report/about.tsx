@@ -13,14 +13,14 @@ export function About({ page }: { page: PageData }) {
   const skipped = numbers.skipped ?? [];
   return (
     <>
-      <dl>
+      <dl class="facts">
         {origin.map(([key, value]) => (
           <div key={key}><dt>{titleOf(key)}</dt><dd><bdi>{text(value)}</bdi></dd></div>
         ))}
         {typeof numbers.temperature === 'number' && <div><dt>Temperature</dt><dd>{numbers.temperature}</dd></div>}
         {numbers.task === 'multi_label' && <div><dt>Threshold</dt><dd>{numbers.threshold ?? '–'}</dd></div>}
       </dl>
-      <p class="soft small">{roomWords(page)}</p>
+      {page.max_bytes > 0 && <p class="soft small">{roomWords(page)}</p>}
       {page.unreadable > 0 && (
         <p class="soft small">
           {counted(page.unreadable, 'image')} could not be read: {page.unreadable_names.map((name) => <span key={name}><bdi>{name}</bdi> </span>)}

@@ -5,8 +5,9 @@ import { ImageGrid } from '../parts/image_card';
 import { count, level } from '../parts/numbers';
 import { type Column, SortableTable } from '../parts/sortable_table';
 import { type Average, type ClassNumbers, type JsonEstimate, type PageData, estimateOf, kOutcomes } from './document';
+import { useCell } from './image_access';
 import { PageImageCard } from './page_images';
-import type { ChosenCell } from './report';
+import type { ChosenCell } from './sections';
 
 interface Props {
   page: PageData;
@@ -105,7 +106,7 @@ export function ClassTable({ page, byCell, onShow }: Props) {
                      filterText={(row) => row.name} limit={50}
                      initialSort={numbers.has_labels ? { key: 'f1', direction: 'ascending' } : { key: 'predicted', direction: 'descending' }} />
       {numbers.averages && numbers.averages.length > 0 && <Averages averages={numbers.averages} />}
-      {outcome && <OutcomeImages page={page} cell={outcome} images={byCell.get(`${outcome.row},${outcome.column}`) ?? []} />}
+      {outcome && <OutcomeImages page={page} cell={outcome} images={byCell.get(`${outcome.row},${outcome.column}`)} />}
     </>
   );
 }
@@ -138,12 +139,13 @@ const kOutcomeWords: Record<number, string> = {
   [kOutcomes.truePositive]: 'found', [kOutcomes.falseNegative]: 'missed', [kOutcomes.falsePositive]: 'wrongly given',
 };
 
-function OutcomeImages({ page, cell, images }: { page: PageData; cell: ChosenCell; images: number[] }) {
+function OutcomeImages({ page, cell, images }: { page: PageData; cell: ChosenCell; images: number[] | undefined }) {
+  const mayCome = useCell(cell.row, cell.column) && images === undefined;
   return (
     <div id="cell" aria-live="polite">
       <h3><bdi>{page.document.vocab[cell.row]}</bdi> <span class="soft">{kOutcomeWords[cell.column]}</span></h3>
-      {images.length === 0
-        ? <p class="soft small">None of these images had room on this page.</p>
+      {!images?.length
+        ? <p class="soft small">{mayCome ? 'Loading …' : 'None of these images had room on this page.'}</p>
         : <ImageGrid label="Images of the chosen number">{images.map((id) => <PageImageCard key={id} page={page} id={id} />)}</ImageGrid>}
     </div>
   );

@@ -4,8 +4,9 @@ import { ConfusionMatrix, type MatrixCell } from '../parts/confusion_matrix';
 import { ImageGrid } from '../parts/image_card';
 import { count, counted, percent } from '../parts/numbers';
 import type { PageData } from './document';
+import { useCell } from './image_access';
 import { PageImageCard, kNone } from './page_images';
-import type { ChosenCell } from './report';
+import type { ChosenCell } from './sections';
 import { titleOf } from './summary';
 
 interface Props {
@@ -78,7 +79,9 @@ function CellImages({ page, byCell, cell, cells, columnNames }: {
   const { row, column } = cell;
   const amount = cells.find((one) => one.row === row && one.column === column)?.count ?? 0;
   const total = cells.reduce((sum, one) => sum + (one.row === row ? one.count : 0), 0);
-  const images = byCell.get(`${row},${column}`) ?? [];
+  const known = byCell.get(`${row},${column}`);
+  const images = known ?? [];
+  const mayCome = useCell(row, column) && known === undefined;
   return (
     <>
       <h3>
@@ -89,7 +92,7 @@ function CellImages({ page, byCell, cell, cells, columnNames }: {
       <p class="soft small">
         {amount === 0 ? 'No image.' : `${counted(amount, 'image')}, ${percent(amount / total)} of the class's ${count(total)}.`}
         {images.length > 0 && images.length < amount && ` The ${images.length} with the highest losses:`}
-        {images.length === 0 && amount > 0 && ' None of them had room on this page.'}
+        {images.length === 0 && amount > 0 && (mayCome ? ' Loading …' : ' None of them had room on this page.')}
       </p>
       {images.length > 0 && (
         <ImageGrid label="Images of the chosen cell">

@@ -1,7 +1,8 @@
 // Images of the page with what was predicted for them.
 import { ImageCard } from '../parts/image_card';
 import { number, pValue, percent } from '../parts/numbers';
-import { type PageData, type PageImage, imageSource } from './document';
+import type { PageData, PageImage } from './document';
+import { useImageAccess } from './image_access';
 
 export const kNone = 'none of these';
 
@@ -26,16 +27,18 @@ interface Props {
 }
 
 export function PageImageCard({ page, id, note }: Props) {
+  const access = useImageAccess();
   const image = page.images[id];
   if (!image) return null;
   const sources = [
-    { caption: 'image', source: image.has_thumbnail ? imageSource(id) : undefined },
-    ...(image.maps ?? []).map((caption, i) => ({ caption, source: imageSource(id, i + 1) })),
+    { caption: 'image', source: image.has_thumbnail ? access.source(id) : undefined },
+    ...(image.maps ?? []).map((caption, i) => ({ caption, source: access.source(id, i + 1) })),
   ];
   return (
-    <ImageCard name={image.name} images={sources} missing={missingWords(page)} verdict={verdictOf(page, image)}>
+    <ImageCard name={image.name} images={sources} missing={access.missing ?? missingWords(page)} verdict={verdictOf(page, image)}>
       <ImageWords page={page} image={image} />
       {note && <span class="soft">{note}</span>}
+      {access.actions?.(id)}
     </ImageCard>
   );
 }

@@ -1,0 +1,74 @@
+#include "apps/web/single_page.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "apps/web/thumbnail.h"
+#include "margay/core/checksum.h"
+#include "margay/core/html_escape.h"
+#include "margay/core/text.h"
+
+namespace margay::web {
+namespace {
+
+/// 'sha256-…' of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
+std::string policy_hash(std::string_view text) {
+  core::Sha256 sum;
+  sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const std::string hex = sum.finish();
+  std::array<std::uint8_t, 32> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+  }
+  return "'sha256-" + base64(bytes) + "'";
+}
+
+}  // namespace
+
+std::string page_begin(const SinglePage& page) {
+  return fmt::format(
+      R"(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; script-src {}; style-src {}; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{}</title>
+<style>{}</style>
+</head>
+<body>
+<div id="{}"><noscript>{}</noscript></div>
+)",
+      policy_hash(page.files.script), policy_hash(page.files.style), core::html_escaped(core::valid_utf8(page.title)),
+      page.files.style, page.root, core::html_escaped(page.noscript));
+}
+
+std::string page_data(std::string_view data) {
+  return fmt::format("<script type=\"application/json\" id=\"page-data\">{}</script>\n", data);
+}
+
+std::string page_end(const SinglePage& page) {
+  return fmt::format("<script>{}</script>\n</body>\n</html>\n", page.files.script);
+}
+
+std::string script_json(const nlohmann::ordered_json& json) {
+  const std::string text = json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size());
+  for (const char c : text) {
+    if (c == '<') {
+      safe += "\\u003c";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+}  // namespace margay::web
