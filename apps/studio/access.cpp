@@ -81,12 +81,12 @@ bool Access::knows_token(const http::Request& head) const {
   return accepts(head.cookie(cookie_name_)) && (!is_write(head) || is_from_page(head));
 }
 
-std::optional<http::Response> Access::refusal(const http::Request& head) const {
+std::optional<http::Response> Access::refusal(const http::Request& head, Effect effect) const {
   if (comes_from_elsewhere(head)) return http::error(403, "only the studio's own page may ask this");
   if (!knows_token(head)) {
     return http::error(401, "the token is missing or of another start; open the address that the studio printed");
   }
-  if (is_write(head) && writes_ == Writes::kRefused) {
+  if (effect == Effect::kChanges && writes_ == Writes::kRefused) {
     return http::error(403, "the studio is read-only: it was started so, and changes nothing");
   }
   return std::nullopt;

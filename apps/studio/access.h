@@ -13,6 +13,9 @@ namespace margay::studio {
 
 enum class Writes { kAllowed, kRefused };
 
+/// What a request does: a POST may be a question that is too long for an address, and change nothing.
+enum class Effect { kAsks, kChanges };
+
 /// Who may ask the studio for what, decided by the head of a request alone.
 ///
 /// Whoever knows the token may read and write; the page knows it by a cookie that scripts cannot read (HttpOnly) and
@@ -42,7 +45,7 @@ class Access {
 
   /// The response to a request of the API that may not be answered: 401 without the token, 403 from elsewhere, and for
   /// changes where there shall be none.
-  std::optional<http::Response> refusal(const http::Request& head) const;
+  std::optional<http::Response> refusal(const http::Request& head, Effect effect) const;
 
  private:
   bool knows_token(const http::Request& head) const;

@@ -70,6 +70,8 @@ Studio::Studio(StudioOptions options, StudioProgram program)
     : options_(std::move(options)),
       program_(std::move(program)),
       folders_(options_.folders.empty() ? folders_of_runs(options_.runs) : options_.folders, options_.runs),
+      models_(),
+      thumbnails_(program_.cache_folder.empty() ? "" : program_.cache_folder / "thumbnails"),
       access_(token_of(options_), options_.read_only ? Writes::kRefused : Writes::kAllowed),
       changes_(kPace, greeting_of(program_)),
       routes_(*this, workers_),
@@ -98,7 +100,7 @@ void Studio::operator()(http::Request request, http::Reply reply) const {
 
 std::optional<http::Response> Studio::admit(const http::Request& head) const {
   if (head.path.starts_with("/api/")) {
-    if (auto refused = access_.refusal(head)) return refused;
+    if (auto refused = access_.refusal(head, routes_.effect_of(head))) return refused;
   }
   return routes_.router().refusal(head);
 }

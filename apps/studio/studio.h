@@ -8,9 +8,11 @@
 
 #include "apps/studio/access.h"
 #include "apps/studio/changes.h"
+#include "apps/studio/loaded_models.h"
 #include "apps/studio/served_folders.h"
 #include "apps/studio/studio_options.h"
 #include "apps/studio/studio_routes.h"
+#include "apps/studio/thumbnails.h"
 #include "apps/studio/train_form.h"
 #include "apps/studio/workers.h"
 #include "margay/fetch/known_places.h"
@@ -46,6 +48,9 @@ class Studio {
   const StudioProgram& program() const { return program_; }
   const ServedFolders& folders() const { return folders_; }
   Changes& changes() { return changes_; }
+  /// Those that views predict with.
+  LoadedModels& models() { return models_; }
+  Thumbnails& thumbnails() { return thumbnails_; }
   Access& access() { return access_; }
   bool is_read_only() const { return options_.read_only; }
   /// A message for people, with the program's flags.
@@ -65,6 +70,8 @@ class Studio {
   StudioOptions options_;
   StudioProgram program_;
   ServedFolders folders_;
+  LoadedModels models_;
+  Thumbnails thumbnails_;
   Access access_;
   Changes changes_;
   StudioRoutes routes_;

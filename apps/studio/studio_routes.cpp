@@ -53,17 +53,27 @@ void StudioRoutes::write(const std::string& method, const std::string& pattern, 
   add(method, pattern, std::move(function));
 }
 
+void StudioRoutes::ask(const std::string& pattern, Function function) {
+  questions_.add({.method = "POST", .pattern = pattern, .handler = [](const http::Request&, const http::Reply&) {}});
+  add("POST", pattern, std::move(function));
+}
+
+Effect StudioRoutes::effect_of(const http::Request& head) const {
+  return is_write(head) && questions_.refusal(head) ? Effect::kChanges : Effect::kAsks;
+}
+
 void StudioRoutes::at_once(const std::string& pattern, http::Handler handler) {
   router_.add({.method = "GET", .pattern = pattern, .handler = std::move(handler)});
 }
 
 void StudioRoutes::add(const std::string& method, const std::string& pattern, Function function) {
   const auto shared = std::make_shared<const Function>(std::move(function));
-  const auto handler = [this, shared](http::Request request, const http::Reply& reply) {
+  const auto handler = [&workers = workers_, &studio = studio_, shared](http::Request request,
+                                                                        const http::Reply& reply) {
     const auto whole = std::make_shared<const http::Request>(std::move(request));
-    const bool is_taken = workers_.post([this, shared, whole, reply] {
+    const bool is_taken = workers.post([&studio, shared, whole, reply] {
       if (whole->cancelled()) return reply(http::error(499, "the page has left"));  // nobody reads it
-      http::Response response = result_of(*shared, *whole, studio_);
+      http::Response response = result_of(*shared, *whole, studio);
       add_safety(response);
       reply(std::move(response));
     });

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/studio/access.h"
 #include "apps/studio/changes.h"
 #include "apps/studio/served_folders.h"
 #include "apps/studio/workers.h"
@@ -48,10 +49,15 @@ class StudioRoutes {
   void get(const std::string& pattern, Function function);
   /// Changes something. method: "POST", "PUT", "PATCH" or "DELETE". With --read-only it is never called.
   void write(const std::string& method, const std::string& pattern, Function function);
+  /// Asks what is too long for an address, as an image, by POST. Changes nothing that another page could see, so it is
+  /// called with --read-only, too.
+  void ask(const std::string& pattern, Function function);
   /// Answers by itself, on the server's own thread, which must not wait: streams, and what is in memory.
   void at_once(const std::string& pattern, http::Handler handler);
 
   Studio& studio() { return studio_; }
+  /// What a request does, by its method and its path.
+  Effect effect_of(const http::Request& head) const;
   const http::Router& router() const { return router_; }
 
  private:
@@ -60,6 +66,7 @@ class StudioRoutes {
   Studio& studio_;
   Workers& workers_;
   http::Router router_;
+  http::Router questions_;  ///< only to know their paths
 };
 
 }  // namespace margay::studio

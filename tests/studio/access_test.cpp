@@ -98,7 +98,7 @@ TEST(StudioAccess, TakesAChangeOnlyFromItsOwnPageOrFromWhoeverKnowsTheToken) {
   const std::string bearer = "Bearer 0123456789abcdef";
   const auto refusal = [&](http::Headers headers) {
     headers.set("Host", "127.0.0.1:8080");
-    return status_of(access.refusal(written(std::move(headers))));
+    return status_of(access.refusal(written(std::move(headers)), Effect::kChanges));
   };
   EXPECT_EQ(refusal({{"Cookie", cookie}, {"Origin", "http://127.0.0.1:8080"}}), 200);
   EXPECT_EQ(refusal({{"Cookie", cookie}, {"Sec-Fetch-Site", "same-origin"}}), 200);
@@ -115,10 +115,10 @@ TEST(StudioAccess, ChangesNothingWhereItIsReadOnly) {
   const Access access("0123456789abcdef", Writes::kRefused);
   const http::Headers known = {{"Authorization", "Bearer 0123456789abcdef"}};
   for (const char* method : {"POST", "PUT", "PATCH", "DELETE"}) {
-    EXPECT_EQ(status_of(access.refusal({.method = method, .headers = known})), 403) << method;
+    EXPECT_EQ(status_of(access.refusal({.method = method, .headers = known}, Effect::kChanges)), 403) << method;
   }
-  for (const char* method : {"GET", "HEAD"}) {
-    EXPECT_EQ(status_of(access.refusal({.method = method, .headers = known})), 200) << method;
+  for (const char* method : {"GET", "HEAD", "POST"}) {
+    EXPECT_EQ(status_of(access.refusal({.method = method, .headers = known}, Effect::kAsks)), 200) << method;
   }
 }
 

@@ -35,7 +35,7 @@ constexpr std::int64_t kMostOfPage = 2'000;
 struct DataView {
   explicit DataView(Studio& owner)
       : studio(owner),
-        thumbnails(owner.program().cache_folder.empty() ? fs::path() : owner.program().cache_folder / "thumbnails"),
+        thumbnails(owner.thumbnails()),
         shelf([&owner](const std::string& id) { tell(owner, id); },
               [&owner](const std::string& id, const Job::State& checking) { tell(owner, id, checking); }) {}
 
@@ -60,7 +60,7 @@ struct DataView {
   }
 
   Studio& studio;
-  Thumbnails thumbnails;
+  Thumbnails& thumbnails;
   DatasetShelf shelf;
 };
 

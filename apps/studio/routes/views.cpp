@@ -9,6 +9,9 @@ void add_views(StudioRoutes& routes) {
            add_train_routes,
            add_data_routes,
            add_batch_routes,
+           add_mistakes_routes,
+           add_xray_routes,
+           add_try_routes,
        }) {
     add(routes);
   }

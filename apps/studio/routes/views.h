@@ -9,8 +9,11 @@ namespace margay::studio {
 void add_page_routes(StudioRoutes& routes);  ///< the page itself, /api/studio, /api/events
 void add_runs_routes(StudioRoutes& routes);
 void add_train_routes(StudioRoutes& routes);
-void add_data_routes(StudioRoutes& routes);   ///< /api/data: images, thumbnails, checks
-void add_batch_routes(StudioRoutes& routes);  ///< /api/data: draws and batches; /api/lr-find
+void add_data_routes(StudioRoutes& routes);      ///< /api/data: images, thumbnails, checks
+void add_batch_routes(StudioRoutes& routes);     ///< /api/data: draws and batches; /api/lr-find
+void add_mistakes_routes(StudioRoutes& routes);  ///< /api/models, /api/mistakes
+void add_xray_routes(StudioRoutes& routes);
+void add_try_routes(StudioRoutes& routes);  ///< /api/try, /api/empty-page
 
 /// All of them.
 void add_views(StudioRoutes& routes);
