@@ -1,5 +1,6 @@
 // The pages' parts that need no browser: node parts.mjs.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +8,17 @@ import { fileURLToPath } from 'node:url';
 const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
 const { buildSync } = fromWeb('esbuild');
 
-/** A module of src/parts as a module of JavaScript. */
+/** A module of src/, "parts/numbers", as a module of JavaScript. */
 function part(name) {
-  const file = fileURLToPath(new URL(`../../apps/web/src/parts/${name}.ts`, import.meta.url));
+  const file = fileURLToPath(new URL(`../../apps/web/src/${name}.ts`, import.meta.url));
   const { outputFiles } = buildSync({ entryPoints: [file], bundle: true, format: 'esm', write: false });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
-const numbers = await part('numbers');
-const matrix = await part('matrix_view');
-const rows = await part('virtual_rows');
+const numbers = await part('parts/numbers');
+const matrix = await part('parts/matrix_view');
+const rows = await part('parts/virtual_rows');
+const loss = await part('studio/xray/loss_math');
+const subject = await part('studio/xray/subject');
 const spaced = (text) => text.replaceAll('\u00a0', ' ');
 
 test('a share that is not all or nothing never reads as 0 % or 100 %', () => {
@@ -103,4 +106,100 @@ test('a row that is seen whole is not scrolled to', () => {
   assert.equal(rows.scrollTo(layout, 5030, 52), 5030);
   assert.equal(rows.scrollTo(layout, 5030, 50), 5000);
   assert.equal(rows.scrollTo(layout, 5030, 55), 5150);
+});
+
+// ---- the X-ray: the same file holds the C++ library to these numbers (tests/interpret/loss_anatomy_test.cpp)
+
+const golden = JSON.parse(readFileSync(new URL('../golden/loss_anatomy.json', import.meta.url), 'utf8')).cases;
+const numberOf = (value) => (typeof value === 'string' ? Number(value.replace('inf', 'Infinity')) : value);
+const inputOf = (one) => ({
+  kind: one.kind, logits: one.logits.map(numberOf), targets: one.targets ?? undefined, temperature: one.temperature, smoothing: one.smoothing,
+});
+
+function assertClose(numbers, wanted, what) {
+  assert.equal(numbers.length, wanted.length, what);
+  wanted.map(numberOf).forEach((value, k) => {
+    const isSame = numbers[k] === value || Math.abs(numbers[k] - value) <= 1e-12 * Math.max(1, Math.abs(value));
+    assert.ok(isSame, `${what} of class ${k}: ${numbers[k]}, not ${value}`);
+  });
+}
+
+test('the X-ray computes what the formulas give in sixty digits', () => {
+  assert.ok(golden.length > 20);
+  for (const one of golden) {
+    const numbers = loss.lossNumbers(inputOf(one));
+    assertClose(numbers.probability, one.probability, `${one.name}: p`);
+    assertClose(numbers.negativeLog, one.negative_log, `${one.name}: -log p`);
+    if (one.negative_log_not) assertClose(numbers.negativeLogNot, one.negative_log_not, `${one.name}: -log(1 - p)`);
+    assert.equal(numbers.loss !== undefined, 'loss' in one, one.name);
+    if (numbers.loss === undefined) continue;
+    assertClose([numbers.loss], [one.loss], `${one.name}: loss`);
+    assertClose(numbers.gradient, one.gradient, `${one.name}: gradient`);
+  }
+});
+
+test('a gradient is the slope of the loss', () => {
+  for (const one of golden.filter(({ loss: value }) => typeof value === 'number')) {
+    const input = inputOf(one);
+    const gradient = loss.lossNumbers(input).gradient;
+    for (let k = 0; k < Math.min(6, input.logits.length); k += 1) {
+      if (input.logits[k] === -Infinity || Math.abs(input.logits[k]) > 100) continue;
+      const moved = (by) => loss.lossNumbers({ ...input, logits: input.logits.map((z, i) => (i === k ? z + by : z)) }).loss;
+      const slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+      assert.ok(Math.abs(slope - gradient[k]) < 1e-6, `${one.name}, class ${k}: ${slope}, not ${gradient[k]}`);
+    }
+  }
+});
+
+test('a step along the gradient never raises a softmax\'s loss', () => {
+  for (const one of golden.filter(({ kind, loss: value, temperature }) => kind === 'softmax' && typeof value === 'number' && temperature >= 1)) {
+    const input = inputOf(one);
+    const numbers = loss.lossNumbers(input);
+    const after = loss.lossNumbers({ ...input, logits: loss.afterStep(input.logits, numbers.gradient, 1) });
+    assert.ok(after.loss <= numbers.loss + 1e-12, one.name);
+  }
+});
+
+test('the widest gap is what leaving the class out would save', () => {
+  const input = { kind: 'softmax', logits: [3, 1, 0, 2], targets: [1], temperature: 1, smoothing: 0 };
+  const gap = loss.widestGap(input, loss.lossNumbers(input));
+  assert.equal(gap.index, 0);
+  assert.ok(Math.abs(gap.lossWithout - Math.log(1 + Math.exp(-1) + Math.exp(1))) < 1e-14);
+});
+
+const breeds = { name: '', kind: 'softmax', classes: ['a', 'b', 'c'], logits: [2, 1, 0], targets: [1], temperature: 1 };
+
+test('what is moved can be taken back, and a slider that moves on is one change', () => {
+  const reduce = subject.reducerOf('softmax');
+  let state = subject.firstState(breeds);
+  for (const value of [2.1, 2.2, 2.3]) state = reduce(state, { type: 'logit', index: 0, value });
+  state = reduce(state, { type: 'target', index: 2 });
+  state = reduce(state, { type: 'step', rate: 1 });
+  assert.equal(state.trace.length, 2);
+  assert.ok(state.trace[1] < state.trace[0]);
+  for (let i = 0; i < 3; i += 1) state = reduce(state, { type: 'undo' });
+  assert.deepEqual(state.setting, subject.firstSetting(breeds));
+  assert.equal(reduce(state, { type: 'undo' }), state);
+});
+
+test('the last possible class of a softmax cannot be ruled out', () => {
+  const reduce = subject.reducerOf('softmax');
+  let state = subject.firstState(breeds);
+  for (const index of [0, 1]) state = reduce(state, { type: 'mask', index, original: breeds.logits[index] });
+  assert.deepEqual(state.setting.logits, [-Infinity, -Infinity, 0]);
+  assert.equal(reduce(state, { type: 'mask', index: 2, original: 0 }), state);
+  assert.deepEqual(reduce(state, { type: 'mask', index: 0, original: 2 }).setting.logits, [2, -Infinity, 0]);
+});
+
+test('logits are read as people write them', () => {
+  for (const [text, value] of [['2.5', 2.5], ['−2,5', -2.5], ['1e3', 1000], ['-inf', -Infinity], ['−∞', -Infinity], ['.5', 0.5], ['', undefined], ['1e999', undefined], ['cat', undefined]]) {
+    assert.equal(subject.readLogit(text), value, text);
+  }
+});
+
+test('of many classes the most probable are shown, and always the label', () => {
+  const probability = Array.from({ length: 100 }, (_, k) => (k === 50 ? 0.5 : 0.5 / 99));
+  const shown = subject.shownClasses(probability, [99], 5);
+  assert.deepEqual(shown, [50, 0, 1, 2, 3, 99]);
+  assert.deepEqual(subject.shownClasses([0.1, 0.9], [0], 5), [0, 1]);
 });

@@ -1,5 +1,6 @@
 // What the page asks the studio for, and what the studio tells it.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { noteAnswer, savedAnswer, savedPage } from './saved_page';
 import { words } from './words';
 
 /** A response that is no success: what the studio says is wrong. status 0: it did not answer at all. */
@@ -20,6 +21,7 @@ function written(path: string, query: Query): string {
 export const apiPath = (...parts: (string | number)[]) => `/api/${parts.map(encodeURIComponent).join('/')}`;
 
 async function answered(path: string, init: RequestInit): Promise<Response> {
+  if (savedPage) throw new StudioError(0, words.save.noStudio);
   let response: Response;
   try {
     response = await fetch(path, { credentials: 'same-origin', ...init });
@@ -39,8 +41,15 @@ async function answered(path: string, init: RequestInit): Promise<Response> {
 }
 
 export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  const response = await answered(written(path, query), signal ? { signal } : {});
-  return response.json() as Promise<T>;
+  const whole = written(path, query);
+  if (savedPage) {
+    const answer = savedAnswer(whole);
+    if (answer === undefined) throw new StudioError(0, words.save.notHeld);
+    return answer as T;
+  }
+  const answer = (await (await answered(whole, signal ? { signal } : {})).json()) as T;
+  noteAnswer(whole, answer);
+  return answer;
 }
 
 /** Sends JSON, or a file as it is, and gives the response's JSON (undefined without any). */
@@ -72,7 +81,7 @@ export type Connection = 'open' | 'lost' | 'asleep';
 const listeners = new Map<string, Set<Listener>>();
 const connectionListeners = new Set<(now: Connection) => void>();
 let source: EventSource | undefined;
-let connection: Connection = 'asleep';
+let connection: Connection = savedPage ? 'open' : 'asleep';
 let start: string | undefined;
 
 function setConnection(now: Connection) {
@@ -112,6 +121,7 @@ function open() {
 }
 
 export function beginEvents(): void {
+  if (savedPage) return;
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) return open();
     source?.close();

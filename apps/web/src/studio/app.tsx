@@ -7,6 +7,10 @@ import { KeyHelp } from './key_help';
 import { useKeys } from './keys';
 import { address, go, type Place, placeOf, usePlace } from './place';
 import { RunsView } from './runs/runs_view';
+import { SavePage, SavedPageNote } from './save_page';
+import { savedPage } from './saved_page';
+import { MistakesView } from './mistakes/mistakes_view';
+import { TryView } from './try/try_view';
 import { TrainView } from './train/train_view';
 import { words } from './words';
 
@@ -34,9 +38,11 @@ export const views: View[] = [
   // data
   { id: 'data', title: words.data.title, key: 'd', page: DataView },
   // mistakes
+  { id: 'mistakes', title: words.mistakes.title, key: 'm', page: MistakesView },
   // clean
   // label
   // try
+  { id: 'try', title: words.try.title, key: 'y', page: TryView },
   // train
   { id: 'train', title: words.train.title, key: 't', page: TrainView },
 ];
@@ -79,11 +85,12 @@ function Header({ place, about, onKeys }: { place: Place; about: About | undefin
       }}>{words.skip}</a>
       <span class="brand" translate={false}>Margay</span>
       <nav aria-label={words.views}>
-        {views.map(({ id, title }) => (
+        {views.filter(({ id }) => !savedPage || id === place.view).map(({ id, title }) => (
           <a key={id} href={address(id)} aria-current={id === place.view ? 'page' : undefined}>{title}</a>
         ))}
       </nav>
       {about?.read_only && <span class="soft small badge" title={words.readOnlyHelp}>{words.readOnly}</span>}
+      {about && !savedPage && <SavePage />}
       <button type="button" class="plain" title={`${words.keys.open} (?)`} aria-label={words.keys.open} onClick={onKeys}>?</button>
       <p role="status" class="connection">{connection === 'lost' ? words.lost : ''}</p>
     </header>
@@ -103,6 +110,7 @@ function Content({ place }: { place: Place }) {
   const Page = view?.page;
   return (
     <main id="content" ref={content} tabIndex={-1} aria-label={view?.title}>
+      <SavedPageNote />
       {Page ? <Page place={place} /> : <><h1>{words.title}</h1><p>{words.noView(place.view)}</p></>}
     </main>
   );

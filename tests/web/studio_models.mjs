@@ -1,0 +1,277 @@
+// What a visitor sees and does in the views Mistakes and Try: node studio_models.mjs ADDRESS IMAGE FOLDER. FOLDER: for saved pages.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
+const { chromium } = fromWeb('playwright-core');
+const axe = fromWeb('axe-core').source;
+const [address, image, folder] = process.argv.slice(2);
+const origin = new URL(address).origin;
+
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
+});
+const tests = [];
+const test = (name, body) => tests.push({ name, body });
+
+/** Opens a view; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
+async function open(hash, { expected = /^$/, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  const faults = [];
+  const note = (text) => expected.test(text) || faults.push(text);
+  page.on('pageerror', (error) => note(error.message));
+  page.on('console', (message) => message.type() === 'error' && note(message.text()));
+  page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
+  await page.goto(address);
+  await page.goto(`${origin}/${hash}`);
+  await page.waitForSelector('#content h1');
+  return { page, context, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
+}
+
+/** The rules of WCAG 2.1 A and AA that axe can check. */
+async function accessible(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
+  }));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+}
+
+const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+async function screenshot(page, name) {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png`, fullPage: true });
+}
+
+/** The mistakes of the newest model, judged by all images. */
+async function mistakes(options = {}) {
+  const opened = await open('#/mistakes', options);
+  await opened.page.waitForFunction(() => location.hash.includes('model='));
+  await opened.page.selectOption('.mistakes-choice label:nth-of-type(3) select', 'all');
+  await opened.page.waitForSelector('#about', { timeout: 60000 });
+  return opened;
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`Mistakes, X-ray and Try are accessible, ${colorScheme}`, async () => {
+    const { page, close } = await mistakes({ colorScheme });
+    assert.deepEqual(await accessible(page), []);
+    await screenshot(page, `mistakes-${colorScheme}`);
+    await page.locator('#images .image-card a').first().click();
+    await page.waitForSelector('.xray-rows li');
+    assert.deepEqual(await accessible(page), []);
+    await screenshot(page, `xray-${colorScheme}`);
+    await page.goto(`${origin}/#/try`);
+    await page.waitForSelector('.drop-zone');
+    await page.setInputFiles('input[type=file]', image);
+    await page.waitForSelector('.try-model .figure img');
+    assert.deepEqual(await accessible(page), []);
+    await screenshot(page, `try-${colorScheme}`);
+    await close();
+  });
+}
+
+test('a click on a pair shows the images of its cell, and a map of each', async () => {
+  const { page, close } = await mistakes();
+  const row = page.locator('#pairs tbody tr').first();
+  if (await row.count()) {
+    await row.locator('button').first().click();
+    await page.waitForSelector('#cell .image-card img');
+    await page.waitForFunction(() => [...document.querySelectorAll('#cell img')].every((each) => each.complete && each.naturalWidth > 0));
+    const before = await page.locator('#cell img').first().getAttribute('src');
+    await page.locator('#cell .maps button').nth(1).click();
+    await page.waitForFunction((old) => { const now = document.querySelector('#cell img'); return now.getAttribute('src') !== old && now.complete && now.naturalWidth > 0; }, before);
+  }
+  await close();
+});
+
+test('the X-ray changes everything when a logit moves, agrees with the library, and takes it back', async () => {
+  const { page, close } = await open('#/mistakes/xray');
+  const loss = () => page.locator('.xray-gauge .loss').textContent();
+  const first = await loss();
+  assert.equal(first, '0.3907'); // as docs/guide/chapter5.md has it
+  await page.locator('.xray-rows li[data-class="1"] input[type=range]').focus();
+  for (let i = 0; i < 10; i += 1) await page.keyboard.press('ArrowLeft');
+  assert.notEqual(await loss(), first);
+  assert.equal(await page.locator('.xray-rows li[data-class="1"] .logit-field').inputValue(), '2.10');
+  await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+  await page.locator('.xray-rows li[data-class="2"] input[type=range]').focus();
+  await page.keyboard.press('t');
+  assert.ok(await page.locator('.xray-rows li[data-class="2"] .target input').isChecked());
+  await page.keyboard.press('s');
+  assert.match(await page.locator('.trace figcaption').textContent(), /1 step:/);
+  for (let i = 0; i < 3; i += 1) await page.keyboard.press('u');
+  assert.equal(await loss(), first);
+  await page.keyboard.press('m');
+  assert.match(await page.locator('.xray-rows li[data-class="2"] .probability').textContent(), /0\s%/);
+  await close();
+});
+
+test('the X-ray stays exact where float64 would overflow', async () => {
+  const { page, close } = await open('#/mistakes/xray');
+  await page.getByRole('button', { name: 'Large logits' }).click();
+  const loss = await page.locator('.xray-gauge .loss').textContent();
+  assert.match(loss, /^1\.4644/);
+  await page.locator('.xray-naive summary').click();
+  assert.match(await page.locator('.xray-naive').textContent(), /overflows to infinity/);
+  await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+  for (const name of ['One class', 'A class ruled out', 'Several labels']) {
+    await page.getByRole('button', { name }).click();
+    await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+    assert.ok(!/NaN/.test(await page.locator('.xray').textContent()), name);
+  }
+  await close();
+});
+
+test('Try takes files, what is pasted and dropped, and the camera', async () => {
+  const { page, close } = await open('#/try', { permissions: ['camera'] });
+  await page.waitForSelector('.drop-zone');
+  const seen = () => page.locator('.try-model .figure img').getAttribute('src');
+  await page.setInputFiles('input[type=file]', image);
+  await page.waitForSelector('.try-model .figure img');
+  const first = await seen();
+  for (const kind of ['drop', 'paste']) {
+    const before = await seen();
+    await page.evaluate(async (how) => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 40, height: 40 });
+      const context = canvas.getContext('2d');
+      context.fillStyle = how === 'drop' ? 'red' : 'blue';
+      context.fillRect(5, 5, 20, 20);
+      const blob = await new Promise((done) => canvas.toBlob(done));
+      const data = new DataTransfer();
+      data.items.add(new File([blob], `${how}.png`, { type: 'image/png' }));
+      const event = how === 'drop' ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
+        : new ClipboardEvent('paste', { clipboardData: data, bubbles: true });
+      (how === 'drop' ? document.querySelector('.drop-zone') : document.body).dispatchEvent(event);
+    }, kind);
+    await page.waitForFunction((old) => document.querySelector('.try-model .figure img').src !== old, before);
+  }
+  assert.notEqual(await seen(), first);
+  await page.getByRole('button', { name: 'Use the camera' }).click();
+  await page.waitForFunction(() => document.querySelector('video')?.videoWidth > 0);
+  const before = await seen();
+  await page.getByRole('button', { name: 'Take an image' }).click();
+  await page.waitForFunction((old) => document.querySelector('.try-model .figure img').src !== old, before);
+  await page.getByRole('button', { name: 'Close the camera' }).click();
+  assert.equal(await page.locator('.try-strip img').count(), 4);
+  await close();
+});
+
+test('Try compares models, maps each class, and finds the nearest training images', async () => {
+  const { page, close } = await open('#/try');
+  await page.waitForSelector('.drop-zone');
+  await page.setInputFiles('input[type=file]', image);
+  await page.locator('select').selectOption({ index: 1 });
+  await page.waitForFunction(() => document.querySelectorAll('.try-model .figure img').length === 2);
+  const card = page.locator('.try-model').first();
+  const second = card.locator('.bar-list .name').nth(1);
+  const label = await second.textContent();
+  await second.click();
+  await page.waitForFunction((name) => document.querySelector('.try-model .figure').textContent.includes(`speaks for ${name}`), label);
+  await card.getByRole('button', { name: 'Find the nearest training images' }).click();
+  await card.locator('.near-images img').first().waitFor({ timeout: 60000 });
+  assert.equal(await card.locator('.near-images li').count(), 6);
+  await card.locator('details summary').first().click();
+  await card.locator('.xray-rows li').first().waitFor();
+  await close();
+});
+
+test('Try says what is wrong with a file that is no image, and goes on', async () => {
+  const { page, close } = await open('#/try', { expected: /422/ });
+  await page.waitForSelector('.drop-zone');
+  await page.setInputFiles('input[type=file]', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no image') });
+  await page.waitForFunction(() => document.querySelector('.try-model .wrong')?.textContent.includes('a.txt: '));
+  await page.setInputFiles('input[type=file]', image);
+  await page.waitForSelector('.try-model .figure img');
+  assert.equal(await page.locator('.try-model .wrong').count(), 0);
+  await close();
+});
+
+/** Saves the page with its button, and opens the file from the disk, where nothing may be asked of anybody. */
+async function saved(page, context, name) {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Save page' }).click()]);
+  const file = `${folder}/${name}.html`;
+  await download.saveAs(file);
+  const copy = await context.newPage();
+  const faults = [];
+  copy.on('pageerror', (error) => faults.push(error.message));
+  copy.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+  copy.on('request', (request) => /^(file|data):/.test(request.url()) || faults.push(`asks for ${request.url()}`));
+  await copy.goto(pathToFileURL(file).href);
+  await copy.waitForSelector('.saved-note');
+  return { copy, faults };
+}
+
+test('a saved page of each of these views opens from disk', async () => {
+  const { page, context, close } = await mistakes();
+  const accuracy = await page.locator('#summary .value').first().textContent();
+  await page.evaluate(() => document.querySelectorAll('#images img').forEach((each) => each.scrollIntoView()));
+  const first = await saved(page, context, 'mistakes');
+  assert.equal(await first.copy.locator('#summary .value').first().textContent(), accuracy);
+  await first.copy.locator('#images img').first().scrollIntoViewIfNeeded(); // they are loaded when they are seen
+  await first.copy.waitForFunction(() => document.querySelector('#images img').naturalWidth > 0);
+  assert.deepEqual(await accessible(first.copy), []);
+  assert.deepEqual(first.faults, []);
+  await first.copy.close();
+
+  await page.locator('#images .image-card a').first().click();
+  await page.waitForSelector('.xray-rows li');
+  await page.locator('.xray-rows li').first().locator('input[type=range]').focus();
+  await page.keyboard.press('PageUp');
+  const loss = await page.locator('.xray-gauge .loss').textContent();
+  const second = await saved(page, context, 'xray');
+  assert.equal(await second.copy.locator('.xray-gauge .loss').textContent(), loss);
+  await second.copy.locator('.xray-rows li').first().locator('input[type=range]').focus();
+  await second.copy.keyboard.press('PageDown');
+  assert.notEqual(await second.copy.locator('.xray-gauge .loss').textContent(), loss);
+  assert.deepEqual(second.faults, []);
+  await second.copy.close();
+
+  await page.goto(`${origin}/#/try`);
+  await page.waitForSelector('.drop-zone');
+  await page.setInputFiles('input[type=file]', image);
+  await page.waitForSelector('.try-model .figure img');
+  const third = await saved(page, context, 'try');
+  await third.copy.waitForFunction(() => document.querySelector('.try-model .figure img').naturalWidth > 0);
+  assert.deepEqual(third.faults, []);
+  await close();
+});
+
+for (const [hash, selector] of [['#/mistakes/xray', '.xray-rows li'], ['#/try', '.drop-zone']]) {
+  test(`${hash} fits a phone`, async () => {
+    const { page, close } = await open(hash, { viewport: { width: 360, height: 740 } });
+    await page.waitForSelector(selector);
+    if (hash === '#/try') {
+      await page.setInputFiles('input[type=file]', image);
+      await page.waitForSelector('.try-model .figure img');
+      await page.locator('.try-model details summary').first().click();
+      await page.waitForSelector('.xray-rows li');
+    }
+    assert.ok(await fits(page), 'the page scrolls sideways');
+    await screenshot(page, `phone-${hash.replaceAll(/[#/]+/g, '-')}`);
+    await close();
+  });
+}
+
+test('Mistakes fits a phone', async () => {
+  const { page, close } = await mistakes({ viewport: { width: 360, height: 740 } });
+  assert.ok(await fits(page), 'the page scrolls sideways');
+  await close();
+});
+
+let failed = 0;
+for (const { name, body } of tests) {
+  if (process.env.ONLY && !name.includes(process.env.ONLY)) continue;
+  const begin = performance.now();
+  try {
+    await body();
+    console.log(`ok: ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED: ${name}: ${error.message}`);
+  }
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);
