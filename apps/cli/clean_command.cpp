@@ -48,6 +48,7 @@ struct CleanOptions {
   bool plan = false;
   bool undo = false;
   bool accept_edited = false;
+  bool new_classes = false;
 
   static const core::OptionTable& fields() {
     static const core::OptionTable table(
@@ -73,6 +74,10 @@ struct CleanOptions {
              "decide as this table says: columns image, action (keep, relabel, delete, not_duplicate, skip), "
              "label, other; each line is checked before any counts",
              {core::excludes({"list"}, "what is done")}),
+         core::field<&CleanOptions::new_classes>(
+             "new_classes",
+             "labels in `apply_file` that are no classes yet become new ones; without it they are refused",
+             {core::needs({"apply_file"})}),
          core::field<&CleanOptions::new_table>("new_table", "apply: where the new table of labels goes"),
          core::field<&CleanOptions::move_files>(
              "move_files", "apply: move relabelled images into the folders of their classes, and write no table"),
@@ -127,18 +132,35 @@ struct CleanWork {
   std::vector<data::Finding> findings;
 };
 
-data::Journal open_journal(const CleanWork& work) {
+/// Whether decisions are about to be made, so that it must be known now whether they can be written.
+enum class JournalUse { kLook, kDecide };
+
+data::Journal open_journal(const CleanWork& work, JournalUse use) {
+  const data::DataMarks marks = data::DataMarks::of(work.data.images);
+  if (use == JournalUse::kLook) return data::Journal::at(work.journal_file, marks);
   try {
-    return data::Journal::open(work.journal_file, data::DataMarks::of(work.data.images));
+    return data::Journal::open(work.journal_file, marks);
   } catch (const core::IoError& error) {
     throw core::Error(fmt::format("{}; decisions must be written somewhere: name another file with --journal",
                                   program_words(error.what())));
   }
 }
 
-CleanWork begin_work(const CleanOptions& options, const fs::path& folder) {
-  CleanWork work{.folder = folder, .journal_file = options.data.journal};
-  if (work.journal_file.empty()) work.journal_file = data::journal_beside(folder);
+/// The one that is named, else the one beside the images; for a folder that is read-only one in the folder of runs.
+run::JournalPlace journal_place_of(const CleanOptions& options, const fs::path& folder) {
+  if (!options.data.journal.empty()) return {.file = options.data.journal};
+  return run::journal_place(folder, fs::path("runs") / "decisions");
+}
+
+CleanWork begin_work(const CleanOptions& options, const fs::path& folder, JournalUse use) {
+  const run::JournalPlace place = journal_place_of(options, folder);
+  if (!place.is_beside) {
+    complain(
+        fmt::format("{} is read-only, so decisions are kept in {}; train, evaluate, check and probe read them with "
+                    "--journal {}",
+                    shown_path(folder), shown_path(place.file), core::shell_word(place.file.string())));
+  }
+  CleanWork work{.folder = folder, .journal_file = place.file};
   if (options.accept_edited) {
     const fs::path copy = data::Journal::accept_edited(work.journal_file);
     complain(fmt::format("{} is taken as it is now; as it was edited it lies in {}", shown_path(work.journal_file),
@@ -148,7 +170,7 @@ CleanWork begin_work(const CleanOptions& options, const fs::path& folder) {
   without_decisions.journal.clear();
   without_decisions.edits = false;
   work.data = run::reviewed_data(folder, without_decisions, work.journal_file);
-  work.journal.emplace(open_journal(work));
+  work.journal.emplace(open_journal(work, use));
   for (const std::string& warning : work.journal->warnings()) warn(warning);
   return work;
 }
@@ -190,7 +212,8 @@ core::ExitCode list_queue(const run::Review& review, const CleanOptions& options
 }
 
 core::ExitCode apply_table(run::Review& review, const CleanOptions& options) {
-  const std::vector<run::TableDecision> decisions = run::read_decisions(options.apply_file, review);
+  const std::vector<run::TableDecision> decisions = run::read_decisions(
+      options.apply_file, review, options.new_classes ? run::NewClasses::kMake : run::NewClasses::kRefuse);
   const std::size_t made = run::apply_decisions(decisions, review);
   print_out("{} of {} decisions are new; the others held already\n", made, decisions.size());
   print_text(review_summary(review));
@@ -205,7 +228,7 @@ core::ExitCode review_images(const CleanOptions& options, const fs::path& folder
         "one "
         "--list shows what is to be decided and --apply-file decisions.csv decides");
   }
-  CleanWork work = begin_work(options, folder);
+  CleanWork work = begin_work(options, folder, options.list ? JournalUse::kLook : JournalUse::kDecide);
   read_given_findings(options, work);
   if (options.findings.empty() && options.apply_file.empty()) search_findings(options, work);
   run::Review review = begin_review(options, work);
@@ -217,7 +240,7 @@ core::ExitCode review_images(const CleanOptions& options, const fs::path& folder
 }
 
 core::ExitCode show_status(const CleanOptions& options, const fs::path& folder) {
-  CleanWork work = begin_work(options, folder);
+  CleanWork work = begin_work(options, folder, JournalUse::kLook);
   read_given_findings(options, work);
   const run::Review review = begin_review(options, work);
   options.json ? print_json(status_json(review)) : print_text(review_summary(review));
@@ -225,7 +248,7 @@ core::ExitCode show_status(const CleanOptions& options, const fs::path& folder) 
 }
 
 core::ExitCode show_history(const CleanOptions& options, const fs::path& folder) {
-  const fs::path file = options.data.journal.empty() ? data::journal_beside(folder) : options.data.journal;
+  const fs::path file = journal_place_of(options, folder).file;
   const data::Journal journal = data::Journal::read(file);
   for (const std::string& warning : journal.warnings()) warn(warning);
   print_text(history_text(journal, static_cast<std::size_t>(options.limit)));
@@ -257,7 +280,7 @@ core::ExitCode tell_applied(const data::AppliedEdits& done, const char* verb) {
 }
 
 core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder) {
-  const fs::path file = options.data.journal.empty() ? data::journal_beside(folder) : options.data.journal;
+  const fs::path file = journal_place_of(options, folder).file;
   const fs::path root = data::root_of_journal(file, folder);
   if (options.undo) return tell_applied(data::undo_apply(root), "undone: application");
   if (const auto unfinished = data::unfinished_apply(root); unfinished && !options.plan) {
@@ -265,7 +288,7 @@ core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder
     return tell_applied(data::finish_apply(root), "application");
   }
   data::Journal::read(file);  // without a journal there is nothing to apply, and none is made
-  CleanWork work = begin_work(options, folder);
+  CleanWork work = begin_work(options, folder, JournalUse::kDecide);
   const data::LabelEdits edits(*work.journal, folder, work.data.images, work.data.labeller);
   for (const std::string& sentence : edits.sentences()) print_text(program_words(sentence) + "\n");
   data::Items items(work.data.labeller.task);

@@ -23,9 +23,10 @@ struct RowFault {
 
 class DecisionRows {
  public:
-  DecisionRows(data::Table table, const Review& review)
+  DecisionRows(data::Table table, const Review& review, NewClasses new_classes)
       : table_(std::move(table)),
         review_(review),
+        new_classes_(new_classes),
         image_(required("image")),
         action_(required("action")),
         label_(column("label")),
@@ -89,7 +90,12 @@ class DecisionRows {
     if (text.empty() && !has_several) throw RowFault{"relabel needs a label"};
     const data::Labels labels = has_several ? data::labels_in(text, ";") : data::Labels{text};
     for (const std::string& label : labels) {
-      if (std::find(classes.begin(), classes.end(), label) == classes.end()) {
+      if (std::find(classes.begin(), classes.end(), label) != classes.end()) continue;
+      if (new_classes_ == NewClasses::kMake) {
+        const std::string problem = Review::problem_of_class_name(label);
+        if (!problem.empty())
+          throw RowFault{fmt::format("'{}' cannot be a class: {}", core::spelled_out(label), problem)};
+      } else {
         throw RowFault{
             fmt::format("there is no class '{}'{}", core::spelled_out(label), core::did_you_mean(label, classes))};
       }
@@ -112,6 +118,7 @@ class DecisionRows {
     const bool is_pair = result.choice.kind == data::DecisionKind::kNotDuplicate;
     if (result.choice.kind == data::DecisionKind::kRelabel) {
       result.choice.labels = labels_of(label);
+      result.choice.new_class = new_classes_ == NewClasses::kMake;
     } else if (!label.empty()) {
       throw RowFault{fmt::format("'{}' takes no label", cell(row, action_))};
     }
@@ -125,6 +132,7 @@ class DecisionRows {
 
   data::Table table_;
   const Review& review_;
+  NewClasses new_classes_;
   std::size_t image_;
   std::size_t action_;
   std::optional<std::size_t> label_;
@@ -147,8 +155,9 @@ bool holds_already(const TableDecision& wanted, const Review& review) {
 
 }  // namespace
 
-std::vector<TableDecision> read_decisions(const std::filesystem::path& file, const Review& review) {
-  return DecisionRows(data::read_table(file), review).all();
+std::vector<TableDecision> read_decisions(const std::filesystem::path& file, const Review& review,
+                                          NewClasses new_classes) {
+  return DecisionRows(data::read_table(file), review, new_classes).all();
 }
 
 std::size_t apply_decisions(const std::vector<TableDecision>& decisions, Review& review) {

@@ -13,6 +13,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
+#include "margay/data/edits/label_edits.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/interpret/class_groups.h"
 #include "margay/interpret/cropped_copies.h"
@@ -206,8 +207,12 @@ class LabelChecking {
         interpret::find_cropped_copies(images_.features, {}, thumbnail, {.threads = core::default_threads()});
     constexpr double kWhole = 0.95;  // of the area; copies of whole images are what a check of files finds
     for (const interpret::CroppedCopy& copy : found) {
-      if (copy.share < kWhole) add_copy(copy);
+      if (copy.share < kWhole && !are_decided_distinct(copy)) add_copy(copy);
     }
+  }
+
+  bool are_decided_distinct(const interpret::CroppedCopy& copy) const {
+    return images_.edits != nullptr && images_.edits->are_distinct(path(copy.whole).native(), path(copy.part).native());
   }
 
   void add_copy(const interpret::CroppedCopy& copy) {

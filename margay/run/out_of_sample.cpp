@@ -76,7 +76,8 @@ OutOfSample begun(const JoinedImages& images) {
           .root = images.loaders.root,
           .validates = images.validates,
           .reading = {.max_pixels = loader.pipeline().read_options().max_pixels,
-                      .deep_bits = loader.pipeline().transforms().deep_bits}};
+                      .deep_bits = loader.pipeline().transforms().deep_bits},
+          .edits = images.loaders.edits};
 }
 
 void tell_of_skipped(const std::vector<data::SkippedImage>& skipped, OutOfSample& result) {

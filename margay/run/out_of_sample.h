@@ -20,9 +20,10 @@ namespace margay::run {
 struct OutOfSample {
   std::shared_ptr<const data::Dataset> dataset;
   data::Vocabulary vocabulary;
-  std::filesystem::path root;   ///< of the images' names; "" where they are no files
-  std::vector<bool> validates;  ///< of each image of the dataset
-  data::ReadOptions reading;    ///< to look at the images again
+  std::filesystem::path root;                               ///< of the images' names; "" where they are no files
+  std::vector<bool> validates;                              ///< of each image of the dataset
+  data::ReadOptions reading;                                ///< to look at the images again
+  std::shared_ptr<const data::LabelEdits> edits = nullptr;  ///< null where no decisions apply
 
   std::vector<std::size_t> ids;       ///< [N], positions in the dataset of the images that were judged
   torch::Tensor targets;              ///< int64 [N]; float [N,K] of 0 and 1 for several labels

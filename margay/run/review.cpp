@@ -11,6 +11,7 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 #include "margay/metric/paired.h"
 
 namespace margay::run {
@@ -113,6 +114,7 @@ Review::Review(ReviewedData data, std::span<const data::Finding> findings, data:
       (!data_.predicted.empty() && data_.predicted.size() != n)) {
     throw std::invalid_argument("[Review] images, labels, sets and predictions must be as many");
   }
+  own_classes_ = sorted_labels(data_.classes);
   const data::Root root(data_.root);
   names_.reserve(n);
   for (std::size_t i = 0; i < n; ++i) names_.push_back(root.relative(data_.images.names().text(i)));
@@ -208,6 +210,7 @@ void Review::take(const data::Decision& decision) {
   }
   const auto image = image_of(decision.image);
   if (!image || journal_.is_undone(decision.number)) return;
+  if (decision.new_class) take_new_classes(decision);
   if (data::is_about_label(decision.kind)) decided_[*image] = decision.number;
   if (decision.kind == data::DecisionKind::kSkip && decision.number > begin_) {
     skipped_.emplace(*image, decision.finding);
@@ -218,6 +221,27 @@ void Review::take(const data::Decision& decision) {
   if (decision.finding == kRandomSample && sample_begin_ == 0) find_sample_begin();
 }
 
+/// A class that was added stays one for this review, also when the decision is undone.
+void Review::take_new_classes(const data::Decision& decision) {
+  for (const std::string& label : decision.after) {
+    const auto place = std::lower_bound(data_.classes.begin(), data_.classes.end(), label);
+    if (std::find(data_.classes.begin(), data_.classes.end(), label) == data_.classes.end()) {
+      data_.classes.insert(place, label);
+    }
+  }
+}
+
+/// Somebody may have decided it twice, of whom one has taken it back.
+bool Review::is_still_distinct(std::size_t image, std::size_t other) const {
+  const auto decisions = std::span(journal_.decisions()).first(taken_);
+  return std::any_of(decisions.begin(), decisions.end(), [&](const data::Decision& each) {
+    if (each.kind != data::DecisionKind::kNotDuplicate || journal_.is_undone(each.number)) return false;
+    const auto a = image_of(each.image);
+    const auto b = image_of(each.other);
+    return a && b && ordered_pair(*a, *b) == ordered_pair(image, other);
+  });
+}
+
 /// What held before the decision holds again.
 void Review::revert(const data::Decision& undone) {
   first_pending_ = 0;
@@ -225,7 +249,8 @@ void Review::revert(const data::Decision& undone) {
   if (!image) return;
   if (undone.kind == data::DecisionKind::kSkip) skipped_.erase({*image, undone.finding});
   if (undone.kind == data::DecisionKind::kNotDuplicate) {
-    if (const auto other = image_of(undone.other)) distinct_.erase(ordered_pair(*image, *other));
+    const auto other = image_of(undone.other);
+    if (other && !is_still_distinct(*image, *other)) distinct_.erase(ordered_pair(*image, *other));
   }
   if (decided_[*image] == undone.number) {
     std::size_t& number = decided_[*image];
@@ -321,11 +346,27 @@ std::optional<ReviewEntry> Review::next_in_sample() const {
   return std::nullopt;
 }
 
+bool Review::take_over() {
+  if (!journal_.refresh()) return false;
+  take_decisions();
+  next_.reset();
+  return true;
+}
+
+std::string Review::problem_of_class_name(std::string_view name) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  if (name.empty()) return "it is empty";
+  if (core::first_non_utf8(name)) return "it is not UTF-8";
+  if (name.size() > kLongest) return fmt::format("it has more than {} bytes", kLongest);
+  if (name.front() == '.') return "a folder whose name begins with a full stop is hidden";
+  if (name.front() == ' ' || name.back() == ' ') return "it begins or ends with a space";
+  if (name.find('/') != std::string_view::npos) return "a folder's name has no '/'";
+  if (core::one_line(std::string(name)) != name) return "it has control characters";
+  return "";
+}
+
 const std::optional<ReviewEntry>& Review::next() {
-  if (journal_.refresh()) {
-    take_decisions();
-    next_.reset();
-  }
+  take_over();
   if (next_) return next_;
   if (again_) return next_ = std::exchange(again_, std::nullopt);
   if (options_.sample_first) next_ = next_in_sample();
@@ -357,10 +398,14 @@ void Review::check(std::size_t image, const ReviewChoice& choice, std::optional<
         fmt::format("[Review] {} needs one label, got {}", names_[image], choice.labels.size()));
   }
   for (const std::string& label : choice.labels) {
-    if (std::find(data_.classes.begin(), data_.classes.end(), label) == data_.classes.end()) {
+    if (std::find(data_.classes.begin(), data_.classes.end(), label) != data_.classes.end()) continue;
+    if (!choice.new_class) {
       throw std::invalid_argument(fmt::format("[Review] there is no class '{}'{}", core::spelled_out(label),
                                               core::did_you_mean(label, data_.classes)));
     }
+    const std::string problem = problem_of_class_name(label);
+    if (problem.empty()) continue;
+    throw std::invalid_argument(fmt::format("[Review] '{}' cannot be a class: {}", core::spelled_out(label), problem));
   }
 }
 
@@ -369,7 +414,7 @@ ReviewChoice Review::plain_choice(std::size_t image, const ReviewChoice& choice)
   if (choice.kind != data::DecisionKind::kKeep && choice.kind != data::DecisionKind::kRelabel) return choice;
   const data::Labels& wanted = choice.kind == data::DecisionKind::kKeep ? labels(image) : choice.labels;
   if (sorted_labels(wanted) == sorted_labels(data_.labels[image])) return {.kind = data::DecisionKind::kKeep};
-  return {.kind = data::DecisionKind::kRelabel, .labels = wanted};
+  return {.kind = data::DecisionKind::kRelabel, .labels = wanted, .new_class = choice.new_class};
 }
 
 data::Decision Review::decision_of(std::size_t image, const ReviewChoice& choice, const std::string& kind) const {
@@ -380,25 +425,33 @@ data::Decision Review::decision_of(std::size_t image, const ReviewChoice& choice
     decision = data::decide(choice.kind, root, data_.images[image], data_.labels[image]);
   }
   if (choice.kind == data::DecisionKind::kKeep) decision.after = data_.labels[image];
-  if (choice.kind == data::DecisionKind::kRelabel) decision.after = choice.labels;
+  if (choice.kind == data::DecisionKind::kRelabel) {
+    decision.after = choice.labels;
+    decision.new_class = !std::all_of(choice.labels.begin(), choice.labels.end(), [this](const std::string& label) {
+      return std::binary_search(own_classes_.begin(), own_classes_.end(), label);
+    });
+  }
   decision.part = data_.validates[image] ? "valid" : "train";
   decision.finding = kind;
   decision.who = options_.who;
   return decision;
 }
 
-void Review::decide(std::size_t image, const ReviewChoice& choice, const std::string& kind,
-                    std::optional<std::size_t> other) {
+std::size_t Review::decide(std::size_t image, const ReviewChoice& choice, const std::string& kind,
+                           std::optional<std::size_t> other, const ReviewSource& source) {
   check(image, choice, other);
   data::Decision decision = decision_of(image, plain_choice(image, choice), kind);
   if (choice.kind == data::DecisionKind::kNotDuplicate) {
     decision.other = names_[*other];
     decision.other_content = data::content_of(data_.images[*other]);
   }
-  journal_.append(std::move(decision));
+  if (!source.who.empty()) decision.who = source.who;
+  decision.id = source.id;
+  const std::size_t number = journal_.append(std::move(decision));
   next_.reset();
   again_.reset();
   take_decisions();
+  return number;
 }
 
 void Review::decide(const ReviewChoice& choice) {
@@ -414,15 +467,16 @@ void Review::decide(const ReviewChoice& choice) {
   }
 }
 
-std::optional<data::Decision> Review::undo() {
-  journal_.refresh();
-  take_decisions();
+std::optional<data::Decision> Review::undo(const ReviewSource& source) {
+  take_over();
+  const std::string& who = source.who.empty() ? options_.who : source.who;
+  if (const auto done = journal_.number_of(source.id)) return journal_.decision(journal_.decision(*done).undoes);
   for (std::size_t number = journal_.size(); number > 0; --number) {
     const data::Decision decision = journal_.decision(number);
-    if (decision.kind == data::DecisionKind::kUndo || journal_.is_undone(number) || decision.who != options_.who) {
+    if (decision.kind == data::DecisionKind::kUndo || journal_.is_undone(number) || decision.who != who) {
       continue;
     }
-    journal_.undo(number, options_.who);
+    journal_.undo(number, who, source.id);
     take_decisions();
     next_.reset();
     again_.reset();

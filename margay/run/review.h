@@ -57,6 +57,13 @@ struct ReviewEntry {
 struct ReviewChoice {
   data::DecisionKind kind = data::DecisionKind::kKeep;  ///< not kUndo
   data::Labels labels = {};                             ///< kRelabel: the right ones
+  bool new_class = false;  ///< kRelabel: labels that are no class yet become one, which somebody has confirmed
+};
+
+/// Who decides, and in which request.
+struct ReviewSource {
+  std::string who = "";  ///< "": ReviewOptions::who
+  std::string id = "";   ///< data::Decision::id, so that a request that is repeated decides once; "": none
 };
 
 /// How many labels are wrong when the review ends now.
@@ -139,22 +146,36 @@ class Review {
   /// Findings that were passed over because none of their images is here.
   std::size_t findings_elsewhere() const { return findings_elsewhere_; }
 
+  /// Takes over what others have added to the journal; next() does it, too. Returns whether there was anything. Throws
+  /// as Journal::refresh.
+  bool take_over();
+  /// Whether the name of a class may be added (ReviewChoice::new_class): "" or why not, a clause. It must be a text of
+  /// one line that can name a folder.
+  static std::string problem_of_class_name(std::string_view name);
+
   /// The entry to decide about; nothing when all of the queue is decided and the sample has reached its aim. It stays
   /// the same until decide() or undo().
   const std::optional<ReviewEntry>& next();
   /// The entries of the queue that are not decided, the next first, without the sample.
   std::vector<ReviewEntry> pending() const;
+  /// All entries of the queue, in their order, which stays the same: for a page, which shows them in a grid.
+  const std::vector<ReviewEntry>& queue() const { return queue_; }
+  bool is_answered(const ReviewEntry& entry) const;
+  bool was_skipped(const ReviewEntry& entry) const;
+  /// The entry of the random sample to decide about, wherever the queue stands; nothing when it has reached its aim.
+  std::optional<ReviewEntry> next_in_sample() const;
 
   /// Decides about the image of next(); on the disk when it returns. Throws std::invalid_argument where there is no
-  /// such entry, for a label that is no class, for kNotDuplicate about an image without copies, and core::IoError,
-  /// core::DataError as Journal::append and data::decide; nothing has changed then.
+  /// such entry, for a label that is no class and not to become one, for kNotDuplicate about an image without copies,
+  /// and core::IoError, core::DataError as Journal::append and data::decide; nothing has changed then.
   void decide(const ReviewChoice& choice);
-  /// The same about any image. kind: of the finding, for the journal. other: kNotDuplicate: the other image.
-  void decide(std::size_t image, const ReviewChoice& choice, const std::string& kind = "",
-              std::optional<std::size_t> other = std::nullopt);
+  /// The same about any image. kind: of the finding, for the journal. other: kNotDuplicate: the other image. Returns
+  /// the number of the decision in the journal.
+  std::size_t decide(std::size_t image, const ReviewChoice& choice, const std::string& kind = "",
+                     std::optional<std::size_t> other = std::nullopt, const ReviewSource& source = {});
   /// Takes the last decision of `who` back, in this review or an earlier one, and makes its entry the next one.
-  /// Returns the decision undone; nothing if there is none.
-  std::optional<data::Decision> undo();
+  /// Returns the decision undone, again for a request that is repeated; nothing if there is none.
+  std::optional<data::Decision> undo(const ReviewSource& source = {});
 
   ReviewProgress progress() const;
   RemainingWrong remaining() const;
@@ -166,13 +187,12 @@ class Review {
   void add_doubtful(const data::LabelEdits& edits);
   void take_decisions();
   void take(const data::Decision& decision);
+  void take_new_classes(const data::Decision& decision);
   void revert(const data::Decision& undone);
+  bool is_still_distinct(std::size_t image, std::size_t other) const;
   void find_sample_begin();
   std::optional<std::size_t> image_of(const std::string& name_in_journal) const;
-  bool is_answered(const ReviewEntry& entry) const;
-  bool was_skipped(const ReviewEntry& entry) const;
   std::optional<ReviewEntry> next_in_queue() const;
-  std::optional<ReviewEntry> next_in_sample() const;
   std::size_t sample_prefix() const;
   void check(std::size_t image, const ReviewChoice& choice, std::optional<std::size_t> other) const;
   ReviewChoice plain_choice(std::size_t image, const ReviewChoice& choice) const;
@@ -181,6 +201,7 @@ class Review {
   ReviewedData data_;
   data::Journal& journal_;
   ReviewOptions options_;
+  std::vector<std::string> own_classes_;  ///< without those that decisions have added; sorted
   std::vector<std::string> names_;
   std::unordered_map<std::string_view, std::size_t> image_of_name_;
   std::map<std::string, std::string> renamed_;  ///< name in the journal -> name now

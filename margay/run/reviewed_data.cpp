@@ -1,5 +1,9 @@
 #include "margay/run/reviewed_data.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "margay/core/checksum.h"
 #include "margay/data/data_block.h"
 #include "margay/data/edits/journal.h"
 #include "margay/run/data_options.h"
@@ -28,6 +32,18 @@ ReviewedData reviewed_data(const std::filesystem::path& folder, const DataOption
   add_images(reviewed, *datasets.train, false);
   add_images(reviewed, *datasets.valid, true);
   return reviewed;
+}
+
+JournalPlace journal_place(const std::filesystem::path& folder, const std::filesystem::path& elsewhere) {
+  JournalPlace place{.file = data::journal_beside(folder)};
+  std::error_code ignored;
+  const std::filesystem::path holder = place.file.parent_path();
+  if (std::filesystem::exists(place.file, ignored)) return place;
+  if (::access((std::filesystem::exists(holder, ignored) ? holder : folder).c_str(), W_OK) == 0) return place;
+  const std::string path = std::filesystem::weakly_canonical(folder, ignored).native();
+  const std::uint64_t hash = core::checksum({reinterpret_cast<const std::uint8_t*>(path.data()), path.size()});
+  const std::string name = std::filesystem::path(path).filename().native();
+  return {.file = elsewhere / fmt::format("{}-{:08x}.jsonl", name, hash >> 32U), .is_beside = false};
 }
 
 }  // namespace margay::run

@@ -29,4 +29,14 @@ struct ReviewedData {
 ReviewedData reviewed_data(const std::filesystem::path& folder, const DataOptions& options,
                            const std::filesystem::path& journal);
 
+/// Where decisions about the images of a folder are kept.
+struct JournalPlace {
+  std::filesystem::path file;
+  bool is_beside = true;  ///< data::journal_beside; else commands that read it need `journal`
+};
+
+/// Beside the images, or, where their folder is read-only and holds no journal, NAME-HASH.jsonl in `elsewhere`, HASH
+/// being of the folder's path. Makes nothing.
+JournalPlace journal_place(const std::filesystem::path& folder, const std::filesystem::path& elsewhere);
+
 }  // namespace margay::run

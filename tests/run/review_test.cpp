@@ -125,6 +125,45 @@ TEST_F(ReviewTest, NoDuplicateIsRememberedForGood) {
   EXPECT_EQ(again.progress().distinct, 3U);
 }
 
+TEST_F(ReviewTest, WhatTwoHaveSaidHoldsUntilBothTakeItBack) {
+  Review ann = this->review({copies({4, 5})});
+  ann.decide(4, {DecisionKind::kNotDuplicate}, "", 5);
+  ann.decide(5, {DecisionKind::kNotDuplicate}, "", 4);
+  EXPECT_EQ(ann.progress().distinct, 1U);
+  ann.undo();
+  EXPECT_TRUE(ann.are_distinct(4, 5));
+  EXPECT_TRUE(this->review({copies({4, 5})}).are_distinct(4, 5));
+  ann.undo();
+  EXPECT_FALSE(ann.are_distinct(4, 5));
+}
+
+TEST_F(ReviewTest, ARequestThatIsRepeatedDecidesOnce) {
+  Review review = this->review();
+  EXPECT_EQ(review.decide(1, {DecisionKind::kDelete}, "", {}, {.who = "eve", .id = "r1"}), 1U);
+  EXPECT_EQ(review.decide(1, {DecisionKind::kDelete}, "", {}, {.who = "eve", .id = "r1"}), 1U);
+  EXPECT_EQ(journal_.size(), 1U);
+  EXPECT_EQ(journal_.decision(1).who, "eve");
+  EXPECT_FALSE(review.undo().has_value());  // ann's
+  EXPECT_EQ(review.undo({.who = "eve", .id = "u1"})->number, 1U);
+  EXPECT_EQ(review.undo({.who = "eve", .id = "u1"})->number, 1U);
+  EXPECT_EQ(journal_.size(), 2U);
+}
+
+TEST_F(ReviewTest, ALabelBecomesANewClassOnlyOnRequest) {
+  Review review = this->review();
+  EXPECT_THROW(review.decide(2, {DecisionKind::kRelabel, {"fox"}}), std::invalid_argument);
+  for (const char* name : {"", "a/b", ".x", " x", "a\nb", "\xFF"}) {
+    EXPECT_THROW(review.decide(2, {DecisionKind::kRelabel, {name}, true}), std::invalid_argument) << name;
+  }
+  review.decide(2, {DecisionKind::kRelabel, {"fox"}, true});
+  review.decide(4, {DecisionKind::kRelabel, {"fox"}});
+  EXPECT_EQ(review.data().classes, (std::vector<std::string>{"cat", "dog", "fox", "猫"}));
+  Review again = this->review();
+  EXPECT_EQ(again.labels(4), data::Labels{"fox"});
+  EXPECT_TRUE(again.pending().empty());  // no conflict
+  EXPECT_EQ(again.data().classes.size(), 4U);
+}
+
 TEST_F(ReviewTest, ADeletedCopySettlesTheOther) {
   Review review = this->review({copies({4, 5})});
   review.next();

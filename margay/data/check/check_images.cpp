@@ -80,7 +80,8 @@ LabelledData labelled_data(const DataBlock& block) {
     data.items = with_similar_merged(data.items, {}, merged);
   }
   split(block.splitter(), data);
-  if (block.edits() != nullptr) take_edits(*block.edits(), data);
+  data.edits = block.edits();
+  if (data.edits != nullptr) take_edits(*data.edits, data);
   return data;
 }
 

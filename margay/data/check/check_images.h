@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct LabelledData {
   std::string split_problem;  ///< "" where it did not
   std::string labels_by;      ///< the description of the labeller
   SimilarClasses similar_classes = SimilarClasses::kRefuse;
+  std::shared_ptr<const LabelEdits> edits;  ///< null where no decisions apply
 
   std::size_t size() const { return paths.size(); }
   std::size_t count(Side side) const;
@@ -39,7 +41,8 @@ std::vector<Finding> check_images(const PathList& paths, std::span<const ImageFa
 
 /// Finds images that occur more than once: copies, copies under two labels, copies in both the training and the
 /// validation set. Exact copies have equal pixels; where the facts hold fingerprints, images that look alike are found
-/// as well. Each group of copies is reported once, or twice if it has both two labels and two sides.
+/// as well. Pairs that somebody decided to be no copies of each other hold no group together. Each group of copies is
+/// reported once, or twice if it has both two labels and two sides.
 std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const ImageFacts> facts,
                                       const CheckOptions& options);
 

@@ -299,6 +299,32 @@ class DuplicateCheck {
   std::vector<Finding> findings_;
 };
 
+/// The parts of a group that hold together without the pairs that were decided to be no copies; those of one image are
+/// none.
+std::vector<CopyGroup> undecided_copies(const CopyGroup& group, const LabelledData& data) {
+  if (data.edits == nullptr) return {group};
+  std::vector<CopyGroup> parts;
+  std::vector<bool> is_taken(group.size());
+  for (std::size_t first = 0; first < group.size(); ++first) {
+    if (is_taken[first]) continue;
+    std::vector<std::size_t> members = {first};
+    is_taken[first] = true;
+    for (std::size_t k = 0; k < members.size(); ++k) {
+      for (std::size_t other = 0; other < group.size(); ++other) {
+        if (is_taken[other]) continue;
+        if (data.edits->are_distinct(data.paths.text(group[members[k]]), data.paths.text(group[other]))) continue;
+        is_taken[other] = true;
+        members.push_back(other);
+      }
+    }
+    std::sort(members.begin(), members.end());
+    CopyGroup part;
+    for (const std::size_t member : members) part.push_back(group[member]);
+    if (part.size() > 1) parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
 bool has_equal_bytes(const CopyGroup& group, std::span<const ImageFacts> facts) {
   return std::all_of(group.begin(), group.end(),
                      [&](std::size_t i) { return facts[i].file_hash == facts[group.front()].file_hash; });
@@ -311,12 +337,17 @@ std::vector<Finding> check_duplicates(const LabelledData& data, std::span<const 
   DuplicateCheck check(data);
   const std::vector<CopyGroup> equal = equal_images(facts);
   for (const CopyGroup& group : equal) {
-    if (group.size() > 1) check.add(group, kEqual, has_equal_bytes(group, facts) ? "same bytes" : "same pixels");
+    if (group.size() < 2) continue;
+    for (const CopyGroup& part : undecided_copies(group, data)) {
+      check.add(part, kEqual, has_equal_bytes(part, facts) ? "same bytes" : "same pixels");
+    }
   }
   if (!options.near_duplicates) return check.take();
   const SimilarImages similar = similar_images(equal, facts, options);
   for (std::size_t i = 0; i < similar.groups.size(); ++i) {
-    check.add(similar.groups[i], kSimilar, similar.is_turned[i] ? "look alike, mirrored or turned" : "look alike");
+    for (const CopyGroup& part : undecided_copies(similar.groups[i], data)) {
+      check.add(part, kSimilar, similar.is_turned[i] ? "look alike, mirrored or turned" : "look alike");
+    }
   }
   check.add_incomplete(similar);
   return check.take();

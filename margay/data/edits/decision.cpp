@@ -140,6 +140,8 @@ std::string to_line(const Decision& decision) {
   add_text("finding", decision.finding);
   add_text("evidence", decision.evidence);
   add_text("who", decision.who);
+  add_text("id", decision.id);
+  if (decision.new_class) json["new_class"] = true;
   if (!decision.unknown.empty()) json.update(DecisionJson::parse(decision.unknown));
   return json.dump();
 }

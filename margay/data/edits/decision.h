@@ -53,6 +53,8 @@ struct Decision {
   std::string finding = "";   ///< the kind of finding that it was judged for, such as "label_issue"; "": for none
   std::string evidence = "";  ///< what the finding said, such as "p(dog) = .98"
   std::string who = "";       ///< the name of who decided
+  std::string id = "";        ///< of the request that it came with: a request that is repeated adds nothing; "": none
+  bool new_class = false;     ///< kRelabel: a label in `after` may be a class that the data did not have before
   std::size_t undoes = 0;     ///< kUndo: the number of the decision undone
 
   // Set by Journal::append.

@@ -59,22 +59,37 @@ enum class DecisionField : std::uint8_t {
   kFinding,
   kEvidence,
   kWho,
+  kId,
+  kNewClass,
   kPrevious,
   kSum,
   kUnknown
 };
 
-constexpr auto kDecisionFields = std::to_array<std::string_view>({"number",        "time",
-                                                                  "kind",          "undoes",
-                                                                  "image",         "image_escaped",
-                                                                  "sha256",        "bytes",
-                                                                  "modified_ns",   "before",
-                                                                  "after",         "other",
-                                                                  "other_escaped", "other_sha256",
-                                                                  "other_bytes",   "other_modified_ns",
-                                                                  "part",          "finding",
-                                                                  "evidence",      "who",
-                                                                  "previous",      "sum"});
+constexpr auto kDecisionFields = std::to_array<std::string_view>({"number",
+                                                                  "time",
+                                                                  "kind",
+                                                                  "undoes",
+                                                                  "image",
+                                                                  "image_escaped",
+                                                                  "sha256",
+                                                                  "bytes",
+                                                                  "modified_ns",
+                                                                  "before",
+                                                                  "after",
+                                                                  "other",
+                                                                  "other_escaped",
+                                                                  "other_sha256",
+                                                                  "other_bytes",
+                                                                  "other_modified_ns",
+                                                                  "part",
+                                                                  "finding",
+                                                                  "evidence",
+                                                                  "who",
+                                                                  "id",
+                                                                  "new_class",
+                                                                  "previous",
+                                                                  "sum"});
 static_assert(kDecisionFields.size() == static_cast<std::size_t>(DecisionField::kUnknown));
 
 /// after: the field before it in the line; the search goes on from there, as lines are mostly in order.
@@ -94,7 +109,10 @@ class DecisionReader : public nlohmann::json_sax<nlohmann::json> {
   std::string problem;
 
   bool null() override { return take_other("null"); }
-  bool boolean(bool /*value*/) override { return take_other("a truth value"); }
+  bool boolean(bool value) override {
+    if (depth_ == 1 && field_ == DecisionField::kNewClass) return set(decision.new_class, value);
+    return take_other("a truth value");
+  }
   bool number_float(double /*value*/, const std::string& /*text*/) override { return take_other("no whole number"); }
   bool binary(nlohmann::json::binary_t& /*value*/) override { return fail("it holds bytes"); }
 
@@ -265,6 +283,8 @@ class DecisionReader : public nlohmann::json_sax<nlohmann::json> {
         return &decision.evidence;
       case DecisionField::kWho:
         return &decision.who;
+      case DecisionField::kId:
+        return &decision.id;
       default:
         return nullptr;
     }

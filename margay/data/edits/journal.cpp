@@ -124,14 +124,26 @@ Journal Journal::read(const fs::path& file) {
   return journal;
 }
 
+Journal Journal::at(const fs::path& file, const DataMarks& marks) {
+  Journal journal(file);
+  std::error_code ignored;
+  if (fs::status(file, ignored).type() != fs::file_type::not_found) journal.load();
+  if (journal.lines_ == 0) journal.marks_ = marks;
+  return journal;
+}
+
+/// With the lock held: the file is there afterwards, with its header.
+void Journal::begin(const DataMarks& marks) {
+  std::error_code ignored;
+  if (fs::exists(path_, ignored)) load();
+  if (lines_ == 0) create(marks);
+}
+
 Journal Journal::open(const fs::path& file, const DataMarks& marks) {
-  make_folder_for(file);
   Journal journal(file);
   {
     const Hold hold(journal, "begin");
-    std::error_code ignored;
-    if (fs::exists(file, ignored)) journal.load();
-    if (journal.lines_ == 0) journal.create(marks);
+    journal.begin(marks);
   }
   const JournalFile writable(file, O_WRONLY | O_APPEND);
   if (writable.is_open()) return journal;
@@ -201,6 +213,7 @@ void Journal::take_line(std::string_view line) {
     if (is_undo) undone_[decision.undoes - 1] = true;
     if (!decision.unknown.empty()) note_unknown(decision.unknown);
     undone_.push_back(false);
+    if (!decision.id.empty()) number_of_id_.emplace(decision.id, number);
     decisions_.push_back(std::move(decision));
   } catch (const std::invalid_argument& error) {
     refuse_line(path_, lines_ + 1, error.what());
@@ -238,15 +251,21 @@ std::vector<std::string> Journal::warnings() const {
   return warnings;
 }
 
+std::optional<std::size_t> Journal::number_of(const std::string& id) const {
+  const auto found = number_of_id_.find(id);
+  return found == number_of_id_.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::size_t Journal::append(Decision decision) {
   if (is_held_) return append_locked(std::move(decision));
   const Hold hold(*this, "append");
   return append_locked(std::move(decision));
 }
 
-std::size_t Journal::undo(std::size_t number, const std::string& who) {
+std::size_t Journal::undo(std::size_t number, const std::string& who, const std::string& id) {
   const auto undo_locked = [&] {
     refresh();
+    if (const auto done = number_of(id)) return *done;
     if (number == 0 || number > size()) {
       throw std::invalid_argument(
           fmt::format("[Journal] there is no decision {} to undo; the last is {}", number, size()));
@@ -256,7 +275,8 @@ std::size_t Journal::undo(std::size_t number, const std::string& who) {
                                               decision(number).undoes));
     }
     if (is_undone(number)) throw std::invalid_argument(fmt::format("[Journal] decision {} is undone already", number));
-    return append_locked({.kind = DecisionKind::kUndo, .image = decision(number).image, .who = who, .undoes = number});
+    return append_locked(
+        {.kind = DecisionKind::kUndo, .image = decision(number).image, .who = who, .id = id, .undoes = number});
   };
   if (is_held_) return undo_locked();
   const Hold hold(*this, "undo");
@@ -264,7 +284,9 @@ std::size_t Journal::undo(std::size_t number, const std::string& who) {
 }
 
 std::size_t Journal::append_locked(Decision decision) {
+  if (lines_ == 0) begin(DataMarks(marks_));
   refresh();
+  if (const auto done = number_of(decision.id)) return *done;
   move_cut_away();
   decision.number = size() + 1;
   if (decision.time.empty()) decision.time = utc_now();
@@ -299,6 +321,8 @@ void Journal::move_cut_away() {
 
 bool Journal::refresh() {
   const std::size_t before = size();
+  std::error_code ignored;
+  if (lines_ == 0 && !fs::exists(path_, ignored)) return false;  // not begun
   const JournalFile file(path_, O_RDONLY);
   if (!file.is_open()) {
     throw core::DataError(path_, fmt::format("the journal with {} is gone: it was moved or deleted meanwhile",
@@ -321,7 +345,7 @@ bool Journal::refresh() {
 Journal::Hold Journal::hold(const std::string& purpose) { return Hold(*this, purpose); }
 
 Journal::Hold::Hold(Journal& journal, const std::string& purpose)
-    : journal_(journal), descriptor_(lock_journal(journal.path_, purpose)) {
+    : journal_(journal), descriptor_((make_folder_for(journal.path_), lock_journal(journal.path_, purpose))) {
   journal_.is_held_ = true;
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "margay/data/edits/data_marks.h"
@@ -47,6 +48,10 @@ class Journal {
   /// header of a new one. Throws as read, and core::IoError where nothing can be written.
   static Journal open(const std::filesystem::path& file, const DataMarks& marks);
 
+  /// Reads a journal if there is one, and changes nothing; the first append() makes the file, and its folder, with
+  /// these marks. Throws as read, but not for a file that is missing.
+  static Journal at(const std::filesystem::path& file, const DataMarks& marks);
+
   /// Takes a journal that was edited by hand for what it says now: the sums are computed anew, decisions are numbered
   /// by their lines, and the file as it was is kept as FILE.edited-N. Returns that copy's path. Throws
   /// core::FormatError naming the first line that is no decision, or undoes one that is not there.
@@ -69,13 +74,18 @@ class Journal {
   /// The bytes of a last line that was cut and never confirmed; "" for none.
   const std::string& cut() const { return cut_; }
 
+  /// The decision that came with this request; nothing if there is none. id: Decision::id, not "".
+  std::optional<std::size_t> number_of(const std::string& id) const;
+
   /// Adds a decision, with its number and, unless it has one, the time; returns the number when it is on the disk.
-  /// Throws core::IoError if it could not be written (the file is then as before, and a later call may succeed),
-  /// core::Error if another process holds the lock for long, std::invalid_argument as to_line.
+  /// Where a decision with its id is there already, also one of another process, nothing is added and its number
+  /// returned. Throws core::IoError if it could not be written (the file is then as before, and a later call may
+  /// succeed), core::Error if another process holds the lock for long, std::invalid_argument as to_line.
   std::size_t append(Decision decision);
   /// Appends that this decision does not count any more. Throws std::invalid_argument for a number that is none, or an
   /// undo's, or undone already. Deciding again is the way to redo.
-  std::size_t undo(std::size_t number, const std::string& who = "");
+  /// id: as Decision::id.
+  std::size_t undo(std::size_t number, const std::string& who = "", const std::string& id = "");
 
   /// Takes over what other processes have appended. Returns whether there was anything.
   bool refresh();
@@ -89,6 +99,7 @@ class Journal {
 
   std::size_t append_locked(Decision decision);
   void create(const DataMarks& marks);
+  void begin(const DataMarks& marks);
   void load();
   void take(std::string_view text);
   void take_line(std::string_view line);
@@ -100,6 +111,7 @@ class Journal {
   DataMarks marks_;
   std::vector<Decision> decisions_;
   std::vector<bool> undone_;
+  std::unordered_map<std::string, std::size_t> number_of_id_;
   std::string hash_;
   std::string cut_;
   std::uint64_t end_ = 0;          ///< of the last whole line, in bytes

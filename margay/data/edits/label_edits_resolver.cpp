@@ -175,8 +175,10 @@ class LabelEdits::Resolver {
   void find_classes() {
     std::set<std::string> wanted;
     for (const auto& [image, numbers] : subjects_) {
-      for (const std::string& label : journal_.decision(numbers.back()).after) wanted.insert(label);
+      const Decision& last = journal_.decision(numbers.back());
+      (last.new_class ? classes_ : wanted).insert(last.after.begin(), last.after.end());
     }
+    for (const std::string& label : classes_) wanted.erase(label);
     for (std::size_t i = 0; i < images_.size() && !wanted.empty(); ++i) {
       for (const std::string& label : labels_of(i)) {
         wanted.erase(label);

@@ -48,6 +48,36 @@ Journal new_journal(const fs::path& file, int decisions) {
   return journal;
 }
 
+TEST(Journal, IsMadeByItsFirstDecisionWhereItIsOnlyLookedAt) {
+  const TemporaryFolder folder;
+  const fs::path file = folder / ".margay/decisions.jsonl";
+  Journal journal = Journal::at(file, {.images = 10, .marks = {1, 2}});
+  Journal other = Journal::at(file, {.images = 10, .marks = {1, 2}});
+  EXPECT_EQ(journal.size(), 0U);
+  EXPECT_FALSE(journal.refresh());
+  EXPECT_EQ(folder.size(), 0U);
+  EXPECT_EQ(journal.append(kept(1)), 1U);
+  EXPECT_TRUE(other.refresh());
+  EXPECT_EQ(other.append(kept(2)), 2U);
+  EXPECT_EQ(Journal::read(file).size(), 2U);
+  EXPECT_EQ(Journal::read(file).marks().marks, (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST(Journal, ARequestThatIsRepeatedAddsNothingInWhicheverProcess) {
+  const TemporaryFolder folder;
+  Journal journal = new_journal(folder / "j", 0);
+  Journal other = Journal::read(folder / "j");
+  Decision decision = kept(1);
+  decision.id = "a";
+  EXPECT_EQ(journal.append(decision), 1U);
+  EXPECT_EQ(other.append(decision), 1U);
+  EXPECT_EQ(other.undo(1, "Ada", "u"), 2U);
+  EXPECT_EQ(journal.undo(1, "Ada", "u"), 2U);
+  EXPECT_EQ(Journal::read(folder / "j").size(), 2U);
+  EXPECT_EQ(Journal::read(folder / "j").number_of("u"), 2U);
+  EXPECT_EQ(Journal::read(folder / "j").number_of(""), std::nullopt);
+}
+
 /// Changes the text of a file.
 template <class Change>
 void edit_file(const fs::path& path, Change&& change) {
