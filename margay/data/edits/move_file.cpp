@@ -34,18 +34,6 @@ bool are_copies(const fs::path& a, const struct stat& status_a, const fs::path& 
          core::sha256_of_file(a) == core::sha256_of_file(b);
 }
 
-/// 0, or errno.
-int rename_without_replacing(const fs::path& from, const fs::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  // A file system that knows no such renaming: a second name never replaces a file either.
-  if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0) == 0) return ::unlink(from.c_str()) == 0 ? 0 : errno;
-  if (errno != EPERM && errno != EOPNOTSUPP) return errno;
-  struct stat status {};
-  if (is_entry(to, status)) return EEXIST;
-  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-}
-
 int copy_bytes(int from, int to) {
   std::vector<char> part(std::size_t{1} << 20U);
   while (true) {
@@ -103,6 +91,34 @@ std::string move_across(const fs::path& from, const struct stat& status, const f
 }
 
 }  // namespace
+
+int rename_without_replacing(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  // A file system that knows no such renaming: a second name never replaces a file either.
+  if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0) == 0) return ::unlink(from.c_str()) == 0 ? 0 : errno;
+  if (errno != EPERM && errno != EOPNOTSUPP) return errno;
+  struct stat status {};
+  if (is_entry(to, status)) return EEXIST;
+  return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+int copy_file_durably(const fs::path& from, const fs::path& to) {
+  const int in = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (in < 0) return errno;
+  const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  int reason = out < 0 ? errno : copy_bytes(in, out);
+  struct stat status {};
+  if (out >= 0 && reason == 0 && ::fstat(in, &status) == 0) {
+    const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
+    if (::futimens(out, times.data()) != 0) reason = errno == EPERM ? 0 : errno;
+  }
+  if (out >= 0 && reason == 0 && ::fsync(out) != 0) reason = errno;
+  if (out >= 0 && ::close(out) != 0 && reason == 0) reason = errno;
+  ::close(in);
+  if (out >= 0 && reason != 0) ::unlink(to.c_str());
+  return reason;
+}
 
 void sync_entries(const fs::path& folder) {
   const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -13,6 +13,14 @@ namespace margay::data {
 /// A move that was done already, or interrupted between the two, is completed.
 std::string move_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
+/// Gives a file another name, which is free. Returns 0, or errno: EEXIST where the name is taken.
+int rename_without_replacing(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Copies a file's bytes to a name that is free, with the time of modification where the file system has it, and waits
+/// until they are on the disk. Returns 0, or errno: EEXIST where the name is taken, ENOSPC on a full disk; the part of
+/// a copy is removed then.
+int copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// Makes the entries of a folder durable (fsync). A folder that is missing is passed over.
 void sync_entries(const std::filesystem::path& folder);
 

@@ -1,0 +1,312 @@
+#include "margay/data/edits/labelled_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "margay/core/error.h"
+#include "margay/core/text.h"
+#include "margay/core/unicode.h"
+#include "margay/data/edits/decision.h"
+#include "margay/data/edits/move_file.h"
+#include "margay/data/source/folder_walk.h"
+#include "margay/data/source/image_name.h"
+
+namespace margay::data {
+namespace {
+
+namespace fs = std::filesystem;
+using StepJson = nlohmann::ordered_json;
+
+/// Bytes as code points where a path is no UTF-8, which JSON cannot hold.
+StepJson path_value(const std::string& path) {
+  if (!core::first_non_utf8(path)) return path;
+  StepJson bytes = StepJson::array();
+  for (const char c : path) bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
+std::string path_in_step(const StepJson& step, const char* field) {
+  const auto found = step.find(field);
+  if (found == step.end()) return "";
+  if (found->is_string()) return found->get<std::string>();
+  std::string path;
+  for (const StepJson& byte : *found) path += static_cast<char>(byte.get<unsigned char>());
+  return path;
+}
+
+bool is_entry_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+std::string absolute_name(const fs::path& path) {
+  std::error_code failure;
+  const fs::path canonical = fs::weakly_canonical(path, failure);
+  return failure ? fs::absolute(path).lexically_normal().native() : canonical.native();
+}
+
+}  // namespace
+
+void check_class_name(std::string_view label) {
+  const auto fail = [&](const char* why) {
+    throw std::invalid_argument(
+        fmt::format("[LabelledFolder] '{}' cannot be a class: {}", core::spelled_out(std::string(label)), why));
+  };
+  if (label.empty()) fail("it is empty");
+  if (core::first_non_utf8(label)) fail("it is not UTF-8");
+  if (label.front() == ' ' || label.back() == ' ') fail("it begins or ends with a space");
+  if (folder_of_class(label) != label) {
+    fail("no folder can be called so: it has a '/', a control character, or begins with a full stop");
+  }
+}
+
+LabelledFolder::LabelledFolder(const fs::path& root) : folders_(root) {
+  std::error_code failure;
+  fs::create_directories(root, failure);
+  if (failure) throw core::IoError(root, "the folder cannot be made", failure.value());
+  take_over();
+}
+
+fs::path LabelledFolder::log_path() const { return root() / ".margay" / "labelled.jsonl"; }
+
+void LabelledFolder::read() {
+  std::ifstream file(log_path(), std::ios::binary);
+  if (!file) throw core::DataError(log_path(), "the log may not be read");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
+  if (text.size() < bytes_) {
+    throw core::FormatError(log_path(), "the log was cut behind the back of this process; restore it from a copy");
+  }
+  std::string_view rest = std::string_view(text).substr(bytes_);
+  while (!rest.empty()) {
+    const std::size_t length = rest.find('\n');
+    ++lines_;
+    take_line(rest.substr(0, length));
+    rest.remove_prefix(length + 1);
+  }
+  bytes_ = text.size();
+}
+
+void LabelledFolder::take_line(std::string_view line) {
+  try {
+    const StepJson step = StepJson::parse(line);
+    const std::string kind = step.at("step").get<std::string>();
+    const std::string id = step.value("id", "");
+    if (kind == "undoing") {
+      intended_undos_.push_back({.kind = Step::Kind::kUndo,
+                                 .image = {.who = step.value("who", ""), .id = id},
+                                 .undoes = step.at("undoes").get<std::size_t>()});
+      return;
+    }
+    if (kind == "undo") return take_undo(step.at("undoes").get<std::size_t>(), id);
+    LabelledImage image{.image = path_in_step(step, "image"),
+                        .label = step.at("label").get<std::string>(),
+                        .source = path_in_step(step, "source"),
+                        .is_moved = step.value("moved", false),
+                        .is_random = step.value("random", false),
+                        .who = step.value("who", ""),
+                        .id = id,
+                        .time = step.value("time", "")};
+    if (kind == "move") {
+      intended_.push_back(std::move(image));
+      return;
+    }
+    if (kind != "add") throw std::invalid_argument("its step is none that this version knows");
+    std::erase_if(intended_, [&](const LabelledImage& each) { return each.source == image.source; });
+    take_image(std::move(image));
+  } catch (const std::exception& error) {
+    throw core::FormatError(
+        log_path(), fmt::format("line {} cannot be read ({}); restore the log from a copy, or move it away", lines_,
+                                core::one_line(error.what())));
+  }
+}
+
+void LabelledFolder::take_image(LabelledImage image) {
+  // Two processes may have confirmed one move.
+  const auto [known, is_new] = number_of_image_.emplace(image.image, images_.size() + 1);
+  if (!image.id.empty()) number_of_id_.emplace(image.id, known->second);
+  if (!image.is_moved && !image.source.empty()) number_of_copy_[image.source] = known->second;
+  if (!is_new) return;
+  image.number = known->second;
+  images_.push_back(std::move(image));
+}
+
+void LabelledFolder::take_undo(std::size_t number, const std::string& id) {
+  LabelledImage& image = images_.at(number - 1);
+  image.is_undone = true;
+  number_of_image_.erase(image.image);
+  number_of_copy_.erase(image.source);
+  std::erase_if(intended_undos_, [&](const Step& each) { return each.undoes == number; });
+  if (!id.empty()) number_of_id_.emplace(id, number);
+}
+
+void LabelledFolder::write(const Step& step) {
+  if (!log_) log_.emplace(log_path());
+  StepJson json;
+  const LabelledImage& image = step.image;
+  constexpr std::array kSteps = {"add", "move", "undoing", "undo"};
+  json["step"] = kSteps.at(static_cast<std::size_t>(step.kind));
+  json["time"] = utc_now();
+  if (step.kind == Step::Kind::kUndo || step.kind == Step::Kind::kUndoing) {
+    json["undoes"] = step.undoes;
+  } else {
+    json["image"] = path_value(image.image);
+    json["label"] = image.label;
+    if (!image.source.empty()) json["source"] = path_value(image.source);
+    if (image.is_moved) json["moved"] = true;
+    if (image.is_random) json["random"] = true;
+  }
+  if (!image.who.empty()) json["who"] = image.who;
+  if (!image.id.empty()) json["id"] = image.id;
+  log_->append(json.dump() + "\n");
+  log_->sync();
+  read();
+}
+
+/// A move that was interrupted is either made, and then confirmed, or not made, and then forgotten.
+void LabelledFolder::finish_moves() {
+  const std::vector<LabelledImage> moves = std::exchange(intended_, {});
+  for (const LabelledImage& move : moves) {
+    const bool is_made = is_entry_there(root() / move.image) && !is_entry_there(root() / move.source);
+    if (is_made) write({.kind = Step::Kind::kAdd, .image = move});
+  }
+  const std::vector<Step> undos = std::exchange(intended_undos_, {});
+  for (const Step& undo : undos) {
+    if (!is_entry_there(root() / images_.at(undo.undoes - 1).image)) write(undo);
+  }
+}
+
+PathList LabelledFolder::loose_images() const {
+  std::vector<std::string> names;
+  const FolderListing listing = list_folder(root());
+  for (std::size_t i = 0; i < listing.files.size(); ++i) {
+    if (has_image_extension(listing.files[i])) names.push_back(listing.files[i].native());
+  }
+  std::sort(names.begin(), names.end());
+  PathList images;
+  for (const std::string& name : names) images.add((root() / fs::path(name).filename()).native());
+  return images;
+}
+
+bool LabelledFolder::was_copied(const fs::path& source) const {
+  return number_of_copy_.contains(absolute_name(source));
+}
+
+/// Before something is changed: what others have changed, and what a kill has interrupted.
+void LabelledFolder::begin() {
+  take_over();
+  if (!log_) folders_.remove_left_parts();
+  finish_moves();
+}
+
+void LabelledFolder::add_class(const std::string& label) {
+  check_class_name(label);
+  folders_.make_class(label);
+}
+
+std::optional<LabelledImage> LabelledFolder::done_before(const std::string& id) const {
+  const auto found = id.empty() ? number_of_id_.end() : number_of_id_.find(id);
+  if (found == number_of_id_.end()) return std::nullopt;
+  return images_[found->second - 1];
+}
+
+/// is_new: of the file. One of the same name that somebody has removed is no image any more.
+LabelledImage LabelledFolder::add(LabelledImage labelled, bool is_new) {
+  const std::string name = labelled.image;
+  const auto earlier = number_of_image_.find(name);
+  if (earlier != number_of_image_.end() && !is_new) {
+    const LabelledImage same = images_[earlier->second - 1];
+    // A file of the same name and bytes in another place: it is not asked about again.
+    if (!labelled.source.empty() && labelled.source != same.source) {
+      write({.kind = Step::Kind::kAdd, .image = std::move(labelled)});
+    }
+    return same;
+  }
+  if (earlier != number_of_image_.end()) write({.kind = Step::Kind::kUndo, .undoes = earlier->second});
+  write({.kind = Step::Kind::kAdd, .image = std::move(labelled)});
+  return images_[number_of_image_.at(name) - 1];
+}
+
+LabelledImage LabelledFolder::add_bytes(std::string_view bytes, const std::string& name, const std::string& label,
+                                        const LabelRequest& request) {
+  check_class_name(label);
+  begin();
+  if (auto done = done_before(request.id)) return *done;
+  const PlacedImage placed = folders_.place_bytes(bytes, name, label);
+  return add({.image = placed.name, .label = label, .who = request.who, .id = request.id}, !placed.was_there);
+}
+
+LabelledImage LabelledFolder::add_file(const fs::path& image, const std::string& label, const LabelRequest& request) {
+  check_class_name(label);
+  begin();
+  if (auto done = done_before(request.id)) return *done;
+  LabelledImage labelled{.label = label, .is_random = request.is_random, .who = request.who, .id = request.id};
+  std::error_code ignored;
+  if (fs::equivalent(image.parent_path(), root(), ignored)) return add_loose(image, std::move(labelled));
+  labelled.source = absolute_name(image);
+  const PlacedImage placed = folders_.place(image, label, PlacedAs::kCopy);
+  labelled.image = placed.name;
+  return add(std::move(labelled), !placed.was_there);
+}
+
+LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage labelled) {
+  labelled.source = image.filename().native();
+  labelled.is_moved = true;
+  if (!is_entry_there(image)) throw core::DataError(image, "the image is gone: somebody else may have labelled it");
+  while (true) {
+    labelled.image = folders_.free_name(labelled.source, labelled.label);
+    folders_.make_class(labelled.label);
+    write({.kind = Step::Kind::kMove, .image = labelled});
+    const std::string problem = move_file(image, root() / labelled.image);
+    if (problem.empty()) break;
+    std::erase_if(intended_, [&](const LabelledImage& each) { return each.source == labelled.source; });
+    if (!is_entry_there(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
+  }
+  sync_entries((root() / labelled.image).parent_path());
+  sync_entries(root());
+  return add(std::move(labelled), true);
+}
+
+void LabelledFolder::take_back(const LabelledImage& image) {
+  const fs::path from = root() / image.image;
+  if (!is_entry_there(from)) {
+    throw core::DataError(from, "the image was moved or deleted since, so its label cannot be taken back");
+  }
+  const fs::path wanted =
+      image.is_moved ? root() / image.source : root() / ".margay" / "trash" / "labelled" / image.image;
+  fs::path to = wanted;
+  for (int n = 2; is_entry_there(to); ++n) {
+    to = wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().native(), n, wanted.extension().native());
+  }
+  const std::string problem = move_file(from, to);
+  if (!problem.empty()) throw core::DataError(from, "it cannot be moved back: " + problem);
+  sync_entries(to.parent_path());
+}
+
+std::optional<LabelledImage> LabelledFolder::undo(const std::string& who, const std::string& id) {
+  begin();
+  if (auto done = done_before(id)) return done;
+  const auto last = std::find_if(images_.rbegin(), images_.rend(),
+                                 [&](const LabelledImage& image) { return !image.is_undone && image.who == who; });
+  if (last == images_.rend()) return std::nullopt;
+  const LabelledImage image = *last;
+  write({.kind = Step::Kind::kUndoing, .image = {.who = who, .id = id}, .undoes = image.number});
+  take_back(image);
+  write({.kind = Step::Kind::kUndo, .image = {.who = who, .id = id}, .undoes = image.number});
+  return images_[image.number - 1];
+}
+
+bool LabelledFolder::take_over() {
+  const std::size_t before = bytes_;
+  if (bytes_ > 0 || is_entry_there(log_path())) read();
+  return bytes_ > before;
+}
+
+}  // namespace margay::data
