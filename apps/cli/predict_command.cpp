@@ -1,3 +1,5 @@
+#include <memory>
+#include <optional>
 #include <span>
 
 #include <fmt/format.h>
@@ -10,8 +12,11 @@
 #include "apps/cli/process.h"
 #include "apps/cli/progress_line.h"
 #include "apps/serve/image_prediction.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/sorted_folder.h"
 #include "margay/data/source/csv.h"
+#include "margay/data/source/folder_walk.h"
 
 namespace margay::cli {
 namespace {
@@ -26,6 +31,8 @@ struct PredictOptions {
   std::optional<double> alpha;
   bool json = false;
   bool csv = false;
+  fs::path sort_into;
+  data::PlacedAs sort_by = data::PlacedAs::kCopy;
   serve::PredictorOptions predictor;
 
   static const core::OptionTable& fields() {
@@ -45,6 +52,13 @@ struct PredictOptions {
          core::field<&PredictOptions::json>("json", "one JSON object per line, the same as the server's"),
          core::field<&PredictOptions::csv>(
              "csv", "a table: path,rank,label,probability, and where the model tells them p_known,none_of_these"),
+         core::field<&PredictOptions::sort_into>(
+             "sort_into",
+             "put every image into a folder of its predicted class in this one, never over another file; sorted.csv "
+             "there says what went where, and images in it are passed over the next time"),
+         core::field<&PredictOptions::sort_by>(
+             "sort_by", "images are copied; link: symbolic links, hardlink: second names on the same file system",
+             {core::needs({"sort_into"})}),
          core::field<&PredictOptions::predictor>("predictor", "how it is computed")});
     return table;
   }
@@ -79,14 +93,24 @@ std::string as_text(const routes::ImagePrediction& prediction) {
   return text;
 }
 
+data::SortedAs sorted_as(const routes::ImagePrediction& prediction) {
+  const routes::Guess& best = prediction.guesses.front();
+  data::SortedAs as{.probability = best.probability, .best = best.label};
+  if (prediction.is_none()) return as;
+  as.labels = prediction.labels ? *prediction.labels : data::Labels{best.label};
+  return as;
+}
+
 /// There is nobody left to predict for.
 struct OutputIsLost {};
 
 /// Prints predictions as they come, so that memory does not grow with the number of images.
 class PredictionPrinter {
  public:
-  PredictionPrinter(const PredictOptions& options, const serve::Predictor& predictor, const data::PathList& images)
-      : options_(options), predictor_(predictor), images_(images) {
+  /// sorted: where images go, or null.
+  PredictionPrinter(const PredictOptions& options, const serve::Predictor& predictor, const data::PathList& images,
+                    data::SortedFolder* sorted)
+      : options_(options), predictor_(predictor), images_(images), sorted_(sorted) {
     if (options.json) identity_ = {options.model.stem().string(), routes::model_version(options.model)};
     if (options.csv) print_records(fmt::format("path,rank,label,probability{}\n", tells_unknown() ? kCsvUnknown : ""));
   }
@@ -96,7 +120,11 @@ class PredictionPrinter {
     for (std::size_t row = 0; row < batch.ids.size(); ++row) {
       print_row(batch, static_cast<std::int64_t>(row));
     }
-    for (const data::SkippedImage& skipped : batch.skipped) complain(skipped.problem);
+    for (const data::SkippedImage& skipped : batch.skipped) {
+      complain(skipped.problem);
+      if (sorted_ != nullptr) sorted_->add_unreadable(images_[skipped.id], skipped.problem);
+    }
+    if (sorted_ != nullptr) sorted_->sync();
     skipped_ += batch.skipped.size();
     if (standard_output().lost()) throw OutputIsLost{};
   }
@@ -109,9 +137,10 @@ class PredictionPrinter {
     const routes::ImagePrediction prediction = routes::image_prediction(
         image, outputs_of(batch, row), predictor_.vocabulary().names(), predictor_.task(),
         {.top = options_.top, .threshold = options_.threshold.value_or(0.5), .alpha = alpha()});
+    if (sorted_ != nullptr) sorted_->add(image, sorted_as(prediction));
     if (options_.json) return print_json(to_json(prediction, identity_), kOneLine);
     if (options_.csv) return print_records(as_csv(prediction));
-    print_text(as_text(prediction));
+    if (sorted_ == nullptr) print_text(as_text(prediction));
   }
 
   /// Spans into the batch's tensors.
@@ -134,9 +163,55 @@ class PredictionPrinter {
   const PredictOptions& options_;
   const serve::Predictor& predictor_;
   const data::PathList& images_;
+  data::SortedFolder* sorted_;
   routes::ModelIdentity identity_;
   std::size_t skipped_ = 0;
 };
+
+/// Images that are still to be sorted.
+struct ImagesToSort {
+  data::PathList images;
+  std::size_t sorted_before = 0;
+};
+
+/// Without those that were sorted before, and those that lie where images are sorted into.
+ImagesToSort images_to_sort(const data::PathList& images, const data::SortedFolder& sorted) {
+  ImagesToSort left;
+  const std::string root = fs::weakly_canonical(sorted.folder()).native() + "/";
+  std::size_t inside = 0;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const fs::path image = images[i];
+    const bool is_inside = fs::weakly_canonical(image.parent_path() / "x").native().starts_with(root);
+    if (is_inside) {
+      ++inside;
+    } else if (sorted.was_sorted(image)) {
+      ++left.sorted_before;
+    } else {
+      left.images.add(image.native());
+    }
+  }
+  if (inside > 0) {
+    warn(fmt::format("{} in {}, where images are sorted into, {} passed over", core::counted(inside, "image"),
+                     shown_path(sorted.folder()), inside == 1 ? "is" : "are"));
+  }
+  return left;
+}
+
+std::string sorting_text(const data::SortedFolder& sorted, std::size_t sorted_before, data::PlacedAs how) {
+  const char* done = how == data::PlacedAs::kCopy ? "copied" : how == data::PlacedAs::kLink ? "linked" : "given a name";
+  std::string text =
+      fmt::format("{}: {} {}", shown_path(sorted.folder()), core::counted(sorted.added(), "image"), done);
+  if (sorted_before > 0) text += fmt::format(", {} sorted before", sorted_before);
+  if (sorted.found() > 0) text += fmt::format(", {} were there", sorted.found());
+  if (sorted.unreadable() > 0) {
+    text += fmt::format(", {} cannot be read: {}", sorted.unreadable(), data::SortedFolder::kUnreadable);
+  }
+  text += "\n";
+  for (const auto& [folder, count] : sorted.counts()) {
+    text += fmt::format("  {} {:>6}\n", core::padded(core::spelled_out(folder), 28), count);
+  }
+  return text;
+}
 
 core::ExitCode predict(const PredictOptions& options) {
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
@@ -150,13 +225,22 @@ core::ExitCode predict(const PredictOptions& options) {
         "[predict] --alpha is for models that tell images of none of their classes; `calibrate` makes one of this");
   }
   const GivenImages given = images_of(options.images);
-  const data::PathList& images = given.images;
-  PredictionPrinter printer(options, predictor, images);
+  std::optional<data::SortedFolder> sorted;
+  if (!options.sort_into.empty()) {
+    sorted.emplace(options.sort_into, predictor.vocabulary().names(), options.sort_by);
+  }
+  const ImagesToSort left = sorted ? images_to_sort(given.images, *sorted) : ImagesToSort{given.images};
+  PredictionPrinter printer(options, predictor, left.images, sorted ? &*sorted : nullptr);
   try {
-    stream_with_progress(
-        predictor, std::make_shared<data::Dataset>(data::Dataset::unlabelled(images)),
-        [&](const predict::Predictions& batch) { printer(batch); }, "predict");
+    if (!left.images.empty()) {
+      stream_with_progress(
+          predictor, std::make_shared<data::Dataset>(data::Dataset::unlabelled(left.images)),
+          [&](const predict::Predictions& batch) { printer(batch); }, "predict");
+    }
   } catch (const OutputIsLost&) {  // the program's exit code will say so
+  }
+  if (sorted && !options.json && !options.csv) {
+    print_text(sorting_text(*sorted, left.sorted_before, options.sort_by));
   }
   return printer.skipped() == 0 && given.are_all ? core::ExitCode::kDone : core::ExitCode::kBadData;
 }
