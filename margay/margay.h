@@ -15,8 +15,11 @@
 #include "margay/data/check/report.h"
 #include "margay/data/data_block.h"
 #include "margay/data/edits/apply_edits.h"
+#include "margay/data/edits/class_folders.h"
 #include "margay/data/edits/journal.h"
 #include "margay/data/edits/label_edits.h"
+#include "margay/data/edits/labelled_folder.h"
+#include "margay/data/edits/sorted_folder.h"
 #include "margay/data/image/heif_decoder.h"
 #include "margay/data/sample/sample.h"
 #include "margay/data/source/balance.h"
@@ -80,6 +83,7 @@
 #include "margay/run/compared_runs.h"
 #include "margay/run/given_probabilities.h"
 #include "margay/run/label_check.h"
+#include "margay/run/labelling_probe.h"
 #include "margay/run/lesson.h"
 #include "margay/run/provenance.h"
 #include "margay/run/review.h"
@@ -173,6 +177,7 @@ using data::check_data;
 using data::CheckOptions;
 using data::class_counts;
 using data::class_weights;
+using data::ClassFolders;
 using data::ClassWeightOptions;
 using data::contact_sheet;
 using data::ContactSheetOptions;
@@ -216,6 +221,8 @@ using data::Journal;
 using data::journal_beside;
 using data::LabelEdit;
 using data::LabelEdits;
+using data::LabelledFolder;
+using data::LabelledImage;
 using data::Labeller;
 using data::LabelPlace;
 using data::Labels;
@@ -237,6 +244,8 @@ using data::path_regex_labels;
 using data::PathList;
 using data::Phase;
 using data::PinMemory;
+using data::PlacedAs;
+using data::PlacedImage;
 using data::plan_edits;
 using data::Policy;
 using data::PolicyOptions;
@@ -261,6 +270,7 @@ using data::search_images;
 using data::Severity;
 using data::SimilarClasses;
 using data::SkippedImage;
+using data::SortedFolder;
 using data::Split;
 using data::split_word;
 using data::SplitKind;
@@ -507,6 +517,8 @@ using run::label_issues_csv;
 using run::LabelCheck;
 using run::LabelCheckOptions;
 using run::LabelJudgeOptions;
+using run::LabellingAdvice;
+using run::LabellingProbeOptions;
 using run::Lesson;
 using run::lesson_confusion;
 using run::lesson_stages;
@@ -518,6 +530,7 @@ using run::LessonSubject;
 using run::make_lesson;
 using run::match_probabilities;
 using run::MatchedProbabilities;
+using run::probe_for_labelling;
 using run::read_probabilities;
 using run::RemainingWrong;
 using run::Review;

@@ -12,6 +12,8 @@ void add_views(StudioRoutes& routes) {
            add_mistakes_routes,
            add_xray_routes,
            add_try_routes,
+           add_clean_routes,
+           add_label_routes,
        }) {
     add(routes);
   }

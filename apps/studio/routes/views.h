@@ -14,6 +14,8 @@ void add_batch_routes(StudioRoutes& routes);     ///< /api/data: draws and batch
 void add_mistakes_routes(StudioRoutes& routes);  ///< /api/models, /api/mistakes
 void add_xray_routes(StudioRoutes& routes);
 void add_try_routes(StudioRoutes& routes);  ///< /api/try, /api/empty-page
+void add_clean_routes(StudioRoutes& routes);
+void add_label_routes(StudioRoutes& routes);
 
 /// All of them.
 void add_views(StudioRoutes& routes);

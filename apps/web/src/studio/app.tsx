@@ -2,9 +2,11 @@
 import { type ComponentType, createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { beginEvents, useConnection, useGet } from './api';
+import { CleanView } from './clean/clean_view';
 import { DataView } from './data/data_view';
 import { KeyHelp } from './key_help';
 import { useKeys } from './keys';
+import { LabelView } from './label/label_view';
 import { address, go, type Place, placeOf, usePlace } from './place';
 import { RunsView } from './runs/runs_view';
 import { SavePage, SavedPageNote } from './save_page';
@@ -40,7 +42,9 @@ export const views: View[] = [
   // mistakes
   { id: 'mistakes', title: words.mistakes.title, key: 'm', page: MistakesView },
   // clean
+  { id: 'clean', title: words.clean.title, key: 'c', page: CleanView },
   // label
+  { id: 'label', title: words.label.title, key: 'l', page: LabelView },
   // try
   { id: 'try', title: words.try.title, key: 'y', page: TryView },
   // train

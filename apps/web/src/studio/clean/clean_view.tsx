@@ -1,0 +1,161 @@
+// Clean: what was found is decided about, one image after the other or many at once. Nothing on disk but the journal changes
+// before Apply.
+import { useAbout } from '../app';
+import { post, textOf } from '../api';
+import { useKeys } from '../keys';
+import { address, go, type Place } from '../place';
+import { words } from '../words';
+import { useState } from 'preact/hooks';
+import { ApplyPlan } from './apply_plan';
+import { GridReview } from './grid_review';
+import { OneByOne } from './one_by_one';
+import { decisionTable } from './outbox';
+import { type ReviewState } from './review';
+import { ReviewHistory } from './review_history';
+import { type Review, useReview } from './use_review';
+import { percent } from '../../parts/numbers';
+import './clean.css';
+
+const kTabs = ['one', 'grid', 'history', 'apply'] as const;
+
+function remainingText({ remaining: left }: ReviewState): string {
+  if (left.at_most === null || left.share_at_most === null) {
+    return words.clean.beforeSample(left.estimate === null ? undefined : Math.round(left.estimate));
+  }
+  return words.clean.atMost(percent(left.share_at_most), left.images, percent(left.confidence), left.wrong, left.looked_at);
+}
+
+function Unsaved({ review }: { review: Review }) {
+  const { unsaved } = review;
+  const refused = unsaved.filter(({ isRefused }) => isRefused);
+  const waiting = unsaved.length - refused.length;
+  const problem = unsaved.find((item) => item.problem && !item.isRefused)?.problem;
+  const download = () => {
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([decisionTable(unsaved)], { type: 'text/csv' }));
+    link.download = 'decisions.csv';
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return (
+    <>
+      <p role="status" class={`saving ${problem ? 'wrong' : ''}`}>
+        {waiting === 0 ? words.clean.allSaved : problem ? words.clean.notSaved(waiting, problem) : words.clean.saving(waiting)}
+        {problem && <>{' '}<button type="button" onClick={review.retry}>{words.again}</button>{' '}
+          <button type="button" onClick={download}>{words.clean.asTable}</button></>}
+      </p>
+      {refused.length > 0 && (
+        <ul class="refused wrong" aria-label={words.clean.refused}>
+          {refused.map(({ id, body, problem: why }) => (
+            <li key={id}>{words.clean.refusedOne(String(body['image_id'] ?? ''), why ?? '')}{' '}
+              <button type="button" onClick={() => review.dismiss(id)}>{words.clean.dismiss}</button></li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+function Search({ review }: { review: Review }) {
+  const { search, is_read_only: isReadOnly } = review.state;
+  const [problem, setProblem] = useState('');
+  const ask = (what: string) => {
+    setProblem('');
+    post<ReviewState>(`${review.path}/${what}`, {}).then(review.take, (error: unknown) => setProblem(textOf(error)));
+  };
+  const isRunning = search.state === 'running';
+  return (
+    <div class="search row">
+      {isRunning
+        ? <>
+            <progress aria-label={words.clean.searching} {...(search.total > 0 && { value: search.done, max: search.total })} />
+            <span class="small soft">{words.clean.searched(search.done, search.total)}</span>
+            <button type="button" onClick={() => ask('stop-search')}>{words.clean.stopSearch}</button>
+          </>
+        : <button type="button" disabled={isReadOnly} onClick={() => ask('search')}>
+            {search.time ? words.clean.searchAgain : words.clean.search}
+          </button>}
+      {search.time && !isRunning && <span class="small soft">{words.clean.foundAt(search.time)}</span>}
+      {(search.problem || problem) && <span role="alert" class="wrong">{search.problem || problem}</span>}
+    </div>
+  );
+}
+
+function Summary({ review }: { review: Review }) {
+  const { state } = review;
+  const { progress } = state;
+  return (
+    <section class="card summary" aria-label={words.clean.progress}>
+      <p><b>{words.clean.left(progress.pending)}</b> · {words.clean.done(progress.kept, progress.relabelled, progress.deleted, progress.skipped)}</p>
+      <p>{remainingText(state)}</p>
+      {state.validation && progress.changed_in_validation > 0 && (
+        <p class="unsure">{words.clean.validation(progress.changed_in_validation, percent(state.validation.before.value),
+          percent(state.validation.after.value), state.validation.images)}</p>
+      )}
+      <p class="small soft">{words.clean.journal(state.journal.path, state.journal.decisions)}
+        {!state.journal.is_beside && <> {words.clean.elsewhere(state.journal.path)}</>}</p>
+      {state.warnings.length > 0 && (
+        <details><summary class="small">{words.clean.warnings(state.warnings.length)}</summary>
+          <ul class="small">{state.warnings.map((each) => <li key={each}>{each}</li>)}</ul></details>
+      )}
+      <div class="row">
+        <Search review={review} />
+        <label>{words.clean.who}{' '}
+          <input type="text" value={review.who} maxLength={100} onChange={(event) => review.setWho(event.currentTarget.value.trim())} /></label>
+      </div>
+    </section>
+  );
+}
+
+function Folder({ folder, place }: { folder: string; place: Place }) {
+  const { review, problem, isLoading, again } = useReview(folder);
+  const tab = kTabs.find((each) => each === place.rest[1]) ?? 'one';
+  useKeys(words.clean.title, kTabs.map((each) => ({
+    keys: [words.clean.tabKeys[each]], text: words.clean.tabs[each], run: () => go(address('clean', [folder, each])),
+  })));
+  if (!review) {
+    return <p role="status">{problem ?? (isLoading ? words.loading : '')}{' '}
+      {problem && <button type="button" onClick={again}>{words.again}</button>}</p>;
+  }
+  return (
+    <>
+      <Unsaved review={review} />
+      {review.problem && <p role="alert" class="wrong">{review.problem}</p>}
+      {review.state.unfinished_apply !== null && (
+        <p role="alert" class="wrong">{words.clean.unfinished(review.state.unfinished_apply)}{' '}
+          <a href={address('clean', [folder, 'apply'])}>{words.clean.tabs.apply}</a></p>
+      )}
+      <Summary review={review} />
+      <nav class="tabs row" aria-label={words.clean.ways}>
+        {kTabs.map((each) => (
+          <a key={each} href={address('clean', [folder, each])} aria-current={each === tab ? 'page' : undefined}>{words.clean.tabs[each]}</a>
+        ))}
+      </nav>
+      {tab === 'one' && <OneByOne folder={folder} review={review} />}
+      {tab === 'grid' && <GridReview folder={folder} review={review} />}
+      {tab === 'history' && <ReviewHistory review={review} />}
+      {tab === 'apply' && <ApplyPlan review={review} />}
+    </>
+  );
+}
+
+export function CleanView({ place }: { place: Place }) {
+  const { folders } = useAbout();
+  const folder = folders.find(({ id }) => id === place.rest[0]) ?? (place.rest[0] === undefined ? folders[0] : undefined);
+  return (
+    <div class="clean">
+      <div class="row">
+        <h1>{words.clean.title}</h1>
+        {folders.length > 1 && (
+          <label>{words.clean.folder}{' '}
+            <select value={folder?.id} onChange={(event) => go(address('clean', [event.currentTarget.value]))}>
+              {folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
+            </select></label>
+        )}
+      </div>
+      {folder ? <Folder key={folder.id} folder={folder.id} place={place} />
+        : <p>{place.rest[0] === undefined ? words.clean.noFolder : words.clean.unknownFolder(place.rest[0])}</p>}
+    </div>
+  );
+}
+

@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, copyFileSync } from 'node:fs';
+
+export const at = '#/label/new';
+export const ready = '.label .class-drops';
+
+const picturesOf = (folder) => {
+  const train = `${folder}/images/train`;
+  const classes = readdirSync(train).sort();
+  return classes.slice(0, 2).flatMap((name) => readdirSync(`${train}/${name}`).sort().slice(0, 4).map((file) => `${train}/${name}/${file}`));
+};
+
+export function tests({ assert, test, open, accessible, folder }) {
+  const place = `${folder}/new`;
+  const fresh = (loose) => {
+    for (const name of readdirSync(place)) rmSync(`${place}/${name}`, { recursive: true, force: true });
+    picturesOf(folder).slice(0, loose).forEach((file, i) => copyFileSync(file, `${place}/${i}.jpg`));
+  };
+  const saved = (page) => page.waitForSelector('.saving:has-text("Saved")');
+  const addClass = async (page, name) => {
+    await page.fill('form input[type=text]', name);
+    await page.click('form button[type=submit]');
+    await page.waitForSelector(`.class-drop:has-text("${name}")`);
+  };
+
+  test('label: makes classes and labels loose images by keys', async () => {
+    mkdirSync(place, { recursive: true });
+    fresh(4);
+    const { page, close } = await open(at, { ready });
+    await addClass(page, 'one');
+    await addClass(page, 'two');
+    await page.waitForSelector('.one-to-label img');
+    assert.deepEqual(await accessible(page), []);
+    await page.locator('h1').click();
+    for (const key of ['1', '2', '1']) {
+      await page.keyboard.press(key);
+      await saved(page);
+    }
+    await page.waitForSelector('.label:has-text("1 image waits")');
+    assert.equal(readdirSync(`${place}/one`).length, 2);
+    assert.equal(readdirSync(`${place}/two`).length, 1);
+    await page.keyboard.press('u');
+    await page.waitForSelector('.label:has-text("2 images wait")');
+    assert.equal(readdirSync(`${place}/one`).length, 1);
+    await close();
+  });
+
+  test('label: takes images that are chosen, twice and never over another', async () => {
+    fresh(0);
+    const { page, close } = await open(at, { ready });
+    await addClass(page, 'one');
+    const files = picturesOf(folder).slice(0, 3);
+    await page.setInputFiles('.class-drop input[type=file]', files);
+    await page.waitForSelector('.class-drop:has-text("3 images")');
+    await page.setInputFiles('.class-drop input[type=file]', files.slice(0, 1));
+    await saved(page);
+    assert.equal(readdirSync(`${place}/one`).length, 3);
+    await close();
+  });
+
+  test('label: says what is wrong with a file that is no image', async () => {
+    fresh(0);
+    const { page, close } = await open(at, { ready, expected: /422/ });
+    await addClass(page, 'one');
+    await page.setInputFiles('.class-drop input[type=file]', { name: 'a.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no image') });
+    await page.waitForSelector('.wrong:has-text("a.jpg")');
+    assert.equal(readdirSync(`${place}/one`).length, 0);
+    await close();
+  });
+
+  test('label: records images with the camera', async () => {
+    fresh(0);
+    const { page, close } = await open(at, { ready });
+    await addClass(page, 'one');
+    await page.click('button:has-text("Use the camera")');
+    await page.waitForFunction(() => document.querySelector('video')?.videoWidth > 0);
+    await page.click('button:has-text("Record an image")');
+    await page.waitForSelector('.class-drop:has-text("1 image")');
+    assert.ok(existsSync(`${place}/one`) && readdirSync(`${place}/one`)[0].startsWith('camera-'));
+    await close();
+  });
+}
