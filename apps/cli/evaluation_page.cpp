@@ -72,8 +72,8 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
   loading.num_workers = std::min(core::default_threads(), 4);
   loading.worker_priority = data::WorkerPriority::kNormal;
   const bundle::Bundle& bundle = predictor.bundle();
-  const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(paths)),
-                            data::ImagePipeline(bundle.transforms), data::Phase::kValid, loading);
+  const data::Loader loader(std::make_shared<data::Dataset>(data::Dataset::unlabelled(paths)), predictor.pipeline(),
+                            data::Phase::kValid, loading);
   torch::Tensor labels;
   if (const torch::Tensor& targets = interpretation.predictions().rows.targets;
       targets.defined() && targets.dim() == 1) {

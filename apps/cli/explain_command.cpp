@@ -241,7 +241,8 @@ core::ExitCode teach(const ExplainOptions& options) {
                              .data = options.lesson.data,
                              .calibration = predictor.calibration(),
                              .step = options.step,
-                             .max_pixels = options.predictor.max_pixels};
+                             .max_pixels = options.predictor.max_pixels,
+                             .decoding = options.predictor.decode};
   const bool says_label = options.label && (predictor.is_multi_label() || !options.label->empty());
   if (says_label) subject.label = labels_given(*options.label, predictor);
   const data::PathList images = images_of(options.images).images;

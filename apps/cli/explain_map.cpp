@@ -24,8 +24,8 @@ data::Loader loader_of(const serve::Predictor& predictor, const serve::Predictor
   loading.worker_priority = data::WorkerPriority::kNormal;  // somebody waits
   loading.num_workers = static_cast<int>(std::min<std::size_t>(
       images.size(), static_cast<std::size_t>(options.num_workers.value_or(core::default_threads()))));
-  return {std::make_shared<data::Dataset>(data::Dataset::unlabelled(images)),
-          data::ImagePipeline(predictor.bundle().transforms, options.max_pixels), data::Phase::kValid, loading};
+  return {std::make_shared<data::Dataset>(data::Dataset::unlabelled(images)), predictor.pipeline(), data::Phase::kValid,
+          loading};
 }
 
 }  // namespace

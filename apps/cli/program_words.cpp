@@ -11,6 +11,7 @@
 #include "apps/cli/train_flags.h"
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
+#include "margay/export/export_bundle.h"
 #include "margay/fetch/download.h"
 #include "margay/interpret/fit_unknown.h"
 #include "margay/run/evaluation_set.h"
@@ -69,6 +70,7 @@ Words all_words() {
   add_fields(interpret::UnknownOptions::fields(), words);
   add_fields(run::LabelCheckOptions::fields(), words);
   add_fields(ServeOptions::fields(), words, serve_flag_names());
+  add_fields(exporting::OnnxOptions::fields(), words);
   return words;
 }
 

@@ -22,7 +22,8 @@ data::Loader loader_of_one(const serve::Predictor& predictor, const std::string&
   loading.num_workers = 1;
   const data::ImageList images{data::ImageSource(std::filesystem::path(name), bytes)};
   return {std::make_shared<data::Dataset>(data::Dataset::unlabelled(images)),
-          data::ImagePipeline(predictor.bundle().transforms, max_pixels), data::Phase::kValid, loading};
+          data::ImagePipeline(predictor.bundle().transforms, max_pixels, predictor.pipeline().decoding()),
+          data::Phase::kValid, loading};
 }
 
 }  // namespace

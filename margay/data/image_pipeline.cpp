@@ -18,11 +18,10 @@ namespace {
 
 /// JPEGs may be decoded at a part of their size, as far as presizing cannot tell the difference. A random crop looks at
 /// a small part of the image, so it needs all pixels.
-ReadOptions reading_for(const Transforms& transforms, std::int64_t max_pixels) {
+ReadOptions reading_for(const Transforms& transforms, std::int64_t max_pixels, Decoding decoding) {
   const ResizeOptions& resize = transforms.resize;
-  return {.max_pixels = max_pixels,
-          .min_side = resize.method == ResizeMethod::kRandomCrop ? 0 : resize.size,
-          .deep_bits = transforms.deep_bits};
+  const bool is_whole = decoding == Decoding::kFull || resize.method == ResizeMethod::kRandomCrop;
+  return {.max_pixels = max_pixels, .min_side = is_whole ? 0 : resize.size, .deep_bits = transforms.deep_bits};
 }
 
 /// The transforms, once their bits are in range and their normalisation is known to give numbers.
@@ -42,9 +41,10 @@ const Transforms& checked(const Transforms& transforms) {
 
 }  // namespace
 
-ImagePipeline::ImagePipeline(const Transforms& transforms, std::int64_t max_pixels)
+ImagePipeline::ImagePipeline(const Transforms& transforms, std::int64_t max_pixels, Decoding decoding)
     : transforms_(checked(transforms)),
-      read_options_(reading_for(transforms, max_pixels)),
+      decoding_(decoding),
+      read_options_(reading_for(transforms, max_pixels, decoding)),
       resize_(transforms.resize),
       augment_(transforms.augment) {}
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <utility>
 
 #include "margay/core/image.h"
 #include "margay/core/options.h"
@@ -14,6 +16,14 @@
 #include "margay/data/transform/resize.h"
 
 namespace margay::data {
+
+/// Whether a large JPEG may be decoded at a half to an eighth of its size, as far as presizing hardly tells the
+/// difference (ReadOptions::min_side), or always whole, as programs decode it that run an exported model.
+enum class Decoding { kScaled, kFull };
+
+constexpr auto names(Decoding /*tag*/) {
+  return std::array{std::pair{Decoding::kScaled, "scaled"}, std::pair{Decoding::kFull, "full"}};
+}
 
 /// All transforms between an image file and a batch. They are stored with the model.
 struct Transforms {
@@ -30,10 +40,12 @@ struct Transforms {
 class ImagePipeline {
  public:
   /// max_pixels: images with more pixels are refused. Throws std::invalid_argument for options out of range.
-  explicit ImagePipeline(const Transforms& transforms, std::int64_t max_pixels = ReadOptions().max_pixels);
+  explicit ImagePipeline(const Transforms& transforms, std::int64_t max_pixels = ReadOptions().max_pixels,
+                         Decoding decoding = Decoding::kScaled);
 
   const Transforms& transforms() const { return transforms_; }
   const ReadOptions& read_options() const { return read_options_; }
+  Decoding decoding() const { return decoding_; }
   const Resize& item_transform() const { return resize_; }
   const Augment& batch_transform() const { return augment_; }
   /// Side of the square the network sees, pixels.
@@ -41,7 +53,8 @@ class ImagePipeline {
   /// Floats that one image fills: output_size² · 3.
   std::int64_t output_floats() const;
 
-  /// Reads the image in the size that presizing needs: a large JPEG is decoded at a fraction of its size. Throws
+  /// Reads the image in the size that presizing needs: a large JPEG is decoded at a fraction of its size, unless the
+  /// decoding is full. Throws
   /// core::DataError naming the image.
   core::Image read(const ImageSource& image) const;
   /// Reads and presizes: uint8 [S,S,3]. Throws core::DataError naming the image.
@@ -59,6 +72,7 @@ class ImagePipeline {
 
  private:
   Transforms transforms_;
+  Decoding decoding_;
   ReadOptions read_options_;
   Resize resize_;
   Augment augment_;

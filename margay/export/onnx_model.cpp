@@ -354,7 +354,7 @@ void remove_model(const fs::path& path) {
   if (failure) throw core::IoError(path, "cannot be replaced", failure.value());
 }
 
-void write_with_data(const fs::path& path, const OnnxModel& model) {
+std::vector<fs::path> write_with_data(const fs::path& path, const OnnxModel& model) {
   fs::path data_path = path;
   data_path += ".data";
   const ExternalData external = place_externally(model, data_path.filename().string());
@@ -367,6 +367,7 @@ void write_with_data(const fs::path& path, const OnnxModel& model) {
   remove_model(path);
   data.commit();
   file.commit();
+  return {path, data_path};
 }
 
 }  // namespace
@@ -381,7 +382,7 @@ void serialize_onnx(const OnnxModel& model, const std::function<void(std::string
   serializer.write(write);
 }
 
-void write_onnx(const fs::path& path, const OnnxModel& model, std::uint64_t most_bytes) {
+std::vector<fs::path> write_onnx(const fs::path& path, const OnnxModel& model, std::uint64_t most_bytes) {
   check_onnx(model);
   const ExternalData none;
   const OnnxSerializer serializer(model, none);
@@ -389,6 +390,7 @@ void write_onnx(const fs::path& path, const OnnxModel& model, std::uint64_t most
   core::AtomicFile file(path);
   serializer.write([&](std::string_view bytes) { file.write(bytes); });
   file.commit();
+  return {path};
 }
 
 namespace {

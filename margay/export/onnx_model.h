@@ -93,9 +93,10 @@ void serialize_onnx(const OnnxModel& model, const std::function<void(std::string
 /// 1 kB and more, each from a multiple of 4096 on (the standard's external data). The files appear complete or not at
 /// all; where there are two, an earlier model of that name goes first, so that it never stands beside data of another.
 /// A metadata entry kSealKey (onnx_names.h) gets the hash that belongs there, whatever its value. Constants are written
-/// one after the other: memory grows by the largest only. Throws core::IoError, and what check_onnx throws.
-void write_onnx(const std::filesystem::path& path, const OnnxModel& model,
-                std::uint64_t most_bytes = kLargestOnnxBytes);
+/// one after the other: memory grows by the largest only. Returns what was written, NAME.onnx first. Throws
+/// core::IoError, and what check_onnx throws.
+std::vector<std::filesystem::path> write_onnx(const std::filesystem::path& path, const OnnxModel& model,
+                                              std::uint64_t most_bytes = kLargestOnnxBytes);
 
 /// Throws core::InternalError where a node reads what no earlier one makes, where names repeat, and where an output is
 /// made by none; core::Error naming the text that is not UTF-8, which Protocol Buffers' readers refuse.

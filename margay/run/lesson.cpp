@@ -202,7 +202,8 @@ Lesson make_lesson(const bundle::Bundle& bundle, const LessonSubject& subject, c
                 .architecture = bundle.classifier->options().architecture,
                 .classes = bundle.vocabulary.names(),
                 .label = label_of(subject, bundle),
-                .steps = lesson_steps(subject.image, data::ImagePipeline(bundle.transforms, subject.max_pixels)),
+                .steps = lesson_steps(subject.image,
+                                      data::ImagePipeline(bundle.transforms, subject.max_pixels, subject.decoding)),
                 .calibration = subject.calibration};
   const torch::Tensor calibrated = subject.calibration.scaled(logits);
   const interpret::XrayOptions options = xray_options(subject, bundle.vocabulary);

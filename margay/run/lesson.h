@@ -62,6 +62,7 @@ struct LessonSubject {
   predict::Calibration calibration;   ///< what is applied to the logits
   double step = 1;                    ///< as XrayOptions
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
+  data::Decoding decoding = data::Decoding::kScaled;
 };
 
 /// One image on its way through a model, number by number: where its label comes from, how it was presized, from the

@@ -48,7 +48,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
       options_(options),
       calibration_(options.raw ? predict::Calibration() : bundle_.calibration),
       precision_(model::resolve_precision(options.precision, model::find_device(options.device))),
-      pipeline_(bundle_.transforms, options.max_pixels) {
+      pipeline_(bundle_.transforms, options.max_pixels, options.decode) {
   core::validate(options_);
   if (bundle_.classifier == nullptr) throw std::invalid_argument("[predictor] the bundle has no classifier");
   model::with_own_errors(model::kFreeMemory, [&] {
@@ -140,21 +140,25 @@ void Predictor::stream(std::shared_ptr<const data::Dataset> images, const predic
 
 const core::OptionTable& PredictorOptions::fields() {
   static const core::OptionTable table(
-      "predictor", {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
-                    core::field<&PredictorOptions::num_workers>(
-                        "num_workers", "loading threads; by default as many as `threads` says", {1, 512}),
-                    core::field<&PredictorOptions::precision>(
-                        "precision",
-                        "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
-                        "about 1e-2 in the logits)"),
-                    core::field<&PredictorOptions::device>("device", "cpu, cuda, cuda:N or auto"),
-                    core::field<&PredictorOptions::tta>(
-                        "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
-                    core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
-                    core::field<&PredictorOptions::raw>(
-                        "raw", "the logits' own probabilities, without the temperature of `calibrate`"),
-                    core::field<&PredictorOptions::max_pixels>(
-                        "max_pixels", "an image that claims more pixels counts as unreadable", {1, 1e12})});
+      "predictor",
+      {core::field<&PredictorOptions::batch_size>("batch_size", "images computed at once", {1, 65536}),
+       core::field<&PredictorOptions::num_workers>("num_workers",
+                                                   "loading threads; by default as many as `threads` says", {1, 512}),
+       core::field<&PredictorOptions::precision>(
+           "precision",
+           "fp32 (exact), auto or bf16 (faster where the processor computes it; differs by "
+           "about 1e-2 in the logits)"),
+       core::field<&PredictorOptions::device>("device", "cpu, cuda, cuda:N or auto"),
+       core::field<&PredictorOptions::tta>(
+           "tta", "test-time augmentation: average with so many draws of each image; 0: none", {0, 1000}),
+       core::field<&PredictorOptions::tta_beta>("tta_beta", "share of the plain prediction in it", {0, 1}),
+       core::field<&PredictorOptions::raw>("raw",
+                                           "the logits' own probabilities, without the temperature of `calibrate`"),
+       core::field<&PredictorOptions::max_pixels>("max_pixels", "an image that claims more pixels counts as unreadable",
+                                                  {1, 1e12}),
+       core::field<&PredictorOptions::decode>("decode",
+                                              "scaled: large JPEGs at a half to an eighth of their size, several times "
+                                              "as fast; full: every pixel, as programs that run an exported model")});
   return table;
 }
 

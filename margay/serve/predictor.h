@@ -29,6 +29,7 @@ struct PredictorOptions {
   double tta_beta = predict::TtaOptions().beta;
   bool raw = false;
   std::int64_t max_pixels = data::ReadOptions().max_pixels;
+  data::Decoding decode = data::Decoding::kScaled;
 
   // Not in the table: the caller's.
   /// kLogitsAndFeatures: predictions have features, too.

@@ -99,7 +99,7 @@ Loader Loader::plain() const {
 
 Loader Loader::augmented(const Transforms& transforms) const {
   Loader loader = augmented();
-  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels);
+  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels, pipeline_.decoding());
   loader.cache_ = nullptr;
   return loader;
 }
@@ -108,7 +108,7 @@ Loader Loader::resized(int size) const {
   Transforms transforms = pipeline_.transforms();
   transforms.augment.size = size;
   Loader loader(*this);
-  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels);
+  loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels, pipeline_.decoding());
   return loader;
 }
 
