@@ -1,0 +1,290 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "margay/core/text.h"
+#include "margay/export/runtime.h"
+
+namespace margay::exporting {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostComplaint = 2000;  // bytes of standard error that are kept, the last ones
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+
+  int number() const { return number_; }
+  void reset(int number = -1) {
+    if (number_ >= 0) close(number_);
+    number_ = number;
+  }
+
+ private:
+  int number_;
+};
+
+/// This process's ends of the three streams of another, and that one's.
+struct Streams {
+  Descriptor input, output, complaints;
+  Descriptor its_input, its_output, its_complaints;
+
+  /// input is a socket, whose closing by the other side is an error and no signal. False with errno set.
+  bool open() {
+    std::array<int, 2> in{}, out{}, err{};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) != 0) return false;
+    input.reset(in[0]);
+    its_input.reset(in[1]);
+    if (pipe2(out.data(), O_CLOEXEC) != 0) return false;
+    output.reset(out[0]);
+    its_output.reset(out[1]);
+    if (pipe2(err.data(), O_CLOEXEC) != 0) return false;
+    complaints.reset(err[0]);
+    its_complaints.reset(err[1]);
+    return true;
+  }
+};
+
+/// Runs `sh -c` in a process group of its own: ctrl-C is meant for this process, which ends the group. 0, or the
+/// error's number.
+int spawn_runner(const std::string& command, const fs::path& onnx, const Streams& streams, pid_t& pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&actions, streams.its_input.number(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, streams.its_output.number(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, streams.its_complaints.number(), STDERR_FILENO);
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  sigset_t none, usual;
+  sigemptyset(&none);
+  sigfillset(&usual);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &usual);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  std::array<std::string, 4> words = {"sh", "-c", command + " \"$0\"", onnx.string()};
+  std::array<char*, 5> arguments = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  const int error = posix_spawn(&pid, "/bin/sh", &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return strsignal(WTERMSIG(status));
+  const int code = WEXITSTATUS(status);
+  if (code == 127) return "status 127: there is no such command";
+  return code > 128 ? fmt::format("{}, status {}", strsignal(code - 128), code) : fmt::format("status {}", code);
+}
+
+std::optional<double> number_in(const std::string& text) {
+  try {
+    std::size_t used = 0;
+    const double value = std::stod(text, &used);
+    if (used == text.size() && value >= 0 && value < 1e9) return value;
+  } catch (const std::exception&) {
+  }
+  return std::nullopt;
+}
+
+/// A runner's process. A failure ends it; every later call fails, too.
+class RunnerProcess : public Runtime {
+ public:
+  RunnerProcess(const Runner& runner, const fs::path& onnx) : runner_(runner), name_(runner.name) {
+    if (!streams_.open()) throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, reason(errno)));
+    const int error = spawn_runner(runner.command, onnx, streams_, pid_);
+    if (error != 0) {
+      pid_ = 0;
+      throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, reason(error)));
+    }
+    streams_.its_input.reset();
+    streams_.its_output.reset();
+    streams_.its_complaints.reset();
+    try {
+      introduce();
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
+  RunnerProcess(const RunnerProcess&) = delete;
+  RunnerProcess& operator=(const RunnerProcess&) = delete;
+  ~RunnerProcess() override { end(); }
+
+  std::string name() const override { return name_; }
+  std::string version() const override { return version_; }
+
+  RuntimeOutputs run(const std::vector<RuntimeTensor>& inputs) override {
+    if (pid_ == 0) throw RuntimeFailure(fmt::format("{} has ended before", name_));
+    deadline_ = Clock::now() + runner_.limit;
+    send(encode({.notes = {}, .tensors = inputs}));
+    TensorMessage message = receive();
+    const auto seconds = number_in(message.note("seconds"));
+    if (!seconds) {
+      fail(fmt::format("sends a message whose note `seconds` is no number: '{}'",
+                       core::spelled_out(message.note("seconds"))));
+    }
+    return {.tensors = std::move(message.tensors), .seconds = *seconds};
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  static std::string reason(int error) { return std::generic_category().message(error); }
+
+  void introduce() {
+    deadline_ = Clock::now() + runner_.limit;
+    const TensorMessage hello = receive();
+    if (hello.note("margay_runner") != "1") {
+      fail("does not begin with a message whose note `margay_runner` is 1; it must introduce itself");
+    }
+    if (!hello.note("name").empty()) name_ = core::one_line(core::valid_utf8(hello.note("name"))).substr(0, 100);
+    version_ = core::one_line(core::valid_utf8(hello.note("version"))).substr(0, 100);
+  }
+
+  /// The message that the runner writes next; what it says is an error is thrown as one.
+  TensorMessage receive() {
+    begin_.clear();
+    TensorMessage message;
+    try {
+      message = read_message([this](std::span<std::uint8_t> to) { read(to); });
+    } catch (const RuntimeFailure&) {
+      throw;
+    } catch (const core::Error& problem) {
+      fail(fmt::format("cannot be understood: {}; it begins with '{}'", problem.what(), core::spelled_out(begin_)));
+    }
+    if (message.notes.contains("error")) {
+      fail(fmt::format("says: {}", core::one_line(core::valid_utf8(message.note("error")))));
+    }
+    return message;
+  }
+
+  /// Waits until the descriptor is ready, and meanwhile keeps what the runner complains of.
+  void wait_until(int descriptor, short event) {
+    while (true) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+      if (left <= 0) {
+        fail(fmt::format("has not answered for {} s, so it was ended",
+                         std::chrono::duration<double>(runner_.limit).count()));
+      }
+      std::array<pollfd, 2> ready = {pollfd{.fd = descriptor, .events = event, .revents = 0},
+                                     pollfd{.fd = streams_.complaints.number(), .events = POLLIN, .revents = 0}};
+      if (poll(ready.data(), ready.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000))) < 0) continue;
+      if (ready[1].revents != 0) keep_complaints();
+      if (ready[0].revents != 0) return;
+    }
+  }
+
+  void keep_complaints() {
+    std::array<char, 4096> bytes{};
+    const ssize_t got = ::read(streams_.complaints.number(), bytes.data(), bytes.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (got <= 0) return streams_.complaints.reset();  // poll passes over -1
+    complaint_.append(bytes.data(), static_cast<std::size_t>(got));
+    if (complaint_.size() > kMostComplaint) complaint_.erase(0, complaint_.size() - kMostComplaint);
+  }
+
+  void read(std::span<std::uint8_t> to) {
+    while (!to.empty()) {
+      wait_until(streams_.output.number(), POLLIN);
+      const ssize_t got = ::read(streams_.output.number(), to.data(), to.size());
+      if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (got <= 0) fail_as_ended();
+      const auto count = static_cast<std::size_t>(got);
+      if (begin_.size() < 64) begin_.append(reinterpret_cast<const char*>(to.data()), std::min<std::size_t>(count, 64));
+      to = to.subspan(count);
+    }
+  }
+
+  void send(const std::vector<std::uint8_t>& bytes) {
+    for (std::size_t at = 0; at < bytes.size();) {
+      wait_until(streams_.input.number(), POLLOUT);
+      const ssize_t sent =
+          ::send(streams_.input.number(), bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (sent < 0) fail_as_ended();
+      at += static_cast<std::size_t>(sent);
+    }
+  }
+
+  /// How the shell's process ended; it is given a second to do so, as its output may be closed a little earlier.
+  std::string ending() {
+    for (int wait = 0; wait < 100; ++wait) {
+      int status = 0;
+      if (waitpid(pid_, &status, WNOHANG) == pid_) {
+        kill(-pid_, SIGKILL);
+        pid_ = 0;
+        return how_it_ended(status);
+      }
+      poll(nullptr, 0, 10);
+    }
+    return "it closed its output and goes on";
+  }
+
+  [[noreturn]] void fail_as_ended() {
+    while (streams_.complaints.number() >= 0) {
+      pollfd ready{.fd = streams_.complaints.number(), .events = POLLIN, .revents = 0};
+      if (poll(&ready, 1, 0) <= 0) break;
+      keep_complaints();
+    }
+    std::string how = ending();
+    if (!begin_.empty()) how += fmt::format("; it wrote '{}'", core::spelled_out(begin_));
+    fail(fmt::format("broke down ({})", how));
+  }
+
+  [[noreturn]] void fail(const std::string& problem) {
+    std::string what = fmt::format("{} {}", name_, problem);
+    const std::string said = core::one_line(core::valid_utf8(complaint_));
+    const std::size_t begin = said.find_first_not_of(' ');
+    if (begin != std::string::npos) {
+      what += fmt::format("; its last words: {}", said.substr(begin, said.find_last_not_of(' ') + 1 - begin));
+    }
+    end();
+    throw RuntimeFailure(what);
+  }
+
+  void end() {
+    streams_.input.reset();
+    if (pid_ == 0) return;
+    kill(-pid_, SIGKILL);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = 0;
+  }
+
+  Runner runner_;
+  std::string name_;
+  std::string version_;
+  Streams streams_;
+  pid_t pid_ = 0;
+  Clock::time_point deadline_;
+  std::string begin_;      ///< of what it wrote last
+  std::string complaint_;  ///< the end of its standard error
+};
+
+}  // namespace
+
+std::unique_ptr<Runtime> start_runner(const Runner& runner, const fs::path& onnx) {
+  return std::make_unique<RunnerProcess>(runner, fs::absolute(onnx));
+}
+
+}  // namespace margay::exporting
