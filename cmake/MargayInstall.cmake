@@ -20,6 +20,10 @@ install(TARGETS margay_program DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay CO
 foreach(component library program)  # both read images
   install(TARGETS margay_decode_heif DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT ${component})
 endforeach()
+get_property(margay_runners GLOBAL PROPERTY margay_runners)
+if(margay_runners)  # not of `program`, whose package would need their runtimes
+  install(TARGETS ${margay_runners} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT runners)
+endif()
 if(NOT CMAKE_CROSSCOMPILING)  # the program itself writes its completions and manual pages
   install(CODE "set(margay_program [[$<TARGET_FILE:margay_program>]])
 set(margay_staging [[${PROJECT_BINARY_DIR}/shell-files]])" COMPONENT program)

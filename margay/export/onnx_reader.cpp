@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "margay/core/error.h"
 #include "margay/core/protobuf_reader.h"
 #include "margay/core/text.h"
+#include "margay/export/onnx_names.h"
 
 namespace margay::exporting {
 namespace {
@@ -83,9 +85,26 @@ class OnnxParser {
     check_origin();
     if (!graph_) throw ProtobufError("the model has no graph");
     within(std::string("graph"), [&] { parse_graph(*graph_); });
+    set_seal();
   }
 
  private:
+  static std::span<const std::uint8_t> span_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  }
+
+  void set_seal() const {
+    const std::string_view whole = *bytes_;
+    const auto at = static_cast<std::size_t>(seal_.data() == nullptr ? 0 : seal_.data() - whole.data());
+    core::Sha256 sum;
+    sum.update(span_of(whole.substr(0, at)));
+    sum.update(span_of(std::string(seal_.size(), '0')));
+    sum.update(span_of(whole.substr(at + seal_.size())));
+    for (const OnnxDataFile& file : file_.data) sum.update(span_of(file.sha256));
+    file_.sealed_sha256 = sum.finish();
+    file_.seal = file_.metadata(kSealKey);
+  }
+
   void count(std::size_t parts = 1) {
     parts_ += parts;
     if (parts_ > limits_.parts) throw ProtobufError(fmt::format("more than {} parts", limits_.parts));
@@ -147,13 +166,16 @@ class OnnxParser {
     if (domain == "" || domain == "ai.onnx") file_.model.opset = static_cast<int>(version);
   }
 
-  static std::pair<std::string, std::string> entry(std::string_view bytes) {
+  std::pair<std::string, std::string> entry(std::string_view bytes) {
     std::pair<std::string, std::string> entry;
+    std::string_view value;
     ProtobufReader reader(bytes);
     while (const auto field = reader.next()) {
       if (field->number() > 2) refuse_field(*field);
+      if (field->number() == 2) value = field->bytes();
       (field->number() == 1 ? entry.first : entry.second) = field->text();
     }
+    if (entry.first == kSealKey) seal_ = value;
     return entry;
   }
 
@@ -447,6 +469,7 @@ class OnnxParser {
   std::shared_ptr<const std::string> bytes_;
   const OnnxLimits& limits_;
   std::optional<std::string_view> graph_;
+  std::string_view seal_;
   int other_field_ = 0;
   std::size_t parts_ = 0;
 };

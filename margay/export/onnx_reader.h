@@ -25,7 +25,9 @@ struct OnnxFile {
   OnnxModel model;
   std::string sha256;  ///< of the file
   std::uint64_t bytes = 0;
-  std::vector<OnnxDataFile> data;  ///< each once, in the order in which constants name them
+  std::vector<OnnxDataFile> data;   ///< each once, in the order in which constants name them
+  std::optional<std::string> seal;  ///< the hash of itself that the file holds (kSealKey)
+  std::string sealed_sha256;        ///< what it should be
 
   /// The value of the model's metadata, if there is one of the key.
   std::optional<std::string> metadata(const std::string& key) const;

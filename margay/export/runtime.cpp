@@ -1,5 +1,7 @@
 #include "margay/export/runtime.h"
 
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include "margay/core/text.h"
@@ -36,7 +38,9 @@ std::vector<Runner> installed_runners() {
     for (const fs::path& place : runner_places(fmt::format("margay-run-{}", name))) {
       std::error_code error;
       if (!fs::is_regular_file(place, error)) continue;
-      runners.push_back({.name = name, .command = core::shell_word(place.string())});
+      runners.push_back({.name = name,
+                         .command = core::shell_word(place.string()),
+                         .takes_pixels = std::string_view(name) != "opencv"});
       break;
     }
   }

@@ -49,6 +49,8 @@ class Runtime {
 struct Runner {
   std::string name;     ///< what it is called before it has said so
   std::string command;  ///< of the shell (sh -c); the file's name is put behind it
+  bool was_asked_for = false;
+  bool takes_pixels = true;  ///< images of any size, uint8
   /// One that has not answered after so long is ended, with all processes that it started.
   std::chrono::milliseconds limit = std::chrono::minutes(5);
 };

@@ -44,6 +44,23 @@ McNemar mcnemar(std::int64_t only_first_errs, std::int64_t only_second_errs) {
   return test;
 }
 
+Estimate paired_share_difference(std::int64_t only_first_errs, std::int64_t only_second_errs, std::int64_t n,
+                                 double confidence) {
+  if (only_first_errs < 0 || only_second_errs < 0 || only_first_errs + only_second_errs > n) {
+    throw std::invalid_argument(fmt::format("[paired_share_difference] {} and {} of {} cases are impossible",
+                                            only_first_errs, only_second_errs, n));
+  }
+  const double z = normal_quantile_two_sided(confidence);
+  if (n == 0) return {};
+  const auto first = static_cast<double>(only_first_errs);
+  const auto second = static_cast<double>(only_second_errs);
+  const double difference = first - second;
+  const double cases = static_cast<double>(n) + 2;
+  const double half = z * std::sqrt(first + second + 1 - difference * difference / cases) / cases;
+  return {.value = difference / static_cast<double>(n),
+          .interval = {std::max(-1.0, difference / cases - half), std::min(1.0, difference / cases + half)}};
+}
+
 Difference paired_difference(std::span<const double> first, std::span<const double> second,
                              std::span<const std::int64_t> groups) {
   if (first.size() != second.size()) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 
+#include "margay/metric/interval.h"
 #include "margay/metric/standard_error.h"
 
 namespace margay::metric {
@@ -23,6 +24,16 @@ struct McNemar {
 
 /// Throws std::invalid_argument for negative counts. Without any difference both p are 1.
 McNemar mcnemar(std::int64_t only_first_errs, std::int64_t only_second_errs);
+
+/// Second's share of right cases minus first's, on n cases that both judged, of which only_first_errs and
+/// only_second_errs tell them apart. The value is the plain difference; the interval is Agresti and Min's ("Simple
+/// improved confidence intervals for comparing matched proportions", Statistics in Medicine 2005), Wald's with half a
+/// case added to each of the four counts: with N = n + 2, b and c the counts plus ½,
+///     (b − c) / N ± z √(b + c − (b − c)² / N) / N
+/// It has width also where no case tells them apart. The value of no cases is NaN, and its interval is not known.
+/// Throws std::invalid_argument for negative counts, more than n, and unless 0 < confidence < 1.
+Estimate paired_share_difference(std::int64_t only_first_errs, std::int64_t only_second_errs, std::int64_t n,
+                                 double confidence = 0.95);
 
 /// The mean of second − first over cases that both judge, and its noise: Student's t of the differences, with their
 /// clustered standard error (clustered_mean) where cases come in groups; G − 1 degrees of freedom. A standard error of
