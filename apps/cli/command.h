@@ -138,6 +138,7 @@ void add_compare(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_explain(CommandLine& line);
 void add_export(CommandLine& line);
+void add_verify(CommandLine& line);
 void add_serve(CommandLine& line);
 void add_studio(CommandLine& line);
 void add_summary(CommandLine& line);

@@ -12,6 +12,7 @@
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
 #include "margay/export/export_bundle.h"
+#include "margay/export/verify.h"
 #include "margay/fetch/download.h"
 #include "margay/interpret/fit_unknown.h"
 #include "margay/run/evaluation_set.h"
@@ -50,6 +51,7 @@ Words all_words() {
                  {"check_data", "`margay check`"},
                  {"compare", "--compare"},
                  {"config", "--config"},
+                 {"export_bundle", "`margay export`"},
                  {"label", "--label"},
                  {"lr_find", "`margay lr-find`"},
                  {"move_files", "--move-files"},
@@ -69,6 +71,7 @@ Words all_words() {
   add_fields(fetch::DownloadOptions::fields(), words);
   add_fields(interpret::UnknownOptions::fields(), words);
   add_fields(run::LabelCheckOptions::fields(), words);
+  add_fields(exporting::VerifyOptions::fields(), words);
   add_fields(ServeOptions::fields(), words, serve_flag_names());
   add_fields(exporting::OnnxOptions::fields(), words);
   return words;

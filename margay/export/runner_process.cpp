@@ -140,7 +140,7 @@ class RunnerProcess : public Runtime {
     TensorMessage message = receive();
     const auto seconds = number_in(message.note("seconds"));
     if (!seconds) {
-      fail(fmt::format("sends a message whose note `seconds` is no number: '{}'",
+      fail(fmt::format("sends a message whose note 'seconds' is no number: '{}'",
                        core::spelled_out(message.note("seconds"))));
     }
     return {.tensors = std::move(message.tensors), .seconds = *seconds};
@@ -155,7 +155,7 @@ class RunnerProcess : public Runtime {
     deadline_ = Clock::now() + runner_.limit;
     const TensorMessage hello = receive();
     if (hello.note("margay_runner") != "1") {
-      fail("does not begin with a message whose note `margay_runner` is 1; it must introduce itself");
+      fail("does not begin with a message whose note 'margay_runner' is 1; it must introduce itself");
     }
     if (!hello.note("name").empty()) name_ = core::one_line(core::valid_utf8(hello.note("name"))).substr(0, 100);
     version_ = core::one_line(core::valid_utf8(hello.note("version"))).substr(0, 100);

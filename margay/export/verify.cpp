@@ -55,7 +55,7 @@ std::vector<std::string> classes_of(const OnnxFile& file) {
   try {
     return nlohmann::json::parse(file.metadata(kClassesKey).value_or("")).get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception&) {
-    throw core::FormatError(file.path, fmt::format("its metadata `{}` is no list of classes", kClassesKey));
+    throw core::FormatError(file.path, fmt::format("its metadata {} is no list of classes", kClassesKey));
   }
 }
 

@@ -42,7 +42,7 @@ using PredictInputs = std::function<predict::Predictions(const torch::Tensor& in
 
 /// What is compared with what.
 struct Verification {
-  std::filesystem::path onnx;
+  const OnnxFile& onnx;
   std::filesystem::path model;          ///< NAME.margay
   const bundle::Bundle& bundle;         ///< read from it
   const data::ImagePipeline& pipeline;  ///< the bundle's
