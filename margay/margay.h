@@ -33,6 +33,8 @@
 #include "margay/data/transform/augment_batch.h"
 #include "margay/data/transform/mix.h"
 #include "margay/data/transform/normalization.h"
+#include "margay/export/export_bundle.h"
+#include "margay/export/published_weights.h"
 #include "margay/interpret/activation_map.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/calibration_report.h"
@@ -191,6 +193,7 @@ using data::decide;
 using data::Decision;
 using data::DecisionKind;
 using data::decode_image;
+using data::Decoding;
 using data::draw_sample;
 using data::EditState;
 using data::EraseOptions;
@@ -551,6 +554,16 @@ using run::ValidationErrors;
 using run::WatchedRun;
 using run::write_label_check;
 using run::WrongShare;
+
+using exporting::onnx_of;
+using exporting::OnnxInput;
+using exporting::OnnxModel;
+using exporting::OnnxOptions;
+using exporting::OnnxSource;
+using exporting::published_model;
+using exporting::PublishedModel;
+using exporting::write_onnx;
+using exporting::write_published;
 
 using serve::ImageInput;
 using serve::ModelFile;

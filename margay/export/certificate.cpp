@@ -23,7 +23,7 @@ CertificateJson number_json(double value) {
 std::string utf8_of(const std::filesystem::path& path) { return core::valid_utf8(path.string()); }
 
 CertificateJson file_json(const CertifiedFile& file) {
-  return {{"file", utf8_of(file.path)}, {"sha256", file.sha256}, {"bytes", file.bytes}};
+  return {{"file", utf8_of(file.path.filename())}, {"sha256", file.sha256}, {"bytes", file.bytes}};
 }
 
 CertificateJson difference_json(const LargestDifference& largest) {
