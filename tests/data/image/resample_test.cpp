@@ -14,6 +14,7 @@
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/resample.h"
 #include "margay/data/image/write_image.h"
+#include "margay/data/image_pipeline.h"
 #include "tests/support/golden.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/simd_targets.h"
@@ -215,6 +216,15 @@ TEST(MinSide, RefusesWhatIsCutAsTheWholeImageWould) {
 
 TEST(MinSide, LeavesOtherFormatsWhole) {
   EXPECT_EQ(decode_image(image_sample("rgb.png"), "x", {.min_side = 1}).width, 24);
+}
+
+TEST(Decoding, IsFullWhereItIsAskedFor) {
+  const TemporaryFolder folder;
+  write_jpeg(folder / "x.jpg", gradient_image(480, 640));
+  const Transforms transforms{.resize = {.size = 80}};
+  const std::int64_t most = ReadOptions().max_pixels;
+  EXPECT_EQ(ImagePipeline(transforms).read(folder / "x.jpg").width, 160);
+  EXPECT_EQ(ImagePipeline(transforms, most, Decoding::kFull).read(folder / "x.jpg").width, 640);
 }
 
 /// Mean difference, of 255, between resampling the whole image and one decoded at 1/denominator, for the largest
