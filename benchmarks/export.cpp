@@ -1,6 +1,7 @@
 // What exporting a model takes: seconds, and resident memory as a multiple of the weights.
 //
 //   export [ARCH [ROUNDS]]
+//   export bundles FOLDER      every network with random weights as FOLDER/NAME.margay, for `margay export --verify`
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -51,9 +52,28 @@ void make_bundle(const fs::path& path, const std::string& architecture) {
   margay::save_bundle(path, bundle);
 }
 
+/// With its published head where there is one, else a linear one.
+void make_bundles(const fs::path& folder) {
+  for (const margay::Architecture& architecture : margay::architectures()) {
+    margay::Bundle bundle;
+    const auto head = architecture.classes > 0 ? margay::HeadKind::kPublished : margay::HeadKind::kLinear;
+    bundle.classifier =
+        margay::make_classifier({.architecture = architecture.name, .num_classes = 10, .head = {.kind = head}});
+    bundle.vocabulary = margay::Vocabulary({"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
+    bundle.transforms.augment.size = architecture.input_px;
+    bundle.transforms.resize.size = architecture.input_px;
+    margay::save_bundle(folder / (architecture.name + ".margay"), bundle);
+    fmt::print("{}\n", architecture.name);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "bundles") {
+    make_bundles(argv[2]);
+    return 0;
+  }
   const std::string architecture = argc > 1 ? argv[1] : "resnet50";
   const int rounds = argc > 2 ? std::stoi(argv[2]) : 3;
   const fs::path folder = fs::temp_directory_path() / fmt::format("margay-export-{}", ::getpid());

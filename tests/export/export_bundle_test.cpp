@@ -49,7 +49,7 @@ bundle::Bundle small_bundle() { return bundle_of({"resnet20", 32, {.hidden = {16
 
 core::Image noisy_image(int height, int width) {
   core::Image image(height, width);
-  core::Random random(static_cast<std::uint64_t>(height * 1000 + width));
+  core::Random random{static_cast<std::uint64_t>(height * 1000 + width)};
   for (std::uint8_t& value : image.pixels) value = static_cast<std::uint8_t>(random.below(256));
   return image;
 }
@@ -62,7 +62,7 @@ torch::Tensor pixels_of(const core::Image& image) {
 
 /// What the pipeline makes of a decoded image: float [1,3,S,S].
 torch::Tensor network_input(const data::ImagePipeline& pipeline, const core::Image& image) {
-  core::Random random(0);
+  core::Random random{0};
   const core::Image item = pipeline.item_transform().apply(image, data::Phase::kValid, random);
   const std::int64_t side = pipeline.output_size();
   torch::Tensor input = torch::empty({1, side, side, 3});
@@ -343,7 +343,7 @@ TEST(ExportedUnknown, HasTheScoresAndPValuesOfEveryScore) {
       return predict::KnownScores(scorer.scores(torch::randn({31, kClasses}) * 3, torch::randn({31, kFeatures})));
     };
     expect_same_p({scorer, 0.05, predict::RefusalGuarantee::kSplit, {known()}});
-    expect_same_p({scorer, 0.05, predict::RefusalGuarantee::kPerClass, {known(), predict::KnownScores(), known()}});
+    expect_same_p({scorer, 0.05, predict::RefusalGuarantee::kPerClass, {known(), known(), known()}});
   }
 }
 

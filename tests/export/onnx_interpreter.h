@@ -201,7 +201,8 @@ class OnnxInterpreter {
       if (integer("exclude_outside", 0) == 0) throw std::invalid_argument("the filter reaches beyond the image");
       return at::_upsample_bilinear2d_aa(in(0), target, /*align_corners=*/false);
     }
-    return at::upsample_bilinear2d(in(0), target, /*align_corners=*/false, scale, scale);
+    return scale ? at::upsample_bilinear2d(in(0), target, /*align_corners=*/false, *scale, *scale)
+                 : at::upsample_bilinear2d(in(0), target, /*align_corners=*/false);
   }
 
   torch::Tensor cast() const {
