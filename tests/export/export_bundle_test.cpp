@@ -170,8 +170,9 @@ TEST_P(ExportedPixels, BecomeWhatThePipelineMakesOfThem) {
   onnx.model().outputs.push_back({.name = result});
   const OnnxModel model = onnx.take();
   check_onnx(model);
-  for (const auto& [height, width] :
-       {std::pair{60, 43}, {17, 90}, {1, 5}, {48, 48}, {200, 126}, {63, 117}, {2, 1}, {121, 121}}) {
+  const std::vector<std::pair<int, int>> sizes = {{60, 43},   {17, 90},  {1, 5}, {48, 48},
+                                                  {200, 126}, {63, 117}, {2, 1}, {121, 121}};
+  for (const auto& [height, width] : sizes) {
     const core::Image image = noisy_image(height, width);
     const torch::Tensor exported = OnnxInterpreter(model).run({{kPixelsInput, pixels_of(image)}}).at(result);
     const torch::Tensor difference = exported - network_input(pipeline, image);

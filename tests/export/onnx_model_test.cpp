@@ -27,7 +27,7 @@ std::string bytes_of(const OnnxModel& model) {
   return bytes;
 }
 
-std::string content_of(const std::filesystem::path& path) {
+std::string written_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -98,8 +98,8 @@ TEST(OnnxModel, KeepsLargeConstantsBesideAFileThatWouldBeTooLarge) {
   const OnnxModel model = with_large_constant(1000);
   const auto files = write_onnx(folder / "m.onnx", model, 3000);
   ASSERT_EQ(files, (std::vector{folder / "m.onnx", folder / "m.onnx.data"}));
-  EXPECT_EQ(content_of(files[1]), model.tensors[1].elements());
-  const std::string graph = content_of(files[0]);
+  EXPECT_EQ(written_bytes(files[1]), model.tensors[1].elements());
+  const std::string graph = written_bytes(files[0]);
   EXPECT_NE(graph.find("m.onnx.data"), std::string::npos);
   EXPECT_LT(graph.size(), 300U);
 }
@@ -109,7 +109,7 @@ TEST(OnnxModel, BeginsConstantsBesideItAtWholePages) {
   OnnxModel model = with_large_constant(1000);
   model.tensors.push_back(onnx_floats("second", {256}, std::vector<float>(256, 0.25F)));
   write_onnx(folder / "m.onnx", model, 3000);
-  const std::string data = content_of(folder / "m.onnx.data");
+  const std::string data = written_bytes(folder / "m.onnx.data");
   EXPECT_EQ(data.size(), 4096U + 1024U);
   EXPECT_EQ(data.substr(4096), model.tensors[2].elements());
   EXPECT_EQ(data.substr(4000, 96), std::string(96, '\0'));
@@ -118,13 +118,13 @@ TEST(OnnxModel, BeginsConstantsBesideItAtWholePages) {
 TEST(OnnxModel, LeavesNoHalfFileOnAFullDisk) {
   const TemporaryFolder folder;
   write_onnx(folder / "m.onnx", plus_one());
-  const std::string before = content_of(folder / "m.onnx");
+  const std::string before = written_bytes(folder / "m.onnx");
   {
     const testing_support::FileSizeLimit limit(10'000);
     EXPECT_THROW(write_onnx(folder / "m.onnx", with_large_constant(10'000)), core::IoError);
     EXPECT_THROW(write_onnx(folder / "new.onnx", with_large_constant(10'000), 3000), core::IoError);
   }
-  EXPECT_EQ(content_of(folder / "m.onnx"), before);
+  EXPECT_EQ(written_bytes(folder / "m.onnx"), before);
   EXPECT_FALSE(std::filesystem::exists(folder / "new.onnx"));
   EXPECT_FALSE(std::filesystem::exists(folder / "new.onnx.data"));
 }

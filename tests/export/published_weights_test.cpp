@@ -41,7 +41,8 @@ Shapes shapes_of(const PublishedModel& model) {
 Shapes published_shapes(const std::string& folder, const std::string& network) {
   std::ifstream file(std::string(MARGAY_SOURCE_DIR "/tests/") + folder + "/" + network + ".json");
   Shapes shapes;
-  for (const auto& [name, shape] : PublishedJson::parse(file).at("state").items()) {
+  const PublishedJson json = PublishedJson::parse(file);
+  for (const auto& [name, shape] : json.at("state").items()) {
     shapes[name] = shape.get<std::vector<std::int64_t>>();
   }
   return shapes;
