@@ -78,5 +78,29 @@ TEST(PairedDifference, RefusesWhatHasNoPairsOrNoSpread) {
                std::invalid_argument);
 }
 
+// By hand: N = 12, (3 − 1) / 12 ± 1.959964 √(4 + 1 − 4 / 12) / 12.
+TEST(PairedShareDifference, IsAgrestiAndMins) {
+  const Estimate estimate = paired_share_difference(3, 1, 10);
+  EXPECT_DOUBLE_EQ(estimate.value, 0.2);
+  EXPECT_NEAR(estimate.interval.low, -0.186167, 1e-6);
+  EXPECT_NEAR(estimate.interval.high, 0.519501, 1e-6);
+  EXPECT_DOUBLE_EQ(paired_share_difference(1, 3, 10).value, -0.2);
+  EXPECT_NEAR(paired_share_difference(1, 3, 10).interval.low, -0.519501, 1e-6);
+}
+
+TEST(PairedShareDifference, HasWidthWhereNothingDiffers) {
+  const Estimate same = paired_share_difference(0, 0, 1000);
+  EXPECT_EQ(same.value, 0);
+  EXPECT_GT(same.interval.high, 0.001);
+  EXPECT_LT(same.interval.high, 0.003);
+  EXPECT_FALSE(paired_share_difference(0, 0, 0).interval.is_known());
+}
+
+TEST(PairedShareDifference, RefusesImpossibleCounts) {
+  EXPECT_THROW(paired_share_difference(-1, 0, 5), std::invalid_argument);
+  EXPECT_THROW(paired_share_difference(3, 3, 5), std::invalid_argument);
+  EXPECT_THROW(paired_share_difference(1, 1, 5, 1), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace margay::metric
