@@ -34,7 +34,8 @@ std::string page_number(double value) { return std::isinf(value) ? "not finite" 
 std::string page_percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 std::string page_file(const CertifiedFile& file) {
-  return fmt::format("{}<br>{} bytes, SHA-256 <code>{}</code>", page_text(file.path.string()), file.bytes, file.sha256);
+  return fmt::format("{}<br>{} bytes, SHA-256 <code>{}</code>", page_text(file.path.filename().string()), file.bytes,
+                     file.sha256);
 }
 
 std::string page_speed(const CertifiedSpeed& speed) {

@@ -125,22 +125,6 @@ void fold_norm(OnnxModel& model, const OnnxLinks& links, OnnxNode& conv, const O
   conv.outputs = norm.outputs;
 }
 
-OnnxModel without_norms(const OnnxModel& model) {
-  const OnnxLinks links(model);
-  OnnxModel folded = model;
-  std::set<std::string> gone;
-  for (OnnxNode& node : folded.nodes) {
-    if (node.op != "Conv" || links.constant(node.inputs[1]) == nullptr) continue;
-    const OnnxNode* norm = links.only_taker(node.outputs[0]);
-    if (norm == nullptr || norm->op != "BatchNormalization") continue;
-    gone.insert(norm->name);
-    fold_norm(folded, links, node, *norm);
-  }
-  std::erase_if(folded.nodes, [&](const OnnxNode& node) { return gone.contains(node.name); });
-  remove_unused_constants(folded);
-  return folded;
-}
-
 /// What is computed in integers: nodes by their names, and the values between them.
 struct QuantisationPlan {
   std::set<std::string> layers;
@@ -417,6 +401,22 @@ std::pair<float, float> ActivationHistogram::percentile_range(double percentile)
   const auto [low, high] = min_max();
   return {std::max(low, static_cast<float>(first) * width - reach_),
           std::min(high, static_cast<float>(last) * width - reach_)};
+}
+
+OnnxModel without_norms(const OnnxModel& model) {
+  const OnnxLinks links(model);
+  OnnxModel folded = model;
+  std::set<std::string> gone;
+  for (OnnxNode& node : folded.nodes) {
+    if (node.op != "Conv" || links.constant(node.inputs[1]) == nullptr) continue;
+    const OnnxNode* norm = links.only_taker(node.outputs[0]);
+    if (norm == nullptr || norm->op != "BatchNormalization") continue;
+    gone.insert(norm->name);
+    fold_norm(folded, links, node, *norm);
+  }
+  std::erase_if(folded.nodes, [&](const OnnxNode& node) { return gone.contains(node.name); });
+  remove_unused_constants(folded);
+  return folded;
 }
 
 std::vector<std::string> values_to_quantise(const OnnxModel& model, const QuantizeOptions& options) {

@@ -66,7 +66,10 @@ class ActivationHistogram {
 /// Of every value of a model that is to be quantised, by its name.
 using ActivationHistograms = std::map<std::string, ActivationHistogram>;
 
-/// The values of a float model that quantise() makes integers.
+/// The model with every batch norm folded into the convolution before it, as model::fold_batch_norms does.
+OnnxModel without_norms(const OnnxModel& model);
+
+/// The values of a model without such norms that quantise() makes integers.
 std::vector<std::string> values_to_quantise(const OnnxModel& model, const QuantizeOptions& options);
 
 /// The model with these values as further outputs, so that a runtime says what they are.
@@ -80,7 +83,8 @@ OnnxModel with_outputs(OnnxModel model, const std::vector<std::string>& values);
 /// activations are uint8 with a range that includes 0, one scale for all; weights are int8 with Z = 0 and a scale for
 /// each output channel, largest |w| / 127; biases are int32 with the product of both scales. Everything else, such as
 /// the resizing of pixels, stays float.
-/// Throws core::Error where nothing can be quantised, std::invalid_argument for a value without a histogram.
+/// Batch norms are folded first. Throws core::Error where nothing can be quantised, std::invalid_argument for a value
+/// without a histogram.
 OnnxModel quantised(const OnnxModel& model, const ActivationHistograms& histograms, const QuantizeOptions& options);
 
 }  // namespace margay::exporting
