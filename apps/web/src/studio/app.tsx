@@ -115,7 +115,7 @@ function Content({ place }: { place: Place }) {
   return (
     <main id="content" ref={content} tabIndex={-1} aria-label={view?.title}>
       <SavedPageNote />
-      {Page ? <Page place={place} /> : <><h1>{words.title}</h1><p>{words.noView(place.view)}</p></>}
+      {Page ? <Page place={place} /> : <><h1>{words.title}</h1><p>{place.view ? words.noView(place.view) : words.loading}</p></>}
     </main>
   );
 }

@@ -45,8 +45,13 @@ export function go(to: string, how: 'push' | 'replace' = 'push'): void {
 export function usePlace(): Place {
   const [place, setPlace] = useState(() => placeOf(location.hash));
   useEffect(() => {
-    const follow = () => setPlace(placeOf(location.hash));
+    let at = '';
+    const follow = () => {
+      if (location.hash !== at) setPlace(placeOf(location.hash));
+      at = location.hash;
+    };
     addEventListener('hashchange', follow);
+    follow(); // it may have gone on before this was listened to
     return () => removeEventListener('hashchange', follow);
   }, []);
   return place;
