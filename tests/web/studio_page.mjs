@@ -1,7 +1,7 @@
 // Each view of the studio in Chromium: node studio_page.mjs URL READ_ONLY_URL FOLDER, of two studios over FOLDER/images and FOLDER/runs.
 // The tests of a view stand in studio/VIEW.mjs, which exports `at` (its address), `ready` (what is there when it is drawn) and
 // `tests(tools)`; these are made for every view: it is accessible, light and dark, fits a phone and a 4k screen, and asks no other host.
-// With SCREENSHOTS=FOLDER in the environment it only writes VIEW-light.png and VIEW-dark.png; with STUDIO_DIST=FOLDER the page's script
+// With SCREENSHOTS=FOLDER in the environment it only writes studio-VIEW-light.png and -dark.png (`names`: of several addresses); with STUDIO_DIST=FOLDER the page's script
 // and style are those of that folder, not those in the program; with VIEWS="runs train" only those views are looked at.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
@@ -72,11 +72,13 @@ for (const view of views) {
   }
   if (!screenshots) view.tests?.(tools);
   else {
-    for (const colorScheme of ['light', 'dark']) {
-      const { page, close } = await open(places[0], { colorScheme, ready: view.ready });
-      await page.waitForTimeout(600);
-      await page.screenshot({ path: `${screenshots}/studio-${view.name}-${colorScheme}.png` });
-      await close();
+    for (const [i, place] of places.entries()) {
+      for (const colorScheme of ['light', 'dark']) {
+        const { page, close } = await open(place, { colorScheme, ready: view.ready });
+        await page.waitForTimeout(600);
+        await page.screenshot({ path: `${screenshots}/studio-${view.names?.[i] ?? view.name}-${colorScheme}.png` });
+        await close();
+      }
     }
   }
 }
