@@ -27,6 +27,8 @@ interface Props {
   title: string;
   curves: Curve[];
   xTitle: string;
+  /** The x axis counts: its marks are whole numbers. */
+  isCount?: boolean;
   /** Writes a value of the x axis. */
   xText?: (value: number) => string;
   yText?: (value: number) => string;
@@ -65,6 +67,9 @@ function seriesOf(curve: Curve): uPlot.Series {
       : { show: false },
   };
 }
+
+/** 1, 2 and 5 times the powers of ten. */
+const kWholeSteps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 
 const tickText = (value: number) => String(Number(value.toPrecision(6))).replace('-', '−');
 
@@ -126,6 +131,7 @@ export function CurvePlot(props: Props) {
         font: '12px system-ui, sans-serif',
         ...(scale === 'x'
           ? { size: 44, label: props.xTitle, labelSize: 16, labelFont: '12px system-ui, sans-serif', space: 70,
+              ...(props.isCount && { incrs: kWholeSteps }),
               values: (_: uPlot, splits: number[]) => splits.map((split) => latest.current.xText?.(split) ?? number(split)) }
           : { size: 64, values: (_: uPlot, splits: (number | null)[]) => splits.map((split) => (split === null ? '' : tickText(split))) }),
       })),
@@ -166,7 +172,7 @@ export function CurvePlot(props: Props) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [shape, height, props.xTitle]);
+  }, [shape, height, props.xTitle, props.isCount]);
   useEffect(() => plot.current?.setData(data), [data, props.window?.low, props.window?.high, props.end]);
 
   const xText = (value: number) => props.xText?.(value) ?? number(value);

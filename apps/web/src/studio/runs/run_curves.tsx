@@ -135,7 +135,7 @@ export function RunCurves({ runs }: { runs: ShownRun[] }) {
         {plots.map((panel) => (
           <CurvePlot
             key={panel.title} title={panel.title} curves={panel.curves} label={words.runs.plotLabel(panel.title, runs.map(({ name }) => name))}
-            xTitle={words.runs.axes[axis]} xText={xText} yText={number} end={end} window={clamped(window?.low ?? 0, window?.high ?? 0, end)}
+            xTitle={words.runs.axes[axis]} isCount={axis === 'steps'} xText={xText} yText={number} end={end} window={clamped(window?.low ?? 0, window?.high ?? 0, end)}
             onWindow={setWindow} isLog={isLog} group="runs"
           />
         ))}
