@@ -19,6 +19,7 @@ const test = (name, body) => tests.push({ name, body });
 /** Opens a view; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
 async function open(hash, { expected = /^$/, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
+  context.setDefaultTimeout(90000); // what is tested is not how fast a busy machine is
   const page = await context.newPage();
   const faults = [];
   const note = (text) => expected.test(text) || faults.push(text);
@@ -26,6 +27,7 @@ async function open(hash, { expected = /^$/, ...options } = {}) {
   page.on('console', (message) => message.type() === 'error' && note(message.text()));
   page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
   await page.goto(address);
+  await page.waitForSelector('.studio-header nav');
   await page.goto(`${origin}/${hash}`);
   await page.waitForSelector('#content h1');
   return { page, context, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
@@ -40,6 +42,9 @@ async function accessible(page) {
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
 }
 
+/** Asks every tenth of a second, as a busy machine draws no frames for a while. */
+const until = (page, condition, argument) => page.waitForFunction(condition, argument, { polling: 100 });
+
 const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 async function screenshot(page, name) {
   if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png`, fullPage: true });
@@ -48,7 +53,7 @@ async function screenshot(page, name) {
 /** The mistakes of the newest model, judged by all images. */
 async function mistakes(options = {}) {
   const opened = await open('#/mistakes', options);
-  await opened.page.waitForFunction(() => location.hash.includes('model='));
+  await until(opened.page, () => location.hash.includes('model='));
   await opened.page.selectOption('.mistakes-choice label:nth-of-type(3) select', 'all');
   await opened.page.waitForSelector('#about', { timeout: 60000 });
   return opened;
@@ -79,10 +84,10 @@ test('a click on a pair shows the images of its cell, and a map of each', async 
   if (await row.count()) {
     await row.locator('button').first().click();
     await page.waitForSelector('#cell .image-card img');
-    await page.waitForFunction(() => [...document.querySelectorAll('#cell img')].every((each) => each.complete && each.naturalWidth > 0));
+    await until(page, () => [...document.querySelectorAll('#cell img')].every((each) => each.complete && each.naturalWidth > 0));
     const before = await page.locator('#cell img').first().getAttribute('src');
     await page.locator('#cell .maps button').nth(1).click();
-    await page.waitForFunction((old) => { const now = document.querySelector('#cell img'); return now.getAttribute('src') !== old && now.complete && now.naturalWidth > 0; }, before);
+    await until(page, (old) => { const now = document.querySelector('#cell img'); return now.getAttribute('src') !== old && now.complete && now.naturalWidth > 0; }, before);
   }
   await close();
 });
@@ -96,7 +101,7 @@ test('the X-ray changes everything when a logit moves, agrees with the library, 
   for (let i = 0; i < 10; i += 1) await page.keyboard.press('ArrowLeft');
   assert.notEqual(await loss(), first);
   assert.equal(await page.locator('.xray-rows li[data-class="1"] .logit-field').inputValue(), '2.10');
-  await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+  await until(page, () => document.body.textContent.includes('The C++ library computes the same numbers'));
   await page.locator('.xray-rows li[data-class="2"] input[type=range]').focus();
   await page.keyboard.press('t');
   assert.ok(await page.locator('.xray-rows li[data-class="2"] .target input').isChecked());
@@ -116,10 +121,10 @@ test('the X-ray stays exact where float64 would overflow', async () => {
   assert.match(loss, /^1\.4644/);
   await page.locator('.xray-naive summary').click();
   assert.match(await page.locator('.xray-naive').textContent(), /overflows to infinity/);
-  await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+  await until(page, () => document.body.textContent.includes('The C++ library computes the same numbers'));
   for (const name of ['One class', 'A class ruled out', 'Several labels']) {
     await page.getByRole('button', { name }).click();
-    await page.waitForFunction(() => document.body.textContent.includes('The C++ library computes the same numbers'));
+    await until(page, () => document.body.textContent.includes('The C++ library computes the same numbers'));
     assert.ok(!/NaN/.test(await page.locator('.xray').textContent()), name);
   }
   await close();
@@ -146,14 +151,14 @@ test('Try takes files, what is pasted and dropped, and the camera', async () => 
         : new ClipboardEvent('paste', { clipboardData: data, bubbles: true });
       (how === 'drop' ? document.querySelector('.drop-zone') : document.body).dispatchEvent(event);
     }, kind);
-    await page.waitForFunction((old) => document.querySelector('.try-model .figure img').src !== old, before);
+    await until(page, (old) => document.querySelector('.try-model .figure img').src !== old, before);
   }
   assert.notEqual(await seen(), first);
   await page.getByRole('button', { name: 'Use the camera' }).click();
-  await page.waitForFunction(() => document.querySelector('video')?.videoWidth > 0);
+  await until(page, () => document.querySelector('video')?.videoWidth > 0);
   const before = await seen();
   await page.getByRole('button', { name: 'Take an image' }).click();
-  await page.waitForFunction((old) => document.querySelector('.try-model .figure img').src !== old, before);
+  await until(page, (old) => document.querySelector('.try-model .figure img').src !== old, before);
   await page.getByRole('button', { name: 'Close the camera' }).click();
   assert.equal(await page.locator('.try-strip img').count(), 4);
   await close();
@@ -164,12 +169,12 @@ test('Try compares models, maps each class, and finds the nearest training image
   await page.waitForSelector('.drop-zone');
   await page.setInputFiles('input[type=file]', image);
   await page.locator('select').selectOption({ index: 1 });
-  await page.waitForFunction(() => document.querySelectorAll('.try-model .figure img').length === 2);
+  await until(page, () => document.querySelectorAll('.try-model .figure img').length === 2);
   const card = page.locator('.try-model').first();
   const second = card.locator('.bar-list .name').nth(1);
   const label = await second.textContent();
   await second.click();
-  await page.waitForFunction((name) => document.querySelector('.try-model .figure').textContent.includes(`speaks for ${name}`), label);
+  await until(page, (name) => document.querySelector('.try-model .figure').textContent.includes(`speaks for ${name}`), label);
   await card.getByRole('button', { name: 'Find the nearest training images' }).click();
   await card.locator('.near-images img').first().waitFor({ timeout: 60000 });
   assert.equal(await card.locator('.near-images li').count(), 6);
@@ -182,7 +187,7 @@ test('Try says what is wrong with a file that is no image, and goes on', async (
   const { page, close } = await open('#/try', { expected: /422/ });
   await page.waitForSelector('.drop-zone');
   await page.setInputFiles('input[type=file]', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('no image') });
-  await page.waitForFunction(() => document.querySelector('.try-model .wrong')?.textContent.includes('a.txt: '));
+  await until(page, () => document.querySelector('.try-model .wrong')?.textContent.includes('a.txt: '));
   await page.setInputFiles('input[type=file]', image);
   await page.waitForSelector('.try-model .figure img');
   assert.equal(await page.locator('.try-model .wrong').count(), 0);
@@ -211,7 +216,7 @@ test('a saved page of each of these views opens from disk', async () => {
   const first = await saved(page, context, 'mistakes');
   assert.equal(await first.copy.locator('#summary .value').first().textContent(), accuracy);
   await first.copy.locator('#images img').first().scrollIntoViewIfNeeded(); // they are loaded when they are seen
-  await first.copy.waitForFunction(() => document.querySelector('#images img').naturalWidth > 0);
+  await until(first.copy, () => document.querySelector('#images img').naturalWidth > 0);
   assert.deepEqual(await accessible(first.copy), []);
   assert.deepEqual(first.faults, []);
   await first.copy.close();
@@ -234,7 +239,7 @@ test('a saved page of each of these views opens from disk', async () => {
   await page.setInputFiles('input[type=file]', image);
   await page.waitForSelector('.try-model .figure img');
   const third = await saved(page, context, 'try');
-  await third.copy.waitForFunction(() => document.querySelector('.try-model .figure img').naturalWidth > 0);
+  await until(third.copy, () => document.querySelector('.try-model .figure img').naturalWidth > 0);
   assert.deepEqual(third.faults, []);
   await close();
 });
