@@ -155,7 +155,7 @@ TEST(StudioMistakes, RefusesQuestionsThatSayNothingAndModelsThatAreNotServed) {
   EXPECT_EQ(status_of(TestJson({{"model", StudioWithModel::model()}, {"part", "some"}}).dump()), 400);
   EXPECT_EQ(status_of(TestJson({{"model", StudioWithModel::model()}, {"folder", 7}}).dump()), 400);
   EXPECT_EQ(status_of(R"({"model": "runs:none/model.margay"})"), 404);
-  EXPECT_EQ(status_of(R"({"model": "runs:../../secret.margay"})"), 404);
+  EXPECT_EQ(status_of(R"({"model": "runs:../../secret.margay"})"), 403);
   EXPECT_EQ(status_of(R"({"model": "pets"})"), 404);
   EXPECT_EQ(studio.running().get("/api/mistakes/99?watcher=test").status, 404);
   EXPECT_EQ(studio.running().get("/api/mistakes/99/document").status, 404);
