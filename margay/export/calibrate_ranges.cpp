@@ -67,8 +67,11 @@ ActivationHistograms calibrate_ranges(const OnnxModel& model, const QuantizeOpti
   for (std::size_t i = 0; i < count; ++i) {
     const data::ImageSource source = images.images->image(i * there / count);
     try {
-      const RuntimeOutputs outputs = runtime->run({model_input(model, images.pipeline, images.pipeline.read(source))});
-      for (const std::string& value : values) histograms[value].add(outputs.at(value).floats());
+      const RuntimeTensor input = model_input(model, images.pipeline, images.pipeline.read(source));
+      const RuntimeOutputs outputs = runtime->run({input});
+      for (const std::string& value : values) {
+        histograms[value].add((value == input.name ? input : outputs.at(value)).floats());
+      }
       ++read;
     } catch (const core::DataError&) {  // verification names it
     }

@@ -178,10 +178,11 @@ ProtobufMessage value_message(const OnnxValue& value) {
     if (!value.dimension_denotations.empty()) side.add_bytes(kDimDenotation, value.dimension_denotations.at(i));
     shape.add_message(kShapeDim, side);
   }
+  ProtobufMessage tensor;
+  tensor.add_integer(kTensorTypeElement, static_cast<int>(value.type));
+  if (!value.shape.empty()) tensor.add_message(kTensorTypeShape, shape);  // no sides: the shape is not told
   ProtobufMessage type;
-  type.add_message(kTypeTensor, ProtobufMessage()
-                                    .add_integer(kTensorTypeElement, static_cast<int>(value.type))
-                                    .add_message(kTensorTypeShape, shape));
+  type.add_message(kTypeTensor, tensor);
   if (!value.denotation.empty()) type.add_bytes(kTypeDenotation, value.denotation);
   return ProtobufMessage().add_bytes(kValueName, value.name).add_message(kValueType, type);
 }

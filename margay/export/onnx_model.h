@@ -62,7 +62,7 @@ using OnnxDimension = std::variant<std::int64_t, std::string>;
 struct OnnxValue {
   std::string name;
   OnnxType type = OnnxType::kFloat;
-  std::vector<OnnxDimension> shape;
+  std::vector<OnnxDimension> shape;                     ///< empty: not told
   std::string denotation = {};                          ///< "IMAGE", or nothing
   std::vector<std::string> dimension_denotations = {};  ///< one a dimension, such as "DATA_BATCH", or none at all
 };

@@ -427,6 +427,7 @@ std::vector<std::string> values_to_quantise(const OnnxModel& model, const Quanti
 OnnxModel with_outputs(OnnxModel model, const std::vector<std::string>& values) {
   for (const std::string& value : values) {
     const auto is_it = [&](const OnnxValue& each) { return each.name == value; };
+    if (std::any_of(model.inputs.begin(), model.inputs.end(), is_it)) continue;
     if (std::any_of(model.outputs.begin(), model.outputs.end(), is_it)) continue;
     model.outputs.push_back({.name = value, .type = OnnxType::kFloat, .shape = {}});
   }

@@ -72,7 +72,7 @@ OnnxModel without_norms(const OnnxModel& model);
 /// The values of a model without such norms that quantise() makes integers.
 std::vector<std::string> values_to_quantise(const OnnxModel& model, const QuantizeOptions& options);
 
-/// The model with these values as further outputs, so that a runtime says what they are.
+/// The model with these values as further outputs, so that a runtime says what they are; inputs stay inputs alone.
 OnnxModel with_outputs(OnnxModel model, const std::vector<std::string>& values);
 
 /// Static quantisation in the QDQ format (onnxruntime.ai/docs/performance/model-optimizations/quantization.html): pairs
