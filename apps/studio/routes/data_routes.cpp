@@ -64,7 +64,7 @@ struct DataView {
   DatasetShelf shelf;
 };
 
-RouteResult state_of(DataView& view, const http::Request& request) {
+RouteResult folder_state(DataView& view, const http::Request& request) {
   const auto shelved = view.dataset_of(request);
   const ShelvedDataset::State state = shelved->state();
   const Studio& studio = view.studio;
@@ -87,7 +87,7 @@ RouteResult state_of(DataView& view, const http::Request& request) {
 RouteResult read_again(DataView& view, const http::Request& request) {
   view.dataset_of(request)->read(
       static_cast<std::uint64_t>(number_of(request, "after", 0, 0, std::numeric_limits<int>::max())));
-  return state_of(view, request);
+  return folder_state(view, request);
 }
 
 /// The dataset and what was found in it, or 409 while it is not there.
@@ -238,7 +238,7 @@ RouteResult read_findings(DataView& view, const http::Request& request) {
   return DataJson{{"warnings", warnings}, {"findings", checked.findings->all().size()}};
 }
 
-RouteResult options_of(const http::Request& /*request*/) {
+RouteResult option_forms(const http::Request& /*request*/) {
   return DataJson{{"data", form_of<run::DataOptions>()}, {"check", form_of<data::CheckOptions>()}};
 }
 
@@ -275,8 +275,8 @@ void add_data_routes(StudioRoutes& routes) {
   const auto with_view = [&view](auto function) {
     return [view = view, function](const http::Request& request) { return function(*view, request); };
   };
-  routes.get("/api/data-options", options_of);
-  routes.get("/api/data/{folder}", with_view(state_of));
+  routes.get("/api/data-options", option_forms);
+  routes.get("/api/data/{folder}", with_view(folder_state));
   routes.get("/api/data/{folder}/read", with_view(read_again));
   routes.get("/api/data/{folder}/images", with_view(images_of));
   routes.get("/api/data/{folder}/image/{image*}", with_view(image_of));
