@@ -6,6 +6,7 @@ import { useKeys } from '../keys';
 import { address } from '../place';
 import { Status } from '../runs/run_list';
 import type { RunList } from '../runs/runs_api';
+import { takeSettings, type TrainSettings } from '../train_settings';
 import { words } from '../words';
 import { FlagForm, type Flag, type FlagValues } from './flag_form';
 import { RunActions } from './run_actions';
@@ -22,6 +23,12 @@ interface Started {
 
 /** What the form stands for, kept while the page is. */
 const kept: { folder: string | undefined; values: FlagValues } = { folder: undefined, values: {} };
+
+/** The form's values with what other views suggested, such as a learning rate that was found. */
+function withSuggested(values: FlagValues, { flags }: TrainSettings): FlagValues {
+  const all = Object.entries({ ...values, ...flags });
+  return Object.fromEntries(all.filter((entry): entry is [string, string | boolean] => entry[1] !== null));
+}
 
 function CommandLine({ command, problem }: { command: string | undefined; problem: string | undefined }) {
   const [isCopied, setCopied] = useState(false);
@@ -81,8 +88,9 @@ export function TrainView() {
   const about = useAbout();
   const form = useGet<{ flags: Flag[] }>('/api/train/form');
   const started = useGet<{ started: Started[] }>('/api/train/started', {}, ['trainings', 'runs']);
-  const [folder, setFolder] = useState(kept.folder ?? about.folders[0]?.id);
-  const [values, setValues] = useState<FlagValues>(kept.values);
+  const [suggested] = useState(takeSettings);
+  const [folder, setFolder] = useState(suggested.folder ?? kept.folder ?? about.folders[0]?.id);
+  const [values, setValues] = useState<FlagValues>(() => withSuggested(kept.values, suggested));
   const [problem, setProblem] = useState('');
   const [isStarting, setStarting] = useState(false);
   Object.assign(kept, { folder, values });
