@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, copyFileSync } from 'node:fs';
 
 export const at = '#/label/new';
-export const ready = '.label .class-drops';
+export const ready = '.label form input';
 
 const picturesOf = (folder) => {
   const train = `${folder}/images/train`;
