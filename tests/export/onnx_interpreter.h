@@ -87,7 +87,7 @@ class OnnxInterpreter {
     if (op == "Conv") return convolution();
     if (op == "MaxPool" || op == "AveragePool") return pooled();
     if (op == "Resize") return resized();
-    if (op == "Gemm") return torch::addmm(in(2), in(0), in(1).t());
+    if (op == "Gemm") return has(2) ? torch::addmm(in(2), in(0), in(1).t()) : in(0).matmul(in(1).t());
     if (op == "BatchNormalization") {
       return torch::batch_norm(in(0), in(1), in(2), in(3), in(4), false, 0, attribute("epsilon", 1e-5F), false);
     }
