@@ -46,6 +46,12 @@ bool is_entry_there(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+/// Whether a move was made. One that left both names is completed, where they are one file.
+bool is_done(const fs::path& from, const fs::path& to) {
+  if (!is_entry_there(to)) return false;
+  return !is_entry_there(from) || move_file(from, to).empty();
+}
+
 std::string absolute_name(const fs::path& path) {
   std::error_code failure;
   const fs::path canonical = fs::weakly_canonical(path, failure);
@@ -170,16 +176,21 @@ void LabelledFolder::write(const Step& step) {
   read();
 }
 
+fs::path LabelledFolder::place_after_undo(const LabelledImage& image) const {
+  return image.is_moved ? root() / image.source : root() / ".margay" / "trash" / "labelled" / image.image;
+}
+
 /// A move that was interrupted is either made, and then confirmed, or not made, and then forgotten.
 void LabelledFolder::finish_moves() {
   const std::vector<LabelledImage> moves = std::exchange(intended_, {});
   for (const LabelledImage& move : moves) {
-    const bool is_made = is_entry_there(root() / move.image) && !is_entry_there(root() / move.source);
-    if (is_made) write({.kind = Step::Kind::kAdd, .image = move});
+    if (is_done(root() / move.source, root() / move.image)) write({.kind = Step::Kind::kAdd, .image = move});
   }
   const std::vector<Step> undos = std::exchange(intended_undos_, {});
   for (const Step& undo : undos) {
-    if (!is_entry_there(root() / images_.at(undo.undoes - 1).image)) write(undo);
+    const LabelledImage& image = images_.at(undo.undoes - 1);
+    const fs::path from = root() / image.image;
+    if (!is_entry_there(from) || is_done(from, place_after_undo(image))) write(undo);
   }
 }
 
@@ -208,6 +219,7 @@ void LabelledFolder::begin() {
 
 void LabelledFolder::add_class(const std::string& label) {
   check_class_name(label);
+  begin();
   folders_.make_class(label);
 }
 
@@ -279,8 +291,7 @@ void LabelledFolder::take_back(const LabelledImage& image) {
   if (!is_entry_there(from)) {
     throw core::DataError(from, "the image was moved or deleted since, so its label cannot be taken back");
   }
-  const fs::path wanted =
-      image.is_moved ? root() / image.source : root() / ".margay" / "trash" / "labelled" / image.image;
+  const fs::path wanted = place_after_undo(image);
   fs::path to = wanted;
   for (int n = 2; is_entry_there(to); ++n) {
     to = wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().native(), n, wanted.extension().native());

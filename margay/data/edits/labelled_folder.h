@@ -97,6 +97,7 @@ class LabelledFolder {
   void take_image(LabelledImage image);
   void take_undo(std::size_t number, const std::string& id);
   void finish_moves();
+  std::filesystem::path place_after_undo(const LabelledImage& image) const;
   void take_back(const LabelledImage& image);
 
   ClassFolders folders_;

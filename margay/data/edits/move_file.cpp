@@ -148,8 +148,10 @@ std::string move_file(const fs::path& from, const fs::path& to) {
   const bool is_moved = is_entry(to, target);
   if (!is_there) return is_moved ? "" : "it is gone";
   if (is_moved) {
-    // Between two file systems a crash may leave the copy and what was copied.
-    if (source.st_dev == target.st_dev || !are_copies(from, source, to, target)) return kNameIsTaken;
+    // A crash may leave two names of one file, where renaming is two steps, or between two file systems a copy.
+    const bool is_one_disk = source.st_dev == target.st_dev;
+    const bool is_one_file = is_one_disk && source.st_ino == target.st_ino;
+    if (!is_one_file && (is_one_disk || !are_copies(from, source, to, target))) return kNameIsTaken;
     return ::unlink(from.c_str()) == 0 ? "" : reason_text(errno);
   }
   std::error_code failure;

@@ -108,6 +108,24 @@ TEST(LabelledFolder, RefusesNamesOfClassesAndLogsThatWereChanged) {
             std::string::npos);
 }
 
+TEST(LabelledFolder, CompletesAMoveThatLeftTwoNamesOfOneFile) {
+  const TemporaryFolder folder;
+  write(folder / "1.jpg", "one");
+  fs::create_directories(folder / "cat");
+  fs::create_hard_link(folder / "1.jpg", folder / "cat/1.jpg");  // renaming in two steps, killed between them
+  write(folder / ".margay/labelled.jsonl",
+        R"({"step":"move","image":"cat/1.jpg","label":"cat","source":"1.jpg","moved":true})"
+        "\n");
+  LabelledFolder labelled(folder.path());
+  EXPECT_TRUE(labelled.images().empty());  // looking changes nothing
+  labelled.add_class("dog");
+  ASSERT_EQ(labelled.images().size(), 1U);
+  EXPECT_FALSE(fs::exists(folder / "1.jpg"));
+  EXPECT_EQ(file_content(folder / "cat/1.jpg"), "one");
+  EXPECT_TRUE(labelled.undo().has_value());
+  EXPECT_EQ(file_content(folder / "1.jpg"), "one");
+}
+
 /// Labels images, undoes some, and says on the pipe what was confirmed, until it is killed.
 [[noreturn]] void label_for_ever(const fs::path& folder, int pipe) {
   LabelledFolder labelled(folder);
