@@ -129,6 +129,14 @@ class PredictionPrinter {
     if (standard_output().lost()) throw OutputIsLost{};
   }
 
+  /// Not one image could be read.
+  void nothing_readable(const std::string& problem) {
+    complain(problem);
+    for (std::size_t i = 0; i < images_.size(); ++i) sorted_->add_unreadable(images_[i], problem);
+    sorted_->sync();
+    skipped_ += images_.size();
+  }
+
   std::size_t skipped() const { return skipped_; }
 
  private:
@@ -238,6 +246,9 @@ core::ExitCode predict(const PredictOptions& options) {
           [&](const predict::Predictions& batch) { printer(batch); }, "predict");
     }
   } catch (const OutputIsLost&) {  // the program's exit code will say so
+  } catch (const core::DataError& error) {
+    if (!sorted) throw;
+    printer.nothing_readable(error.what());
   }
   if (sorted && !options.json && !options.csv) {
     print_text(sorting_text(*sorted, left.sorted_before, options.sort_by));
