@@ -11,6 +11,7 @@
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/quantisation.h"
 #include "apps/cli/verification.h"
 #include "margay/bundle/bundle.h"
 #include "margay/core/checksum.h"
@@ -30,6 +31,7 @@ struct ExportOptions {
   fs::path verify;
   fs::path weights_only;
   exporting::OnnxOptions onnx;
+  QuantisationOptions quantisation;
   VerificationOptions verification;
 
   static const core::OptionTable& fields() {
@@ -47,6 +49,7 @@ struct ExportOptions {
              "config.json, preprocessor_config.json and a model card beside it; for linear and published heads",
              {core::excludes({"verify"})}),
          core::field<&O::onnx>("onnx", "what the ONNX file holds"),
+         core::field<&O::quantisation>("quantisation", "smaller and faster"),
          core::field<&O::verification>("verification", "how they are compared")});
     return table;
   }
@@ -60,6 +63,10 @@ fs::path beside(const fs::path& file, const char* ending) {
   path += ending;
   return path;
 }
+
+/// Of QuantizeOptions and the number of images.
+constexpr std::array kInt8Flags = {"--num-calibration-images", "--calibration",  "--percentile", "--weight-bits",
+                                   "--quantise-first",         "--quantise-last"};
 
 void check_export_target(const fs::path& target, const char* extension, const ExportOptions& options) {
   if (target.extension() != extension) {
@@ -178,7 +185,11 @@ core::ExitCode export_onnx(const ExportOptions& options) {
   check_export_target(options.target(), ".onnx", options);
   const bundle::Bundle bundle = bundle::load_bundle(options.model);
   const exporting::OnnxSource source = {options.model.filename().string(), core::sha256_of_file(options.model)};
-  const exporting::OnnxModel model = exporting::onnx_of(bundle, options.onnx, source);
+  exporting::OnnxModel model = exporting::onnx_of(bundle, options.onnx, source);
+  if (options.quantisation.int8) {
+    model = quantised_onnx(model, {bundle, options.model, options.target()}, options.quantisation,
+                           options.verification.verify, options.verification.json);
+  }
   if (!options.verify.empty()) return export_verified(options, model);
   const std::vector<fs::path> files = exporting::write_onnx(options.target(), model);
   remove_stale_files(options.target(), files.size() > 1);
@@ -198,6 +209,13 @@ core::ExitCode export_weights(const ExportOptions& options) {
   return core::ExitCode::kDone;
 }
 
+/// What says how values become integers has no effect on floats; rules say so of --calibrate.
+void check_int8_flags(const Command& command) {
+  for (const char* flag : kInt8Flags) {
+    if (command.is_given(flag)) throw UsageError(fmt::format("{} is about --int8, which is not given", flag));
+  }
+}
+
 /// What says how files are compared has no effect where none are.
 void check_export_flags(const Command& command, const ExportOptions& options) {
   std::vector<std::string> allowed = {"model",          "--overwrite", "--licence",
@@ -208,8 +226,14 @@ void check_export_flags(const Command& command, const ExportOptions& options) {
     }
     return;
   }
+  if (!options.verify.empty() && options.quantisation.int8) return;
+  if (!options.quantisation.int8) check_int8_flags(command);
   if (!options.verify.empty()) return;
   allowed.insert(allowed.end(), {"out", "--input", "--opset"});
+  if (options.quantisation.int8) {
+    allowed.insert(allowed.end(), kInt8Flags.begin(), kInt8Flags.end());
+    allowed.insert(allowed.end(), {"--int8", "--calibrate", "--runner", "--runner-limit-s"});
+  }
   if (const auto flag = command.given_besides(allowed)) {
     throw UsageError(fmt::format("{} is about --verify, which is not given", *flag));
   }
@@ -227,11 +251,12 @@ void add_export(CommandLine& line) {
       "them as predict does. It gives logits, calibrated probabilities and, for models that tell unknown images, "
       "p_known.\n"
       "  margay export pets.margay pets.onnx --verify images\n"
+      "  margay export pets.margay pets8.onnx --int8 --calibrate images --verify images\n"
       "  margay export pets.margay --weights-only pets/model.safetensors --licence apache-2.0");
   command.flags(*options);
   takes_unpinned_compute_threads(command);  // a runtime would inherit the one processor of a pinned thread
   command.everyday({"--input", "--opset", "--licence", "--overwrite", "--verify", "--runner", "--num-images",
-                    "--device", "--weights-only"});
+                    "--device", "--int8", "--calibrate", "--weights-only"});
   command.check([options, &command] { check_export_flags(command, *options); });
   command.does([options] { return options->weights_only.empty() ? export_onnx(*options) : export_weights(*options); });
 }

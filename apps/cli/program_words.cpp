@@ -12,6 +12,7 @@
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
 #include "margay/export/export_bundle.h"
+#include "margay/export/quantize.h"
 #include "margay/export/verify.h"
 #include "margay/fetch/download.h"
 #include "margay/interpret/fit_unknown.h"
@@ -74,6 +75,7 @@ Words all_words() {
   add_fields(exporting::VerifyOptions::fields(), words);
   add_fields(ServeOptions::fields(), words, serve_flag_names());
   add_fields(exporting::OnnxOptions::fields(), words);
+  add_fields(exporting::QuantizeOptions::fields(), words);
   return words;
 }
 

@@ -73,7 +73,8 @@ ActivationHistograms calibrate_ranges(const OnnxModel& model, const QuantizeOpti
         histograms[value].add((value == input.name ? input : outputs.at(value)).floats());
       }
       ++read;
-    } catch (const core::DataError&) {  // verification names it
+    } catch (const core::DataError& problem) {
+      if (images.on_unread) images.on_unread(problem.what());
     }
     if (on_progress) on_progress(i + 1, count);
   }
