@@ -19,6 +19,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/export/export_bundle.h"
 #include "margay/export/onnx_names.h"
 
 namespace margay::exporting {
@@ -57,6 +58,15 @@ std::vector<std::string> classes_of(const OnnxFile& file) {
   } catch (const nlohmann::json::exception&) {
     throw core::FormatError(file.path, fmt::format("its metadata {} is no list of classes", kClassesKey));
   }
+}
+
+/// Of the network's parameters and buffers, sorted.
+std::vector<std::string> names_of_state(const torch::nn::Module& network) {
+  std::vector<std::string> names;
+  for (const auto& each : network.named_parameters()) names.push_back(each.key());
+  for (const auto& each : network.named_buffers()) names.push_back(each.key());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 /// An image and what Margay says of it.
@@ -103,6 +113,7 @@ class Verifier {
     describe_files();
     check_hashes();
     check_classes();
+    if (!certificate_.is_quantised) check_weights();
     choose_images();
     start_runtimes();
   }
@@ -168,6 +179,24 @@ class Verifier {
     } else {
       certificate_.breaches.push_back(fmt::format("the ONNX file has other classes than the model ({} and {})",
                                                   classes.size(), certificate_.classes.size()));
+    }
+  }
+
+  /// One by one: what a small weight changes may be less than the bounds of what the file computes.
+  void check_weights() {
+    const std::vector<std::string> names = names_of_state(*given_.bundle.classifier);
+    const OnnxModel expected = onnx_of(given_.bundle, {.input = OnnxInput::kTensor});
+    for (const OnnxTensor& weight : expected.tensors) {
+      if (!std::binary_search(names.begin(), names.end(), weight.name)) continue;
+      const auto found = std::find_if(file_.model.tensors.begin(), file_.model.tensors.end(),
+                                      [&](const OnnxTensor& each) { return each.name == weight.name; });
+      if (found == file_.model.tensors.end() || found->type != weight.type || found->shape != weight.shape) {
+        certificate_.breaches.push_back(
+            fmt::format("the ONNX file has no weight {} of the model's shape", core::spelled_out(weight.name)));
+      } else if (found->elements() != weight.elements()) {
+        certificate_.breaches.push_back(fmt::format("the weight {} of the ONNX file has other numbers than the model's",
+                                                    core::spelled_out(weight.name)));
+      }
     }
   }
 

@@ -59,6 +59,7 @@ struct Verification {
 /// or, where the file begins at a tensor, the input that the pipeline makes of them. A runtime that fails is named in
 /// the certificate, and the others go on. One image is computed at a time; the first one is computed once more before
 /// that, so that no time contains a beginning.
+/// Weights of a file in float must be the bundle's, bit for bit, whatever the hashes say.
 /// Hashes: the ONNX file must be as it was written (its own hash is in it), and made from this model file.
 /// Throws core::FormatError for a file whose inputs and outputs are others; core::Error where no runtime is at hand;
 /// core::DataError where no image can be read; std::invalid_argument for options out of range.
