@@ -1,13 +1,14 @@
-// Runs an ONNX file for `margay verify` with onnxruntime-node (npm install onnxruntime-node --ignore-scripts):
+// Runs an ONNX file for `margay verify` with onnxruntime-node (npm ci --ignore-scripts in the folder of this file):
 //   margay verify pets.onnx pets.margay DATA --runner "node onnxruntime_node.mjs"
-// It is searched for in ./node_modules and above; --modules FOLDER names another folder that has node_modules.
+// It is searched for beside this file and above; --modules FOLDER names another folder that has node_modules.
 // The protocol: messages are safetensors files, one after the other (docs/guide/verify.md).
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 
 const args = process.argv.slice(2);
-const modules = args[0] === "--modules" ? args.splice(0, 2)[1] : ".";
+const modules = args[0] === "--modules" ? args.splice(0, 2)[1] : path.dirname(fileURLToPath(import.meta.url));
 const file = args[0];
 
 function readAll(size) {
