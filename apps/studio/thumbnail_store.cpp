@@ -86,6 +86,7 @@ class ThumbnailFile {
     return ::fstat(descriptor_, &file) == 0 && file.st_nlink > 0;
   }
   bool lock() const { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
+  void unlock() const { ::flock(descriptor_, LOCK_UN); }
 
   bool read(std::uint64_t offset, void* to, std::size_t bytes) const {
     auto* at = static_cast<char*>(to);
@@ -136,6 +137,8 @@ class ThumbnailStore::Segment {
   bool is_open() const { return index_.is_open() && pack_.is_open(); }
   /// Whether this process alone may write it now: it is locked, and nobody has deleted it before that.
   bool lock() const { return index_.lock() && index_.is_in_a_folder() && pack_.is_in_a_folder(); }
+  /// It is read from now on, and may be deleted.
+  void unlock() const { index_.unlock(); }
   bool is_in_a_folder() const { return index_.is_in_a_folder() && pack_.is_in_a_folder(); }
   std::uint64_t size() const { return pack_.size(); }
 
@@ -225,6 +228,7 @@ bool ThumbnailStore::prepare_segment(std::size_t bytes) {
   const std::uint64_t most = std::min(kLargestSegment, limit_ / kSegmentsOfLimit);
   const bool has_room = current_ && (current_->size() == 0 || current_->size() + bytes <= most);
   if (has_room && current_->is_in_a_folder()) return true;
+  if (current_) current_->unlock();
   current_.reset();
   std::error_code failure;
   fs::create_directories(folder_, failure);

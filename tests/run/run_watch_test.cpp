@@ -83,7 +83,7 @@ TEST_F(RunWatchTest, ShowsWhatItCanOfAHalfWrittenRunAndSaysWhatIsMissing) {
   const std::vector<std::string> problems = problems_of("copied");
   ASSERT_EQ(problems.size(), 2U);
   EXPECT_TRUE(problems[0].starts_with("config.json is missing")) << problems[0];
-  EXPECT_TRUE(problems[1].starts_with("history.csv: line 3 ")) << problems[1];
+  EXPECT_TRUE(problems[1].starts_with("history.csv: line 3: ")) << problems[1];
   EXPECT_EQ(watch_.run("copied").record.epochs.size(), 1U);
 
   write(runs_ / "damaged/config.json", "{\"arch\": ");

@@ -145,7 +145,10 @@ TEST(Changes, AreToldToEveryPageThatListens) {
     EXPECT_NE(events.find("event: runs\ndata: {\"folder\":\"a\\nb\"}\n"), std::string::npos) << events;
   }
   first.close();
-  EXPECT_TRUE(comes_true([&] { return studio.studio().changes().listeners() == 1; }));
+  EXPECT_TRUE(comes_true([&] {  // who has left is noticed when something is sent, at the latest a heartbeat
+    studio.studio().changes().publish("runs", {});
+    return studio.studio().changes().listeners() == 1;
+  }));
 }
 
 TEST(Changes, AreLookedForOnlyWhileSomebodyListens) {

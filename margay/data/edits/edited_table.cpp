@@ -205,7 +205,7 @@ EditedTable edited_table(const fs::path& table, const fs::path& root, const Labe
 
 EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEdits& edits,
                          const std::vector<bool>& validates) {
-  MARGAY_CHECK(validates.empty() || validates.size() == items.size(), "one `validates` for each image");
+  MARGAY_CHECK(validates.empty() || validates.size() == items.size(), "for each image whether it validates");
   EditedTable table{.text = validates.empty() ? "name,label\n" : "name,label,is_valid\n"};
   const Root names(root);
   for (std::size_t i = 0; i < items.size(); ++i) {
