@@ -83,6 +83,7 @@ void note_quantisation(OnnxModel& model, const exporting::QuantizeOptions& optio
 
 OnnxModel quantised_onnx(const OnnxModel& model, const QuantisedExport& what, const QuantisationOptions& options,
                          const exporting::VerifyOptions& runtimes, bool is_quiet) {
+  core::validate(options.quantize);
   const exporting::Runner runner = calibration_runner(runtimes);
   const RangeImages images = range_images(what, options.calibrate);
   const data::ImagePipeline pipeline(what.bundle.transforms);

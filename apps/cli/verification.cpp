@@ -92,6 +92,7 @@ run::EvaluationOptions images_for(const VerificationOptions& options, const expo
 }
 
 Certificate verified(const exporting::OnnxFile& file, const fs::path& model, const VerificationOptions& options) {
+  const bundle::Bundle as_written = bundle::load_bundle(model);  // the predictor folds batch norms into weights
   const serve::Predictor predictor(bundle::load_bundle(model), {.device = options.device});
   const run::EvaluationSet set(images_for(options, file), predictor.bundle(), model);
   warn_of_each(set.warnings());
@@ -102,7 +103,7 @@ Certificate verified(const exporting::OnnxFile& file, const fs::path& model, con
   progress.begin("verify");
   return exporting::verify({.onnx = file,
                             .model = model,
-                            .bundle = predictor.bundle(),
+                            .bundle = as_written,
                             .pipeline = predictor.pipeline(),
                             .predict = predict,
                             .folder = options.images.folder,

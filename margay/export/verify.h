@@ -44,7 +44,7 @@ using PredictInputs = std::function<predict::Predictions(const torch::Tensor& in
 struct Verification {
   const OnnxFile& onnx;
   std::filesystem::path model;          ///< NAME.margay
-  const bundle::Bundle& bundle;         ///< read from it
+  const bundle::Bundle& bundle;         ///< read from it, no batch norm folded
   const data::ImagePipeline& pipeline;  ///< the bundle's
   PredictInputs predict;
   std::filesystem::path folder;                 ///< of the images; their names are relative to it
