@@ -167,7 +167,10 @@ std::vector<std::string> RuntimeComparison::breaches(const RuntimeVerdict& verdi
                                 bounds.max_probability_difference));
   };
   check_probability(verdict.probabilities, "a probability");
-  if (verdict.p_known) check_probability(*verdict.p_known, "what tells unknown images");
+  if (verdict.p_known && !(verdict.p_known->value <= bounds.max_known_difference)) {
+    found.push_back(fmt::format("p_known differs by {:.3g} ({}); {:.3g} is the bound", verdict.p_known->value,
+                                verdict.p_known->image, bounds.max_known_difference));
+  }
   if (verdict.beyond_margin > 0) {
     const auto worst = std::max_element(verdict.examples.begin(), verdict.examples.end(),
                                         [](const auto& a, const auto& b) { return a.margin < b.margin; });
@@ -202,6 +205,8 @@ const core::OptionTable& CertificateBounds::fields() {
                                                    "the largest difference of a probability", {0, 1}),
        core::field<&O::max_margin>(
            "max_margin", "decisions may differ where Margay's probabilities are so close to each other", {0, 1}),
+       core::field<&O::max_known_difference>("max_known_difference",
+                                             "of p_known, which goes in steps of one calibration image", {0, 1}),
        core::field<&O::max_accuracy_loss>("max_accuracy_loss", "of a quantised file, on labelled images", {0, 1}),
        core::field<&O::min_agreement>(
            "min_agreement", "of a quantised file: the share of images about which it decides as Margay", {0, 1})});

@@ -12,7 +12,7 @@
 
 namespace margay::exporting {
 
-/// How far what a runtime says may be from what Margay says. The first three are for files in float32, the others for
+/// How far what a runtime says may be from what Margay says. The first four are for files in float32, the others for
 /// quantised ones, whose logits differ by design.
 struct CertificateBounds {
   /// The largest |difference| of a logit, as a share of the range (largest minus smallest) of all of Margay's logits.
@@ -22,6 +22,8 @@ struct CertificateBounds {
   double max_probability_difference = 2e-3;
   /// Decisions may differ where the two probabilities that compete differ by no more.
   double max_margin = 1e-3;
+  /// Of p_known, a share of ranks: it steps by 1 / (1 + calibration images) where a score passes another.
+  double max_known_difference = 0.02;
   double max_accuracy_loss = 0.01;  ///< of a quantised file, on labelled images
   double min_agreement = 0.95;      ///< of a quantised file: the share of images with the same decision
 
