@@ -217,6 +217,7 @@ Json RunsView::run(const std::string& folder) {
 }
 
 std::string RunsView::curves(const CurveWindow& window) {
+  look();
   std::string text = "{\"curves\":[";
   const char* separator = "";
   for (const std::string& folder : window.folders) {

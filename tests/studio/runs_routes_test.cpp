@@ -87,7 +87,7 @@ TEST_F(StudioRuns, AreShownOneByOne) {
 TEST_F(StudioRuns, HaveCurvesOverStepsAndOverTime) {
   add_run("a");
   const json over_steps = studio_.json("/api/curves?of=a&name=loss&name=valid_loss&name=nothing");
-  ASSERT_EQ(over_steps["curves"].size(), 2);
+  ASSERT_EQ(over_steps["curves"].size(), 2) << over_steps;
   EXPECT_EQ(over_steps["curves"][0]["x"], json::parse("[1, 2, 3, 4]"));
   EXPECT_EQ(over_steps["curves"][0]["y"], json::parse("[3, 2, 1, null]"));
   EXPECT_EQ(over_steps["curves"][0]["end"], 4);
