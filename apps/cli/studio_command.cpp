@@ -13,9 +13,7 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/service_manager.h"
-#include "apps/cli/weights_choice.h"
 #include "apps/studio/studio.h"
-#include "margay/run/pretrained_weights.h"
 
 extern char** environ;
 
@@ -91,12 +89,7 @@ studio::StudioProgram this_program() {
           .cache_folder = user_cache_folder(),
           .places = user_places(),
           .words = [](const std::string& message) { return program_words(message); },
-          .train = train_form(),
-          .find_weights =
-              [](std::filesystem::path& weights, std::string& sha256, const std::string& arch) {
-                weights = run::kAutoWeights;
-                choose_weights(weights, sha256, arch, [](const std::string& /*text*/) {});
-              }};
+          .train = train_form()};
 }
 
 void tell_ready(const studio::Studio& page, const http::Server& server) {

@@ -21,10 +21,8 @@ void take_at_hand(std::filesystem::path& weights, std::string& sha256, const std
   }
   const run::WeightsSearch search = run::find_weights_at_hand(model::find_architecture(arch), user_places());
   warn_of_each(search.warnings);
-  weights = search.found ? std::filesystem::absolute(search.found->file) : std::filesystem::path();
-  if (!search.found) return;
-  if (sha256.empty()) sha256 = search.found->sha256;
-  say("Weights: " + run::weights_text(*search.found));
+  search.fill_in(weights, sha256);
+  if (search.found) say("Weights: " + run::weights_text(*search.found));
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 #include "apps/studio/data_request.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/studio/request_values.h"
 #include "margay/core/field_type.h"
 #include "margay/http/target.h"
 
@@ -38,24 +37,6 @@ void refuse_files(const nlohmann::ordered_json& given, const core::OptionTable& 
     }
     throw http::RequestError(403, fmt::format("`{}` names a file, which a page may not", field.name));
   }
-}
-
-nlohmann::ordered_json json_of(const http::Request& request, const char* name) {
-  const std::string* text = request.query_value(name);
-  if (text == nullptr || text->empty()) return nlohmann::ordered_json::object();
-  auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
-  if (!json.is_object()) throw http::RequestError(400, fmt::format("`{}` must be JSON: {{\"name\": value}}", name));
-  return json;
-}
-
-std::int64_t number_of(const http::Request& request, const char* name, std::int64_t absent, std::int64_t low,
-                       std::int64_t high) {
-  const std::string* text = request.query_value(name);
-  if (text == nullptr || text->empty()) return absent;
-  std::int64_t value = 0;
-  const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (problem == std::errc() && end == text->data() + text->size() && value >= low && value <= high) return value;
-  throw http::RequestError(400, fmt::format("`{}` must be a whole number of {} … {}", name, low, high));
 }
 
 }  // namespace margay::studio

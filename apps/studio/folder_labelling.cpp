@@ -8,7 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/studio/image_id.h"
-#include "apps/studio/request_body.h"
+#include "apps/studio/job_observer.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/studio.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
@@ -18,7 +19,7 @@
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/image_name.h"
 #include "margay/http/target.h"
-#include "margay/run/observer.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/probe_run.h"
 
 namespace margay::studio {
@@ -29,19 +30,6 @@ using Json = nlohmann::ordered_json;
 
 /// A probe is fitted again when so many labels have come, or a tenth of all.
 constexpr std::size_t kFewestNew = 4;
-
-class LabellingObserver : public run::Observer {
- public:
-  explicit LabellingObserver(const Job::Progress& progress) : progress_(progress) {}
-  bool is_stop_wanted() const override { return progress_.is_stop_wanted(); }
-  void progressed(const std::string& /*task*/, std::int64_t done, std::int64_t total,
-                  const std::string& /*details*/) override {
-    progress_(done, total);
-  }
-
- private:
-  const Job::Progress& progress_;
-};
 
 Json share_json(const std::optional<metric::Estimate>& share) {
   if (!share) return nullptr;
@@ -264,10 +252,11 @@ void FolderLabelling::start_probe() {
   labels_at_probe_ = labelled_->images().size();
   run::LabellingProbeOptions options{.known = known(), .unlabelled = unlabelled()};
   const fs::path cache = studio_.program().cache_folder;
-  const auto find_weights = studio_.program().find_weights;
-  job_.start([this, options, cache, find_weights](const Job::Progress& progress) mutable {
-    LabellingObserver observer(progress);
-    if (find_weights) find_weights(options.network.weights, options.network.weights_sha256, options.arch);
+  const fetch::KnownPlaces places = studio_.program().places;
+  job_.start([this, options, cache, places](const Job::Progress& progress) mutable {
+    JobObserver observer(progress);
+    const run::WeightsSearch search = run::find_weights_at_hand(model::find_architecture(options.arch), places);
+    search.fill_in(options.network.weights, options.network.weights_sha256);
     run::LabellingAdvice advice;
     try {
       advice = run::probe_for_labelling(options, cache, observer);
@@ -278,6 +267,7 @@ void FolderLabelling::start_probe() {
                                  "error unknown; margay fetch {0} brings them",
                                  options.arch)};
     }
+    advice.warnings.insert(advice.warnings.begin(), search.warnings.begin(), search.warnings.end());
     take_advice(std::move(advice), options.unlabelled);
   });
 }
@@ -312,20 +302,6 @@ void FolderLabelling::follow() {
     problem_ = error.what();
     publish();
   }
-}
-
-FolderLabelling& Labellings::of(std::string_view folder) {
-  const ServedFolder& served = studio_.folders().at(folder);
-  const std::scoped_lock lock(mutex_);
-  const auto found =
-      std::find_if(labellings_.begin(), labellings_.end(), [&](const auto& each) { return each.first == served.id; });
-  if (found != labellings_.end()) return *found->second;
-  return *labellings_.emplace_back(served.id, std::make_unique<FolderLabelling>(studio_, served)).second;
-}
-
-void Labellings::follow() {
-  const std::scoped_lock lock(mutex_);
-  for (const auto& [id, labelling] : labellings_) labelling->follow();
 }
 
 }  // namespace margay::studio

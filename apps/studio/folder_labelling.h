@@ -90,17 +90,4 @@ class FolderLabelling {
   Job job_;  ///< last: its thread uses what stands above
 };
 
-/// One for each folder, made when it is asked for.
-class Labellings {
- public:
-  explicit Labellings(Studio& studio) : studio_(studio) {}
-  FolderLabelling& of(std::string_view folder);
-  void follow();
-
- private:
-  Studio& studio_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::string, std::unique_ptr<FolderLabelling>>> labellings_;
-};
-
 }  // namespace margay::studio

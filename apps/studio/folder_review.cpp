@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/studio/image_id.h"
-#include "apps/studio/request_body.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/studio.h"
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
@@ -428,7 +428,7 @@ Json FolderReview::start_search(const Json& body) {
   LabelSearchOptions options{.folder = folder_.path,
                              .cache_folder = studio_.program().cache_folder,
                              .arch = field_of<std::string>(body, "arch", "resnet18"),
-                             .find_weights = studio_.program().find_weights};
+                             .places = studio_.program().places};
   const auto model = field_of<std::string>(body, "model", "");
   if (!model.empty()) options.model = studio_.folders().inside_runs(model);
   const bool is_begun =
@@ -472,20 +472,6 @@ void FolderReview::follow() {
     problem_ = error.what();
     publish();
   }
-}
-
-FolderReview& Reviews::of(std::string_view folder) {
-  const ServedFolder& served = studio_.folders().at(folder);
-  const std::scoped_lock lock(mutex_);
-  const auto found =
-      std::find_if(reviews_.begin(), reviews_.end(), [&](const auto& each) { return each.first == served.id; });
-  if (found != reviews_.end()) return *found->second;
-  return *reviews_.emplace_back(served.id, std::make_unique<FolderReview>(studio_, served)).second;
-}
-
-void Reviews::follow() {
-  const std::scoped_lock lock(mutex_);
-  for (const auto& [id, review] : reviews_) review->follow();
 }
 
 }  // namespace margay::studio

@@ -98,21 +98,6 @@ class FolderReview {
   Job search_;               ///< last: its thread uses what stands above
 };
 
-/// One for each folder, made when it is asked for.
-class Reviews {
- public:
-  explicit Reviews(Studio& studio) : studio_(studio) {}
-  /// Throws http::RequestError, 404, for a folder that is not served.
-  FolderReview& of(std::string_view folder);
-  /// FolderReview::follow of all.
-  void follow();
-
- private:
-  Studio& studio_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::string, std::unique_ptr<FolderReview>>> reviews_;
-};
-
 /// The name that decisions bear where the page gives none: the user's.
 std::string studio_user();
 

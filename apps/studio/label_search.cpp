@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/studio/job_observer.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/data/check/check_data.h"
@@ -14,7 +15,7 @@
 #include "margay/data/source/text_file.h"
 #include "margay/run/data_options.h"
 #include "margay/run/label_check.h"
-#include "margay/run/observer.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/probe_run.h"
 
 namespace margay::studio {
@@ -100,30 +101,8 @@ void keep_found(const FoundLabels& found, const fs::path& file) {
   core::write_file_atomically(file, json.dump(-1, ' ', false, FoundJson::error_handler_t::replace));
 }
 
-namespace {
-
-/// Hands a check's progress on to the job.
-class SearchObserver : public run::Observer {
- public:
-  explicit SearchObserver(const Job::Progress& progress) : progress_(progress) {}
-
-  bool is_stop_wanted() const override { return progress_.is_stop_wanted(); }
-  void warned(const std::string& text) override { warnings.push_back(text); }
-  void progressed(const std::string& /*task*/, std::int64_t done, std::int64_t total,
-                  const std::string& /*details*/) override {
-    progress_(done, total);
-  }
-
-  std::vector<std::string> warnings;
-
- private:
-  const Job::Progress& progress_;
-};
-
-}  // namespace
-
 FoundLabels search_labels(const LabelSearchOptions& options, const Job::Progress& progress) {
-  SearchObserver observer(progress);
+  JobObserver observer(progress);
   FoundLabels found{.time = data::utc_now()};
   const data::DataBlock block = run::make_block(options.folder, {}, data::Gaps::kKeep);
   data::DataReport report =
@@ -132,8 +111,10 @@ FoundLabels search_labels(const LabelSearchOptions& options, const Job::Progress
       });
   found.findings = std::move(report.findings);
   run::LabelCheckOptions label{.folder = options.folder, .model = options.model, .arch = options.arch};
-  if (options.model.empty() && options.find_weights) {
-    options.find_weights(label.network.weights, label.network.weights_sha256, label.arch);
+  if (options.model.empty()) {
+    const run::WeightsSearch search = run::find_weights_at_hand(model::find_architecture(label.arch), options.places);
+    search.fill_in(label.network.weights, label.network.weights_sha256);
+    found.warnings = search.warnings;
   }
   try {
     take_check(run::check_labels(label, options.cache_folder, observer), found);

@@ -38,8 +38,7 @@ struct LabelSearchOptions {
   std::filesystem::path cache_folder;  ///< of the user, for features; "": none
   std::string arch = "resnet18";       ///< whose features are probed
   std::filesystem::path model;         ///< a bundle that judges instead; "": none
-  /// Chooses the file of the weights of `arch`, and its SHA-256; leaves both empty where there are none.
-  std::function<void(std::filesystem::path& weights, std::string& sha256, const std::string& arch)> find_weights;
+  fetch::KnownPlaces places = {};      ///< where the weights of `arch` may lie
 };
 
 /// Searches first for broken images and copies (data::check_data), then for wrong labels (run::check_labels); without

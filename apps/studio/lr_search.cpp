@@ -96,7 +96,7 @@ void LrSearch::search(const Options& given, const Job::Progress& progress) {
   if (network.weights == run::kAutoWeights) {
     const auto search = run::find_weights_at_hand(model::find_architecture(options.arch), places_);
     for (const std::string& warning : search.warnings) say(warning);
-    network.weights = search.found ? search.found->file : std::filesystem::path();
+    search.fill_in(network.weights, network.weights_sha256);
     if (search.found) say("Weights: " + run::weights_text(*search.found));
   }
   if (network.weights == kNoWeights) network.weights.clear();

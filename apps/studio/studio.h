@@ -29,9 +29,6 @@ struct StudioProgram {
   /// Shows `option_field` in a message as the program's flag; none: messages stay as they are.
   std::function<std::string(const std::string&)> words = {};
   TrainForm train = {};  ///< without `check` the page starts no trainings
-  /// Sets the file of a network's pretrained weights that lies on this machine, and its SHA-256; leaves both where
-  /// there is none, or where the function is.
-  std::function<void(std::filesystem::path& weights, std::string& sha256, const std::string& arch)> find_weights = {};
 };
 
 /// The page over runs and data, for one http::Server: it is its handler, and admit() its hook. Outlives the server.

@@ -127,6 +127,11 @@ WeightsSearch find_weights_at_hand(const model::Architecture& architecture, cons
   return Search(architecture, places).run();
 }
 
+void WeightsSearch::fill_in(std::filesystem::path& weights, std::string& sha256) const {
+  weights = found ? std::filesystem::absolute(found->file) : std::filesystem::path();
+  if (found && sha256.empty()) sha256 = found->sha256;
+}
+
 std::string weights_text(const WeightsAtHand& weights) {
   constexpr std::size_t kShownDigits = 12;
   const std::string hash =

@@ -25,6 +25,10 @@ struct WeightsAtHand {
 struct WeightsSearch {
   std::optional<WeightsAtHand> found;
   std::vector<std::string> warnings;  ///< of files that were left out, and why
+
+  /// Puts the file, by its absolute path, in place of `weights`; "" where none was found. Its hash becomes `sha256`
+  /// where that is empty.
+  void fill_in(std::filesystem::path& weights, std::string& sha256) const;
 };
 
 /// Looks for the weights of a network, without a network: first in weights/ of Margay's cache, then for those that the

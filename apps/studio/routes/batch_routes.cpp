@@ -7,6 +7,7 @@
 #include "apps/studio/data_request.h"
 #include "apps/studio/image_id.h"
 #include "apps/studio/lr_search.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/routes/views.h"
 #include "apps/studio/seen_images.h"
 #include "apps/studio/studio.h"

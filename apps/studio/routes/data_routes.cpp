@@ -15,6 +15,7 @@
 #include "apps/studio/dataset_shelf.h"
 #include "apps/studio/image_id.h"
 #include "apps/studio/option_form.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/studio/thumbnails.h"
@@ -113,10 +114,7 @@ ImageSide side_named(const std::string& name) {
 
 ImageFilter filter_of(const http::Request& request, const OpenedDataset& dataset) {
   ImageFilter filter;
-  const auto given = [&](const char* name) {
-    const std::string* value = request.query_value(name);
-    return value == nullptr ? std::string() : *value;
-  };
+  const auto given = [&](const char* name) { return text_in(request, name); };
   if (given("label") == "none") {
     filter.is_unlabelled = true;
   } else if (!given("label").empty()) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -12,6 +11,7 @@
 
 #include "apps/studio/evaluations.h"
 #include "apps/studio/judge_model.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/web/report_page.h"
@@ -31,19 +31,6 @@ using http::Request;
 
 constexpr int kThumbnailPx = 512;     // one of Thumbnails::kSides
 constexpr std::int64_t kListed = 24;  // images of each list
-
-/// The number in a path or a query. Throws http::RequestError, 400.
-std::int64_t mistakes_number(std::string_view text, const char* what) {
-  std::int64_t number = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failure == std::errc() && end == text.data() + text.size() && !text.empty()) return number;
-  throw http::RequestError(400, fmt::format("{} must be a whole number, got \"{}\"", what, core::valid_utf8(text)));
-}
-
-std::string mistakes_query(const Request& request, const char* name) {
-  const std::string* value = request.query_value(name);
-  return value == nullptr ? "" : *value;
-}
 
 Json listed_json(const ListedModel& model, const LoadedModels& models) {
   return {{"id", model.id},
@@ -237,15 +224,15 @@ void add_evaluation_routes(StudioRoutes& routes, const std::shared_ptr<MistakesV
     question.modified =
         listed_model(view->studio.folders(), question.model).modified;  // an unknown one is told at once
     return RouteResult(evaluation_json(
-        view->evaluations.ask(question, mistakes_query(request, "watcher"), request.query_value("again") != nullptr),
+        view->evaluations.ask(question, text_in(request, "watcher"), request.query_value("again") != nullptr),
         view->studio));
   });
   routes.get("/api/mistakes/{id}", [view](const Request& request) {
     const std::string id(request.parameter("id"));
-    return RouteResult(evaluation_json(view->evaluations.status(id, mistakes_query(request, "watcher")), view->studio));
+    return RouteResult(evaluation_json(view->evaluations.status(id, text_in(request, "watcher")), view->studio));
   });
   routes.ask("/api/mistakes/{id}/leave", [view](const Request& request) {
-    view->evaluations.leave(std::string(request.parameter("id")), mistakes_query(request, "watcher"));
+    view->evaluations.leave(std::string(request.parameter("id")), text_in(request, "watcher"));
     return RouteResult(Json::object());
   });
 }
@@ -254,23 +241,23 @@ void add_result_routes(StudioRoutes& routes, const std::shared_ptr<MistakesView>
   routes.get("/api/mistakes/{id}/document",
              [view](const Request& request) { return RouteResult(document_json(*view->page(request))); });
   routes.get("/api/mistakes/{id}/cell", [view](const Request& request) {
-    return RouteResult(cell_json(*view->page(request), mistakes_number(mistakes_query(request, "row"), "row"),
-                                 mistakes_number(mistakes_query(request, "column"), "column")));
+    return RouteResult(cell_json(*view->page(request), whole_number(text_in(request, "row"), "row"),
+                                 whole_number(text_in(request, "column"), "column")));
   });
   routes.get("/api/mistakes/{id}/image/{row}", [view](const Request& request) {
     const auto page = view->page(request);
     const int deep_bits = page->judged->model->predictor().bundle().transforms.deep_bits;
     return RouteResult(jpeg_response(
-        view->studio.thumbnails().jpeg({.file = page->file(mistakes_number(request.parameter("row"), "the image")),
+        view->studio.thumbnails().jpeg({.file = page->file(whole_number(request.parameter("row"), "the image")),
                                         .side = kThumbnailPx,
                                         .deep_bits = deep_bits})));
   });
   routes.get("/api/mistakes/{id}/map/{row}", [view](const Request& request) {
-    return RouteResult(map_response(*view->page(request), mistakes_number(request.parameter("row"), "the image"),
-                                    mistakes_query(request, "label")));
+    return RouteResult(map_response(*view->page(request), whole_number(request.parameter("row"), "the image"),
+                                    text_in(request, "label")));
   });
   routes.get("/api/mistakes/{id}/xray/{row}", [view](const Request& request) {
-    return RouteResult(xray_subject(*view->page(request), mistakes_number(request.parameter("row"), "the image")));
+    return RouteResult(xray_subject(*view->page(request), whole_number(request.parameter("row"), "the image")));
   });
 }
 

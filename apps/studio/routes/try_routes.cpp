@@ -9,6 +9,7 @@
 
 #include "apps/studio/judge_model.h"
 #include "apps/studio/loaded_models.h"
+#include "apps/studio/request_values.h"
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/studio/thumbnails.h"
@@ -29,11 +30,6 @@ using http::Request;
 
 constexpr std::size_t kExamples = 6;
 constexpr int kExamplePx = 256;
-
-std::string try_query(const Request& request, const char* name) {
-  const std::string* value = request.query_value(name);
-  return value == nullptr ? "" : *value;
-}
 
 std::string data_url(const std::vector<std::uint8_t>& jpeg) { return "data:image/jpeg;base64," + web::base64(jpeg); }
 std::string data_url(const std::string& jpeg) {
@@ -138,9 +134,9 @@ class TryView {
 
 TryJson tried_json(TryView& view, const Request& request) {
   if (request.body.empty()) throw http::RequestError(400, "the body is empty; send an image");
-  const ListedModel listed = listed_model(view.studio.folders(), try_query(request, "model"));
+  const ListedModel listed = listed_model(view.studio.folders(), text_in(request, "model"));
   const LoadedModels::Model model = view.studio.models().get(listed);
-  std::string name = try_query(request, "name");
+  std::string name = text_in(request, "name");
   if (name.empty()) name = "image";
   TryOptions options;
   if (const std::string* label = request.query_value("label")) options.label = *label;
@@ -165,16 +161,16 @@ TryJson empty_page(const std::string& title) {
 void add_try_routes(StudioRoutes& routes) {
   const auto view = std::make_shared<TryView>(routes.studio());
   routes.ask("/api/try/model", [view](const Request& request) {
-    const ListedModel listed = listed_model(view->studio.folders(), try_query(request, "model"));
+    const ListedModel listed = listed_model(view->studio.folders(), text_in(request, "model"));
     return RouteResult(facts_json(listed, *view->studio.models().get(listed)));
   });
   routes.ask("/api/try", [view](const Request& request) { return RouteResult(tried_json(*view, request)); });
   routes.get("/api/try/examples", [view](const Request& request) {
-    const std::string model = try_query(request, "model");
+    const std::string model = text_in(request, "model");
     return RouteResult(examples_json(view->studio, model, view->examples.status(model)));
   });
   routes.ask("/api/try/examples", [view](const Request& request) {
-    const ListedModel listed = listed_model(view->studio.folders(), try_query(request, "model"));
+    const ListedModel listed = listed_model(view->studio.folders(), text_in(request, "model"));
     if (request.query_value("stop") != nullptr) {
       view->examples.stop(listed.id);
     } else {
@@ -183,7 +179,7 @@ void add_try_routes(StudioRoutes& routes) {
     return RouteResult(examples_json(view->studio, listed.id, view->examples.status(listed.id)));
   });
   routes.get("/api/empty-page", [](const Request& request) {
-    const std::string title = try_query(request, "title");
+    const std::string title = text_in(request, "title");
     return RouteResult(empty_page(title.empty() ? "Margay studio" : title));
   });
 }

@@ -33,10 +33,15 @@ T field_of(const nlohmann::ordered_json& body, const char* field, T otherwise) {
 
 /// Query values of a request: "" for one that is missing.
 std::string text_in(const http::Request& request, const char* name);
-/// A number from 1 to `most`; more becomes `most`. Throws std::invalid_argument.
+/// A number from 1 to `most`; more becomes `most`. Throws http::RequestError, 400.
 std::size_t count_in(const http::Request& request, const char* name, std::size_t otherwise, std::size_t most);
-/// Throws std::invalid_argument for what is no whole number.
-std::int64_t whole_number(std::string_view text);
+/// A whole number of the query within low … high; `absent` where it is not given. Throws http::RequestError, 400.
+std::int64_t number_of(const http::Request& request, const char* name, std::int64_t absent, std::int64_t low,
+                       std::int64_t high);
+/// what: of the message. Throws http::RequestError, 400, for what is no whole number.
+std::int64_t whole_number(std::string_view text, std::string_view what);
+/// The JSON object that the query holds under a name; {} where it holds none. Throws http::RequestError, 400.
+nlohmann::ordered_json json_of(const http::Request& request, const char* name);
 
 /// What became of one decision of many: what `decide` gives, or {"id", "error", "may_retry"}: one that is wrong may not
 /// be tried again, one that the disk or a lock refused may. decision: with its "id".

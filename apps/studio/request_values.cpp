@@ -1,10 +1,12 @@
-#include "apps/studio/request_body.h"
+#include "apps/studio/request_values.h"
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "apps/studio/studio.h"
 #include "margay/core/error.h"
+#include "margay/core/unicode.h"
 #include "margay/http/target.h"
 
 namespace margay::studio {
@@ -27,19 +29,34 @@ std::string text_in(const http::Request& request, const char* name) {
   return value == nullptr ? "" : *value;
 }
 
-std::int64_t whole_number(std::string_view text) {
+std::int64_t whole_number(std::string_view text, std::string_view what) {
   std::int64_t value = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (read.ec == std::errc() && read.ptr == text.data() + text.size()) return value;
-  throw std::invalid_argument(fmt::format("'{}' in the address is no whole number", text));
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem == std::errc() && end == text.data() + text.size() && !text.empty()) return value;
+  throw http::RequestError(400, fmt::format("{} must be a whole number, got \"{}\"", what, core::valid_utf8(text)));
+}
+
+std::int64_t number_of(const http::Request& request, const char* name, std::int64_t absent, std::int64_t low,
+                       std::int64_t high) {
+  const std::string text = text_in(request, name);
+  if (text.empty()) return absent;
+  const std::int64_t value = whole_number(text, name);
+  if (value >= low && value <= high) return value;
+  throw http::RequestError(400, fmt::format("`{}` must be a whole number of {} … {}", name, low, high));
 }
 
 std::size_t count_in(const http::Request& request, const char* name, std::size_t otherwise, std::size_t most) {
-  const std::string text = text_in(request, name);
-  if (text.empty()) return otherwise;
-  const std::int64_t count = whole_number(text);
-  if (count < 1) throw std::invalid_argument(fmt::format("'{}' in the address must be 1 or more", name));
+  const auto count =
+      number_of(request, name, static_cast<std::int64_t>(otherwise), 1, std::numeric_limits<std::int64_t>::max());
   return std::min(most, static_cast<std::size_t>(count));
+}
+
+nlohmann::ordered_json json_of(const http::Request& request, const char* name) {
+  const std::string* text = request.query_value(name);
+  if (text == nullptr || text->empty()) return nlohmann::ordered_json::object();
+  auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
+  if (!json.is_object()) throw http::RequestError(400, fmt::format("`{}` must be JSON: {{\"name\": value}}", name));
+  return json;
 }
 
 nlohmann::ordered_json result_of_one(const nlohmann::ordered_json& decision, const Studio& studio,
