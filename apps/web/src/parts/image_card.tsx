@@ -49,7 +49,7 @@ export function ImageCard({ name, images, missing = 'not on this page', verdict,
   );
 }
 
-export function ImageGrid({ label, size = 'small', children }: {
+export function ImageCards({ label, size = 'small', children }: {
   label: string; size?: 'small' | 'large'; children: ComponentChildren;
 }) {
   return <ul class={`image-grid ${size}`} aria-label={label}>{children}</ul>;

@@ -1,7 +1,7 @@
 // The numbers of each class, with averages; of several labels also how often each is right, missed and wrongly given.
 import { useMemo, useState } from 'preact/hooks';
 import { ShareCell } from '../parts/bars';
-import { ImageGrid } from '../parts/image_card';
+import { ImageCards } from '../parts/image_card';
 import { count, level } from '../parts/numbers';
 import { type Column, SortableTable } from '../parts/sortable_table';
 import { type Average, type ClassNumbers, type JsonEstimate, type PageData, estimateOf, kOutcomes } from './document';
@@ -146,7 +146,7 @@ function OutcomeImages({ page, cell, images }: { page: PageData; cell: ChosenCel
       <h3><bdi>{page.document.vocab[cell.row]}</bdi> <span class="soft">{kOutcomeWords[cell.column]}</span></h3>
       {!images?.length
         ? <p class="soft small">{mayCome ? 'Loading …' : 'None of these images had room on this page.'}</p>
-        : <ImageGrid label="Images of the chosen number">{images.map((id) => <PageImageCard key={id} page={page} id={id} />)}</ImageGrid>}
+        : <ImageCards label="Images of the chosen number">{images.map((id) => <PageImageCard key={id} page={page} id={id} />)}</ImageCards>}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // The confusion matrix and the images of the chosen cell.
 import { useMemo, useState } from 'preact/hooks';
 import { ConfusionMatrix, type MatrixCell } from '../parts/confusion_matrix';
-import { ImageGrid } from '../parts/image_card';
+import { ImageCards } from '../parts/image_card';
 import { count, counted, percent } from '../parts/numbers';
 import type { PageData } from './document';
 import { useCell } from './image_access';
@@ -95,9 +95,9 @@ function CellImages({ page, byCell, cell, cells, columnNames }: {
         {images.length === 0 && amount > 0 && (mayCome ? ' Loading …' : ' None of them had room on this page.')}
       </p>
       {images.length > 0 && (
-        <ImageGrid label="Images of the chosen cell">
+        <ImageCards label="Images of the chosen cell">
           {images.map((id) => <PageImageCard key={id} page={page} id={id} />)}
-        </ImageGrid>
+        </ImageCards>
       )}
     </>
   );

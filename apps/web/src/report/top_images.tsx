@@ -1,6 +1,6 @@
 // Lists of images: the highest losses, the most surely wrong, the lowest, the nearest to the border.
 import { useState } from 'preact/hooks';
-import { ImageGrid } from '../parts/image_card';
+import { ImageCards } from '../parts/image_card';
 import { percent } from '../parts/numbers';
 import { type ListName, type PageData, type TopImage, kLists } from './document';
 import { PageImageCard } from './page_images';
@@ -35,9 +35,9 @@ export function TopImages({ page }: { page: PageData }) {
         {kWords[chosen][1]}
         {hasMaps && ' The buttons below an image show its activation maps: where it speaks for a class (orange) and against it (blue).'}
       </p>
-      <ImageGrid label={kWords[chosen][0]} size="large">
+      <ImageCards label={kWords[chosen][0]} size="large">
         {images.map((image) => <PageImageCard key={`${chosen} ${image.row}`} page={page} id={image.row} note={noteOf(chosen, image)} />)}
-      </ImageGrid>
+      </ImageCards>
     </>
   );
 }

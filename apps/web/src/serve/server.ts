@@ -1,4 +1,5 @@
 // What the page asks the server for.
+import { reasonOf } from '../parts/reason';
 
 export interface Model {
   name: string;
@@ -28,14 +29,7 @@ async function send(path: string, token: string, body: Blob | string): Promise<R
   const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}` } : {};
   const response = await fetch(path, { method: 'POST', body, headers });
   if (response.ok) return response;
-  const text = await response.text();
-  let reason = text || response.statusText;
-  try {
-    reason = (JSON.parse(text) as { error?: string }).error ?? reason;
-  } catch {
-    // a proxy's page: shown as it is
-  }
-  throw new ServerError(response.status, reason);
+  throw new ServerError(response.status, await reasonOf(response));
 }
 
 export async function models(token: string): Promise<Model[]> {

@@ -1,5 +1,6 @@
 // What the page asks the studio for, and what the studio tells it.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { reasonOf } from '../parts/reason';
 import { noteAnswer, savedAnswer, savedPage } from './saved_page';
 import { words } from './words';
 
@@ -30,14 +31,7 @@ async function answered(path: string, init: RequestInit): Promise<Response> {
     throw new StudioError(0, words.noAnswer);
   }
   if (response.ok) return response;
-  const text = await response.text();
-  let reason = text || response.statusText;
-  try {
-    reason = (JSON.parse(text) as { error?: string }).error ?? reason;
-  } catch {
-    // no JSON: shown as it is
-  }
-  throw new StudioError(response.status, reason);
+  throw new StudioError(response.status, await reasonOf(response));
 }
 
 export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {

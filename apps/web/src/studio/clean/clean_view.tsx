@@ -1,7 +1,7 @@
 // Clean: what was found is decided about, one image after the other or many at once. Nothing on disk but the journal changes
 // before Apply.
-import { useAbout } from '../app';
 import { post, textOf } from '../api';
+import { FolderView } from '../folder_view';
 import { useKeys } from '../keys';
 import { address, go, type Place } from '../place';
 import { words } from '../words';
@@ -140,22 +140,9 @@ function Folder({ folder, place }: { folder: string; place: Place }) {
 }
 
 export function CleanView({ place }: { place: Place }) {
-  const { folders } = useAbout();
-  const folder = folders.find(({ id }) => id === place.rest[0]) ?? (place.rest[0] === undefined ? folders[0] : undefined);
   return (
-    <div class="clean">
-      <div class="row">
-        <h1>{words.clean.title}</h1>
-        {folders.length > 1 && (
-          <label>{words.clean.folder}{' '}
-            <select value={folder?.id} onChange={(event) => go(address('clean', [event.currentTarget.value]))}>
-              {folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
-            </select></label>
-        )}
-      </div>
-      {folder ? <Folder key={folder.id} folder={folder.id} place={place} />
-        : <p>{place.rest[0] === undefined ? words.clean.noFolder : words.clean.unknownFolder(place.rest[0])}</p>}
-    </div>
+    <FolderView view="clean" title={words.clean.title} none={words.clean.noFolder} place={place}>
+      {(folder) => <Folder key={folder} folder={folder} place={place} />}
+    </FolderView>
   );
 }
-

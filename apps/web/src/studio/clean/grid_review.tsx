@@ -3,9 +3,8 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { useKeys } from '../keys';
 import { words } from '../words';
 import { ImageGrid, type GridImage } from '../../parts/image_grid';
-import { thumbnailSide } from '../../parts/thumbnail';
+import { thumbnailSide, thumbnailUrl } from '../../parts/thumbnail';
 import { ClassField } from './class_field';
-import { pictureUrl } from './picture';
 import type { Choice, Entry, Made } from './review';
 import { type Filter, useEntries } from './use_entries';
 import type { Review } from './use_review';
@@ -61,7 +60,7 @@ export function GridReview({ folder, review }: { folder: string; review: Review 
     if (kept?.of === entry) return kept.image;
     const labels = entry.labels.join('; ') || words.clean.noLabel;
     const made: GridImage = {
-      source: pictureUrl(folder, entry.image_id, thumbnailSide(kTilePx)),
+      source: thumbnailUrl(folder, entry.image_id, thumbnailSide(kTilePx)),
       name: words.clean.imageOf(entry.name, labels),
       caption: <><bdi>{labels}</bdi>{entry.suggestion.length > 0 && <> → <bdi>{entry.suggestion.join('; ')}</bdi></>}</>,
       tone: toneOf(entry),

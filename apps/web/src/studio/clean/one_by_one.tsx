@@ -4,9 +4,9 @@ import { get } from '../api';
 import { useKeys } from '../keys';
 import { words } from '../words';
 import { percent } from '../../parts/numbers';
+import { thumbnailUrl } from '../../parts/thumbnail';
 import { ClassField } from './class_field';
 import { type Choice, type Entry, type Made, keyedLabels } from './review';
-import { pictureUrl } from './picture';
 import { useEntries } from './use_entries';
 import type { Review } from './use_review';
 
@@ -21,7 +21,7 @@ function Picture({ folder, id, name, labels, isDeleted }: {
   return (
     <figure class={`picture ${isDeleted ? 'deleted' : ''}`}>
       {isMissing ? <span class="soft">{words.clean.unreadable}</span>
-        : <img src={pictureUrl(folder, id, 1024)} alt={words.clean.imageOf(name, labelsText(labels))} onError={() => setMissing(true)} />}
+        : <img src={thumbnailUrl(folder, id, 1024)} alt={words.clean.imageOf(name, labelsText(labels))} onError={() => setMissing(true)} />}
       <figcaption><bdi>{labelsText(labels)}</bdi>{isDeleted && ` · ${words.clean.deleted}`} <bdi class="soft small">{name}</bdi></figcaption>
     </figure>
   );
@@ -146,7 +146,7 @@ export function OneByOne({ folder, review }: { folder: string; review: Review })
   useEffect(() => {
     for (let i = at + 1; i < at + 4; ++i) {
       const next = entryAt(i);
-      if (next) new Image().src = pictureUrl(folder, next.image_id, 1024);
+      if (next) new Image().src = thumbnailUrl(folder, next.image_id, 1024);
     }
   });
 

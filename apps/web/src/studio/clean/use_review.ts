@@ -32,13 +32,27 @@ export function useWho(otherwise: string): [string, (who: string) => void] {
 }
 
 /** Events of other folders are of no interest here. */
-export const isAbout = (folder: string, data: unknown) =>
+const isAbout = (folder: string, data: unknown) =>
   data === undefined || (data as { folder?: string }).folder === folder;
 
+/** What the studio holds of a folder for a view, and what a change of this page's own has given since (setNewer). */
+export function useFolderState<State>(view: string, folder: string) {
+  const path = apiPath(view, folder);
+  const got = useGet<State>(path);
+  const [newer, setNewer] = useState<State>();
+  // Several changes in a row are asked for once.
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => onChange(view, (data) => {
+    if (!isAbout(folder, data)) return;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(got.reload, 60);
+  }), [view, folder, got.reload]);
+  useEffect(() => setNewer(undefined), [got.data]);
+  return { path, got, state: newer ?? got.data, setNewer };
+}
+
 export function useReview(folder: string): { review?: Review; problem?: string; isLoading: boolean; again: () => void } {
-  const path = apiPath('clean', folder);
-  const got = useGet<ReviewState>(path);
-  const [newer, setNewer] = useState<ReviewState>();
+  const { path, got, state, setNewer } = useFolderState<ReviewState>('clean', folder);
   const [undone, setUndone] = useState<Decided>();
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const outbox = useMemo(
@@ -53,15 +67,6 @@ export function useReview(folder: string): { review?: Review; problem?: string; 
     addEventListener('online', wake);
     return () => removeEventListener('online', wake);
   }, [outbox]);
-  // Several changes in a row are asked for once.
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => onChange('clean', (data) => {
-    if (!isAbout(folder, data)) return;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(got.reload, 60);
-  }), [folder, got.reload]);
-  useEffect(() => setNewer(undefined), [got.data]);
-  const state = newer ?? got.data;
   const [who, setWho] = useWho(state?.who ?? '');
   if (!state) {
     return { ...(got.problem && { problem: got.problem.message }), isLoading: got.isLoading, again: got.reload };

@@ -1,17 +1,18 @@
 // Label: a first dataset from nothing. Classes are made, images dropped or recorded into them, and unlabelled ones labelled in
 // the order of a probe's uncertainty, whose error falls meanwhile.
-import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useReducer, useState } from 'preact/hooks';
 import { useAbout } from '../app';
-import { apiPath, onChange, post, textOf, useConnection, useGet } from '../api';
+import { post, textOf, useConnection, useGet } from '../api';
 import { ClassField } from '../clean/class_field';
 import { Outbox } from '../clean/outbox';
-import { pictureUrl } from '../clean/picture';
-import { isAbout, useWho } from '../clean/use_review';
+import { useFolderState, useWho } from '../clean/use_review';
+import { FolderView } from '../folder_view';
 import { useKeys } from '../keys';
-import { address, go, type Place } from '../place';
+import { type Place } from '../place';
 import { words } from '../words';
 import { LineChart } from '../../parts/line_chart';
 import { percent, withInterval } from '../../parts/numbers';
+import { thumbnailUrl } from '../../parts/thumbnail';
 import { Camera } from './camera';
 import type { LabellingState, NextImages, ToLabel } from './labelling';
 import { Uploads } from './uploads';
@@ -102,7 +103,7 @@ function OneToLabel({ folder, image, classes, isOff, onLabel, onSkip }: {
   return (
     <div class="one-to-label">
       <figure class="picture">
-        <img src={pictureUrl(folder, image.image_id, 1024)} alt={words.label.imageNamed(image.name)} />
+        <img src={thumbnailUrl(folder, image.image_id, 1024)} alt={words.label.imageNamed(image.name)} />
         <figcaption class="small soft"><bdi>{image.name}</bdi>{' · '}
           {image.is_random ? words.label.byChance : words.label.uncertain(percent(image.uncertainty))}</figcaption>
       </figure>
@@ -133,7 +134,7 @@ function ToLabelNext({ path, state, outbox, who }: {
   const images = (got.data?.images ?? []).filter(({ image_id: id }) => !done.has(id));
   const image = images[0];
   useEffect(() => {
-    for (const next of images.slice(1, 4)) new Image().src = pictureUrl(got.data!.folder, next.image_id, 1024);
+    for (const next of images.slice(1, 4)) new Image().src = thumbnailUrl(got.data!.folder, next.image_id, 1024);
   });
   const leave = (id: string) => setDone((before) => new Set(before).add(id));
   if (got.problem) return <p role="alert" class="wrong">{got.problem.message}</p>;
@@ -171,9 +172,7 @@ function Unsaved({ outbox, uploads }: { outbox: Outbox<LabellingState>; uploads:
 
 function Folder({ folder }: { folder: string }) {
   const { folders } = useAbout();
-  const path = apiPath('label', folder);
-  const got = useGet<LabellingState>(path);
-  const [newer, setNewer] = useState<LabellingState>();
+  const { path, got, state, setNewer } = useFolderState<LabellingState>('label', folder);
   const [problem, setProblem] = useState('');
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const outbox = useMemo(() => new Outbox<LabellingState>(path, setNewer, () => undefined), [path]);
@@ -182,14 +181,6 @@ function Folder({ folder }: { folder: string }) {
   useEffect(() => uploads.listen(() => redraw(undefined)), [uploads]);
   const connection = useConnection();
   useEffect(() => { if (connection === 'open') { outbox.wake(); uploads.wake(); } }, [connection, outbox, uploads]);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => onChange('label', (data) => {
-    if (!isAbout(folder, data)) return;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(got.reload, 100);
-  }), [folder, got.reload]);
-  useEffect(() => setNewer(undefined), [got.data]);
-  const state = newer ?? got.data;
   const [who] = useWho('');
   const undo = () => { if (state && !state.is_read_only) outbox.add('undo', who, [{}]); };
   useKeys(words.label.title, [{ keys: ['u'], text: words.clean.undo, run: undo }]);
@@ -240,21 +231,9 @@ function Folder({ folder }: { folder: string }) {
 }
 
 export function LabelView({ place }: { place: Place }) {
-  const { folders } = useAbout();
-  const folder = folders.find(({ id }) => id === place.rest[0]) ?? (place.rest[0] === undefined ? folders[0] : undefined);
   return (
-    <div class="label">
-      <div class="row">
-        <h1>{words.label.title}</h1>
-        {folders.length > 1 && (
-          <label>{words.clean.folder}{' '}
-            <select value={folder?.id} onChange={(event) => go(address('label', [event.currentTarget.value]))}>
-              {folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
-            </select></label>
-        )}
-      </div>
-      {folder ? <Folder key={folder.id} folder={folder.id} />
-        : <p>{place.rest[0] === undefined ? words.label.noFolder : words.clean.unknownFolder(place.rest[0])}</p>}
-    </div>
+    <FolderView view="label" title={words.label.title} none={words.label.noFolder} place={place}>
+      {(folder) => <Folder key={folder} folder={folder} />}
+    </FolderView>
   );
 }
