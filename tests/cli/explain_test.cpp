@@ -7,6 +7,7 @@
 #include "apps/cli/command.h"
 #include "margay/bundle/bundle.h"
 #include "margay/model/classifier.h"
+#include "tests/support/seeded_bundle.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::cli {
@@ -33,13 +34,7 @@ class ExplainImages : public testing::Test {
  protected:
   ExplainImages() {
     testing_support::write_tiny_images(folder_ / "images", 1, 1);
-    torch::manual_seed(0);
-    bundle::Bundle bundle;
-    bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
-    bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-    bundle.transforms.resize = {.size = 24};
-    bundle.transforms.augment = {.size = 16};
-    bundle::save_bundle(model_, bundle);
+    bundle::save_bundle(model_, testing_support::striped_bundle(0));
   }
   testing_support::TemporaryFolder folder_;
   std::string model_ = (folder_ / "model.margay").string();

@@ -10,6 +10,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/model/classifier.h"
 #include "tests/support/command_line.h"
+#include "tests/support/seeded_bundle.h"
 #include "tests/support/tiny_training.h"
 
 namespace margay::cli {
@@ -69,15 +70,7 @@ TEST_F(LessonCommand, WalksFromTheLabelToTheTraining) {
 /// A model that knows nothing of a training.
 class LessonOfAModel : public LessonCommand {
  protected:
-  LessonOfAModel() {
-    torch::manual_seed(0);
-    bundle::Bundle bundle;
-    bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
-    bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-    bundle.transforms.resize = {.size = 24};
-    bundle.transforms.augment = {.size = 16};
-    bundle::save_bundle(model_, bundle);
-  }
+  LessonOfAModel() { bundle::save_bundle(model_, testing_support::striped_bundle(0)); }
   fs::path model_ = folder_ / "model.margay";
 };
 

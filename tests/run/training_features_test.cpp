@@ -8,28 +8,19 @@
 #include "margay/data/loader/loader.h"
 #include "margay/predict/features.h"
 #include "margay/run/training_features.h"
+#include "tests/support/seeded_bundle.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::run {
 namespace {
 
-bundle::Bundle bundle_of_features() {
-  torch::manual_seed(5);
-  bundle::Bundle bundle;
-  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
-  bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-  bundle.transforms.resize = {.size = 24};
-  bundle.transforms.augment = {.size = 16};
-  return bundle;
-}
-
 /// A model of random weights, and the images of its training.
 class TrainingFeaturesTest : public testing::Test {
  protected:
   TrainingFeaturesTest() {
     testing_support::write_tiny_images(images_, 4, 2);
-    bundle::save_bundle(model_, bundle_of_features());
+    bundle::save_bundle(model_, testing_support::striped_bundle(5));
   }
 
   TrainingFeatures features(const TrainingFeatures::OnProgress& on_progress = {}) const {

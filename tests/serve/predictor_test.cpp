@@ -10,20 +10,11 @@
 #include "margay/core/error.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/source/image_files.h"
+#include "tests/support/seeded_bundle.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::serve {
 namespace {
-
-bundle::Bundle tiny_bundle() {
-  torch::manual_seed(0);
-  bundle::Bundle bundle;
-  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 2});
-  bundle.vocabulary = data::Vocabulary({"flat", "upright"});
-  bundle.transforms.resize = {.size = 24};
-  bundle.transforms.augment = {.size = 16};
-  return bundle;
-}
 
 class PredictorTest : public testing::Test {
  protected:
@@ -38,7 +29,7 @@ class PredictorTest : public testing::Test {
 TEST_F(PredictorTest, PredictsInTheOrderAsked) {
   std::size_t last_done = 0;
   const predict::Predictions table =
-      Predictor(tiny_bundle()).predict(images_, [&](std::size_t done, std::size_t total) {
+      Predictor(testing_support::striped_bundle(0)).predict(images_, [&](std::size_t done, std::size_t total) {
         EXPECT_EQ(total, 10U);
         last_done = done;
       });
@@ -48,9 +39,9 @@ TEST_F(PredictorTest, PredictsInTheOrderAsked) {
 }
 
 TEST_F(PredictorTest, CalibratesProbabilitiesUnlessRawOnesAreAskedFor) {
-  bundle::Bundle bundle = tiny_bundle();
+  bundle::Bundle bundle = testing_support::striped_bundle(0);
   bundle.calibration = {.temperature = 4, .source = predict::CalibrationSource::kHeldOut};
-  const predict::Predictions raw = Predictor(tiny_bundle()).predict(images_);
+  const predict::Predictions raw = Predictor(testing_support::striped_bundle(0)).predict(images_);
   const Predictor calibrated(bundle);
   const predict::Predictions table = calibrated.predict(images_);
   EXPECT_EQ(table.temperature, 4);
@@ -67,7 +58,7 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
   const auto content = testing_support::file_content(images_[0]);
   const data::ImageSource upload({content.begin(), content.end()}, "upload 1");
   const data::ImageSource broken({'x'}, "upload 2");
-  const Predictor predictor(tiny_bundle());
+  const Predictor predictor(testing_support::striped_bundle(0));
   const predict::Predictions table = predictor.predict({data::ImageSource(images_[0]), upload, broken});
   EXPECT_EQ(table.ids, (std::vector<std::size_t>{0, 1}));
   EXPECT_TRUE(table.logits[0].allclose(table.logits[1]));
@@ -77,7 +68,7 @@ TEST_F(PredictorTest, TakesBytesBesideFilesAndNamesThoseThatAreBroken) {
 }
 
 TEST_F(PredictorTest, GivesTheSameBitsInEveryBatchSizeAndForInputsAlone) {
-  bundle::Bundle bundle = tiny_bundle();
+  bundle::Bundle bundle = testing_support::striped_bundle(0);
   bundle.task = data::Task::kMultiLabel;  // whose sigmoids must not depend on their places either
   const predict::Predictions all = Predictor(bundle).predict(images_);
   for (const int batch_size : {1, 3, 4}) {
@@ -98,7 +89,7 @@ TEST_F(PredictorTest, GivesTheSameBitsInEveryBatchSizeAndForInputsAlone) {
 
 TEST_F(PredictorTest, StreamsLabelledImagesWithTheirLosses) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
-  const Predictor predictor(tiny_bundle(), {.batch_size = 4});
+  const Predictor predictor(testing_support::striped_bundle(0), {.batch_size = 4});
   std::vector<predict::Predictions> parts;
   std::size_t last_done = 0;
   predictor.stream(
@@ -116,7 +107,7 @@ TEST_F(PredictorTest, StreamsLabelledImagesWithTheirLosses) {
 
 TEST_F(PredictorTest, StreamsTheAveragesOfDrawsThatItCollects) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
-  const Predictor predictor(tiny_bundle(), {.batch_size = 4, .tta = 1});
+  const Predictor predictor(testing_support::striped_bundle(0), {.batch_size = 4, .tta = 1});
   std::vector<std::size_t> progress;
   predict::Predictions streamed;
   predictor.stream(
@@ -134,8 +125,8 @@ TEST_F(PredictorTest, StreamsTheAveragesOfDrawsThatItCollects) {
 
 /// Known images are rows like the first image's, so that most others are refused.
 TEST_F(PredictorTest, SaysHowUsualAnImageIsWhereTheBundleTells) {
-  EXPECT_FALSE(Predictor(tiny_bundle()).predict(images_).p_known.defined());
-  bundle::Bundle bundle = tiny_bundle();
+  EXPECT_FALSE(Predictor(testing_support::striped_bundle(0)).predict(images_).p_known.defined());
+  bundle::Bundle bundle = testing_support::striped_bundle(0);
   const predict::Predictions plain = Predictor(bundle).predict(images_);
   const torch::Tensor scores = predict::max_logit_scores(plain.logits);
   const predict::UnknownScorer scorer{.score = predict::UnknownScore::kMaxLogit};
@@ -155,14 +146,15 @@ TEST_F(PredictorTest, SaysHowUsualAnImageIsWhereTheBundleTells) {
 
 TEST_F(PredictorTest, RefusesLabelsOfOtherClasses) {
   const auto dataset = testing_support::tiny_block(folder_.path()).datasets().train;
-  bundle::Bundle bundle = tiny_bundle();
+  bundle::Bundle bundle = testing_support::striped_bundle(0);
   bundle.task = data::Task::kMultiLabel;
   EXPECT_THROW(Predictor(std::move(bundle)).stream(dataset, [](predict::Predictions&&) {}), std::invalid_argument);
-  EXPECT_THROW(Predictor(tiny_bundle()).stream(nullptr, [](predict::Predictions&&) {}), std::invalid_argument);
+  EXPECT_THROW(Predictor(testing_support::striped_bundle(0)).stream(nullptr, [](predict::Predictions&&) {}),
+               std::invalid_argument);
 }
 
 TEST_F(PredictorTest, PredictsEachClassAloneWhereTheTaskIsMultiLabel) {
-  bundle::Bundle bundle = tiny_bundle();
+  bundle::Bundle bundle = testing_support::striped_bundle(0);
   bundle.task = data::Task::kMultiLabel;
   const predict::Predictions table = Predictor(std::move(bundle)).predict(images_);
   EXPECT_TRUE(table.probabilities.allclose(table.logits.sigmoid()));
@@ -170,21 +162,23 @@ TEST_F(PredictorTest, PredictsEachClassAloneWhereTheTaskIsMultiLabel) {
 
 TEST_F(PredictorTest, AveragesDrawsOfEachImageWhenAsked) {
   std::size_t last_done = 0;
-  const predict::Predictions table =
-      Predictor(tiny_bundle(), {.tta = 2}).predict(images_, [&](std::size_t done, std::size_t total) {
-        EXPECT_EQ(total, 30U);
-        last_done = done;
-      });
+  const predict::Predictions table = Predictor(testing_support::striped_bundle(0), {.tta = 2})
+                                         .predict(images_, [&](std::size_t done, std::size_t total) {
+                                           EXPECT_EQ(total, 30U);
+                                           last_done = done;
+                                         });
   EXPECT_EQ(last_done, 30U);
   EXPECT_TRUE(table.probabilities.sum(1).allclose(torch::ones({10})));
-  EXPECT_FALSE(table.logits.allclose(Predictor(tiny_bundle()).predict(images_).logits.log_softmax(1)));
-  EXPECT_TRUE(Predictor(tiny_bundle(), {.tta = 2, .tta_beta = 1})
+  EXPECT_FALSE(
+      table.logits.allclose(Predictor(testing_support::striped_bundle(0)).predict(images_).logits.log_softmax(1)));
+  EXPECT_TRUE(Predictor(testing_support::striped_bundle(0), {.tta = 2, .tta_beta = 1})
                   .predict(images_)
-                  .logits.allclose(Predictor(tiny_bundle()).predict(images_).logits.log_softmax(1), 1e-4, 1e-5));
+                  .logits.allclose(Predictor(testing_support::striped_bundle(0)).predict(images_).logits.log_softmax(1),
+                                   1e-4, 1e-5));
 }
 
 TEST_F(PredictorTest, AgreesForOneImageAndMany) {
-  const Predictor predictor(tiny_bundle());
+  const Predictor predictor(testing_support::striped_bundle(0));
   const torch::Tensor together = predictor.predict(images_).logits;
   for (std::size_t i = 0; i < images_.size(); ++i) {
     const torch::Tensor alone = predictor.predict({images_[i]}).logits[0];
@@ -193,22 +187,22 @@ TEST_F(PredictorTest, AgreesForOneImageAndMany) {
 }
 
 TEST_F(PredictorTest, AgreesForAnyBatchSize) {
-  const torch::Tensor threes = Predictor(tiny_bundle(), {.batch_size = 3}).predict(images_).logits;
-  EXPECT_TRUE(threes.allclose(Predictor(tiny_bundle()).predict(images_).logits, 1e-4, 1e-5));
+  const torch::Tensor threes = Predictor(testing_support::striped_bundle(0), {.batch_size = 3}).predict(images_).logits;
+  EXPECT_TRUE(threes.allclose(Predictor(testing_support::striped_bundle(0)).predict(images_).logits, 1e-4, 1e-5));
 }
 
 TEST_F(PredictorTest, LeavesOutAndReportsWhatItCannotRead) {
   std::ofstream(images_[1]) << "broken";
-  const predict::Predictions table = Predictor(tiny_bundle()).predict(images_);
+  const predict::Predictions table = Predictor(testing_support::striped_bundle(0)).predict(images_);
   EXPECT_EQ(table.ids.size(), 9U);
   ASSERT_EQ(table.skipped.size(), 1U);
   EXPECT_EQ(table.skipped[0].id, 1U);
-  EXPECT_THROW(Predictor(tiny_bundle()).predict({images_[1]}), core::DataError);
-  EXPECT_THROW(Predictor(tiny_bundle()).predict({}), std::invalid_argument);
+  EXPECT_THROW(Predictor(testing_support::striped_bundle(0)).predict({images_[1]}), core::DataError);
+  EXPECT_THROW(Predictor(testing_support::striped_bundle(0)).predict({}), std::invalid_argument);
 }
 
 TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
-  const Predictor predictor(tiny_bundle());
+  const Predictor predictor(testing_support::striped_bundle(0));
   const torch::Tensor expected = predictor.predict(images_).logits;
   std::vector<predict::Predictions> tables(3);
   {
@@ -219,14 +213,15 @@ TEST_F(PredictorTest, ServesSeveralThreadsAtOnce) {
 }
 
 TEST_F(PredictorTest, HoldsItsNetworkInEvalModeThroughout) {
-  const Predictor predictor(tiny_bundle());  // else every prediction would write to what other threads read
+  const Predictor predictor(
+      testing_support::striped_bundle(0));  // else every prediction would write to what other threads read
   for (const auto& module : predictor.bundle().classifier->modules()) {
     EXPECT_FALSE(module->is_training()) << module->name();
   }
 }
 
 TEST_F(PredictorTest, PredictsAsTheClassifierThatItWasMadeOf) {
-  const bundle::Bundle bundle = tiny_bundle();
+  const bundle::Bundle bundle = testing_support::striped_bundle(0);
   model::Classifier& classifier = *bundle.classifier;
   const torch::NoGradGuard no_grad;
   for (int i = 0; i < 20; ++i) classifier.forward(torch::randn({4, 3, 16, 16}));  // statistics of its own
@@ -243,7 +238,7 @@ TEST_F(PredictorTest, PredictsAsTheClassifierThatItWasMadeOf) {
 }
 
 TEST_F(PredictorTest, CopiesAClassifierWithoutDrawingRandomNumbers) {
-  const bundle::Bundle bundle = tiny_bundle();
+  const bundle::Bundle bundle = testing_support::striped_bundle(0);
   torch::manual_seed(7);
   const Predictor predictor(bundle);
   const torch::Tensor after = torch::rand({3});
@@ -254,7 +249,7 @@ TEST_F(PredictorTest, CopiesAClassifierWithoutDrawingRandomNumbers) {
 TEST(Predictor, RefusesABundleWithoutAClassifier) { EXPECT_THROW(Predictor(bundle::Bundle{}), std::invalid_argument); }
 
 TEST_F(PredictorTest, PredictsTheSameAfterWarmingUp) {
-  const Predictor predictor(tiny_bundle());
+  const Predictor predictor(testing_support::striped_bundle(0));
   const torch::Tensor before = predictor.predict(images_).logits;
   predictor.warm_up();
   predictor.warm_up(4);

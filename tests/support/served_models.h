@@ -5,26 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "margay/bundle/bundle.h"
 #include "margay/serve/prediction_request.h"
 #include "margay/serve/predictor.h"
 #include "margay/serve/served_model.h"
+#include "tests/support/seeded_bundle.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_images.h"
 
 namespace margay::testing_support {
-
-/// A small network with weights drawn from the seed, for images of 16 pixels.
-inline bundle::Bundle seeded_bundle(std::uint64_t seed, data::Task task = data::Task::kSingleLabel) {
-  torch::manual_seed(seed);
-  bundle::Bundle bundle;
-  bundle.classifier = model::make_classifier({.architecture = "resnet20", .num_classes = 3});
-  bundle.vocabulary = data::Vocabulary({"flat", "round", "upright"});
-  bundle.task = task;
-  bundle.transforms.resize = {.size = 24};
-  bundle.transforms.augment = {.size = 16};
-  return bundle;
-}
 
 inline std::shared_ptr<const serve::ServedModel> seeded_model(std::uint64_t seed) {
   return serve::ServedModel::of_bundle("stripes", seeded_bundle(seed), {});
