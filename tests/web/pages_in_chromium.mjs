@@ -1,38 +1,17 @@
 // What a reader sees and does on report.html: node pages_in_chromium.mjs FOLDER, of the pages of write_report_pages.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { accessible, runTests, test, visit } from './visitor.mjs';
 
-const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
-const { chromium } = fromWeb('playwright-core');
-const axe = fromWeb('axe-core').source;
 const folder = process.argv[2];
 
-// Chromium's own sandbox needs user namespaces, which containers often lack; the pages are ours.
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
 
 /** Opens a page; whatever it asks of a network, and every error, is a failure. */
 async function open(name, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-  page.on('request', (request) => /^(file|data):/.test(request.url()) || faults.push(`asks for ${request.url()}`));
-  await page.goto(pathToFileURL(`${folder}/${name}.html`).href);
-  await page.waitForSelector('#about');
-  return { page, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
-}
-
-/** The rules of WCAG 2.1 A and AA that axe can check. The pages forbid strange scripts, so axe comes by the debugger. */
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+  const opened = await visit({ mayAsk: (url) => /^(file|data):/.test(url), ...options });
+  await opened.page.goto(pathToFileURL(`${folder}/${name}.html`).href);
+  await opened.page.waitForSelector('#about');
+  return opened;
 }
 
 const kNames = ['breeds', 'thousand', 'several', 'unlabelled', 'one', 'hostile'];
@@ -199,16 +178,4 @@ test('1,000 classes are drawn at once', async () => {
   await close();
 });
 
-let failures = 0;
-for (const { name, body } of tests) {
-  try {
-    await body();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failures += 1;
-    console.log(`FAILED  ${name}\n        ${String(error.stack ?? error).replaceAll('\n', '\n        ')}`);
-  }
-}
-await browser.close();
-console.log(`${tests.length - failures} of ${tests.length} passed`);
-process.exit(failures > 0 ? 1 : 0);
+await runTests();

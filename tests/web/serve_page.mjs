@@ -1,37 +1,17 @@
 // What a visitor sees and does on the page of `margay serve`: node serve_page.mjs URL TOKEN_URL IMAGE, of two servers, the second one
 // with the token "0123456789abcdef-page".
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
+import { accessible, runTests, test, visit } from './visitor.mjs';
 
-const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
-const { chromium } = fromWeb('playwright-core');
-const axe = fromWeb('axe-core').source;
 const [url, tokenUrl, image] = process.argv.slice(2);
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
 
 /** Opens the page; errors, what the policy forbids and requests to other places are faults. `expected`: of refusals. */
-async function open(where, { expected = /^$/, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  const note = (text) => expected.test(text) || faults.push(text);
-  page.on('pageerror', (error) => note(error.message));
-  page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  page.on('request', (request) => request.url().startsWith(where) || /^blob:/.test(request.url()) || note(`asks for ${request.url()}`));
-  await page.goto(where);
-  await page.waitForSelector('.drop-zone');
-  return { page, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
-}
-
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+async function open(where, options = {}) {
+  const opened = await visit({ mayAsk: (url) => url.startsWith(where) || /^blob:/.test(url), ...options });
+  await opened.page.goto(where);
+  await opened.page.waitForSelector('.drop-zone');
+  return opened;
 }
 
 /** Gives the page an image, and waits for its map. */
@@ -112,15 +92,4 @@ test('fits a phone', async () => {
   await close();
 });
 
-let failed = 0;
-for (const { name, body } of tests) {
-  try {
-    await body();
-    console.log(`ok: ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED: ${name}: ${error.message}`);
-  }
-}
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+await runTests();

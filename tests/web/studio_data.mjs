@@ -1,40 +1,19 @@
 // What a visitor sees and does in the view Data of the studio: node studio_data.mjs URL READ_ONLY_URL FOLDER.
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { accessible, onlyOf, runTests, test, visit } from './visitor.mjs';
 
-const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
-const { chromium } = fromWeb('playwright-core');
-const axe = fromWeb('axe-core').source;
 const [url, readOnlyUrl, folder] = process.argv.slice(2);
 const images = (below) => readdirSync(`${folder}/${below}`, { recursive: true }).filter((name) => /\.(jpg|png)$/.test(name)).length;
 const total = images('.');
 
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
 
 /** Opens a part of the view; errors, what the policy forbids and requests to other hosts are faults. A file that is no image has no thumbnail (422). */
 async function open(part = 'images', { where = url, expected = / 422 /, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const faults = [];
-  const note = (text) => expected.test(text) || faults.push(text);
-  page.on('pageerror', (error) => note(error.message));
-  page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  const { origin } = new URL(where);
-  page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
-  await page.goto(`${where}#/data/images/${part}`);
-  await page.waitForSelector('.data-view .summary');
-  return { page, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
-}
-
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+  const opened = await visit({ mayAsk: onlyOf(where), expected, ...options });
+  await opened.page.goto(`${where}#/data/images/${part}`);
+  await opened.page.waitForSelector('.data-view .summary');
+  return opened;
 }
 
 const loaded = (page, count = 1) => page.waitForFunction(
@@ -221,16 +200,4 @@ test('says that files have come, and reads them', async () => {
   await close();
 });
 
-let failures = 0;
-const only = process.env.ONLY;
-for (const { name, body } of tests.filter((each) => !only || each.name.includes(only))) {
-  try {
-    await body();
-    console.log(`ok: ${name}`);
-  } catch (error) {
-    failures += 1;
-    console.error(`FAILED: ${name}\n${error.stack}`);
-  }
-}
-await browser.close();
-process.exit(failures > 0 ? 1 : 0);
+await runTests();

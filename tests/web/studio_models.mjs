@@ -1,45 +1,21 @@
 // What a visitor sees and does in the views Mistakes and Try: node studio_models.mjs ADDRESS IMAGE FOLDER. FOLDER: for saved pages.
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { accessible, onlyOf, runTests, test, visit } from './visitor.mjs';
 
-const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
-const { chromium } = fromWeb('playwright-core');
-const axe = fromWeb('axe-core').source;
 const [address, image, folder] = process.argv.slice(2);
 const origin = new URL(address).origin;
 
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
-});
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
 
 /** Opens a view; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
-async function open(hash, { expected = /^$/, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
-  context.setDefaultTimeout(90000); // what is tested is not how fast a busy machine is
-  const page = await context.newPage();
-  const faults = [];
-  const note = (text) => expected.test(text) || faults.push(text);
-  page.on('pageerror', (error) => note(error.message));
-  page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
-  await page.goto(address);
-  await page.waitForSelector('.studio-header nav');
-  await page.goto(`${origin}/${hash}`);
-  await page.waitForSelector('#content h1');
-  return { page, context, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
-}
-
-/** The rules of WCAG 2.1 A and AA that axe can check. */
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+async function open(hash, options = {}) {
+  const opened = await visit({ mayAsk: onlyOf(address), acceptDownloads: true, ...options });
+  opened.context.setDefaultTimeout(90000); // what is tested is not how fast a busy machine is
+  await opened.page.goto(address);
+  await opened.page.waitForSelector('.studio-header nav');
+  await opened.page.goto(`${origin}/${hash}`);
+  await opened.page.waitForSelector('#content h1');
+  return opened;
 }
 
 /** Asks every tenth of a second, as a busy machine draws no frames for a while. */
@@ -266,17 +242,4 @@ test('Mistakes fits a phone', async () => {
   await close();
 });
 
-let failed = 0;
-for (const { name, body } of tests) {
-  if (process.env.ONLY && !name.includes(process.env.ONLY)) continue;
-  const begin = performance.now();
-  try {
-    await body();
-    console.log(`ok: ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED: ${name}: ${error.message}`);
-  }
-}
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+await runTests();

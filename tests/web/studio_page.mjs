@@ -5,11 +5,8 @@
 // and style are those of that folder, not those in the program; with VIEWS="runs train" only those views are looked at.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { accessible, browser, onlyOf, runTests, test, visit } from './visitor.mjs';
 
-const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
-const { chromium } = fromWeb('playwright-core');
-const axe = fromWeb('axe-core').source;
 const [url, readOnlyUrl, folder] = process.argv.slice(2);
 const screenshots = process.env.SCREENSHOTS;
 
@@ -17,37 +14,18 @@ const here = new URL('./studio/', import.meta.url);
 const views = await Promise.all(readdirSync(here).sort().filter((name) => name.endsWith('.mjs'))
   .filter((name) => !process.env.VIEWS || process.env.VIEWS.split(' ').includes(name.replace('.mjs', '')))
   .map(async (name) => ({ name: name.replace('.mjs', ''), ...await import(new URL(name, here)) })));
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
-});
-const tests = [];
-const test = (name, body) => tests.push({ name, body });
 
 /** A page at a place of the studio; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
-async function open(at, { expected = /^$/, address = url, ready = 'main h1', ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
-  const page = await context.newPage();
-  const faults = [];
-  const note = (text) => expected.test(text) || faults.push(text);
-  const { origin } = new URL(address);
-  page.on('pageerror', (error) => note(`${error.message} ${error.stack}`));
-  page.on('console', (message) => message.type() === 'error' && note(message.text()));
-  page.on('request', (request) => request.url().startsWith(origin) || /^(blob|data):/.test(request.url()) || note(`asks for ${request.url()}`));
+async function open(at, { address = url, ready = 'main h1', ...options } = {}) {
+  const opened = await visit({ mayAsk: onlyOf(address), reducedMotion: 'reduce', ...options });
+  const { page } = opened;
   if (process.env.STUDIO_DIST) {
     for (const file of ['studio.js', 'studio.css']) await page.route(`**/${file}`, (route) => route.fulfill({ path: `${process.env.STUDIO_DIST}/${file}` }));
   }
   await page.goto(address);
-  await page.goto(`${origin}/${at}`);
+  await page.goto(`${new URL(address).origin}/${at}`);
   await page.waitForSelector(ready);
-  return { page, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
-}
-
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
-    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
-  }));
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 160)}: ${nodes[0].failureSummary}`);
+  return opened;
 }
 
 const tools = { assert, test, open, accessible, url, readOnlyUrl, folder };
@@ -110,15 +88,5 @@ test('goes everywhere by keys, and lists them', async () => {
   await close();
 });
 
-let failed = 0;
-for (const { name, body } of screenshots ? [] : tests) {
-  try {
-    await body();
-    console.log(`ok: ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED: ${name}: ${error.message}`);
-  }
-}
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+if (screenshots) await browser.close();
+else await runTests();
