@@ -127,8 +127,10 @@ test('draws what the network sees while a slider moves', async () => {
 
 test('shows a training batch and how an image gets there', async () => {
   const { page, close } = await open('batch');
-  await page.waitForFunction(() => document.querySelectorAll('.draws img').length === 16);
-  assert.match(await page.textContent('.data-view'), /float \[16, 3, 224, 224\]/);
+  await page.waitForSelector('.draws img');
+  const images = await page.locator('.draws img').count();
+  assert.equal(images + await page.locator('div.unsure li').count(), 16);  // the broken file may be one of them, and is named
+  assert.match(await page.textContent('.data-view'), new RegExp(`float \\[${images}, 3, 224, 224\\]`));
   await page.waitForSelector('text=From the file to the batch');
   assert.deepEqual(await accessible(page), []);
   await close();
@@ -136,8 +138,7 @@ test('shows a training batch and how an image gets there', async () => {
 
 test('searches for a learning rate and hands the one that is clicked to Train', async () => {
   const { page, close } = await open('rate');
-  await page.waitForFunction(() => document.querySelectorAll('option[value=linear]').length === 1);
-  await page.selectOption('select', 'linear');
+  await page.locator('select', { has: page.locator('option', { hasText: /^resnet20$/ }) }).selectOption('resnet20');
   await page.click('details summary:has-text("The sweep")');
   await page.locator('.option', { hasText: /^num it/ }).locator('input').fill('40');
   await page.locator('.option', { hasText: /^start lr/ }).locator('input').fill('0.0001');
@@ -148,14 +149,14 @@ test('searches for a learning rate and hands the one that is clicked to Train', 
   await page.locator('text=Use in Train').first().click();
   const taken = await page.evaluate(() => JSON.parse(sessionStorage.getItem('margay-train-settings')));
   assert.ok(Number(taken.flags['--base-lr']) > 0, JSON.stringify(taken));
-  assert.equal(taken.flags['--arch'], 'linear');
+  assert.equal(taken.flags['--arch'], 'resnet20');
   await close();
 });
 
 test('reads the folder in another way', async () => {
   const { page, close } = await open();
   await page.click('.how-read summary');
-  await page.locator('.option', { hasText: /^label folder/ }).locator('input').fill('2');
+  await page.locator('.option', { hasText: /^label path regex/ }).locator('input').fill('(train|valid)/');
   await page.locator('.option', { hasText: /^valid fraction/ }).locator('input').fill('0.5');
   await page.click('text=Read it so');
   await page.waitForFunction(() => /2 classes/.test(document.querySelector('.summary')?.textContent));
