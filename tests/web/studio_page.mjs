@@ -28,7 +28,15 @@ async function open(at, { address = url, ready = 'main h1', ...options } = {}) {
   return opened;
 }
 
-const tools = { assert, test, open, accessible, url, readOnlyUrl, folder };
+/** Changes something behind the pages' backs, as another program that has the token. */
+async function post(path, body) {
+  const { origin, searchParams } = new URL(url);
+  const headers = { Authorization: `Bearer ${searchParams.get('token')}`, Origin: origin, 'Content-Type': 'application/json' };
+  const response = await fetch(`${origin}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  assert.ok(response.ok, `${response.status}: ${await response.text()}`);
+}
+
+const tools = { assert, test, open, accessible, url, readOnlyUrl, folder, post };
 for (const view of views) {
   const at = typeof view.at === 'function' ? await view.at(tools) : view.at;
   const places = Array.isArray(at) ? at : [at];

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 export const at = ['#/clean/images/one', '#/clean/images/grid', '#/clean/images/history', '#/clean/images/apply'];
 export const ready = '.clean .summary';
 
-export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
+export function tests({ assert, test, open, accessible, folder, readOnlyUrl, post }) {
   const journal = `${folder}/images/.margay/decisions.jsonl`;
   const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trim().split('\n').slice(1).map((line) => JSON.parse(line)) : []);
   const saved = (page) => page.waitForSelector('.saving:has-text("Saved")');
@@ -12,10 +12,13 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
     await saved(page);
     assert.equal(lines().length, count);
   };
-  const fresh = () => rmSync(`${folder}/images/.margay`, { recursive: true, force: true });
+  const fresh = async () => {
+    rmSync(`${folder}/images/.margay`, { recursive: true, force: true });
+    await post('/api/clean/images/reload', {});
+  };
 
   test('clean: decides about an image by keys, and takes it back', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/one', { ready: '.one img' });
     await page.keyboard.press('o');
     await decided(page, 1);
@@ -33,7 +36,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: decides about many at once, one line each', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/grid', { ready: '.many' });
     await page.selectOption('.many select >> nth=0', 'images');
     await page.waitForSelector('.virtual-grid .tile img');
@@ -48,7 +51,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: a name that is no class becomes one only after a question', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/one', { ready: '.one img' });
     await page.keyboard.press('r');
     await page.keyboard.type('quaverish');
@@ -62,7 +65,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: a choice that cannot be saved stays, is said, and is sent again', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/one', { ready: '.one img', expected: /Failed to load resource|ERR_/ });
     await page.route('**/decide', (route) => route.abort());
     await page.keyboard.press('d');
@@ -79,7 +82,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: an answer that was lost makes no second decision', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/one', { ready: '.one img', expected: /Failed to load resource|ERR_/ });
     let isFirst = true;
     await page.route('**/decide', async (route) => {
@@ -94,7 +97,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: a second user sees it at once', async () => {
-    fresh();
+    await fresh();
     const first = await open('#/clean/images/one', { ready: '.one img' });
     const second = await open('#/clean/images/history', { ready: '.clean .summary' });
     await first.page.keyboard.press('d');
@@ -105,7 +108,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
   });
 
   test('clean: applies what it has shown, and undoes it', async () => {
-    fresh();
+    await fresh();
     const { page, close } = await open('#/clean/images/one', { ready: '.one img' });
     await page.keyboard.press('d');
     await decided(page, 1);
@@ -121,7 +124,7 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl }) {
     await page.click('.apply button:has-text("Undo the last application")');
     await page.waitForSelector('.apply :text("is undone: 1 files are back")');
     assert.ok(existsSync(gone));
-    fresh();
+    await fresh();
     await close();
   });
 

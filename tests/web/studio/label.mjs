@@ -9,11 +9,12 @@ const picturesOf = (folder) => {
   return classes.slice(0, 2).flatMap((name) => readdirSync(`${train}/${name}`).sort().slice(0, 4).map((file) => `${train}/${name}/${file}`));
 };
 
-export function tests({ assert, test, open, accessible, folder }) {
+export function tests({ assert, test, open, accessible, folder, post }) {
   const place = `${folder}/new`;
-  const fresh = (loose) => {
-    for (const name of readdirSync(place)) rmSync(`${place}/${name}`, { recursive: true, force: true });
+  const fresh = async (loose) => {
+    for (const name of readdirSync(place).filter((each) => !each.startsWith('.'))) rmSync(`${place}/${name}`, { recursive: true, force: true });
     picturesOf(folder).slice(0, loose).forEach((file, i) => copyFileSync(file, `${place}/${i}.jpg`));
+    await post('/api/label/new/source', { folder: 'new' });  // lists them again
   };
   const saved = (page) => page.waitForSelector('.saving:has-text("Saved")');
   const addClass = async (page, name) => {
@@ -24,7 +25,7 @@ export function tests({ assert, test, open, accessible, folder }) {
 
   test('label: makes classes and labels loose images by keys', async () => {
     mkdirSync(place, { recursive: true });
-    fresh(4);
+    await fresh(4);
     const { page, close } = await open(at, { ready });
     await addClass(page, 'one');
     await addClass(page, 'two');
@@ -45,7 +46,7 @@ export function tests({ assert, test, open, accessible, folder }) {
   });
 
   test('label: takes images that are chosen, twice and never over another', async () => {
-    fresh(0);
+    await fresh(0);
     const { page, close } = await open(at, { ready });
     await addClass(page, 'one');
     const files = picturesOf(folder).slice(0, 3);
@@ -58,7 +59,7 @@ export function tests({ assert, test, open, accessible, folder }) {
   });
 
   test('label: says what is wrong with a file that is no image', async () => {
-    fresh(0);
+    await fresh(0);
     const { page, close } = await open(at, { ready, expected: /422/ });
     await addClass(page, 'one');
     await page.setInputFiles('.class-drop input[type=file]', { name: 'a.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no image') });
@@ -68,7 +69,7 @@ export function tests({ assert, test, open, accessible, folder }) {
   });
 
   test('label: records images with the camera', async () => {
-    fresh(0);
+    await fresh(0);
     const { page, close } = await open(at, { ready });
     await addClass(page, 'one');
     await page.click('button:has-text("Use the camera")');
