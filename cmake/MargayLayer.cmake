@@ -1,9 +1,11 @@
-# margay_layer(NAME [TORCH] [PRECOMPILED] [DEPENDS layer...] [LINK library...]): the static library of one folder of
-# margay/. PRECOMPILED is for layers that need LibTorch.
+# margay_layer(NAME [TORCH] [PRECOMPILED] [DEPENDS layer...] [LINK library...] [WITHOUT source...]): the static library of
+# one folder of margay/. PRECOMPILED is for layers that need LibTorch; WITHOUT names sources that are left out.
 function(margay_layer name)
-  cmake_parse_arguments(arg "TORCH;PRECOMPILED" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;PRECOMPILED" "" "DEPENDS;LINK;WITHOUT" ${ARGN})
   set(target margay_${name})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/margay/${name}/*.cpp)
+  list(TRANSFORM arg_WITHOUT PREPEND ${PROJECT_SOURCE_DIR}/margay/${name}/)
+  list(REMOVE_ITEM sources ${arg_WITHOUT} "")
   margay_keep_dispatch_apart(${sources})
   add_library(${target} STATIC ${sources})
   margay_balance_batches(${target})
