@@ -62,8 +62,7 @@ int write_images(const fs::path& folder, const fs::path& out, int count) {
     try {
       const margay::core::Image image = data::read_image(paths[i]);
       if (image.height < 200 || image.width < 200) continue;
-      const data::Box whole = {0, 0, double(image.width), double(image.height)};
-      data::write_jpeg(out / "all" / fmt::format("{:05}.jpg", written), data::resample(image, whole, 375, 500), 88);
+      data::write_jpeg(out / "all" / fmt::format("{:05}.jpg", written), data::resample(image, 375, 500), 88);
       ++written;
     } catch (const margay::core::Error&) {
       continue;  // not every folder's images can all be read

@@ -39,9 +39,7 @@ double best_ms_per_image(const Paths& paths, Step&& step) {
   return best;
 }
 
-margay::core::Image squash(const margay::core::Image& image, int side) {
-  return resample(image, {0, 0, double(image.width), double(image.height)}, side, side);
-}
+margay::core::Image squash(const margay::core::Image& image, int side) { return resample(image, side, side); }
 
 }  // namespace
 

@@ -22,8 +22,7 @@ core::Image scaled_into(const core::Image& image, int width, int height, double 
   const double wide = image.width / pixel_aspect;
   const double scale = std::min(width / wide, height / static_cast<double>(image.height));
   const auto side = [](double length, int most) { return std::clamp(static_cast<int>(length + 0.5), 1, most); };
-  const data::Box whole = {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-  return data::resample(image, whole, side(image.height * scale, height), side(wide * scale, width));
+  return data::resample(image, side(image.height * scale, height), side(wide * scale, width));
 }
 
 constexpr int kCubeSteps = 6;

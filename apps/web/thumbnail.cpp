@@ -47,8 +47,7 @@ core::Image shrunk(const core::Image& image, int longer_side) {
   if (longer <= longer_side) return image;
   const double scale = static_cast<double>(longer_side) / longer;
   const auto side = [scale](int px) { return std::max(1, static_cast<int>(std::lround(px * scale))); };
-  const data::Box whole{0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-  return data::resample(image, whole, side(image.height), side(image.width));
+  return data::resample(image, side(image.height), side(image.width));
 }
 
 std::string thumbnail_of(const core::Image& image, int longer_side, int quality) {

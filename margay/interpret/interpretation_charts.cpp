@@ -148,8 +148,7 @@ core::Image contact_tile(const data::ImageSource& source, const data::ReadOption
   try {
     const core::Image image = data::read_image(source, options);
     const double scale = std::min(1.0, static_cast<double>(side_px) / std::max(image.height, image.width));
-    const data::Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-    return data::resample(image, whole, std::max(1, static_cast<int>(image.height * scale)),
+    return data::resample(image, std::max(1, static_cast<int>(image.height * scale)),
                           std::max(1, static_cast<int>(image.width * scale)));
   } catch (const core::DataError&) {
     core::Image grey(side_px, side_px);

@@ -25,7 +25,7 @@ struct CutOut {
     }
     const core::Image& first = images.front();
     images.push_back(data::resample(first,
-                                    {0.2 * first.width, 0.1 * first.height, 0.8 * first.width, 0.7 * first.height},
+                                    {first.width / 5, first.height / 10, first.width * 4 / 5, first.height * 7 / 10},
                                     first.height * 6 / 10, first.width * 6 / 10));
     features = testing_support::Numbers(1).normal({6, 8});
     features[5] = features[0] + 0.1 * testing_support::Numbers(2).normal({8});

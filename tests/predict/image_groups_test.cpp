@@ -1,6 +1,7 @@
 #include "margay/predict/image_groups.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -199,7 +200,7 @@ TEST(ImageGroups, FollowTheDatasOwnWhereThereAreSome) {
 
 /// The image a moment later: a little nearer, from a little to the side, in other light.
 core::Image moment_later(const core::Image& image, int moment) {
-  const double margin = 0.03 * moment * image.width;
+  const int margin = static_cast<int>(std::lround(0.03 * moment * image.width));
   core::Image later = data::resample(
       image, {.left = margin, .top = margin / 2, .right = image.width - margin / 3, .bottom = image.height - margin},
       image.height, image.width);

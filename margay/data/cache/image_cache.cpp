@@ -30,7 +30,7 @@ CacheKey cache_key(std::filesystem::path path) {
 namespace {
 
 /// To be raised when the same options make other pixels.
-constexpr int kTransformsVersion = 2;
+constexpr int kTransformsVersion = 3;
 
 /// Whether the item is the largest square.
 bool takes_a_square(const ResizeOptions& options) { return options.method == ResizeMethod::kCrop; }
@@ -65,8 +65,7 @@ CachedImage to_cached(core::Image decoded, const ResizeOptions& options) {
   const int shorter = std::min(height, width);
   const int side = kept_side(options);
   if (shorter <= side) return {std::move(decoded), height, width};
-  const Box whole = {0, 0, double(width), double(height)};
-  return {resample(decoded, whole, scaled(height, shorter, side), scaled(width, shorter, side)), height, width};
+  return {resample(decoded, scaled(height, shorter, side), scaled(width, shorter, side)), height, width};
 }
 
 void item_of_cached(const CachedImage& kept, const Resize& resize, Phase phase, core::Random& random,

@@ -17,12 +17,8 @@ constexpr double kSmallestCrop = 0.4;  // of the whole's sides
 
 using Plane = CropDetails::Plane;
 
-Box whole_of(const core::Image& image) {
-  return {.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-}
-
 core::Image resized_to(const core::Image& image, int height, int width) {
-  return resample(image, whole_of(image), std::max(1, height), std::max(1, width));
+  return resample(image, std::max(1, height), std::max(1, width));
 }
 
 /// The longer side at most so many pixels.

@@ -76,8 +76,7 @@ void look_at(const core::Image& image, const CheckOptions& options, ImageFacts& 
   facts.width = image.width;
   facts.pixel_hash = pixel_hash_of(image);
   facts.is_uniform = is_uniform(image);
-  const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-  const core::Image thumbnail = resample(image, whole, Fingerprint::kSide, Fingerprint::kSide);
+  const core::Image thumbnail = resample(image, Fingerprint::kSide, Fingerprint::kSide);
   facts.is_grey = is_grey(thumbnail);
   if (options.near_duplicates) facts.fingerprint = std::make_unique<const Fingerprint>(fingerprint_of(thumbnail));
 }

@@ -170,8 +170,7 @@ PlotBox shrunk(const PlotBox& box, double by) { return {box.left + by, box.top +
 /// The whole image, at most as large as the tile: the tile's own pixels, so that a drawing of many images stays small.
 core::Image tile_image(const core::Image& image, int side) {
   const double scale = static_cast<double>(side) / std::max(image.height, image.width);
-  const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-  return resample(image, whole, std::max(1, static_cast<int>(image.height * scale)),
+  return resample(image, std::max(1, static_cast<int>(image.height * scale)),
                   std::max(1, static_cast<int>(image.width * scale)));
 }
 

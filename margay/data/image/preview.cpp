@@ -17,8 +17,7 @@ std::string half_blocks(const core::Image& image, int columns) {
   }
   const int width = std::min(columns, image.width);
   const int height = std::max(1, static_cast<int>(static_cast<std::int64_t>(image.height) * width / image.width));
-  const Box whole = {0, 0, static_cast<double>(image.width), static_cast<double>(image.height)};
-  const core::Image small = resample(image, whole, height, width);
+  const core::Image small = resample(image, height, width);
   std::string text;
   for (int y = 0; y < height; y += 2) {
     const std::uint8_t* upper = small.row(y);

@@ -1,7 +1,8 @@
 #include "margay/data/image/resample.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -13,24 +14,37 @@
 namespace margay::data {
 namespace {
 
-/// One axis of a resize: [low, high) of the source becomes `size` pixels. The bounds and weights are those of
-/// Pillow's precompute_coeffs (src/libImaging/Resample.c) for the triangle filter.
+/// One axis of a resize: [begin, end) of the source becomes `size` pixels. Weights are those of Pillow's
+/// precompute_coeffs and normalize_coeffs_8bpc for the triangle filter, in whole numbers: share() is the filter's
+/// value times 2 · max(length, size), so that weight = 2^22 · share / sum of shares is rounded as the exact number is.
 struct Axis {
-  double low;
-  double high;
+  int begin;
+  int end;
   int size;
 
-  double scale() const { return (high - low) / size; }
-  double support() const { return std::max(scale(), 1.0); }
-  double centre(int output) const { return low + (output + 0.5) * scale(); }
-  int begin() const { return static_cast<int>(std::floor(low)); }
-  int end() const { return static_cast<int>(std::ceil(high)); }
-  int first(int output) const { return std::max(static_cast<int>(centre(output) - support() + 0.5), begin()); }
-  int last(int output) const { return std::min(static_cast<int>(centre(output) + support() + 0.5), end()) - 1; }
-  double weight(int output, int source) const {
-    return std::max(0.0, 1.0 - std::abs((source - centre(output) + 0.5) / support()));
+  std::int64_t length() const { return end - begin; }
+  std::int64_t reach() const { return 2 * std::max<std::int64_t>(length(), size); }
+  /// The output's centre, from `begin`, in 1 / (2 · size) of a source pixel.
+  std::int64_t centre(int output) const { return (2 * std::int64_t{output} + 1) * length(); }
+  std::int64_t share(int output, int source) const {
+    const std::int64_t at = (2 * std::int64_t{source - begin} + 1) * size;
+    return std::max<std::int64_t>(0, reach() - std::abs(at - centre(output)));
+  }
+  /// The first and the last source pixel with a share.
+  int first(int output) const {
+    const std::int64_t low = centre(output) - reach() - size;
+    return low < 0 ? begin : begin + static_cast<int>(low / (2 * size) + 1);
+  }
+  int last(int output) const {
+    const std::int64_t high = centre(output) + reach() - size - 1;
+    return static_cast<int>(std::min(begin + high / (2 * size), std::int64_t{end} - 1));
   }
 };
+
+/// 2^22 · share / sum, rounded half up.
+std::int32_t weight_of(std::int64_t share, std::int64_t sum) {
+  return static_cast<std::int32_t>(((share << (Taps::kBits + 1)) + sum) / (2 * sum));
+}
 
 /// The windows of all outputs at one length, as the kernel wants them: shorter ones get zero weights, and at
 /// the upper edge they move back so that the zeros do not look beyond the box.
@@ -38,15 +52,15 @@ Taps taps_of(const Axis& axis) {
   Taps taps;
   for (int i = 0; i < axis.size; ++i) taps.count = std::max(taps.count, axis.last(i) - axis.first(i) + 1);
   taps.stride = (static_cast<std::size_t>(axis.size) + Taps::kLanes - 1) / Taps::kLanes * Taps::kLanes;
-  taps.first.assign(taps.stride, axis.begin());
-  taps.weights.assign(static_cast<std::size_t>(taps.count) * taps.stride, 0.0F);
+  taps.first.assign(taps.stride, axis.begin);
+  taps.weights.assign(static_cast<std::size_t>(taps.count) * taps.stride, 0);
   for (int i = 0; i < axis.size; ++i) {
-    const int start = std::min(axis.first(i), axis.end() - taps.count);
-    double sum = 0;
-    for (int j = axis.first(i); j <= axis.last(i); ++j) sum += axis.weight(i, j);
+    const int start = std::min(axis.first(i), axis.end - taps.count);
+    std::int64_t sum = 0;
+    for (int j = axis.first(i); j <= axis.last(i); ++j) sum += axis.share(i, j);
     for (int j = axis.first(i); j <= axis.last(i); ++j) {
       taps.weights[static_cast<std::size_t>(j - start) * taps.stride + static_cast<std::size_t>(i)] =
-          static_cast<float>(axis.weight(i, j) / sum);
+          weight_of(axis.share(i, j), sum);
     }
     taps.first[static_cast<std::size_t>(i)] = start;
   }
@@ -111,7 +125,7 @@ core::Image resample(const core::Image& image, const Box& box, int height, int w
   core::Image out(height, width);
   std::vector<std::uint8_t> line(ring.row_bytes());
   std::vector<const std::uint8_t*> sources(static_cast<std::size_t>(rows.count));
-  std::vector<float> weights(sources.size());
+  std::vector<std::int32_t> weights(sources.size());
   for (int y = 0; y < height; ++y) {
     for (int t = 0; t < rows.count; ++t) {
       sources[static_cast<std::size_t>(t)] = ring.row(rows.first[static_cast<std::size_t>(y)] + t);
@@ -121,6 +135,10 @@ core::Image resample(const core::Image& image, const Box& box, int height, int w
     std::memcpy(out.row(y), line.data(), std::size_t{3} * static_cast<std::size_t>(width));
   }
   return out;
+}
+
+core::Image resample(const core::Image& image, int height, int width) {
+  return resample(image, {0, 0, image.width, image.height}, height, width);
 }
 
 }  // namespace margay::data

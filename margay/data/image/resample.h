@@ -4,18 +4,23 @@
 
 namespace margay::data {
 
-/// A rectangle in source pixels; pixel i covers [i, i+1).
+/// A rectangle of whole pixels; right and bottom are exclusive.
 struct Box {
-  double left = 0;
-  double top = 0;
-  double right = 0;
-  double bottom = 0;
+  int left = 0;
+  int top = 0;
+  int right = 0;
+  int bottom = 0;
 };
 
 /// Resamples the box of the image to another size with Pillow's BILINEAR: a triangle filter that widens when shrinking,
-/// so nothing aliases. Nothing outside the box is read, so the result is the same as cropping first (as fastai does);
-/// Pillow's own `box` argument reads beyond the edge. Results are within 1 of Pillow's.
+/// so nothing aliases. The bytes are those of Pillow's resize() of the cropped image, on every processor: weights are
+/// whole numbers of 2^-22, and each of the two passes, the horizontal one first, rounds to bytes (src/libImaging/
+/// Resample.c). Nothing outside the box is read, as fastai crops first; Pillow's own `box` argument reads beyond the
+/// edge.
 /// Throws std::invalid_argument if the box is empty or exceeds the image, or if a side is not positive.
 core::Image resample(const core::Image& image, const Box& box, int height, int width);
+
+/// The whole image.
+core::Image resample(const core::Image& image, int height, int width);
 
 }  // namespace margay::data

@@ -84,8 +84,7 @@ namespace {
 
 /// A crop within the image, at another size.
 core::Image resized(const core::Image& image, const Crop& crop, int height, int width) {
-  const Box box = {double(crop.left), double(crop.top), double(crop.left + crop.width), double(crop.top + crop.height)};
-  return resample(image, box, height, width);
+  return resample(image, Box{crop.left, crop.top, crop.left + crop.width, crop.top + crop.height}, height, width);
 }
 
 /// The image for padding. Its padded square would take the longer side squared, so a very long image is shrunk

@@ -29,7 +29,7 @@ using Kinds = std::vector<std::string>;
 
 /// Coloured blots, another for each seed.
 core::Image blots(std::uint64_t seed, int height = 64, int width = 64) {
-  return resample(noise_image(7, 7, seed), {.right = 7, .bottom = 7}, height, width);
+  return resample(noise_image(7, 7, seed), height, width);
 }
 
 /// folder/{train,valid}/{cat,dog}/N.png without a fault, and room for some.
@@ -160,7 +160,7 @@ TEST_F(CheckData, FindsSmallHugeAndLongImages) {
 
 TEST_F(CheckData, CallsImagesSmallOnlyAmongLargerOnes) {
   for (const auto& path : image_files(root())) {
-    write_png(path, resample(read_image(path), {.right = 64, .bottom = 64}, 28, 28));
+    write_png(path, resample(read_image(path), 28, 28));
   }
   EXPECT_EQ(kinds(), Kinds{});
 }
@@ -231,7 +231,7 @@ TEST_F(CheckData, TellsTwoLabelsAndTwoSidesOfOneGroup) {
 
 TEST_F(CheckData, FindsScaledAndMirroredCopiesOnlyWhenAsked) {
   const core::Image image = read_image(first());
-  write_jpeg(root() / "valid/cat/smaller.jpg", resample(image, {.right = 64, .bottom = 64}, 48, 48), 60);
+  write_jpeg(root() / "valid/cat/smaller.jpg", resample(image, 48, 48), 60);
   core::Image mirrored(64, 64);
   for (int y = 0; y < 64; ++y) {
     for (int x = 0; x < 64; ++x) std::copy_n(image.row(y) + 3 * x, 3, mirrored.row(y) + 3 * (63 - x));

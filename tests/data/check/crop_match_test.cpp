@@ -28,10 +28,19 @@ const std::vector<core::Image>& drawn_images() {
   return images;
 }
 
-core::Image cropped(const core::Image& image, const Box& shares) {
-  const Box box{shares.left * image.width, shares.top * image.height, shares.right * image.width,
-                shares.bottom * image.height};
-  return resample(image, box, static_cast<int>((box.bottom - box.top)), static_cast<int>((box.right - box.left)));
+/// A rectangle in shares of the sides.
+struct Shares {
+  double left;
+  double top;
+  double right;
+  double bottom;
+};
+
+core::Image cropped(const core::Image& image, const Shares& shares) {
+  const auto px = [](double share, int side) { return static_cast<int>(share * side); };
+  const Box box{px(shares.left, image.width), px(shares.top, image.height), px(shares.right, image.width),
+                px(shares.bottom, image.height)};
+  return resample(image, box, box.bottom - box.top, box.right - box.left);
 }
 
 core::Image mirrored_image(const core::Image& image) {
@@ -94,8 +103,7 @@ core::Image oriented(const core::Image& image, const Orientation& orientation) {
 
 TEST(Orientation, IsFoundInHashAndDetails) {
   const auto thumbnail = [](const core::Image& image) {
-    const Box whole{.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)};
-    return fingerprint_of(resample(image, whole, Fingerprint::kSide, Fingerprint::kSide));
+    return fingerprint_of(resample(image, Fingerprint::kSide, Fingerprint::kSide));
   };
   for (const core::Image& image : drawn_images()) {
     const Fingerprint plain = thumbnail(image);

@@ -127,10 +127,7 @@ TEST(NearHashes, RefusesARadiusThatWouldSearchEverything) {
 
 using testing_support::TemporaryFolder;
 
-core::Image scaled(const core::Image& image, int height, int width) {
-  return resample(image, {.right = static_cast<double>(image.width), .bottom = static_cast<double>(image.height)},
-                  height, width);
-}
+core::Image scaled(const core::Image& image, int height, int width) { return resample(image, height, width); }
 
 Fingerprint fingerprint(const core::Image& image) {
   return fingerprint_of(scaled(image, Fingerprint::kSide, Fingerprint::kSide));
