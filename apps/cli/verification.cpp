@@ -68,6 +68,17 @@ std::string accuracy_line(const RuntimeVerdict& runtime) {
                      core::counted(static_cast<std::size_t>(accuracy.images), "labelled image"));
 }
 
+std::string decoding_line(const Certificate& certificate) {
+  if (!certificate.scaled_decoding) return "";
+  const RuntimeVerdict& scaled = *certificate.scaled_decoding;
+  const auto decisions = static_cast<std::size_t>(scaled.disagreements);
+  return fmt::format(
+      "All images were decoded whole. `margay predict` decodes large JPEGs, {} of these, at a part of their size "
+      "unless\n"
+      "--decode full is given; that changes a probability by {} at most, and {}.\n",
+      scaled.images, certified_difference(scaled.probabilities.value), core::counted(decisions, "decision"));
+}
+
 std::string certificate_text(const Certificate& certificate) {
   std::string text = fmt::format("{} of {} compared, from {}.\n\n{}\n", certificate.images,
                                  core::counted(static_cast<std::size_t>(certificate.images_there), "image"),
@@ -76,6 +87,7 @@ std::string certificate_text(const Certificate& certificate) {
     if (!each.has_run() && !each.was_asked_for) text += each.problem + "\n";
     text += accuracy_line(each);
   }
+  text += decoding_line(certificate);
   if (certificate.hashes_ignored) {
     for (const std::string& breach : certificate.hash_breaches) text += "ignored: " + breach + "\n";
   }

@@ -47,6 +47,20 @@ CertificateJson accuracy_json(const PairedAccuracy& accuracy) {
            {number_json(accuracy.difference.interval.low), number_json(accuracy.difference.interval.high)}}};
 }
 
+/// other: what decides beside Margay.
+CertificateJson decisions_json(const RuntimeVerdict& runtime, const char* other) {
+  CertificateJson json = {{"different", runtime.disagreements},
+                          {"beyond_margin", runtime.beyond_margin},
+                          {"largest_margins", CertificateJson::array()}};
+  for (const Disagreement& each : runtime.examples) {
+    json["largest_margins"].push_back({{"image", core::valid_utf8(each.image)},
+                                       {"margay", each.margay},
+                                       {other, each.runtime},
+                                       {"margin", number_json(each.margin)}});
+  }
+  return json;
+}
+
 CertificateJson runtime_json(const RuntimeVerdict& runtime) {
   CertificateJson json = {{"name", runtime.name},
                           {"version", runtime.version},
@@ -59,15 +73,7 @@ CertificateJson runtime_json(const RuntimeVerdict& runtime) {
   json["logits"]["range"] = runtime.logit_range;
   json["probabilities"] = difference_json(runtime.probabilities);
   if (runtime.p_known) json["p_known"] = difference_json(*runtime.p_known);
-  json["decisions"] = {{"different", runtime.disagreements},
-                       {"beyond_margin", runtime.beyond_margin},
-                       {"largest_margins", CertificateJson::array()}};
-  for (const Disagreement& each : runtime.examples) {
-    json["decisions"]["largest_margins"].push_back({{"image", core::valid_utf8(each.image)},
-                                                    {"margay", each.margay},
-                                                    {"runtime", each.runtime},
-                                                    {"margin", number_json(each.margin)}});
-  }
+  json["decisions"] = decisions_json(runtime, "runtime");
   if (runtime.accuracy) json["accuracy"] = accuracy_json(*runtime.accuracy);
   json["speed"] = speed_json(runtime.speed);
   json["breaches"] = runtime.breaches;
@@ -113,6 +119,11 @@ CertificateJson Certificate::json() const {
   for (const std::string& problem : skipped) json["images"]["skipped"].push_back(core::valid_utf8(problem));
   json["bounds"] = core::to_json(bounds);
   json["margay"] = {{"version", margay_version}, {"computed_with", computed_with}, {"speed", speed_json(margay_speed)}};
+  if (scaled_decoding) {
+    json["margay"]["scaled_decoding"] = {{"images", scaled_decoding->images},
+                                         {"probabilities", difference_json(scaled_decoding->probabilities)},
+                                         {"decisions", decisions_json(*scaled_decoding, "scaled")}};
+  }
   json["runtimes"] = CertificateJson::array();
   for (const RuntimeVerdict& runtime : runtimes) json["runtimes"].push_back(runtime_json(runtime));
   return json;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct Certificate {
   std::string margay_version;
   std::string computed_with;  ///< "LibTorch 2.6.0, 2 threads"
   CertifiedSpeed margay_speed;
+  /// Both sides got whole images. `margay predict` decodes large JPEGs at a part of their size: how far its predictions
+  /// of those are from what Margay says of the whole ones. No part of the verdict; absent where there are none.
+  std::optional<RuntimeVerdict> scaled_decoding;
   std::vector<RuntimeVerdict> runtimes;
   std::string time;  ///< UTC
 

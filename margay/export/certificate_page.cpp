@@ -102,6 +102,14 @@ std::string page_verdict(const Certificate& certificate) {
   return html + "</ul>\n";
 }
 
+std::string page_scaled_decoding(const RuntimeVerdict& scaled) {
+  return fmt::format(
+      "{} of the images, which <code>margay predict</code> decodes at a part of their size unless it is told "
+      "<code>--decode full</code>. Against the whole ones, compared here, a probability differs by at most {}; "
+      "different decisions: {}",
+      scaled.images, page_largest(scaled.probabilities), scaled.disagreements);
+}
+
 std::string page_files(const Certificate& certificate) {
   std::string html = "<h2>What was compared</h2>\n<div class=\"wide\"><table>\n";
   html += page_row("ONNX file", page_file(certificate.onnx));
@@ -116,6 +124,9 @@ std::string page_files(const Certificate& certificate) {
   if (certificate.hashes_ignored) html += page_row("hashes", "were ignored, as was asked for");
   html += page_row("Margay", fmt::format("{}, {}<br>{}", page_text(certificate.margay_version),
                                          page_text(certificate.computed_with), page_speed(certificate.margay_speed)));
+  if (certificate.scaled_decoding) {
+    html += page_row("large JPEGs", page_scaled_decoding(*certificate.scaled_decoding));
+  }
   return html + "</table></div>\n";
 }
 
@@ -129,10 +140,9 @@ std::string page_bounds(const Certificate& certificate) {
         page_percent(bounds.min_agreement), page_percent(bounds.max_accuracy_loss));
   }
   return fmt::format(
-      "<p>Bounds: a logit may differ by {:.3g} of the logits' range{}, a probability by {:.3g}; decisions may differ "
+      "<p>Bounds: a logit may differ by {:.3g} of the logits' range, a probability by {:.3g}; decisions may differ "
       "where the competing probabilities differ by {:.3g} or less.</p>\n",
-      bounds.max_logit_difference, certificate.input == "pixels" ? " times 10, as the file begins at pixels" : "",
-      bounds.max_probability_difference, bounds.max_margin);
+      bounds.max_logit_difference, bounds.max_probability_difference, bounds.max_margin);
 }
 
 }  // namespace

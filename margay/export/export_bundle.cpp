@@ -22,8 +22,8 @@ namespace {
 using OnnxJson = nlohmann::ordered_json;
 
 constexpr const char* kBatch = "N";
-constexpr int kFirstOpset = 17;      // LayerNormalization
-constexpr int kAntialiasOpset = 18;  // Resize's antialias
+constexpr int kFirstOpset = 17;   // LayerNormalization
+constexpr int kPixelsOpset = 18;  // that the resizing is tested with
 constexpr std::int64_t kColours = 3;
 
 OnnxValue pixel_input() {
@@ -108,11 +108,9 @@ std::string pooled(OnnxBuilder& onnx, const model::Graph& graph, const std::stri
 void check_onnx_options(const bundle::Bundle& bundle, const OnnxOptions& options) {
   core::validate(options);
   const bool has_pixels = options.input == OnnxInput::kPixels;
-  if (has_pixels && options.opset < kAntialiasOpset) {
+  if (has_pixels && options.opset < kPixelsOpset) {
     throw std::invalid_argument(fmt::format(
-        "[export] `opset` {} cannot resize as the model was trained, antialiased: take 18, or `input` tensor, which "
-        "resizes nothing",
-        options.opset));
+        "[export] `opset` {} is for `input` tensor, which resizes nothing: from pixels take 18", options.opset));
   }
   if (!has_pixels) return;
   const std::int64_t channels = bundle.classifier->options().in_channels;
@@ -154,8 +152,7 @@ const core::OptionTable& OnnxOptions::fields() {
       {core::field<&O::input>("input",
                               "pixels: uint8 images of any size, everything from resizing on is in the file; tensor: "
                               "the network alone, for images that are resized and normalised already"),
-       core::field<&O::opset>("opset", "version of ONNX's operators; 17 only with tensor",
-                              {kFirstOpset, kAntialiasOpset}),
+       core::field<&O::opset>("opset", "version of ONNX's operators; 17 only with tensor", {kFirstOpset, kPixelsOpset}),
        core::field<&O::licence>("licence", "of the model, for its metadata: a name of spdx.org such as apache-2.0")});
   return table;
 }

@@ -44,10 +44,12 @@ std::string OnnxBuilder::integers(const std::vector<std::int64_t>& values) {
   return name;
 }
 
-std::string OnnxBuilder::integer(std::int64_t value) {
-  std::string& name = constants_[fmt::format("integer {}", value)];
-  if (name.empty()) name = constant(onnx_integers(unique("constant"), {}, std::array{value}));
-  return name;
+std::string OnnxBuilder::integer(std::int64_t value, OnnxType type) {
+  std::string& name = constants_[fmt::format("integer {} {}", value, static_cast<int>(type))];
+  if (!name.empty()) return name;
+  std::string bytes(element_bytes(type), '\0');
+  std::memcpy(bytes.data(), &value, bytes.size());  // little-endian, so the low bytes
+  return name = constant({unique("constant"), type, {}, [bytes] { return bytes; }});
 }
 
 std::string OnnxBuilder::number(float value) {

@@ -33,9 +33,9 @@ class OnnxBuilder {
   std::string slice(const std::string& x, std::int64_t dimension, std::int64_t start, std::int64_t end,
                     const std::string& name);
 
-  /// Whole numbers [n], and one [], as constants; the same numbers are kept once.
+  /// Whole numbers [n], int64, and one [] of any integer type, as constants; the same numbers are kept once.
   std::string integers(const std::vector<std::int64_t>& values);
-  std::string integer(std::int64_t value);
+  std::string integer(std::int64_t value, OnnxType type = OnnxType::kInt64);
   /// One float [].
   std::string number(float value);
   /// A constant with a name of its own.

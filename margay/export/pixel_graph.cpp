@@ -4,17 +4,32 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
 #include "margay/data/transform/warp.h"
+#include "margay/export/resample_graph.h"
 
 namespace margay::exporting {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
+
+/// A value uint8 [N,H,W,3], and H and W.
+struct BoundedPixels {
+  std::string pixels;
+  ImageSides sides;
+};
+
+/// A value uint8 [N,M,M,3], and M, int64 [1].
+struct PixelSquare {
+  std::string pixels;
+  std::string side;
+};
 
 /// How much smaller than a side m of an image the side of resize_window's square is, as uint8 [65536]: 0, or 1 where
 /// m / size · size lies just below m. Nothing where it never is.
@@ -28,12 +43,6 @@ std::vector<std::uint8_t> lost_pixels(int size) {
   const bool none = std::all_of(lost.begin(), lost.end(), [](std::uint8_t each) { return each == 0; });
   return none ? std::vector<std::uint8_t>() : lost;
 }
-
-/// Both sides of an image: int64 [1] each.
-struct PixelSides {
-  std::string height;
-  std::string width;
-};
 
 /// The nodes of the item transform, then those of the batch transform.
 class PixelWriter {
@@ -50,33 +59,41 @@ class PixelWriter {
   }
   std::string number(std::int64_t value) { return onnx_.integers({value}); }
 
-  /// Sides of an image whose rows are the dimension `rows`, columns the one behind.
-  PixelSides sides_of(const std::string& image, std::int64_t rows) {
-    const std::string shape = add("Shape", {image}, "shape");
-    return {onnx_.slice(shape, 0, rows, rows + 1, "input/height"),
-            onnx_.slice(shape, 0, rows + 1, rows + 2, "input/width")};
+  std::string cast(const std::string& x, OnnxType to, const char* name) {
+    return add("Cast", {x}, name, {{"to", std::int64_t{static_cast<int>(to)}}});
+  }
+  std::string joined(OnnxBuilder::Names parts, std::int64_t dimension, const char* name) {
+    return add("Concat", std::move(parts), name, {{"axis", dimension}});
+  }
+  std::string resized(const std::string& pixels, const ImageSides& from, const ImageSides& to) {
+    return add_resample(onnx_, pixels, from, to);
   }
 
-  /// uint8 [N,H,W,3] -> float [N,3,H,W].
-  std::string planes(const std::string& pixels) {
-    const std::string turned = add("Transpose", {pixels}, "planes", {{"perm", Integers{0, 3, 1, 2}}});
-    return add("Cast", {turned}, "float", {{"to", std::int64_t{static_cast<int>(OnnxType::kFloat)}}});
-  }
-
-  /// float [N,3,S,S] of whole numbers.
+  /// The item transform, uint8 [N,S,S,3].
   std::string item(const std::string& pixels) {
     const std::string side = number(resize_.size);
+    const ImageSides square = {side, side};
     switch (resize_.method) {
-      case data::ResizeMethod::kCrop:
-        return resized(planes(centre_square(pixels)), {side, side});
-      case data::ResizeMethod::kPad:
-        return resized(padded(bounded(pixels)), {side, side});
+      case data::ResizeMethod::kCrop: {
+        const PixelSquare crop = centre_square(pixels);
+        return resized(crop.pixels, {crop.side, crop.side}, square);
+      }
+      case data::ResizeMethod::kPad: {
+        const PixelSquare whole = padded(bounded(pixels));
+        return resized(whole.pixels, {whole.side, whole.side}, square);
+      }
       case data::ResizeMethod::kSquish:
-        return resized(planes(pixels), {side, side});
+        return resized(pixels, sides_of(pixels), square);
       case data::ResizeMethod::kRandomCrop:
         break;
     }
     return middle_of_larger(pixels);
+  }
+
+  /// Of images [N,H,W,3].
+  ImageSides sides_of(const std::string& pixels) {
+    const std::string shape = add("Shape", {pixels}, "shape");
+    return {onnx_.slice(shape, 0, 1, 2, "input/height"), onnx_.slice(shape, 0, 2, 3, "input/width")};
   }
 
   /// The side of resize_window's square for the image's side that decides: int64 [1].
@@ -87,73 +104,76 @@ class PixelWriter {
     const std::string table = onnx_.constant(
         {"input/lost_pixels", OnnxType::kUint8, {static_cast<std::int64_t>(bytes.size())}, [bytes] { return bytes; }});
     const std::string known = add("Min", {side, number(kLongestSidePx)}, "known_side");
-    const std::string pixels = add("Cast", {add("Gather", {table, known}, "lost", {{"axis", std::int64_t{0}}})},
-                                   "lost_side", {{"to", std::int64_t{static_cast<int>(OnnxType::kInt64)}}});
-    return add("Sub", {side, pixels}, "window_side");
+    const std::string pixels = add("Gather", {table, known}, "lost", {{"axis", std::int64_t{0}}});
+    return add("Sub", {side, cast(pixels, OnnxType::kInt64, "lost_side")}, "window_side");
   }
 
-  /// The largest square in the middle, uint8 [N,M,M,3].
-  std::string centre_square(const std::string& pixels) {
-    const auto [height, width] = sides_of(pixels, 1);
+  /// The largest square in the middle.
+  PixelSquare centre_square(const std::string& pixels) {
+    const auto [height, width] = sides_of(pixels);
     const std::string side = window_side(add("Min", {height, width}, "shorter"));
     const auto start = [&](const std::string& whole, const char* name) {
       return add("Div", {add("Sub", {whole, side}, "rest"), number(2)}, name);
     };
     const std::string top = start(height, "top");
-    const std::string left = start(width, "left");
-    const std::string starts = add("Concat", {top, left}, "crop_start", {{"axis", std::int64_t{0}}});
+    const std::string starts = joined({top, start(width, "left")}, 0, "crop_start");
     const std::string ends = add("Add", {starts, side}, "crop_end");
-    return add("Slice", {pixels, starts, ends, onnx_.integers({1, 2})}, "crop");
-  }
-
-  /// Pillow's BILINEAR (src/libImaging/Resample.c): a triangle filter that widens when shrinking, first along rows,
-  /// then along columns, with bytes in between. exclude_outside leaves out what the filter covers beyond the image.
-  std::string resized(const std::string& x, const PixelSides& to) {
-    const std::string shape = add("Shape", {x}, "from");
-    const std::string wide =
-        add("Concat", {onnx_.slice(shape, 0, 0, 3, "input/kept"), to.width}, "wide", {{"axis", std::int64_t{0}}});
-    const std::string rows = filtered(x, wide, "rows");
-    const std::string high = add("Concat", {onnx_.slice(shape, 0, 0, 2, "input/kept"), to.height, to.width}, "high",
-                                 {{"axis", std::int64_t{0}}});
-    return filtered(rows, high, "columns");
-  }
-
-  std::string filtered(const std::string& x, const std::string& sizes, const char* name) {
-    const std::string sums = add("Resize", {x, "", "", sizes}, name,
-                                 {{"mode", std::string("linear")},
-                                  {"coordinate_transformation_mode", std::string("half_pixel")},
-                                  {"antialias", std::int64_t{1}},
-                                  {"exclude_outside", std::int64_t{1}}});
-    return bytes_of(sums);
-  }
-
-  /// The nearest bytes, halves upwards, as Pillow's; ONNX's Round takes halves to even numbers.
-  std::string bytes_of(const std::string& x) {
-    const std::string rounded = add("Floor", {add("Add", {x, onnx_.number(0.5F)}, "half_up")}, "rounded");
-    return add("Clip", {rounded, onnx_.number(0), onnx_.number(255)}, "bytes");
+    return {add("Slice", {pixels, starts, ends, onnx_.integers({1, 2})}, "crop"), side};
   }
 
   /// Very long images are shrunk before they are padded, as Resize::apply does: to sides · limit / longer side,
-  /// rounded. Others keep their sides, and so their pixels. float [N,3,H,W].
-  std::string bounded(const std::string& pixels) {
-    const std::string limit = number(std::max(4 * resize_.size, 4096));
-    const auto [height, width] = sides_of(pixels, 1);
-    const std::string longer = add("Max", {height, width, limit}, "longer");
-    const auto side = [&](const std::string& whole, const char* name) {
-      const std::string twice = add("Mul", {add("Mul", {whole, limit}, "limited"), number(2)}, "twice");
-      const std::string halves =
-          add("Div", {add("Add", {twice, longer}, "half_up"), add("Mul", {longer, number(2)}, "two_longer")}, "bound");
-      return add("Max", {halves, number(1)}, name);
-    };
-    const std::string high = side(height, "bounded_height");
-    return resized(planes(pixels), {high, side(width, "bounded_width")});
+  /// rounded. Others stay as they are. ONNX has no choice without subgraphs, so both are computed, the one that is not
+  /// wanted of a single pixel, and the wanted one is cut out of their values.
+  BoundedPixels bounded(const std::string& pixels) {
+    const std::int64_t limit = std::max(4 * resize_.size, 4096);
+    const ImageSides sides = sides_of(pixels);
+    const std::string longer = add("Max", {sides.height, sides.width, number(limit)}, "longer");
+    const std::string is_long =
+        cast(add("Less", {number(limit), longer}, "too_long"), OnnxType::kInt64, "is_long");  // 0 or 1
+    const std::string is_kept = add("Sub", {number(1), is_long}, "is_kept");
+    const ImageSides to = {bounded_side(sides.height, longer, limit), bounded_side(sides.width, longer, limit)};
+    const ImageSides seen = or_a_pixel(sides, is_long);
+    const std::string shrunk = resized(corner(pixels, seen), seen, or_a_pixel(to, is_long));
+    const std::string kept = corner(pixels, or_a_pixel(sides, is_kept));
+    const std::string images = onnx_.slice(add("Shape", {pixels}, "shape"), 0, 0, 1, "input/images");
+    const std::string shape = joined({images, to.height, to.width, number(3)}, 0, "bounded_shape");
+    const std::string start = add("Mul", {is_kept, add("Mul", {images, number(3)}, "a_pixel_each")}, "chosen_start");
+    const std::string values = onnx_.reduce("ReduceProd", shape, {0}, "input/values", true);
+    const std::string both = joined({flat(shrunk), flat(kept)}, 0, "both");
+    const std::string chosen =
+        add("Slice", {both, start, add("Add", {start, values}, "chosen_end"), number(0)}, "chosen");
+    return {add("Reshape", {chosen, shape}, "bounded"), to};
   }
 
-  /// x: float [N,3,H,W]. Its square with what surrounds it, float [N,3,M,M].
-  std::string padded(const std::string& x) {
-    const auto [height, width] = sides_of(x, 2);
+  std::string flat(const std::string& pixels) { return add("Reshape", {pixels, number(-1)}, "flat"); }
+
+  /// The upper left part of these sides.
+  std::string corner(const std::string& pixels, const ImageSides& sides) {
+    const std::string ends = joined({sides.height, sides.width}, 0, "corner_end");
+    return add("Slice", {pixels, onnx_.integers({0, 0}), ends, onnx_.integers({1, 2})}, "corner");
+  }
+
+  /// The sides where wanted is 1, one pixel where it is 0.
+  ImageSides or_a_pixel(const ImageSides& sides, const std::string& wanted) {
+    const auto side = [&](const std::string& px) {
+      return add("Max", {add("Mul", {px, wanted}, "wanted"), number(1)}, "wanted_side");
+    };
+    const std::string height = side(sides.height);
+    return {height, side(sides.width)};
+  }
+
+  std::string bounded_side(const std::string& whole, const std::string& longer, std::int64_t limit) {
+    const std::string twice = add("Mul", {whole, number(2 * limit)}, "twice");
+    const std::string halves =
+        add("Div", {add("Add", {twice, longer}, "half_up"), add("Mul", {longer, number(2)}, "two_longer")}, "bound");
+    return add("Max", {halves, number(1)}, "bounded_side");
+  }
+
+  /// The image's square with what surrounds it.
+  PixelSquare padded(const BoundedPixels& image) {
+    const auto& [height, width] = image.sides;
     const std::string side = window_side(add("Max", {height, width}, "longer"));
-    return padded_along(padded_along(x, 2, height, side), 3, width, side);
+    return {padded_along(padded_along(image.pixels, 1, height, side), 2, width, side), side};
   }
 
   /// Along one dimension: the places that crop_pad reads, one by one, since ONNX's own padding mirrors only once.
@@ -184,12 +204,11 @@ class PixelWriter {
 
   std::string black_outside(const std::string& x, const std::string& sources, const std::string& places,
                             std::int64_t dimension) {
-    const std::string same = add("Equal", {sources, places}, "inside");
-    const std::string inside =
-        add("Cast", {same}, "inside_share", {{"to", std::int64_t{static_cast<int>(OnnxType::kFloat)}}});
-    constexpr std::int64_t kRows = 2;
-    const std::string aligned = dimension == kRows ? add("Unsqueeze", {inside, number(1)}, "inside_rows") : inside;
-    return add("Mul", {x, aligned}, "black_outside");
+    const std::string inside = add("Equal", {sources, places}, "inside");
+    constexpr std::int64_t kRows = 1;
+    const OnnxBuilder::Names behind = {inside, dimension == kRows ? onnx_.integers({1, 2}) : number(1)};
+    const std::string black = onnx_.integer(0, OnnxType::kUint8);
+    return add("Where", {add("Unsqueeze", behind, "inside_places"), x, black}, "black_outside");
   }
 
   /// fastai's RandomResizedCrop for validation: the whole image squeezed and somewhat larger, then its middle.
@@ -197,34 +216,56 @@ class PixelWriter {
     const int size = resize_.size;
     const int larger = size + static_cast<int>(std::ceil(size * resize_.val_xtra / 8)) * 8;
     const std::string side = number(larger);
-    const std::string whole = resized(planes(pixels), {side, side});
+    const std::string whole = resized(pixels, sides_of(pixels), {side, side});
     if (larger == size) return whole;
     const std::int64_t start = (larger - size) / 2;
     return add(
         "Slice",
-        {whole, onnx_.integers({start, start}), onnx_.integers({start + size, start + size}), onnx_.integers({2, 3})},
+        {whole, onnx_.integers({start, start}), onnx_.integers({start + size, start + size}), onnx_.integers({1, 2})},
         "middle");
   }
 
   /// The batch transform for validation (data::warp_normalised): blocks of pixels are averaged where two neighbours
-  /// would skip some, then a bilinear interpolation without rounding.
-  std::string shown(const std::string& x) {
+  /// would skip some, then a bilinear interpolation without rounding. uint8 [N,S,S,3] -> float [N,3,T,T].
+  std::string shown(const std::string& pixels) {
     const int from = resize_.size;
     const int to = transforms_.augment.size;
-    if (from == to) return x;
+    const std::string planes = add("Transpose", {pixels}, "planes", {{"perm", Integers{0, 3, 1, 2}}});
+    if (from == to) return cast(planes, OnnxType::kFloat, "float");
     const double step = static_cast<double>(from) / to;
     const std::int64_t block = data::shrink_of(data::scale(step, step), to, to).x;
-    return interpolated(block == 1 ? x : block_means(x, block), block);
+    const std::string x = block == 1 ? planes : block_means(planes, block);
+    return interpolated(cast(x, OnnxType::kFloat, "float"), block);
   }
 
-  /// Blocks at the right and lower edge may be smaller, and are the mean of what they have.
-  std::string block_means(const std::string& x, std::int64_t block) {
-    const std::int64_t beyond = (block - resize_.size % block) % block;
-    return bytes_of(add("AveragePool", {x}, "blocks",
-                        {{"kernel_shape", Integers{block, block}},
-                         {"strides", Integers{block, block}},
-                         {"pads", Integers{0, 0, beyond, beyond}},
-                         {"count_include_pad", std::int64_t{0}}}));
+  /// data::box_reduce, in whole numbers: int32 [N,3,blocks,blocks]. Blocks at the right and lower edge may be smaller,
+  /// and are the mean of what they have.
+  std::string block_means(const std::string& planes, std::int64_t block) {
+    const std::int64_t blocks = (resize_.size + block - 1) / block;
+    const std::int64_t beyond = blocks * block - resize_.size;
+    const std::string whole =
+        add("Pad", {cast(planes, OnnxType::kInt32, "whole"), onnx_.integers({0, 0, 0, 0, 0, 0, beyond, beyond})},
+            "with_edge");
+    const std::string split = add("Reshape", {whole, onnx_.integers({0, 0, blocks, block, blocks, block})}, "blocks");
+    const std::string sums = onnx_.reduce("ReduceSum", split, {3, 5}, "input/block_sums");
+    const auto counts = [&](std::int64_t divisor) { return block_counts(block, blocks, divisor); };
+    return add("Div", {add("Add", {sums, counts(2)}, "half_up"), counts(1)}, "block_means");
+  }
+
+  /// Pixels of each block, divided and rounded down: int32 [blocks,blocks].
+  std::string block_counts(std::int64_t block, std::int64_t blocks, std::int64_t divisor) {
+    std::vector<std::int32_t> counts;
+    const auto side = [&](std::int64_t at) { return std::min(block, resize_.size - at * block); };
+    for (std::int64_t y = 0; y < blocks; ++y) {
+      for (std::int64_t x = 0; x < blocks; ++x) {
+        counts.push_back(static_cast<std::int32_t>(side(y) * side(x) / divisor));
+      }
+    }
+    return onnx_.constant({fmt::format("input/block_counts_{}", divisor), OnnxType::kInt32, {blocks, blocks}, [counts] {
+                             std::string bytes(counts.size() * sizeof counts[0], '\0');
+                             std::memcpy(bytes.data(), counts.data(), bytes.size());
+                             return bytes;
+                           }});
   }
 
   /// Where the last block is smaller the result is made a little too large, so that its scale fits, and cut.

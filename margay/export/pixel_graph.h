@@ -14,10 +14,9 @@ inline constexpr std::int64_t kLongestSidePx = 65'535;
 /// fade into zeros where the last step enlarges (`augment.pad_mode` zeros, `augment.size` above `resize.size`).
 void check_expressible(const data::Transforms& transforms);
 
-/// Adds what validation does to a decoded image (data::ImagePipeline without reading): the item transform, whose
-/// resizing is Pillow's antialiased filter and rounds after each of its passes, horizontal and vertical; then the
-/// centre square of the batch transform, and the normalisation. Opset 18 (antialias). pixels: the value uint8
-/// [N,H,W,3], RGB, upright, all of one size. Returns the value float [N,3,S,S], S = augment.size. Throws as
+/// Adds what validation does to a decoded image (data::ImagePipeline without reading): the item transform, byte for
+/// byte (resample_graph.h); then the centre square of the batch transform, and the normalisation. Opset 18. pixels: the
+/// value uint8 [N,H,W,3], RGB, upright, all of one size. Returns the value float [N,3,S,S], S = augment.size. Throws as
 /// check_expressible.
 std::string add_pixels(OnnxBuilder& onnx, const data::Transforms& transforms, const std::string& pixels);
 

@@ -15,7 +15,6 @@ namespace margay::exporting {
 namespace {
 
 constexpr std::size_t kMostExamples = 50;
-constexpr double kPixelsFactor = 10;  ///< see CertificateBounds::max_logit_difference
 
 /// 0 where both are the same value that is no number.
 double distance(float a, float b) {
@@ -154,8 +153,7 @@ std::vector<std::string> RuntimeComparison::breaches(const RuntimeVerdict& verdi
     }
     return found;
   }
-  const double logit_bound =
-      bounds.max_logit_difference * (setting_.begins_at_pixels ? kPixelsFactor : 1) * verdict.logit_range;
+  const double logit_bound = bounds.max_logit_difference * verdict.logit_range;
   if (verdict.logits.value > logit_bound) {
     found.push_back(fmt::format("a logit differs by {:.3g} ({}, class {}); {:.3g} is the bound", verdict.logits.value,
                                 verdict.logits.image, verdict.logits.name, logit_bound));
@@ -199,8 +197,7 @@ const core::OptionTable& CertificateBounds::fields() {
   static const core::OptionTable table(
       "bounds",
       {core::field<&O::max_logit_difference>(
-           "max_logit_difference",
-           "the largest difference of a logit, as a share of the logits' range; ten times as much from pixels", {0, 1}),
+           "max_logit_difference", "the largest difference of a logit, as a share of the logits' range", {0, 1}),
        core::field<&O::max_probability_difference>("max_probability_difference",
                                                    "the largest difference of a probability", {0, 1}),
        core::field<&O::max_margin>(

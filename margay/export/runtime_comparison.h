@@ -16,8 +16,6 @@ namespace margay::exporting {
 /// quantised ones, whose logits differ by design.
 struct CertificateBounds {
   /// The largest |difference| of a logit, as a share of the range (largest minus smallest) of all of Margay's logits.
-  /// Where the file begins at pixels it is 10 times as much: Pillow's filter rounds to whole grey levels twice, and
-  /// where a sum lies at a half the runtime's rounding may be the other.
   double max_logit_difference = 1e-4;
   double max_probability_difference = 2e-3;
   /// Decisions may differ where the two probabilities that compete differ by no more.
@@ -99,7 +97,6 @@ class RuntimeComparison {
     std::vector<std::string> classes;
     bool is_multi_label = false;
     bool is_quantised = false;
-    bool begins_at_pixels = false;
     CertificateBounds bounds;
   };
 

@@ -19,6 +19,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/data/image/decode_jpeg.h"
 #include "margay/export/export_bundle.h"
 #include "margay/export/onnx_names.h"
 
@@ -74,6 +75,7 @@ struct VerifiedImage {
   std::string name;
   std::vector<RuntimeTensor> inputs;  ///< of the ONNX file
   ImageOutputs margay;
+  std::optional<ImageOutputs> scaled;  ///< of the image as Margay reads it, where that is not the whole one
   std::optional<std::vector<std::int64_t>> right;
 };
 
@@ -108,7 +110,9 @@ class Verifier {
       : given_(verification),
         options_(verification.options),
         file_(verification.onnx),
-        pipeline_(verification.pipeline) {
+        pipeline_(verification.pipeline),
+        whole_(pipeline_.transforms(), pipeline_.read_options().max_pixels, data::Decoding::kFull),
+        scaled_(comparison()) {
     certificate_.input = input_kind(file_);
     describe_files();
     check_hashes();
@@ -123,6 +127,9 @@ class Verifier {
     while (done < rows_.size()) {
       const std::vector<VerifiedImage> images = next_images(done);
       for (JudgedRuntime& each : runtimes_) judge(each, images);
+      for (const VerifiedImage& image : images) {
+        if (image.scaled) scaled_.add(image.name, image.margay, *image.scaled, 0, image.right);
+      }
       certificate_.images += static_cast<std::int64_t>(images.size());
     }
     if (certificate_.images == 0) {
@@ -130,6 +137,7 @@ class Verifier {
     }
     certificate_.images_sha256 = list_hash();
     certificate_.margay_speed = speed_of(margay_seconds_);
+    if (scaled_.images() > 0) certificate_.scaled_decoding = scaled_.verdict();
     for (const JudgedRuntime& each : runtimes_) certificate_.runtimes.push_back(verdict_of(each));
     return std::move(certificate_);
   }
@@ -235,13 +243,16 @@ class Verifier {
                            : "ONNX Runtime (Debian 13: libonnxruntime-dev) or OpenCV (libopencv-dnn-dev)"));
   }
 
+  RuntimeComparison comparison() const {
+    return RuntimeComparison({.classes = given_.bundle.vocabulary.names(),
+                              .is_multi_label = is_multi_label(),
+                              .is_quantised = is_quantised(file_.model),
+                              .bounds = options_.bounds});
+  }
+
   JudgedRuntime started(const Runner& runner) const {
     JudgedRuntime judged{.runtime = nullptr,
-                         .comparison = RuntimeComparison({.classes = certificate_.classes,
-                                                          .is_multi_label = is_multi_label(),
-                                                          .is_quantised = certificate_.is_quantised,
-                                                          .begins_at_pixels = begins_at_pixels(),
-                                                          .bounds = options_.bounds}),
+                         .comparison = comparison(),
                          .told = {.name = runner.name, .version = "", .was_asked_for = runner.was_asked_for}};
     try {
       judged.runtime = start_runner(runner, file_.path);
@@ -289,8 +300,10 @@ class Verifier {
 
   VerifiedImage predicted(const data::ImageSource& source, std::size_t row) {
     const data::ImageSource::Bytes encoded = source.read();
-    core::Image pixels = pipeline_.read(data::ImageSource(source.name(), encoded));
-    VerifiedImage image{.name = name_of(source.name()), .inputs = {}, .margay = {}, .right = right_classes(row)};
+    const data::ImageSource file(source.name(), encoded);
+    core::Image pixels = whole_.read(file);
+    VerifiedImage image{
+        .name = name_of(source.name()), .inputs = {}, .margay = {}, .scaled = {}, .right = right_classes(row)};
     core::Sha256 sum;
     sum.update(*encoded);
     hashes_.emplace(image.name, sum.finish());
@@ -300,8 +313,17 @@ class Verifier {
     const double preparing_s = seconds_since(begin);
     image.margay = outputs_of(given_.predict(input));
     margay_seconds_.push_back(seconds_since(begin) - (begins_at_pixels() ? 0 : preparing_s));
+    image.scaled = scaled_outputs(file, pixels);
     image.inputs.push_back(begins_at_pixels() ? pixels_tensor(std::move(pixels)) : input_tensor(input));
     return image;
+  }
+
+  std::optional<ImageOutputs> scaled_outputs(const data::ImageSource& file, const core::Image& whole) const {
+    if (data::jpeg_denominator({whole.height, whole.width}, pipeline_.read_options().min_side) == 1)
+      return std::nullopt;
+    const core::Image part = pipeline_.read(file);
+    if (part.width == whole.width) return std::nullopt;
+    return outputs_of(given_.predict(input_of(part)));
   }
 
   /// float [1,3,S,S].
@@ -377,6 +399,8 @@ class Verifier {
   const VerifyOptions& options_;
   const OnnxFile& file_;
   const data::ImagePipeline& pipeline_;
+  data::ImagePipeline whole_;  ///< that decodes whole images
+  RuntimeComparison scaled_;   ///< with images that pipeline_ decodes at a part of their size
   Certificate certificate_;
   std::vector<std::size_t> rows_;
   std::vector<JudgedRuntime> runtimes_;

@@ -55,8 +55,9 @@ struct Verification {
 };
 
 /// Runs the ONNX file in every runtime at hand, image by image, and compares what it says with the bundle's
-/// predictions. Both get the same pixels: those that the bundle's pipeline reads (a large JPEG at a part of its size),
-/// or, where the file begins at a tensor, the input that the pipeline makes of them. A runtime that fails is named in
+/// predictions. Both get the same pixels: the whole image, as a program that runs the file decodes it, or, where the
+/// file begins at a tensor, the input that the pipeline makes of it. What the pipeline's own way of reading changes is
+/// stated besides (Certificate::scaled_decoding). A runtime that fails is named in
 /// the certificate, and the others go on. One image is computed at a time; the first one is computed once more before
 /// that, so that no time contains a beginning.
 /// Weights of a file in float must be the bundle's, bit for bit, whatever the hashes say.

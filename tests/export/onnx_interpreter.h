@@ -45,14 +45,20 @@ class OnnxInterpreter {
   using Sides = std::vector<std::int64_t>;
 
   static torch::Tensor constant(const exporting::OnnxTensor& tensor) {
-    const auto type = tensor.type == exporting::OnnxType::kInt64   ? torch::kLong
-                      : tensor.type == exporting::OnnxType::kUint8 ? torch::kByte
-                                                                   : torch::kFloat;
-    torch::Tensor result = torch::empty(tensor.shape, type);
+    torch::Tensor result = torch::empty(tensor.shape, type_of(tensor.type));
     const std::string bytes = tensor.elements();
     if (bytes.size() != result.nbytes()) throw std::invalid_argument(tensor.name + " has another size");
     std::memcpy(result.data_ptr(), bytes.data(), bytes.size());
     return result;
+  }
+
+  static torch::ScalarType type_of(exporting::OnnxType type) {
+    using enum exporting::OnnxType;
+    if (type == kFloat) return torch::kFloat;
+    if (type == kUint8) return torch::kByte;
+    if (type == kInt32) return torch::kInt;
+    if (type == kInt64) return torch::kLong;
+    throw std::invalid_argument("a type that Margay does not write");
   }
 
   const torch::Tensor& in(std::size_t i) const { return values_.at(node_->inputs.at(i)); }
@@ -97,7 +103,9 @@ class OnnxInterpreter {
     if (op == "HardSigmoid") return (in(0) * attribute("alpha", 0.2F) + attribute("beta", 0.5F)).clamp(0, 1);
     if (op == "Clip") return torch::minimum(torch::maximum(in(0), in(1)), in(2));
     if (op == "Softmax") return in(0).softmax(integer("axis", -1));
-    if (op == "Cast") return cast();
+    if (op == "Cast") return in(0).to(type_of(static_cast<exporting::OnnxType>(integer("to", 0))));
+    if (op == "Where") return torch::where(in(0), in(1), in(2));
+    if (op == "MatMulInteger") return in(0).to(torch::kDouble).matmul(in(1).to(torch::kDouble)).to(torch::kInt);
     return moved();
   }
 
@@ -154,7 +162,8 @@ class OnnxInterpreter {
     const Sides axes = has(1) ? integers_of(1) : sides("axes");
     const bool keeps = integer("keepdims", 1) != 0;
     if (node_->op == "ReduceMean") return in(0).mean(axes, keeps);
-    if (node_->op == "ReduceSum") return in(0).sum(axes, keeps);
+    if (node_->op == "ReduceSum") return in(0).sum(axes, keeps, in(0).scalar_type());
+    if (node_->op == "ReduceProd") return in(0).prod(axes.at(0), keeps);
     if (node_->op == "ReduceMax") return in(0).amax(axes, keeps);
     if (node_->op == "ReduceMin") return in(0).amin(axes, keeps);
     if (node_->op == "ReduceLogSumExp") return in(0).logsumexp(axes, keeps);
@@ -185,7 +194,7 @@ class OnnxInterpreter {
     return sums / windows(torch::ones_like(in(0)), 0).sum({4, 5});
   }
 
-  /// half_pixel, linear. With antialias and exclude_outside LibTorch's filter is Pillow's.
+  /// half_pixel, linear.
   torch::Tensor resized() const {
     Sides target;
     std::optional<double> scale;
@@ -197,29 +206,18 @@ class OnnxInterpreter {
     } else {
       target = {integers_of(3)[2], integers_of(3)[3]};
     }
-    if (integer("antialias", 0) != 0) {
-      if (integer("exclude_outside", 0) == 0) throw std::invalid_argument("the filter reaches beyond the image");
-      return at::_upsample_bilinear2d_aa(in(0), target, /*align_corners=*/false);
-    }
     return scale ? at::upsample_bilinear2d(in(0), target, /*align_corners=*/false, *scale, *scale)
                  : at::upsample_bilinear2d(in(0), target, /*align_corners=*/false);
-  }
-
-  torch::Tensor cast() const {
-    const auto to = static_cast<exporting::OnnxType>(integer("to", 0));
-    if (to == exporting::OnnxType::kInt64) return in(0).to(torch::kLong);
-    if (to == exporting::OnnxType::kFloat) return in(0).to(torch::kFloat);
-    throw std::invalid_argument("cast to another type");
   }
 
   /// Operators that only move elements.
   torch::Tensor moved() const {
     const std::string& op = node_->op;
-    if (op == "Reshape") return in(0).reshape(integers_of(1));
+    if (op == "Reshape") return reshaped();
     if (op == "Flatten") return in(0).flatten(integer("axis", 1));
     if (op == "Transpose") return in(0).permute(sides("perm"));
     if (op == "Squeeze") return has(1) ? in(0).squeeze(integers_of(1)[0]) : in(0).squeeze();
-    if (op == "Unsqueeze") return in(0).unsqueeze(integers_of(1)[0]);
+    if (op == "Unsqueeze") return unsqueezed();
     if (op == "Expand") return expanded();
     if (op == "Range") return torch::arange(in(0).item<std::int64_t>(), in(1).item<std::int64_t>(), torch::kLong);
     if (op == "Concat") {
@@ -231,6 +229,22 @@ class OnnxInterpreter {
     if (op == "Slice") return sliced();
     if (op == "Pad") return padded();
     throw std::invalid_argument("no operator of these tests: " + op);
+  }
+
+  /// 0 keeps a side.
+  torch::Tensor reshaped() const {
+    Sides target = integers_of(1);
+    for (std::size_t i = 0; i < target.size(); ++i) {
+      if (target[i] == 0) target[i] = in(0).size(static_cast<std::int64_t>(i));
+    }
+    return in(0).reshape(target);
+  }
+
+  /// At places of the result, from 0 on, in order.
+  torch::Tensor unsqueezed() const {
+    torch::Tensor result = in(0);
+    for (const std::int64_t at : integers_of(1)) result = result.unsqueeze(at);
+    return result;
   }
 
   torch::Tensor expanded() const {

@@ -47,16 +47,6 @@ TEST(RuntimeComparison, PassesWithinItsBounds) {
   EXPECT_FALSE(comparison.verdict().passes());
 }
 
-TEST(RuntimeComparison, GivesTenTimesTheRoomFromPixels) {
-  RuntimeComparison::Setting setting = three_classes();
-  setting.begins_at_pixels = true;
-  RuntimeComparison comparison(setting);
-  comparison.add("a", outputs({0, 10, -10}, {0, 1, 0}), outputs({0, 10.019F, -10}, {0, 1, 0}), 1);
-  EXPECT_TRUE(comparison.verdict().passes());
-  comparison.add("a", outputs({0, 10, -10}, {0, 1, 0}), outputs({0, 10.021F, -10}, {0, 1, 0}), 1);
-  EXPECT_FALSE(comparison.verdict().passes());
-}
-
 TEST(RuntimeComparison, CountsDecisionsThatDifferAndHowFarTheyAre) {
   RuntimeComparison comparison(three_classes());
   const auto close = outputs({0, 0, 0}, {.4F, .4005F, .1995F});

@@ -33,7 +33,7 @@ std::vector<std::string> runners_of_the_environment() {
   return command == nullptr ? std::vector<std::string>() : std::vector<std::string>{command};
 }
 
-/// Waves of some pixels' length, so that one grey level is one of many: sides this small often have sums at a half.
+/// Waves of some pixels' length.
 core::Image smooth_image(int height, int width, int seed) {
   core::Image image(height, width);
   for (int y = 0; y < height; ++y) {
@@ -148,6 +148,21 @@ TEST_F(Verify, WritesTheCertificateAsJsonAndAsAPage) {
   EXPECT_NE(html.find(certificate.runtimes[0].name), std::string::npos);
 }
 
+TEST_F(Verify, SaysWhatReadingLargeJpegsAtAPartOfTheirSizeChanges) {
+  if (!has_runtime(OnnxInput::kTensor)) GTEST_SKIP() << "no runtime: install libopencv-dnn-dev and build again";
+  const fs::path large = folder_ / "images" / "large.jpg";
+  data::write_jpeg(large, smooth_image(300, 340, 2));
+  images_ = std::make_shared<data::Dataset>(data::Dataset::unlabelled({folder_ / "images" / "0 & co.png", large}));
+  const Certificate certificate = certificate_of(exported(OnnxInput::kTensor));
+  EXPECT_TRUE(certificate.passes()) << all_of(certificate.reasons());
+  ASSERT_TRUE(certificate.scaled_decoding.has_value());
+  EXPECT_EQ(certificate.scaled_decoding->images, 1);
+  EXPECT_EQ(certificate.scaled_decoding->probabilities.image, "large.jpg");
+  EXPECT_GT(certificate.scaled_decoding->probabilities.value, 0);
+  EXPECT_EQ(certificate.json().at("margay").at("scaled_decoding").at("images"), 1);
+  EXPECT_NE(certificate.html().find("--decode full"), std::string::npos);
+}
+
 TEST_F(Verify, FailsByHashWhateverTheNumbersSay) {
   if (!has_runtime(OnnxInput::kTensor)) GTEST_SKIP() << "no runtime: install libopencv-dnn-dev and build again";
   options_.ignore_hashes = false;
@@ -250,18 +265,25 @@ class Mutations {
     return exported(other, input);
   }
 
+  /// ONNX's own resizing in place of Margay's, in one of the two ways that exported models mostly have.
   OnnxModel with_resize(core::Random& random, std::string& what) const {
     OnnxModel model = exported(bundle_, OnnxInput::kPixels);
     const bool takes_nearest = random.below(2) == 0;
     what = takes_nearest ? "nearest pixels" : "no antialiasing";
-    for (OnnxNode& node : model.nodes) {
-      if (node.op != "Resize") continue;
-      for (OnnxAttribute& each : node.attributes) {
-        if (each.name == "antialias") each.value = std::int64_t{0};
-        if (each.name == "mode" && takes_nearest) each.value = std::string("nearest");
-      }
-    }
+    const std::int64_t side = bundle_.transforms.resize.size;
+    model.tensors.push_back(onnx_integers("other_sides", {4}, std::vector<std::int64_t>{1, side, side, 3}));
+    OnnxNode& last = node_of(model, "input/vertical/bytes");
+    last.op = "Resize";
+    last.inputs = {node_of(model, "input/turned").inputs[0], "", "", "other_sides"};
+    last.attributes = {{"mode", std::string(takes_nearest ? "nearest" : "linear")}};
     return model;
+  }
+
+  static OnnxNode& node_of(OnnxModel& model, const std::string& name) {
+    const auto found =
+        std::find_if(model.nodes.begin(), model.nodes.end(), [&](const OnnxNode& node) { return node.name == name; });
+    if (found == model.nodes.end()) throw std::logic_error("no node is called " + name);
+    return *found;
   }
 
   OnnxModel with_transforms(std::uint64_t kind, core::Random& random, std::string& what) const {
