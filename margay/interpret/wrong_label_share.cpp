@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <limits>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/interpret/confident_joint.h"
 
