@@ -1,7 +1,3 @@
-#define USE_C10D_GLOO  // the header is empty without it
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#undef USE_C10D_GLOO
-
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -9,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "margay/collective/c10d_engine.h"
 #include "margay/collective/c10d_waiter.h"

@@ -8,13 +8,13 @@
 #include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/backbone/layers.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -98,7 +98,7 @@ torch::nn::Sequential MobileNetV2::make_published_head(std::int64_t num_classes)
   return torch::nn::Sequential(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
-       {"classifier", NestedSequential(torch::nn::Dropout(0.2), make_published_linear(kFeatures, num_classes))}});
+       {"classifier", NestedSequential(Dropout(0.2), make_published_linear(kFeatures, num_classes))}});
 }
 
 namespace {
@@ -192,7 +192,7 @@ torch::nn::Sequential MobileNetV3::make_published_head(std::int64_t num_classes)
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
        {"classifier", NestedSequential(make_published_linear(features(), hidden_), ActivationLayer(kHs),
-                                       torch::nn::Dropout(0.2), make_published_linear(hidden_, num_classes))}});
+                                       Dropout(0.2), make_published_linear(hidden_, num_classes))}});
 }
 
 }  // namespace margay::model

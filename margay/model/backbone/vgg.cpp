@@ -5,12 +5,12 @@
 #include <torch/nn/init.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/layers.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -65,8 +65,8 @@ std::vector<Backbone::Stage> Vgg::stages() {
 
 torch::nn::Sequential Vgg::make_published_head(std::int64_t num_classes) const {
   const NestedSequential classifier(make_published_linear(features() * kPooledSide * kPooledSide, kHidden),
-                                    make_rectifier(), torch::nn::Dropout(0.5), make_published_linear(kHidden, kHidden),
-                                    make_rectifier(), torch::nn::Dropout(0.5),
+                                    make_rectifier(), Dropout(0.5), make_published_linear(kHidden, kHidden),
+                                    make_rectifier(), Dropout(0.5),
                                     make_published_linear(kHidden, num_classes));
   return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(kPooledSide)},
                                 {"flatten", torch::nn::Flatten()},

@@ -20,6 +20,7 @@
 
 #include "margay/core/error.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 
@@ -40,7 +41,7 @@ namespace {
 constexpr double kNormBias = 1e-3;  // fastai's BatchNorm
 
 void append_dropout(torch::nn::Sequential& head, double p) {
-  if (p > 0) head->push_back(torch::nn::Dropout(p));
+  if (p > 0) head->push_back(Dropout(p));
 }
 
 void append_norm(torch::nn::Sequential& head, std::int64_t features) {
@@ -123,7 +124,7 @@ void refuse_shape(const HeadOptions& options) {
 
 torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
   torch::nn::Sequential head = make_head_pooling(backbone.layout(), false);
-  head->push_back(torch::nn::Dropout(dropouts(options, 1).front()));
+  head->push_back(Dropout(dropouts(options, 1).front()));
   head->push_back(torch::nn::Linear(backbone.features(), num_classes));
   return head;
 }
