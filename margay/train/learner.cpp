@@ -115,7 +115,8 @@ void Learner::set_group(std::shared_ptr<collective::Group> group) {
   group_ = std::move(group);
   micro_batch_ = resolved;
   micro_.reset();
-  if (*resolved.micro_batches > 1) micro_ = std::make_unique<MicroBatches>(classifier_, group_, resolved);
+  if (*resolved.micro_batches > 1)
+    micro_ = std::make_unique<MicroBatches>(classifier_, group_, resolved, core::default_threads());
   loaders_ = shared_out(given_);
 }
 

@@ -236,14 +236,8 @@ class Learner {
   double compute_gradients();
   /// The same in micro-batches, over all processes. Nothing if no process could read two images.
   std::optional<double> compute_micro_gradients(bool completes_step);
-  /// A micro-batch that this process has computed.
-  struct OwnMicroBatch {
-    data::Batch batch;
-    torch::Tensor logits;
-    double loss = 0;
-  };
   /// Throws DivergedError, in all processes, where the batch's loss is not finite.
-  void take_losses(const MicroLoss& batch, const std::vector<OwnMicroBatch>& own);
+  void take_losses(const MicroLoss& batch, const std::vector<MicroForward>& own);
   void pass_over_batch(bool completes_step, const Hyper& hyper);
   /// The images that all processes have trained on in this pass.
   std::int64_t images_of(const data::TimedPass& pass) const;

@@ -28,21 +28,20 @@ std::optional<data::Batch> Learner::next_batch(data::TimedPass& pass) {
 }
 
 std::optional<double> Learner::compute_micro_gradients(bool completes_step) {
-  std::vector<OwnMicroBatch> own;
   MicroLoss batch;
+  const double backward_before_s = micro_->backward_s();
+  double between_s = 0;  // of the backward passes before the last forward one
   const data::Dataset& dataset = loaders_.train.dataset();
-  const auto forward_part = [&](const data::Batch& part) {
-    clock_.lap(StepPart::kBackward);  // of the part before
-    const torch::Tensor logits = forward(part);
-    torch::Tensor loss = batch_loss(training_loss_, logits, part, dataset);
-    own.push_back({part, logits.detach(), loss.item<double>()});
-    clock_.lap(StepPart::kForward);
-    return loss;
+  const auto forward_part = [&](model::Classifier& network, MicroForward& part) {
+    const torch::Tensor logits = predict::logits_of(network, part.batch.images, precision_);
+    part.loss = batch_loss(training_loss_, logits, part.batch, dataset);
+    part.logits = logits.detach();
   };
-  const auto check = [&](const std::vector<MicroLoss>& losses) {
+  const auto check = [&](const std::vector<MicroLoss>& losses, const std::vector<MicroForward>& own) {
+    clock_.lap(StepPart::kForward);
+    between_s = micro_->backward_s() - backward_before_s;
     batch = loss_of_batch(losses);
     take_losses(batch, own);
-    clock_.lap(StepPart::kForward);
     announce(&Callback::after_loss);
     clock_.lap(StepPart::kCallbacks);
   };
@@ -51,20 +50,24 @@ std::optional<double> Learner::compute_micro_gradients(bool completes_step) {
   micro_->run(at_.batch, loaders_.train.options().batch_size, at, completes_step,
               {.forward = forward_part, .check = check, .scaled = scaled});
   clock_.lap(StepPart::kBackward);
+  clock_.move(StepPart::kForward, StepPart::kBackward, between_s);
   pending_images_ += batch.images;
   pass_images_ += batch.images;
   return batch.images > 0 ? std::optional(batch.loss) : std::nullopt;
 }
 
 /// The losses of all processes are known to all, so they decide alike without asking each other.
-void Learner::take_losses(const MicroLoss& batch, const std::vector<OwnMicroBatch>& own) {
+void Learner::take_losses(const MicroLoss& batch, const std::vector<MicroForward>& own) {
   std::vector<torch::Tensor> logits = {torch::empty({0, classifier_->num_classes()}, device_)};
-  for (const OwnMicroBatch& each : own) logits.push_back(each.logits);
+  for (const MicroForward& each : own) {
+    if (each.logits.defined()) logits.push_back(each.logits);
+  }
   at_.logits = torch::cat(logits);
   at_.loss = torch::tensor(batch.loss);
   if (std::isfinite(batch.loss)) return;
-  for (const OwnMicroBatch& each : own) {
-    check_finite(each.loss, each.logits, each.batch, loaders_.train.dataset(), where(),
+  for (const MicroForward& each : own) {
+    if (!each.logits.defined()) continue;
+    check_finite(each.value, each.logits, each.batch, loaders_.train.dataset(), where(),
                  [&] { return first_layer_of(each.batch); });
   }
   throw DivergedError(fmt::format("the loss of another process is not finite in {}", where()));

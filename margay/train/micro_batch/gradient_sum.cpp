@@ -5,43 +5,31 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "margay/core/error.h"
-
 namespace margay::train {
 
-GradientSum::GradientSum(const SumTree& tree, MicroRange own) : tree_(tree), own_(own), next_(own.begin) {}
+GradientSum::GradientSum(const SumTree& tree, MicroRange own, std::size_t tensors)
+    : tree_(tree), own_(own), nodes_(tensors) {}
 
-void GradientSum::begin(std::size_t tensors) {
-  MARGAY_CHECK(next_ < own_.end, "more micro-batches than this process has");
-  MicroRange node = {next_, next_ + 1};
-  merges_ = 0;
-  for (std::size_t i = nodes_.size(); i > 0 && tree_.is_node({nodes_[i - 1].node.begin, node.end}); --i) {
-    node.begin = nodes_[i - 1].node.begin;
-    ++merges_;
-  }
-  nodes_.push_back({.node = {next_, next_ + 1}, .gradients = Gradients(tensors)});
-}
-
-void GradientSum::set(std::size_t tensor, at::Tensor gradient) {
+void GradientSum::add(std::size_t tensor, at::Tensor gradient) {
   const torch::NoGradGuard no_grad;
-  nodes_.back().gradients[tensor] = std::move(gradient);
-  for (std::size_t i = nodes_.size() - 1; i >= kept(); --i) {
-    nodes_[i - 1].gradients[tensor].add_(nodes_[i].gradients[tensor]);
-    nodes_[i].gradients[tensor].reset();
+  std::vector<NodeSum>& nodes = nodes_[tensor];
+  const std::int64_t begin = nodes.empty() ? own_.begin : nodes.back().node.end;
+  nodes.push_back({{begin, begin + 1}, std::move(gradient)});
+  while (nodes.size() > 1 && tree_.is_node({nodes[nodes.size() - 2].node.begin, nodes.back().node.end})) {
+    const NodeSum last = std::move(nodes.back());
+    nodes.pop_back();
+    nodes.back().sum.add_(last.sum);
+    nodes.back().node.end = last.node.end;
   }
 }
 
-void GradientSum::end() {
-  ++next_;
-  const std::size_t left = kept();
-  nodes_.resize(left);
-  nodes_.back().node.end = next_;
-  merges_ = 0;
+bool GradientSum::has_all(std::size_t tensor) const {
+  return !nodes_[tensor].empty() && nodes_[tensor].back().node.end == own_.end;
 }
 
 std::vector<at::Tensor> GradientSum::parts(std::size_t tensor) const {
   std::vector<at::Tensor> parts;
-  for (std::size_t i = 0; i < kept(); ++i) parts.push_back(nodes_[i].gradients[tensor]);
+  for (const NodeSum& each : nodes_[tensor]) parts.push_back(each.sum);
   return parts;
 }
 

@@ -28,21 +28,20 @@ at::Tensor sum_in_tree(MicroRange node, std::int64_t elements) {
 }
 
 /// The parts that a process of these micro-batches hands to the reduction.
-Gradients parts_of(const SumTree& tree, MicroRange own, std::int64_t elements) {
-  GradientSum sum(tree, own);
+std::vector<at::Tensor> parts_of(const SumTree& tree, MicroRange own, std::int64_t elements) {
+  GradientSum sum(tree, own, 1);
   for (std::int64_t m = own.begin; m < own.end; ++m) {
-    EXPECT_EQ(sum.is_at_last(), m + 1 == own.end);
-    sum.begin(1);
-    sum.set(0, gradient_of(m, elements));
-    if (!sum.is_at_last()) sum.end();
+    EXPECT_FALSE(sum.has_all(0));
+    sum.add(0, gradient_of(m, elements));
   }
+  EXPECT_TRUE(sum.has_all(0));
   return sum.parts(0);
 }
 
 TEST(GradientSum, AddsInTheOrderOfTheTree) {
   for (const std::int64_t micro_batches : {1, 2, 3, 6, 7, 8}) {
     const SumTree tree(micro_batches);
-    const Gradients parts = parts_of(tree, tree.root(), 50);
+    const std::vector<at::Tensor> parts = parts_of(tree, tree.root(), 50);
     ASSERT_EQ(parts.size(), 1U);
     EXPECT_TRUE(parts.front().equal(sum_in_tree(tree.root(), 50))) << micro_batches;
   }
@@ -50,7 +49,7 @@ TEST(GradientSum, AddsInTheOrderOfTheTree) {
 
 TEST(GradientSum, KeepsWhatOthersAreNeededFor) {
   const SumTree tree(6);
-  const Gradients parts = parts_of(tree, {3, 6}, 8);
+  const std::vector<at::Tensor> parts = parts_of(tree, {3, 6}, 8);
   ASSERT_EQ(parts.size(), 2U);
   EXPECT_TRUE(parts[0].equal(gradient_of(3, 8)));
   EXPECT_TRUE(parts[1].equal(gradient_of(4, 8) + gradient_of(5, 8)));
@@ -68,7 +67,7 @@ class Reductions : public testing::Test {
     testing_support::run_joined(world, [&](const std::shared_ptr<collective::Group>& group) {
       const SumTree tree(micro_batches);
       const auto rank = static_cast<std::size_t>(group->rank());
-      const Gradients parts = parts_of(tree, micro_ranges(micro_batches, world)[rank], elements);
+      const std::vector<at::Tensor> parts = parts_of(tree, micro_ranges(micro_batches, world)[rank], elements);
       BackgroundReduction reduction(tensor_reduction(group, tree, kind));
       reduction.start(parts);
       reduction.start({torch::ones({3})});
