@@ -172,7 +172,8 @@ std::string images_digest(const data::Loader& loader, const std::filesystem::pat
 void Learner::check_same_in_all() const {
   if (group_->size() == 1) return;
   std::vector<collective::SameThing> things;
-  for (const auto& [key, value] : fingerprint(*this).items()) {
+  const nlohmann::ordered_json settings = fingerprint(*this);
+  for (const auto& [key, value] : settings.items()) {
     const std::string text = value.dump();
     constexpr std::size_t kShort = 60;
     things.push_back({key, text.size() <= kShort ? text : digest_of(text)});

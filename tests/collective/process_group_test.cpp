@@ -53,7 +53,7 @@ TEST_F(ProcessGroups, AddCompareAndTellValues) {
 TEST_F(ProcessGroups, AddAndExchangeTensors) {
   run_joined(2, [](const std::shared_ptr<Group>& group) {
     const int rank = group->rank();
-    const at::Tensor sum = torch::full({5}, rank + 1.0F);
+    const at::Tensor sum = torch::full({5}, static_cast<float>(rank + 1));
     group->start_sum(sum)->wait();
     EXPECT_TRUE(sum.equal(torch::full({5}, 3.0F)));
     // Rank 0 gets the first two of each, rank 1 the last one.

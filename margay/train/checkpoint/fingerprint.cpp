@@ -91,9 +91,9 @@ void check_fingerprint(const Json& found, const Learner& learner, const std::fil
   if (!found.is_object()) throw core::FormatError(source, "its fingerprint is no object; the file is damaged");
   Json then = found;
   // A checkpoint of an earlier version lacks some.
-  for (const auto& [key, value] : Json{{"edits", ""}, {"micro_batches", 1}, {"micro_batch_threads", 0}}.items()) {
-    if (!then.contains(key)) then[key] = value;
-  }
+  if (!then.contains("edits")) then["edits"] = "";
+  if (!then.contains("micro_batches")) then["micro_batches"] = 1;
+  if (!then.contains("micro_batch_threads")) then["micro_batch_threads"] = 0;
   const auto difference = first_difference("", then, fingerprint(learner));
   if (!difference) return;
   throw core::FormatError(source,

@@ -377,7 +377,7 @@ TEST_F(LoaderPassTest, RefusesSharesThatCannotBe) {
   EXPECT_THROW(loaders({.rank = -1, .world = 2}), std::invalid_argument);
   EXPECT_THROW(loaders({.rank = 0, .world = 0}), std::invalid_argument);
   EXPECT_THROW(loaders({.rank = 0, .world = 19}), std::invalid_argument);
-  EXPECT_THROW(loaders().train.shared_out(0, 2, 3), std::invalid_argument);
+  EXPECT_THROW(loaders({}).train.shared_out(0, 2, 3), std::invalid_argument);
 }
 
 TEST_F(LoaderPassTest, PinsMemoryOnlyWhereThereIsCuda) {
