@@ -159,6 +159,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   while (!agree(training_state_.is_cancelled || (time_.is_up() && training_state_.step > 0))) {
     std::optional<data::Batch> batch = next_batch(pass);
     if (agree(!batch)) break;
+    if (micro_ && micro_batch_.sync_batch_norm && agree(batch->size() < 2)) continue;  // each must take part
     if (!micro_ && batch->size() < 2) continue;  // what unreadable images left; a batch norm cannot train on one
     at_.batch = std::move(*batch);
     at_.images_per_s = static_cast<double>(images_of(pass)) / pass.seconds();
@@ -213,13 +214,13 @@ void Learner::train_batch(const FitPlan& plan, const data::TimedPass& pass) {
   clock_.lap(StepPart::kCallbacks);
   const bool completes_step = (training_state_.step + 1) % accumulate_ == 0;
   const std::optional<double> loss = micro_ ? compute_micro_gradients(completes_step) : compute_gradients();
-  training_state_.next_batch = at_.batch.index + 1;
   if (!loss) return pass_over_batch(completes_step, hyper);
   if (completes_step) update(hyper);
   training_state_.smooth_loss.add(*loss);
   at_.smooth_loss = training_state_.smooth_loss.value();
   training_state_.steps.push_back({hyper.lrs.back(), hyper.momentum, *loss});
   ++training_state_.step;
+  training_state_.next_batch = at_.batch.index + 1;
   training_state_.fit_s = time_.spent_s();
   note_times(pass);
   clock_.start();

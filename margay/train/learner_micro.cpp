@@ -9,6 +9,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/predict/inference.h"
 #include "margay/train/learner.h"
 #include "margay/train/task_loss.h"
@@ -29,6 +30,8 @@ std::optional<data::Batch> Learner::next_batch(data::TimedPass& pass) {
 
 std::optional<double> Learner::compute_micro_gradients(bool completes_step) {
   MicroLoss batch;
+  std::optional<model::SyncedNorms> synced;
+  if (micro_batch_.sync_batch_norm) synced.emplace([&](std::span<double> values) { group_->sum(values); });
   const double backward_before_s = micro_->backward_s();
   double between_s = 0;  // of the backward passes before the last forward one
   const data::Dataset& dataset = loaders_.train.dataset();
@@ -75,9 +78,13 @@ void Learner::take_losses(const MicroLoss& batch, const std::vector<MicroForward
 
 /// Of a batch without images nothing is recorded; what waits for it goes on.
 void Learner::pass_over_batch(bool completes_step, const Hyper& hyper) {
-  if (!has_pending_gradients()) return drop_gradients();
-  if (completes_step) update(hyper);
-  ++training_state_.step;
+  if (has_pending_gradients()) {
+    if (completes_step) update(hyper);
+    ++training_state_.step;
+  } else {
+    drop_gradients();
+  }
+  training_state_.next_batch = at_.batch.index + 1;
 }
 
 namespace {
@@ -92,7 +99,7 @@ struct ToldBatch {
 
 template <class T>
 void append_bytes(std::string& text, const T* values, std::size_t count) {
-  text.append(reinterpret_cast<const char*>(values), count * sizeof(T));
+  if (count > 0) text.append(reinterpret_cast<const char*>(values), count * sizeof(T));
 }
 
 template <class T>
@@ -114,7 +121,7 @@ void append(std::string& text, const ToldBatch& batch) {
 
 template <class T>
 void take_bytes(std::string_view& text, T* values, std::size_t count) {
-  std::memcpy(values, text.data(), count * sizeof(T));
+  if (count > 0) std::memcpy(values, text.data(), count * sizeof(T));
   text.remove_prefix(count * sizeof(T));
 }
 

@@ -1,4 +1,5 @@
-#include <chrono>
+#include <cmath>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -44,6 +45,7 @@ class JoinedLearners : public testing::Test {
     Learner learner = vision_learner(
         testing_support::tiny_block(folder_ / "images").loaders(loader), "resnet20",
         {.seed = 1,
+         .head = {.dropout = {dropout_}},
          .learner = {.precision = model::Precision::kFp32, .accumulate = accumulate, .micro_batch = micro_batch}});
     learner.set_group(group);
     return learner;
@@ -82,6 +84,7 @@ class JoinedLearners : public testing::Test {
   }
 
   std::mutex making_;
+  double dropout_ = 0.5;
   testing_support::TemporaryFolder folder_;
 };
 
@@ -151,6 +154,18 @@ TEST_F(JoinedLearners, AgreeByTheRingOnBitsOfTheirOwn) {
   const Trained ring = trained(2, make);
   const Trained tree = trained(2, [&](const Group& group) { return learner(group, {.micro_batches = 2}); });
   EXPECT_NEAR(ring.steps.back().loss, tree.steps.back().loss, 1e-4);
+}
+
+TEST_F(JoinedLearners, SeeAllImagesInSynchronisedBatchNorms) {
+  dropout_ = 0;  // whose draws are those of a process
+  const Trained whole = trained(1, [&](const Group& group) { return learner(group, {}); });
+  const Trained synced = trained(2, [&](const Group& group) { return learner(group, {.sync_batch_norm = true}); });
+  const Trained apart = trained(2, [&](const Group& group) { return learner(group, {}); });
+  ASSERT_EQ(synced.steps.size(), whole.steps.size());
+  for (std::size_t i = 0; i < whole.steps.size(); ++i) {
+    EXPECT_NEAR(synced.steps[i].loss, whole.steps[i].loss, i == 0 ? 1e-5 : 2e-2) << i;
+  }
+  EXPECT_GT(std::abs(apart.steps[0].loss - whole.steps[0].loss), 1e-4);
 }
 
 TEST_F(JoinedLearners, StopTogetherWhenOneWantsToStop) {

@@ -74,6 +74,7 @@ Json fingerprint(const Learner& learner) {
                        {"batch_size", batches.batch_size},
                        {"accumulate", learner.accumulate()},
                        {"micro_batches", *learner.micro_batch().micro_batches},
+                       {"sync_batch_norm", learner.micro_batch().sync_batch_norm},
                        {"micro_batch_threads", exact_threads(learner.micro_batch())},
                        {"drop_last", batches.drop_last},
                        {"balance", core::to_text(batches.balance)},
@@ -93,6 +94,7 @@ void check_fingerprint(const Json& found, const Learner& learner, const std::fil
   // A checkpoint of an earlier version lacks some.
   if (!then.contains("edits")) then["edits"] = "";
   if (!then.contains("micro_batches")) then["micro_batches"] = 1;
+  if (!then.contains("sync_batch_norm")) then["sync_batch_norm"] = false;
   if (!then.contains("micro_batch_threads")) then["micro_batch_threads"] = 0;
   const auto difference = first_difference("", then, fingerprint(learner));
   if (!difference) return;

@@ -13,6 +13,12 @@ MicroBatchOptions MicroBatchOptions::resolved(int world, int threads) const {
   MicroBatchOptions used = *this;
   used.micro_batches = micro_batches.value_or(world);
   micro_ranges(*used.micro_batches, world);
+  if (sync_batch_norm && *used.micro_batches != world) {
+    throw std::invalid_argument(fmt::format(
+        "[distributed] `sync_batch_norm` lets batch norms see the images of all processes, `micro_batches` only "
+        "those of a part: with {} parts for {} processes leave one of them out",
+        *used.micro_batches, world));
+  }
   const bool divides_sums = !micro_batches || reduce == Reduce::kFast || *micro_batches == 1;
   used.micro_batch_threads = std::max(1, micro_batch_threads.value_or(divides_sums ? threads : 1));
   return used;
@@ -34,7 +40,10 @@ const core::OptionTable& MicroBatchOptions::fields() {
        core::field<&MicroBatchOptions::reduce>(
            "reduce",
            "how gradients of several processes are added: exact (in one order for any number of processes) or fast (in "
-           "the order of a ring)")});
+           "the order of a ring)"),
+       core::field<&MicroBatchOptions::sync_batch_norm>(
+           "sync_batch_norm",
+           "batch norms see the images of all processes, not only their own: for batches of a few images for each")});
   return table;
 }
 

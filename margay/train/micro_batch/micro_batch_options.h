@@ -22,6 +22,7 @@ struct MicroBatchOptions {
   std::optional<std::int64_t> micro_batches;
   std::optional<int> micro_batch_threads;
   Reduce reduce = Reduce::kExact;
+  bool sync_batch_norm = false;
 
   /// With a value in each field. world: the number of processes; threads: those that this process may use.
   /// Without micro_batches they are as many as processes; then a micro-batch gets all threads of its process, otherwise

@@ -86,7 +86,8 @@ MicroBatches::MicroBatches(std::shared_ptr<model::Classifier> classifier, std::s
       tree_(*options.micro_batches),
       own_(micro_ranges(*options.micro_batches, group_->size()).at(static_cast<std::size_t>(group_->rank()))),
       threads_(count_lanes(*classifier_, own_, threads, *options.micro_batch_threads), *options.micro_batch_threads),
-      reduction_(std::make_unique<BackgroundReduction>(tensor_reduction(group_, tree_, options.reduce))) {}
+      reduction_(std::make_unique<BackgroundReduction>(tensor_reduction(group_, tree_, options.reduce))),
+      syncs_norms_(options.sync_batch_norm) {}
 
 std::vector<model::Classifier*> MicroBatches::networks() {
   while (replicas_.size() + 1 < threads_.size()) replicas_.emplace_back(classifier_);
@@ -109,16 +110,18 @@ void MicroBatches::run(const data::Batch& batch, std::int64_t batch_size, const 
     const std::size_t count = std::min(threads_.size(), parts.size() - first);
     std::vector<at::Tensor> statistics = forward(parts, first, count, at, calls);
     if (first + count == parts.size()) calls.check(gathered(parts), parts);
-    backward(parts, first, std::move(statistics), batch_size, completes_step, calls);
+    backward(parts, first, std::move(statistics), batch_size, completes_step && !syncs_norms_, calls);
   }
-  if (completes_step) end_step();
+  if (!completes_step) return;
+  if (syncs_norms_) step_->complete_waiting();
+  end_step();
 }
 
 void MicroBatches::backward(std::vector<MicroForward>& parts, std::size_t first, std::vector<at::Tensor> statistics,
-                            std::int64_t batch_size, bool completes_step, const Calls& calls) {
+                            std::int64_t batch_size, bool sends_gradients, const Calls& calls) {
   const auto begin = std::chrono::steady_clock::now();
   const std::size_t count = statistics.size();
-  if (completes_step) step_->begin_group(first, count);
+  if (sends_gradients) step_->begin_group(first, count);
   threads_.run(count, [&](std::size_t lane) {
     MicroForward& part = parts[first + lane];
     const auto backward_part = [&] {
@@ -127,7 +130,7 @@ void MicroBatches::backward(std::vector<MicroForward>& parts, std::size_t first,
       calls.scaled(share == 1 ? part.loss : part.loss * share).backward();
       part.loss.reset();
     };
-    if (completes_step) {
+    if (sends_gradients) {
       step_->complete(lane, std::move(statistics[lane]), backward_part);
     } else {
       step_->accumulate(lane, first + lane, std::move(statistics[lane]), backward_part);

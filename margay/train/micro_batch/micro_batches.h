@@ -94,7 +94,7 @@ class MicroBatches {
                                   const DrawPosition& at, const Calls& calls);
   /// Sends them backward.
   void backward(std::vector<MicroForward>& parts, std::size_t first, std::vector<at::Tensor> statistics,
-                std::int64_t batch_size, bool completes_step, const Calls& calls);
+                std::int64_t batch_size, bool sends_gradients, const Calls& calls);
   std::vector<MicroLoss> gathered(const std::vector<MicroForward>& own);
   void end_step();
 
@@ -106,6 +106,7 @@ class MicroBatches {
   std::vector<model::Replica> replicas_;
   std::vector<model::Classifier*> networks_;  ///< by lane, during a step
   std::unique_ptr<BackgroundReduction> reduction_;
+  bool syncs_norms_;                    ///< their messages and those of gradients must not cross
   std::unique_ptr<GradientStep> step_;  ///< null between steps
   double backward_s_ = 0;
 };
