@@ -250,7 +250,8 @@ std::shared_ptr<Group> join(const ProcessGroupOptions& options) {
   check_group_options(options);
   if (options.world == 1) return one_process();
   if (!has_backend(options.backend)) {
-    throw std::invalid_argument("[distributed] this build of Margay has no NCCL; `backend` gloo runs on CPUs");
+    throw std::invalid_argument(
+        "[distributed] this build of Margay has no NCCL: several processes train on CPUs alone");
   }
   const bool begins = options.rank == 0 && options.store_owner == StoreOwner::kFirstRank;
   const c10::intrusive_ptr<c10d::Store> raw = open_store(options, begins ? StoreRole::kBegins : StoreRole::kJoins);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "margay/collective/process_group.h"
 #include "margay/core/error.h"
+#include "margay/core/threads.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 #include "margay/train/learner.h"
@@ -122,6 +124,16 @@ TEST_F(JoinedLearners, GetThemWhereImagesCannotBeRead) {
   std::ofstream(folder_ / "images/valid/upright/1.png") << "no image";
   const auto make = [&](const Group& group) { return learner(group); };
   expect_same(trained(2, make), trained(1, make));
+}
+
+TEST_F(JoinedLearners, GetThemWhereSeveralAreComputedAtOnce) {
+  std::vector<Trained> of_threads;
+  for (const int threads : {1, 3}) {  // one after another; three at once, then the fourth
+    core::set_default_threads(threads);
+    of_threads.push_back(trained(1, [&](const Group& group) { return learner(group); }));
+    core::set_default_threads(std::nullopt);
+  }
+  expect_same(of_threads[1], of_threads[0]);
 }
 
 TEST_F(JoinedLearners, GoOnWithAnotherNumberOfProcesses) {
