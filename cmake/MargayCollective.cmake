@@ -1,42 +1,28 @@
 # Which forms of several processes this LibTorch allows: each has a source, or one in its place (margay_collective_without:
-# the sources that are left out).
-get_target_property(margay_torch_cpu torch_cpu LOCATION)
+# the sources that are left out). LibTorch's targets say what it was built with by definitions, which its headers ask for.
 
-# margay_has_engine(VARIABLE LIBRARY CLASS HEADER...): whether LibTorch's library has this class of c10d, and the headers
-# that it needs are there.
-function(margay_has_engine variable library class)
+# margay_has_engine(VARIABLE TARGET DEFINITION HEADER): whether LibTorch's target gives the definition, and the header that
+# comes from elsewhere is there.
+function(margay_has_engine variable target definition header)
   set(${variable} OFF PARENT_SCOPE)
-  foreach(header ${ARGN})
-    find_path(margay_${class}_INCLUDE_DIR ${header} HINTS ${TORCH_INCLUDE_DIRS})
-    if(NOT margay_${class}_INCLUDE_DIR)
-      return()
-    endif()
-    unset(margay_${class}_INCLUDE_DIR CACHE)
-  endforeach()
-  execute_process(COMMAND ${CMAKE_NM} -D --defined-only ${library} OUTPUT_VARIABLE symbols ERROR_QUIET)
-  string(FIND "${symbols}" ${class} found)
-  if(NOT found EQUAL -1)
+  if(NOT TARGET ${target})
+    return()
+  endif()
+  get_target_property(definitions ${target} INTERFACE_COMPILE_DEFINITIONS)
+  find_path(${variable}_INCLUDE_DIR ${header} HINTS ${TORCH_INCLUDE_DIRS})
+  if("${definition}" IN_LIST definitions AND ${variable}_INCLUDE_DIR)
     set(${variable} ON PARENT_SCOPE)
   endif()
 endfunction()
 
-set(c10d_headers torch/csrc/distributed/c10d)
-margay_has_engine(MARGAY_HAS_GLOO "${margay_torch_cpu}" ProcessGroupGloo gloo/config.h ${c10d_headers}/ProcessGroupGloo.hpp)
-set(MARGAY_HAS_NCCL OFF)
-if(MARGAY_HAS_GLOO AND TARGET torch_cuda)
-  get_target_property(margay_torch_cuda torch_cuda LOCATION)
-  margay_has_engine(MARGAY_HAS_NCCL "${margay_torch_cuda}" ProcessGroupNCCL nccl.h ${c10d_headers}/ProcessGroupNCCL.hpp)
-endif()
-
-if(MARGAY_HAS_GLOO)
-  set(margay_collective_without process_group_none.cpp)
-  if(MARGAY_HAS_NCCL)
-    list(APPEND margay_collective_without nccl_engine_none.cpp)
-  else()
-    list(APPEND margay_collective_without nccl_engine.cpp)
-  endif()
+margay_has_engine(MARGAY_HAS_GLOO torch_cpu USE_C10D_GLOO gloo/config.h)
+margay_has_engine(MARGAY_HAS_NCCL torch_cuda USE_C10D_NCCL nccl.h)
+if(MARGAY_HAS_GLOO AND MARGAY_HAS_NCCL)
+  set(margay_collective_without process_group_none.cpp nccl_engine_none.cpp)
+elseif(MARGAY_HAS_GLOO)
+  set(margay_collective_without process_group_none.cpp nccl_engine.cpp)
 else()
-  message(STATUS "Several processes: not in this build, whose LibTorch lacks Gloo or its headers (libgloo-dev)")
-  set(margay_collective_without process_group_c10d.cpp c10d_store.cpp host_address.cpp nccl_engine.cpp nccl_engine_none.cpp)
+  message(STATUS "Several processes: not in this build, whose LibTorch lacks Gloo, or its headers (libgloo-dev)")
+  set(margay_collective_without process_group_c10d.cpp c10d_store.cpp nccl_engine.cpp nccl_engine_none.cpp)
 endif()
 find_library(margay_gloo_LIBRARY gloo)  # where LibTorch does not hold it itself

@@ -8,6 +8,7 @@
 #include "margay/chart/line_chart.h"
 #include "margay/chart/png.h"
 #include "margay/chart/render.h"
+#include "margay/collective/process_group.h"
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
 #include "margay/data/check/check_data.h"
@@ -139,6 +140,13 @@ using chart::TextColour;
 using chart::TextGlyphs;
 using chart::visible_points;
 
+using collective::Backend;
+using collective::Group;
+using collective::join;
+using collective::one_process;
+using collective::ProcessGroupOptions;
+using collective::ProcessLost;
+using collective::StoreOwner;
 using core::available_cpus;
 using core::check_rules;
 using core::cpu_share;
@@ -631,6 +639,7 @@ using train::LrFindListener;
 using train::LrFindResult;
 using train::LrSuggestion;
 using train::LrSweepOptions;
+using train::MicroBatchOptions;
 using train::Momentums;
 using train::Monitor;
 using train::MonitorOptions;
@@ -658,6 +667,7 @@ using train::published_normalization;
 using train::Ramp;
 using train::read_checkpoint;
 using train::recipe_text;
+using train::Reduce;
 using train::ReduceOnPlateau;
 using train::ReduceOnPlateauOptions;
 using train::save_checkpoint;

@@ -122,7 +122,7 @@ void EpochTable::before_epoch(train::Learner& /*learner*/, const train::Progress
 
 void EpochTable::after_batch(train::Learner& learner, const train::Progress& at) {
   const double now_s = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  time_left_.after_batch(at, learner.loaders().valid ? learner.loaders().valid->num_batches() : 0, now_s);
+  time_left_.after_batch(at, learner.loaders().valid ? learner.loaders().valid->total_batches() : 0, now_s);
   line_.show(at.step + 1, at.steps, at.is_training ? training_text(at) : speed_text(at), time_left_.seconds());
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/collective/host_address.h"
 #include "margay/core/error.h"
 
 namespace margay::collective {
@@ -137,14 +138,18 @@ std::string from_first(Group& group, const std::string& mine) {
 }
 
 void check_same(Group& group, const std::vector<SameThing>& mine, const std::vector<std::string>& hosts) {
-  std::vector<std::string> values;
+  std::vector<std::string> values = {host_name()};
   for (const SameThing& thing : mine) values.push_back(thing.value);
   std::vector<std::vector<std::string>> of_ranks;
   for (const std::string& text : group.gather(joined(values))) of_ranks.push_back(separated(text));
+  std::vector<std::string> names = hosts;
+  if (names.empty()) {
+    for (const auto& row : of_ranks) names.push_back(row.front());
+  }
   for (std::size_t i = 0; i < mine.size(); ++i) {
     std::vector<std::string> column;
-    for (const auto& row : of_ranks) column.push_back(i < row.size() ? row[i] : "nothing");
-    check_alike(mine[i].name, column, hosts);
+    for (const auto& row : of_ranks) column.push_back(i + 1 < row.size() ? row[i + 1] : "nothing");
+    check_alike(mine[i].name, column, names);
   }
 }
 

@@ -109,7 +109,8 @@ struct SameThing {
 };
 
 /// Compares with all processes. Throws std::invalid_argument, in all of them alike, which names the first thing that
-/// differs, the ranks that differ from most others and their values. hosts: of each rank, for the message; or none.
+/// differs, the ranks that differ from most others and their values. hosts: of each rank, for the message; none: the
+/// names of their machines.
 void check_same(Group& group, const std::vector<SameThing>& mine, const std::vector<std::string>& hosts = {});
 
 }  // namespace margay::collective

@@ -1,6 +1,4 @@
-#define USE_C10D_NCCL  // the header is empty without it
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
-#undef USE_C10D_NCCL
 
 #include "margay/collective/c10d_engine.h"
 

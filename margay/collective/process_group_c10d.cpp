@@ -1,7 +1,3 @@
-#define USE_C10D_GLOO  // the header is empty without it
-#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#undef USE_C10D_GLOO
-
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -9,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "margay/collective/c10d_engine.h"
 #include "margay/collective/c10d_waiter.h"
@@ -253,7 +250,8 @@ std::shared_ptr<Group> join(const ProcessGroupOptions& options) {
   check_group_options(options);
   if (options.world == 1) return one_process();
   if (!has_backend(options.backend)) {
-    throw std::invalid_argument("[distributed] this build of Margay has no NCCL; `backend` gloo runs on CPUs");
+    throw std::invalid_argument(
+        "[distributed] this build of Margay has no NCCL: several processes train on CPUs alone");
   }
   const bool begins = options.rank == 0 && options.store_owner == StoreOwner::kFirstRank;
   const c10::intrusive_ptr<c10d::Store> raw = open_store(options, begins ? StoreRole::kBegins : StoreRole::kJoins);

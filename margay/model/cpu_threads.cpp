@@ -92,6 +92,12 @@ std::vector<int> use_cpu_threads(int n, ThreadPlacement placement) {
   return cpus;
 }
 
+ThreadCount::ThreadCount(int n) : before_(at::get_num_threads()) {  // which also ends LibTorch's own set-up of a thread
+  set_openmp_threads(n);
+}
+
+ThreadCount::~ThreadCount() { set_openmp_threads(before_); }
+
 void allow_openmp_places() {
   if (!has_openmp_bound()) return;
   std::vector<int> cpus = cpus_of_places();

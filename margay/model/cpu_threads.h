@@ -32,6 +32,19 @@ constexpr auto names(ThreadPlacement) {
 /// The caller is pinned too, and threads that it starts inherit that, so they must call core::unpin_thread() first.
 std::vector<int> use_cpu_threads(int n, ThreadPlacement placement = ThreadPlacement::kFree);
 
+/// While it lives, operations that the calling thread begins use n CPU threads, whatever use_cpu_threads said; other
+/// threads are not changed. Sums that are divided among threads change their last bits with the number of threads.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int n);
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+  ~ThreadCount();
+
+ private:
+  int before_;
+};
+
 /// Where OMP_PROC_BIND, OMP_PLACES or GOMP_CPU_AFFINITY have bound the main thread to one CPU before main began, makes
 /// the CPUs of all of OpenMP's places those that this process may use (core::set_allowed_cpus). Call it first.
 void allow_openmp_places();

@@ -7,6 +7,7 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
+#include "margay/model/network_draws.h"
 #include "margay/model/network_state.h"
 #include "margay/model/precision.h"
 #include "margay/model/torch_compat.h"
@@ -51,6 +52,7 @@ struct Rerun : public torch::CustomClassHolder {
     const torch::AutoGradMode with_graph(true);
     const Autocast autocast(device, precision);
     const NoAutocastCache no_cache;
+    const DrawScope draws(generator);  // a GPU's backward pass runs on a thread of LibTorch's
     random.restore();
     return segment.run(x);
   }
@@ -58,6 +60,7 @@ struct Rerun : public torch::CustomClassHolder {
   Segment segment;
   c10::Device device;
   Precision precision;
+  std::optional<at::Generator> generator = drawing_generator();
   RandomState random;
   std::vector<torch::Tensor> parameters;  ///< that are trained
   std::vector<torch::Tensor> buffers;

@@ -5,15 +5,17 @@
 #include <ATen/Context.h>
 #include <torch/utils.h>
 
+#include "margay/model/network_draws.h"
+
 namespace margay::model {
 
 RandomState::RandomState(c10::Device device) {
-  keep(c10::Device(c10::kCPU));
-  if (device.is_cuda()) keep(device);
+  const std::optional<at::Generator> own = drawing_generator();
+  keep(own ? *own : at::globalContext().defaultGenerator(c10::Device(c10::kCPU)));
+  if (!own && device.is_cuda()) keep(at::globalContext().defaultGenerator(device));
 }
 
-void RandomState::keep(c10::Device device) {
-  at::Generator generator = at::globalContext().defaultGenerator(device);
+void RandomState::keep(at::Generator generator) {
   const std::lock_guard lock(generator.mutex());
   kept_.push_back({generator, generator.get_state()});
 }

@@ -11,7 +11,8 @@
 
 namespace margay::model {
 
-/// The state of LibTorch's default generators, from which dropout draws: the CPU's, and that of a CUDA device.
+/// The state of the generators from which dropout draws: that of a DrawScope, or LibTorch's default ones, the CPU's and
+/// that of a CUDA device.
 class RandomState {
  public:
   /// As it is now.
@@ -25,7 +26,7 @@ class RandomState {
     torch::Tensor state;
   };
 
-  void keep(c10::Device device);
+  void keep(at::Generator generator);
 
   std::vector<Kept> kept_;
 };

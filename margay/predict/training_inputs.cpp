@@ -59,4 +59,26 @@ std::optional<TrainingInputs> InputMeter::result() const {
   return inputs;
 }
 
+std::vector<double> InputMeter::sums() const {
+  std::vector<double> sums = {static_cast<double>(counts_.images)};
+  sums.insert(sums.end(), sums_.begin(), sums_.end());
+  sums.insert(sums.end(), squares_.begin(), squares_.end());
+  for (std::size_t bin = 0; bin < TrainingInputs::kConfidenceBins; ++bin) {
+    sums.push_back(counts_.confidence.empty() ? 0 : static_cast<double>(counts_.confidence[bin]));
+  }
+  return sums;
+}
+
+void InputMeter::add(std::span<const double> sums) {
+  if (sums.size() != 1 + sums_.size() + squares_.size() + TrainingInputs::kConfidenceBins)
+    throw std::invalid_argument("[InputMeter] these are no sums of a meter");
+  if (sums.front() == 0) return;
+  counts_.confidence.resize(TrainingInputs::kConfidenceBins);
+  counts_.images += static_cast<std::int64_t>(sums.front());
+  const double* next = sums.data() + 1;
+  for (double& each : sums_) each += *next++;
+  for (double& each : squares_) each += *next++;
+  for (std::int64_t& each : counts_.confidence) each += static_cast<std::int64_t>(*next++);
+}
+
 }  // namespace margay::predict

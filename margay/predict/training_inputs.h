@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -41,6 +42,10 @@ class InputMeter {
   void add(const at::Tensor& images, const data::Normalization& normalization, const at::Tensor& probabilities);
   /// Nothing before the first image.
   std::optional<TrainingInputs> result() const;
+  /// What was measured, for add() of another meter, as of another process.
+  std::vector<double> sums() const;
+  /// Throws std::invalid_argument for what sums() does not give.
+  void add(std::span<const double> sums);
 
  private:
   TrainingInputs counts_;

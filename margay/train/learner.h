@@ -18,10 +18,12 @@
 #include "margay/data/source/known_images.h"
 #include "margay/metric/metric.h"
 #include "margay/model/classifier.h"
+#include "margay/model/cpu_threads.h"
 #include "margay/model/precision.h"
 #include "margay/predict/inference.h"
 #include "margay/predict/test_time_augmentation.h"
 #include "margay/train/callback/callback.h"
+#include "margay/train/micro_batch/micro_batches.h"
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/optim/optimizer_options.h"
 #include "margay/train/precision/grad_scaler.h"
@@ -40,6 +42,7 @@ struct LearnerOptions {
   std::string device = "auto";
   std::int64_t accumulate = 1;
   bool checkpoint_activations = false;
+  MicroBatchOptions micro_batch;
 
   static const core::OptionTable& fields();
 };
@@ -143,9 +146,19 @@ class Learner {
   /// The folder in which a recipe's probe looks for features and keeps them (predict::FeatureCache), those of all
   /// images or none, so that a run that was interrupted in its probe goes on to the same bits; "": nowhere.
   void set_feature_cache(std::filesystem::path folder) { feature_cache_ = std::move(folder); }
-  /// Sets the processes that train together; one alone from the start. Throws std::invalid_argument for null and during
-  /// a fit.
+  /// Sets the processes that train together; one alone from the start. Each computes its micro-batches of every batch
+  /// (LearnerOptions::micro_batch), and all then make the same step: they have the same weights, history and decisions,
+  /// and any of them can write a checkpoint. Throws std::invalid_argument for null, during a fit, where the processes
+  /// do not divide the micro-batches, and for batches of less than two images for each micro-batch.
   void set_group(std::shared_ptr<collective::Group> group);
+  /// As this learner uses it; micro_batches is 1 where batches are not divided.
+  const MicroBatchOptions& micro_batch() const { return micro_batch_; }
+  /// While it lives, networks compute with the threads of a micro-batch, so that the bits are those of any process;
+  /// null where batches are not divided.
+  std::unique_ptr<model::ThreadCount> micro_batch_threads() const;
+  /// Throws std::invalid_argument, in all processes alike, which names what differs: seed, images, labels, transforms,
+  /// options of the training, or the weights.
+  void check_same_in_all() const;
   collective::Group& group() const { return *group_; }
   /// Whether it is so in any process of the group. Every decision on how the loop goes on is taken here, so that all
   /// processes take the same one: skip a batch, stop, time is up, non-finite numbers, save a checkpoint.
@@ -154,8 +167,9 @@ class Learner {
   void cancel_fit() { training_state_.is_cancelled = true; }
 
   std::size_t num_groups() const { return optimizer_->num_groups(); }
+  /// A pass loads what this process computes of its batches.
   const data::Loaders& loaders() const { return loaders_; }
-  /// The loaders that the learner was made with, independent of the image size of a stage.
+  /// The loaders that the learner was made with, independent of the image size of a stage; passes load everything.
   const data::Loaders& given_loaders() const { return given_; }
   const std::string& architecture() const { return classifier_->options().architecture; }
   /// The number of batches whose gradients make one step of the optimizer.
@@ -216,12 +230,25 @@ class Learner {
   void run_epoch(const FitPlan& plan);
   void train_epoch(const FitPlan& plan, EpochRecord& record);
   void train_batch(const FitPlan& plan, const data::TimedPass& pass);
+  /// The next batch, of which this process may have no images; nothing at the end of the pass.
+  std::optional<data::Batch> next_batch(data::TimedPass& pass);
+  /// Forward and backward of at_.batch; returns its loss.
+  double compute_gradients();
+  /// The same in micro-batches, over all processes. Nothing if no process could read two images.
+  std::optional<double> compute_micro_gradients(bool completes_step);
+  /// Throws DivergedError, in all processes, where the batch's loss is not finite.
+  void take_losses(const MicroLoss& batch, const std::vector<MicroForward>& own);
+  void pass_over_batch(bool completes_step, const Hyper& hyper);
+  /// The images that all processes have trained on in this pass.
+  std::int64_t images_of(const data::TimedPass& pass) const;
+  data::Loaders shared_out(data::Loaders loaders) const;
   /// Records the times of this epoch's pass, including those before an interruption.
   void note_times(const data::TimedPass& pass);
   /// Sets at_ to the `step`-th batch of the epoch and returns the schedule's hyperparameters there.
   Hyper set_progress(const FitPlan& plan, std::int64_t step);
   void backward();
   std::string where() const;
+  std::string first_layer_of(const data::Batch& batch);
   /// Makes one step of the optimizer with the gathered gradients.
   void update(const Hyper& hyper);
   /// Computes at_.loss from at_.logits and at_.batch, whose images are from `dataset`, and returns its value.
@@ -230,15 +257,21 @@ class Learner {
   /// Computes loss and metrics over the validation set, in eval mode. Returns the seconds it took, or nothing without a
   /// validation set.
   std::optional<double> measure(EpochRecord& record, Audience audience);
+  /// The same where batches are divided: each process computes some of the batches, and all see the results of all.
+  predict::PassSummary measure_together(const predict::BatchVisitor& visit, predict::InputMeter& inputs);
+  void measure_inputs(const torch::Tensor& images, const torch::Tensor& logits, predict::InputMeter& inputs) const;
   /// Options of the passes that do not train.
   predict::InferenceOptions inference() const;
-  /// Throws std::invalid_argument, naming the caller, if there is no validation set.
-  const data::Loader& valid_loader(const char* caller) const;
+  /// All validation images. Throws std::invalid_argument, naming the caller, if there are none.
+  data::Loader valid_loader(const char* caller) const;
   torch::Tensor forward(const data::Batch& batch);
   void note_skipped(std::span<const data::SkippedImage> skipped);
+  /// Those that other processes skipped, too.
+  void share_skipped();
+  void check_same_weights(const char* when) const;
 
   data::Loaders given_;    ///< the loaders given to the learner
-  data::Loaders loaders_;  ///< given_, or with images of a stage's size
+  data::Loaders loaders_;  ///< given_, or with images of a stage's size, of which this process has its share
   std::shared_ptr<model::Classifier> classifier_;
   torch::Device device_;
   model::Precision precision_;
@@ -253,6 +286,11 @@ class Learner {
   std::optional<GradScaler> scaler_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
   std::shared_ptr<collective::Group> group_ = collective::one_process();
+  MicroBatchOptions wanted_micro_batch_;
+  MicroBatchOptions micro_batch_;        ///< resolved
+  std::unique_ptr<MicroBatches> micro_;  ///< null where batches are not divided
+  std::int64_t pass_images_ = 0;         ///< that all processes have trained on in this pass
+  std::int64_t pass_batch_ = 0;          ///< the next one of this pass
 
   Progress at_;
   TrainingState training_state_;

@@ -98,6 +98,7 @@ void Learner::begin_fit(const FitPlan& plan) {
                                             training_state_.epochs,
                                             plan.seconds ? "a given time" : std::to_string(epochs)));
   }
+  check_same_in_all();
   is_resuming_ = false;
   training_state_.epochs = epochs;
   if (!goes_on) {
@@ -127,6 +128,7 @@ void Learner::run_epoch(const FitPlan& plan) {
   announce(&Callback::before_epoch);
   train_epoch(plan, record);
   validate(record);
+  check_same_weights(where().c_str());
   training_state_.fit_s = time_.spent_s();
   record.seconds = training_state_.fit_s - training_state_.epoch_begin_s;
   record.steps_so_far = static_cast<std::int64_t>(training_state_.steps.size());
@@ -150,18 +152,21 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   }
   earlier_ = training_state_.pass;
   clock_ = StepClock();
+  pass_images_ = 0;
+  pass_batch_ = training_state_.next_batch;
   data::TimedPass pass(loaders_.train, training_state_.passes - 1, copy_.get(), training_state_.next_batch);
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
   while (!agree(training_state_.is_cancelled || (time_.is_up() && training_state_.step > 0))) {
-    std::optional<data::Batch> batch = pass.next();
+    std::optional<data::Batch> batch = next_batch(pass);
     if (agree(!batch)) break;
-    if (agree(batch->size() < 2)) continue;  // what unreadable images left; a batch norm cannot train on one
+    if (micro_ && micro_batch_.sync_batch_norm && agree(batch->size() < 2)) continue;  // each must take part
+    if (!micro_ && batch->size() < 2) continue;  // what unreadable images left; a batch norm cannot train on one
     at_.batch = std::move(*batch);
-    at_.images_per_s = pass.images_per_s();
+    at_.images_per_s = static_cast<double>(images_of(pass)) / pass.seconds();
     at_.wait_share = pass.waited_s() / pass.seconds();
     note_skipped(pass.newly_skipped());
     train_batch(plan, pass);
-    time_.guess_validation_s(num_valid / (kValidationSpeed * pass.images_per_s()));
+    time_.guess_validation_s(num_valid / (kValidationSpeed * static_cast<double>(images_of(pass)) / pass.seconds()));
   }
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
   if (training_state_.step == 0 && !training_state_.is_cancelled) {
@@ -169,9 +174,10 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
                           "no batch has two images that can be read; `check_data` says what is wrong");
   }
   record.train_loss = training_state_.smooth_loss.value();
-  if (pass.images() > 0) note_times(pass);
+  if (images_of(pass) > 0) note_times(pass);
   note_shares(record, training_state_.pass);
   note_skipped(pass.newly_skipped());
+  share_skipped();
   const bool is_last = time_.is_limited() ? time_.is_up() : training_state_.epoch + 1 >= plan.epochs;
   if (!is_last && !training_state_.is_cancelled)
     loaders_.train.prepare(training_state_.passes);  // while validation runs
@@ -191,7 +197,7 @@ Hyper Learner::set_progress(const FitPlan& plan, std::int64_t step) {
 }
 
 void Learner::note_times(const data::TimedPass& pass) {
-  training_state_.pass = earlier_ + PassTimes{.images = pass.images(),
+  training_state_.pass = earlier_ + PassTimes{.images = images_of(pass),
                                               .seconds = pass.seconds(),
                                               .waited_s = pass.waited_s(),
                                               .forward_s = clock_.seconds(StepPart::kForward),
@@ -203,8 +209,26 @@ void Learner::note_times(const data::TimedPass& pass) {
 void Learner::train_batch(const FitPlan& plan, const data::TimedPass& pass) {
   clock_.start();
   const Hyper hyper = set_progress(plan, training_state_.step);
+  if (micro_) group_->set_position(where());
   announce(&Callback::before_batch);
   clock_.lap(StepPart::kCallbacks);
+  const bool completes_step = (training_state_.step + 1) % accumulate_ == 0;
+  const std::optional<double> loss = micro_ ? compute_micro_gradients(completes_step) : compute_gradients();
+  if (!loss) return pass_over_batch(completes_step, hyper);
+  if (completes_step) update(hyper);
+  training_state_.smooth_loss.add(*loss);
+  at_.smooth_loss = training_state_.smooth_loss.value();
+  training_state_.steps.push_back({hyper.lrs.back(), hyper.momentum, *loss});
+  ++training_state_.step;
+  training_state_.next_batch = at_.batch.index + 1;
+  training_state_.fit_s = time_.spent_s();
+  note_times(pass);
+  clock_.start();
+  announce(&Callback::after_batch);
+  clock_.lap(StepPart::kCallbacks);
+}
+
+double Learner::compute_gradients() {
   at_.logits = forward(at_.batch);
   const double loss = compute_loss(loaders_.train.dataset());
   clock_.lap(StepPart::kForward);
@@ -214,17 +238,7 @@ void Learner::train_batch(const FitPlan& plan, const data::TimedPass& pass) {
   clock_.lap(StepPart::kBackward);
   at_.loss = at_.loss.detach();
   at_.logits = at_.logits.detach();
-  if ((training_state_.step + 1) % accumulate_ == 0) update(hyper);
-  training_state_.smooth_loss.add(loss);
-  at_.smooth_loss = training_state_.smooth_loss.value();
-  training_state_.steps.push_back({hyper.lrs.back(), hyper.momentum, loss});
-  ++training_state_.step;
-  training_state_.next_batch = at_.batch.index + 1;
-  training_state_.fit_s = time_.spent_s();
-  note_times(pass);
-  clock_.start();
-  announce(&Callback::after_batch);
-  clock_.lap(StepPart::kCallbacks);
+  return loss;
 }
 
 /// Where several batches make a step, each counts by its images.
@@ -237,19 +251,20 @@ void Learner::backward() {
 
 void Learner::update(const Hyper& hyper) {
   clock_.start();
+  if (micro_) micro_->complete_step();
   const std::vector<torch::Tensor> gradients = gradients_of(*classifier_);
   const bool is_infinite = scaler_ && agree(scaler_->unscale(gradients));
   if (!scaler_) {
     const double norm = global_norm(gradients);
-    if (agree(!std::isfinite(norm))) {
+    if (micro_ ? !std::isfinite(norm) : agree(!std::isfinite(norm))) {  // the same numbers in all processes
       check_gradients(norm, at_.batch, loaders_.train.dataset(), where());
       throw DivergedError(fmt::format("the gradients of another process are not finite in {}", where()));
     }
   }
-  if (accumulate_ > 1) {
-    const auto batch_size = static_cast<double>(loaders_.train.options().batch_size);
+  const std::int64_t batch_size = loaders_.train.options().batch_size;
+  if (micro_ ? pending_images_ != batch_size : accumulate_ > 1) {
     const torch::NoGradGuard no_grad;
-    at::_foreach_mul_(gradients, batch_size / static_cast<double>(pending_images_));
+    at::_foreach_mul_(gradients, static_cast<double>(batch_size) / static_cast<double>(pending_images_));
   }
   clock_.lap(StepPart::kUpdate);
   if (!is_infinite) {
@@ -278,11 +293,15 @@ double Learner::compute_loss(const data::Dataset& dataset) {
   const auto loss = at_.loss.item<double>();
   const bool is_bad = !std::isfinite(loss);
   if (at_.is_training ? agree(is_bad) : is_bad) {
-    check_finite(loss, at_.logits, at_.batch, dataset, where(),
-                 [&] { return first_non_finite_layer(*classifier_, at_.batch.images, precision_); });
+    check_finite(loss, at_.logits, at_.batch, dataset, where(), [&] { return first_layer_of(at_.batch); });
     throw DivergedError(fmt::format("the loss of another process is not finite in {}", where()));
   }
   return loss;
+}
+
+/// "" where another process has the images.
+std::string Learner::first_layer_of(const data::Batch& batch) {
+  return batch.images.defined() ? first_non_finite_layer(*classifier_, batch.images, precision_) : "";
 }
 
 EpochRecord Learner::evaluate() {
@@ -313,27 +332,35 @@ std::optional<double> Learner::measure(EpochRecord& record, Audience audience) {
   double sum = 0;
   predict::PassSummary pass;
   predict::InputMeter inputs;
+  const auto visit = [&](predict::BatchOutput& output) {
+    at_.batch = std::move(output.batch);
+    at_.images_per_s = output.images_per_s;
+    at_.logits = std::move(output.logits);
+    sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
+    for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
+    if (at_.batch.images.defined()) measure_inputs(at_.batch.images, at_.logits, inputs);
+    if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
+    ++at_.step;
+  };
   if (loaders_.valid) {
     at_.is_training = false;
-    at_.steps = loaders_.valid->num_batches();
+    at_.steps = loaders_.valid->total_batches();
     at_.step = 0;
-    pass = predict::for_each_batch(*classifier_, *loaders_.valid, inference(), [&](predict::BatchOutput& output) {
-      at_.batch = std::move(output.batch);
-      at_.images_per_s = output.images_per_s;
-      at_.logits = std::move(output.logits);
-      sum += compute_loss(loaders_.valid->dataset()) * static_cast<double>(at_.batch.size());
-      for (const auto& metric : metrics) metric->update(at_.logits, at_.batch.targets);
-      inputs.add(at_.batch.images, loaders_.transforms().normalization,
-                 metric::probabilities(at_.logits, predict::activation_of(loaders_.task())));
-      if (audience == Audience::kCallbacks) announce(&Callback::after_batch);
-      ++at_.step;
-    });
+    pass = micro_ ? measure_together(visit, inputs)
+                  : predict::for_each_batch(*classifier_, *loaders_.valid, inference(), visit);
     note_skipped(pass.skipped);
+    share_skipped();
     if (audience == Audience::kCallbacks) training_state_.inputs = inputs.result();
   }
   record.valid_loss = mean_of(sum, pass.images);
   for (const auto& metric : metrics) record.metrics.push_back(metric->value());
   return loaders_.valid ? std::optional(pass.seconds) : std::nullopt;
+}
+
+void Learner::measure_inputs(const torch::Tensor& images, const torch::Tensor& logits,
+                             predict::InputMeter& inputs) const {
+  inputs.add(images, loaders_.transforms().normalization,
+             metric::probabilities(logits, predict::activation_of(loaders_.task())));
 }
 
 }  // namespace margay::train

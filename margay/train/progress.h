@@ -142,6 +142,11 @@ class StepClock {
     seconds_[static_cast<std::size_t>(part)] += std::chrono::duration<double>(now - since_).count();
     since_ = now;
   }
+  /// Says that so many seconds were of another part than lap() was told.
+  void move(StepPart from, StepPart to, double seconds) {
+    seconds_[static_cast<std::size_t>(from)] -= seconds;
+    seconds_[static_cast<std::size_t>(to)] += seconds;
+  }
   double seconds(StepPart part) const { return seconds_[static_cast<std::size_t>(part)]; }
 
  private:

@@ -53,7 +53,10 @@ struct Batch {
   std::vector<AugmentDraw> draws;  ///< empty; or [N], and until finished the images are items, uint8 [N,H,W,3]
   at::Tensor targets;              ///< int64 [N], class indices; float [N,K] for several labels or mixed images
   std::vector<std::size_t> ids;    ///< [N], positions in the dataset
-  std::int64_t index = 0;          ///< its position in the pass; Loader::pass(epoch, index + 1) continues after it
+  /// [V] images of each micro-batch of this process, one after another, without those that could not be read; empty
+  /// where batches are not divided.
+  std::vector<std::int64_t> micro_sizes;
+  std::int64_t index = 0;  ///< its position in the pass; Loader::pass(epoch, index + 1) continues after it
 
   std::int64_t size() const { return static_cast<std::int64_t>(ids.size()); }
 };

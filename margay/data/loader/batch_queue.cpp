@@ -161,13 +161,45 @@ torch::Tensor pixels_of(const PendingBatch& pending, const std::vector<std::int6
   return pending.pixels.index_select(0, torch::tensor(rows, torch::kLong));
 }
 
+Mixed mixed_images(const torch::Tensor& images, const torch::Tensor& targets, const PassPlan& plan,
+                   const core::Random& random) {
+  const torch::Tensor one_hot = torch::one_hot(targets, plan.dataset->num_classes()).to(torch::kFloat);
+  return mix(images, one_hot, plan.mix, random);
+}
+
+/// A micro-batch is mixed alone.
 void mix_images(Batch& batch, const PassPlan& plan) {
-  const core::Random random = {plan.options.seed, static_cast<std::uint64_t>(plan.epoch),
-                               static_cast<std::uint64_t>(batch.index), kMixStream};
-  const torch::Tensor one_hot = torch::one_hot(batch.targets, plan.dataset->num_classes()).to(torch::kFloat);
-  Mixed mixed = mix(batch.images, one_hot, plan.mix, random);
-  batch.images = std::move(mixed.images);
-  batch.targets = std::move(mixed.targets);
+  const std::uint64_t seed = plan.options.seed;
+  const auto epoch = static_cast<std::uint64_t>(plan.epoch);
+  const auto index = static_cast<std::uint64_t>(batch.index);
+  if (batch.micro_sizes.empty()) {
+    Mixed mixed = mixed_images(batch.images, batch.targets, plan, {seed, epoch, index, kMixStream});
+    batch.images = std::move(mixed.images);
+    batch.targets = std::move(mixed.targets);
+    return;
+  }
+  std::vector<torch::Tensor> images;
+  std::vector<torch::Tensor> targets;
+  auto micro = static_cast<std::uint64_t>(plan.options.rank) * batch.micro_sizes.size();
+  std::int64_t begin = 0;
+  for (const std::int64_t size : batch.micro_sizes) {
+    const core::Random random = {seed, epoch, index, kMixStream, micro++};
+    if (size == 0) continue;
+    Mixed mixed = mixed_images(batch.images.narrow(0, begin, size), batch.targets.narrow(0, begin, size), plan, random);
+    begin += size;
+    images.push_back(std::move(mixed.images));
+    targets.push_back(std::move(mixed.targets));
+  }
+  batch.images = torch::cat(images);
+  batch.targets = torch::cat(targets);
+}
+
+std::vector<std::int64_t> micro_sizes_of(const PendingBatch& pending, const std::vector<std::int64_t>& rows,
+                                         const PassPlan& plan) {
+  if (!plan.is_divided) return {};
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(num_micro_batches(plan.options) / plan.options.world));
+  for (const std::int64_t row : rows) ++sizes[pending.rows[static_cast<std::size_t>(row)].micro];
+  return sizes;
 }
 
 }  // namespace
@@ -181,6 +213,7 @@ Batch collate(PendingBatch&& pending, const PassPlan& plan) {
     batch.ids.push_back(pending.rows[row].id);
     if (!pending.draws.empty()) batch.draws.push_back(std::move(pending.draws[row]));
   }
+  batch.micro_sizes = micro_sizes_of(pending, rows, plan);
   batch.images = pixels_of(pending, rows);
   if (pending.draws.empty()) batch.images = batch.images.permute({0, 3, 1, 2});
   batch.targets = batch_targets(*plan.dataset, batch.ids);

@@ -59,9 +59,15 @@ void check_loader(const Dataset* given, Phase phase, const LoaderOptions& option
     throw std::invalid_argument(
         fmt::format("[loader] rank must lie in [0, world - 1], got {} of {}", options.rank, options.world));
   }
-  if (phase == Phase::kTrain && share_of(dataset.size(), phase, options) == 0) {
+  const int micro_batches = num_micro_batches(options);
+  if (options.micro_batches < 1 || micro_batches % options.world != 0) {
     throw std::invalid_argument(
-        fmt::format("[loader] {} training images are not enough for {} processes", dataset.size(), options.world));
+        fmt::format("[loader] {} processes must divide the number of `micro_batches`, which is {}", options.world,
+                    options.micro_batches));
+  }
+  if (phase == Phase::kTrain && dataset.size() < static_cast<std::size_t>(micro_batches)) {
+    throw std::invalid_argument(
+        fmt::format("[loader] {} training images are not enough for {} micro-batches", dataset.size(), micro_batches));
   }
 }
 
@@ -81,6 +87,15 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipe
   if (phase_ == Phase::kTrain && options_.balance == Balance::kSampler) weights_ = sample_weights(*dataset_);
 }
 
+Loader Loader::shared_out(int rank, int world, int micro_batches) const {
+  Loader loader(*this);
+  loader.options_.rank = rank;
+  loader.options_.world = world;
+  loader.options_.micro_batches = micro_batches;
+  check_loader(dataset_.get(), phase_, loader.options_);
+  return loader;
+}
+
 Loader Loader::augmented() const {
   Loader loader(*this);
   loader.pixels_ = Phase::kTrain;
@@ -93,6 +108,7 @@ Loader Loader::plain() const {
   loader.pixels_ = Phase::kValid;
   loader.options_.rank = 0;
   loader.options_.world = 1;
+  loader.options_.micro_batches = 1;
   loader.weights_.clear();
   return loader;
 }
@@ -112,9 +128,9 @@ Loader Loader::resized(int size) const {
   return loader;
 }
 
-std::int64_t Loader::num_batches() const {
-  return count_batches(share_of(dataset_->size(), phase_, options_), phase_, options_);
-}
+std::int64_t Loader::num_batches() const { return count_own_batches(dataset_->size(), phase_, options_); }
+
+std::int64_t Loader::total_batches() const { return count_batches(dataset_->size(), phase_, options_); }
 
 std::optional<CacheStats> Loader::cache_stats() const { return cache_ ? std::optional(cache_->stats()) : std::nullopt; }
 
@@ -123,21 +139,24 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
     throw std::invalid_argument(
         fmt::format("[loader] first_batch must lie in [0, {}], got {}", num_batches(), first_batch));
   }
+  LoaderOptions options = options_;
+  options.batch_size = rows_per_batch(phase_, options_);
   return {.dataset = dataset_,
           .pipeline = pipeline_,
           .phase = pixels_,
-          .options = options_,
+          .options = options,
           .mix = phase_ == Phase::kTrain ? options_.mix : MixOptions{},
           .cache = cache_,
           .epoch = epoch,
           .rows = pass_order(dataset_->size(), weights_, phase_, options_, epoch),
           .first_batch = static_cast<std::size_t>(first_batch),
+          .is_divided = phase_ == Phase::kTrain && num_micro_batches(options_) > 1,
           .normal_term = normal_term_};
 }
 
 LoaderPass Loader::part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const {
   PassPlan plan = this->plan(epoch, first_batch);
-  const auto end = static_cast<std::size_t>((first_batch + batches) * options_.batch_size);
+  const auto end = static_cast<std::size_t>((first_batch + batches) * plan.options.batch_size);
   plan.ends_early = end < plan.rows.size();
   if (plan.ends_early) plan.rows.resize(end);
   return LoaderPass(std::move(plan));
@@ -146,6 +165,7 @@ LoaderPass Loader::part(std::int64_t epoch, std::int64_t first_batch, std::int64
 LoaderPass Loader::pass_of(std::span<const std::size_t> ids, std::int64_t epoch) const {
   PassPlan plan = this->plan(epoch);
   plan.rows.clear();
+  plan.is_divided = false;
   for (const std::size_t id : ids) {
     if (id >= dataset_->size()) {
       throw std::invalid_argument(fmt::format("[loader] there is no image {} of {}", id, dataset_->size()));

@@ -40,12 +40,12 @@ class PreparedPass {
 
 /// Loads a dataset in batches, which threads prepare. Training passes are shuffled and leave out the last, smaller
 /// batch (as in fastai); validation passes keep the dataset's order. The batches depend on (seed, epoch) alone, not on
-/// the number of threads or the contents of a cache. Copies share the cache.
+/// the number of threads or processes or the contents of a cache. Copies share the cache.
 class Loader {
  public:
   /// cache: a cache to share with other loaders of the same transforms; by default the loader makes the one that the
   /// options ask for. Throws std::invalid_argument for options out of range, a dataset that is null or empty, and
-  /// fewer training images than processes; core::IoError when the cache's folder can be neither written nor read.
+  /// fewer training images than micro-batches; core::IoError when the cache's folder can be neither written nor read.
   Loader(std::shared_ptr<const Dataset> dataset, const ImagePipeline& pipeline, Phase phase,
          const LoaderOptions& options = {}, std::shared_ptr<ImageCache> cache = nullptr);
 
@@ -65,6 +65,9 @@ class Loader {
   /// A pass over `batches` batches from first_batch on, or over those that are left. The threads load nothing beyond.
   LoaderPass part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const;
 
+  /// The same batches, of which a pass loads what process `rank` of `world` computes (pass_order). micro_batches: as
+  /// LoaderOptions. Throws std::invalid_argument as the constructor.
+  Loader shared_out(int rank, int world, int micro_batches) const;
   /// The same images in the same order, augmented as in training, for test-time augmentation. Each epoch has other
   /// draws.
   Loader augmented() const;
@@ -81,8 +84,10 @@ class Loader {
   const ImagePipeline& pipeline() const { return pipeline_; }
   const LoaderOptions& options() const { return options_; }
   Phase phase() const { return phase_; }
-  /// The number of batches in one pass.
+  /// The number of batches of one pass that this process loads.
   std::int64_t num_batches() const;
+  /// The same of all processes: in training each loads a part of every batch, in validation some of them.
+  std::int64_t total_batches() const;
   /// The statistics of the cache, or nothing without a cache.
   std::optional<CacheStats> cache_stats() const;
 

@@ -84,6 +84,9 @@ struct LoaderOptions {
   /// between processes.
   int rank = 0;
   int world = 1;  ///< how many processes train together, at least 1
+  /// How many parts a training batch is computed in, a multiple of `world`; 1: as many as processes. It is not in the
+  /// table, since a learner says it (train::MicroBatchOptions).
+  int micro_batches = 1;
 
   static const core::OptionTable& fields();
 };

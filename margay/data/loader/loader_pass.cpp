@@ -57,7 +57,7 @@ class LoaderPass::State {
   std::optional<Batch> next_unfinished() {
     while (!queue_.is_all_delivered()) {
       Batch batch = gather(take());
-      if (!batch.ids.empty()) return batch;
+      if (!batch.ids.empty() || plan_.is_divided) return batch;
     }
     if (good_rows_ == 0 && queue_.size() > 0 && sees_everything()) throw nothing_readable();
     return std::nullopt;

@@ -32,7 +32,8 @@ class LoaderPass {
   LoaderPass(LoaderPass&&) noexcept;
   LoaderPass& operator=(LoaderPass&&) noexcept;
 
-  /// The next batch in order, or nothing at the end. Skipped images make a batch smaller; an empty batch is left out.
+  /// The next batch in order, or nothing at the end. Skipped images make a batch smaller; an empty batch is left out,
+  /// unless batches are divided into micro-batches, of which others may have images.
   /// Throws core::DataError for an unreadable image if the policy is stop, and if not one image of the whole pass could
   /// be read (only for a complete pass of a single process).
   std::optional<Batch> next();

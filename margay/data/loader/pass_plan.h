@@ -26,22 +26,29 @@ struct PassRow {
   std::size_t id = 0;  ///< position in the dataset
   /// The number of the draw in the epoch, over all processes. It distinguishes two draws of one image.
   std::size_t draw = 0;
+  /// Its micro-batch, among those of this process, from 0.
+  std::size_t micro = 0;
 };
 
-/// How many of `images` this process (options.rank of options.world) gets in one pass. Training: the same number for
-/// every process, so the remainder of images / world is left out, as in torch's DistributedSampler with drop_last;
-/// other images are left out in each epoch. Validation: the shares differ by one at most, and no image is left out.
-std::size_t share_of(std::size_t images, Phase phase, const LoaderOptions& options);
+/// How many parts a training batch has: options.micro_batches, but at least one for each process.
+int num_micro_batches(const LoaderOptions& options);
 
-/// The number of batches of a share. With drop_last a training pass leaves out the last, smaller batch, unless it is
-/// the only one.
-std::int64_t count_batches(std::size_t share, Phase phase, const LoaderOptions& options);
+/// The images of a batch that one process gets at most. Training: those of its micro-batches, of options.batch_size in
+/// all. Validation: whole batches as large as a micro-batch.
+int rows_per_batch(Phase phase, const LoaderOptions& options);
+
+/// The number of batches of a pass over `images` images, by all processes together. With drop_last a training pass
+/// leaves out the last, smaller batch, unless it is the only one.
+std::int64_t count_batches(std::size_t images, Phase phase, const LoaderOptions& options);
+
+/// How many of them this process loads: all in training, where it gets a part of each; every world-th in validation.
+std::int64_t count_own_batches(std::size_t images, Phase phase, const LoaderOptions& options);
 
 /// The rows of this process in the epoch, batch after batch, without those that drop_last leaves out. Training: drawn
-/// with replacement by `weights` if there are any, otherwise every image in random order. Process r takes the draws r,
-/// r + world, r + 2 world …, so that the batches of all processes together equal those of one process with world times
-/// the batch size. Validation: the dataset's order, divided in the same way.
-/// weights: one for each image, or none.
+/// with replacement by `weights` if there are any, otherwise every image in random order. Of a batch of all processes,
+/// micro-batch m of V has the rows m, m + V, m + 2 V …, and process r those of its micro-batches, from r V / world on,
+/// one after another; what a micro-batch holds does not depend on the number of processes. Validation: the dataset's
+/// order; process r takes the batches r, r + world, …. weights: one for each image, or none.
 std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weights, Phase phase,
                                 const LoaderOptions& options, std::int64_t epoch);
 
@@ -49,14 +56,15 @@ std::vector<PassRow> pass_order(std::size_t images, std::span<const double> weig
 struct PassPlan {
   std::shared_ptr<const Dataset> dataset;
   ImagePipeline pipeline;
-  Phase phase;  ///< of the pixels
-  LoaderOptions options;
+  Phase phase;                        ///< of the pixels
+  LoaderOptions options;              ///< batch_size: rows_per_batch()
   MixOptions mix;                     ///< of whole batches
   std::shared_ptr<ImageCache> cache;  ///< or null
   std::int64_t epoch = 0;
   std::vector<PassRow> rows;                ///< of the whole pass
   std::size_t first_batch = 0;              ///< the batches before it are skipped
   bool ends_early = false;                  ///< `rows` are not all of them
+  bool is_divided = false;                  ///< into micro-batches; empty batches are then not left out
   std::shared_ptr<NormalTerm> normal_term;  ///< what earlier passes learned about the machine, or null
 
   /// The shape of an image when the threads are done with it: the network's input, or an item if the device augments.

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 #include <torch/nn/init.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -126,7 +126,7 @@ torch::nn::Sequential EfficientNet::make_published_head(std::int64_t num_classes
   torch::nn::init::zeros_(linear->bias);
   return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
                                 {"flatten", torch::nn::Flatten()},
-                                {"classifier", NestedSequential(torch::nn::Dropout(dropout_), linear)}});
+                                {"classifier", NestedSequential(Dropout(dropout_), linear)}});
 }
 
 }  // namespace margay::model

@@ -15,6 +15,7 @@
 
 #include "margay/model/gradient_checkpointing.h"
 #include "margay/model/graph/layer.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 
@@ -52,7 +53,7 @@ class StochasticDepthImpl : public torch::nn::Module, public DescribedLayer {
     if (!is_training() || p_ == 0) return x;
     std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
     shape[0] = x.size(0);
-    const torch::Tensor kept = at::empty(shape, x.options()).bernoulli_(1 - p_);
+    const torch::Tensor kept = at::empty(shape, x.options()).bernoulli_(1 - p_, drawing_argument());
     return p_ < 1 ? x * kept.div_(1 - p_) : x * kept;
   }
 

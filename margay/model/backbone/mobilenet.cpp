@@ -8,13 +8,14 @@
 #include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/backbone/layers.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -51,7 +52,7 @@ class BlockImpl : public torch::nn::Module, public DescribedLayer {
                                               .groups = width,
                                               .activation = Activation::kRelu6}));
     conv_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(width, options.out_channels, 1).bias(false)));
-    conv_->push_back(torch::nn::BatchNorm2d(options.out_channels));
+    conv_->push_back(BatchNorm2d(options.out_channels));
     register_module("conv", conv_);
   }
 
@@ -98,7 +99,7 @@ torch::nn::Sequential MobileNetV2::make_published_head(std::int64_t num_classes)
   return torch::nn::Sequential(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
-       {"classifier", NestedSequential(torch::nn::Dropout(0.2), make_published_linear(kFeatures, num_classes))}});
+       {"classifier", NestedSequential(Dropout(0.2), make_published_linear(kFeatures, num_classes))}});
 }
 
 namespace {
@@ -191,8 +192,8 @@ torch::nn::Sequential MobileNetV3::make_published_head(std::int64_t num_classes)
   return torch::nn::Sequential(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"flatten", torch::nn::Flatten()},
-       {"classifier", NestedSequential(make_published_linear(features(), hidden_), ActivationLayer(kHs),
-                                       torch::nn::Dropout(0.2), make_published_linear(hidden_, num_classes))}});
+       {"classifier", NestedSequential(make_published_linear(features(), hidden_), ActivationLayer(kHs), Dropout(0.2),
+                                       make_published_linear(hidden_, num_classes))}});
 }
 
 }  // namespace margay::model

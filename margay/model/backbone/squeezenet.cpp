@@ -4,12 +4,12 @@
 
 #include <ATen/ops/cat.h>
 #include <torch/nn/init.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/layers.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -122,8 +122,7 @@ std::vector<Backbone::Stage> SqueezeNet::stages() {
 torch::nn::Sequential SqueezeNet::make_published_head(std::int64_t num_classes) const {
   const torch::nn::Conv2d classes = make_biased(torch::nn::Conv2dOptions(features(), num_classes, 1));
   torch::nn::init::normal_(classes->weight, 0, 0.01);
-  const NestedSequential classifier(torch::nn::Dropout(0.5), classes, make_rectifier(),
-                                    torch::nn::AdaptiveAvgPool2d(1));
+  const NestedSequential classifier(Dropout(0.5), classes, make_rectifier(), torch::nn::AdaptiveAvgPool2d(1));
   return torch::nn::Sequential({{"classifier", classifier}, {"flatten", torch::nn::Flatten()}});
 }
 

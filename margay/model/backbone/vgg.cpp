@@ -5,12 +5,13 @@
 #include <torch/nn/init.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/layers.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -39,7 +40,7 @@ void Vgg::append_convolution(std::int64_t in_channels, std::int64_t out_channels
   torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   torch::nn::init::zeros_(conv->bias);
   features_->push_back(conv);
-  if (shape_.norm == VggShape::Norm::kBatch) features_->push_back(torch::nn::BatchNorm2d(out_channels));
+  if (shape_.norm == VggShape::Norm::kBatch) features_->push_back(BatchNorm2d(out_channels));
   features_->push_back(make_rectifier());
 }
 
@@ -65,9 +66,8 @@ std::vector<Backbone::Stage> Vgg::stages() {
 
 torch::nn::Sequential Vgg::make_published_head(std::int64_t num_classes) const {
   const NestedSequential classifier(make_published_linear(features() * kPooledSide * kPooledSide, kHidden),
-                                    make_rectifier(), torch::nn::Dropout(0.5), make_published_linear(kHidden, kHidden),
-                                    make_rectifier(), torch::nn::Dropout(0.5),
-                                    make_published_linear(kHidden, num_classes));
+                                    make_rectifier(), Dropout(0.5), make_published_linear(kHidden, kHidden),
+                                    make_rectifier(), Dropout(0.5), make_published_linear(kHidden, num_classes));
   return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(kPooledSide)},
                                 {"flatten", torch::nn::Flatten()},
                                 {"classifier", classifier}});

@@ -9,6 +9,7 @@
 
 #include "margay/model/fused/batch_norm_node.h"
 #include "margay/model/fused/channel_passes.h"
+#include "margay/model/fused/synced_batch_norm.h"
 
 namespace margay::model {
 namespace {
@@ -48,7 +49,8 @@ bool is_ours_alone(const torch::Tensor& x) {
 
 torch::Tensor by_operators(const torch::Tensor& x, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual,
                            Kept kept) {
-  torch::Tensor y = norm->forward(x);
+  const bool is_synced = norm->is_training() && has_synced_norms();
+  torch::Tensor y = is_synced ? synced_batch_norm(x, *norm) : norm->forward(x);
   if (residual.defined()) y.add_(residual);
   return kept == Kept::kPositive ? y.relu_() : y;
 }
@@ -108,6 +110,7 @@ torch::Tensor compute_norm(torch::Tensor x, bool may_overwrite, torch::nn::Batch
     const bool is_simple = may_overwrite && is_fusable(x) && is_residual_of(residual, x);
     return is_simple ? add_and_rectify_in_place(std::move(x), residual, kept) : add_and_rectify(x, residual, kept);
   }
+  if (norm->is_training() && has_synced_norms()) return by_operators(x, norm, residual, kept);
   const bool has_graph = needs_graph(x, *norm, residual);
   if (!can_fuse(x, *norm, residual) || (has_graph && !norm->is_training())) {
     return by_operators(x, norm, residual, kept);

@@ -19,7 +19,9 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/core/error.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 
@@ -40,11 +42,11 @@ namespace {
 constexpr double kNormBias = 1e-3;  // fastai's BatchNorm
 
 void append_dropout(torch::nn::Sequential& head, double p) {
-  if (p > 0) head->push_back(torch::nn::Dropout(p));
+  if (p > 0) head->push_back(Dropout(p));
 }
 
 void append_norm(torch::nn::Sequential& head, std::int64_t features) {
-  torch::nn::BatchNorm1d norm(features);
+  BatchNorm1d norm(features);
   torch::nn::init::constant_(norm->bias, kNormBias);
   head->push_back(norm);
 }
@@ -123,7 +125,7 @@ void refuse_shape(const HeadOptions& options) {
 
 torch::nn::Sequential make_linear_head(const Backbone& backbone, std::int64_t num_classes, const HeadOptions& options) {
   torch::nn::Sequential head = make_head_pooling(backbone.layout(), false);
-  head->push_back(torch::nn::Dropout(dropouts(options, 1).front()));
+  head->push_back(Dropout(dropouts(options, 1).front()));
   head->push_back(torch::nn::Linear(backbone.features(), num_classes));
   return head;
 }
@@ -140,7 +142,7 @@ torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes,
   widths.push_back(num_classes);
   const auto append = options.lin_first ? append_linear_first : append_norm_first;
   append(head, widths, dropouts(options, widths.size() - 1));
-  if (options.bn_final) head->push_back(torch::nn::BatchNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
+  if (options.bn_final) head->push_back(BatchNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
   return head;
 }
 

@@ -88,7 +88,8 @@ void Swa::after_epoch(Learner& /*learner*/, const Progress& at, const EpochRecor
 void Swa::apply(Learner& learner) {
   if (epochs_ == 0) return;
   average_.copy_to_model();
-  update_batch_norms(learner.classifier(), learner.loaders().train,
+  const auto threads = learner.micro_batch_threads();
+  update_batch_norms(learner.classifier(), learner.loaders().train.shared_out(0, 1, 1),
                      {.batches = options_.swa_batches, .epoch = learner.passes(), .precision = learner.precision()});
 }
 

@@ -90,6 +90,7 @@ ImageScores TuningGuard::validated_scores(Learner& learner) {
 ImageScores TuningGuard::scores_now(Learner& learner) const {
   const data::Task task = learner.loaders().task();
   const predict::InferenceOptions options{.activation = predict::activation_of(task), .precision = learner.precision()};
+  const auto threads = learner.micro_batch_threads();
   return image_scores(predict::collect_predictions(learner.classifier(), *learner.given_loaders().valid, options),
                       task);
 }

@@ -118,7 +118,7 @@ void SaveCheckpoints::after_epoch(Learner& learner, const Progress& /*at*/, cons
 
 void SaveCheckpoints::save(Learner& learner) {
   try {
-    folder_.save(learner);
+    if (learner.group().rank() == 0) folder_.save(learner);
   } catch (const core::IoError& error) {
     if (on_failure_) on_failure_(error);
   }

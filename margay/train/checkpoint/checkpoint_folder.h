@@ -46,9 +46,10 @@ class CheckpointFolder {
   std::size_t keep_;
 };
 
-/// Writes a checkpoint after every epoch, and within an epoch if the last one is older than `every`. If writing fails
-/// (disk full), training continues, the previous checkpoints stay, and `on_failure`, if there is one, is called. Add it
-/// after all callbacks that have a state, so that it saves their state after the same event.
+/// Of several processes that of rank 0 writes, since all have the same state. Writes a checkpoint after every epoch,
+/// and within an epoch if the last one is older than `every`. If writing fails (disk full), training continues, the
+/// previous checkpoints stay, and `on_failure`, if there is one, is called. Add it after all callbacks that have a
+/// state, so that it saves their state after the same event.
 class SaveCheckpoints : public Callback {
  public:
   using Failure = std::function<void(const core::IoError&)>;

@@ -57,6 +57,12 @@ std::string value_text(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+/// 0 where they decide no bits that a training on other threads would not change as well.
+int exact_threads(const MicroBatchOptions& micro_batch) {
+  const bool is_exact = *micro_batch.micro_batches > 1 && micro_batch.reduce == Reduce::kExact;
+  return is_exact ? *micro_batch.micro_batch_threads : 0;
+}
+
 }  // namespace
 
 Json fingerprint(const Learner& learner) {
@@ -67,6 +73,9 @@ Json fingerprint(const Learner& learner) {
                        {"seed", batches.seed},
                        {"batch_size", batches.batch_size},
                        {"accumulate", learner.accumulate()},
+                       {"micro_batches", *learner.micro_batch().micro_batches},
+                       {"sync_batch_norm", learner.micro_batch().sync_batch_norm},
+                       {"micro_batch_threads", exact_threads(learner.micro_batch())},
                        {"drop_last", batches.drop_last},
                        {"balance", core::to_text(batches.balance)},
                        {"mix", core::to_json(batches.mix)},
@@ -82,7 +91,11 @@ Json fingerprint(const Learner& learner) {
 void check_fingerprint(const Json& found, const Learner& learner, const std::filesystem::path& source) {
   if (!found.is_object()) throw core::FormatError(source, "its fingerprint is no object; the file is damaged");
   Json then = found;
-  if (!then.contains("edits")) then["edits"] = "";  // a checkpoint of an earlier version
+  // A checkpoint of an earlier version lacks some.
+  if (!then.contains("edits")) then["edits"] = "";
+  if (!then.contains("micro_batches")) then["micro_batches"] = 1;
+  if (!then.contains("sync_batch_norm")) then["sync_batch_norm"] = false;
+  if (!then.contains("micro_batch_threads")) then["micro_batch_threads"] = 0;
   const auto difference = first_difference("", then, fingerprint(learner));
   if (!difference) return;
   throw core::FormatError(source,

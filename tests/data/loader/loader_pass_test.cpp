@@ -273,7 +273,7 @@ TEST_F(LoaderPassTest, DoesNotCallItsPartOfTheImagesAll) {
   EXPECT_FALSE(rest.next());
   EXPECT_EQ(rest.skipped().size(), 3U);
   for (int i = 0; i < 3; ++i) {
-    const Loaders part = loaders({.rank = 3 + i, .world = 6});  // one image
+    const Loaders part = loaders({.batch_size = 6, .rank = 3 + i, .world = 6});  // one image
     EXPECT_TRUE(all_batches(part.valid->pass()).empty());
   }
 }
@@ -319,12 +319,46 @@ TEST_F(LoaderPassTest, NeverOverwritesABatchThatIsStillHeld) {
   for (std::size_t i = 0; i < held.size(); ++i) EXPECT_TRUE(held[i].equal(copies[i]));
 }
 
-TEST_F(LoaderPassTest, SharesTheImagesOutAmongProcesses) {
+/// The images of each micro-batch of all batches of a pass, by all processes: [batch][micro-batch].
+std::vector<std::vector<std::vector<std::size_t>>> micro_batches_of(const Loader& train, int world, int micro_batches) {
+  std::vector<std::vector<std::vector<std::size_t>>> all(static_cast<std::size_t>(train.num_batches()));
+  for (int rank = 0; rank < world; ++rank) {
+    for (const Batch& batch : all_batches(train.shared_out(rank, world, micro_batches).pass(1))) {
+      auto id = batch.ids.begin();
+      for (const std::int64_t size : batch.micro_sizes) {
+        all[static_cast<std::size_t>(batch.index)].emplace_back(id, id + size);
+        id += size;
+      }
+    }
+  }
+  return all;
+}
+
+TEST_F(LoaderPassTest, DividesBatchesAlikeForAnyNumberOfProcesses) {
+  const Loader train = loaders({.batch_size = 10, .drop_last = false}).train;  // of 18 images
+  const auto alone = micro_batches_of(train, 1, 4);
+  ASSERT_EQ(alone.size(), 2U);
+  EXPECT_EQ(alone[0][0].size() + alone[0][1].size(), 6U) << "of ten images the first two have three";
+  for (const auto& micro_batch : alone[1]) EXPECT_EQ(micro_batch.size(), 2U);
+  EXPECT_EQ(micro_batches_of(train, 2, 4), alone);
+  EXPECT_EQ(micro_batches_of(train, 4, 4), alone);
+  std::vector<std::size_t> first;
+  for (const auto& micro_batch : alone[0]) first.insert(first.end(), micro_batch.begin(), micro_batch.end());
+  std::vector<std::size_t> whole = all_batches(train.pass(1))[0].ids;
+  std::sort(first.begin(), first.end());
+  std::sort(whole.begin(), whole.end());
+  EXPECT_EQ(first, whole) << "the batch has the images that it has undivided";
+}
+
+TEST_F(LoaderPassTest, SharesValidationOutBatchByBatch) {
+  const Loader valid = *loaders({.batch_size = 8}).valid;  // of 6 images
   std::vector<std::size_t> validated;
-  for (int rank = 0; rank < 4; ++rank) {
-    const Loaders data = loaders({.batch_size = 4, .rank = rank, .world = 4});
-    EXPECT_EQ(all_batches(data.train.pass()).size(), 1U);
-    for (const Batch& batch : all_batches(data.valid->pass())) {
+  for (int rank = 0; rank < 2; ++rank) {
+    const Loader mine = valid.shared_out(rank, 2, 4);
+    EXPECT_EQ(mine.total_batches(), 3);
+    EXPECT_EQ(mine.num_batches(), rank == 0 ? 2 : 1);
+    for (const Batch& batch : all_batches(mine.pass())) {
+      EXPECT_EQ(batch.ids.front(), static_cast<std::size_t>(2 * (2 * batch.index + rank)));
       validated.insert(validated.end(), batch.ids.begin(), batch.ids.end());
     }
   }
@@ -333,7 +367,7 @@ TEST_F(LoaderPassTest, SharesTheImagesOutAmongProcesses) {
 }
 
 TEST_F(LoaderPassTest, IsEmptyForAProcessWithoutAShare) {
-  const Loaders data = loaders({.rank = 7, .world = 8});
+  const Loaders data = loaders({.batch_size = 8, .rank = 7, .world = 8});
   EXPECT_EQ(data.valid->num_batches(), 0);
   EXPECT_TRUE(all_batches(data.valid->pass()).empty());
 }
@@ -343,6 +377,7 @@ TEST_F(LoaderPassTest, RefusesSharesThatCannotBe) {
   EXPECT_THROW(loaders({.rank = -1, .world = 2}), std::invalid_argument);
   EXPECT_THROW(loaders({.rank = 0, .world = 0}), std::invalid_argument);
   EXPECT_THROW(loaders({.rank = 0, .world = 19}), std::invalid_argument);
+  EXPECT_THROW(loaders({}).train.shared_out(0, 2, 3), std::invalid_argument);
 }
 
 TEST_F(LoaderPassTest, PinsMemoryOnlyWhereThereIsCuda) {
