@@ -1,6 +1,7 @@
-#define USE_C10D_GLOO  // the header is empty without it
+#ifndef USE_C10D_GLOO  // the header is empty without it
+#define USE_C10D_GLOO
+#endif
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#undef USE_C10D_GLOO
 
 #include <algorithm>
 #include <cstring>
