@@ -27,7 +27,18 @@ const core::OptionTable& LaunchOptions::fields() {
            "the number of processes, where no launcher says it; 1: this process alone, whatever a launcher says",
            {1, 65536}),
        core::field<&LaunchOptions::interface>(
-           "interface", "network interfaces between the processes, such as eth0; by default GLOO_SOCKET_IFNAME")});
+           "interface", "network interfaces between the processes, such as eth0; by default GLOO_SOCKET_IFNAME"),
+       core::field<&LaunchOptions::backend>(
+           "backend",
+           "what adds up gradients: gloo (in main memory) or nccl (on GPUs); by default as the machine has GPUs"),
+       core::field<&LaunchOptions::join_seconds>("join_seconds", "how long the processes wait for each other to start",
+                                                 {0.1, 86400}),
+       core::field<&LaunchOptions::wait_minutes>(
+           "wait_minutes",
+           "how long one waits for the others while it trains; one that is dead or stopped is found within seconds",
+           {0.01, 10080}),
+       core::field<&LaunchOptions::lost_after>(
+           "lost_after", "how many seconds without a sign of life make a process a lost one", {0.5, 3600})});
   return table;
 }
 
@@ -233,6 +244,10 @@ Launch read_launch(const LaunchOptions& options, const Variables& variables) {
   }
   Launch launch = options.world ? by_hand(options) : of_launcher(read);
   launch.interface = given;
+  launch.backend = options.backend;
+  launch.join_seconds = options.join_seconds;
+  launch.wait_minutes = options.wait_minutes;
+  launch.lost_after = options.lost_after;
   if (launch.is_one()) {
     if (!options.master.empty() && launch.launcher == Launcher::kNone) {
       throw std::invalid_argument(

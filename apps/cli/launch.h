@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "margay/collective/process_group.h"
 #include "margay/core/options.h"
 
 namespace margay::cli {
@@ -14,6 +15,10 @@ struct LaunchOptions {
   std::optional<int> rank;
   std::optional<int> world;
   std::string interface;
+  std::optional<collective::Backend> backend;
+  double join_seconds = 120;
+  double wait_minutes = 30;
+  double lost_after = 5;
 
   static const core::OptionTable& fields();
 };
@@ -44,7 +49,11 @@ struct Launch {
   bool is_store_running = false;  ///< torchrun's agent has started it; else the process of rank 0 does
   /// What all processes of one command share, and no others; "" where the launcher has no such name.
   std::string id;
-  int restarts = 0;       ///< how often torchrun has started the processes again
+  int restarts = 0;                            ///< how often torchrun has started the processes again
+  std::optional<collective::Backend> backend;  ///< none: as the machine has GPUs
+  double join_seconds = 120;
+  double wait_minutes = 30;
+  double lost_after = 5;  ///< seconds
   std::string interface;  ///< network interfaces for Gloo, "eth0,eth1"; "": that of the host's name
   std::string warning;    ///< "" where there is nothing to say
 
