@@ -382,11 +382,13 @@ int run(int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);  // whether a command can go on without its reader is for the command to say
   standard_output().reset();
   standard_error().reset();
+  set_speaker("");
   CommandLine line("margay", kDescription, MARGAY_VERSION);
-  for (const auto add : {add_train,   add_probe,      add_lr_find,    add_evaluate, add_compare, add_calibrate,
-                         add_predict, add_explain,    add_export,     add_verify,   add_serve,   add_studio,
-                         add_runs,    add_models,     add_model,      add_weights,  add_check,   add_clean,
-                         add_summary, add_show_batch, add_bench_data, add_sample,   add_fetch,   add_shell_files}) {
+  for (const auto add :
+       {add_train,   add_probe,   add_lr_find,     add_evaluate,   add_compare, add_calibrate,  add_predict,
+        add_explain, add_export,  add_verify,      add_serve,      add_studio,  add_runs,       add_models,
+        add_model,   add_weights, add_check,       add_clean,      add_summary, add_show_batch, add_bench_data,
+        add_sample,  add_fetch,   add_distributed, add_shell_files}) {
     add(line);
   }
   try {

@@ -152,6 +152,7 @@ void add_runs(CommandLine& line);
 void add_sample(CommandLine& line);
 void add_fetch(CommandLine& line);
 void add_bench_data(CommandLine& line);
+void add_distributed(CommandLine& line);
 void add_shell_files(CommandLine& line);
 
 /// Parses and runs. Errors go to stderr in one line; the result is the program's exit code.

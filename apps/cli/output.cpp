@@ -78,10 +78,12 @@ bool Output::is_reader_gone() const { return lost_ == EPIPE; }
 void Output::reset() {
   unfinished_.clear();
   lost_.reset();
+  is_muted_ = false;
 }
 
 /// A disk may have room again later, but a reader does not come back.
 void Output::write_lines(std::string_view lines) {
+  if (is_muted_) return;
   while (!lines.empty() && !is_reader_gone()) {
     const std::string_view next = first_lines(lines);
     lines.remove_prefix(next.size());
@@ -133,10 +135,23 @@ void print_records(std::string_view lines) {
   standard_output().write(lines);
 }
 
+namespace {
+
+// Like the streams, of the whole process.
+std::string& speaker() {
+  static std::string name;
+  return name;
+}
+
+}  // namespace
+
+void set_speaker(const std::string& name) { speaker() = name; }
+
 void complain(const std::string& text) {
   const bool has_frames = text.find("\nframe #") != std::string::npos;
   const std::string message = has_frames ? core::without_stack_frames(text) : text;
-  standard_error().write("margay: " + core::spelled_out(message, core::Layout::kKept) + "\n");
+  const std::string who = speaker().empty() ? "margay: " : "margay: " + speaker() + ": ";
+  standard_error().write(who + core::spelled_out(message, core::Layout::kKept) + "\n");
 }
 
 std::string shown_path(const std::filesystem::path& path) { return core::spelled_out(path.string()); }

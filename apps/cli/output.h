@@ -34,11 +34,14 @@ class Output {
   bool is_reader_gone() const;
   /// Forgets what was lost: for the next command in the same process.
   void reset();
+  /// Drops all that is written until the next reset(): of several processes one writes.
+  void mute() { is_muted_ = true; }
 
  private:
   void write_lines(std::string_view lines);
 
   int descriptor_;
+  bool is_muted_ = false;
   std::string unfinished_;  ///< the beginning of a line
   std::optional<int> lost_;
 };
@@ -69,6 +72,10 @@ void print_json(const std::string& document);
 
 /// Writes lines for programs, such as CSV, whose names must be what they are; on a terminal as print_text.
 void print_records(std::string_view lines);
+
+/// What stands before everything that this process complains of from now on, where several work together: "rank 1
+/// (node01)"; "": nothing.
+void set_speaker(const std::string& speaker);
 
 /// "margay: TEXT" on standard error, control characters spelled out, without LibTorch's stack frames.
 void complain(const std::string& text);

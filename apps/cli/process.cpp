@@ -1,17 +1,21 @@
 #include "apps/cli/process.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/launch.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
 #include "margay/data/loader/batch.h"
@@ -67,6 +71,13 @@ std::string crowd_warning(int threads, const core::CpuShare& share) {
 
 }  // namespace
 
+core::CpuShare share_among(int processes, const core::CpuShare& own, int launchers_cpus) {
+  core::CpuShare share = own;
+  share.allowed = std::min(own.allowed, std::max(1, launchers_cpus / processes));
+  if (share.limit) *share.limit /= processes;
+  return share;
+}
+
 ThreadChoice choose_threads(std::optional<int> threads, const ThreadVariables& variables, const core::CpuShare& share,
                             int machine_cpus) {
   if (threads) return {*threads, "as --threads says", crowd_warning(*threads, share)};
@@ -91,19 +102,41 @@ std::string variable(const char* name) {
 // What the threads of the process are, like LibTorch's own number of them.
 std::string running_threads;
 
-ThreadChoice set_threads(const ThreadOptions& options) {
+int launchers_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return ::sched_getaffinity(::getppid(), sizeof(set), &set) == 0 ? CPU_COUNT(&set) : core::cpu_share().allowed;
+}
+
+ThreadChoice set_threads(const ThreadOptions& options, const LaunchOptions* launch = nullptr) {
   core::validate(options);
   model::allow_openmp_places();
+  const int processes = launch == nullptr ? 1 : read_launch(*launch, launch_variables()).local_world;
   ThreadChoice choice = choose_threads(options.threads, {variable("OMP_NUM_THREADS"), variable("MKL_NUM_THREADS")},
-                                       core::cpu_share(), static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+                                       share_among(processes, core::cpu_share(), launchers_cpus()),
+                                       static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
   if (!choice.warning.empty()) warn(choice.warning);
   core::set_default_threads(choice.threads);
   running_threads = fmt::format("{} thread{}: {}", choice.threads, choice.threads == 1 ? "" : "s", choice.reason);
   return choice;
 }
 
-void prepare_to_compute(const ThreadOptions& options) {
-  const ThreadChoice choice = set_threads(options);
+/// A command that does its work once would do it as often as there are processes, into the same files.
+void refuse_several_processes() {
+  Launch launch;
+  try {
+    launch = read_launch({}, launch_variables());
+  } catch (const std::invalid_argument&) {
+    return;  // variables of something else, which this command never needed
+  }
+  if (launch.is_one()) return;
+  throw UsageError(
+      fmt::format("this command works in one process, but this is {}; start it without the launcher", text_of(launch)));
+}
+
+void prepare_to_compute(const ThreadOptions& options, const LaunchOptions* launch = nullptr) {
+  if (launch == nullptr) refuse_several_processes();
+  const ThreadChoice choice = set_threads(options, launch);
   const std::vector<int> cpus = model::use_cpu_threads(choice.threads, options.pin_threads);
   if (!cpus.empty()) running_threads += choice.threads == 1 ? ", pinned" : ", each pinned";
   if (cpus.empty() && options.pin_threads == model::ThreadPlacement::kAnywhere) {
@@ -126,10 +159,10 @@ void takes_threads(Command& command) {
   command.prepares([options] { set_threads(*options); });
 }
 
-void takes_compute_threads(Command& command) {
+void takes_compute_threads(Command& command, std::shared_ptr<const LaunchOptions> launch) {
   const auto options = std::make_shared<ThreadOptions>();
   command.flags(*options);
-  command.prepares([options] { prepare_to_compute(*options); });
+  command.prepares([options, launch = std::move(launch)] { prepare_to_compute(*options, launch.get()); });
 }
 
 void takes_unpinned_compute_threads(Command& command) {
@@ -142,11 +175,11 @@ void takes_unpinned_compute_threads(Command& command) {
 namespace {
 
 // A signal handler can reach nothing but globals.
-std::atomic<bool> stop_wanted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<int> stopped_by = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
 
 void ask_to_stop(int signal) {
-  stop_wanted = true;
+  stopped_by = signal;
   std::signal(signal, SIG_DFL);
 }
 
@@ -155,12 +188,15 @@ void ask_to_stop(int signal) {
 void listen_for_stop() {
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
+  std::signal(SIGUSR1, ask_to_stop);  // what a cluster sends before the time is up (sbatch --signal=USR1@120)
   if (std::signal(SIGHUP, ask_to_stop) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
 }
 
-void forget_stop() { stop_wanted = false; }
+void forget_stop() { stopped_by = 0; }
 
-bool is_stop_wanted() { return stop_wanted; }
+bool is_stop_wanted() { return stopped_by != 0; }
+
+int stop_signal() { return stopped_by; }
 
 std::filesystem::path user_cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");  // NOLINT(concurrency-mt-unsafe): nothing sets it meanwhile

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,7 @@
 namespace margay::cli {
 
 class Command;
+struct LaunchOptions;
 
 /// How many threads a command uses, and where they run.
 struct ThreadOptions {
@@ -25,6 +27,10 @@ struct ThreadVariables {
   std::string omp_num_threads;
   std::string mkl_num_threads;
 };
+
+/// What each of several processes of one host may use: as many CPUs as the launcher has bound it to, or its share of
+/// those that the launcher itself may use, whichever are fewer. launchers_cpus: of the process that started this one.
+core::CpuShare share_among(int processes, const core::CpuShare& own, int launchers_cpus);
 
 /// A number of threads, and why it is this one.
 struct ThreadChoice {
@@ -42,8 +48,9 @@ ThreadChoice choose_threads(std::optional<int> threads, const ThreadVariables& v
 void takes_threads(Command& command);
 
 /// --threads and --pin-threads for a command that runs networks. Before it runs, the threads are set up, and tensor
-/// memory is kept from then on, which the library leaves to programs.
-void takes_compute_threads(Command& command);
+/// memory is kept from then on, which the library leaves to programs. launch: of a command for several processes, which
+/// then share the CPUs of their host.
+void takes_compute_threads(Command& command, std::shared_ptr<const LaunchOptions> launch = nullptr);
 
 /// --threads for a command that runs networks in threads of its own, such as a server: as takes_compute_threads, but
 /// none is pinned, since a thread inherits the CPU of the one that starts it.
@@ -52,7 +59,7 @@ void takes_unpinned_compute_threads(Command& command);
 /// The threads of the command that runs: "7 threads: the control group grants 7.65 of 8 CPUs".
 std::string threads_text();
 
-/// Makes the first ctrl-C, SIGTERM or SIGHUP a request to stop; a second one ends the program at once.
+/// Makes the first ctrl-C, SIGTERM, SIGHUP or SIGUSR1 a request to stop; a second one ends the program at once.
 void listen_for_stop();
 
 /// Clears a request to stop, before the next command in the same process.
@@ -60,6 +67,9 @@ void forget_stop();
 
 /// Whether a stop was requested.
 bool is_stop_wanted();
+
+/// The signal that asked for it; 0: none did.
+int stop_signal();
 
 /// XDG Base Directory Specification: $XDG_CACHE_HOME/margay, or ~/.cache/margay; empty without a home.
 std::filesystem::path user_cache_folder();

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/launch.h"
 #include "apps/cli/probe_text.h"
 #include "apps/cli/process.h"
 #include "apps/cli/serve_options.h"
@@ -66,6 +67,7 @@ Words all_words() {
   add_fields(run::TrainOptions::fields(), words);
   add_fields(data::CheckOptions::fields(), words);
   add_fields(ThreadOptions::fields(), words);
+  add_fields(LaunchOptions::fields(), words);
   add_fields(run::ResumeOptions::fields(), words);
   add_fields(run::EvaluationOptions::fields(), words);
   add_fields(run::ProbeRunOptions::fields(), words, probe_flag_names());

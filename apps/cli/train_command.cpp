@@ -1,3 +1,5 @@
+#include <csignal>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -6,11 +8,13 @@
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/processes.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
 #include "apps/cli/weights_choice.h"
 #include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
+#include "margay/model/precision.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
@@ -19,9 +23,11 @@ namespace {
 
 /// --resume takes the run's own settings: another one beside it would be lost. Only what has moved is named anew.
 void refuse_other_flags(const Command& command) {
-  const auto other =
-      command.given_besides({"folder", "--resume", "--data", "--lr-factor", "--runs", "--labels-csv", "--valid-csv",
-                             "--valid-list", "--weights", "--teacher", "--cache-folder", "--threads", "--pin-threads"});
+  const auto other = command.given_besides(
+      {"folder",         "--resume",       "--data",      "--lr-factor", "--runs",         "--labels-csv",
+       "--valid-csv",    "--valid-list",   "--weights",   "--teacher",   "--cache-folder", "--threads",
+       "--pin-threads",  "--master",       "--rank",      "--world",     "--interface",    "--backend",
+       "--join-seconds", "--wait-minutes", "--lost-after"});
   if (!other) return;
   throw UsageError(
       *other +
@@ -72,19 +78,47 @@ core::Error with_remedy(const run::RunError& error) {
   return core::Error(fmt::format("{}. {}", error.what(), remedy_of(error)));
 }
 
-core::ExitCode train(run::TrainOptions options, const run::ResumeOptions& resume) {
-  TerminalObserver observer;
+/// Of a training that was asked to stop and has written what it needs to go on. A cluster takes 0 for a job that may be
+/// put back into its queue; ctrl-C is what it is for other programs.
+core::ExitCode code_of_stop(bool is_one) {
+  if (stop_signal() == SIGUSR1 || (!is_one && stop_signal() != SIGINT)) return core::ExitCode::kDone;
+  return core::ExitCode::kInterrupted;
+}
+
+std::unique_ptr<run::Observer> make_observer(int rank) {
+  if (rank == 0) return std::make_unique<TerminalObserver>();
+  return std::make_unique<FollowerObserver>();
+}
+
+/// The run that this start by a launcher goes on with, if it began one before it was started again.
+std::filesystem::path begun_run(const Launch& launch, const run::TrainOptions& options, collective::Group& group) {
+  if (launch.restarts == 0 || launch.id.empty()) return {};
+  const std::string mine = group.rank() == 0 ? run::run_of_launch(options.runs, options.launch).string() : "";
+  return collective::from_first(group, mine);
+}
+
+core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const Launch& launch,
+                     const std::shared_ptr<collective::Group>& group) {
+  const std::unique_ptr<run::Observer> observing = make_observer(group->rank());
+  run::Observer& observer = *observing;
   try {
+    if (group->size() > 1) print_out("{}\n", members_text(*group));
+    options.launch = launch.id;
+    std::string& device = options.vision_learner.learner.device;
+    if (!launch.is_one() && (device == "auto" || device == "cuda") && model::find_device(device).is_cuda()) {
+      device = fmt::format("cuda:{}", launch.local_rank);
+    }
+    if (resume.resume.empty()) resume.resume = begun_run(launch, options, *group);
     if (resume.resume.empty()) {
       choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch,
                      [](const std::string& text) { print_out("{}\n", text); });
     }
-    const run::Outcome outcome =
-        resume.resume.empty()
-            ? run::start_training(options, user_cache_folder(), observer)
-            : run::resume_training(with_moved_files(resume, options), options.runs, user_cache_folder(), observer);
+    const run::Outcome outcome = resume.resume.empty()
+                                     ? run::start_training(options, user_cache_folder(), observer, group)
+                                     : run::resume_training(with_moved_files(resume, options), options.runs,
+                                                            user_cache_folder(), observer, group);
     standard_output().reset();  // what is lost of it is but a log, of which history.csv has the numbers
-    return outcome == run::Outcome::kDone ? core::ExitCode::kDone : core::ExitCode::kInterrupted;
+    return outcome == run::Outcome::kDone ? core::ExitCode::kDone : code_of_stop(group->size() == 1);
   } catch (const run::RunError& error) {
     throw with_remedy(error);
   }
@@ -117,7 +151,8 @@ void add_train(CommandLine& line) {
   command.flags(*options, train_flag_names());
   command.flag("--recipe", "FILE", "a file with the stages to train, one per line, such as: freeze 3 epochs at 3e-3",
                [options](const std::string& path) { options->recipe = read_recipe(path); });
-  takes_compute_threads(command);
+  const auto processes = takes_processes(command);
+  takes_compute_threads(command, processes);
   command.everyday(everyday_flags(
       {"--config",        "--resume",    "--name",      "--runs", "--arch",      "--weights", "--epochs",
        "--freeze-epochs", "--init-head", "--base-lr",   "--lr",   "--minutes",   "--recipe",  "--repeats",
@@ -134,7 +169,10 @@ void add_train(CommandLine& line) {
   command.does([=, &command] {
     run::TrainOptions chosen = *options;
     if (resume->resume.empty()) default_weights(command, chosen.vision_learner.weights, chosen.arch);
-    return train(std::move(chosen), *resume);
+    return work_together(read_launch(*processes, launch_variables()),
+                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+                           return train(chosen, *resume, launch, group);
+                         });
   });
 }
 

@@ -27,6 +27,7 @@ inline const Renamed& train_flag_names() {
                                   {"optimizer.kind", "optimizer"},
                                   {"head.kind", "head"},
                                   {"train.group", ""},
+                                  {"train.launch", ""},
                                   {"auto_batch.largest", "largest_batch"},
                                   {"auto_batch.safety", "memory_share"},
                                   {"train.recipe", ""}};

@@ -83,7 +83,7 @@ Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, co
   }
   if (options.keep_best) {
     const auto write = [path = folder.best(), describe = std::move(describe), &observer](train::Learner& best) {
-      save_best(best, path, describe(best), observer);
+      if (best.group().rank() == 0) save_best(best, path, describe(best), observer);
     };
     learner.add_callback(
         std::make_shared<train::KeepBest>(options.monitor, write, options.keep_best_options, average_));
@@ -94,7 +94,7 @@ Listeners::Listeners(train::Learner& learner, const ListenerOptions& options, co
   if (options.reduce_on_plateau) {
     learner.add_callback(std::make_shared<train::ReduceOnPlateau>(options.monitor, options.plateau));
   }
-  add_logs(learner, options, folder, observer);
+  if (learner.group().rank() == 0) add_logs(learner, options, folder, observer);
 }
 
 bool Listeners::finish(train::Learner& learner) {

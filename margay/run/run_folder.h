@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -25,6 +26,8 @@ class RunFolder {
   /// Opens an existing folder. Throws core::DataError for a folder without config.json, core::Error while another
   /// process trains in it.
   static RunFolder open(const std::filesystem::path& path);
+  /// The folder of a run that several processes train, for those that only read it: rank 0 made or opened it.
+  static RunFolder of_first_rank(const std::filesystem::path& path) { return RunFolder(path, std::nullopt); }
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path model() const { return path_ / "model.margay"; }
@@ -71,9 +74,11 @@ class RunFolder {
 
  private:
   explicit RunFolder(std::filesystem::path path);
+  RunFolder(std::filesystem::path path, std::optional<core::FileLock> lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
 
   std::filesystem::path path_;
-  core::FileLock lock_;  ///< prevents two processes from training in one folder
+  std::optional<core::FileLock> lock_;  ///< prevents two processes from training in one folder
 };
 
 /// Throws std::invalid_argument, beginning with "[command] ", for a name that cannot be part of a folder's, and for

@@ -1,7 +1,10 @@
 #include "margay/run/start_training.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -10,6 +13,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/machine.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/run_folder.h"
@@ -29,9 +33,10 @@ namespace {
 /// Learner::check and Monitor::check.
 template <class Weights>
 train::Learner make_learner(const TrainOptions& options, const std::filesystem::path& cache_folder,
-                            const Weights& weights) {
+                            const Weights& weights, std::shared_ptr<collective::Group> group) {
   train::Learner learner =
       train::vision_learner(make_loaders(options.batch, cache_folder), options.arch, options.vision_learner, weights);
+  learner.set_group(std::move(group));
   if (!options.distillation.teacher.empty()) {
     learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),
                                                   learner.precision(), train::training_loss(learner.loss())));
@@ -49,12 +54,65 @@ struct Beginning {
   std::optional<model::PretrainedFile> weights = {};  ///< of vision_learner.weights
 };
 
+constexpr std::array kOwnOfEachMachine = {"runs",      "device",     "launch",       "group",   "folder", "labels_csv",
+                                          "valid_csv", "valid_list", "cache_folder", "weights", "teacher"};
+
+/// All values of the options by the names of their fields.
+void flatten(const nlohmann::ordered_json& options, std::vector<collective::SameThing>& things) {
+  for (const auto& [name, value] : options.items()) {
+    const bool is_own = std::find(kOwnOfEachMachine.begin(), kOwnOfEachMachine.end(), name) != kOwnOfEachMachine.end();
+    if (is_own) continue;
+    if (value.is_object()) {
+      flatten(value, things);
+    } else {
+      things.push_back({fmt::format("`{}`", name), value.dump()});
+    }
+  }
+}
+
+/// Before anything is loaded: what differs is named by its option. That the images are the same shows later.
+void check_same_options(collective::Group& group, const TrainOptions& options) {
+  if (group.size() == 1) return;
+  std::vector<collective::SameThing> things;
+  flatten(core::to_json(options), things);
+  collective::check_same(group, things, group.gather(core::host_name()));
+}
+
+/// What rank 0 finds, in all processes; its error is thrown in all of them.
+std::string found_by_first(collective::Group& group, const std::function<std::string()>& find) {
+  constexpr char kFound = '+';
+  constexpr char kFailed = '-';
+  std::string said;
+  std::exception_ptr failure;
+  try {
+    if (group.rank() == 0) said = kFound + find();
+  } catch (const std::exception& error) {
+    failure = std::current_exception();
+    said = kFailed + std::string(error.what());
+  }
+  said = collective::from_first(group, said);
+  if (failure) std::rethrow_exception(failure);
+  if (said.front() == kFailed) throw core::Error(said.substr(1));
+  return said.substr(1);
+}
+
+/// The folder that rank 0 makes or opens, in all processes.
+RunFolder shared_folder(collective::Group& group, const std::function<RunFolder()>& make) {
+  std::optional<RunFolder> mine;
+  const std::string path = found_by_first(group, [&] {
+    mine.emplace(make());
+    return std::filesystem::absolute(mine->path()).string();
+  });
+  return mine ? std::move(*mine) : RunFolder::of_first_rank(path);
+}
+
 Outcome train_once(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer,
-                   Beginning beginning) {
-  train::Learner learner = make_learner(options, cache_folder, beginning.weights);
+                   Beginning beginning, const std::shared_ptr<collective::Group>& group) {
+  train::Learner learner = make_learner(options, cache_folder, beginning.weights, group);
   beginning.weights.reset();  // the network has them
   if (beginning.scratch) observer.trains_from_scratch(*beginning.scratch);
-  TrainingRun run(options, std::move(learner), RunFolder(options.runs, options.name), observer);
+  RunFolder folder = shared_folder(*group, [&] { return RunFolder(options.runs, options.name); });
+  TrainingRun run(options, std::move(learner), std::move(folder), observer);
   run.record();
   return run.train();
 }
@@ -127,6 +185,16 @@ void choose_network_of(TrainOptions& options, const std::filesystem::path& cache
   choose_architecture(options, cache_folder, observer);
 }
 
+/// What one process alone decides by its own clock or memory.
+void refuse_for_several(const TrainOptions& options, int processes) {
+  if (processes == 1) return;
+  const auto refuse = [](const char* option, const char* remedy) {
+    throw std::invalid_argument(fmt::format("[train] `{}` is for one process: {}", option, remedy));
+  };
+  if (options.arch == kAutoArch) refuse("arch", "name the network, such as the one that auto chose for one process");
+  if (options.auto_batch_size) refuse("auto_batch_size", "give `batch_size`, which counts the images of all processes");
+}
+
 /// A path, or what `margay runs` calls the run; of repeats the newest.
 std::filesystem::path folder_to_resume(const std::filesystem::path& run, const std::filesystem::path& runs,
                                        Observer& observer) {
@@ -158,11 +226,14 @@ std::string new_group(const TrainOptions& options) {
 
 }  // namespace
 
-Outcome start_training(const TrainOptions& given, const std::filesystem::path& cache_folder, Observer& observer) {
+Outcome start_training(const TrainOptions& given, const std::filesystem::path& cache_folder, Observer& observer,
+                       std::shared_ptr<collective::Group> group) {
   TrainOptions options = given;
   core::validate(options);
   options = with_probe_head(std::move(options));
   check_settings(options);  // before images are looked for and a folder is made
+  refuse_for_several(options, group->size());
+  check_same_options(*group, options);
   if (options.arch == kAutoArch || options.auto_batch_size) check_runs_folder(options.runs);
   Beginning beginning;
   if (options.arch == kAutoArch) {
@@ -175,22 +246,28 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   beginning.weights = follow_weights(options.batch, {network.weights, network.weights_sha256}, network.arithmetic,
                                      options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
-  if (repeats > 1) options.group = new_group(options);
+  if (repeats > 1) options.group = collective::from_first(*group, new_group(options));
   if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);
   options.auto_batch_size = false;
   Outcome outcome = Outcome::kDone;
   for (std::int64_t i = 0; i < repeats && outcome == Outcome::kDone; ++i) {
     if (repeats > 1) observer.repeated(i + 1, repeats, options.vision_learner.seed);
     options.batch.loader.seed = options.vision_learner.seed;
-    outcome = train_once(options, cache_folder, observer, i + 1 < repeats ? beginning : std::move(beginning));
+    outcome = train_once(options, cache_folder, observer, i + 1 < repeats ? beginning : std::move(beginning), group);
     beginning.scratch.reset();
     ++options.vision_learner.seed;
   }
-  if (repeats > 1 && outcome == Outcome::kDone) announce_repeats(options, observer);
+  if (repeats > 1 && outcome == Outcome::kDone && group->rank() == 0) announce_repeats(options, observer);
   return outcome;
 }
 
 namespace {
+
+/// The start by a launcher in a run's settings.
+std::string launch_of(const std::filesystem::path& folder) {
+  const auto json = RunFolder::of_first_rank(folder).read_config_json();
+  return json.value("launch", "");
+}
 
 /// What a run that is finished has left; nothing for one that can go on.
 std::optional<Finished> finished(const RunFolder& folder) {
@@ -207,10 +284,25 @@ std::optional<Finished> finished(const RunFolder& folder) {
 
 }  // namespace
 
+std::filesystem::path run_of_launch(const std::filesystem::path& runs, const std::string& launch) {
+  if (launch.empty()) return {};
+  std::vector<std::string> names = run_folders(runs);
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {  // their names begin with the time
+    try {
+      if (launch_of(runs / *name) == launch) return runs / *name;
+    } catch (const core::Error&) {  // half made, or of something else; `runs` reports it
+      continue;
+    }
+  }
+  return {};
+}
+
 Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path& runs,
-                        const std::filesystem::path& cache_folder, Observer& observer) {
+                        const std::filesystem::path& cache_folder, Observer& observer,
+                        std::shared_ptr<collective::Group> group) {
   core::validate(resume);
-  RunFolder folder = RunFolder::open(folder_to_resume(resume.resume, runs, observer));
+  RunFolder folder =
+      shared_folder(*group, [&] { return RunFolder::open(folder_to_resume(resume.resume, runs, observer)); });
   refuse_probe(folder);
   auto options = folder.read_config<TrainOptions>();
   keep_classes_of_old_run(folder, options);
@@ -227,10 +319,10 @@ Outcome resume_training(const ResumeOptions& resume, const std::filesystem::path
   moved.data = resume.data;
   moved.weights = resolve_weights(moved.weights, options.arch, cache_folder);
   const bool has_moved = find_moved_files(options, moved, folder.path(), weights);
-  train::Learner learner = make_learner(options, cache_folder, weights);
+  train::Learner learner = make_learner(options, cache_folder, weights, group);
   TrainingRun run(options, std::move(learner), std::move(folder), observer);
   run.restore(newest, resume.lr_factor);
-  if (has_moved) run.record_settings();
+  if (has_moved && group->rank() == 0) run.record_settings();
   return run.train();
 }
 

@@ -89,6 +89,7 @@ struct TrainOptions {
   std::optional<double> minutes;
   std::int64_t repeats = 1;
   std::string group;
+  std::string launch;
   bool auto_batch_size = false;
   train::AutoBatchOptions auto_batch;
   BatchOptions batch;

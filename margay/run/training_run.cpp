@@ -135,6 +135,13 @@ class ProbeWarnings : public train::Callback {
   Observer& observer_;
 };
 
+std::shared_ptr<RunListing> make_listing(const RunFolder& folder, const TrainOptions& options,
+                                         const train::Learner& learner, Observer& observer) {
+  if (learner.group().rank() != 0) return nullptr;
+  return std::make_shared<RunListing>(folder.path().parent_path(), new_run(options, folder, learner),
+                                      [&observer](const std::string& problem) { observer.warned(problem); });
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder folder, Observer& observer)
@@ -143,8 +150,7 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
       observer_(&observer),
       checkpoints_(folder_.checkpoints(), options_.checkpoints.keep_checkpoints),
       learner_(std::move(learner)),
-      listing_(std::make_shared<RunListing>(folder_.path().parent_path(), new_run(options_, folder_, learner_),
-                                            [&observer](const std::string& problem) { observer.warned(problem); })),
+      listing_(make_listing(folder_, options_, learner_, observer)),
       listeners_(
           learner_, options_.listeners, folder_,
           [data = options_.batch.data](const train::Learner& best) {
@@ -159,11 +165,13 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
 }
 
 void TrainingRun::record() const {
+  if (!is_first()) return;
   folder_.write_config(core::to_json(options_));
   data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, folder_.split(learner_.loaders().task()));
 }
 
 void TrainingRun::check_split() const {
+  if (!is_first()) return;  // that all processes have the same data is seen before the first step
   const fs::path then = folder_.split(learner_.loaders().task());
   const fs::path now = fs::path(then).replace_filename("now-" + then.filename().string());
   data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, now);
@@ -206,7 +214,9 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
 
 void TrainingRun::announce_start() const {
   const data::Loaders& loaders = learner_.loaders();
-  for (const std::string& warning : loaders.warnings) observer_->warned(warning);
+  if (is_first()) {  // they are of the data, which are the same in all processes
+    for (const std::string& warning : loaders.warnings) observer_->warned(warning);
+  }
   const auto size = [](const data::Loader& loader) { return static_cast<std::int64_t>(loader.dataset().size()); };
   observer_->started({.folder = folder_.path(),
                       .train_images = size(loaders.train),
@@ -215,6 +225,7 @@ void TrainingRun::announce_start() const {
                       .arch = options_.arch,
                       .precision = core::to_text(learner_.precision()),
                       .is_pretrained = !options_.vision_learner.weights.empty()});
+  if (!is_first()) return;
   if (options_.vision_learner.weights.empty() && freezes_layers(recipe_of(options_))) {
     observer_->warned(
         "the recipe freezes layers, but without `weights` they have random values and keep them while they are frozen");
@@ -235,7 +246,7 @@ void TrainingRun::listen() {
   for (const auto& callback : observer_->callbacks()) learner_.add_callback(callback);
   learner_.add_callback(std::make_shared<BottleneckReport>(*observer_));
   learner_.add_callback(std::make_shared<ProbeWarnings>(*observer_));
-  learner_.add_callback(listing_);
+  if (listing_) learner_.add_callback(listing_);
   learner_.add_callback(std::make_shared<train::StopWhen>([this] { return observer_->is_stop_wanted(); }));
   learner_.add_callback(std::make_shared<train::SaveCheckpoints>(
       checkpoints_, std::chrono::duration<double>(options_.checkpoints.checkpoint_minutes * 60),
@@ -247,9 +258,9 @@ void TrainingRun::listen() {
 /// What it finds goes into config.json, so that a run that goes on need not search again.
 void TrainingRun::find_lr() {
   if (options_.lr.empty()) return;
-  options_.fine_tune.base_lr = suggested_lr(learner_, *observer_);
+  options_.fine_tune.base_lr = collective::from_first(learner_.group(), suggested_lr(learner_, *observer_));
   options_.lr.clear();
-  folder_.write_config(core::to_json(options_));
+  if (is_first()) folder_.write_config(core::to_json(options_));
   observer_->found_lr(options_.fine_tune.base_lr);
 }
 
@@ -267,7 +278,7 @@ void TrainingRun::judge_tuning() {
     judgement_ = "The tuned network is kept: without validation images nothing compares it with its probe";
     return;
   }
-  folder_.write_tuning(train::to_json(*comparison));
+  if (is_first()) folder_.write_tuning(train::to_json(*comparison));
   const bool is_last_wanted = options_.tuning_guard.keep == train::KeepModel::kLast;
   const bool keeps_tuned = is_last_wanted || comparison->is_end_better();
   judgement_ = fmt::format("{} is kept{}: the tuned network is {}", keeps_tuned ? "The tuned network" : "The probe",
@@ -284,6 +295,7 @@ void TrainingRun::save_model(data::Unread unread) {
     observer_->evaluated_saved_model(*final_, learner_.metrics());
   }
   if (unread == data::Unread::kRead) judge_tuning();  // an interruption does not wait for it
+  if (!is_first()) return;
   const std::string recipe = train::recipe_text(recipe_of(options_));
   learner_.save(folder_.model(), provenance(options_.batch.data, recipe, learner_, results()), unread);
 }
@@ -301,12 +313,12 @@ void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const
 }
 
 void TrainingRun::keep(const std::string& why) {
-  listing_->finish(RunStatus::kInterrupted, why);
+  finish_listing(RunStatus::kInterrupted, why);
   save_checkpoint();
   save_model(data::Unread::kLeave);  // whoever interrupts does not wait for files to be read
   std::vector<chart::LineChart> charts;
   if (!learner_.steps().empty()) charts = training_charts(learner_);
-  if (!charts.empty()) save_charts(charts);
+  if (!charts.empty() && is_first()) save_charts(charts);
   end(why, std::move(charts));
 }
 
@@ -322,6 +334,7 @@ void TrainingRun::end(const std::string& interruption, std::vector<chart::LineCh
 }
 
 void TrainingRun::save_checkpoint() {
+  if (!is_first()) return;  // it needs no other process: all have the same weights and moments
   try {
     checkpoints_.save(learner_);
   } catch (const core::IoError& error) {
@@ -341,12 +354,31 @@ void TrainingRun::train_all() {
   learner_.run(recipe_of(options_), options_.minutes ? std::optional(*options_.minutes * 60) : std::nullopt);
 }
 
+void TrainingRun::finish_listing(RunStatus status, const std::string& message, std::optional<std::size_t> saved_epoch) {
+  if (listing_) listing_->finish(status, message, saved_epoch);
+}
+
+/// Where rank 0 cannot write the model, no process has trained well.
+void TrainingRun::finish_model() {
+  std::string problem;
+  try {
+    save_model(data::Unread::kRead);
+  } catch (const core::IoError& error) {
+    problem = error.what();
+    finish_listing(RunStatus::kFailed, problem);
+  }
+  problem = collective::from_first(learner_.group(), problem);
+  if (!problem.empty()) throw RunError(RunError::Reason::kModelNotSaved, folder_.path(), problem);
+}
+
 Outcome TrainingRun::train() {
   announce_start();
-  const std::string warning = folder_.space_warning(bytes_to_write(learner_.classifier(), options_.checkpoints));
-  if (!warning.empty()) observer_->warned(warning);
-  listing_->begin();
-  const auto fail = [&](const std::exception& error) { listing_->finish(RunStatus::kFailed, error.what()); };
+  if (is_first()) {
+    const std::string warning = folder_.space_warning(bytes_to_write(learner_.classifier(), options_.checkpoints));
+    if (!warning.empty()) observer_->warned(warning);
+    listing_->begin();
+  }
+  const auto fail = [&](const std::exception& error) { finish_listing(RunStatus::kFailed, error.what()); };
   try {
     train_all();
   } catch (const core::Interrupted& interrupted) {
@@ -362,15 +394,10 @@ Outcome TrainingRun::train() {
     fail(error);
     throw;
   }
-  try {
-    save_model(data::Unread::kRead);
-  } catch (const core::IoError& error) {
-    fail(error);
-    throw RunError(RunError::Reason::kModelNotSaved, folder_.path(), error.what());
-  }
+  finish_model();
   std::vector<chart::LineChart> charts = training_charts(learner_);
-  save_charts(charts);
-  listing_->finish(RunStatus::kDone, judgement_, saved_epoch_);
+  if (is_first()) save_charts(charts);
+  finish_listing(RunStatus::kDone, judgement_, saved_epoch_);
   end("", std::move(charts));
   return Outcome::kDone;
 }

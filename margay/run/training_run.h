@@ -53,7 +53,8 @@ class RunError : public core::Error {
 /// How a training ended.
 enum class Outcome { kDone, kInterrupted };
 
-/// A learner, the folder in which it trains, and its listeners.
+/// A learner, the folder in which it trains, and its listeners. Of several processes only that of rank 0 writes into
+/// the folder.
 class TrainingRun {
  public:
   /// learner: made with these options. observer: must outlive the run.
@@ -69,6 +70,10 @@ class TrainingRun {
   Outcome train();
 
  private:
+  bool is_first() const { return learner_.group().rank() == 0; }
+  void finish_listing(RunStatus status, const std::string& message = "",
+                      std::optional<std::size_t> saved_epoch = std::nullopt);
+  void finish_model();
   void announce_start() const;
   void listen();
   void find_lr();
@@ -88,7 +93,7 @@ class TrainingRun {
   Observer* observer_;
   train::CheckpointFolder checkpoints_;
   train::Learner learner_;
-  std::shared_ptr<RunListing> listing_;
+  std::shared_ptr<RunListing> listing_;        ///< null unless this is rank 0
   std::shared_ptr<train::TuningGuard> guard_;  ///< null unless the training begins at a probe
   Listeners listeners_;
   std::string judgement_;                    ///< Ended::judgement

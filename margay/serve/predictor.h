@@ -61,6 +61,11 @@ class Predictor {
   void stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
               const OnProgress& on_progress = {}) const;
 
+  /// The same for some batches alone, with the ids that stream() gives them, so that several processes can share a set.
+  /// part: batches of options.batch_size images, counted from the first. Throws std::invalid_argument with options.tta.
+  void stream_part(std::shared_ptr<const data::Dataset> images, const predict::PassPart& part,
+                   const predict::PredictionSink& sink) const;
+
   /// The predictions for images that pipeline() has made, float [N,C,size,size] with N at least 1, as one batch on the
   /// device; their ids are 0 … N-1. options.tta is not applied. The same bits as predict gives. Throws
   /// std::invalid_argument for another shape.

@@ -18,6 +18,20 @@ using testing_support::run_command;
 constexpr core::CpuShare kEight{8, std::nullopt};
 constexpr core::CpuShare kGranted{8, 7.65};
 
+TEST(ShareAmong, DividesTheCpusOfALauncherAmongItsProcesses) {
+  EXPECT_EQ(share_among(2, kEight, 8).cpus(), 4);
+  EXPECT_EQ(share_among(3, kEight, 8).cpus(), 2);
+  EXPECT_EQ(share_among(16, kEight, 8).cpus(), 1);
+  EXPECT_EQ(share_among(1, kEight, 8).cpus(), 8);
+}
+
+TEST(ShareAmong, RespectsThatALauncherHasBoundEachProcess) {
+  EXPECT_EQ(share_among(2, {1, std::nullopt}, 8).cpus(), 1) << "to a core";
+  EXPECT_EQ(share_among(8, {16, std::nullopt}, 32).cpus(), 4) << "to a socket, which it shares with others";
+}
+
+TEST(ShareAmong, DividesTheGrantOfAControlGroup) { EXPECT_EQ(share_among(2, kGranted, 8).cpus(), 3); }
+
 TEST(ChooseThreads, TakesOneForEachCpu) {
   const ThreadChoice choice = choose_threads({}, {}, kEight, 8);
   EXPECT_EQ(choice.threads, 8);

@@ -1,0 +1,170 @@
+#include "apps/cli/processes.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <typeinfo>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/cuda.h>
+
+#include "apps/cli/command.h"
+#include "apps/cli/output.h"
+#include "apps/cli/process.h"
+#include "apps/cli/progress_line.h"
+#include "margay/collective/heartbeat.h"
+#include "margay/core/machine.h"
+
+namespace margay::cli {
+namespace {
+
+std::chrono::milliseconds milliseconds_of(double seconds) {
+  return std::chrono::milliseconds(std::llround(seconds * 1e3));
+}
+
+std::string hosts_text(const std::vector<std::string>& hosts) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin < hosts.size();) {
+    std::size_t end = begin + 1;
+    while (end < hosts.size() && hosts[end] == hosts[begin]) ++end;
+    parts.push_back(end - begin == 1 ? fmt::format("rank {} on {}", begin, hosts[begin])
+                                     : fmt::format("ranks {}-{} on {}", begin, end - 1, hosts[begin]));
+    begin = end;
+  }
+  return fmt::format("{} processes: {}", hosts.size(), fmt::join(parts, ", "));
+}
+
+/// Whether the error says no more than that another process does not answer, so that the heartbeat knows better.
+bool is_of_others(const std::exception& error) {
+  return typeid(error) == typeid(collective::ProcessLost) || typeid(error) == typeid(core::Error);
+}
+
+/// Whether rank 0 has said it, and says it on its own standard error, too.
+bool is_said_by_first(const std::optional<std::string>& lost) {
+  return lost && !lost->starts_with("rank 0 (") && !lost->starts_with("the other processes");
+}
+
+/// torchrun calls a run "none" that was given no name. Its agent's store lives as long as it starts processes again, so
+/// a name in it tells this start from others.
+Launch with_id(const Launch& launch) {
+  Launch named = launch;
+  if (!launch.id.empty() || !launch.is_store_running) return named;
+  collective::ProcessGroupOptions options = group_options(launch);
+  options.run = "start";
+  const auto store = collective::connect_store(options);
+  if (launch.rank == 0 && !store->find("name")) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+    store->set("name", fmt::format("torchrun-{}-{:x}", core::host_name(), now));
+  }
+  const auto name = store->wait("name", options.join_timeout);
+  if (!name) {
+    throw core::Error(fmt::format("rank 0 has not come to the store at {}:{} within {} s", launch.host, launch.port,
+                                  options.join_timeout.count() / 1000));
+  }
+  named.id = *name;
+  return named;
+}
+
+/// What one process has to say when work together has failed.
+class FailedWork {
+ public:
+  FailedWork(collective::Heartbeat& heartbeat, bool is_first) : heartbeat_(heartbeat), is_first_(is_first) {}
+
+  /// Called while the error is handled; gives the exit code where there is nothing more to say.
+  core::ExitCode end(const std::exception& error) {
+    if (is_of_others(error)) return end_without_others(error.what());
+    // What all processes find out alike, such as options that differ, is said once.
+    constexpr std::chrono::milliseconds kUntilFirstHasSaidIt{2500};
+    const auto lost = is_first_ ? std::nullopt : heartbeat_.wait_until_lost(kUntilFirstHasSaidIt);
+    heartbeat_.leave(collective::Leaving::kFailed, error.what());
+    if (lost && lost->ends_with(error.what())) return core::exit_code(error);
+    throw;
+  }
+
+ private:
+  core::ExitCode end_without_others(const std::string& error) {
+    const std::string reason = heartbeat_.explain(error);
+    heartbeat_.leave(collective::Leaving::kFailed, reason);
+    if (!is_first_ && is_said_by_first(heartbeat_.lost())) return core::ExitCode::kFailed;
+    throw core::Error(reason);
+  }
+
+  collective::Heartbeat& heartbeat_;
+  bool is_first_;
+};
+
+}  // namespace
+
+std::shared_ptr<LaunchOptions> takes_processes(Command& command) {
+  auto options = std::make_shared<LaunchOptions>();
+  command.flags(*options);
+  return options;
+}
+
+namespace {
+
+collective::Backend usual_backend() {
+  using enum collective::Backend;
+  return collective::has_backend(kNccl) && torch::cuda::is_available() ? kNccl : kGloo;
+}
+
+}  // namespace
+
+collective::ProcessGroupOptions group_options(const Launch& launch) {
+  using enum collective::StoreOwner;
+  return {.rank = launch.rank,
+          .world = launch.world,
+          .local_rank = launch.local_rank,
+          .host = launch.host,
+          .port = static_cast<std::uint16_t>(launch.port),
+          .store_owner = launch.is_store_running ? kLauncher : kFirstRank,
+          .run = fmt::format("{}/{}", launch.id, launch.restarts),
+          .backend = launch.backend.value_or(usual_backend()),
+          .interface = launch.interface,
+          .join_timeout = milliseconds_of(launch.join_seconds),
+          .wait_timeout = milliseconds_of(launch.wait_minutes * 60)};
+}
+
+std::string members_text(collective::Group& group) { return hosts_text(group.gather(core::host_name())); }
+
+core::ExitCode work_together(const Launch& given, const JointWork& work) {
+  if (!given.warning.empty()) warn(given.warning);
+  if (given.is_one()) return work(given, collective::one_process());
+  const bool is_first = given.rank == 0;
+  if (!is_first) {
+    set_speaker(fmt::format("rank {} ({})", given.rank, core::host_name()));
+    standard_output().mute();
+  }
+  const Launch launch = with_id(given);
+  const collective::ProcessGroupOptions options = group_options(launch);
+  const std::shared_ptr<collective::Group> group = collective::join(options);
+  collective::Heartbeat heartbeat(collective::connect_store(options), group,
+                                  {.host = core::host_name(),
+                                   .store = fmt::format("rank 0 ({}:{})", launch.host, launch.port),
+                                   .lost_after = milliseconds_of(launch.lost_after),
+                                   .is_stop_wanted = [] { return is_stop_wanted(); }});
+  try {
+    const core::ExitCode code = work(launch, group);
+    heartbeat.leave(collective::Leaving::kDone);
+    return code;
+  } catch (const std::exception& error) {
+    return FailedWork(heartbeat, is_first).end(error);
+  }
+}
+
+bool FollowerObserver::is_stop_wanted() const { return cli::is_stop_wanted(); }
+
+void FollowerObserver::warned(const std::string& text) {
+  if (has_started_) warn(text);
+}
+
+void FollowerObserver::started(const run::Started& /*start*/) {
+  has_started_ = true;
+  listen_for_stop();
+}
+
+}  // namespace margay::cli
