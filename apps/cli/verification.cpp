@@ -111,6 +111,9 @@ Certificate verified(const exporting::OnnxFile& file, const fs::path& model, con
   const auto predict = [&](const torch::Tensor& inputs) {
     return predictor.predict_inputs(inputs.to(predictor.device()));
   };
+  const auto check_stop = [] {
+    if (is_stop_wanted()) throw core::Interrupted("stopped; there is no certificate");
+  };
   ProgressLine progress;
   progress.begin("verify");
   return exporting::verify({.onnx = file,
@@ -121,10 +124,12 @@ Certificate verified(const exporting::OnnxFile& file, const fs::path& model, con
                             .folder = options.images.folder,
                             .images = set.images(),
                             .options = options.verify,
-                            .on_progress = [&](std::size_t done, std::size_t total) {
-                              if (is_stop_wanted()) throw core::Interrupted("stopped; there is no certificate");
-                              progress.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "");
-                            }});
+                            .on_progress =
+                                [&](std::size_t done, std::size_t total) {
+                                  check_stop();
+                                  progress.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "");
+                                },
+                            .on_wait = check_stop});
 }
 
 }  // namespace
