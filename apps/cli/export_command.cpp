@@ -301,7 +301,8 @@ void add_export(CommandLine& line) {
       "  margay export pets.margay pets8.onnx --int8 --calibrate images --verify images\n"
       "  margay export pets.margay pets.onnx --page --ort-web node_modules/onnxruntime-web/dist\n"
       "  margay export pets.margay --weights-only pets/model.safetensors --licence apache-2.0");
-  command.flags(*options);
+  command.flags(*options, kRunnerApart);
+  add_runner_flag(command, options->verification);
   takes_unpinned_compute_threads(command);  // a runtime would inherit the one processor of a pinned thread
   command.everyday({"--input", "--opset", "--licence", "--overwrite", "--verify", "--runner", "--num-images",
                     "--device", "--int8", "--calibrate", "--weights-only", "--page", "--ort-web"});

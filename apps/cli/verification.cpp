@@ -155,6 +155,13 @@ core::ExitCode verify_onnx(const fs::path& onnx, const fs::path& model, const Ve
   return certificate.passes() ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }
 
+void add_runner_flag(Command& command, VerificationOptions& options) {
+  command.repeated_flag("--runner", "COMMAND",
+                        "of a program that runs ONNX files (docs/guide/verify.md); the file's name is put behind it; "
+                        "several runners are compared one after the other",
+                        options.verify.runner);
+}
+
 const core::OptionTable& VerificationOptions::fields() {
   using O = VerificationOptions;
   static const core::OptionTable table(

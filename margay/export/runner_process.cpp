@@ -168,9 +168,8 @@ class RunnerProcess : public Runtime {
     TensorMessage message;
     try {
       message = read_message([this](std::span<std::uint8_t> to) { read(to); });
-    } catch (const RuntimeFailure&) {
-      throw;
     } catch (const core::Error& problem) {
+      if (pid_ == 0) throw;  // it has failed, or nobody waits for it
       fail(fmt::format("cannot be understood: {}; it begins with '{}'", problem.what(), core::spelled_out(begin_)));
     }
     if (message.notes.contains("error")) {

@@ -118,8 +118,6 @@ class DecodingExamples : public testing::Test {
   testing_support::TemporaryFolder folder_;
 };
 
-using Differences = std::map<std::string, int>;
-
 TEST_F(DecodingExamples, InPythonGiveTheSamePixels) {
   for (const char* python : {"python3", "/usr/bin/python3"}) {
     if (!succeeds(fmt::format("{} -c 'import numpy, PIL'", python))) continue;
@@ -136,7 +134,7 @@ TEST_F(DecodingExamples, InJavaScriptGiveTheSamePixelsButForRoundedTransparency)
     GTEST_SKIP() << "no sharp: npm ci --ignore-scripts --prefix examples/onnx_runners";
   }
   for (const auto& [name, difference] : differences("node " + example_file("pixels.mjs"))) {
-    EXPECT_LE(difference, name == "clear.png" ? 1 : 0) << name;
+    EXPECT_LE(difference, name == "clear.png" ? 2 : 0) << name;
   }
 }
 
@@ -159,7 +157,7 @@ TEST_F(DecodingExamples, InJavaGiveTheSamePixelsOfUprightOpaqueImages) {
   if (std::getenv("MARGAY_ONNX_RUNNER") == nullptr || !succeeds("javac --version")) {
     GTEST_SKIP() << "for ./test --all, with a JDK";
   }
-  const Differences found = differences("java " + example_file("Pixels.java"));
+  const std::map<std::string, int> found = differences("java " + example_file("Pixels.java"));
   EXPECT_EQ(found.at("colours.png"), 0);
   EXPECT_EQ(found.at("photo.jpg"), 0);
   EXPECT_EQ(found.at("deep_grey.png"), 0);

@@ -50,7 +50,8 @@ std::vector<std::string> networks_to_run() {
 /// What OpenCV's dnn does not load or computes otherwise, by version: the table of docs/guide/export.md. Of another
 /// version nothing is expected, and what it does not load is passed over.
 const std::map<std::string, std::set<std::string>>& families_beyond_opencv() {
-  static const std::map<std::string, std::set<std::string>> table = {{"4.6", {"ViT", "DINOv2", "Swin", "ConvNeXt"}}};
+  static const std::map<std::string, std::set<std::string>> table = {
+      {"4.6", {"MobileNetV2", "ViT", "DINOv2", "Swin", "ConvNeXt"}}};
   return table;
 }
 

@@ -120,7 +120,7 @@ TEST_F(RunnerProcesses, ThatCloseAPipeAndGoOnAreEnded) {
 TEST_F(RunnerProcesses, AreNotWaitedForWhenTheCallerStops) {
   const fs::path alive = folder_ / "alive";
   const Runner runner{.name = "",
-                      .command = fmt::format("sleep 1000 & echo $! > {}; wait", core::shell_word(alive.string())),
+                      .command = fmt::format("sleep 1000 & echo $! > {}; wait; :", core::shell_word(alive.string())),
                       .limit = limit_,
                       .on_wait = [&] {
                         if (fs::exists(alive) && fs::file_size(alive) > 1) throw core::Interrupted("stopped");

@@ -37,9 +37,15 @@ interface Runtime {
   Tensor: new (type: string, data: Uint8Array, dims: number[]) => Tensor;
 }
 
+/** integrity: of what the file must be; what is sent instead of a file that is not there is something else, too. */
 async function bytesOf(file: string, integrity?: string): Promise<ArrayBuffer> {
-  const response = await fetch(file, integrity ? { integrity } : {}).catch(() => { throw new Error(words.notLoaded(file, Boolean(integrity))); });
-  if (!response.ok) throw new Error(words.missing(file, response.status));
+  const problem = new Error(words.notLoaded(file, Boolean(integrity)));
+  const isThere = (response: Response) => { if (!response.ok) throw new Error(words.missing(file, response.status)); };
+  const response = await fetch(file, integrity ? { integrity } : {}).catch(async () => {
+    isThere(await fetch(file, { method: 'HEAD' }).catch(() => { throw problem; }));
+    throw problem;
+  });
+  isThere(response);
   return response.arrayBuffer();
 }
 
