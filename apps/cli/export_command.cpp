@@ -190,7 +190,8 @@ core::ExitCode export_verified(const ExportOptions& options, const exporting::On
 void check_page_model(const exporting::OnnxModel& model) {
   std::uint64_t bytes = 0;
   for (const exporting::OnnxTensor& tensor : model.tensors) bytes += tensor.bytes();
-  if (bytes < exporting::kLargestOnnxBytes) return;
+  constexpr std::uint64_t kRestBytes = std::uint64_t{64} << 20;  // more than graph and metadata take
+  if (bytes + kRestBytes < exporting::kLargestOnnxBytes) return;
   throw core::Error(fmt::format("the weights take {:.1f} GB; browsers run files of less than 2: leave out --page",
                                 static_cast<double>(bytes) / 1e9));
 }

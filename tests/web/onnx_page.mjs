@@ -14,14 +14,20 @@ const [margay, folder, photo] = process.argv.slice(2);
 const kBound = 1e-2;
 const kOne = 'one & <b>only';
 
-/** A server of files as plain as they come: no header but the type of HTML, so that nothing rests on a server's knowledge. */
+/**
+ * A server of files as plain as they come: no header but the type of HTML, so that nothing rests on a server's knowledge. Below
+ * /isolated/ with the headers that threads ask for.
+ */
 function served(root) {
+  const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
   const server = http.createServer((request, response) => {
-    const file = path.join(root, decodeURIComponent(new URL(request.url, 'http://x').pathname));
+    const asked = decodeURIComponent(new URL(request.url, 'http://x').pathname);
+    const isIsolated = asked.startsWith('/isolated/');
+    const file = path.join(root, isIsolated ? asked.slice('/isolated'.length) : asked);
     const found = fs.existsSync(file) && fs.statSync(file).isDirectory() ? path.join(file, 'index.html') : file;
     if (!fs.existsSync(found)) return response.writeHead(404).end();
     const type = { '.html': 'text/html', '.js': 'text/javascript' }[path.extname(found)] ?? 'application/octet-stream';
-    response.writeHead(200, { 'Content-Type': type }).end(fs.readFileSync(found));
+    response.writeHead(200, { 'Content-Type': type, ...(isIsolated ? isolation : {}) }).end(fs.readFileSync(found));
   });
   return new Promise((done) => server.listen(0, '127.0.0.1', () => done(`http://127.0.0.1:${server.address().port}/`)));
 }
@@ -155,6 +161,13 @@ test('takes an image before the model is there, and of two the later', async () 
   await page.setInputFiles('input[type=file]', photo);
   const numbers = await shown(page, pngFiles[3]);
   assert.ok(difference(numbers, predicted(kOne, [pngFiles[3]])[0]) <= kBound);
+  await close();
+});
+
+test('also runs where the server allows threads', async () => {
+  const { page, close } = await open(pageOf(kOne).replace(address, `${address}isolated/`));
+  assert.ok(await page.evaluate(() => crossOriginIsolated));
+  assert.ok(difference(await shown(page, pngFiles[3]), predicted(kOne, [pngFiles[3]])[0]) <= kBound);
   await close();
 });
 
