@@ -214,6 +214,19 @@ void Command::flag(const std::string& name, const std::string& type, const std::
   parser_->app->add_option_function<std::string>(name, take, help)->type_name(type);
 }
 
+void Command::repeated_flag(const std::string& name, const std::string& type, const std::string& help,
+                            std::vector<std::string>& values) {
+  const auto add = [name, &values](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      if (text.find_first_not_of(" \t\n") == std::string::npos) throw CLI::ValidationError(name + ": it is empty");
+      values.push_back(text);
+    }
+  };
+  parser_->app->add_option_function<std::vector<std::string>>(name, add, help)
+      ->type_name(type)
+      ->allow_extra_args(false);
+}
+
 void Command::add_flags(const core::OptionTable& table, void* options, std::shared_ptr<const void> defaults,
                         const Renamed& renamed) {
   Parser::FlagSet set{.table = &table, .options = options, .defaults = std::move(defaults)};

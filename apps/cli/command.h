@@ -62,6 +62,10 @@ class Command {
   void flag(const std::string& name, const std::string& type, const std::string& help,
             std::function<void(const std::string&)> read);
 
+  /// A flag that may be given several times, each time with one text, which may hold commas but not be empty.
+  void repeated_flag(const std::string& name, const std::string& type, const std::string& help,
+                     std::vector<std::string>& values);
+
   /// --config FILE: settings from a run's config.json; other flags win over it wherever they stand.
   template <core::Options T>
   void config_flag(T& options) {

@@ -1,5 +1,6 @@
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <variant>
@@ -9,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/exported_page.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
 #include "apps/cli/quantisation.h"
@@ -16,6 +18,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/checksum.h"
 #include "margay/core/file.h"
+#include "margay/core/text.h"
 #include "margay/export/export_bundle.h"
 #include "margay/export/published_weights.h"
 
@@ -31,6 +34,7 @@ struct ExportOptions {
   fs::path verify;
   fs::path weights_only;
   exporting::OnnxOptions onnx;
+  ExportedPageOptions page;
   QuantisationOptions quantisation;
   VerificationOptions verification;
 
@@ -49,6 +53,7 @@ struct ExportOptions {
              "config.json, preprocessor_config.json and a model card beside it; for linear and published heads",
              {core::excludes({"verify"})}),
          core::field<&O::onnx>("onnx", "what the ONNX file holds"),
+         core::field<&O::page>("page", "a page that runs it"),
          core::field<&O::quantisation>("quantisation", "smaller and faster"),
          core::field<&O::verification>("verification", "how they are compared")});
     return table;
@@ -181,8 +186,32 @@ core::ExitCode export_verified(const ExportOptions& options, const exporting::On
   return code;
 }
 
+/// The page runs the file from its pixels on, in one piece.
+void check_page_model(const exporting::OnnxModel& model) {
+  std::uint64_t bytes = 0;
+  for (const exporting::OnnxTensor& tensor : model.tensors) bytes += tensor.bytes();
+  constexpr std::uint64_t kRestBytes = std::uint64_t{64} << 20;  // more than graph and metadata take
+  if (bytes + kRestBytes < exporting::kLargestOnnxBytes) return;
+  throw core::Error(fmt::format("the weights take {:.1f} GB; browsers run files of less than 2: leave out --page",
+                                static_cast<double>(bytes) / 1e9));
+}
+
+/// Where the file is and says what the model says, the page around it.
+void write_page(const std::optional<ExportedPage>& page, const bundle::Bundle& bundle, const ExportOptions& options) {
+  if (!page) return;
+  const fs::path folder = page->write(bundle, options.model);
+  if (options.verification.json) return;
+  const std::string name = shown_path(folder);
+  print_out(
+      "{}: a page that runs it; put the folder on any web server, or try it here:\n"
+      "  python3 -m http.server --bind 127.0.0.1 --directory {}\n",
+      name, core::shell_word(folder.string()));
+}
+
 core::ExitCode export_onnx(const ExportOptions& options) {
   check_export_target(options.target(), ".onnx", options);
+  std::optional<ExportedPage> page;
+  if (options.page.page) page.emplace(options.page, options.target(), options.overwrite);
   const bundle::Bundle bundle = bundle::load_bundle(options.model);
   const exporting::OnnxSource source = {options.model.filename().string(), core::sha256_of_file(options.model)};
   exporting::OnnxModel model = exporting::onnx_of(bundle, options.onnx, source);
@@ -190,10 +219,16 @@ core::ExitCode export_onnx(const ExportOptions& options) {
     model = quantised_onnx(model, {bundle, options.model, options.target()}, options.quantisation,
                            options.verification.verify, options.verification.json);
   }
-  if (!options.verify.empty()) return export_verified(options, model);
+  if (page) check_page_model(model);
+  if (!options.verify.empty()) {
+    const core::ExitCode code = export_verified(options, model);
+    if (code == core::ExitCode::kDone) write_page(page, bundle, options);
+    return code;
+  }
   const std::vector<fs::path> files = exporting::write_onnx(options.target(), model);
   remove_stale_files(options.target(), files.size() > 1);
   print_text(sizes_text(files) + interface_text(model));
+  write_page(page, bundle, options);
   return core::ExitCode::kDone;
 }
 
@@ -216,6 +251,18 @@ void check_int8_flags(const Command& command) {
   }
 }
 
+void check_page_flags(const ExportOptions& options) {
+  if (!options.page.page) return;  // a rule says so of --ort-web
+  if (options.page.ort_web.empty()) {
+    throw UsageError(
+        "--page needs --ort-web DIR, the folder dist of npm's onnxruntime-web: npm install --ignore-scripts "
+        "onnxruntime-web, and then --ort-web node_modules/onnxruntime-web/dist");
+  }
+  if (options.onnx.input != exporting::OnnxInput::kPixels) {
+    throw UsageError("--page runs files that begin at pixels: leave out --input tensor");
+  }
+}
+
 /// What says how files are compared has no effect where none are.
 void check_export_flags(const Command& command, const ExportOptions& options) {
   std::vector<std::string> allowed = {"model",          "--overwrite", "--licence",
@@ -226,10 +273,11 @@ void check_export_flags(const Command& command, const ExportOptions& options) {
     }
     return;
   }
+  check_page_flags(options);
   if (!options.verify.empty() && options.quantisation.int8) return;
   if (!options.quantisation.int8) check_int8_flags(command);
   if (!options.verify.empty()) return;
-  allowed.insert(allowed.end(), {"out", "--input", "--opset"});
+  allowed.insert(allowed.end(), {"out", "--input", "--opset", "--page", "--ort-web"});
   if (options.quantisation.int8) {
     allowed.insert(allowed.end(), kInt8Flags.begin(), kInt8Flags.end());
     allowed.insert(allowed.end(), {"--int8", "--calibrate", "--runner", "--runner-limit-s"});
@@ -252,11 +300,13 @@ void add_export(CommandLine& line) {
       "p_known.\n"
       "  margay export pets.margay pets.onnx --verify images\n"
       "  margay export pets.margay pets8.onnx --int8 --calibrate images --verify images\n"
+      "  margay export pets.margay pets.onnx --page --ort-web node_modules/onnxruntime-web/dist\n"
       "  margay export pets.margay --weights-only pets/model.safetensors --licence apache-2.0");
-  command.flags(*options);
+  command.flags(*options, kRunnerApart);
+  add_runner_flag(command, options->verification);
   takes_unpinned_compute_threads(command);  // a runtime would inherit the one processor of a pinned thread
   command.everyday({"--input", "--opset", "--licence", "--overwrite", "--verify", "--runner", "--num-images",
-                    "--device", "--int8", "--calibrate", "--weights-only"});
+                    "--device", "--int8", "--calibrate", "--weights-only", "--page", "--ort-web"});
   command.check([options, &command] { check_export_flags(command, *options); });
   command.does([options] { return options->weights_only.empty() ? export_onnx(*options) : export_weights(*options); });
 }

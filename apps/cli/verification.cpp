@@ -1,5 +1,6 @@
 #include "apps/cli/verification.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -93,6 +94,10 @@ std::string certificate_text(const Certificate& certificate) {
   }
   text += certificate.passes() ? "Passes: the ONNX file says what the model says.\n" : "Fails:\n";
   for (const std::string& reason : certificate.reasons()) text += "  " + reason + "\n";
+  const auto has_run = [](const RuntimeVerdict& each) { return each.has_run(); };
+  if (std::none_of(certificate.runtimes.begin(), certificate.runtimes.end(), has_run)) {
+    text += "Name one that can with --runner: Margay's guide has runners for ONNX Runtime (docs/guide/verify.md).\n";
+  }
   return text;
 }
 
@@ -111,6 +116,9 @@ Certificate verified(const exporting::OnnxFile& file, const fs::path& model, con
   const auto predict = [&](const torch::Tensor& inputs) {
     return predictor.predict_inputs(inputs.to(predictor.device()));
   };
+  const auto check_stop = [] {
+    if (is_stop_wanted()) throw core::Interrupted("stopped; there is no certificate");
+  };
   ProgressLine progress;
   progress.begin("verify");
   return exporting::verify({.onnx = file,
@@ -121,10 +129,12 @@ Certificate verified(const exporting::OnnxFile& file, const fs::path& model, con
                             .folder = options.images.folder,
                             .images = set.images(),
                             .options = options.verify,
-                            .on_progress = [&](std::size_t done, std::size_t total) {
-                              if (is_stop_wanted()) throw core::Interrupted("stopped; there is no certificate");
-                              progress.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "");
-                            }});
+                            .on_progress =
+                                [&](std::size_t done, std::size_t total) {
+                                  check_stop();
+                                  progress.show(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total), "");
+                                },
+                            .on_wait = check_stop});
 }
 
 }  // namespace
@@ -143,6 +153,13 @@ core::ExitCode verify_onnx(const fs::path& onnx, const fs::path& model, const Ve
     print_out("Certificate: {}.certificate.html, .json\n", shown_path(onnx));
   }
   return certificate.passes() ? core::ExitCode::kDone : core::ExitCode::kFailed;
+}
+
+void add_runner_flag(Command& command, VerificationOptions& options) {
+  command.repeated_flag("--runner", "COMMAND",
+                        "of a program that runs ONNX files (docs/guide/verify.md); the file's name is put behind it; "
+                        "several runners are compared one after the other",
+                        options.verify.runner);
 }
 
 const core::OptionTable& VerificationOptions::fields() {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "apps/cli/command.h"
 #include "margay/core/error.h"
 #include "margay/core/options.h"
 #include "margay/export/verify.h"
@@ -19,6 +20,11 @@ struct VerificationOptions {
 
   static const core::OptionTable& fields();
 };
+
+/// The field `runner` is no flag by the table's rules, which take a comma for the end of an item.
+inline const Renamed kRunnerApart = {{"verify.runner", ""}};
+/// --runner COMMAND, several times.
+void add_runner_flag(Command& command, VerificationOptions& options);
 
 /// Compares, writes the certificate beside the ONNX file, and prints what it says. Images are taken without labels;
 /// where the file is quantised, or a flag of the images says which, with them. Returns kFailed where the certificate

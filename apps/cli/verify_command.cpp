@@ -34,11 +34,17 @@ void add_verify(CommandLine& line) {
       ".certificate.html; exit code 1 says that it does not pass.\n"
       "  margay verify pets.onnx pets.margay images\n"
       "  margay verify pets.onnx pets.margay images --runner 'node examples/onnx_runners/onnxruntime_node.mjs'");
-  command.flags(*options);
+  command.flags(*options, kRunnerApart);
+  add_runner_flag(command, options->verification);
   takes_unpinned_compute_threads(command);  // a runner would inherit the one processor of a pinned thread
   command.everyday({"--runner", "--num-images", "--ignore-hashes", "--max-logit-difference",
                     "--max-probability-difference", "--max-margin", "--max-accuracy-loss", "--min-agreement", "--part",
                     "--unlabelled", "--device", "--json"});
+  command.check([options] {
+    if (options->onnx.extension() == ".margay" && options->model.extension() == ".onnx") {
+      throw UsageError("the ONNX file comes first: margay verify FILE.onnx MODEL.margay IMAGES");
+    }
+  });
   command.does([options] { return verify_onnx(options->onnx, options->model, options->verification); });
 }
 

@@ -29,9 +29,18 @@ RuntimeTensor tensor_of(const std::string& name, const cv::Mat& blob) {
   return margay::exporting::float_tensor(name, shape, {rows.ptr<float>(), rows.total()});
 }
 
+/// Of the outputs that Margay's files may have, those that this one has.
+std::vector<std::string> outputs_of(cv::dnn::Net& net) {
+  std::vector<std::string> names;
+  for (const char* name : {"logits", "probabilities", "unknown_score", "p_known"}) {
+    if (net.getLayerId(name) >= 0) names.emplace_back(name);
+  }
+  return names;
+}
+
 std::vector<RuntimeTensor> run(cv::dnn::Net& net, const std::vector<RuntimeTensor>& inputs) {
   for (const RuntimeTensor& input : inputs) net.setInput(blob_of(input), input.name);
-  const std::vector<std::string> names = {"logits", "probabilities"};
+  const std::vector<std::string> names = outputs_of(net);
   std::vector<cv::Mat> blobs;
   net.forward(blobs, names);
   std::vector<RuntimeTensor> outputs;

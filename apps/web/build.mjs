@@ -14,7 +14,7 @@ function notice(name, title) {
 
 const preact = notice('preact', 'Preact');
 const pages = [
-  { names: ['report', 'serve'], notices: [preact] },
+  { names: ['report', 'serve', 'onnx'], notices: [preact] },
   { names: ['studio'], notices: [preact, notice('uplot', 'uPlot')] },
 ];
 for (const { names, notices } of pages) {

@@ -16,5 +16,7 @@ PageFiles report_files();
 PageFiles serve_files();
 /// Those of the studio.
 PageFiles studio_files();
+/// Those of an exported model's page.
+PageFiles onnx_files();
 
 }  // namespace margay::web

@@ -15,19 +15,22 @@
 namespace margay::web {
 namespace {
 
-/// 'sha256-…' of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
+/// Of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
 std::string policy_hash(std::string_view text) {
   core::Sha256 sum;
   sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  const std::string hex = sum.finish();
-  std::array<std::uint8_t, 32> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<std::uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
-  }
-  return "'sha256-" + base64(bytes) + "'";
+  return "'" + integrity_hash(sum.finish()) + "'";
 }
 
 }  // namespace
+
+std::string integrity_hash(const std::string& sha256) {
+  std::array<std::uint8_t, 32> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(std::stoi(sha256.substr(2 * i, 2), nullptr, 16));
+  }
+  return "sha256-" + base64(bytes);
+}
 
 std::string page_begin(const SinglePage& page) {
   return fmt::format(
@@ -35,18 +38,20 @@ std::string page_begin(const SinglePage& page) {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; script-src {}; style-src {}; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:{}; script-src {}{}; style-src {}; {}base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>{}</title>
+<link rel="icon" href="data:,">
 <style>{}</style>
 </head>
 <body>
 <div id="{}"><noscript>{}</noscript></div>
 )",
-      policy_hash(page.files.script), policy_hash(page.files.style), core::html_escaped(core::valid_utf8(page.title)),
-      page.files.style, page.root, core::html_escaped(page.noscript));
+      page.policy.images, policy_hash(page.files.script), page.policy.scripts, policy_hash(page.files.style),
+      page.policy.others, core::html_escaped(core::valid_utf8(page.title)), page.files.style, page.root,
+      core::html_escaped(page.noscript));
 }
 
 std::string page_data(std::string_view data) {

@@ -135,7 +135,7 @@ OnnxModel onnx_of(const bundle::Bundle& bundle, const OnnxOptions& options, cons
   add_output(onnx, kProbabilitiesOutput, probabilities_of(onnx, bundle, kLogitsOutput), {kBatch, classes});
   if (bundle.unknown) {
     const UnknownValues unknown =
-        add_unknown(onnx, *bundle.unknown, kLogitsOutput, pooled(onnx, graph, network.features));
+        add_unknown(onnx, *bundle.unknown, {kLogitsOutput, pooled(onnx, graph, network.features), classes});
     add_output(onnx, "unknown_score", unknown.score, {kBatch});
     add_output(onnx, kKnownOutput, unknown.p_known, {kBatch});
   }

@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostComplaint = 2000;  // bytes of standard error that are kept, the last ones
+constexpr std::int64_t kAskAgainMs = 100;
 
 class Descriptor {
  public:
@@ -167,9 +168,8 @@ class RunnerProcess : public Runtime {
     TensorMessage message;
     try {
       message = read_message([this](std::span<std::uint8_t> to) { read(to); });
-    } catch (const RuntimeFailure&) {
-      throw;
     } catch (const core::Error& problem) {
+      if (pid_ == 0) throw;  // it has failed, or nobody waits for it
       fail(fmt::format("cannot be understood: {}; it begins with '{}'", problem.what(), core::spelled_out(begin_)));
     }
     if (message.notes.contains("error")) {
@@ -188,9 +188,23 @@ class RunnerProcess : public Runtime {
       }
       std::array<pollfd, 2> ready = {pollfd{.fd = descriptor, .events = event, .revents = 0},
                                      pollfd{.fd = streams_.complaints.number(), .events = POLLIN, .revents = 0}};
-      if (poll(ready.data(), ready.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000))) < 0) continue;
+      const int events = poll(ready.data(), ready.size(), static_cast<int>(std::min(left, kAskAgainMs)));
+      if (events <= 0) {
+        ask_whether_to_wait();
+        continue;
+      }
       if (ready[1].revents != 0) keep_complaints();
       if (ready[0].revents != 0) return;
+    }
+  }
+
+  void ask_whether_to_wait() {
+    if (!runner_.on_wait) return;
+    try {
+      runner_.on_wait();
+    } catch (...) {
+      end();
+      throw;
     }
   }
 
@@ -237,7 +251,7 @@ class RunnerProcess : public Runtime {
       }
       poll(nullptr, 0, 10);
     }
-    return "it closed its output and goes on";
+    return "it closed its end of the pipe and goes on";
   }
 
   [[noreturn]] void fail_as_ended() {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,8 @@ struct Runner {
   bool takes_pixels = true;  ///< images of any size, uint8
   /// One that has not answered after so long is ended, with all processes that it started.
   std::chrono::milliseconds limit = std::chrono::minutes(5);
+  /// Called some times a second while it is waited for. What it throws ends the runner and is thrown on.
+  std::function<void()> on_wait = {};
 };
 
 /// Starts a runner in a process of its own and waits until it has loaded the file. It ends with the object. Throws

@@ -18,8 +18,12 @@ constexpr std::int64_t kRow = 1;  ///< the dimension along which an image's numb
 /// The formulas of predict/unknown_score.h and unknown_detector.h, in float.
 class UnknownWriter {
  public:
-  UnknownWriter(OnnxBuilder& onnx, const predict::UnknownDetector& detector, std::string logits, std::string features)
-      : onnx_(onnx), detector_(detector), logits_(std::move(logits)), features_(std::move(features)) {}
+  UnknownWriter(OnnxBuilder& onnx, const predict::UnknownDetector& detector, const UnknownInputs& inputs)
+      : onnx_(onnx),
+        detector_(detector),
+        logits_(inputs.logits),
+        features_(inputs.features),
+        classes_(inputs.num_classes) {}
 
   UnknownValues write() {
     const std::string single = score();
@@ -42,6 +46,26 @@ class UnknownWriter {
   std::string sum(const std::string& x, const char* name) {  // whose dimensions are an input since opset 13
     return add("ReduceSum", {x, onnx_.integers({kRow})}, name, {{"keepdims", std::int64_t{1}}});
   }
+
+  // What OpenCV reads, too: up to 4.11 it passes over dimensions that are an input, has no Max of a value and a
+  // constant, and compares values of one shape only.
+
+  /// [N,columns] -> [N,results], each the sum of the row.
+  std::string sums(const std::string& x, std::int64_t columns, std::int64_t results, const char* name) {
+    const std::string ones = fmt::format("unknown/ones_{}_{}", columns, results);
+    return add("MatMul", {x, onnx_.weight(ones, torch::ones({columns, results}))}, name);
+  }
+  /// [N,K] -> [N,1]
+  std::string largest(const std::string& x, const char* name) {
+    const std::string map = add("Reshape", {x, onnx_.integers({0, 1, -1, 1})}, name);
+    return add("Reshape", {add("GlobalMaxPool", {map}, name), onnx_.integers({-1, 1})}, name);
+  }
+  /// [N,1] -> [N]
+  std::string flat(const std::string& x, const char* name) { return add("Reshape", {x, onnx_.integers({-1})}, name); }
+  /// [N,1] -> [N,columns]
+  std::string spread(const std::string& x, std::int64_t columns, const char* name) {
+    return add("Expand", {x, onnx_.integers({1, columns})}, name);
+  }
   std::string square(const std::string& x) { return add("Mul", {x, x}, "square"); }
   std::string as_float(const std::string& x) {
     return add("Cast", {x}, "share", {{"to", std::int64_t{static_cast<int>(OnnxType::kFloat)}}});
@@ -54,11 +78,12 @@ class UnknownWriter {
   std::string score() {
     switch (scorer().score) {
       case predict::UnknownScore::kMaxLogit:
-        return add("Neg", {onnx_.reduce("ReduceMax", logits_, {kRow}, "unknown/max_logit")}, "score");
+        return flat(add("Neg", {largest(logits_, "max_logit")}, "column"), "score");
       case predict::UnknownScore::kEnergy:
         return energy("score");
       case predict::UnknownScore::kMahalanobis:
-        return onnx_.reduce("ReduceMin", class_distances(), {kRow}, "unknown/score");
+        return flat(add("Neg", {largest(add("Neg", {class_distances()}, "nearness"), "nearest_class")}, "column"),
+                    "score");
       case predict::UnknownScore::kNearest:
         break;
     }
@@ -67,19 +92,32 @@ class UnknownWriter {
                "score");
   }
 
+  /// float [N].
   std::string energy(const char* name) {
-    if (scorer().activation == metric::Activation::kSoftmax) {
-      return add("Neg", {onnx_.reduce("ReduceLogSumExp", logits_, {kRow}, "unknown/log_sum")}, name);
-    }
-    return add("Neg", {row(sum(add("Softplus", {logits_}, "softplus"), "softplus_sum"), "energy")}, name);
+    const std::string sum_of_classes = scorer().activation == metric::Activation::kSoftmax
+                                           ? log_sum()
+                                           : sums(add("Softplus", {logits_}, "softplus"), classes_, 1, "softplus_sum");
+    return flat(add("Neg", {sum_of_classes}, "energy"), name);
+  }
+
+  /// log Σ_k exp z_k = max z + log Σ_k exp(z_k - max z): float [N,1].
+  std::string log_sum() {
+    const std::string most = largest(logits_, "max_logit");
+    const std::string rest = add("Sub", {logits_, spread(most, classes_, "max_logits")}, "below_max");
+    const std::string total = sums(add("Exp", {rest}, "exp"), classes_, 1, "exp_sum");
+    return add("Add", {add("Log", {total}, "log"), most}, "log_sum");
+  }
+
+  std::int64_t num_features() const {
+    return scorer().mahalanobis ? scorer().mahalanobis->directions.size(1) : scorer().known.value().rows.size(1);
   }
 
   /// Rows of length 1; a row of zeros stays one.
   std::string unit_features() {
     if (!unit_.empty()) return unit_;
-    const std::string length = add("Sqrt", {sum(square(features_), "squares")}, "length");
-    constexpr float kLeast = std::numeric_limits<float>::min();
-    return unit_ = add("Div", {features_, add("Max", {length, onnx_.number(kLeast)}, "divisor")}, "unit");
+    const std::string length = add("Sqrt", {sums(square(features_), num_features(), 1, "squares")}, "length");
+    constexpr float kLeast = std::numeric_limits<float>::min();  // lost in any length that is not zero
+    return unit_ = add("Div", {features_, add("Add", {length, onnx_.number(kLeast)}, "divisor")}, "unit");
   }
 
   /// Relative Mahalanobis distances float [N,K].
@@ -95,7 +133,7 @@ class UnknownWriter {
     // Σ (y - c)² - y² / (1 + λ) = Σ y² λ / (1 + λ) - 2 y·c + c²
     const std::string squares =
         add("Mul", {square(y), tensor("shares", known.between / (1 + known.between))}, "own_squares");
-    const std::string own = sum(squares, "own");
+    const std::string own = sums(squares, classes.size(1), classes.size(0), "own");
     const std::string product = add("MatMul", {y, tensor("classes", -2 * classes.t())}, "products");
     return distances_ = add("Add", {add("Add", {product, own}, "sums"), tensor("lengths", lengths)}, "distances");
   }
@@ -187,8 +225,20 @@ class UnknownWriter {
     return onnx_.reduce("ReduceMax", p, {kRow, kLast}, "unknown/p_known");
   }
 
+  /// Of one list of known scores, whose score is the same for all classes.
   std::string split_p(const std::string& single) {
-    return p_values(add("Unsqueeze", {single, onnx_.integers({kRow})}, "column"), detector_.calibration());
+    const torch::Tensor& known = detector_.calibration().front().sorted();
+    const std::int64_t count = known.size(0);
+    if (count == 0)
+      return p_values(add("Unsqueeze", {single, onnx_.integers({kRow})}, "column"), detector_.calibration());
+    const std::string column = add("Reshape", {single, onnx_.integers({-1, 1})}, "column");
+    const std::string scores = spread(column, count, "score_columns");
+    const std::string all = tensor("known_scores", known);
+    const std::string above = as_float(add("Less", {scores, all}, "below"));  // what is no number is below none
+    const std::string equal = as_float(add("Equal", {scores, all}, "equal"));
+    const std::string as_high = sums(add("Add", {above, equal}, "as_high"), count, 1, "count");
+    const std::string counted = add("Add", {as_high, onnx_.number(1)}, "counted");
+    return flat(add("Div", {counted, onnx_.number(static_cast<float>(count + 1))}, "p"), "p_known");
   }
 
   std::string per_class_p() { return p_values(class_scores(), detector_.calibration()); }
@@ -217,6 +267,7 @@ class UnknownWriter {
   const predict::UnknownDetector& detector_;
   std::string logits_;
   std::string features_;
+  std::int64_t classes_;
   std::string unit_;
   std::string cosines_;
   std::string distances_;
@@ -224,9 +275,8 @@ class UnknownWriter {
 
 }  // namespace
 
-UnknownValues add_unknown(OnnxBuilder& onnx, const predict::UnknownDetector& detector, const std::string& logits,
-                          const std::string& features) {
-  return UnknownWriter(onnx, detector, logits, features).write();
+UnknownValues add_unknown(OnnxBuilder& onnx, const predict::UnknownDetector& detector, const UnknownInputs& inputs) {
+  return UnknownWriter(onnx, detector, inputs).write();
 }
 
 }  // namespace margay::exporting

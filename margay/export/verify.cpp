@@ -225,7 +225,10 @@ class Verifier {
       all.push_back({.name = command, .command = command, .was_asked_for = true});
     }
     const auto limit = std::chrono::duration<double>(options_.runner_limit_s);
-    for (Runner& runner : all) runner.limit = std::chrono::ceil<std::chrono::milliseconds>(limit);
+    for (Runner& runner : all) {
+      runner.limit = std::chrono::ceil<std::chrono::milliseconds>(limit);
+      runner.on_wait = given_.on_wait;
+    }
     return all;
   }
 

@@ -52,6 +52,8 @@ struct Verification {
   VerifyOptions options;
   /// Called after every image with how many are done, of how many. It may throw, which ends the verification.
   std::function<void(std::size_t done, std::size_t total)> on_progress = {};
+  /// Called some times a second while a runtime is waited for. It may throw likewise.
+  std::function<void()> on_wait = {};
 };
 
 /// Runs the ONNX file in every runtime at hand, image by image, and compares what it says with the bundle's

@@ -360,7 +360,7 @@ void expect_same_p(const predict::UnknownDetector& detector) {
   const torch::NoGradGuard no_grad;
   OnnxBuilder onnx(18);
   onnx.model().inputs = {{.name = "z"}, {.name = "f"}};
-  const UnknownValues values = add_unknown(onnx, detector, "z", "f");
+  const UnknownValues values = add_unknown(onnx, detector, {"z", "f", kClasses});
   onnx.model().outputs = {{.name = values.score}, {.name = values.p_known}};
   const OnnxModel model = onnx.take();
   check_onnx(model);

@@ -121,6 +121,8 @@ class OnnxInterpreter {
                                 {"Neg", [](T x) { return -x; }},
                                 {"Abs", [](T x) { return x.abs(); }},
                                 {"Sqrt", [](T x) { return x.sqrt(); }},
+                                {"Exp", [](T x) { return x.exp(); }},
+                                {"Log", [](T x) { return x.log(); }},
                                 {"Floor", [](T x) { return x.floor(); }},
                                 {"Identity", [](T x) { return x; }},
                                 {"Shape", [](T x) { return torch::tensor(x.sizes().vec(), torch::kLong); }},

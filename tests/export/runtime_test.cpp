@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include "margay/core/text.h"
 #include "tests/support/temporary_folder.h"
@@ -48,6 +50,13 @@ class RunnerTest : public ::testing::Test {
   }
   static void expect(const std::string& text, const std::string& part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+
+  /// Whether there is such a process, other than one that has ended and that nobody has asked about.
+  static bool runs(pid_t process) {
+    std::ifstream file(fmt::format("/proc/{}/stat", process));
+    const std::string state{std::istreambuf_iterator<char>(file), {}};
+    return !state.empty() && state.find(") Z") == std::string::npos;
   }
 
   testing_support::TemporaryFolder folder_;
@@ -101,6 +110,27 @@ TEST_F(RunnerProcesses, ThatHangAreEnded) {
   limit_ = std::chrono::milliseconds(300);
   expect(failure_of("sleep 1000"), "has not answered for 0.3 s");
   expect(failure_of(fmt::format("cat {}; sleep 1000", file_of({hello()}))), "parrot has not answered for 0.3 s");
+}
+
+TEST_F(RunnerProcesses, ThatCloseAPipeAndGoOnAreEnded) {
+  expect(failure_of("exec >&-; sleep 1000"), "it closed its end of the pipe and goes on");
+  expect(failure_of(fmt::format("cat {}; exec <&- >&-; sleep 1000", file_of({hello()}))), "it closed its end");
+}
+
+TEST_F(RunnerProcesses, AreNotWaitedForWhenTheCallerStops) {
+  const fs::path alive = folder_ / "alive";
+  const Runner runner{.name = "",
+                      .command = fmt::format("sleep 1000 & echo $! > {}; wait; :", core::shell_word(alive.string())),
+                      .limit = limit_,
+                      .on_wait = [&] {
+                        if (fs::exists(alive) && fs::file_size(alive) > 1) throw core::Interrupted("stopped");
+                      }};
+  EXPECT_THROW(start_runner(runner, folder_ / "no.onnx"), core::Interrupted);
+  pid_t child = 0;
+  std::ifstream(alive) >> child;
+  ASSERT_GT(child, 0);
+  for (int wait = 0; wait < 500 && runs(child); ++wait) usleep(10'000);
+  EXPECT_FALSE(runs(child)) << "what the runner started goes on";
 }
 
 TEST_F(RunnerProcesses, ThatPrintRubbishAreQuoted) {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { kinds, madePng } from './made_png.mjs';
 
 const fromWeb = createRequire(new URL('../../apps/web/package.json', import.meta.url));
 const { buildSync } = fromWeb('esbuild');
@@ -19,6 +20,8 @@ const matrix = await part('parts/matrix_view');
 const rows = await part('parts/virtual_rows');
 const loss = await part('studio/xray/loss_math');
 const subject = await part('studio/xray/subject');
+const png = await part('onnx/png');
+const exported = await part('onnx/pixels');
 const spaced = (text) => text.replaceAll('\u00a0', ' ');
 
 test('a share that is not all or nothing never reads as 0 % or 100 %', () => {
@@ -202,4 +205,48 @@ test('of many classes the most probable are shown, and always the label', () => 
   const shown = subject.shownClasses(probability, [99], 5);
   assert.deepEqual(shown, [50, 0, 1, 2, 3, 99]);
   assert.deepEqual(subject.shownClasses([0.1, 0.9], [0], 5), [0, 1]);
+});
+
+// ---- the page of an exported model
+
+test('a PNG of every kind has the pixels that the standard says', async () => {
+  for (const kind of kinds) {
+    for (const options of [{}, { isKeyed: true }, { width: 1, height: 1 }, { width: 3, height: 9 }, ...(kind.bits === 16 ? [{ deepBits: 12 }] : [])]) {
+      const made = madePng({ ...kind, ...options });
+      const { width, height, rgb } = await png.decodePng(new Uint8Array(made.bytes), options.deepBits ?? 16);
+      assert.deepEqual([width, height], [made.width, made.height]);
+      assert.deepEqual(rgb, made.pixels, JSON.stringify({ ...kind, ...options }));
+    }
+  }
+});
+
+test('a broken PNG is refused with what is wrong', async () => {
+  const { bytes } = madePng({ kind: 2, bits: 8 });
+  const refuses = (changed, pattern) => assert.rejects(() => png.decodePng(new Uint8Array(changed), 16), pattern);
+  for (const length of [8, 20, 60, bytes.length - 30]) await refuses(bytes.subarray(0, length), /broken PNG: truncated/);
+  const data = bytes.indexOf('IDAT');
+  await refuses(Buffer.concat([bytes.subarray(0, data + 20), Buffer.alloc(20, 255), bytes.subarray(data + 40)]), /cannot be unpacked/);
+  const higher = Buffer.from(bytes);
+  higher.writeUInt32BE(300, 20);
+  await refuses(higher, /fewer rows/);
+  higher.writeUInt32BE(0x7fffffff, 20);
+  await refuses(higher, /too many/);
+  const strange = Buffer.from(bytes);
+  strange[25] = 5;
+  await refuses(strange, /kind 5/);
+});
+
+test('a photo lies as its camera says', () => {
+  // F as 2 x 3 pixels; what each orientation stores of it, by the table of the Exif standard.
+  const upright = [1, 2, 3, 4, 5, 6];
+  const stored = {
+    1: [2, [1, 2, 3, 4, 5, 6]], 2: [2, [2, 1, 4, 3, 6, 5]], 3: [2, [6, 5, 4, 3, 2, 1]], 4: [2, [5, 6, 3, 4, 1, 2]],
+    5: [3, [1, 3, 5, 2, 4, 6]], 6: [3, [2, 4, 6, 1, 3, 5]], 7: [3, [6, 4, 2, 5, 3, 1]], 8: [3, [5, 3, 1, 6, 4, 2]],
+  };
+  for (const [orientation, [width, values]] of Object.entries(stored)) {
+    const rgb = Uint8Array.from(values.flatMap((value) => [value, value, value]));
+    const turned = exported.turnedUpright({ width, height: 6 / width, rgb }, Number(orientation));
+    assert.deepEqual([turned.width, turned.height], [2, 3]);
+    assert.deepEqual([...turned.rgb].filter((_, i) => i % 3 === 0), upright, orientation);
+  }
 });

@@ -52,9 +52,9 @@ export interface Bar {
   text: string;
 }
 
-/** Names with bars of the largest value. */
-export function BarList({ bars, label }: { bars: Bar[]; label: string }) {
-  const largest = Math.max(0, ...bars.map((bar) => bar.value));
+/** Names with bars; `full` is the value of a full one, by default the largest. */
+export function BarList({ bars, label, full }: { bars: Bar[]; label: string; full?: number }) {
+  const largest = full ?? Math.max(0, ...bars.map((bar) => bar.value));
   return (
     <ul class="bar-list" aria-label={label}>
       {bars.map((bar) => (

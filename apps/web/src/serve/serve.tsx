@@ -1,46 +1,9 @@
 // The server's page: drop an image, see what the model says and where it looks.
 import { useEffect, useState } from 'preact/hooks';
 import { ShareBar } from '../parts/bars';
+import { DropZone, useAddress } from '../parts/drop_zone';
 import { pValue, percent } from '../parts/numbers';
 import { type Model, type Prediction, ServerError, map, models, predict } from './server';
-
-/** The address of a blob for an <img>, let go when another comes. */
-function useAddress(blob: Blob | undefined): string | undefined {
-  const [address, setAddress] = useState<string>();
-  useEffect(() => {
-    const made = blob && URL.createObjectURL(blob);
-    setAddress(made);
-    return () => made && URL.revokeObjectURL(made);
-  }, [blob]);
-  return address;
-}
-
-function DropZone({ onImage }: { onImage: (image: File) => void }) {
-  const [isOver, setOver] = useState(false);
-  const take = (files: FileList | null | undefined) => {
-    const image = files?.[0];
-    if (image) onImage(image);
-  };
-  useEffect(() => {
-    const paste = (event: ClipboardEvent) => take(event.clipboardData?.files);
-    addEventListener('paste', paste);
-    return () => removeEventListener('paste', paste);
-  });
-  return (
-    <label
-      class={`drop-zone ${isOver ? 'over' : ''}`}
-      onDragOver={(event) => { event.preventDefault(); setOver(true); }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => { event.preventDefault(); setOver(false); take(event.dataTransfer?.files); }}
-    >
-      <input
-        type="file" accept="image/*" class="visually-hidden"
-        onChange={(event) => { take(event.currentTarget.files); event.currentTarget.value = ''; }}
-      />
-      <span>Drop an image here, paste one, or <u>choose a file</u></span>
-    </label>
-  );
-}
 
 function Verdict({ prediction }: { prediction: Prediction }) {
   const { labels, none_of_these: isNone, p_known: pKnown } = prediction;
