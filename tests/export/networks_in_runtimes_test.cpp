@@ -22,14 +22,15 @@ namespace {
 
 /// Small networks of different kinds in short, all of them in the nightly tests.
 std::vector<std::string> networks_to_run() {
-  if (testing_support::scaled(0, 1) == 0) return {"resnet20", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_b0"};
+  if (testing_support::scaled(0, 1) == 0)
+    return {"resnet20", "squeezenet1_1", "mobilenet_v3_small", "efficientnet_b0", "mobilenetv4_conv_small"};
   std::vector<std::string> names;
   for (const model::Architecture& each : model::architectures()) names.push_back(each.name);
   return names;
 }
 
 bool is_convolutional(const model::Architecture& network) {
-  static const std::set<std::string> others = {"ViT", "DINOv2", "Swin"};
+  static const std::set<std::string> others = {"ViT", "DINOv2", "DINOv2 with registers", "Swin", "ConvNeXt V2"};
   return !others.contains(network.family);
 }
 
