@@ -77,10 +77,11 @@ struct Rule {
 };
 
 const std::vector<Rule>& rules() {
-  static const std::vector<Rule> all = {
-      {{.kind = Kind::kAdam}, 7},    {{.kind = Kind::kRadam}, 7}, {{.kind = Kind::kQhadam}, 7},
-      {{.kind = Kind::kRmsprop}, 7}, {{.kind = Kind::kSgd}, 5},   {{.kind = Kind::kLion}, 5},
-      {{.kind = Kind::kLamb}, 10},   {{.kind = Kind::kLars}, 7},  {{.kind = Kind::kRanger}, 7}};
+  static const std::vector<Rule> all = {{{.kind = Kind::kAdam}, 7},   {{.kind = Kind::kRadam}, 7},
+                                        {{.kind = Kind::kQhadam}, 7}, {{.kind = Kind::kRmsprop}, 7},
+                                        {{.kind = Kind::kSgd}, 5},    {{.kind = Kind::kLion}, 5},
+                                        {{.kind = Kind::kLamb}, 10},  {{.kind = Kind::kLars}, 7},
+                                        {{.kind = Kind::kRanger}, 7}, {{.kind = Kind::kMuon}, 5}};
   return all;
 }
 

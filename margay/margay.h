@@ -469,6 +469,7 @@ using model::ClassifierOptions;
 using model::cpu_memory_stats;
 using model::CpuMemoryStats;
 using model::find_architecture;
+using model::find_weight_set;
 using model::GradientCheckpointing;
 using model::HeadKind;
 using model::HeadOptions;

@@ -59,6 +59,9 @@ def macs_of(model, px):
         elif isinstance(module, torch.nn.MultiheadAttention):
             tokens, width = output[0].shape[1:]
             total[0] += 4 * tokens * width * width + 2 * tokens * tokens * width
+        elif type(module).__name__ == "Attention":  # timm_oracle's; its linear layers count themselves
+            tokens, width = output.shape[1:]
+            total[0] += 2 * tokens * tokens * width
         elif type(module).__name__ == "ShiftedWindowAttention":  # multiplies by its layers' weights itself
             height, width, channels = output.shape[1:]
             window = module.window_size[0]
@@ -97,7 +100,20 @@ def main(name, px):
         probe = (value.grad.double() * formula("probe." + key, value.shape).double()).sum().item()
         gradients[key] = {"probe": probe, "norm": value.grad.double().norm().item()}
     published = build(**({"init_weights": False} if name in ("googlenet", "inception_v3") else {}))
-    published_px = {"efficientnet_b1": 240, "efficientnet_b2": 288, "efficientnet_b3": 300, "efficientnet_b4": 380}
+    published_px = {
+        "efficientnet_b1": 240,
+        "efficientnet_b2": 288,
+        "efficientnet_b3": 300,
+        "efficientnet_b4": 380,
+        "efficientnet_v2_s": 384,
+        "mobilenetv4_conv_small": 256,
+        "mobilenetv4_conv_medium": 320,
+        "mobilenetv4_conv_large": 448,
+    }
+    if name.startswith("convnextv2"):
+        published_px[name] = 288
+    if name.endswith("dinov2"):
+        published_px[name] = 518
     golden = {
         "name": name,
         "px": px,

@@ -64,6 +64,18 @@ fs::path cache_or_fail() {
   return cache;
 }
 
+/// With what the table of sets says of the same file.
+fetch::Published published_set(const std::string& url) {
+  fetch::Published published = fetch::published_weights(url);
+  const auto& sets = model::weight_sets();
+  const auto found = std::find_if(sets.begin(), sets.end(), [&](const auto& each) { return each.url == url; });
+  if (published.licence.empty() && found != sets.end()) {
+    published.licence = found->licence;
+    published.licence_source = found->licence.empty() ? "" : found->source;
+  }
+  return published;
+}
+
 WantedFile wanted_weights(const std::string& name, const FetchOptions& options) {
   const auto& data = fetch::published_data();
   if (std::any_of(data.begin(), data.end(), [&](const fetch::PublishedData& each) { return each.name == name; })) {
@@ -74,7 +86,7 @@ WantedFile wanted_weights(const std::string& name, const FetchOptions& options) 
   const fs::path folder = options.to.empty() ? cache_or_fail() / "weights" : options.to;
   return {.name = name,
           .about = published_text(known),
-          .published = fetch::published_weights(known.weights_url),
+          .published = published_set(known.weights_url),
           .file = model::place_for_weights(folder, known)};
 }
 
@@ -227,8 +239,14 @@ core::ExitCode list_all() {
   }
   for (const model::Architecture& each : model::architectures()) {
     if (each.weights_url.empty()) continue;
-    const fetch::Published published = fetch::published_weights(each.weights_url);
+    const fetch::Published published = published_set(each.weights_url);
     table.add({each.name, each.weights_name, bytes(published), licence(published)});
+    for (const model::WeightSet* set : model::weight_sets_of(each.name)) {
+      if (set->url == each.weights_url) continue;
+      const fetch::Published other = published_set(set->url);
+      table.add({set->name, set->publisher + ", top-1 " + (set->top1 > 0 ? fmt::format("{:.1f} %", set->top1) : "–"),
+                 bytes(other), licence(other)});
+    }
   }
   print_text(table.text());
   return core::ExitCode::kDone;
@@ -265,7 +283,9 @@ core::ExitCode fetch_all(FetchOptions options) {
 void add_fetch(CommandLine& line) {
   Command& command = line.add("fetch", "Fetch pretrained weights, or a set of images, by name");
   const auto options = std::make_shared<FetchOptions>();
-  command.argument("names", options->names, "networks of `margay models`, or the word data and sets of images");
+  command.argument("names", options->names,
+                   "networks of `margay models` or weights of `margay models --weights`, or the word data and sets of "
+                   "images");
   command.flags(*options);
   command.everyday({"--to", "--yes", "--list", "--offline", "--keep-archive"});
   command.footer(

@@ -35,6 +35,7 @@ struct ModelsOptions {
   std::string action = "list";
   std::vector<std::string> networks;
   std::string search;
+  bool weights = false;
   bool json = false;
   train::NetworkSpeedOptions speed;
 
@@ -43,6 +44,8 @@ struct ModelsOptions {
         "models",
         {core::field<&ModelsOptions::action>("action", "list, or bench NAME…: all networks where none is named"),
          core::field<&ModelsOptions::search>("search", "only those whose name or family contains this text"),
+         core::field<&ModelsOptions::weights>("weights", "a row for every published set of weights of the networks",
+                                              {core::needs({"action=list"})}),
          core::field<&ModelsOptions::json>("json", "one JSON document"),
          core::field<&ModelsOptions::speed>("speed", "bench", {core::needs({"action=bench"})})});
     return table;
@@ -66,6 +69,18 @@ std::vector<const Architecture*> chosen(const ModelsOptions& options) {
         fmt::format("[models] no name or family contains '{}'; `margay models` lists all", options.search));
   }
   return models;
+}
+
+core::ExitCode list_weights(const ModelsOptions& options) {
+  const std::vector<const model::WeightSet*> sets = search_weight_sets(options.search);
+  if (sets.empty()) {
+    throw std::invalid_argument(
+        fmt::format("[models] no weights, network or publisher contains '{}'; `margay models --weights` lists all",
+                    options.search));
+  }
+  options.json ? print_json(weight_sets_json(sets)) : print_text(weight_sets_text(sets));
+  if (!options.json) print_out("* the weights that a network's name alone means; – no stored source says it\n");
+  return core::ExitCode::kDone;
 }
 
 core::ExitCode list_models(const ModelsOptions& options) {
@@ -165,7 +180,7 @@ core::ExitCode run_models_command(const ModelsOptions& options) {
   }
   if (action == ModelsAction::kBench) return bench_models(options);
   if (!options.networks.empty()) throw std::invalid_argument("[models] list takes no name; --search TEXT finds some");
-  return list_models(options);
+  return options.weights ? list_weights(options) : list_models(options);
 }
 
 }  // namespace
@@ -178,6 +193,7 @@ void add_models(CommandLine& line) {
   command.argument("network", options->networks, "bench: names of the list");
   command.footer(
       "margay models --search resnet\n"
+      "margay models --weights --search resnet50\n"
       "margay models bench resnet18 resnet50 --precision bf16");
   command.flags(*options, {{"models.action", ""}});
   takes_compute_threads(command);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/text.h"
@@ -61,6 +62,16 @@ Json json_of(const ListedModel& model) {
           {"speed_here", model.speed ? core::to_json(*model.speed) : Json(nullptr)}};
 }
 
+std::size_t place_in_table(const std::string& network) {
+  const auto& all = model::architectures();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Architecture& each) { return each.name == network; });
+  return static_cast<std::size_t>(found - all.begin());
+}
+
+/// Whether the network's name alone means it.
+bool is_default(const model::WeightSet& set) { return model::find_architecture(set.network).weights_url == set.url; }
+
 }  // namespace
 
 std::string published_text(const Architecture& architecture) {
@@ -76,6 +87,62 @@ std::vector<const Architecture*> search_models(const std::string& text) {
     if (known.find(wanted) != std::string::npos) found.push_back(&each);
   }
   return found;
+}
+
+std::vector<const model::WeightSet*> search_weight_sets(const std::string& text) {
+  const std::string wanted = core::lower_case(text);
+  std::vector<const model::WeightSet*> found;
+  for (const model::WeightSet& each : model::weight_sets()) {
+    const std::string known = core::lower_case(each.name + "\n" + each.network + "\n" + each.publisher);
+    if (known.find(wanted) != std::string::npos) found.push_back(&each);
+  }
+  std::stable_sort(found.begin(), found.end(), [](const model::WeightSet* a, const model::WeightSet* b) {
+    return place_in_table(a->network) < place_in_table(b->network);
+  });
+  return found;
+}
+
+std::string weight_sets_text(const std::vector<const model::WeightSet*>& sets) {
+  using enum core::TextTable::Align;
+  core::TextTable table({{"name", kLeft},
+                         {"network", kLeft},
+                         {"publisher", kLeft},
+                         {"licence", kLeft},
+                         {"pixels"},
+                         {"mean", kLeft},
+                         {"std", kLeft},
+                         {"crop"},
+                         {"resize", kLeft},
+                         {"top-1 %"},
+                         {"source", kLeft}});
+  for (const model::WeightSet* each : sets) {
+    table.add({each->name + (is_default(*each) ? " *" : ""), each->network, each->publisher,
+               each->licence.empty() ? kUnknown : each->licence, std::to_string(each->input_px),
+               fmt::format("{:.3g}", fmt::join(each->mean, ",")), fmt::format("{:.3g}", fmt::join(each->std, ",")),
+               each->crop_share > 0 ? fmt::format("{:.3f}", each->crop_share) : kUnknown, core::to_text(each->resize),
+               each->top1 > 0 ? fmt::format("{:.2f}", each->top1) : kUnknown, each->source});
+  }
+  return table.text();
+}
+
+Json weight_sets_json(const std::vector<const model::WeightSet*>& sets) {
+  Json json = Json::array();
+  for (const model::WeightSet* each : sets) {
+    json.push_back({{"name", each->name},
+                    {"network", each->network},
+                    {"default", is_default(*each)},
+                    {"publisher", each->publisher},
+                    {"licence", or_null(each->licence)},
+                    {"input_px", each->input_px},
+                    {"mean", each->mean},
+                    {"std", each->std},
+                    {"crop_share", each->crop_share > 0 ? Json(each->crop_share) : Json(nullptr)},
+                    {"resize", core::to_text(each->resize)},
+                    {"top1", each->top1 > 0 ? Json(each->top1) : Json(nullptr)},
+                    {"url", each->url},
+                    {"source", each->source}});
+  }
+  return json;
 }
 
 std::string models_text(const std::vector<ListedModel>& models) {

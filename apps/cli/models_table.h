@@ -20,6 +20,13 @@ struct ListedModel {
 /// The networks whose name or family contains the text, in any case; "": all.
 std::vector<const model::Architecture*> search_models(const std::string& text);
 
+/// The published sets of weights whose name, network or publisher contains the text, in any case; "": all.
+std::vector<const model::WeightSet*> search_weight_sets(const std::string& text);
+
+/// A row for each set, with all that is known of it: "–" and null for what no stored source says.
+std::string weight_sets_text(const std::vector<const model::WeightSet*>& sets);
+nlohmann::ordered_json weight_sets_json(const std::vector<const model::WeightSet*>& sets);
+
 /// The published weights of a network, "timm ra2_in1k", and whether no oracle has computed with them: "timm lvd142m
 /// (names and shapes only)". "–": there are none.
 std::string published_text(const model::Architecture& architecture);

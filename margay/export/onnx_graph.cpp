@@ -115,6 +115,20 @@ class NetworkWriter {
                 {{"axis", std::int64_t{-1}}, {"epsilon", static_cast<float>(norm.eps)}});
   }
 
+  std::string add(const op::ResponseNorm& norm) {
+    constexpr std::int64_t kChannels = 3;
+    const std::string square = onnx_.add("Mul", {input(0), input(0)}, step("square"));
+    const std::string sum =
+        onnx_.add("ReduceSum", {square, onnx_.integers({1, 2})}, step("sum"), {{"keepdims", std::int64_t{1}}});
+    const std::string lengths = onnx_.add("Sqrt", {sum}, step("lengths"));
+    const std::string mean = onnx_.reduce("ReduceMean", lengths, {kChannels}, step("mean"), /*keeps_dimensions=*/true);
+    const std::string divisor = onnx_.add("Add", {mean, onnx_.number(static_cast<float>(norm.eps))}, step("divisor"));
+    const std::string share = onnx_.add("Div", {lengths, divisor}, step("share"));
+    const std::string scaled =
+        onnx_.add("Mul", {onnx_.add("Mul", {input(0), share}, step("shared")), input(1)}, step("scaled"));
+    return node("Add", {onnx_.add("Add", {scaled, input(2)}, step("shifted")), input(0)});
+  }
+
   std::string add(const op::Activation& activation) {
     using Function = op::Activation::Function;
     const std::string x = input(0);

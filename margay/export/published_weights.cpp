@@ -33,7 +33,8 @@ struct PublishedPlace {
 
 /// Whose names the networks of the table bear, by family.
 PublishedPlace place_of(const model::Architecture& architecture) {
-  static const std::set<std::string> kTimm = {"ViT", "DINOv2", "ResNet-D"};
+  static const std::set<std::string> kTimm = {
+      "ViT", "DINOv2", "DINOv2 with registers", "ResNet-D", "ConvNeXt V2", "MobileNetV4", "RepViT"};
   static const std::set<std::string> kBoth = {"ResNet", "ResNeXt", "Wide ResNet", "DenseNet"};
   if (architecture.weights_url.empty()) {
     throw core::Error(fmt::format(
@@ -240,6 +241,19 @@ std::string front_matter(const PublishedPlace& place, const std::string& licence
   return text + "---\n\n";
 }
 
+/// Of the weights that training began from, whose licence may bind what came of them.
+std::string origin_text(const CardJson& provenance) {
+  const auto found = provenance.find("pretrained");
+  if (found == provenance.end() || !found->is_object()) return "";
+  const auto text_at = [&](const char* key) {
+    const auto value = found->find(key);
+    return value != found->end() && value->is_string() ? value->get<std::string>() : std::string();
+  };
+  const std::string licence = text_at("licence");
+  return fmt::format("\nTrained from the weights {}, whose licence is {}.\n", text_at("weights"),
+                     licence.empty() ? "not known" : licence);
+}
+
 std::string card_text(const bundle::Bundle& bundle, const PublishedPlace& place, const PublishedModel& model,
                       const PublishedOptions& options) {
   const std::string licence = licence_for_card(bundle, options);
@@ -255,6 +269,7 @@ std::string card_text(const bundle::Bundle& bundle, const PublishedPlace& place,
   text += "\n## Metrics\n\n" + metrics_table(bundle);
   text += "\n## Data\n\n" + data_text(bundle.known_images);
   text += fmt::format("\n## Licence\n\n{}\n", licence.empty() ? "Not stated." : licence);
+  text += origin_text(bundle.provenance);
   text += fmt::format("\n## Origin\n\nWritten by margay {}.", MARGAY_VERSION);
   if (!options.source_sha256.empty()) text += fmt::format(" SHA-256 of the model's file: {}.", options.source_sha256);
   return text + "\n";

@@ -79,6 +79,7 @@ Classifier::Classifier(const ClassifierOptions& options) : options_(options) {
   core::validate(options);
   const Architecture& architecture = find_architecture(options.architecture);
   check_arithmetic(architecture, options.arithmetic);
+  options_.architecture = architecture.name;
   backbone_ = architecture.build(
       {.in_channels = options.in_channels, .image_px = image_px(), .arithmetic = options.arithmetic});
   head_ = make_head(*backbone_, options.num_classes, options.head);

@@ -23,7 +23,8 @@ struct NamedParameter {
   /// Whether it gets no weight decay: biases and parameters of norms (fastai's wd_bn_bias=False), tokens, positions and
   /// scales (timm's no_weight_decay).
   bool is_norm_or_bias;
-  bool is_norm;  ///< a batch norm's parameter, trained even in frozen groups (fastai's train_bn=True)
+  bool is_norm;     ///< a batch norm's parameter, trained even in frozen groups (fastai's train_bn=True)
+  double rate = 1;  ///< what its group's learning rate is multiplied by
 };
 
 /// Parameters that share a learning rate.
@@ -36,7 +37,7 @@ struct ParameterGroup {
 std::vector<NamedParameter> classify_parameters(const torch::nn::Module& module);
 
 struct ClassifierOptions {
-  /// A name of the table in architectures.h.
+  /// A name of the table in architectures.h. A classifier leaves out the weights that a name may also choose.
   std::string architecture = "resnet18";
   /// K.
   std::int64_t num_classes = 2;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
@@ -10,6 +11,8 @@
 #include "margay/fetch/transfer.h"
 #include "margay/model/weights/naming.h"
 #include "margay/model/weights/pretrained.h"
+#include "margay/model/weights/published.h"
+#include "margay/model/weights/safetensors.h"
 #include "margay/model/weights/weights_file.h"
 
 namespace margay::run {
@@ -25,8 +28,14 @@ std::string name_in_caches(const std::string& url) {
   return url.substr(kHub.size(), url.find("/resolve/") - kHub.size());
 }
 
+/// "tf_efficientnet_b0" of timm's efficientnet_b0 that came from TensorFlow.
+std::string name_on_hub(const model::Architecture& architecture) {
+  const std::string name = architecture.full_name();
+  return architecture.weight_set == nullptr ? name : name.substr(0, name.find('.'));
+}
+
 std::vector<KnownFile> known_files(const model::Architecture& architecture, const fetch::KnownPlaces& places) {
-  std::vector<KnownFile> files = fetch::in_hugging_face_cache(places, "timm", architecture.name);
+  std::vector<KnownFile> files = fetch::in_hugging_face_cache(places, "timm", name_on_hub(architecture));
   for (KnownFile& each : fetch::in_torch_hub(places, architecture.name)) files.push_back(std::move(each));
   const std::string file = name_in_caches(architecture.weights_url);
   const std::string stem = file.substr(0, file.rfind('-'));
@@ -58,7 +67,7 @@ class Search {
         return result_;
       }
     }
-    take_only(others);
+    architecture_.weight_set == nullptr ? take_only(others) : leave_out_others(others);
     return result_;
   }
 
@@ -96,6 +105,13 @@ class Search {
     }
   }
 
+  /// Where weights were named, others are not guessed to do as well.
+  void leave_out_others(const std::vector<KnownFile>& others) {
+    for (const KnownFile& each : others) {
+      leave_out(each.path, fmt::format("it holds {}, not {}", each.name, architecture_.full_name()));
+    }
+  }
+
   void take_only(const std::vector<KnownFile>& others) {
     if (others.size() > 1) {
       std::string names;
@@ -130,6 +146,47 @@ WeightsSearch find_weights_at_hand(const model::Architecture& architecture, cons
 void WeightsSearch::fill_in(std::filesystem::path& weights, std::string& sha256) const {
   weights = found ? std::filesystem::absolute(found->file) : std::filesystem::path();
   if (found && sha256.empty()) sha256 = found->sha256;
+}
+
+namespace {
+
+using PretrainedJson = nlohmann::ordered_json;
+
+const model::WeightSet* weight_set_behind(const std::string& arch, const std::filesystem::path& weights) {
+  if (const model::WeightSet* named = model::find_architecture(arch).weight_set) return named;
+  const auto record = fetch::read_record(weights);
+  if (!record) return model::weight_set_of_path(weights);
+  const auto& sets = model::weight_sets();
+  const auto found =
+      std::find_if(sets.begin(), sets.end(), [&](const model::WeightSet& each) { return each.url == record->url; });
+  return found == sets.end() ? nullptr : &*found;
+}
+
+/// What another model of Margay's began from; null for files of others, and for what cannot be read any more.
+PretrainedJson record_of_bundle(const std::filesystem::path& weights) {
+  if (weights.extension() != ".margay") return nullptr;
+  try {
+    const model::Metadata metadata = model::read_safetensors_metadata(weights);
+    const auto header = metadata.find("margay");
+    if (header == metadata.end()) return nullptr;
+    return PretrainedJson::parse(header->second).at("provenance").value("pretrained", PretrainedJson());
+  } catch (const core::Error&) {
+    return nullptr;
+  } catch (const PretrainedJson::exception&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+PretrainedJson pretrained_record(const std::string& arch, const std::filesystem::path& weights) {
+  if (weights.empty()) return nullptr;
+  if (PretrainedJson inherited = record_of_bundle(weights); !inherited.is_null()) return inherited;
+  const model::WeightSet* set = weight_set_behind(arch, weights);
+  if (set == nullptr) return {{"weights", weights.filename().string()}, {"publisher", nullptr}, {"licence", nullptr}};
+  return {{"weights", set->name},
+          {"publisher", set->publisher},
+          {"licence", set->licence.empty() ? PretrainedJson(nullptr) : PretrainedJson(set->licence)}};
 }
 
 std::string weights_text(const WeightsAtHand& weights) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "margay/fetch/known_places.h"
 #include "margay/model/architecture/architectures.h"
 
@@ -36,6 +38,11 @@ struct WeightsSearch {
 /// that these have and that are the network's by their tensors. Of several other recipes none is guessed. A file whose
 /// bytes do not bear the hash that its place or its record tells is left out.
 WeightsSearch find_weights_at_hand(const model::Architecture& architecture, const fetch::KnownPlaces& places);
+
+/// What a model began from, for its provenance: name, publisher and licence of the published weights, as far as they
+/// are known by `arch`, by the file's name or by the record of its fetching; of another model of Margay's what that
+/// began from. Null without weights. "licence" is null where no source states one.
+nlohmann::ordered_json pretrained_record(const std::string& arch, const std::filesystem::path& weights);
 
 /// "timm/resnet18.tv_in1k from the Hugging Face cache: PATH, SHA-256 694f673df652…".
 std::string weights_text(const WeightsAtHand& weights);

@@ -13,6 +13,7 @@
 #include "margay/core/file.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/known_images.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/provenance.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_listing.h"
@@ -106,6 +107,7 @@ Json provenance_of(const ProbeNetwork& network, const RunEpoch& results) {
                {"data", core::to_json(network.options.batch.data)},
                {"weights", network.options.network.weights.string()},
                {"left_out_loss", results.train_loss}};
+  json = with_pretrained(std::move(json), pretrained_record(network.options.arch, network.options.network.weights));
   if (Json edits = edits_record(network.loaders); !edits.is_null()) json["edits"] = std::move(edits);
   if (std::isfinite(results.valid_loss)) json["valid_loss"] = results.valid_loss;
   for (const auto& [name, value] : results.metrics) {

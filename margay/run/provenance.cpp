@@ -65,6 +65,11 @@ ProvenanceJson provenance(const DataOptions& data, const std::string& recipe, co
   return json;
 }
 
+ProvenanceJson with_pretrained(ProvenanceJson provenance, const ProvenanceJson& pretrained) {
+  if (!pretrained.is_null()) provenance["pretrained"] = pretrained;
+  return provenance;
+}
+
 ProvenanceJson edits_record(const data::Loaders& loaders) {
   if (loaders.edits == nullptr) return nullptr;
   const data::LabelEdits& edits = *loaders.edits;

@@ -20,6 +20,9 @@ namespace margay::run {
 nlohmann::ordered_json provenance(const DataOptions& data, const std::string& recipe, const train::Learner& learner,
                                   const train::EpochRecord* results);
 
+/// The same with what the model began from (pretrained_record) under `pretrained`, if it is not null.
+nlohmann::ordered_json with_pretrained(nlohmann::ordered_json provenance, const nlohmann::ordered_json& pretrained);
+
 /// What was decided about the data's labels and images (data::LabelEdits), for a provenance: the hash of the journal,
 /// and how many decisions changed how many images. Null without edits.
 nlohmann::ordered_json edits_record(const data::Loaders& loaders);

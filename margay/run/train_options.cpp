@@ -193,10 +193,10 @@ const core::OptionTable& TrainOptions::fields() {
       "train",
       {core::field<&TrainOptions::name>("name", "name of the run"),
        core::field<&TrainOptions::runs>("runs", "folder where runs are kept"),
-       core::field<&TrainOptions::arch>(
-           "arch",
-           "network: a name of `architectures`, or auto: the most accurate one whose epochs fit into "
-           "`minutes`"),
+       core::field<&TrainOptions::arch>("arch",
+                                        "network: a name of `architectures`, also with one of its sets of weights as "
+                                        "resnet50.tv2_in1k, or auto: the "
+                                        "most accurate one whose epochs fit into `minutes`"),
        core::field<&TrainOptions::epochs>("epochs", "epochs with all layers training", {1, 1e6},
                                           {core::excludes({"recipe"})}),
        core::field<&TrainOptions::recipe>("recipe",

@@ -13,6 +13,7 @@
 
 #include "margay/data/source/csv.h"
 #include "margay/data/source/names.h"
+#include "margay/run/pretrained_weights.h"
 #include "margay/run/provenance.h"
 #include "margay/run/training_charts.h"
 #include "margay/train/bottleneck.h"
@@ -153,8 +154,10 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
       listing_(make_listing(folder_, options_, learner_, observer)),
       listeners_(
           learner_, options_.listeners, folder_,
-          [data = options_.batch.data](const train::Learner& best) {
-            return provenance(data, best.training_state().recipe, best, &best.history().back());
+          [data = options_.batch.data,
+           pretrained = pretrained_record(options_.arch, options_.vision_learner.weights)](const train::Learner& best) {
+            return with_pretrained(provenance(data, best.training_state().recipe, best, &best.history().back()),
+                                   pretrained);
           },
           observer) {
   if (begins_at_probe(options_)) {
@@ -297,7 +300,10 @@ void TrainingRun::save_model(data::Unread unread) {
   if (unread == data::Unread::kRead) judge_tuning();  // an interruption does not wait for it
   if (!is_first()) return;
   const std::string recipe = train::recipe_text(recipe_of(options_));
-  learner_.save(folder_.model(), provenance(options_.batch.data, recipe, learner_, results()), unread);
+  learner_.save(folder_.model(),
+                with_pretrained(provenance(options_.batch.data, recipe, learner_, results()),
+                                pretrained_record(options_.arch, options_.vision_learner.weights)),
+                unread);
 }
 
 void TrainingRun::save_charts(const std::vector<chart::LineChart>& charts) const {

@@ -16,6 +16,7 @@
 #include "margay/core/threads.h"
 #include "margay/train/checkpoint/fingerprint.h"
 #include "margay/train/kept_value.h"
+#include "margay/train/optim/layer_decay.h"
 #include "margay/train/recipe/recipe_text.h"
 
 namespace margay::train {
@@ -68,7 +69,9 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     classifier_->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
   }
   copy_ = data::batch_copy(device_);
-  optimizer_ = make_optimizer(classifier_->parameter_groups(), options.optimizer);
+  std::vector<model::ParameterGroup> groups = classifier_->parameter_groups();
+  apply_layer_decay(groups, *classifier_, options.optimizer.layer_decay);
+  optimizer_ = make_optimizer(groups, options.optimizer);
   if (precision_ == model::Precision::kFp16) scaler_.emplace();
   wanted_micro_batch_ = options.micro_batch;
   set_group(collective::one_process());

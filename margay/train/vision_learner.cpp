@@ -50,7 +50,9 @@ model::PublishedForm published_form(const std::string& architecture, const std::
 model::PublishedForm published_form(const std::string& architecture, const model::PretrainedFile& weights,
                                     std::optional<model::Arithmetic> arithmetic) {
   const model::Architecture& known = model::find_architecture(architecture);
-  return model::with_arithmetic(model::recognise_form(weights.path, weights.content, known), arithmetic, known);
+  const model::PublishedForm form = model::recognise_form(weights.path, weights.content, known);
+  model::check_weight_set(weights.path, form, known);
+  return model::with_arithmetic(form, arithmetic, known);
 }
 
 namespace {

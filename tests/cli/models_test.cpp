@@ -60,6 +60,19 @@ TEST_F(ModelsCommand, SearchesNamesAndFamiliesInAnyCase) {
   expect_part(nothing.errors, "no name or family contains 'no such'");
 }
 
+TEST_F(ModelsCommand, ListsSetsOfWeights) {
+  const std::string sets = run_command({"models", "--weights", "--search", "resnet50."}).output;
+  EXPECT_NE(sets.find("resnet50.IMAGENET1K_V2"), std::string::npos);
+  EXPECT_NE(sets.find("resnet50.tv_in1k *"), std::string::npos);
+  const auto facts = nlohmann::json::parse(run_command({"models", "--weights", "--search", "ra4", "--json"}).output);
+  ASSERT_FALSE(facts.empty());
+  EXPECT_TRUE(facts[0]["licence"].is_null());
+  EXPECT_EQ(facts[0]["mean"], nlohmann::json({0.5, 0.5, 0.5}));
+  const CommandResult nothing = run_command({"models", "--weights", "--search", "no such"});
+  EXPECT_EQ(nothing.status, 2);
+  expect_part(nothing.errors, "no weights, network or publisher contains 'no such'");
+}
+
 TEST_F(ModelsCommand, MarksNetworksThatNoOracleHasComputedWith) {
   const std::string marked = run_command({"models", "--search", "dinov2"}).output;
   expect_part(marked, "timm lvd142m (names and shapes only)");

@@ -38,9 +38,19 @@ std::vector<Runner> runners_for_networks() {
 /// Small ones in short; all with MARGAY_ONNX_RUNNER and in the nightly tests.
 std::vector<std::string> networks_to_run() {
   if (scaled(0, 1) == 0 && std::getenv("MARGAY_ONNX_RUNNER") == nullptr) {
-    return {"linear",       "simple_net",         "resnet20",           "resnet18",
-            "resnet18d",    "densenet121",        "squeezenet1_0",      "squeezenet1_1",
-            "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0"};
+    return {"linear",
+            "simple_net",
+            "resnet20",
+            "resnet18",
+            "resnet18d",
+            "densenet121",
+            "squeezenet1_0",
+            "squeezenet1_1",
+            "mobilenet_v2",
+            "mobilenet_v3_small",
+            "mobilenet_v3_large",
+            "efficientnet_b0",
+            "mobilenetv4_conv_small"};
   }
   std::vector<std::string> names;
   for (const model::Architecture& each : model::architectures()) names.push_back(each.name);
@@ -51,7 +61,7 @@ std::vector<std::string> networks_to_run() {
 /// version nothing is expected, and what it does not load is passed over.
 const std::map<std::string, std::set<std::string>>& families_beyond_opencv() {
   static const std::map<std::string, std::set<std::string>> table = {
-      {"4.6", {"MobileNetV2", "ViT", "DINOv2", "Swin", "ConvNeXt"}}};
+      {"4.6", {"MobileNetV2", "ViT", "DINOv2", "Swin", "ConvNeXt", "ConvNeXt V2", "DINOv2 with registers"}}};
   return table;
 }
 

@@ -1,6 +1,7 @@
 #include "margay/run/pretrained_weights.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "margay/model/classifier.h"
 #include "margay/model/weights/safetensors.h"
@@ -44,6 +45,38 @@ TEST_F(WeightsOnThisMachine, AreThoseOfTheTableThoughTheCacheHasOthers) {
   write(folder_ / "hf/models--timm--resnet18.a1_in1k/snapshots/c/model.safetensors", "test");
   write(folder_ / "hf/models--timm--resnet18.tv_in1k/snapshots/c/model.safetensors", "test");
   EXPECT_EQ(search("resnet18").found->name, "timm/resnet18.tv_in1k");
+}
+
+TEST_F(WeightsOnThisMachine, AreOnlyThoseThatWereNamed) {
+  write(folder_ / "hf/models--timm--resnet50d.ra2_in1k/snapshots/c/model.safetensors", "test");
+  const WeightsSearch without = search("resnet50d.ra4_e3600_r224_in1k");
+  EXPECT_FALSE(without.found);
+  ASSERT_EQ(without.warnings.size(), 1U);
+  EXPECT_NE(without.warnings[0].find("it holds timm/resnet50d.ra2_in1k, not resnet50d.ra4_e3600_r224_in1k"),
+            std::string::npos);
+  write(folder_ / "hf/models--timm--resnet50d.ra4_e3600_r224_in1k/snapshots/c/model.safetensors", "test");
+  EXPECT_EQ(search("resnet50d.ra4_e3600_r224_in1k").found->name, "timm/resnet50d.ra4_e3600_r224_in1k");
+  write(folder_ / "margay/weights/resnet50d.ra4_e3600_r224_in1k.safetensors", "test");
+  EXPECT_EQ(search("resnet50d.ra4_e3600_r224_in1k").found->place, "Margay's cache");
+}
+
+TEST(PretrainedRecord, TellsTheLicenceOfWhatAModelBeganFrom) {
+  const testing_support::TemporaryFolder folder;
+  EXPECT_TRUE(pretrained_record("resnet18", "").is_null());
+  const auto named = pretrained_record("convnextv2_atto.fcmae_ft_in1k", folder / "mine.pth");
+  EXPECT_EQ(named["weights"], "convnextv2_atto.fcmae_ft_in1k");
+  EXPECT_EQ(named["licence"], "cc-by-nc-4.0");
+  EXPECT_EQ(pretrained_record("resnet50", folder / "resnet50-11ad3fa6.pth")["publisher"], "torchvision");
+  const auto unknown = pretrained_record("resnet50", folder / "mine.pth");
+  EXPECT_EQ(unknown["weights"], "mine.pth");
+  EXPECT_TRUE(unknown["licence"].is_null());
+}
+
+TEST(PretrainedRecord, IsHandedOnByAModelOfMargays) {
+  const testing_support::TemporaryFolder folder;
+  const std::string header = R"({"provenance": {"pretrained": {"weights": "x.y", "licence": "cc-by-nc-4.0"}}})";
+  model::write_safetensors(folder / "pets.margay", {}, {{"margay", header}});
+  EXPECT_EQ(pretrained_record("resnet50", folder / "pets.margay")["licence"], "cc-by-nc-4.0");
 }
 
 TEST_F(WeightsOnThisMachine, AreLeftOutWhereTheirHashIsAnotherThanTheirName) {

@@ -1,6 +1,7 @@
 #include "margay/model/architecture/architectures.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -41,8 +42,9 @@ namespace {
 
 std::vector<Architecture> make_table() {
   std::vector<Architecture> table;
-  for (const auto& family : {resnets, resnexts, wide_resnets, resnet_ds, vggs, densenets, squeezenets, mobilenets,
-                             efficientnets, convnexts, vits, swins, flat_nets}) {
+  for (const auto& family :
+       {resnets, resnexts, wide_resnets, resnet_ds, vggs, densenets, squeezenets, mobilenets, efficientnets,
+        efficientnet_v2s, mobilenet_v4s, repvits, regnets, convnexts, convnext_v2s, vits, swins, flat_nets}) {
     for (Architecture& each : family()) table.push_back(std::move(each));
   }
   return table;
@@ -55,7 +57,35 @@ const std::vector<Architecture>& architectures() {
   return table;
 }
 
+namespace {
+
+Architecture with_set(Architecture architecture, const WeightSet& set) {
+  architecture.input_px = set.input_px;
+  architecture.mean = set.mean;
+  architecture.std = set.std;
+  architecture.resize = set.resize;
+  if (set.crop_share > 0) architecture.crop_share = set.crop_share;
+  architecture.top1 = set.top1;
+  architecture.weights_name = fmt::format("{} {}", set.publisher, set.name);
+  architecture.weights_url = set.url;
+  architecture.weight_set = &set;
+  return architecture;
+}
+
+/// One for every set, by the set's name. They are all made at once, so that they can be read by several threads.
+const std::map<std::string, Architecture>& architectures_with_sets() {
+  static const std::map<std::string, Architecture> all = [] {
+    std::map<std::string, Architecture> made;
+    for (const WeightSet& set : weight_sets()) made.emplace(set.name, with_set(find_architecture(set.network), set));
+    return made;
+  }();
+  return all;
+}
+
+}  // namespace
+
 const Architecture& find_architecture(std::string_view name) {
+  if (names_weight_set(name)) return architectures_with_sets().at(find_weight_set(name).name);
   std::vector<std::string> known;
   for (const Architecture& each : architectures()) {
     if (each.name == name) return each;

@@ -11,15 +11,9 @@
 
 #include "margay/core/imagenet.h"
 #include "margay/model/backbone/backbone.h"
+#include "margay/model/weights/weight_sets.h"
 
 namespace margay::model {
-
-/// How images are resized for published weights.
-enum class PublishedResize { kBilinear, kBicubic };
-
-constexpr auto names(PublishedResize /*tag*/) {
-  return std::array{std::pair{PublishedResize::kBilinear, "bilinear"}, std::pair{PublishedResize::kBicubic, "bicubic"}};
-}
 
 /// Translates another publisher's name of a tensor. pattern: RE2 for the whole name; replacement: with \\1 … for
 /// groups; empty: Margay has no such tensor.
@@ -59,6 +53,12 @@ struct Architecture {
   std::string oracle = {};
   std::vector<Naming> namings;               ///< names of other publishers
   std::vector<Arithmetic> arithmetics = {};  ///< that other publishers' weights expect, besides the usual one
+  /// The weights that a name with a dot chose (find_architecture), whose facts then stand above; null: the table's.
+  const WeightSet* weight_set = nullptr;
+
+  /// The name that chose it: "resnet18d", or "resnet18d.ra4_e3600_r224_in1k" where it also chose weights. Its weights
+  /// are kept under this name.
+  std::string full_name() const { return weight_set == nullptr ? name : weight_set->name; }
 };
 
 /// The rows of the table, one function and one file a family.
@@ -75,16 +75,11 @@ std::vector<Architecture> efficientnets();
 std::vector<Architecture> convnexts();
 std::vector<Architecture> vits();
 std::vector<Architecture> swins();
-
-/// The address of timm's weights as safetensors, by timm's name for them, such as "resnet18.tv_in1k".
-inline std::string timm_weights_url(const std::string& name) {
-  return "https://huggingface.co/timm/" + name + "/resolve/main/model.safetensors";
-}
-
-/// The address of torchvision's weights, as PyTorch pickles. file: with its hash, such as "vgg16-397923af".
-inline std::string torchvision_weights_url(const std::string& file) {
-  return "https://download.pytorch.org/models/" + file + ".pth";
-}
+std::vector<Architecture> efficientnet_v2s();
+std::vector<Architecture> regnets();
+std::vector<Architecture> convnext_v2s();
+std::vector<Architecture> mobilenet_v4s();
+std::vector<Architecture> repvits();
 
 constexpr const char* kTorchvisionOracle = "torchvision";
 constexpr const char* kTorchvisionLayersOracle = "torchvision's layers";
@@ -106,7 +101,9 @@ void check_arithmetic(const Architecture& architecture, Arithmetic arithmetic);
 /// The table of all networks, family by family.
 const std::vector<Architecture>& architectures();
 
-/// Throws std::invalid_argument, which suggests the nearest name, for an unknown one.
+/// A network of the table by its name, or with other weights than the table's by a name of find_weight_set:
+/// "resnet18d.ra4_e3600_r224_in1k" is resnet18d with the size, normalisation, accuracy and address of those weights.
+/// Throws std::invalid_argument, which suggests the nearest name, for an unknown one, and as find_weight_set.
 const Architecture& find_architecture(std::string_view name);
 
 }  // namespace margay::model

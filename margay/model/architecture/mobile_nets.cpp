@@ -7,7 +7,10 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/backbone/efficientnet.h"
+#include "margay/model/backbone/efficientnet_v2.h"
 #include "margay/model/backbone/mobilenet.h"
+#include "margay/model/backbone/mobilenet_v4.h"
+#include "margay/model/backbone/repvit.h"
 
 namespace margay::model {
 namespace {
@@ -146,6 +149,20 @@ std::vector<Architecture> mobilenets() {
 
 namespace {
 
+/// Of a stage of blocks that widen.
+void append_mbconv_rules(std::vector<NameRule>& rules, int stage) {
+  append_rules(rules, {.timm = fmt::format(R"(blocks\.{}\.(\d+)\.)", stage),
+                       .ours = fmt::format(R"(features.{}.\1.block.)", stage + 1),
+                       .modules = {{"conv_pw", "0.0"},
+                                   {"bn1", "0.1"},
+                                   {"conv_dw", "1.0"},
+                                   {"bn2", "1.1"},
+                                   {"se.conv_reduce", "2.fc1"},
+                                   {"se.conv_expand", "2.fc2"},
+                                   {"conv_pwl", "3.0"},
+                                   {"bn3", "3.1"}}});
+}
+
 std::vector<NameRule> timm_efficientnet_rules() {
   std::vector<NameRule> rules;
   append_rules(rules, {.timm = "",
@@ -163,18 +180,7 @@ std::vector<NameRule> timm_efficientnet_rules() {
                                    {"se.conv_expand", "1.fc2"},
                                    {"conv_pw", "2.0"},
                                    {"bn2", "2.1"}}});
-  for (int stage = 1; stage < 7; ++stage) {
-    append_rules(rules, {.timm = fmt::format(R"(blocks\.{}\.(\d+)\.)", stage),
-                         .ours = fmt::format(R"(features.{}.\1.block.)", stage + 1),
-                         .modules = {{"conv_pw", "0.0"},
-                                     {"bn1", "0.1"},
-                                     {"conv_dw", "1.0"},
-                                     {"bn2", "1.1"},
-                                     {"se.conv_reduce", "2.fc1"},
-                                     {"se.conv_expand", "2.fc2"},
-                                     {"conv_pwl", "3.0"},
-                                     {"bn3", "3.1"}}});
-  }
+  for (int stage = 1; stage < 7; ++stage) append_mbconv_rules(rules, stage);
   return rules;
 }
 
@@ -218,6 +224,124 @@ std::vector<Architecture> efficientnets() {
           efficientnet({"efficientnet_b2", {1.1, 1.2, 0.3}, 9'109'994, 1.088, 288, 288, 80.608, "ra_in1k"}),
           efficientnet({"efficientnet_b3", {1.2, 1.4, 0.3}, 12'233'232, 1.827, 300, 320, 82.008, "ra2_in1k"}),
           efficientnet({"efficientnet_b4", {1.4, 1.8, 0.4}, 19'341'616, 4.394, 380, 384, 83.384, "ra2_in1k"})};
+}
+
+namespace {
+
+std::vector<NameRule> timm_efficientnet_v2_rules() {
+  std::vector<NameRule> rules;
+  append_rules(rules, {.timm = "",
+                       .ours = "",
+                       .modules = {{"conv_stem", "features.0.0"},
+                                   {"bn1", "features.0.1"},
+                                   {"conv_head", "features.7.0"},
+                                   {"bn2", "features.7.1"},
+                                   {"classifier", "classifier.1"}}});
+  append_rules(rules, {.timm = R"(blocks\.0\.(\d+)\.)",
+                       .ours = R"(features.1.\1.block.)",
+                       .modules = {{"conv", "0.0"}, {"bn1", "0.1"}}});
+  for (int stage = 1; stage < 3; ++stage) {
+    append_rules(rules, {.timm = fmt::format(R"(blocks\.{}\.(\d+)\.)", stage),
+                         .ours = fmt::format(R"(features.{}.\1.block.)", stage + 1),
+                         .modules = {{"conv_exp", "0.0"}, {"bn1", "0.1"}, {"conv_pwl", "1.0"}, {"bn2", "1.1"}}});
+  }
+  for (int stage = 3; stage < 6; ++stage) append_mbconv_rules(rules, stage);
+  return rules;
+}
+
+}  // namespace
+
+std::vector<Architecture> efficientnet_v2s() {
+  // Accuracy: torchvision 0.14's documentation.
+  return {{.name = "efficientnet_v2_s",
+           .family = "EfficientNetV2",
+           .paper = "Tan and Le 2021, arXiv:2104.00298",
+           .build = [](const BackboneOptions& options) { return std::make_shared<EfficientNetV2>(options); },
+           .parameters = 21'458'488,
+           .gigamacs = 8.366,
+           .input_px = 384,
+           .crop_share = 1,
+           .top1 = 84.228,
+           .weights_name = kTorchvisionV1,
+           .weights_url = torchvision_weights_url("efficientnet_v2_s-dd5fe13b"),
+           .oracle = kTorchvisionOracle,
+           .namings = {{"timm", timm_efficientnet_v2_rules()}},
+           .arithmetics = {Arithmetic::kTensorFlow}}};
+}
+
+namespace {
+
+/// What the sizes differ in.
+struct MobileNetV4Row {
+  const char* name;
+  MobileNetV4Size size;
+  std::int64_t parameters;
+  double gigamacs;
+  int input_px;
+  double crop_share;
+  double top1;
+  const char* recipe;  ///< timm's word for how the weights were trained
+};
+
+Architecture mobilenet_v4(const MobileNetV4Row& row) {
+  return {.name = row.name,
+          .family = "MobileNetV4",
+          .paper = "Qin et al. 2024, arXiv:2404.10518",
+          .build = [size = row.size](
+                       const BackboneOptions& options) { return std::make_shared<MobileNetV4>(size, options); },
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .input_px = row.input_px,
+          .resize = PublishedResize::kBicubic,
+          .crop_share = row.crop_share,
+          .top1 = row.top1,
+          .weights_name = std::string("timm ") + row.recipe,
+          .weights_url = timm_weights_url(fmt::format("{}.{}", row.name, row.recipe)),
+          .oracle = kTorchvisionLayersOracle};
+}
+
+/// What the sizes differ in.
+struct RepViTRow {
+  const char* name;
+  RepViTShape shape;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+};
+
+Architecture repvit(const RepViTRow& row) {
+  return {
+      .name = row.name,
+      .family = "RepViT",
+      .paper = "Wang et al. 2023, arXiv:2307.09283",
+      .build = [shape = row.shape](const BackboneOptions& options) { return std::make_shared<RepViT>(shape, options); },
+      .parameters = row.parameters,
+      .gigamacs = row.gigamacs,
+      .resize = PublishedResize::kBicubic,
+      .crop_share = 0.95,
+      .top1 = row.top1,
+      .weights_name = "timm dist_450e_in1k",
+      .weights_url = timm_weights_url(row.name + std::string(".dist_450e_in1k")),
+      .oracle = kTorchvisionLayersOracle};
+}
+
+}  // namespace
+
+std::vector<Architecture> mobilenet_v4s() {
+  // Sizes of images and accuracies: timm's results-imagenet.csv.
+  using enum MobileNetV4Size;
+  return {mobilenet_v4({"mobilenetv4_conv_small", kSmall, 3'774'024, 0.242, 256, 0.95, 74.644, "e2400_r224_in1k"}),
+          mobilenet_v4({"mobilenetv4_conv_medium", kMedium, 9'715'512, 1.687, 320, 1, 80.880, "e500_r256_in1k"}),
+          mobilenet_v4({"mobilenetv4_conv_large", kLarge, 32'590'864, 8.678, 448, 1, 83.418, "e600_r384_in1k"})};
+}
+
+std::vector<Architecture> repvits() {
+  // Accuracies: timm's results-imagenet.csv.
+  return {repvit({"repvit_m0_9", {48, {2, 2, 14, 2}}, 5'489'328, 0.817, 79.058}),
+          repvit({"repvit_m1_0", {56, {2, 2, 14, 2}}, 7'302'796, 1.108, 80.446}),
+          repvit({"repvit_m1_1", {64, {2, 2, 12, 2}}, 8'802'912, 1.339, 81.302}),
+          repvit({"repvit_m1_5", {64, {4, 4, 24, 4}}, 14'644'432, 2.277, 82.520}),
+          repvit({"repvit_m2_3", {80, {6, 6, 34, 2}}, 23'688'792, 4.521, 83.742})};
 }
 
 }  // namespace margay::model

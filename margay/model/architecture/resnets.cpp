@@ -1,7 +1,10 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/backbone/regnet.h"
 #include "margay/model/backbone/resnet.h"
 
 namespace margay::model {
@@ -159,6 +162,70 @@ std::vector<Architecture> resnexts() {
 std::vector<Architecture> wide_resnets() {
   return {wide_resnet({"wide_resnet50_2", {3, 4, 6, 3}, 1, 128, 68'883'240, 11.398, 78.468}),
           wide_resnet({"wide_resnet101_2", {3, 4, 23, 3}, 1, 128, 126'886'696, 22.753, 78.848})};
+}
+
+namespace {
+
+/// timm's names of torchvision's RegNets. It counts blocks from 1.
+Naming timm_regnet_naming(const RegNetShape& shape) {
+  std::vector<NameRule> rules;
+  append_rules(rules, {.timm = "stem\\.", .ours = "stem.", .modules = {{"conv", "0"}, {"bn", "1"}}});
+  append_rules(rules, {.timm = "head\\.", .ours = "", .modules = {{"fc", "fc"}}});
+  int number = 0;
+  for (const RegNetStage& stage : regnet_stages(shape)) {
+    ++number;
+    for (std::int64_t i = 0; i < stage.blocks; ++i) {
+      append_rules(rules, {.timm = fmt::format("s{}\\.b{}\\.", number, i + 1),
+                           .ours = fmt::format("trunk_output.block{0}.block{0}-{1}.", number, i),
+                           .modules = {{"conv1.conv", "f.a.0"},
+                                       {"conv1.bn", "f.a.1"},
+                                       {"conv2.conv", "f.b.0"},
+                                       {"conv2.bn", "f.b.1"},
+                                       {"se", "f.se"},
+                                       {"conv3.conv", "f.c.0"},
+                                       {"conv3.bn", "f.c.1"},
+                                       {"downsample.conv", "proj.0"},
+                                       {"downsample.bn", "proj.1"}}});
+    }
+  }
+  return {.publisher = "timm", .rules = std::move(rules)};
+}
+
+/// What the sizes differ in.
+struct RegNetRow {
+  const char* name;
+  RegNetShape shape;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+  const char* hash;  ///< in the name of torchvision's file
+};
+
+Architecture regnet(const RegNetRow& row) {
+  return {
+      .name = row.name,
+      .family = "RegNetY",
+      .paper = "Radosavovic et al. 2020, arXiv:2003.13678",
+      .build = [shape = row.shape](const BackboneOptions& options) { return std::make_shared<RegNet>(shape, options); },
+      .parameters = row.parameters,
+      .gigamacs = row.gigamacs,
+      .top1 = row.top1,
+      .weights_name = kTorchvisionV1,
+      .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
+      .oracle = kTorchvisionOracle,
+      .namings = {timm_regnet_naming(row.shape)}};
+}
+
+}  // namespace
+
+std::vector<Architecture> regnets() {
+  // Shapes and accuracies: torchvision 0.14.
+  return {regnet({"regnet_y_400mf", {16, 48, 27.89, 2.09, 8}, 4'344'144, 0.402, 74.046, "c65dace8"}),
+          regnet({"regnet_y_800mf", {14, 56, 38.84, 2.4, 16}, 6'432'512, 0.834, 76.420, "1b27b58c"}),
+          regnet({"regnet_y_1_6gf", {27, 48, 20.71, 2.65, 24}, 11'202'430, 1.612, 77.950, "b11a554e"}),
+          regnet({"regnet_y_3_2gf", {21, 80, 42.63, 2.66, 24}, 19'436'338, 3.176, 78.948, "b5a9779c"}),
+          regnet({"regnet_y_8gf", {17, 192, 76.82, 2.19, 56}, 39'381'472, 8.473, 80.032, "d0d0e4a8"}),
+          regnet({"regnet_y_16gf", {18, 200, 106.23, 2.48, 112}, 83'590'140, 15.912, 80.424, "9e6ed7dd"})};
 }
 
 }  // namespace margay::model

@@ -72,6 +72,19 @@ Architecture dinov2(const ViTRow& row) {
           .namings = {{.publisher = "meta", .rules = {{"mask_token", ""}}}}};  // of training only
 }
 
+/// The same with four registers.
+Architecture dinov2_with_registers(const ViTRow& row) {
+  constexpr double kNewScale = 1e-5;
+  Architecture architecture = dinov2(row);
+  architecture.build =
+      builder({.patch_px = 14, .width = row.width, .heads = row.heads, .new_scale = kNewScale, .registers = 4});
+  architecture.family = "DINOv2 with registers";
+  architecture.paper = "Darcet et al. 2023, arXiv:2309.16588";
+  architecture.oracle = kTorchvisionLayersOracle;
+  architecture.namings = {{.publisher = "meta", .rules = {{"mask_token", ""}, {"register_tokens", "reg_token"}}}};
+  return architecture;
+}
+
 /// torchvision's names of 2022; before, the perceptron's layers were linear_1 and linear_2, as in its first files.
 Naming torchvision_naming() {
   const std::string block = R"(encoder\.layers\.encoder_layer_(\d+)\.)";
@@ -113,7 +126,9 @@ std::vector<Architecture> vits() {
           augreg({"vit_base_patch16_224", 768, 12, 86'567'656, 17.564, 84.532}),
           vit_b_16(),
           dinov2({"vit_small_patch14_dinov2", 384, 6, 22'056'192, 46.697, 0}),
-          dinov2({"vit_base_patch14_dinov2", 768, 12, 86'579'712, 151.574, 0})};
+          dinov2({"vit_base_patch14_dinov2", 768, 12, 86'579'712, 151.574, 0}),
+          dinov2_with_registers({"vit_small_patch14_reg4_dinov2", 384, 6, 22'057'344, 46.883, 0}),
+          dinov2_with_registers({"vit_base_patch14_reg4_dinov2", 768, 12, 86'582'016, 152.116, 0})};
 }
 
 namespace {

@@ -31,8 +31,8 @@ auto runner(const torch::nn::AnyModule& module) {
 
 void FeatureStack::append(const std::string& name, const torch::nn::AnyModule& whole,
                           std::vector<torch::nn::AnyModule> parts) {
-  row_->push_back(whole);
-  layers_.push_back({name, whole, std::move(parts)});
+  if (names_ == Names::kFeatures) row_->push_back(whole);
+  layers_.push_back({.name = name, .whole = whole, .parts = std::move(parts)});
 }
 
 std::vector<Backbone::Stage> FeatureStack::stages() {
@@ -49,7 +49,30 @@ std::vector<Segment> FeatureStack::segments() {
   return segments;
 }
 
-ValueId FeatureStack::describe(GraphBuilder& graph, ValueId images) { return graph.layer(images, *row_); }
+/// Layers of their own names that are not registered themselves, but whose parts are, describe these.
+ValueId FeatureStack::describe(GraphBuilder& graph, ValueId images) {
+  if (names_ == Names::kFeatures) return graph.layer(images, *row_);
+  ValueId x = images;
+  for (const Layer& layer : layers_) {
+    auto* described = dynamic_cast<DescribedLayer*>(layer.whole.ptr().get());
+    x = described == nullptr || layer.is_registered ? graph.layer(x, *layer.whole.ptr())
+                                                    : described->describe(graph, x);
+  }
+  return x;
+}
+
+void FeatureStack::register_at(const std::string& path, const std::shared_ptr<torch::nn::Module>& layer) {
+  torch::nn::Module* owner = this;
+  std::size_t begin = 0;
+  for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', begin)) {
+    const std::string name = path.substr(begin, dot - begin);
+    const auto children = owner->named_children();
+    const std::shared_ptr<torch::nn::Module>* child = children.find(name);
+    owner = child != nullptr ? child->get() : owner->register_module(name, std::make_shared<torch::nn::Module>()).get();
+    begin = dot + 1;
+  }
+  owner->register_module(path.substr(begin), layer);
+}
 
 MapGrid FeatureStack::map_grid(std::int64_t side_px) const {
   MapGrid grid;

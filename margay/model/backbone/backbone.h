@@ -148,7 +148,8 @@ class Backbone : public torch::nn::Module, public DescribedLayer {
   GradientCheckpointing checkpointing_ = GradientCheckpointing::kOff;
 };
 
-/// A network that is a sequence of layers, with torchvision's names: "features.0", "features.1" ….
+/// A network that is a sequence of layers, with torchvision's names: "features.0", "features.1" …; or with names of its
+/// own (append_at).
 class FeatureStack : public Backbone {
  public:
   std::vector<Stage> stages() override;
@@ -165,7 +166,33 @@ class FeatureStack : public Backbone {
   /// All networks of this kind halve the image five times.
   static constexpr std::int64_t kStride = 32;
 
-  FeatureStack() { register_module("features", row_); }
+  /// What the layers are called.
+  enum class Names {
+    kFeatures,  ///< "features.0" …
+    kOwn,       ///< each as append_at says
+  };
+
+  explicit FeatureStack(Names names = Names::kFeatures) : names_(names) {
+    if (names == Names::kFeatures) register_module("features", row_);
+  }
+
+  /// With Names::kOwn: a layer and where it is registered, "stages.1.downsample". Blocks are repeated as in
+  /// append_blocks.
+  template <class Layer>
+  void append_at(const std::string& path, Layer layer) {
+    register_at(path, layer.ptr());
+    append(path, std::move(layer));
+  }
+  /// A layer whose parts the network has registered, each under a name of its own.
+  template <class Layer>
+  void append_parts(const std::string& name, Layer layer) {
+    append(name, std::move(layer));
+    layers_.back().is_registered = false;
+  }
+  void append_blocks_at(const std::string& path, const NestedSequential& blocks) {
+    register_at(path, blocks.ptr());
+    append_blocks(path, blocks);
+  }
 
   /// name: of the stage. layer: the ModuleHolder of what comes next.
   template <class Layer>
@@ -186,14 +213,19 @@ class FeatureStack : public Backbone {
   void set_pads_behind(bool pads_behind) { pads_behind_ = pads_behind; }
 
  private:
+  /// Modules without layers of their own stand for what the path names before its last dot.
+  void register_at(const std::string& path, const std::shared_ptr<torch::nn::Module>& layer);
+
   struct Layer {
     std::string name;
     torch::nn::AnyModule whole;
     std::vector<torch::nn::AnyModule> parts;  ///< gradient checkpointing keeps the features between them
+    bool is_registered = true;                ///< false: only its parts are
   };
 
   void append(const std::string& name, const torch::nn::AnyModule& whole, std::vector<torch::nn::AnyModule> parts);
 
+  Names names_;
   NestedSequential row_;
   std::vector<Layer> layers_;
   std::int64_t features_ = 0;

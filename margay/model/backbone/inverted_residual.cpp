@@ -6,6 +6,7 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardswish.h>
 #include <ATen/ops/relu6.h>
@@ -50,6 +51,8 @@ torch::Tensor activate(torch::Tensor x, Activation activation) {
       return at::hardswish(x);
     case Activation::kSilu:
       return at::silu(x);
+    case Activation::kGelu:
+      return at::gelu(x);
     default:
       return x;
   }
@@ -69,6 +72,8 @@ ValueId describe_activation(GraphBuilder& graph, ValueId x, Activation activatio
       return graph.activation(x, Function::kHardswish);
     case Activation::kSilu:
       return graph.activation(x, Function::kSilu);
+    case Activation::kGelu:
+      return graph.activation(x, Function::kGelu);
     default:
       return x;
   }
@@ -97,8 +102,8 @@ ConvNormImpl::ConvNormImpl(const ConvNormOptions& options)
       kernel_px_(options.kernel_px),
       stride_(options.stride),
       pads_itself_(pads_unevenly(options)) {
-  register_module("0", conv_);
-  register_module("1", norm_);
+  register_module(options.conv_name, conv_);
+  register_module(options.norm_name, norm_);
 }
 
 torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {

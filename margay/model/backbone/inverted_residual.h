@@ -14,7 +14,7 @@
 
 namespace margay::model {
 
-enum class Activation { kNone, kRelu, kRelu6, kHardswish, kSilu };
+enum class Activation { kNone, kRelu, kRelu6, kHardswish, kSilu, kGelu };
 
 /// x may be changed. Returns its shape and layout.
 torch::Tensor activate(torch::Tensor x, Activation activation);
@@ -54,18 +54,25 @@ struct ConvNormOptions {
   Activation activation = Activation::kNone;
   NormOptions norm = {};
   Padding padding = Padding::kEven;
+  const char* conv_name = "0";  ///< of the convolution, within the layer
+  const char* norm_name = "1";
 };
 
 /// What TensorFlow's "SAME" adds to a side of `size` pixels, before and behind it.
 std::pair<std::int64_t, std::int64_t> same_padding(std::int64_t size, std::int64_t kernel_px, std::int64_t stride);
 
-/// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation.
+/// A convolution without bias ("0"), batch norm ("1") and an activation: torchvision's Conv2dNormActivation. Other
+/// publishers call the two otherwise (ConvNormOptions).
 /// [N,in_channels,H,W] -> [N,out_channels,H/stride,W/stride], rounded up.
 class ConvNormImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit ConvNormImpl(const ConvNormOptions& options);
   torch::Tensor forward(const torch::Tensor& x);
   ValueId describe(GraphBuilder& graph, ValueId x) override;
+
+  /// For networks that register the two beside each other instead of the layer itself.
+  const torch::nn::Conv2d& conv() const { return conv_; }
+  const torch::nn::BatchNorm2d& norm() const { return norm_; }
 
  private:
   torch::Tensor padded(const torch::Tensor& x) const;

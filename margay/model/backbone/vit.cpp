@@ -18,27 +18,27 @@
 namespace margay::model {
 namespace {
 
-std::int64_t side_of(const at::Tensor& positions) {
-  return std::lround(std::sqrt(static_cast<double>(positions.size(1) - 1)));
+std::int64_t side_of(const at::Tensor& positions, std::int64_t tokens) {
+  return std::lround(std::sqrt(static_cast<double>(positions.size(1) - tokens)));
 }
 
 }  // namespace
 
-bool has_square_grid(const at::Tensor& positions) {
+bool has_square_grid(const at::Tensor& positions, std::int64_t tokens) {
   if (!positions.is_floating_point() || positions.dim() != 3 || positions.size(0) != 1) return false;
-  const std::int64_t side = positions.size(1) > 1 ? side_of(positions) : 0;
-  return side > 0 && 1 + side * side == positions.size(1);
+  const std::int64_t side = positions.size(1) > tokens ? side_of(positions, tokens) : 0;
+  return side > 0 && tokens + side * side == positions.size(1);
 }
 
-at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side) {
+at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side, std::int64_t tokens) {
   namespace functional = torch::nn::functional;
-  if (!has_square_grid(positions)) {
-    throw std::invalid_argument(
-        fmt::format("[resample_positions] positions must be float [1,1+g*g,D], got {}", positions.sizes().vec()));
+  if (!has_square_grid(positions, tokens)) {
+    throw std::invalid_argument(fmt::format("[resample_positions] positions must be float [1,{}+g*g,D], got {}", tokens,
+                                            positions.sizes().vec()));
   }
-  const std::int64_t old_side = side_of(positions);
+  const std::int64_t old_side = side_of(positions, tokens);
   const std::int64_t features = positions.size(2);
-  at::Tensor grid = positions.narrow(1, 1, old_side * old_side).to(torch::kFloat);
+  at::Tensor grid = positions.narrow(1, tokens, old_side * old_side).to(torch::kFloat);
   grid = grid.reshape({1, old_side, old_side, features}).permute({0, 3, 1, 2});
   grid = functional::interpolate(grid, functional::InterpolateFuncOptions()
                                            .size(std::vector<std::int64_t>{side, side})
@@ -46,7 +46,7 @@ at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side) {
                                            .align_corners(false)
                                            .antialias(true));  // [1,D,side,side]
   grid = grid.permute({0, 2, 3, 1}).reshape({1, side * side, features});
-  return torch::cat({positions.narrow(1, 0, 1), grid.to(positions.scalar_type())}, 1);
+  return torch::cat({positions.narrow(1, 0, tokens), grid.to(positions.scalar_type())}, 1);
 }
 
 namespace {
@@ -204,7 +204,11 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
       patch_embed_(make_patch_embedding(shape, options.in_channels)),
       norm_(make_layer_norm(shape.width)) {
   cls_token_ = register_parameter("cls_token", torch::zeros({1, 1, shape.width}));
-  pos_embed_ = register_parameter(kPositions, torch::empty({1, 1 + grid_side() * grid_side(), shape.width}));
+  if (shape.registers > 0) {
+    reg_token_ = register_parameter("reg_token", torch::zeros({1, shape.registers, shape.width}));
+  }
+  pos_embed_ =
+      register_parameter(kPositions, torch::empty({1, placed_tokens() + grid_side() * grid_side(), shape.width}));
   register_module("patch_embed", patch_embed_);
   torch::nn::ModuleList blocks;
   for (std::int64_t i = 0; i < shape.depth; ++i) {
@@ -215,6 +219,7 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
   register_module("blocks", blocks);
   register_module("norm", norm_);
   if (shape.start == Start::kTimm) init::normal_(cls_token_, 0, kTinySpread);
+  if (reg_token_.defined()) init::normal_(reg_token_, 0, kTinySpread);
   init::normal_(pos_embed_, 0, kViTSpread);
   start_layers(*this, shape.start);
 }
@@ -222,12 +227,13 @@ ViT::ViT(const ViTShape& shape, const BackboneOptions& options)
 torch::Tensor ViT::embed(const torch::Tensor& images) {
   check_size(images.sizes());
   const torch::Tensor patches = patch_embed_->forward(images).flatten(2).transpose(1, 2);  // [N,T,D]
-  const torch::Tensor tokens = torch::cat({cls_token_.expand({images.size(0), -1, -1}), patches}, 1);
-  return tokens + pos_embed_;
+  const auto for_all = [&](const torch::Tensor& token) { return token.expand({images.size(0), -1, -1}); };
+  if (!reg_token_.defined()) return torch::cat({for_all(cls_token_), patches}, 1) + pos_embed_;
+  return torch::cat({for_all(cls_token_), for_all(reg_token_), patches + pos_embed_}, 1);
 }
 
 torch::Tensor ViT::read_features(const torch::Tensor& tokens) {
-  if (is_mean_pooled_) return norm_(tokens.slice(1, 1).mean(1)).unsqueeze(-1).unsqueeze(-1);
+  if (is_mean_pooled_) return norm_(tokens.slice(1, first_patch()).mean(1)).unsqueeze(-1).unsqueeze(-1);
   return norm_(tokens.select(1, 0)).unsqueeze(-1).unsqueeze(-1);  // of one token only: the others are not asked for
 }
 
@@ -235,16 +241,25 @@ ValueId ViT::describe_embedding(GraphBuilder& graph, ValueId images) {
   check_size(graph.shape(images));
   const ValueId grid = graph.layer(images, *patch_embed_);  // [N,D,g,g]
   const ValueId rows = graph.reshape(grid, {kAnySize, shape_.width, grid_side() * grid_side()});
-  const ValueId token = graph.step(op::RepeatForBatch{}, {graph.parameter(*this, "cls_token"), images}, Storage::kView);
-  const ValueId tokens = graph.step(op::Concat{1}, {token, graph.permute(rows, {0, 2, 1})});
-  return graph.step(op::Add{}, {tokens, graph.parameter(*this, kPositions)});
+  const auto for_all = [&](const char* token) {
+    return graph.step(op::RepeatForBatch{}, {graph.parameter(*this, token), images}, Storage::kView);
+  };
+  const ValueId token = for_all("cls_token");
+  const ValueId patches = graph.permute(rows, {0, 2, 1});
+  if (!reg_token_.defined()) {
+    const ValueId tokens = graph.step(op::Concat{1}, {token, patches});
+    return graph.step(op::Add{}, {tokens, graph.parameter(*this, kPositions)});
+  }
+  const ValueId registers = for_all("reg_token");
+  const ValueId placed = graph.step(op::Add{}, {patches, graph.parameter(*this, kPositions)});
+  return graph.step(op::Concat{1}, {token, registers, placed});
 }
 
 ValueId ViT::describe_features(GraphBuilder& graph, ValueId tokens) {
-  const std::int64_t patches = graph.size(tokens, 1) - 1;
+  const std::int64_t patches = graph.size(tokens, 1) - first_patch();
   ValueId x = 0;
   if (is_mean_pooled_) {
-    x = graph.step(op::Mean{1}, {graph.step(op::Slice{1, 1, patches}, {tokens}, Storage::kView)});
+    x = graph.step(op::Mean{1}, {graph.step(op::Slice{1, first_patch(), patches}, {tokens}, Storage::kView)});
   } else {
     x = graph.reshape(graph.step(op::Slice{1, 0, 1}, {tokens}, Storage::kView), {kAnySize, shape_.width});
   }
@@ -285,11 +300,13 @@ torch::Tensor ViT::tokens_behind(const torch::Tensor& images, std::size_t blocks
 }
 
 torch::Tensor ViT::patches_of(const torch::Tensor& tokens) const {
-  return tokens.slice(1, 1).transpose(1, 2).unflatten(2, std::vector<std::int64_t>{grid_side(), grid_side()});
+  return tokens.slice(1, first_patch())
+      .transpose(1, 2)
+      .unflatten(2, std::vector<std::int64_t>{grid_side(), grid_side()});
 }
 
 torch::Tensor ViT::with_patches(const torch::Tensor& tokens, const torch::Tensor& patches) const {
-  return torch::cat({tokens.narrow(1, 0, 1), patches.flatten(2).transpose(1, 2)}, 1);
+  return torch::cat({tokens.narrow(1, 0, first_patch()), patches.flatten(2).transpose(1, 2)}, 1);
 }
 
 MapPoint ViT::map_point(const torch::Tensor& images) {
@@ -315,13 +332,29 @@ torch::nn::Sequential ViT::make_published_head(std::int64_t num_classes) const {
   return torch::nn::Sequential({{"flatten", torch::nn::Flatten()}, {"head", head}});
 }
 
+namespace {
+
+/// A position that is always added to the same token can as well be a part of it.
+void add_class_position(TensorMap& published) {
+  const auto token = published.find("cls_token");
+  at::Tensor& positions = published.at(kPositions);
+  if (token == published.end() || !has_square_grid(positions)) return;
+  if (token->second.dim() != 3 || token->second.size(2) != positions.size(2)) return;
+  token->second = token->second + positions.narrow(1, 0, 1);
+  positions = positions.narrow(1, 1, positions.size(1) - 1);
+}
+
+}  // namespace
+
 void ViT::adapt_published(TensorMap& published) const {
   const auto found = published.find(kPositions);
   if (found == published.end()) return;
+  if (reg_token_.defined()) add_class_position(published);
   const torch::Tensor& positions = found->second;
   const bool is_as_wide = positions.dim() == 3 && positions.size(2) == pos_embed_.size(2);
-  if (is_as_wide && positions.size(1) != pos_embed_.size(1) && has_square_grid(positions))
-    found->second = resample_positions(positions, grid_side());
+  if (is_as_wide && positions.size(1) != pos_embed_.size(1) && has_square_grid(positions, placed_tokens())) {
+    found->second = resample_positions(positions, grid_side(), placed_tokens());
+  }
 }
 
 }  // namespace margay::model

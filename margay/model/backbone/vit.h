@@ -15,13 +15,13 @@
 
 namespace margay::model {
 
-/// Whether these are the positions of a class token and a square grid: float [1,1+g*g,D].
-bool has_square_grid(const at::Tensor& positions);
+/// Whether these are the positions of a square grid behind so many tokens: float [1,tokens+g*g,D].
+bool has_square_grid(const at::Tensor& positions, std::int64_t tokens = 1);
 
 /// Resamples learnt positions to a grid of another size: bicubic with antialiasing, as timm's resample_abs_pos_embed.
-/// positions: float [1,1+g*g,D], the class token's first, which is not changed. Returns the same dtype,
-/// [1,1+side*side,D]. Throws std::invalid_argument where has_square_grid() is false.
-at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side);
+/// positions: float [1,tokens+g*g,D]; those of the class token (1 or no token) are first, and are not changed. Returns
+/// the same dtype, [1,tokens+side*side,D]. Throws std::invalid_argument where has_square_grid() is false.
+at::Tensor resample_positions(const at::Tensor& positions, std::int64_t side, std::int64_t tokens = 1);
 
 /// The shape of a transformer's blocks.
 struct TransformerBlockShape {
@@ -98,17 +98,20 @@ struct ViTShape {
   std::int64_t heads = 12;               ///< of attention
   std::optional<double> new_scale = {};  ///< initial value of the layer scale; none: no layer scale
   Start start = Start::kTimm;
+  /// Learnt tokens between the class token and the patches (Darcet et al., "Vision Transformers Need Registers", 2023,
+  /// arXiv:2309.16588). With them, as timm has them, the patches alone have positions.
+  std::int64_t registers = 0;
 };
 
 /// A vision transformer (Dosovitskiy et al., "An Image Is Worth 16x16 Words", arXiv:2010.11929) without its classifier.
 /// Its features are the normalised class token, or with Arithmetic::kMeanPooled the normalised mean of the patches'
 /// tokens: [N,D,1,1]. Images must be image_px on each side, a multiple of the
-/// patch. Parameters bear timm's names: cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv …, norm.
+/// patch. Parameters bear timm's names: cls_token, reg_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv …, norm.
 class ViT : public Backbone {
  public:
   /// Throws std::invalid_argument for an image_px that is no multiple of the patch.
   explicit ViT(const ViTShape& shape, const BackboneOptions& options = {});
-  /// "patch_embed" and "blocks.0" … give [N,1+T,D], the class token first; "norm" the features.
+  /// "patch_embed" and "blocks.0" … give [N,1+R+T,D], the class token first, then the registers; "norm" the features.
   std::vector<Stage> stages() override;
   std::vector<Segment> segments() override;
   ValueId describe(GraphBuilder& graph, ValueId images) override;
@@ -127,14 +130,19 @@ class ViT : public Backbone {
     return {static_cast<double>(shape_.patch_px) / 2, static_cast<double>(shape_.patch_px)};
   }
   std::vector<std::string> early_children() const override { return {"patch_embed"}; }
-  /// "pos_embed" of another image size is resampled.
+  /// "pos_embed" of another image size is resampled. With registers, a class token's position, as Meta's files have it,
+  /// is added to the token.
   void adapt_published(TensorMap& published) const override;
 
  private:
   torch::Tensor embed(const torch::Tensor& images);
   /// Images through so many blocks.
   torch::Tensor tokens_behind(const torch::Tensor& images, std::size_t blocks);
-  /// tokens: [N,1+T,D]; the patches as [N,D,g,g], and back, behind the class tokens of others.
+  /// Tokens before the patches' own.
+  std::int64_t first_patch() const { return 1 + shape_.registers; }
+  /// Those of them that have positions.
+  std::int64_t placed_tokens() const { return shape_.registers > 0 ? 0 : 1; }
+  /// tokens: [N,1+R+T,D]; the patches as [N,D,g,g], and back, behind the other tokens of others.
   torch::Tensor patches_of(const torch::Tensor& tokens) const;
   torch::Tensor with_patches(const torch::Tensor& tokens, const torch::Tensor& patches) const;
   torch::Tensor read_features(const torch::Tensor& tokens);
@@ -146,7 +154,7 @@ class ViT : public Backbone {
   std::int64_t image_px_;
   bool is_mean_pooled_;
   torch::nn::Sequential patch_embed_;
-  torch::Tensor cls_token_, pos_embed_;
+  torch::Tensor cls_token_, reg_token_, pos_embed_;  ///< reg_token_: undefined without registers
   std::vector<std::shared_ptr<TransformerBlock>> blocks_;
   torch::nn::LayerNorm norm_;
 };

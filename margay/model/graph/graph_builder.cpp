@@ -29,6 +29,7 @@ struct UsualName {
   std::string operator()(const op::BatchNorm& /*op*/) const { return "batch_norm"; }
   std::string operator()(const op::Linear& /*op*/) const { return "linear"; }
   std::string operator()(const op::LayerNorm& /*op*/) const { return "layer_norm"; }
+  std::string operator()(const op::ResponseNorm& /*op*/) const { return "response_norm"; }
   std::string operator()(const op::Activation& activation) const {
     using Function = op::Activation::Function;
     switch (activation.function) {

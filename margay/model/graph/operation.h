@@ -37,6 +37,12 @@ struct LayerNorm {
   double eps = 1e-5;
 };
 
+/// x [N,H,W,C], weight [C], bias [C] -> as x: weight · x n + bias + x, with n [N,1,1,C] = g / (mean of g over C + eps)
+/// and g = the root of the sum of x² over H and W.
+struct ResponseNorm {
+  double eps = 1e-6;
+};
+
 /// x -> as x, each number by itself.
 struct Activation {
   enum class Function {
@@ -141,8 +147,8 @@ struct StochasticDepth {
   double probability = 0;
 };
 
-using Operation = std::variant<Convolution, BatchNorm, Linear, LayerNorm, Activation, Pool, AdaptivePool, Mean, Add,
-                               Multiply, MatrixProduct, Softmax, Concat, Slice, Reshape, Transpose, Pad, Roll, TakeRows,
-                               RepeatForBatch, Dropout, StochasticDepth>;
+using Operation = std::variant<Convolution, BatchNorm, Linear, LayerNorm, ResponseNorm, Activation, Pool, AdaptivePool,
+                               Mean, Add, Multiply, MatrixProduct, Softmax, Concat, Slice, Reshape, Transpose, Pad,
+                               Roll, TakeRows, RepeatForBatch, Dropout, StochasticDepth>;
 
 }  // namespace margay::model::op

@@ -59,6 +59,11 @@ struct Run {
   at::Tensor operator()(const op::LayerNorm& norm) const {
     return torch::layer_norm(x(), {x().size(-1)}, in.at(1), in.at(2), norm.eps, false);
   }
+  at::Tensor operator()(const op::ResponseNorm& norm) const {
+    const at::Tensor lengths = x().square().sum({1, 2}, /*keepdim=*/true).sqrt();  // [N,1,1,C]
+    const at::Tensor n = lengths / (lengths.mean(-1, /*keepdim=*/true) + norm.eps);
+    return in.at(1) * (x() * n) + in.at(2) + x();
+  }
   at::Tensor operator()(const op::Activation& activation) const { return apply(activation.function, x()); }
   at::Tensor operator()(const op::Pool& pool) const {
     if (pool.of == op::Pool::Of::kMaximum) {

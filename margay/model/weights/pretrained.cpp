@@ -42,26 +42,26 @@ std::string fetch_advice(const Architecture& architecture, const std::filesystem
   }
   const std::string where = folder.empty() ? "" : " to " + folder.string();
   const std::string then = folder.empty() ? ", which `weights` auto then finds" : "";
-  return fmt::format("`fetch {}{}` gets {}{}", architecture.name, where, architecture.weights_name, then);
+  return fmt::format("`fetch {}{}` gets {}{}", architecture.full_name(), where, architecture.weights_name, then);
 }
 
 std::filesystem::path look_up_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   std::error_code ignored;
   for (const char* ending : kCachedEndings) {
-    std::filesystem::path place = folder / (architecture.name + ending);
+    std::filesystem::path place = folder / (architecture.full_name() + ending);
     if (std::filesystem::exists(place, ignored)) return place;
   }
   return {};
 }
 
 std::filesystem::path place_for_weights(const std::filesystem::path& folder, const Architecture& architecture) {
-  return folder / (architecture.name + ending_of(architecture.weights_url));
+  return folder / (architecture.full_name() + ending_of(architecture.weights_url));
 }
 
 std::filesystem::path find_weights(const std::filesystem::path& folder, const Architecture& architecture) {
   if (const auto found = look_up_weights(folder, architecture); !found.empty()) return found;
   throw core::DataError(folder, fmt::format("holds no weights of {}, and nothing is downloaded without being asked: {}",
-                                            architecture.name, fetch_advice(architecture, folder)));
+                                            architecture.full_name(), fetch_advice(architecture, folder)));
 }
 
 std::vector<const Architecture*> networks_with_weights(const std::filesystem::path& folder) {

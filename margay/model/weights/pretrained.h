@@ -14,7 +14,7 @@ namespace margay::model {
 constexpr const char* kCachedWeights = "cached";
 
 /// The weights of an architecture in a folder with those of several: NAME.safetensors, NAME.pth, NAME.pt, NAME.bin,
-/// NAME.margay, or a folder NAME. "" if there are none.
+/// NAME.margay, or a folder NAME, where NAME is its full_name(). "" if there are none.
 std::filesystem::path look_up_weights(const std::filesystem::path& folder, const Architecture& architecture);
 
 /// The same, but throws core::DataError when there are none, with fetch_advice. Nothing is ever downloaded.

@@ -10,6 +10,8 @@
 #include <re2/re2.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/checksum.h"
+#include "margay/core/error.h"
 #include "margay/core/options.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/naming.h"
@@ -122,17 +124,42 @@ bool is_any_models(const std::string& name) {
   return RE2::FullMatch(name, R"((pytorch_|open_clip_pytorch_)?model([._-].*)?|weights|checkpoint)");
 }
 
-/// By the file's name, or where that says nothing by the folders around it, the nearest first.
-std::optional<PublishedForm> by_path(const fs::path& path, const Architecture& architecture) {
+/// A set's own statistics go before those of all names like its own.
+PublishedForm form_of(const WeightSet& set, const NameRow* row, std::string name, const char* source) {
+  return {.name = std::move(name),
+          .source = source,
+          .arithmetic = row == nullptr ? Arithmetic::kUsual : row->arithmetic,
+          .mean = set.mean,
+          .std = set.std,
+          .weight_set = &set};
+}
+
+std::optional<PublishedForm> by_name(const std::string& name, const char* source, const Architecture& architecture) {
+  const NameRow* row = row_of(name, architecture);
+  const WeightSet* set = weight_set_called(name);
+  if (set != nullptr && set->network == architecture.name) return form_of(*set, row, name, source);
+  return row == nullptr ? std::nullopt : std::optional(form_of(*row, name, source));
+}
+
+/// The file's name and, where it may be any model's, those of the folders around it, the nearest first.
+std::vector<std::string> telling_names(const fs::path& path) {
   constexpr int kFolders = 3;  // models--OWNER--NAME/snapshots/COMMIT/model.safetensors
   std::error_code ignored;
   fs::path at = fs::absolute(path, ignored);
-  const std::string file = plain_name(at.filename());
-  if (const NameRow* row = row_of(file, architecture)) return form_of(*row, file, "the file's name");
-  for (int i = 0; i < kFolders && is_any_models(file) && at.parent_path().has_relative_path(); ++i) {
+  std::vector<std::string> names{plain_name(at.filename())};
+  for (int i = 0; i < kFolders && is_any_models(names.front()) && at.parent_path().has_relative_path(); ++i) {
     at = at.parent_path();
-    const std::string name = plain_name(at.filename());
-    if (const NameRow* row = row_of(name, architecture)) return form_of(*row, name, "the name of its folder");
+    names.push_back(plain_name(at.filename()));
+  }
+  return names;
+}
+
+/// By the file's name, or where that says nothing by the folders around it, the nearest first.
+std::optional<PublishedForm> by_path(const fs::path& path, const Architecture& architecture) {
+  const char* source = "the file's name";
+  for (const std::string& name : telling_names(path)) {
+    if (auto form = by_name(name, source, architecture)) return form;
+    source = "the name of its folder";
   }
   return std::nullopt;
 }
@@ -183,7 +210,8 @@ std::optional<PublishedForm> by_description(const json& description, const Archi
   if (name.empty() || is_anothers(name, architecture)) return std::nullopt;
   if (const std::string tag = text_of(settings, "tag"); !tag.empty()) name += "." + tag;
   PublishedForm form{.name = name, .source = source, .mean = architecture.mean, .std = architecture.std};
-  if (const NameRow* row = row_of(core::lower_case(name), architecture)) form = form_of(*row, name, source);
+  if (auto known = by_name(core::lower_case(name), source, architecture)) form = *known;
+  form.name = name;
   take_statistics(form, settings);
   take_arithmetic(form, text_of(description, kArithmeticKey), architecture);
   return form;
@@ -278,6 +306,9 @@ PublishedForm recognise_form(const fs::path& path, const WeightsFile& file, cons
   if (!found) found = by_metadata(file.metadata, architecture);
   if (!found) found = by_description(neighbour(path, "config.json"), architecture, "config.json beside it");
   if (!found) found = by_path(path, architecture);
+  if (architecture.weight_set != nullptr && (!found || found->name == architecture.name)) {
+    found = by_name(core::lower_case(architecture.weight_set->name), "`arch`", architecture);
+  }
   if (!found) return from_tensors;
   // A name that says less than the tensors: vit_base_patch16_224, of which there are mean-pooled ones.
   if (found->arithmetic == Arithmetic::kUsual && from_tensors.arithmetic != Arithmetic::kUsual &&
@@ -287,6 +318,39 @@ PublishedForm recognise_form(const fs::path& path, const WeightsFile& file, cons
   // The name under which weights are kept in a cache is the network's, whoever published them.
   if (core::lower_case(found->name) == architecture.name) found->warnings = from_tensors.warnings;
   return *found;
+}
+
+const WeightSet* weight_set_of_path(const fs::path& path) {
+  for (const std::string& name : telling_names(path)) {
+    if (const WeightSet* set = weight_set_called(name)) return set;
+  }
+  return nullptr;
+}
+
+namespace {
+
+[[noreturn]] void refuse_weights(const fs::path& path, const std::string& they_are, const std::string& source,
+                                 const WeightSet& wanted) {
+  throw core::DataError(path,
+                        fmt::format("holds {} by {}, not {}; name them in `arch`, or leave the weights out of its name",
+                                    core::one_line(they_are), source, wanted.name));
+}
+
+}  // namespace
+
+void check_weight_set(const fs::path& path, const PublishedForm& form, const Architecture& architecture) {
+  if (architecture.weight_set == nullptr) return;
+  const WeightSet& wanted = *architecture.weight_set;
+  if (form.weight_set != nullptr && form.weight_set != &wanted) {
+    refuse_weights(path, form.weight_set->name, form.source, wanted);
+  }
+  const bool is_told = form.weight_set != nullptr && form.source != "`arch`";
+  if (is_told || !fs::is_regular_file(path) || is_index_of_weights(path)) return;
+  if (form.weight_set == nullptr && form.name.starts_with(architecture.name + ".")) {
+    refuse_weights(path, form.name, form.source, wanted);
+  }
+  const WeightSet* by_hash = weight_set_with_hash(core::sha256_of_file(path));
+  if (by_hash != nullptr && by_hash != &wanted) refuse_weights(path, by_hash->name, "their SHA-256", wanted);
 }
 
 Metadata form_metadata(const PublishedForm& form) {

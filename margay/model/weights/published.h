@@ -19,6 +19,8 @@ struct PublishedForm {
   std::array<double, 3> mean = core::kImagenetMean;  ///< for normalisation, of pixels / 255
   std::array<double, 3> std = core::kImagenetStd;
   std::vector<std::string> warnings = {};  ///< what may be wrong, and the option that mends it
+  /// The published set that they are by that name; null: none that is known.
+  const WeightSet* weight_set = nullptr;
 
   /// Whether they are those of the architecture's table.
   bool is_usual(const Architecture& architecture) const;
@@ -35,6 +37,15 @@ struct PublishedForm {
 /// path: of the file that was read (weights_file_of). Throws nothing for what it cannot read.
 PublishedForm recognise_form(const std::filesystem::path& path, const WeightsFile& file,
                              const Architecture& architecture);
+
+/// The published set that a file is by its name, or by those of the folders around it where its own says nothing; null:
+/// none that is known.
+const WeightSet* weight_set_of_path(const std::filesystem::path& path);
+
+/// Where an architecture was named together with its weights (Architecture::weight_set), throws core::DataError for a
+/// file of other published weights of the network: by form's name of it, or where that tells nothing by the SHA-256
+/// that its publisher states.
+void check_weight_set(const std::filesystem::path& path, const PublishedForm& form, const Architecture& architecture);
 
 /// What recognise_form reads again from a safetensors file with this metadata, under whatever name.
 Metadata form_metadata(const PublishedForm& form);

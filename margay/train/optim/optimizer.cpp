@@ -9,6 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/train/optim/muon.h"
 
 namespace margay::train {
 
@@ -36,25 +37,36 @@ at::Tensor with_strides_of(const at::Tensor& parameter, const at::Tensor& gradie
   return torch::empty_like(parameter).copy_(gradient);
 }
 
+/// What updates the parameters that are none of Muon's matrices.
+OptimizerOptions of_others(OptimizerOptions options) {
+  if (options.kind == OptimizerKind::kMuon) options.kind = OptimizerKind::kAdam;
+  return options;
+}
+
 }  // namespace
 
 RuleOptimizer::RuleOptimizer(const std::vector<model::ParameterGroup>& groups, const OptimizerOptions& options,
                              StepBy by)
     : options_(resolve(options)), by_(by) {
-  for (const model::ParameterGroup& group : groups) groups_.push_back(parameter_slots(group));
+  for (const model::ParameterGroup& group : groups) groups_.push_back(parameter_slots(group, options_));
 }
 
 void RuleOptimizer::step(const Hyper& hyper) {
   check(hyper, groups_.size());
   const torch::NoGradGuard no_grad;
   std::vector<ParameterStep> spans = begin_steps(hyper);
+  const auto first_of_matrices = std::stable_partition(spans.begin(), spans.end(),
+                                                       [](const ParameterStep& step) { return !step.slot->is_matrix; });
+  step_matrices({first_of_matrices, spans.end()}, options_);
+  spans.erase(first_of_matrices, spans.end());
   const auto first_of_lists = std::stable_partition(spans.begin(), spans.end(), [&](const ParameterStep& step) {
     return by_ == StepBy::kAuto && can_step_spans(step.slot->parameter);
   });
   const std::vector<ParameterStep> lists(first_of_lists, spans.end());
   spans.erase(first_of_lists, spans.end());
-  step_spans(spans, options_);
-  step_lists(lists, options_);
+  const OptimizerOptions others = of_others(options_);
+  step_spans(spans, others);
+  step_lists(lists, others);
 }
 
 /// The parameters that have a gradient, one step older.
@@ -70,8 +82,10 @@ std::vector<ParameterStep> RuleOptimizer::begin_steps(const Hyper& hyper) {
     allocate(stepping, options_);
     for (ParameterSlot* slot : stepping) {
       ++slot->steps;
-      steps.push_back({slot, with_strides_of(slot->parameter, slot->parameter.grad()),
-                       step_numbers(options_, {hyper.lrs[group], hyper.momentum, slot->steps, slot->decays})});
+      const double lr = hyper.lrs[group] * slot->rate;
+      StepNumbers numbers = step_numbers(options_, {lr, hyper.momentum, slot->steps, slot->decays});
+      if (slot->is_matrix) numbers.lr = lr;
+      steps.push_back({slot, with_strides_of(slot->parameter, slot->parameter.grad()), numbers});
     }
   }
   return steps;

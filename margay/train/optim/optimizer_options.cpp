@@ -65,7 +65,7 @@ const core::OptionTable& OptimizerOptions::fields() {
   constexpr core::Range kDecay = {0, 1 - 1e-9};
   static const core::OptionTable table(
       "optimizer",
-      {core::field<&O::kind>("kind", "adam, sgd, rmsprop, radam, lamb, lars, qhadam, lion or ranger"),
+      {core::field<&O::kind>("kind", "adam, sgd, rmsprop, radam, lamb, lars, qhadam, lion, ranger or muon"),
        core::field<&O::wd>("wd", "weight decay; none on batch norms and biases", {0, 1}),
        core::field<&O::decouple_wd>("decouple_wd", "decay the weights themselves (AdamW); otherwise L2: the gradient"),
        core::field<&O::nesterov>("nesterov", "sgd: look ahead along the momentum"),
@@ -78,7 +78,11 @@ const core::OptionTable& OptimizerOptions::fields() {
        core::field<&O::max_trust>("max_trust", "lamb, lars: a layer's rate / lr at most; 10 and 1", {0, 1e9}),
        core::field<&O::lookahead>("lookahead", "steps between meetings with slow weights; ranger 6, others never",
                                   {1, 1e6}),
-       core::field<&O::lookahead_alpha>("lookahead_alpha", "share of the way that slow weights then go; 0.5", {0, 1})});
+       core::field<&O::lookahead_alpha>("lookahead_alpha", "share of the way that slow weights then go; 0.5", {0, 1}),
+       core::field<&O::layer_decay>("layer_decay",
+                                    "rate of each layer as a share of the next one's, 0.65 to 0.9 to fine-tune "
+                                    "transformers and ConvNeXts; 1: the same rate for all",
+                                    {1e-3, 1})});
   return table;
 }
 
@@ -100,6 +104,7 @@ void add_rule(StepNumbers& numbers, const OptimizerOptions& options, std::int64_
   const double avg_scale = debias(numbers.momentum, steps);
   switch (options.kind) {
     case OptimizerKind::kAdam:
+    case OptimizerKind::kMuon:  // of all but hidden matrices, whose rate RuleOptimizer gives back
       numbers.lr *= avg_scale;
       break;
     case OptimizerKind::kRadam:

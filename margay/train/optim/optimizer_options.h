@@ -9,15 +9,15 @@
 
 namespace margay::train {
 
-/// The update rules; optim/rules/ gives the formula and paper of each.
-enum class OptimizerKind { kAdam, kSgd, kRmsprop, kRadam, kLamb, kLars, kQhadam, kLion, kRanger };
+/// The update rules; optim/rules/ gives the formula and paper of each, optim/muon.h Muon's.
+enum class OptimizerKind { kAdam, kSgd, kRmsprop, kRadam, kLamb, kLars, kQhadam, kLion, kRanger, kMuon };
 
 constexpr auto names(OptimizerKind /*tag*/) {
   return std::array{std::pair{OptimizerKind::kAdam, "adam"},       std::pair{OptimizerKind::kSgd, "sgd"},
                     std::pair{OptimizerKind::kRmsprop, "rmsprop"}, std::pair{OptimizerKind::kRadam, "radam"},
                     std::pair{OptimizerKind::kLamb, "lamb"},       std::pair{OptimizerKind::kLars, "lars"},
                     std::pair{OptimizerKind::kQhadam, "qhadam"},   std::pair{OptimizerKind::kLion, "lion"},
-                    std::pair{OptimizerKind::kRanger, "ranger"}};
+                    std::pair{OptimizerKind::kRanger, "ranger"},   std::pair{OptimizerKind::kMuon, "muon"}};
 }
 
 /// The rule and its numbers. Absent numbers are fastai's defaults for the rule (resolve); numbers that a rule does not
@@ -36,6 +36,7 @@ struct OptimizerOptions {
   std::optional<double> max_trust;
   std::optional<int> lookahead;
   std::optional<double> lookahead_alpha;
+  double layer_decay = 1;  ///< apply_layer_decay's
 
   static const core::OptionTable& fields();
 };

@@ -4,6 +4,8 @@
 
 #include <torch/types.h>
 
+#include "margay/train/optim/muon.h"
+
 namespace margay::train {
 namespace {
 
@@ -16,7 +18,8 @@ torch::TensorOptions memory_options(const ParameterSlot& slot) {
 }
 
 bool same_kind(const ParameterSlot& a, const ParameterSlot& b) {
-  return a.parameter.scalar_type() == b.parameter.scalar_type() && a.parameter.device() == b.parameter.device();
+  return a.parameter.scalar_type() == b.parameter.scalar_type() && a.parameter.device() == b.parameter.device() &&
+         a.is_matrix == b.is_matrix;
 }
 
 /// Memory by memory, so that a rule streams through few places: all averages, then all averages of squares, ...
@@ -43,17 +46,21 @@ bool ParameterSlot::is_half() const {
   return parameter.scalar_type() == torch::kBFloat16 || parameter.scalar_type() == torch::kHalf;
 }
 
-std::vector<ParameterSlot> parameter_slots(const model::ParameterGroup& group) {
+std::vector<ParameterSlot> parameter_slots(const model::ParameterGroup& group, const OptimizerOptions& options) {
   std::vector<ParameterSlot> slots;
   for (const model::NamedParameter& parameter : group.parameters) {
-    slots.push_back({.name = parameter.name, .parameter = parameter.tensor, .decays = !parameter.is_norm_or_bias});
+    slots.push_back({.name = parameter.name,
+                     .parameter = parameter.tensor,
+                     .decays = !parameter.is_norm_or_bias,
+                     .is_matrix = options.kind == OptimizerKind::kMuon && is_hidden_matrix(parameter),
+                     .rate = parameter.rate});
   }
   return slots;
 }
 
 std::vector<Memory> memories_of(const ParameterSlot& slot, const OptimizerOptions& options) {
   std::vector<Memory> memories = {Memory::kAvg};
-  if (options.sqr_mom) memories.push_back(Memory::kSqrAvg);
+  if (options.sqr_mom && !slot.is_matrix) memories.push_back(Memory::kSqrAvg);
   if (options.lookahead) memories.push_back(Memory::kSlow);
   if (slot.is_half()) memories.push_back(Memory::kMaster);
   return memories;

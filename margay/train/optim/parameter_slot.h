@@ -23,6 +23,8 @@ struct ParameterSlot {
   std::string name;
   at::Tensor parameter;
   bool decays = true;
+  bool is_matrix = false;  ///< of Muon's hidden layers
+  double rate = 1;         ///< times its group's learning rate
   std::int64_t steps = 0;
   std::array<at::Tensor, kMemories.size()> memory;
 
@@ -36,7 +38,7 @@ struct ParameterSlot {
   at::Tensor& stepped() { return is_half() ? (*this)[Memory::kMaster] : parameter; }
 };
 
-std::vector<ParameterSlot> parameter_slots(const model::ParameterGroup& group);
+std::vector<ParameterSlot> parameter_slots(const model::ParameterGroup& group, const OptimizerOptions& options);
 
 /// The tensors that a rule needs for a parameter, in the order of kMemories.
 std::vector<Memory> memories_of(const ParameterSlot& slot, const OptimizerOptions& options);

@@ -205,6 +205,7 @@ using ListRule = void (*)(const Steps&, const OptimizerOptions&);
 ListRule rule_of(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::kAdam:
+    case OptimizerKind::kMuon:
       return one_pass<formulas::Adam>;
     case OptimizerKind::kSgd:
       return one_pass<formulas::Sgd>;

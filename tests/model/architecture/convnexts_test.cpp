@@ -3,6 +3,7 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/backbone/convnext.h"
+#include "margay/model/backbone/convnext_v2.h"
 #include "tests/support/published_network.h"
 
 namespace margay::model {
@@ -13,6 +14,39 @@ using testing_support::oracle;
 
 TEST(ConvNexts, ComputeTorchvisionsLogitsAndGradients) {
   expect_torchvisions("convnext_tiny", oracle("convnext_tiny"));
+}
+
+// By tools/timm_oracle.py.
+TEST(ConvNextV2s, ComputeTimmsLogitsAndGradients) { expect_torchvisions("convnextv2_atto", oracle("convnextv2_atto")); }
+
+TEST(ConvNextV2s, KnowFacebooksNames) {
+  const Naming naming = testing_support::naming_of(find_architecture("convnextv2_tiny"), "facebook");
+  for (const auto& [theirs, ours] :
+       {std::pair{"downsample_layers.0.1.bias", "stem.1.bias"},
+        std::pair{"downsample_layers.3.0.weight", "stages.3.downsample.0.weight"},
+        std::pair{"stages.2.8.dwconv.weight", "stages.2.blocks.8.conv_dw.weight"},
+        std::pair{"stages.2.8.norm.bias", "stages.2.blocks.8.norm.bias"},
+        std::pair{"stages.0.1.pwconv1.weight", "stages.0.blocks.1.mlp.fc1.weight"},
+        std::pair{"stages.0.1.grn.gamma", "stages.0.blocks.1.mlp.grn.weight"},
+        std::pair{"stages.0.1.grn.beta", "stages.0.blocks.1.mlp.grn.bias"},
+        std::pair{"stages.0.1.pwconv2.bias", "stages.0.blocks.1.mlp.fc2.bias"},
+        std::pair{"norm.weight", "head.norm.weight"}, std::pair{"head.bias", "head.fc.bias"}}) {
+    EXPECT_EQ(testing_support::renamed(naming, theirs), ours);
+  }
+}
+
+/// Woo et al. 2023, equations 1 to 3, for two channels of two places.
+TEST(ConvNextV2s, NormaliseTheResponsesOfAllPlaces) {
+  GlobalResponseNorm norm(2);
+  const torch::NoGradGuard no_grad;
+  norm->parameters()[0].fill_(2);                                                      // weight
+  norm->parameters()[1].fill_(0.5);                                                    // bias
+  const torch::Tensor x = torch::tensor({3.0F, 1.0F, 4.0F, 0.0F}).view({1, 1, 2, 2});  // lengths 5 and 1, mean 3
+  const torch::Tensor expected =
+      torch::tensor({2 * 3 * 5.0F / 3 + 0.5F + 3, 2 * 1.0F / 3 + 0.5F + 1, 2 * 4 * 5.0F / 3 + 0.5F + 4, 0.5F})
+          .view({1, 1, 2, 2});
+  EXPECT_TRUE(torch::allclose(norm(x), expected, 1e-5, 1e-5)) << norm(x);
+  EXPECT_EQ(norm(x.to(torch::kBFloat16)).scalar_type(), torch::kBFloat16);
 }
 
 TEST(ConvNexts, DropLaterBlocksMoreOften) {

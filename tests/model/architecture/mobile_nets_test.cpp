@@ -16,6 +16,19 @@ TEST(MobileNets, ComputeTorchvisionsLogitsAndGradients) {
   for (const char* name : {"mobilenet_v2", "mobilenet_v3_small"}) expect_torchvisions(name, oracle(name));
 }
 
+TEST(EfficientNetV2s, ComputeTorchvisionsLogitsAndGradients) {
+  expect_torchvisions("efficientnet_v2_s", oracle("efficientnet_v2_s"));
+}
+
+// By tools/timm_oracle.py.
+TEST(MobileNetV4s, ComputeTimmsLogitsAndGradients) {
+  for (const char* name : {"mobilenetv4_conv_small", "mobilenetv4_conv_medium"}) {
+    expect_torchvisions(name, oracle(name));
+  }
+}
+
+TEST(RepViTs, ComputeTimmsLogitsAndGradients) { expect_torchvisions("repvit_m0_9", oracle("repvit_m0_9")); }
+
 TEST(MobileNets, StartAsTorchvisions) {
   torch::manual_seed(5);
   const auto backbone = find_architecture("mobilenet_v3_large").build({});

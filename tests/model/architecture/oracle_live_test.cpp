@@ -26,6 +26,7 @@ constexpr const char* kVariable = "MARGAY_TORCHVISION_PYTHON";
 /// Small images, as far as the network allows.
 int smallest_px(const std::string& name) {
   if (name.starts_with("vgg")) return 32;
+  if (name.find("patch14") != std::string::npos) return 56;
   return name.starts_with("inception") ? 96 : 64;
 }
 

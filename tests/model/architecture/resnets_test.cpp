@@ -2,6 +2,7 @@
 #include <torch/types.h>
 
 #include "margay/model/architecture/architectures.h"
+#include "margay/model/backbone/regnet.h"
 #include "tests/support/published_network.h"
 
 namespace margay::model {
@@ -21,6 +22,22 @@ TEST(ResNexts, ComputeTorchvisionsLogitsAndGradients) {
 // By tools/timm_oracle.py; 72 pixels, so that a shortcut pools an odd side.
 TEST(ResNetDs, ComputeTimmsLogitsAndGradients) {
   for (const char* name : {"resnet18d", "resnet50d"}) expect_torchvisions(name, oracle(name));
+}
+
+TEST(RegNets, ComputeTorchvisionsLogitsAndGradients) {
+  expect_torchvisions("regnet_y_400mf", oracle("regnet_y_400mf"));
+}
+
+/// Table 5 of the paper's third appendix gives RegNetY-3.2GF so.
+TEST(RegNets, HaveTheStagesOfTheirPaper) {
+  std::vector<std::int64_t> widths;
+  std::vector<std::int64_t> blocks;
+  for (const RegNetStage& stage : regnet_stages({21, 80, 42.63, 2.66, 24})) {
+    widths.push_back(stage.width);
+    blocks.push_back(stage.blocks);
+  }
+  EXPECT_EQ(widths, (std::vector<std::int64_t>{72, 216, 576, 1512}));
+  EXPECT_EQ(blocks, (std::vector<std::int64_t>{2, 5, 13, 1}));
 }
 
 TEST(ResNetDs, StartWithBlocksThatAreTheirShortcuts) {

@@ -131,5 +131,50 @@ TEST(TimmNames, OfConvNextHaveTheirPlaces) {
   EXPECT_EQ(names.ours(), own_names("convnext_tiny"));
 }
 
+TEST(TimmNames, OfEfficientNetV2HaveTheirPlaces) {
+  TimmNames names("efficientnet_v2_s");
+  for (const char* each : {"conv_stem.weight", "conv_head.weight"}) names.add(each);
+  for (const char* each : {"bn1", "bn2"}) names.add_norm(each);
+  names.add_layer("classifier");
+  const std::vector<int> blocks{2, 4, 4, 6, 9, 15};
+  for (std::size_t stage = 0; stage < blocks.size(); ++stage) {
+    const std::vector<std::string> convs = stage == 0  ? std::vector<std::string>{"conv"}
+                                           : stage < 3 ? std::vector<std::string>{"conv_exp", "conv_pwl"}
+                                                       : std::vector<std::string>{"conv_pw", "conv_dw", "conv_pwl"};
+    for (int block = 0; block < blocks[stage]; ++block) {
+      const std::string at = fmt::format("blocks.{}.{}.", stage, block);
+      for (std::size_t i = 0; i < convs.size(); ++i) {
+        names.add(at + convs[i] + ".weight");
+        names.add_norm(fmt::format("{}bn{}", at, i + 1));
+      }
+      if (stage < 3) continue;
+      for (const char* each : {"se.conv_reduce", "se.conv_expand"}) names.add_layer(at + each);
+    }
+  }
+  EXPECT_EQ(names.ours(), own_names("efficientnet_v2_s"));
+}
+
+TEST(TimmNames, OfRegNetHaveTheirPlaces) {
+  TimmNames names("regnet_y_400mf");
+  names.add("stem.conv.weight");
+  names.add_norm("stem.bn");
+  names.add_layer("head.fc");
+  const std::vector<int> blocks{1, 3, 6, 6};
+  for (std::size_t stage = 0; stage < blocks.size(); ++stage) {
+    for (int block = 0; block < blocks[stage]; ++block) {
+      const std::string at = fmt::format("s{}.b{}.", stage + 1, block + 1);
+      for (const char* each : {"conv1", "conv2", "conv3"}) {
+        names.add(at + each + ".conv.weight");
+        names.add_norm(at + each + ".bn");
+      }
+      for (const char* each : {"se.fc1", "se.fc2"}) names.add_layer(at + each);
+      if (block > 0) continue;
+      names.add(at + "downsample.conv.weight");
+      names.add_norm(at + "downsample.bn");
+    }
+  }
+  EXPECT_EQ(names.ours(), own_names("regnet_y_400mf"));
+}
+
 }  // namespace
 }  // namespace margay::model

@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/model/architecture/architectures.h"
 #include "tests/support/published_network.h"
@@ -24,6 +26,25 @@ TEST(ViTs, ComputeTimmsLogitsAndGradients) {
     return renamed(naming, name);
   };
   expect_torchvisions("vit_tiny_patch16_224", oracle("vit_tiny_patch16_224"), rename);
+}
+
+TEST(ViTs, WithRegistersComputeTimmsLogitsAndGradients) {
+  expect_torchvisions("vit_small_patch14_reg4_dinov2", oracle("vit_small_patch14_reg4_dinov2"));
+}
+
+/// Meta's files have a position of the class token, timm's have added it.
+TEST(ViTs, WithRegistersTakeMetasFiles) {
+  const auto backbone = find_architecture("vit_small_patch14_reg4_dinov2").build({.image_px = 28});
+  const torch::Tensor positions = torch::randn({1, 5, 384});
+  TensorMap theirs{{"cls_token", torch::ones({1, 1, 384})}, {"pos_embed", positions}};
+  backbone->adapt_published(theirs);
+  EXPECT_TRUE(torch::equal(theirs["cls_token"], 1 + positions.narrow(1, 0, 1)));
+  EXPECT_TRUE(torch::equal(theirs["pos_embed"], positions.narrow(1, 1, 4)));
+  TensorMap larger{{"cls_token", torch::zeros({1, 1, 384})}, {"pos_embed", torch::randn({1, 16, 384})}};
+  backbone->adapt_published(larger);
+  EXPECT_EQ(larger["pos_embed"].sizes(), (std::vector<std::int64_t>{1, 4, 384}));
+  const Naming meta = naming_of(find_architecture("vit_small_patch14_reg4_dinov2"), "meta");
+  EXPECT_EQ(renamed(meta, "register_tokens"), "reg_token");
 }
 
 TEST(ViTs, KnowTheNamesOfTorchvisionsFirstFiles) {

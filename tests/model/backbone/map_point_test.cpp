@@ -55,7 +55,8 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MapPoints,
                                          MapCase{"squeezenet1_1"}, MapCase{"mobilenet_v2"}, MapCase{"convnext_tiny"},
                                          MapCase{"swin_t"}, MapCase{"vit_small_patch14_dinov2", 56},
                                          MapCase{"vit_small_patch14_dinov2", 56, Arithmetic::kMeanPooled},
-                                         MapCase{"linear", 8}, MapCase{"simple_net", 8}));
+                                         MapCase{"vit_small_patch14_reg4_dinov2", 56}, MapCase{"linear", 8},
+                                         MapCase{"simple_net", 8}));
 
 /// The centre of gravity, along both sides, of the squared gradient of a cell of the map by the pixels: what the cell
 /// looks at.
@@ -95,7 +96,8 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MapGrids,
                                          MapCase{"squeezenet1_0", 160}, MapCase{"squeezenet1_1", 160},
                                          MapCase{"mobilenet_v2", 224}, MapCase{"mobilenet_v3_small", 224},
                                          MapCase{"mobilenet_v3_small", 224, Arithmetic::kTensorFlow},
-                                         MapCase{"convnext_tiny", 96}, MapCase{"linear", 8}));
+                                         MapCase{"convnext_tiny", 96}, MapCase{"regnet_y_400mf", 224},
+                                         MapCase{"mobilenetv4_conv_small", 224}, MapCase{"linear", 8}));
 
 }  // namespace
 }  // namespace margay::model

@@ -54,9 +54,14 @@ TEST(GraphBuilder, NamesValuesByTheirLayersAndModules) {
 }
 
 /// The smallest of every kind of block.
-constexpr std::array kNetworks = {
-    "resnet20",        "resnet18d",     "squeezenet1_1", "densenet121",          "mobilenet_v2", "mobilenet_v3_small",
-    "efficientnet_b0", "convnext_tiny", "swin_t",        "vit_tiny_patch16_224", "linear",       "simple_net"};
+constexpr std::array kNetworks = {"resnet20",        "resnet18d",
+                                  "squeezenet1_1",   "densenet121",
+                                  "mobilenet_v2",    "mobilenet_v3_small",
+                                  "efficientnet_b0", "convnext_tiny",
+                                  "swin_t",          "vit_tiny_patch16_224",
+                                  "linear",          "simple_net",
+                                  "convnextv2_atto", "mobilenetv4_conv_small",
+                                  "repvit_m0_9"};
 
 TEST(GraphBuilder, SharesEveryTensorOfTheStateByItsName) {
   for (const char* name : kNetworks) {

@@ -16,6 +16,7 @@
 namespace margay::model {
 namespace {
 
+using testing_support::thrown_message;
 using testing_support::write;
 using Rgb = std::array<double, 3>;
 
@@ -64,6 +65,54 @@ TEST(RecogniseForm, KnowsPublishersNamesOfFiles) {
     EXPECT_EQ(form.arithmetic, each.arithmetic) << each.file;
     EXPECT_EQ(form.mean, each.mean) << each.file;
     EXPECT_TRUE(form.warnings.empty()) << each.file;
+  }
+}
+
+/// Two recipes of one network are normalised differently.
+TEST(RecogniseForm, KnowsTheStatisticsOfASet) {
+  const PublishedForm ra4 = form_of_file("resnet50d.ra4_e3600_r224_in1k.safetensors", "resnet50d");
+  EXPECT_EQ(ra4.mean, kHalves);
+  EXPECT_EQ(ra4.weight_set->licence, "");
+  EXPECT_EQ(form_of_file("resnet50d.ra2_in1k.safetensors", "resnet50d").mean, core::kImagenetMean);
+  const std::string folder = "models--timm--mobilenetv3_large_100.ra4_e3600_r224_in1k/snapshots/c/model.safetensors";
+  const PublishedForm mobile = form_of_file(folder, "mobilenet_v3_large");
+  EXPECT_EQ(mobile.mean, kHalves);
+  EXPECT_EQ(mobile.arithmetic, Arithmetic::kTimm);
+}
+
+TEST(RecogniseForm, BelievesTheNameOfTheNetworkWhereTheFileTellsNothing) {
+  const PublishedForm form = form_of_file("weights-of-today.pth", "tf_efficientnet_b0.ap_in1k");
+  EXPECT_EQ(form.source, "`arch`");
+  EXPECT_EQ(form.arithmetic, Arithmetic::kTensorFlow);
+  EXPECT_EQ(form.mean, kHalves);
+}
+
+TEST(CheckWeightSet, RefusesRelativesByName) {
+  const testing_support::TemporaryFolder folder;
+  const auto refusal = [&](const std::string& file, const std::string& arch) {
+    write(folder / file, "test");
+    const Architecture& architecture = find_architecture(arch);
+    const PublishedForm form = recognise_form(folder / file, {}, architecture);
+    return thrown_message<core::DataError>([&] { check_weight_set(folder / file, form, architecture); });
+  };
+  const std::string v1 = refusal("resnet50-0676ba61.pth", "resnet50.IMAGENET1K_V2");
+  EXPECT_NE(v1.find("holds resnet50.IMAGENET1K_V1 by the file's name, not resnet50.IMAGENET1K_V2"), std::string::npos)
+      << v1;
+  EXPECT_NE(refusal("resnet18d.ra2_in1k.safetensors", "resnet18d.ra4_e3600_r224_in1k").find("holds resnet18d.ra2_in1k"),
+            std::string::npos);
+  write(folder / "config.json", R"({"architecture": "resnet18d", "pretrained_cfg": {"tag": "c9_in1k"}})");
+  EXPECT_NE(
+      refusal("model.safetensors", "resnet18d.ra4_e3600_r224_in1k").find("holds resnet18d.c9_in1k by config.json"),
+      std::string::npos);
+}
+
+TEST(CheckWeightSet, TakesTheNamedOnesAndUnknownFiles) {
+  const testing_support::TemporaryFolder folder;
+  const Architecture& architecture = find_architecture("resnet50.IMAGENET1K_V2");
+  for (const char* file : {"resnet50-11ad3fa6.pth", "resnet50.IMAGENET1K_V2.pth", "mine.pth"}) {
+    write(folder / file, "test");
+    const PublishedForm form = recognise_form(folder / file, {}, architecture);
+    EXPECT_NO_THROW(check_weight_set(folder / file, form, architecture)) << file;
   }
 }
 

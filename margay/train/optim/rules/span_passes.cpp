@@ -84,6 +84,7 @@ SquareSums pass(const Spans& spans, const StepNumbers& numbers, double ratio) {
 SpanRule rule_of(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::kAdam:
+    case OptimizerKind::kMuon:
       return {nullptr, pass<Adam>};
     case OptimizerKind::kSgd:
       return {nullptr, pass<Sgd>};
