@@ -11,6 +11,7 @@
 #include "margay/core/threads.h"
 #include "margay/model/fold_batch_norms.h"
 #include "margay/model/network_state.h"
+#include "margay/model/packed_convolution.h"
 #include "margay/model/precision.h"
 #include "margay/model/torch_errors.h"
 
@@ -58,6 +59,7 @@ Predictor::Predictor(bundle::Bundle bundle, const PredictorOptions& options)
     bundle_.classifier->eval();  // the modules that folding made, too
     model::store_weights_in(*bundle_.classifier, precision_);
     bundle_.classifier->to(model::find_device(options_.device));
+    model::pack_convolutions(*bundle_.classifier, pipeline_.output_size());
   });
 }
 

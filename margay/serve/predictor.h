@@ -43,7 +43,8 @@ struct PredictorOptions {
 /// tells unknown images, predictions have p_known; it is that of the image itself, without its draws. The prediction
 /// for an image does not depend on the other images: on a CPU it is the same bits with any companions, in any batch
 /// size (predict::ImageByImage). Several threads may predict at once. Batch norms are folded into the convolutions
-/// before them (model/fold_batch_norms.h), in the bundle's classifier if no one else holds it, otherwise in a copy.
+/// before them (model/fold_batch_norms.h), and on a CPU weights are kept in oneDNN's order, too
+/// (model/packed_convolution.h), in the bundle's classifier if no one else holds it, otherwise in a copy.
 class Predictor {
  public:
   using OnProgress = std::function<void(std::size_t done, std::size_t total)>;

@@ -14,6 +14,7 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/cpu_threads.h"
 #include "margay/model/fold_batch_norms.h"
+#include "margay/model/packed_convolution.h"
 #include "tests/support/test_scale.h"
 
 namespace margay::predict {
@@ -68,6 +69,7 @@ ServedNetwork served(const NetworkCase& network) {
         classifier->eval();
         model::fold_batch_norms(*classifier);
         classifier->eval();
+        model::pack_convolutions(*classifier, px);
         classifier->forward(torch::zeros({1, 3, px, px}));
         return {classifier, px};
       } catch (const std::exception&) {  // it wants another size

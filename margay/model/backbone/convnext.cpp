@@ -10,6 +10,7 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/packed_convolution.h"
 
 namespace margay::model {
 namespace {
@@ -42,8 +43,8 @@ ConvNextBlockImpl::ConvNextBlockImpl(std::int64_t channels, double drop)
 }
 
 torch::Tensor ConvNextBlockImpl::forward(const torch::Tensor& x) {
-  torch::Tensor y = norm_(depthwise_(x)).permute({0, 2, 3, 1});  // [N,H,W,C]
-  y = narrow_(at::gelu(widen_(y))).permute({0, 3, 1, 2});        // [N,C,H,W]
+  torch::Tensor y = norm_(convolve(depthwise_, x)).permute({0, 2, 3, 1});  // [N,H,W,C]
+  y = narrow_(at::gelu(widen_(y))).permute({0, 3, 1, 2});                  // [N,C,H,W]
   return depth_(layer_scale_ * y).add_(x);
 }
 

@@ -10,6 +10,7 @@
 #include "margay/model/backbone/resnet.h"
 #include "margay/model/fused/batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/packed_convolution.h"
 
 namespace margay::model {
 namespace {
@@ -30,7 +31,7 @@ DenseLayer::DenseLayer(std::int64_t in_channels, std::int64_t growth)
 }
 
 torch::Tensor DenseLayer::forward(const torch::Tensor& x) {
-  return conv2_(batch_norm_relu(conv1_(batch_norm_relu(x, norm1_)), norm2_));
+  return convolve(conv2_, batch_norm_relu(convolve(conv1_, batch_norm_relu(x, norm1_)), norm2_));
 }
 
 ValueId DenseLayer::describe(GraphBuilder& graph, ValueId x) {
@@ -63,7 +64,7 @@ DenseTransition::DenseTransition(std::int64_t in_channels)
 }
 
 torch::Tensor DenseTransition::forward(const torch::Tensor& x) {
-  return at::avg_pool2d(conv_(batch_norm_relu(x, norm_)), {2, 2}, {2, 2});
+  return at::avg_pool2d(convolve(conv_, batch_norm_relu(x, norm_)), {2, 2}, {2, 2});
 }
 
 ValueId DenseTransition::describe(GraphBuilder& graph, ValueId x) {

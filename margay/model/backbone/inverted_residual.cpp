@@ -15,6 +15,7 @@
 
 #include "margay/model/fused/batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/packed_convolution.h"
 
 namespace margay::model {
 namespace {
@@ -101,7 +102,7 @@ ConvNormImpl::ConvNormImpl(const ConvNormOptions& options)
 }
 
 torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
-  torch::Tensor y = conv_(pads_itself_ ? padded(x) : x);
+  torch::Tensor y = convolve(conv_, pads_itself_ ? padded(x) : x);
   if (activation_ == Activation::kRelu) return batch_norm_relu(std::move(y), norm_);
   return activate(batch_norm(std::move(y), norm_), activation_);
 }

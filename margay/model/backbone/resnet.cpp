@@ -11,6 +11,7 @@
 #include "margay/model/fused/batch_norm.h"
 #include "margay/model/fused/max_pool.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/packed_convolution.h"
 
 namespace margay::model {
 namespace {
@@ -69,8 +70,8 @@ BasicBlock::BasicBlock(const BlockPlace& place)
 }
 
 torch::Tensor BasicBlock::forward(const torch::Tensor& x) {
-  const torch::Tensor y = batch_norm_relu(conv1_(x), bn1_);
-  return batch_norm_relu(conv2_(y), bn2_, shortcut(x, downsample_));
+  const torch::Tensor y = batch_norm_relu(convolve(conv1_, x), bn1_);
+  return batch_norm_relu(convolve(conv2_, y), bn2_, shortcut(x, downsample_));
 }
 
 void BasicBlock::start_as_shortcut() { torch::nn::init::zeros_(bn2_->weight); }
@@ -99,9 +100,9 @@ Bottleneck::Bottleneck(const BlockPlace& place)
 }
 
 torch::Tensor Bottleneck::forward(const torch::Tensor& x) {
-  torch::Tensor y = batch_norm_relu(conv1_(x), bn1_);
-  y = batch_norm_relu(conv2_(y), bn2_);
-  return batch_norm_relu(conv3_(y), bn3_, shortcut(x, downsample_));
+  torch::Tensor y = batch_norm_relu(convolve(conv1_, x), bn1_);
+  y = batch_norm_relu(convolve(conv2_, y), bn2_);
+  return batch_norm_relu(convolve(conv3_, y), bn3_, shortcut(x, downsample_));
 }
 
 void Bottleneck::start_as_shortcut() { torch::nn::init::zeros_(bn3_->weight); }
@@ -189,7 +190,7 @@ void ResNet::initialise() {
 }
 
 torch::Tensor ResNet::run_stem(const torch::Tensor& images) {
-  torch::Tensor x = conv1_ ? conv1_(images) : deep_conv1_(images);
+  torch::Tensor x = conv1_ ? convolve(conv1_, images) : deep_conv1_(images);
   x = batch_norm_relu(std::move(x), bn1_);  // [N,width,H/2,W/2]
   return shape_.stem == Stem::kSmall ? x : max_pool_3x3(x);
 }

@@ -13,6 +13,7 @@
 #include "margay/core/error.h"
 #include "margay/model/graph/layer.h"
 #include "margay/model/graph/shapes.h"
+#include "margay/model/packed_convolution.h"
 #include "margay/model/torch_compat.h"
 
 namespace margay::model {
@@ -329,7 +330,9 @@ namespace {
 /// numbers of the layers stay.
 auto setter_of(torch::nn::AnyModule& layer) {
   return [&layer](const std::shared_ptr<torch::nn::Module>& other) {
-    if (auto conv = std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(other)) {
+    if (auto packed = std::dynamic_pointer_cast<PackedConv2dImpl>(other)) {
+      layer = torch::nn::AnyModule(std::move(packed));
+    } else if (auto conv = std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(other)) {
       layer = torch::nn::AnyModule(std::move(conv));
     } else {
       layer = torch::nn::AnyModule(std::dynamic_pointer_cast<torch::nn::IdentityImpl>(other));
