@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -199,15 +200,17 @@ std::string sixels(const core::Image& image) {
     text += fmt::format("#{};2;{};{};{}", colour, colour / 36 * 20, colour / 6 % 6 * 20, colour % 6 * 20);
   }
   for (int top = 0; top < image.height; top += 6) {
+    if (top > 0) text += "-";  // none behind the last band: at the screen's end it would scroll
     const auto width = static_cast<std::size_t>(image.width);
     const auto rows = static_cast<std::size_t>(std::min(6, image.height - top));
     const std::span<const int> band = std::span(colours).subspan(static_cast<std::size_t>(top) * width, rows * width);
     std::array<bool, 216> occurs{};
     for (const int colour : band) occurs[static_cast<std::size_t>(colour)] = true;
+    const char* back = "";
     for (int colour = 0; colour < 216; ++colour) {
-      if (occurs[static_cast<std::size_t>(colour)]) text += band_of(colours, image, top, colour) + "$";
+      if (occurs[static_cast<std::size_t>(colour)])
+        text += std::exchange(back, "$") + band_of(colours, image, top, colour);
     }
-    text += "-";
   }
   return text + "\x1b\\";
 }
@@ -235,6 +238,6 @@ std::vector<std::string> image_lines(const core::Image& image, const CellArea& a
   throw std::invalid_argument("[image_lines] the style must be chosen before");
 }
 
-std::string erasing_images(ImageStyle style) { return style == ImageStyle::kKitty ? "\x1b_Ga=d,q=2\x1b\\" : ""; }
+std::string erasing_images(ImageStyle style) { return style == ImageStyle::kKitty ? "\x1b_Ga=d,d=A,q=2\x1b\\" : ""; }
 
 }  // namespace margay::cli

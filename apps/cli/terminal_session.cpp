@@ -27,7 +27,7 @@ std::atomic<bool> was_resized = false;
 std::array<int, 2> wake_pipe = {-1, -1};  ///< a byte in it ends a poll, on whichever thread the signal arrived
 
 constexpr std::string_view kEnterScreen = "\x1b[?1049h\x1b[?25l";  // the other screen, no cursor
-constexpr std::string_view kLeaveScreen = "\x1b_Ga=d,q=2\x1b\\\x1b[0m\x1b[?25h\x1b[?1049l";
+constexpr std::string_view kLeaveScreen = "\x1b_Ga=d,d=A,q=2\x1b\\\x1b[0m\x1b[?25h\x1b[?1049l";
 constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGABRT};
 
 /// Only what a signal handler may call.
