@@ -2,8 +2,11 @@
 //
 //   cleaning score SHARED OUT [SETS [SEEDS]]   labels are made wrong, and every image is judged by a probe without it
 //   cleaning folds SHARED OUT [SETS [SEEDS]]   the same judged by five trainings, at one noise a set, with both times
-//   cleaning train SHARED OUT [SETS [SEEDS]]   errors on clean validation images after learning from wrong labels, from
-//                                              what is left without the flagged images, and from the true labels
+//   cleaning probe SHARED OUT [SETS [SEEDS]]   errors on clean validation images after a probe has learnt from wrong
+//                                              labels, from what is left without the flagged images ("cleaned"), from
+//                                              the true labels of these and the given ones of the others ("reviewed":
+//                                              what somebody who looks at them gets), and from the true labels
+//   cleaning train SHARED OUT [SETS [SEEDS]]   the same after trainings, without "reviewed"; not for pets
 //   cleaning speed                             10,000 images scored, once their features are there
 //   cleaning tables OUT                        the results so far as tables; exit code 1 where a goal is missed
 //
@@ -17,9 +20,8 @@
 //
 // Wrong are exactly 5, 10 and 20 % of the training labels (pets: 20 %), drawn at random: either each gets any other
 // class ("symmetric"), or that of the nearest mean of features ("similar"). With two classes both are the same. The
-// images have 64, 128 (sample) or 224 pixels (pets) both for the probe, on ResNet-18's ImageNet features, and for
-// the training, fine_tune(3) of the same network. "network" in the tables is that training, "probe" the linear
-// classifier alone, learning from the same labels.
+// images have 32, 64 (sample) or 224 pixels (pets) both for the probe, on ResNet-18's ImageNet features, and for the
+// training, fine_tune(3) of the same network.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -38,10 +40,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/noisy_set.h"
 #include "margay/interpret/label_issues.h"
+#include "margay/interpret/wrong_label_share.h"
 #include "margay/margay.h"
 #include "margay/metric/average_precision.h"
 #include "margay/metric/folds.h"
@@ -53,6 +57,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+using margay::interpret::LabelQuality;
 using margay::predict::Features;
 using noisy_set::name_of;
 using noisy_set::Noise;
@@ -195,21 +200,37 @@ class Results {
   std::map<std::string, Json> trials_;
 };
 
+/// The estimated share of wrong labels with its interval of 95 %, beside the true one.
+Json share_of(const Set& set, const Tensor& labels, const Tensor& probabilities) {
+  const Tensor groups = set.train.groups;
+  const std::vector<std::int64_t> group_of(groups.data_ptr<std::int64_t>(),
+                                           groups.data_ptr<std::int64_t>() + groups.numel());
+  const auto share = margay::interpret::wrong_label_shares(labels, probabilities, group_of).all;
+  const double truth = (labels != set.train.classes).to(torch::kDouble).mean().item<double>();
+  return {{"truth", truth}, {"value", share.value}, {"low", share.interval.low}, {"high", share.interval.high}};
+}
+
 /// How well these probabilities tell wrong labels: of the n images of worst quality, n the number of wrong labels, the
 /// share that is wrong; the average precision of the quality; and the images that are flagged.
 Json detection_of(const Set& set, const Tensor& labels, const Tensor& probabilities) {
   const Tensor is_wrong = labels != set.train.classes;
   const auto wrong = is_wrong.sum().item<std::int64_t>();
   const auto issues = margay::interpret::find_label_issues(labels, probabilities);
+  const auto auprc_of = [&](LabelQuality score) {
+    return margay::metric::average_precision(-margay::interpret::label_quality(labels, probabilities, score), is_wrong);
+  };
   const Tensor worst = std::get<1>(issues.quality.sort(c10::optional<bool>(true), 0, false)).slice(0, 0, wrong);
   const Tensor flagged = torch::tensor(issues.ranked, torch::kLong);
   const double found = is_wrong.index_select(0, flagged).sum().item<double>();
   return {{"wrong_labels", wrong},
           {"precision_at_n", is_wrong.index_select(0, worst).to(torch::kDouble).mean().item<double>()},
           {"auprc", margay::metric::average_precision(-issues.quality, is_wrong)},
+          {"auprc_margin", auprc_of(LabelQuality::kNormalizedMargin)},
+          {"auprc_entropy", auprc_of(LabelQuality::kConfidenceWeightedEntropy)},
           {"flagged", issues.ranked.size()},
           {"flagged_precision", found / static_cast<double>(std::max<std::size_t>(issues.ranked.size(), 1))},
           {"flagged_recall", found / static_cast<double>(wrong)},
+          {"share", share_of(set, labels, probabilities)},
           {"accuracy", (probabilities.argmax(1) == set.train.classes).to(torch::kDouble).mean().item<double>()}};
 }
 
@@ -229,13 +250,15 @@ struct Run {
   std::vector<std::string> sets;
   std::uint64_t seeds = 3;
 
-  /// visit(set, trial, noise) for trials that are not there yet; a set is made where it has one.
+  /// visit(set, trial, noise) for trials that are not there yet, most noise first; a set is made where it has one.
   void for_each_missing(const std::string& part, const std::vector<std::string>& of_sets,
                         const std::function<std::vector<std::pair<Noise, double>>(const std::string&)>& noises,
                         const std::function<void(const Set&, const Trial&, Noise)>& visit) {
     for (const std::string& name : of_sets) {
       std::unique_ptr<Set> set;
-      for (const auto& [noise, share] : noises(name)) {
+      auto of_set = noises(name);
+      std::reverse(of_set.begin(), of_set.end());
+      for (const auto& [noise, share] : of_set) {
         for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
           const Trial trial{.part = part, .set = name, .noise = name_of(noise), .share = share, .seed = seed};
           if (results.has(trial)) continue;
@@ -278,34 +301,49 @@ Json wrong_of(const Set& set, const Tensor& outputs) {
   return std::vector<std::int64_t>(wrong.data_ptr<std::int64_t>(), wrong.data_ptr<std::int64_t>() + wrong.numel());
 }
 
-Json validation_errors(const Set& set, const Tensor& kept, const Tensor& labels, const Run& run, std::uint64_t seed) {
-  const auto probe = fit_probe(set, kept, labels);
-  const Tensor logits = set.valid.features.rows.matmul(probe.weight.t()) + probe.bias;
-  Json wrong = {{"probe", wrong_of(set, logits)}};
-  if (set.name == "pets") return wrong;  // by the probe alone
-  wrong["network"] = wrong_of(set, trained_predictions(set, kept, labels, set.valid.paths, run.places, seed));
-  return wrong;
-}
+/// Of what learns from these labels: float [M,K] of the validation images.
+using Learning = std::function<Tensor(const Set& set, const Tensor& kept, const Tensor& labels, std::uint64_t seed)>;
 
-void train(Run& run) {
-  run.for_each_missing("train", run.sets, noises_of, [&](const Set& set, const Trial& trial, Noise noise) {
-    const Trial clean{.part = "train", .set = set.name, .noise = "none", .share = 0, .seed = trial.seed};
+/// with_review: also from what somebody leaves who looks at the flagged images and mends their labels.
+void learn(Run& run, const std::string& part, const std::vector<std::string>& sets, bool with_review,
+           const Learning& learning) {
+  run.for_each_missing(part, sets, noises_of, [&](const Set& set, const Trial& trial, Noise noise) {
+    const auto wrong = [&](const Tensor& kept, const Tensor& labels) {
+      return wrong_of(set, learning(set, kept, labels, trial.seed));
+    };
+    const Trial clean{.part = part, .set = set.name, .noise = "none", .share = 0, .seed = trial.seed};
     if (!run.results.has(clean)) {
-      run.results.add(clean, {{"images", set.valid.size()},
-                              {"wrong", validation_errors(set, all_rows(set), set.train.classes, run, trial.seed)}});
+      run.results.add(clean, {{"images", set.valid.size()}, {"wrong", wrong(all_rows(set), set.train.classes)}});
     }
     const Tensor labels = noisy_set::noisy_labels(set, noise, trial.share, trial.seed);
     const auto issues =
         margay::interpret::find_label_issues(labels, fit_probe(set, all_rows(set), labels).left_out.probabilities);
-    Tensor is_kept = torch::ones({set.train.size()}, torch::kBool);
-    is_kept.index_fill_(0, torch::tensor(issues.ranked, torch::kLong), false);
-    run.results.add(trial,
-                    {{"images", set.valid.size()},
-                     {"removed", issues.ranked.size()},
-                     {"wrong",
-                      {{"noisy", validation_errors(set, all_rows(set), labels, run, trial.seed)},
-                       {"cleaned", validation_errors(set, is_kept.nonzero().squeeze(1), labels, run, trial.seed)}}}});
+    const Tensor flagged = torch::tensor(issues.ranked, torch::kLong);
+    const Tensor is_kept = torch::ones({set.train.size()}, torch::kBool).index_fill_(0, flagged, false);
+    const Tensor reviewed = labels.index_copy(0, flagged, set.train.classes.index_select(0, flagged));
+    Json errors = {{"noisy", wrong(all_rows(set), labels)}, {"cleaned", wrong(is_kept.nonzero().squeeze(1), labels)}};
+    if (with_review) errors["reviewed"] = wrong(all_rows(set), reviewed);
+    run.results.add(trial, {{"images", set.valid.size()}, {"removed", issues.ranked.size()}, {"wrong", errors}});
   });
+}
+
+void probe(Run& run) {
+  constexpr bool kWithReview = true;
+  learn(run, "probe", run.sets, kWithReview,
+        [](const Set& set, const Tensor& kept, const Tensor& labels, std::uint64_t /*seed*/) {
+          const auto fitted = fit_probe(set, kept, labels);
+          return set.valid.features.rows.matmul(fitted.weight.t()) + fitted.bias;
+        });
+}
+
+void train(Run& run) {
+  std::vector<std::string> sets = run.sets;
+  std::erase(sets, "pets");            // by the probe alone
+  constexpr bool kWithReview = false;  // which would be a training more
+  learn(run, "train", sets, kWithReview,
+        [&](const Set& set, const Tensor& kept, const Tensor& labels, std::uint64_t seed) {
+          return trained_predictions(set, kept, labels, set.valid.paths, run.places, seed);
+        });
 }
 
 // ---- speed ----
@@ -354,11 +392,16 @@ std::string seeds_text(const std::vector<Json>& trials, const std::function<doub
   return fmt::format("{:.3f} ({:.3f})", mean_of(trials, number), range_of(trials, number));
 }
 
+/// A table's first two lines.
+void print_head(const std::vector<std::string>& columns) {
+  fmt::print("\n| {} |\n|", fmt::join(columns, " | "));
+  for (std::size_t i = 0; i < columns.size(); ++i) fmt::print(" --- |");
+  fmt::print("\n");
+}
+
 void print_scores(const Results& results) {
-  fmt::print(
-      "| set | noise | wrong | precision among the n worst | AUPRC | flagged | precision | recall | seeds |\n| --- | "
-      "--- "
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+  print_head({"set", "noise", "wrong", "precision among the n worst", "AUPRC by self-confidence", "margin", "entropy",
+              "flagged", "precision", "recall", "seeds"});
   for (const char* set : {"mnist", "sample", "pets"}) {
     for (const auto& [noise, share] : noises_of(set)) {
       const auto trials = results.of_seeds({.part = "score", .set = set, .noise = name_of(noise), .share = share});
@@ -366,11 +409,35 @@ void print_scores(const Results& results) {
       const auto number = [](const char* name) {
         return [name](const Json& json) { return json.at(name).get<double>(); };
       };
-      fmt::print("| {} | {} | {:.0f} % = {:.0f} | {} | {} | {:.0f} | {:.3f} | {:.3f} | {} |\n", set, name_of(noise),
+      const auto mean_text = [&](const char* name) { return fmt::format("{:.3f}", mean_of(trials, number(name))); };
+      fmt::print("| {} | {} | {:.0f} % = {:.0f} | {} | {} | {} | {} | {:.0f} | {} | {} | {} |\n", set, name_of(noise),
                  100 * share, mean_of(trials, number("wrong_labels")), seeds_text(trials, number("precision_at_n")),
-                 seeds_text(trials, number("auprc")), mean_of(trials, number("flagged")),
-                 mean_of(trials, number("flagged_precision")), mean_of(trials, number("flagged_recall")),
+                 seeds_text(trials, number("auprc")), mean_text("auprc_margin"), mean_text("auprc_entropy"),
+                 mean_of(trials, number("flagged")), mean_text("flagged_precision"), mean_text("flagged_recall"),
                  trials.size());
+    }
+  }
+}
+
+/// Estimated shares of wrong labels, and how many of their intervals hold the true one.
+void print_shares(const Results& results) {
+  print_head({"set", "noise", "wrong", "estimated", "intervals", "hold it"});
+  for (const char* set : {"mnist", "sample", "pets"}) {
+    for (const auto& [noise, share] : noises_of(set)) {
+      const auto trials = results.of_seeds({.part = "score", .set = set, .noise = name_of(noise), .share = share});
+      if (trials.empty()) continue;
+      std::vector<std::string> values;
+      std::vector<std::string> intervals;
+      std::size_t held = 0;
+      for (const Json& trial : trials) {
+        const Json& found = trial.at("share");
+        const auto number = [&](const char* name) { return found.at(name).get<double>(); };
+        values.push_back(fmt::format("{:.3f}", number("value")));
+        intervals.push_back(fmt::format("{:.3f} – {:.3f}", number("low"), number("high")));
+        held += number("low") <= number("truth") && number("truth") <= number("high") ? 1U : 0U;
+      }
+      fmt::print("| {} | {} | {:.0f} % | {} | {} | {} of {} |\n", set, name_of(noise), 100 * share,
+                 fmt::join(values, ", "), fmt::join(intervals, ", "), held, trials.size());
     }
   }
 }
@@ -378,9 +445,8 @@ void print_scores(const Results& results) {
 /// Returns the number of goals missed, as print_errors.
 int print_folds(const Results& results) {
   int missed = 0;
-  fmt::print(
-      "\n| set | AUPRC, left out | AUPRC, 5 trainings | difference | seconds, left out | seconds, 5 trainings | seeds "
-      "|\n| --- | --- | --- | --- | --- | --- | --- |\n");
+  print_head({"set", "AUPRC, left out", "AUPRC, 5 trainings", "difference", "seconds, left out", "seconds, 5 trainings",
+              "seeds"});
   for (const char* set : {"mnist", "sample", "pets"}) {
     const auto trials = results.of_seeds({.part = "folds", .set = set, .noise = "symmetric", .share = 0.2});
     if (trials.empty()) continue;
@@ -399,6 +465,8 @@ int print_folds(const Results& results) {
   return missed;
 }
 
+double mean_number(const Tensor& values) { return values.mean().item<double>(); }
+
 /// float64 [N]: of each validation image the share of trials that get it wrong.
 Tensor wrong_shares(const std::vector<Json>& trials, const std::function<const Json&(const Json&)>& wrong_of_trial) {
   Tensor shares = torch::zeros({trials.front().at("images").get<std::int64_t>()}, torch::kDouble);
@@ -411,33 +479,30 @@ Tensor wrong_shares(const std::vector<Json>& trials, const std::function<const J
 
 int print_errors(const Results& results) {
   int missed = 0;
-  fmt::print(
-      "\n| set | learner | noise | error, noisy | cleaned | true labels | gap, standard error | closed | seeds |\n| "
-      "--- "
-      "| --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  for (const char* set : {"mnist", "sample", "pets"}) {
-    const auto clean = results.of_seeds({.part = "train", .set = set, .noise = "none", .share = 0});
-    for (const char* learner : {"probe", "network"}) {
-      for (const auto& [noise, share] : noises_of(set)) {
-        const auto trials = results.of_seeds({.part = "train", .set = set, .noise = name_of(noise), .share = share});
-        if (trials.empty() || !clean.front().at("wrong").contains(learner)) continue;
-        const Tensor true_labels =
-            wrong_shares(clean, [&](const Json& json) -> const Json& { return json.at("wrong").at(learner); });
-        const auto of = [&](const char* way) {
-          return wrong_shares(trials,
-                              [&](const Json& json) -> const Json& { return json.at("wrong").at(way).at(learner); });
-        };
-        const Tensor noisy = of("noisy");
-        const Tensor cleaned = of("cleaned");
-        const double gap = (noisy - true_labels).mean().item<double>();
-        const double error = (noisy - true_labels).std().item<double>() / std::sqrt(static_cast<double>(noisy.size(0)));
-        const double closed = (noisy - cleaned).mean().item<double>() / gap;
-        fmt::print("| {} | {} | {} {:.0f} % | {:.4f} | {:.4f} | {:.4f} | {:.4f}, {:.4f} | {} | {} |\n", set, learner,
-                   name_of(noise), 100 * share, noisy.mean().item<double>(), cleaned.mean().item<double>(),
-                   true_labels.mean().item<double>(), gap, error,
-                   gap > 2 * error ? fmt::format("{:.0f} %", 100 * closed) : "within the error", trials.size());
-        missed += gap > 2 * error && closed < 0.5 ? 1 : 0;
-      }
+  print_head({"set", "learner", "noise", "error, noisy", "cleaned", "reviewed", "true labels", "gap, standard error",
+              "closed by cleaning", "seeds"});
+  for (const auto& [part, set] : {std::pair{"probe", "mnist"}, std::pair{"probe", "sample"}, std::pair{"probe", "pets"},
+                                  std::pair{"train", "mnist"}, std::pair{"train", "sample"}}) {
+    for (const auto& [noise, share] : noises_of(set)) {
+      const auto clean = results.of_seeds({.part = part, .set = set, .noise = "none", .share = 0});
+      const auto trials = results.of_seeds({.part = part, .set = set, .noise = name_of(noise), .share = share});
+      if (trials.empty()) continue;
+      const auto of = [&](const char* way) {
+        return wrong_shares(trials, [&](const Json& json) -> const Json& { return json.at("wrong").at(way); });
+      };
+      const Tensor true_labels = wrong_shares(clean, [](const Json& json) -> const Json& { return json.at("wrong"); });
+      const Tensor noisy = of("noisy");
+      const Tensor cost = noisy - true_labels;
+      const double gap = mean_number(cost);
+      const double error = cost.std().item<double>() / std::sqrt(static_cast<double>(cost.size(0)));
+      const double closed = mean_number(noisy - of("cleaned")) / gap;
+      const bool with_review = trials.front().at("wrong").contains("reviewed");
+      const std::string reviewed = with_review ? fmt::format("{:.4f}", mean_number(of("reviewed"))) : "";
+      fmt::print("| {} | {} | {} {:.0f} % | {:.4f} | {:.4f} | {} | {:.4f} | {:.4f}, {:.4f} | {} | {} |\n", set, part,
+                 name_of(noise), 100 * share, mean_number(noisy), mean_number(of("cleaned")), reviewed,
+                 mean_number(true_labels), gap, error,
+                 gap > 2 * error ? fmt::format("{:.0f} %", 100 * closed) : "within the error", trials.size());
+      missed += gap > 2 * error && closed < 0.5 ? 1 : 0;
     }
   }
   return missed;
@@ -447,6 +512,7 @@ int print_errors(const Results& results) {
 int print_tables(const fs::path& out) {
   const Results results(out);
   print_scores(results);
+  print_shares(results);
   const int missed = print_folds(results) + print_errors(results);
   if (missed > 0) fmt::print("\n{} of these goals are missed\n", missed);
   return missed > 0 ? 1 : 0;
@@ -464,7 +530,8 @@ std::vector<std::string> parts_of(const std::string& text) {
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::string part = arguments.empty() ? "" : arguments[0];
-  const std::map<std::string, void (*)(Run&)> parts = {{"score", score}, {"folds", folds}, {"train", train}};
+  const std::map<std::string, void (*)(Run&)> parts = {
+      {"score", score}, {"folds", folds}, {"probe", probe}, {"train", train}};
   if (part == "tables" && arguments.size() == 2) {
     return print_tables(arguments[1]);
   }
@@ -475,9 +542,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (!parts.contains(part) || arguments.size() < 3) {
-    fmt::print(stderr,
-               "usage: cleaning score|folds|train SHARED OUT [SETS [SEEDS]]\n       cleaning speed\n       cleaning "
-               "tables OUT\n");
+    fmt::print(
+        stderr,
+        "usage: cleaning score|folds|probe|train SHARED OUT [SETS [SEEDS]]\n       cleaning speed\n       cleaning "
+        "tables OUT\n");
     return 2;
   }
   const fs::path out = arguments[2];

@@ -101,8 +101,8 @@ inline Images images_of(const margay::Loader& loader, margay::Classifier& networ
 
 inline Set make_set(const std::string& name, const Places& places) {
   Set set{.name = name, .class_names = {}, .train = {}, .valid = {}};
-  if (name == "sample") set.px = 128;
-  if (name == "mnist") set.px = 64;
+  if (name == "sample") set.px = 64;
+  if (name == "mnist") set.px = 32;
   set.is_mirrored = name != "mnist";
   margay::DataBlock block = block_of(name, places);
   add_transforms(block, set);
