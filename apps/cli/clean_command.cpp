@@ -222,11 +222,10 @@ core::ExitCode apply_table(run::Review& review, const CleanOptions& options) {
 
 core::ExitCode review_images(const CleanOptions& options, const fs::path& folder) {
   const bool asks = !options.list && options.apply_file.empty();
-  if (asks && !has_screen()) {
+  if (asks && fs::exists(folder) && !has_screen()) {  // a wrong path is told of as such below
     throw UsageError(
         "a review needs a terminal for keys and images (standard input and output, TERM not empty or dumb); without "
-        "one "
-        "--list shows what is to be decided and --apply-file decisions.csv decides");
+        "one --list shows what is to be decided and --apply-file decisions.csv decides");
   }
   CleanWork work = begin_work(options, folder, options.list ? JournalUse::kLook : JournalUse::kDecide);
   read_given_findings(options, work);

@@ -19,8 +19,9 @@ namespace margay::predict {
 /// ATen/native/Convolution.cpp), whose blocking again depends on the batch; BLAS blocks a matrix product by its rows;
 /// and element-wise functions such as SiLU compute the last elements of a thread's part with another exp. Each of these
 /// adds in another order: logits differ by 1e-6 to 1e-4. Here several images are computed at once, one to a thread,
-/// which never wait for each other. What it costs (benchmarks/predict_queue, 2 cores of an EPYC): ResNet-18 36 images/s
-/// in place of 41; ResNet-50 nothing.
+/// which never wait for each other. By itself it costs ResNet-18 a tenth of its images/s (benchmarks/predict_queue, 2
+/// cores of an EPYC): weights are brought into oneDNN's order for every batch, so for every image; those that a
+/// Predictor has packed (model/packed_convolution.h) are not, and then it gains a tenth.
 ///
 /// An image that comes alone may use all threads, but only once it is proven that the network then gives the same bits.
 /// (Where BLAS divides a small product among threads they differ: of our networks squeezenet1_1 and linear.)
