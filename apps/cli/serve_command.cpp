@@ -125,7 +125,19 @@ class ServerRun {
       if (signal == ServiceSignal::kStop) return;
       if (signal == ServiceSignal::kReload) reload();
       if (options_.watch) watch();
+      if (log_) watch_log();
     }
+  }
+
+  /// Tells of a full disk once, and again after it has been writable meanwhile.
+  void watch_log() {
+    const int error = log_->write_error();
+    if (error != 0 && log_error_ == 0) {
+      complain(core::IoError(log_->path(), "the access log cannot be written; lines are lost, and counted in it later",
+                             error)
+                   .what());
+    }
+    log_error_ = error;
   }
 
   void reload() {
@@ -174,6 +186,7 @@ class ServerRun {
 
   const ServeOptions& options_;
   std::optional<routes::AccessLogFile> log_;
+  int log_error_ = 0;  ///< that has been told
   routes::Service service_;
 };
 

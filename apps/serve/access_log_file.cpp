@@ -24,15 +24,15 @@ int open_log(const std::filesystem::path& path) {
   return descriptor;
 }
 
-/// Whether all of it was written.
-bool write_line(int descriptor, std::string_view text) {
+/// 0 if all of it was written, else errno.
+int write_line(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
+    if (written <= 0) return written < 0 ? errno : EIO;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  return true;
+  return 0;
 }
 
 }  // namespace
@@ -51,8 +51,9 @@ void AccessLogFile::write(std::string line) {
 
 void AccessLogFile::write_now(const std::string& line) {
   const std::int64_t lost = lost_.exchange(0);
-  if (lost > 0 && !write_line(descriptor_, fmt::format("{{\"lost_lines\":{}}}\n", lost))) lost_ += lost;
-  if (!write_line(descriptor_, line + "\n")) ++lost_;
+  if (lost > 0 && write_line(descriptor_, fmt::format("{{\"lost_lines\":{}}}\n", lost)) != 0) lost_ += lost;
+  write_error_ = write_line(descriptor_, line + "\n");
+  if (write_error_ != 0) ++lost_;
 }
 
 void AccessLogFile::reopen() {

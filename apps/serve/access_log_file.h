@@ -25,6 +25,9 @@ class AccessLogFile {
   /// Opens the file again, for programs that move full logs away. Throws as the constructor; the file of before is
   /// then written on.
   void reopen();
+  /// Why the last line could not be written, as errno; 0 if it was.
+  int write_error() const { return write_error_; }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
   void write_now(const std::string& line);
@@ -32,6 +35,7 @@ class AccessLogFile {
   std::filesystem::path path_;
   std::atomic<int> descriptor_;
   std::atomic<std::int64_t> lost_ = 0;
+  std::atomic<int> write_error_ = 0;
   TaskThread writer_;
 };
 

@@ -1,9 +1,13 @@
 #include "apps/serve/task_thread.h"
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <future>
 #include <memory>
+#include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -67,6 +71,15 @@ TEST(AccessLogFile, AppendsLinesAndBeginsAnewWhereItsFileWasMovedAway) {
   EXPECT_EQ(testing_support::file_content(file), "four\n");
   EXPECT_EQ(old, "before\none\ntwo\nthree\n");
   EXPECT_THROW(AccessLogFile("/nothing/there"), core::IoError);
+}
+
+TEST(AccessLogFile, SaysWhyALineCannotBeWritten) {
+  if (!std::filesystem::is_character_file("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  AccessLogFile log("/dev/full");
+  EXPECT_EQ(log.write_error(), 0);
+  log.write("one");
+  for (int i = 0; i < 1000 && log.write_error() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(log.write_error(), ENOSPC);
 }
 
 }  // namespace
