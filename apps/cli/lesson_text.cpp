@@ -13,7 +13,6 @@
 namespace margay::cli {
 namespace {
 
-using interpret::number_text;
 using interpret::SigmoidRow;
 using interpret::SigmoidTerm;
 using interpret::signed_text;
@@ -77,7 +76,9 @@ double shift_of(const SoftmaxRow& row) {
   return std::abs(highest) > kLargestShown ? highest : 0;
 }
 
-std::string exp_title(double shift) { return shift == 0 ? "exp(z)" : fmt::format("exp(z - {})", number_text(shift)); }
+std::string exp_title(double shift) {
+  return shift == 0 ? "exp(z)" : fmt::format("exp(z - {})", interpret::number_text(shift));
+}
 
 double sum_of_exps(const SoftmaxRow& row, double shift) {
   double sum = 0;
@@ -95,12 +96,12 @@ void show_softmax_table(LessonSections& text, const SoftmaxRow& row, const std::
                          {row.target ? "gradient" : ""}});
   for (const std::size_t k : shown) {
     const SoftmaxTerm& term = row.classes[k];
-    table.add({class_mark(term.name, row.target && row.target->index == k), number_text(term.activation),
-               number_text(std::exp(term.activation - shift)), number_text(term.probability),
-               number_text(term.negative_log), row.target ? signed_text(term.gradient) : ""});
+    table.add({class_mark(term.name, row.target && row.target->index == k), interpret::number_text(term.activation),
+               interpret::number_text(std::exp(term.activation - shift)), interpret::number_text(term.probability),
+               interpret::number_text(term.negative_log), row.target ? signed_text(term.gradient) : ""});
   }
-  table.add({fmt::format("  sum of all {}", row.classes.size()), "", number_text(sum_of_exps(row, shift)),
-             number_text(row.sum(&SoftmaxTerm::probability)), "",
+  table.add({fmt::format("  sum of all {}", row.classes.size()), "", interpret::number_text(sum_of_exps(row, shift)),
+             interpret::number_text(row.sum(&SoftmaxTerm::probability)), "",
              row.target ? signed_text(row.sum(&SoftmaxTerm::gradient)) : ""});
   text.show(table);
 }
@@ -109,18 +110,21 @@ void show_softmax_table(LessonSections& text, const SoftmaxRow& row, const std::
 void show_by_hand(LessonSections& text, const SoftmaxRow& row, std::size_t k) {
   const double shift = shift_of(row);
   const double z = row.classes[k].activation;
-  const std::string power = shift == 0 ? number_text(z) : fmt::format("{} - {}", number_text(z), number_text(shift));
+  const std::string power = shift == 0
+                                ? interpret::number_text(z)
+                                : fmt::format("{} - {}", interpret::number_text(z), interpret::number_text(shift));
   text.say(fmt::format("By hand for '{}': exp({}) = {}; divided by the sum, {}, it is {}.", name_of(row, k), power,
-                       number_text(std::exp(z - shift)), number_text(sum_of_exps(row, shift)),
-                       number_text(row.classes[k].probability)));
+                       interpret::number_text(std::exp(z - shift)), interpret::number_text(sum_of_exps(row, shift)),
+                       interpret::number_text(row.classes[k].probability)));
 }
 
 void tell_calibration(LessonSections& text, const predict::Calibration& calibration) {
   if (!calibration.is_fitted()) return;
-  text.say(fmt::format(
-      "Before that all logits are divided by the model's temperature, {}, which was fitted to {}, so "
-      "that the probabilities mean what they say; z is the logit so divided.",
-      number_text(calibration.temperature), core::counted(static_cast<std::size_t>(calibration.images), "image")));
+  text.say(
+      fmt::format("Before that all logits are divided by the model's temperature, {}, which was fitted to {}, so "
+                  "that the probabilities mean what they say; z is the logit so divided.",
+                  interpret::number_text(calibration.temperature),
+                  core::counted(static_cast<std::size_t>(calibration.images), "image")));
 }
 
 void tell_softmax(LessonSections& text, const run::Lesson& lesson, const SoftmaxRow& row, interpret::Extent extent) {
@@ -142,7 +146,7 @@ void tell_loss(LessonSections& text, const SoftmaxRow& row) {
   text.say(
       fmt::format("Of all probabilities only the label's is picked, and the loss is its negative logarithm: "
                   "-log {} = {}. p = 1 would cost nothing, p = 1/2 costs 0.6931, and there is no limit as p nears 0.",
-                  number_text(row.target->probability), number_text(row.target->loss)));
+                  interpret::number_text(row.target->probability), interpret::number_text(row.target->loss)));
   text.say(interpret::verdict(row));
 }
 
@@ -150,11 +154,12 @@ void tell_gradient(LessonSections& text, const SoftmaxRow& row, double step) {
   if (!row.target) return;
   text.begin("The gradient");
   const std::size_t target = row.target->index;
-  text.say(fmt::format(
-      "It is the softmax, less 1 for the label: {} - 1 = {} for '{}'. A step against it raises this "
-      "logit and lowers all others, each by its share; the sum is 0. No push is larger than 1, however "
-      "wrong the prediction is.",
-      number_text(row.classes[target].probability), signed_text(row.classes[target].gradient), name_of(row, target)));
+  text.say(
+      fmt::format("It is the softmax, less 1 for the label: {} - 1 = {} for '{}'. A step against it raises this "
+                  "logit and lowers all others, each by its share; the sum is 0. No push is larger than 1, however "
+                  "wrong the prediction is.",
+                  interpret::number_text(row.classes[target].probability), signed_text(row.classes[target].gradient),
+                  name_of(row, target)));
   text.say(interpret::step_words(row, step));
 }
 
@@ -174,8 +179,8 @@ void tell_other_labels(LessonSections& text, const SoftmaxRow& row) {
       fmt::format("If the image were labelled '{}', its loss would be {}, the least of the other classes; labelled "
                   "'{}', {}, the most. A wrong label is learnt as eagerly as a right one, and images whose loss "
                   "stays high are where to look for them.",
-                  name_of(row, *least), number_text(row.classes[*least].negative_log), name_of(row, *most),
-                  number_text(row.classes[*most].negative_log)));
+                  name_of(row, *least), interpret::number_text(row.classes[*least].negative_log), name_of(row, *most),
+                  interpret::number_text(row.classes[*most].negative_log)));
 }
 
 void show_guesses(LessonSections& text, std::vector<std::pair<double, std::string>> guesses) {
@@ -183,7 +188,8 @@ void show_guesses(LessonSections& text, std::vector<std::pair<double, std::strin
   std::stable_sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   guesses.resize(std::min(kGuesses, guesses.size()));
   core::TextTable table({{"p"}, {"class", LessonAlign::kLeft}});
-  for (const auto& [probability, name] : guesses) table.add({number_text(probability), core::one_line(name)});
+  for (const auto& [probability, name] : guesses)
+    table.add({interpret::number_text(probability), core::one_line(name)});
   text.begin("The best guesses");
   text.show(table);
 }
@@ -213,9 +219,10 @@ void show_sigmoid_table(LessonSections& text, const SigmoidRow& row, const std::
                          {row.target ? "gradient" : "-log(1-p)"}});
   for (const std::size_t k : shown) {
     const SigmoidTerm& term = row.classes[k];
-    table.add({class_mark(term.name, term.is_there), number_text(term.activation), number_text(term.probability),
-               number_text(row.target ? term.loss : term.loss_if_yes),
-               row.target ? signed_text(term.gradient) : number_text(term.loss_if_no)});
+    table.add({class_mark(term.name, term.is_there), interpret::number_text(term.activation),
+               interpret::number_text(term.probability),
+               interpret::number_text(row.target ? term.loss : term.loss_if_yes),
+               row.target ? signed_text(term.gradient) : interpret::number_text(term.loss_if_no)});
   }
   text.show(table);
 }
@@ -237,7 +244,7 @@ void tell_answer(LessonSections& text, const run::Lesson& lesson, const interpre
     text.say(
         fmt::format("A class that is there costs -log p, another -log(1 - p); the loss is their mean, {}. The "
                     "gradient is (p - target) / {}.",
-                    number_text(row.target->loss), row.classes.size()));
+                    interpret::number_text(row.target->loss), row.classes.size()));
   }
   text.say(interpret::verdict(row));
   text.say(interpret::step_words(row, xray.step));
@@ -306,12 +313,13 @@ void show_epochs(LessonSections& text, const std::vector<run::RunEpoch>& epochs,
   core::TextTable table(columns);
   for (std::size_t i = hidden; i < epochs.size(); ++i) {
     const run::RunEpoch& epoch = epochs[i];
-    std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch), number_text(epoch.train_loss),
-                                      number_text(epoch.valid_loss)};
+    std::vector<std::string> cells = {epoch.stage, std::to_string(epoch.epoch),
+                                      interpret::number_text(epoch.train_loss),
+                                      interpret::number_text(epoch.valid_loss)};
     for (const auto& [name, ignored] : epochs.back().metrics) {
       const auto found = std::find_if(epoch.metrics.begin(), epoch.metrics.end(),
                                       [&](const auto& metric) { return metric.first == name; });
-      cells.push_back(found == epoch.metrics.end() ? "" : number_text(found->second));
+      cells.push_back(found == epoch.metrics.end() ? "" : interpret::number_text(found->second));
     }
     table.add(cells);
   }
@@ -354,8 +362,8 @@ void tell_none_of_these(LessonSections& text, const run::Lesson& lesson) {
       fmt::format("Softmax has to share out 1 among these {}, whatever the image shows, and sees only differences: "
                   "with 10 less for every logit the best would be {} instead of {}, and p still {}. So p says how "
                   "much better one class fits than the others, not that any of them does.",
-                  core::counted(row.classes.size(), "class", "classes"), number_text(best.activation - 10),
-                  number_text(best.activation), number_text(best.probability)));
+                  core::counted(row.classes.size(), "class", "classes"), interpret::number_text(best.activation - 10),
+                  interpret::number_text(best.activation), interpret::number_text(best.probability)));
   tell_p_known(text, lesson);
 }
 

@@ -1,8 +1,6 @@
 #include "margay/run/review.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -12,7 +10,6 @@
 #include "margay/core/random.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
-#include "margay/metric/paired.h"
 
 namespace margay::run {
 namespace {
@@ -20,46 +17,6 @@ namespace {
 constexpr std::uint64_t kSampleSeed = 42;
 constexpr const char* kConflict = "conflict";
 constexpr const char* kOffered = "offered";
-
-/// What mending a finding of a kind is worth, in wrong labels, and how probable it is without evidence.
-struct ReviewWorth {
-  data::FindingKind kind;
-  double worth;
-  double probability;
-};
-
-constexpr std::array kWorths = {
-    ReviewWorth{data::FindingKind::kWrongLabel, 1, .5},    ReviewWorth{data::FindingKind::kTwoLabels, 1, 1},
-    ReviewWorth{data::FindingKind::kNearTwoLabels, 1, .5}, ReviewWorth{data::FindingKind::kLeak, .5, 1},
-    ReviewWorth{data::FindingKind::kNearLeak, .5, .5},     ReviewWorth{data::FindingKind::kOutlier, .5, .5},
-    ReviewWorth{data::FindingKind::kEmptyFile, .25, 1},    ReviewWorth{data::FindingKind::kTruncated, .25, 1},
-    ReviewWorth{data::FindingKind::kUnreadable, .25, 1},   ReviewWorth{data::FindingKind::kUniform, .25, 1},
-    ReviewWorth{data::FindingKind::kDuplicate, .1, 1},     ReviewWorth{data::FindingKind::kNearDuplicate, .1, .5}};
-
-const ReviewWorth* worth_of(data::FindingKind kind) {
-  const auto* found = std::find_if(kWorths.begin(), kWorths.end(), [&](const auto& each) { return each.kind == kind; });
-  return found == kWorths.end() ? nullptr : found;
-}
-
-bool is_of_copies(data::FindingKind kind) {
-  using enum data::FindingKind;
-  return kind == kTwoLabels || kind == kNearTwoLabels || kind == kLeak || kind == kNearLeak || kind == kDuplicate ||
-         kind == kNearDuplicate;
-}
-
-bool has_two_labels(data::FindingKind kind) {
-  return kind == data::FindingKind::kTwoLabels || kind == data::FindingKind::kNearTwoLabels;
-}
-
-/// copies: images of the finding.
-double probability_of(const data::Finding& finding, const ReviewWorth& worth, std::size_t copies) {
-  double probability = worth.probability;
-  if (const auto quality = finding.evidence_of("label_quality")) probability = 1 - *quality;
-  if (const auto given = finding.evidence_of("given_probability")) probability = 1 - *given;
-  if (const auto p_value = finding.evidence_of("p_value")) probability = 1 - *p_value;
-  if (has_two_labels(finding.kind)) probability *= static_cast<double>(copies - 1) / static_cast<double>(copies);
-  return std::isfinite(probability) ? std::clamp(probability, 0.0, 1.0) : worth.probability;
-}
 
 std::pair<std::size_t, std::size_t> ordered_pair(std::size_t a, std::size_t b) { return std::minmax(a, b); }
 
@@ -78,21 +35,12 @@ std::vector<std::size_t> random_order(std::span<const std::string> names) {
   return order;
 }
 
-bool is_change(data::DecisionKind kind) {
-  return kind == data::DecisionKind::kRelabel || kind == data::DecisionKind::kDelete;
-}
-
 data::Labels sorted_labels(data::Labels labels) {
   std::sort(labels.begin(), labels.end());
   return labels;
 }
 
 }  // namespace
-
-std::optional<double> RemainingWrong::share_at_most() const {
-  if (!at_most || images == 0) return std::nullopt;
-  return static_cast<double>(*at_most) / static_cast<double>(images);
-}
 
 const core::OptionTable& ReviewOptions::fields() {
   static const core::OptionTable table(
@@ -157,34 +105,13 @@ void Review::add_doubtful(const data::LabelEdits& edits) {
 }
 
 void Review::add_entries(const data::Finding& finding, const data::Root& root) {
-  const ReviewWorth* worth = worth_of(finding.kind);
-  if (worth == nullptr || finding.paths.empty()) return;
+  if (!can_be_reviewed(finding.kind) || finding.paths.empty()) return;
   std::vector<std::size_t> images;
   for (const std::filesystem::path& path : finding.paths) {
     if (const auto image = find(root.relative(path.native()))) images.push_back(*image);
   }
-  if (images.empty()) {
-    ++findings_elsewhere_;
-    return;
-  }
-  ReviewEntry entry{.kind = data::words_of(finding.kind).name,
-                    .text = finding.text,
-                    .suggestion = finding.suggestion,
-                    .evidence = finding.evidence};
-  entry.probability = probability_of(finding, *worth, finding.paths.size());
-  entry.gain = entry.probability * worth->worth;
-  // Of copies one may stay; of those under different labels any may be the wrong one.
-  const bool leaves_one = is_of_copies(finding.kind) && !has_two_labels(finding.kind);
-  for (std::size_t i = leaves_one && images.size() > 1 ? 1 : 0; i < images.size(); ++i) {
-    entry.image = images[i];
-    entry.others.clear();
-    if (is_of_copies(finding.kind)) {
-      for (const std::size_t other : images) {
-        if (other != entry.image) entry.others.push_back(other);
-      }
-    }
-    queue_.push_back(entry);
-  }
+  if (images.empty()) ++findings_elsewhere_;
+  for (ReviewEntry& entry : entries_of(finding, images)) queue_.push_back(std::move(entry));
 }
 
 std::optional<std::size_t> Review::find(std::string_view name) const {
@@ -489,81 +416,6 @@ std::optional<data::Decision> Review::undo(const ReviewSource& source) {
     return decision;
   }
   return std::nullopt;
-}
-
-ReviewProgress Review::progress() const {
-  ReviewProgress progress{.distinct = distinct_.size(), .skipped = skipped_.size()};
-  for (std::size_t i = 0; i < decided_.size(); ++i) {
-    if (decided_[i] == 0) continue;
-    const data::DecisionKind kind = journal_.decision(decided_[i]).kind;
-    if (kind == data::DecisionKind::kKeep) ++progress.kept;
-    if (kind == data::DecisionKind::kRelabel) ++progress.relabelled;
-    if (kind == data::DecisionKind::kDelete) ++progress.deleted;
-    if (is_change(kind) && data_.validates[i]) ++progress.changed_in_validation;
-  }
-  for (const ReviewEntry& entry : queue_) {
-    if (is_answered(entry) || was_skipped(entry)) continue;
-    ++progress.pending;
-    ++progress.pending_by_kind[entry.kind];
-  }
-  return progress;
-}
-
-RemainingWrong Review::remaining() const {
-  RemainingWrong left{.images = data_.size(), .confidence = options_.confidence};
-  const std::size_t prefix = sample_prefix();
-  std::size_t found_in_prefix = 0;
-  for (std::size_t i = 0; i < sample_order_.size(); ++i) {
-    const std::size_t image = sample_order_[i];
-    if (is_deleted(image)) --left.images;
-    const bool is_mended = decided_[image] != 0 && is_change(journal_.decision(decided_[image]).kind);
-    const bool is_in = sample_begin_ == 0 ? decided_[image] == 0 : in_sample_[image];
-    if (!is_in) continue;
-    ++left.sample.population;
-    if (is_mended) ++left.found;
-    if (i >= prefix) continue;
-    ++left.sample.looked_at;
-    if (is_mended || decided_[image] == 0) ++left.sample.wrong;
-    if (is_mended) ++found_in_prefix;
-  }
-  double expected = 0;  // of the queue, before anything is known of the rest
-  for (const ReviewEntry& entry : queue_) {
-    if (entry.kind == data::words_of(data::FindingKind::kWrongLabel).name && !is_answered(entry)) {
-      expected += entry.probability;
-    }
-  }
-  if (sample_begin_ == 0) {
-    if (!queue_.empty()) left.estimate = expected;
-    return left;
-  }
-  left.at_most = std::max(interpret::most_wrong(left.sample, options_.confidence), left.found) - left.found;
-  if (const auto unseen = interpret::estimated_unseen_wrong(left.sample)) {
-    left.estimate = std::max(0.0, *unseen - static_cast<double>(left.found - found_in_prefix));
-  }
-  return left;
-}
-
-std::optional<ValidationErrors> Review::validation_errors() const {
-  ValidationErrors errors;
-  std::vector<double> before;
-  std::vector<double> after;
-  for (std::size_t i = 0; i < data_.predicted.size(); ++i) {
-    if (!data_.validates[i] || data_.predicted[i].empty()) continue;
-    if (is_deleted(i)) {
-      ++errors.deleted;
-      continue;
-    }
-    const data::Labels predicted = sorted_labels(data_.predicted[i]);
-    before.push_back(predicted == sorted_labels(data_.labels[i]) ? 0 : 1);
-    after.push_back(predicted == sorted_labels(labels(i)) ? 0 : 1);
-    if (sorted_labels(labels(i)) != sorted_labels(data_.labels[i])) ++errors.relabelled;
-  }
-  if (before.size() < 2) return std::nullopt;
-  errors.images = before.size();
-  errors.before = metric::share_estimate(before);
-  errors.after = metric::share_estimate(after);
-  errors.change = metric::paired_difference(before, after);
-  return errors;
 }
 
 }  // namespace margay::run

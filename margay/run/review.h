@@ -18,9 +18,8 @@
 #include "margay/data/edits/journal.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/item.h"
-#include "margay/interpret/remaining_errors.h"
-#include "margay/metric/interval.h"
-#include "margay/metric/standard_error.h"
+#include "margay/run/review_entry.h"
+#include "margay/run/review_progress.h"
 #include "margay/run/reviewed_data.h"
 
 namespace margay::run {
@@ -34,25 +33,6 @@ struct ReviewOptions {
   static const core::OptionTable& fields();
 };
 
-/// The kind of entries that are drawn at random, as it stands in the journal (data::Decision::finding).
-constexpr std::string_view kRandomSample = "random_sample";
-
-/// One image to be decided about, and why.
-struct ReviewEntry {
-  std::size_t image = 0;  ///< its position in ReviewedData
-  /// data::KindText::name of a finding; "conflict" for a decision whose image has changed since; "offered" where only
-  /// the content of an image that was decided about is here; kRandomSample.
-  std::string kind = "";
-  std::string text = "";                      ///< what speaks for it, for a person
-  data::Labels suggestion = {};               ///< the labels that it should probably have; empty for none
-  std::vector<std::size_t> others = {};       ///< of copies, the other images
-  std::vector<data::Evidence> evidence = {};  ///< the finding's
-  double probability = 1;                     ///< that there is something to mend, 0 … 1
-  double gain = 0;                            ///< probability times worth, see Review
-
-  bool is_sample() const { return kind == kRandomSample; }
-};
-
 /// A decision about the image of an entry.
 struct ReviewChoice {
   data::DecisionKind kind = data::DecisionKind::kKeep;  ///< not kUndo
@@ -64,42 +44,6 @@ struct ReviewChoice {
 struct ReviewSource {
   std::string who = "";  ///< "": ReviewOptions::who
   std::string id = "";   ///< data::Decision::id, so that a request that is repeated decides once; "": none
-};
-
-/// How many labels are wrong when the review ends now.
-struct RemainingWrong {
-  std::size_t images = 0;                 ///< that are not deleted
-  interpret::ReviewedSample sample = {};  ///< of the images without a decision when it began
-  std::size_t found = 0;                  ///< wrong ones of its population that have been mended
-  std::optional<std::size_t> at_most;     ///< labels wrong, with `confidence`; nothing before the sample begins
-  std::optional<double> estimate;         ///< labels wrong, as one number
-  double confidence = .95;
-
-  std::optional<double> share_at_most() const;
-};
-
-struct ReviewProgress {
-  std::size_t kept = 0;                   ///< images, by the last decision about each
-  std::size_t relabelled = 0;             ///< images
-  std::size_t deleted = 0;                ///< images
-  std::size_t distinct = 0;               ///< pairs of images that are no copies of each other
-  std::size_t changed_in_validation = 0;  ///< of those relabelled and deleted
-  std::size_t pending = 0;                ///< entries of the queue
-  std::size_t skipped = 0;                ///< entries that come again in the next review
-  std::map<std::string, std::size_t> pending_by_kind = {};
-
-  std::size_t decided() const { return kept + relabelled + deleted; }
-};
-
-/// The error of one model on the validation images, judged by the labels before and after the review: the same images
-/// and the same predictions on both sides. Images that the review deleted are on neither.
-struct ValidationErrors {
-  std::size_t images = 0;
-  std::size_t relabelled = 0;
-  std::size_t deleted = 0;  ///< not among `images`
-  metric::Estimate before;  ///< share of predictions that are not the label, with Wilson's interval
-  metric::Estimate after;
-  metric::Difference change;  ///< after − before, paired by image
 };
 
 /// A review of labels: what was found, the most promising first, then a random sample of the rest; every decision is

@@ -43,7 +43,7 @@ ON CONFLICT (run, stage, epoch) DO UPDATE SET
   train_loss = excluded.train_loss, valid_loss = excluded.valid_loss, metrics = excluded.metrics,
   seconds = excluded.seconds)";
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string column_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 double number_or_nan(const SQLite::Column& column) {
   return column.isNull() ? std::numeric_limits<double>::quiet_NaN() : column.getDouble();
@@ -100,7 +100,7 @@ void put_epoch(SQLite::Database& database, std::int64_t run, const RunEpoch& epo
   put.bind(3, epoch.epoch);
   put.bind(4, epoch.train_loss);  // SQLite keeps NaN as NULL
   put.bind(5, epoch.valid_loss);
-  put.bind(6, text_of(metrics));
+  put.bind(6, column_text(metrics));
   put.bind(7, epoch.seconds);
   put.exec();
 }
@@ -124,8 +124,8 @@ std::int64_t put_run(SQLite::Database& database, const RunRecord& record) {
   if (record.valid_images) put.bind(column, *record.valid_images);
   ++column;
   if (record.saved_epoch) put.bind(column, static_cast<std::int64_t>(*record.saved_epoch));
-  put.bind(++column, text_of(to_json(record.process)));
-  put.bind(++column, text_of(record.config));
+  put.bind(++column, column_text(to_json(record.process)));
+  put.bind(++column, column_text(record.config));
   put.exec();
   const std::int64_t id = id_of(database, record.folder);
   for (const RunEpoch& epoch : record.epochs) put_epoch(database, id, epoch);
