@@ -3,7 +3,7 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/calibration_text.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace margay::interpret {
 namespace {

@@ -8,7 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/random.h"
 #include "margay/metric/interval.h"

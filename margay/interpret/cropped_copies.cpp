@@ -10,7 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/threads.h"
 #include "margay/data/check/crop_match.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/metric/folds.h"
 #include "margay/metric/temperature.h"

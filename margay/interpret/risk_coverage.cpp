@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace margay::interpret {
 namespace {

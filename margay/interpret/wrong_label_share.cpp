@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <numeric>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/interpret/confident_joint.h"
 #include "margay/interpret/surest_parts.h"

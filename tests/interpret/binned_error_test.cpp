@@ -1,7 +1,7 @@
 #include "margay/interpret/binned_error.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace margay::interpret {
 namespace {

@@ -1,7 +1,7 @@
 #include "margay/interpret/calibration_report.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/chart/line_chart.h"

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/metric/temperature.h"
 #include "tests/interpret/drawn_predictions.h"

@@ -7,7 +7,6 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <torch/types.h>
 
 #include "margay/core/error.h"

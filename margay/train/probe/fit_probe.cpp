@@ -6,7 +6,8 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/metric/folds.h"
 #include "margay/model/torch_errors.h"

@@ -8,7 +8,8 @@
 #include <map>
 #include <utility>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/random.h"
 #include "margay/train/probe/probe_fit.h"

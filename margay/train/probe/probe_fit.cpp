@@ -7,7 +7,7 @@
 #include <tuple>
 #include <utility>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/core/random.h"
 

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/predict/features.h"
 

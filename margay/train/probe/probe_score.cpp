@@ -4,7 +4,7 @@
 #include <optional>
 #include <span>
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "margay/train/probe/probe_rows.h"
 

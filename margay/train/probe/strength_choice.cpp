@@ -7,7 +7,8 @@
 #include <map>
 #include <utility>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/predict/predictions.h"
 #include "margay/train/probe/probe_rows.h"

@@ -1,7 +1,7 @@
 #include "margay/train/probe/probe_score.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "tests/support/probe_features.h"
 
