@@ -92,7 +92,7 @@ c10::intrusive_ptr<c10d::Store> open_store(const ProcessGroupOptions& options, S
   store.port = options.port;
   store.isServer = role == StoreRole::kBegins;
   store.waitWorkers = false;
-  store.timeout = options.join_timeout;
+  store.timeout = std::max<std::chrono::milliseconds>(options.join_timeout, std::chrono::seconds(1));  // c10d's least
   try {
     auto all = c10::make_intrusive<c10d::TCPStore>(options.host, store);
     return c10::make_intrusive<c10d::PrefixStore>(key_prefix(options), std::move(all));

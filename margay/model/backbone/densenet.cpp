@@ -84,7 +84,7 @@ DenseNet::DenseNet(const DenseNetShape& shape, const BackboneOptions& options)
     : channels_(shape.stem), blocks_(shape.blocks.size()) {
   append_stem(options.in_channels);
   append_blocks(shape);
-  features_->push_back("norm5", BatchNorm2d(channels_));
+  features_->push_back("norm5", SyncedNorm2d(channels_));
   features_->push_back("relu5", make_rectifier());
   register_module("features", features_);
   for (const auto& each : modules(/*include_self=*/false)) {
@@ -94,7 +94,7 @@ DenseNet::DenseNet(const DenseNetShape& shape, const BackboneOptions& options)
 
 void DenseNet::append_stem(std::int64_t in_channels) {
   features_->push_back("conv0", make_conv(in_channels, channels_, 7, 2));
-  features_->push_back("norm0", BatchNorm2d(channels_));
+  features_->push_back("norm0", SyncedNorm2d(channels_));
   features_->push_back("relu0", make_rectifier());
   features_->push_back("pool0", torch::nn::MaxPool2d(torch::nn::MaxPool2dOptions(3).stride(2).padding(1)));
 }

@@ -52,7 +52,7 @@ class BlockImpl : public torch::nn::Module, public DescribedLayer {
                                               .groups = width,
                                               .activation = Activation::kRelu6}));
     conv_->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(width, options.out_channels, 1).bias(false)));
-    conv_->push_back(BatchNorm2d(options.out_channels));
+    conv_->push_back(SyncedNorm2d(options.out_channels));
     register_module("conv", conv_);
   }
 

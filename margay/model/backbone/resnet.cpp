@@ -29,7 +29,7 @@ torch::nn::Sequential make_downsample(const BlockPlace& place) {
         torch::nn::AvgPool2d(torch::nn::AvgPool2dOptions(2).stride(2).ceil_mode(true).count_include_pad(false)));
   }
   layers->push_back(make_conv(place.in_channels, place.out_channels, 1, is_pooled ? 1 : place.stride));
-  layers->push_back(BatchNorm2d(place.out_channels));
+  layers->push_back(SyncedNorm2d(place.out_channels));
   return layers;
 }
 
@@ -137,8 +137,8 @@ constexpr std::int64_t kBottleneckExpansion = 4;  // of a bottleneck, from the w
 /// Three 3x3 convolutions, of which the first halves the image and the last doubles the channels. bn1 follows.
 NestedSequential make_deep_convolution(std::int64_t in_channels, std::int64_t width) {
   const std::int64_t half = width / 2;
-  return NestedSequential(make_conv(in_channels, half, 3, 2), BatchNorm2d(half), make_rectifier(),
-                          make_conv(half, half, 3), BatchNorm2d(half), make_rectifier(), make_conv(half, width, 3));
+  return NestedSequential(make_conv(in_channels, half, 3, 2), SyncedNorm2d(half), make_rectifier(),
+                          make_conv(half, half, 3), SyncedNorm2d(half), make_rectifier(), make_conv(half, width, 3));
 }
 
 }  // namespace

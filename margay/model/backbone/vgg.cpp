@@ -40,7 +40,7 @@ void Vgg::append_convolution(std::int64_t in_channels, std::int64_t out_channels
   torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   torch::nn::init::zeros_(conv->bias);
   features_->push_back(conv);
-  if (shape_.norm == VggShape::Norm::kBatch) features_->push_back(BatchNorm2d(out_channels));
+  if (shape_.norm == VggShape::Norm::kBatch) features_->push_back(SyncedNorm2d(out_channels));
   features_->push_back(make_rectifier());
 }
 

@@ -131,12 +131,12 @@ bool has_synced_norms() { return current_sum != nullptr; }
 torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm2dImpl& norm) { return synced(x, norm); }
 torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm1dImpl& norm) { return synced(x, norm); }
 
-torch::Tensor BatchNorm1dImpl::forward(const torch::Tensor& x) {
+torch::Tensor SyncedNorm1dImpl::forward(const torch::Tensor& x) {
   if (is_training() && has_synced_norms()) return synced_batch_norm(x, *this);
   return torch::nn::BatchNorm1dImpl::forward(x);
 }
 
-torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
+torch::Tensor SyncedNorm2dImpl::forward(const torch::Tensor& x) {
   if (is_training() && has_synced_norms()) return synced_batch_norm(x, *this);
   return torch::nn::BatchNorm2dImpl::forward(x);
 }

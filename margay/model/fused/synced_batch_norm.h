@@ -36,18 +36,18 @@ torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm2dIm
 torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm1dImpl& norm);
 
 /// LibTorch's layers, whose forward pass is synchronised where there is a SyncedNorms.
-class BatchNorm1dImpl : public torch::nn::BatchNorm1dImpl {
+class SyncedNorm1dImpl : public torch::nn::BatchNorm1dImpl {
  public:
   using torch::nn::BatchNorm1dImpl::BatchNorm1dImpl;
   torch::Tensor forward(const torch::Tensor& x);
 };
-TORCH_MODULE(BatchNorm1d);
+TORCH_MODULE(SyncedNorm1d);
 
-class BatchNorm2dImpl : public torch::nn::BatchNorm2dImpl {
+class SyncedNorm2dImpl : public torch::nn::BatchNorm2dImpl {
  public:
   using torch::nn::BatchNorm2dImpl::BatchNorm2dImpl;
   torch::Tensor forward(const torch::Tensor& x);
 };
-TORCH_MODULE(BatchNorm2d);
+TORCH_MODULE(SyncedNorm2d);
 
 }  // namespace margay::model

@@ -46,7 +46,7 @@ void append_dropout(torch::nn::Sequential& head, double p) {
 }
 
 void append_norm(torch::nn::Sequential& head, std::int64_t features) {
-  BatchNorm1d norm(features);
+  SyncedNorm1d norm(features);
   torch::nn::init::constant_(norm->bias, kNormBias);
   head->push_back(norm);
 }
@@ -142,7 +142,7 @@ torch::nn::Sequential make_head(std::int64_t features, std::int64_t num_classes,
   widths.push_back(num_classes);
   const auto append = options.lin_first ? append_linear_first : append_norm_first;
   append(head, widths, dropouts(options, widths.size() - 1));
-  if (options.bn_final) head->push_back(BatchNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
+  if (options.bn_final) head->push_back(SyncedNorm1d(torch::nn::BatchNormOptions(num_classes).momentum(.01)));
   return head;
 }
 
