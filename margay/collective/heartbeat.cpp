@@ -69,6 +69,7 @@ class Heartbeat::Pulse {
       if (is_stuck()) {
         declare(fmt::format("{} is lost: its store has not answered for {:.1f} s", store_name(),
                             seconds_since(call_begun_at())));
+        note_written();  // nobody can read a last sign of life
       }
       watch_stop(stop_wanted_at);
     }
