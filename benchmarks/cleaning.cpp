@@ -484,9 +484,13 @@ int print_errors(const Results& results) {
   for (const auto& [part, set] : {std::pair{"probe", "mnist"}, std::pair{"probe", "sample"}, std::pair{"probe", "pets"},
                                   std::pair{"train", "mnist"}, std::pair{"train", "sample"}}) {
     for (const auto& [noise, share] : noises_of(set)) {
-      const auto clean = results.of_seeds({.part = part, .set = set, .noise = "none", .share = 0});
       const auto trials = results.of_seeds({.part = part, .set = set, .noise = name_of(noise), .share = share});
       if (trials.empty()) continue;
+      std::vector<Json> clean;  // of the same seeds
+      for (const Json& trial : trials) {
+        const auto seed = trial.at("seed").get<std::uint64_t>();
+        clean.push_back(results.at({.part = part, .set = set, .noise = "none", .share = 0, .seed = seed}));
+      }
       const auto of = [&](const char* way) {
         return wrong_shares(trials, [&](const Json& json) -> const Json& { return json.at("wrong").at(way); });
       };
