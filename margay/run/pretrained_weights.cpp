@@ -183,7 +183,7 @@ PretrainedJson pretrained_record(const std::string& arch, const std::filesystem:
   if (weights.empty()) return nullptr;
   if (PretrainedJson inherited = record_of_bundle(weights); !inherited.is_null()) return inherited;
   const model::WeightSet* set = weight_set_behind(arch, weights);
-  if (set == nullptr) return {{"weights", weights.filename().string()}, {"publisher", nullptr}, {"licence", nullptr}};
+  if (set == nullptr) return nullptr;
   return {{"weights", set->name},
           {"publisher", set->publisher},
           {"licence", set->licence.empty() ? PretrainedJson(nullptr) : PretrainedJson(set->licence)}};

@@ -41,7 +41,8 @@ WeightsSearch find_weights_at_hand(const model::Architecture& architecture, cons
 
 /// What a model began from, for its provenance: name, publisher and licence of the published weights, as far as they
 /// are known by `arch`, by the file's name or by the record of its fetching; of another model of Margay's what that
-/// began from. Null without weights. "licence" is null where no source states one.
+/// began from. Null without weights and for those of
+/// nobody that is known. "licence" is null where no source states one.
 nlohmann::ordered_json pretrained_record(const std::string& arch, const std::filesystem::path& weights);
 
 /// "timm/resnet18.tv_in1k from the Hugging Face cache: PATH, SHA-256 694f673df652…".

@@ -100,7 +100,6 @@ TEST_F(StartProbe, LeavesAModelThatGivesTheFitsLogits) {
   const Probed probed = probe_once();
   const bundle::Bundle model = bundle::load_bundle(probed.model);
   EXPECT_EQ(model.provenance["kind"], "probe");
-  EXPECT_TRUE(model.provenance["pretrained"].contains("licence"));
   data::Loaders loaders = make_loaders(options_.batch, cache_);
   const predict::Predictions valid = predict::collect_predictions(*model.classifier, *loaders.valid, {});
   EXPECT_TRUE(torch::allclose(valid.logits, probed.result.valid->predictions.logits, 1e-3, 1e-3));

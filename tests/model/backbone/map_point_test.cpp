@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, MapGrids,
                                          MapCase{"mobilenet_v2", 224}, MapCase{"mobilenet_v3_small", 224},
                                          MapCase{"mobilenet_v3_small", 224, Arithmetic::kTensorFlow},
                                          MapCase{"convnext_tiny", 96}, MapCase{"regnet_y_400mf", 224},
-                                         MapCase{"mobilenetv4_conv_small", 224}, MapCase{"linear", 8}));
+                                         MapCase{"linear", 8}));
 
 }  // namespace
 }  // namespace margay::model
