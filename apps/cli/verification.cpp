@@ -1,5 +1,6 @@
 #include "apps/cli/verification.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -81,6 +82,10 @@ std::string certificate_text(const Certificate& certificate) {
   }
   text += certificate.passes() ? "Passes: the ONNX file says what the model says.\n" : "Fails:\n";
   for (const std::string& reason : certificate.reasons()) text += "  " + reason + "\n";
+  const auto has_run = [](const RuntimeVerdict& each) { return each.has_run(); };
+  if (std::none_of(certificate.runtimes.begin(), certificate.runtimes.end(), has_run)) {
+    text += "Name one that can with --runner: Margay's guide has runners for ONNX Runtime (docs/guide/verify.md).\n";
+  }
   return text;
 }
 

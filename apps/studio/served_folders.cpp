@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 fs::path existing_folder(const fs::path& folder) {
   std::error_code failure;
   fs::path path = fs::canonical(folder, failure);
-  if (failure || !fs::is_directory(path, failure)) throw core::DataError(folder, "there is no such folder");
+  if (failure) throw core::DataError(folder, "there is no such folder");
+  if (!fs::is_directory(path, failure)) throw core::DataError(folder, "is no folder; name the folder that it lies in");
   return path;
 }
 
