@@ -22,17 +22,33 @@ namespace {
 
 using studio::StudioOptions;
 
-/// Hands the page to the desktop's browser. Everybody on the machine may read the arguments of a process.
-void open_in_browser(const std::string& address) {
-  std::string program = "xdg-open";
-  std::string argument = address;
-  char* const arguments[] = {program.data(), argument.data(), nullptr};
-  pid_t opener = 0;
-  const int failure = ::posix_spawnp(&opener, program.c_str(), nullptr, nullptr, arguments, environ);
-  int status = 0;
-  if (failure == 0) ::waitpid(opener, &status, 0);
-  if (failure != 0 || status != 0) warn("no browser could be opened; open the address above yourself");
-}
+/// Hands the page to the desktop's browser. Everybody on the machine may read the arguments of a process. It is not
+/// waited for, as it may last as long as the browser does.
+class BrowserOpener {
+ public:
+  void open(const std::string& address) {
+    std::string program = "xdg-open";
+    std::string argument = address;
+    char* const arguments[] = {program.data(), argument.data(), nullptr};
+    if (::posix_spawnp(&process_, program.c_str(), nullptr, nullptr, arguments, environ) != 0) say_it_failed();
+  }
+
+  /// Says so if it has failed since.
+  void look() {
+    int status = 0;
+    if (process_ <= 0 || ::waitpid(process_, &status, WNOHANG) != process_) return;
+    if (status != 0) say_it_failed();
+    process_ = 0;
+  }
+
+ private:
+  void say_it_failed() {
+    process_ = 0;
+    warn("no browser could be opened; open the address above yourself");
+  }
+
+  pid_t process_ = 0;
+};
 
 studio::TrainFlag::Kind form_kind(const FlagEntry& flag) {
   using enum studio::TrainFlag::Kind;
@@ -116,8 +132,9 @@ core::ExitCode run_studio(const StudioOptions& options) {
                       {.admit = [&page](const http::Request& head) { return page.admit(head); }});
   server.start();
   tell_ready(page, server);
-  if (options.open) open_in_browser(page.entry_address(server.address()));
-  while (wait_for_signal(kSignalPace) != ServiceSignal::kStop) continue;
+  BrowserOpener browser;
+  if (options.open) browser.open(page.entry_address(server.address()));
+  while (wait_for_signal(kSignalPace) != ServiceSignal::kStop) browser.look();
   server.drain(kPatience);
   return core::ExitCode::kDone;
 }
@@ -131,7 +148,7 @@ void add_studio(CommandLine& line) {
                    "folders of images to show; without any, those below this folder that its runs were trained on");
   command.flags(*options);
   takes_unpinned_compute_threads(command);
-  command.everyday({"--runs", "--port", "--host", "--open", "--read-only", "--token-file"});
+  command.everyday({"--runs", "--port", "--host", "--open", "--read-only", "--token-file", "--device"});
   command.footer(
       "  margay studio pets/images\n\n"
       "prints an address that holds a token; whoever knows it may use the page. Nothing goes to another host. On a "

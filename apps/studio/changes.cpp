@@ -10,7 +10,8 @@
 namespace margay::studio {
 namespace {
 
-/// A proxy, or a laptop that slept, forgets a connection on which nothing comes; so it also shows who has left.
+/// A proxy forgets a connection on which nothing comes, and after a laptop has slept, or a network has changed, neither
+/// end may hear of it. By the event "beat" the page knows that the studio is there, and the studio who has left.
 constexpr std::chrono::seconds kHeartbeat{15};
 constexpr std::size_t kMostPages = 256;
 
@@ -71,7 +72,7 @@ void Changes::run() {
     for (const Look& look : looks) look();
     if (Clock::now() - beat >= kHeartbeat) {
       beat = Clock::now();
-      send(":\n\n");
+      send(http::event_text("{}", "beat"));
     }
     std::unique_lock lock(mutex_);
     std::erase_if(streams_, [](const http::Stream& stream) { return !stream.is_open(); });

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include <sys/stat.h>
-
-#include "margay/core/checksum.h"
 #include "margay/data/check/check_images.h"
 #include "margay/data/check/deep_images.h"
 #include "margay/run/data_options.h"
@@ -14,27 +11,6 @@ namespace margay::studio {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A dataset of more folders is only watched in part.
-constexpr std::size_t kMostFolders = 5'000;
-
-std::optional<std::timespec> time_of(const fs::path& folder) {
-  struct stat state {};
-  if (::stat(folder.c_str(), &state) != 0) return std::nullopt;
-  return state.st_mtim;
-}
-
-/// A checksum of the names in a folder. Hidden ones do not count: a journal of decisions may begin beside the images.
-std::uint64_t names_in(const fs::path& folder) {
-  std::uint64_t sum = 0;
-  std::error_code failure;
-  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
-    const std::string name = entry->path().filename().string();
-    if (name.starts_with('.')) continue;
-    sum += core::checksum({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
-  }
-  return sum;
-}
 
 /// The path as text, without the folder before it.
 std::string_view below(std::string_view path, std::string_view folder) {
@@ -119,30 +95,22 @@ std::size_t OpenedDataset::count(ImageSide side) const {
 
 /// The folder itself, and all that hold an image or lie between.
 void OpenedDataset::note_folders() {
-  names_in_folder_ = names_in(folder_);
   std::unordered_set<std::string_view> folders;
-  for (std::size_t i = 0; i < size() && folders.size() < kMostFolders; ++i) {
+  for (std::size_t i = 0; i < size() && folders.size() < FolderTimes::kMost; ++i) {
     std::string_view name = this->name(i);
     for (std::size_t end = name.rfind('/'); end != std::string_view::npos; end = name.rfind('/')) {
       name = name.substr(0, end);
       if (!folders.insert(name).second) break;
     }
   }
-  const auto note = [&](const fs::path& folder) {
-    if (const auto time = time_of(folder)) folder_times_.push_back({folder, *time});
-  };
-  note(folder_);
-  for (const std::string_view name : folders) note(folder_ / name);
+  folder_times_.note(folder_, FolderTimes::Counts::kNames);
+  for (const std::string_view name : folders) folder_times_.note(folder_ / name);
 }
 
 OpenedDataset::Change OpenedDataset::change() const {
-  if (!time_of(folder_)) return Change::kGone;
-  const bool is_same = std::all_of(folder_times_.begin(), folder_times_.end(), [this](const FolderTime& each) {
-    const auto now = time_of(each.folder);
-    const bool has_its_time = now && now->tv_sec == each.time.tv_sec && now->tv_nsec == each.time.tv_nsec;
-    return has_its_time || (now && each.folder == folder_ && names_in(folder_) == names_in_folder_);
-  });
-  return is_same ? Change::kNone : Change::kChanged;
+  std::error_code none;
+  if (!fs::exists(folder_, none)) return Change::kGone;
+  return folder_times_.have_changed() ? Change::kChanged : Change::kNone;
 }
 
 }  // namespace margay::studio

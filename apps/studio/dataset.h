@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/studio/folder_times.h"
 #include "margay/data/source/names.h"
 
 namespace margay::run {
@@ -76,11 +76,6 @@ class OpenedDataset {
   Change change() const;
 
  private:
-  struct FolderTime {
-    std::filesystem::path folder;
-    std::timespec time;
-  };
-
   OpenedDataset() = default;
   void note_folders();
 
@@ -92,8 +87,7 @@ class OpenedDataset {
   std::vector<ClassSize> classes_;
   std::size_t unlabelled_ = 0;
   bool is_multi_label_ = false;
-  std::vector<FolderTime> folder_times_;  ///< the first is the folder's own
-  std::uint64_t names_in_folder_ = 0;     ///< a checksum of what lies directly in it
+  FolderTimes folder_times_;
 };
 
 /// "changed", "gone"; "" for kNone.

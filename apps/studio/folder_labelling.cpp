@@ -1,8 +1,10 @@
 #include "apps/studio/folder_labelling.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -55,11 +57,30 @@ void FolderLabelling::publish() { studio_.changes().publish("label", {{"folder",
 
 FolderLabelling::Lock FolderLabelling::ready() {
   Lock lock(mutex_);
-  if (!labelled_) labelled_.emplace(folder_.path);
-  labelled_->take_over();
+  take_labels();
   check_layout();
   if (!has_order_) find_order();
   return lock;
+}
+
+/// What is in the log. One that was lost is told of, and another begun: the images are where they were.
+bool FolderLabelling::take_labels() {
+  std::error_code none;
+  if (!fs::is_directory(folder_.path, none)) {  // it would be made again, empty
+    throw core::DataError(folder_.path,
+                          "the folder is not there any more; bring it back, or start the studio with the "
+                          "place where it is now");
+  }
+  if (labelled_ && labelled_->is_log_lost()) {
+    lost_log_ = fmt::format(
+        "{} was removed or cut while the studio ran. Images stay in their classes, but which were "
+        "drawn at random is forgotten, and labels of before cannot be taken back here",
+        core::valid_utf8((folder_.path / ".margay" / "labelled.jsonl").string()));
+    labelled_.reset();
+  }
+  const bool is_new = !labelled_;
+  if (is_new) labelled_.emplace(folder_.path);
+  return labelled_->take_over() || is_new;
 }
 
 std::vector<fs::path> FolderLabelling::unlabelled() const {
@@ -102,17 +123,72 @@ void FolderLabelling::check_layout() const {
 
 /// At random, until a probe knows better.
 void FolderLabelling::find_order() {
-  const std::vector<fs::path> paths = unlabelled();
+  note_folders();
   waiting_.clear();
-  for (run::ImageToLabel& each : run::random_labelling_order(paths)) {
-    waiting_.push_back({.path = paths[each.image], .image = std::move(each)});
-  }
+  reconcile(unlabelled());
+  labelled_files_ = count_labelled();
   has_order_ = true;
   labels_at_probe_ = 0;
 }
 
+/// Before they are listed.
+void FolderLabelling::note_folders() {
+  times_.clear();
+  times_.note(folder_.path);
+  for (const data::ClassFolder& each : labelled_->folders().classes()) times_.note(folder_.path / each.name);
+  if (source_.id == folder_.id) return;
+  times_.note(source_.path);
+  std::error_code failure;
+  for (fs::recursive_directory_iterator each(source_.path, fs::directory_options::skip_permission_denied, failure), end;
+       !failure && each != end && times_.size() < FolderTimes::kMost; each.increment(failure)) {
+    std::error_code none;
+    if (each->is_directory(none)) times_.note(each->path());
+  }
+}
+
+/// Images that are not there any more wait no longer. New ones stand at the end until the next probe, not as a random
+/// sample of all; without a probe all are in a random order. Returns whether any have come or gone.
+bool FolderLabelling::reconcile(const std::vector<fs::path>& now) {
+  const std::set<fs::path> there(now.begin(), now.end());
+  std::set<fs::path> known;
+  for (const Waiting& each : waiting_) known.insert(each.path);
+  if (there == known) return false;
+  const auto is_random = [](const Waiting& each) { return each.image.is_random; };
+  const bool is_all_random = std::all_of(waiting_.begin(), waiting_.end(), is_random);
+  if (is_all_random) known.clear();
+  std::erase_if(waiting_, [&](const Waiting& each) { return is_all_random || !there.contains(each.path); });
+  std::vector<fs::path> come;
+  std::copy_if(now.begin(), now.end(), std::back_inserter(come),
+               [&](const fs::path& each) { return !known.contains(each); });
+  for (run::ImageToLabel& each : run::random_labelling_order(come)) {
+    each.is_random = is_all_random;
+    waiting_.push_back({.path = come[each.image], .image = std::move(each)});
+  }
+  return true;
+}
+
+std::size_t FolderLabelling::count_labelled() const {
+  std::size_t count = 0;
+  for (const data::ClassFolder& each : labelled_->folders().classes()) count += each.images;
+  return count;
+}
+
+/// Files that have come or gone. Where others than this page have brought them, the probe is fitted again when no more
+/// come: a large folder is copied for minutes.
+bool FolderLabelling::look_for_files() {
+  if (!times_.have_changed()) {
+    if (std::exchange(is_probe_old_, false) && labels_at_probe_ > 0) start_probe();
+    return false;
+  }
+  note_folders();
+  const bool has_others = std::exchange(labelled_files_, count_labelled()) != labelled_files_;
+  is_probe_old_ = reconcile(unlabelled()) || has_others || is_probe_old_;
+  return true;
+}
+
 Json FolderLabelling::state() {
   const Lock lock = ready();
+  look_for_files();
   return state_locked();
 }
 
@@ -137,6 +213,8 @@ Json FolderLabelling::state_locked() {
     history.push_back(labelled_json(images[i - 1]));
   }
   const Job::State job = job_.state();
+  std::vector<std::string> warnings = warnings_;
+  if (!lost_log_.empty()) warnings.insert(warnings.begin(), lost_log_);
   return {{"folder", folder_.id},
           {"path", core::valid_utf8(folder_.path.string())},
           {"is_read_only", studio_.is_read_only()},
@@ -150,7 +228,7 @@ Json FolderLabelling::state_locked() {
             {"total", job.total},
             {"problem", core::valid_utf8(studio_.words(job.problem.empty() ? problem_ : job.problem))}}},
           {"curve", curve},
-          {"warnings", warnings_},
+          {"warnings", warnings},
           {"history", history}};
 }
 
@@ -183,6 +261,7 @@ Json FolderLabelling::add_image(const std::string& bytes, const std::string& nam
   data::decode_size({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name);  // refuses what is none
   const Lock lock = ready();
   const data::LabelledImage added = labelled_->add_bytes(bytes, name, label, request);
+  ++labelled_files_;
   probe_if_worth();
   publish();
   return {{"image", labelled_json(added)}, {"state", state_locked()}};
@@ -198,6 +277,7 @@ Json FolderLabelling::label_one(const Json& decision, const std::string& who) {
   if (fs::exists(path, ignored)) studio_.folders().inside(source_, name.native());  // throws for a way out
   const data::LabelledImage added = labelled_->add_file(path, field_of<std::string>(decision, "label", ""), request);
   std::erase_if(waiting_, [&](const Waiting& each) { return each.path == path; });
+  ++labelled_files_;
   return {{"id", request.id}, {"number", added.number}};
 }
 
@@ -251,6 +331,7 @@ void FolderLabelling::start_probe() {
   if (job_.state().phase == Job::Phase::kRunning) return;
   labels_at_probe_ = labelled_->images().size();
   run::LabellingProbeOptions options{.known = known(), .unlabelled = unlabelled()};
+  if (studio_.options().device) options.network.device = *studio_.options().device;
   const fs::path cache = studio_.program().cache_folder;
   const fetch::KnownPlaces places = studio_.program().places;
   job_.start([this, options, cache, places](const Job::Progress& progress) mutable {
@@ -275,28 +356,29 @@ void FolderLabelling::start_probe() {
 /// On the job's thread.
 void FolderLabelling::take_advice(run::LabellingAdvice&& advice, const std::vector<fs::path>& unlabelled) {
   const Lock lock(mutex_);
-  const std::vector<fs::path> now = this->unlabelled();
-  const std::set<fs::path> left(now.begin(), now.end());
+  if (!labelled_) return;
   waiting_.clear();
   for (run::ImageToLabel& each : advice.order) {
-    const fs::path& path = unlabelled[each.image];
-    if (left.contains(path)) waiting_.push_back({.path = path, .image = std::move(each)});
+    waiting_.push_back({.path = unlabelled[each.image], .image = std::move(each)});
   }
+  // Without those that were labelled meanwhile; of very many the probe has looked at a part.
+  reconcile(this->unlabelled());
   problem_ = advice.problem;
   warnings_ = advice.warnings;
   if (advice.error) curve_.push_back({advice.known, advice.error, advice.random_error, advice.random_images});
+}
+
+bool FolderLabelling::follow_locked() {
+  const bool has_labels = take_labels();
+  if (has_labels) reconcile(unlabelled());
+  return look_for_files() || has_labels;
 }
 
 void FolderLabelling::follow() {
   const Lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || !labelled_) return;
   try {
-    if (!labelled_->take_over()) return;
-    std::erase_if(waiting_, [&](const Waiting& each) {
-      std::error_code ignored;
-      return !fs::exists(each.path, ignored) || labelled_->was_copied(each.path);
-    });
-    publish();
+    if (follow_locked()) publish();
   } catch (const std::exception& error) {
     if (problem_ == error.what()) return;
     problem_ = error.what();

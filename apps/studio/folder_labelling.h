@@ -12,6 +12,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/studio/folder_times.h"
 #include "apps/studio/job.h"
 #include "apps/studio/served_folders.h"
 #include "margay/data/edits/labelled_folder.h"
@@ -23,7 +24,8 @@ class Studio;
 
 /// A dataset that is made in a served folder, for all pages: its classes, the images that are to be labelled (those
 /// that lie loose in it, or of another served folder), in the order of a probe's uncertainty, and the probe's error.
-/// Changes are published as the event "label" with the folder's id. From any thread; a call waits for the one before
+/// Images that are put into its folders meanwhile, and those that go, are noticed; all changes are published as the
+/// event "label" with the folder's id. From any thread; a call waits for the one before
 /// it.
 class FolderLabelling {
  public:
@@ -47,7 +49,8 @@ class FolderLabelling {
   /// Fits the probe now; it is fitted by itself as labels come.
   nlohmann::ordered_json probe();
 
-  /// Publishes what other processes have labelled. Does nothing while a call runs, or before the first one.
+  /// Publishes what other processes have labelled, and which files have come or gone. Does nothing while a call runs,
+  /// or before the first one.
   void follow();
 
  private:
@@ -59,6 +62,12 @@ class FolderLabelling {
   std::vector<run::KnownImage> known() const;
   void check_layout() const;
   void find_order();
+  void note_folders();
+  std::size_t count_labelled() const;
+  bool look_for_files();
+  bool take_labels();
+  bool follow_locked();
+  bool reconcile(const std::vector<std::filesystem::path>& now);
   void probe_if_worth();
   void start_probe();
   void take_advice(run::LabellingAdvice&& advice, const std::vector<std::filesystem::path>& unlabelled);
@@ -83,8 +92,12 @@ class FolderLabelling {
   ServedFolder source_;
   std::vector<Waiting> waiting_;  ///< in order
   bool has_order_ = false;
+  FolderTimes times_;               ///< of the folders of classes, and those of the source
+  std::size_t labelled_files_ = 0;  ///< that the classes hold, as far as is known
+  bool is_probe_old_ = false;       ///< files have come or gone since it was fitted
   std::vector<ProbePoint> curve_;
-  std::string problem_;  ///< why there is no probe
+  std::string problem_;   ///< why there is no probe
+  std::string lost_log_;  ///< what is told of a log that was lost
   std::vector<std::string> warnings_;
   std::size_t labels_at_probe_ = 0;
   Job job_;  ///< last: its thread uses what stands above

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/studio/image_id.h"
+#include "apps/studio/loaded_models.h"
 #include "apps/studio/request_values.h"
 #include "apps/studio/studio.h"
 #include "margay/core/checksum.h"
@@ -105,6 +106,17 @@ Json moves_json(const std::vector<data::PlannedMove>& moves) {
   return json;
 }
 
+/// As JSON, "" where all are the defaults.
+std::string changed_options(const run::DataOptions& options) {
+  const Json all = core::to_json(options);
+  const Json defaults = core::to_json(run::DataOptions());
+  Json changed = Json::object();
+  for (const auto& [name, value] : all.items()) {
+    if (value != defaults.at(name)) changed[name] = value;
+  }
+  return changed.empty() ? "" : changed.dump();
+}
+
 }  // namespace
 
 std::string studio_user() {
@@ -112,15 +124,21 @@ std::string studio_user() {
   return user == nullptr ? "" : core::valid_utf8(user->pw_name);
 }
 
-FolderReview::FolderReview(Studio& studio, ServedFolder folder)
-    : studio_(studio), folder_(std::move(folder)), search_([this] { publish(); }) {}
+FolderReview::FolderReview(Studio& studio, ServedFolder folder, run::DataOptions options)
+    : studio_(studio), folder_(std::move(folder)), options_(std::move(options)), search_([this] { publish(); }) {
+  if (!options_.edits && options_.journal.empty()) return;
+  throw std::invalid_argument(
+      "a review compares decisions with the labels of the data itself; leave `edits` and "
+      "`journal` out");
+}
 
 FolderReview::~FolderReview() = default;
 
 std::string FolderReview::shown_folder() const { return shown_text(folder_.path.string()); }
 
 fs::path FolderReview::found_file() const {
-  const std::string path = folder_.path.native();
+  std::string path = folder_.path.native();
+  if (const std::string changed = changed_options(options_); !changed.empty()) path += '\n' + changed;
   const std::uint64_t hash = core::checksum({reinterpret_cast<const std::uint8_t*>(path.data()), path.size()});
   const fs::path& cache = studio_.program().cache_folder;
   if (cache.empty()) return {};
@@ -135,7 +153,7 @@ FolderReview::Lock FolderReview::ready() {
 
 void FolderReview::load() {
   const run::JournalPlace place = run::journal_place(folder_.path, studio_.folders().runs() / "decisions");
-  run::ReviewedData data = run::reviewed_data(folder_.path, {}, place.file);
+  run::ReviewedData data = run::reviewed_data(folder_.path, options_, place.file);
   review_.reset();
   data_ = std::move(data);
   is_beside_ = place.is_beside;
@@ -426,11 +444,13 @@ Json FolderReview::undo_apply() {
 Json FolderReview::start_search(const Json& body) {
   const Lock lock = ready();
   LabelSearchOptions options{.folder = folder_.path,
+                             .data = options_,
                              .cache_folder = studio_.program().cache_folder,
                              .arch = field_of<std::string>(body, "arch", "resnet18"),
-                             .places = studio_.program().places};
+                             .places = studio_.program().places,
+                             .device = studio_.options().device};
   const auto model = field_of<std::string>(body, "model", "");
-  if (!model.empty()) options.model = studio_.folders().inside_runs(model);
+  if (!model.empty()) options.model = listed_model(studio_.folders(), model).file;
   const bool is_begun =
       search_.start([this, options](const Job::Progress& progress) { take_found(search_labels(options, progress)); });
   if (!is_begun) throw http::RequestError(409, "a search runs already; stop it first");

@@ -15,21 +15,24 @@
 #include "apps/studio/served_folders.h"
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/journal.h"
+#include "margay/run/data_options.h"
 #include "margay/run/review.h"
 
 namespace margay::studio {
 
 class Studio;
 
-/// The review of one served folder, which all pages share. It is read when it is first asked for. What another process
-/// adds to the journal (`margay clean` in a terminal) is taken over by follow(); every change is published as the event
-/// "clean" with the folder's id. From any thread; a call waits for the one before it.
+/// The review of one served folder, read in one way, which all pages share. It is read when it is first asked for. What
+/// another process adds to the journal (`margay clean` in a terminal) is taken over by follow(); every change is
+/// published as the event "clean" with the folder's id. From any thread; a call waits for the one before it.
 ///
 /// JSON names an image by its id (image_id). Requests that cannot be done throw http::RequestError,
 /// std::invalid_argument or core::Error.
 class FolderReview {
  public:
-  FolderReview(Studio& studio, ServedFolder folder);
+  /// options: how labels and split come from the folder. Throws std::invalid_argument for those that apply decisions,
+  /// as a review compares them with the data's own labels.
+  FolderReview(Studio& studio, ServedFolder folder, run::DataOptions options);
   ~FolderReview();
 
   /// The journal, the classes, the progress, what is left, the search.
@@ -58,7 +61,7 @@ class FolderReview {
   nlohmann::ordered_json finish_apply();
   nlohmann::ordered_json undo_apply();
 
-  /// body: {"arch", "model"}; model: relative to the folder of runs.
+  /// body: {"arch", "model"}; model: the id of one that is to judge (listed_models), in place of a probe.
   nlohmann::ordered_json start_search(const nlohmann::ordered_json& body);
   nlohmann::ordered_json stop_search();
   /// Reads the folder again.
@@ -87,6 +90,7 @@ class FolderReview {
 
   Studio& studio_;
   const ServedFolder folder_;
+  const run::DataOptions options_;
   std::mutex mutex_;  ///< of what follows
   run::ReviewedData data_;
   FoundLabels found_;

@@ -104,13 +104,15 @@ void keep_found(const FoundLabels& found, const fs::path& file) {
 FoundLabels search_labels(const LabelSearchOptions& options, const Job::Progress& progress) {
   JobObserver observer(progress);
   FoundLabels found{.time = data::utc_now()};
-  const data::DataBlock block = run::make_block(options.folder, {}, data::Gaps::kKeep);
+  const data::DataBlock block = run::make_block(options.folder, options.data, data::Gaps::kKeep);
   data::DataReport report =
       data::check_data(block, options.folder, {.near_duplicates = true}, [&](std::size_t done, std::size_t total) {
         progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
       });
   found.findings = std::move(report.findings);
-  run::LabelCheckOptions label{.folder = options.folder, .model = options.model, .arch = options.arch};
+  run::LabelCheckOptions label{
+      .folder = options.folder, .data = options.data, .model = options.model, .arch = options.arch};
+  if (options.device) label.network.device = *options.device;
   if (options.model.empty()) {
     const run::WeightsSearch search = run::find_weights_at_hand(model::find_architecture(label.arch), options.places);
     search.fill_in(label.network.weights, label.network.weights_sha256);

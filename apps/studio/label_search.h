@@ -11,6 +11,8 @@
 #include "apps/studio/job.h"
 #include "margay/data/check/finding.h"
 #include "margay/data/item.h"
+#include "margay/fetch/known_places.h"
+#include "margay/run/data_options.h"
 
 namespace margay::studio {
 
@@ -35,10 +37,12 @@ void keep_found(const FoundLabels& found, const std::filesystem::path& file);
 /// How to search.
 struct LabelSearchOptions {
   std::filesystem::path folder;
+  run::DataOptions data = {};          ///< how the folder is read; no decisions apply
   std::filesystem::path cache_folder;  ///< of the user, for features; "": none
   std::string arch = "resnet18";       ///< whose features are probed
   std::filesystem::path model;         ///< a bundle that judges instead; "": none
   fetch::KnownPlaces places = {};      ///< where the weights of `arch` may lie
+  std::optional<std::string> device;   ///< of the network; absent: as `margay check` chooses
 };
 
 /// Searches first for broken images and copies (data::check_data), then for wrong labels (run::check_labels); without

@@ -70,14 +70,6 @@ bool is_served(const ServedFolders& folders, const std::string& id) {
   }
 }
 
-LoadedModels::Model load_with_features(const ListedModel& model) {
-  serve::PredictorOptions options;
-  options.output = predict::NetworkOutput::kLogitsAndFeatures;
-  auto loaded = serve::ServedModel::load(model.name, model.file, options);
-  loaded->predictor().warm_up();
-  return loaded;
-}
-
 }  // namespace
 
 std::vector<ListedModel> listed_models(const ServedFolders& folders) {
@@ -109,7 +101,18 @@ ListedModel listed_model(const ServedFolders& folders, const std::string& id) {
 }
 
 LoadedModels::LoadedModels(std::size_t most, Load load)
-    : most_(most), load_(load ? std::move(load) : Load(load_with_features)) {}
+    : most_(most), load_(load ? std::move(load) : load_on(serve::PredictorOptions().device)) {}
+
+LoadedModels::Load LoadedModels::load_on(const std::string& device) {
+  return [device](const ListedModel& model) {
+    serve::PredictorOptions options;
+    options.output = predict::NetworkOutput::kLogitsAndFeatures;
+    options.device = device;
+    auto loaded = serve::ServedModel::load(model.name, model.file, options);
+    loaded->predictor().warm_up();
+    return loaded;
+  };
+}
 
 LoadedModels::Model LoadedModels::get(const ListedModel& model) {
   std::promise<Model> promise;

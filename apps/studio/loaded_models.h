@@ -44,8 +44,12 @@ class LoadedModels {
   using Model = std::shared_ptr<const serve::ServedModel>;
   using Load = std::function<Model(const ListedModel&)>;
 
-  /// load: reads a model; unless given, as serve::ServedModel::load with features beside the logits.
-  explicit LoadedModels(std::size_t most = 4, Load load = {});
+  static constexpr std::size_t kMost = 4;
+
+  /// load: reads a model; unless given, load_on() of the CPU.
+  explicit LoadedModels(std::size_t most = kMost, Load load = {});
+  /// Loads as serve::ServedModel does, with features beside the logits. device: as model::find_device.
+  static Load load_on(const std::string& device);
 
   /// Throws what loading throws; the next call tries again.
   Model get(const ListedModel& model);

@@ -60,8 +60,8 @@ class LrSearch::Listener : public run::Observer {
   const Job::Progress& progress_;
 };
 
-LrSearch::LrSearch(fetch::KnownPlaces places, std::function<void()> on_change)
-    : places_(std::move(places)), job_(std::move(on_change)) {}
+LrSearch::LrSearch(fetch::KnownPlaces places, std::optional<std::string> device, std::function<void()> on_change)
+    : places_(std::move(places)), device_(std::move(device)), job_(std::move(on_change)) {}
 
 LrSearch::~LrSearch() = default;
 
@@ -72,6 +72,7 @@ SearchJson LrSearch::form() { return form_of<Options>(); }
 void LrSearch::start(const std::string& folder_id, const std::filesystem::path& folder, const run::DataOptions& data,
                      const SearchJson& given) {
   Options options;
+  if (device_) options.vision_learner.learner.device = *device_;
   core::from_json(given, options);
   options.batch.folder = folder;
   options.batch.data = data;

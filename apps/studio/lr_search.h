@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,8 @@ namespace margay::studio {
 /// LibTorch, and changes nothing on disk.
 class LrSearch {
  public:
-  /// on_change: as Job's. places: where weights lie.
-  LrSearch(fetch::KnownPlaces places, std::function<void()> on_change);
+  /// on_change: as Job's. places: where weights lie. device: where it computes unless its options say so.
+  LrSearch(fetch::KnownPlaces places, std::optional<std::string> device, std::function<void()> on_change);
   ~LrSearch();
 
   /// The options of a search: architecture, weights ("auto": those on this machine; "none"), data, network, sweep.
@@ -52,6 +53,7 @@ class LrSearch {
   void say(const std::string& sentence);
 
   const fetch::KnownPlaces places_;
+  const std::optional<std::string> device_;
   mutable std::mutex mutex_;  ///< of what follows
   std::string folder_;
   std::vector<std::string> says_;

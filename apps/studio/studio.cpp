@@ -12,6 +12,7 @@
 
 #include "apps/studio/routes/views.h"
 #include "margay/core/error.h"
+#include "margay/model/precision.h"
 #include "margay/run/run_watch.h"
 
 namespace margay::studio {
@@ -70,13 +71,14 @@ Studio::Studio(StudioOptions options, StudioProgram program)
     : options_(std::move(options)),
       program_(std::move(program)),
       folders_(options_.folders.empty() ? folders_of_runs(options_.runs) : options_.folders, options_.runs),
-      models_(),
+      models_(LoadedModels::kMost, LoadedModels::load_on(options_.device.value_or("cpu"))),
       thumbnails_(program_.cache_folder.empty() ? "" : program_.cache_folder / "thumbnails"),
       access_(token_of(options_), options_.read_only ? Writes::kRefused : Writes::kAllowed),
       changes_(kPace, greeting_of(program_)),
       routes_(*this, workers_),
       workers_(kThreads, kMostWaiting) {
   core::validate(options_);
+  if (options_.device) model::find_device(*options_.device);  // one that is not there is told at once
   add_views(routes_);
 }
 

@@ -38,7 +38,8 @@ struct StudioProgram {
 /// and who may change something, is Access's to say; what changes, Changes tells to every open page.
 class Studio {
  public:
-  /// Throws core::DataError for a folder that is not there, std::invalid_argument for options out of range.
+  /// Throws core::DataError for a folder that is not there, std::invalid_argument for options out of range, and for a
+  /// device that this machine lacks.
   Studio(StudioOptions options, StudioProgram program);
   ~Studio();
   Studio(const Studio&) = delete;

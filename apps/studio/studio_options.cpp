@@ -12,6 +12,10 @@ const core::OptionTable& StudioOptions::fields() {
            "allowed_hosts", "further names under which browsers reach this machine, as behind a proxy"),
        core::field<&StudioOptions::token_file>(
            "token_file", "a file with the token to ask for, so that the address stays the same; without it a new one"),
+       core::field<&StudioOptions::device>(
+           "device",
+           "where networks compute: cpu, cuda, cuda:N or auto; without it models predict on the cpu, and probes and "
+           "searches use cuda if there is one, as their commands do"),
        core::field<&StudioOptions::open>("open", "open the page in the browser"),
        core::field<&StudioOptions::read_only>("read_only",
                                               "show everything, change nothing: no trainings, no labels")});

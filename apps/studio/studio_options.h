@@ -18,6 +18,9 @@ struct StudioOptions {
   int port = 0;                                     ///< 0: a free one
   std::vector<std::string> allowed_hosts = {};      ///< beside those of this machine's loopback, and `host`
   std::optional<std::filesystem::path> token_file;  ///< absent: a new token at each start
+  /// Where networks compute, as model::find_device. Absent: as the commands do that the views stand for, so that
+  /// predictions have the bits of `margay predict`.
+  std::optional<std::string> device;
   bool open = false;
   bool read_only = false;
 

@@ -16,6 +16,7 @@ constexpr const char* kPolicy =
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr const char* kPermissions = "camera=(self), microphone=(), geolocation=()";
 
+/// The head of every view stands here, too, so that it is painted before the script has been read.
 constexpr std::string_view kStart = R"(<!doctype html>
 <html lang="en">
 <head>
@@ -29,7 +30,10 @@ constexpr std::string_view kStart = R"(<!doctype html>
 <script src="/studio.js" defer></script>
 </head>
 <body>
-<div id="studio"><noscript>The studio needs its script; nothing in it comes from another host.</noscript></div>
+<div id="studio">
+<header class="studio-header"><span class="brand" translate="no">Margay</span></header>
+<main><noscript>The studio needs its script; nothing in it comes from another host.</noscript></main>
+</div>
 </body>
 </html>
 )";

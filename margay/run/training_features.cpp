@@ -7,6 +7,7 @@
 #include "margay/core/threads.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/data/loader/loader.h"
+#include "margay/model/precision.h"
 #include "margay/predict/features.h"
 #include "margay/run/evaluation_set.h"
 
@@ -24,6 +25,7 @@ data::Loader feature_loader(const bundle::Bundle& bundle, const std::shared_ptr<
 TrainingFeatures::TrainingFeatures(const std::filesystem::path& model, const Options& options,
                                    const OnProgress& on_progress) {
   const bundle::Bundle bundle = bundle::load_bundle(model);
+  bundle.classifier->to(model::find_device(options.device));
   const EvaluationSet set({.folder = options.folder, .part = JudgedPart::kTrain}, bundle, model);
   images_ = set.images();
   vocabulary_ = bundle.vocabulary.names();

@@ -28,6 +28,7 @@ class TrainingFeatures {
   struct Options {
     std::filesystem::path folder;        ///< of the training's images, wherever it now lies
     std::filesystem::path cache_folder;  ///< predict::FeatureCache's, which probes share; "": nothing is kept
+    std::string device = "cpu";          ///< as model::find_device
   };
 
   /// Reads the model's file and the images that it was trained on; features come from the cache where a probe or an

@@ -6,6 +6,7 @@
 #include "apps/studio/folder_review.h"
 #include "margay/data/edits/journal.h"
 #include "margay/data/source/image_files.h"
+#include "margay/http/target.h"
 #include "tests/studio/running_studio.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/http_server.h"
@@ -58,6 +59,25 @@ TEST_F(CleanRoutesTest, LookingMakesNoJournal) {
   studio_->json("/api/clean/images/sample");
   studio_->json("/api/clean/images/plan");
   EXPECT_FALSE(fs::exists(images_ / ".margay"));
+}
+
+TEST_F(CleanRoutesTest, ReadsTheFolderAsTheOptionsSay) {
+  testing_support::write(images_ / "labels.csv",
+                         "name,label\n" + image(0) + ",odd\n" + image(1) + ",even\n" + image(2) + ",odd\n");
+  const std::string options =
+      "?options=" + http::percent_encoded(R"({"labels_csv":"labels.csv","valid_fraction":0.5})");
+  const Json of_table = studio_->json("/api/clean/images" + options);
+  EXPECT_EQ(of_table["images"], 3) << of_table;
+  EXPECT_EQ(of_table["classes"], (Json{"even", "odd"}));
+  EXPECT_EQ(state()["classes"], (Json{"flat", "upright"}));
+  // The journal is one.
+  const Json body = {{"who", "ann"}, {"decisions", {{{"id", "1"}, {"image_id", image(0)}, {"kind", "keep"}}}}};
+  EXPECT_EQ(studio_->send("POST", "/api/clean/images/decide" + options, body.dump()).status, 200);
+  EXPECT_EQ(state()["journal"]["decisions"], 1);
+  const std::string edited = "?options=" + http::percent_encoded(R"({"edits":true})");
+  EXPECT_EQ(studio_->get("/api/clean/images" + edited).status, 400);
+  const std::string outside = "?options=" + http::percent_encoded(R"({"labels_csv":"../labels.csv"})");
+  EXPECT_EQ(studio_->get("/api/clean/images" + outside).status, 403);
 }
 
 TEST_F(CleanRoutesTest, ADecisionIsOnTheDiskBeforeTheAnswer) {

@@ -91,6 +91,50 @@ TEST_F(LabelRoutesTest, TakesDroppedImagesAndRefusesOtherFiles) {
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
 
+TEST_F(LabelRoutesTest, SeesFilesThatComeAndGoWhileItRuns) {
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 3);
+  data::write_png(new_ / "late.png", testing_support::striped_image(0, 9, 8));
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 4);
+  EXPECT_EQ(studio_->json("/api/label/new/next")["images"].size(), 4);
+  fs::remove(new_ / "0.png");
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 3);
+  fs::create_directories(new_ / "flat");
+  data::write_png(new_ / "flat/mine.png", testing_support::striped_image(0, 7, 8));  // a class, by hand
+  const Json state = studio_->json("/api/label/new");
+  EXPECT_EQ(state["classes"][0]["label"], "flat");
+  EXPECT_EQ(state["labelled"], 1);
+}
+
+TEST_F(LabelRoutesTest, SeesFilesOfAnotherFolderWhileItRuns) {
+  EXPECT_EQ(post("/source", {{"folder", "photos"}})["waiting"], 2);
+  fs::create_directories(photos_ / "more");
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 2);
+  data::write_png(photos_ / "more/late.png", testing_support::striped_image(0, 9, 8));
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 3);
+}
+
+TEST_F(LabelRoutesTest, MakesNoFolderAgainThatWasMoved) {
+  fs::rename(new_, folder_ / "moved");
+  EXPECT_EQ(studio_->get("/api/label/new").status, 422);
+  EXPECT_FALSE(fs::exists(new_));
+  fs::rename(folder_ / "moved", new_);
+  EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 3);
+  fs::rename(new_, folder_ / "moved");
+  EXPECT_EQ(label("0.png", "flat", "a")["status"], 422);
+  EXPECT_FALSE(fs::exists(new_));
+}
+
+TEST_F(LabelRoutesTest, GoesOnWithoutALogThatWasRemoved) {
+  label("0.png", "flat", "a");
+  fs::remove_all(new_ / ".margay");
+  const Json state = studio_->json("/api/label/new");
+  EXPECT_EQ(state["labelled"], 1);
+  EXPECT_TRUE(state["history"].empty());
+  EXPECT_NE(state["warnings"].dump().find("labelled.jsonl was removed"), std::string::npos) << state["warnings"];
+  EXPECT_EQ(label("1.png", "flat", "b")["results"][0]["number"], 1);  // of the new log
+  EXPECT_TRUE(fs::exists(new_ / ".margay/labelled.jsonl"));
+}
+
 TEST_F(LabelRoutesTest, SaysWhyThereIsNoProbe) {
   label("0.png", "flat", "a");
   post("/probe", Json::object());

@@ -18,6 +18,7 @@ const random = (below) => {
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 let studio;
+process.once('exit', () => studio?.kill('SIGKILL')); // also after a failure
 let address;
 let port = 0;
 async function startStudio() {
@@ -49,7 +50,12 @@ async function openBrowser() {
   context = await chromium.launchPersistentContext(`${folder}/browser`, { executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--remote-debugging-port=0'] });
   page = context.pages()[0] ?? await context.newPage();
   await page.goto(address);
+  await showImages();
+}
+/** All images in the grid, whatever was decided. */
+async function showImages() {
   await page.goto(`${new URL(address).origin}/#/clean/images/grid`);
+  await page.reload();
   await page.waitForSelector('.many select');
   await page.selectOption('.many select >> nth=0', 'images');
   await page.selectOption('.many select >> nth=2', 'all');
@@ -99,10 +105,12 @@ for (let round = 0; round < Number(rounds); ++round) {
   await killing;
   if (kill === 'studio') await startStudio();
   else await openBrowser();
-  await page.waitForSelector('.saving:has-text("Saved")', { timeout: 40000 });
+  await page.waitForSelector('.saving:has-text("Saved:")', { timeout: 40000 });
   checkOnce(kill === 'studio' ? [...saved, ...seen] : saved);
   seen.clear();
+  if (kill === 'studio') await showImages(); // the page has begun anew, as the studio has
 }
-console.log(`ok: ${choices} choices over ${rounds} kills`);
+assert.ok(lines().length >= Number(rounds), `only ${lines().length} decisions are in the journal: nothing was tried`);
+console.log(`ok: ${lines().length} decisions of ${choices} choices over ${rounds} kills`);
 await context.close();
 studio.kill('SIGKILL');

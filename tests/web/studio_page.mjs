@@ -1,14 +1,13 @@
 // Each view of the studio in Chromium: node studio_page.mjs URL READ_ONLY_URL FOLDER, of two studios over FOLDER/images and FOLDER/runs.
 // The tests of a view stand in studio/VIEW.mjs, which exports `at` (its address), `ready` (what is there when it is drawn) and
 // `tests(tools)`; these are made for every view: it is accessible, light and dark, fits a phone and a 4k screen, and asks no other host.
-// With SCREENSHOTS=FOLDER in the environment it only writes studio-VIEW-light.png and -dark.png (`names`: of several addresses); with STUDIO_DIST=FOLDER the page's script
-// and style are those of that folder, not those in the program; with VIEWS="runs train" only those views are looked at.
+// With STUDIO_DIST=FOLDER in the environment the page's script and style are those of that folder, not those in the program; with
+// VIEWS="runs train" only those views are looked at.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { accessible, browser, onlyOf, runTests, test, visit } from './visitor.mjs';
 
 const [url, readOnlyUrl, folder] = process.argv.slice(2);
-const screenshots = process.env.SCREENSHOTS;
 
 const here = new URL('./studio/', import.meta.url);
 const views = await Promise.all(readdirSync(here).sort().filter((name) => name.endsWith('.mjs'))
@@ -16,12 +15,13 @@ const views = await Promise.all(readdirSync(here).sort().filter((name) => name.e
   .map(async (name) => ({ name: name.replace('.mjs', ''), ...await import(new URL(name, here)) })));
 
 /** A page at a place of the studio; errors, what the policy forbids and requests to other hosts are faults. `expected`: of refusals. */
-async function open(at, { address = url, ready = 'main h1', ...options } = {}) {
+async function open(at, { address = url, ready = 'main h1', prepare = async () => {}, ...options } = {}) {
   const opened = await visit({ mayAsk: onlyOf(address), reducedMotion: 'reduce', ...options });
   const { page } = opened;
   if (process.env.STUDIO_DIST) {
     for (const file of ['studio.js', 'studio.css']) await page.route(`**/${file}`, (route) => route.fulfill({ path: `${process.env.STUDIO_DIST}/${file}` }));
   }
+  await prepare(page);
   await page.goto(address);
   await page.goto(`${new URL(address).origin}/${at}`);
   await page.waitForSelector(ready);
@@ -56,17 +56,7 @@ for (const view of views) {
       });
     }
   }
-  if (!screenshots) view.tests?.(tools);
-  else {
-    for (const [i, place] of places.entries()) {
-      for (const colorScheme of ['light', 'dark']) {
-        const { page, close } = await open(place, { colorScheme, ready: view.ready });
-        await page.waitForTimeout(600);
-        await page.screenshot({ path: `${screenshots}/studio-${view.names?.[i] ?? view.name}-${colorScheme}.png` });
-        await close();
-      }
-    }
-  }
+  view.tests?.(tools);
 }
 
 test('asks for the token where the browser has none, and takes the whole address', async () => {
@@ -96,5 +86,31 @@ test('goes everywhere by keys, and lists them', async () => {
   await close();
 });
 
-if (screenshots) await browser.close();
-else await runTests();
+test('connects anew after a sleep, when nothing may come on the old stream', async () => {
+  const { page, close } = await open('#/runs', { ready: 'nav', prepare: (each) => each.clock.install() });
+  let streams = 0;
+  page.on('request', (request) => { if (request.url().endsWith('/api/events')) streams += 1; });
+  await page.clock.fastForward(4000);
+  assert.equal(streams, 0);
+  const again = page.waitForRequest((request) => request.url().endsWith('/api/runs'));
+  await page.clock.fastForward('10:00');
+  await page.clock.runFor(6000);
+  await again; // what is shown is asked for anew
+  assert.equal(streams, 1);
+  await close();
+});
+
+test('a file that is dropped beside its place does not take the page away', async () => {
+  const { page, close } = await open('#/runs');
+  const isTaken = await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'x.jpg', { type: 'image/jpeg' }));
+    const event = new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+    document.querySelector('main').dispatchEvent(event);
+    return event.defaultPrevented;
+  });
+  assert.ok(isTaken);
+  await close();
+});
+
+await runTests();

@@ -21,8 +21,9 @@ using BatchJson = nlohmann::ordered_json;
 /// What the routes of a data set before training share.
 struct BatchView {
   explicit BatchView(Studio& owner)
-      : studio(owner),
-        search(owner.program().places, [&owner] { owner.changes().publish("lr-find", BatchJson::object()); }) {}
+      : studio(owner), search(owner.program().places, owner.options().device, [&owner] {
+          owner.changes().publish("lr-find", BatchJson::object());
+        }) {}
 
   const ServedFolder& folder_of(const http::Request& request) const {
     return studio.folders().at(request.parameter("folder"));

@@ -65,6 +65,15 @@ struct DataView {
   DatasetShelf shelf;
 };
 
+/// Findings and kinds of them name options, which the program shows as flags.
+void show_flags(DataJson& findings, const Studio& studio) {
+  for (DataJson& each : findings) {
+    for (const char* field : {"text", "remedy", "problem"}) {
+      if (each.contains(field)) each[field] = studio.words(each[field].get<std::string>());
+    }
+  }
+}
+
 RouteResult folder_state(DataView& view, const http::Request& request) {
   const auto shelved = view.dataset_of(request);
   const ShelvedDataset::State state = shelved->state();
@@ -80,6 +89,10 @@ RouteResult folder_state(DataView& view, const http::Request& request) {
     json["dataset"]["split_problem"] = studio.words(state.dataset->split_problem);
   }
   json["check"] = check_json(shelved->checked(), state.revision);
+  json["check"]["problem"] = studio.words(json["check"]["problem"].get<std::string>());
+  for (const char* list : {"kinds", "others"}) {
+    if (json["check"].contains(list)) show_flags(json["check"][list], studio);
+  }
   return json;
 }
 
@@ -173,6 +186,7 @@ RouteResult image_of(DataView& view, const http::Request& request) {
     }
     json["findings"].push_back(found);
   }
+  show_flags(json["findings"], view.studio);
   return json;
 }
 

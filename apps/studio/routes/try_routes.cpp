@@ -103,7 +103,8 @@ class TryView {
               return std::make_shared<const run::TrainingFeatures>(
                   model.file,
                   run::TrainingFeatures::Options{.folder = folder_of_model(studio.folders(), model).path,
-                                                 .cache_folder = studio.program().cache_folder},
+                                                 .cache_folder = studio.program().cache_folder,
+                                                 .device = studio.options().device.value_or("cpu")},
                   progress);
             },
             [this](const std::string& model, const ExamplesStatus& status) {

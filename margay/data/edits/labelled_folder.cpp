@@ -83,13 +83,15 @@ LabelledFolder::LabelledFolder(const fs::path& root) : folders_(root) {
 fs::path LabelledFolder::log_path() const { return root() / ".margay" / "labelled.jsonl"; }
 
 void LabelledFolder::read() {
+  if (is_log_lost()) {
+    throw core::FormatError(log_path(),
+                            "the log was removed or cut while it was in use; restore it from a copy, or "
+                            "start again: images stay in their classes, but none can be taken back");
+  }
   std::ifstream file(log_path(), std::ios::binary);
   if (!file) throw core::DataError(log_path(), "the log may not be read");
   std::string text{std::istreambuf_iterator<char>(file), {}};
   text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
-  if (text.size() < bytes_) {
-    throw core::FormatError(log_path(), "the log was cut behind the back of this process; restore it from a copy");
-  }
   std::string_view rest = std::string_view(text).substr(bytes_);
   while (!rest.empty()) {
     const std::size_t length = rest.find('\n');
@@ -312,6 +314,12 @@ std::optional<LabelledImage> LabelledFolder::undo(const std::string& who, const 
   take_back(image);
   write({.kind = Step::Kind::kUndo, .image = {.who = who, .id = id}, .undoes = image.number});
   return images_[image.number - 1];
+}
+
+bool LabelledFolder::is_log_lost() const {
+  std::error_code none;
+  const auto bytes = fs::file_size(log_path(), none);
+  return bytes_ > 0 && (none || bytes < bytes_);
 }
 
 bool LabelledFolder::take_over() {

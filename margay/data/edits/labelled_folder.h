@@ -74,8 +74,12 @@ class LabelledFolder {
   /// Throws core::IoError, and core::DataError where the image was moved or deleted meanwhile.
   std::optional<LabelledImage> undo(const std::string& who = "", const std::string& id = "");
 
-  /// Takes over what other processes have added. Returns whether there was anything.
+  /// Takes over what other processes have added. Returns whether there was anything. Throws core::FormatError for a log
+  /// that was removed or cut meanwhile.
   bool take_over();
+  /// Whether the log that this object has read is gone, or shorter than it was: then only another object, which begins
+  /// with what is there now, can go on. Images stay in their classes; undo() knows none of before.
+  bool is_log_lost() const;
 
  private:
   /// A line of the log.

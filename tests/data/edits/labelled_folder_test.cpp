@@ -108,6 +108,25 @@ TEST(LabelledFolder, RefusesNamesOfClassesAndLogsThatWereChanged) {
             std::string::npos);
 }
 
+TEST(LabelledFolder, SaysSoWhenItsLogIsRemovedAndAnotherOneGoesOn) {
+  const TemporaryFolder folder;
+  write(folder / "1.jpg", "one");
+  write(folder / "2.jpg", "two");
+  LabelledFolder labelled(folder.path());
+  labelled.add_file(folder / "1.jpg", "cat");
+  EXPECT_FALSE(labelled.is_log_lost());
+  fs::remove(folder / ".margay/labelled.jsonl");
+  EXPECT_TRUE(labelled.is_log_lost());
+  EXPECT_NE(testing_support::thrown_message<core::FormatError>([&] {
+              labelled.add_file(folder / "2.jpg", "cat");
+            }).find("was removed or cut"),
+            std::string::npos);
+  EXPECT_TRUE(fs::exists(folder / "2.jpg"));
+  LabelledFolder anew(folder.path());
+  EXPECT_EQ(anew.add_file(folder / "2.jpg", "cat").number, 1U);
+  EXPECT_EQ(anew.folders().classes().at(0).images, 2U);
+}
+
 TEST(LabelledFolder, CompletesAMoveThatLeftTwoNamesOfOneFile) {
   const TemporaryFolder folder;
   write(folder / "1.jpg", "one");

@@ -6,7 +6,7 @@ export const ready = '.clean .summary';
 export function tests({ assert, test, open, accessible, folder, readOnlyUrl, post }) {
   const journal = `${folder}/images/.margay/decisions.jsonl`;
   const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').trim().split('\n').slice(1).map((line) => JSON.parse(line)) : []);
-  const saved = (page) => page.waitForSelector('.saving:has-text("Saved")');
+  const saved = (page) => page.waitForSelector('.saving:has-text("Saved:")');
   const decided = async (page, count) => {
     await page.waitForSelector(`.summary:has-text("(${count} lines)")`);
     await saved(page);
@@ -119,13 +119,37 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl, pos
     assert.ok(existsSync(gone));
     await page.click('.apply button:has-text("Apply …")');
     await page.click('.apply button:has-text("Yes, apply")');
-    await page.waitForSelector('.apply :text("Application 1: 1 files moved")');
+    await page.waitForSelector('.apply :text("Application 1: 1 file moved")');
     assert.ok(!existsSync(gone));
     await page.click('.apply button:has-text("Undo the last application")');
-    await page.waitForSelector('.apply :text("is undone: 1 files are back")');
+    await page.waitForSelector('.apply :text("is undone: 1 file is back")');
     assert.ok(existsSync(gone));
     await fresh();
     await close();
+  });
+
+  test('clean: reads labels as one says, and its address holds how', async () => {
+    await fresh();
+    const { page, close } = await open('#/clean/images/grid', { ready: '.many' });
+    const usual = await page.locator('.many select >> nth=1').locator('option').allTextContents();
+    await page.click('.how-read summary');
+    await page.fill('.how-read .option:has(label:text-is("label regex")) input', '^(.)');
+    assert.deepEqual(await accessible(page), []);
+    await page.click('.how-read button.primary');
+    await page.waitForFunction(() => location.hash.includes('options='));
+    await page.waitForFunction((before) => document.querySelectorAll('.many select')[1]?.options[1]?.textContent.length === 1
+      && document.querySelectorAll('.many select')[1].options.length !== before, -1);
+    assert.notDeepEqual(await page.locator('.many select >> nth=1').locator('option').allTextContents(), usual);
+    await page.selectOption('.many select >> nth=0', 'images');
+    await page.waitForSelector('.virtual-grid .tile img');
+    await page.locator('.virtual-grid').focus();
+    await page.keyboard.press('o');
+    await decided(page, 1);
+    assert.equal(lines()[0].before[0].length, 1);
+    await page.click('.tabs a:has-text("History")');
+    await page.waitForSelector('td:has-text("Keep")');
+    await close();
+    await fresh();
   });
 
   test('clean: decides nothing where the studio is read-only', async () => {

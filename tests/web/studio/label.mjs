@@ -16,7 +16,7 @@ export function tests({ assert, test, open, accessible, folder, post }) {
     picturesOf(folder).slice(0, loose).forEach((file, i) => copyFileSync(file, `${place}/${i}.jpg`));
     await post('/api/label/new/source', { folder: 'new' });  // lists them again
   };
-  const saved = (page) => page.waitForSelector('.saving:has-text("Saved")');
+  const saved = (page) => page.waitForSelector('.saving:has-text("Saved:")');
   const addClass = async (page, name) => {
     await page.fill('form input[type=text]', name);
     await page.click('form button[type=submit]');
@@ -42,6 +42,20 @@ export function tests({ assert, test, open, accessible, folder, post }) {
     await page.keyboard.press('u');
     await page.waitForSelector('.label:has-text("2 images wait")');
     assert.equal(readdirSync(`${place}/one`).length, 1);
+    await close();
+  });
+
+  test('label: sees files that are put into its folder while it is open', async () => {
+    await fresh(1);
+    const { page, close } = await open(at, { ready, expected: /404/ });
+    await page.waitForSelector('.label:has-text("1 image waits")');
+    copyFileSync(picturesOf(folder)[5], `${place}/late.jpg`);
+    await page.waitForSelector('.label:has-text("2 images wait")');
+    mkdirSync(`${place}/by-hand`);
+    copyFileSync(picturesOf(folder)[6], `${place}/by-hand/6.jpg`);
+    await page.waitForSelector('.class-drop:has-text("by-hand"):has-text("1 image")');
+    rmSync(`${place}/late.jpg`);
+    await page.waitForSelector('.label:has-text("1 image waits")');
     await close();
   });
 

@@ -7,7 +7,6 @@ export const at = ({ folder }) => {
   return ['#/runs', `#/runs/${plain}`, `#/runs/compare?of=${plain}&of=${slower}`];
 };
 export const ready = '.card';
-export const names = ['runs', 'run', 'compare'];
 
 export function tests({ assert, test, open, folder }) {
   const [plain] = runsOf(folder);

@@ -31,6 +31,8 @@ interface Props {
   isCount?: boolean;
   /** Writes a value of the x axis. */
   xText?: (value: number) => string;
+  /** The y axis is of shares 0 … 1, written in percent. */
+  isShare?: boolean;
   yText?: (value: number) => string;
   /** The end of the whole axis; it begins at 0. */
   end: number;
@@ -72,6 +74,7 @@ function seriesOf(curve: Curve): uPlot.Series {
 const kWholeSteps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
 
 const tickText = (value: number) => String(Number(value.toPrecision(6))).replace('-', '−');
+const shareText = (value: number) => `${tickText(100 * value)} %`;
 
 /** Keeps a window within the axis, and undefined where it shows all of it. */
 export function clamped(low: number, high: number, end: number): Window {
@@ -133,7 +136,7 @@ export function CurvePlot(props: Props) {
           ? { size: 44, label: props.xTitle, labelSize: 16, labelFont: '12px system-ui, sans-serif', space: 70,
               ...(props.isCount && { incrs: kWholeSteps }),
               values: (_: uPlot, splits: number[]) => splits.map((split) => latest.current.xText?.(split) ?? number(split)) }
-          : { size: 64, values: (_: uPlot, splits: (number | null)[]) => splits.map((split) => (split === null ? '' : tickText(split))) }),
+          : { size: 64, values: (_: uPlot, splits: (number | null)[]) => splits.map((split) => (split === null ? '' : (props.isShare ? shareText : tickText)(split))) }),
       })),
       series: [{}, ...latest.current.curves.map(seriesOf)],
       hooks: {
@@ -186,7 +189,7 @@ export function CurvePlot(props: Props) {
           const value = pointed?.values[i];
           return (
             <span key={curve.name} class="entry legend">
-              <span class={`swatch ${curve.style === 'points' ? 'points' : 'line'} colour-${curve.colour % kColours}${curve.style === 'dashed' ? ' dashed' : ''}`} />
+              <span class={`swatch ${curve.style === 'points' ? 'points' : 'line'} colour-${curve.colour % kColours}${curve.style === 'dashed' || curve.style === 'faint' ? ` ${curve.style}` : ''}`} />
               <bdi>{curve.name}</bdi>
               {typeof value === 'number' && <span class="value" aria-hidden="true">{yText(value)}</span>}
             </span>

@@ -15,8 +15,11 @@ export type Query = Record<string, string | number | boolean | undefined>;
 
 function written(path: string, query: Query): string {
   const values = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
-  return values.length > 0 ? `${path}?${new URLSearchParams(values)}` : path;
+  return values.length > 0 ? `${path}${path.includes('?') ? '&' : '?'}${new URLSearchParams(values)}` : path;
 }
+
+/** What lies below a path that may have a query: "/api/clean/pets/ids?options=…". */
+export const below = (path: string, what: string) => path.replace(/(?=\?|$)/, `/${what}`);
 
 /** "/api/data/my%20pets/images" of apiPath('data', 'my pets', 'images'). */
 export const apiPath = (...parts: (string | number)[]) => `/api/${parts.map(encodeURIComponent).join('/')}`;
@@ -83,8 +86,17 @@ function setConnection(now: Connection) {
   for (const each of connectionListeners) each(now);
 }
 
+// A laptop that slept, or changed its network, may hold a stream on which nothing will ever come. The studio sends "beat" every
+// 15 seconds; one that is missing for long, or a clock that has jumped, and the page connects anew.
+const kSilence = 40_000;
+const kWatch = 5000;
+let lastHeard = 0;
+let lastWatched = 0;
+const heard = () => { lastHeard = Date.now(); };
+
 function listenTo(topic: string) {
   source?.addEventListener(topic, (event) => {
+    heard();
     const data: unknown = JSON.parse((event as MessageEvent<string>).data);
     for (const each of listeners.get(topic) ?? []) each(data);
   });
@@ -98,10 +110,13 @@ function everybodyAnew() {
 function open() {
   if (source || document.hidden) return;
   source = new EventSource('/api/events');
+  heard();
+  source.addEventListener('beat', heard);
   source.addEventListener('hello', (event) => {
     const hello = JSON.parse((event as MessageEvent<string>).data) as { version: string; start: string };
     if (start !== undefined && start !== hello.start) return location.reload(); // perhaps of another version
     start = hello.start;
+    heard();
     setConnection('open');
     everybodyAnew();
   });
@@ -114,8 +129,24 @@ function open() {
   for (const topic of listeners.keys()) listenTo(topic);
 }
 
+function openAnew() {
+  source?.close();
+  source = undefined;
+  open();
+}
+
+function watch() {
+  const now = Date.now();
+  const hasSlept = now - lastWatched > kWatch + 20_000;
+  lastWatched = now;
+  if (source && (hasSlept || now - lastHeard > kSilence)) openAnew();
+}
+
 export function beginEvents(): void {
   if (savedPage) return;
+  lastWatched = Date.now();
+  setInterval(watch, kWatch);
+  addEventListener('online', openAnew);
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) return open();
     source?.close();

@@ -81,6 +81,9 @@ function TokenPage() {
 
 function Header({ place, about, onKeys }: { place: Place; about: About | undefined; onKeys: () => void }) {
   const connection = useConnection();
+  const nav = useRef<HTMLElement>(null);
+  // On a phone not all of them are seen at once.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [place.view]);
   return (
     <header class="studio-header no-print">
       <a class="skip" href="#content" onClick={(event) => {
@@ -88,7 +91,7 @@ function Header({ place, about, onKeys }: { place: Place; about: About | undefin
         document.getElementById('content')?.focus();
       }}>{words.skip}</a>
       <span class="brand" translate={false}>Margay</span>
-      <nav aria-label={words.views}>
+      <nav aria-label={words.views} ref={nav}>
         {views.filter(({ id }) => !savedPage || id === place.view).map(({ id, title }) => (
           <a key={id} href={address(id)} aria-current={id === place.view ? 'page' : undefined}>{title}</a>
         ))}
@@ -139,7 +142,10 @@ function useListening(isAllowed: boolean): boolean {
 
 export function App() {
   const place = usePlace();
-  const about = useGet<About>('/api/studio');
+  const about = useGet<About>('/api/studio', {}, ['studio']);
+  const connection = useConnection();
+  // Whether it is there and asks for another token: it may have been started anew.
+  useEffect(() => { if (connection === 'lost') about.reload(); }, [connection]);
   const isListening = useListening(about.data !== undefined);
   const [showsKeys, setShowsKeys] = useState(false);
   useEffect(() => {

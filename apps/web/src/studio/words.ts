@@ -1,5 +1,6 @@
 // Every English text of the studio, in one place so that it can be translated: a section for each view, common ones first.
 // Views import `words` and hold no text of their own. Texts with numbers or names in them are functions.
+import { counted } from '../parts/numbers';
 
 export const words = {
   title: 'Margay studio',
@@ -160,7 +161,7 @@ export const words = {
     },
     checking: {
       start: 'Check all images', again: 'Check again', stop: 'Stop', near: 'also look for images that look alike',
-      more: 'Where lines are drawn', running: (done: string, total: string) => `${done} of ${total} images`,
+      more: 'Options of the check', running: (done: string, total: string) => `${done} of ${total} images`,
       about: 'Reads every image once: broken files, copies, leaks between training and validation, odd sizes, small classes. It changes nothing.',
       file: 'Open findings from a file', fileHelp: 'the JSON of margay check --json, or a label_issues.csv',
       nothing: 'Nothing was found.', stopped: 'The check was stopped; there is no result of it.', origin: (from: string) => `From ${from}.`,
@@ -338,6 +339,8 @@ export const words = {
     warnings: (count: number) => (count === 1 ? '1 note' : `${count} notes`),
     search: 'Search for wrong labels and copies',
     searchAgain: 'Search again',
+    judge: 'Labels are judged by',
+    byProbe: 'a probe of pretrained features',
     searching: 'Searching',
     searched: (done: number, total: number) => (total > 0 ? `${done} of ${total} images` : 'beginning'),
     stopSearch: 'Stop',
@@ -414,13 +417,14 @@ export const words = {
     andMore: (count: number) => `and ${count} more`,
     applyUnsaved: 'Decisions are not saved yet; Apply waits for them.',
     apply: 'Apply …',
-    applyAsk: (files: number) => `This moves ${files} files. Do it?`,
+    applyAsk: (files: number, table: string) =>
+      `This ${[files > 0 && `moves ${counted(files, 'file')}`, table && `writes ${table}`].filter(Boolean).join(' and ')}. Do it?`,
     applyNow: 'Yes, apply',
     applied: (number: number, moved: number, table: string) =>
-      number === 0 ? 'Nothing was to be done.' : `Application ${number}: ${moved} files moved${table ? `, labels in ${table}` : ''}.`,
+      number === 0 ? 'Nothing was to be done.' : `Application ${number}: ${counted(moved, 'file')} moved${table ? `, labels in ${table}` : ''}.`,
     finish: 'Complete it',
     undoApply: 'Undo the last application',
-    unapplied: (number: number, moved: number) => `Application ${number} is undone: ${moved} files are back.`,
+    unapplied: (number: number, moved: number) => `Application ${number} is undone: ${counted(moved, 'file')} ${moved === 1 ? 'is' : 'are'} back.`,
     busy: 'Working …',
   },
   // label
@@ -431,6 +435,9 @@ export const words = {
     classesHelp: (path: string) => `Each class is a folder in ${path}. Drop images on a class, or record some; no file is ever overwritten.`,
     images: (count: number) => (count === 1 ? '1 image' : `${count} images`),
     drop: 'drop images here, or choose files',
+    allSaved: 'Saved: every label is on the disk.',
+    findClass: 'Find a class',
+    classesShown: (shown: number, all: number) => `${shown} of ${all} classes`,
     newClass: 'New class',
     addClass: 'Add',
     camera: 'What the camera sees',
@@ -527,6 +534,7 @@ export const words = {
     byDefault: 'default',
     on: 'on',
     off: 'off',
+    settings: 'Settings',
     command: 'The command line',
     copy: 'Copy',
     copied: 'Copied',

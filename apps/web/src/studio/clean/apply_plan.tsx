@@ -1,6 +1,6 @@
 // What Apply would do, shown before it is done; and the way back.
 import { useState } from 'preact/hooks';
-import { post, textOf, useGet } from '../api';
+import { below, post, textOf, useGet } from '../api';
 import { words } from '../words';
 import type { Applied, Plan } from './review';
 import type { Review } from './use_review';
@@ -23,14 +23,14 @@ export function ApplyPlan({ review }: { review: Review }) {
   const [isBusy, setBusy] = useState(false);
   const [result, setResult] = useState<{ text: string; problems: string[] }>();
   const isUnfinished = state.unfinished_apply !== null;
-  const got = useGet<Plan>(isUnfinished ? undefined : `${path}/plan`,
+  const got = useGet<Plan>(isUnfinished ? undefined : below(path, 'plan'),
     { move_files: movesFiles ? 1 : 0, of: state.journal.decisions, version: state.version });
   const plan = got.data;
 
   const ask = (what: string, body: unknown, text: (done: Applied) => string) => {
     setBusy(true);
     setAsking(false);
-    post<Applied>(`${path}/${what}`, body).then(
+    post<Applied>(below(path, what), body).then(
       (done) => { setResult({ text: text(done), problems: done.problems }); review.take(done.state); },
       (error: unknown) => setResult({ text: '', problems: [textOf(error)] }),
     ).finally(() => { setBusy(false); got.reload(); });
@@ -55,7 +55,7 @@ export function ApplyPlan({ review }: { review: Review }) {
             <button type="button" disabled={isOff || plan.is_empty || review.unsaved.length > 0} onClick={() => setAsking(true)}>{words.clean.apply}</button>
           )}
           {isAsking && (
-            <p role="alert">{words.clean.applyAsk(plan.deleted_count + plan.moved_count)}{' '}
+            <p role="alert">{words.clean.applyAsk(plan.deleted_count + plan.moved_count, plan.new_table)}{' '}
               <button type="button" onClick={() => ask('apply', { move_files: movesFiles, hash: plan.hash }, (done) => words.clean.applied(done.number, done.moved, done.new_table))}>
                 {words.clean.applyNow}</button>{' '}
               <button type="button" onClick={() => setAsking(false)}>{words.cancel}</button></p>

@@ -1,9 +1,12 @@
 // Clean: what was found is decided about, one image after the other or many at once. Nothing on disk but the journal changes
 // before Apply.
-import { post, textOf } from '../api';
+import { below, post, textOf, useGet } from '../api';
 import { FolderView } from '../folder_view';
+import { HowRead } from '../how_read';
 import { useKeys } from '../keys';
+import { Marked } from '../marked';
 import { address, go, type Place } from '../place';
+import type { ListedModel } from '../mistakes/mistakes_view';
 import { words } from '../words';
 import { useState } from 'preact/hooks';
 import { ApplyPlan } from './apply_plan';
@@ -58,10 +61,12 @@ function Unsaved({ review }: { review: Review }) {
 
 function Search({ review }: { review: Review }) {
   const { search, is_read_only: isReadOnly } = review.state;
+  const models = useGet<{ models: ListedModel[] }>('/api/models', {}, ['runs'], true).data?.models ?? [];
+  const [model, setModel] = useState('');
   const [problem, setProblem] = useState('');
   const ask = (what: string) => {
     setProblem('');
-    post<ReviewState>(`${review.path}/${what}`, {}).then(review.take, (error: unknown) => setProblem(textOf(error)));
+    post<ReviewState>(below(review.path, what), model && what === 'search' ? { model } : {}).then(review.take, (error: unknown) => setProblem(textOf(error)));
   };
   const isRunning = search.state === 'running';
   return (
@@ -72,9 +77,16 @@ function Search({ review }: { review: Review }) {
             <span class="small soft">{words.clean.searched(search.done, search.total)}</span>
             <button type="button" onClick={() => ask('stop-search')}>{words.clean.stopSearch}</button>
           </>
-        : <button type="button" disabled={isReadOnly} onClick={() => ask('search')}>
-            {search.time ? words.clean.searchAgain : words.clean.search}
-          </button>}
+        : <>
+            <button type="button" class={search.time ? '' : 'primary'} disabled={isReadOnly} onClick={() => ask('search')}>
+              {search.time ? words.clean.searchAgain : words.clean.search}
+            </button>
+            <label>{words.clean.judge}{' '}
+              <select value={model} disabled={isReadOnly} onChange={(event) => setModel(event.currentTarget.value)}>
+                <option value="">{words.clean.byProbe}</option>
+                {models.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+              </select></label>
+          </>}
       {search.time && !isRunning && <span class="small soft">{words.clean.foundAt(search.time)}</span>}
       {(search.problem || problem) && <span role="alert" class="wrong">{search.problem || problem}</span>}
     </div>
@@ -92,45 +104,58 @@ function Summary({ review }: { review: Review }) {
         <p class="unsure">{words.clean.validation(progress.changed_in_validation, percent(state.validation.before.value),
           percent(state.validation.after.value), state.validation.images)}</p>
       )}
-      <p class="small soft">{words.clean.journal(state.journal.path, state.journal.decisions)}
-        {!state.journal.is_beside && <> {words.clean.elsewhere(state.journal.path)}</>}</p>
-      {state.warnings.length > 0 && (
-        <details><summary class="small">{words.clean.warnings(state.warnings.length)}</summary>
-          <ul class="small">{state.warnings.map((each) => <li key={each}>{each}</li>)}</ul></details>
-      )}
       <div class="row">
         <Search review={review} />
         <label>{words.clean.who}{' '}
           <input type="text" value={review.who} maxLength={100} onChange={(event) => review.setWho(event.currentTarget.value.trim())} /></label>
       </div>
+      <p class="small soft">{words.clean.journal(state.journal.path, state.journal.decisions)}
+        {!state.journal.is_beside && <> {words.clean.elsewhere(state.journal.path)}</>}</p>
+      {state.warnings.length > 0 && (
+        <details><summary class="small">{words.clean.warnings(state.warnings.length)}</summary>
+          <ul class="small">{state.warnings.map((each) => <li key={each}><Marked text={each} /></li>)}</ul></details>
+      )}
     </section>
   );
 }
 
-function Folder({ folder, place }: { folder: string; place: Place }) {
-  const { review, problem, isLoading, again } = useReview(folder);
+function Folder({ folder, place, options }: { folder: string; place: Place; options: string }) {
+  const { review, problem, isLoading, again } = useReview(folder, options);
+  const to = (tab: string) => address('clean', [folder, tab], { options });
   const tab = kTabs.find((each) => each === place.rest[1]) ?? 'one';
   useKeys(words.clean.title, kTabs.map((each) => ({
-    keys: [words.clean.tabKeys[each]], text: words.clean.tabs[each], run: () => go(address('clean', [folder, each])),
+    keys: [words.clean.tabKeys[each]], text: words.clean.tabs[each], run: () => go(to(each)),
   })));
+  const howRead = (
+    <HowRead options={options} leavesOut={['edits', 'journal']} onRead={(read) => go(address('clean', [folder, tab], { options: read }))} />
+  );
   if (!review) {
-    return <p role="status">{problem ?? (isLoading ? words.loading : '')}{' '}
-      {problem && <button type="button" onClick={again}>{words.again}</button>}</p>;
+    return (
+      <>
+        {howRead}
+        {problem
+          ? <p class="row wrong" role="alert">{problem} <button type="button" onClick={again}>{words.again}</button></p>
+          : <p role="status">{isLoading ? words.loading : ''}</p>}
+      </>
+    );
   }
   return (
     <>
-      <Unsaved review={review} />
+      {howRead}
       {review.problem && <p role="alert" class="wrong">{review.problem}</p>}
       {review.state.unfinished_apply !== null && (
         <p role="alert" class="wrong">{words.clean.unfinished(review.state.unfinished_apply)}{' '}
-          <a href={address('clean', [folder, 'apply'])}>{words.clean.tabs.apply}</a></p>
+          <a href={to('apply')}>{words.clean.tabs.apply}</a></p>
       )}
       <Summary review={review} />
-      <nav class="tabs row" aria-label={words.clean.ways}>
-        {kTabs.map((each) => (
-          <a key={each} href={address('clean', [folder, each])} aria-current={each === tab ? 'page' : undefined}>{words.clean.tabs[each]}</a>
-        ))}
-      </nav>
+      <div class="row ways">
+        <nav class="tabs row" aria-label={words.clean.ways}>
+          {kTabs.map((each) => (
+            <a key={each} href={to(each)} aria-current={each === tab ? 'page' : undefined}>{words.clean.tabs[each]}</a>
+          ))}
+        </nav>
+        <Unsaved review={review} />
+      </div>
       {tab === 'one' && <OneByOne folder={folder} review={review} />}
       {tab === 'grid' && <GridReview folder={folder} review={review} />}
       {tab === 'history' && <ReviewHistory review={review} />}
@@ -142,7 +167,10 @@ function Folder({ folder, place }: { folder: string; place: Place }) {
 export function CleanView({ place }: { place: Place }) {
   return (
     <FolderView view="clean" title={words.clean.title} none={words.clean.noFolder} place={place}>
-      {(folder) => <Folder key={folder} folder={folder} place={place} />}
+      {(folder) => {
+        const options = place.query.get('options') ?? '';
+        return <Folder key={`${folder} ${options}`} folder={folder} place={place} options={options} />;
+      }}
     </FolderView>
   );
 }

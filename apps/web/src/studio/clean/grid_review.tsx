@@ -1,5 +1,6 @@
 // Many images at once: a grid whose images are chosen by mouse and keys, and one decision for all that are chosen.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { ClassChoice } from '../class_choice';
 import { useKeys } from '../keys';
 import { words } from '../words';
 import { ImageGrid, type GridImage } from '../../parts/image_grid';
@@ -28,11 +29,8 @@ function Filters({ review, filter, onChange }: { review: Review; filter: Filter;
           {Object.entries(entries).map(([kind, count]) => <option key={kind} value={kind}>{words.clean.kindCount(kind, count)}</option>)}
           <option value="images">{words.clean.allImages(images)}</option>
         </select></label>
-      <label>{words.clean.label}{' '}
-        <select value={filter.label} onChange={(event) => onChange({ ...filter, label: event.currentTarget.value })}>
-          <option value="">{words.clean.allLabels}</option>
-          {classes.map((label) => <option key={label} value={label}>{label}</option>)}
-        </select></label>
+      <ClassChoice title={words.clean.label} names={classes} all={words.clean.allLabels} value={filter.label && String(classes.indexOf(filter.label))}
+                   onValue={(at) => onChange({ ...filter, label: at && classes[Number(at)]! })} />
       <label>{words.clean.decisions}{' '}
         <select value={filter.wanted} onChange={(event) => onChange({ ...filter, wanted: event.currentTarget.value as Filter['wanted'] })}>
           {(['pending', 'decided', 'all'] as const).map((each) => <option key={each} value={each}>{words.clean.wanted[each]}</option>)}

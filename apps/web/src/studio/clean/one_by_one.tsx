@@ -1,6 +1,6 @@
 // One image after the other, large, with what speaks for and against its label.
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { get } from '../api';
+import { below, get } from '../api';
 import { useKeys } from '../keys';
 import { words } from '../words';
 import { percent } from '../../parts/numbers';
@@ -129,7 +129,7 @@ export function OneByOne({ folder, review }: { folder: string; review: Review })
   useEffect(() => need(Math.max(0, at - 2), at + kAhead), [at, need]);
   useEffect(() => {
     if (!isInSample) return;
-    get<{ entry: Entry | null }>(`${review.path}/sample`).then((got) => setSample(got.entry), () => setSample(undefined));
+    get<{ entry: Entry | null }>(below(review.path, 'sample')).then((got) => setSample(got.entry), () => setSample(undefined));
   }, [isInSample, review.path, changes]);
   // What was taken back is shown again.
   useEffect(() => {

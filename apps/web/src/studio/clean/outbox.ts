@@ -1,7 +1,7 @@
 // Decisions on their way to the studio. Each is kept in the browser's storage until the studio says that it is on its
 // disk, so that a studio that ends, a full disk, a laptop that sleeps or a browser that crashes loses none: they are sent
 // again, also by the next page of this address. A repeated one counts once, as each bears an id.
-import { StudioError, post, textOf } from '../api';
+import { below, StudioError, post, textOf } from '../api';
 
 export interface Saved {
   id: string;
@@ -157,7 +157,7 @@ export class Outbox<State> {
   }
 
   private async sendUndo(item: Waiting): Promise<boolean> {
-    const answer = await post<{ undone: unknown; state: State }>(`${this.path}/undo`, { who: item.who, id: item.id });
+    const answer = await post<{ undone: unknown; state: State }>(below(this.path, 'undo'), { who: item.who, id: item.id });
     this.remove([item.id]);
     this.onUndone(answer.undone);
     this.onState(answer.state);
@@ -165,7 +165,7 @@ export class Outbox<State> {
   }
 
   private async sendDecisions(kind: string, items: Waiting[]): Promise<boolean> {
-    const answer = await post<{ results: Saved[]; state: State }>(`${this.path}/${kind}`, {
+    const answer = await post<{ results: Saved[]; state: State }>(below(this.path, kind), {
       who: items[0]!.who, decisions: items.map(({ id, body }) => ({ ...body, id })),
     });
     const refused = answer.results.filter(({ error }) => error !== undefined);

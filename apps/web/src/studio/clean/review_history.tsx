@@ -1,5 +1,5 @@
 // What was decided, the newest first, by everybody.
-import { useGet } from '../api';
+import { below, useGet } from '../api';
 import { words } from '../words';
 import { SortableTable } from '../../parts/sortable_table';
 import type { Choice, Decided } from './review';
@@ -13,7 +13,7 @@ function change(decided: Decided): string {
 }
 
 export function ReviewHistory({ review }: { review: Review }) {
-  const got = useGet<{ total: number; decisions: Decided[] }>(`${review.path}/history`, { most: 500, of: review.state.journal.decisions }, [], true);
+  const got = useGet<{ total: number; decisions: Decided[] }>(below(review.path, 'history'), { most: 500, of: review.state.journal.decisions }, [], true);
   if (!got.data) return <p role="status">{got.problem?.message ?? words.loading}</p>;
   return (
     <section class="card">

@@ -1,6 +1,6 @@
 // The entries of a review: their numbers at once, what is to be shown of them when it is needed.
 import { useCallback, useEffect, useReducer, useRef, useState } from 'preact/hooks';
-import { get, textOf } from '../api';
+import { below, get, textOf } from '../api';
 import type { Entry } from './review';
 
 export interface Filter {
@@ -38,7 +38,7 @@ export function useEntries(path: string, filter: Filter, version: number, change
     const controller = new AbortController();
     known.current.clear();
     setLoading(true);
-    get<{ ids: number[] }>(`${path}/ids`, { kind, label, wanted }, controller.signal).then(
+    get<{ ids: number[] }>(below(path, 'ids'), { kind, label, wanted }, controller.signal).then(
       (got) => { setIds(got.ids); setProblem(''); setLoading(false); },
       (error: unknown) => { if (!controller.signal.aborted) { setProblem(textOf(error)); setLoading(false); } });
     return () => controller.abort();
@@ -50,7 +50,7 @@ export function useEntries(path: string, filter: Filter, version: number, change
     for (let at = 0; at < missing.length; at += kAtOnce) {
       const part = missing.slice(at, at + kAtOnce);
       part.forEach((id) => asked.current.add(id));
-      get<{ entries: Entry[] }>(`${path}/entries`, { ids: part.join(',') }).then(
+      get<{ entries: Entry[] }>(below(path, 'entries'), { ids: part.join(',') }).then(
         ({ entries }) => { for (const entry of entries) known.current.set(entry.id, { entry, of: changes }); setProblem(''); },
         (error: unknown) => setProblem(textOf(error)),
       ).finally(() => { part.forEach((id) => asked.current.delete(id)); redraw(undefined); });

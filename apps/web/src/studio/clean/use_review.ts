@@ -35,9 +35,12 @@ export function useWho(otherwise: string): [string, (who: string) => void] {
 const isAbout = (folder: string, data: unknown) =>
   data === undefined || (data as { folder?: string }).folder === folder;
 
-/** What the studio holds of a folder for a view, and what a change of this page's own has given since (setNewer). */
-export function useFolderState<State>(view: string, folder: string) {
-  const path = apiPath(view, folder);
+/**
+ * What the studio holds of a folder for a view, and what a change of this page's own has given since (setNewer). options: how
+ * the folder is read, JSON.
+ */
+export function useFolderState<State>(view: string, folder: string, options = '') {
+  const path = apiPath(view, folder) + (options && `?${new URLSearchParams({ options })}`);
   const got = useGet<State>(path);
   const [newer, setNewer] = useState<State>();
   // Several changes in a row are asked for once.
@@ -51,8 +54,8 @@ export function useFolderState<State>(view: string, folder: string) {
   return { path, got, state: newer ?? got.data, setNewer };
 }
 
-export function useReview(folder: string): { review?: Review; problem?: string; isLoading: boolean; again: () => void } {
-  const { path, got, state, setNewer } = useFolderState<ReviewState>('clean', folder);
+export function useReview(folder: string, options: string): { review?: Review; problem?: string; isLoading: boolean; again: () => void } {
+  const { path, got, state, setNewer } = useFolderState<ReviewState>('clean', folder, options);
   const [undone, setUndone] = useState<Decided>();
   const [, redraw] = useReducer((n: number) => n + 1, 0);
   const outbox = useMemo(

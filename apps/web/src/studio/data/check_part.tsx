@@ -4,6 +4,7 @@ import { count, counted } from '../../parts/numbers';
 import { OptionForm, type OptionValues } from '../../parts/option_form';
 import { onChange, post, send, textOf, useGet } from '../api';
 import { useAbout } from '../app';
+import { Marked } from '../marked';
 import { address } from '../place';
 import { words } from '../words';
 import { type Check, type DataForms, dataPath, dataQuery, type FolderState, type Source } from './data_api';
@@ -19,7 +20,7 @@ function Kinds({ check, source }: { check: Check; source: Source }) {
           <p class={`small ${kind.severity === 'harm' ? 'wrong' : 'soft'}`}>
             {kind.severity === 'harm' ? text.checking.harm : text.checking.note}
           </p>
-          <p class="small">{kind.remedy}</p>
+          <p class="small"><Marked text={kind.remedy} /></p>
           {kind.images > 0 && (
             <a href={address('data', [source.folder, 'images'], { options: source.options, finding: kind.name })}>
               {text.checking.show(counted(kind.images, 'image'))}
@@ -35,7 +36,7 @@ function Result({ check, source }: { check: Check; source: Source }) {
   if (!check.kinds) return null;
   return (
     <>
-      <p class="soft small">{text.checking.origin(check.origin)}</p>
+      {check.origin !== 'check' && <p class="soft small">{text.checking.origin(check.origin)}</p>}
       {check.is_of_this_data === false && <p class="unsure">{text.checking.old}</p>}
       {check.kinds.length === 0 ? <p class="right">{text.checking.nothing}</p> : <Kinds check={check} source={source} />}
       {(check.others?.length ?? 0) > 0 && (

@@ -9,6 +9,7 @@ import type { ClassSize, Dataset, Source } from './data_api';
 const text = words.data;
 const kWidth = 720;
 const kHeight = 180;
+const kFewClasses = 20; // the bars of the table show these
 
 /** Training and validation as one bar of the largest class. */
 function SplitBar({ size, largest }: { size: ClassSize; largest: number }) {
@@ -94,8 +95,8 @@ export function ClassesPart({ source, dataset }: { source: Source; dataset: Data
       <Split dataset={dataset} />
       <div class="card">
         <h2>{text.balance.caption}</h2>
-        <BalanceChart classes={classes} />
-        {classes.length > 1 && smallest > 0 && <p>{text.balance.imbalance(number(largest / smallest))}</p>}
+        {classes.length > kFewClasses && <BalanceChart classes={classes} />}
+        {smallest > 0 && largest > smallest && <p>{text.balance.imbalance(number(largest / smallest))}</p>}
         {dataset.valid > 0 && unseen > 0 && <p class="unsure">{text.balance.noValidation(unseen)}</p>}
         <SortableTable caption={text.balance.caption} rows={rows} rowKey={({ i }) => i} filterText={({ size }) => size[0]}
           initialSort={{ key: 'images', direction: 'descending' }} columns={[

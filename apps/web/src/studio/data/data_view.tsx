@@ -1,16 +1,16 @@
 // The view Data: a folder's images, what is known of them, and what a network will see of them.
 import { useState } from 'preact/hooks';
 import { counted } from '../../parts/numbers';
-import { OptionForm, type OptionValues } from '../../parts/option_form';
 import { get, useGet } from '../api';
 import { useAbout } from '../app';
+import { HowRead } from '../how_read';
 import { useKeys } from '../keys';
 import { address, go, type Place } from '../place';
 import { words } from '../words';
 import { BatchPart } from './batch_part';
 import { CheckPart } from './check_part';
 import { ClassesPart } from './classes_part';
-import { type DataForms, type Dataset, dataPath, dataQuery, type FolderState, type Source } from './data_api';
+import { type Dataset, dataPath, dataQuery, type FolderState, type Source } from './data_api';
 import { ImagesPart } from './images_part';
 import { RatePart } from './rate_part';
 import { type Paths, SeenPart } from './seen_part';
@@ -19,33 +19,6 @@ import './data.css';
 const text = words.data;
 const kParts = ['images', 'classes', 'check', 'seen', 'batch', 'rate'] as const;
 type Part = typeof kParts[number];
-
-/** How labels and split come from the folder. */
-function HowRead({ source, part }: { source: Source; part: Part }) {
-  const forms = useGet<DataForms>('/api/data-options');
-  const [values, setValues] = useState<OptionValues>(() => {
-    try {
-      return JSON.parse(source.options || '{}') as OptionValues;
-    } catch {
-      return {};
-    }
-  });
-  const read = (chosen: OptionValues) =>
-    go(address('data', [source.folder, part], { options: Object.keys(chosen).length > 0 ? JSON.stringify(chosen) : '' }));
-  return (
-    <details class="how-read">
-      <summary>{text.howRead}{source.options && <code class="small"> {source.options}</code>}</summary>
-      <form onSubmit={(event) => { event.preventDefault(); read(values); }}>
-        <p class="soft small">{text.howReadHelp}</p>
-        {forms.data && <OptionForm fields={forms.data.data} values={values} onValues={setValues} />}
-        <p class="row">
-          <button type="submit" class="primary">{text.apply}</button>
-          <button type="button" onClick={() => { setValues({}); read({}); }}>{text.defaults}</button>
-        </p>
-      </form>
-    </details>
-  );
-}
 
 function Remarks({ state, onRead }: { state: FolderState; onRead: () => void }) {
   const { dataset } = state;
@@ -95,7 +68,8 @@ function Folder({ source, part, place }: { source: Source; part: Part; place: Pl
   };
   return (
     <>
-      <HowRead key={`${source.folder} ${source.options}`} source={source} part={part} />
+      <HowRead key={`${source.folder} ${source.options}`} options={source.options}
+               onRead={(options) => go(address('data', [source.folder, part], { options }))} />
       {dataset && (
         <p class="soft small summary">
           {text.summary(counted(dataset.images, 'image'), counted(dataset.classes.length, 'class', 'classes'), dataset.train.toLocaleString('en-US'),

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type GridImage, ImageGrid } from '../../parts/image_grid';
 import { count, counted } from '../../parts/numbers';
 import { thumbnailSide, thumbnailUrl } from '../../parts/thumbnail';
+import { ClassChoice } from '../class_choice';
 import { useKeys } from '../keys';
 import { address, go, type Place } from '../place';
 import { words } from '../words';
@@ -55,14 +56,12 @@ function FilterRow({ filter, dataset, check, total, tile, onFilter, onTile }: {
     </label>
   );
   const all: [string, string] = ['', text.filter.all];
-  // A list of ten thousand options is of no use to anybody: the field for the class is one to type into.
-  const classOptions: [string, string][] = dataset.classes.map(([name, images], i) => [String(i), `${name} (${count(images)})`]);
+  const names = useMemo(() => dataset.classes.map(([name]) => name), [dataset]);
   const hasFilter = kFilters.some((name) => name !== 'order' && filter[name]);
   return (
     <div class="row filters" role="search">
-      {dataset.classes.length <= 500
-        ? choice('label', text.filter.label, [all, ...classOptions, ...(dataset.unlabelled > 0 ? [['none', text.filter.unlabelled] as [string, string]] : [])])
-        : <ClassField dataset={dataset} value={filter.label} onValue={(value) => set('label', value)} />}
+      <ClassChoice title={text.filter.label} names={names} shown={(at) => `${names[at]!} (${count(dataset.classes[at]![1])})`} all={text.filter.all}
+        more={dataset.unlabelled > 0 ? [['none', text.filter.unlabelled]] : []} value={filter.label ?? ''} onValue={(value) => set('label', value)} />
       {choice('side', text.filter.side, [all, ['train', text.filter.train], ['valid', text.filter.valid], ['none', text.filter.none]])}
       {check.kinds && choice('finding', text.filter.finding, [
         all, ['any', text.filter.any],
@@ -81,27 +80,6 @@ function FilterRow({ filter, dataset, check, total, tile, onFilter, onTile }: {
       <span role="status" class="soft small">{total === undefined ? '' : text.filter.found(counted(total, 'image'))}</span>
       {hasFilter && <button type="button" onClick={() => onFilter(filter.order ? { order: filter.order } : {})}>{text.filter.clear}</button>}
     </div>
-  );
-}
-
-/** The class by its name, one of very many. */
-function ClassField({ dataset, value, onValue }: { dataset: Dataset; value: string | undefined; onValue: (value: string) => void }) {
-  const [typed, setTyped] = useState(value === undefined ? '' : dataset.classes[Number(value)]?.[0] ?? '');
-  const near = useMemo(() => {
-    const wanted = typed.toLocaleLowerCase();
-    return dataset.classes.filter(([name]) => name.toLocaleLowerCase().includes(wanted)).slice(0, 50);
-  }, [typed, dataset]);
-  return (
-    <label>
-      {text.filter.label}{' '}
-      <input type="search" list="data-classes" value={typed} onInput={(event) => {
-        const name = event.currentTarget.value;
-        setTyped(name);
-        const at = dataset.classes.findIndex(([each]) => each === name);
-        if (at >= 0 || name === '') onValue(at >= 0 ? String(at) : '');
-      }} />
-      <datalist id="data-classes">{near.map(([name]) => <option key={name} value={name} />)}</datalist>
-    </label>
   );
 }
 

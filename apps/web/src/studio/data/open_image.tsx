@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { count } from '../../parts/numbers';
 import { Thumbnail, thumbnailUrl } from '../../parts/thumbnail';
 import { useGet } from '../api';
+import { Marked } from '../marked';
 import { address } from '../place';
 import { words } from '../words';
 import { type Dataset, dataQuery, type Finding, type ImageFacts, imagePath, type Source } from './data_api';
@@ -28,7 +29,7 @@ function FindingItem({ finding, own, onImage }: { finding: Finding; own: string;
     <li>
       <b class={finding.severity === 'harm' ? 'wrong' : 'unsure'}>{finding.title}</b>
       {finding.text && <div>{finding.text}</div>}
-      <div class="soft small">{finding.remedy}</div>
+      <div class="soft small"><Marked text={finding.remedy} /></div>
       {others.length > 0 && (
         <div class="small">
           {text.facts.others}{' '}
@@ -113,12 +114,12 @@ export function OpenImage(props: Props) {
         <button type="button" onClick={onClose}>{words.close}</button>
       </div>
       <div class="body">
-        <div class={`picture ${isActualSize ? 'actual' : ''}`} tabIndex={isActualSize ? 0 : -1}>
+        <div class={`shown-image ${isActualSize ? 'actual' : ''}`} tabIndex={isActualSize ? 0 : -1}>
           {facts.data && (isActualSize
             ? <img src={thumbnailUrl(source.folder, id, 4096, { version: facts.data.version, bits: dataset.deep_bits })} alt={name} />
             : <Thumbnail source={large} name={name} missing={text.missing} />)}
         </div>
-        <div class="facts" aria-live="polite">
+        <div class="image-facts" aria-live="polite">
           {facts.problem && <p class="wrong">{facts.problem.message}</p>}
           {facts.data && (
             <Facts facts={facts.data} dataset={dataset} source={source} onImage={props.onImage} isChecked={props.revision !== '0'} />

@@ -40,6 +40,31 @@ function ClassDrop({ label, images, onFiles, isOff }: {
   );
 }
 
+const kMostDrops = 60;
+
+/** All classes; of very many those whose names hold what is typed. */
+function ClassDrops({ state, onFiles }: { state: LabellingState; onFiles: (files: FileList, label: string) => void }) {
+  const [filter, setFilter] = useState('');
+  const wanted = filter.trim().toLocaleLowerCase();
+  const found = state.classes.filter(({ label }) => label.toLocaleLowerCase().includes(wanted));
+  return (
+    <>
+      {state.classes.length > kMostDrops && (
+        <p class="row">
+          <input type="search" placeholder={words.label.findClass} aria-label={words.label.findClass} value={filter}
+                 onInput={(event) => setFilter(event.currentTarget.value)} />
+          <span class="soft small" role="status">{words.label.classesShown(Math.min(kMostDrops, found.length), state.classes.length)}</span>
+        </p>
+      )}
+      <ul class="class-drops">
+        {found.slice(0, kMostDrops).map(({ label, images }) => (
+          <ClassDrop key={label} label={label} images={images} onFiles={onFiles} isOff={state.is_read_only} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function NewClass({ path, isOff, onState }: { path: string; isOff: boolean; onState: (state: LabellingState) => void }) {
   const [name, setName] = useState('');
   const [problem, setProblem] = useState('');
@@ -159,7 +184,7 @@ function Unsaved({ outbox, uploads }: { outbox: Outbox<LabellingState>; uploads:
   return (
     <>
       <p role="status" class={`saving ${problem ? 'wrong' : ''}`}>
-        {waiting.length === 0 ? words.clean.allSaved : problem ? words.clean.notSaved(waiting.length, problem) : words.clean.saving(waiting.length)}
+        {waiting.length === 0 ? words.label.allSaved : problem ? words.clean.notSaved(waiting.length, problem) : words.clean.saving(waiting.length)}
         {problem && <>{' '}<button type="button" onClick={() => { outbox.wake(); uploads.wake(); }}>{words.again}</button></>}
       </p>
       {all.filter(({ isRefused }) => isRefused).map((item) => (
@@ -184,7 +209,11 @@ function Folder({ folder }: { folder: string }) {
   const [who] = useWho('');
   const undo = () => { if (state && !state.is_read_only) outbox.add('undo', who, [{}]); };
   useKeys(words.label.title, [{ keys: ['u'], text: words.clean.undo, run: undo }]);
-  if (!state) return <p role="status">{got.problem?.message ?? words.loading}</p>;
+  if (!state) {
+    return got.problem
+      ? <p class="row wrong" role="alert">{got.problem.message} <button type="button" onClick={got.reload}>{words.again}</button></p>
+      : <p role="status">{words.loading}</p>;
+  }
 
   const isOff = state.is_read_only;
   const ask = (what: string, body: unknown) => {
@@ -195,30 +224,30 @@ function Folder({ folder }: { folder: string }) {
     <>
       <Unsaved outbox={outbox} uploads={uploads} />
       {(problem || got.problem) && <p role="alert" class="wrong">{problem || got.problem?.message}</p>}
-      <section class="card" aria-label={words.label.classes}>
-        <h2>{words.label.classes}</h2>
-        <p class="soft">{words.label.classesHelp(state.path)}</p>
-        <ul class="class-drops">
-          {state.classes.map(({ label, images }) => <ClassDrop key={label} label={label} images={images} onFiles={take} isOff={isOff} />)}
-        </ul>
-        <NewClass path={path} isOff={isOff} onState={setNewer} />
-        {!isOff && <Camera classes={state.classes.map(({ label }) => label)} onImage={(file, name, label) => uploads.add([{ file, name }], label)} />}
-      </section>
-      <section class="card" aria-label={words.label.toLabel}>
-        <h2>{words.label.toLabel}</h2>
-        <div class="row">
-          <label>{words.label.source}{' '}
-            <select value={state.source} disabled={isOff} onChange={(event) => ask('source', { folder: event.currentTarget.value })}>
-              {folders.map(({ id, path: place }) => (
-                <option key={id} value={id}>{id === folder ? words.label.loose(place) : words.label.copied(place)}</option>
-              ))}
-            </select></label>
-          <span>{words.label.waiting(state.waiting)}</span>
-          <button type="button" disabled={isOff || state.history.length === 0} aria-keyshortcuts="u" onClick={undo}>{words.clean.undo} <kbd aria-hidden="true">u</kbd></button>
-        </div>
-        {state.classes.length === 0 ? <p>{words.label.firstClasses}</p> : <ToLabelNext path={path} state={state} outbox={outbox} who={who} />}
-      </section>
-      <ProbeError state={state} onProbe={() => ask('probe', {})} />
+      <div class="label-parts">
+        <section class="card" aria-label={words.label.classes}>
+          <h2>{words.label.classes}</h2>
+          <p class="soft">{words.label.classesHelp(state.path)}</p>
+          <ClassDrops state={state} onFiles={take} />
+          <NewClass path={path} isOff={isOff} onState={setNewer} />
+          {!isOff && <Camera classes={state.classes.map(({ label }) => label)} onImage={(file, name, label) => uploads.add([{ file, name }], label)} />}
+        </section>
+        <section class="card" aria-label={words.label.toLabel}>
+          <h2>{words.label.toLabel}</h2>
+          <div class="row">
+            <label>{words.label.source}{' '}
+              <select value={state.source} disabled={isOff} onChange={(event) => ask('source', { folder: event.currentTarget.value })}>
+                {folders.map(({ id, path: place }) => (
+                  <option key={id} value={id}>{id === folder ? words.label.loose(place) : words.label.copied(place)}</option>
+                ))}
+              </select></label>
+            <span>{words.label.waiting(state.waiting)}</span>
+            <button type="button" disabled={isOff || state.history.length === 0} aria-keyshortcuts="u" onClick={undo}>{words.clean.undo} <kbd aria-hidden="true">u</kbd></button>
+          </div>
+          {state.classes.length === 0 ? <p>{words.label.firstClasses}</p> : <ToLabelNext path={path} state={state} outbox={outbox} who={who} />}
+        </section>
+        <ProbeError state={state} onProbe={() => ask('probe', {})} />
+      </div>
       {state.labelled > 0 && <p>{words.label.train} <code>margay train {state.path}</code></p>}
       {state.history.length > 0 && (
         <details class="card"><summary>{words.label.history}</summary>

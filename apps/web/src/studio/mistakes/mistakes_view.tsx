@@ -56,10 +56,10 @@ function JudgedModel({ place }: { place: Place }) {
   return (
     <>
       <h1>{words.title}</h1>
-      <p class="soft">{words.lead}</p>
+      <p class="soft">{words.lead} <a href={address('mistakes', ['xray'])}>{words.play}</a>.</p>
       {models.problem && <p class="wrong" role="alert">{models.problem.message}</p>}
       {models.data && list.length === 0 && !question && (
-        <p>{words.noModels} <a href={address('train')}>{words.train}</a>. <a href={address('mistakes', ['xray'])}>{words.play}</a>.</p>
+        <p>{words.noModels} <a href={address('train')}>{words.train}</a>.</p>
       )}
       {(list.length > 0 || question) && <Choice list={list} question={question} change={change} />}
       <Progress asked={asked} question={question} change={change} />

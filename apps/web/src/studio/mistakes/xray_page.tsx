@@ -23,6 +23,7 @@ export function XrayPage({ place }: { place: Place }) {
   const row = place.rest[1];
   return (
     <>
+      <p class="no-print"><a href={address('mistakes', [], Object.fromEntries(place.query))}>← {words.back}</a></p>
       <h1>{all.xray.title}</h1>
       {row === undefined ? <Playground /> : <OfImage place={place} row={row} />}
     </>
@@ -41,7 +42,6 @@ function OfImage({ place, row }: { place: Place; row: string }) {
   const trouble = problem || status?.problem || got.problem?.message;
   return (
     <>
-      <p class="no-print"><a href={address('mistakes', [], Object.fromEntries(place.query))}>← {words.back}</a></p>
       {trouble && <p class="wrong" role="alert">{trouble}</p>}
       {!subject && !trouble && <p role="status" class="soft">{all.loading}</p>}
       {subject && (

@@ -21,7 +21,7 @@ function Verdicts({ compared }: { compared: Compared }) {
           <li key={each.b} class={each.is_beyond_noise ? 'beyond' : ''}>{each.verdict}.</li>
         ))}
       </ul>
-      <dl class="facts">
+      <dl class="results">
         {(compared.runs ?? []).map((each) => (
           <div key={each.run}>
             <dt><bdi>{each.run}</bdi></dt>

@@ -2,11 +2,11 @@
 // the width that is drawn.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { clamped, type Curve, CurvePlot, moved, type Window, zoomed } from '../../parts/curve_plot';
-import { count, number } from '../../parts/numbers';
+import { count, number, percent } from '../../parts/numbers';
 import { useGet } from '../api';
 import { useKeys } from '../keys';
 import { words } from '../words';
-import type { Curves } from './runs_api';
+import { type Curves, isShare } from './runs_api';
 
 export interface ShownRun {
   folder: string;
@@ -135,7 +135,7 @@ export function RunCurves({ runs }: { runs: ShownRun[] }) {
         {plots.map((panel) => (
           <CurvePlot
             key={panel.title} title={panel.title} curves={panel.curves} label={words.runs.plotLabel(panel.title, runs.map(({ name }) => name))}
-            xTitle={words.runs.axes[axis]} isCount={axis === 'steps'} xText={xText} yText={number} end={end} window={clamped(window?.low ?? 0, window?.high ?? 0, end)}
+            xTitle={words.runs.axes[axis]} isCount={axis === 'steps'} xText={xText} isShare={isShare(panel.title)} yText={isShare(panel.title) ? percent : number} end={end} window={clamped(window?.low ?? 0, window?.high ?? 0, end)}
             onWindow={setWindow} isLog={isLog} group="runs"
           />
         ))}

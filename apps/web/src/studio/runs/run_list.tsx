@@ -74,7 +74,7 @@ function axisOf(runs: RunSummary[]): { metric: string; low: number; high: number
 
 function columnsOf(runs: RunSummary[], chosen: Set<string>, onChoose: (folder: string) => void): Column<RunSummary>[] {
   const axis = axisOf(runs);
-  return [
+  const columns: Column<RunSummary>[] = [
     { key: 'name', title: words.runs.name, align: 'left', firstDirection: 'ascending', sort: (run) => run.name, cell: (run) => (
       <span class="run-name">
         <input type="checkbox" checked={chosen.has(run.folder)} aria-label={words.runs.choose(run.name)} onChange={() => onChoose(run.folder)} />
@@ -94,6 +94,9 @@ function columnsOf(runs: RunSummary[], chosen: Set<string>, onChoose: (folder: s
     { key: 'curve', title: words.runs.overEpochs, align: 'left', cell: (run) => <Sparkline values={run.over_epochs} label={words.runs.sparkline(run.metric, run.epochs)} /> },
     { key: 'time', title: words.runs.time, sort: (run) => run.seconds ?? undefined, cell: (run) => (run.seconds === null ? '–' : timeText(run.seconds)) },
   ];
+  // On a phone the result stands beside the name.
+  const first = ['name', 'result', 'status'];
+  return innerWidth >= 560 ? columns : [...first.map((key) => columns.find((each) => each.key === key)!), ...columns.filter(({ key }) => !first.includes(key))];
 }
 
 /** Moves the focus among the rows' links. */

@@ -1,7 +1,9 @@
 // The flags of a command as a form: those that most users need, and all others under their headings.
+import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import { optionTitle } from '../../parts/option_form';
 import '../../parts/option_form.css';
+import { Marked } from '../marked';
 import { words } from '../words';
 
 export interface Flag {
@@ -20,7 +22,9 @@ export type FlagValues = Record<string, string | boolean>;
 
 const titleOf = (flag: Flag) => optionTitle(flag.name.replace(/^--/, '').replaceAll('-', '_'));
 
-function FlagInput({ flag, value, onValue }: { flag: Flag; value: string | boolean | undefined; onValue: (value: string | boolean | undefined) => void }) {
+function FlagInput({ flag, value, suggestions = [], onValue }: {
+  flag: Flag; value: string | boolean | undefined; suggestions?: string[] | undefined; onValue: (value: string | boolean | undefined) => void;
+}) {
   const id = useId();
   const common = { id, 'aria-describedby': `${id}-help` };
   const text = typeof value === 'string' ? value : '';
@@ -43,14 +47,18 @@ function FlagInput({ flag, value, onValue }: { flag: Flag; value: string | boole
       )}
       {(flag.kind === 'number' || flag.kind === 'text' || flag.kind === 'path') && (
         <input type="text" {...common} inputMode={flag.kind === 'number' ? 'decimal' : 'text'} value={text} placeholder={flag.default}
-          spellcheck={false} autocomplete="off" onInput={(event) => onValue(event.currentTarget.value || undefined)} />
+          spellcheck={false} autocomplete="off" {...(suggestions.length > 0 && { list: `${id}-list` })} onInput={(event) => onValue(event.currentTarget.value || undefined)} />
       )}
-      <span id={`${id}-help`} class="help soft small">{flag.help}</span>
+      {suggestions.length > 0 && <datalist id={`${id}-list`}>{suggestions.map((each) => <option key={each} value={each} />)}</datalist>}
+      <span id={`${id}-help`} class="help soft small"><Marked text={flag.help} /></span>
     </div>
   );
 }
 
-export function FlagForm({ flags, values, onValues }: { flags: Flag[]; values: FlagValues; onValues: (values: FlagValues) => void }) {
+/** suggestions: values by the name of a flag, to choose from while one types. children: what stands before the filter. */
+export function FlagForm({ flags, values, suggestions, onValues, children }: {
+  flags: Flag[]; values: FlagValues; suggestions: Record<string, string[]>; onValues: (values: FlagValues) => void; children: ComponentChildren;
+}) {
   const [filter, setFilter] = useState('');
   const set = (name: string, value: string | boolean | undefined) => {
     const next = { ...values };
@@ -64,14 +72,18 @@ export function FlagForm({ flags, values, onValues }: { flags: Flag[]; values: F
   const headings = [...new Set(others.map((flag) => flag.heading))];
   const form = (some: Flag[]) => (
     <div class="option-form">
-      {some.map((flag) => <FlagInput key={flag.name} flag={flag} value={values[flag.name]} onValue={(value) => set(flag.name, value)} />)}
+      {some.map((flag) => <FlagInput key={flag.name} flag={flag} value={values[flag.name]} suggestions={suggestions[flag.name]}
+        onValue={(value) => set(flag.name, value)} />)}
     </div>
   );
   const changed = others.filter((flag) => values[flag.name] !== undefined).length;
   return (
     <>
-      <input type="search" placeholder={words.train.filter} aria-label={words.train.filter} value={filter}
-        onInput={(event) => setFilter(event.currentTarget.value)} />
+      <div class="row">
+        {children}
+        <input type="search" placeholder={words.train.filter} aria-label={words.train.filter} value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)} />
+      </div>
       {form(flags.filter((flag) => flag.is_everyday && fits(flag)))}
       <details open={wanted !== ''}>
         <summary>{words.train.more(others.length, changed)}</summary>

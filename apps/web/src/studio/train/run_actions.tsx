@@ -5,12 +5,23 @@ import { useAbout } from '../app';
 import type { RunStatus } from '../runs/runs_api';
 import { words } from '../words';
 
-export function RunActions({ run }: { run: { folder: string; name: string; status: RunStatus; kind: string } }) {
+interface ActedOn {
+  folder: string;
+  name: string;
+  status: RunStatus;
+  kind: string;
+  problems: string[];
+  has_checkpoint?: boolean;
+}
+
+export function RunActions({ run }: { run: ActedOn }) {
   const about = useAbout();
   const [problem, setProblem] = useState('');
   const [asked, setAsked] = useState('');
   if (about.read_only || run.kind !== 'training' || run.status === 'done') return null;
   const what = run.status === 'running' ? 'stop' : 'resume';
+  const isImpossible = what === 'resume' && (run.problems.length > 0 || run.has_checkpoint === false);
+  if (isImpossible) return null;
   const act = async () => {
     setProblem('');
     setAsked(what);

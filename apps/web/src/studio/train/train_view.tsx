@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { post, textOf, useGet } from '../api';
 import { useAbout } from '../app';
+import type { BatchForms } from '../data/data_api';
 import { useKeys } from '../keys';
 import { address } from '../place';
 import { Status } from '../runs/run_list';
@@ -30,6 +31,9 @@ function withSuggested(values: FlagValues, { flags }: TrainSettings): FlagValues
   return Object.fromEntries(all.filter((entry): entry is [string, string | boolean] => entry[1] !== null));
 }
 
+/** The words of a command line, each of which stays on its line as long as there is room. */
+const partsOf = (command: string) => (command.match(/(?:'[^']*'|[^ '])+/g) ?? []).map((part, i) => <>{i > 0 && ' '}<span key={i}>{part}</span></>);
+
 function CommandLine({ command, problem }: { command: string | undefined; problem: string | undefined }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => setCopied(false), [command]);
@@ -37,7 +41,8 @@ function CommandLine({ command, problem }: { command: string | undefined; proble
   useKeys(words.train.title, [{ keys: ['y'], text: words.train.keyCopy, run: () => void copy() }]);
   return (
     <div class="command">
-      <pre tabIndex={0} role="region" aria-label={words.train.command}><code>{command ?? ' '}</code></pre>
+      <h2>{words.train.command}</h2>
+      <pre tabIndex={0} role="region" aria-label={words.train.command}><code>{command ? partsOf(command) : ' '}</code></pre>
       <button type="button" disabled={!command} onClick={() => void copy()}>{isCopied ? words.train.copied : words.train.copy}</button>
       <p role="status" class="wrong">{problem ?? ''}</p>
     </div>
@@ -66,7 +71,7 @@ function StartedList({ started }: { started: Started[] }) {
 /** Runs that can be stopped or gone on with. */
 function Unfinished() {
   const { data } = useGet<RunList>('/api/runs', {}, ['runs', 'trainings']);
-  const runs = (data?.runs ?? []).filter((run) => run.status !== 'done' && run.kind === 'training').slice(0, 20);
+  const runs = (data?.runs ?? []).filter((run) => run.status !== 'done' && run.kind === 'training' && run.problems.length === 0).slice(0, 20);
   if (runs.length === 0) return null;
   return (
     <section class="card">
@@ -87,6 +92,7 @@ function Unfinished() {
 export function TrainView() {
   const about = useAbout();
   const form = useGet<{ flags: Flag[] }>('/api/train/form');
+  const networks = useGet<BatchForms>('/api/batch-options');
   const started = useGet<{ started: Started[] }>('/api/train/started', {}, ['trainings', 'runs']);
   const [suggested] = useState(takeSettings);
   const [folder, setFolder] = useState(suggested.folder ?? kept.folder ?? about.folders[0]?.id);
@@ -116,21 +122,24 @@ export function TrainView() {
     <>
       <h1>{words.train.title}</h1>
       {form.problem && <p class="wrong" role="status">{form.problem.message}</p>}
-      <section class="card">
-        <p class="row">
-          <label for="train-folder">{words.train.folder}</label>
-          <select id="train-folder" value={folder} onChange={(event) => setFolder(event.currentTarget.value)}>
-            {about.folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
-          </select>
-        </p>
-        {form.data && <FlagForm flags={form.data.flags} values={values} onValues={setValues} />}
-        <CommandLine command={command.data?.command} problem={problem || command.problem?.message || command.data?.problem} />
-        <p class="row">
-          <button type="button" class="primary" disabled={!isReady} onClick={() => void start()}>{words.train.start}</button>
-          <button type="button" onClick={() => setValues({})} disabled={Object.keys(values).length === 0}>{words.train.reset}</button>
-          <span class="soft small">{about.read_only ? words.readOnlyHelp : words.train.outlives}</span>
-        </p>
-      </section>
+      <div class="train-parts">
+        <section class="card" aria-label={words.train.settings}>
+          <FlagForm flags={form.data?.flags ?? []} values={values} suggestions={{ '--arch': networks.data?.architectures ?? [] }} onValues={setValues}>
+            <label>{words.train.folder}{' '}
+              <select value={folder} onChange={(event) => setFolder(event.currentTarget.value)}>
+                {about.folders.map(({ id, path }) => <option key={id} value={id}>{path}</option>)}
+              </select></label>
+          </FlagForm>
+        </section>
+        <section class="card start">
+          <CommandLine command={command.data?.command} problem={problem || command.problem?.message || command.data?.problem} />
+          <p class="row">
+            <button type="button" class="primary" disabled={!isReady} onClick={() => void start()}>{words.train.start}</button>
+            <button type="button" onClick={() => setValues({})} disabled={Object.keys(values).length === 0}>{words.train.reset}</button>
+          </p>
+          <p class="soft small">{about.read_only ? words.readOnlyHelp : words.train.outlives}</p>
+        </section>
+      </div>
       <StartedList started={started.data?.started ?? []} />
       <Unfinished />
     </>

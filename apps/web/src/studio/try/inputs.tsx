@@ -14,7 +14,8 @@ export interface GivenImage {
 const imagesOf = (files: FileList | null | undefined, name?: string): GivenImage[] =>
   [...(files ?? [])].map((file) => ({ name: name ?? file.name, bytes: file }));
 
-export function ImageInputs({ onImages }: { onImages: (images: GivenImage[]) => void }) {
+/** isSmall: there are images already. */
+export function ImageInputs({ onImages, isSmall }: { onImages: (images: GivenImage[]) => void; isSmall: boolean }) {
   const [isOver, setOver] = useState(false);
   const [isCameraOpen, setCameraOpen] = useState(false);
   const input = useRef<HTMLInputElement>(null);
@@ -23,19 +24,12 @@ export function ImageInputs({ onImages }: { onImages: (images: GivenImage[]) => 
   latest.current = give;
   useEffect(() => {
     const paste = (event: ClipboardEvent) => latest.current(imagesOf(event.clipboardData?.files, words.pasted));
-    // Files that miss the box are taken, too: a browser would leave the page to show them.
-    const over = (event: DragEvent) => { if (event.dataTransfer?.types.includes('Files')) event.preventDefault(); };
-    const drop = (event: DragEvent) => {
-      if (!event.dataTransfer?.types.includes('Files')) return;
-      event.preventDefault();
-      latest.current(imagesOf(event.dataTransfer.files));
-    };
+    // Files that miss the box are taken, too.
+    const drop = (event: DragEvent) => latest.current(imagesOf(event.dataTransfer?.files));
     addEventListener('paste', paste);
-    addEventListener('dragover', over);
     addEventListener('drop', drop);
     return () => {
       removeEventListener('paste', paste);
-      removeEventListener('dragover', over);
       removeEventListener('drop', drop);
     };
   }, []);
@@ -44,16 +38,16 @@ export function ImageInputs({ onImages }: { onImages: (images: GivenImage[]) => 
     { keys: ['c'], text: words.keyCamera, run: () => setCameraOpen((now) => !now) },
   ]);
   return (
-    <>
+    <div class={`try-inputs ${isSmall ? 'small-zone' : ''}`}>
       <label class={`drop-zone ${isOver ? 'over' : ''}`} onDragEnter={() => setOver(true)} onDragLeave={() => setOver(false)} onDrop={() => setOver(false)}>
         <input ref={input} type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" multiple class="visually-hidden"
                onChange={(event) => { give(imagesOf(event.currentTarget.files)); event.currentTarget.value = ''; }} />
         <span>{words.drop} <u>{words.choose}</u></span>
       </label>
-      <p><button type="button" aria-pressed={isCameraOpen} onClick={() => setCameraOpen(!isCameraOpen)}>
-        {isCameraOpen ? words.stopCamera : words.camera}</button></p>
+      <button type="button" aria-pressed={isCameraOpen} onClick={() => setCameraOpen(!isCameraOpen)}>
+        {isCameraOpen ? words.stopCamera : words.camera}</button>
       {isCameraOpen && <Camera onImage={(image) => give([image])} />}
-    </>
+    </div>
   );
 }
 

@@ -61,7 +61,7 @@ export function TryView({ place }: { place: Place }) {
       {isEmpty && chosen.length === 0 && <p>{words.noModels} <a href={address('train')}>{words.train}</a>.</p>}
       {chosen.length > 0 && (
         <>
-          {!savedPage && <ImageInputs onImages={give} />}
+          {!savedPage && <ImageInputs onImages={give} isSmall={images.length > 0} />}
           <ImageStrip images={images} shown={image} onShow={setImage} onForget={() => { setImages([]); setImage(undefined); }} />
           <Agreement chosen={chosen} states={states} />
           <div class="try-models">

@@ -1,0 +1,67 @@
+#include "apps/studio/folder_times.h"
+
+#include <algorithm>
+#include <ctime>
+#include <string>
+#include <system_error>
+
+#include "margay/core/checksum.h"
+
+namespace margay::studio {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<std::timespec> time_of_folder(const fs::path& folder) {
+  struct stat state {};
+  if (::stat(folder.c_str(), &state) != 0) return std::nullopt;
+  return state.st_mtim;
+}
+
+bool is_same_time(const std::optional<std::timespec>& a, const std::optional<std::timespec>& b) {
+  if (!a || !b) return a.has_value() == b.has_value();
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/// Within a tick of the kernel's clock (10 ms at most); file systems without fractions of a second keep two seconds.
+bool is_just_now(const std::timespec& time) {
+  constexpr double kTick = 0.02;
+  constexpr double kCoarseTick = 2.02;
+  std::timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const double age =
+      static_cast<double>(now.tv_sec - time.tv_sec) + static_cast<double>(now.tv_nsec - time.tv_nsec) / 1e9;
+  return age < (time.tv_nsec == 0 ? kCoarseTick : kTick);
+}
+
+std::uint64_t names_in(const fs::path& folder) {
+  std::uint64_t sum = 0;
+  std::error_code failure;
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with('.')) continue;
+    sum += core::checksum({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  }
+  return sum;
+}
+
+}  // namespace
+
+void FolderTimes::note(const fs::path& folder, Counts counts) {
+  if (folders_.size() >= kMost) return;
+  Noted noted{.folder = folder, .time = time_of_folder(folder)};
+  noted.is_fresh = noted.time && is_just_now(*noted.time);
+  if (noted.is_fresh || counts == Counts::kNames) noted.names = names_in(folder);
+  folders_.push_back(std::move(noted));
+}
+
+bool FolderTimes::has_changed(const Noted& noted) {
+  const auto now = time_of_folder(noted.folder);
+  if (is_same_time(noted.time, now) && !noted.is_fresh) return false;
+  if (!now || !noted.names) return true;
+  return names_in(noted.folder) != *noted.names;
+}
+
+bool FolderTimes::have_changed() const { return std::any_of(folders_.begin(), folders_.end(), has_changed); }
+
+}  // namespace margay::studio
