@@ -82,7 +82,7 @@ OnnxModel with_outputs(OnnxModel model, const std::vector<std::string>& values);
 ///                                         integer-arithmetic-only inference", CVPR 2018, arXiv:1712.05877)
 /// activations are uint8 with a range that includes 0, one scale for all; weights are int8 with Z = 0 and a scale for
 /// each output channel, largest |w| / 127; biases are int32 with the product of both scales. Everything else, such as
-/// the resizing of pixels, stays float.
+/// the resizing of pixels, stays as it is.
 /// Batch norms are folded first. Throws core::Error where nothing can be quantised, std::invalid_argument for a value
 /// without a histogram.
 OnnxModel quantised(const OnnxModel& model, const ActivationHistograms& histograms, const QuantizeOptions& options);
