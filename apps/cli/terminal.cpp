@@ -116,6 +116,10 @@ void TerminalObserver::started(const run::Started& start) {
             core::counted(static_cast<std::size_t>(start.train_images), "image"), start.valid_images,
             core::counted(static_cast<std::size_t>(start.num_classes), "class", "classes"), start.arch, start.precision,
             start.is_pretrained ? ", pretrained" : ", from scratch");
+  if (start.micro_batches > 1) {
+    print_out("{} micro-batches: the weights belong to this number, whatever number of processes divides it\n",
+              start.micro_batches);
+  }
   print_out("{}\n", threads_text());
   listen_for_stop();
 }

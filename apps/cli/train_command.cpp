@@ -108,15 +108,18 @@ core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const
     if (!launch.is_one() && (device == "auto" || device == "cuda") && model::find_device(device).is_cuda()) {
       device = fmt::format("cuda:{}", launch.local_rank);
     }
-    if (resume.resume.empty()) resume.resume = begun_run(launch, options, *group);
+    if (resume.resume.empty()) {
+      resume.resume = begun_run(launch, options, *group);  // the same command, so nothing has moved
+    } else {
+      resume = with_moved_files(resume, options);
+    }
     if (resume.resume.empty()) {
       choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch,
                      [](const std::string& text) { print_out("{}\n", text); });
     }
     const run::Outcome outcome = resume.resume.empty()
                                      ? run::start_training(options, user_cache_folder(), observer, group)
-                                     : run::resume_training(with_moved_files(resume, options), options.runs,
-                                                            user_cache_folder(), observer, group);
+                                     : run::resume_training(resume, options.runs, user_cache_folder(), observer, group);
     standard_output().reset();  // what is lost of it is but a log, of which history.csv has the numbers
     return outcome == run::Outcome::kDone ? core::ExitCode::kDone : code_of_stop(group->size() == 1);
   } catch (const run::RunError& error) {

@@ -33,6 +33,7 @@ struct Started {
   std::string arch;
   std::string precision;
   bool is_pretrained = false;
+  std::int64_t micro_batches = 1;  ///< of each batch, to which the training's bits belong (train::MicroBatchOptions)
 };
 
 /// The point from which a run continues.

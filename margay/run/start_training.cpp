@@ -111,8 +111,10 @@ Outcome train_once(const TrainOptions& options, const std::filesystem::path& cac
   train::Learner learner = make_learner(options, cache_folder, beginning.weights, group);
   beginning.weights.reset();  // the network has them
   if (beginning.scratch) observer.trains_from_scratch(*beginning.scratch);
+  TrainOptions used = options;  // so that other numbers of processes go on to the same bits
+  if (group->size() > 1) used.vision_learner.learner.micro_batch = learner.micro_batch();
   RunFolder folder = shared_folder(*group, [&] { return RunFolder(options.runs, options.name); });
-  TrainingRun run(options, std::move(learner), std::move(folder), observer);
+  TrainingRun run(std::move(used), std::move(learner), std::move(folder), observer);
   run.record();
   return run.train();
 }

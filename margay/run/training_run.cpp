@@ -136,6 +136,11 @@ class ProbeWarnings : public train::Callback {
   Observer& observer_;
 };
 
+/// How many micro-batches the bits of a training belong to; 1 where they belong to none.
+std::int64_t bits_of_micro_batches(const train::MicroBatchOptions& used) {
+  return used.reduce == train::Reduce::kExact ? used.micro_batches.value_or(1) : 1;
+}
+
 std::shared_ptr<RunListing> make_listing(const RunFolder& folder, const TrainOptions& options,
                                          const train::Learner& learner, Observer& observer) {
   if (learner.group().rank() != 0) return nullptr;
@@ -227,7 +232,8 @@ void TrainingRun::announce_start() const {
                       .num_classes = static_cast<std::int64_t>(loaders.vocabulary.size()),
                       .arch = options_.arch,
                       .precision = core::to_text(learner_.precision()),
-                      .is_pretrained = !options_.vision_learner.weights.empty()});
+                      .is_pretrained = !options_.vision_learner.weights.empty(),
+                      .micro_batches = bits_of_micro_batches(learner_.micro_batch())});
   if (!is_first()) return;
   if (options_.vision_learner.weights.empty() && freezes_layers(recipe_of(options_))) {
     observer_->warned(
