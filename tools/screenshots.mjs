@@ -53,7 +53,7 @@ const views = {
   mistakes: { at: `#/mistakes?model=${encodeURIComponent(model)}`, ready: '#confusion canvas, .mistakes-sections button' },
   xray: { at: `#/mistakes/xray`, ready: '.xray' },
   clean: { at: '#/clean/shapes/one', ready: '.clean .summary', act: once(async (page) => {
-    await post('/api/clean/shapes/search', { model: process.env.OLD ? model.slice(5) : model });
+    await post('/api/clean/shapes/search', { model });
     await page.waitForSelector('.clean .one img', { timeout: 60_000 });
   }) },
   'clean-grid': { at: '#/clean/shapes/grid', ready: '.thumbnail.loaded' },

@@ -73,6 +73,7 @@ export function tests({ assert, test, open, folder }) {
     const { page, close } = await open('#/runs', { ready: '.run-link:has-text("<b>half")' });
     await page.click('.run-link:has-text("<b>half")');
     await page.waitForSelector('.unsure:has-text("config.json is damaged")');
+    assert.equal(await page.locator('button:has-text("Resume")').count(), 0, 'it has no checkpoint to go on from');
     rmSync(`${folder}/runs/20990101-000000-<b>half`, { recursive: true });
     await close();
   });

@@ -546,6 +546,7 @@ export const words = {
     endedWith: (status: number) => (status === 0 ? 'ended' : status === 130 ? 'was stopped' : `ended with status ${status}`),
     printed: 'What it printed',
     nothingPrinted: 'It has printed nothing yet.',
+    nothingKept: 'It printed nothing that could be kept; the disk may be full.',
     unfinished: 'Running and interrupted',
     action: { stop: 'Stop', resume: 'Resume' },
     asked: { stop: 'Stopping …', resume: 'Resuming …' },

@@ -60,7 +60,7 @@ function StartedList({ started }: { started: Started[] }) {
             <code>{each.command}</code> <span class={each.ended === null ? 'right' : each.ended === 0 ? 'soft' : 'wrong'}>
               {each.ended === null ? words.train.runsAs(each.pid) : words.train.endedWith(each.ended)}</span>
           </summary>
-          <pre class="printed" tabIndex={0} role="region" aria-label={words.train.printed}>{each.printed || words.train.nothingPrinted}</pre>
+          <pre class="printed" tabIndex={0} role="region" aria-label={words.train.printed}>{each.printed || (each.ended === null ? words.train.nothingPrinted : words.train.nothingKept)}</pre>
           <p class="soft small"><bdi>{each.log}</bdi></p>
         </details>
       ))}
