@@ -165,7 +165,6 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
                                    pretrained);
           },
           observer) {
-  keep_micro_batches();
   if (begins_at_probe(options_)) {
     guard_ = std::make_shared<train::TuningGuard>(options_.tuning_guard,
                                                   [&observer](const std::string& text) { observer.warned(text); });
@@ -219,22 +218,6 @@ void TrainingRun::restore(const NewestCheckpoint& newest, double lr_factor) {
                       .stage = at.stage,
                       .epochs_done = at.epoch,
                       .batches_done = at.is_in_epoch ? at.step : 0});
-}
-
-/// So that a run goes on to the same bits with another number of processes. One process alone decides nothing.
-void TrainingRun::keep_micro_batches() {
-  const int processes = learner_.group().size();
-  if (processes == 1) return;
-  train::MicroBatchOptions& wanted = options_.vision_learner.learner.micro_batch;
-  const train::MicroBatchOptions& used = learner_.micro_batch();
-  if (!wanted.micro_batches && is_first()) {
-    observer_->warned(
-        fmt::format("each process computes one part of every batch with {} threads; the bits of this training belong "
-                    "to `micro_batches` "
-                    "{} and `micro_batch_threads` {}, with which any number of processes that divides them goes on",
-                    *used.micro_batch_threads, *used.micro_batches, *used.micro_batch_threads));
-  }
-  wanted = used;
 }
 
 void TrainingRun::announce_start() const {

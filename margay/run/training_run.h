@@ -74,7 +74,6 @@ class TrainingRun {
   void finish_listing(RunStatus status, const std::string& message = "",
                       std::optional<std::size_t> saved_epoch = std::nullopt);
   void finish_model();
-  void keep_micro_batches();
   void announce_start() const;
   void listen();
   void find_lr();
