@@ -10,6 +10,7 @@
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/fused/batch_norm.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
@@ -235,7 +236,7 @@ torch::nn::Sequential MobileNetV4::make_published_head(std::int64_t num_classes)
   torch::nn::Sequential head(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"conv_head", torch::nn::Conv2d(torch::nn::Conv2dOptions(features(), kHiddenOfV4, 1).bias(false))},
-       {"norm_head", torch::nn::BatchNorm2d(kHiddenOfV4)},
+       {"norm_head", SyncedNorm2d(kHiddenOfV4)},
        {"act", make_rectifier()},
        {"flatten", torch::nn::Flatten()},
        {"classifier", classifier}});

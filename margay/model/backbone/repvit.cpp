@@ -9,6 +9,7 @@
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/fused/batch_norm.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
@@ -115,7 +116,7 @@ NestedSequential make_norm_linear(std::int64_t features, std::int64_t classes) {
   torch::nn::init::normal_(linear->weight, 0, 0.02);
   torch::nn::init::zeros_(linear->bias);
   NestedSequential layers;
-  layers->push_back("bn", torch::nn::BatchNorm1d(features));
+  layers->push_back("bn", SyncedNorm1d(features));
   layers->push_back("l", linear);
   return layers;
 }
