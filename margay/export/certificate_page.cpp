@@ -104,9 +104,8 @@ std::string page_verdict(const Certificate& certificate) {
 
 std::string page_scaled_decoding(const RuntimeVerdict& scaled) {
   return fmt::format(
-      "{} of the images, which <code>margay predict</code> decodes at a part of their size unless it is told "
-      "<code>--decode full</code>. Against the whole ones, compared here, a probability differs by at most {}; "
-      "different decisions: {}",
+      "{} of the images, which Margay decodes at a part of their size unless it is told to decode them whole. Against "
+      "the whole ones, compared here, a probability differs by at most {}; different decisions: {}",
       scaled.images, page_largest(scaled.probabilities), scaled.disagreements);
 }
 

@@ -160,7 +160,7 @@ TEST_F(Verify, SaysWhatReadingLargeJpegsAtAPartOfTheirSizeChanges) {
   EXPECT_EQ(certificate.scaled_decoding->probabilities.image, "large.jpg");
   EXPECT_GT(certificate.scaled_decoding->probabilities.value, 0);
   EXPECT_EQ(certificate.json().at("margay").at("scaled_decoding").at("images"), 1);
-  EXPECT_NE(certificate.html().find("--decode full"), std::string::npos);
+  EXPECT_NE(certificate.html().find("told to decode them whole"), std::string::npos);
 }
 
 TEST_F(Verify, FailsByHashWhateverTheNumbersSay) {
