@@ -38,7 +38,7 @@ const views = {
     await page.keyboard.press('Enter');
     await page.waitForSelector('.open-image .thumbnail.loaded');
   } },
-  classes: { at: '#/data/shapes/classes', ready: '.balance svg' },
+  classes: { at: '#/data/shapes/classes', ready: '.split-bar' },
   check: { at: '#/data/shapes/check', ready: '.card button', act: once(async (page) => {
     await page.click('text=Check all images');
     await page.waitForSelector('.kinds .card', { timeout: 60_000 });
