@@ -97,10 +97,12 @@ TEST_F(ProcessGroups, RefuseARankThatTwoProcessesHave) {
   for (const int rank : {0, 1, 1}) {
     threads.emplace_back([&, rank] {
       try {
-        join(local_options(rank, 2, port))->barrier();
+        const auto group = join(local_options(rank, 2, port));
+        refused.wait(0);  // the store is rank 0's, and must be there for the third
       } catch (const std::invalid_argument& error) {
         EXPECT_NE(std::string(error.what()).find("two processes want to be rank 1"), std::string::npos);
         ++refused;
+        refused.notify_all();
       }
     });
   }

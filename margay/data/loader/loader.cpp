@@ -65,6 +65,10 @@ void check_loader(const Dataset* given, Phase phase, const LoaderOptions& option
         fmt::format("[loader] {} processes must divide the number of `micro_batches`, which is {}", options.world,
                     options.micro_batches));
   }
+  if (options.batch_size < micro_batches) {
+    throw std::invalid_argument(fmt::format("[loader] a `batch_size` of {} is less than its {} micro-batches",
+                                            options.batch_size, micro_batches));
+  }
   if (phase == Phase::kTrain && dataset.size() < static_cast<std::size_t>(micro_batches)) {
     throw std::invalid_argument(
         fmt::format("[loader] {} training images are not enough for {} micro-batches", dataset.size(), micro_batches));

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <numeric>
-#include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -203,7 +204,8 @@ std::vector<std::size_t> ids_of(const std::vector<PassRow>& rows) {
 LoaderOptions drawn_options() {
   LoaderOptions options;
   options.world = *rc::gen::inRange(1, 9);
-  options.batch_size = *rc::gen::inRange(1, 20);
+  options.micro_batches = options.world * *rc::gen::inRange(1, 4);
+  options.batch_size = *rc::gen::inRange(1, 60);
   options.drop_last = *rc::gen::arbitrary<bool>();
   return options;
 }
@@ -223,36 +225,50 @@ RC_GTEST_PROP(LoaderShare, LosesAndDoublesNothingInValidation, ()) {
   RC_ASSERT(all == expected);
 }
 
-RC_GTEST_PROP(LoaderShare, GivesEveryProcessTheSameNumberOfBatchesInTraining, ()) {
-  LoaderOptions options = drawn_options();
-  const auto shared_images = *rc::gen::inRange<std::size_t>(static_cast<std::size_t>(options.world), 300);
-  const auto share = shared_images / static_cast<std::size_t>(options.world);
+/// Of batches of all processes together.
+std::size_t used_images(std::size_t images, const LoaderOptions& options) {
   const auto batch_size = static_cast<std::size_t>(options.batch_size);
-  const bool drops = options.drop_last && share >= batch_size;
-  std::set<std::size_t> all;
-  std::size_t served = 0;
-  for (options.rank = 0; options.rank < options.world; ++options.rank) {
-    const auto ids = ids_of(pass_order(shared_images, {}, Phase::kTrain, options, 7));
-    RC_ASSERT(ids.size() == (drops ? share / batch_size * batch_size : share));
-    served += ids.size();
-    all.insert(ids.begin(), ids.end());
-  }
-  RC_ASSERT(all.size() == served);  // none twice
+  return options.drop_last && images >= batch_size ? images / batch_size * batch_size : images;
 }
 
-RC_GTEST_PROP(LoaderShare, MakesOfAllProcessesTheBatchesOfOneWithLargerBatches, ()) {
+RC_GTEST_PROP(LoaderShare, MakesOfAllProcessesTheBatchesOfOne, ()) {
   LoaderOptions options = drawn_options();
-  options.drop_last = true;
   LoaderOptions one = options;
-  one.world = 1;
-  one.batch_size = options.world * options.batch_size;
-  const auto shared_images = *rc::gen::inRange(static_cast<std::size_t>(one.batch_size), std::size_t{400});
+  one.world = one.micro_batches = 1;
+  const auto shared_images = *rc::gen::inRange<std::size_t>(1, 300);
   const auto expected = ids_of(pass_order(shared_images, {}, Phase::kTrain, one, 3));
-  std::vector<std::size_t> together(expected.size());
+  RC_ASSERT(expected.size() == used_images(shared_images, options));
+  std::vector<std::size_t> together(expected.size(), shared_images);
+  std::size_t served = 0;
   for (options.rank = 0; options.rank < options.world; ++options.rank) {
-    for (const PassRow& row : pass_order(shared_images, {}, Phase::kTrain, options, 3)) together.at(row.draw) = row.id;
+    const auto rows = pass_order(shared_images, {}, Phase::kTrain, options, 3);
+    for (const PassRow& row : rows) together.at(row.draw) = row.id;
+    served += rows.size();
   }
   RC_ASSERT(together == expected);
+  RC_ASSERT(served == expected.size());  // none twice
+}
+
+RC_GTEST_PROP(LoaderShare, MakesMicroBatchesOfOneSizeOrOneLess, ()) {
+  LoaderOptions options = drawn_options();
+  const auto shared_images = *rc::gen::inRange<std::size_t>(1, 300);
+  const auto batch_size = static_cast<std::size_t>(options.batch_size);
+  const auto own = static_cast<std::size_t>(options.micro_batches / options.world);
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> sizes;  // of each batch and micro-batch
+  for (options.rank = 0; options.rank < options.world; ++options.rank) {
+    for (const PassRow& row : pass_order(shared_images, {}, Phase::kTrain, options, 7)) {
+      ++sizes[{row.draw / batch_size, static_cast<std::size_t>(options.rank) * own + row.micro}];
+    }
+  }
+  const std::size_t used = used_images(shared_images, options);
+  for (std::size_t batch = 0; batch * batch_size < used; ++batch) {
+    const std::size_t images = std::min(batch_size, used - batch * batch_size);
+    const auto micro_batches = static_cast<std::size_t>(options.micro_batches);
+    for (std::size_t micro = 0; micro < micro_batches; ++micro) {
+      const std::size_t size = sizes[{batch, micro}];
+      RC_ASSERT(size == images / micro_batches || size == (images + micro_batches - 1) / micro_batches);
+    }
+  }
 }
 
 TEST(WeightedDraw, FollowsTheWeights) {
