@@ -1,12 +1,14 @@
 #include "margay/run/pretrained_weights.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/fetch/fetched_file.h"
 #include "margay/fetch/transfer.h"
 #include "margay/model/weights/naming.h"
@@ -187,6 +189,28 @@ PretrainedJson pretrained_record(const std::string& arch, const std::filesystem:
   return {{"weights", set->name},
           {"publisher", set->publisher},
           {"licence", set->licence.empty() ? PretrainedJson(nullptr) : PretrainedJson(set->licence)}};
+}
+
+namespace {
+
+std::filesystem::path record_in(const std::filesystem::path& run) { return run / "pretrained.json"; }
+
+}  // namespace
+
+void keep_pretrained_record(const std::filesystem::path& run, const std::string& arch,
+                            const std::filesystem::path& weights) {
+  const PretrainedJson record = pretrained_record(arch, weights);
+  if (!record.is_null()) core::write_file_atomically(record_in(run), record.dump(2) + "\n");
+}
+
+PretrainedJson kept_pretrained_record(const std::filesystem::path& run, const std::string& arch,
+                                      const std::filesystem::path& weights) {
+  const std::filesystem::path file = record_in(run);
+  if (!std::filesystem::exists(file)) return pretrained_record(arch, weights);
+  std::ifstream in(file);
+  PretrainedJson record = PretrainedJson::parse(in, nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object()) throw core::FormatError(file, "holds no JSON object");
+  return record;
 }
 
 std::string weights_text(const WeightsAtHand& weights) {

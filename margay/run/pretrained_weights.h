@@ -45,6 +45,16 @@ WeightsSearch find_weights_at_hand(const model::Architecture& architecture, cons
 /// nobody that is known. "licence" is null where no source states one.
 nlohmann::ordered_json pretrained_record(const std::string& arch, const std::filesystem::path& weights);
 
+/// Keeps that record in a run's folder (pretrained.json), unless it is null. A run that goes on after its weights have
+/// gone then still knows it.
+void keep_pretrained_record(const std::filesystem::path& run, const std::string& arch,
+                            const std::filesystem::path& weights);
+
+/// The kept record, or where there is none what pretrained_record tells now. Throws core::FormatError for a file that
+/// cannot be read.
+nlohmann::ordered_json kept_pretrained_record(const std::filesystem::path& run, const std::string& arch,
+                                              const std::filesystem::path& weights);
+
 /// "timm/resnet18.tv_in1k from the Hugging Face cache: PATH, SHA-256 694f673df652…".
 std::string weights_text(const WeightsAtHand& weights);
 

@@ -160,7 +160,8 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
       listeners_(
           learner_, options_.listeners, folder_,
           [data = options_.batch.data,
-           pretrained = pretrained_record(options_.arch, options_.vision_learner.weights)](const train::Learner& best) {
+           pretrained = kept_pretrained_record(folder_.path(), options_.arch, options_.vision_learner.weights)](
+              const train::Learner& best) {
             return with_pretrained(provenance(data, best.training_state().recipe, best, &best.history().back()),
                                    pretrained);
           },
@@ -175,6 +176,7 @@ TrainingRun::TrainingRun(TrainOptions options, train::Learner learner, RunFolder
 void TrainingRun::record() const {
   if (!is_first()) return;
   folder_.write_config(core::to_json(options_));
+  keep_pretrained_record(folder_.path(), options_.arch, options_.vision_learner.weights);
   data::save_table(datasets_of(learner_.loaders()), options_.batch.folder, folder_.split(learner_.loaders().task()));
 }
 
@@ -308,7 +310,7 @@ void TrainingRun::save_model(data::Unread unread) {
   const std::string recipe = train::recipe_text(recipe_of(options_));
   learner_.save(folder_.model(),
                 with_pretrained(provenance(options_.batch.data, recipe, learner_, results()),
-                                pretrained_record(options_.arch, options_.vision_learner.weights)),
+                                kept_pretrained_record(folder_.path(), options_.arch, options_.vision_learner.weights)),
                 unread);
 }
 

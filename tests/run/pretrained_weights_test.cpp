@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/error.h"
 #include "margay/model/classifier.h"
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/temporary_folder.h"
@@ -68,6 +69,17 @@ TEST(PretrainedRecord, TellsTheLicenceOfWhatAModelBeganFrom) {
   EXPECT_EQ(named["licence"], "cc-by-nc-4.0");
   EXPECT_EQ(pretrained_record("resnet50", folder / "resnet50-11ad3fa6.pth")["publisher"], "torchvision");
   EXPECT_TRUE(pretrained_record("resnet50", folder / "mine.pth").is_null());
+}
+
+TEST(PretrainedRecord, StaysWithTheRunWhenTheWeightsHaveGone) {
+  const testing_support::TemporaryFolder run;
+  const std::string header = R"({"provenance": {"pretrained": {"weights": "x.y", "licence": "cc-by-nc-4.0"}}})";
+  model::write_safetensors(run / "pets.margay", {}, {{"margay", header}});
+  keep_pretrained_record(run.path(), "resnet50", run / "pets.margay");
+  fs::remove(run / "pets.margay");
+  EXPECT_EQ(kept_pretrained_record(run.path(), "resnet50", run / "pets.margay")["licence"], "cc-by-nc-4.0");
+  write(run / "pretrained.json", "{");
+  EXPECT_THROW(kept_pretrained_record(run.path(), "resnet50", ""), core::FormatError);
 }
 
 TEST(PretrainedRecord, IsHandedOnByAModelOfMargays) {
