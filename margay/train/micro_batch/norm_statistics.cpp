@@ -30,7 +30,10 @@ NormStatistics::~NormStatistics() {
   const torch::NoGradGuard no_grad;
   for (Norm& norm : norms_) {
     norm.options->momentum(norm.momentum);
-    for (std::size_t i = 0; i < norm.statistics.size(); ++i) norm.statistics[i].copy_(norm.at_end[i]);
+    for (std::size_t i = 0; i < norm.statistics.size(); ++i) {
+      // The graph of the forward pass holds them and need not hear of it (their version stays): it does not read them.
+      norm.statistics[i].variable_data().copy_(norm.at_end[i]);
+    }
     norm.batches.fill_(norm.batches_at_end);
   }
 }
