@@ -31,6 +31,12 @@ void keep_norm_statistics(model::Classifier& classifier) {
   }
 }
 
+/// The other rules give the same bits for any number of threads.
+bool multiplies_matrices(const Optimizer& optimizer) {
+  const auto* rules = dynamic_cast<const RuleOptimizer*>(&optimizer);
+  return rules != nullptr && rules->options().kind == OptimizerKind::kMuon;
+}
+
 double mean_of(double sum, std::int64_t count) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
 }
@@ -270,6 +276,7 @@ void Learner::update(const Hyper& hyper) {
   if (!is_infinite) {
     announce(&Callback::before_step);
     clock_.lap(StepPart::kCallbacks);
+    const auto threads = multiplies_matrices(*optimizer_) ? micro_batch_threads() : nullptr;
     optimizer_->step(hyper);
   }
   drop_gradients();

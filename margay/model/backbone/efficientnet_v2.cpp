@@ -5,12 +5,12 @@
 
 #include <fmt/format.h>
 #include <torch/nn/init.h>
-#include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 
 namespace margay::model {
 namespace {
@@ -145,7 +145,7 @@ torch::nn::Sequential EfficientNetV2::make_published_head(std::int64_t num_class
   torch::nn::init::zeros_(linear->bias);
   return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
                                 {"flatten", torch::nn::Flatten()},
-                                {"classifier", NestedSequential(torch::nn::Dropout(0.2), linear)}});
+                                {"classifier", NestedSequential(Dropout(0.2), linear)}});
 }
 
 }  // namespace margay::model
