@@ -43,9 +43,10 @@ bool is_of_others(const std::exception& error) {
   return typeid(error) == typeid(collective::ProcessLost) || typeid(error) == typeid(core::Error);
 }
 
-/// Whether rank 0 has said it, and says it on its own standard error, too.
+/// Whether rank 0 lives and says it on its own standard error, too: what it has found out, or why it ended itself.
 bool is_said_by_first(const std::optional<std::string>& lost) {
-  return lost && !lost->starts_with("rank 0 (") && !lost->starts_with("the other processes");
+  if (!lost || lost->starts_with("the other processes")) return false;
+  return !lost->starts_with("rank 0 (") || lost->find(" is lost") == std::string::npos;
 }
 
 /// torchrun calls a run "none" that was given no name. Its agent's store lives as long as it starts processes again, so
