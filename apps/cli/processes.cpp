@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <typeinfo>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -38,14 +38,18 @@ std::string hosts_text(const std::vector<std::string>& hosts) {
   return fmt::format("{} processes: {}", hosts.size(), fmt::join(parts, ", "));
 }
 
-/// Whether the error says no more than that another process does not answer, so that the heartbeat knows better.
-bool is_of_others(const std::exception& error) {
-  return typeid(error) == typeid(collective::ProcessLost) || typeid(error) == typeid(core::Error);
+/// Whether the error says no more than that another process does not answer, so that the heartbeat knows better: of the
+/// network, or what a later call to a group that was interrupted throws (Group::interrupt).
+bool is_of_others(const std::exception& error, const std::optional<std::string>& lost) {
+  const std::string_view text = error.what();
+  return dynamic_cast<const collective::ProcessLost*>(&error) != nullptr || lost == text ||
+         text.starts_with("[distributed] another process was lost") || text.starts_with("a stop is wanted");
 }
 
-/// Whether rank 0 has said it, and says it on its own standard error, too.
+/// Whether rank 0 lives and says it on its own standard error, too: what it has found out, or why it ended itself.
 bool is_said_by_first(const std::optional<std::string>& lost) {
-  return lost && !lost->starts_with("rank 0 (") && !lost->starts_with("the other processes");
+  if (!lost || lost->starts_with("the other processes")) return false;
+  return !lost->starts_with("rank 0 (") || lost->find(" is lost") == std::string::npos;
 }
 
 /// torchrun calls a run "none" that was given no name. Its agent's store lives as long as it starts processes again, so
@@ -76,7 +80,7 @@ class FailedWork {
 
   /// Called while the error is handled; gives the exit code where there is nothing more to say.
   core::ExitCode end(const std::exception& error) {
-    if (is_of_others(error)) return end_without_others(error.what());
+    if (is_of_others(error, heartbeat_.lost())) return end_without_others(error.what());
     // What all processes find out alike, such as options that differ, is said once.
     constexpr std::chrono::milliseconds kUntilFirstHasSaidIt{2500};
     const auto lost = is_first_ ? std::nullopt : heartbeat_.wait_until_lost(kUntilFirstHasSaidIt);
