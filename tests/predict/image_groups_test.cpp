@@ -200,10 +200,9 @@ TEST(ImageGroups, FollowTheDatasOwnWhereThereAreSome) {
 
 /// The image a moment later: a little nearer, from a little to the side, in other light.
 core::Image moment_later(const core::Image& image, int moment) {
-  const int margin = static_cast<int>(std::lround(0.03 * moment * image.width));
-  core::Image later = data::resample(
-      image, {.left = margin, .top = margin / 2, .right = image.width - margin / 3, .bottom = image.height - margin},
-      image.height, image.width);
+  const auto share = [&](double of) { return static_cast<int>(std::lround(of * moment * image.width)); };
+  const data::Box box = {share(0.03), share(0.015), image.width - share(0.01), image.height - share(0.03)};
+  core::Image later = data::resample(image, box, image.height, image.width);
   for (std::uint8_t& value : later.pixels) value = static_cast<std::uint8_t>(std::min(255, value + 6 * moment));
   return later;
 }
