@@ -41,7 +41,7 @@ function Facts({ entry }: { entry: Entry }) {
         {entry.suggestion.length > 0 && (
           <div><dt>{words.clean.suggested}</dt><dd><bdi>{labelsText(entry.suggestion)}</bdi></dd></div>
         )}
-        {entry.kind !== '' && <div><dt>{words.clean.probability}</dt><dd>{percent(entry.probability)}</dd></div>}
+        {entry.kind !== '' && entry.kind !== 'random_sample' && <div><dt>{words.clean.probability}</dt><dd>{percent(entry.probability)}</dd></div>}
         {Object.entries(entry.evidence).map(([name, value]) => (
           <div key={name}><dt>{words.clean.evidence(name)}</dt><dd>{Number(value.toPrecision(3))}</dd></div>
         ))}

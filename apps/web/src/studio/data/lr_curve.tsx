@@ -10,6 +10,14 @@ const text = words.data.rating;
 /** "1.2e-3" */
 export const rateText = (lr: number) => lr.toExponential(1).replace('e+', 'e').replace('-', '−');
 
+/** What the y axis shows: a loss that diverges at the end would flatten all that stands before it. */
+function lossRange(losses: number[]): [number, number] {
+  const least = losses.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = losses.slice(0, losses.indexOf(least) + 1).reduce((a, b) => Math.max(a, b), least);
+  const span = high - least || Math.abs(least) || 1;
+  return [least - 0.15 * span, high + 0.6 * span];
+}
+
 const colour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export function LrCurve({ lrs, losses, suggestions, onTake }: {
@@ -27,7 +35,7 @@ export function LrCurve({ lrs, losses, suggestions, onTake }: {
       context.save();
       for (const [i, each] of suggestions.entries()) {
         const x = chart.valToPos(each.lr, 'x', true);
-        context.strokeStyle = colour(`--series-${(i % 3) + 1}`);
+        context.strokeStyle = colour(`--series-${(i % 4) + 1}`);
         context.lineWidth = 2 * devicePixelRatio;
         context.beginPath();
         context.moveTo(x, chart.bbox.top);
@@ -41,8 +49,8 @@ export function LrCurve({ lrs, losses, suggestions, onTake }: {
       plot = new uPlot({
         width: Math.max(200, element.clientWidth), height: 300, legend: { show: true },
         cursor: { drag: { x: false, y: false } },
-        scales: { x: { time: false, distr: 3 } },
-        axes: [{ ...axis, label: text.rate, values: (_, ticks) => ticks.map((tick) => (tick === null ? null : rateText(tick))) }, { ...axis, label: text.loss }],
+        scales: { x: { time: false, distr: 3 }, y: { range: lossRange(losses) } },
+        axes: [{ ...axis, label: text.rate, values: (_, ticks) => ticks.map((tick) => (tick === null ? null : rateText(tick).replace('.0', ''))) }, { ...axis, label: text.loss }],
         series: [{ label: text.rate, value: (_, value) => (value === null ? '–' : rateText(value)) },
           { label: text.loss, stroke: colour('--series-0'), width: 2, value: (_, value) => (value === null ? '–' : value.toPrecision(4)) }],
         hooks: { draw: [markers] },

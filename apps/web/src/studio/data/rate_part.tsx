@@ -35,7 +35,7 @@ function Suggestions({ search, source, arch, transforms }: { search: LrSearch; s
             <tbody>
               {suggestions.map((each, i) => (
                 <tr key={each.name}>
-                  <th scope="row"><span class={`key series-${(i % 3) + 1}`}>{each.name}</span></th>
+                  <th scope="row"><span class={`key series-${(i % 4) + 1}`}>{each.name}</span></th>
                   <td>{rateText(each.lr)}</td><td class="wide">{each.rule}</td>
                   <td><button type="button" aria-pressed={taken === each} onClick={() => take(each)}>{text.use}</button></td>
                 </tr>
