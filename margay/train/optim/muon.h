@@ -23,7 +23,8 @@ at::Tensor orthogonalised(const at::Tensor& matrix);
 /// One step of Muon for each of these hidden matrices: with the gradient g and the average A <- momentum A + g, the
 /// update is O = orthogonalised(g + momentum A) · 0.2 √max(m, n), whose elements are then as large as AdamW's, so that
 /// its rates and decay fit both (Liu et al., "Muon is Scalable for LLM Training", 2025, arXiv:2502.16982, equation 4);
-/// w <- w (1 - lr wd) - lr O. options: resolved.
+/// w <- w (1 - lr wd) - lr O. options: resolved. Unlike other rules' results, these depend on the number of threads in
+/// their last bits, as BLAS's products do.
 void step_matrices(const std::vector<ParameterStep>& steps, const OptimizerOptions& options);
 
 }  // namespace margay::train
