@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include <torch/nn/modules/batchnorm.h>
 #include <torch/types.h>
 
 #include "margay/model/graph/graph.h"
@@ -13,8 +14,10 @@
 namespace margay::model {
 namespace {
 
-/// "torch::nn::Conv2dImpl" -> "Conv2d".
+/// "torch::nn::Conv2dImpl" -> "Conv2d". A batch norm that can be synchronised is one all the same.
 std::string kind_of(const torch::nn::Module& module) {
+  if (dynamic_cast<const torch::nn::BatchNorm1dImpl*>(&module) != nullptr) return "BatchNorm1d";
+  if (dynamic_cast<const torch::nn::BatchNorm2dImpl*>(&module) != nullptr) return "BatchNorm2d";
   constexpr std::string_view kImplementation = "Impl";
   std::string name = module.name();
   const std::size_t colon = name.rfind(':');

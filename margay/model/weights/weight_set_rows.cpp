@@ -9,7 +9,7 @@ using enum PublishedStatistics;
 constexpr const char* kResults = "timm/models, results/results-imagenet.csv (November 2024)";
 constexpr const char* kReadme = "timm's README, September 2024";
 constexpr const char* kTorchvisionFacts = "torchvision 0.14.1 (Weights)";
-constexpr const char* kDinov3 = "facebookresearch/dinov3 LICENSE.md; the rest as timm's other ConvNeXts";
+constexpr const char* kDinov3 = "as timm's other ConvNeXts";
 constexpr const char* kJaxNn = "JaxNN's resnet.py, after timm's";
 constexpr const char* kSameRecipe = "its name; normalised as resnet50d.ra4_e3600_r224_in1k in timm/models/resnet.py";
 constexpr const char* kSwagLicence = "https://github.com/facebookresearch/SWAG/blob/main/LICENSE";
@@ -168,24 +168,24 @@ std::span<const TimmSetRow> timm_set_rows() {
       {"convnext_tiny", "convnext_tiny.in12k_ft_in1k_384", 384, 1, kBicubic, 85.154, kOfImagenet, "", kResults},
       {"convnext_tiny", "convnext_tiny.fb_in22k_ft_in1k", 224, 0.875, kBicubic, 82.888, kOfImagenet, "", kResults},
       {"convnext_tiny", "convnext_tiny.fb_in22k_ft_in1k_384", 384, 1, kBicubic, 84.098, kOfImagenet, "", kResults},
-      {"convnext_tiny", "convnext_tiny.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "dinov3-license", kDinov3},
+      {"convnext_tiny", "convnext_tiny.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "", kDinov3},
       {"convnext_small", "convnext_small.fb_in1k", 288, 1, kBicubic, 83.704, kOfImagenet, "", kResults},
       {"convnext_small", "convnext_small.in12k_ft_in1k", 288, 1, kBicubic, 85.324, kOfImagenet, "", kResults},
       {"convnext_small", "convnext_small.in12k_ft_in1k_384", 384, 1, kBicubic, 86.182, kOfImagenet, "", kResults},
       {"convnext_small", "convnext_small.fb_in22k_ft_in1k", 288, 1, kBicubic, 85.276, kOfImagenet, "", kResults},
       {"convnext_small", "convnext_small.fb_in22k_ft_in1k_384", 384, 1, kBicubic, 85.754, kOfImagenet, "", kResults},
-      {"convnext_small", "convnext_small.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "dinov3-license", kDinov3},
+      {"convnext_small", "convnext_small.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "", kDinov3},
       {"convnext_base", "convnext_base.fb_in1k", 288, 1, kBicubic, 84.466, kOfImagenet, "", kResults},
       {"convnext_base", "convnext_base.fb_in22k_ft_in1k", 288, 1, kBicubic, 86.274, kOfImagenet, "", kResults},
       {"convnext_base", "convnext_base.fb_in22k_ft_in1k_384", 384, 1, kBicubic, 86.796, kOfImagenet, "", kResults},
       {"convnext_base", "convnext_base.clip_laion2b_augreg_ft_in12k_in1k", 256, 1, kBicubic, 86.37, kOfClip, "",
        kResults},
       {"convnext_base", "convnext_base.clip_laion2b_augreg_ft_in1k", 256, 1, kBicubic, 86.158, kOfClip, "", kResults},
-      {"convnext_base", "convnext_base.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "dinov3-license", kDinov3},
+      {"convnext_base", "convnext_base.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "", kDinov3},
       {"convnext_large", "convnext_large.fb_in1k", 288, 1, kBicubic, 84.862, kOfImagenet, "", kResults},
       {"convnext_large", "convnext_large.fb_in22k_ft_in1k", 288, 1, kBicubic, 87.026, kOfImagenet, "", kResults},
       {"convnext_large", "convnext_large.fb_in22k_ft_in1k_384", 384, 1, kBicubic, 87.472, kOfImagenet, "", kResults},
-      {"convnext_large", "convnext_large.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "dinov3-license", kDinov3},
+      {"convnext_large", "convnext_large.dinov3_lvd1689m", 224, 0, kBicubic, 0, kOfImagenet, "", kDinov3},
       {"convnextv2_atto", "convnextv2_atto.fcmae_ft_in1k", 288, 0.95, kBicubic, 77.79, kOfImagenet, "cc-by-nc-4.0",
        kResults},
       {"convnextv2_atto", "convnextv2_atto.fcmae", 224, 0.875, kBicubic, 0, kOfImagenet, "cc-by-nc-4.0", kResults},
