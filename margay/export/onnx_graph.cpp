@@ -129,6 +129,12 @@ class NetworkWriter {
     return node("Add", {onnx_.add("Add", {scaled, input(2)}, step("shifted")), input(0)});
   }
 
+  /// OpenCV 4.6 to 4.10 take y HardSigmoid(x) for HardSwish(x), whatever y is, unless something stands between them.
+  std::string hard_sigmoid(const std::string& x) {
+    const std::string gate = onnx_.add("HardSigmoid", {x}, step("hardsigmoid"), {{"alpha", 1.0F / 6}, {"beta", 0.5F}});
+    return node("Identity", {gate});
+  }
+
   std::string add(const op::Activation& activation) {
     using Function = op::Activation::Function;
     const std::string x = input(0);
@@ -146,7 +152,7 @@ class NetworkWriter {
       case Function::kHardswish:
         return node("HardSwish", {x});
       case Function::kHardsigmoid:
-        return node("HardSigmoid", {x}, {{"alpha", 1.0F / 6}, {"beta", 0.5F}});
+        return hard_sigmoid(x);
       case Function::kSigmoid:
         break;
     }
