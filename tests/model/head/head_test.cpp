@@ -65,7 +65,7 @@ TEST(Head, CanDoWithoutAHiddenLayer) {
   for (const auto& each : head->named_parameters()) names.push_back(each.key());
   EXPECT_EQ(names, (std::vector<std::string>{"2.weight", "2.bias", "4.weight"}));
   EXPECT_EQ(head->forward(torch::randn({2, 4, 3, 3})).sizes(), (std::vector<std::int64_t>{2, 3}));
-  EXPECT_DOUBLE_EQ(head->ptr<torch::nn::DropoutImpl>(3)->options.p(), 0.25);
+  EXPECT_DOUBLE_EQ(std::dynamic_pointer_cast<torch::nn::DropoutImpl>(head->ptr(3))->options.p(), 0.25);
 }
 
 /// "2 BatchNorm1d 8" for every layer with parameters, "3 Dropout 0.25" for every dropout.
@@ -132,8 +132,8 @@ TEST(Head, RefusesDropoutsForOtherLayersThanThereAre) {
 
 TEST(Head, DropsHalfAsMuchBeforeTheHiddenLayer) {
   const torch::nn::Sequential head = make_head(4, 3);
-  EXPECT_DOUBLE_EQ(head->ptr<torch::nn::DropoutImpl>(3)->options.p(), 0.25);
-  EXPECT_DOUBLE_EQ(head->ptr<torch::nn::DropoutImpl>(7)->options.p(), 0.5);
+  EXPECT_DOUBLE_EQ(std::dynamic_pointer_cast<torch::nn::DropoutImpl>(head->ptr(3))->options.p(), 0.25);
+  EXPECT_DOUBLE_EQ(std::dynamic_pointer_cast<torch::nn::DropoutImpl>(head->ptr(7))->options.p(), 0.5);
 }
 
 TEST(PoolFeatures, TakesMeansOfMapsAndVectorsAsTheyAre) {
