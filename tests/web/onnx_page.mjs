@@ -131,8 +131,9 @@ for (const colorScheme of ['light', 'dark']) {
 
 test('needs no mouse', async () => {
   const { page, close } = await openReady(kOne);
+  const chooser = page.waitForEvent('filechooser'); // well before the key: the browser must be told of it first
   await page.keyboard.press('Tab');
-  const chooser = page.waitForEvent('filechooser');
+  await page.waitForFunction(() => document.activeElement?.matches('input[type=file]'));
   await page.keyboard.press('Enter');
   await (await chooser).setFiles(photo);
   await page.waitForSelector('tbody', { state: 'attached' });
