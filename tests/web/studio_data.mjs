@@ -76,8 +76,8 @@ test('says what is wrong with a file that is no image', async () => {
   await page.fill('#data-filter', 'broken');
   await page.waitForSelector('.thumbnail.failed');
   await page.locator('.tile').click();
-  await page.waitForSelector('dialog .facts .wrong');
-  assert.match(await page.locator('dialog .facts .wrong').first().textContent(), /broken\.jpg/);
+  await page.waitForSelector('dialog .image-facts .wrong');
+  assert.match(await page.locator('dialog .image-facts .wrong').first().textContent(), /broken\.jpg/);
   await close();
 });
 
@@ -96,7 +96,7 @@ test('checks the images in the background and shows what was found', async () =>
 test('shows the balance of the classes and the split', async () => {
   const { page, close } = await open('classes');
   assert.match(await page.textContent('.data-view'), /By the folders of training and validation/);
-  await page.waitForSelector('.balance svg');
+  await page.waitForSelector('tbody .split-bar');
   assert.deepEqual(await accessible(page), []);
   await page.locator('tbody a').first().click();
   await page.waitForSelector('.virtual-grid');

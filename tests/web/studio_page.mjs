@@ -1,8 +1,7 @@
 // Each view of the studio in Chromium: node studio_page.mjs URL READ_ONLY_URL FOLDER, of two studios over FOLDER/images and FOLDER/runs.
 // The tests of a view stand in studio/VIEW.mjs, which exports `at` (its address), `ready` (what is there when it is drawn) and
 // `tests(tools)`; these are made for every view: it is accessible, light and dark, fits a phone and a 4k screen, and asks no other host.
-// With STUDIO_DIST=FOLDER in the environment the page's script and style are those of that folder, not those in the program; with
-// VIEWS="runs train" only those views are looked at.
+// With VIEWS="runs train" in the environment only those views are looked at.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { accessible, browser, onlyOf, runTests, test, visit } from './visitor.mjs';
@@ -18,9 +17,6 @@ const views = await Promise.all(readdirSync(here).sort().filter((name) => name.e
 async function open(at, { address = url, ready = 'main h1', prepare = async () => {}, ...options } = {}) {
   const opened = await visit({ mayAsk: onlyOf(address), reducedMotion: 'reduce', ...options });
   const { page } = opened;
-  if (process.env.STUDIO_DIST) {
-    for (const file of ['studio.js', 'studio.css']) await page.route(`**/${file}`, (route) => route.fulfill({ path: `${process.env.STUDIO_DIST}/${file}` }));
-  }
   await prepare(page);
   await page.goto(address);
   await page.goto(`${new URL(address).origin}/${at}`);

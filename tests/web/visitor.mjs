@@ -16,7 +16,8 @@ export const test = (name, body) => tests.push({ name, body });
 
 /**
  * An empty page. Errors, what a policy forbids and requests for addresses that `mayAsk` refuses are faults, unless they match
- * `expected`; close() fails where there are any.
+ * `expected`; close() fails where there are any. With STUDIO_DIST=FOLDER in the environment the studio's script and style are those of
+ * that folder, not those in the program.
  */
 export async function visit({ mayAsk, expected = /^$/, ...options }) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -26,6 +27,9 @@ export async function visit({ mayAsk, expected = /^$/, ...options }) {
   page.on('pageerror', (error) => note(error.message));
   page.on('console', (message) => message.type() === 'error' && note(message.text()));
   page.on('request', (request) => mayAsk(request.url()) || note(`asks for ${request.url()}`));
+  if (process.env.STUDIO_DIST) {
+    for (const file of ['studio.js', 'studio.css']) await page.route(`**/${file}`, (route) => route.fulfill({ path: `${process.env.STUDIO_DIST}/${file}` }));
+  }
   return { page, context, close: async () => { await context.close(); assert.deepEqual(faults, []); } };
 }
 
