@@ -171,7 +171,9 @@ TEST_F(JoinedLearners, GetThemByTheRingWhereTwoNumbersHaveOneOrder) {
 }
 
 TEST_F(JoinedLearners, AgreeByTheRingWhereMoreNumbersHaveMoreOrders) {
-  const auto make = [&](const Group& group) { return learner(group, {.micro_batches = 4, .reduce = Reduce::kFast}); };
+  const auto make = [&](const Group& group) {
+    return learner(group, {.micro_batches = 4, .micro_batch_threads = 1, .reduce = Reduce::kFast});
+  };
   const Trained ring = trained(4, make, 1);  // expects that all processes have the same weights
   const Trained tree = trained(
       4, [&](const Group& group) { return learner(group); }, 1);
