@@ -117,7 +117,8 @@ class UnknownWriter {
     if (!unit_.empty()) return unit_;
     const std::string length = add("Sqrt", {sums(square(features_), num_features(), 1, "squares")}, "length");
     constexpr float kLeast = std::numeric_limits<float>::min();  // lost in any length that is not zero
-    return unit_ = add("Div", {features_, add("Add", {length, onnx_.number(kLeast)}, "divisor")}, "unit");
+    const std::string divisor = add("Add", {length, onnx_.number(kLeast)}, "divisor");
+    return unit_ = add("Div", {features_, spread(divisor, num_features(), "divisors")}, "unit");
   }
 
   /// Relative Mahalanobis distances float [N,K].

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 #include <exception>
+#include <limits>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -68,6 +69,17 @@ std::vector<std::string> names_of_state(const torch::nn::Module& network) {
   for (const auto& each : network.named_buffers()) names.push_back(each.key());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+/// The largest step of p_known, 1 / (1 + n) of the fewest images n that it counts among.
+double step_of_p_known(const predict::UnknownDetector& detector) {
+  std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+  if (detector.guarantee() == predict::RefusalGuarantee::kLeftOut)
+    fewest = detector.scorer().known.value().rows.size(0);
+  for (const predict::KnownScores& scores : detector.calibration()) {
+    if (scores.size() > 0) fewest = std::min(fewest, scores.size());
+  }
+  return 1 / (1 + static_cast<double>(fewest));
 }
 
 /// An image and what Margay says of it.
@@ -155,11 +167,22 @@ class Verifier {
     certificate_.is_quantised = is_quantised(file_.model);
     certificate_.classes = given_.bundle.vocabulary.names();
     certificate_.folder = given_.folder;
-    certificate_.bounds = options_.bounds;
+    certificate_.bounds = bounds();
     certificate_.hashes_ignored = options_.ignore_hashes;
     certificate_.margay_version = MARGAY_VERSION;
     certificate_.computed_with = fmt::format("LibTorch {}, {} threads", TORCH_VERSION, torch::get_num_threads());
     certificate_.time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  }
+
+  /// An image that the detector was calibrated with ties with itself, and then the last bit decides about one step.
+  CertificateBounds bounds() const {
+    CertificateBounds bounds = options_.bounds;
+    if (given_.bundle.unknown) {
+      constexpr double kRounding = 1.001;
+      const double step = kRounding * step_of_p_known(*given_.bundle.unknown);
+      bounds.max_known_difference = std::max(bounds.max_known_difference, step);
+    }
+    return bounds;
   }
 
   void check_hashes() {
@@ -250,7 +273,7 @@ class Verifier {
     return RuntimeComparison({.classes = given_.bundle.vocabulary.names(),
                               .is_multi_label = is_multi_label(),
                               .is_quantised = is_quantised(file_.model),
-                              .bounds = options_.bounds});
+                              .bounds = certificate_.bounds});
   }
 
   JudgedRuntime started(const Runner& runner) const {

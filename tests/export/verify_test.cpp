@@ -208,6 +208,16 @@ TEST_F(Verify, SaysThatNoRuntimeIsAtHand) {
   EXPECT_NE(problem.find("`runner`"), std::string::npos);
 }
 
+TEST_F(Verify, GrantsPKnownOneStepOfFewCalibrationImages) {
+  options_.runner = {"false"};
+  bundle_.unknown.emplace(predict::UnknownScorer{}, 0.4, predict::RefusalGuarantee::kSplit,
+                          std::vector{predict::KnownScores(torch::tensor({-1.0F, -2.0F, -3.0F}))});
+  EXPECT_NEAR(certificate_of(exported(OnnxInput::kTensor)).bounds.max_known_difference, 0.25, 1e-3);
+  bundle_.unknown.emplace(predict::UnknownScorer{}, 0.4, predict::RefusalGuarantee::kSplit,
+                          std::vector{predict::KnownScores(torch::rand({99}))});
+  EXPECT_EQ(certificate_of(exported(OnnxInput::kTensor)).bounds.max_known_difference, 0.02);
+}
+
 TEST_F(Verify, NeedsImages) {
   options_.runner = {"false"};
   images_ = std::make_shared<data::Dataset>(data::Dataset::unlabelled({folder_ / "images" / "none.png"}));
