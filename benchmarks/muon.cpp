@@ -47,7 +47,7 @@ MuonResult train(const MuonSetting& setting, OptimizerKind kind, double rate, st
       .item_transform(margay::resize({.size = 80}))
       .batch_transform(margay::augment({.size = 64}));
   margay::LoaderOptions loading{.seed = seed};
-  loading.cache = margay::CacheKind::kMemory;
+  loading.cache = margay::CacheKind::kRam;
   margay::Learner learner = margay::vision_learner(block.loaders(loading), "resnet20",
                                                    {.seed = seed, .learner = {.optimizer = {.kind = kind}}});
   learner.unfreeze();
