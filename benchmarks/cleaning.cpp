@@ -44,6 +44,7 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/noisy_set.h"
+#include "benchmarks/timing.h"
 #include "margay/interpret/label_issues.h"
 #include "margay/interpret/wrong_label_share.h"
 #include "margay/margay.h"
@@ -55,6 +56,9 @@
 
 namespace {
 
+using benchmarks::seconds_of;
+using benchmarks::split_at_commas;
+
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 using margay::interpret::LabelQuality;
@@ -64,12 +68,6 @@ using noisy_set::Noise;
 using noisy_set::Places;
 using noisy_set::Set;
 using torch::Tensor;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 /// What the features of the training images cost where none are kept.
 double seconds_of_features(const std::string& name, const Set& set, const Places& places) {
@@ -522,13 +520,6 @@ int print_tables(const fs::path& out) {
   return missed > 0 ? 1 : 0;
 }
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -556,7 +547,7 @@ int main(int argc, char** argv) {
   fs::create_directories(out);
   Run run{.places = {.shared = arguments[1], .out = out},
           .results = Results(out),
-          .sets = parts_of(arguments.size() > 3 ? arguments[3] : "sample,mnist,pets"),
+          .sets = split_at_commas(arguments.size() > 3 ? arguments[3] : "sample,mnist,pets"),
           .seeds = arguments.size() > 4 ? std::stoull(arguments[4]) : 3};
   parts.at(part)(run);
   return 0;

@@ -13,17 +13,14 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include "benchmarks/timing.h"
 #include "margay/margay.h"
 
 namespace {
 
-namespace fs = std::filesystem;
+using benchmarks::seconds_of;
 
-double seconds_of(const auto& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+namespace fs = std::filesystem;
 
 /// A line of /proc/self/status in MB, such as VmHWM, the peak.
 double status_mb(const std::string& key) {

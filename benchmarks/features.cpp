@@ -16,20 +16,17 @@
 #include <torch/utils.h>
 #include <unistd.h>
 
+#include "benchmarks/timing.h"
 #include "margay/core/threads.h"
 #include "margay/margay.h"
 #include "margay/model/weights/pretrained.h"
 
 namespace {
 
+using benchmarks::seconds_of;
+
 namespace fs = std::filesystem;
 using margay::predict::collect_features;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 /// Of the network for so many images, in batches that lie in memory.
 double seconds_alone(margay::Classifier& classifier, std::int64_t images, std::int64_t px,

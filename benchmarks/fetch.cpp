@@ -11,20 +11,16 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/timing.h"
 #include "margay/fetch/download.h"
 #include "tests/support/test_server.h"
 
 namespace {
 
+using benchmarks::seconds_of;
+
 using margay::testing_support::SeenRequest;
 using margay::testing_support::ServerConnection;
-
-template <class Work>
-double seconds_of(Work&& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 void run(const std::string& command) {
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);

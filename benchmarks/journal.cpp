@@ -13,20 +13,18 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/timing.h"
 #include "margay/data/edits/journal.h"
 
 namespace {
+
+using benchmarks::median;
+using benchmarks::seconds_of;
 
 namespace fs = std::filesystem;
 using margay::data::Decision;
 using margay::data::DecisionKind;
 using margay::data::Journal;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
 
 Decision decision(int i) {
   return {.kind = i % 3 == 0 ? DecisionKind::kRelabel : DecisionKind::kKeep,
@@ -49,12 +47,6 @@ void write_journal(const fs::path& file, int decisions) {
     for (int i = 0; i < decisions; ++i) lines << to_line(decision(i)) << '\n';
   }
   Journal::accept_edited(file);
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "benchmarks/timing.h"
 #include "margay/core/threads.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/kernels/softmax_rows.h"
@@ -23,13 +24,9 @@
 
 namespace {
 
-namespace loss = margay::loss;
+using benchmarks::seconds_of;
 
-double seconds_of(const auto& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+namespace loss = margay::loss;
 
 /// The best time of one of several things that are timed in turn.
 struct Timed {

@@ -34,6 +34,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "benchmarks/timing.h"
 #include "margay/data/image/write_image.h"
 #include "margay/margay.h"
 #include "margay/model/fold_batch_norms.h"
@@ -41,6 +42,9 @@
 #include "margay/train/optim/optimizer.h"
 
 namespace {
+
+using benchmarks::seconds_of;
+using benchmarks::split_at_commas;
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
@@ -51,12 +55,6 @@ struct Setting {
   std::int64_t px = 224;
   int steps = 4;
 };
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = Clock::now();
-  work();
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 /// Of `steps` calls after one that fills caches.
 double best_seconds(int steps, const std::function<void()>& work) {
@@ -260,18 +258,6 @@ std::vector<std::string> every_network() {
   return names;
 }
 
-std::vector<std::string> parts_of(const std::string& names) {
-  std::vector<std::string> parts{""};
-  for (const char each : names) {
-    if (each == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += each;
-    }
-  }
-  return parts;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -286,7 +272,7 @@ int main(int argc, char** argv) {
   Setting setting;
   const bool prints_shares = !arguments.empty() && arguments[0] == "shares";
   if (prints_shares) arguments.erase(arguments.begin());
-  if (!arguments.empty()) setting.networks = arguments[0] == "all" ? every_network() : parts_of(arguments[0]);
+  if (!arguments.empty()) setting.networks = arguments[0] == "all" ? every_network() : split_at_commas(arguments[0]);
   if (arguments.size() > 1) setting.batch = std::stoll(arguments[1]);
   if (arguments.size() > 2) setting.px = std::stoll(arguments[2]);
   if (arguments.size() > 3) setting.steps = std::stoi(arguments[3]);

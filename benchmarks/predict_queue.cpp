@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/timing.h"
 #include "margay/bundle/bundle.h"
 #include "margay/core/threads.h"
 #include "margay/data/loader/batch.h"
@@ -30,15 +31,11 @@
 
 namespace {
 
+using benchmarks::seconds_of;
+
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using margay::serve::ImageInput;
-
-double seconds_of(const std::function<void()>& work) {
-  const Clock::time_point begin = Clock::now();
-  work();
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -17,11 +17,15 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "benchmarks/timing.h"
 #include "margay/collective/link_speed.h"
 #include "margay/margay.h"
 #include "margay/train/optim/optimizer.h"
 
 namespace {
+
+using benchmarks::median;
+using benchmarks::seconds_of;
 
 using margay::collective::ring_seconds;
 
@@ -40,17 +44,6 @@ struct Network {
   double latency_s = 0;
   double bytes_per_s = 0;
 };
-
-double seconds_of(const auto& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
 
 std::shared_ptr<margay::model::Classifier> make_network(const std::string& arch) {
   return margay::model::make_classifier({.architecture = arch, .num_classes = 1000});

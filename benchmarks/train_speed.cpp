@@ -12,21 +12,14 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include "benchmarks/timing.h"
 #include "margay/margay.h"
 #include "margay/train/optim/optimizer.h"
 
 namespace {
 
-double seconds_of(const auto& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
+using benchmarks::median;
+using benchmarks::seconds_of;
 
 /// images/s of forward, loss, backward and optimizer step on one batch, the median step of `steps`.
 double model_alone(margay::Learner& learner, const margay::Batch& batch, int steps) {

@@ -27,6 +27,7 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/timing.h"
 #include "margay/core/random.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/image/write_image.h"
@@ -34,6 +35,8 @@
 #include "margay/margay.h"
 
 namespace {
+
+using benchmarks::split_at_commas;
 
 namespace fs = std::filesystem;
 using margay::Learner;
@@ -184,13 +187,6 @@ void tune_probe(const margay::DataBlock& data, const fs::path& weights, const st
   std::fflush(stdout);
 }
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -209,7 +205,8 @@ int main(int argc, char** argv) {
   const std::int64_t epochs = arguments.size() > 4 ? std::stoll(arguments[4]) : 1;
   fmt::print("| set | seed | way | probe's error | its loss | error | loss | seconds | tuned against probe |\n");
   fmt::print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  for (const std::string& set : parts_of(arguments.size() > 2 ? arguments[2] : "sample,mnist,burst,pets10,pets20")) {
+  for (const std::string& set :
+       split_at_commas(arguments.size() > 2 ? arguments[2] : "sample,mnist,burst,pets10,pets20")) {
     const margay::DataBlock data = block_of(set, shared, out);
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
       if (set == "pets") fine_tune(data, weights, set, seed);

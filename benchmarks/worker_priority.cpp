@@ -20,9 +20,12 @@
 
 #include <fmt/format.h>
 
+#include "benchmarks/timing.h"
 #include "margay/margay.h"
 
 namespace {
+
+using benchmarks::median;
 
 /// Processes that compute without end while they are let.
 class OtherPrograms {
@@ -82,11 +85,6 @@ double images_per_s(const Training& training, margay::WorkerPriority priority) {
     images += epoch.seconds * epoch.train_images_per_s;
   }
   return images / seconds;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 constexpr std::array kPriorities = {margay::WorkerPriority::kIdle, margay::WorkerPriority::kNormal,
