@@ -29,12 +29,21 @@ struct Naming {
   std::vector<NameRule> rules;
 };
 
+/// Makes a network for these options.
+using BackboneMaker = std::function<std::shared_ptr<Backbone>(const BackboneOptions&)>;
+
+/// Of a class of networks, that of one shape.
+template <class Network, class Shape>
+BackboneMaker maker_of(const Shape& shape) {
+  return [shape](const BackboneOptions& options) { return std::make_shared<Network>(shape, options); };
+}
+
 /// The facts about one network. Numbers are those of the published network, with its own head for `classes` classes.
 struct Architecture {
   std::string name;
   std::string family;  ///< its name in the paper, such as "ResNet"
   std::string paper;   ///< first author, year, arXiv number
-  std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> build;
+  BackboneMaker build;
   std::int64_t classes = 1000;  ///< 0: published without a head
   std::int64_t parameters = 0;
   double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one image of input_px, / 1e9

@@ -50,8 +50,7 @@ Architecture convnext(const ConvNextRow& row) {
   return {.name = row.name,
           .family = "ConvNeXt",
           .paper = "Liu et al. 2022, arXiv:2201.03545",
-          .build = [shape = row.shape](
-                       const BackboneOptions& options) { return std::make_shared<ConvNext>(shape, options); },
+          .build = maker_of<ConvNext>(row.shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .input_px = kInputPx,
@@ -104,8 +103,7 @@ Architecture convnext_v2(const ConvNextV2Row& row) {
   return {.name = row.name,
           .family = "ConvNeXt V2",
           .paper = "Woo et al. 2023, arXiv:2301.00808",
-          .build = [shape = row.shape](
-                       const BackboneOptions& options) { return std::make_shared<ConvNextV2>(shape, options); },
+          .build = maker_of<ConvNextV2>(row.shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .input_px = 288,

@@ -28,7 +28,7 @@ Architecture resnet(const ResNetRow& row) {
   return {.name = row.name,
           .family = "ResNet",
           .paper = "He et al. 2015, arXiv:1512.03385",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
@@ -45,7 +45,7 @@ Architecture resnet20() {
   return {.name = "resnet20",
           .family = "ResNet",
           .paper = "He et al. 2015, arXiv:1512.03385",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .classes = 10,
           .parameters = 272'474,
           .gigamacs = 0.0411,
@@ -89,7 +89,7 @@ Architecture resnet_d(const ResNetDRow& row) {
   return {.name = row.name,
           .family = "ResNet-D",
           .paper = "He et al. 2018, arXiv:1812.01187",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .input_px = row.input_px,
@@ -132,7 +132,7 @@ Architecture grouped_resnet(const ResNextRow& row, const char* family, const cha
   return {.name = row.name,
           .family = family,
           .paper = paper,
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
@@ -202,18 +202,17 @@ struct RegNetRow {
 };
 
 Architecture regnet(const RegNetRow& row) {
-  return {
-      .name = row.name,
-      .family = "RegNetY",
-      .paper = "Radosavovic et al. 2020, arXiv:2003.13678",
-      .build = [shape = row.shape](const BackboneOptions& options) { return std::make_shared<RegNet>(shape, options); },
-      .parameters = row.parameters,
-      .gigamacs = row.gigamacs,
-      .top1 = row.top1,
-      .weights_name = kTorchvisionV1,
-      .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-      .oracle = kTorchvisionOracle,
-      .namings = {timm_regnet_naming(row.shape)}};
+  return {.name = row.name,
+          .family = "RegNetY",
+          .paper = "Radosavovic et al. 2020, arXiv:2003.13678",
+          .build = maker_of<RegNet>(row.shape),
+          .parameters = row.parameters,
+          .gigamacs = row.gigamacs,
+          .top1 = row.top1,
+          .weights_name = kTorchvisionV1,
+          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
+          .oracle = kTorchvisionOracle,
+          .namings = {timm_regnet_naming(row.shape)}};
 }
 
 }  // namespace
