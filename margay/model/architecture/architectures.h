@@ -94,6 +94,32 @@ constexpr const char* kTorchvisionOracle = "torchvision";
 constexpr const char* kTorchvisionLayersOracle = "torchvision's layers";
 constexpr const char* kTorchvisionV1 = "torchvision IMAGENET1K_V1";
 
+/// What networks of one family differ in whose weights torchvision publishes.
+template <class Shape>
+struct TorchvisionRow {
+  const char* name;
+  Shape shape;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+  const char* hash;  ///< in the name of torchvision's file
+};
+
+/// The facts of such a row; those of the family are still to be added.
+template <class Network, class Shape>
+Architecture torchvision_network(const TorchvisionRow<Shape>& row) {
+  Architecture network;
+  network.name = row.name;
+  network.build = maker_of<Network>(row.shape);
+  network.parameters = row.parameters;
+  network.gigamacs = row.gigamacs;
+  network.top1 = row.top1;
+  network.weights_name = kTorchvisionV1;
+  network.weights_url = torchvision_weights_url(std::string(row.name) + "-" + row.hash);
+  network.oracle = kTorchvisionOracle;
+  return network;
+}
+
 /// Submodules of a module, by timm's names and by ours.
 struct RenamedModules {
   std::string timm;  ///< the module that they are in: RE2, with as many groups as `ours` refers to

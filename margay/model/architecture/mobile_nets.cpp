@@ -54,16 +54,6 @@ Architecture mobilenet_v2() {
           .namings = {{"timm", timm_rules_of_v2()}}};
 }
 
-/// What the sizes of MobileNetV3 differ in.
-struct MobileNetRow {
-  const char* name;
-  MobileNetV3Size size;
-  std::int64_t parameters;
-  double gigamacs;
-  double top1;
-  const char* hash;  ///< in the name of torchvision's file
-};
-
 /// A block of MobileNetV3: timm's place, our place, and what it has.
 struct SqueezedBlock {
   std::string timm;
@@ -119,19 +109,13 @@ Naming timm_naming_of_v3(MobileNetV3Size size) {
   return {"timm", timm_rules_of_v3({1, 2, 3, 4, 2, 3}, {false, false, true, false, true, true})};
 }
 
-Architecture mobilenet_v3(const MobileNetRow& row) {
-  return {.name = row.name,
-          .family = "MobileNetV3",
-          .paper = "Howard et al. 2019, arXiv:1905.02244",
-          .build = maker_of<MobileNetV3>(row.size),
-          .parameters = row.parameters,
-          .gigamacs = row.gigamacs,
-          .top1 = row.top1,
-          .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-          .oracle = kTorchvisionOracle,
-          .namings = {timm_naming_of_v3(row.size)},
-          .arithmetics = {Arithmetic::kTimm, Arithmetic::kTensorFlow}};
+Architecture mobilenet_v3(const TorchvisionRow<MobileNetV3Size>& row) {
+  Architecture network = torchvision_network<MobileNetV3>(row);
+  network.family = "MobileNetV3";
+  network.paper = "Howard et al. 2019, arXiv:1905.02244";
+  network.namings = {timm_naming_of_v3(row.shape)};
+  network.arithmetics = {Arithmetic::kTimm, Arithmetic::kTensorFlow};
+  return network;
 }
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -191,28 +190,12 @@ Naming timm_regnet_naming(const RegNetShape& shape) {
   return {.publisher = "timm", .rules = std::move(rules)};
 }
 
-/// What the sizes differ in.
-struct RegNetRow {
-  const char* name;
-  RegNetShape shape;
-  std::int64_t parameters;
-  double gigamacs;
-  double top1;
-  const char* hash;  ///< in the name of torchvision's file
-};
-
-Architecture regnet(const RegNetRow& row) {
-  return {.name = row.name,
-          .family = "RegNetY",
-          .paper = "Radosavovic et al. 2020, arXiv:2003.13678",
-          .build = maker_of<RegNet>(row.shape),
-          .parameters = row.parameters,
-          .gigamacs = row.gigamacs,
-          .top1 = row.top1,
-          .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-          .oracle = kTorchvisionOracle,
-          .namings = {timm_regnet_naming(row.shape)}};
+Architecture regnet(const TorchvisionRow<RegNetShape>& row) {
+  Architecture network = torchvision_network<RegNet>(row);
+  network.family = "RegNetY";
+  network.paper = "Radosavovic et al. 2020, arXiv:2003.13678";
+  network.namings = {timm_regnet_naming(row.shape)};
+  return network;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <array>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
