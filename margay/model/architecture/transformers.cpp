@@ -1,6 +1,4 @@
 #include <array>
-#include <functional>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>
