@@ -11,12 +11,14 @@
 //       a share of what products of large matrices reached beside it, and that as a share of ResNet-50's
 //   network_shares parts NAME PRECISION [BATCH [PX]]
 //       the time of a training step and of a prediction by kinds of operators, which says why a share is small
-#include <array>
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
