@@ -6,24 +6,18 @@
 //       convolutions and weights stored in the precision. With freed memory given back and with keep_cpu_memory(). Then
 //       milliseconds of a fresh process from its start to its end, with the prediction for one image, and those of each
 //       further prediction.
-//   models shares [NAMES [BATCH [PX [STEPS]]]]
-//       NAMES: "all" for every network. bf16, channels-last: multiply-adds per second of training (three times those of
-//       a prediction) and inference, as a share of what a product of large matrices reaches in the same run, and that
-//       as a share of ResNet-50's. Networks made for other sizes take the nearest that they can.
 //   models first BUNDLE IMAGE PRECISION TIMES
 //       what the fresh process does
 //
 // One table is the way from files to predictions (Predictor::predict on JPEGs of 500x375) beside the network alone.
 // Every other number is the best of its steps: other programs only ever make a step slower.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -34,20 +28,15 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include "benchmarks/timing.h"
+#include "benchmarks/network_speed.h"
 #include "margay/data/image/write_image.h"
 #include "margay/margay.h"
-#include "margay/model/fold_batch_norms.h"
-#include "margay/model/precision.h"
-#include "margay/train/optim/optimizer.h"
 
 namespace {
 
-using benchmarks::seconds_of;
-using benchmarks::split_at_commas;
-
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using network_speed::best_seconds;
+using network_speed::logits_of;
 
 struct Setting {
   std::vector<std::string> networks{"resnet18", "resnet34", "resnet50"};
@@ -55,19 +44,6 @@ struct Setting {
   std::int64_t px = 224;
   int steps = 4;
 };
-
-/// Of `steps` calls after one that fills caches.
-double best_seconds(int steps, const std::function<void()>& work) {
-  work();
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < steps; ++i) best = std::min(best, seconds_of(work));
-  return best;
-}
-
-torch::Tensor logits_of(margay::Classifier& classifier, const torch::Tensor& images, margay::Precision precision) {
-  const margay::Autocast autocast(torch::kCPU, precision);
-  return classifier.forward(images).to(torch::kFloat);
-}
 
 /// images/s of one network.
 struct Speed {
@@ -77,26 +53,16 @@ struct Speed {
 };
 
 Speed measure(const std::string& name, margay::Precision precision, const Setting& setting) {
-  const auto classifier = margay::make_classifier({.architecture = name, .num_classes = 1000, .image_px = setting.px});
-  const torch::Tensor images =
-      torch::randn({setting.batch, 3, setting.px, setting.px}).contiguous(at::MemoryFormat::ChannelsLast);
-  const torch::Tensor targets = torch::randint(1000, {setting.batch}, torch::kLong);
-  const auto adam = margay::train::make_optimizer(classifier->parameter_groups());
+  network_speed::NetworkTrial trial(name, precision, setting.batch, setting.px);
   const auto images_per_s = [&](const std::function<void()>& work) {
     return static_cast<double>(setting.batch) / best_seconds(setting.steps, work);
   };
   Speed speed{};
-  speed.training = images_per_s([&] {
-    margay::cross_entropy(logits_of(*classifier, images, precision), targets).backward();
-    adam->step({std::vector<double>(3, 1e-9), 0.9});
-    adam->zero_grad();
-  });
-  classifier->eval();
-  const torch::NoGradGuard no_grad;
-  speed.inference = images_per_s([&] { logits_of(*classifier, images, precision); });
-  margay::model::fold_batch_norms(*classifier);
-  margay::model::store_weights_in(*classifier, precision);
-  speed.folded = images_per_s([&] { logits_of(*classifier, images, precision); });
+  speed.training = images_per_s([&] { trial.train(); });
+  trial.classifier().eval();
+  speed.inference = images_per_s([&] { trial.predict(); });
+  trial.fold();
+  speed.folded = images_per_s([&] { trial.predict(); });
   return speed;
 }
 
@@ -201,63 +167,6 @@ void print_many_predictions(const Setting& setting) {
   }
 }
 
-/// Multiply-adds per second of bf16 matrices of 2,048 rows and columns.
-double peak_macs_per_s() {
-  constexpr std::int64_t kSide = 2048;
-  const torch::Tensor a = torch::randn({kSide, kSide}).to(torch::kBFloat16);
-  const torch::NoGradGuard no_grad;
-  return std::pow(static_cast<double>(kSide), 3) / best_seconds(8, [&] { torch::mm(a, a); });
-}
-
-/// A multiple of the patch of a network that has one.
-std::int64_t side_for(const std::string& name, std::int64_t px) {
-  return name.find("patch14") == std::string::npos ? px : px / 14 * 14;
-}
-
-/// Shares of the peak.
-struct Shares {
-  double training;
-  double inference;
-};
-
-Shares shares_of(const std::string& name, const Setting& setting, double peak) {
-  Setting fitting = setting;
-  fitting.px = side_for(name, setting.px);
-  const auto classifier = margay::make_classifier({.architecture = name, .num_classes = 1000, .image_px = fitting.px});
-  const auto macs =
-      static_cast<double>(margay::summarise(*classifier, {.batch_size = 1, .image_px = fitting.px}).macs_per_image());
-  const Speed speed = measure(name, margay::Precision::kBf16, fitting);
-  const Shares shares{3 * macs * speed.training / peak, macs * speed.folded / peak};
-  fmt::print("| {} | {:.3f} | {:.1f} | {:.0f} | {:.0f} % | {:.0f} % |", name, macs / 1e9, speed.training, speed.folded,
-             100 * shares.training, 100 * shares.inference);
-  return shares;
-}
-
-void print_shares(const Setting& setting) {
-  const double peak = peak_macs_per_s();
-  fmt::print("batch {}x3x{}x{}, bf16, {} threads; {:.0f} GMAC/s by products of matrices\n\n", setting.batch, setting.px,
-             setting.px, margay::available_cpus(), peak / 1e9);
-  fmt::print(
-      "| network | GMACs | training, images/s | inference | share of the peak | | of ResNet-50's | |\n"
-      "| --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  const Shares usual = shares_of("resnet50", setting, peak);
-  fmt::print(" 1 | 1 |\n");
-  for (const std::string& name : setting.networks) {
-    if (name == "resnet50") continue;
-    const Shares shares = shares_of(name, setting, peak);
-    fmt::print(" {:.2f} | {:.2f} |\n", shares.training / usual.training, shares.inference / usual.inference);
-    std::fflush(stdout);
-  }
-}
-
-std::vector<std::string> every_network() {
-  std::vector<std::string> names;
-  for (const margay::Architecture& each : margay::architectures()) {
-    if (each.input_px >= 64) names.push_back(each.name);
-  }
-  return names;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -270,17 +179,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   Setting setting;
-  const bool prints_shares = !arguments.empty() && arguments[0] == "shares";
-  if (prints_shares) arguments.erase(arguments.begin());
-  if (!arguments.empty()) setting.networks = arguments[0] == "all" ? every_network() : split_at_commas(arguments[0]);
+  if (!arguments.empty()) setting.networks = benchmarks::split_at_commas(arguments[0]);
   if (arguments.size() > 1) setting.batch = std::stoll(arguments[1]);
   if (arguments.size() > 2) setting.px = std::stoll(arguments[2]);
   if (arguments.size() > 3) setting.steps = std::stoi(arguments[3]);
-  if (prints_shares) {
-    margay::keep_cpu_memory();
-    print_shares(setting);
-    return 0;
-  }
   for (const char* memory : {"given back", "kept"}) {
     if (std::string(memory) == "kept") margay::keep_cpu_memory();
     fmt::print("\nbatch {}x3x{}x{}, {} threads, freed memory {}: images/s\n", setting.batch, setting.px, setting.px,

@@ -125,6 +125,24 @@ Loaders resized(const Loaders& loaders, int size) {
   return other;
 }
 
+Loaders evaluated_at(const Loaders& loaders, int size) {
+  const int presized = loaders.transforms().resize.size;
+  if (size > presized) {
+    throw std::invalid_argument(fmt::format(
+        "[loaders] `eval_size` {0} exceeds the {1} pixels that images are presized to, and would only magnify "
+        "them; make `resize.size` {0} at least",
+        size, presized));
+  }
+  Loaders other{loaders.train.evaluated_at(size),
+                std::nullopt,
+                loaders.vocabulary,
+                loaders.warnings,
+                loaders.root,
+                loaders.edits};
+  if (loaders.valid) other.valid = loaders.valid->evaluated_at(size);
+  return other;
+}
+
 DataBlock& DataBlock::items(ImageList images) & {
   images_ = std::move(images);
   return *this;

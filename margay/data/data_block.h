@@ -34,6 +34,8 @@ struct Loaders {
   Task task() const { return train.dataset().task(); }
   /// A copy, which outlives loaders that nobody keeps.
   Transforms transforms() const { return train.pipeline().transforms(); }
+  /// Those of validation and prediction, whose size is that of evaluated_at().
+  Transforms eval_transforms() const { return train.plain().pipeline().transforms(); }
 };
 
 /// The same data for a network input of another size, in pixels: the same images, presized as before, in the same
@@ -42,6 +44,12 @@ struct Loaders {
 /// generators Karras et al., arXiv:1710.10196). A size larger than that of presizing magnifies the images and adds a
 /// warning to the loaders. Throws std::invalid_argument for a size out of range.
 Loaders resized(const Loaders& loaders, int size);
+
+/// The same data, validated, and predicted by the model, at another size, in pixels, whatever size is trained on.
+/// Random crops of training show things larger than the whole images of validation do, which a larger size makes up for
+/// (Touvron, Vedaldi, Douze, Jégou, "Fixing the train-test resolution discrepancy", 2019, arXiv:1906.06423). Throws
+/// std::invalid_argument for a size out of range or larger than that of presizing.
+Loaders evaluated_at(const Loaders& loaders, int size);
 
 /// The description of a dataset: which images there are, how each gets its label, the split, and the transforms.
 /// It is a value type; every setter returns the block, so calls can be chained. On a temporary they return, and getters

@@ -28,6 +28,12 @@
 namespace margay::run {
 namespace {
 
+/// Of training, and of validation and prediction.
+data::Loaders loaders_of(const TrainOptions& options, const std::filesystem::path& cache_folder) {
+  data::Loaders loaders = make_loaders(options.batch, cache_folder);
+  return options.eval_size ? data::evaluated_at(loaders, *options.eval_size) : loaders;
+}
+
 /// The learner that the options ask for. weights: what vision_learner takes. Whatever is wrong with data and settings
 /// is thrown here, before a folder is made for a run that cannot begin: as Loaders, vision_learner, Distillation,
 /// Learner::check and Monitor::check.
@@ -35,7 +41,7 @@ template <class Weights>
 train::Learner make_learner(const TrainOptions& options, const std::filesystem::path& cache_folder,
                             const Weights& weights, std::shared_ptr<collective::Group> group) {
   train::Learner learner =
-      train::vision_learner(make_loaders(options.batch, cache_folder), options.arch, options.vision_learner, weights);
+      train::vision_learner(loaders_of(options, cache_folder), options.arch, options.vision_learner, weights);
   learner.set_group(std::move(group));
   if (!options.distillation.teacher.empty()) {
     learner.set_training_loss(train::Distillation(options.distillation, learner.loaders(), learner.device(),

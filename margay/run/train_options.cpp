@@ -209,6 +209,11 @@ const core::OptionTable& TrainOptions::fields() {
        core::field<&TrainOptions::group>("group", "what repeats of one command share in the list of runs"),
        core::field<&TrainOptions::launch>(
            "launch", "the start by a launcher that this run belongs to, which it goes on from when that starts anew"),
+       core::field<&TrainOptions::eval_size>(
+           "eval_size",
+           "side of the images in validation and of the model's predictions, pixels; by default `size`. A quarter more "
+           "makes up for training's crops",
+           {8, 8192}),
        core::field<&TrainOptions::auto_batch_size>(
            "auto_batch_size", "use the largest batch that fits into memory instead of `batch_size`"),
        core::field<&TrainOptions::auto_batch>("auto_batch", "of `auto_batch_size`", {core::needs({"auto_batch_size"})}),

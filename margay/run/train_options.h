@@ -90,6 +90,7 @@ struct TrainOptions {
   std::int64_t repeats = 1;
   std::string group;
   std::string launch;
+  std::optional<int> eval_size;
   bool auto_batch_size = false;
   train::AutoBatchOptions auto_batch;
   BatchOptions batch;

@@ -64,6 +64,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
   if (loaders_.train.options().batch_size < 2) {
     throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
   }
+  check_eval_size();
   classifier_->to(device_);
   if (options.checkpoint_activations) {
     classifier_->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
@@ -270,7 +271,7 @@ void Learner::save(const std::filesystem::path& path, const nlohmann::ordered_js
   bundle::save_bundle(path, {.classifier = classifier_,
                              .vocabulary = loaders_.vocabulary,
                              .task = loaders_.task(),
-                             .transforms = loaders_.transforms(),
+                             .transforms = loaders_.eval_transforms(),
                              .provenance = provenance,
                              .known_images = data::known_images(given_.train.dataset(), valid, given_.root, unread),
                              .training_inputs = training_state_.inputs});
@@ -347,6 +348,16 @@ struct Learner::StagePlan {
   std::optional<int> first_group;
   data::Loaders loaders;
 };
+
+void Learner::check_eval_size() const {
+  const std::optional<std::int64_t> only = classifier_->backbone().only_px();
+  const std::int64_t size = given_.eval_transforms().augment.size;
+  if (!only || size == *only || given_.transforms().augment.size == size) return;
+  throw std::invalid_argument(
+      fmt::format("[Learner] {} is made for images of {} pixels and cannot be evaluated at {} (`eval_size`); train it "
+                  "at that `size`",
+                  classifier_->options().architecture, *only, size));
+}
 
 void Learner::check_size(const Stage& stage) const {
   const std::optional<std::int64_t> only = classifier_->backbone().only_px();

@@ -221,6 +221,7 @@ class Learner {
   void refuse_within_fit(const char* what) const;
   /// Throws std::invalid_argument for a size that the network cannot take.
   void check_size(const Stage& stage) const;
+  void check_eval_size() const;
   /// Throws std::invalid_argument for a recipe other than that of resume_at().
   void check_resumed(const std::string& recipe) const;
   std::vector<StagePlan> plan(const Stages& stages, std::optional<double> seconds) const;

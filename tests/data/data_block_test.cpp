@@ -237,6 +237,34 @@ TEST_F(Resized, RefusesASizeOutOfRange) {
   EXPECT_THROW(resized(loaders(8), 10000), std::invalid_argument);
 }
 
+class EvaluatedAt : public Resized {};
+
+TEST_F(EvaluatedAt, TrainsAsBeforeAndValidatesAsABlockOfThatSize) {
+  const Loaders other = evaluated_at(loaders(12), 20);
+  EXPECT_TRUE(other.train.pass(1).next()->images.equal(loaders(12).train.pass(1).next()->images));
+  EXPECT_TRUE(other.valid->pass().next()->images.equal(loaders(20).valid->pass().next()->images));
+  EXPECT_TRUE(other.train.plain().pass().next()->images.equal(loaders(20).train.plain().pass().next()->images))
+      << "training images that are only predicted are no training";
+  EXPECT_EQ(other.valid->augmented().pass().next()->images.size(2), 20) << "as for test-time augmentation";
+  EXPECT_EQ(other.transforms().augment.size, 12);
+  EXPECT_EQ(other.eval_transforms().augment.size, 20);
+  EXPECT_EQ(loaders(12).eval_transforms().augment.size, 12);
+}
+
+TEST_F(EvaluatedAt, StaysWhenTrainingChangesItsSize) {
+  const Loaders other = resized(evaluated_at(loaders(12), 20), 16);
+  EXPECT_EQ(other.train.pass().next()->images.size(2), 16);
+  EXPECT_EQ(other.valid->pass().next()->images.size(2), 20);
+  EXPECT_EQ(other.eval_transforms().augment.size, 20);
+}
+
+TEST_F(EvaluatedAt, RefusesToMagnifyAndASizeOutOfRange) {
+  EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([&] { evaluated_at(loaders(16), 32); }),
+            "[loaders] `eval_size` 32 exceeds the 24 pixels that images are presized to, and would only magnify them; "
+            "make `resize.size` 32 at least");
+  EXPECT_THROW(evaluated_at(loaders(16), 4), std::invalid_argument);
+}
+
 core::Image plain_loader(std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
   core::Image image(20, 20);
   for (std::size_t i = 0; i < image.pixels.size(); i += 3) {

@@ -11,9 +11,12 @@
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/bundle/bundle.h"
 #include "margay/model/classifier.h"
 #include "margay/model/weights/published.h"
 #include "margay/model/weights/safetensors.h"
+#include "margay/predict/inference.h"
+#include "margay/run/run_folder.h"
 #include "margay/run/run_registry.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
@@ -108,6 +111,24 @@ TEST_F(StartTraining, StopsWhenTheObserverWantsItAndGoesOnLater) {
   EXPECT_EQ(going_on.notes.front(), "resumed");
   EXPECT_TRUE(going_on.resumed_from.checkpoint);
   EXPECT_EQ(stopping.steps + going_on.steps, 6);  // two epochs of three batches
+}
+
+TEST_F(StartTraining, ValidatesAndPredictsAtAnotherSizeThanItTrainsAt) {
+  options_.eval_size = 20;
+  options_.recipe = "small: 1 epoch on 12 pixels at 1e-3\nlast: 1 epoch at 1e-3";
+  NotingObserver notes;
+  start_training(options_, "", notes);
+  const RunRecord run = RunRegistry(options_.runs).all().at(0);
+  EXPECT_EQ(RunFolder::open(options_.runs / run.folder).read_config<TrainOptions>().eval_size, 20);
+
+  const bundle::Bundle model = bundle::load_bundle(notes.last.model);
+  EXPECT_EQ(model.transforms.augment.size, 20);
+  options_.batch.transforms = model.transforms;
+  const data::Loaders data = make_loaders(options_.batch, "");
+  const predict::Predictions predictions =
+      predict::collect_predictions(*model.classifier, *data.valid,
+                                   {.activation = predict::Activation::kSoftmax, .precision = model::Precision::kFp32});
+  EXPECT_NEAR(predictions.losses.mean().item<double>(), run.epochs.back().valid_loss, 1e-4);
 }
 
 TEST_F(StartTraining, TellsOfEachRepeatAndOfThemAll) {

@@ -44,6 +44,19 @@ TEST_F(VisionLearner, SaysBeforeTrainingThatANetworkCannotChangeItsSize) {
   EXPECT_NO_THROW(this->learner("resnet20", 32).check({{.epochs = 1, .size = 48}}));
 }
 
+TEST_F(VisionLearner, RefusesToEvaluateANetworkAtASizeThatItIsNotMadeFor) {
+  const auto evaluated = [this](const char* architecture, int eval_size) {
+    const data::Loaders loaders = testing_support::tiny_block(folder_.path(), 16).loaders({.batch_size = 4});
+    return vision_learner(data::evaluated_at(loaders, eval_size), architecture);
+  };
+  EXPECT_EQ(
+      testing_support::thrown_message<std::invalid_argument>([&] { evaluated(kViT, 24); }),
+      "[Learner] vit_tiny_patch16_224 is made for images of 16 pixels and cannot be evaluated at 24 (`eval_size`); "
+      "train it at that `size`");
+  EXPECT_NO_THROW(evaluated(kViT, 16));
+  EXPECT_NO_THROW(evaluated("resnet20", 24));
+}
+
 TEST_F(VisionLearner, SaysOfASizeThatPatchesDoNotFillWhichWould) {
   EXPECT_EQ(testing_support::thrown_message<std::invalid_argument>([&] { learner(kViT, 40); }),
             "[ViT] the side of images must be a multiple of the patch's 16 pixels, got 40; take 32");

@@ -114,7 +114,7 @@ Loader Loader::plain() const {
   loader.options_.world = 1;
   loader.options_.micro_batches = 1;
   loader.weights_.clear();
-  return loader;
+  return eval_size_ ? loader.with_input(*eval_size_) : loader;
 }
 
 Loader Loader::augmented(const Transforms& transforms) const {
@@ -124,11 +124,23 @@ Loader Loader::augmented(const Transforms& transforms) const {
   return loader;
 }
 
-Loader Loader::resized(int size) const {
+Loader Loader::with_input(int size) const {
   Transforms transforms = pipeline_.transforms();
   transforms.augment.size = size;
   Loader loader(*this);
   loader.pipeline_ = ImagePipeline(transforms, pipeline_.read_options().max_pixels, pipeline_.decoding());
+  return loader;
+}
+
+Loader Loader::resized(int size) const {
+  const bool stays = phase_ == Phase::kValid && eval_size_;
+  return stays ? *this : with_input(size);
+}
+
+Loader Loader::evaluated_at(int size) const {
+  Loader loader = with_input(size);  // which also checks it
+  if (phase_ == Phase::kTrain) loader.pipeline_ = pipeline_;
+  loader.eval_size_ = size;
   return loader;
 }
 

@@ -71,14 +71,19 @@ class Loader {
   /// The same images in the same order, augmented as in training, for test-time augmentation. Each epoch has other
   /// draws.
   Loader augmented() const;
-  /// All images of the dataset in its order, each once and transformed as for validation, in every process.
+  /// All images of the dataset in its order, each once and transformed as for validation, in every process; of the size
+  /// of evaluated_at().
   Loader plain() const;
   /// The same images in the same order, with other transforms, whose draws are those of training. Without the cache:
   /// its images are presized for others.
   Loader augmented(const Transforms& transforms) const;
   /// The same images in the same order with a network input of another size, in pixels. Other augmentations are
-  /// unchanged. Presizing stays the same, so the cache is shared. Throws std::invalid_argument for a size out of range.
+  /// unchanged. Presizing stays the same, so the cache is shared. Validation stays at the size of evaluated_at().
+  /// Throws std::invalid_argument for a size out of range.
   Loader resized(int size) const;
+  /// The same batches; what is transformed as for validation has this size, in pixels: the passes of a loader for
+  /// validation, and those of plain(). Throws std::invalid_argument for a size out of range.
+  Loader evaluated_at(int size) const;
 
   const Dataset& dataset() const { return *dataset_; }
   const ImagePipeline& pipeline() const { return pipeline_; }
@@ -92,13 +97,16 @@ class Loader {
   std::optional<CacheStats> cache_stats() const;
 
  private:
+  Loader with_input(int size) const;
+
   std::shared_ptr<const Dataset> dataset_;
   ImagePipeline pipeline_;
   Phase phase_;   ///< decides order, last batch and shares
   Phase pixels_;  ///< decides what happens to pixels
   LoaderOptions options_;
   std::shared_ptr<ImageCache> cache_;
-  std::vector<double> weights_;  ///< of the images, if a sampler draws them
+  std::optional<int> eval_size_;  ///< of evaluated_at()
+  std::vector<double> weights_;   ///< of the images, if a sampler draws them
   std::shared_ptr<NormalTerm> normal_term_ = std::make_shared<NormalTerm>();
   mutable PreparedPass prepared_;
 };

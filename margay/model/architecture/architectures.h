@@ -29,12 +29,21 @@ struct Naming {
   std::vector<NameRule> rules;
 };
 
+/// Makes a network for these options.
+using BackboneMaker = std::function<std::shared_ptr<Backbone>(const BackboneOptions&)>;
+
+/// Of a class of networks, that of one shape.
+template <class Network, class Shape>
+BackboneMaker maker_of(const Shape& shape) {
+  return [shape](const BackboneOptions& options) { return std::make_shared<Network>(shape, options); };
+}
+
 /// The facts about one network. Numbers are those of the published network, with its own head for `classes` classes.
 struct Architecture {
   std::string name;
   std::string family;  ///< its name in the paper, such as "ResNet"
   std::string paper;   ///< first author, year, arXiv number
-  std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> build;
+  BackboneMaker build;
   std::int64_t classes = 1000;  ///< 0: published without a head
   std::int64_t parameters = 0;
   double gigamacs = 0;  ///< multiply-adds of convolutions, linear layers and attention, one image of input_px, / 1e9
@@ -84,6 +93,32 @@ std::vector<Architecture> repvits();
 constexpr const char* kTorchvisionOracle = "torchvision";
 constexpr const char* kTorchvisionLayersOracle = "torchvision's layers";
 constexpr const char* kTorchvisionV1 = "torchvision IMAGENET1K_V1";
+
+/// What networks of one family differ in whose weights torchvision publishes.
+template <class Shape>
+struct TorchvisionRow {
+  const char* name;
+  Shape shape;
+  std::int64_t parameters;
+  double gigamacs;
+  double top1;
+  const char* hash;  ///< in the name of torchvision's file
+};
+
+/// The facts of such a row; those of the family are still to be added.
+template <class Network, class Shape>
+Architecture torchvision_network(const TorchvisionRow<Shape>& row) {
+  Architecture network;
+  network.name = row.name;
+  network.build = maker_of<Network>(row.shape);
+  network.parameters = row.parameters;
+  network.gigamacs = row.gigamacs;
+  network.top1 = row.top1;
+  network.weights_name = kTorchvisionV1;
+  network.weights_url = torchvision_weights_url(std::string(row.name) + "-" + row.hash);
+  network.oracle = kTorchvisionOracle;
+  return network;
+}
 
 /// Submodules of a module, by timm's names and by ours.
 struct RenamedModules {

@@ -23,7 +23,7 @@ Architecture vgg16(const VggRow& row) {
   return {.name = row.name,
           .family = "VGG",
           .paper = "Simonyan and Zisserman 2014, arXiv:1409.1556",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<Vgg>(shape, options); },
+          .build = maker_of<Vgg>(shape),
           .parameters = row.parameters,
           .gigamacs = 15.470,
           .top1 = row.top1,
@@ -46,35 +46,18 @@ std::vector<Architecture> vggs() {
 
 namespace {
 
-/// What rows of one shape differ in.
-struct SqueezeNetRow {
-  const char* name;
-  SqueezeNetVersion version;
-  std::int64_t parameters;
-  double gigamacs;
-  double top1;
-  const char* weights_file;
-};
-
-Architecture squeezenet(const SqueezeNetRow& row) {
-  return {.name = row.name,
-          .family = "SqueezeNet",
-          .paper = "Iandola et al. 2016, arXiv:1602.07360",
-          .build = [version = row.version](
-                       const BackboneOptions& options) { return std::make_shared<SqueezeNet>(version, options); },
-          .parameters = row.parameters,
-          .gigamacs = row.gigamacs,
-          .top1 = row.top1,
-          .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(row.weights_file),
-          .oracle = kTorchvisionOracle};
+Architecture squeezenet(const TorchvisionRow<SqueezeNetVersion>& row) {
+  Architecture network = torchvision_network<SqueezeNet>(row);
+  network.family = "SqueezeNet";
+  network.paper = "Iandola et al. 2016, arXiv:1602.07360";
+  return network;
 }
 
 }  // namespace
 
 std::vector<Architecture> squeezenets() {
-  return {squeezenet({"squeezenet1_0", SqueezeNetVersion::k1_0, 1'248'424, 0.819, 58.092, "squeezenet1_0-b66bff10"}),
-          squeezenet({"squeezenet1_1", SqueezeNetVersion::k1_1, 1'235'496, 0.349, 58.178, "squeezenet1_1-b8a52dc0"})};
+  return {squeezenet({"squeezenet1_0", SqueezeNetVersion::k1_0, 1'248'424, 0.819, 58.092, "b66bff10"}),
+          squeezenet({"squeezenet1_1", SqueezeNetVersion::k1_1, 1'235'496, 0.349, 58.178, "b8a52dc0"})};
 }
 
 std::vector<Architecture> densenets() {
@@ -99,7 +82,7 @@ Architecture flat_net(const char* name, const FlatNetShape& shape, std::int64_t 
   return {.name = name,
           .family = "Plain linear layers",
           .paper = "Howard and Gugger 2020, Deep Learning for Coders, chapter 4",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<FlatNet>(shape, options); },
+          .build = maker_of<FlatNet>(shape),
           .classes = 2,
           .parameters = parameters,
           .gigamacs = gigamacs,

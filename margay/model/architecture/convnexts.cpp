@@ -1,6 +1,4 @@
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -34,43 +32,24 @@ std::vector<NameRule> timm_convnext_rules() {
   return rules;
 }
 
-/// What the sizes differ in.
-struct ConvNextRow {
-  const char* name;
-  ConvNextShape shape;
-  std::int64_t parameters;
-  double gigamacs;
-  int resize_px;
-  double top1;
-  const char* hash;  ///< in the name of torchvision's file
-};
-
-Architecture convnext(const ConvNextRow& row) {
-  constexpr int kInputPx = 224;
-  return {.name = row.name,
-          .family = "ConvNeXt",
-          .paper = "Liu et al. 2022, arXiv:2201.03545",
-          .build = [shape = row.shape](
-                       const BackboneOptions& options) { return std::make_shared<ConvNext>(shape, options); },
-          .parameters = row.parameters,
-          .gigamacs = row.gigamacs,
-          .input_px = kInputPx,
-          .crop_share = static_cast<double>(kInputPx) / row.resize_px,
-          .top1 = row.top1,
-          .weights_name = kTorchvisionV1,
-          .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-          .oracle = kTorchvisionOracle,
-          .namings = {{"timm", timm_convnext_rules()}}};
+/// resize_px: of the shorter side, before the crop of the evaluation.
+Architecture convnext(const TorchvisionRow<ConvNextShape>& row, int resize_px) {
+  Architecture network = torchvision_network<ConvNext>(row);
+  network.family = "ConvNeXt";
+  network.paper = "Liu et al. 2022, arXiv:2201.03545";
+  network.crop_share = static_cast<double>(network.input_px) / resize_px;
+  network.namings = {{"timm", timm_convnext_rules()}};
+  return network;
 }
 
 }  // namespace
 
 std::vector<Architecture> convnexts() {
   // Accuracies: torchvision 0.14's documentation.
-  return {convnext({"convnext_tiny", {96, {3, 3, 9, 3}, 0.1}, 28'589'128, 4.456, 236, 82.520, "983f1562"}),
-          convnext({"convnext_small", {96, {3, 3, 27, 3}, 0.4}, 50'223'688, 8.684, 230, 83.616, "0c510722"}),
-          convnext({"convnext_base", {128, {3, 3, 27, 3}, 0.5}, 88'591'464, 15.355, 232, 84.062, "6075fbad"}),
-          convnext({"convnext_large", {192, {3, 3, 27, 3}, 0.5}, 197'767'336, 34.361, 232, 84.414, "ea097f82"})};
+  return {convnext({"convnext_tiny", {96, {3, 3, 9, 3}, 0.1}, 28'589'128, 4.456, 82.520, "983f1562"}, 236),
+          convnext({"convnext_small", {96, {3, 3, 27, 3}, 0.4}, 50'223'688, 8.684, 83.616, "0c510722"}, 230),
+          convnext({"convnext_base", {128, {3, 3, 27, 3}, 0.5}, 88'591'464, 15.355, 84.062, "6075fbad"}, 232),
+          convnext({"convnext_large", {192, {3, 3, 27, 3}, 0.5}, 197'767'336, 34.361, 84.414, "ea097f82"}, 232)};
 }
 
 namespace {
@@ -104,8 +83,7 @@ Architecture convnext_v2(const ConvNextV2Row& row) {
   return {.name = row.name,
           .family = "ConvNeXt V2",
           .paper = "Woo et al. 2023, arXiv:2301.00808",
-          .build = [shape = row.shape](
-                       const BackboneOptions& options) { return std::make_shared<ConvNextV2>(shape, options); },
+          .build = maker_of<ConvNextV2>(row.shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .input_px = 288,

@@ -1,4 +1,3 @@
-#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,7 +27,7 @@ Architecture resnet(const ResNetRow& row) {
   return {.name = row.name,
           .family = "ResNet",
           .paper = "He et al. 2015, arXiv:1512.03385",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
@@ -45,7 +44,7 @@ Architecture resnet20() {
   return {.name = "resnet20",
           .family = "ResNet",
           .paper = "He et al. 2015, arXiv:1512.03385",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .classes = 10,
           .parameters = 272'474,
           .gigamacs = 0.0411,
@@ -89,7 +88,7 @@ Architecture resnet_d(const ResNetDRow& row) {
   return {.name = row.name,
           .family = "ResNet-D",
           .paper = "He et al. 2018, arXiv:1812.01187",
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .input_px = row.input_px,
@@ -132,7 +131,7 @@ Architecture grouped_resnet(const ResNextRow& row, const char* family, const cha
   return {.name = row.name,
           .family = family,
           .paper = paper,
-          .build = [shape](const BackboneOptions& options) { return std::make_shared<ResNet>(shape, options); },
+          .build = maker_of<ResNet>(shape),
           .parameters = row.parameters,
           .gigamacs = row.gigamacs,
           .top1 = row.top1,
@@ -191,29 +190,12 @@ Naming timm_regnet_naming(const RegNetShape& shape) {
   return {.publisher = "timm", .rules = std::move(rules)};
 }
 
-/// What the sizes differ in.
-struct RegNetRow {
-  const char* name;
-  RegNetShape shape;
-  std::int64_t parameters;
-  double gigamacs;
-  double top1;
-  const char* hash;  ///< in the name of torchvision's file
-};
-
-Architecture regnet(const RegNetRow& row) {
-  return {
-      .name = row.name,
-      .family = "RegNetY",
-      .paper = "Radosavovic et al. 2020, arXiv:2003.13678",
-      .build = [shape = row.shape](const BackboneOptions& options) { return std::make_shared<RegNet>(shape, options); },
-      .parameters = row.parameters,
-      .gigamacs = row.gigamacs,
-      .top1 = row.top1,
-      .weights_name = kTorchvisionV1,
-      .weights_url = torchvision_weights_url(fmt::format("{}-{}", row.name, row.hash)),
-      .oracle = kTorchvisionOracle,
-      .namings = {timm_regnet_naming(row.shape)}};
+Architecture regnet(const TorchvisionRow<RegNetShape>& row) {
+  Architecture network = torchvision_network<RegNet>(row);
+  network.family = "RegNetY";
+  network.paper = "Radosavovic et al. 2020, arXiv:2003.13678";
+  network.namings = {timm_regnet_naming(row.shape)};
+  return network;
 }
 
 }  // namespace

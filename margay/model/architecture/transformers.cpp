@@ -1,7 +1,4 @@
 #include <array>
-#include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -15,9 +12,7 @@ namespace {
 
 constexpr std::array<double, 3> kHalf{0.5, 0.5, 0.5};  // for mean and std: pixels become -1 … 1
 
-std::function<std::shared_ptr<Backbone>(const BackboneOptions&)> builder(const ViTShape& shape) {
-  return [shape](const BackboneOptions& options) { return std::make_shared<ViT>(shape, options); };
-}
+BackboneMaker builder(const ViTShape& shape) { return maker_of<ViT>(shape); }
 
 /// What rows of one shape differ in.
 struct ViTRow {
@@ -171,7 +166,7 @@ std::vector<Architecture> swins() {
   return {{.name = "swin_t",
            .family = "Swin",
            .paper = "Liu et al. 2021, arXiv:2103.14030",
-           .build = [tiny](const BackboneOptions& options) { return std::make_shared<Swin>(tiny, options); },
+           .build = maker_of<Swin>(tiny),
            .parameters = 28'288'354,
            .gigamacs = 4.491,
            .resize = PublishedResize::kBicubic,

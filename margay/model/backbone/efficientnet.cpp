@@ -5,8 +5,6 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <torch/nn/init.h>
-#include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
@@ -89,7 +87,15 @@ NestedSequential make_stage(InvertedResidualOptions block, std::int64_t blocks, 
 
 }  // namespace
 
-EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions& options) : dropout_(scale.dropout) {
+torch::nn::Sequential EfficientNetStack::make_published_head(std::int64_t num_classes) const {
+  return torch::nn::Sequential(
+      {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
+       {"flatten", torch::nn::Flatten()},
+       {"classifier", NestedSequential(Dropout(dropout_), make_uniform_linear(features(), num_classes))}});
+}
+
+EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions& options)
+    : EfficientNetStack(scale.dropout) {
   const NormAndPadding published = published_by(options.arithmetic);
   std::int64_t channels = scaled_channels(kEfficientNetStem, scale.width);
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
@@ -117,16 +123,6 @@ EfficientNet::EfficientNet(const EfficientNetScale& scale, const BackboneOptions
   set_features(4 * channels);
   set_pads_behind(published.padding == Padding::kTensorFlow);
   initialise_for_rectifiers(*this);
-}
-
-torch::nn::Sequential EfficientNet::make_published_head(std::int64_t num_classes) const {
-  torch::nn::Linear linear(features(), num_classes);
-  const double range = 1 / std::sqrt(static_cast<double>(num_classes));
-  torch::nn::init::uniform_(linear->weight, -range, range);
-  torch::nn::init::zeros_(linear->bias);
-  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
-                                {"flatten", torch::nn::Flatten()},
-                                {"classifier", NestedSequential(Dropout(dropout_), linear)}});
 }
 
 }  // namespace margay::model

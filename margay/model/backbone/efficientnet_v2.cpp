@@ -1,12 +1,8 @@
-#include "margay/model/backbone/efficientnet_v2.h"
+#include "margay/model/backbone/efficientnet.h"
 
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
-#include <torch/nn/init.h>
-#include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/pooling.h>
 
 #include "margay/model/backbone/inverted_residual.h"
 #include "margay/model/graph/graph_builder.h"
@@ -95,7 +91,7 @@ double count_v2_blocks() {
 }  // namespace
 
 /// torchvision's batch norms have TensorFlow's eps, as have timm's tf_efficientnetv2_s; only these pad as TensorFlow.
-EfficientNetV2::EfficientNetV2(const BackboneOptions& options) {
+EfficientNetV2::EfficientNetV2(const BackboneOptions& options) : EfficientNetStack(0.2) {
   const NormOptions norm{.eps = 1e-3};
   const Padding padding = options.arithmetic == Arithmetic::kTensorFlow ? Padding::kTensorFlow : Padding::kEven;
   append("stem", ConvNorm(ConvNormOptions{.in_channels = options.in_channels,
@@ -136,16 +132,6 @@ EfficientNetV2::EfficientNetV2(const BackboneOptions& options) {
   set_features(kFeaturesOfV2);
   set_pads_behind(padding == Padding::kTensorFlow);
   initialise_for_rectifiers(*this);
-}
-
-torch::nn::Sequential EfficientNetV2::make_published_head(std::int64_t num_classes) const {
-  torch::nn::Linear linear(features(), num_classes);
-  const double range = 1 / std::sqrt(static_cast<double>(num_classes));
-  torch::nn::init::uniform_(linear->weight, -range, range);
-  torch::nn::init::zeros_(linear->bias);
-  return torch::nn::Sequential({{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
-                                {"flatten", torch::nn::Flatten()},
-                                {"classifier", NestedSequential(Dropout(0.2), linear)}});
 }
 
 }  // namespace margay::model

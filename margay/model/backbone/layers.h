@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -36,6 +37,16 @@ TORCH_MODULE(NestedSequential);
 inline torch::nn::Linear make_published_linear(std::int64_t inputs, std::int64_t outputs) {
   torch::nn::Linear linear(inputs, outputs);
   torch::nn::init::normal_(linear->weight, 0, 0.01);
+  torch::nn::init::zeros_(linear->bias);
+  return linear;
+}
+
+/// A linear layer initialised as torchvision's EfficientNets and timm's Google networks: uniform between the roots of
+/// 1 / outputs, biases 0.
+inline torch::nn::Linear make_uniform_linear(std::int64_t inputs, std::int64_t outputs) {
+  torch::nn::Linear linear(inputs, outputs);
+  const double range = 1 / std::sqrt(static_cast<double>(outputs));
+  torch::nn::init::uniform_(linear->weight, -range, range);
   torch::nn::init::zeros_(linear->bias);
   return linear;
 }

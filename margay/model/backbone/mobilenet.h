@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "margay/model/backbone/backbone.h"
 
@@ -25,6 +27,18 @@ class MobileNetV3 : public FeatureStack {
 
  private:
   std::int64_t hidden_;  ///< width of the classifier's first layer
+};
+
+enum class MobileNetV4Size { kSmall, kMedium, kLarge };
+
+/// MobileNetV4-Conv (Qin et al., "MobileNetV4: Universal Models for the Mobile Ecosystem", 2024, arXiv:2404.10518,
+/// appendix D) without its classifier: universal inverted bottlenecks (figure 4), whose two depthwise convolutions may
+/// each be left out. Names are timm's: conv_stem, bn1, blocks.2.0.dw_start.conv …; it begins as timm's.
+class MobileNetV4 : public FeatureStack {
+ public:
+  explicit MobileNetV4(MobileNetV4Size size, const BackboneOptions& options = {});
+  torch::nn::Sequential make_published_head(std::int64_t num_classes) const override;
+  std::vector<std::string> early_children() const override { return {"conv_stem", "bn1"}; }
 };
 
 }  // namespace margay::model

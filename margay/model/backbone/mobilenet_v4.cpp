@@ -1,4 +1,4 @@
-#include "margay/model/backbone/mobilenet_v4.h"
+#include "margay/model/backbone/mobilenet.h"
 
 #include <cmath>
 
@@ -229,10 +229,7 @@ MobileNetV4::MobileNetV4(MobileNetV4Size size, const BackboneOptions& options) :
 }
 
 torch::nn::Sequential MobileNetV4::make_published_head(std::int64_t num_classes) const {
-  torch::nn::Linear classifier(kHiddenOfV4, num_classes);
-  const double range = 1 / std::sqrt(static_cast<double>(num_classes));
-  torch::nn::init::uniform_(classifier->weight, -range, range);
-  torch::nn::init::zeros_(classifier->bias);
+  const torch::nn::Linear classifier = make_uniform_linear(kHiddenOfV4, num_classes);
   torch::nn::Sequential head(
       {{"avgpool", torch::nn::AdaptiveAvgPool2d(1)},
        {"conv_head", torch::nn::Conv2d(torch::nn::Conv2dOptions(features(), kHiddenOfV4, 1).bias(false))},

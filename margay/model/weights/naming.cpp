@@ -195,7 +195,6 @@ NamedWeights name_as_ours(const TensorMap& found, const OwnNames& own, const Arc
 
 namespace {
 
-constexpr double kCertain = 0.95;       // so that no other network need be looked at
 constexpr std::size_t kMostTried = 12;  // networks of about the right size
 
 /// Those that agree, of all that either has. Counters, which old files lack, have no say.
@@ -260,7 +259,7 @@ std::optional<Recognised> recognise(const TensorMap& tensors) {
   for (const Architecture* each : of_such_size(values_of(tensors))) {
     Recognised found = recognise(tensors, *each);
     if (found.share >= kRecognisedShare && (!best || found.share > best->share)) best = std::move(found);
-    if (best && best->share >= kCertain) break;
+    if (best && best->share == 1) break;  // of relatives all but a few tensors are the same
   }
   return best;
 }

@@ -146,7 +146,8 @@ struct ForeignPart {
 constexpr std::array<ForeignPart, 4> kForeignParts = {
     ForeignPart{"dist_token", "a distilled DeiT's, whose second token Margay has not; take deit_…, not …_distilled_…"},
     ForeignPart{"norm_pre.weight", "CLIP's transformer, which has a norm before the blocks, and which Margay has not"},
-    ForeignPart{"reg_token", "a transformer's with registers, which Margay has not; take those without"},
+    ForeignPart{"reg_token",
+                "a transformer's with registers, which Margay has for DINOv2 alone (reg4 in the name of `arch`)"},
     ForeignPart{"attnpool.positional_embedding", "CLIP's ResNet, whose stem and pooling Margay has not"}};
 
 bool has_part(const TensorMap& tensors, std::string_view ending) {
@@ -155,13 +156,14 @@ bool has_part(const TensorMap& tensors, std::string_view ending) {
   });
 }
 
-/// "; these look like resnet34's" if they fit another architecture.
+/// "; these look like resnet34's" if they fit another architecture. What fits one but for a part of none is foreign.
 std::string likeness(const TensorMap& found, const Architecture& wanted) {
-  for (const ForeignPart& each : kForeignParts) {
-    if (has_part(found, each.tensor)) return fmt::format("; these look like {}", each.what);
-  }
   const std::optional<Recognised> other = recognise(found);
-  if (!other || other->architecture == &wanted) return "";
+  const bool is_exact = other && other->share == 1;
+  for (const ForeignPart& each : kForeignParts) {
+    if (!is_exact && has_part(found, each.tensor)) return fmt::format("; these look like {}", each.what);
+  }
+  if (!other || other->architecture->name == wanted.name) return "";
   return fmt::format("; these look like {0}'s, which takes `arch` {0}", other->architecture->name);
 }
 

@@ -14,6 +14,8 @@ enum class PublishedStatistics {
   kAsPixelsAre,  ///< 0 … 1
 };
 
+constexpr const char* kTimmResults = "timm/models, results/results-imagenet.csv (November 2024)";
+
 /// A set that timm has on the Hugging Face Hub. What has no source is "" or 0.
 struct TimmSetRow {
   const char* network;
@@ -22,9 +24,9 @@ struct TimmSetRow {
   double crop_share;
   PublishedResize resize;
   double top1;
-  PublishedStatistics statistics;
-  const char* licence;
-  const char* source;
+  PublishedStatistics statistics = PublishedStatistics::kOfImagenet;
+  const char* licence = "";
+  const char* source = kTimmResults;
 };
 
 /// A set that torchvision publishes, normalised by ImageNet's statistics.
@@ -36,7 +38,7 @@ struct TorchvisionSetRow {
   int resize_px;
   PublishedResize resize;
   double top1;
-  const char* licence;
+  const char* licence = "";
 };
 
 std::span<const TimmSetRow> timm_set_rows();

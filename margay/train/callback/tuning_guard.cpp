@@ -79,8 +79,8 @@ void TuningGuard::after_validate(Learner& learner, const Progress& at) {
 /// Those of the validation that has just ended; of smaller images than the probe's the network is measured anew.
 ImageScores TuningGuard::validated_scores(Learner& learner) {
   const std::vector<predict::Predictions> parts = std::exchange(validated_, {});
-  const int size = learner.loaders().transforms().augment.size;
-  if (parts.empty() || size != learner.given_loaders().transforms().augment.size) return scores_now(learner);
+  const int size = learner.loaders().eval_transforms().augment.size;
+  if (parts.empty() || size != learner.given_loaders().eval_transforms().augment.size) return scores_now(learner);
   const data::Task task = learner.loaders().task();
   predict::Predictions all = predict::joined(parts);
   all.set_logits(all.logits, predict::activation_of(task));

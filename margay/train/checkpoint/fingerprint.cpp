@@ -83,7 +83,8 @@ Json fingerprint(const Learner& learner) {
                        {"validation_images", loaders.valid ? loaders.valid->dataset().size() : 0},
                        {"vocabulary", loaders.vocabulary.names()},
                        {"edits", loaders.edits == nullptr ? "" : loaders.edits->hash()},
-                       {"transforms", core::to_json(loaders.transforms())}};
+                       {"transforms", core::to_json(loaders.transforms())},
+                       {"eval_size", loaders.eval_transforms().augment.size}};
   // As a file gives it back: a class's name need not be UTF-8.
   return Json::parse(fields.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
@@ -96,6 +97,7 @@ void check_fingerprint(const Json& found, const Learner& learner, const std::fil
   if (!then.contains("micro_batches")) then["micro_batches"] = 1;
   if (!then.contains("sync_batch_norm")) then["sync_batch_norm"] = false;
   if (!then.contains("micro_batch_threads")) then["micro_batch_threads"] = 0;
+  if (!then.contains("eval_size")) then["eval_size"] = learner.given_loaders().transforms().augment.size;
   const auto difference = first_difference("", then, fingerprint(learner));
   if (!difference) return;
   throw core::FormatError(source,

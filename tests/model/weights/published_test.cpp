@@ -1,7 +1,9 @@
 #include "margay/model/weights/published.h"
 
+#include <ostream>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +14,7 @@
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
+#include "tests/support/without_random_numbers.h"
 
 namespace margay::model {
 namespace {
@@ -309,6 +312,56 @@ TEST(LoadPretrained, SaysWhatMargayLacksOfATransformerThatIsNearlyOneOfIts) {
         [&] { load_pretrained(*classifier, folder / "weights.safetensors"); });
     EXPECT_NE(message.find(std::string("these look like ") + part), std::string::npos) << message;
   }
+}
+
+struct Relatives {
+  const char* theirs;
+  const char* asked;
+};
+
+void PrintTo(const Relatives& relatives, std::ostream* out) { *out << relatives.theirs << " for " << relatives.asked; }
+
+class RelativesWeights : public testing::TestWithParam<Relatives> {};
+
+/// Some share all names and most shapes.
+TEST_P(RelativesWeights, AreRefusedByTheNameOfTheirNetwork) {
+  const testing_support::WithoutRandomNumbers quickly;
+  const auto& [theirs, asked] = GetParam();
+  const int px = find_architecture(theirs).input_px;
+  PretrainedFile file{.path = "weights.pth", .content = {}};
+  file.content.tensors = backbone_state(*make_classifier({.architecture = theirs, .image_px = px}));
+  const auto classifier = make_classifier({.architecture = asked, .num_classes = 2});
+  const std::string message = thrown_message<core::FormatError>([&] { load_pretrained(*classifier, file); });
+  EXPECT_NE(message.find(fmt::format("does not hold {}'s weights; these look like {}'s, which takes `arch` {}", asked,
+                                     theirs, theirs)),
+            std::string::npos)
+      << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, RelativesWeights,
+    testing::Values(Relatives{"resnet18d", "resnet18"}, Relatives{"resnet18", "resnet18d"},
+                    Relatives{"convnextv2_atto", "convnextv2_femto"}, Relatives{"convnextv2_tiny", "convnext_tiny"},
+                    Relatives{"convnext_tiny", "convnextv2_tiny"},
+                    Relatives{"vit_small_patch14_reg4_dinov2", "vit_small_patch14_dinov2"},
+                    Relatives{"vit_small_patch14_dinov2", "vit_small_patch14_reg4_dinov2"},
+                    Relatives{"vit_small_patch16_224", "vit_small_patch14_dinov2"},
+                    Relatives{"efficientnet_b4", "efficientnet_v2_s"}, Relatives{"efficientnet_b1", "efficientnet_b0"},
+                    Relatives{"regnet_y_800mf", "regnet_y_400mf"}, Relatives{"repvit_m1_0", "repvit_m0_9"},
+                    Relatives{"mobilenetv4_conv_small", "mobilenet_v3_large"}));
+
+/// swin_tiny_patch4_window12_384 has the names of swin_t, and tables for larger windows.
+TEST(LoadPretrained, RefusesPositionsOfAnotherWindow) {
+  const testing_support::WithoutRandomNumbers quickly;
+  const auto classifier = make_classifier({.architecture = "swin_t", .num_classes = 2});
+  PretrainedFile file{.path = "weights.pth", .content = {}};
+  file.content.tensors = backbone_state(*classifier);
+  for (auto& [name, tensor] : file.content.tensors) {
+    if (name.ends_with("relative_position_bias_table")) tensor = torch::zeros({23 * 23, tensor.size(1)});
+  }
+  const std::string message = thrown_message<core::FormatError>([&] { load_pretrained(*classifier, file); });
+  EXPECT_NE(message.find("features.1.0.attn.relative_position_bias_table  [169,3]"), std::string::npos) << message;
+  EXPECT_NE(message.find("[529,3]"), std::string::npos) << message;
 }
 
 TEST(LoadPretrained, LoadsMeanPooledNorms) {
