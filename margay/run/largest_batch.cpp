@@ -15,7 +15,9 @@
 namespace margay::run {
 namespace {
 
-/// Networks of what the training will be.
+constexpr std::int64_t kFewest = 8;  // images that a search begins with
+
+/// A network as the training will have it, and its step.
 struct Trial {
   std::shared_ptr<model::Classifier> classifier;
   train::StepShape step;
@@ -71,14 +73,15 @@ int largest_batch_size(const TrainOptions& options, const std::filesystem::path&
                        collective::Group& group) {
   const data::Loaders loaders = make_loaders(options.batch, cache_folder);
   const Trial trial = trial_of(options, loaders);
-  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all images
-  search.largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), 8, search.largest);
-  search.largest = std::max<std::int64_t>(8, search.largest / group.size());
+  train::AutoBatchOptions search = options.auto_batch;
+  // A batch never holds more than all images.
+  const auto largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), kFewest, search.largest);
+  search.largest = std::max(kFewest, largest / group.size());
   share_memory(search, trial, group);
   train::BatchSizeAdvice advice = agreed_advice(trial, search, group);
   advice.processes = group.size();
   observer.found_batch_size(advice);
-  return static_cast<int>(advice.batch_size) * group.size();
+  return static_cast<int>(std::min(largest, advice.batch_size * group.size()));
 }
 
 }  // namespace margay::run
