@@ -109,7 +109,7 @@ double exact_not_hidden(const Step& step, const Network& network, int processes,
 
 /// The decisions of the loop that all must agree on: a tree of messages each.
 double decisions_s(const Network& network, int processes) {
-  constexpr int kDecisions = 5;
+  constexpr int kDecisions = 2;  // whether the fit is over; losses, with what any process wants
   int rounds = 0;
   while ((1 << rounds) < processes) ++rounds;
   return kDecisions * 2 * rounds * network.latency_s;

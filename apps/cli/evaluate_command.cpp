@@ -6,7 +6,9 @@
 #include "apps/cli/evaluation_text.h"
 #include "apps/cli/judged_model.h"
 #include "apps/cli/output.h"
+#include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
+#include "apps/cli/processes.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/terminal.h"
 #include "margay/core/machine.h"
@@ -98,10 +100,21 @@ void print_evaluation(const run::Evaluation& evaluation, const EvaluateOptions& 
   print_drawing(evaluation_text(evaluation, extent, terminal_blocks()));
 }
 
-core::ExitCode evaluate(const EvaluateOptions& options) {
+/// A process that computes its share for that of rank 0.
+core::ExitCode judge_share(const EvaluateOptions& options, const std::shared_ptr<collective::Group>& group) {
+  JudgedModel model(options.model, options.judging, group);
+  if (!model.is_kept()) model.stream({}, "evaluate");
+  return core::ExitCode::kDone;
+}
+
+core::ExitCode evaluate(EvaluateOptions options, const Launch& launch,
+                        const std::shared_ptr<collective::Group>& group) {
   listen_for_stop();
+  std::string& device = options.judging.predictor.device;
+  device = own_device(device, launch);
+  if (group->rank() > 0) return judge_share(options, group);
   EvaluationFolders folders(options);
-  JudgedModel model(options.model, options.judging);
+  JudgedModel model(options.model, options.judging, group);
   if (options.has_threshold && model.task() == data::Task::kSingleLabel) {
     throw std::invalid_argument("[evaluate] --threshold is for multi-label models; this model predicts one class");
   }
@@ -159,14 +172,18 @@ void add_evaluate(CommandLine& line) {
       "  margay evaluate model.margay images --report report\n"
       "  margay evaluate report --order size --report by-size     without running the network again");
   command.flags(*options);
-  takes_compute_threads(command);
+  const auto processes = takes_processes(command);
+  takes_compute_threads(command, processes);
   command.everyday({"--report", "--overwrite", "--predictions", "--json", "--all", "--order", "--top-losses", "--part",
                     "--unlabelled", "--unknown-classes", "--threshold", "--labels-csv", "--label-regex",
                     "--label-delimiter", "--batch-size", "--precision", "--device", "--tta"});
   command.check([options, &command] { check_evaluate(command, *options); });
-  command.does([options, &command] {
+  command.does([=, &command] {
     options->has_threshold = command.is_given("--threshold");
-    return evaluate(*options);
+    return work_together(read_launch(*processes, launch_variables()),
+                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+                           return evaluate(*options, launch, group);
+                         });
   });
 }
 

@@ -9,6 +9,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "apps/cli/shared_stream.h"
 #include "margay/core/counted.h"
 #include "margay/core/machine.h"
 #include "margay/run/judged_rows.h"
@@ -69,7 +70,7 @@ JudgedCount stream_judged(const JudgedSet& images, const predict::PredictionSink
     }
     sink(rows.counting(std::move(batch)));
   };
-  stream_with_progress(images.predictor, images.set.images(), judge, task);
+  stream_together(images.predictor, images.set.images(), judge, task, *images.group);
   for (const data::SkippedImage& each : rows.skipped()) warn("left out " + each.problem);
   tell_of_trained(rows, images);
   return {.judged = rows.judged(), .trained = rows.trained().size()};
@@ -80,7 +81,8 @@ std::string model_name(const fs::path& model) {
   return (is_of_run ? model.parent_path() : fs::path(model / "").parent_path()).filename().string();
 }
 
-JudgedModel::JudgedModel(const fs::path& model, const JudgingOptions& options) : model_(model), options_(options) {
+JudgedModel::JudgedModel(const fs::path& model, const JudgingOptions& options, std::shared_ptr<collective::Group> group)
+    : model_(model), options_(options), group_(std::move(group)) {
   if (predict::is_prediction_folder(model)) {
     kept_ = kept_in(model, options.images.folder);
     reason_ = reason_of(*kept_, model);
@@ -116,10 +118,14 @@ std::uint64_t JudgedModel::logit_bytes() const {
 }
 
 void JudgedModel::stream(const predict::PredictionSink& sink, const std::string& task) {
+  check_same_work(
+      *group_,
+      {.model = model_, .options = options_.predictor, .images = *set_->images(), .folder = options_.images.folder});
   const JudgedSet images{.predictor = *predictor_,
                          .set = *set_,
                          .folder = options_.images.folder,
-                         .remedy = "--part all judges it nevertheless"};
+                         .remedy = "--part all judges it nevertheless",
+                         .group = group_};
   trained_ = stream_judged(images, sink, task).trained;
 }
 

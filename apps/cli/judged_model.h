@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "margay/collective/group.h"
 #include "margay/predict/prediction_file.h"
 #include "margay/run/evaluation_set.h"
 #include "margay/serve/predictor.h"
@@ -29,6 +30,8 @@ struct JudgedSet {
   const run::EvaluationSet& set;
   std::filesystem::path folder;  ///< of the images, for messages
   std::string remedy = "give images that it has not seen";
+  /// The processes that share the images; that of rank 0 gets all predictions, and the sinks of the others none.
+  std::shared_ptr<collective::Group> group = collective::one_process();
 };
 
 /// What a pass came to.
@@ -49,8 +52,9 @@ class JudgedModel {
   /// model: a file.margay, or a folder of kept predictions (of an earlier report, or of --predictions). Kept
   /// predictions need no images; where a folder of images is given, it is where they lie now. Throws UsageError for a
   /// model without images, and for options of the network with kept predictions; as load_bundle, EvaluationSet and
-  /// load_predictions.
-  JudgedModel(const std::filesystem::path& model, const JudgingOptions& options);
+  /// load_predictions. group: of the processes that judge it together; kept predictions need none of them.
+  JudgedModel(const std::filesystem::path& model, const JudgingOptions& options,
+              std::shared_ptr<collective::Group> group = collective::one_process());
 
   bool is_kept() const { return kept_.has_value(); }
   data::Task task() const;
@@ -65,7 +69,8 @@ class JudgedModel {
   /// What the logits of all images take in memory.
   std::uint64_t logit_bytes() const;
 
-  /// stream_judged. Of a model, once.
+  /// stream_judged. Of a model, once. All processes of the group call it, or predictions(), with the same images and
+  /// options; else std::invalid_argument, in all alike.
   void stream(const predict::PredictionSink& sink, const std::string& task);
 
   /// All of them, in memory: of the network, or as they were kept. Throws as stream, and core::OutOfMemoryError where
@@ -75,6 +80,7 @@ class JudgedModel {
  private:
   std::filesystem::path model_;
   const JudgingOptions& options_;
+  std::shared_ptr<collective::Group> group_;
   std::optional<predict::KeptPredictions> kept_;
   std::shared_ptr<serve::Predictor> predictor_;
   std::unique_ptr<run::EvaluationSet> set_;

@@ -3,7 +3,9 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
+#include "apps/cli/processes.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
 #include "apps/cli/weights_choice.h"
@@ -86,29 +88,41 @@ core::ExitCode show(const train::LrFindResult& found, const LrFindOptions& optio
   return files.code();
 }
 
-core::ExitCode find(const LrFindOptions& given) {
-  LrFindOptions options = given;
-  options.batch.loader.seed = options.vision_learner.seed;
-  core::validate(options);
-  check_files(options);
-  choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch, complain);
-  options.vision_learner.weights =
-      run::resolve_weights(options.vision_learner.weights, options.arch, user_cache_folder());
-  TerminalObserver observer;
+/// The learner of one of the processes; that of rank 0 says what there is to say.
+train::Learner make_learner(LrFindOptions& options, run::Observer& observer,
+                            const std::shared_ptr<collective::Group>& group) {
+  const bool is_first = group->rank() == 0;
   train::VisionLearnerOptions& learner_options = options.vision_learner;
-  std::optional<model::PretrainedFile> weights =
+  choose_weights(learner_options.weights, learner_options.weights_sha256, options.arch, [&](const std::string& text) {
+    if (is_first) complain(text);
+  });
+  learner_options.weights = run::resolve_weights(learner_options.weights, options.arch, user_cache_folder());
+  const std::optional<model::PretrainedFile> weights =
       run::follow_weights(options.batch, {learner_options.weights, learner_options.weights_sha256},
                           learner_options.arithmetic, options.arch, observer);
   train::Learner learner = train::vision_learner(run::make_loaders(options.batch, user_cache_folder()), options.arch,
-                                                 options.vision_learner, weights);
-  weights.reset();  // the network has them
-  warn_of_each(learner.loaders().warnings);
+                                                 learner_options, weights);
+  learner.set_group(group);
   if (options.unfrozen) learner.unfreeze();
-  if (options.vision_learner.weights.empty()) {
+  if (!is_first) return learner;
+  warn_of_each(learner.loaders().warnings);
+  if (learner_options.weights.empty()) {
     complain(from_scratch_text(run::from_scratch(options.arch, user_cache_folder())));
   }
+  return learner;
+}
+
+core::ExitCode find(LrFindOptions options, const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+  options.batch.loader.seed = options.vision_learner.seed;
+  std::string& device = options.vision_learner.learner.device;
+  device = own_device(device, launch);
+  core::validate(options);
+  if (group->rank() == 0) check_files(options);
+  const std::unique_ptr<run::Observer> observer = make_observer(group->rank());
+  train::Learner learner = make_learner(options, *observer, group);
   listen_for_stop();
-  return show(run::search_lr(learner, observer, options.sweep), options);
+  const train::LrFindResult found = run::search_lr(learner, *observer, options.sweep);
+  return group->rank() == 0 ? show(found, options) : core::ExitCode::kDone;
 }
 
 }  // namespace
@@ -118,13 +132,17 @@ void add_lr_find(CommandLine& line) {
   const auto options = std::make_shared<LrFindOptions>();
   command.argument("folder", options->batch.folder, "the images, as for train", Presence::kRequired);
   command.flags(*options, train_flag_names());
-  takes_compute_threads(command);
+  const auto processes = takes_processes(command);
+  takes_compute_threads(command, processes);
   command.everyday(
       everyday_flags({"--arch", "--weights", "--seed", "--start-lr", "--end-lr", "--num-it", "--stop-div", "--unfrozen",
                       "--optimizer", "--loss", "--precision", "--device", "--out", "--csv", "--json"}));
-  command.does([options, &command] {
+  command.does([=, &command] {
     default_weights(command, options->vision_learner.weights, options->arch);
-    return find(*options);
+    return work_together(read_launch(*processes, launch_variables()),
+                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+                           return find(*options, launch, group);
+                         });
   });
 }
 

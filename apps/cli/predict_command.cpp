@@ -11,14 +11,13 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
 #include "apps/cli/processes.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/shared_stream.h"
 #include "apps/serve/image_prediction.h"
-#include "margay/core/checksum.h"
 #include "margay/core/counted.h"
-#include "margay/core/machine.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/sorted_folder.h"
 #include "margay/data/source/csv.h"
@@ -227,27 +226,24 @@ std::string sorting_text(const data::SortedFolder& sorted, std::size_t sorted_be
   return text;
 }
 
-/// What one process does for all, or could not share. Throws std::invalid_argument, in all processes alike.
-void check_shared(const PredictOptions& options, const data::PathList& images, collective::Group& group) {
-  if (group.size() == 1) return;
-  if (!options.sort_into.empty() || options.predictor.tta > 0) {
-    throw std::invalid_argument(fmt::format("[predict] {} works in one process; start it without the launcher",
-                                            options.predictor.tta > 0 ? "--tta" : "--sort-into"));
-  }
-  core::Sha256 sum;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    const std::string name = std::string(images.text(i)) + '\n';
-    sum.update({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
-  }
-  collective::check_same(group,
-                         {{"the list of images", fmt::format("{} ({})", images.size(), sum.finish().substr(0, 12))}},
-                         group.gather(core::host_name()));
+/// The images that are left, which all processes share.
+void predict_images(const PredictOptions& options, const serve::Predictor& predictor, const data::PathList& images,
+                    PredictionPrinter& printer, collective::Group& group) {
+  const auto dataset = std::make_shared<data::Dataset>(data::Dataset::unlabelled(images));
+  check_same_work(group, {.model = options.model, .options = options.predictor, .images = *dataset, .folder = ""});
+  stream_together(
+      predictor, dataset, [&](const predict::Predictions& batch) { printer(batch); }, "predict", group);
 }
 
-core::ExitCode predict(const PredictOptions& options, collective::Group& group) {
+core::ExitCode predict(const PredictOptions& options, const Launch& launch, collective::Group& group) {
   if (options.json && options.csv) throw std::invalid_argument("[predict] --json and --csv exclude each other");
   core::validate(options);
-  const serve::Predictor predictor(bundle::load_bundle(options.model), options.predictor);
+  if (group.size() > 1 && !options.sort_into.empty()) {
+    throw std::invalid_argument("[predict] --sort-into works in one process; start it without the launcher");
+  }
+  serve::PredictorOptions computing = options.predictor;
+  computing.device = own_device(computing.device, launch);
+  const serve::Predictor predictor(bundle::load_bundle(options.model), computing);
   if (options.threshold && !predictor.is_multi_label()) {
     throw std::invalid_argument("[predict] --threshold is for multi-label models; this model predicts one class");
   }
@@ -256,7 +252,6 @@ core::ExitCode predict(const PredictOptions& options, collective::Group& group) 
         "[predict] --alpha is for models that tell images of none of their classes; `calibrate` makes one of this");
   }
   const GivenImages given = images_of(options.images);
-  check_shared(options, given.images, group);
   std::optional<data::SortedFolder> sorted;
   if (!options.sort_into.empty()) {
     sorted.emplace(options.sort_into, predictor.vocabulary().names(), options.sort_by);
@@ -264,11 +259,7 @@ core::ExitCode predict(const PredictOptions& options, collective::Group& group) 
   const ImagesToSort left = sorted ? images_to_sort(given.images, *sorted) : ImagesToSort{given.images};
   PredictionPrinter printer(options, predictor, left.images, sorted ? &*sorted : nullptr);
   try {
-    if (!left.images.empty()) {
-      stream_together(
-          predictor, options.predictor, std::make_shared<data::Dataset>(data::Dataset::unlabelled(left.images)),
-          [&](const predict::Predictions& batch) { printer(batch); }, "predict", group);
-    }
+    if (!left.images.empty()) predict_images(options, predictor, left.images, printer, group);
   } catch (const OutputIsLost&) {  // the program's exit code will say so
   } catch (const core::DataError& error) {
     if (!sorted) throw;
@@ -292,8 +283,8 @@ void add_predict(CommandLine& line) {
   takes_compute_threads(command, processes);
   command.does([=] {
     return work_together(read_launch(*processes, launch_variables()),
-                         [&](const Launch& /*launch*/, const std::shared_ptr<collective::Group>& group) {
-                           return predict(*options, *group);
+                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+                           return predict(*options, launch, *group);
                          });
   });
 }

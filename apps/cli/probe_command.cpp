@@ -6,8 +6,10 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/cli/own_device.h"
 #include "apps/cli/probe_text.h"
 #include "apps/cli/process.h"
+#include "apps/cli/processes.h"
 #include "apps/cli/terminal.h"
 #include "apps/cli/train_flags.h"
 #include "apps/cli/weights_choice.h"
@@ -53,27 +55,37 @@ class ProbeObserver : public TerminalObserver {
   const ProbeCommandOptions& options_;
 };
 
-core::ExitCode compare_networks(const ProbeCommandOptions& options, ProbeObserver& observer) {
+core::ExitCode compare_networks(const ProbeCommandOptions& options, run::Observer& observer,
+                                const std::shared_ptr<collective::Group>& group) {
   const std::filesystem::path folder = run::folder_of_weights(options.run.network.weights, user_cache_folder());
   const auto networks = run::networks_to_compare(options.compare, folder);
-  const run::ProbeComparison comparison = run::compare_probes(options.run, networks, user_cache_folder(), observer);
+  const run::ProbeComparison comparison =
+      run::compare_probes(options.run, networks, user_cache_folder(), observer, group);
   const bool are_all = std::all_of(comparison.networks.begin(), comparison.networks.end(),
                                    [](const run::ComparedNetwork& each) { return each.problem.empty(); });
   return are_all ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }
 
-core::ExitCode probe(ProbeCommandOptions options) {
+std::unique_ptr<run::Observer> probe_observer(const ProbeCommandOptions& options, int rank) {
+  if (rank == 0) return std::make_unique<ProbeObserver>(options);
+  return make_observer(rank);
+}
+
+core::ExitCode probe(ProbeCommandOptions options, const Launch& launch,
+                     const std::shared_ptr<collective::Group>& group) {
   listen_for_stop();
+  std::string& device = options.run.network.device;
+  device = own_device(device, launch);
   if (options.compare.empty()) {
     run::ProbedNetworkOptions& network = options.run.network;
     choose_weights(network.weights, network.weights_sha256, options.run.arch, [&](const std::string& text) {
       if (!options.json) print_out("{}\n", text);
     });
   }
-  ProbeObserver observer(options);
-  if (!options.compare.empty()) return compare_networks(options, observer);
+  const std::unique_ptr<run::Observer> observer = probe_observer(options, group->rank());
+  if (!options.compare.empty()) return compare_networks(options, *observer, group);
   try {
-    run::start_probe(options.run, user_cache_folder(), observer);
+    run::start_probe(options.run, user_cache_folder(), *observer, group);
     return core::ExitCode::kDone;
   } catch (const run::NoWeightsError& error) {
     throw UsageError(
@@ -93,7 +105,8 @@ void add_probe(CommandLine& line) {
   command.footer(
       "margay probe pets/images --label-regex '(.+)_\\d+\\.jpg$' --arch resnet18 --weights resnet18.safetensors\n"
       "margay probe images --compare resnet18,convnext_tiny");
-  takes_compute_threads(command);
+  const auto processes = takes_processes(command);
+  takes_compute_threads(command, processes);
   command.everyday({"--config",
                     "--arch",
                     "--weights",
@@ -128,10 +141,13 @@ void add_probe(CommandLine& line) {
                                    weights.string()));
     }
   });
-  command.does([options, &command] {
+  command.does([=, &command] {
     ProbeCommandOptions chosen = *options;
     if (chosen.compare.empty()) default_weights(command, chosen.run.network.weights, chosen.run.arch);
-    return probe(std::move(chosen));
+    return work_together(read_launch(*processes, launch_variables()),
+                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+                           return probe(chosen, launch, group);
+                         });
   });
 }
 

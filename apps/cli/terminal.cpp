@@ -9,6 +9,7 @@
 #include "apps/cli/epoch_table.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/processes.h"
 #include "apps/cli/program_words.h"
 #include "margay/core/counted.h"
 #include "margay/core/text.h"
@@ -67,7 +68,9 @@ void TerminalObserver::chose_architecture(const std::string& text) { print_out("
 void TerminalObserver::recognised_weights(const std::string& text) { complain("weights: " + program_words(text)); }
 
 void TerminalObserver::found_batch_size(const train::BatchSizeAdvice& advice) {
-  print_out("batch size {}: needs about {:.0f} of {:.0f} MB\n", advice.batch_size,
+  const std::string shares =
+      advice.processes > 1 ? fmt::format(", {} for each process, which", advice.batch_size) : ":";
+  print_out("batch size {}{} needs about {:.0f} of {:.0f} MB\n", advice.batch_size * advice.processes, shares,
             static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
 }
 
@@ -175,6 +178,11 @@ void TerminalObserver::repeats_ended(const std::string& metric, const run::RunRe
   const std::optional<double> error = result.standard_error();
   print_out("{} of {} repeats: {:.4f}{}\n", metric, result.values.size(), result.mean(),
             error ? fmt::format(" ± {:.4f} (standard error of the mean)", *error) : "");
+}
+
+std::unique_ptr<run::Observer> make_observer(int rank) {
+  if (rank == 0) return std::make_unique<TerminalObserver>();
+  return std::make_unique<FollowerObserver>();
 }
 
 }  // namespace margay::cli

@@ -55,4 +55,7 @@ class TerminalObserver : public run::Observer {
   std::string task_;  ///< that the line shows
 };
 
+/// Of one of several processes: that of rank 0 shows everything, the others their warnings.
+std::unique_ptr<run::Observer> make_observer(int rank);
+
 }  // namespace margay::cli

@@ -7,6 +7,7 @@
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
+#include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
 #include "apps/cli/processes.h"
 #include "apps/cli/terminal.h"
@@ -14,7 +15,6 @@
 #include "apps/cli/weights_choice.h"
 #include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
-#include "margay/model/precision.h"
 #include "margay/run/start_training.h"
 #include "margay/train/recipe/recipe_text.h"
 
@@ -85,11 +85,6 @@ core::ExitCode code_of_stop(bool is_one) {
   return core::ExitCode::kInterrupted;
 }
 
-std::unique_ptr<run::Observer> make_observer(int rank) {
-  if (rank == 0) return std::make_unique<TerminalObserver>();
-  return std::make_unique<FollowerObserver>();
-}
-
 /// The run that this start by a launcher goes on with, if it began one before it was started again.
 std::filesystem::path begun_run(const Launch& launch, const run::TrainOptions& options, collective::Group& group) {
   if (launch.restarts == 0 || launch.id.empty()) return {};
@@ -105,9 +100,7 @@ core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const
     if (group->size() > 1) print_out("{}\n", members_text(*group));
     options.launch = launch.id;
     std::string& device = options.vision_learner.learner.device;
-    if (!launch.is_one() && (device == "auto" || device == "cuda") && model::find_device(device).is_cuda()) {
-      device = fmt::format("cuda:{}", launch.local_rank);
-    }
+    device = own_device(device, launch);
     if (resume.resume.empty()) {
       resume.resume = begun_run(launch, options, *group);  // the same command, so nothing has moved
     } else {

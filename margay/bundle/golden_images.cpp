@@ -10,6 +10,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/random.h"
+#include "margay/model/cpu_threads.h"
 #include "margay/model/network_state.h"
 #include "margay/predict/inference.h"
 
@@ -119,6 +120,7 @@ std::optional<GoldenImages> measure_golden_images(model::Classifier& classifier,
                                                   const data::Transforms& transforms) try {
   if (classifier.options().in_channels != 3) return std::nullopt;
   const torch::NoGradGuard no_grad;
+  const model::ThreadCount one_thread(1);  // so that a file's bytes are those of its weights, whoever writes it
   const model::ModeGuard mode(classifier);
   classifier.eval();
   GoldenImages golden;

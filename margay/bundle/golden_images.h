@@ -39,9 +39,10 @@ struct GoldenImages {
 /// The network's inputs for the images: float [N,3,size,size].
 torch::Tensor golden_inputs(const GoldenImages& golden, const data::ImagePipeline& pipeline);
 
-/// Measures the golden logits of a network, in eval mode and fp32, whatever its mode is now. Nothing for networks whose
-/// inputs have another number of channels than three, where a logit is not finite, and where the network cannot compute
-/// images of that size or has no memory for them: such a model cannot be compared.
+/// Measures the golden logits of a network, in eval mode and fp32, whatever its mode is now, by one thread on a CPU:
+/// they depend on the weights, not on the number of threads that the caller may use. Nothing for networks whose inputs
+/// have another number of channels than three, where a logit is not finite, and where the network cannot compute images
+/// of that size or has no memory for them: such a model cannot be compared.
 std::optional<GoldenImages> measure_golden_images(model::Classifier& classifier, const data::Transforms& transforms);
 
 /// How far logits, float [N,K], are from the golden ones: the largest difference of an image's, over the scale that the

@@ -11,11 +11,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/image.h"
 #include "margay/data/check/fingerprint.h"
 #include "margay/data/loader/batch.h"
 #include "margay/predict/feature_cache.h"
+#include "margay/predict/shared_rows.h"
 
 namespace margay::predict {
 namespace {
@@ -93,8 +95,9 @@ std::vector<std::uint64_t> hashes_of(const torch::Tensor& images, const data::No
 class FeatureCollector {
  public:
   FeatureCollector(model::Classifier& classifier, const Views& views, const ImageIds& ids, model::Precision precision,
-                   ImageCounter count = {})
+                   collective::Group& group, ImageCounter count = {})
       : classifier_(classifier),
+        group_(group),
         dataset_(views.first.dataset()),
         views_(views),
         ids_(ids),
@@ -108,9 +111,12 @@ class FeatureCollector {
 
   /// Ids ascending, hashes, rows; no targets.
   Features collect(const FeatureOptions& options) {
-    open_cache(options.cache_folder);
+    const bool is_named = !is_alone() || !options.cache_folder.empty();
+    const std::string identity = is_named ? features_identity(classifier_, views_.first, precision_, views_.text) : "";
+    check_same_network(identity);
+    open_cache(options.cache_folder, identity);
     const ImageIds missing = find_in_cache();
-    compute(missing);
+    compute_together(missing);
     const bool is_mixed = collected_.from_cache > 0 && std::any_of(missing.begin(), missing.end(), [this](auto id) {
                             return views_seen_[slot_of(id)] > 0;
                           });
@@ -120,9 +126,19 @@ class FeatureCollector {
   }
 
  private:
-  void open_cache(const std::filesystem::path& folder) {
+  bool is_alone() const { return group_.size() == 1; }
+
+  void check_same_network(const std::string& identity) {
+    if (is_alone()) return;
+    core::Sha256 sum;
+    sum.update({reinterpret_cast<const std::uint8_t*>(identity.data()), identity.size()});
+    collective::check_same(group_,
+                           {{"the network, its transforms, LibTorch or the processor", sum.finish().substr(0, 12)},
+                            {"the number of images", std::to_string(ids_.size())}});
+  }
+
+  void open_cache(const std::filesystem::path& folder, const std::string& identity) {
     if (folder.empty()) return;
-    const std::string identity = features_identity(classifier_, views_.first, precision_, views_.text);
     try {
       cache_ = std::make_unique<FeatureCache>(folder, identity);
     } catch (const core::IoError& problem) {
@@ -138,22 +154,73 @@ class FeatureCollector {
     return image.is_file() ? data::cache_key(image.name()) : data::CacheKey{image.name(), std::nullopt};
   }
 
-  /// Returns the images that are not there.
+  /// Returns the images that are in no process's cache.
   ImageIds find_in_cache() {
-    ImageIds missing;
+    std::vector<bool> is_known(ids_.size());
     for (std::size_t slot = 0; slot < ids_.size(); ++slot) {
       KeptFeatures kept{.row = row(slot)};
-      if (!cache_ || !keys_[slot].version || !cache_->find(keys_[slot], kept)) {
-        missing.push_back(ids_[slot]);
-        continue;
-      }
-      collected_.hashes[slot] = kept.hash;
-      views_seen_[slot] = all_views();
-      if (kept.contents != 0) dataset_.contents().note(ids_[slot], kept.contents);
+      if (!cache_ || !keys_[slot].version || !cache_->find(keys_[slot], kept)) continue;
+      is_known[slot] = true;
+      take(slot, kept.hash, kept.contents);
+    }
+    KnownRows known{.is_known = is_known, .is_to_tell = {}};
+    if (!is_alone()) known = known_by_all(group_, is_known);
+    ImageIds missing;
+    for (std::size_t slot = 0; slot < ids_.size(); ++slot) {
+      if (!known.is_known[slot]) missing.push_back(ids_[slot]);
+      if (!is_alone() && known.is_to_tell[slot]) to_tell_.push_back(slot);
     }
     collected_.from_cache = static_cast<std::int64_t>(ids_.size() - missing.size());
     announce(ids_.size() - missing.size());
     return missing;
+  }
+
+  /// Features that were computed before, or by another process.
+  void take(std::size_t slot, std::uint64_t hash, std::uint64_t contents) {
+    collected_.hashes[slot] = hash;
+    views_seen_[slot] = all_views();
+    if (contents != 0) dataset_.contents().note(ids_[slot], contents);
+  }
+
+  /// Each process some of the images; then all have the features of all.
+  void compute_together(const ImageIds& ids) {
+    if (is_alone()) return compute(ids);
+    const auto batch_size = static_cast<std::size_t>(views_.first.options().batch_size);
+    const RowShare share = share_of(group_, ids.size(), batch_size);
+    const ImageIds mine(ids.begin() + static_cast<std::ptrdiff_t>(share.begin),
+                        ids.begin() + static_cast<std::ptrdiff_t>(share.end));
+    compute(mine);
+    for (const std::size_t id : mine) {
+      if (views_seen_[slot_of(id)] > 0) to_tell_.push_back(slot_of(id));
+    }
+    tell_rows(
+        group_, std::exchange(to_tell_, {}), collected_.rows.size(1),
+        [this](std::size_t slot) {
+          return ToldRow{slot, collected_.hashes[slot], dataset_.contents().of(ids_[slot]).value_or(0), row(slot)};
+        },
+        [this](const ToldRow& told) {
+          std::copy(told.row.begin(), told.row.end(), row(told.slot).begin());
+          take(told.slot, told.hash, told.contents);
+          finish(told.slot);
+        });
+    share_skipped();
+  }
+
+  /// Those that other processes could not read, too.
+  void share_skipped() {
+    const auto problem_of = [](const data::SkippedImage& image) { return nlohmann::json{image.id, image.problem}; };
+    nlohmann::json mine = nlohmann::json::array();
+    for (const data::SkippedImage& image : collected_.skipped) mine.push_back(problem_of(image));
+    collected_.skipped.clear();
+    for (const std::string& text : group_.gather(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))) {
+      for (const nlohmann::json& image : nlohmann::json::parse(text)) {
+        collected_.skipped.push_back({image.at(0).get<std::size_t>(), image.at(1).get<std::string>()});
+      }
+    }
+    const bool is_nothing = std::all_of(views_seen_.begin(), views_seen_.end(), [](auto views) { return views == 0; });
+    if (is_nothing && !collected_.skipped.empty()) {
+      throw data::nothing_readable(dataset_, ids_.size(), collected_.skipped.front().problem);
+    }
   }
 
   void compute(const ImageIds& missing) {
@@ -171,7 +238,7 @@ class FeatureCollector {
     std::fill(views_seen_.begin(), views_seen_.end(), 0U);
     collected_.from_cache = 0;
     collected_.skipped.clear();
-    compute(ids_);
+    compute_together(ids_);
   }
 
   /// All views of some images.
@@ -179,14 +246,14 @@ class FeatureCollector {
     if (part.empty()) return;
     const PassSummary pass = run(views_.first, part, 0);
     collected_.skipped.insert(collected_.skipped.end(), pass.skipped.begin(), pass.skipped.end());
-    announce(pass.skipped.size());
+    announce_computed(pass.skipped.size());
     for (std::int64_t draw = 0; draw < views_.count; ++draw) run(*views_.draws, part, draw);
     if (views_.draws) finish_all(part);
   }
 
   PassSummary run(const data::Loader& loader, const ImageIds& part, std::int64_t epoch) {
     InferenceOptions options{.precision = precision_, .output = NetworkOutput::kFeatures, .epoch = epoch};
-    const bool is_whole = part.size() == dataset_.size() && loader.phase() == data::Phase::kValid;
+    const bool is_whole = is_alone() && part.size() == dataset_.size() && loader.phase() == data::Phase::kValid;
     if (!is_whole) options.ids = &part;  // a whole pass without any readable image is an error
     const PassSummary pass = for_each_batch(classifier_, loader, options, [&](BatchOutput& output) { add(output); });
     collected_.seconds += pass.seconds;
@@ -210,7 +277,7 @@ class FeatureCollector {
       if (is_plain) collected_.hashes[slot] = hashes[i];
       if (!views_.draws) finish(slot);
     }
-    if (!views_.draws) announce(ids.size());
+    if (!views_.draws) announce_computed(ids.size());
   }
 
   void add_row(std::span<const float> view, std::size_t slot) {
@@ -232,7 +299,7 @@ class FeatureCollector {
       }
       for (float& value : row(slot)) value *= share;
       finish(slot);
-      announce(1);
+      announce_computed(1);
     }
   }
 
@@ -268,6 +335,9 @@ class FeatureCollector {
   std::size_t slot_of(std::size_t id) const {
     return static_cast<std::size_t>(std::lower_bound(ids_.begin(), ids_.end(), id) - ids_.begin());
   }
+  /// Images that this process has done; the others are taken to be as fast.
+  void announce_computed(std::size_t images) const { announce(images * static_cast<std::size_t>(group_.size())); }
+
   void announce(std::size_t images) const {
     if (count_ && images > 0) count_(images);
   }
@@ -275,6 +345,7 @@ class FeatureCollector {
   static constexpr std::int64_t kBatchesAtOnce = 16;
 
   model::Classifier& classifier_;
+  collective::Group& group_;
   const data::Dataset& dataset_;
   const Views& views_;
   const ImageIds& ids_;  ///< ascending; an image's place among them is its slot
@@ -282,6 +353,7 @@ class FeatureCollector {
   ImageCounter count_;
   std::unique_ptr<FeatureCache> cache_;
   std::vector<data::CacheKey> keys_;       ///< of each slot; empty without a cache
+  std::vector<std::size_t> to_tell_;       ///< slots that other processes lack
   std::vector<std::uint32_t> views_seen_;  ///< of each slot; 0: not readable
   Features collected_;                     ///< by slots
 };
@@ -304,14 +376,14 @@ Features collect_features(model::Classifier& classifier, const data::Loader& loa
   const Views views = averaged_views(plain, options);
   ImageIds all(plain.dataset().size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  Features features = FeatureCollector(classifier, views, all, precision, count).collect(options);
+  Features features = FeatureCollector(classifier, views, all, precision, *options.group, count).collect(options);
   if (loader.dataset().num_classes() > 0) features.targets = data::batch_targets(loader.dataset(), features.ids);
   if (!options.with_changed_views) return features;
 
   constexpr std::size_t kChanged = 64;  // images; more would say no more, and cost
   const Views changed = changed_views(plain);
   const ImageIds sample = spread(features.ids, kChanged);
-  Features views_of_sample = FeatureCollector(classifier, changed, sample, precision).collect(options);
+  Features views_of_sample = FeatureCollector(classifier, changed, sample, precision, *options.group).collect(options);
   features.changed = {views_of_sample.rows, views_of_sample.ids};
   features.seconds += views_of_sample.seconds;
   return features;

@@ -3,12 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
+#include "margay/collective/group.h"
 #include "margay/core/options.h"
 #include "margay/data/loader/loader.h"
 #include "margay/data/loader/loader_pass.h"
@@ -39,6 +41,9 @@ struct FeatureOptions {
   KeptFeaturesUse kept = KeptFeaturesUse::kAny;
   /// Also computes `Features::changed`, which finding near copies needs.
   bool with_changed_views = false;
+  /// The processes that share the images which no one's cache has; all then have the features of all, with the bits
+  /// that one process of as many threads gives them. All call with the same network, images and options.
+  std::shared_ptr<collective::Group> group = collective::one_process();
 
   static const core::OptionTable& fields();
 };
@@ -68,9 +73,10 @@ struct Features {
 
 /// The features of all images of a loader's dataset, in their order and with the transforms of validation
 /// (data::Loader::plain), whatever the loader's own phase. The network is in eval mode meanwhile. Its head does not
-/// matter. `count` is called with the number of images that are done, again for those that are computed a second time;
-/// where it throws, what was computed so far stays in the cache. A cache that cannot be used is a warning. Throws as
-/// for_each_batch, std::invalid_argument for options out of range, and core::DataError for an image that can be read in
+/// matter. `count` is called with the number of images that are done, again for those that are computed a second time,
+/// as if other processes were as fast as this one; where it throws, what was computed so far stays in the cache. A
+/// cache that cannot be used is a warning. Throws as for_each_batch, std::invalid_argument for options out of range
+/// and, in all processes alike, where networks or images differ, and core::DataError for an image that can be read in
 /// one view and not in another.
 Features collect_features(model::Classifier& classifier, const data::Loader& loader, const FeatureOptions& options = {},
                           const ImageCounter& count = {});

@@ -62,6 +62,12 @@ std::vector<const Architecture*> networks_for(const fs::path& folder) {
   return networks;
 }
 
+void check_same_networks(collective::Group& group, const std::vector<const Architecture*>& networks) {
+  std::string names;
+  for (const Architecture* each : networks) names += (names.empty() ? "" : ", ") + each->name;
+  collective::check_same(group, {{"the networks whose weights are there", names}});
+}
+
 train::TrainingDemand demand_of(const TrainOptions& options, const fs::path& cache_folder) {
   const data::Loaders loaders = make_loaders(options.batch, cache_folder);
   train::TrainingDemand demand{.train_images = static_cast<std::int64_t>(loaders.train.dataset().size()),
@@ -79,9 +85,10 @@ bool has_measured(const std::vector<NetworkCandidate>& networks) {
 /// Measures networks with the precision, device and image size of the run to come.
 class SpeedProbe {
  public:
-  SpeedProbe(const TrainOptions& options, Observer& observer)
+  SpeedProbe(const TrainOptions& options, Observer& observer, collective::Group& group)
       : observer_(observer),
-        speed_{.batch_size = options.batch.loader.batch_size,
+        group_(group),
+        speed_{.batch_size = options.batch.loader.batch_size / group.size(),
                .size = options.batch.transforms.augment.size,
                .precision = options.vision_learner.learner.precision,
                .device = options.vision_learner.learner.device,
@@ -96,8 +103,9 @@ class SpeedProbe {
     observer_.progressed("arch auto", measured_++, static_cast<std::int64_t>(networks.size()), name);
     const std::optional<train::NetworkSpeed> speed = speed_or_warn(name, speed_, observer_);
     observer_.progress_ended();
-    if (speed) {
-      networks[which].images_per_s = speed->train_images_per_s;
+    const double images_per_s = group_.size() * slowest(speed ? speed->train_images_per_s : 0);
+    if (images_per_s > 0) {
+      networks[which].images_per_s = images_per_s;
       networks[which].is_measured = true;
     } else {
       networks.erase(networks.begin() + static_cast<std::ptrdiff_t>(which));
@@ -106,6 +114,13 @@ class SpeedProbe {
   }
 
  private:
+  /// Each waits for the slowest in every step. 0 where one of them cannot train the network.
+  double slowest(double mine) const {
+    double negative = -mine;
+    group_.maximum({&negative, 1});
+    return -negative;
+  }
+
   /// As many images as have the pixels of kCpuBatch typical ones.
   std::int64_t cpu_batch() const {
     const double share = kTypicalPx / static_cast<double>(*speed_.size);
@@ -113,6 +128,7 @@ class SpeedProbe {
   }
 
   Observer& observer_;
+  collective::Group& group_;
   train::NetworkSpeedOptions speed_;
   std::int64_t measured_ = 0;
 };
@@ -179,12 +195,13 @@ double minutes_of_probe(const NetworkCandidate& candidate, const train::Training
 /// What cannot be probed is left out with a warning; what there is no time to probe is named.
 void rank_by_probes(std::vector<NetworkCandidate>& candidates, train::TrainingDemand& demand,
                     const TrainOptions& options, const fs::path& folder, const fs::path& cache_folder,
-                    Observer& observer) {
+                    Observer& observer, const std::shared_ptr<collective::Group>& group) {
   const std::vector<std::size_t> which = worth_probing(candidates, demand);
   if (which.size() < 2) return;
   const auto begin = std::chrono::steady_clock::now();
   const auto spent = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
+    const double mine = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / 60;
+    return collective::from_first(*group, mine);  // all decide by one clock
   };
   std::vector<std::string> no_time;
   for (const std::size_t i : which) {
@@ -193,7 +210,7 @@ void rank_by_probes(std::vector<NetworkCandidate>& candidates, train::TrainingDe
       no_time.push_back(each.name);
       continue;
     }
-    const ComparedNetwork probed = probe_network(probe_of(options, each, folder), cache_folder, observer);
+    const ComparedNetwork probed = probe_network(probe_of(options, each, folder), cache_folder, observer, group);
     if (probed.problem.empty()) {
       each.error = probed.score.error;
     } else {
@@ -238,15 +255,17 @@ std::string choice_text(const std::vector<NetworkCandidate>& candidates, const t
   return text;
 }
 
-void choose_architecture(TrainOptions& options, const fs::path& cache_folder, Observer& observer) {
+void choose_architecture(TrainOptions& options, const fs::path& cache_folder, Observer& observer,
+                         const std::shared_ptr<collective::Group>& group) {
   const fs::path folder = folder_of(options.vision_learner.weights, cache_folder);
   const std::vector<const Architecture*> networks = networks_for(folder);
+  check_same_networks(*group, networks);
   train::TrainingDemand demand = demand_of(options, cache_folder);
-  SpeedProbe probe(options, observer);
+  SpeedProbe probe(options, observer, *group);
   std::vector<NetworkCandidate> candidates = candidates_of(networks);
   measure_two(candidates, probe);
   while (const auto next = train::next_to_measure(candidates, demand)) probe.measure(candidates, *next);
-  if (!folder.empty()) rank_by_probes(candidates, demand, options, folder, cache_folder, observer);
+  if (!folder.empty()) rank_by_probes(candidates, demand, options, folder, cache_folder, observer, group);
   const train::NetworkChoice choice = measured_choice(candidates, demand, probe);
   observer.chose_architecture(choice_text(candidates, demand, choice));
   options.arch = candidates[choice.picked].name;

@@ -10,11 +10,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/probe_network.h"
+#include "margay/run/same_options.h"
 
 namespace margay::run {
 namespace {
@@ -67,12 +69,30 @@ std::vector<std::int64_t> keys_of(const predict::ImageGroups& groups) {
 
 using Groups = std::optional<predict::ImageGroups>;
 
+/// What one process alone cannot load, none of them probes.
+ProbeNetwork load_in_all(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer,
+                         const std::shared_ptr<collective::Group>& processes) {
+  std::optional<ProbeNetwork> network;
+  std::exception_ptr problem;
+  try {
+    network.emplace(load_probe_network(options, cache_folder, observer));
+  } catch (const std::exception&) {
+    problem = std::current_exception();
+  }
+  const bool has_failed = collective::any_of(*processes, problem != nullptr);
+  if (problem) std::rethrow_exception(problem);
+  if (has_failed) throw core::Error(fmt::format("another process cannot load {}", options.arch));
+  network->group = processes;
+  return std::move(*network);
+}
+
 /// The network with its features, without a validation set where that chooses nothing: only the ranking is wanted.
-ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::path& cache_folder, Observer& observer) {
+ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::path& cache_folder, Observer& observer,
+                          const std::shared_ptr<collective::Group>& processes) {
   if (fs::is_directory(options.network.weights)) {
     options.network.weights = model::find_weights(options.network.weights, model::find_architecture(options.arch));
   }
-  ProbeNetwork network = load_probe_network(options, cache_folder, observer);
+  ProbeNetwork network = load_in_all(options, cache_folder, observer, processes);
   if (options.probe.select == train::ProbeSelect::kLeftOut) network.loaders.valid.reset();
   const FittedProbe fitted = fit_probe_network(network, cache_folder, observer, groups ? &*groups : nullptr);
   const train::ProbeResult& result = fitted.probe.result;
@@ -89,7 +109,8 @@ ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::pat
 
 /// One that cannot be probed becomes a network with its problem, and `failure` the error.
 ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const fs::path& cache_folder,
-                          Observer& observer, std::exception_ptr& failure) {
+                          Observer& observer, std::exception_ptr& failure,
+                          const std::shared_ptr<collective::Group>& processes) {
   const auto problem = [&](const std::exception& error) {
     failure = std::current_exception();
     return ProbedErrors{.network = {.arch = options.arch,
@@ -102,8 +123,10 @@ ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const 
                         .ids = {}};
   };
   try {
-    return probe_errors(options, groups, cache_folder, observer);
+    return probe_errors(options, groups, cache_folder, observer, processes);
   } catch (const core::Interrupted&) {
+    throw;
+  } catch (const collective::ProcessLost&) {
     throw;
   } catch (const core::Error& error) {
     return problem(error);
@@ -162,15 +185,19 @@ fs::path folder_of_weights(const fs::path& weights, const fs::path& cache_folder
   return folder;
 }
 
-ComparedNetwork probe_network(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer) {
+ComparedNetwork probe_network(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer,
+                              const std::shared_ptr<collective::Group>& processes) {
   Groups groups;
   std::exception_ptr failure;
-  return probe_or_say(without_curve(options), groups, cache_folder, observer, failure).network;
+  return probe_or_say(without_curve(options), groups, cache_folder, observer, failure, processes).network;
 }
 
 ProbeComparison compare_probes(const ProbeRunOptions& given, const std::vector<std::string>& networks,
-                               const fs::path& cache_folder, Observer& observer) {
+                               const fs::path& cache_folder, Observer& observer,
+                               const std::shared_ptr<collective::Group>& processes) {
   check_probe_options(given);
+  check_same_options(*processes, core::to_json(given));
+  collective::check_same(*processes, {{"the networks to compare", fmt::format("{}", fmt::join(networks, ", "))}});
   ProbeRunOptions options = without_curve(given);
   const fs::path folder = folder_of_weights(given.network.weights, cache_folder);
   make_loaders(options.batch, cache_folder);  // what is wrong with the data stops all
@@ -180,7 +207,7 @@ ProbeComparison compare_probes(const ProbeRunOptions& given, const std::vector<s
   for (const std::string& name : networks) {
     options.arch = name;
     options.network.weights = folder;
-    probed.push_back(probe_or_say(options, groups, cache_folder, observer, failure));
+    probed.push_back(probe_or_say(options, groups, cache_folder, observer, failure, processes));
   }
   std::stable_sort(probed.begin(), probed.end(), is_ahead);
   if (!groups) std::rethrow_exception(failure);

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "margay/collective/group.h"
 #include "margay/metric/standard_error.h"
 #include "margay/run/observer.h"
 #include "margay/run/probe_options.h"
@@ -28,8 +30,10 @@ struct ComparedNetwork {
 
 /// Probes one network without a run folder; without to_best. What is wrong with its weights becomes the `problem`.
 /// Throws core::Interrupted as start_probe, and what is wrong with the data or the settings.
+/// processes: that share the work; all get the result.
 ComparedNetwork probe_network(const ProbeRunOptions& options, const std::filesystem::path& cache_folder,
-                              Observer& observer);
+                              Observer& observer,
+                              const std::shared_ptr<collective::Group>& processes = collective::one_process());
 
 /// Networks on the same images, the lowest error first, those that could not be probed last.
 struct ProbeComparison {
@@ -60,8 +64,9 @@ std::filesystem::path folder_of_weights(const std::filesystem::path& weights,
 /// compared. Differences are of the same images: McNemar's question, with the groups as what is independent
 /// (metric::clustered_mean of the differences, Student's t). Announces the progress and the result. Throws
 /// core::Interrupted as start_probe, what is wrong with the data or with the settings of all, and the last network's
-/// error if none can be probed.
+/// error if none can be probed. processes: that share the work; all get the result.
 ProbeComparison compare_probes(const ProbeRunOptions& options, const std::vector<std::string>& networks,
-                               const std::filesystem::path& cache_folder, Observer& observer);
+                               const std::filesystem::path& cache_folder, Observer& observer,
+                               const std::shared_ptr<collective::Group>& processes = collective::one_process());
 
 }  // namespace margay::run

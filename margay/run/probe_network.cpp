@@ -63,6 +63,7 @@ std::size_t image_count(const std::optional<data::Loader>& loader) { return load
 train::ProbeOptions options_for(const ProbeNetwork& network, const std::filesystem::path& cache_folder) {
   train::ProbeOptions options = network.options.probe;
   options.features.precision = network.precision();
+  options.features.group = network.group;
   if (!network.options.keep_features) return options;
   const std::filesystem::path& given = network.options.batch.loader.cache_folder;
   options.features.cache_folder = given.empty() ? cache_folder : given;
@@ -123,7 +124,10 @@ ProbeNetwork load_probe_network(const ProbeRunOptions& options, const std::files
   auto classifier =
       model::with_own_errors(model::kFreeMemory, [&] { return load_classifier(used, loaders, *weights, observer); });
   seconds.push_back({"weights", seconds_since(begin)});
-  ProbeNetwork network{std::move(used), std::move(loaders), std::move(classifier), std::move(seconds)};
+  ProbeNetwork network{.options = std::move(used),
+                       .loaders = std::move(loaders),
+                       .classifier = std::move(classifier),
+                       .seconds = std::move(seconds)};
   network.precision();  // refuses one that is not available before anything is computed
   return network;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "margay/collective/group.h"
 #include "margay/data/data_block.h"
 #include "margay/model/classifier.h"
 #include "margay/predict/features.h"
@@ -30,6 +31,8 @@ struct ProbeNetwork {
   data::Loaders loaders;
   std::shared_ptr<model::Classifier> classifier;  ///< with a linear head of random values, on its device
   std::vector<TimedPart> seconds;
+  /// That share the features and the fit; each has a network of its own.
+  std::shared_ptr<collective::Group> group = collective::one_process();
 
   model::Precision precision() const;  ///< never kAuto
 };

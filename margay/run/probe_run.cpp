@@ -17,6 +17,7 @@
 #include "margay/run/provenance.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_listing.h"
+#include "margay/run/same_options.h"
 #include "margay/run/training_charts.h"
 
 namespace margay::run {
@@ -254,13 +255,20 @@ NoWeightsError::NoWeightsError(FromScratch what)
     : std::invalid_argument(fmt::format("[probe] needs pretrained `weights` of {}", what.arch)),
       what_(std::move(what)) {}
 
-Outcome start_probe(const ProbeRunOptions& given, const fs::path& cache_folder, Observer& observer) {
+Outcome start_probe(const ProbeRunOptions& given, const fs::path& cache_folder, Observer& observer,
+                    std::shared_ptr<collective::Group> group) {
   ProbeRunOptions options = given;
   check_probe_options(options);
+  check_same_options(*group, core::to_json(options));
   if (options.network.weights.empty()) throw NoWeightsError(from_scratch(options.arch, cache_folder));
-  check_runs_folder(options.runs);
+  if (group->rank() == 0) check_runs_folder(options.runs);
   options.network.weights = resolve_weights(options.network.weights, options.arch, cache_folder);
   ProbeNetwork network = load_probe_network(options, cache_folder, observer);
+  network.group = std::move(group);
+  if (network.group->rank() > 0) {
+    fit_probe_network(network, cache_folder, observer);
+    return Outcome::kDone;
+  }
   observer.probe_started(start_of(network));
   ProbeRun(std::move(network), observer).run(cache_folder);
   return Outcome::kDone;

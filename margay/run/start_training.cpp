@@ -1,7 +1,6 @@
 #include "margay/run/start_training.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <exception>
 #include <functional>
@@ -13,13 +12,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/machine.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
+#include "margay/run/largest_batch.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_record.h"
+#include "margay/run/same_options.h"
 #include "margay/run/training_run.h"
-#include "margay/train/batch_size/find_batch_size.h"
 #include "margay/train/callback/tracker.h"
 #include "margay/train/distillation.h"
 #include "margay/train/task_loss.h"
@@ -59,30 +58,6 @@ struct Beginning {
   std::optional<FromScratch> scratch = {};            ///< to be told
   std::optional<model::PretrainedFile> weights = {};  ///< of vision_learner.weights
 };
-
-constexpr std::array kOwnOfEachMachine = {"runs",      "device",     "launch",       "group",   "folder", "labels_csv",
-                                          "valid_csv", "valid_list", "cache_folder", "weights", "teacher"};
-
-/// All values of the options by the names of their fields.
-void flatten(const nlohmann::ordered_json& options, std::vector<collective::SameThing>& things) {
-  for (const auto& [name, value] : options.items()) {
-    const bool is_own = std::find(kOwnOfEachMachine.begin(), kOwnOfEachMachine.end(), name) != kOwnOfEachMachine.end();
-    if (is_own) continue;
-    if (value.is_object()) {
-      flatten(value, things);
-    } else {
-      things.push_back({fmt::format("`{}`", name), value.dump()});
-    }
-  }
-}
-
-/// Before anything is loaded: what differs is named by its option. That the images are the same shows later.
-void check_same_options(collective::Group& group, const TrainOptions& options) {
-  if (group.size() == 1) return;
-  std::vector<collective::SameThing> things;
-  flatten(core::to_json(options), things);
-  collective::check_same(group, things, group.gather(core::host_name()));
-}
 
 /// What rank 0 finds, in all processes; its error is thrown in all of them.
 std::string found_by_first(collective::Group& group, const std::function<std::string()>& find) {
@@ -141,32 +116,6 @@ void announce_repeats(const TrainOptions& options, Observer& observer) {
   }
 }
 
-/// That fits into memory; printed. The classifier is one of as many classes as the data could have.
-int largest_batch_size(const TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
-  const data::Loaders loaders = make_loaders(options.batch, cache_folder);
-  const auto classifier =
-      model::make_classifier({.architecture = options.arch,
-                              .num_classes = loaders.vocabulary.size(),
-                              .image_px = options.batch.transforms.augment.size,
-                              .arithmetic = options.vision_learner.arithmetic.value_or(model::Arithmetic::kUsual),
-                              .head = options.vision_learner.head});
-  const train::LearnerOptions& learner = options.vision_learner.learner;
-  classifier->to(model::find_device(learner.device));
-  if (learner.checkpoint_activations) {
-    classifier->set_gradient_checkpointing(model::GradientCheckpointing::kOn);
-  }
-  train::AutoBatchOptions search = options.auto_batch;  // a batch never holds more than all images
-  search.largest = std::clamp<std::int64_t>(loaders.train.dataset().size(), 8, search.largest);
-  const train::BatchSizeAdvice advice =
-      train::find_batch_size(*classifier,
-                             {.image_px = options.batch.transforms.augment.size,
-                              .precision = learner.precision,
-                              .loss = {.task = loaders.task(), .options = learner.loss}},
-                             search);
-  observer.found_batch_size(advice);
-  return static_cast<int>(advice.batch_size);
-}
-
 /// What can be said without the data. Throws std::invalid_argument.
 void check_settings(const TrainOptions& options) {
   check_run("train", options.name, core::to_json(options));
@@ -188,19 +137,10 @@ std::optional<FromScratch> scratch_of(const TrainOptions& options, const std::fi
 }
 
 /// Says it before the search, which goes by the accuracy of pretrained networks.
-void choose_network_of(TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer) {
+void choose_network_of(TrainOptions& options, const std::filesystem::path& cache_folder, Observer& observer,
+                       const std::shared_ptr<collective::Group>& group) {
   if (const auto scratch = scratch_of(options, cache_folder)) observer.trains_from_scratch(*scratch);
-  choose_architecture(options, cache_folder, observer);
-}
-
-/// What one process alone decides by its own clock or memory.
-void refuse_for_several(const TrainOptions& options, int processes) {
-  if (processes == 1) return;
-  const auto refuse = [](const char* option, const char* remedy) {
-    throw std::invalid_argument(fmt::format("[train] `{}` is for one process: {}", option, remedy));
-  };
-  if (options.arch == kAutoArch) refuse("arch", "name the network, such as the one that auto chose for one process");
-  if (options.auto_batch_size) refuse("auto_batch_size", "give `batch_size`, which counts the images of all processes");
+  choose_architecture(options, cache_folder, observer, group);
 }
 
 /// A path, or what `margay runs` calls the run; of repeats the newest.
@@ -240,12 +180,12 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
   core::validate(options);
   options = with_probe_head(std::move(options));
   check_settings(options);  // before images are looked for and a folder is made
-  refuse_for_several(options, group->size());
-  check_same_options(*group, options);
-  if (options.arch == kAutoArch || options.auto_batch_size) check_runs_folder(options.runs);
+  check_same_options(*group, core::to_json(options));
+  const bool searches = options.arch == kAutoArch || options.auto_batch_size;
+  if (searches && group->rank() == 0) check_runs_folder(options.runs);
   Beginning beginning;
   if (options.arch == kAutoArch) {
-    choose_network_of(options, cache_folder, observer);
+    choose_network_of(options, cache_folder, observer, group);
   } else {
     beginning.scratch = scratch_of(options, cache_folder);
   }
@@ -255,7 +195,8 @@ Outcome start_training(const TrainOptions& given, const std::filesystem::path& c
                                      options.arch, observer);
   const std::int64_t repeats = std::exchange(options.repeats, 1);
   if (repeats > 1) options.group = collective::from_first(*group, new_group(options));
-  if (options.auto_batch_size) options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer);
+  if (options.auto_batch_size)
+    options.batch.loader.batch_size = largest_batch_size(options, cache_folder, observer, *group);
   options.auto_batch_size = false;
   Outcome outcome = Outcome::kDone;
   for (std::int64_t i = 0; i < repeats && outcome == Outcome::kDone; ++i) {

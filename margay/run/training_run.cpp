@@ -27,7 +27,9 @@ namespace margay::run {
 
 train::LrFindResult search_lr(train::Learner& learner, Observer& observer, const train::LrSweepOptions& options) {
   const train::LrFindResult found = train::lr_find(learner, options, [&](std::int64_t step, double lr, double loss) {
-    if (observer.is_stop_wanted()) throw core::Interrupted("stopped while searching for a learning rate");
+    if (learner.agree(observer.is_stop_wanted())) {
+      throw core::Interrupted("stopped while searching for a learning rate");
+    }
     observer.progressed("lr-find", step + 1, options.num_it, fmt::format("lr {:.1e}  loss {:.4f}", lr, loss));
   });
   observer.progress_ended();

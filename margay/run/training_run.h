@@ -19,8 +19,8 @@
 
 namespace margay::run {
 
-/// Sweeps the learning rate and announces the progress. Throws core::Interrupted when the observer wants a stop, and as
-/// lr_find; in every case the learner is left as it was.
+/// Sweeps the learning rate and announces the progress. Throws core::Interrupted when the observer of any process of
+/// the learner's group wants a stop, and as lr_find; in every case the learner is left as it was.
 train::LrFindResult search_lr(train::Learner& learner, Observer& observer, const train::LrSweepOptions& options = {});
 
 /// The rate that the method `valley` suggests. Throws core::Error if the curve has no valley.

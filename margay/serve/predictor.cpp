@@ -143,11 +143,12 @@ void Predictor::stream(std::shared_ptr<const data::Dataset> images, const predic
 void Predictor::stream_part(std::shared_ptr<const data::Dataset> images, const predict::PassPart& part,
                             const predict::PredictionSink& sink) const {
   if (images == nullptr) throw std::invalid_argument("[predict] the images are null");
-  if (options_.tta > 0) throw std::invalid_argument("[predict] test-time augmentation works in one process");
   check_labels(*images, bundle_);
   predict::InferenceOptions options = inference();
   options.part = part;
-  predict::stream_predictions(*bundle_.classifier, loader(std::move(images)), options, sink);
+  const data::Loader all = loader(std::move(images));
+  if (options_.tta == 0) return predict::stream_predictions(*bundle_.classifier, all, options, sink);
+  sink(predict::collect_averaged(*bundle_.classifier, all, options, tta_options(options_)));
 }
 
 const core::OptionTable& PredictorOptions::fields() {

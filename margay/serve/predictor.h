@@ -62,8 +62,8 @@ class Predictor {
   void stream(std::shared_ptr<const data::Dataset> images, const predict::PredictionSink& sink,
               const OnProgress& on_progress = {}) const;
 
-  /// The same for some batches alone, with the ids that stream() gives them, so that several processes can share a set.
-  /// part: batches of options.batch_size images, counted from the first. Throws std::invalid_argument with options.tta.
+  /// The same for some batches alone, with the ids and bits that stream() gives them, so that several processes can
+  /// share a set. part: batches of batch_size() images, counted from the first; it may have no image that can be read.
   void stream_part(std::shared_ptr<const data::Dataset> images, const predict::PassPart& part,
                    const predict::PredictionSink& sink) const;
 
@@ -81,6 +81,7 @@ class Predictor {
   /// someone waits. Throws std::invalid_argument unless images >= 1.
   void warm_up(std::int64_t images = 1) const;
 
+  int batch_size() const { return options_.batch_size; }
   const data::Vocabulary& vocabulary() const { return bundle_.vocabulary; }
   data::Task task() const { return bundle_.task; }
   bool is_multi_label() const { return bundle_.task == data::Task::kMultiLabel; }

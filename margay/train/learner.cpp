@@ -1,9 +1,7 @@
 #include "margay/train/learner.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <map>
-#include <numeric>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -11,10 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
-#include "margay/core/checksum.h"
 #include "margay/core/text.h"
-#include "margay/core/threads.h"
-#include "margay/train/checkpoint/fingerprint.h"
 #include "margay/train/kept_value.h"
 #include "margay/train/optim/layer_decay.h"
 #include "margay/train/recipe/recipe_text.h"
@@ -103,96 +98,6 @@ double Learner::metric_value(const std::string& name) const {
   }
   throw std::invalid_argument(fmt::format("[Learner] there is no metric '{}' among {}{}", name, fmt::join(known, ", "),
                                           core::did_you_mean(name, known)));
-}
-
-void Learner::set_group(std::shared_ptr<collective::Group> group) {
-  refuse_within_fit("set_group");
-  if (!group) throw std::invalid_argument("[Learner] the group of processes is null");
-  const MicroBatchOptions resolved = wanted_micro_batch_.resolved(group->size(), core::default_threads());
-  const int batch_size = given_.train.options().batch_size;
-  if (batch_size < 2 * *resolved.micro_batches) {
-    throw std::invalid_argument(
-        fmt::format("[Learner] a `batch_size` of {} for {} micro-batches leaves less than two images for each, which "
-                    "batch norms need; it counts the images of all processes",
-                    batch_size, *resolved.micro_batches));
-  }
-  group_ = std::move(group);
-  micro_batch_ = resolved;
-  micro_.reset();
-  if (*resolved.micro_batches > 1)
-    micro_ = std::make_unique<MicroBatches>(classifier_, group_, resolved, core::default_threads());
-  loaders_ = shared_out(given_);
-}
-
-data::Loaders Learner::shared_out(data::Loaders loaders) const {
-  if (!micro_) return loaders;
-  const auto share = [&](const data::Loader& loader) {
-    return loader.shared_out(group_->rank(), group_->size(), static_cast<int>(*micro_batch_.micro_batches));
-  };
-  loaders.train = share(loaders.train);
-  if (loaders.valid) loaders.valid = share(*loaders.valid);
-  return loaders;
-}
-
-std::unique_ptr<model::ThreadCount> Learner::micro_batch_threads() const {
-  return micro_ ? std::make_unique<model::ThreadCount>(*micro_batch_.micro_batch_threads) : nullptr;
-}
-
-namespace {
-
-std::string digest_of(const std::string& text) {
-  const auto* const begin = reinterpret_cast<const std::uint8_t*>(text.data());
-  return fmt::format("{:016x}", core::checksum({begin, text.size()}));
-}
-
-/// Of the names, bytes and order of all parameters and buffers.
-std::string weights_digest(const model::Classifier& classifier) {
-  std::string sums;
-  for (const auto& [name, tensor] : classifier.state()) {
-    const torch::Tensor bytes = tensor.detach().cpu().contiguous();
-    const auto* const begin = static_cast<const std::uint8_t*>(bytes.data_ptr());
-    sums += fmt::format("{} {:016x}\n", name, core::checksum({begin, bytes.nbytes()}));
-  }
-  return digest_of(sums);
-}
-
-/// Of the names, in order, and the labels of all images.
-std::string images_digest(const data::Loader& loader, const std::filesystem::path& root) {
-  std::string names;
-  const data::Dataset& dataset = loader.dataset();
-  for (std::size_t i = 0; i < dataset.size(); ++i) {
-    names += root.empty() ? dataset.path(i).filename().string() : dataset.path(i).lexically_relative(root).string();
-    names += '\n';
-  }
-  std::vector<std::size_t> ids(dataset.size());
-  std::iota(ids.begin(), ids.end(), std::size_t{0});
-  const torch::Tensor targets = data::batch_targets(dataset, ids).contiguous();
-  names.append(static_cast<const char*>(targets.data_ptr()), targets.nbytes());
-  return fmt::format("{} images {}", dataset.size(), digest_of(names));
-}
-
-}  // namespace
-
-void Learner::check_same_in_all() const {
-  if (group_->size() == 1) return;
-  std::vector<collective::SameThing> things;
-  const nlohmann::ordered_json settings = fingerprint(*this);
-  for (const auto& [key, value] : settings.items()) {
-    const std::string text = value.dump();
-    constexpr std::size_t kShort = 60;
-    things.push_back({key, text.size() <= kShort ? text : digest_of(text)});
-  }
-  things.push_back({"`reduce`", core::to_text(micro_batch_.reduce)});
-  things.push_back({"the precision", core::to_text(precision_)});
-  things.push_back({"the training images", images_digest(given_.train, given_.root)});
-  if (given_.valid) things.push_back({"the validation images", images_digest(*given_.valid, given_.root)});
-  things.push_back({"the weights", weights_digest(*classifier_)});
-  collective::check_same(*group_, things);
-}
-
-void Learner::check_same_weights(const char* when) const {
-  if (group_->size() == 1) return;
-  collective::check_same(*group_, {{fmt::format("the weights after {}", when), weights_digest(*classifier_)}});
 }
 
 void Learner::set_metrics(metric::Metrics metrics) {

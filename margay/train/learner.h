@@ -32,6 +32,7 @@
 #include "margay/train/schedule/learning_rate.h"
 #include "margay/train/schedule/schedule.h"
 #include "margay/train/task_loss.h"
+#include "margay/train/wish.h"
 
 namespace margay::train {
 
@@ -163,6 +164,11 @@ class Learner {
   /// Whether it is so in any process of the group. Every decision on how the loop goes on is taken here, so that all
   /// processes take the same one: skip a batch, stop, time is up, non-finite numbers, save a checkpoint.
   bool agree(bool mine) const { return collective::any_of(*group_, mine); }
+  /// In after_batch: whether the callbacks of any process have wanted it (Callback::wants), the same in all. mine: what
+  /// this process wants, which is all that counts where there is no other.
+  bool is_wanted(Wish wish, bool mine) const {
+    return group_->size() == 1 ? mine : wanted_[static_cast<std::size_t>(wish)];
+  }
   /// Ends the current fit after the current step.
   void cancel_fit() { training_state_.is_cancelled = true; }
 
@@ -237,6 +243,8 @@ class Learner {
   double compute_gradients();
   /// The same in micro-batches, over all processes. Nothing if no process could read two images.
   std::optional<double> compute_micro_gradients(bool completes_step);
+  /// What the callbacks of this process want.
+  Wishes wishes() const;
   /// Throws DivergedError, in all processes, where the batch's loss is not finite.
   void take_losses(const MicroLoss& batch, const std::vector<MicroForward>& own);
   void pass_over_batch(bool completes_step, const Hyper& hyper);
@@ -292,6 +300,7 @@ class Learner {
   std::unique_ptr<MicroBatches> micro_;  ///< null where batches are not divided
   std::int64_t pass_images_ = 0;         ///< that all processes have trained on in this pass
   std::int64_t pass_batch_ = 0;          ///< the next one of this pass
+  Wishes wanted_ = {};                   ///< by any process, when results were last shared
 
   Progress at_;
   TrainingState training_state_;

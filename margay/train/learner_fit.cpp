@@ -164,7 +164,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   const double num_valid = loaders_.valid ? static_cast<double>(loaders_.valid->dataset().size()) : 0;
   while (!agree(training_state_.is_cancelled || (time_.is_up() && training_state_.step > 0))) {
     std::optional<data::Batch> batch = next_batch(pass);
-    if (agree(!batch)) break;
+    if (!batch) break;  // in all processes alike (next_batch)
     if (micro_ && micro_batch_.sync_batch_norm && agree(batch->size() < 2)) continue;  // each must take part
     if (!micro_ && batch->size() < 2) continue;  // what unreadable images left; a batch norm cannot train on one
     at_.batch = std::move(*batch);

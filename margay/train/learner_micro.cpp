@@ -40,7 +40,9 @@ std::optional<double> Learner::compute_micro_gradients(bool completes_step) {
     part.loss = batch_loss(training_loss_, logits, part.batch, dataset);
     part.logits = logits.detach();
   };
-  const auto check = [&](const std::vector<MicroLoss>& losses, const std::vector<MicroForward>& own) {
+  const auto check = [&](const std::vector<MicroLoss>& losses, const std::vector<MicroForward>& own,
+                         const Wishes& wanted) {
+    wanted_ = wanted;
     clock_.lap(StepPart::kForward);
     between_s = micro_->backward_s() - backward_before_s;
     batch = loss_of_batch(losses);
@@ -51,12 +53,21 @@ std::optional<double> Learner::compute_micro_gradients(bool completes_step) {
   const auto scaled = [&](const torch::Tensor& loss) { return scaler_ ? scaler_->scale(loss) : loss; };
   const DrawPosition at{loaders_.train.options().seed, training_state_.passes, at_.batch.index};
   micro_->run(at_.batch, loaders_.train.options().batch_size, at, completes_step,
-              {.forward = forward_part, .check = check, .scaled = scaled});
+              {.forward = forward_part, .wishes = [&] { return wishes(); }, .check = check, .scaled = scaled});
   clock_.lap(StepPart::kBackward);
   clock_.move(StepPart::kForward, StepPart::kBackward, between_s);
   pending_images_ += batch.images;
   pass_images_ += batch.images;
   return batch.images > 0 ? std::optional(batch.loss) : std::nullopt;
+}
+
+Wishes Learner::wishes() const {
+  Wishes wishes = {};
+  for (std::size_t i = 0; i < kWishes; ++i) {
+    const auto wants = [&](const std::shared_ptr<Callback>& callback) { return callback->wants(static_cast<Wish>(i)); };
+    wishes[i] = std::any_of(callbacks_.begin(), callbacks_.end(), wants);
+  }
+  return wishes;
 }
 
 /// The losses of all processes are known to all, so they decide alike without asking each other.
@@ -149,13 +160,25 @@ std::vector<ToldBatch> batches_in(std::string_view text) {
   return batches;
 }
 
-/// Batches of all processes, in the order of the pass.
-std::vector<ToldBatch> told_by_all(collective::Group& group, const std::string& mine) {
-  std::vector<ToldBatch> all;
-  for (const std::string& text : group.gather(mine)) {
-    for (ToldBatch& batch : batches_in(text)) all.push_back(std::move(batch));
+/// What the processes tell each other at once.
+struct ToldRound {
+  std::vector<ToldBatch> batches;  ///< in the order of the pass
+  Wishes wanted = {};              ///< by any of them
+};
+
+ToldRound told_by_all(collective::Group& group, const std::string& mine, const Wishes& wishes) {
+  std::string said;
+  append_bytes(said, wishes.data(), wishes.size());
+  ToldRound all;
+  for (const std::string& text : group.gather(said + mine)) {
+    std::string_view rest = text;
+    Wishes theirs;
+    take_bytes(rest, theirs.data(), theirs.size());
+    for (std::size_t i = 0; i < kWishes; ++i) all.wanted[i] = all.wanted[i] || theirs[i];
+    for (ToldBatch& batch : batches_in(rest)) all.batches.push_back(std::move(batch));
   }
-  std::sort(all.begin(), all.end(), [](const ToldBatch& a, const ToldBatch& b) { return a.index < b.index; });
+  std::sort(all.batches.begin(), all.batches.end(),
+            [](const ToldBatch& a, const ToldBatch& b) { return a.index < b.index; });
   return all;
 }
 
@@ -175,7 +198,9 @@ predict::PassSummary Learner::measure_together(const predict::BatchVisitor& visi
   double images_per_s = 0;
   const auto tell = [&] {
     told += kRound;
-    for (ToldBatch& batch : told_by_all(*group_, std::exchange(mine, {}))) {
+    ToldRound round = told_by_all(*group_, std::exchange(mine, {}), wishes());
+    wanted_ = round.wanted;
+    for (ToldBatch& batch : round.batches) {
       inputs.add(batch.inputs);
       predict::BatchOutput output;
       output.batch.ids = std::move(batch.ids);

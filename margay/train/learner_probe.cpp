@@ -30,6 +30,8 @@ void Learner::run_probe(const std::string& stage) {
   options.features.precision = precision_;
   options.features.cache_folder = feature_cache_;
   options.features.kept = predict::KeptFeaturesUse::kAllOrNone;
+  options.features.group = group_;
+  const auto threads = micro_batch_threads();
   const Probe fitted =
       model::with_own_errors(model::kTrainWithLess, [&] { return probe(given_, *classifier_, options, count); });
   note_skipped(fitted.train.skipped);

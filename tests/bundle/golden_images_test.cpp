@@ -9,6 +9,7 @@
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/checksum.h"
+#include "margay/model/cpu_threads.h"
 #include "tests/support/temporary_folder.h"
 
 namespace margay::bundle {
@@ -57,6 +58,19 @@ TEST(GoldenImages, LeaveTheModeOfTheNetworkAndItsRandomNumbers) {
   ASSERT_TRUE(measure_golden_images(*bundle.classifier, bundle.transforms));
   EXPECT_TRUE(bundle.classifier->is_training());
   EXPECT_TRUE(torch::rand({1}).equal(before));
+}
+
+TEST(GoldenImages, DoNotDependOnTheNumberOfThreads) {
+  torch::manual_seed(3);
+  const auto classifier = model::make_classifier({.architecture = "efficientnet_b0", .num_classes = 3});
+  data::Transforms transforms;
+  transforms.resize = {.size = 40};
+  transforms.augment = {.size = 32};
+  const auto measured_by = [&](int threads) {
+    const model::ThreadCount count(threads);
+    return measure_golden_images(*classifier, transforms)->logits;
+  };
+  EXPECT_EQ(measured_by(1), measured_by(2));
 }
 
 TEST(GoldenImages, AreLeftOutWhereTheyCannotBeCompared) {

@@ -1,7 +1,13 @@
 #include "margay/run/choose_architecture.h"
 
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "margay/collective/process_group.h"
+#include "tests/support/joined_threads.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tiny_batches.h"
 #include "tests/support/tiny_weights.h"
@@ -45,6 +51,21 @@ TEST_F(ChooseArchitecture, RanksByProbesAndTakesTheirTimeFromTheTraining) {
   EXPECT_EQ(options_.vision_learner.weights, folder_ / "weights" / (options_.arch + ".safetensors"));
   EXPECT_LT(*options_.minutes, 5);
   EXPECT_GT(*options_.minutes, 4);
+}
+
+TEST_F(ChooseArchitecture, IsTheSameInAllProcesses) {
+  if (!collective::has_backend(collective::Backend::kGloo)) GTEST_SKIP() << "this LibTorch has no Gloo";
+  options_.minutes = 5;
+  std::vector<TrainOptions> all(2, options_);
+  std::vector<ChoiceNotes> notes(2);
+  testing_support::run_joined(2, [&](const std::shared_ptr<collective::Group>& group) {
+    const auto rank = static_cast<std::size_t>(group->rank());
+    choose_architecture(all[rank], folder_ / fmt::format("cache-{}", rank), notes[rank], group);
+  });
+  EXPECT_EQ(all[0].arch, all[1].arch);
+  EXPECT_NE(all[0].arch, kAutoArch);
+  EXPECT_EQ(all[0].minutes, all[1].minutes) << "less what rank 0 says that the probes took";
+  EXPECT_EQ(notes[0].choice, notes[1].choice);
 }
 
 TEST_F(ChooseArchitecture, LeavesOutANetworkWhoseWeightsDoNotFit) {

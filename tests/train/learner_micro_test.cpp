@@ -1,14 +1,19 @@
+#include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "margay/collective/process_group.h"
@@ -17,6 +22,7 @@
 #include "margay/train/callback/callback.h"
 #include "margay/train/checkpoint/checkpoint_folder.h"
 #include "margay/train/learner.h"
+#include "margay/train/lr_find/lr_find.h"
 #include "margay/train/task_loss.h"
 #include "margay/train/vision_learner.h"
 #include "tests/support/joined_threads.h"
@@ -195,11 +201,108 @@ TEST_F(JoinedLearners, SeeAllImagesInSynchronisedBatchNorms) {
 TEST_F(JoinedLearners, StopTogetherWhenOneWantsToStop) {
   const auto outcomes = outcomes_of_joined(2, [&](const Group& group) {
     Learner learner = this->learner(group);
-    learner.add_callback(std::make_shared<StopWhen>([&] { return group->rank() == 1 && learner.steps().size() == 2; }));
+    // It says so with its losses of the second step, when one step is done.
+    learner.add_callback(std::make_shared<StopWhen>([&] { return group->rank() == 1 && learner.steps().size() == 1; }));
     EXPECT_THROW(learner.fit(2, 1e-3), core::Interrupted);
     EXPECT_EQ(learner.steps().size(), 2U);
   });
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome, nullptr);
+}
+
+TEST_F(JoinedLearners, WriteACheckpointWhenOneWantsIt) {
+  run_joined(2, [&](const Group& group) {
+    Learner learner = this->learner(group);
+    const auto every = std::chrono::seconds(group->rank() == 1 ? 0 : 1000);
+    const CheckpointFolder checkpoints(folder_ / fmt::format("of-{}", group->rank()));
+    learner.add_callback(std::make_shared<SaveCheckpoints>(checkpoints, every, SaveCheckpoints::Failure()));
+    learner.fit(1, 1e-3);
+    EXPECT_EQ(checkpoints.files().empty(), group->rank() == 1) << "that of rank 0 alone writes";
+  });
+}
+
+/// Counts the small messages that go through it.
+class CountedGroup : public collective::Group {
+ public:
+  explicit CountedGroup(Group inner) : inner_(std::move(inner)) {}
+  int rank() const override { return inner_->rank(); }
+  int size() const override { return inner_->size(); }
+  void sum(std::span<double> values) override { counted().sum(values); }
+  void maximum(std::span<double> values) override { counted().maximum(values); }
+  void broadcast(std::span<std::byte> bytes, int root) override { counted().broadcast(bytes, root); }
+  std::vector<std::string> gather(const std::string& mine) override { return counted().gather(mine); }
+  void barrier() override { counted().barrier(); }
+  std::unique_ptr<collective::Pending> start_sum(const at::Tensor& flat) override { return inner_->start_sum(flat); }
+  std::unique_ptr<collective::Pending> start_exchange(const at::Tensor& sent, const at::Tensor& received,
+                                                      const collective::Shares& shares) override {
+    return inner_->start_exchange(sent, received, shares);
+  }
+  std::unique_ptr<collective::Pending> start_all_gather(const at::Tensor& mine, const at::Tensor& all) override {
+    return inner_->start_all_gather(mine, all);
+  }
+  void set_position(std::string position) override { inner_->set_position(std::move(position)); }
+  collective::Activity activity() const override { return inner_->activity(); }
+  void interrupt(const std::string& reason) override { inner_->interrupt(reason); }
+
+  int messages = 0;
+
+ private:
+  collective::Group& counted() {
+    ++messages;
+    return *inner_;
+  }
+
+  Group inner_;
+};
+
+TEST_F(JoinedLearners, TellEachOtherTwoSmallThingsInAStep) {
+  run_joined(2, [&](const Group& group) {
+    const auto counted = std::make_shared<CountedGroup>(group);
+    Learner learner = this->learner(counted);
+    class NoteMessages : public Callback {
+     public:
+      explicit NoteMessages(CountedGroup& group) : group_(group) {}
+      void after_batch(Learner& /*learner*/, const Progress& at) override {
+        if (at.is_training) at_step.push_back(group_.messages);
+      }
+      std::vector<int> at_step;
+
+     private:
+      CountedGroup& group_;
+    };
+    const auto notes = std::make_shared<NoteMessages>(*counted);
+    learner.add_callback(std::make_shared<StopWhen>([] { return false; }));
+    learner.add_callback(std::make_shared<SaveCheckpoints>(CheckpointFolder(folder_ / "checkpoints"),
+                                                           std::chrono::seconds(1000), SaveCheckpoints::Failure()));
+    learner.add_callback(notes);
+    learner.fit(1, 1e-3);
+    ASSERT_EQ(notes->at_step.size(), 2U);
+    EXPECT_EQ(notes->at_step[1] - notes->at_step[0], 2) << "whether the fit is over; losses, stop and checkpoint";
+  });
+}
+
+TEST_F(JoinedLearners, FindTheLearningRatesOfOneProcess) {
+  const auto sweep = [&](int world) {
+    std::vector<LrCurve> curves(static_cast<std::size_t>(world));
+    run_joined(world, [&](const Group& group) {
+      Learner learner = this->learner(group);
+      curves[static_cast<std::size_t>(group->rank())] = lr_find(learner, {.num_it = 8}).curve;
+    });
+    for (const LrCurve& curve : curves) EXPECT_EQ(curve.losses, curves.front().losses);
+    return curves.front();
+  };
+  const LrCurve alone = sweep(1);
+  EXPECT_EQ(alone.losses.size(), 8U);
+  EXPECT_EQ(sweep(2).losses, alone.losses);
+  EXPECT_EQ(sweep(4).losses, alone.losses);
+}
+
+TEST_F(JoinedLearners, SayWhichOptionOfASweepDiffers) {
+  run_joined(2, [&](const Group& group) {
+    Learner learner = this->learner(group);
+    const std::string message = testing_support::thrown_message<std::invalid_argument>(
+        [&] { lr_find(learner, {.num_it = group->rank() == 0 ? 8 : 9}); });
+    EXPECT_NE(message.find("`num_it` must be the same in all processes"), std::string::npos) << message;
+  });
 }
 
 TEST_F(JoinedLearners, DivergeTogetherWhenOneLossIsNotFinite) {

@@ -35,6 +35,12 @@ WorkerTeam::Pace first_pace(WorkerPriority priority, const NormalTerm& term) {
 
 }  // namespace
 
+core::DataError nothing_readable(const Dataset& dataset, std::size_t images, const std::string& first) {
+  if (images == 1) return {"", first};
+  return {dataset.path(0).parent_path(),
+          fmt::format("not one of {} images could be read; the first: {}", images, first)};
+}
+
 /// Workers claim rows in order and fill them; the consumer takes the batches in order.
 class LoaderPass::State {
  public:
@@ -59,7 +65,9 @@ class LoaderPass::State {
       Batch batch = gather(take());
       if (!batch.ids.empty() || plan_.is_divided) return batch;
     }
-    if (good_rows_ == 0 && queue_.size() > 0 && sees_everything()) throw nothing_readable();
+    if (good_rows_ == 0 && queue_.size() > 0 && sees_everything()) {
+      throw nothing_readable(*plan_.dataset, queue_.size(), skipped_.empty() ? "" : skipped_.front().problem);
+    }
     return std::nullopt;
   }
 
@@ -74,13 +82,6 @@ class LoaderPass::State {
  private:
   /// Otherwise the batches before, or other processes, may have had images that can be read.
   bool sees_everything() const { return plan_.first_batch == 0 && !plan_.ends_early && plan_.options.world == 1; }
-
-  core::DataError nothing_readable() const {
-    const std::string first = skipped_.empty() ? "" : skipped_.front().problem;
-    if (queue_.size() == 1) return {"", first};
-    return {plan_.dataset->path(0).parent_path(),
-            fmt::format("not one of {} images could be read; the first: {}", queue_.size(), first)};
-  }
 
   void work(const std::stop_token& stop) {
     FillScratch scratch;

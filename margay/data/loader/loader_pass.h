@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "margay/core/error.h"
 #include "margay/data/cache/image_cache.h"
 #include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
@@ -22,6 +23,9 @@ struct SkippedImage {
   std::size_t id = 0;
   std::string problem;  ///< names the file
 };
+
+/// What a pass throws where not one of its images could be read. first: the problem of the first one.
+core::DataError nothing_readable(const Dataset& dataset, std::size_t images, const std::string& first);
 
 /// One pass over the data. It can be moved, not copied. Destroying it early stops its threads.
 class LoaderPass {

@@ -42,9 +42,10 @@ struct StepShape {
 };
 
 struct BatchSizeAdvice {
-  std::int64_t batch_size = 0;
+  std::int64_t batch_size = 0;     ///< of one process
   std::uint64_t needed_bytes = 0;  ///< for training with it; 0 if unknown (on devices other than the CPU)
   std::uint64_t limit_bytes = 0;   ///< the memory limit, without the safety share; 0 if unknown
+  int processes = 1;               ///< that train together, each with so many images and so much memory
 };
 
 /// The largest batch with which the classifier, completely unfrozen and with Adam, trains in the available memory. On

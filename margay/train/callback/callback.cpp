@@ -51,23 +51,23 @@ StopWhen::StopWhen(std::function<bool()> is_stop_wanted) : is_stop_wanted_(std::
   if (!is_stop_wanted_) throw std::invalid_argument("[StopWhen] is_stop_wanted is empty");
 }
 
-void StopWhen::during_probe(Learner& learner, std::int64_t images, std::int64_t total) {
-  if (!learner.agree(is_stop_wanted_())) return;
+/// Each process computes features at its own pace, so there is no moment to agree on.
+void StopWhen::during_probe(Learner& /*learner*/, std::int64_t images, std::int64_t total) {
+  if (!is_stop_wanted_()) return;
   throw core::Interrupted(fmt::format("stopped in the probe, after {} of {} images", images, total));
 }
 
 void StopWhen::after_batch(Learner& learner, const Progress& at) {
-  if (!learner.has_pending_gradients()) stop_if_wanted(learner, at);
+  if (!learner.has_pending_gradients() && learner.is_wanted(Wish::kStop, is_stop_wanted_())) stop(at);
   was_gathering_ = at.is_training && learner.has_pending_gradients();
 }
 
 void StopWhen::after_train(Learner& learner, const Progress& at) {
-  if (was_gathering_) stop_if_wanted(learner, at);  // else the last batch has asked
+  if (was_gathering_ && learner.agree(is_stop_wanted_())) stop(at);  // else the last batch has asked
   was_gathering_ = false;
 }
 
-void StopWhen::stop_if_wanted(const Learner& learner, const Progress& at) const {
-  if (!learner.agree(is_stop_wanted_())) return;
+void StopWhen::stop(const Progress& at) {
   const std::string epochs = at.epochs == 0 ? "" : fmt::format(" of {}", at.epochs);
   throw core::Interrupted(fmt::format("stopped in epoch {}{} ({}), after batch {} of {}", at.epoch + 1, epochs,
                                       at.stage, at.step + 1, at.steps));

@@ -10,6 +10,7 @@
 
 #include "margay/model/weights/tensor_map.h"
 #include "margay/train/progress.h"
+#include "margay/train/wish.h"
 
 namespace margay::train {
 
@@ -50,6 +51,10 @@ class Callback {
   /// a checkpoint is written. Must not throw.
   virtual void after_interrupt(Learner& /*learner*/, const Progress& /*at*/) {}
 
+  /// Asked in each of several processes before the results of a batch are shared. Learner::is_wanted says in
+  /// after_batch whether any process has said yes.
+  virtual bool wants(Wish /*wish*/) const { return false; }
+
   /// The name of its state in a checkpoint, unique among a learner's callbacks; empty: it has no state.
   virtual std::string state_name() const { return {}; }
   virtual CallbackState state() const { return {}; }
@@ -77,9 +82,10 @@ class StopWhen : public Callback {
   void during_probe(Learner& learner, std::int64_t images, std::int64_t total) override;
   void after_batch(Learner& learner, const Progress& at) override;
   void after_train(Learner& learner, const Progress& at) override;
+  bool wants(Wish wish) const override { return wish == Wish::kStop && is_stop_wanted_(); }
 
  private:
-  void stop_if_wanted(const Learner& learner, const Progress& at) const;
+  [[noreturn]] static void stop(const Progress& at);
 
   std::function<bool()> is_stop_wanted_;
   bool was_gathering_ = false;  ///< gradients of the last batch waited for their step

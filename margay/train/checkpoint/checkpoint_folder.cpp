@@ -109,7 +109,7 @@ void SaveCheckpoints::before_fit(Learner& learner, const Progress& /*at*/) {
 
 void SaveCheckpoints::after_batch(Learner& learner, const Progress& at) {
   if (!at.is_training || learner.has_pending_gradients()) return;
-  if (learner.agree(std::chrono::steady_clock::now() - last_ >= every_)) save(learner);
+  if (learner.is_wanted(Wish::kCheckpoint, is_due())) save(learner);
 }
 
 void SaveCheckpoints::after_epoch(Learner& learner, const Progress& /*at*/, const EpochRecord& /*record*/) {

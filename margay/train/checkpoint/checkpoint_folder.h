@@ -61,8 +61,10 @@ class SaveCheckpoints : public Callback {
   void before_fit(Learner& learner, const Progress& at) override;
   void after_batch(Learner& learner, const Progress& at) override;
   void after_epoch(Learner& learner, const Progress& at, const EpochRecord& record) override;
+  bool wants(Wish wish) const override { return wish == Wish::kCheckpoint && is_due(); }
 
  private:
+  bool is_due() const { return std::chrono::steady_clock::now() - last_ >= every_; }
   void save(Learner& learner);
 
   CheckpointFolder folder_;

@@ -8,7 +8,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "margay/collective/group.h"
 #include "margay/model/network_state.h"
 #include "margay/train/callback/callback.h"
 #include "margay/train/checkpoint/checkpoint.h"
@@ -233,6 +235,14 @@ class Restorer {
   Snapshot before_;
 };
 
+void check_same_sweep(const Learner& learner, const LrSweepOptions& options) {
+  std::vector<collective::SameThing> things;
+  for (const auto& [name, value] : core::to_json(options).items()) {
+    things.push_back({fmt::format("`{}`", name), value.dump()});
+  }
+  collective::check_same(learner.group(), things);
+}
+
 void sweep_rates(Learner& learner, LrSweep& sweep, const LrFindListener& on_step) {
   const auto callback = std::make_shared<SweepCallback>(sweep, on_step);
   learner.exchange_callbacks({callback});
@@ -253,6 +263,7 @@ LrFindResult lr_find(Learner& learner, const LrSweepOptions& options, const LrFi
   if (learner.is_fitting())
     throw std::invalid_argument("[lr_find] cannot be called from a callback: a fit is under way");
   LrSweep sweep(options);
+  check_same_sweep(learner, options);
   Restorer restorer(learner);
   try {
     sweep_rates(learner, sweep, on_step);

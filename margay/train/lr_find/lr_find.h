@@ -76,7 +76,9 @@ using LrFindListener = std::function<void(std::int64_t step, double lr, double s
 
 /// Trains while the rate grows, records the loss, and restores model, optimizer, generators and history bit for bit,
 /// however it ends (fastai's lr_find). Callbacks get no events. Frozen layers stay frozen. If an epoch is shorter than
-/// the sweep, it is repeated with other draws. Throws as LrSweep and Learner::fit, and what the listener throws.
+/// the sweep, it is repeated with other draws. Processes of one group (Learner::set_group) sweep together, and all get
+/// the same curve; std::invalid_argument, in all alike, where their options differ. Throws as LrSweep and Learner::fit,
+/// and what the listener throws, which must be the same in all processes.
 LrFindResult lr_find(Learner& learner, const LrSweepOptions& options = {}, const LrFindListener& on_step = {});
 
 }  // namespace margay::train

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <string>
+#include <span>
 #include <utility>
 
 #include <torch/types.h>
@@ -109,7 +108,7 @@ void MicroBatches::run(const data::Batch& batch, std::int64_t batch_size, const 
   for (std::size_t first = 0; first < parts.size(); first += threads_.size()) {
     const std::size_t count = std::min(threads_.size(), parts.size() - first);
     std::vector<at::Tensor> statistics = forward(parts, first, count, at, calls);
-    if (first + count == parts.size()) calls.check(gathered(parts), parts);
+    if (first + count == parts.size()) share(parts, calls);
     backward(parts, first, std::move(statistics), batch_size, completes_step && !syncs_norms_, calls);
   }
   if (!completes_step) return;
@@ -167,19 +166,26 @@ void MicroBatches::end_step() {
   step_.reset();
 }
 
-std::vector<MicroLoss> MicroBatches::gathered(const std::vector<MicroForward>& own) {
-  std::string mine;
-  for (const MicroForward& part : own) {
-    const MicroLoss loss = loss_of(part);
-    mine.append(reinterpret_cast<const char*>(&loss), sizeof(loss));
+/// Numbers of other processes are 0 here, so that sums are the numbers themselves.
+void MicroBatches::share(const std::vector<MicroForward>& own, const Calls& calls) {
+  const auto micro_batches = static_cast<std::size_t>(tree_.micro_batches());
+  std::vector<double> numbers(2 * micro_batches + kWishes);
+  const std::span images(numbers.data(), micro_batches);
+  const std::span losses(numbers.data() + micro_batches, micro_batches);
+  const std::span wishes(numbers.data() + 2 * micro_batches, kWishes);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const MicroLoss loss = loss_of(own[i]);
+    images[static_cast<std::size_t>(own_.begin) + i] = static_cast<double>(loss.images);
+    losses[static_cast<std::size_t>(own_.begin) + i] = loss.loss;
   }
+  const Wishes mine = calls.wishes();
+  std::copy(mine.begin(), mine.end(), wishes.begin());
+  group_->sum(numbers);
   std::vector<MicroLoss> all;
-  for (const std::string& text : group_->gather(mine)) {
-    const std::size_t begin = all.size();
-    all.resize(begin + text.size() / sizeof(MicroLoss));
-    std::memcpy(all.data() + begin, text.data(), text.size());
-  }
-  return all;
+  for (std::size_t i = 0; i < micro_batches; ++i) all.push_back({static_cast<std::int64_t>(images[i]), losses[i]});
+  Wishes wanted = {};
+  for (std::size_t i = 0; i < kWishes; ++i) wanted[i] = wishes[i] > 0;
+  calls.check(all, own, wanted);
 }
 
 }  // namespace margay::train

@@ -16,6 +16,7 @@
 #include "margay/train/micro_batch/lane_threads.h"
 #include "margay/train/micro_batch/micro_batch_options.h"
 #include "margay/train/micro_batch/sum_tree.h"
+#include "margay/train/wish.h"
 
 namespace margay::train {
 
@@ -54,9 +55,13 @@ class MicroBatches {
     /// Sets logits and loss of a micro-batch with images. Several threads call it at once, each with a network of its
     /// own.
     std::function<void(model::Classifier& network, MicroForward& part)> forward;
+    /// What this process wants all to do; asked before losses are shared, in the one message of a batch.
+    std::function<Wishes()> wishes;
     /// Called when all processes' losses are there, before the last backward pass: those of all micro-batches, in
-    /// order, and what this process has sent forward. May throw, in all processes alike.
-    std::function<void(const std::vector<MicroLoss>& losses, const std::vector<MicroForward>& own)> check;
+    /// order, what this process has sent forward, and what any process wants. May throw, in all processes alike.
+    std::function<void(const std::vector<MicroLoss>& losses, const std::vector<MicroForward>& own,
+                       const Wishes& wanted)>
+        check;
     /// A loss as the backward pass wants it (GradScaler).
     std::function<at::Tensor(const at::Tensor& loss)> scaled;
   };
@@ -95,7 +100,8 @@ class MicroBatches {
   /// Sends them backward.
   void backward(std::vector<MicroForward>& parts, std::size_t first, std::vector<at::Tensor> statistics,
                 std::int64_t batch_size, bool sends_gradients, const Calls& calls);
-  std::vector<MicroLoss> gathered(const std::vector<MicroForward>& own);
+  /// Tells the others of this process's losses and wishes, and calls calls.check.
+  void share(const std::vector<MicroForward>& own, const Calls& calls);
   void end_step();
 
   std::shared_ptr<model::Classifier> classifier_;

@@ -171,7 +171,7 @@ ProbeResult fit_checked(const predict::Features& train, const predict::Features*
   ProbeResult result;
   describe_groups(result, rows);
   result.feature_norm = mean_norm(rows.features);
-  const ProbeFit fit(rows, result.feature_norm);
+  const ProbeFit fit(rows, result.feature_norm, options.features.group);
   JudgedLogits judged =
       options.select == ProbeSelect::kValid ? choose_on_valid(fit, *judges, options) : choose_left_out(fit, options);
   take_choice(result, std::move(judged.choice));
@@ -183,7 +183,8 @@ ProbeResult fit_checked(const predict::Features& train, const predict::Features*
     result.curve = learning_curve(rows,
                                   {.feature_norm = result.feature_norm,
                                    .strength = result.strength,
-                                   .left_out_errors = image_errors(judged.train, rows.targets, task)},
+                                   .left_out_errors = image_errors(judged.train, rows.targets, task),
+                                   .group = options.features.group},
                                   options.seed);
   }
   result.fine_tuning = fine_tuning_outlook(result.score, {result.training_error, result.blind_error},

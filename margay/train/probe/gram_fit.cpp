@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <utility>
@@ -14,24 +15,28 @@
 namespace margay::train {
 namespace {
 
-/// Weighted sums of some images.
+/// Weighted sums of some images, in one piece of memory.
 struct RidgeSums {
-  double weight = 0;      // W
+  torch::Tensor all;      // [1+d+K+dd+dK]
+  torch::Tensor weight;   // [1], W
   torch::Tensor rows;     // [d]
   torch::Tensor targets;  // [K]
   torch::Tensor squares;  // [d,d]
   torch::Tensor moments;  // [d,K]
 
-  RidgeSums(std::int64_t d, std::int64_t k)
-      : rows(torch::zeros({d}, torch::kDouble)),
-        targets(torch::zeros({k}, torch::kDouble)),
-        squares(torch::zeros({d, d}, torch::kDouble)),
-        moments(torch::zeros({d, k}, torch::kDouble)) {}
+  RidgeSums(std::int64_t d, std::int64_t k) : all(torch::zeros({1 + d + k + d * d + d * k}, torch::kDouble)) {
+    const std::vector<torch::Tensor> parts = all.split_with_sizes({1, d, k, d * d, d * k});
+    weight = parts[0];
+    rows = parts[1];
+    targets = parts[2];
+    squares = parts[3].view({d, d});
+    moments = parts[4].view({d, k});
+  }
 
   /// rows: [n,d]; targets: [n,K]; weights: [n]
   void add(const torch::Tensor& some_rows, const torch::Tensor& some_targets, const torch::Tensor& weights) {
     const torch::Tensor weighted = some_rows * weights.unsqueeze(1);
-    weight += weights.sum().item<double>();
+    weight += weights.sum();
     rows += weighted.sum(0);
     targets += weights.unsqueeze(0).matmul(some_targets).squeeze(0);
     squares.addmm_(some_rows.t(), weighted);
@@ -50,7 +55,7 @@ struct DecomposedGram {
   torch::Tensor moments;      // [d,K], C
 
   explicit DecomposedGram(const RidgeSums& sums)
-      : weight(sums.weight), mean(sums.rows / sums.weight), target_mean(sums.targets / sums.weight) {
+      : weight(sums.weight.item<double>()), mean(sums.rows / weight), target_mean(sums.targets / weight) {
     const torch::Tensor gram = sums.squares - torch::outer(mean, sums.rows);
     if (!gram.sum().isfinite().item<bool>()) refuse_ridge("features or weights are too large: their squares overflow");
     const auto [all_values, all_vectors] = torch::linalg_eigh((gram + gram.t()) / 2);
@@ -121,13 +126,48 @@ class GramFit : public RidgeFit {
     return data.read(positions_of(used).first(static_cast<std::size_t>(first))).mean(0);
   }
 
+  /// Each process sums some of the parts; all add the sums of all parts in their order.
   static RidgeSums sums_of(const RidgeData& data, const torch::Tensor& shift) {
-    RidgeSums sums(data.rows.features, data.targets.columns());
     const torch::Tensor used = data.used();
-    data.for_each_chunk(positions_of(used), [&](const torch::Tensor& rows, const torch::Tensor& index) {
+    const std::vector<std::span<const std::int64_t>> parts = parts_of(positions_of(used));
+    const auto owner = [&](std::size_t part) { return static_cast<int>(part) % data.group->size(); };
+    std::map<std::size_t, RidgeSums> own;  // before any process waits for another's
+    for (std::size_t i = 0; data.group->size() > 1 && i < parts.size(); ++i) {
+      if (owner(i) == data.group->rank()) own.emplace(i, sums_of_part(data, shift, parts[i]));
+    }
+    RidgeSums sums(data.rows.features, data.targets.columns());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto mine = own.find(i);
+      RidgeSums part = mine != own.end()        ? std::move(mine->second)
+                       : data.group->size() > 1 ? RidgeSums(data.rows.features, data.targets.columns())
+                                                : sums_of_part(data, shift, parts[i]);
+      data.group->broadcast(
+          std::as_writable_bytes(std::span(part.all.data_ptr<double>(), static_cast<std::size_t>(part.all.numel()))),
+          owner(i));
+      sums.all += part.all;
+    }
+    return sums;
+  }
+
+  static RidgeSums sums_of_part(const RidgeData& data, const torch::Tensor& shift,
+                                std::span<const std::int64_t> positions) {
+    RidgeSums sums(data.rows.features, data.targets.columns());
+    data.for_each_chunk(positions, [&](const torch::Tensor& rows, const torch::Tensor& index) {
       sums.add(rows - shift, data.targets.read(index), data.weights.index_select(0, index));
     });
     return sums;
+  }
+
+  /// As many whatever the number of processes, since the order of a sum decides its last bits.
+  static std::vector<std::span<const std::int64_t>> parts_of(std::span<const std::int64_t> positions) {
+    constexpr std::size_t kParts = 16;
+    constexpr std::size_t kFewest = 256;  // images; the sums of fewer take longer to send than to compute
+    const std::size_t size = std::max(kFewest, (positions.size() + kParts - 1) / kParts);
+    std::vector<std::span<const std::int64_t>> parts;
+    for (std::size_t at = 0; at < positions.size(); at += size) {
+      parts.push_back(positions.subspan(at, std::min(size, positions.size() - at)));
+    }
+    return parts;
   }
 
   /// [n/m,m]: |x_i - mean of the images outside the group|². z: [n/m,m,d]; weights: [n/m,m].

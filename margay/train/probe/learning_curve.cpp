@@ -134,7 +134,7 @@ class CurveDraws {
   }
 
   torch::Tensor errors_of(const torch::Tensor& part) const {
-    const ProbeFit fit(rows_.subset(part), whole_.feature_norm);
+    const ProbeFit fit(rows_.subset(part), whole_.feature_norm, whole_.group);
     const ChosenStrength chosen = choose(fit);
     const torch::Tensor is_inside = marked(part);
     const torch::Tensor outside = judged_.masked_select(is_inside.index_select(0, judged_).logical_not());

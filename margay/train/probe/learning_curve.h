@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <torch/types.h>
 
+#include "margay/collective/group.h"
 #include "margay/train/probe/probe_rows.h"
 
 namespace margay::train {
@@ -40,6 +42,7 @@ struct WholeProbe {
   double feature_norm = 0;
   double strength = 0;            ///< parts are fitted with the best of 1/10 to 10 times this, by left-out loss
   torch::Tensor left_out_errors;  ///< float64 [N], see image_errors
+  std::shared_ptr<collective::Group> group = collective::one_process();  ///< RidgeOptions::group
 };
 
 /// Points below all images are the mean over several draws of whole groups, stratified by class (ProbeRows::strata); at

@@ -44,8 +44,9 @@ struct ProbeOptions {
   /// Of the folds that nested scores use and of the learning curve's subsets.
   std::uint64_t seed = 42;
 
-  // For probe() alone.
+  // For probe() alone, but for its group.
   predict::Grouping grouping = predict::Grouping::kAuto;
+  /// Processes of its group share the features and the sums of the fit; all of them then have the probe.
   predict::FeatureOptions features;
 
   static const core::OptionTable& fields();

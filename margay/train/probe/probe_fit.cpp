@@ -49,11 +49,14 @@ RidgeRows checked_rows(const torch::Tensor& features) {
 
 }  // namespace
 
-ProbeFit::ProbeFit(ProbeRows rows, double feature_norm)
+ProbeFit::ProbeFit(ProbeRows rows, double feature_norm, std::shared_ptr<collective::Group> group)
     : rows_(std::move(rows)),
       feature_norm_(feature_norm),
       ridge_(checked_rows(rows_.features), rows_.targets,
-             {.weights = rows_.weights, .groups = rows_.groups, .num_classes = rows_.num_classes}) {}
+             {.weights = rows_.weights,
+              .groups = rows_.groups,
+              .num_classes = rows_.num_classes,
+              .group = std::move(group)}) {}
 
 void ProbeFit::for_each_left_out(const std::vector<double>& strengths, const torch::Tensor& positions,
                                  const OutputVisit& visit) const {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <torch/types.h>
 
+#include "margay/collective/group.h"
 #include "margay/train/probe/probe_rows.h"
 #include "margay/train/probe/ridge.h"
 #include "margay/train/probe/strength_choice.h"
@@ -15,8 +17,8 @@ namespace margay::train {
 /// copied for that: |y - B x / s|² + λ |B|² has the same outputs as |y - C x|² + λ s² |C|² with C = B / s.
 class ProbeFit {
  public:
-  /// feature_norm: s, that of the whole training set also for a part of it.
-  ProbeFit(ProbeRows rows, double feature_norm);
+  /// feature_norm: s, that of the whole training set also for a part of it. group: RidgeOptions::group.
+  ProbeFit(ProbeRows rows, double feature_norm, std::shared_ptr<collective::Group> group = collective::one_process());
 
   const ProbeRows& rows() const { return rows_; }
   LinearMap solve(double strength) const { return ridge_.solve(ridge_strength(strength)); }

@@ -124,13 +124,17 @@ Ridge::Ridge(RidgeRows rows, const torch::Tensor& targets, const RidgeOptions& o
   check_groups(groups_, weights);
   const std::int64_t chunk = chunk_images(std::max(rows_.features, targets_));
   if (weights.dim() == 1) {
-    fits_.push_back(fit_of({.rows = rows_, .targets = all, .weights = weights, .chunk = chunk}));
+    fits_.push_back(
+        fit_of({.rows = rows_, .targets = all, .weights = weights, .chunk = chunk, .group = options.group}));
     return;
   }
   check_label_numbers(options.most_label_numbers);
   for (std::int64_t k = 0; k < targets_; ++k) {
-    fits_.push_back(fit_of(
-        {.rows = rows_, .targets = all.column(k), .weights = weights.select(1, k).contiguous(), .chunk = chunk}));
+    fits_.push_back(fit_of({.rows = rows_,
+                            .targets = all.column(k),
+                            .weights = weights.select(1, k).contiguous(),
+                            .chunk = chunk,
+                            .group = options.group}));
   }
 }
 

@@ -10,6 +10,8 @@
 
 #include <torch/types.h>
 
+#include "margay/collective/group.h"
+
 namespace margay::train {
 
 class RidgeFit;
@@ -40,6 +42,9 @@ struct RidgeOptions {
   std::int64_t most_label_numbers = 32'000'000;
   /// Images handled at a time. Absent: as many as make 2 million features or outputs, 64 to 16,384.
   std::optional<std::int64_t> chunk = {};
+  /// The processes that share the sums of the Gram matrix; all have the same rows and options, and get the same bits as
+  /// one process.
+  std::shared_ptr<collective::Group> group = collective::one_process();
 };
 
 /// outputs = features · weightᵀ + bias
@@ -73,7 +78,7 @@ struct LeftOutRows {
 ///
 /// Time: N D² + D³ once (kernel form: N² D + N³), then N D K a strength for outputs and N D² once a call for all
 /// strengths; groups of m add N D m (m < D) a strength, larger ones D³ each. Memory: D² (N²), D K, and a few chunks.
-/// Results are the same for the same chunks and threads.
+/// Results are the same for the same chunks and threads, whatever the number of processes.
 class Ridge {
  public:
   /// targets: floating [N,K], or int64 [N]: classes from 0 to options.num_classes - 1, which stand for ones and zeros.

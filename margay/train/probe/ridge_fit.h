@@ -10,6 +10,7 @@
 
 #include <torch/types.h>
 
+#include "margay/collective/group.h"
 #include "margay/train/probe/ridge.h"
 #include "margay/train/probe/ridge_groups.h"
 
@@ -37,8 +38,9 @@ class RidgeTargets {
 struct RidgeData {
   RidgeRows rows;
   RidgeTargets targets;
-  torch::Tensor weights;   ///< float64 [N]
-  std::int64_t chunk = 0;  ///< images
+  torch::Tensor weights;                                                 ///< float64 [N]
+  std::int64_t chunk = 0;                                                ///< images
+  std::shared_ptr<collective::Group> group = collective::one_process();  ///< RidgeOptions::group
 
   /// float64 [n,D]. Throws std::invalid_argument for a row that is not finite, unless rows.are_finite.
   torch::Tensor read(std::span<const std::int64_t> positions) const;

@@ -1,19 +1,26 @@
 #include "margay/train/probe/probe.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/collective/process_group.h"
 #include "margay/core/error.h"
 #include "margay/metric/temperature.h"
+#include "margay/model/cpu_threads.h"
 #include "margay/predict/inference.h"
+#include "tests/support/joined_threads.h"
 #include "tests/support/probe_features.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_images.h"
@@ -313,6 +320,56 @@ TEST_F(ProbeTest, MakesAnOrdinaryClassifier) {
             1e-3 * (1 + expected.abs().max().item<double>()));
   EXPECT_EQ(predictions.ids, probed.result.valid->predictions.ids);
   EXPECT_LT(probed.result.valid->score.error.mean, 0.2);
+}
+
+TEST_F(ProbeTest, IsThatOfOneProcessWhereSeveralShareIt) {
+  if (!collective::has_backend(collective::Backend::kGloo)) GTEST_SKIP() << "this LibTorch has no Gloo";
+  std::ofstream(folder_ / "train/flat/3.png") << "no image";
+  std::mutex making;
+  const auto probe_of = [&](const std::shared_ptr<collective::Group>& group, const std::filesystem::path& cache) {
+    const model::ThreadCount one_thread(1);
+    std::unique_lock lock(making);  // weights come from a generator of all threads
+    const auto network = classifier(2, kLinear);
+    const data::Loaders images =
+        testing_support::tiny_block(folder_.path()).loaders({.batch_size = 5, .num_workers = 1});
+    lock.unlock();
+    return probe(images, *network,
+                 {.features = {.precision = model::Precision::kFp32, .cache_folder = cache, .group = group}});
+  };
+  const Probe alone = probe_of(collective::one_process(), folder_ / "cache");
+  // Nothing is kept; then each has another part in its cache, and then all of it.
+  for (const char* cache : {"none", "part", "part"}) {
+    testing_support::run_joined(3, [&](const std::shared_ptr<collective::Group>& group) {
+      const bool is_kept = cache != std::string("none");
+      const Probe shared = probe_of(group, is_kept ? folder_ / fmt::format("{}-{}", cache, group->rank()) : "");
+      EXPECT_TRUE(shared.train.rows.equal(alone.train.rows));
+      EXPECT_EQ(shared.train.ids, alone.train.ids);
+      EXPECT_EQ(shared.train.hashes, alone.train.hashes);
+      EXPECT_EQ(shared.train.skipped.size(), 1U);
+      EXPECT_TRUE(shared.train.targets.equal(alone.train.targets));
+      EXPECT_TRUE(shared.result.weight.equal(alone.result.weight));
+      EXPECT_TRUE(shared.result.left_out.logits.equal(alone.result.left_out.logits));
+      EXPECT_EQ(shared.result.score.loss.mean, alone.result.score.loss.mean);
+    });
+  }
+}
+
+TEST_F(ProbeTest, SaysWhereProcessesHaveOtherNetworks) {
+  if (!collective::has_backend(collective::Backend::kGloo)) GTEST_SKIP() << "this LibTorch has no Gloo";
+  std::mutex making;
+  testing_support::run_joined(2, [&](const std::shared_ptr<collective::Group>& group) {
+    std::unique_lock lock(making);
+    const auto network = classifier(2, kLinear);
+    if (group->rank() == 1) {
+      const torch::NoGradGuard no_grad;
+      network->backbone().parameters()[0].mul_(2);
+    }
+    const data::Loaders images = loaders();
+    lock.unlock();
+    const std::string message =
+        thrown_message<std::invalid_argument>([&] { probe(images, *network, {.features = {.group = group}}); });
+    EXPECT_NE(message.find("the network, its transforms"), std::string::npos) << message;
+  });
 }
 
 TEST_F(ProbeTest, LeavesOutNearCopiesTogether) {

@@ -15,6 +15,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/collective/process_group.h"
+#include "margay/model/cpu_threads.h"
+#include "tests/support/joined_threads.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 
@@ -219,6 +222,22 @@ INSTANTIATE_TEST_SUITE_P(Forms, RidgeOfBothForms,
                                          RidgeShape{30, 30, "AsManyImagesAsFeatures"},
                                          RidgeShape{31, 30, "OneImageMoreThanFeatures"}),
                          [](const auto& shape) { return shape.param.form; });
+
+TEST(Ridge, SharesItsSumsAmongProcessesBitForBit) {
+  if (!collective::has_backend(collective::Backend::kGloo)) GTEST_SKIP() << "this LibTorch has no Gloo";
+  const RidgeCase data(1'300, 12, 3);
+  const auto map = [&](const std::shared_ptr<collective::Group>& group) {
+    const model::ThreadCount one_thread(1);
+    const RidgeOptions options = {.weights = data.weights, .chunk = 100, .group = group};
+    return Ridge(RidgeRows::of(data.rows), data.targets, options).solve(0.1);
+  };
+  const LinearMap alone = map(collective::one_process());
+  testing_support::run_joined(3, [&](const std::shared_ptr<collective::Group>& group) {
+    const LinearMap shared = map(group);
+    EXPECT_TRUE(shared.weight.equal(alone.weight));
+    EXPECT_TRUE(shared.bias.equal(alone.bias));
+  });
+}
 
 TEST(Ridge, TakesClassesForOnesAndZeros) {
   const RidgeCase data(50, 6, 1);
