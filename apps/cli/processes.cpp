@@ -112,6 +112,7 @@ class FailedWork {
 
 std::shared_ptr<LaunchOptions> takes_processes(Command& command) {
   auto options = std::make_shared<LaunchOptions>();
+  options->command = command.name();
   command.flags(*options);
   return options;
 }
@@ -168,7 +169,9 @@ core::ExitCode work_together(const Launch& given, const JointWork& work, Program
        .is_stop_wanted = [] { return is_stop_wanted(); },
        .on_overdue = [rank = launch.rank](const collective::Loss& loss) { end_at_once(loss, rank); }});
   try {
-    if (programs == Programs::kMustBeSame) collective::check_same(*group, {{"the program", program_text()}});
+    std::vector<collective::SameThing> same = {{"the command", "margay " + launch.command}};
+    if (programs == Programs::kMustBeSame) same.push_back({"the program", program_text()});
+    collective::check_same(*group, same);
     const core::ExitCode code = work(launch, group);
     heartbeat.leave(collective::Leaving::kDone);
     return code;

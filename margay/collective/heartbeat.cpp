@@ -93,9 +93,14 @@ class Heartbeat::Pulse {
     return loss_;
   }
 
+  /// Asks for what all others know of themselves, too, since the network has said that one of them is lost.
+  void look_for_loss() {
+    const std::lock_guard lock(changing_);
+    is_looking_ = true;
+  }
+
   std::optional<Loss> wait_for_loss(milliseconds timeout) {
     std::unique_lock lock(changing_);
-    is_asked_ = true;
     changed_.wait_for(lock, timeout, [&] { return loss_.has_value(); });
     return loss_;
   }
@@ -153,7 +158,7 @@ class Heartbeat::Pulse {
     if (is_first()) {
       for (int rank = 1; rank < world_; ++rank) look_at(rank);
     } else {
-      for (int rank = 1; is_asked() && rank < world_; ++rank) read_peer(rank);
+      for (int rank = 1; is_looking() && rank < world_; ++rank) read_peer(rank);
       look_at(0);
       if (const auto text = store_.find(kLostKey)) conclude(read_lost_process(*text));
     }
@@ -177,10 +182,13 @@ class Heartbeat::Pulse {
     changed_.notify_all();
   }
 
-  bool is_asked() const {
+  bool is_looking() const {
     const std::lock_guard lock(changing_);
-    return is_asked_;
+    return is_looking_;
   }
+
+  /// How long a process may be silent. Where one is known to be lost, the question is only which.
+  PulseClock::duration patience() const { return is_looking() ? options_.lost_after / 2 : options_.lost_after; }
 
   Peer read_peer(int rank) {
     const std::optional<std::string> text = store_.find(key_of(rank));
@@ -200,7 +208,7 @@ class Heartbeat::Pulse {
                       .text = fmt::format("{} ended {}: {}", sign.name(rank), sign.place(), sign.error),
                       .error = sign.error});
     }
-    if (sign.has_ended() || seen.silence() <= options_.lost_after) return;
+    if (sign.has_ended() || seen.silence() <= patience()) return;
     declare({.rank = rank,
              .text = fmt::format("{} is lost {}: no sign of life for {:.1f} s", sign.name(rank), sign.place(),
                                  seconds(seen.silence()))});
@@ -296,7 +304,7 @@ class Heartbeat::Pulse {
   std::optional<Loss> loss_;
   PulseClock::time_point lost_at_;
   std::optional<LostProcess> to_announce_;
-  bool is_asked_ = false;  ///< why this process cannot go on, which all others may know
+  bool is_looking_ = false;
   bool is_leaving_ = false;
   bool is_written_ = false;  ///< the last sign of life
   bool has_ended_ = false;   ///< of rank 0: nobody needs it any more
@@ -323,6 +331,7 @@ std::optional<Loss> Heartbeat::wait_for_loss(std::chrono::milliseconds timeout) 
 
 std::string Heartbeat::explain(const std::string& error) {
   const HeartbeatOptions& options = pulse_->options();
+  pulse_->look_for_loss();
   if (const auto loss = pulse_->wait_for_loss(options.lost_after + 4 * options.interval)) return loss->reason;
   const std::string others = pulse_->whom_others_wait_for();
   return others.empty() ? error : fmt::format("{} ({})", error, others);

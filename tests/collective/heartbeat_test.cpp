@@ -122,7 +122,7 @@ struct Member {
 };
 
 constexpr milliseconds kBeat{5};
-constexpr milliseconds kLostAfter{120};  // far more than a busy machine delays a thread
+constexpr milliseconds kLostAfter{200};  // far more than a busy machine delays a thread
 constexpr milliseconds kLong{3000};
 
 HeartbeatOptions options_of(int rank) {
