@@ -142,6 +142,7 @@ using chart::visible_points;
 
 using collective::Backend;
 using collective::Group;
+using collective::GroupInterrupted;
 using collective::join;
 using collective::one_process;
 using collective::ProcessGroupOptions;

@@ -257,6 +257,8 @@ void Command::hide() { parser_->app->group(""); }
 
 void Command::footer(const std::string& text) { parser_->app->footer(text); }
 
+std::string Command::name() const { return parser_->app->get_name(); }
+
 bool Command::is_given(const std::string& flag) const {
   const CLI::Option* option = parser_->app->get_option_no_throw(flag);
   return option != nullptr && option->count() > 0;

@@ -85,6 +85,9 @@ class Command {
   /// Stands below the flags in the help.
   void footer(const std::string& text);
 
+  /// "train".
+  std::string name() const;
+
   /// False for a flag that the command does not have.
   bool is_given(const std::string& flag) const;
 

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include <ATen/Version.h>
@@ -69,13 +68,6 @@ std::string digest_of_images(const fs::path& folder, bool with_contents) {
   }
   return fmt::format("{} images, {} {}", images.size(), with_contents ? "contents" : "names and sizes",
                      sum.finish().substr(0, kShownDigits));
-}
-
-std::string program_text() {
-  std::error_code none;
-  const fs::path self = fs::read_symlink("/proc/self/exe", none);
-  const std::string sum = none ? "unknown" : core::sha256_of_file(self).substr(0, kShownDigits);
-  return fmt::format("margay {} ({})", MARGAY_VERSION, sum);
 }
 
 /// "AVX512" or "AVX2": on another kind of processor sums have other bits.
@@ -158,15 +150,17 @@ void add_distributed(CommandLine& line) {
   });
   command.does([=] {
     core::validate(*options);
-    return work_together(read_launch(*processes, launch_variables()),
-                         [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
-                           if (launch.is_one()) {
-                             throw UsageError(
-                                 "there is one process, and nothing between processes to check; start several, such as "
-                                 "torchrun --nproc-per-node 2 --no-python margay distributed check");
-                           }
-                           return check_processes(*options, *group);
-                         });
+    return work_together(
+        read_launch(*processes, launch_variables()),
+        [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
+          if (launch.is_one()) {
+            throw UsageError(
+                "there is one process, and nothing between processes to check; start several, such as "
+                "torchrun --nproc-per-node 2 --no-python margay distributed check");
+          }
+          return check_processes(*options, *group);
+        },
+        Programs::kMayDiffer);
   });
 }
 

@@ -248,6 +248,7 @@ Launch read_launch(const LaunchOptions& options, const Variables& variables) {
   launch.join_seconds = options.join_seconds;
   launch.wait_minutes = options.wait_minutes;
   launch.lost_after = options.lost_after;
+  launch.command = options.command;
   if (launch.is_one()) {
     if (!options.master.empty() && launch.launcher == Launcher::kNone) {
       throw std::invalid_argument(

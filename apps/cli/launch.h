@@ -19,6 +19,7 @@ struct LaunchOptions {
   double join_seconds = 120;
   double wait_minutes = 30;
   double lost_after = 5;
+  std::string command;  ///< what all processes must do, such as "train"; no flag
 
   static const core::OptionTable& fields();
 };
@@ -55,6 +56,7 @@ struct Launch {
   double wait_minutes = 30;
   double lost_after = 5;  ///< seconds
   std::string interface;  ///< network interfaces for Gloo, "eth0,eth1"; "": that of the host's name
+  std::string command;    ///< as in LaunchOptions
   std::string warning;    ///< "" where there is nothing to say
 
   bool is_one() const { return world == 1; }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {
@@ -143,15 +144,22 @@ std::string& speaker() {
   return name;
 }
 
+std::string complaint(const std::string& text) {
+  const bool has_frames = text.find("\nframe #") != std::string::npos;
+  const std::string message = has_frames ? core::without_stack_frames(text) : text;
+  const std::string who = speaker().empty() ? "margay: " : "margay: " + speaker() + ": ";
+  return who + core::spelled_out(message, core::Layout::kKept) + "\n";
+}
+
 }  // namespace
 
 void set_speaker(const std::string& name) { speaker() = name; }
 
-void complain(const std::string& text) {
-  const bool has_frames = text.find("\nframe #") != std::string::npos;
-  const std::string message = has_frames ? core::without_stack_frames(text) : text;
-  const std::string who = speaker().empty() ? "margay: " : "margay: " + speaker() + ": ";
-  standard_error().write(who + core::spelled_out(message, core::Layout::kKept) + "\n");
+void complain(const std::string& text) { standard_error().write(complaint(text)); }
+
+void complain_at_once(const std::string& text) {
+  Output own(STDERR_FILENO);
+  own.write((can_rewrite_lines(STDERR_FILENO) ? "\r\x1b[K" : "") + complaint(text));
 }
 
 std::string shown_path(const std::filesystem::path& path) { return core::spelled_out(path.string()); }

@@ -79,6 +79,8 @@ void set_speaker(const std::string& speaker);
 
 /// "margay: TEXT" on standard error, control characters spelled out, without LibTorch's stack frames.
 void complain(const std::string& text);
+/// The same for a thread that ends the program while others may be writing: the line stands alone.
+void complain_at_once(const std::string& text);
 
 /// A path within text for people: on one line, control characters spelled out. (core::shell_word: for a command.)
 std::string shown_path(const std::filesystem::path& path);

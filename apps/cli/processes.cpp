@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,8 +15,11 @@
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
 #include "apps/cli/process.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/collective/heartbeat.h"
+#include "margay/collective/host_address.h"
+#include "margay/core/checksum.h"
 #include "margay/core/machine.h"
 
 namespace margay::cli {
@@ -38,18 +41,21 @@ std::string hosts_text(const std::vector<std::string>& hosts) {
   return fmt::format("{} processes: {}", hosts.size(), fmt::join(parts, ", "));
 }
 
-/// Whether the error says no more than that another process does not answer, so that the heartbeat knows better: of the
-/// network, or what a later call to a group that was interrupted throws (Group::interrupt).
-bool is_of_others(const std::exception& error, const std::optional<std::string>& lost) {
-  const std::string_view text = error.what();
-  return dynamic_cast<const collective::ProcessLost*>(&error) != nullptr || lost == text ||
-         text.starts_with("[distributed] another process was lost") || text.starts_with("a stop is wanted");
+/// Whether the error says no more than that the group is of no use, so that the heartbeat knows better.
+bool is_of_others(const std::exception& error) {
+  return dynamic_cast<const collective::ProcessLost*>(&error) != nullptr ||
+         dynamic_cast<const collective::GroupInterrupted*>(&error) != nullptr;
 }
 
-/// Whether rank 0 lives and says it on its own standard error, too: what it has found out, or why it ended itself.
-bool is_said_by_first(const std::optional<std::string>& lost) {
-  if (!lost || lost->starts_with("the other processes")) return false;
-  return !lost->starts_with("rank 0 (") || lost->find(" is lost") == std::string::npos;
+/// Whether this process must say what it knows of a loss, since rank 0 does not.
+bool must_say(const collective::Loss& loss, int rank) {
+  return rank == 0 || rank == loss.process.rank || !loss.process.is_known_to_first();
+}
+
+/// Ends the program in the middle of what it does, as a kill would: what it waits for may take long.
+[[noreturn]] void end_at_once(const collective::Loss& loss, int rank) {
+  if (must_say(loss, rank)) complain_at_once(program_words(loss.reason));
+  std::_Exit(static_cast<int>(core::ExitCode::kFailed));
 }
 
 /// torchrun calls a run "none" that was given no name. Its agent's store lives as long as it starts processes again, so
@@ -76,35 +82,37 @@ Launch with_id(const Launch& launch) {
 /// What one process has to say when work together has failed.
 class FailedWork {
  public:
-  FailedWork(collective::Heartbeat& heartbeat, bool is_first) : heartbeat_(heartbeat), is_first_(is_first) {}
+  FailedWork(collective::Heartbeat& heartbeat, int rank) : heartbeat_(heartbeat), rank_(rank) {}
 
   /// Called while the error is handled; gives the exit code where there is nothing more to say.
   core::ExitCode end(const std::exception& error) {
-    if (is_of_others(error, heartbeat_.lost())) return end_without_others(error.what());
+    if (is_of_others(error)) return end_without_others(error.what());
     // What all processes find out alike, such as options that differ, is said once.
     constexpr std::chrono::milliseconds kUntilFirstHasSaidIt{2500};
-    const auto lost = is_first_ ? std::nullopt : heartbeat_.wait_until_lost(kUntilFirstHasSaidIt);
+    const auto loss = rank_ == 0 ? std::nullopt : heartbeat_.wait_for_loss(kUntilFirstHasSaidIt);
     heartbeat_.leave(collective::Leaving::kFailed, error.what());
-    if (lost && lost->ends_with(error.what())) return core::exit_code(error);
+    if (loss && loss->process.has_said(error.what())) return core::exit_code(error);
     throw;
   }
 
  private:
   core::ExitCode end_without_others(const std::string& error) {
     const std::string reason = heartbeat_.explain(error);
+    const auto loss = heartbeat_.loss();
     heartbeat_.leave(collective::Leaving::kFailed, reason);
-    if (!is_first_ && is_said_by_first(heartbeat_.lost())) return core::ExitCode::kFailed;
+    if (loss && !must_say(*loss, rank_)) return core::ExitCode::kFailed;
     throw core::Error(reason);
   }
 
   collective::Heartbeat& heartbeat_;
-  bool is_first_;
+  int rank_;
 };
 
 }  // namespace
 
 std::shared_ptr<LaunchOptions> takes_processes(Command& command) {
   auto options = std::make_shared<LaunchOptions>();
+  options->command = command.name();
   command.flags(*options);
   return options;
 }
@@ -135,7 +143,13 @@ collective::ProcessGroupOptions group_options(const Launch& launch) {
 
 std::string members_text(collective::Group& group) { return hosts_text(group.gather(core::host_name())); }
 
-core::ExitCode work_together(const Launch& given, const JointWork& work) {
+std::string program_text() {
+  constexpr const char* kSelf = "/proc/self/exe";  // this file, even where another one has taken its place
+  constexpr std::size_t kShownDigits = 12;
+  return fmt::format("margay {} ({})", MARGAY_VERSION, core::sha256_of_file(kSelf).substr(0, kShownDigits));
+}
+
+core::ExitCode work_together(const Launch& given, const JointWork& work, Programs programs) {
   if (!given.warning.empty()) warn(given.warning);
   if (given.is_one()) return work(given, collective::one_process());
   const bool is_first = given.rank == 0;
@@ -146,17 +160,23 @@ core::ExitCode work_together(const Launch& given, const JointWork& work) {
   const Launch launch = with_id(given);
   const collective::ProcessGroupOptions options = group_options(launch);
   const std::shared_ptr<collective::Group> group = collective::join(options);
-  collective::Heartbeat heartbeat(collective::connect_store(options), group,
-                                  {.host = core::host_name(),
-                                   .store = fmt::format("rank 0 ({}:{})", launch.host, launch.port),
-                                   .lost_after = milliseconds_of(launch.lost_after),
-                                   .is_stop_wanted = [] { return is_stop_wanted(); }});
+  collective::Heartbeat heartbeat(
+      collective::connect_store(options), group,
+      {.host = core::host_name(),
+       .store = collective::address_text(options.host, options.port),
+       .store_owner = options.store_owner,
+       .lost_after = milliseconds_of(launch.lost_after),
+       .is_stop_wanted = [] { return is_stop_wanted(); },
+       .on_overdue = [rank = launch.rank](const collective::Loss& loss) { end_at_once(loss, rank); }});
   try {
+    std::vector<collective::SameThing> same = {{"the command", "margay " + launch.command}};
+    if (programs == Programs::kMustBeSame) same.push_back({"the program", program_text()});
+    collective::check_same(*group, same);
     const core::ExitCode code = work(launch, group);
     heartbeat.leave(collective::Leaving::kDone);
     return code;
   } catch (const std::exception& error) {
-    return FailedWork(heartbeat, is_first).end(error);
+    return FailedWork(heartbeat, launch.rank).end(error);
   }
 }
 

@@ -23,11 +23,18 @@ collective::ProcessGroupOptions group_options(const Launch& launch);
 /// What the processes do. launch: its id is never empty where torchrun's agent keeps the store.
 using JointWork = std::function<core::ExitCode(const Launch& launch, const std::shared_ptr<collective::Group>& group)>;
 
+/// This program: its version and a digest of its file.
+std::string program_text();
+
+/// Whether the processes may run different programs: only to find out what differs.
+enum class Programs { kMustBeSame, kMayDiffer };
+
 /// Does `work` with the processes of the launch, which it waits for: rank 0 alone writes to standard output, and what
 /// the others complain of begins with their rank and host. Meanwhile each gives signs of life (collective::Heartbeat),
-/// and where one is lost or fails, all end with an error that names it. One process: does the work, and nothing else.
+/// and where one is lost or fails, all end with an error that names it: those that are slow to do so without finishing
+/// what they do. One process: does the work, and nothing else.
 /// Throws what `work` throws, std::invalid_argument and core::Error as collective::join.
-core::ExitCode work_together(const Launch& launch, const JointWork& work);
+core::ExitCode work_together(const Launch& launch, const JointWork& work, Programs programs = Programs::kMustBeSame);
 
 /// "2 processes: ranks 0-1 on node01" for the log. A collective.
 std::string members_text(collective::Group& group);

@@ -17,7 +17,7 @@ class Waiter {
  public:
   void begin(std::string operation) {
     const std::lock_guard lock(changing_);
-    if (reason_) throw core::Error(*reason_);
+    if (reason_) throw GroupInterrupted(*reason_);
     activity_.operation = std::move(operation);
     activity_.since = std::chrono::steady_clock::now();
   }
@@ -33,7 +33,7 @@ class Waiter {
     });
     std::unique_lock lock(changing_);
     changed_.wait(lock, [&] { return *is_done || reason_; });
-    if (reason_) throw core::Error(*reason_);
+    if (reason_) throw GroupInterrupted(*reason_);
     lock.unlock();
     finish(work, operation);
     end();

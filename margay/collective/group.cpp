@@ -60,7 +60,7 @@ class OneProcess : public Group {
  private:
   void check() const {
     const std::lock_guard lock(changing_);
-    if (reason_) throw core::Error(*reason_);
+    if (reason_) throw GroupInterrupted(*reason_);
   }
   std::unique_ptr<Pending> done() const {
     check();

@@ -22,13 +22,19 @@ class ProcessLost : public core::Error {
   using core::Error::Error;
 };
 
+/// The group is of no more use to this process: Group::interrupt was called, or an earlier call threw.
+class GroupInterrupted : public core::Error {
+ public:
+  using core::Error::Error;
+};
+
 /// Communication that goes on while the caller does something else. The tensors that it reads and writes must not be
 /// touched before wait() has returned.
 class Pending {
  public:
   virtual ~Pending() = default;
-  /// Returns when it is done. Throws ProcessLost, naming what was waited for, where a process is lost, and core::Error
-  /// after interrupt().
+  /// Returns when it is done. Throws ProcessLost, naming what was waited for, where a process is lost, and
+  /// GroupInterrupted after interrupt().
   virtual void wait() = 0;
 };
 
@@ -48,7 +54,7 @@ struct Activity {
 /// The processes that train together, as one of them sees it. Every call but rank(), size(), set_position(), activity()
 /// and interrupt() is a collective: all processes must make it, in the same order, and it returns when all have (a
 /// start_… function at once; its Pending waits). Calls come from one thread at a time. A form over a network throws
-/// ProcessLost when a process is lost; the group is then of no more use.
+/// ProcessLost when a process is lost, and GroupInterrupted in all later calls.
 class Group {
  public:
   virtual ~Group() = default;
@@ -85,8 +91,8 @@ class Group {
   virtual void set_position(std::string position) = 0;
   /// Any thread.
   virtual Activity activity() const = 0;
-  /// Ends what this process waits for now and every later call with core::Error(reason); only the first reason counts.
-  /// For whoever learns that a process is lost before the network does. Any thread.
+  /// Ends what this process waits for now and every later call with GroupInterrupted(reason); only the first reason
+  /// counts. For whoever learns that a process is lost before the network does. Any thread.
   virtual void interrupt(const std::string& reason) = 0;
 };
 

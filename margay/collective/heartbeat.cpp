@@ -5,29 +5,43 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "margay/core/error.h"
-#include "margay/core/text.h"
+#include "margay/collective/watched_store.h"
 
 namespace margay::collective {
 namespace {
 
-using PulseClock = std::chrono::steady_clock;
+using PulseClock = WatchedStore::Clock;
 using std::chrono::milliseconds;
 
-double seconds_since(PulseClock::time_point then) {
-  return std::chrono::duration<double>(PulseClock::now() - then).count();
-}
+double seconds(PulseClock::duration time) { return std::chrono::duration<double>(time).count(); }
 
-std::string key_of(std::size_t rank) { return fmt::format("heartbeat/{}", rank); }
+std::string key_of(int rank) { return fmt::format("heartbeat/{}", rank); }
 constexpr const char* kLostKey = "heartbeat/lost";
+
+/// Another process, as this one sees it.
+struct Peer {
+  std::string stored;  ///< its last sign; "": none yet
+  LifeSign sign;
+  PulseClock::time_point changed_at = PulseClock::now();
+
+  bool has_given_sign() const { return !stored.empty(); }
+  PulseClock::duration silence() const { return PulseClock::now() - changed_at; }
+};
+
+/// What this process waits for while another is lost.
+std::string waiting_text(const Activity& activity) {
+  if (activity.operation.empty()) return "";
+  return fmt::format("; this process waited for {}{}", activity.operation,
+                     activity.position.empty() ? "" : " at " + activity.position);
+}
 
 }  // namespace
 
@@ -36,29 +50,28 @@ class Heartbeat::Pulse {
  public:
   Pulse(std::unique_ptr<Store> store, std::shared_ptr<Group> group, HeartbeatOptions options)
       : options_(std::move(options)),
-        rank_(static_cast<std::size_t>(group->rank())),
+        rank_(group->rank()),
+        world_(group->size()),
         peers_(static_cast<std::size_t>(group->size())),
         store_(std::move(store)),
         group_(std::move(group)) {}
 
   const HeartbeatOptions& options() const { return options_; }
-  bool is_first() const { return rank_ == 0; }
 
   /// Gives signs of life until this process has left, and those that look at rank 0 have left, too.
   void beat() {
-    for (std::size_t number = 1; go_on(); ++number) {
+    for (std::int64_t number = 1; go_on(); ++number) {
       try {
         beat_once(number);
       } catch (const std::exception& error) {
-        if (!is_leaving())
-          declare(fmt::format("{} is lost: its store no longer answers ({})", store_name(), error.what()));
+        lose_store(fmt::format("no longer answers ({})", error.what()));
         return note_written();
       }
       sleep(options_.interval);
     }
   }
 
-  /// Looks at the thread that beats, which may be stuck in a call to the store.
+  /// Looks at the thread that beats, which may be stuck in a call to the store, and at what this process should do.
   void watch(const std::stop_token& stop) {
     PulseClock::time_point stop_wanted_at;
     PulseClock::time_point looked_at = PulseClock::now();
@@ -66,31 +79,36 @@ class Heartbeat::Pulse {
       std::this_thread::sleep_for(std::min(milliseconds(200), options_.interval));
       if (PulseClock::now() - looked_at > options_.lost_after) restart_clocks();  // this process was itself stopped
       looked_at = PulseClock::now();
-      if (is_stuck()) {
-        declare(fmt::format("{} is lost: its store has not answered for {:.1f} s", store_name(),
-                            seconds_since(call_begun_at())));
+      if (const auto time = store_.time_in_call(); time > options_.lost_after) {
+        lose_store(fmt::format("has not answered for {:.1f} s", seconds(time)));
         note_written();  // nobody can read a last sign of life
       }
       watch_stop(stop_wanted_at);
+      watch_end();
     }
   }
 
-  std::optional<std::string> lost() const {
+  std::optional<Loss> loss() const {
     const std::lock_guard lock(changing_);
-    return lost_;
+    return loss_;
   }
 
-  std::optional<std::string> wait_until_lost(milliseconds timeout) {
+  /// Asks for what all others know of themselves, too, since the network has said that one of them is lost.
+  void look_for_loss() {
+    const std::lock_guard lock(changing_);
+    is_looking_ = true;
+  }
+
+  std::optional<Loss> wait_for_loss(milliseconds timeout) {
     std::unique_lock lock(changing_);
-    is_asked_ = true;
-    changed_.wait_for(lock, timeout, [&] { return lost_.has_value(); });
-    return lost_;
+    changed_.wait_for(lock, timeout, [&] { return loss_.has_value(); });
+    return loss_;
   }
 
   void leave(Leaving how, const std::string& text) {
     std::unique_lock lock(changing_);
-    mine_.state = how == Leaving::kDone ? "done" : "failed";
-    mine_.text = text;
+    mine_.state = how == Leaving::kDone ? LifeSign::State::kDone : LifeSign::State::kFailed;
+    mine_.error = text;
     is_leaving_ = true;
     changed_.notify_all();
     changed_.wait_for(lock, options_.interval * 2, [&] { return is_written_; });
@@ -104,61 +122,18 @@ class Heartbeat::Pulse {
   std::string whom_others_wait_for() {
     std::vector<std::string> texts;
     const std::lock_guard lock(changing_);
-    for (std::size_t rank = 0; rank < peers_.size(); ++rank) {
-      if (rank == rank_ || peers_[rank].lines.empty()) continue;
-      const LifeSign sign = peers_[rank].sign();
-      if (sign.state == "done") texts.push_back(sign.name(rank) + " has ended");
-      if (sign.state == "alive" && sign.operation.empty()) texts.push_back(sign.name(rank) + " is " + sign.place());
+    for (int rank = 0; rank < world_; ++rank) {
+      const LifeSign& sign = peer(rank).sign;
+      if (rank == rank_ || !peer(rank).has_given_sign()) continue;
+      if (sign.state == LifeSign::State::kDone) texts.push_back(sign.name(rank) + " has ended");
+      if (!sign.has_ended() && sign.operation.empty()) texts.push_back(sign.name(rank) + " is " + sign.place());
     }
     return fmt::format("{}", fmt::join(texts, "; "));
   }
 
  private:
-  /// What a process says of itself, as lines of text in the store.
-  struct LifeSign {
-    std::string state = "alive";  ///< or "done", "failed"
-    std::string beat;             ///< another one at each sign
-    std::string host;
-    std::string process;
-    std::string position;
-    std::string operation;
-    std::string text;  ///< of "failed"
-
-    std::string lines() const {
-      return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n", state, beat, core::one_line(host), process,
-                         core::one_line(position), core::one_line(operation), core::one_line(text));
-    }
-    std::string name(std::size_t rank) const {
-      if (host.empty()) return fmt::format("rank {}", rank);
-      return fmt::format("rank {} ({}, process {})", rank, host, process);
-    }
-    std::string place() const {
-      const std::string at = position.empty() ? "before the first step" : "at " + position;
-      return operation.empty() ? at : fmt::format("{}, waiting for {}", at, operation);
-    }
-  };
-
-  /// Another process, as this one sees it.
-  struct Peer {
-    std::string lines;  ///< its last sign; "": none yet
-    PulseClock::time_point changed_at = PulseClock::now();
-
-    bool has_left() const { return !lines.empty() && !lines.starts_with("alive"); }
-    LifeSign sign() const {
-      LifeSign sign;
-      std::istringstream stream(lines);
-      for (std::string* part :
-           {&sign.state, &sign.beat, &sign.host, &sign.process, &sign.position, &sign.operation, &sign.text}) {
-        std::getline(stream, *part);
-      }
-      return sign;
-    }
-  };
-
-  bool is_leaving() const {
-    const std::lock_guard lock(changing_);
-    return is_leaving_;
-  }
+  bool is_first() const { return rank_ == 0; }
+  Peer& peer(int rank) { return peers_[static_cast<std::size_t>(rank)]; }
 
   bool go_on() const {
     const std::lock_guard lock(changing_);
@@ -170,36 +145,35 @@ class Heartbeat::Pulse {
     changed_.wait_for(lock, time, [&] { return is_leaving_ && !is_written_; });
   }
 
-  bool is_silent(const Peer& peer) const { return PulseClock::now() - peer.changed_at > options_.lost_after; }
-
   bool have_others_left() const {
-    return std::all_of(peers_.begin() + 1, peers_.end(),
-                       [&](const Peer& peer) { return peer.has_left() || is_silent(peer); });
+    return std::all_of(peers_.begin() + 1, peers_.end(), [&](const Peer& other) {
+      return other.sign.has_ended() || other.silence() > options_.lost_after;
+    });
   }
 
-  void beat_once(std::size_t number) {
-    const bool is_last = is_leaving();
-    set(key_of(rank_), my_sign(number));
-    if (is_last) note_written();
+  void beat_once(std::int64_t number) {
+    const LifeSign mine = my_sign(number);
+    store_.set(key_of(rank_), stored(mine));
+    if (mine.has_ended()) note_written();
     if (is_first()) {
-      for (std::size_t rank = 1; rank < peers_.size(); ++rank) look_at(rank);
+      for (int rank = 1; rank < world_; ++rank) look_at(rank);
     } else {
-      for (std::size_t rank = 1; is_asked() && rank < peers_.size(); ++rank) read_peer(rank);
+      for (int rank = 1; is_looking() && rank < world_; ++rank) read_peer(rank);
       look_at(0);
-      if (const auto text = find(kLostKey)) conclude(*text);
+      if (const auto text = store_.find(kLostKey)) conclude(read_lost_process(*text));
     }
     announce();
   }
 
-  std::string my_sign(std::size_t number) {
+  LifeSign my_sign(std::int64_t number) {
     const Activity activity = group_->activity();
     const std::lock_guard lock(changing_);
-    mine_.beat = std::to_string(number);
+    mine_.number = number;
     mine_.host = options_.host;
-    mine_.process = std::to_string(::getpid());
+    mine_.process = ::getpid();
     mine_.position = activity.position;
     mine_.operation = activity.operation;
-    return mine_.lines();
+    return mine_;
   }
 
   void note_written() {
@@ -208,105 +182,94 @@ class Heartbeat::Pulse {
     changed_.notify_all();
   }
 
-  bool is_asked() const {
+  bool is_looking() const {
     const std::lock_guard lock(changing_);
-    return is_asked_;
+    return is_looking_;
   }
 
-  Peer read_peer(std::size_t rank) {
-    const std::optional<std::string> lines = find(key_of(rank));
+  /// How long a process may be silent. Where one is known to be lost, the question is only which.
+  PulseClock::duration patience() const { return is_looking() ? options_.lost_after / 2 : options_.lost_after; }
+
+  Peer read_peer(int rank) {
+    const std::optional<std::string> text = store_.find(key_of(rank));
     const std::lock_guard lock(changing_);
-    Peer& peer = peers_[rank];
-    if (lines && *lines != peer.lines) peer = {*lines, PulseClock::now()};
+    Peer& seen = peer(rank);
+    if (text && *text != seen.stored) seen = {*text, read_life_sign(*text)};
     changed_.notify_all();
-    return peer;
+    return seen;
   }
 
-  void look_at(std::size_t rank) {
+  void look_at(int rank) {
     const Peer seen = read_peer(rank);
-    const LifeSign sign = seen.sign();
-    if (sign.state == "failed")
-      return declare(fmt::format("{} ended {}: {}", sign.name(rank), sign.place(), sign.text));
-    if (seen.has_left() || !is_silent(seen)) return;
-    declare(fmt::format("{} is lost {}: no sign of life for {:.1f} s", sign.name(rank), sign.place(),
-                        seconds_since(seen.changed_at)));
-  }
-
-  /// While it lives, this process is in a call to the store, which may hang where the process that keeps it is stopped.
-  class Call {
-   public:
-    explicit Call(Pulse& pulse) : pulse_(pulse) { set(true); }
-    Call(const Call&) = delete;
-    Call& operator=(const Call&) = delete;
-    ~Call() { set(false); }
-
-   private:
-    void set(bool is_calling) {
-      const std::lock_guard lock(pulse_.changing_);
-      pulse_.call_begun_at_ = PulseClock::now();
-      pulse_.is_calling_ = is_calling;
+    const LifeSign& sign = seen.sign;
+    if (sign.state == LifeSign::State::kFailed) {
+      return declare({.rank = rank,
+                      .how = LostProcess::How::kFailed,
+                      .text = fmt::format("{} ended {}: {}", sign.name(rank), sign.place(), sign.error),
+                      .error = sign.error});
     }
-
-    Pulse& pulse_;
-  };
-
-  std::optional<std::string> find(const std::string& key) {
-    const Call calling(*this);
-    return store_->find(key);
+    if (sign.has_ended() || seen.silence() <= patience()) return;
+    declare({.rank = rank,
+             .text = fmt::format("{} is lost {}: no sign of life for {:.1f} s", sign.name(rank), sign.place(),
+                                 seconds(seen.silence()))});
   }
 
-  void set(const std::string& key, const std::string& value) {
-    const Call calling(*this);
-    store_->set(key, value);
-  }
-
-  PulseClock::time_point call_begun_at() const {
-    const std::lock_guard lock(changing_);
-    return call_begun_at_;
-  }
-
-  bool is_stuck() const {
-    const std::lock_guard lock(changing_);
-    return is_calling_ && PulseClock::now() - call_begun_at_ > options_.lost_after;
+  /// how: "no longer answers".
+  void lose_store(const std::string& how) {
+    if (options_.store_owner == StoreOwner::kLauncher) {
+      return declare({.text = fmt::format("the launcher is lost: its store at {} {}", options_.store, how)});
+    }
+    if (is_first()) return declare({.text = fmt::format("the store of rank 0 at {} {}", options_.store, how)});
+    LifeSign sign;
+    {
+      const std::lock_guard lock(changing_);
+      sign = peer(0).sign;
+    }
+    declare(
+        {.rank = 0,
+         .text = fmt::format("{} is lost {}: its store at {} {}", sign.name(0), sign.place(), options_.store, how)});
   }
 
   void restart_clocks() {
+    store_.restart_clock();
     const std::lock_guard lock(changing_);
-    call_begun_at_ = PulseClock::now();
-    for (Peer& peer : peers_) peer.changed_at = PulseClock::now();
+    for (Peer& other : peers_) other.changed_at = PulseClock::now();
   }
-
-  std::string store_name() const { return options_.store.empty() ? "rank 0" : options_.store; }
 
   /// This process has found out who is lost.
-  void declare(const std::string& text) {
-    {
+  void declare(const LostProcess& lost) {
+    if (conclude(lost)) {
       const std::lock_guard lock(changing_);
-      if (lost_ || is_leaving_) return;
-      to_announce_ = text;
+      to_announce_ = lost;
     }
-    conclude(text);
   }
 
-  /// The first reason counts.
-  void conclude(const std::string& text) {
+  /// Returns whether this is the first loss, which counts.
+  bool conclude(const LostProcess& lost) {
+    Loss loss{.process = lost, .reason = lost.text};
+    if (lost.rank == rank_) {
+      loss.reason = "the other processes went on without this one: " + lost.text;
+    } else if (lost.how == LostProcess::How::kSilent) {
+      loss.reason += waiting_text(group_->activity());
+    }
     {
       const std::lock_guard lock(changing_);
-      if (lost_ || is_leaving_) return;
-      const std::string me = fmt::format("rank {} (", rank_);
-      lost_ = text.starts_with(me) ? "the other processes went on without this one: " + text : text;
+      if (loss_ || is_leaving_) return false;
+      loss_ = loss;
+      lost_at_ = PulseClock::now();
       changed_.notify_all();
     }
-    group_->interrupt(*lost());
+    group_->interrupt(loss.reason);
+    return true;
   }
 
   void announce() {
-    std::optional<std::string> text;
+    std::optional<LostProcess> lost;
     {
       const std::lock_guard lock(changing_);
-      text = std::exchange(to_announce_, std::nullopt);
+      lost = std::exchange(to_announce_, std::nullopt);
     }
-    if (text) set(kLostKey, *text);
+    if (lost) store_.set(kLostKey, stored(*lost));
   }
 
   /// A stop must be agreed on: a process that waits for the others too long ends without them.
@@ -317,24 +280,36 @@ class Heartbeat::Pulse {
     if (activity.operation.empty() || PulseClock::now() - std::max(wanted_at, activity.since) < options_.agree_within)
       return;
     group_->interrupt(fmt::format("a stop is wanted, but not all processes agreed within {:g} s: this one waits for {}",
-                                  std::chrono::duration<double>(options_.agree_within).count(), activity.operation));
+                                  seconds(options_.agree_within), activity.operation));
+  }
+
+  /// Rank 0 waits for the others to read what it has announced.
+  void watch_end() {
+    const PulseClock::duration allowed = options_.end_within + (is_first() ? 2 * options_.interval : milliseconds(0));
+    {
+      const std::lock_guard lock(changing_);
+      if (!options_.on_overdue || !loss_ || is_overdue_ || PulseClock::now() - lost_at_ < allowed) return;
+      is_overdue_ = true;
+    }
+    options_.on_overdue(*loss());
   }
 
   const HeartbeatOptions options_;
-  const std::size_t rank_;
+  const int rank_;
+  const int world_;
   mutable std::mutex changing_;
   std::condition_variable changed_;
   std::vector<Peer> peers_;  ///< by rank
   LifeSign mine_;
-  std::optional<std::string> lost_;
-  std::optional<std::string> to_announce_;
-  PulseClock::time_point call_begun_at_;
-  bool is_calling_ = false;
-  bool is_asked_ = false;  ///< why this process cannot go on, which all others may know
+  std::optional<Loss> loss_;
+  PulseClock::time_point lost_at_;
+  std::optional<LostProcess> to_announce_;
+  bool is_looking_ = false;
   bool is_leaving_ = false;
   bool is_written_ = false;  ///< the last sign of life
   bool has_ended_ = false;   ///< of rank 0: nobody needs it any more
-  std::unique_ptr<Store> store_;
+  bool is_overdue_ = false;
+  WatchedStore store_;
   std::shared_ptr<Group> group_;
 };
 
@@ -348,15 +323,16 @@ Heartbeat::~Heartbeat() {
   if (!has_left_) leave(Leaving::kFailed);
 }
 
-std::optional<std::string> Heartbeat::lost() const { return pulse_->lost(); }
+std::optional<Loss> Heartbeat::loss() const { return pulse_->loss(); }
 
-std::optional<std::string> Heartbeat::wait_until_lost(std::chrono::milliseconds timeout) {
-  return pulse_->wait_until_lost(timeout);
+std::optional<Loss> Heartbeat::wait_for_loss(std::chrono::milliseconds timeout) {
+  return pulse_->wait_for_loss(timeout);
 }
 
 std::string Heartbeat::explain(const std::string& error) {
   const HeartbeatOptions& options = pulse_->options();
-  if (const auto lost = pulse_->wait_until_lost(2 * options.lost_after + options.interval)) return *lost;
+  pulse_->look_for_loss();
+  if (const auto loss = pulse_->wait_for_loss(options.lost_after + 4 * options.interval)) return loss->reason;
   const std::string others = pulse_->whom_others_wait_for();
   return others.empty() ? error : fmt::format("{} ({})", error, others);
 }

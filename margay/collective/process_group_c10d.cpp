@@ -208,7 +208,19 @@ void claim_rank(const ProcessGroupOptions& options, Store& store) {
                     "`master` of its own",
                     options.rank, address_text(options.host, options.port)));
   }
+  store.set(fmt::format("worlds/{}", options.rank), std::to_string(options.world));
   store.set(fmt::format("hosts/{}", options.rank), host_name());
+}
+
+/// rank: one that has come.
+void check_world(const ProcessGroupOptions& options, Store& store, int rank) {
+  const std::string world = store.find(fmt::format("worlds/{}", rank)).value_or("");
+  if (world == std::to_string(options.world)) return;
+  throw std::invalid_argument(fmt::format(
+      "[distributed] rank {} ({}) is one of {} processes, but rank {} ({}) one of {}: `world` must be the same in all "
+      "processes at {}",
+      options.rank, host_name(), options.world, rank, store.find(fmt::format("hosts/{}", rank)).value_or("?"), world,
+      address_text(options.host, options.port)));
 }
 
 /// Returns when all have come.
@@ -217,8 +229,11 @@ void await_ranks(const ProcessGroupOptions& options, Store& store) {
   std::vector<int> missing;
   for (int rank = 0; rank < options.world; ++rank) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    if (!store.wait(fmt::format("hosts/{}", rank), std::max(left, std::chrono::milliseconds(0))))
+    if (!store.wait(fmt::format("hosts/{}", rank), std::max(left, std::chrono::milliseconds(0)))) {
       missing.push_back(rank);
+    } else {
+      check_world(options, store, rank);
+    }
   }
   if (missing.empty()) return;
   throw core::Error(fmt::format(
@@ -226,6 +241,18 @@ void await_ranks(const ProcessGroupOptions& options, Store& store) {
       options.world, fmt::join(missing, ", "), missing.size() == 1 ? "has" : "have",
       address_text(options.host, options.port), options.join_timeout.count() / 1000,
       missing.size() == 1 ? "was it" : "were they"));
+}
+
+/// What rank 0 has found out ends its store, too.
+void meet_others(const ProcessGroupOptions& options, Store& store) {
+  try {
+    await_ranks(options, store);
+  } catch (const ProcessLost&) {
+    throw core::Error(fmt::format(
+        "[distributed] rank {} ({}) waited for the other processes, but what keeps their store at {} ended: {}",
+        options.rank, host_name(), address_text(options.host, options.port),
+        options.store_owner == StoreOwner::kFirstRank ? "rank 0 says why" : "the launcher says why"));
+  }
 }
 
 c10::intrusive_ptr<Engine> gloo_engine(const ProcessGroupOptions& options, c10::intrusive_ptr<c10d::Store> store) {
@@ -257,7 +284,7 @@ std::shared_ptr<Group> join(const ProcessGroupOptions& options) {
   const c10::intrusive_ptr<c10d::Store> raw = open_store(options, begins ? StoreRole::kBegins : StoreRole::kJoins);
   const std::unique_ptr<Store> store = store_of(raw, options);
   claim_rank(options, *store);
-  await_ranks(options, *store);
+  meet_others(options, *store);
   c10::intrusive_ptr<Engine> gloo = gloo_engine(options, raw);
   c10::intrusive_ptr<Engine> nccl;
   if (options.backend == Backend::kNccl) {

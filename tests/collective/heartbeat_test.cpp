@@ -1,9 +1,11 @@
 #include "margay/collective/heartbeat.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using enum LostProcess::How;
 
 /// A store of several processes within one; its host can stop answering, or end.
 class SharedStore {
@@ -34,8 +37,13 @@ class SharedStore {
   std::optional<std::string> find(const std::string& key) {
     std::unique_lock lock(changing_);
     wait_or_throw(lock);
+    ++asked_[key];
     const auto found = values_.find(key);
     return found == values_.end() ? std::nullopt : std::optional(found->second);
+  }
+  int asked_for(const std::string& key) {
+    const std::lock_guard lock(changing_);
+    return asked_[key];
   }
   void stop() {
     const std::lock_guard lock(changing_);
@@ -60,6 +68,7 @@ class SharedStore {
   std::mutex changing_;
   std::condition_variable changed_;
   std::map<std::string, std::string> values_;
+  std::map<std::string, int> asked_;
   bool is_stopped_ = false;
   bool has_ended_ = false;
 };
@@ -113,41 +122,65 @@ struct Member {
 };
 
 constexpr milliseconds kBeat{5};
-constexpr milliseconds kLostAfter{120};  // far more than a busy machine delays a thread
+constexpr milliseconds kLostAfter{200};  // far more than a busy machine delays a thread
 constexpr milliseconds kLong{3000};
 
-Member join_as(int rank, int size, const std::shared_ptr<SharedStore>& store,
-               std::function<bool()> is_stop_wanted = {}) {
-  const auto group = std::make_shared<WatchedGroup>(rank, size);
-  HeartbeatOptions options{.host = "host" + std::to_string(rank),
-                           .store = "rank 0 (host0:29500)",
-                           .interval = kBeat,
-                           .lost_after = kLostAfter,
-                           .agree_within = milliseconds(20),
-                           .is_stop_wanted = std::move(is_stop_wanted)};
-  return {group, std::make_unique<Heartbeat>(std::make_unique<StoreConnection>(store), group, options)};
+HeartbeatOptions options_of(int rank) {
+  return {.host = "host" + std::to_string(rank),
+          .store = "host0:29500",
+          .interval = kBeat,
+          .lost_after = kLostAfter,
+          .agree_within = milliseconds(20)};
 }
 
-void expect_lost(Member& member, const std::string& text) {
-  const std::optional<std::string> lost = member.heartbeat->wait_until_lost(kLong);
-  ASSERT_TRUE(lost.has_value()) << "nobody was found to be lost";
-  EXPECT_NE(lost->find(text), std::string::npos) << *lost;
+Member join_as(int rank, int size, const std::shared_ptr<SharedStore>& store, HeartbeatOptions options) {
+  const auto group = std::make_shared<WatchedGroup>(rank, size);
+  return {group, std::make_unique<Heartbeat>(std::make_unique<StoreConnection>(store), group, std::move(options))};
+}
+
+Member join_as(int rank, int size, const std::shared_ptr<SharedStore>& store) {
+  return join_as(rank, size, store, options_of(rank));
+}
+
+/// A process that is asked to stop.
+Member join_and_stop(const std::shared_ptr<SharedStore>& store) {
+  HeartbeatOptions options = options_of(0);
+  options.is_stop_wanted = [] { return true; };
+  return join_as(0, 2, store, std::move(options));
+}
+
+/// Whether it comes true in time.
+bool comes_true(const std::function<bool()>& condition) {
   const steady_clock::time_point end = steady_clock::now() + kLong;
-  while (member.group->interrupted_by().empty() && steady_clock::now() < end) std::this_thread::sleep_for(kBeat);
-  EXPECT_EQ(member.group->interrupted_by(), *lost);
+  while (!condition() && steady_clock::now() < end) std::this_thread::sleep_for(kBeat);
+  return condition();
+}
+
+/// rank: of the process that is lost.
+void expect_lost(Member& member, std::optional<int> rank, LostProcess::How how, const std::string& text) {
+  const std::optional<Loss> loss = member.heartbeat->wait_for_loss(kLong);
+  ASSERT_TRUE(loss.has_value()) << "nobody was found to be lost";
+  EXPECT_EQ(loss->process.rank, rank);
+  EXPECT_EQ(loss->process.how, how);
+  EXPECT_NE(loss->reason.find(text), std::string::npos) << loss->reason;
+  comes_true([&] { return !member.group->interrupted_by().empty(); });
+  EXPECT_EQ(member.group->interrupted_by(), loss->reason);
 }
 
 /// What a process that is killed has left in the store.
 void leave_last_sign(SharedStore& store, int rank) {
-  store.set("heartbeat/" + std::to_string(rank),
-            "alive\n7\nhost" + std::to_string(rank) + "\n4711\nstep 12 of epoch 2\na decision\n\n");
+  store.set("heartbeat/" + std::to_string(rank), stored(LifeSign{.number = 7,
+                                                                 .host = "host" + std::to_string(rank),
+                                                                 .process = 4711,
+                                                                 .position = "step 12 of epoch 2",
+                                                                 .operation = "a decision"}));
 }
 
 TEST(Heartbeat, DisturbsNobodyWhileAllLive) {
   const auto store = std::make_shared<SharedStore>();
   Member first = join_as(0, 2, store);
   Member second = join_as(1, 2, store);
-  EXPECT_EQ(first.heartbeat->wait_until_lost(kLostAfter * 2), std::nullopt);
+  EXPECT_FALSE(first.heartbeat->wait_for_loss(kLostAfter * 2).has_value());
   second.heartbeat->leave(Leaving::kDone);
   first.heartbeat->leave(Leaving::kDone);
   EXPECT_EQ(first.group->interrupted_by(), "");
@@ -159,7 +192,7 @@ TEST(Heartbeat, DoesNotTakeSlowWorkForAHang) {
   Member first = join_as(0, 2, store);
   Member second = join_as(1, 2, store);
   first.group->wait_for("a decision", "step 1 of epoch 1");
-  EXPECT_EQ(first.heartbeat->wait_until_lost(kLostAfter * 2), std::nullopt);
+  EXPECT_FALSE(first.heartbeat->wait_for_loss(kLostAfter * 2).has_value());
 }
 
 TEST(Heartbeat, NamesAProcessThatIsKilledToAllOthers) {
@@ -169,14 +202,22 @@ TEST(Heartbeat, NamesAProcessThatIsKilledToAllOthers) {
   Member second = join_as(1, 3, store);
   const std::string text =
       "rank 2 (host2, process 4711) is lost at step 12 of epoch 2, waiting for a decision: no sign of life for 0.";
-  expect_lost(first, text);
-  expect_lost(second, text);
+  expect_lost(first, 2, kSilent, text);
+  expect_lost(second, 2, kSilent, text);
+}
+
+TEST(Heartbeat, SaysWhatThisProcessWaitedForMeanwhile) {
+  const auto store = std::make_shared<SharedStore>();
+  leave_last_sign(*store, 1);
+  Member first = join_as(0, 2, store);
+  first.group->wait_for("the sum of gradients", "step 13 of epoch 2");
+  expect_lost(first, 1, kSilent, "; this process waited for the sum of gradients at step 13 of epoch 2");
 }
 
 TEST(Heartbeat, NamesAProcessThatHasNeverGivenASign) {
   const auto store = std::make_shared<SharedStore>();
   Member first = join_as(0, 2, store);
-  expect_lost(first, "rank 1 is lost before the first step: no sign of life for 0.");
+  expect_lost(first, 1, kSilent, "rank 1 is lost before the first step: no sign of life for 0.");
 }
 
 TEST(Heartbeat, PassesTheErrorOfOneProcessToTheOthers) {
@@ -187,8 +228,9 @@ TEST(Heartbeat, PassesTheErrorOfOneProcessToTheOthers) {
   third.group->wait_for("", "step 3 of epoch 1");
   third.heartbeat->leave(Leaving::kFailed, "cat.jpg: not an\nimage");
   const std::string text = ") ended at step 3 of epoch 1: cat.jpg: not an image";
-  expect_lost(first, text);
-  expect_lost(second, text);
+  expect_lost(first, 2, kFailed, text);
+  expect_lost(second, 2, kFailed, text);
+  EXPECT_TRUE(second.heartbeat->loss()->process.has_said("cat.jpg: not an\nimage"));
 }
 
 TEST(Heartbeat, PassesTheErrorOfRankZeroBeforeItsStoreGoes) {
@@ -197,36 +239,52 @@ TEST(Heartbeat, PassesTheErrorOfRankZeroBeforeItsStoreGoes) {
   Member second = join_as(1, 2, store);
   first.heartbeat->leave(Leaving::kFailed, "no space left on device");
   store->end();
-  expect_lost(second, "ended before the first step: no space left on device");
+  expect_lost(second, 0, kFailed, "ended before the first step: no space left on device");
 }
 
 TEST(Heartbeat, KnowsThatRankZeroIsLostWhenItsStoreIsGone) {
   const auto store = std::make_shared<SharedStore>();
   Member second = join_as(1, 2, store);
   store->end();
-  expect_lost(second, "rank 0 (host0:29500) is lost: its store no longer answers (connection reset by peer)");
+  expect_lost(
+      second, 0, kSilent,
+      "rank 0 is lost before the first step: its store at host0:29500 no longer answers (connection reset by peer)");
 }
 
-TEST(Heartbeat, KnowsThatRankZeroIsLostWhenItsStoreHangs) {
+TEST(Heartbeat, SaysWhereRankZeroWasWhenItsStoreHangs) {
   const auto store = std::make_shared<SharedStore>();
-  store->stop();
+  leave_last_sign(*store, 0);
   Member second = join_as(1, 2, store);
-  expect_lost(second, "rank 0 (host0:29500) is lost: its store has not answered for 0.");
+  ASSERT_TRUE(comes_true([&] { return store->asked_for("heartbeat/lost") > 0; }));  // and so for the sign of rank 0
+  store->stop();
+  expect_lost(
+      second, 0, kSilent,
+      "rank 0 (host0, process 4711) is lost at step 12 of epoch 2, waiting for a decision: its store at host0:29500 "
+      "has not answered for 0.");
   store->go_on();
+}
+
+TEST(Heartbeat, BlamesTheLauncherForItsOwnStore) {
+  const auto store = std::make_shared<SharedStore>();
+  HeartbeatOptions options = options_of(1);
+  options.store_owner = StoreOwner::kLauncher;
+  Member second = join_as(1, 2, store, std::move(options));
+  store->end();
+  expect_lost(second, std::nullopt, kSilent, "the launcher is lost: its store at host0:29500 no longer answers");
 }
 
 TEST(Heartbeat, KnowsThatRankZeroIsLostWhereALauncherKeepsTheStore) {
   const auto store = std::make_shared<SharedStore>();
   leave_last_sign(*store, 0);
   Member second = join_as(1, 2, store);
-  expect_lost(second, "rank 0 (host0, process 4711) is lost at step 12 of epoch 2");
+  expect_lost(second, 0, kSilent, "rank 0 (host0, process 4711) is lost at step 12 of epoch 2");
 }
 
 TEST(Heartbeat, TellsAProcessThatTheOthersHaveGivenUp) {
   const auto store = std::make_shared<SharedStore>();
-  store->set("heartbeat/lost", "rank 1 (host1, process 8) is lost at step 2 of epoch 1: no sign of life for 5.1 s");
+  store->set("heartbeat/lost", stored(LostProcess{.rank = 1, .text = "rank 1 (host1, process 8) is lost"}));
   Member second = join_as(1, 2, store);
-  expect_lost(second, "the other processes went on without this one: rank 1 (host1, process 8) is lost");
+  expect_lost(second, 1, kSilent, "the other processes went on without this one: rank 1 (host1, process 8) is lost");
 }
 
 TEST(Heartbeat, ExplainsWhomTheOthersWaitFor) {
@@ -252,13 +310,38 @@ TEST(Heartbeat, ExplainsAnErrorOfTheNetworkByTheProcessThatIsLost) {
       first.heartbeat->explain("connection closed by peer").starts_with("rank 1 (host1, process 4711) is lost"));
 }
 
+TEST(Heartbeat, EndsAProcessThatIsSlowToEndByItself) {
+  const auto store = std::make_shared<SharedStore>();
+  leave_last_sign(*store, 1);
+  std::promise<std::string> overdue;
+  HeartbeatOptions options = options_of(0);
+  options.end_within = milliseconds(20);
+  options.on_overdue = [&](const Loss& loss) { overdue.set_value(loss.reason); };  // a second call would throw
+  Member first = join_as(0, 2, store, std::move(options));
+  auto reason = overdue.get_future();
+  ASSERT_EQ(reason.wait_for(kLong), std::future_status::ready);
+  EXPECT_EQ(reason.get(), first.group->interrupted_by());
+  std::this_thread::sleep_for(kBeat * 8);
+}
+
+TEST(Heartbeat, LeavesAProcessAloneThatHasDoneItsPart) {
+  const auto store = std::make_shared<SharedStore>();
+  std::atomic<bool> is_overdue = false;
+  HeartbeatOptions options = options_of(1);
+  options.end_within = milliseconds(0);
+  options.on_overdue = [&](const Loss& /*loss*/) { is_overdue = true; };
+  Member second = join_as(1, 2, store, std::move(options));
+  second.heartbeat->leave(Leaving::kDone);
+  std::this_thread::sleep_for(kLostAfter * 2);  // nobody plays rank 0
+  EXPECT_FALSE(is_overdue);
+}
+
 TEST(Heartbeat, EndsAStopOnWhichTheOthersDoNotAgreeInTime) {
   const auto store = std::make_shared<SharedStore>();
-  Member first = join_as(0, 2, store, [] { return true; });
+  Member first = join_and_stop(store);
   Member second = join_as(1, 2, store);
   first.group->wait_for("a decision", "step 5 of epoch 1");
-  const steady_clock::time_point end = steady_clock::now() + kLong;
-  while (first.group->interrupted_by().empty() && steady_clock::now() < end) std::this_thread::sleep_for(kBeat);
+  comes_true([&] { return !first.group->interrupted_by().empty(); });
   EXPECT_EQ(first.group->interrupted_by(),
             "a stop is wanted, but not all processes agreed within 0.02 s: this one waits for a decision");
   EXPECT_EQ(second.group->interrupted_by(), "");
@@ -266,7 +349,7 @@ TEST(Heartbeat, EndsAStopOnWhichTheOthersDoNotAgreeInTime) {
 
 TEST(Heartbeat, LeavesAStopAloneThatWaitsForNobody) {
   const auto store = std::make_shared<SharedStore>();
-  Member first = join_as(0, 2, store, [] { return true; });
+  Member first = join_and_stop(store);
   Member second = join_as(1, 2, store);
   first.group->wait_for("", "step 5 of epoch 1");
   std::this_thread::sleep_for(milliseconds(60));

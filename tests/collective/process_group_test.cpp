@@ -90,6 +90,24 @@ TEST_F(ProcessGroups, NameTheProcessesThatHaveNotCome) {
   EXPECT_NE(message.find("of 3 processes rank 1, 2 have not come"), std::string::npos) << message;
 }
 
+TEST_F(ProcessGroups, SayThatTheyWereStartedForOtherWorlds) {
+  const std::uint16_t port = free_port();
+  std::array<std::string, 2> messages;
+  std::vector<std::jthread> threads;
+  for (const int rank : {0, 1}) {
+    threads.emplace_back([&, rank] {
+      messages[static_cast<std::size_t>(rank)] =
+          testing_support::thrown_message<std::exception>([&] { join(local_options(rank, 2 + rank, port)); });
+    });
+  }
+  threads.clear();
+  EXPECT_NE(messages[0].find(") is one of 2 processes, but rank 1 ("), std::string::npos) << messages[0];
+  // The store may have ended with rank 0.
+  EXPECT_TRUE(messages[1].find(") is one of 3 processes, but rank 0 (") != std::string::npos ||
+              messages[1].ends_with("rank 0 says why"))
+      << messages[1];
+}
+
 TEST_F(ProcessGroups, RefuseARankThatTwoProcessesHave) {
   const std::uint16_t port = free_port();
   std::atomic<int> refused = 0;
