@@ -8,6 +8,7 @@ const [margay, source, folder] = process.argv.slice(2);
 const { chromium } = createRequire(`${source}/apps/web/package.json`)('playwright-core');
 const starts = Number(process.env.STARTS ?? 20);
 const steps = Number(process.env.STEPS ?? 100000);
+const seconds = Number(process.env.WATCH ?? 60);
 const now = () => performance.timeOrigin + performance.now();
 const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))];
 const ms = (values) => `median ${quantile(values, 0.5).toFixed(0)} ms, 9 of 10 below ${quantile(values, 0.9).toFixed(0)} ms`;
@@ -45,6 +46,8 @@ const cpuSeconds = (pid) => {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 };
 const residentMb = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+/** What would be free without the process: not its share of Chromium's own program. */
+const privateMb = (pid) => [...readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').matchAll(/^Private_\w+:\s+(\d+)/gm)].reduce((sum, [, kb]) => sum + Number(kb), 0) / 1024;
 
 async function writeLongRun() {
   mkdirSync(`${folder}/runs/20990101-000000-long`, { recursive: true });
@@ -111,14 +114,13 @@ async function longRun() {
   const { metrics } = await session.send('Performance.getMetrics');
   const heap = metrics.find(({ name }) => name === 'JSHeapUsedSize').value / 1e6;
   const { processInfo } = await ofBrowser.send('SystemInfo.getProcessInfo');
-  const tab = Math.max(...processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => residentMb(id)));
-  console.log(`  memory: ${heap.toFixed(0)} MB of JavaScript, ${tab.toFixed(0)} MB resident in the largest tab, ${residentMb(process.pid).toFixed(0)} MB in the studio`);
+  const tab = Math.max(...processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => privateMb(id)));
+  console.log(`  memory: ${heap.toFixed(0)} MB of JavaScript, ${tab.toFixed(0)} MB private in the largest tab, ${residentMb(process.pid).toFixed(0)} MB in the studio`);
   await page.context().close();
   await end();
 }
 
 async function watching() {
-  const seconds = 30;
   const { address, process, end } = await studio();
   const page = await newPage();
   await page.goto(address);

@@ -16,7 +16,7 @@ install(FILES ${PROJECT_BINARY_DIR}/margayConfig.cmake ${PROJECT_BINARY_DIR}/mar
         DESTINATION ${package_dir} COMPONENT library)
 
 install(TARGETS margay_launcher DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-install(TARGETS margay_program DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT program)
+install(TARGETS margay_program margay_studio_launcher DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT program)
 foreach(component library program)  # both read images
   install(TARGETS margay_decode_heif DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT ${component})
 endforeach()

@@ -552,6 +552,7 @@ using run::reviewed_data;
 using run::ReviewedData;
 using run::ReviewEntry;
 using run::ReviewOptions;
+using run::RunChanges;
 using run::RunNote;
 using run::RunRecord;
 using run::RunRegistry;

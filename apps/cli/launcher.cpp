@@ -19,12 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Beside this program in a build folder, under libexec/margay where it is installed.
-fs::path find_program() {
+fs::path find_program(const char* name) {
   std::error_code error;
   const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  fs::path beside = self.parent_path() / "margay-program";
+  fs::path beside = self.parent_path() / name;
   if (fs::exists(beside)) return beside;
-  return self.parent_path().parent_path() / "libexec" / "margay" / "margay-program";
+  return self.parent_path().parent_path() / "libexec" / "margay" / name;
 }
 
 void set_environment() {
@@ -46,7 +46,8 @@ int main(int argc, char** argv) {
   margay::cli::occupy_closed_streams();  // before the libraries of margay-program open files of their own
   if (argc == 2 && std::string_view(argv[1]) == "--version") return print_version();
   set_environment();
-  const fs::path program = find_program();
+  const bool is_studio = argc >= 2 && std::string_view(argv[1]) == "studio";  // studio_launcher.cpp
+  const fs::path program = find_program(is_studio ? "margay-studio" : "margay-program");
   execv(program.c_str(), argv);
   std::fprintf(stderr, "margay: cannot start %s: %s; install or build Margay again\n", program.c_str(),
                std::strerror(errno));

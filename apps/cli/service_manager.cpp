@@ -71,6 +71,10 @@ void listen_for_service_signals() {
   handle_signal(SIGTERM, ask_service_to_stop);
   handle_signal(SIGINT, ask_service_to_stop);
   handle_signal(SIGHUP, ask_service_to_reload);
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&held, signal);
+  ::pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
 }
 
 ServiceSignal wait_for_signal(std::chrono::milliseconds timeout) {

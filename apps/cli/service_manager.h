@@ -9,7 +9,8 @@ namespace margay::cli {
 /// What a service is asked to do by a signal.
 enum class ServiceSignal { kNone, kStop, kReload };
 
-/// From now on SIGTERM and SIGINT ask to stop, once: a second one ends the program at once. SIGHUP asks to reload.
+/// From now on SIGTERM and SIGINT ask to stop, once: a second one ends the program at once. SIGHUP asks to reload. What
+/// a launcher has held back of them comes now.
 void listen_for_service_signals();
 
 /// Waits for a signal, or until the time is over (kNone). A stop that was asked for is told before a reload.

@@ -14,6 +14,7 @@
 #include "apps/cli/progress_line.h"
 #include "apps/cli/service_manager.h"
 #include "apps/studio/studio.h"
+#include "apps/studio/studio_start.h"
 
 extern char** environ;
 
@@ -108,9 +109,17 @@ studio::StudioProgram this_program() {
           .train = train_form()};
 }
 
-void tell_ready(const studio::Studio& page, const http::Server& server) {
-  for (const studio::ServedFolder& folder : page.folders().all()) print_out("{}\n", shown_path(folder.path));
-  print_out("Studio: {}\n", page.page_address(server.address()));
+/// What the program before this one has not printed (studio_launcher.cpp): without names of folders it does not know
+/// them.
+void print_start(const studio::Studio& page, const http::Server& server, bool has_address) {
+  const bool has_folders = has_address && !page.options().folders.empty();
+  for (const studio::ServedFolder& folder : page.folders().all()) {
+    if (!has_folders) print_out("{}\n", shown_path(folder.path));
+  }
+  if (!has_address) print_out("Studio: {}\n", page.access().page_address(server.address()));
+}
+
+void tell_ready(const studio::Studio& page) {
   notify_service_manager("READY=1\n");
   if (!studio::is_loopback(page.options().host)) {
     warn(
@@ -125,16 +134,24 @@ core::ExitCode run_studio(const StudioOptions& options) {
   constexpr std::chrono::milliseconds kPatience{2000};
   core::validate(options);
   listen_for_service_signals();
-  studio::Studio page(options, this_program());
+  std::optional<studio::StudioStart> start = studio::take_start();
+  studio::StudioProgram program = this_program();
+  if (start) program.token = start->token;
+  studio::Studio page(options, std::move(program));
   http::ServerOptions listening = studio::server_options(options);
   listening.inherited = inherited_sockets();
+  if (start) listening.predecessor = start->end;
   http::Server server(listening, std::ref(page),
                       {.admit = [&page](const http::Request& head) { return page.admit(head); }});
   server.start();
-  tell_ready(page, server);
+  print_start(page, server, start.has_value());
+  tell_ready(page);
   BrowserOpener browser;
   if (options.open) browser.open(page.entry_address(server.address()));
-  while (wait_for_signal(kSignalPace) != ServiceSignal::kStop) browser.look();
+  while (wait_for_signal(kSignalPace) != ServiceSignal::kStop) {
+    browser.look();
+    if (start && ::waitpid(start->page_process, nullptr, WNOHANG) != 0) start.reset();
+  }
   server.drain(kPatience);
   return core::ExitCode::kDone;
 }

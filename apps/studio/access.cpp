@@ -5,11 +5,13 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 
 #include <fmt/format.h>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/http/target.h"
 
 namespace margay::studio {
 namespace {
@@ -28,6 +30,17 @@ std::string name_of_cookie(const std::string& token) {
   return "margay-studio-" + sum.finish().substr(0, 12);
 }
 
+std::string token_of(const StudioOptions& options) {
+  if (!options.token_file) return Access::new_token();
+  http::Tokens::of_file(*options.token_file);  // refuses files without one, and those that others may change
+  std::ifstream lines(*options.token_file);
+  for (std::string line; std::getline(lines, line);) {
+    const std::string_view word = http::trimmed(std::string_view(line).substr(0, line.find('\r')));
+    if (!word.empty() && !word.starts_with('#')) return std::string(word);
+  }
+  throw core::IoError(*options.token_file, "cannot read the token");
+}
+
 /// Browsers say where a request comes from; programs do not.
 bool comes_from_elsewhere(const http::Request& head) {
   const std::string_view site = head.headers.get("Sec-Fetch-Site");
@@ -44,6 +57,9 @@ bool is_from_page(const http::Request& head) {
 bool is_write(const http::Request& request) {
   return request.method != "GET" && request.method != "HEAD" && request.method != "OPTIONS";
 }
+
+Access::Access(const StudioOptions& options, const std::string& given)
+    : Access(given.empty() ? token_of(options) : given, options.read_only ? Writes::kRefused : Writes::kAllowed) {}
 
 Access::Access(const std::string& token, Writes writes)
     : token_(token), cookie_name_(name_of_cookie(token)), tokens_(std::vector<std::string>{token}), writes_(writes) {}
@@ -70,6 +86,10 @@ bool Access::take_entry(std::string_view entry) {
   if (!entry_.accepts(entry)) return false;
   entry_ = http::Tokens();
   return http::Clock::now() < entry_ends_;
+}
+
+std::string Access::page_address(const std::string& address) const {
+  return fmt::format("{}/?token={}", address, http::percent_encoded(token_));
 }
 
 std::string Access::cookie() const {

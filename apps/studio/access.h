@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "apps/studio/studio_options.h"
 #include "margay/http/request.h"
 #include "margay/http/response.h"
 #include "margay/http/tokens.h"
@@ -26,6 +27,8 @@ class Access {
  public:
   /// token: of RFC 6750's letters, 16 at least; throws std::invalid_argument otherwise.
   Access(const std::string& token, Writes writes);
+  /// With the token of --token-file, or a new one. given: if not "", that one.
+  explicit Access(const StudioOptions& options, const std::string& given = "");
 
   /// A new token, 24 random bytes.
   static std::string new_token();
@@ -39,6 +42,9 @@ class Access {
   const std::string& token() const { return token_; }
   Writes writes() const { return writes_; }
   bool accepts(std::string_view token) const { return tokens_.accepts(token); }
+
+  /// "http://127.0.0.1:41234/?token=…": opens the page with the right to use it. address: the server's.
+  std::string page_address(const std::string& address) const;
 
   /// Set-Cookie: the page's token. Its name belongs to the token, as browsers share cookies among all ports.
   std::string cookie() const;

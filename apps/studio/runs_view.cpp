@@ -22,6 +22,8 @@ using run::WatchedRun;
 
 /// Of runs of 100,000 steps each holds 6 MB.
 constexpr std::size_t kMostLogs = 16;
+/// A training is watched for less than a hundredth of its processor time (benchmarks/studio).
+constexpr std::chrono::milliseconds kStepsPace{1900};
 
 /// NaN, infinity and what is absent are null.
 Json number_json(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
@@ -177,13 +179,34 @@ void append_curve(std::string& text, const std::string& folder, const std::strin
 
 }  // namespace
 
+/// Requests look, too, so that they see the newest. Would they tell, a page that asks because it was told would be told
+/// again by its own question for as long as a training writes.
+void RunsView::refresh() {
+  run::RunChanges changes = watch_.look();
+  const std::scoped_lock lock(untold_mutex_);
+  untold_runs_.insert(changes.runs.begin(), changes.runs.end());
+  untold_steps_.insert(changes.steps.begin(), changes.steps.end());
+}
+
 void RunsView::look() {
-  const std::vector<std::string> changed = watch_.look();
-  if (!changed.empty()) changes_.publish("runs", {{"folders", changed}});
+  refresh();
+  std::set<std::string> runs;
+  std::set<std::string> steps;
+  {
+    const std::scoped_lock lock(untold_mutex_);
+    runs.swap(untold_runs_);
+    const Clock::time_point now = Clock::now();
+    if (now - steps_told_ >= kStepsPace) {
+      steps.swap(untold_steps_);
+      steps_told_ = now;
+    }
+  }
+  if (!runs.empty()) changes_.publish("runs", {{"folders", runs}});
+  if (!steps.empty()) changes_.publish("steps", {{"folders", steps}});
 }
 
 Json RunsView::list() {
-  look();
+  refresh();
   Json runs = Json::array();
   for (const WatchedRun& run : watch_.all()) runs.push_back(summary_json(run));
   std::error_code none;
@@ -193,7 +216,7 @@ Json RunsView::list() {
 }
 
 Json RunsView::run(const std::string& folder) {
-  look();
+  refresh();
   const WatchedRun run = watch_.run(folder);
   Json json = summary_json(run);
   const std::filesystem::path path = watch_.runs() / folder;
@@ -217,14 +240,16 @@ Json RunsView::run(const std::string& folder) {
 }
 
 std::string RunsView::curves(const CurveWindow& window) {
-  look();
+  refresh();
   std::string text = "{\"curves\":[";
+  Json steps = Json::object();
   const char* separator = "";
   for (const std::string& folder : window.folders) {
     watch_.run(folder);
     const std::shared_ptr<KeptLog> kept = log_of(folder);
     const std::scoped_lock lock(kept->mutex);
     kept->log.refresh();
+    steps[folder] = kept->log.steps().empty() ? 0 : kept->log.steps().back();
     const bool has_steps = window.axis == CurveWindow::Axis::kSteps;
     const std::vector<double> x = has_steps ? kept->log.steps() : seconds_of_steps(kept->log);
     for (const std::string& name : window.names) {
@@ -235,7 +260,7 @@ std::string RunsView::curves(const CurveWindow& window) {
       append_curve(text, folder, name, *curve, window);
     }
   }
-  return text + "]}";
+  return text + "],\"steps\":" + steps.dump() + "}";
 }
 
 std::shared_ptr<RunsView::KeptLog> RunsView::log_of(const std::string& folder) {
@@ -251,7 +276,7 @@ std::shared_ptr<RunsView::KeptLog> RunsView::log_of(const std::string& folder) {
 }
 
 Json RunsView::compared(const std::vector<std::string>& folders, const std::string& metric) {
-  look();
+  refresh();
   std::vector<run::ChosenRuns> chosen;
   for (const std::string& folder : folders) {
     const RunRecord record = watch_.run(folder).record;

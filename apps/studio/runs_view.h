@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,10 +35,12 @@ struct CurveWindow {
 /// What the page's view of runs asks for. From several threads.
 class RunsView {
  public:
-  /// changes: where a run that changes is told, as "runs" with {"folders": [...]}.
+  /// changes: where a run that changes is told, as "runs" with {"folders": [...]}, and as "steps" what only has more
+  /// steps.
   RunsView(std::filesystem::path runs, Changes& changes) : watch_(std::move(runs)), changes_(changes) {}
 
-  /// Looks for changes and tells them.
+  /// Looks for changes and tells them and what requests have found since the last time; steps, which a training writes
+  /// all the time, every other second at most.
   void look();
 
   /// All runs, newest first, with what a list shows of each.
@@ -49,16 +53,22 @@ class RunsView {
   nlohmann::ordered_json compared(const std::vector<std::string>& folders, const std::string& metric);
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct KeptLog {
     std::mutex mutex;
     run::StepLog log;
     explicit KeptLog(std::filesystem::path file) : log(std::move(file)) {}
   };
 
+  void refresh();
   std::shared_ptr<KeptLog> log_of(const std::string& folder);
 
   run::RunWatch watch_;
   Changes& changes_;
+  std::mutex untold_mutex_;
+  std::set<std::string> untold_runs_;
+  std::set<std::string> untold_steps_;
+  Clock::time_point steps_told_ = {};
   std::mutex logs_mutex_;
   std::list<std::pair<std::string, std::shared_ptr<KeptLog>>> logs_;  ///< last used first
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <set>
 #include <utility>
 #include <vector>
@@ -25,17 +24,6 @@ using namespace nlohmann::literals;
 constexpr std::size_t kThreads = 8;
 constexpr std::size_t kMostWaiting = 1024;
 constexpr std::chrono::milliseconds kPace{1000};
-
-std::string token_of(const StudioOptions& options) {
-  if (!options.token_file) return Access::new_token();
-  http::Tokens::of_file(*options.token_file);  // refuses files without one, and those that others may change
-  std::ifstream lines(*options.token_file);
-  for (std::string line; std::getline(lines, line);) {
-    const std::string_view word = http::trimmed(std::string_view(line).substr(0, line.find('\r')));
-    if (!word.empty() && !word.starts_with('#')) return std::string(word);
-  }
-  throw core::IoError(*options.token_file, "cannot read the token");
-}
 
 /// Whether `path` lies in `folder`; both without links.
 bool lies_in(const fs::path& path, const fs::path& folder) {
@@ -73,7 +61,7 @@ Studio::Studio(StudioOptions options, StudioProgram program)
       folders_(options_.folders.empty() ? folders_of_runs(options_.runs) : options_.folders, options_.runs),
       models_(LoadedModels::kMost, LoadedModels::load_on(options_.device.value_or("cpu"))),
       thumbnails_(program_.cache_folder.empty() ? "" : program_.cache_folder / "thumbnails"),
-      access_(token_of(options_), options_.read_only ? Writes::kRefused : Writes::kAllowed),
+      access_(options_, program_.token),
       changes_(kPace, greeting_of(program_)),
       routes_(*this, workers_),
       workers_(kThreads, kMostWaiting) {
@@ -86,10 +74,6 @@ Studio::~Studio() = default;
 
 std::string Studio::words(const std::string& message) const {
   return program_.words ? program_.words(message) : message;
-}
-
-std::string Studio::page_address(const std::string& address) const {
-  return fmt::format("{}/?token={}", address, http::percent_encoded(access_.token()));
 }
 
 std::string Studio::entry_address(const std::string& address) {

@@ -28,7 +28,8 @@ struct StudioProgram {
   fetch::KnownPlaces places;           ///< where pretrained weights may lie
   /// Shows `option_field` in a message as the program's flag; none: messages stay as they are.
   std::function<std::string(const std::string&)> words = {};
-  TrainForm train = {};  ///< without `check` the page starts no trainings
+  TrainForm train = {};    ///< without `check` the page starts no trainings
+  std::string token = {};  ///< that the address was printed with; "": that of the options
 };
 
 /// The page over runs and data, for one http::Server: it is its handler, and admit() its hook. Outlives the server.
@@ -53,13 +54,12 @@ class Studio {
   LoadedModels& models() { return models_; }
   Thumbnails& thumbnails() { return thumbnails_; }
   Access& access() { return access_; }
+  const Access& access() const { return access_; }
   bool is_read_only() const { return options_.read_only; }
   /// A message for people, with the program's flags.
   std::string words(const std::string& message) const;
 
-  /// "http://127.0.0.1:41234/?token=…": opens the page with the right to use it. address: the server's.
-  std::string page_address(const std::string& address) const;
-  /// The same without the token: good for once, within a minute.
+  /// Opens the page without the token: good for once, within a minute. address: the server's.
   std::string entry_address(const std::string& address);
 
   /// Answers a request.

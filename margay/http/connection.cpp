@@ -59,7 +59,8 @@ Connection::~Connection() {
   --state_.connections;
 }
 
-void Connection::begin() {
+void Connection::begin(std::string received) {
+  pending_ = std::move(received);
   set_deadline(state_.options.header_seconds);
   if (home_.loop()->watch(socket_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this)) return advance();
   close();
@@ -108,6 +109,8 @@ bool Connection::step() {
   switch (phase_) {
     case Phase::kReading:
       return read_request();
+    case Phase::kHandingOver:
+      return hand_over();
     case Phase::kAnswering:
       return ask_whether_client_left();
     case Phase::kWriting:
@@ -194,6 +197,10 @@ void Connection::end_head() {
   is_head_request_ = request.method == "HEAD";
   is_http_11_ = reader_.is_http_11();
   keeps_alive_ = reader_.keeps_alive();
+  if (has_successor() && state_.hooks.successor.takes(request)) {
+    phase_ = Phase::kHandingOver;
+    return;
+  }
   ++state_.requests;
   begin_entry(request);
   set_deadline(state_.options.body_seconds);
@@ -300,6 +307,20 @@ void Connection::next_request() {
   set_deadline(state_.options.idle_seconds);
 }
 
+/// A request that the successor cannot have is refused; a connection without one ends.
+bool Connection::hand_over() {
+  const std::string received = reader_.head_bytes() + pending_;
+  if (http::hand_over(state_.hooks.successor.end, socket_, received)) {
+    home_.loop()->unwatch(socket_);  // epoll would go on with it, as the other process has it open
+    close();
+  } else if (received.empty()) {
+    linger();
+  } else {
+    refuse(RequestError(503, "the server is starting, and has as much to do as it can take; try again"));
+  }
+  return phase_ != Phase::kClosed;
+}
+
 void Connection::take_response(const Exchange& exchange, Response response) {
   if (exchange_.get() != &exchange || phase_ != Phase::kAnswering) return;
   guarded([&] { begin_response(std::move(response)); });
@@ -314,7 +335,7 @@ void Connection::begin_response(Response response) {
   leave_handler();
   state_.body_bytes -= std::exchange(held_, 0);
   add_cors(response, cors_headers_, state_.options.cors_origin);
-  closes_ = !keeps_alive_ || state_.is_draining;
+  closes_ = ends_with_response();
   out_head_ = response_head(response, {.date = home_.date(),
                                        .id = entry_.id,
                                        .traceparent = entry_.traceparent,
@@ -336,7 +357,7 @@ void Connection::begin_stream(const Exchange& exchange, Response head) {
     return take_response(exchange, std::move(head));
   }
   add_cors(head, cors_headers_, state_.options.cors_origin);
-  closes_ = !keeps_alive_ || state_.is_draining || !is_http_11_;
+  closes_ = ends_with_response() || !is_http_11_;
   is_event_stream_ = head.content_type.starts_with("text/event-stream");
   out_head_ = response_head(head, {.date = home_.date(),
                                    .id = entry_.id,
@@ -430,8 +451,13 @@ void Connection::finish_response() {
   leave_handler();
   out_head_.clear();
   out_body_ = {};
-  if (closes_ || state_.is_draining) return linger();
-  if (!discards_body_) return next_request();
+  const bool is_over = state_.is_draining && !has_successor();
+  if (closes_ || is_over) return linger();
+  if (!discards_body_) {
+    next_request();
+    if (state_.is_draining) phase_ = Phase::kHandingOver;
+    return;
+  }
   phase_ = Phase::kReading;  // of what is left of the refused body
   set_deadline(state_.options.body_seconds);
   if (reader_.stage() == RequestReader::Stage::kWhole) next_request();
@@ -478,9 +504,12 @@ void Connection::drain() {
   if (phase_ != Phase::kReading) return;
   readable_ = true;  // a request may be there already
   advance();
-  const bool is_idle = phase_ == Phase::kReading && reader_.stage() == RequestReader::Stage::kEmpty;
-  if (!is_idle) return;
-  linger();
+  if (phase_ != Phase::kReading || discards_body_) return;
+  if (has_successor() && reader_.stage() < RequestReader::Stage::kBody) {
+    phase_ = Phase::kHandingOver;
+  } else if (reader_.stage() == RequestReader::Stage::kEmpty) {
+    linger();
+  }
   advance();
 }
 

@@ -60,7 +60,8 @@ class Connection : public Watcher, public ResponseTaker, public std::enable_shar
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void begin();
+  /// received: what another process has read of it.
+  void begin(std::string received = {});
   /// Sends the response to whoever connected, reads nothing and closes.
   void refuse_client(Response response);
   void drain();
@@ -76,11 +77,12 @@ class Connection : public Watcher, public ResponseTaker, public std::enable_shar
 
  private:
   enum class Phase {
-    kReading,    // a request, or waiting for one
-    kAnswering,  // the handler has it
-    kWriting,    // the response
-    kStreaming,  // a response whose body comes piece by piece
-    kLingering,  // all is said: the client may still be sending, and must not lose the response
+    kReading,      // a request, or waiting for one
+    kHandingOver,  // to the successor, which reads that request anew
+    kAnswering,    // the handler has it
+    kWriting,      // the response
+    kStreaming,    // a response whose body comes piece by piece
+    kLingering,    // all is said: the client may still be sending, and must not lose the response
     kClosed
   };
 
@@ -104,6 +106,11 @@ class Connection : public Watcher, public ResponseTaker, public std::enable_shar
   void refuse(const RequestError& problem);
   void dispatch();
   void next_request();
+
+  // A process that takes over.
+  bool has_successor() const { return state_.hooks.successor.end >= 0; }
+  bool ends_with_response() const { return !keeps_alive_ || (state_.is_draining && !has_successor()); }
+  bool hand_over();
 
   // Writing.
   void begin_response(Response response);

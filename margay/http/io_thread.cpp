@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "margay/http/hand_over.h"
 #include "margay/http/response_head.h"
 
 namespace margay::http {
@@ -71,9 +72,37 @@ class IoThread::Acceptor : public Watcher {
   int socket_;
 };
 
-IoThread::IoThread(ServerState& state, const std::vector<Listener>& listeners)
+/// Takes over what the predecessor has accepted.
+class IoThread::Heir : public Watcher {
+ public:
+  Heir(IoThread& thread, int end) : thread_(thread), end_(end) {}
+  Heir(const Heir&) = delete;
+  Heir& operator=(const Heir&) = delete;
+  ~Heir() override { ::close(end_); }
+
+  /// The predecessor may go from now on: its end reads as ended.
+  void begin() {
+    thread_.loop_->watch(end_, EPOLLIN, *this);
+    ::shutdown(end_, SHUT_WR);
+  }
+  void on_events(std::uint32_t /*events*/) override {
+    for (int i = 0; i < kAcceptsOfTurn; ++i) {
+      HandedOver taken = take_over(end_);
+      if (taken.is_last) return thread_.loop_->unwatch(end_);
+      if (taken.socket < 0) return;
+      thread_.add(taken.socket, std::move(taken.received));
+    }
+  }
+
+ private:
+  IoThread& thread_;
+  int end_;
+};
+
+IoThread::IoThread(ServerState& state, const std::vector<Listener>& listeners, int predecessor)
     : state_(state), scratch_(kScratchBytes), spare_file_(open_spare_file()) {
   for (const Listener& listener : listeners) acceptors_.push_back(std::make_unique<Acceptor>(*this, listener.socket()));
+  if (predecessor >= 0) heir_ = std::make_unique<Heir>(*this, predecessor);
 }
 
 IoThread::~IoThread() {
@@ -97,6 +126,7 @@ void IoThread::start() {
 
 void IoThread::run() {
   watch_acceptors();
+  if (heir_) heir_->begin();
   loop_->run([this] { tick(); }, [this] { end_turn(); });
   for (const auto& connection : all_connections()) connection->cut_off();
   connections_.clear();
@@ -112,6 +142,7 @@ void IoThread::begin_drain() {
     for (int i = 0; i < kMostWaiting && accept_one(acceptor->socket());) ++i;
     if (is_accepting_) loop_->unwatch(acceptor->socket());
   }
+  if (heir_) heir_->on_events(EPOLLIN);
   is_accepting_ = false;
   is_draining_ = true;
   listened_.set_value();
@@ -192,7 +223,7 @@ void IoThread::pause_accepting() {
   for (const auto& acceptor : acceptors_) loop_->unwatch(acceptor->socket());
 }
 
-void IoThread::add(int socket) {
+void IoThread::add(int socket, std::string received) {
   const int yes = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // fails for Unix sockets, which need none
   const bool is_full = state_.connections >= state_.max_connections;
@@ -202,7 +233,7 @@ void IoThread::add(int socket) {
   connections_[connection.get()] = connection;
   if (is_full) return connection->refuse_client(unavailable("the server has as many connections as it may"));
   ++state_.accepted;
-  connection->begin();
+  connection->begin(std::move(received));
 }
 
 std::vector<std::shared_ptr<Connection>> IoThread::all_connections() const {

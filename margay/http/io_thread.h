@@ -16,7 +16,8 @@ namespace margay::http {
 /// One thread that accepts connections and serves them. Several may share the listening sockets.
 class IoThread : public ConnectionHome {
  public:
-  IoThread(ServerState& state, const std::vector<Listener>& listeners);
+  /// predecessor: the end from which connections are taken over; none: -1.
+  IoThread(ServerState& state, const std::vector<Listener>& listeners, int predecessor = -1);
   ~IoThread() override;
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
@@ -39,6 +40,7 @@ class IoThread : public ConnectionHome {
 
  private:
   class Acceptor;
+  class Heir;
 
   void run();
   void tick();
@@ -49,12 +51,13 @@ class IoThread : public ConnectionHome {
   bool accept_one(int listener);
   void refuse_for_want_of_files(int listener);
   void pause_accepting();
-  void add(int socket);
+  void add(int socket, std::string received = {});
   std::vector<std::shared_ptr<Connection>> all_connections() const;
 
   ServerState& state_;
   std::shared_ptr<EventLoop> loop_ = std::make_shared<EventLoop>();
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::unique_ptr<Heir> heir_;  // of a predecessor, if there is one
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::vector<std::shared_ptr<Connection>> closed_;  // of this turn
   std::vector<char> scratch_;

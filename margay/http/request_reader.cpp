@@ -171,6 +171,7 @@ class RequestReader::Impl {
   Request request_;
   Limits limits_;
   std::optional<BeastParser> parser_;
+  std::string head_;
 
  private:
   /// Empty lines before a request are passed over (RFC 9112, section 2.2).
@@ -243,7 +244,6 @@ class RequestReader::Impl {
     return used;
   }
 
-  std::string head_;
   std::string rest_;
   bool has_head_ = false;
 };
@@ -255,6 +255,7 @@ std::size_t RequestReader::feed(std::string_view bytes) { return impl_->feed(byt
 RequestReader::Stage RequestReader::stage() const { return impl_->stage(); }
 Request& RequestReader::request() { return impl_->request_; }
 const Request& RequestReader::request() const { return impl_->request_; }
+const std::string& RequestReader::head_bytes() const { return impl_->head_; }
 Request RequestReader::take() { return std::move(impl_->request_); }
 bool RequestReader::is_http_11() const { return impl_->parser_->version() == 11; }
 

@@ -42,6 +42,8 @@ class RequestReader {
   Request& request();
   const Request& request() const;
   Request take();
+  /// The bytes of the head, or of what is there of it.
+  const std::string& head_bytes() const;
   /// What the head says, for the connection.
   bool keeps_alive() const;
   bool is_http_11() const;

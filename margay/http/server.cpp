@@ -105,7 +105,8 @@ class Server::Impl {
     listeners_ = open_listeners(state_.options);
     for (const Listener& listener : listeners_) addresses_.push_back(listener.address());
     for (int i = 0; i < state_.options.io_threads; ++i) {
-      threads_.push_back(std::make_unique<IoThread>(state_, listeners_));
+      const int predecessor = i == 0 ? state_.options.predecessor.value_or(-1) : -1;
+      threads_.push_back(std::make_unique<IoThread>(state_, listeners_, predecessor));
     }
   }
 

@@ -11,6 +11,7 @@
 
 #include "margay/core/options.h"
 #include "margay/http/access_log.h"
+#include "margay/http/hand_over.h"
 #include "margay/http/reply.h"
 
 namespace margay::http {
@@ -23,6 +24,7 @@ struct ServerOptions {
   std::string unix_mode = "600";           ///< its permissions, octal
   std::vector<int> inherited =
       {};  ///< listening sockets that the program was given (systemd); with any, no others are opened
+  std::optional<int> predecessor = {};  ///< where another process hands connections over to this one (hand_over.h)
 
   std::vector<std::string> allowed_hosts = {};  ///< names that Host may hold, without port; none: any
   std::string cors_origin = "";  ///< pages that may read responses: "https://example.org", or "*"; "": none
@@ -47,6 +49,8 @@ struct ServerHooks {
   /// Sees a request before its body is read, and may refuse it: the server sends the response at once.
   std::function<std::optional<Response>(const Request& head)> admit = {};
   AccessLog access = {};
+  /// Gets the requests that it takes, and what is left when this server drains, each with its whole connection.
+  Successor successor = {};
 };
 
 /// Numbers since the server began, for metrics.

@@ -19,9 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kWatchedFiles = {"config.json", "run.json",     "history.csv",
-                                      "steps.jsonl", "model.margay", "probe.json"};
 constexpr const char* kSteps = "steps.jsonl";
+/// The steps are last: a training writes them all the time, and of a run nothing else depends on them.
+constexpr std::array kWatchedFiles = {"config.json", "run.json", "history.csv", "model.margay", "probe.json", kSteps};
 
 /// All folders below `runs`: one that is no run yet may become one.
 std::vector<std::string> folders_below(const fs::path& runs) {
@@ -72,24 +72,25 @@ WatchedRun settled(WatchedRun run) {
 
 }  // namespace
 
-std::vector<std::string> RunWatch::look() {
+RunChanges RunWatch::look() {
   const std::vector<std::string> folders = folders_below(runs_);
   const std::scoped_lock lock(mutex_);
-  std::vector<std::string> changed;
+  RunChanges changes;
   for (const std::string& folder : folders) {
-    if (refresh(folder)) changed.push_back(folder);
+    const Change change = refresh(folder);
+    if (change == Change::kRun) changes.runs.push_back(folder);
+    if (change == Change::kSteps) changes.steps.push_back(folder);
   }
   const std::set<std::string> there(folders.begin(), folders.end());
   std::erase_if(entries_, [&](const auto& entry) {
     const bool is_gone = !there.contains(entry.first);
-    if (is_gone) changed.push_back(entry.first);
+    if (is_gone) changes.runs.push_back(entry.first);
     return is_gone;
   });
-  return changed;
+  return changes;
 }
 
-/// Whether something is other than before.
-bool RunWatch::refresh(const std::string& folder) {
+RunWatch::Change RunWatch::refresh(const std::string& folder) {
   Signature signature;
   for (const char* file : kWatchedFiles) {
     struct stat facts {};
@@ -98,16 +99,27 @@ bool RunWatch::refresh(const std::string& folder) {
     signature.push_back(is_there ? facts.st_size : -1);
   }
   const auto known = entries_.find(folder);
-  if (known != entries_.end() && known->second.signature == signature) {
-    if (known->second.run.record.status != RunStatus::kRunning) return false;
-    const Liveness now = liveness(known->second.run.record.process);
-    return std::exchange(known->second.liveness, now) != now;
+  constexpr std::ptrdiff_t kOfSteps = 2;
+  const auto is_same = [&](const Signature& before) {
+    const bool come_or_go = (before.back() < 0) != (signature.back() < 0);
+    return !come_or_go && std::equal(signature.begin(), signature.end() - kOfSteps, before.begin());
+  };
+  const bool is_same_run = known != entries_.end() && is_same(known->second.signature);
+  if (!is_same_run) {
+    std::optional<WatchedRun> run = read_run(runs_ / folder);
+    if (!run) return entries_.erase(folder) > 0 ? Change::kRun : Change::kNone;
+    const Liveness alive = liveness(run->record.process);
+    entries_.insert_or_assign(folder, Entry{std::move(signature), std::move(*run), alive});
+    return Change::kRun;
   }
-  std::optional<WatchedRun> run = read_run(runs_ / folder);
-  if (!run) return entries_.erase(folder) > 0;
-  const Liveness alive = liveness(run->record.process);
-  entries_.insert_or_assign(folder, Entry{std::move(signature), std::move(*run), alive});
-  return true;
+  Entry& entry = known->second;
+  const bool has_steps = entry.signature != signature;
+  entry.run.step_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(signature.back(), 0));
+  entry.signature = std::move(signature);
+  const bool is_running = entry.run.record.status == RunStatus::kRunning;
+  const Liveness now = is_running ? liveness(entry.run.record.process) : entry.liveness;
+  if (std::exchange(entry.liveness, now) != now) return Change::kRun;
+  return has_steps ? Change::kSteps : Change::kNone;
 }
 
 std::vector<WatchedRun> RunWatch::all() const {

@@ -19,6 +19,12 @@ struct WatchedRun {
   std::uint64_t step_bytes = 0;  ///< of steps.jsonl
 };
 
+/// Which folders (names) a look has found to be other than at the look before.
+struct RunChanges {
+  std::vector<std::string> runs;   ///< that are new, gone, or other in what a list shows of them
+  std::vector<std::string> steps;  ///< that only have more steps
+};
+
 /// The runs below one folder, kept up to date by looking at the times and sizes of their files: also those of
 /// trainings that other processes and other machines began. It reads the folders alone, writes nothing, and holds
 /// nothing open. May be used from several threads.
@@ -27,9 +33,8 @@ class RunWatch {
   /// The folder need not exist yet.
   explicit RunWatch(std::filesystem::path runs) : runs_(std::move(runs)) {}
 
-  /// Looks again. Gives the folders (names) of the runs that are other than at the last look, new, or gone. Throws
-  /// core::IoError if the folder cannot be read.
-  std::vector<std::string> look();
+  /// Looks again. Throws core::IoError if the folder cannot be read.
+  RunChanges look();
 
   /// As the last look found them, newest first.
   std::vector<WatchedRun> all() const;
@@ -47,7 +52,8 @@ class RunWatch {
     Liveness liveness = Liveness::kGone;
   };
 
-  bool refresh(const std::string& folder);
+  enum class Change { kNone, kSteps, kRun };
+  Change refresh(const std::string& folder);
 
   std::filesystem::path runs_;
   mutable std::mutex mutex_;

@@ -28,7 +28,7 @@ class RunWatchTest : public ::testing::Test {
 };
 
 TEST_F(RunWatchTest, FindsNothingWhereThereIsNoFolder) {
-  EXPECT_TRUE(watch_.look().empty());
+  EXPECT_TRUE(watch_.look().runs.empty());
   EXPECT_TRUE(watch_.all().empty());
   EXPECT_THROW(watch_.run("first"), core::DataError);
 }
@@ -37,15 +37,33 @@ TEST_F(RunWatchTest, TellsWhatCameWhatChangedAndWhatWent) {
   write(runs_ / "20240501-090000-a/config.json", R"({"arch": "resnet18"})");
   write(runs_ / "notes.txt", "no run");
   write(runs_ / "empty/notes.txt", "no run either");
-  EXPECT_EQ(watch_.look(), Names{"20240501-090000-a"});
-  EXPECT_TRUE(watch_.look().empty());
+  EXPECT_EQ(watch_.look().runs, Names{"20240501-090000-a"});
+  EXPECT_TRUE(watch_.look().runs.empty());
   write(runs_ / "20240501-090000-a/history.csv",
         "stage,epoch,train_loss,valid_loss,error_rate,seconds\nx,0,1,0.9,0.5,3\n");
-  EXPECT_EQ(watch_.look(), Names{"20240501-090000-a"});
+  EXPECT_EQ(watch_.look().runs, Names{"20240501-090000-a"});
   EXPECT_EQ(watch_.run("20240501-090000-a").record.last("error_rate"), 0.5);
   std::filesystem::remove_all(runs_ / "20240501-090000-a");
-  EXPECT_EQ(watch_.look(), Names{"20240501-090000-a"});
+  EXPECT_EQ(watch_.look().runs, Names{"20240501-090000-a"});
   EXPECT_TRUE(watch_.all().empty());
+}
+
+TEST_F(RunWatchTest, TellsStepsFromAllElse) {
+  write(runs_ / "a/config.json", "{}");
+  write(runs_ / "a/steps.jsonl", "{\"step\":1}\n");
+  EXPECT_EQ(watch_.look().runs, Names{"a"});
+  write(runs_ / "a/steps.jsonl", "{\"step\":1}\n{\"step\":2}\n");
+  RunChanges changes = watch_.look();
+  EXPECT_TRUE(changes.runs.empty());
+  EXPECT_EQ(changes.steps, Names{"a"});
+  EXPECT_EQ(watch_.run("a").step_bytes, 22U);
+  write(runs_ / "a/steps.jsonl", "{\"step\":1}\n");
+  write(runs_ / "a/config.json", R"({"arch": "resnet18"})");
+  changes = watch_.look();
+  EXPECT_EQ(changes.runs, Names{"a"});
+  EXPECT_TRUE(changes.steps.empty());
+  std::filesystem::remove(runs_ / "a/steps.jsonl");
+  EXPECT_EQ(watch_.look().runs, Names{"a"});
 }
 
 TEST_F(RunWatchTest, ReadsWhatARegistryWroteAndWritesNothing) {

@@ -157,9 +157,22 @@ TEST_F(StudioRuns, AreLiveThoughTheyWereStartedElsewhere) {
                                      studio_.token() + "\r\n\r\n");
   page.receive("event: runs\ndata: {\"folders\":[\"a\"]}");
   std::ofstream(runs() / "a/steps.jsonl", std::ios::app) << "{\"step\":5,\"loss\":0.5}\n";
-  const std::string events = page.receive("event: runs\ndata: {\"folders\":[\"a\"]}");
-  EXPECT_NE(events.find("event: runs"), std::string::npos) << events;
+  const std::string events = page.receive("event: steps\ndata: {\"folders\":[\"a\"]}");
+  EXPECT_NE(events.find("event: steps"), std::string::npos) << events;
   EXPECT_EQ(studio_.json("/api/curves?of=a&name=loss")["curves"][0]["x"], json::parse("[1, 2, 3, 4, 5]"));
+}
+
+TEST_F(StudioRuns, AreNotToldAnewByTheQuestionThatFollows) {
+  add_run("a");
+  RawClient page(studio_.port(), "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                                     studio_.token() + "\r\n\r\n");
+  page.receive("event: runs\ndata: {\"folders\":[\"a\"]}");
+  for (int step = 5; step < 25; ++step) {
+    std::ofstream(runs() / "a/steps.jsonl", std::ios::app) << "{\"step\":" << step << ",\"loss\":0.5}\n";
+    EXPECT_EQ(studio_.json("/api/curves?of=a&name=loss")["steps"]["a"], step);
+  }
+  const std::string events = page.receive("event: steps");
+  EXPECT_LE(testing_support::occurrences(events, "event: "), 2U) << events;
 }
 
 TEST_F(StudioRuns, AreReadAndNothingIsWritten) {

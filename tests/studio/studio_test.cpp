@@ -65,7 +65,7 @@ TEST(Studio, KeepsATokenFromAFile) {
   std::filesystem::permissions(file, std::filesystem::perms::owner_read);
   RunningStudio studio({.token_file = file});
   EXPECT_EQ(studio.token(), "0123456789abcdef-mine");
-  EXPECT_EQ(studio.studio().page_address("http://x"), "http://x/?token=0123456789abcdef-mine");
+  EXPECT_EQ(studio.studio().access().page_address("http://x"), "http://x/?token=0123456789abcdef-mine");
 }
 
 TEST(Studio, ShowsTheImagesOfItsRunsWhereNoneAreNamedAndNoneElsewhere) {

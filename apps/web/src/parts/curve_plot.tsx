@@ -50,10 +50,19 @@ const colourOf = (index: number) =>
 const themeColour = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** All curves over one list of x: undefined where a curve has no point, which its line passes over. */
-function aligned(curves: Curve[]): uPlot.AlignedData {
+export function aligned(curves: Pick<Curve, 'x' | 'y'>[]): uPlot.AlignedData {
   if (curves.length === 0) return [[], []];
   if (curves.length === 1) return [curves[0]!.x, curves[0]!.y];
-  return uPlot.join(curves.map((curve) => [curve.x, curve.y] as uPlot.AlignedData));
+  const x: number[] = [];
+  const ys = curves.map((): (number | null | undefined)[] => []);
+  const at = curves.map(() => 0);
+  while (true) {
+    let next = Infinity;
+    curves.forEach((curve, i) => { next = Math.min(next, curve.x[at[i]!] ?? Infinity); });
+    if (next === Infinity) return [x, ...ys];
+    x.push(next);
+    curves.forEach((curve, i) => ys[i]!.push(curve.x[at[i]!] === next ? curve.y[at[i]!++] : undefined));
+  }
 }
 
 function seriesOf(curve: Curve): uPlot.Series {

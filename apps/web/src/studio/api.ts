@@ -188,15 +188,19 @@ export interface Got<T> {
 
 /**
  * What is at a path (undefined: nothing is asked for), asked for again when one of the topics changes. `keeps`: while
- * another path or query is loaded, what was there before stays, as when a filter changes.
+ * another path or query is loaded, what was there before stays, as when a filter changes. `concerns`: whether an event is
+ * of what is shown.
  */
-export function useGet<T>(path: string | undefined, query: Query = {}, topics: string[] = [], keeps = false): Got<T> {
+export function useGet<T>(
+  path: string | undefined, query: Query = {}, topics: string[] = [], keeps = false, concerns?: (event: unknown) => boolean,
+): Got<T> {
   const whole = path === undefined ? undefined : written(path, query);
   const [got, setGot] = useState<{ of: string | undefined; data?: T; problem?: StudioError; isLoading: boolean }>(
     { of: undefined, isLoading: false });
   const running = useRef<{ controller: AbortController; again: boolean } | undefined>(undefined);
 
-  const load = useCallback(() => {
+  // What is asked for anew by itself does not say so: the view would be drawn twice each time.
+  const load = useCallback((isTold?: boolean) => {
     if (whole === undefined) return;
     if (running.current) {
       running.current.again = true;
@@ -204,7 +208,7 @@ export function useGet<T>(path: string | undefined, query: Query = {}, topics: s
     }
     const mine = { controller: new AbortController(), again: false };
     running.current = mine;
-    setGot((before) => ({ ...before, isLoading: true }));
+    if (!isTold) setGot((before) => ({ ...before, isLoading: true }));
     const settle = (change: { data?: T; problem?: StudioError }) => {
       if (running.current !== mine) return; // another path is asked for, or nothing is shown any more
       running.current = undefined;
@@ -212,7 +216,7 @@ export function useGet<T>(path: string | undefined, query: Query = {}, topics: s
         const isKept = before.data !== undefined && (before.of === whole || keeps);
         return { of: whole, ...(isKept && { data: before.data! }), ...change, isLoading: false };
       });
-      if (mine.again) load();
+      if (mine.again) load(isTold);
     };
     get<T>(whole, {}, mine.controller.signal).then(
       (data) => settle({ data }),
@@ -230,8 +234,13 @@ export function useGet<T>(path: string | undefined, query: Query = {}, topics: s
     };
   }, [load]);
   const topicText = topics.join(' ');
+  const isConcerned = useRef(concerns);
+  isConcerned.current = concerns;
   useEffect(() => {
-    const ends = topicText.split(' ').filter(Boolean).map((topic) => onChange(topic, load));
+    const hear = (event: unknown) => {
+      if (event === undefined || (isConcerned.current?.(event) ?? true)) load(true);
+    };
+    const ends = topicText.split(' ').filter(Boolean).map((topic) => onChange(topic, hear));
     return () => ends.forEach((end) => end());
   }, [topicText, load]);
   const isOfThis = got.of === whole;
@@ -239,6 +248,6 @@ export function useGet<T>(path: string | undefined, query: Query = {}, topics: s
     ...(got.data !== undefined && (isOfThis || keeps) && { data: got.data }),
     ...(got.problem && isOfThis && { problem: got.problem }),
     isLoading: got.isLoading || !isOfThis,
-    reload: load,
+    reload: () => load(),
   };
 }

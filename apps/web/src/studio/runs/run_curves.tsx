@@ -6,7 +6,7 @@ import { count, number, percent } from '../../parts/numbers';
 import { useGet } from '../api';
 import { useKeys } from '../keys';
 import { words } from '../words';
-import { type Curves, isShare } from './runs_api';
+import { concerns, type Curves, isShare } from './runs_api';
 
 export interface ShownRun {
   folder: string;
@@ -70,7 +70,8 @@ function panelsOf(metrics: string[], showsRaw: boolean, showsRates: boolean): Pa
   ];
 }
 
-export function RunCurves({ runs }: { runs: ShownRun[] }) {
+/** onSteps: hears of the last step of each folder, as often as the curves grow. */
+export function RunCurves({ runs, onSteps }: { runs: ShownRun[]; onSteps?: (steps: Curves['steps']) => void }) {
   const [axis, setAxis] = useState<Axis>('steps');
   const [isLog, setLog] = useState(false);
   const [showsRaw, setRaw] = useState(runs.length === 1);
@@ -85,7 +86,8 @@ export function RunCurves({ runs }: { runs: ShownRun[] }) {
     ...runs.map(({ folder }) => ['of', folder]), ...names.map((name) => ['name', name]), ['axis', axis],
     ['columns', String(columns)], ...(rested ? [['low', String(rested.low)], ['high', String(rested.high)]] : []),
   ])}`;
-  const { data, problem } = useGet<Curves>(path, {}, ['runs'], true);
+  const { data, problem } = useGet<Curves>(path, {}, ['runs', 'steps'], true, concerns(runs.map(({ folder }) => folder)));
+  useEffect(() => data && onSteps?.(data.steps), [data]);
   const end = Math.max(1, ...(data?.curves.map((curve) => curve.end) ?? []));
   const changeAxis = (now: Axis) => { setAxis(now); setWindow(undefined); };
 

@@ -53,7 +53,13 @@ export interface Run extends Omit<RunSummary, 'epochs'> {
   stages: { step: number; name: string }[];
 }
 
+/** Whether an event, "runs" or "steps", is of one of these folders. */
+export const concerns = (folders: string[]) => (event: unknown) =>
+  (event as { folders: string[] }).folders.some((folder) => folders.includes(folder));
+
 export interface Curves {
+  /** The last step of each folder. */
+  steps: Record<string, number>;
   curves: { folder: string; name: string; points: number; end: number; x: number[]; y: (number | null)[] }[];
 }
 
