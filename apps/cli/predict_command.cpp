@@ -237,7 +237,7 @@ void check_shared(const PredictOptions& options, const data::PathList& images, c
   core::Sha256 sum;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const std::string name = std::string(images.text(i)) + '\n';
-    sum.update({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+    sum.update(name);
   }
   collective::check_same(group,
                          {{"the list of images", fmt::format("{} ({})", images.size(), sum.finish().substr(0, 12))}},

@@ -258,7 +258,7 @@ Json FolderLabelling::add_class(const Json& body) {
 
 Json FolderLabelling::add_image(const std::string& bytes, const std::string& name, const std::string& label,
                                 const data::LabelRequest& request) {
-  data::decode_size({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name);  // refuses what is none
+  data::decode_size(core::text_bytes(bytes), name);  // refuses what is none
   const Lock lock = ready();
   const data::LabelledImage added = labelled_->add_bytes(bytes, name, label, request);
   ++labelled_files_;

@@ -139,7 +139,7 @@ std::string FolderReview::shown_folder() const { return shown_text(folder_.path.
 fs::path FolderReview::found_file() const {
   std::string path = folder_.path.native();
   if (const std::string changed = changed_options(options_); !changed.empty()) path += '\n' + changed;
-  const std::uint64_t hash = core::checksum({reinterpret_cast<const std::uint8_t*>(path.data()), path.size()});
+  const std::uint64_t hash = core::checksum(path);
   const fs::path& cache = studio_.program().cache_folder;
   if (cache.empty()) return {};
   return cache / "studio" / "found" / fmt::format("{}-{:016x}.json", folder_.id, hash);

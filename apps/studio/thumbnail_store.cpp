@@ -40,7 +40,7 @@ static_assert(sizeof(IndexEntry) == 32, "the format of the file has no gaps");
 
 std::uint64_t checksum_of(const ThumbnailStore::Key& key, std::uint32_t offset, std::string_view bytes) {
   IndexEntry sealed{key, offset, static_cast<std::uint32_t>(bytes.size())};
-  sealed.checksum = core::checksum({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  sealed.checksum = core::checksum(bytes);
   return core::checksum({reinterpret_cast<const std::uint8_t*>(&sealed), sizeof sealed});
 }
 

@@ -222,10 +222,6 @@ void write_elements(const OnnxTensor& tensor, const std::function<void(std::stri
   write(elements);
 }
 
-void add_to(core::Sha256& sum, std::string_view bytes) {
-  sum.update({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-}
-
 const std::string kSealZeros(64, '0');
 
 /// A model cut where the bytes of constants stand.
@@ -255,7 +251,7 @@ class OnnxSerializer {
   void write(const std::function<void(std::string_view)>& write, const std::string& data_sha256 = "") const {
     core::Sha256 sum;
     const auto put = [&](std::string_view bytes) {
-      if (seal_at_) add_to(sum, bytes);
+      if (seal_at_) sum.update(bytes);
       write(bytes);
     };
     put(model_head_);
@@ -281,8 +277,8 @@ class OnnxSerializer {
   }
 
   std::string sealed_tail(core::Sha256& sum, const std::string& data_sha256) const {
-    add_to(sum, model_tail_);
-    add_to(sum, data_sha256);
+    sum.update(model_tail_);
+    sum.update(data_sha256);
     std::string tail = model_tail_;
     return tail.replace(*seal_at_, kSealZeros.size(), sum.finish());
   }
@@ -336,7 +332,7 @@ ExternalData place_externally(const OnnxModel& model, std::string file) {
 std::string write_external(core::AtomicFile& file, const OnnxModel& model, const ExternalData& external) {
   core::Sha256 sum;
   const auto put = [&](std::string_view bytes) {
-    add_to(sum, bytes);
+    sum.update(bytes);
     file.write(bytes);
   };
   std::uint64_t at = 0;

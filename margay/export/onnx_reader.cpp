@@ -4,7 +4,6 @@
 #include <charconv>
 #include <fstream>
 #include <memory>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -89,18 +88,14 @@ class OnnxParser {
   }
 
  private:
-  static std::span<const std::uint8_t> span_of(std::string_view text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-  }
-
   void set_seal() const {
     const std::string_view whole = *bytes_;
     const auto at = static_cast<std::size_t>(seal_.data() == nullptr ? 0 : seal_.data() - whole.data());
     core::Sha256 sum;
-    sum.update(span_of(whole.substr(0, at)));
-    sum.update(span_of(std::string(seal_.size(), '0')));
-    sum.update(span_of(whole.substr(at + seal_.size())));
-    for (const OnnxDataFile& file : file_.data) sum.update(span_of(file.sha256));
+    sum.update(whole.substr(0, at));
+    sum.update(std::string(seal_.size(), '0'));
+    sum.update(whole.substr(at + seal_.size()));
+    for (const OnnxDataFile& file : file_.data) sum.update(file.sha256);
     file_.sealed_sha256 = sum.finish();
     file_.seal = file_.metadata(kSealKey);
   }
@@ -487,7 +482,7 @@ OnnxFile read_onnx(const fs::path& path, const OnnxLimits& limits) {
   const auto bytes = std::make_shared<const std::string>(bytes_of_file(path, limits.file_bytes));
   OnnxFile file{.path = path, .model = {}, .sha256 = "", .bytes = bytes->size(), .data = {}};
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()});
+  sum.update(*bytes);
   file.sha256 = sum.finish();
   try {
     OnnxParser(file, bytes, limits).parse();

@@ -415,8 +415,7 @@ class Verifier {
   std::string list_hash() const {
     core::Sha256 sum;
     for (const auto& [name, hash] : hashes_) {
-      const std::string line = fmt::format("{}  {}\n", hash, name);
-      sum.update({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()});
+      sum.update(fmt::format("{}  {}\n", hash, name));
     }
     return sum.finish();
   }

@@ -231,7 +231,7 @@ std::string checksum_of(const model::TensorMap& tensors) {
                                             static_cast<std::size_t>(bytes.nbytes()));
     text += fmt::format("{} {:016x}\n", name, core::checksum(all));
   }
-  return fmt::format("{:016x}", core::checksum({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+  return fmt::format("{:016x}", core::checksum(text));
 }
 
 nlohmann::ordered_json skipped_json(const std::vector<data::SkippedImage>& skipped) {

@@ -25,8 +25,7 @@ std::vector<std::size_t> random_order(std::span<const std::string> names) {
   std::vector<std::pair<std::uint64_t, std::size_t>> keys;
   keys.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::span bytes(reinterpret_cast<const std::uint8_t*>(names[i].data()), names[i].size());
-    keys.emplace_back(core::Random({kSampleSeed, core::checksum(bytes)}).next(), i);
+    keys.emplace_back(core::Random({kSampleSeed, core::checksum(names[i])}).next(), i);
   }
   std::sort(keys.begin(), keys.end());
   std::vector<std::size_t> order;

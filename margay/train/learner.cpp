@@ -139,10 +139,7 @@ std::unique_ptr<model::ThreadCount> Learner::micro_batch_threads() const {
 
 namespace {
 
-std::string digest_of(const std::string& text) {
-  const auto* const begin = reinterpret_cast<const std::uint8_t*>(text.data());
-  return fmt::format("{:016x}", core::checksum({begin, text.size()}));
-}
+std::string digest_of(std::string_view text) { return fmt::format("{:016x}", core::checksum(text)); }
 
 /// Of the names, bytes and order of all parameters and buffers.
 std::string weights_digest(const model::Classifier& classifier) {

@@ -164,7 +164,7 @@ ApplyLog log_of(const ApplyPlan& plan) {
     const bool is_inside = !name.starts_with("../") && !name.starts_with('/');
     log.new_table = is_inside ? name : fs::absolute(plan.new_table).lexically_normal().native();
     core::Sha256 sum;
-    sum.update({reinterpret_cast<const std::uint8_t*>(plan.table_text.data()), plan.table_text.size()});
+    sum.update(plan.table_text);
     log.table_sha256 = sum.finish();
     if (is_inside) changing.insert(fs::path(name).parent_path().native());
   }

@@ -367,7 +367,7 @@ LabelEdits::LabelEdits(const Journal& journal, const fs::path& folder, const Ima
   core::Sha256 sum;
   for (const auto& [image, text] : changes) {
     const std::string entry = fmt::format("{}\n{}{}\n{}", image.size(), image, text.size(), text);
-    sum.update({reinterpret_cast<const std::uint8_t*>(entry.data()), entry.size()});
+    sum.update(entry);
   }
   hash_ = sum.finish();
 }
