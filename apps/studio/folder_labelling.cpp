@@ -34,8 +34,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kFewestNew = 4;
 
 Json share_json(const std::optional<metric::Estimate>& share) {
-  if (!share) return nullptr;
-  return {{"value", share->value}, {"low", share->interval.low}, {"high", share->interval.high}};
+  return share ? metric::to_json(*share) : Json(nullptr);
 }
 
 Json labelled_json(const data::LabelledImage& image) {

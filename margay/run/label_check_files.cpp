@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 #include "margay/chart/image_grid.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/interpretation_charts.h"
 #include "margay/run/label_check.h"
@@ -19,16 +19,14 @@ namespace {
 
 using IssueJson = nlohmann::ordered_json;
 
-IssueJson number_or_null(double value) { return std::isfinite(value) ? IssueJson(value) : IssueJson(nullptr); }
-
 IssueJson share_json(const WrongShare& share) {
   IssueJson json = IssueJson::object();
   if (!share.name.empty()) json["class"] = share.name;
   json["images"] = share.images;
   json["flagged"] = share.flagged;
-  json["wrong"] = number_or_null(share.wrong.value);
-  json["wrong_low"] = number_or_null(share.wrong.interval.low);
-  json["wrong_high"] = number_or_null(share.wrong.interval.high);
+  json["wrong"] = core::finite_or_null(share.wrong.value);
+  json["wrong_low"] = core::finite_or_null(share.wrong.interval.low);
+  json["wrong_high"] = core::finite_or_null(share.wrong.interval.high);
   return json;
 }
 

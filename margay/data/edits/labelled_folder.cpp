@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/edits/decision.h"
@@ -24,21 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 using StepJson = nlohmann::ordered_json;
 
-/// Bytes as code points where a path is no UTF-8, which JSON cannot hold.
-StepJson path_value(const std::string& path) {
-  if (!core::first_non_utf8(path)) return path;
-  StepJson bytes = StepJson::array();
-  for (const char c : path) bytes.push_back(static_cast<unsigned char>(c));
-  return bytes;
-}
-
 std::string path_in_step(const StepJson& step, const char* field) {
   const auto found = step.find(field);
-  if (found == step.end()) return "";
-  if (found->is_string()) return found->get<std::string>();
-  std::string path;
-  for (const StepJson& byte : *found) path += static_cast<char>(byte.get<unsigned char>());
-  return path;
+  return found == step.end() ? "" : core::path_of_json(*found);
 }
 
 bool is_entry_there(const fs::path& path) {
@@ -165,9 +154,9 @@ void LabelledFolder::write(const Step& step) {
   if (step.kind == Step::Kind::kUndo || step.kind == Step::Kind::kUndoing) {
     json["undoes"] = step.undoes;
   } else {
-    json["image"] = path_value(image.image);
+    json["image"] = core::path_json(image.image);
     json["label"] = image.label;
-    if (!image.source.empty()) json["source"] = path_value(image.source);
+    if (!image.source.empty()) json["source"] = core::path_json(image.source);
     if (image.is_moved) json["moved"] = true;
     if (image.is_random) json["random"] = true;
   }
