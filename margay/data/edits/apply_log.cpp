@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <fstream>
 #include <iterator>
 
@@ -11,8 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/field_type.h"
 #include "margay/core/json_values.h"
-#include "margay/core/text.h"
 
 namespace margay::data {
 namespace {
@@ -31,7 +32,7 @@ void take_log_line(const ApplyJson& json, ApplyLog& log) {
   } else if (json.contains("folder")) {
     log.times.push_back({core::path_of_json(json.at("folder")), json.at("modified_ns").get<std::int64_t>()});
   } else {
-    log.state = json.at("state").get<std::string>();
+    log.state = core::from_text<ApplyState>(json.at("state").get<std::string>());
     if (json.contains("failed")) log.failed = json["failed"].get<std::set<std::size_t>>();
   }
 }
@@ -44,11 +45,6 @@ fs::path log_path(const fs::path& folder, std::size_t number) {
 }
 fs::path kept_table(const fs::path& folder, std::size_t number) {
   return applied_folder(folder) / fmt::format("{:04}.table", number);
-}
-
-bool is_taken(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
 }
 
 std::string log_text(const ApplyLog& log, const std::string& journal_sha256) {
@@ -93,7 +89,9 @@ ApplyLog read_log(const fs::path& path) {
       log.number = json.at("number").get<std::size_t>();
       if (json.contains("new_table")) log.new_table = core::path_of_json(json["new_table"]);
       log.table_sha256 = json.value("table_sha256", "");
-    } catch (const ApplyJson::exception&) {
+    } catch (const core::NewerFormatError&) {
+      throw;
+    } catch (const std::exception&) {
       throw core::FormatError(path, fmt::format("line {} cannot be read; restore the log from a copy", number));
     }
   }
@@ -102,8 +100,8 @@ ApplyLog read_log(const fs::path& path) {
 }
 
 /// After the last whole line: one that was cut while it was written goes.
-void append_state(const fs::path& path, const std::string& state, const std::set<std::size_t>& failed) {
-  ApplyJson json = {{"state", state}, {"time", utc_now()}};
+void append_state(const fs::path& path, ApplyState state, const std::set<std::size_t>& failed) {
+  ApplyJson json = {{"state", core::to_text(state)}, {"time", utc_now()}};
   if (!failed.empty()) json["failed"] = failed;
   std::ifstream file(path, std::ios::binary);
   const std::string before{std::istreambuf_iterator<char>(file), {}};

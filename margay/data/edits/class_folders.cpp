@@ -31,17 +31,6 @@ bool is_escape(std::string_view text, std::size_t i) {
          kFolderDigits.find(text[i + 2]) != std::string_view::npos;
 }
 
-bool is_name_taken(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
-
-/// "cat.jpg", "cat-2.jpg", …
-fs::path numbered_name(const fs::path& name, int n) {
-  if (n == 1) return name;
-  return fmt::format("{}-{}{}", name.stem().native(), n, name.extension().native());
-}
-
 bool hold_same_bytes(std::istream& a, std::istream& b) {
   std::array<char, 1U << 16U> part_a{};
   std::array<char, 1U << 16U> part_b{};
@@ -80,7 +69,7 @@ PlacedImage place_under_free_name(const fs::path& root, const fs::path& folder, 
   for (int n = 1;; ++n) {
     const fs::path relative = folder / numbered_name(name, n);
     const fs::path target = root / relative;
-    if (is_name_taken(target)) {
+    if (is_taken(target)) {
       if (holds_it(target)) return {relative.generic_string(), true};
       continue;
     }
@@ -221,19 +210,6 @@ PlacedImage ClassFolders::place(const fs::path& image, const std::string& label,
   });
 }
 
-PlacedImage ClassFolders::move(const fs::path& image, const std::string& label) const {
-  if (!is_name_taken(image)) throw core::DataError(image, "there is no such file");
-  make_class(label);
-  const auto holds_it = [](const fs::path& /*target*/) { return false; };
-  return place_under_free_name(root_, folder_of_class(label), image.filename(), holds_it, [&](const fs::path& target) {
-    const int reason = rename_without_replacing(image, target);
-    if (reason != EXDEV || is_name_taken(target)) return reason == EXDEV ? EEXIST : reason;
-    const std::string problem = move_file(image, target);
-    if (!problem.empty()) throw core::IoError(target, problem, EXDEV);
-    return 0;
-  });
-}
-
 PlacedImage ClassFolders::place_bytes(std::string_view bytes, const std::string& name, const std::string& label) const {
   const fs::path plain = plain_file_name(name);
   make_class(label);
@@ -261,7 +237,7 @@ std::string ClassFolders::free_name(const std::string& name, const std::string& 
   const fs::path folder = folder_of_class(label);
   for (int n = 1;; ++n) {
     const fs::path relative = folder / numbered_name(plain_file_name(name), n);
-    if (!is_name_taken(root_ / relative)) return relative.generic_string();
+    if (!is_taken(root_ / relative)) return relative.generic_string();
   }
 }
 

@@ -58,8 +58,6 @@ class ClassFolders {
   /// Adds an image file; a link is followed. Throws as make_class, core::DataError for a file that
   /// cannot be read, core::IoError for what the disk refuses; nothing is there then.
   PlacedImage place(const std::filesystem::path& image, const std::string& label, PlacedAs how) const;
-  /// Moves a file, or a link, to a name that is free: the one that free_name() gave, or another. Throws as place.
-  PlacedImage move(const std::filesystem::path& image, const std::string& label) const;
   /// Adds an image of these bytes. name: of a file, without folders.
   PlacedImage place_bytes(std::string_view bytes, const std::string& name, const std::string& label) const;
   /// Removes parts of copies that processes which were killed have left more than an hour ago.

@@ -13,6 +13,7 @@
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/move_file.h"
 
 namespace margay::data {
 namespace {
@@ -78,13 +79,6 @@ void JournalFile::append(std::string_view text, std::uint64_t end) const {
   throw core::IoError(path_, "the decision could not be written, and does not count", reason);
 }
 
-void sync_entry_of(const fs::path& path) {
-  const JournalFile folder(path.has_parent_path() ? path.parent_path() : fs::path("."), O_RDONLY | O_DIRECTORY);
-  if (folder.is_open() && ::fsync(folder.descriptor()) != 0 && errno != EINVAL) {
-    throw core::IoError(path, "cannot sync its folder", errno);
-  }
-}
-
 void make_folder_for(const fs::path& file) {
   const fs::path folder = file.parent_path();
   std::error_code failure;
@@ -94,7 +88,7 @@ void make_folder_for(const fs::path& file) {
     throw core::IoError(folder, "the folder for the journal cannot be made; name another place with `journal`",
                         failure.value());
   }
-  sync_entry_of(folder);
+  sync_entries(folder.parent_path());
 }
 
 int lock_journal(const fs::path& journal, const std::string& purpose) {

@@ -34,9 +34,6 @@ class JournalFile {
   int descriptor_;
 };
 
-/// Makes the entry of a file in its folder durable. Throws core::IoError.
-void sync_entry_of(const std::filesystem::path& path);
-
 /// Makes the folder that the file lies in, durably. Throws core::IoError.
 void make_folder_for(const std::filesystem::path& file);
 

@@ -30,15 +30,10 @@ std::string path_in_step(const StepJson& step, const char* field) {
   return found == step.end() ? "" : core::path_of_json(*found);
 }
 
-bool is_entry_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
-
 /// Whether a move was made. One that left both names is completed, where they are one file.
 bool is_done(const fs::path& from, const fs::path& to) {
-  if (!is_entry_there(to)) return false;
-  return !is_entry_there(from) || move_file(from, to).empty();
+  if (!is_taken(to)) return false;
+  return !is_taken(from) || move_file(from, to).empty();
 }
 
 std::string absolute_name(const fs::path& path) {
@@ -181,7 +176,7 @@ void LabelledFolder::finish_moves() {
   for (const Step& undo : undos) {
     const LabelledImage& image = images_.at(undo.undoes - 1);
     const fs::path from = root() / image.image;
-    if (!is_entry_there(from) || is_done(from, place_after_undo(image))) write(undo);
+    if (!is_taken(from) || is_done(from, place_after_undo(image))) write(undo);
   }
 }
 
@@ -262,7 +257,7 @@ LabelledImage LabelledFolder::add_file(const fs::path& image, const std::string&
 LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage labelled) {
   labelled.source = image.filename().native();
   labelled.is_moved = true;
-  if (!is_entry_there(image)) throw core::DataError(image, "the image is gone: somebody else may have labelled it");
+  if (!is_taken(image)) throw core::DataError(image, "the image is gone: somebody else may have labelled it");
   while (true) {
     labelled.image = folders_.free_name(labelled.source, labelled.label);
     folders_.make_class(labelled.label);
@@ -270,7 +265,7 @@ LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage lab
     const std::string problem = move_file(image, root() / labelled.image);
     if (problem.empty()) break;
     std::erase_if(intended_, [&](const LabelledImage& each) { return each.source == labelled.source; });
-    if (!is_entry_there(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
+    if (!is_taken(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
   }
   sync_entries((root() / labelled.image).parent_path());
   sync_entries(root());
@@ -279,14 +274,12 @@ LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage lab
 
 void LabelledFolder::take_back(const LabelledImage& image) {
   const fs::path from = root() / image.image;
-  if (!is_entry_there(from)) {
+  if (!is_taken(from)) {
     throw core::DataError(from, "the image was moved or deleted since, so its label cannot be taken back");
   }
   const fs::path wanted = place_after_undo(image);
   fs::path to = wanted;
-  for (int n = 2; is_entry_there(to); ++n) {
-    to = wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().native(), n, wanted.extension().native());
-  }
+  for (int n = 2; is_taken(to); ++n) to = numbered_name(wanted, n);
   const std::string problem = move_file(from, to);
   if (!problem.empty()) throw core::DataError(from, "it cannot be moved back: " + problem);
   sync_entries(to.parent_path());
@@ -313,7 +306,7 @@ bool LabelledFolder::is_log_lost() const {
 
 bool LabelledFolder::take_over() {
   const std::size_t before = bytes_;
-  if (bytes_ > 0 || is_entry_there(log_path())) read();
+  if (bytes_ > 0 || is_taken(log_path())) read();
   return bytes_ > before;
 }
 

@@ -120,6 +120,17 @@ int copy_file_durably(const fs::path& from, const fs::path& to) {
   return reason;
 }
 
+bool is_taken(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+fs::path numbered_name(const fs::path& path, int n) {
+  if (n == 1) return path;
+  fs::path name = path;
+  return name.replace_filename(fmt::format("{}-{}{}", path.stem().native(), n, path.extension().native()));
+}
+
 void sync_entries(const fs::path& folder) {
   const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
