@@ -9,7 +9,7 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
-#include "margay/core/unicode.h"
+#include "margay/data/edits/class_folders.h"
 
 namespace margay::run {
 namespace {
@@ -279,18 +279,6 @@ bool Review::take_over() {
   return true;
 }
 
-std::string Review::problem_of_class_name(std::string_view name) {
-  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
-  if (name.empty()) return "it is empty";
-  if (core::first_non_utf8(name)) return "it is not UTF-8";
-  if (name.size() > kLongest) return fmt::format("it has more than {} bytes", kLongest);
-  if (name.front() == '.') return "a folder whose name begins with a full stop is hidden";
-  if (name.front() == ' ' || name.back() == ' ') return "it begins or ends with a space";
-  if (name.find('/') != std::string_view::npos) return "a folder's name has no '/'";
-  if (core::one_line(std::string(name)) != name) return "it has control characters";
-  return "";
-}
-
 const std::optional<ReviewEntry>& Review::next() {
   take_over();
   if (next_) return next_;
@@ -329,7 +317,7 @@ void Review::check(std::size_t image, const ReviewChoice& choice, std::optional<
       throw std::invalid_argument(fmt::format("[Review] there is no class '{}'{}", core::spelled_out(label),
                                               core::did_you_mean(label, data_.classes)));
     }
-    const std::string problem = problem_of_class_name(label);
+    const std::string problem = data::problem_of_class_name(label);
     if (problem.empty()) continue;
     throw std::invalid_argument(fmt::format("[Review] '{}' cannot be a class: {}", core::spelled_out(label), problem));
   }

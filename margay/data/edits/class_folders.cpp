@@ -14,6 +14,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 #include "margay/data/edits/move_file.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/data/source/image_name.h"
@@ -156,6 +157,19 @@ std::string class_of_folder(std::string_view name) {
     i += 2;
   }
   return label;
+}
+
+std::string problem_of_class_name(std::string_view label) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  if (label.empty()) return "it is empty";
+  if (core::first_non_utf8(label)) return "it is not UTF-8";
+  if (label.size() > kLongest) return fmt::format("it has more than {} bytes", kLongest);
+  if (label.front() == '.') return "a folder whose name begins with a full stop is hidden";
+  if (label.front() == ' ' || label.back() == ' ') return "it begins or ends with a space";
+  if (label.find('/') != std::string_view::npos) return "a folder's name has no '/'";
+  if (core::one_line(label) != label) return "it has control characters";
+  if (folder_of_class(label) != label) return "'%' before two digits 0 … F stands for another character";
+  return "";
 }
 
 std::vector<ClassFolder> ClassFolders::classes() const {

@@ -42,6 +42,10 @@ std::string folder_of_class(std::string_view label);
 /// The label of a folder's name.
 std::string class_of_folder(std::string_view name);
 
+/// Whether a person may give a new class this name: "" or why not, a clause. It must be text of one line that a folder
+/// can bear as it is, since training takes the folder's name for the label.
+std::string problem_of_class_name(std::string_view label);
+
 /// A folder whose folders are the classes of images, as training reads it. Images are added to it; no file is ever
 /// overwritten, and what bears an image's name is whole: a name that is taken by another image gets a number
 /// (`cat-2.jpg`), and copies are made under a hidden name, which ends when they are on the disk.

@@ -13,7 +13,6 @@
 #include "margay/core/error.h"
 #include "margay/core/json_values.h"
 #include "margay/core/text.h"
-#include "margay/core/unicode.h"
 #include "margay/data/edits/decision.h"
 #include "margay/data/edits/move_file.h"
 #include "margay/data/source/folder_walk.h"
@@ -45,16 +44,10 @@ std::string absolute_name(const fs::path& path) {
 }  // namespace
 
 void check_class_name(std::string_view label) {
-  const auto fail = [&](const char* why) {
-    throw std::invalid_argument(
-        fmt::format("[LabelledFolder] '{}' cannot be a class: {}", core::spelled_out(std::string(label)), why));
-  };
-  if (label.empty()) fail("it is empty");
-  if (core::first_non_utf8(label)) fail("it is not UTF-8");
-  if (label.front() == ' ' || label.back() == ' ') fail("it begins or ends with a space");
-  if (folder_of_class(label) != label) {
-    fail("no folder can be called so: it has a '/', a control character, or begins with a full stop");
-  }
+  const std::string problem = problem_of_class_name(label);
+  if (problem.empty()) return;
+  throw std::invalid_argument(
+      fmt::format("[LabelledFolder] '{}' cannot be a class: {}", core::spelled_out(label), problem));
 }
 
 LabelledFolder::LabelledFolder(const fs::path& root) : folders_(root) {
