@@ -19,6 +19,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/stopwatch.h"
 #include "margay/core/text.h"
 #include "margay/data/image/decode_jpeg.h"
 #include "margay/export/export_bundle.h"
@@ -28,14 +29,9 @@ namespace margay::exporting {
 namespace {
 
 namespace fs = std::filesystem;
-using VerifyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kImagesAtOnce = 16;
 constexpr std::size_t kBytesAtOnce = std::size_t{64} << 20;
-
-double seconds_since(VerifyClock::time_point begin) {
-  return std::chrono::duration<double>(VerifyClock::now() - begin).count();
-}
 
 /// "pixels" or "tensor". Throws core::FormatError for other inputs and outputs than Margay's.
 std::string input_kind(const OnnxFile& file) {
@@ -334,11 +330,11 @@ class Verifier {
     sum.update(*encoded);
     hashes_.emplace(image.name, sum.finish());
     if (margay_seconds_.empty()) given_.predict(input_of(pixels));  // what is done once only
-    const auto begin = VerifyClock::now();
+    const core::Stopwatch watch;
     const torch::Tensor input = input_of(pixels);
-    const double preparing_s = seconds_since(begin);
+    const double preparing_s = watch.seconds();
     image.margay = outputs_of(given_.predict(input));
-    margay_seconds_.push_back(seconds_since(begin) - (begins_at_pixels() ? 0 : preparing_s));
+    margay_seconds_.push_back(watch.seconds() - (begins_at_pixels() ? 0 : preparing_s));
     image.scaled = scaled_outputs(file, pixels);
     image.inputs.push_back(begins_at_pixels() ? pixels_tensor(std::move(pixels)) : input_tensor(input));
     return image;
