@@ -195,8 +195,7 @@ std::string StageSpeeds::suggestion() const {
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
   const std::string need =
-      fmt::format("{} {}", core::counted(static_cast<std::size_t>(cached_images), "image needs", "images need"),
-                  gigabytes(cache_bytes));
+      fmt::format("{} {}", core::counted(cached_images, "image needs", "images need"), gigabytes(cache_bytes));
   const std::string cache =
       fits ? fmt::format("`cache` ram: {}", need)
            : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
