@@ -73,19 +73,6 @@ constexpr int kEntryValue = 2;
 
 constexpr int kExternal = 1;  // TensorProto.DataLocation
 
-template <class T>
-OnnxTensor constant(std::string name, OnnxType type, std::vector<std::int64_t> shape, std::span<const T> values) {
-  OnnxTensor tensor = {std::move(name), type, std::move(shape), {}};
-  if (tensor.size() != static_cast<std::int64_t>(values.size())) {
-    throw std::invalid_argument(
-        fmt::format("[onnx] {} elements for {}, which has {}", values.size(), tensor.name, tensor.size()));
-  }
-  std::string bytes(values.size_bytes(), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  tensor.elements = [bytes = std::move(bytes)] { return bytes; };
-  return tensor;
-}
-
 }  // namespace
 
 std::size_t element_bytes(OnnxType type) {
@@ -110,12 +97,25 @@ std::int64_t OnnxTensor::size() const {
   return size;
 }
 
+OnnxTensor onnx_constant(std::string name, OnnxType type, std::vector<std::int64_t> shape,
+                         std::span<const std::byte> elements) {
+  OnnxTensor tensor = {std::move(name), type, std::move(shape), {}};
+  if (tensor.bytes() != elements.size()) {
+    throw std::invalid_argument(fmt::format("[onnx] {} elements for {}, which has {}",
+                                            elements.size() / element_bytes(type), tensor.name, tensor.size()));
+  }
+  tensor.elements = [bytes = std::string(reinterpret_cast<const char*>(elements.data()), elements.size())] {
+    return bytes;
+  };
+  return tensor;
+}
+
 OnnxTensor onnx_floats(std::string name, std::vector<std::int64_t> shape, std::span<const float> values) {
-  return constant(std::move(name), OnnxType::kFloat, std::move(shape), values);
+  return onnx_constant(std::move(name), OnnxType::kFloat, std::move(shape), std::as_bytes(values));
 }
 
 OnnxTensor onnx_integers(std::string name, std::vector<std::int64_t> shape, std::span<const std::int64_t> values) {
-  return constant(std::move(name), OnnxType::kInt64, std::move(shape), values);
+  return onnx_constant(std::move(name), OnnxType::kInt64, std::move(shape), std::as_bytes(values));
 }
 
 std::vector<float> floats_of(const OnnxTensor& tensor) {
@@ -195,7 +195,7 @@ struct ExternalData {
   std::uint64_t bytes = 0;
 };
 
-/// A constant without its bytes, which follow where `inline_bytes` is set.
+/// A constant without its elements.
 ProtobufMessage tensor_message(const OnnxTensor& tensor) {
   ProtobufMessage message;
   for (const std::int64_t side : tensor.shape) message.add_integer(kTensorDims, side);
