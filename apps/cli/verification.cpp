@@ -81,9 +81,9 @@ std::string decoding_line(const Certificate& certificate) {
 }
 
 std::string certificate_text(const Certificate& certificate) {
-  std::string text =
-      fmt::format("{} of {} compared, from {}.\n\n{}\n", certificate.images,
-                  core::counted(certificate.images_there, "image"), certificate.input, runtimes_table(certificate));
+  std::string text = fmt::format("{} of {} compared, from {}.\n\n{}\n", certificate.images,
+                                 core::counted(certificate.images_there, "image"), core::to_text(certificate.input),
+                                 runtimes_table(certificate));
   for (const RuntimeVerdict& each : certificate.runtimes) {
     if (!each.has_run() && !each.was_asked_for) text += each.problem + "\n";
     text += accuracy_line(each);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -98,13 +99,10 @@ std::string how_it_ended(int status) {
 }
 
 std::optional<double> number_in(const std::string& text) {
-  try {
-    std::size_t used = 0;
-    const double value = std::stod(text, &used);
-    if (used == text.size() && value >= 0 && value < 1e9) return value;
-  } catch (const std::exception&) {
-  }
-  return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole && value >= 0 && value < 1e9 ? std::optional(value) : std::nullopt;
 }
 
 /// A runner's process. A failure ends it; every later call fails, too.
@@ -144,7 +142,7 @@ class RunnerProcess : public Runtime {
       fail(fmt::format("sends a message whose note 'seconds' is no number: '{}'",
                        core::spelled_out(message.note("seconds"))));
     }
-    return {.tensors = std::move(message.tensors), .seconds = *seconds};
+    return {.runtime = name_, .tensors = std::move(message.tensors), .seconds = *seconds};
   }
 
  private:
