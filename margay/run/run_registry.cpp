@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <unistd.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
@@ -30,16 +30,11 @@ class FolderLock {
  public:
   explicit FolderLock(const fs::path& folder)
       : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) continue;
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    while (descriptor_.is_open() && ::flock(descriptor_.number(), LOCK_EX) != 0 && errno == EINTR) continue;
   }
 
  private:
-  int descriptor_;
+  core::Descriptor descriptor_;
 };
 
 bool is_usable(const fs::path& path) {

@@ -130,7 +130,7 @@ class Application {
   }
 
   void sync_folders() {
-    for (const fs::path& each : changed_) sync_entries(each);
+    for (const fs::path& each : changed_) core::sync_folder(each);
   }
 
   fs::path folder_;

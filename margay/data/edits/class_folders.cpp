@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/edits/move_file.h"
@@ -80,7 +81,7 @@ PlacedImage place_under_free_name(const fs::path& root, const fs::path& folder, 
       continue;
     }
     if (reason != 0) throw core::IoError(target, "the image cannot be put here", reason);
-    sync_entries(target.parent_path());
+    core::sync_folder(target.parent_path());
     return {relative.generic_string(), false};
   }
 }
@@ -194,7 +195,7 @@ void ClassFolders::make_class(const std::string& label) const {
   if (fs::is_directory(folder, failure)) return;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "the folder of the class cannot be made", failure.value());
-  sync_entries(root_);
+  core::sync_folder(root_);
 }
 
 PlacedImage ClassFolders::place(const fs::path& image, const std::string& label, PlacedAs how) const {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/decision.h"
@@ -260,8 +261,8 @@ LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage lab
     std::erase_if(intended_, [&](const LabelledImage& each) { return each.source == labelled.source; });
     if (!is_taken(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
   }
-  sync_entries((root() / labelled.image).parent_path());
-  sync_entries(root());
+  core::sync_folder((root() / labelled.image).parent_path());
+  core::sync_folder(root());
   return add(std::move(labelled), true);
 }
 
@@ -275,7 +276,7 @@ void LabelledFolder::take_back(const LabelledImage& image) {
   for (int n = 2; is_taken(to); ++n) to = numbered_name(wanted, n);
   const std::string problem = move_file(from, to);
   if (!problem.empty()) throw core::DataError(from, "it cannot be moved back: " + problem);
-  sync_entries(to.parent_path());
+  core::sync_folder(to.parent_path());
 }
 
 std::optional<LabelledImage> LabelledFolder::undo(const std::string& who, const std::string& id) {

@@ -27,9 +27,6 @@ bool is_taken(const std::filesystem::path& path);
 /// The n-th name for a file in its folder: "cat.jpg", "cat-2.jpg", "cat-3.jpg" … n: from 1.
 std::filesystem::path numbered_name(const std::filesystem::path& path, int n);
 
-/// Makes the entries of a folder durable (fsync). A folder that is missing is passed over.
-void sync_entries(const std::filesystem::path& folder);
-
 /// Nanoseconds since 1970 UTC; 0 for what is not there.
 std::int64_t modified_ns(const std::filesystem::path& path);
 /// Sets that time; failures are ignored, as for a folder of another user.
