@@ -10,7 +10,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/utils.h>
@@ -21,6 +20,7 @@
 #include "margay/core/error.h"
 #include "margay/core/stopwatch.h"
 #include "margay/core/text.h"
+#include "margay/core/utc_time.h"
 #include "margay/data/image/decode_jpeg.h"
 #include "margay/export/export_bundle.h"
 #include "margay/export/model_input.h"
@@ -168,7 +168,7 @@ class Verifier {
     certificate_.hashes_ignored = options_.ignore_hashes;
     certificate_.margay_version = MARGAY_VERSION;
     certificate_.computed_with = fmt::format("LibTorch {}, {} threads", TORCH_VERSION, torch::get_num_threads());
-    certificate_.time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+    certificate_.time = core::utc_text(std::time(nullptr));
   }
 
   /// An image that the detector was calibrated with ties with itself, and then the last bit decides about one step.

@@ -12,6 +12,7 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/utc_time.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
 
@@ -66,7 +67,7 @@ fs::path put_index_aside(const fs::path& path) {
   return aside;
 }
 
-std::string now_text() { return utc_text(std::time(nullptr)); }
+std::string now_text() { return core::utc_text(std::time(nullptr)); }
 
 /// The folder's word, where the index still takes a run for running whose end is written there.
 void ask_folder(const fs::path& runs, RunRecord& record) {
