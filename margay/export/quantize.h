@@ -55,7 +55,7 @@ class ActivationHistogram {
  private:
   static constexpr std::size_t kBins = 4096;
 
-  float bin_width() const { return reach_ / (kBins / 2); }
+  float bin_width() const { return reach_ / static_cast<float>(kBins / 2); }
   void widen_to(float largest);
 
   std::vector<std::int64_t> bins_ = std::vector<std::int64_t>(kBins, 0);  ///< of [-reach, reach)
