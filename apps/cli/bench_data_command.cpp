@@ -47,8 +47,7 @@ std::string report_stages(const data::StageSpeeds& speeds) {
                                  speeds.unreadable > 0 ? fmt::format(", {} unreadable", speeds.unreadable) : "");
   text += stage_table(speeds);
   text += fmt::format("the loader with {}: {:.0f} images/s, from a cache in memory {:.0f}\n",
-                      core::counted(static_cast<std::size_t>(speeds.workers), "thread"), speeds.cold_images_per_s,
-                      speeds.cached_images_per_s);
+                      core::counted(speeds.workers, "thread"), speeds.cold_images_per_s, speeds.cached_images_per_s);
   return text + speeds.suggestion() + "\n";
 }
 

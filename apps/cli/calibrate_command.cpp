@@ -217,7 +217,7 @@ class ModelToCalibrate {
     if (groups < 2) {
       throw core::DataError(folder, fmt::format("only {} to calibrate by, of one group; the images that fit a "
                                                 "temperature cannot judge it, so there must be two groups",
-                                                core::counted(static_cast<std::size_t>(kept_.size()), "image")));
+                                                core::counted(kept_.size(), "image")));
     }
     check_training_images();
   }
@@ -234,8 +234,7 @@ class ModelToCalibrate {
 
   void check_training_images() const {
     if (trained_ == 0) return;
-    const std::string some =
-        fmt::format("{} of the {}", trained_, core::counted(static_cast<std::size_t>(kept_.size()), "image"));
+    const std::string some = fmt::format("{} of the {}", trained_, core::counted(kept_.size(), "image"));
     if (!options_.use_training_images) {
       throw core::DataError(options_.images.folder,
                             some +
@@ -285,7 +284,7 @@ std::optional<UnknownCalibration> calibrate_unknown(const ModelToCalibrate& mode
     throw core::DataError(options.images.folder,
                           fmt::format("{} are too few for a threshold beside the temperature; without --none-of-these "
                                       "they calibrate",
-                                      core::counted(static_cast<std::size_t>(kept.size()), "image")));
+                                      core::counted(kept.size(), "image")));
   }
   interpret::UnknownFit fit =
       interpret::fit_unknown(model.outputs(split.fit), model.outputs(split.threshold), kept.activation(), within);

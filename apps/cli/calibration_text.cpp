@@ -72,8 +72,8 @@ std::string temperature_text(const interpret::CalibrationReport& report) {
   if (report.temperature_interval.is_known()) {
     text += fmt::format(" (95 %: {:.4f} … {:.4f})", report.temperature_interval.low, report.temperature_interval.high);
   }
-  text += fmt::format(", fitted to {}", core::counted(static_cast<std::size_t>(calibration.images), "image"));
-  if (is_grouped) text += fmt::format(" in {}", core::counted(static_cast<std::size_t>(calibration.groups), "group"));
+  text += fmt::format(", fitted to {}", core::counted(calibration.images, "image"));
+  if (is_grouped) text += fmt::format(" in {}", core::counted(calibration.groups, "group"));
   if (report.is_contradicted) {
     return text +
            ": the labels contradict the predictions, so probabilities become nearly equal. Are these the labels of the "
@@ -87,7 +87,7 @@ std::string kept_temperature_line(const predict::Calibration& calibration) {
   if (!calibration.is_fitted()) return "temperature: 1, not calibrated\n";
   const bool is_of_probe = calibration.source == predict::CalibrationSource::kLeftOut;
   std::string text = fmt::format("temperature: {:.4g}, fitted to {}", calibration.temperature,
-                                 core::counted(static_cast<std::size_t>(calibration.images), "image"));
+                                 core::counted(calibration.images, "image"));
   if (!calibration.data.empty()) text += fmt::format(": {}", core::spelled_out(calibration.data));
   return text + (is_of_probe ? "; it is inside the head\n" : "\n");
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "apps/cli/output.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 #include "margay/train/learner.h"
 #include "margay/train/probe/probe.h"
@@ -67,7 +68,7 @@ namespace {
 
 std::string epochs_text(const train::Progress& at) {
   if (at.epochs == 0) return "as many epochs as fit into the time";
-  return fmt::format("{} epoch{}", at.epochs, at.epochs == 1 ? "" : "s");
+  return core::counted(at.epochs, "epoch");
 }
 
 std::string epoch_text(const train::Progress& at, const char* pass) {

@@ -101,12 +101,10 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
 void tell_of_page(const web::WrittenPage& page) {
   if (page.unreadable > 0) {
     warn(fmt::format("{} of the page can no longer be read and are shown by name: {}",
-                     core::counted(static_cast<std::size_t>(page.unreadable), "image"),
-                     fmt::join(page.unreadable_names, ", ")));
+                     core::counted(page.unreadable, "image"), fmt::join(page.unreadable_names, ", ")));
   }
   if (page.left_out > 0) {
-    warn(fmt::format("{} had no room on the page, which says so",
-                     core::counted(static_cast<std::size_t>(page.left_out), "image")));
+    warn(fmt::format("{} had no room on the page, which says so", core::counted(page.left_out, "image")));
   }
 }
 

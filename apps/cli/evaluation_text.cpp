@@ -343,8 +343,7 @@ std::string difference_words(const metric::Difference& difference, const char* w
 
 std::string only_words(std::int64_t count, const char* which) {
   return count == 0 ? ""
-                    : fmt::format(" {} are in the {} alone and count nowhere.",
-                                  core::counted(static_cast<std::size_t>(count), "image"), which);
+                    : fmt::format(" {} are in the {} alone and count nowhere.", core::counted(count, "image"), which);
 }
 
 }  // namespace
@@ -353,11 +352,10 @@ std::string comparison_text(const interpret::ModelComparison& comparison, const 
                             const std::string& second, std::size_t most, const chart::TextBlockOptions& blocks) {
   const int width = blocks.columns;
   const metric::McNemar& test = comparison.mcnemar;
-  std::string text =
-      folded(fmt::format("{} that both judge.{}{}", core::counted(static_cast<std::size_t>(comparison.images), "image"),
-                         only_words(comparison.only_in_first_count, "first"),
-                         only_words(comparison.only_in_second_count, "second")),
-             width);
+  std::string text = folded(fmt::format("{} that both judge.{}{}", core::counted(comparison.images, "image"),
+                                        only_words(comparison.only_in_first_count, "first"),
+                                        only_words(comparison.only_in_second_count, "second")),
+                            width);
   text +=
       "\n" +
       fitting_table({{"model", TextAlign::kLeft}, {"accuracy"}, {"95 % interval", TextAlign::kLeft}},

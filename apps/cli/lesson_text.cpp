@@ -123,8 +123,7 @@ void tell_calibration(LessonSections& text, const predict::Calibration& calibrat
   text.say(
       fmt::format("Before that all logits are divided by the model's temperature, {}, which was fitted to {}, so "
                   "that the probabilities mean what they say; z is the logit so divided.",
-                  interpret::number_text(calibration.temperature),
-                  core::counted(static_cast<std::size_t>(calibration.images), "image")));
+                  interpret::number_text(calibration.temperature), core::counted(calibration.images, "image")));
 }
 
 void tell_softmax(LessonSections& text, const run::Lesson& lesson, const SoftmaxRow& row, interpret::Extent extent) {

@@ -11,6 +11,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/train_flags.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {
@@ -48,16 +49,12 @@ std::string scores_text(const Probed& probed, const run::ProbeRunOptions& option
   return table.text();
 }
 
-std::string count_of(std::int64_t count, const char* what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 std::string what_was_left_out(const Probed& probed) {
   const train::ProbeResult& result = probed.result;
   if (!has_groups(result)) return "Each image was predicted without itself (± one standard error).\n";
   return fmt::format("Left out together: {}; {} in {}, the largest of {} (± one standard error, by groups).\n",
-                     program_words(probed.grouping), count_of(result.images, "image"), count_of(result.groups, "group"),
-                     result.largest_group);
+                     program_words(probed.grouping), core::counted(result.images, "image"),
+                     core::counted(result.groups, "group"), result.largest_group);
 }
 
 /// The one sentence that nobody may miss; "" where the scores agree.
@@ -258,10 +255,11 @@ std::string comparison_text(const run::ProbeComparison& comparison, const run::P
     table.add({each.arch, with_error(each.score.error), with_error(each.score.loss), speed_of(each),
                verdict_of(each, &each == &best)});
   }
-  const std::string how = comparison.groups < comparison.images
-                              ? fmt::format("leave-one-group-out ({}; {} in {})", program_words(comparison.grouping),
-                                            count_of(comparison.images, "image"), count_of(comparison.groups, "group"))
-                              : fmt::format("leave-one-out, {}", count_of(comparison.images, "image"));
+  const std::string how =
+      comparison.groups < comparison.images
+          ? fmt::format("leave-one-group-out ({}; {} in {})", program_words(comparison.grouping),
+                        core::counted(comparison.images, "image"), core::counted(comparison.groups, "group"))
+          : fmt::format("leave-one-out, {}", core::counted(comparison.images, "image"));
   std::string missing;
   for (const run::ComparedNetwork& each : comparison.networks) {
     if (!each.problem.empty()) missing += fmt::format("Not probed: {}: {}\n", each.arch, program_words(each.problem));

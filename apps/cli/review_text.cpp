@@ -1,7 +1,6 @@
 #include "apps/cli/review_text.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -42,10 +41,6 @@ std::string names_text(const run::Review& review, const std::vector<std::size_t>
   std::vector<std::string> texts;
   for (const std::size_t image : images) texts.push_back(review.name(image));
   return fmt::format("{}", fmt::join(texts, ";"));
-}
-
-ReviewJson estimate_json(const metric::Estimate& estimate) {
-  return {{"value", estimate.value}, {"low", estimate.interval.low}, {"high", estimate.interval.high}};
 }
 
 std::string change_text(const data::Decision& decision) {
@@ -178,8 +173,8 @@ ReviewJson status_json(const run::Review& review) {
     json["validation"] = {{"images", errors->images},
                           {"relabelled", errors->relabelled},
                           {"deleted", errors->deleted},
-                          {"error_before", estimate_json(errors->before)},
-                          {"error_after", estimate_json(errors->after)},
+                          {"error_before", metric::to_json(errors->before)},
+                          {"error_after", metric::to_json(errors->after)},
                           {"change", errors->change.value},
                           {"change_standard_error", errors->change.standard_error}};
   }

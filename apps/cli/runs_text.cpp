@@ -10,6 +10,7 @@
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
+#include "margay/core/utc_time.h"
 
 namespace margay::cli {
 namespace {
@@ -22,7 +23,7 @@ constexpr const char* kNothing = "–";
 std::string or_nothing(std::optional<double> number) { return number ? number_text(*number, 4) : kNothing; }
 
 std::string local_time(const std::string& utc, const char* form) {
-  const auto seconds = run::utc_seconds(utc);
+  const auto seconds = core::utc_seconds(utc);
   if (!seconds) return kNothing;
   return fmt::format(fmt::runtime(form), fmt::localtime(static_cast<std::time_t>(*seconds)));
 }

@@ -27,13 +27,12 @@ std::string score_line(const UnknownFit& fit) {
     others.push_back(fmt::format("{} {:.3f}", core::to_text(trial.score), trial.detection.auroc));
   }
   return fmt::format("score       {}; AUROC with {} left out in turn: {}\n", score,
-                     core::counted(static_cast<std::size_t>(fit.trials.front().classes), "class", "classes"),
-                     fmt::join(others, ", "));
+                     core::counted(fit.trials.front().classes, "class", "classes"), fmt::join(others, ", "));
 }
 
 std::string guarantee_line(const UnknownFit& fit) {
   const double percent = 100 * fit.detector.alpha();
-  const auto images = core::counted(static_cast<std::size_t>(fit.detector.calibration_images()), "image");
+  const auto images = core::counted(fit.detector.calibration_images(), "image");
   switch (fit.detector.guarantee()) {
     case RefusalGuarantee::kPerClass:
       return fmt::format("guarantee   at most {:g} % of the images of each class are refused ({} set the thresholds)\n",
@@ -91,7 +90,7 @@ nlohmann::ordered_json trials_json(const UnknownFit& fit) {
 }  // namespace
 
 std::string detector_line(const predict::UnknownDetector& detector) {
-  const std::string images = core::counted(static_cast<std::size_t>(detector.calibration_images()), "image");
+  const std::string images = core::counted(detector.calibration_images(), "image");
   if (!detector.can_refuse()) {
     return fmt::format("none of these: never, {} are too few for an alpha of {:g}\n", images, detector.alpha());
   }

@@ -66,7 +66,7 @@ std::string accuracy_line(const RuntimeVerdict& runtime) {
                      certified_percent(static_cast<double>(accuracy.margay_right) / images),
                      certified_percent(accuracy.difference.value), certified_percent(accuracy.difference.interval.low),
                      certified_percent(accuracy.difference.interval.high),
-                     core::counted(static_cast<std::size_t>(accuracy.images), "labelled image"));
+                     core::counted(accuracy.images, "labelled image"));
 }
 
 std::string decoding_line(const Certificate& certificate) {
@@ -82,8 +82,8 @@ std::string decoding_line(const Certificate& certificate) {
 
 std::string certificate_text(const Certificate& certificate) {
   std::string text = fmt::format("{} of {} compared, from {}.\n\n{}\n", certificate.images,
-                                 core::counted(static_cast<std::size_t>(certificate.images_there), "image"),
-                                 certificate.input, runtimes_table(certificate));
+                                 core::counted(certificate.images_there, "image"), core::to_text(certificate.input),
+                                 runtimes_table(certificate));
   for (const RuntimeVerdict& each : certificate.runtimes) {
     if (!each.has_run() && !each.was_asked_for) text += each.problem + "\n";
     text += accuracy_line(each);

@@ -7,6 +7,7 @@
 #include <opencv2/dnn.hpp>
 
 #include "apps/run_onnx/runner.h"
+#include "margay/export/onnx_names.h"
 
 namespace {
 
@@ -32,7 +33,9 @@ RuntimeTensor tensor_of(const std::string& name, const cv::Mat& blob) {
 /// Of the outputs that Margay's files may have, those that this one has.
 std::vector<std::string> outputs_of(cv::dnn::Net& net) {
   std::vector<std::string> names;
-  for (const char* name : {"logits", "probabilities", "unknown_score", "p_known"}) {
+  namespace names = margay::exporting;
+  for (const char* name :
+       {names::kLogitsOutput, names::kProbabilitiesOutput, names::kUnknownScoreOutput, names::kKnownOutput}) {
     if (net.getLayerId(name) >= 0) names.emplace_back(name);
   }
   return names;

@@ -1,6 +1,5 @@
 #include "apps/serve/page_routes.h"
 
-#include <array>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -9,45 +8,15 @@
 
 #include "apps/serve/image_map.h"
 #include "apps/serve/image_request.h"
-#include "apps/web/page_files.h"
+#include "apps/web/served_page.h"
 #include "margay/core/error.h"
-#include "margay/http/static_files.h"
 
 namespace margay::routes {
 namespace {
 
-/// Only what the page is made of may run or be loaded; its own images are blobs.
-constexpr const char* kPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-constexpr std::string_view kPage = R"(<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>Margay</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/page.css">
-<script src="/page.js" defer></script>
-</head>
-<body>
-<div id="serve"><noscript>This page needs its script. Images can also be sent with curl: POST /predictions/MODEL.</noscript></div>
-</body>
-</html>
-)";
-
-http::Handler gives_page_file(std::shared_ptr<const http::StaticFiles> files, std::string path) {
-  return [files = std::move(files), path = std::move(path)](const http::Request& request, const http::Reply& reply) {
-    http::Response response = files->answer(request, path);
-    response.headers.set("Content-Security-Policy", kPolicy);
-    response.headers.set("X-Content-Type-Options", "nosniff");
-    response.headers.set("Referrer-Policy", "no-referrer");
-    reply(std::move(response));
-  };
-}
+constexpr const char* kBody =
+    "<div id=\"serve\"><noscript>This page needs its script. Images can also be sent with curl: POST "
+    "/predictions/MODEL.</noscript></div>\n";
 
 /// An image and the class that its map is asked for.
 struct MapRequest {
@@ -95,14 +64,14 @@ void handle_map(const ServiceParts& parts, const http::Request& request, const h
 }  // namespace
 
 void add_page_routes(Api& api, const ServiceParts& parts) {
-  const web::PageFiles page = web::serve_files();
-  const std::array<http::EmbeddedFile, 3> files = {{{"/", "text/html; charset=utf-8", kPage},
-                                                    {"/page.js", "text/javascript; charset=utf-8", page.script},
-                                                    {"/page.css", "text/css; charset=utf-8", page.style}}};
-  const auto embedded = std::make_shared<const http::StaticFiles>(files);
-  for (const http::EmbeddedFile& file : files) {
+  const auto page = std::make_shared<const web::ServedPage>(
+      web::ServedPageOptions{.title = "Margay", .name = "page", .files = web::serve_files(), .body = kBody});
+  for (const http::EmbeddedFile& file : page->files()) {
     const std::string path(file.path);
-    api.add({.method = "GET", .pattern = path, .handler = gives_page_file(embedded, path)},
+    api.add({.method = "GET",
+             .pattern = path,
+             .handler = [page, path](const http::Request& request,
+                                     const http::Reply& reply) { reply(page->answer(request, path)); }},
             {.summary = path == "/" ? "A page to drop an image on" : "A part of the page",
              .gives = std::string(file.content_type.substr(0, file.content_type.find(';')))});
   }

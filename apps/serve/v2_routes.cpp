@@ -120,7 +120,11 @@ class OutputWriter {
   OutputWriter(const serve::PredictionReply& done, ServerMetrics& metrics)
       : images_(done.images), facts_(done.model->facts()) {
     for (const serve::PredictedImage& image : images_) {
-      metrics.count_image(facts_.name, image, image.p_known && *image.p_known <= facts_.alpha.value_or(0));
+      predictions_.push_back(
+          image_prediction(image.name, {image.logits, image.probabilities, image.p_known}, facts_.labels,
+                           facts_.is_multi_label ? data::Task::kMultiLabel : data::Task::kSingleLabel,
+                           {.top = 1, .alpha = facts_.alpha.value_or(0)}));
+      metrics.count_image(facts_.name, image, predictions_.back().is_none());
     }
   }
 
@@ -184,22 +188,16 @@ class OutputWriter {
     return all;
   }
 
-  ImagePrediction prediction_of(const serve::PredictedImage& image) const {
-    return image_prediction(image.name, {image.logits, image.probabilities, image.p_known}, facts_.labels,
-                            facts_.is_multi_label ? data::Task::kMultiLabel : data::Task::kSingleLabel,
-                            {.top = 1, .alpha = facts_.alpha.value_or(0)});
-  }
-
   std::vector<std::string> best_labels() const {
     std::vector<std::string> labels;
-    for (const serve::PredictedImage& image : images_) labels.push_back(prediction_of(image).guesses.front().label);
+    for (const ImagePrediction& prediction : predictions_) labels.push_back(prediction.guesses.front().label);
     return labels;
   }
 
   std::vector<bool> decisions() const {
     std::vector<bool> all;
-    for (const serve::PredictedImage& image : images_) {
-      const std::vector<std::string> labels = *prediction_of(image).labels;
+    for (const ImagePrediction& prediction : predictions_) {
+      const std::vector<std::string>& labels = *prediction.labels;
       for (const std::string& label : facts_.labels) {
         all.push_back(std::find(labels.begin(), labels.end(), label) != labels.end());
       }
@@ -209,7 +207,7 @@ class OutputWriter {
 
   std::vector<bool> refusals() const {
     std::vector<bool> all;
-    for (const serve::PredictedImage& image : images_) all.push_back(prediction_of(image).is_none());
+    for (const ImagePrediction& prediction : predictions_) all.push_back(prediction.is_none());
     return all;
   }
 
@@ -221,6 +219,7 @@ class OutputWriter {
 
   const std::vector<serve::PredictedImage>& images_;
   const serve::ModelFacts& facts_;
+  std::vector<ImagePrediction> predictions_;  ///< one an image
 };
 
 /// What of a request its response needs.

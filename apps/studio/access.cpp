@@ -26,7 +26,7 @@ std::string hex(std::string_view bytes) {
 
 std::string name_of_cookie(const std::string& token) {
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(token.data()), token.size()});
+  sum.update(token);
   return "margay-studio-" + sum.finish().substr(0, 12);
 }
 

@@ -34,8 +34,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kFewestNew = 4;
 
 Json share_json(const std::optional<metric::Estimate>& share) {
-  if (!share) return nullptr;
-  return {{"value", share->value}, {"low", share->interval.low}, {"high", share->interval.high}};
+  return share ? metric::to_json(*share) : Json(nullptr);
 }
 
 Json labelled_json(const data::LabelledImage& image) {
@@ -258,7 +257,7 @@ Json FolderLabelling::add_class(const Json& body) {
 
 Json FolderLabelling::add_image(const std::string& bytes, const std::string& name, const std::string& label,
                                 const data::LabelRequest& request) {
-  data::decode_size({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name);  // refuses what is none
+  data::decode_size(core::text_bytes(bytes), name);  // refuses what is none
   const Lock lock = ready();
   const data::LabelledImage added = labelled_->add_bytes(bytes, name, label, request);
   ++labelled_files_;

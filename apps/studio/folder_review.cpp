@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -61,10 +60,6 @@ Json decision_json(const data::Decision& decision, bool is_undone) {
   if (!decision.other.empty()) json["other"] = shown_text(decision.other);
   if (decision.undoes > 0) json["undoes"] = decision.undoes;
   return json;
-}
-
-Json estimate_json(const metric::Estimate& estimate) {
-  return {{"value", estimate.value}, {"low", estimate.interval.low}, {"high", estimate.interval.high}};
 }
 
 Json progress_json(const run::ReviewProgress& progress) {
@@ -139,7 +134,7 @@ std::string FolderReview::shown_folder() const { return shown_text(folder_.path.
 fs::path FolderReview::found_file() const {
   std::string path = folder_.path.native();
   if (const std::string changed = changed_options(options_); !changed.empty()) path += '\n' + changed;
-  const std::uint64_t hash = core::checksum({reinterpret_cast<const std::uint8_t*>(path.data()), path.size()});
+  const std::uint64_t hash = core::checksum(path);
   const fs::path& cache = studio_.program().cache_folder;
   if (cache.empty()) return {};
   return cache / "studio" / "found" / fmt::format("{}-{:016x}.json", folder_.id, hash);
@@ -225,8 +220,8 @@ Json FolderReview::state_locked() {
     json["validation"] = {{"images", errors->images},
                           {"relabelled", errors->relabelled},
                           {"deleted", errors->deleted},
-                          {"before", estimate_json(errors->before)},
-                          {"after", estimate_json(errors->after)}};
+                          {"before", metric::to_json(errors->before)},
+                          {"after", metric::to_json(errors->after)}};
   }
   return json;
 }

@@ -40,7 +40,7 @@ std::uint64_t names_in(const fs::path& folder) {
   for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
     const std::string name = entry->path().filename().string();
     if (name.starts_with('.')) continue;
-    sum += core::checksum({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+    sum += core::checksum(name);
   }
   return sum;
 }

@@ -3,8 +3,8 @@
 #include <optional>
 
 #include "apps/studio/access.h"
+#include "apps/web/served_page.h"
 #include "margay/http/request.h"
-#include "margay/http/static_files.h"
 
 namespace margay::studio {
 
@@ -17,7 +17,7 @@ class StudioPage {
   explicit StudioPage(Access& access);
 
   /// Whether that path is one of the page's.
-  bool has(std::string_view path) const { return files_.contains(path); }
+  bool has(std::string_view path) const { return page_.has(path); }
   /// 200, 303, 304, 403 for a wrong token, 404.
   http::Response answer(const http::Request& request) const;
 
@@ -25,7 +25,7 @@ class StudioPage {
   std::optional<http::Response> entered(const http::Request& request) const;
 
   Access& access_;
-  http::StaticFiles files_;
+  web::ServedPage page_;
 };
 
 }  // namespace margay::studio

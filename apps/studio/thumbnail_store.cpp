@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "margay/core/checksum.h"
+#include "margay/core/descriptor.h"
 
 namespace margay::studio {
 namespace {
@@ -40,7 +41,7 @@ static_assert(sizeof(IndexEntry) == 32, "the format of the file has no gaps");
 
 std::uint64_t checksum_of(const ThumbnailStore::Key& key, std::uint32_t offset, std::string_view bytes) {
   IndexEntry sealed{key, offset, static_cast<std::uint32_t>(bytes.size())};
-  sealed.checksum = core::checksum({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  sealed.checksum = core::checksum(bytes);
   return core::checksum({reinterpret_cast<const std::uint8_t*>(&sealed), sizeof sealed});
 }
 
@@ -69,29 +70,24 @@ class ThumbnailFile {
  public:
   ThumbnailFile(const fs::path& path, int flags)
       : descriptor_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kOwnFile)) {}
-  ThumbnailFile(ThumbnailFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  ThumbnailFile& operator=(ThumbnailFile&&) = delete;
-  ~ThumbnailFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
 
-  bool is_open() const { return descriptor_ >= 0; }
-  int descriptor() const { return descriptor_; }
+  bool is_open() const { return descriptor_.is_open(); }
+  int descriptor() const { return descriptor_.number(); }
   std::uint64_t size() const {
     struct stat file {};
-    return ::fstat(descriptor_, &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
+    return ::fstat(descriptor(), &file) == 0 ? static_cast<std::uint64_t>(file.st_size) : 0;
   }
   bool is_in_a_folder() const {
     struct stat file {};
-    return ::fstat(descriptor_, &file) == 0 && file.st_nlink > 0;
+    return ::fstat(descriptor(), &file) == 0 && file.st_nlink > 0;
   }
-  bool lock() const { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
-  void unlock() const { ::flock(descriptor_, LOCK_UN); }
+  bool lock() const { return ::flock(descriptor(), LOCK_EX | LOCK_NB) == 0; }
+  void unlock() const { ::flock(descriptor(), LOCK_UN); }
 
   bool read(std::uint64_t offset, void* to, std::size_t bytes) const {
     auto* at = static_cast<char*>(to);
     while (bytes > 0) {
-      const ::ssize_t got = ::pread(descriptor_, at, bytes, static_cast<off_t>(offset));
+      const ::ssize_t got = ::pread(descriptor(), at, bytes, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) return false;
       at += got;
@@ -106,7 +102,7 @@ class ThumbnailFile {
     const auto* at = static_cast<const char*>(from);
     const std::uint64_t before = end;
     while (bytes > 0) {
-      const ::ssize_t put = ::pwrite(descriptor_, at, bytes, static_cast<off_t>(end));
+      const ::ssize_t put = ::pwrite(descriptor(), at, bytes, static_cast<off_t>(end));
       if (put < 0 && errno == EINTR) continue;
       if (put <= 0) {
         const int error = put == 0 ? ENOSPC : errno;
@@ -120,11 +116,11 @@ class ThumbnailFile {
     return 0;
   }
   void cut(std::uint64_t bytes) const {
-    if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return;  // what is there is never taken for an entry
+    if (::ftruncate(descriptor(), static_cast<off_t>(bytes)) != 0) return;  // what is there is never taken for an entry
   }
 
  private:
-  int descriptor_;
+  core::Descriptor descriptor_;
 };
 
 /// A pack and its index, open.

@@ -35,7 +35,7 @@ std::string state_of(const fs::path& file) {
 
 std::string digest_of(const std::string& text) {
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  sum.update(text);
   return sum.finish();
 }
 

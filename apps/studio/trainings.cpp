@@ -17,6 +17,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/http/target.h"
@@ -29,21 +30,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kShownBytes = 8192;
-
-class OwnedDescriptor {
- public:
-  explicit OwnedDescriptor(int descriptor) : descriptor_(descriptor) {}
-  OwnedDescriptor(const OwnedDescriptor&) = delete;
-  OwnedDescriptor& operator=(const OwnedDescriptor&) = delete;
-  ~OwnedDescriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  int get() const { return descriptor_; }
-  bool is_open() const { return descriptor_ >= 0; }
-
- private:
-  int descriptor_;
-};
 
 /// How the process begins: with nothing to read, in a session of its own, with the signals as a shell gives them.
 class ProcessSetup {
@@ -88,14 +74,14 @@ class ProcessSetup {
   posix_spawnattr_t attributes_{};
 };
 
-/// The first name of its time that nobody has.
-fs::path new_log(const fs::path& folder, int& descriptor) {
+/// The first name of its time that nobody has. file: becomes the file of that name.
+fs::path new_log(const fs::path& folder, core::Descriptor& file) {
   std::error_code failure;
   fs::create_directories(folder, failure);
   for (int attempt = 1; !failure && attempt < 1000; ++attempt) {
     const fs::path path = folder / fmt::format("{:%Y%m%d-%H%M%S}-{}.txt", fmt::localtime(std::time(nullptr)), attempt);
-    descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-    if (descriptor >= 0) return path;
+    file = core::Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+    if (file.is_open()) return path;
     if (errno != EEXIST) failure = {errno, std::system_category()};
   }
   throw core::IoError(folder, "what the training prints cannot be kept there", failure.value());
@@ -119,10 +105,9 @@ int exit_status(int status) {
 
 StartedTraining Trainings::start(const std::vector<std::string>& arguments) {
   if (executable_.empty()) throw core::Error("this program starts no trainings");
-  int descriptor = -1;
-  StartedTraining training{.command = command_text(arguments), .log = new_log(logs_, descriptor)};
-  const OwnedDescriptor output(descriptor);
-  training.pid = ProcessSetup(output.get()).spawn(executable_, arguments);
+  core::Descriptor output;
+  StartedTraining training{.command = command_text(arguments), .log = new_log(logs_, output)};
+  training.pid = ProcessSetup(output.number()).spawn(executable_, arguments);
   const std::scoped_lock lock(mutex_);
   training.number = static_cast<std::int64_t>(started_.size()) + 1;
   started_.push_back(training);
@@ -169,7 +154,7 @@ void stop_training(const run::RunRecord& record) {
   }
   const auto pid = static_cast<pid_t>(record.process.pid);
   // A handle first, then the question who that is: what it is sent can then reach no later process of that number.
-  const OwnedDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const core::Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   switch (run::liveness(record.process)) {
     case run::Liveness::kGone:
       throw http::RequestError(409, fmt::format("{} does not run any more", core::spelled_out(record.folder)));
@@ -179,7 +164,7 @@ void stop_training(const run::RunRecord& record) {
     case run::Liveness::kAlive:
       break;
   }
-  const bool is_sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.get(), SIGINT, nullptr, 0) == 0
+  const bool is_sent = process.is_open() ? ::syscall(SYS_pidfd_send_signal, process.number(), SIGINT, nullptr, 0) == 0
                                          : ::kill(pid, SIGINT) == 0;
   if (!is_sent) throw core::Error(fmt::format("process {} cannot be stopped: {}", pid, std::strerror(errno)));
 }

@@ -18,7 +18,7 @@ namespace {
 /// Of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
 std::string policy_hash(std::string_view text) {
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  sum.update(text);
   return "'" + integrity_hash(sum.finish()) + "'";
 }
 

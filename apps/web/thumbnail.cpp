@@ -1,11 +1,9 @@
 #include "apps/web/thumbnail.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <exception>
-#include <stop_token>
 #include <string_view>
 
 #include "margay/core/threads.h"
@@ -56,15 +54,7 @@ std::string thumbnail_of(const core::Image& image, int longer_side, int quality)
 
 std::vector<std::string> thumbnails_of(const std::vector<ThumbnailSource>& sources, int quality) {
   std::vector<std::string> thumbnails(sources.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&](const std::stop_token& /*stop*/) {
-    for (std::size_t i = next++; i < sources.size(); i = next++) thumbnails[i] = read_thumbnail(sources[i], quality);
-  };
-  const int others = std::min(core::default_threads(), static_cast<int>(sources.size())) - 1;
-  {
-    const std::vector<std::jthread> threads = core::start_threads(std::max(0, others), work);
-    work({});
-  }
+  core::for_each_index(sources.size(), [&](std::size_t i) { thumbnails[i] = read_thumbnail(sources[i], quality); });
   return thumbnails;
 }
 

@@ -91,7 +91,7 @@ std::string sha256_of_file(const std::filesystem::path& path) {
   std::vector<char> part(std::size_t{1} << 20U);
   do {
     file.read(part.data(), static_cast<std::streamsize>(part.size()));
-    sum.update({reinterpret_cast<const std::uint8_t*>(part.data()), static_cast<std::size_t>(file.gcount())});
+    sum.update(std::string_view(part.data(), static_cast<std::size_t>(file.gcount())));
   } while (file);
   if (file.bad()) throw DataError(path, "cannot be read");
   return sum.finish();

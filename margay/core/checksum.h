@@ -6,12 +6,16 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+
+#include "margay/core/text.h"
 
 namespace margay::core {
 
 /// A 64-bit checksum that detects accidental changes: XXH3 (xxHash), as fast as memory, and the same on every machine.
 /// It does not protect against deliberate changes.
 std::uint64_t checksum(std::span<const std::uint8_t> bytes);
+inline std::uint64_t checksum(std::string_view text) { return checksum(text_bytes(text)); }
 
 /// The checksum of caches and checkpoints written before XXH3 was used; only for reading them.
 std::uint64_t checksum_before_xxh3(std::span<const std::uint8_t> bytes);
@@ -28,6 +32,7 @@ class Sha256 {
   Sha256();
 
   void update(std::span<const std::uint8_t> bytes);
+  void update(std::string_view text) { update(text_bytes(text)); }
   /// The sum of all bytes so far, as 64 hexadecimal digits in small letters. Before anything is added after it comes
   /// restart().
   std::string finish();

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -130,15 +129,6 @@ void remove_abandoned(const fs::path& path, int descriptor) {
   }
 }
 
-/// Makes a renaming survive a power cut. Some file systems cannot (EINVAL); they do it on their own.
-void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // a folder that may be written to but not read
-  const int reason = ::fsync(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  if (reason != 0 && reason != EINVAL) throw IoError(folder, "cannot sync the folder", reason);
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& path) : path_(replaced_file(path)) {
@@ -200,22 +190,16 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 
 void check_writable(const fs::path& path) { const AtomicFile probe(path); }
 
+void sync_folder(const fs::path& folder) {
+  const Descriptor opened(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.is_open() || ::fsync(opened.number()) == 0 || errno == EINVAL) return;
+  throw IoError(folder, "cannot sync the folder", errno);
+}
+
 FileLock::FileLock(const std::filesystem::path& path)
     : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  ::close(std::exchange(descriptor_, -1));
+  if (!descriptor_.is_open() || ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
   throw Error(fmt::format("{}: another process is at work here; wait until it ends", path.parent_path().string()));
-}
-
-FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
-FileLock::~FileLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 }  // namespace margay::core

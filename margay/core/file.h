@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "margay/core/descriptor.h"
+
 namespace margay::core {
 
 /// A file that appears under its name either complete or not at all. Bytes go to `.<name>.tmp-<boot>-<pid>-<n>` in the
@@ -45,6 +47,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// behind. (A disk may still fill up meanwhile.)
 void check_writable(const std::filesystem::path& path);
 
+/// Makes the entries of a folder survive a power cut (fsync), such as a renaming in it. Folders that may not be read,
+/// and file systems that cannot do it, are passed over. folder: "" is the current one. Throws IoError.
+void sync_folder(const std::filesystem::path& folder);
+
 /// An exclusive lock on a file, held while the object lives. The system releases the lock when the process ends,
 /// however it ends; the file itself stays.
 class FileLock {
@@ -52,12 +58,9 @@ class FileLock {
   /// Creates the file if there is none. Throws Error when another process holds the lock. Where the file cannot be
   /// written, or the file system has no locks, nothing is locked.
   explicit FileLock(const std::filesystem::path& path);
-  FileLock(FileLock&& other) noexcept;
-  FileLock& operator=(FileLock&& other) noexcept;
-  ~FileLock();
 
  private:
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 }  // namespace margay::core

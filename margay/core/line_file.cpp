@@ -56,35 +56,28 @@ LineFile::LineFile(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code failure;
   if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), failure);
   if (failure) throw IoError(path_.parent_path(), "the folder cannot be made", failure.value());
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw IoError(path_, "cannot be written", errno);
-}
-
-LineFile::LineFile(LineFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-LineFile::~LineFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (!descriptor_.is_open()) throw IoError(path_, "cannot be written", errno);
 }
 
 std::string LineFile::read() const {
-  std::string text = whole_text(descriptor_);
+  std::string text = whole_text(descriptor_.number());
   text.resize(text.rfind('\n') + 1);  // npos + 1 is 0
   return text;
 }
 
 void LineFile::append(std::string_view lines) {
-  const AppendLock lock(descriptor_);
-  const off_t end = end_of_lines(descriptor_);
-  if (::ftruncate(descriptor_, end) != 0) throw IoError(path_, "cannot be written", errno);
+  const AppendLock lock(descriptor_.number());
+  const off_t end = end_of_lines(descriptor_.number());
+  if (::ftruncate(descriptor_.number(), end) != 0) throw IoError(path_, "cannot be written", errno);
   std::size_t done = 0;
   while (done < lines.size()) {
-    const ssize_t written = ::write(descriptor_, lines.data() + done, lines.size() - done);
+    const ssize_t written = ::write(descriptor_.number(), lines.data() + done, lines.size() - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       const int reason = errno;
       // What cannot be taken back is a cut line, which the next append takes away.
-      if (::ftruncate(descriptor_, end) != 0) throw IoError(path_, "cannot be written, nor be cut", reason);
+      if (::ftruncate(descriptor_.number(), end) != 0) throw IoError(path_, "cannot be written, nor be cut", reason);
       throw IoError(path_, "cannot be written", reason);
     }
     done += static_cast<std::size_t>(written);
@@ -92,7 +85,7 @@ void LineFile::append(std::string_view lines) {
 }
 
 void LineFile::sync() {
-  if (::fdatasync(descriptor_) != 0) throw IoError(path_, "cannot be written to the disk", errno);
+  if (::fdatasync(descriptor_.number()) != 0) throw IoError(path_, "cannot be written to the disk", errno);
 }
 
 }  // namespace margay::core

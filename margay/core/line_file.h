@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "margay/core/descriptor.h"
+
 namespace margay::core {
 
 /// A text file that grows by whole lines, as a list of what a program has done. A line that was cut when a program was
@@ -12,10 +14,6 @@ class LineFile {
  public:
   /// Opens the file, or makes it, with its folder. Throws IoError naming it.
   explicit LineFile(std::filesystem::path path);
-  LineFile(LineFile&& other) noexcept;
-  LineFile& operator=(LineFile&&) = delete;
-  ~LineFile();
-
   const std::filesystem::path& path() const { return path_; }
   /// The whole lines, each with its line end.
   std::string read() const;
@@ -27,7 +25,7 @@ class LineFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 }  // namespace margay::core

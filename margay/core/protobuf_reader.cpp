@@ -17,6 +17,12 @@ std::uint64_t little_endian(std::string_view bytes) {
   return number;
 }
 
+template <class T>
+void append_within(std::size_t most, std::vector<T>& values, T value) {
+  if (values.size() >= most) throw ProtobufError(fmt::format("a list of more than {} numbers", most));
+  values.push_back(value);
+}
+
 }  // namespace
 
 void ProtobufField::require(WireType type, const char* what) const {
@@ -48,17 +54,17 @@ std::string ProtobufField::text() const {
   return std::string(bytes_);
 }
 
-void ProtobufField::append_to(std::vector<std::int64_t>& values) const {
-  if (type_ != WireType::kLengthDelimited) return values.push_back(integer());
+void ProtobufField::append_to(std::vector<std::int64_t>& values, std::size_t most) const {
+  if (type_ != WireType::kLengthDelimited) return append_within(most, values, integer());
   ProtobufReader packed(bytes_);
-  while (!packed.rest_.empty()) values.push_back(static_cast<std::int64_t>(packed.take_varint()));
+  while (!packed.rest_.empty()) append_within(most, values, static_cast<std::int64_t>(packed.take_varint()));
 }
 
-void ProtobufField::append_to(std::vector<float>& values) const {
-  if (type_ != WireType::kLengthDelimited) return values.push_back(real());
+void ProtobufField::append_to(std::vector<float>& values, std::size_t most) const {
+  if (type_ != WireType::kLengthDelimited) return append_within(most, values, real());
   ProtobufReader packed(bytes_);
   while (!packed.rest_.empty()) {
-    values.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(packed.take_fixed(sizeof(float)))));
+    append_within(most, values, std::bit_cast<float>(static_cast<std::uint32_t>(packed.take_fixed(sizeof(float)))));
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,9 +32,12 @@ class ProtobufField {
   double double_real() const;      ///< double
   std::string_view bytes() const;  ///< string, bytes, message
   std::string text() const;        ///< a string, which must be UTF-8
-  /// Of a repeated field, packed into one or on its own.
-  void append_to(std::vector<std::int64_t>& values) const;
-  void append_to(std::vector<float>& values) const;
+  /// Of a repeated field, packed into one or on its own. Throws ProtobufError, too, before there are more than `most`
+  /// values in all: packed numbers take up to eight times the memory of the message.
+  void append_to(std::vector<std::int64_t>& values, std::size_t most = kAnyNumber) const;
+  void append_to(std::vector<float>& values, std::size_t most = kAnyNumber) const;
+
+  static constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
  private:
   friend class ProtobufReader;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,11 @@ constexpr char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<ch
 inline std::string lower_case(std::string text) {
   for (char& c : text) c = lower_case(c);
   return text;
+}
+
+/// The text as bytes, which it must outlive.
+inline std::span<const std::uint8_t> text_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 /// Whether `a` comes before `b` as a person sorts names: runs of digits by their value, so "cat_2" < "cat_10";

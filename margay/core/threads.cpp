@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -117,6 +118,27 @@ std::vector<std::jthread> start_threads(int count, const std::function<void(cons
   } catch (const std::exception&) {  // no thread (std::system_error), or no memory for one (std::bad_alloc)
   }
   return threads;
+}
+
+void for_each_index(std::size_t count, const std::function<void(std::size_t)>& work, int threads) {
+  std::atomic<std::size_t> next = 0;
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto run = [&](const std::stop_token& /*stop*/) {
+    try {
+      for (std::size_t i = next++; i < count; i = next++) work(i);
+    } catch (...) {
+      next = count;
+      const std::scoped_lock lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    const std::size_t most = static_cast<std::size_t>(std::max(threads, 1));
+    const auto helpers = start_threads(static_cast<int>(std::min(most, count)) - 1, run);
+    run({});
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 namespace {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -51,6 +52,10 @@ void unpin_thread();
 /// system gives no more threads there are fewer of them, perhaps none, so the caller must be able to do the work alone.
 /// Destroying a thread requests its stop and waits for it.
 std::vector<std::jthread> start_threads(int count, const std::function<void(const std::stop_token&)>& work);
+
+/// Calls work(0) … work(count - 1), in any order and each once, on this thread and at most `threads` - 1 others. Where
+/// one throws, no more are begun, and the first exception is thrown here when those that run have ended.
+void for_each_index(std::size_t count, const std::function<void(std::size_t)>& work, int threads = default_threads());
 
 /// The right to pin threads to CPUs, which for each CPU only one process of a machine has at a time. It is asked for
 /// through names of sockets (man 7 unix, "Abstract sockets"), which vanish with their process; containers with networks

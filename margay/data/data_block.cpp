@@ -60,7 +60,7 @@ std::size_t groups_on_both_sides(const Datasets& datasets) {
 /// Warnings about what is allowed but probably not intended, one sentence each: only one class, classes with one image
 /// or none, classes that are missing from the training or the validation set, an empty validation set, torn groups, odd
 /// names.
-std::vector<std::string> data_warnings(const Datasets& datasets) {
+std::vector<std::string> data_warnings(const Datasets& datasets, bool expects_validation) {
   const ClassCounts train = count(*datasets.train, datasets.vocabulary);
   const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);
   std::vector<std::string> warnings;
@@ -71,7 +71,9 @@ std::vector<std::string> data_warnings(const Datasets& datasets) {
   const bool is_single = datasets.train->task() == Task::kSingleLabel;
   if (datasets.vocabulary.size() == 1 && is_single)
     warnings.emplace_back("there is only one class, so nothing can be learnt");
-  if (datasets.valid->size() == 0) warnings.emplace_back("no image validates, so no error rate can be given");
+  if (datasets.valid->size() == 0 && expects_validation) {
+    warnings.emplace_back("no image validates, so no error rate can be given");
+  }
   warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single image");
   warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without images");
   warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }),
@@ -163,6 +165,13 @@ DataBlock& DataBlock::split(Splitter splitter) & {
 }
 
 DataBlock DataBlock::split(Splitter splitter) && { return std::move(split(std::move(splitter))); }
+
+DataBlock& DataBlock::expects_no_validation() & {
+  expects_validation_ = false;
+  return *this;
+}
+
+DataBlock DataBlock::expects_no_validation() && { return std::move(expects_no_validation()); }
 
 DataBlock& DataBlock::group(Labeller labeller) & {
   group_ = std::move(labeller);
@@ -285,7 +294,7 @@ Datasets DataBlock::datasets() const {
       group_ ? std::make_shared<const std::vector<std::uint32_t>>(groups_of(*items, *group_).of_item) : nullptr;
   datasets.train = std::make_shared<Dataset>(items, std::move(split.train), datasets.vocabulary, groups);
   datasets.valid = std::make_shared<Dataset>(items, std::move(split.valid), datasets.vocabulary, groups);
-  datasets.warnings = data_warnings(datasets);
+  datasets.warnings = data_warnings(datasets, expects_validation_);
   if (!merged.empty()) datasets.warnings.insert(datasets.warnings.begin(), merged);
   datasets.warnings.insert(datasets.warnings.begin(), warnings_.begin(), warnings_.end());
   const std::vector<std::string> told = left_out_.sentences();

@@ -63,6 +63,10 @@ class DataBlock {
   DataBlock label(Labeller labeller) &&;
   DataBlock& split(Splitter splitter) &;
   DataBlock split(Splitter splitter) &&;
+  /// The split is meant to leave the validation set empty, as where every image is judged by a probe that did not see
+  /// it: nothing warns of that.
+  DataBlock& expects_no_validation() &;
+  DataBlock expects_no_validation() &&;
   /// Which images belong together, such as those of one patient: the group's name as a label, for every image. The
   /// split does not look at it (grouped_split is told the same); a probe leaves whole groups out. datasets() warns of
   /// groups with images on both sides of the split.
@@ -135,6 +139,7 @@ class DataBlock {
   ImageList images_;
   std::optional<Labeller> labeller_;
   Splitter splitter_;
+  bool expects_validation_ = true;
   std::optional<Labeller> group_;
   std::optional<Vocabulary> vocabulary_;
   SimilarClasses similar_classes_ = SimilarClasses::kRefuse;

@@ -95,9 +95,9 @@ void walk_batch(SummaryWalk& walk, const Loader& loader, const std::string& whic
   if (!batch) return;
   walk.leave(fmt::format("images {} channels-last, targets {}", describe(batch->images), describe(batch->targets)),
              fmt::format("{} of {}; pixel mean {:.3f}, std {:.3f}\n         {}",
-                         core::counted(static_cast<std::size_t>(loader.num_batches()), "batch", "batches"),
-                         loader.options().batch_size, batch->images.mean().item<double>(),
-                         batch->images.std().item<double>(), core::to_json(loader.options()).dump()));
+                         core::counted(loader.num_batches(), "batch", "batches"), loader.options().batch_size,
+                         batch->images.mean().item<double>(), batch->images.std().item<double>(),
+                         core::to_json(loader.options()).dump()));
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
     summary.warnings = loaders.warnings;
     walk.leave(fmt::format("{} train, {} valid, {}", loaders.train.dataset().size(),
                            loaders.valid ? loaders.valid->dataset().size() : 0,
-                           core::counted(static_cast<std::size_t>(loaders.vocabulary.size()), "class", "classes")),
+                           core::counted(loaders.vocabulary.size(), "class", "classes")),
                fmt::format("{}", fmt::join(loaders.vocabulary.names(), ", ")));
     walk_image(walk, loaders.train.dataset(), loaders.train.pipeline());
     walk_batch(walk, loaders.train, "train");

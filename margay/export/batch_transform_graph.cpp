@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -66,11 +66,8 @@ class BatchTransformWriter {
         counts.push_back(static_cast<std::int32_t>(side(y) * side(x) / divisor));
       }
     }
-    return onnx_.constant({fmt::format("input/block_counts_{}", divisor), OnnxType::kInt32, {blocks, blocks}, [counts] {
-                             std::string bytes(counts.size() * sizeof counts[0], '\0');
-                             std::memcpy(bytes.data(), counts.data(), bytes.size());
-                             return bytes;
-                           }});
+    return onnx_.constant(onnx_constant(fmt::format("input/block_counts_{}", divisor), OnnxType::kInt32,
+                                        {blocks, blocks}, std::as_bytes(std::span(counts))));
   }
 
   /// Where the last block is smaller the result is made a little too large, so that its scale fits, and cut.

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "margay/core/error.h"
-#include "margay/core/random.h"
+#include "margay/export/model_input.h"
 #include "margay/export/onnx_names.h"
 
 namespace margay::exporting {
@@ -28,30 +28,13 @@ class ScratchFile {
   std::filesystem::path path_;
 };
 
-/// float [1,3,S,S], rows of the pipeline's channels-last numbers.
-RuntimeTensor network_input(const data::ImagePipeline& pipeline, const core::Image& pixels) {
-  core::Random random{0};
-  const core::Image item = pipeline.item_transform().apply(pixels, data::Phase::kValid, random);
-  const auto side = static_cast<std::size_t>(pipeline.output_size());
-  std::vector<float> last(side * side * 3);
-  pipeline.finish(item, data::Phase::kValid, random, last.data());
-  std::vector<float> first(last.size());
-  for (std::size_t i = 0; i < side * side; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) first[c * side * side + i] = last[3 * i + c];
-  }
-  const auto sides = static_cast<std::int64_t>(side);
-  return float_tensor(kTensorInput, {1, 3, sides, sides}, first);
+/// What the model takes for a decoded image.
+RuntimeTensor model_input(const OnnxModel& model, const data::ImagePipeline& pipeline, core::Image pixels) {
+  const bool begins_at_pixels = model.inputs.at(0).name == kPixelsInput;
+  return begins_at_pixels ? pixels_tensor(std::move(pixels)) : input_tensor(network_input(pipeline, pixels));
 }
 
 }  // namespace
-
-RuntimeTensor model_input(const OnnxModel& model, const data::ImagePipeline& pipeline, const core::Image& pixels) {
-  if (model.inputs.at(0).name != kPixelsInput) return network_input(pipeline, pixels);
-  return {.name = kPixelsInput,
-          .type = ElementType::kUint8,
-          .shape = {1, pixels.height, pixels.width, 3},
-          .bytes = pixels.pixels};
-}
 
 ActivationHistograms calibrate_ranges(const OnnxModel& model, const QuantizeOptions& options, const Runner& runner,
                                       const CalibrationImages& images, const std::filesystem::path& scratch,

@@ -30,7 +30,4 @@ ActivationHistograms calibrate_ranges(const OnnxModel& model, const QuantizeOpti
                                       const CalibrationImages& images, const std::filesystem::path& scratch,
                                       const std::function<void(std::size_t done, std::size_t total)>& on_progress = {});
 
-/// The input of a model of Margay's for a decoded image: its pixels, or what the pipeline makes of them.
-RuntimeTensor model_input(const OnnxModel& model, const data::ImagePipeline& pipeline, const core::Image& pixels);
-
 }  // namespace margay::exporting

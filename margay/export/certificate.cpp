@@ -104,7 +104,7 @@ CertificateJson Certificate::json() const {
   json["onnx"] = file_json(onnx);
   json["onnx"]["producer"] = producer;
   json["onnx"]["opset"] = opset;
-  json["onnx"]["input"] = input;
+  json["onnx"]["input"] = core::to_text(input);
   json["onnx"]["quantised"] = is_quantised;
   json["onnx"]["data"] = CertificateJson::array();
   for (const CertifiedFile& file : onnx_data) json["onnx"]["data"].push_back(file_json(file));

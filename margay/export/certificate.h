@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "margay/export/export_bundle.h"
 #include "margay/export/runtime_comparison.h"
 
 namespace margay::exporting {
@@ -26,7 +27,7 @@ struct Certificate {
   CertifiedFile model;
   std::string producer;  ///< of the ONNX file
   int opset = 0;
-  std::string input;  ///< "pixels" or "tensor"
+  OnnxInput input = OnnxInput::kPixels;
   bool is_quantised = false;
   std::vector<std::string> classes;
 

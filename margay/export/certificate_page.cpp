@@ -114,7 +114,7 @@ std::string page_files(const Certificate& certificate) {
   html += page_row("ONNX file", page_file(certificate.onnx));
   for (const CertifiedFile& file : certificate.onnx_data) html += page_row("its weights", page_file(file));
   html += page_row("model", page_file(certificate.model));
-  html += page_row("input", fmt::format("{}, opset {}{}", page_text(certificate.input), certificate.opset,
+  html += page_row("input", fmt::format("{}, opset {}{}", core::to_text(certificate.input), certificate.opset,
                                         certificate.is_quantised ? ", quantised to int8" : ""));
   html += page_row("images", fmt::format("{} of {} in {}<br>SHA-256 of their list <code>{}</code>", certificate.images,
                                          certificate.images_there, page_text(certificate.folder.string()),

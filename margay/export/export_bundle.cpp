@@ -91,8 +91,8 @@ std::string probabilities_of(OnnxBuilder& onnx, const bundle::Bundle& bundle, co
   const std::string scaled =
       temperature == 1 ? logits
                        : onnx.add("Div", {logits, onnx.number(static_cast<float>(temperature))}, "logits/calibrated");
-  if (bundle.task == data::Task::kMultiLabel) return onnx.add("Sigmoid", {scaled}, "probabilities");
-  return onnx.add("Softmax", {scaled}, "probabilities", {{"axis", std::int64_t{1}}});
+  if (bundle.task == data::Task::kMultiLabel) return onnx.add("Sigmoid", {scaled}, kProbabilitiesOutput);
+  return onnx.add("Softmax", {scaled}, kProbabilitiesOutput, {{"axis", std::int64_t{1}}});
 }
 
 /// float [N,D], the mean over all places.
@@ -136,7 +136,7 @@ OnnxModel onnx_of(const bundle::Bundle& bundle, const OnnxOptions& options, cons
   if (bundle.unknown) {
     const UnknownValues unknown =
         add_unknown(onnx, *bundle.unknown, {kLogitsOutput, pooled(onnx, graph, network.features), classes});
-    add_output(onnx, "unknown_score", unknown.score, {kBatch});
+    add_output(onnx, kUnknownScoreOutput, unknown.score, {kBatch});
     add_output(onnx, kKnownOutput, unknown.p_known, {kBatch});
   }
   onnx.model().producer = kOnnxProducer;

@@ -47,9 +47,8 @@ std::string OnnxBuilder::integers(const std::vector<std::int64_t>& values) {
 std::string OnnxBuilder::integer(std::int64_t value, OnnxType type) {
   std::string& name = constants_[fmt::format("integer {} {}", value, static_cast<int>(type))];
   if (!name.empty()) return name;
-  std::string bytes(element_bytes(type), '\0');
-  std::memcpy(bytes.data(), &value, bytes.size());  // little-endian, so the low bytes
-  return name = constant({unique("constant"), type, {}, [bytes] { return bytes; }});
+  const auto low_bytes = std::as_bytes(std::span(&value, 1)).first(element_bytes(type));  // little-endian
+  return name = constant(onnx_constant(unique("constant"), type, {}, low_bytes));
 }
 
 std::string OnnxBuilder::number(float value) {

@@ -73,19 +73,6 @@ constexpr int kEntryValue = 2;
 
 constexpr int kExternal = 1;  // TensorProto.DataLocation
 
-template <class T>
-OnnxTensor constant(std::string name, OnnxType type, std::vector<std::int64_t> shape, std::span<const T> values) {
-  OnnxTensor tensor = {std::move(name), type, std::move(shape), {}};
-  if (tensor.size() != static_cast<std::int64_t>(values.size())) {
-    throw std::invalid_argument(
-        fmt::format("[onnx] {} elements for {}, which has {}", values.size(), tensor.name, tensor.size()));
-  }
-  std::string bytes(values.size_bytes(), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  tensor.elements = [bytes = std::move(bytes)] { return bytes; };
-  return tensor;
-}
-
 }  // namespace
 
 std::size_t element_bytes(OnnxType type) {
@@ -110,12 +97,25 @@ std::int64_t OnnxTensor::size() const {
   return size;
 }
 
+OnnxTensor onnx_constant(std::string name, OnnxType type, std::vector<std::int64_t> shape,
+                         std::span<const std::byte> elements) {
+  OnnxTensor tensor = {std::move(name), type, std::move(shape), {}};
+  if (tensor.bytes() != elements.size()) {
+    throw std::invalid_argument(fmt::format("[onnx] {} elements for {}, which has {}",
+                                            elements.size() / element_bytes(type), tensor.name, tensor.size()));
+  }
+  tensor.elements = [bytes = std::string(reinterpret_cast<const char*>(elements.data()), elements.size())] {
+    return bytes;
+  };
+  return tensor;
+}
+
 OnnxTensor onnx_floats(std::string name, std::vector<std::int64_t> shape, std::span<const float> values) {
-  return constant(std::move(name), OnnxType::kFloat, std::move(shape), values);
+  return onnx_constant(std::move(name), OnnxType::kFloat, std::move(shape), std::as_bytes(values));
 }
 
 OnnxTensor onnx_integers(std::string name, std::vector<std::int64_t> shape, std::span<const std::int64_t> values) {
-  return constant(std::move(name), OnnxType::kInt64, std::move(shape), values);
+  return onnx_constant(std::move(name), OnnxType::kInt64, std::move(shape), std::as_bytes(values));
 }
 
 std::vector<float> floats_of(const OnnxTensor& tensor) {
@@ -195,7 +195,7 @@ struct ExternalData {
   std::uint64_t bytes = 0;
 };
 
-/// A constant without its bytes, which follow where `inline_bytes` is set.
+/// A constant without its elements.
 ProtobufMessage tensor_message(const OnnxTensor& tensor) {
   ProtobufMessage message;
   for (const std::int64_t side : tensor.shape) message.add_integer(kTensorDims, side);
@@ -220,10 +220,6 @@ void write_elements(const OnnxTensor& tensor, const std::function<void(std::stri
   const std::string elements = tensor.elements();
   MARGAY_CHECK(elements.size() == tensor.bytes(), tensor.name + " has another size than its shape says");
   write(elements);
-}
-
-void add_to(core::Sha256& sum, std::string_view bytes) {
-  sum.update({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
 }
 
 const std::string kSealZeros(64, '0');
@@ -255,7 +251,7 @@ class OnnxSerializer {
   void write(const std::function<void(std::string_view)>& write, const std::string& data_sha256 = "") const {
     core::Sha256 sum;
     const auto put = [&](std::string_view bytes) {
-      if (seal_at_) add_to(sum, bytes);
+      if (seal_at_) sum.update(bytes);
       write(bytes);
     };
     put(model_head_);
@@ -281,8 +277,8 @@ class OnnxSerializer {
   }
 
   std::string sealed_tail(core::Sha256& sum, const std::string& data_sha256) const {
-    add_to(sum, model_tail_);
-    add_to(sum, data_sha256);
+    sum.update(model_tail_);
+    sum.update(data_sha256);
     std::string tail = model_tail_;
     return tail.replace(*seal_at_, kSealZeros.size(), sum.finish());
   }
@@ -336,7 +332,7 @@ ExternalData place_externally(const OnnxModel& model, std::string file) {
 std::string write_external(core::AtomicFile& file, const OnnxModel& model, const ExternalData& external) {
   core::Sha256 sum;
   const auto put = [&](std::string_view bytes) {
-    add_to(sum, bytes);
+    sum.update(bytes);
     file.write(bytes);
   };
   std::uint64_t at = 0;

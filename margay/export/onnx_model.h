@@ -32,7 +32,10 @@ struct OnnxTensor {
   std::uint64_t bytes() const { return static_cast<std::uint64_t>(size()) * element_bytes(type); }
 };
 
-/// Constants of these elements. Throw std::invalid_argument where `values` are not as many as the shape says.
+/// A constant of these elements, as OnnxTensor::elements gives them; onnx_floats and onnx_integers make float and int64
+/// ones. Each throws std::invalid_argument where they are not as many as the shape says.
+OnnxTensor onnx_constant(std::string name, OnnxType type, std::vector<std::int64_t> shape,
+                         std::span<const std::byte> elements);
 OnnxTensor onnx_floats(std::string name, std::vector<std::int64_t> shape, std::span<const float> values);
 OnnxTensor onnx_integers(std::string name, std::vector<std::int64_t> shape, std::span<const std::int64_t> values);
 

@@ -13,7 +13,9 @@ inline constexpr const char* kTensorInput = "images";  ///< float [N,3,S,S], nor
 // Outputs, float [N,K] and [N].
 inline constexpr const char* kLogitsOutput = "logits";
 inline constexpr const char* kProbabilitiesOutput = "probabilities";  ///< calibrated
-inline constexpr const char* kKnownOutput = "p_known";                ///< where the model tells unknown images
+// Where the model tells unknown images.
+inline constexpr const char* kUnknownScoreOutput = "unknown_score";
+inline constexpr const char* kKnownOutput = "p_known";
 
 // Keys of metadata.
 inline constexpr const char* kClassesKey = "margay.classes";       ///< a JSON list, in the order of the outputs

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <fstream>
 #include <memory>
-#include <span>
 #include <system_error>
 #include <utility>
 
@@ -24,15 +23,29 @@ using core::ProtobufError;
 using core::ProtobufField;
 using core::ProtobufReader;
 
-/// Does what may throw ProtobufError, whose text then begins with the place.
+/// A problem, and where it is: ".node[3].attribute[0]".
+class PlacedError : public ProtobufError {
+ public:
+  PlacedError(std::string place, std::string problem)
+      : ProtobufError(place + ": " + problem), place_(std::move(place)), problem_(std::move(problem)) {}
+
+  /// The same, seen from around it.
+  PlacedError within(const std::string& outer) const { return {outer + place_, problem_}; }
+
+ private:
+  std::string place_;
+  std::string problem_;
+};
+
+/// Does what may throw ProtobufError, and adds the place to it.
 template <class Read>
 void within(const std::string& place, Read&& read) {
   try {
     read();
-  } catch (const ProtobufError& problem) {
-    const std::string_view what = problem.what();
-    const bool is_nested = what.starts_with('.');
-    throw ProtobufError(fmt::format("{}{}{}", place, is_nested ? "" : ": ", what));
+  } catch (const PlacedError& error) {
+    throw error.within(place);
+  } catch (const ProtobufError& error) {
+    throw PlacedError(place, error.what());
   }
 }
 
@@ -84,23 +97,19 @@ class OnnxParser {
     parse_frame();
     check_origin();
     if (!graph_) throw ProtobufError("the model has no graph");
-    within(std::string("graph"), [&] { parse_graph(*graph_); });
+    within("graph", [&] { parse_graph(*graph_); });
     set_seal();
   }
 
  private:
-  static std::span<const std::uint8_t> span_of(std::string_view text) {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-  }
-
   void set_seal() const {
     const std::string_view whole = *bytes_;
     const auto at = static_cast<std::size_t>(seal_.data() == nullptr ? 0 : seal_.data() - whole.data());
     core::Sha256 sum;
-    sum.update(span_of(whole.substr(0, at)));
-    sum.update(span_of(std::string(seal_.size(), '0')));
-    sum.update(span_of(whole.substr(at + seal_.size())));
-    for (const OnnxDataFile& file : file_.data) sum.update(span_of(file.sha256));
+    sum.update(whole.substr(0, at));
+    sum.update(std::string(seal_.size(), '0'));
+    sum.update(whole.substr(at + seal_.size()));
+    for (const OnnxDataFile& file : file_.data) sum.update(file.sha256);
     file_.sealed_sha256 = sum.finish();
     file_.seal = file_.metadata(kSealKey);
   }
@@ -108,6 +117,14 @@ class OnnxParser {
   void count(std::size_t parts = 1) {
     parts_ += parts;
     if (parts_ > limits_.parts) throw ProtobufError(fmt::format("more than {} parts", limits_.parts));
+  }
+
+  /// No more numbers than may be taken, whatever their field claims.
+  template <class T>
+  void append(const ProtobufField& field, std::vector<T>& numbers) {
+    const std::size_t before = numbers.size();
+    field.append_to(numbers, before + limits_.parts - parts_);
+    count(numbers.size() - before);
   }
 
   /// All but the graph.
@@ -128,7 +145,7 @@ class OnnxParser {
         if (graph_) throw ProtobufError("the model has two graphs");
         graph_ = field->bytes();
       } else if (field->number() == 8) {
-        within(std::string("opset_import"), [&] { parse_opset(field->bytes()); });
+        within("opset_import", [&] { parse_opset(field->bytes()); });
       } else if (field->number() == 14) {
         within("metadata_props", model.metadata.size(), [&] { model.metadata.push_back(entry(field->bytes())); });
       } else if (field->number() > 25) {
@@ -264,16 +281,15 @@ class OnnxParser {
       } else if (field->number() == 4) {
         text = field->text();
       } else if (field->number() == 7) {
-        field->append_to(reals);
+        append(*field, reals);
       } else if (field->number() == 8) {
-        field->append_to(integers);
+        append(*field, integers);
       } else if (field->number() == 20) {
         type = field->integer();
       } else if (field->number() != 13) {  // doc_string
         refuse_field(*field);
       }
     }
-    count(reals.size() + integers.size());
     switch (type) {
       case kReal:
         attribute.value = real;
@@ -324,7 +340,7 @@ class OnnxParser {
       count();
       switch (field->number()) {
         case 1:
-          field->append_to(tensor.shape);
+          append(*field, tensor.shape);
           break;
         case 2:
           tensor.type = element_type(field->integer());
@@ -413,7 +429,7 @@ class OnnxParser {
       if (field->number() == 1) {
         value.name = field->text();
       } else if (field->number() == 2) {
-        within(std::string(".type"), [&] { parse_type(field->bytes(), value); });
+        within(".type", [&] { parse_type(field->bytes(), value); });
       } else if (field->number() != 3) {  // doc_string
         refuse_field(*field);
       }
@@ -487,7 +503,7 @@ OnnxFile read_onnx(const fs::path& path, const OnnxLimits& limits) {
   const auto bytes = std::make_shared<const std::string>(bytes_of_file(path, limits.file_bytes));
   OnnxFile file{.path = path, .model = {}, .sha256 = "", .bytes = bytes->size(), .data = {}};
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()});
+  sum.update(*bytes);
   file.sha256 = sum.finish();
   try {
     OnnxParser(file, bytes, limits).parse();

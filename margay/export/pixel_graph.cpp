@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -96,9 +97,8 @@ class PixelWriter {
   std::string window_side(const std::string& side) {
     const std::vector<std::uint8_t> lost = lost_pixels(resize_.size);
     if (lost.empty()) return side;
-    const std::string bytes(lost.begin(), lost.end());
     const std::string table = onnx_.constant(
-        {"input/lost_pixels", OnnxType::kUint8, {static_cast<std::int64_t>(bytes.size())}, [bytes] { return bytes; }});
+        onnx_constant("input/lost_pixels", OnnxType::kUint8, {std::ssize(lost)}, std::as_bytes(std::span(lost))));
     const std::string known = add("Min", {side, number(kLongestSidePx)}, "known_side");
     const std::string pixels = add("Gather", {table, known}, "lost", {{"axis", std::int64_t{0}}});
     return add("Sub", {side, cast(pixels, OnnxType::kInt64, "lost_side")}, "window_side");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <set>
@@ -15,15 +14,6 @@
 
 namespace margay::exporting {
 namespace {
-
-template <class T>
-OnnxTensor integers_tensor(std::string name, OnnxType type, std::vector<std::int64_t> shape, std::vector<T> values) {
-  OnnxTensor tensor{.name = std::move(name), .type = type, .shape = std::move(shape), .elements = {}};
-  std::string bytes(values.size() * sizeof(T), '\0');
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  tensor.elements = [bytes = std::move(bytes)] { return bytes; };
-  return tensor;
-}
 
 std::int64_t integer_attribute(const OnnxNode& node, const std::string& name, std::int64_t otherwise) {
   for (const OnnxAttribute& each : node.attributes) {
@@ -247,12 +237,12 @@ class Quantiser {
   void put_pair(const std::string& value) {
     const auto found = scales_.find(value);
     if (found == scales_.end()) return;
-    const auto [scale, zero_point] = found->second;
+    const float scale = found->second.scale;
+    const std::uint8_t zero_point = found->second.zero_point;
     const std::string scale_name = value + "/scale";
     const std::string zero_name = value + "/zero_point";
-    result_.tensors.push_back(onnx_floats(scale_name, {}, std::vector<float>{scale}));
-    result_.tensors.push_back(
-        integers_tensor<std::uint8_t>(zero_name, OnnxType::kUint8, {}, std::vector<std::uint8_t>{zero_point}));
+    result_.tensors.push_back(onnx_floats(scale_name, {}, std::array{scale}));
+    result_.tensors.push_back(onnx_constant(zero_name, OnnxType::kUint8, {}, std::as_bytes(std::span(&zero_point, 1))));
     const std::string integers = value + "/quantised";
     put_node("QuantizeLinear", {value, scale_name, zero_name}, integers);
     put_node("DequantizeLinear", {integers, scale_name, zero_name}, pair_name(value));
@@ -305,7 +295,10 @@ class Quantiser {
       integers[i] =
           static_cast<std::int8_t>(std::clamp(std::nearbyint(values[i] / scales[channel_of(i)]), -most, most));
     }
-    put_constant(weight.name, OnnxType::kInt8, weight.shape, std::move(integers), scales, axis);
+    put_constant(
+        weight.name,
+        onnx_constant(weight.name + "/quantised", OnnxType::kInt8, weight.shape, std::as_bytes(std::span(integers))),
+        scales, axis);
     return weight_scales_[weight.name] = scales;
   }
 
@@ -320,23 +313,23 @@ class Quantiser {
       constexpr double kMost = std::numeric_limits<std::int32_t>::max();
       integers[c] = static_cast<std::int32_t>(std::clamp(steps, -kMost, kMost));
     }
-    put_constant(name, OnnxType::kInt32, bias.shape, std::move(integers), scales, 0);
+    put_constant(name,
+                 onnx_constant(name + "/quantised", OnnxType::kInt32, bias.shape, std::as_bytes(std::span(integers))),
+                 scales, 0);
   }
 
-  template <class T>
-  void put_constant(const std::string& name, OnnxType type, const std::vector<std::int64_t>& shape,
-                    std::vector<T> integers, const std::vector<float>& scales, std::int64_t axis) {
-    const std::string integers_name = name + "/quantised";
-    const std::string scale_name = name + "/scale";
+  /// A constant in integers, and the node that makes it float again. Only weights say their zero point, which is 0.
+  void put_constant(const std::string& name, OnnxTensor integers, const std::vector<float>& scales, std::int64_t axis) {
     const auto channels = static_cast<std::int64_t>(scales.size());
-    result_.tensors.push_back(integers_tensor<T>(integers_name, type, shape, std::move(integers)));
-    result_.tensors.push_back(onnx_floats(scale_name, {channels}, scales));
-    std::vector<std::string> inputs = {integers_name, scale_name};
-    if (type == OnnxType::kInt8) {
+    std::vector<std::string> inputs = {integers.name, name + "/scale"};
+    result_.tensors.push_back(onnx_floats(inputs.back(), {channels}, scales));
+    if (integers.type == OnnxType::kInt8) {
       inputs.push_back(name + "/zero_point");
+      const std::vector<std::int8_t> zeros(scales.size(), 0);
       result_.tensors.push_back(
-          integers_tensor<std::int8_t>(inputs.back(), type, {channels}, std::vector<std::int8_t>(scales.size(), 0)));
+          onnx_constant(inputs.back(), OnnxType::kInt8, {channels}, std::as_bytes(std::span(zeros))));
     }
+    result_.tensors.push_back(std::move(integers));
     put_node("DequantizeLinear", std::move(inputs), pair_name(name), {{"axis", axis}});
   }
 
@@ -360,7 +353,8 @@ class Quantiser {
 }  // namespace
 
 void ActivationHistogram::widen_to(float largest) {
-  while (largest >= reach_) {
+  constexpr float kWidest = std::numeric_limits<float>::max() / 2;
+  while (largest >= reach_ && reach_ < kWidest) {
     std::vector<std::int64_t> wider(kBins, 0);
     for (std::size_t i = 0; i < kBins; ++i) wider[kBins / 4 + i / 2] += bins_[i];
     bins_ = std::move(wider);
@@ -387,7 +381,7 @@ void ActivationHistogram::add(std::span<const float> values) {
 
 std::pair<float, float> ActivationHistogram::percentile_range(double percentile) const {
   const double left_out = static_cast<double>(count_) * (100 - percentile) / 100;
-  const float width = 2 * reach_ / static_cast<float>(kBins);
+  const float width = bin_width();
   std::size_t first = 0;
   for (double below = 0; first < kBins; ++first) {
     below += static_cast<double>(bins_[first]);

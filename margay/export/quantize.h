@@ -15,7 +15,7 @@ namespace margay::exporting {
 
 /// What becomes the largest number that int8 holds of an activation.
 enum class CalibrationMethod {
-  kPercentile,  ///< the smallest range that holds a share of all values
+  kPercentile,  ///< the range that leaves the same small share of all values out on either side
   kMinMax       ///< the smallest and the largest value
 };
 
@@ -30,7 +30,7 @@ constexpr auto names(CalibrationMethod /*tag*/) {
 /// least over networks).
 struct QuantizeOptions {
   CalibrationMethod calibration = CalibrationMethod::kPercentile;
-  double percentile = 99.99;
+  double percentile = 99.99;  ///< of all values lie below the range's upper end, and as many above its lower end
   /// 7 leaves a bit unused: on x86 processors without VNNI sums of two products saturate at 16 bits otherwise.
   int weight_bits = 8;
   bool quantise_first = true;  ///< the first layer, which sees the image
@@ -48,12 +48,14 @@ class ActivationHistogram {
   std::int64_t count() const { return count_; }
   /// The smallest and the largest value; 0 and 0 without any.
   std::pair<float, float> min_max() const { return {count_ > 0 ? low_ : 0, count_ > 0 ? high_ : 0}; }
-  /// The range that leaves (100 - percentile) / 2 percent out on either side, to the width of a bin, within min_max().
+  /// The range that leaves 100 - percentile percent of the values out on either side, to the width of a bin, within
+  /// min_max().
   std::pair<float, float> percentile_range(double percentile) const;
 
  private:
   static constexpr std::size_t kBins = 4096;
 
+  float bin_width() const { return reach_ / static_cast<float>(kBins / 2); }
   void widen_to(float largest);
 
   std::vector<std::int64_t> bins_ = std::vector<std::int64_t>(kBins, 0);  ///< of [-reach, reach)

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/data/image/resample_kernel.h"
+
 namespace margay::exporting {
 namespace {
 
@@ -14,7 +16,7 @@ using Dimensions = std::vector<std::int64_t>;
 /// Outputs that share a window of the source. A product of matrices for each window costs about as many operations as
 /// the filter itself and some, while one for the whole axis would cost source · outputs.
 constexpr std::int64_t kBlock = 16;
-constexpr int kBits = 22;  // of a weight: data::Taps::kBits
+constexpr int kBits = data::Taps::kBits;  // of a weight
 
 /// A pass along one axis: `from` pixels become `to`. Numbers are int64, and exact.
 class PassWriter {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/text.h"
 #include "margay/export/runtime.h"
 
@@ -26,40 +28,23 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostComplaint = 2000;  // bytes of standard error that are kept, the last ones
 constexpr std::int64_t kAskAgainMs = 100;
 
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { reset(); }
-
-  int number() const { return number_; }
-  void reset(int number = -1) {
-    if (number_ >= 0) close(number_);
-    number_ = number;
-  }
-
- private:
-  int number_;
-};
-
 /// This process's ends of the three streams of another, and that one's.
 struct Streams {
-  Descriptor input, output, complaints;
-  Descriptor its_input, its_output, its_complaints;
+  core::Descriptor input, output, complaints;
+  core::Descriptor its_input, its_output, its_complaints;
 
   /// input is a socket, whose closing by the other side is an error and no signal. False with errno set.
   bool open() {
     std::array<int, 2> in{}, out{}, err{};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) != 0) return false;
-    input.reset(in[0]);
-    its_input.reset(in[1]);
+    input = core::Descriptor(in[0]);
+    its_input = core::Descriptor(in[1]);
     if (pipe2(out.data(), O_CLOEXEC) != 0) return false;
-    output.reset(out[0]);
-    its_output.reset(out[1]);
+    output = core::Descriptor(out[0]);
+    its_output = core::Descriptor(out[1]);
     if (pipe2(err.data(), O_CLOEXEC) != 0) return false;
-    complaints.reset(err[0]);
-    its_complaints.reset(err[1]);
+    complaints = core::Descriptor(err[0]);
+    its_complaints = core::Descriptor(err[1]);
     return true;
   }
 };
@@ -98,13 +83,10 @@ std::string how_it_ended(int status) {
 }
 
 std::optional<double> number_in(const std::string& text) {
-  try {
-    std::size_t used = 0;
-    const double value = std::stod(text, &used);
-    if (used == text.size() && value >= 0 && value < 1e9) return value;
-  } catch (const std::exception&) {
-  }
-  return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole && value >= 0 && value < 1e9 ? std::optional(value) : std::nullopt;
 }
 
 /// A runner's process. A failure ends it; every later call fails, too.
@@ -117,9 +99,9 @@ class RunnerProcess : public Runtime {
       pid_ = 0;
       throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, reason(error)));
     }
-    streams_.its_input.reset();
-    streams_.its_output.reset();
-    streams_.its_complaints.reset();
+    streams_.its_input.close();
+    streams_.its_output.close();
+    streams_.its_complaints.close();
     try {
       introduce();
     } catch (...) {
@@ -144,7 +126,7 @@ class RunnerProcess : public Runtime {
       fail(fmt::format("sends a message whose note 'seconds' is no number: '{}'",
                        core::spelled_out(message.note("seconds"))));
     }
-    return {.tensors = std::move(message.tensors), .seconds = *seconds};
+    return {.runtime = name_, .tensors = std::move(message.tensors), .seconds = *seconds};
   }
 
  private:
@@ -212,7 +194,7 @@ class RunnerProcess : public Runtime {
     std::array<char, 4096> bytes{};
     const ssize_t got = ::read(streams_.complaints.number(), bytes.data(), bytes.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (got <= 0) return streams_.complaints.reset();  // poll passes over -1
+    if (got <= 0) return streams_.complaints.close();  // poll passes over -1
     complaint_.append(bytes.data(), static_cast<std::size_t>(got));
     if (complaint_.size() > kMostComplaint) complaint_.erase(0, complaint_.size() - kMostComplaint);
   }
@@ -255,7 +237,7 @@ class RunnerProcess : public Runtime {
   }
 
   [[noreturn]] void fail_as_ended() {
-    while (streams_.complaints.number() >= 0) {
+    while (streams_.complaints.is_open()) {
       pollfd ready{.fd = streams_.complaints.number(), .events = POLLIN, .revents = 0};
       if (poll(&ready, 1, 0) <= 0) break;
       keep_complaints();
@@ -277,7 +259,7 @@ class RunnerProcess : public Runtime {
   }
 
   void end() {
-    streams_.input.reset();
+    streams_.input.close();
     if (pid_ == 0) return;
     kill(-pid_, SIGKILL);
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {

@@ -29,7 +29,7 @@ const RuntimeTensor& RuntimeOutputs::at(const std::string& name) const {
     others += (others.empty() ? "" : ", ") + core::spelled_out(tensor.name);
   }
   throw RuntimeFailure(
-      fmt::format("it gives no output '{}'; its outputs are {}", name, others.empty() ? "none" : others));
+      fmt::format("{} gives no output '{}'; its outputs are {}", runtime, name, others.empty() ? "none" : others));
 }
 
 std::vector<Runner> installed_runners() {

@@ -20,10 +20,11 @@ class RuntimeFailure : public core::Error {
 };
 
 struct RuntimeOutputs {
+  std::string runtime;  ///< its name
   std::vector<RuntimeTensor> tensors;
   double seconds = 0;  ///< of the run alone, as the runtime measured it
 
-  /// Throws RuntimeFailure naming the outputs that are there.
+  /// Throws RuntimeFailure naming the runtime and the outputs that are there.
   const RuntimeTensor& at(const std::string& name) const;
 };
 

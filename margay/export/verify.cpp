@@ -10,7 +10,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/utils.h>
@@ -19,26 +18,24 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/stopwatch.h"
 #include "margay/core/text.h"
+#include "margay/core/utc_time.h"
 #include "margay/data/image/decode_jpeg.h"
 #include "margay/export/export_bundle.h"
+#include "margay/export/model_input.h"
 #include "margay/export/onnx_names.h"
 
 namespace margay::exporting {
 namespace {
 
 namespace fs = std::filesystem;
-using VerifyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kImagesAtOnce = 16;
 constexpr std::size_t kBytesAtOnce = std::size_t{64} << 20;
 
-double seconds_since(VerifyClock::time_point begin) {
-  return std::chrono::duration<double>(VerifyClock::now() - begin).count();
-}
-
-/// "pixels" or "tensor". Throws core::FormatError for other inputs and outputs than Margay's.
-std::string input_kind(const OnnxFile& file) {
+/// Throws core::FormatError for other inputs and outputs than Margay's.
+OnnxInput input_kind(const OnnxFile& file) {
   const OnnxModel& model = file.model;
   const auto gives = [&](const char* name) {
     return std::any_of(model.outputs.begin(), model.outputs.end(),
@@ -50,7 +47,7 @@ std::string input_kind(const OnnxFile& file) {
                                                    "in, {} and {} out",
                                                    kPixelsInput, kTensorInput, kLogitsOutput, kProbabilitiesOutput));
   }
-  return input == kPixelsInput ? "pixels" : "tensor";
+  return input == kPixelsInput ? OnnxInput::kPixels : OnnxInput::kTensor;
 }
 
 /// The classes in the order of the outputs. Throws core::FormatError.
@@ -105,8 +102,8 @@ ImageOutputs outputs_of(const predict::Predictions& predictions) {
 std::vector<float> floats_of_output(const RuntimeOutputs& outputs, const char* name, std::size_t count) {
   const RuntimeTensor& tensor = outputs.at(name);
   if (tensor.type == ElementType::kFloat32 && tensor.bytes.size() == count * sizeof(float)) return tensor.floats();
-  throw RuntimeFailure(fmt::format("its output '{}' is {} [{}], where {} floats belong", name,
-                                   safetensors_name(tensor.type), fmt::join(tensor.shape, ","), count));
+  throw RuntimeFailure(fmt::format("{} gives {} [{}] as output '{}', where {} floats belong", outputs.runtime,
+                                   safetensors_name(tensor.type), fmt::join(tensor.shape, ","), name, count));
 }
 
 /// A runtime and how it does. Without a process once it has failed.
@@ -155,7 +152,7 @@ class Verifier {
   }
 
  private:
-  bool begins_at_pixels() const { return certificate_.input == "pixels"; }
+  bool begins_at_pixels() const { return certificate_.input == OnnxInput::kPixels; }
   bool is_multi_label() const { return given_.bundle.task == data::Task::kMultiLabel; }
 
   void describe_files() {
@@ -171,7 +168,7 @@ class Verifier {
     certificate_.hashes_ignored = options_.ignore_hashes;
     certificate_.margay_version = MARGAY_VERSION;
     certificate_.computed_with = fmt::format("LibTorch {}, {} threads", TORCH_VERSION, torch::get_num_threads());
-    certificate_.time = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+    certificate_.time = core::utc_text(std::time(nullptr));
   }
 
   /// An image that the detector was calibrated with ties with itself, and then the last bit decides about one step.
@@ -333,12 +330,12 @@ class Verifier {
     core::Sha256 sum;
     sum.update(*encoded);
     hashes_.emplace(image.name, sum.finish());
-    if (margay_seconds_.empty()) given_.predict(input_of(pixels));  // what is done once only
-    const auto begin = VerifyClock::now();
-    const torch::Tensor input = input_of(pixels);
-    const double preparing_s = seconds_since(begin);
+    if (margay_seconds_.empty()) given_.predict(network_input(pipeline_, pixels));  // what is done once only
+    const core::Stopwatch watch;
+    const torch::Tensor input = network_input(pipeline_, pixels);
+    const double preparing_s = watch.seconds();
     image.margay = outputs_of(given_.predict(input));
-    margay_seconds_.push_back(seconds_since(begin) - (begins_at_pixels() ? 0 : preparing_s));
+    margay_seconds_.push_back(watch.seconds() - (begins_at_pixels() ? 0 : preparing_s));
     image.scaled = scaled_outputs(file, pixels);
     image.inputs.push_back(begins_at_pixels() ? pixels_tensor(std::move(pixels)) : input_tensor(input));
     return image;
@@ -349,30 +346,7 @@ class Verifier {
       return std::nullopt;
     const core::Image part = pipeline_.read(file);
     if (part.width == whole.width) return std::nullopt;
-    return outputs_of(given_.predict(input_of(part)));
-  }
-
-  /// float [1,3,S,S].
-  torch::Tensor input_of(const core::Image& pixels) const {
-    core::Random random{0};
-    const core::Image item = pipeline_.item_transform().apply(pixels, data::Phase::kValid, random);
-    const std::int64_t side = pipeline_.output_size();
-    const torch::Tensor input = torch::empty({1, side, side, 3});
-    pipeline_.finish(item, data::Phase::kValid, random, input.data_ptr<float>());
-    return input.permute({0, 3, 1, 2});
-  }
-
-  static RuntimeTensor pixels_tensor(core::Image pixels) {
-    return {.name = kPixelsInput,
-            .type = ElementType::kUint8,
-            .shape = {1, pixels.height, pixels.width, 3},
-            .bytes = std::move(pixels.pixels)};
-  }
-
-  static RuntimeTensor input_tensor(const torch::Tensor& input) {
-    const torch::Tensor rows = input.contiguous();
-    return float_tensor(kTensorInput, rows.sizes().vec(),
-                        {rows.data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+    return outputs_of(given_.predict(network_input(pipeline_, part)));
   }
 
   void judge(JudgedRuntime& each, const std::vector<VerifiedImage>& images) const {
@@ -383,8 +357,7 @@ class Verifier {
         compare(each, image);
       }
     } catch (const RuntimeFailure& failure) {
-      const std::string what = failure.what();
-      each.told.problem = what.starts_with(each.told.name) ? what : fmt::format("{}: {}", each.told.name, what);
+      each.told.problem = failure.what();
       each.runtime.reset();
     }
   }
@@ -415,8 +388,7 @@ class Verifier {
   std::string list_hash() const {
     core::Sha256 sum;
     for (const auto& [name, hash] : hashes_) {
-      const std::string line = fmt::format("{}  {}\n", hash, name);
-      sum.update({reinterpret_cast<const std::uint8_t*>(line.data()), line.size()});
+      sum.update(fmt::format("{}  {}\n", hash, name));
     }
     return sum.finish();
   }

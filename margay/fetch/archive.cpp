@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 
@@ -43,22 +44,18 @@ std::string words_of(archive* from) {
 class LockedArchive {
  public:
   explicit LockedArchive(const std::filesystem::path& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw core::DataError(path, "cannot be opened: " + std::string(::strerror(errno)));
+    if (!descriptor_.is_open()) throw core::DataError(path, "cannot be opened: " + std::string(::strerror(errno)));
     struct stat file {};
-    if (::fstat(descriptor_, &file) == 0) bytes_ = static_cast<std::uint64_t>(file.st_size);
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-    ::close(descriptor_);
+    if (::fstat(descriptor(), &file) == 0) bytes_ = static_cast<std::uint64_t>(file.st_size);
+    if (::flock(descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
     throw core::Error(fmt::format("{}: another process is unpacking it; wait until it ends", path.string()));
   }
-  LockedArchive(const LockedArchive&) = delete;
-  LockedArchive& operator=(const LockedArchive&) = delete;
-  ~LockedArchive() { ::close(descriptor_); }
 
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return descriptor_.number(); }
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  int descriptor_;
+  core::Descriptor descriptor_;
   std::uint64_t bytes_ = 0;
 };
 
@@ -249,11 +246,9 @@ fs::path top_of(const fs::path& folder) {
 }
 
 void sync_files(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) throw core::IoError(folder, "cannot be opened", errno);
-  const int reason = ::syncfs(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  if (reason != 0) throw core::IoError(folder, "cannot sync", reason);
+  const core::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.is_open()) throw core::IoError(folder, "cannot be opened", errno);
+  if (::syncfs(opened.number()) != 0) throw core::IoError(folder, "cannot sync", errno);
 }
 
 /// Without symbolic links, which ARCHIVE_EXTRACT_SECURE_SYMLINKS would refuse in any part of a path.

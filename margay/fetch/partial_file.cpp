@@ -19,6 +19,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/threads.h"
 
 namespace margay::fetch {
@@ -126,15 +127,6 @@ void write_notes(const fs::path& path, const Origin& origin) {
 
 fs::path folder_around(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
 
-/// Makes a renaming survive a power cut. Some file systems cannot (EINVAL); they do it on their own.
-void sync_names(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  const int reason = ::fsync(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  if (reason != 0 && reason != EINVAL) throw core::IoError(folder, "cannot sync the folder", reason);
-}
-
 }  // namespace
 
 PartialFile::PartialFile(const fs::path& file)
@@ -208,7 +200,7 @@ void PartialFile::commit() {
   hash_.reset();
   if (::fsync(descriptor_) != 0) fail("cannot sync");
   if (::rename(part_.c_str(), file_.c_str()) != 0) fail("cannot be given its name");
-  sync_names(folder_around(file_));
+  core::sync_folder(file_.parent_path());
   std::error_code ignored;
   fs::remove(notes_, ignored);
 }

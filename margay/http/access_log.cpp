@@ -2,19 +2,14 @@
 
 #include <cmath>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/utc_time.h"
 #include "margay/http/trace.h"
 
 namespace margay::http {
 namespace {
-
-std::string time_text(std::chrono::system_clock::time_point time) {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(since / 1000)), since % 1000);
-}
 
 void put_text(nlohmann::ordered_json& line, const char* key, const std::string& value) {
   if (!value.empty()) line[key] = value;
@@ -23,7 +18,7 @@ void put_text(nlohmann::ordered_json& line, const char* key, const std::string& 
 }  // namespace
 
 std::string access_line(const AccessEntry& entry) {
-  nlohmann::ordered_json line = {{"time", time_text(entry.time)}};
+  nlohmann::ordered_json line = {{"time", core::utc_text_ms(entry.time)}};
   put_text(line, "id", entry.id);
   if (!entry.traceparent.empty()) line["trace_id"] = trace_id(entry.traceparent);
   put_text(line, "peer", entry.peer);

@@ -12,7 +12,7 @@ namespace {
 std::string etag_of(std::string_view bytes) {
   constexpr std::size_t kDigits = 32;
   core::Sha256 sum;
-  sum.update({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  sum.update(bytes);
   return '"' + sum.finish().substr(0, kDigits) + '"';
 }
 

@@ -1,7 +1,6 @@
 #include "margay/interpret/calibration_quality.h"
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 
 #include <ATen/Parallel.h>
@@ -9,6 +8,7 @@
 #include <torch/utils.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/json_values.h"
 #include "margay/core/random.h"
 #include "margay/interpret/binned_error.h"
 #include "margay/interpret/calibrated_rows.h"
@@ -281,20 +281,12 @@ const core::OptionTable& CalibrationMeasure::fields() {
 
 namespace {
 
-Json known_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
-
-Json estimate_json(const metric::Estimate& estimate) {
-  return {{"value", known_or_null(estimate.value)},
-          {"low", known_or_null(estimate.interval.low)},
-          {"high", known_or_null(estimate.interval.high)}};
-}
-
 Json error_json(const CalibrationError& error) {
-  Json json = estimate_json(error.error);
-  json["perfect"] = known_or_null(error.perfect);
-  json["perfect_low"] = known_or_null(error.perfect_range.low);
-  json["perfect_high"] = known_or_null(error.perfect_range.high);
-  json["excess"] = known_or_null(error.excess());
+  Json json = to_json(error.error);
+  json["perfect"] = core::finite_or_null(error.perfect);
+  json["perfect_low"] = core::finite_or_null(error.perfect_range.low);
+  json["perfect_high"] = core::finite_or_null(error.perfect_range.high);
+  json["excess"] = core::finite_or_null(error.excess());
   json["beyond_chance"] = error.is_beyond_chance();
   return json;
 }
@@ -303,10 +295,10 @@ Json bin_json(const ReliabilityBin& bin) {
   return {{"low", bin.low},
           {"high", bin.high},
           {"count", bin.count},
-          {"confidence", known_or_null(bin.confidence)},
-          {"accuracy", known_or_null(bin.accuracy)},
-          {"accuracy_low", known_or_null(bin.interval.low)},
-          {"accuracy_high", known_or_null(bin.interval.high)}};
+          {"confidence", core::finite_or_null(bin.confidence)},
+          {"accuracy", core::finite_or_null(bin.accuracy)},
+          {"accuracy_low", core::finite_or_null(bin.interval.low)},
+          {"accuracy_high", core::finite_or_null(bin.interval.high)}};
 }
 
 }  // namespace
@@ -315,8 +307,8 @@ Json to_json(const CalibrationQuality& quality) {
   Json bins = Json::array();
   for (const ReliabilityBin& bin : quality.bins) bins.push_back(bin_json(bin));
   const RiskCoverage& risk = quality.risk_coverage;
-  return {{"nll", estimate_json(quality.nll)},
-          {"brier", estimate_json(quality.brier)},
+  return {{"nll", to_json(quality.nll)},
+          {"brier", to_json(quality.brier)},
           {"ece", error_json(quality.ece)},
           {"ece_mass", error_json(quality.ece_mass)},
           {"ece_class", error_json(quality.ece_class)},
@@ -324,8 +316,8 @@ Json to_json(const CalibrationQuality& quality) {
           {"risk_coverage",
            {{"coverage", risk.coverage},
             {"risk", risk.risk},
-            {"aurc", estimate_json(risk.aurc)},
-            {"best_aurc", known_or_null(risk.best_aurc)}}}};
+            {"aurc", to_json(risk.aurc)},
+            {"best_aurc", core::finite_or_null(risk.best_aurc)}}}};
 }
 
 }  // namespace margay::interpret

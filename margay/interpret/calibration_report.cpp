@@ -1,6 +1,6 @@
 #include "margay/interpret/calibration_report.h"
+#include "margay/core/json_values.h"
 
-#include <cmath>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -24,13 +24,10 @@ CalibrationReport calibration_report(const predict::Predictions& predictions, da
 }
 
 nlohmann::ordered_json to_json(const CalibrationReport& report) {
-  const auto known_or_nothing = [](double number) {
-    return std::isfinite(number) ? nlohmann::ordered_json(number) : nlohmann::ordered_json(nullptr);
-  };
   return {{"task", core::to_text(report.task)},
           {"temperature", report.calibration.temperature},
-          {"temperature_low", known_or_nothing(report.temperature_interval.low)},
-          {"temperature_high", known_or_nothing(report.temperature_interval.high)},
+          {"temperature_low", core::finite_or_null(report.temperature_interval.low)},
+          {"temperature_high", core::finite_or_null(report.temperature_interval.high)},
           {"contradicted", report.is_contradicted},
           {"images", report.calibration.images},
           {"groups", report.calibration.groups},

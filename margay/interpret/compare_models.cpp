@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/interpret/top_losses.h"
 
@@ -213,28 +214,18 @@ class ModelComparer {
   ModelComparison result_;
 };
 
-nlohmann::ordered_json finite_or_null(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
 nlohmann::ordered_json difference_json(const metric::Difference& difference) {
-  return {{"value", finite_or_null(difference.value)},
-          {"standard_error", finite_or_null(difference.standard_error)},
-          {"noise", finite_or_null(difference.noise)},
-          {"p_value", finite_or_null(difference.p_value)},
+  return {{"value", core::finite_or_null(difference.value)},
+          {"standard_error", core::finite_or_null(difference.standard_error)},
+          {"noise", core::finite_or_null(difference.noise)},
+          {"p_value", core::finite_or_null(difference.p_value)},
           {"is_beyond_noise", difference.is_beyond_noise()}};
-}
-
-nlohmann::ordered_json accuracy_json(const metric::Estimate& estimate) {
-  return {{"value", finite_or_null(estimate.value)},
-          {"low", finite_or_null(estimate.interval.low)},
-          {"high", finite_or_null(estimate.interval.high)}};
 }
 
 nlohmann::ordered_json answer_json(const ModelAnswer& answer) {
   return {{"prediction", answer.prediction},
-          {"probability", finite_or_null(answer.probability)},
-          {"loss", finite_or_null(answer.loss)},
+          {"probability", core::finite_or_null(answer.probability)},
+          {"loss", core::finite_or_null(answer.loss)},
           {"is_right", answer.is_right}};
 }
 
@@ -261,8 +252,8 @@ nlohmann::ordered_json ModelComparison::json() const {
   return {{"format_version", 1},
           {"images", images},
           {"groups", groups},
-          {"first_accuracy", accuracy_json(first_accuracy)},
-          {"second_accuracy", accuracy_json(second_accuracy)},
+          {"first_accuracy", to_json(first_accuracy)},
+          {"second_accuracy", to_json(second_accuracy)},
           {"both_right", both_right},
           {"both_wrong", both_wrong},
           {"only_first_errs", mcnemar.only_first_errs},

@@ -1,11 +1,8 @@
 #include "margay/interpret/cropped_copies.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstddef>
-#include <exception>
-#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -45,27 +42,6 @@ RowPairs proposed_pairs(const torch::Tensor& directions, const torch::Tensor& gr
     }
   }
   return {pairs.begin(), pairs.end()};
-}
-
-/// Calls `work` for 0 … count-1 from several threads; the first exception is thrown here.
-void for_all(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next = 0;
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto run = [&] {
-    try {
-      for (std::size_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = count;
-    }
-  };
-  {
-    const auto helpers = core::start_threads(threads - 1, [&](const std::stop_token&) { run(); });
-    run();
-  }
-  if (failure) std::rethrow_exception(failure);
 }
 
 /// The better of the two ways round; nothing where neither is a crop.
@@ -125,20 +101,22 @@ std::vector<CroppedCopy> find_cropped_copies(const torch::Tensor& features, cons
   const torch::Tensor directions = predict::WhitenedFeatures(features).directions(features);
   const RowPairs pairs = proposed_pairs(directions, groups, options.neighbours);
   RowDetails details(static_cast<std::size_t>(features.size(0)));
-  for_all(details.size(), options.threads, [&](std::size_t row) {
+  const auto look = [&](std::size_t row) {
     const std::optional<core::Image> image = thumbnail(static_cast<std::int64_t>(row));
     if (image) details[row].emplace(*image);
-  });
+  };
+  core::for_each_index(details.size(), look, options.threads);
   const double least = std::max(data::kCropCorrelation, correlation_of_neighbours(directions, details));
   std::vector<std::optional<CroppedCopy>> matches(pairs.size());
-  for_all(pairs.size(), options.threads, [&](std::size_t i) {
+  const auto match = [&](std::size_t i) {
     const auto& a = details[static_cast<std::size_t>(pairs[i].first)];
     const auto& b = details[static_cast<std::size_t>(pairs[i].second)];
     if (a && b) matches[i] = crop_of(*a, *b, pairs[i], least);
-  });
+  };
+  core::for_each_index(pairs.size(), match, options.threads);
   std::vector<CroppedCopy> found;
-  for (const auto& match : matches) {
-    if (match) found.push_back(*match);
+  for (const auto& each : matches) {
+    if (each) found.push_back(*each);
   }
   return found;
 }

@@ -34,7 +34,7 @@ std::vector<std::size_t> places_in(const std::vector<std::int32_t>& order) {
 std::string matrix_title(const ConfusionMatrix& matrix) {
   std::int64_t refused = 0;
   for (std::int64_t k = 0; k < matrix.num_classes(); ++k) refused += matrix.refused(k);
-  const std::string images = core::counted(static_cast<std::size_t>(matrix.images()), "image");
+  const std::string images = core::counted(matrix.images(), "image");
   const std::string right = fmt::format("Confusion matrix: {} of {} right", matrix.right(), images);
   return refused == 0 ? right : fmt::format("{}, {} \"none of these\" in no column", right, refused);
 }
@@ -97,7 +97,7 @@ chart::BarChart class_chart(const Interpretation& interpretation, std::size_t mo
       .bars = {}};
   for (const ClassReport* each : classes) {
     chart.bars.push_back({each->name, number(*each).value, interval_of(number(*each)),
-                          is_multi ? core::counted(static_cast<std::size_t>(each->support), "image")
+                          is_multi ? core::counted(each->support, "image")
                                    : fmt::format("{} of {}", each->counts.true_positives, each->support)});
   }
   keep_first(chart, most);

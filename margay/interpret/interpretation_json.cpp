@@ -1,6 +1,6 @@
-#include <cmath>
 #include <limits>
 
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/interpret/interpretation.h"
 
@@ -11,22 +11,13 @@ using nlohmann::ordered_json;
 
 constexpr int kConfidenceBins = 20;
 
-/// JSON has no NaN and no infinity.
-ordered_json finite(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
-
-ordered_json interval_json(const metric::Estimate& estimate) {
-  return {{"value", finite(estimate.value)},
-          {"low", finite(estimate.interval.low)},
-          {"high", finite(estimate.interval.high)}};
-}
-
 ordered_json averages_json(const ClassificationReport& report) {
   ordered_json list = ordered_json::array();
   for (const ReportRow& row : report.averages) {
     list.push_back({{"name", row.name},
-                    {"precision", interval_json(row.precision)},
-                    {"recall", interval_json(row.recall)},
-                    {"f1", interval_json(row.f1)},
+                    {"precision", to_json(row.precision)},
+                    {"recall", to_json(row.recall)},
+                    {"f1", to_json(row.f1)},
                     {"support", row.support}});
   }
   return list;
@@ -43,9 +34,9 @@ ordered_json class_json(const ClassReport& row) {
           {"fp", row.counts.false_positives},
           {"fn", row.counts.false_negatives},
           {"tn", row.counts.true_negatives},
-          {"precision", interval_json(row.precision)},
-          {"recall", interval_json(row.recall)},
-          {"f1", interval_json(row.f1)}};
+          {"precision", to_json(row.precision)},
+          {"recall", to_json(row.recall)},
+          {"f1", to_json(row.f1)}};
 }
 
 /// Without labels: what is predicted.
@@ -72,7 +63,7 @@ ordered_json classes_json(const Interpretation& interpretation) {
     list.push_back(class_json(row));
     if (!interpretation.is_multi_label()) continue;
     list.back()["average_precision"] =
-        interval_json(interpretation.average_precisions().classes[static_cast<std::size_t>(row.index)]);
+        to_json(interpretation.average_precisions().classes[static_cast<std::size_t>(row.index)]);
   }
   return list;
 }
@@ -91,8 +82,8 @@ ordered_json pair_json(const ConfusedPair& pair) {
   return {{"actual", pair.actual},
           {"predicted", pair.predicted},
           {"count", pair.count},
-          {"share", interval_json(pair.share)},
-          {"expected", finite(pair.expected)},
+          {"share", to_json(pair.share)},
+          {"expected", core::finite_or_null(pair.expected)},
           {"p_value", pair.p_value},
           {"p_holm", pair.p_holm},
           {"is_beyond_chance", pair.is_beyond_chance()}};
@@ -139,10 +130,10 @@ ordered_json top_json(const TopLoss& top, bool has_labels) {
   ordered_json json = {{"row", top.row}, {"name", core::valid_utf8(top.name)}};
   json["label"] = has_labels ? ordered_json(top.label) : ordered_json(nullptr);
   json["prediction"] = top.prediction;
-  json["loss"] = finite(top.loss);
-  json["probability"] = finite(top.probability);
-  json["label_probability"] = finite(top.label_probability);
-  json["margin"] = finite(top.margin);
+  json["loss"] = core::finite_or_null(top.loss);
+  json["probability"] = core::finite_or_null(top.probability);
+  json["label_probability"] = core::finite_or_null(top.label_probability);
+  json["margin"] = core::finite_or_null(top.margin);
   json["border_class"] = top.border_class;
   return json;
 }
@@ -212,7 +203,7 @@ ordered_json summary_numbers_json(const Interpretation& interpretation) {
   ordered_json list = ordered_json::array();
   for (const SummaryNumber& each : interpretation.summary()) {
     list.push_back({{"name", each.name}, {"words", each.words}});
-    list.back().update(interval_json(each.estimate));
+    list.back().update(to_json(each.estimate));
   }
   return list;
 }
@@ -246,7 +237,7 @@ nlohmann::ordered_json Interpretation::json(const InterpretationJsonOptions& opt
                        {"seed", options_.bootstrap.seed},
                        {"temperature", predictions_.rows.temperature}};
   if (is_multi_label()) json["threshold"] = images_.threshold;
-  json["zero_division"] = finite(options_.zero_division);
+  json["zero_division"] = core::finite_or_null(options_.zero_division);
   json["origin"] = predictions_.origin;
   json["skipped"] = skipped_images_json(predictions_.rows.skipped);
   json["text"] = summary_text();

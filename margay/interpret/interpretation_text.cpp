@@ -15,7 +15,7 @@ constexpr std::int64_t kFewImages = 30;
 constexpr std::size_t kNamesShown = 5;
 constexpr std::size_t kPairsShown = 3;
 
-std::string counted_images(std::int64_t count) { return core::counted(static_cast<std::size_t>(count), "image"); }
+std::string counted_images(std::int64_t count) { return core::counted(count, "image"); }
 
 std::string is_or_are(std::int64_t count) { return count == 1 ? "is" : "are"; }
 
@@ -81,8 +81,7 @@ class SummaryWriter {
     add(fmt::format(
         "{} without labels: whether the predictions are right is not known. They are sure to {} on average, "
         "by the model's own account.",
-        core::counted(static_cast<std::size_t>(images_.size()), "image"),
-        interval_words(*number("confidence"), confidence_)));
+        core::counted(images_.size(), "image"), interval_words(*number("confidence"), confidence_)));
     const std::vector<NearClasses> near = interp_.near_classes();
     if (near.empty()) return;
     add(fmt::format("The model hesitates the most between {} and {}: {} with less than .2 between them.",
@@ -147,7 +146,7 @@ class SummaryWriter {
       add(fmt::format("{} {} few: the intervals are wide.", counted_images(images_.size()), is_or_are(images_.size())));
     if (interp_.num_groups() < images_.size()) {
       add(fmt::format("The images come in {}, which the intervals keep together.",
-                      core::counted(static_cast<std::size_t>(interp_.num_groups()), "group")));
+                      core::counted(interp_.num_groups(), "group")));
     }
     const std::size_t skipped = interp_.predictions().rows.skipped.size();
     if (skipped > 0) add(core::counted(skipped, "image") + " could not be read and count in no number.");

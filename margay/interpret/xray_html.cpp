@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/chart/render.h"
+#include "margay/core/counted.h"
 #include "margay/core/html_escape.h"
 #include "margay/interpret/xray_figures.h"
 
@@ -210,8 +211,9 @@ std::string page(const Xray& xray, const std::string& title, const char* loss, c
 {8}</main></body>
 </html>
 )",
-      core::html_escaped(title), kPageStyle, loss, counted(xray.rows.size(), "row"), counted(classes, "class"),
-      xray.summary ? core::html_escaped(summary_words(*xray.summary)) : "", legend(columns), overview(xray), cards);
+      core::html_escaped(title), kPageStyle, loss, core::counted(xray.rows.size(), "row"),
+      core::counted(classes, "class", "classes"), xray.summary ? core::html_escaped(summary_words(*xray.summary)) : "",
+      legend(columns), overview(xray), cards);
 }
 
 }  // namespace

@@ -246,9 +246,4 @@ std::vector<LegendEntry> sigmoid_legend(double temperature) {
       temperature);
 }
 
-std::string counted(std::size_t count, const std::string& noun) {
-  if (count == 1) return fmt::format("1 {}", noun);
-  return fmt::format("{} {}{}", count, noun, noun.ends_with('s') ? "es" : "s");
-}
-
 }  // namespace margay::interpret

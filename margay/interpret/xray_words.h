@@ -75,7 +75,4 @@ struct LegendEntry {
 std::vector<LegendEntry> softmax_legend(double temperature = 1);
 std::vector<LegendEntry> sigmoid_legend(double temperature = 1);
 
-/// "1 row", "2 rows", "3 classes".
-std::string counted(std::size_t count, const std::string& noun);
-
 }  // namespace margay::interpret

@@ -5,10 +5,18 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "margay/core/json_values.h"
 #include "margay/metric/standard_error.h"
 
 namespace margay::metric {
+
+nlohmann::ordered_json to_json(const Estimate& estimate) {
+  return {{"value", core::finite_or_null(estimate.value)},
+          {"low", core::finite_or_null(estimate.interval.low)},
+          {"high", core::finite_or_null(estimate.interval.high)}};
+}
 
 double normal_quantile_two_sided(double confidence) {
   if (!(confidence > 0 && confidence < 1)) {

@@ -5,6 +5,8 @@
 #include <limits>
 #include <span>
 
+#include <nlohmann/json_fwd.hpp>
+
 namespace margay::metric {
 
 /// An interval that holds the true value with a chosen confidence; NaN where nothing is known.
@@ -20,6 +22,9 @@ struct Estimate {
   double value = std::numeric_limits<double>::quiet_NaN();
   Interval interval = {};
 };
+
+/// {"value", "low", "high"}: null for each that is not known.
+nlohmann::ordered_json to_json(const Estimate& estimate);
 
 /// The z with P(|Z| ≤ z) = confidence of a standard normal Z: 1.96 for .95. 0 < confidence < 1, else
 /// std::invalid_argument.

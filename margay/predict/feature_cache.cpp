@@ -17,13 +17,9 @@ namespace {
 
 constexpr int kFeaturesVersion = 1;  ///< another one where the same network would give other numbers
 
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 std::string digest_of(std::string_view text) {
   core::Sha256 sum;
-  sum.update(bytes_of(text));
+  sum.update(text);
   return sum.finish();
 }
 
@@ -39,7 +35,7 @@ std::uint64_t checksum_of_weights(const model::Classifier& classifier) {
     if (!name.starts_with("backbone.")) continue;
     text += fmt::format("{} {} {:016x}\n", name, tensor.sizes().vec(), checksum_of_numbers(tensor));
   }
-  return core::checksum(bytes_of(text));
+  return core::checksum(text);
 }
 
 /// A row is kept as an image of one line: hash, numbers, and what completes the last pixel.

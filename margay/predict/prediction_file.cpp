@@ -15,6 +15,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
 #include "margay/model/weights/safetensors.h"
@@ -231,7 +232,7 @@ std::string checksum_of(const model::TensorMap& tensors) {
                                             static_cast<std::size_t>(bytes.nbytes()));
     text += fmt::format("{} {:016x}\n", name, core::checksum(all));
   }
-  return fmt::format("{:016x}", core::checksum({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+  return fmt::format("{:016x}", core::checksum(text));
 }
 
 nlohmann::ordered_json skipped_json(const std::vector<data::SkippedImage>& skipped) {
@@ -242,28 +243,13 @@ nlohmann::ordered_json skipped_json(const std::vector<data::SkippedImage>& skipp
   return list;
 }
 
-/// A path may be any bytes, JSON is UTF-8: "root" is then a list of the bytes.
-nlohmann::ordered_json path_json(const std::filesystem::path& path) {
-  const std::string& text = path.native();
-  if (core::valid_utf8(text) == text) return text;
-  return std::vector<int>(reinterpret_cast<const std::uint8_t*>(text.data()),
-                          reinterpret_cast<const std::uint8_t*>(text.data()) + text.size());
-}
-
-std::filesystem::path path_from_json(const nlohmann::ordered_json& json) {
-  if (json.is_string()) return json.get<std::string>();
-  std::string bytes;
-  for (const int byte : json.get<std::vector<int>>()) bytes.push_back(static_cast<char>(byte));
-  return bytes;
-}
-
 nlohmann::ordered_json prediction_json(const KeptPredictions& kept, const std::string& checksum) {
   return {{"format_version", kPredictionFormat},
           {"images", kept.size()},
           {"classes", kept.num_classes()},
           {"task", core::to_text(kept.task)},
           {"vocabulary", kept.vocabulary.names()},
-          {"root", path_json(kept.root)},
+          {"root", core::path_json(kept.root.native())},
           {"temperature", kept.rows.temperature},
           {"origin", kept.origin},
           {"skipped", skipped_json(kept.rows.skipped)},
@@ -343,7 +329,7 @@ class PredictionReader {
   void take_json(KeptPredictions& kept) {
     kept.vocabulary = data::Vocabulary(json_.at("vocabulary").get<std::vector<std::string>>());
     kept.task = core::from_text<data::Task>(json_.at("task").get<std::string>());
-    kept.root = path_from_json(json_.at("root"));
+    kept.root = core::path_of_json(json_.at("root"));
     kept.rows.temperature = json_.at("temperature").get<double>();
     kept.origin = json_.at("origin");
     images_ = json_.at("images").get<std::int64_t>();

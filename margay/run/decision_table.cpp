@@ -10,6 +10,7 @@
 #include "margay/core/error.h"
 #include "margay/core/field_type.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/class_folders.h"
 #include "margay/data/source/label_columns.h"
 #include "margay/data/source/table.h"
 
@@ -92,7 +93,7 @@ class DecisionRows {
     for (const std::string& label : labels) {
       if (std::find(classes.begin(), classes.end(), label) != classes.end()) continue;
       if (new_classes_ == NewClasses::kMake) {
-        const std::string problem = Review::problem_of_class_name(label);
+        const std::string problem = data::problem_of_class_name(label);
         if (!problem.empty())
           throw RowFault{fmt::format("'{}' cannot be a class: {}", core::spelled_out(label), problem)};
       } else {

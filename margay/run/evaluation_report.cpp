@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/interpretation_charts.h"
@@ -48,8 +49,6 @@ std::string estimate_cells(const metric::Estimate& estimate) {
                      number_cell(estimate.interval.high));
 }
 
-Json history_number(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
-
 Json history_columns(const std::vector<RunEpoch>& epochs) {
   Json history = {{"stage", Json::array()},
                   {"train_loss", Json::array()},
@@ -57,9 +56,9 @@ Json history_columns(const std::vector<RunEpoch>& epochs) {
                   {"metrics", Json::object()}};
   for (const RunEpoch& epoch : epochs) {
     history["stage"].push_back(epoch.stage);
-    history["train_loss"].push_back(history_number(epoch.train_loss));
-    history["valid_loss"].push_back(history_number(epoch.valid_loss));
-    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(history_number(value));
+    history["train_loss"].push_back(core::finite_or_null(epoch.train_loss));
+    history["valid_loss"].push_back(core::finite_or_null(epoch.valid_loss));
+    for (const auto& [name, value] : epoch.metrics) history["metrics"][name].push_back(core::finite_or_null(value));
   }
   return history;
 }

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/label_edits.h"
@@ -79,8 +80,6 @@ DataOptions with_remembered(const DataOptions& given, const DataOptions& remembe
   return options.options();
 }
 
-std::string images_text(std::size_t count) { return fmt::format("{} image{}", count, count == 1 ? "" : "s"); }
-
 /// Who remembers the training's images.
 std::string by_whom(const TrainingMemory& memory) {
   return memory.split_file().empty() ? "as the model remembers them"
@@ -117,7 +116,7 @@ class UnknownLabels {
   std::string text() const {
     std::vector<std::string> texts;
     for (const auto& [label, images] : images_of_)
-      texts.push_back(fmt::format("'{}' ({})", label, images_text(images)));
+      texts.push_back(fmt::format("'{}' ({})", label, core::counted(images, "image")));
     const std::string hint =
         images_of_.size() == 1 ? core::did_you_mean(images_of_.begin()->first, vocabulary_.names()) : "";
     return fmt::format("{}{}", fmt::join(texts, ", "), hint);
@@ -261,19 +260,20 @@ class EvaluationSet::Choice {
                  ? fmt::format(
                        "all {} of the validation set of this split were trained on, so they validate nothing; "
                        "`part` all or train judges images of the training",
-                       images_text(trained_of_split_))
+                       core::counted(trained_of_split_, "image"))
                  : "no image is in this part; `part` all judges every image";
     }
     return fmt::format("none of the {} is in this part of the training ({}); `part` is valid, train, new or all",
-                       images_text(all), counts_text());
+                       core::counted(all, "image"), counts_text());
   }
 
   std::string reason(std::size_t judged, std::size_t all) const {
-    const std::string some = fmt::format("{} of the {} of {}", judged, images_text(all), options_.folder.string());
-    const std::string every = judged < all
-                                  ? some
-                                  : fmt::format("{} of {}", all == 1 ? "the only image" : "all " + images_text(all),
-                                                options_.folder.string());
+    const std::string some =
+        fmt::format("{} of the {} of {}", judged, core::counted(all, "image"), options_.folder.string());
+    const std::string every =
+        judged < all ? some
+                     : fmt::format("{} of {}", all == 1 ? "the only image" : "all " + core::counted(all, "image"),
+                                   options_.folder.string());
     if (set_.memory_.empty()) return reason_without_memory(every);
     if (is_split()) return reason_of_split(some);
     if (!here_.is_trainings) return reason_elsewhere(every);
@@ -308,7 +308,7 @@ class EvaluationSet::Choice {
         fmt::format("{}: the {} set of a split {}", images, part() == JudgedPart::kTrain ? "training" : "validation",
                     has_own_split_ ? "as the options say" : "as for the training, in another folder");
     if (trained_of_split_ > 0) {
-      text += fmt::format(", without {} that the model was trained on", images_text(trained_of_split_));
+      text += fmt::format(", without {} that the model was trained on", core::counted(trained_of_split_, "image"));
     }
     return text;
   }
@@ -328,7 +328,7 @@ class EvaluationSet::Choice {
     if (known.empty()) {
       throw core::DataError(options_.folder, fmt::format("not one of the {} has a class of the model; theirs are {}; "
                                                          "`unlabelled` judges images without labels",
-                                                         images_text(rows.size()), unknown.text()));
+                                                         core::counted(rows.size(), "image"), unknown.text()));
     }
     const std::size_t left_out = rows.size() - known.size();
     if (options_.unknown_classes == UnknownClasses::kRefuse) {
@@ -337,10 +337,10 @@ class EvaluationSet::Choice {
           fmt::format(
               "{} of the {} to judge have classes that the model does not know: {}; `unknown_classes` leave_out "
               "judges the others",
-              left_out, images_text(rows.size()), unknown.text()));
+              left_out, core::counted(rows.size(), "image"), unknown.text()));
     }
     set_.warnings_.push_back(fmt::format("{} of the {} are left out, as the model does not know their classes: {}",
-                                         left_out, images_text(rows.size()), unknown.text()));
+                                         left_out, core::counted(rows.size(), "image"), unknown.text()));
     return known;
   }
 
@@ -370,7 +370,7 @@ void EvaluationSet::take_unlabelled(const fs::path& folder) {
   if (search.images.empty()) throw core::DataError(folder, "there is no image in this folder");
   images_ = std::make_shared<data::Dataset>(data::Dataset::unlabelled(search.images));
   is_judged_whatever_ = true;
-  reason_ = fmt::format("all {} of {}, without labels", images_text(search.images.size()), folder.string());
+  reason_ = fmt::format("all {} of {}, without labels", core::counted(search.images.size(), "image"), folder.string());
   warnings_ = search.left_out.sentences();
 }
 

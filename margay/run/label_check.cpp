@@ -1,7 +1,6 @@
 #include "margay/run/label_check.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 #include <torch/types.h>
 
 #include "margay/core/error.h"
+#include "margay/core/stopwatch.h"
 #include "margay/core/threads.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/folder_walk.h"
@@ -76,9 +76,9 @@ class LabelChecking {
  private:
   template <class Work>
   void timed(const char* name, Work&& work) {
-    const auto begin = std::chrono::steady_clock::now();
+    const core::Stopwatch watch;
     work();
-    check_.seconds.push_back({name, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()});
+    check_.seconds.push_back({name, watch.seconds()});
   }
 
   void take_images() {
@@ -87,7 +87,7 @@ class LabelChecking {
     check_.classes = images_.vocabulary.names();
     check_.source = images_.source;
     check_.warnings = images_.warnings;
-    for (const TimedPart& part : images_.seconds) check_.seconds.push_back({part.name, part.seconds});
+    check_.seconds = images_.seconds;
     for (const std::size_t id : images_.ids) {
       check_.images.add(dataset_.image(id));
       check_.validates.push_back(images_.validates[id]);

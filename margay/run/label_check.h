@@ -15,6 +15,7 @@
 #include "margay/data/item.h"
 #include "margay/metric/interval.h"
 #include "margay/run/label_check_options.h"
+#include "margay/run/timed_part.h"
 
 namespace margay::data {
 class DataBlock;
@@ -34,12 +35,6 @@ struct WrongShare {
   std::int64_t images = 0;      ///< labelled so
   std::int64_t flagged = 0;     ///< of them, those in LabelCheck::ranked
   metric::Estimate wrong = {};  ///< the share of wrong labels, 0 … 1, with its interval; NaN for no images
-};
-
-/// A part of the check, and how long it took.
-struct CheckSeconds {
-  std::string name;
-  double seconds = 0;
 };
 
 /// What predictions of images that the predictor did not see say of their labels. Rows are the images that were
@@ -64,7 +59,7 @@ struct LabelCheck {
   /// First the wrong labels in the order of `ranked` (findings[i] is of row ranked[i]), then copies, outliers, classes.
   std::vector<data::Finding> findings;
   std::vector<std::string> warnings;  ///< what could not be searched for or judged, sentences
-  std::vector<CheckSeconds> seconds;
+  std::vector<TimedPart> seconds;
 
   std::size_t size() const { return given.size(); }
   std::size_t num_classes() const { return classes.size(); }

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +7,7 @@
 #include "margay/chart/image_grid.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/interpretation_charts.h"
 #include "margay/run/label_check.h"
@@ -19,16 +18,14 @@ namespace {
 
 using IssueJson = nlohmann::ordered_json;
 
-IssueJson number_or_null(double value) { return std::isfinite(value) ? IssueJson(value) : IssueJson(nullptr); }
-
 IssueJson share_json(const WrongShare& share) {
   IssueJson json = IssueJson::object();
   if (!share.name.empty()) json["class"] = share.name;
   json["images"] = share.images;
   json["flagged"] = share.flagged;
-  json["wrong"] = number_or_null(share.wrong.value);
-  json["wrong_low"] = number_or_null(share.wrong.interval.low);
-  json["wrong_high"] = number_or_null(share.wrong.interval.high);
+  json["wrong"] = core::finite_or_null(share.wrong.value);
+  json["wrong_low"] = core::finite_or_null(share.wrong.interval.low);
+  json["wrong_high"] = core::finite_or_null(share.wrong.interval.high);
   return json;
 }
 
@@ -48,9 +45,8 @@ std::string issue_caption(const LabelCheck& check, std::size_t rank, std::size_t
 }  // namespace
 
 std::string label_issues_csv(const LabelCheck& check) {
-  const std::vector<bool> is_flagged = check.flagged();
-  std::map<std::int64_t, std::size_t> rank_of;
-  for (std::size_t i = 0; i < check.ranked.size(); ++i) rank_of[check.ranked[i]] = i + 1;
+  std::vector<std::size_t> rank_of(check.size());  // 0: not flagged
+  for (std::size_t i = 0; i < check.ranked.size(); ++i) rank_of[static_cast<std::size_t>(check.ranked[i])] = i + 1;
   std::string lines =
       "image,is_label_issue,label_quality,given_label,predicted_label,given_probability,predicted_probability,rank,"
       "part\n";
@@ -59,15 +55,13 @@ std::string label_issues_csv(const LabelCheck& check) {
     const auto probability = [&](const std::vector<std::int32_t>& classes) {
       return is_single ? fmt::format("{:.6g}", check.probability(row, classes[0])) : std::string();
     };
-    const auto cell = [](const data::Labels& labels) {
-      return data::csv_cell(fmt::format("{}", fmt::join(labels, ";")));
-    };
-    const auto rank = rank_of.find(static_cast<std::int64_t>(row));
-    lines += fmt::format("{},{},{:.7g},{},{},{},{},{},{}\n", data::csv_cell(check.name(row)),
-                         is_flagged[row] ? "True" : "False", check.quality[row], cell(check.given_labels(row)),
-                         cell(check.predicted_labels(row)), probability(check.given[row]),
-                         probability(check.predicted[row]), rank == rank_of.end() ? "" : std::to_string(rank->second),
-                         check.validates[row] ? "valid" : "train");
+    const auto cell = [](const data::Labels& labels) { return data::csv_cell(joined_labels(labels)); };
+    const std::size_t rank = rank_of[row];
+    lines +=
+        fmt::format("{},{},{:.7g},{},{},{},{},{},{}\n", data::csv_cell(check.name(row)), rank > 0 ? "True" : "False",
+                    check.quality[row], cell(check.given_labels(row)), cell(check.predicted_labels(row)),
+                    probability(check.given[row]), probability(check.predicted[row]),
+                    rank > 0 ? std::to_string(rank) : "", check.validates[row] ? "valid" : "train");
   }
   return lines;
 }
@@ -78,7 +72,7 @@ nlohmann::ordered_json to_json(const LabelCheck& check) {
   IssueJson findings = IssueJson::array();
   for (const data::Finding& each : check.findings) findings.push_back(data::to_json(each));
   IssueJson seconds = IssueJson::object();
-  for (const CheckSeconds& each : check.seconds) seconds[each.name] = each.seconds;
+  for (const TimedPart& each : check.seconds) seconds[each.name] = each.seconds;
   return {{"folder", check.folder.string()},
           {"task", core::to_text(check.task)},
           {"source", check.source},

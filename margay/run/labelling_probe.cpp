@@ -33,8 +33,7 @@ std::vector<std::size_t> random_positions(const std::vector<fs::path>& paths) {
   std::vector<std::pair<std::uint64_t, std::size_t>> keys;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const std::string name = paths[i].filename().native();
-    const std::span bytes(reinterpret_cast<const std::uint8_t*>(name.data()), name.size());
-    keys.emplace_back(core::Random({kLabellingSeed, core::checksum(bytes)}).next(), i);
+    keys.emplace_back(core::Random({kLabellingSeed, core::checksum(name)}).next(), i);
   }
   std::sort(keys.begin(), keys.end());
   std::vector<std::size_t> order;

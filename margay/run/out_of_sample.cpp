@@ -1,7 +1,6 @@
 #include "margay/run/out_of_sample.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/stopwatch.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
 #include "margay/metric/temperature.h"
@@ -29,18 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Positions = std::vector<std::size_t>;
-
-class PartClock {
- public:
-  /// Seconds since it began, or since the last call.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double>(now - std::exchange(begin_, now)).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 /// Both sides of a split in one, in the order of the images. validates: of each of them.
 Positions joined_sides(const data::Split& split, std::vector<bool>& validates) {
@@ -87,6 +75,14 @@ void tell_of_skipped(const std::vector<data::SkippedImage>& skipped, OutOfSample
                                         skipped.size() == 1 ? "was" : "were"));
 }
 
+/// int64 [N], of these images; undefined where the data set has no groups.
+torch::Tensor groups_of(const data::Dataset& dataset, const Positions& ids) {
+  if (dataset.size() == 0 || !dataset.group(0)) return {};
+  std::vector<std::int64_t> groups;
+  for (const std::size_t id : ids) groups.push_back(*dataset.group(id));
+  return torch::tensor(groups, torch::kLong);
+}
+
 // --- A probe.
 
 train::ProbeOptions left_out_options(const LabelJudgeOptions& options) {
@@ -96,10 +92,11 @@ train::ProbeOptions left_out_options(const LabelJudgeOptions& options) {
 constexpr const char* kOneClass =
     "all labels are of one class, so there is nothing to tell apart and no label can be judged";
 
-std::string probe_source(const std::string& network, const predict::ImageGroups& groups, const std::string& kind) {
+std::string probe_source(const std::string& network, const predict::ImageGroups& groups) {
+  const char* others = groups.kind == predict::Grouping::kGiven ? " and its group" : " and its near copies";
   return fmt::format(
       "left-out outputs of a linear classifier on features of {}: each image is judged by the exact fit without it{}",
-      network, groups.largest > 1 ? fmt::format(" and its {}", kind) : "");
+      network, groups.largest > 1 ? others : "");
 }
 
 void take_features(predict::Features& features, OutOfSample& result) {
@@ -153,15 +150,13 @@ OutOfSample by_probe(const LabelCheckOptions& options, const fs::path& cache_fol
   OutOfSample result = begun(*images);
   result.seconds = network.seconds;
   if (has_one_class(network.loaders.train.dataset())) {
-    PartClock clock;
+    const core::Stopwatch watch;
     take_unjudged(collect_probe_features(network, cache_folder, observer), result);
-    result.seconds.push_back({"features", clock.lap()});
+    result.seconds.push_back({"features", watch.seconds()});
     return result;
   }
   FittedProbe fitted = fit_probe_network(network, cache_folder, observer);
-  const predict::ImageGroups& groups = fitted.probe.train_groups;
-  const bool are_given = groups.kind == predict::Grouping::kGiven;
-  result.source = probe_source(options.arch, groups, are_given ? "group" : "near copies");
+  result.source = probe_source(options.arch, fitted.probe.train_groups);
   result.seconds.insert(result.seconds.end(), fitted.seconds.begin(), fitted.seconds.end());
   take_probe(fitted.probe, result);
   return result;
@@ -235,7 +230,7 @@ class FoldTrainings {
   }
 
   OutOfSample run() {
-    PartClock clock;
+    const core::Stopwatch watch;
     const JoinedImages images = joined_images(make_block(train_.batch), loader_options(train_.batch, cache_folder_));
     for (const std::string& warning : images.loaders.warnings) observer_.warned(warning);
     OutOfSample result = begun(images);
@@ -253,8 +248,8 @@ class FoldTrainings {
     take(predict::joined(predictions), result);
     result.source = fmt::format("{} trainings of {}, each predicting a part that it did not have; parts are drawn {}",
                                 folds, options_.arch, parts.has_groups() ? "by whole groups" : "by class");
-    result.groups = groups_of_images(result);
-    result.seconds.push_back({"trainings", clock.lap()});
+    result.groups = groups_of(*result.dataset, result.ids);
+    result.seconds.push_back({"trainings", watch.seconds()});
     return result;
   }
 
@@ -295,13 +290,6 @@ class FoldTrainings {
     tell_of_skipped(predictions.skipped, result);
   }
 
-  static torch::Tensor groups_of_images(const OutOfSample& result) {
-    if (!result.dataset->group(0)) return {};
-    std::vector<std::int64_t> groups;
-    for (const std::size_t id : result.ids) groups.push_back(*result.dataset->group(id));
-    return torch::tensor(groups, torch::kLong);
-  }
-
   const LabelCheckOptions& options_;
   TrainOptions train_;
   fs::path cache_folder_;
@@ -318,17 +306,11 @@ torch::Tensor targets_of(const data::Dataset& dataset) {
     return torch::tensor(targets, torch::kLong);
   }
   torch::Tensor targets = torch::zeros({static_cast<std::int64_t>(dataset.size()), dataset.num_classes()});
+  auto rows = targets.accessor<float, 2>();
   for (std::size_t i = 0; i < dataset.size(); ++i) {
-    for (const std::int64_t k : dataset.classes(i)) targets[static_cast<std::int64_t>(i)][k] = 1;
+    for (const std::int64_t k : dataset.classes(i)) rows[static_cast<std::int64_t>(i)][k] = 1;
   }
   return targets;
-}
-
-torch::Tensor groups_of_dataset(const data::Dataset& dataset) {
-  if (dataset.size() == 0 || !dataset.group(0)) return {};
-  std::vector<std::int64_t> groups;
-  for (std::size_t i = 0; i < dataset.size(); ++i) groups.push_back(*dataset.group(i));
-  return torch::tensor(groups, torch::kLong);
 }
 
 OutOfSample by_table(const LabelCheckOptions& options, const fs::path& cache_folder, Observer& observer) {
@@ -344,7 +326,7 @@ OutOfSample by_table(const LabelCheckOptions& options, const fs::path& cache_fol
   std::iota(result.ids.begin(), result.ids.end(), std::size_t{0});
   result.targets = targets_of(*result.dataset);
   result.probabilities = matched.rows;
-  result.groups = groups_of_dataset(*result.dataset);
+  result.groups = groups_of(*result.dataset, result.ids);
   result.source =
       fmt::format("the probabilities in {}; that they come from models that did not see the images is taken on trust",
                   options.probabilities.string());
@@ -371,58 +353,68 @@ predict::ImageCounter counter(Observer& observer, std::size_t total, std::size_t
   };
 }
 
-OutOfSample by_model(const LabelCheckOptions& options, Observer& observer) {
-  PartClock clock;
-  const bundle::Bundle bundle = bundle::load_bundle(options.model);
-  const EvaluationSet set({.folder = options.folder, .part = JudgedPart::kAll, .data = options.data}, bundle,
-                          options.model);
+predict::Predictions predictions_of(const bundle::Bundle& bundle, const EvaluationSet& set,
+                                    const LabelCheckOptions& options, Observer& observer) {
   bundle.classifier->to(model::find_device(options.network.device));
-  data::LoaderOptions loading{.batch_size = options.batch_size, .max_pixels = options.max_pixels};
-  data::Transforms transforms = bundle.transforms;
-  const data::Loader loader(set.images(), data::ImagePipeline(transforms, options.max_pixels), data::Phase::kValid,
-                            loading);
-  OutOfSample result{.dataset = set.images(),
-                     .vocabulary = bundle.vocabulary,
-                     .root = options.folder,
-                     .validates = std::vector<bool>(set.images()->size()),
-                     .reading = {.max_pixels = options.max_pixels, .deep_bits = transforms.deep_bits},
-                     .warnings = set.warnings()};
-  std::size_t done = 0;
+  const data::Loader loader(set.images(), data::ImagePipeline(bundle.transforms, options.max_pixels),
+                            data::Phase::kValid, {.batch_size = options.batch_size, .max_pixels = options.max_pixels});
   const predict::InferenceOptions inference{
       .activation = predict::activation_of(bundle.task),
       .temperature = bundle.calibration.temperature,
       .precision = model::resolve_precision(options.network.precision, bundle.classifier->device()),
       .output = predict::NetworkOutput::kLogitsAndFeatures};
+  std::size_t done = 0;
   predict::Predictions predictions = predict::collect_predictions(*bundle.classifier, loader, inference,
                                                                   counter(observer, set.images()->size(), done));
   observer.progress_ended();
-  tell_of_skipped(predictions.skipped, result);
-  const std::vector<std::int64_t> rows = untrained_rows(predictions, set);
-  const std::size_t trained = predictions.ids.size() - rows.size();
-  if (rows.empty()) {
+  return predictions;
+}
+
+/// What a model says of images that it was trained on says nothing of their labels. Throws core::DataError where these
+/// are all of them.
+void tell_of_trained(const LabelCheckOptions& options, const bundle::Bundle& bundle, std::size_t trained,
+                     std::size_t all, OutOfSample& result) {
+  if (trained == all) {
     throw core::DataError(options.folder,
                           fmt::format("{} was trained on all {} images, so it repeats their labels, right or wrong; "
                                       "without `model` a probe judges every image without it, or use `folds`",
-                                      options.model.string(), predictions.ids.size()));
+                                      options.model.string(), all));
   }
   if (trained > 0) {
     result.warnings.push_back(fmt::format(
         "the model was trained on {} of the {} images and repeats their labels, right or wrong: they are not judged; "
         "without `model` a probe judges every image",
-        trained, predictions.ids.size()));
+        trained, all));
   }
   if (bundle.known_images.empty()) {
     result.warnings.push_back(
         "the model does not know the images that it was trained on; if these are among them it repeats their labels, "
         "right or wrong, and finds next to none of the wrong ones");
   }
+}
+
+OutOfSample by_model(const LabelCheckOptions& options, Observer& observer) {
+  const core::Stopwatch watch;
+  const bundle::Bundle bundle = bundle::load_bundle(options.model);
+  const EvaluationSet set({.folder = options.folder, .part = JudgedPart::kAll, .data = options.data}, bundle,
+                          options.model);
+  OutOfSample result{.dataset = set.images(),
+                     .vocabulary = bundle.vocabulary,
+                     .root = options.folder,
+                     .validates = std::vector<bool>(set.images()->size()),
+                     .reading = {.max_pixels = options.max_pixels, .deep_bits = bundle.transforms.deep_bits},
+                     .warnings = set.warnings()};
+  const predict::Predictions predictions = predictions_of(bundle, set, options, observer);
+  tell_of_skipped(predictions.skipped, result);
+  const std::vector<std::int64_t> rows = untrained_rows(predictions, set);
+  tell_of_trained(options, bundle, predictions.ids.size() - rows.size(), predictions.ids.size(), result);
   const torch::Tensor index = torch::tensor(rows, torch::kLong);
   for (const std::int64_t row : rows) result.ids.push_back(predictions.ids[static_cast<std::size_t>(row)]);
   result.targets = predictions.targets.index_select(0, index);
   result.probabilities = predictions.probabilities.index_select(0, index);
   result.features = predictions.features.index_select(0, index);
   result.source = fmt::format("{}, of images that it was not trained on", options.model.string());
-  result.seconds.push_back({"predictions", clock.lap()});
+  result.seconds.push_back({"predictions", watch.seconds()});
   return result;
 }
 
@@ -431,11 +423,10 @@ OutOfSample by_model(const LabelCheckOptions& options, Observer& observer) {
 JoinedImages joined_images(data::DataBlock block, const data::LoaderOptions& options) {
   std::vector<bool> validates;
   const data::Splitter splitter = block.splitter();
-  block.split([&](const data::Items& items) {
+  block.expects_no_validation().split([&](const data::Items& items) {
     return data::Split{.train = joined_sides(splitter(items), validates), .valid = {}};
   });
   data::Loaders loaders = block.loaders(options);
-  std::erase_if(loaders.warnings, [](const std::string& each) { return each.starts_with("no image validates"); });
   return {.loaders = std::move(loaders), .validates = std::move(validates)};
 }
 
@@ -448,7 +439,7 @@ OutOfSample out_of_sample(const LabelCheckOptions& options, const fs::path& cach
 
 OutOfSample left_out_of_probe(const data::DataBlock& block, model::Classifier& classifier,
                               const LabelJudgeOptions& options) {
-  PartClock clock;
+  const core::Stopwatch watch;
   const JoinedImages images = joined_images(block, {.seed = options.seed});
   OutOfSample result = begun(images);
   if (has_one_class(*result.dataset)) {
@@ -456,11 +447,9 @@ OutOfSample left_out_of_probe(const data::DataBlock& block, model::Classifier& c
     return result;
   }
   train::Probe probe = train::probe(images.loaders, classifier, left_out_options(options));
-  const bool are_given = probe.train_groups.kind == predict::Grouping::kGiven;
-  result.source =
-      probe_source(classifier.options().architecture, probe.train_groups, are_given ? "group" : "near copies");
+  result.source = probe_source(classifier.options().architecture, probe.train_groups);
   take_probe(probe, result);
-  result.seconds.push_back({"probe", clock.lap()});
+  result.seconds.push_back({"probe", watch.seconds()});
   return result;
 }
 

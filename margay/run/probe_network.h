@@ -15,15 +15,10 @@
 #include "margay/predict/image_groups.h"
 #include "margay/run/observer.h"
 #include "margay/run/probe_options.h"
+#include "margay/run/timed_part.h"
 #include "margay/train/probe/probe.h"
 
 namespace margay::run {
-
-/// A part of a command, and how long it took.
-struct TimedPart {
-  std::string name;
-  double seconds = 0;
-};
 
 /// A pretrained network and labelled images.
 struct ProbeNetwork {

@@ -1,6 +1,5 @@
 #include "margay/run/probed.h"
-
-#include <cmath>
+#include "margay/core/json_values.h"
 
 #include <nlohmann/json.hpp>
 
@@ -10,32 +9,30 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json finite_or_null(double number) { return std::isfinite(number) ? Json(number) : Json(nullptr); }
-
 Json score_json(const train::ProbeScore& score) {
   return {{"error", to_json(score.error)}, {"loss", to_json(score.loss)}};
 }
 
 Json difference_json(const metric::Difference& difference) {
-  return {{"value", finite_or_null(difference.value)},
-          {"standard_error", finite_or_null(difference.standard_error)},
-          {"p_value", finite_or_null(difference.p_value)}};
+  return {{"value", core::finite_or_null(difference.value)},
+          {"standard_error", core::finite_or_null(difference.standard_error)},
+          {"p_value", core::finite_or_null(difference.p_value)}};
 }
 
 Json curve_json(const train::LearningCurve& curve) {
   Json points = Json::array();
   for (const train::LearningCurvePoint& point : curve.points) {
     points.push_back({{"images", point.images},
-                      {"error", finite_or_null(point.error)},
-                      {"standard_error", finite_or_null(point.standard_error)},
+                      {"error", core::finite_or_null(point.error)},
+                      {"standard_error", core::finite_or_null(point.standard_error)},
                       {"draws", point.draws}});
   }
   Json json = {{"points", points}, {"twice", nullptr}};
   if (curve.twice) {
     json["twice"] = {{"images", curve.twice->images},
-                     {"error", finite_or_null(curve.twice->error)},
-                     {"low", finite_or_null(curve.twice->low)},
-                     {"high", finite_or_null(curve.twice->high)}};
+                     {"error", core::finite_or_null(curve.twice->error)},
+                     {"low", core::finite_or_null(curve.twice->low)},
+                     {"high", core::finite_or_null(curve.twice->high)}};
   } else {
     json["why_no_forecast"] = curve.why_no_forecast;
   }
@@ -50,7 +47,7 @@ Json mistakes_json(const Mistakes& mistakes) {
                        {"missed", each.missed},
                        {"false_alarms", each.alarms},
                        {"error", each.error},
-                       {"standard_error", finite_or_null(each.standard_error)}});
+                       {"standard_error", core::finite_or_null(each.standard_error)}});
   }
   Json pairs = Json::array();
   for (const ConfusedPair& each : mistakes.pairs) {
@@ -62,7 +59,7 @@ Json mistakes_json(const Mistakes& mistakes) {
                        {"label", each.label},
                        {"prediction", each.prediction},
                        {"probability", each.probability},
-                       {"loss", finite_or_null(each.loss)}});
+                       {"loss", core::finite_or_null(each.loss)}});
   }
   return {{"classes", classes}, {"confused", pairs}, {"hardest", hardest}};
 }
@@ -81,8 +78,8 @@ Json fine_tuning_json(const train::FineTuningOutlook& outlook) {
 }  // namespace
 
 Json to_json(const metric::ClusteredMean& mean) {
-  return {{"mean", finite_or_null(mean.mean)},
-          {"standard_error", finite_or_null(mean.standard_error)},
+  return {{"mean", core::finite_or_null(mean.mean)},
+          {"standard_error", core::finite_or_null(mean.standard_error)},
           {"count", mean.count},
           {"groups", mean.groups}};
 }

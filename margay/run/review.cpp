@@ -9,7 +9,7 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
-#include "margay/core/unicode.h"
+#include "margay/data/edits/class_folders.h"
 
 namespace margay::run {
 namespace {
@@ -25,8 +25,7 @@ std::vector<std::size_t> random_order(std::span<const std::string> names) {
   std::vector<std::pair<std::uint64_t, std::size_t>> keys;
   keys.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::span bytes(reinterpret_cast<const std::uint8_t*>(names[i].data()), names[i].size());
-    keys.emplace_back(core::Random({kSampleSeed, core::checksum(bytes)}).next(), i);
+    keys.emplace_back(core::Random({kSampleSeed, core::checksum(names[i])}).next(), i);
   }
   std::sort(keys.begin(), keys.end());
   std::vector<std::size_t> order;
@@ -280,18 +279,6 @@ bool Review::take_over() {
   return true;
 }
 
-std::string Review::problem_of_class_name(std::string_view name) {
-  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
-  if (name.empty()) return "it is empty";
-  if (core::first_non_utf8(name)) return "it is not UTF-8";
-  if (name.size() > kLongest) return fmt::format("it has more than {} bytes", kLongest);
-  if (name.front() == '.') return "a folder whose name begins with a full stop is hidden";
-  if (name.front() == ' ' || name.back() == ' ') return "it begins or ends with a space";
-  if (name.find('/') != std::string_view::npos) return "a folder's name has no '/'";
-  if (core::one_line(std::string(name)) != name) return "it has control characters";
-  return "";
-}
-
 const std::optional<ReviewEntry>& Review::next() {
   take_over();
   if (next_) return next_;
@@ -330,7 +317,7 @@ void Review::check(std::size_t image, const ReviewChoice& choice, std::optional<
       throw std::invalid_argument(fmt::format("[Review] there is no class '{}'{}", core::spelled_out(label),
                                               core::did_you_mean(label, data_.classes)));
     }
-    const std::string problem = problem_of_class_name(label);
+    const std::string problem = data::problem_of_class_name(label);
     if (problem.empty()) continue;
     throw std::invalid_argument(fmt::format("[Review] '{}' cannot be a class: {}", core::spelled_out(label), problem));
   }

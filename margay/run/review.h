@@ -37,7 +37,8 @@ struct ReviewOptions {
 struct ReviewChoice {
   data::DecisionKind kind = data::DecisionKind::kKeep;  ///< not kUndo
   data::Labels labels = {};                             ///< kRelabel: the right ones
-  bool new_class = false;  ///< kRelabel: labels that are no class yet become one, which somebody has confirmed
+  /// kRelabel: labels that are no class yet become one (data::problem_of_class_name), which somebody has confirmed.
+  bool new_class = false;
 };
 
 /// Who decides, and in which request.
@@ -93,10 +94,6 @@ class Review {
   /// Takes over what others have added to the journal; next() does it, too. Returns whether there was anything. Throws
   /// as Journal::refresh.
   bool take_over();
-  /// Whether the name of a class may be added (ReviewChoice::new_class): "" or why not, a clause. It must be a text of
-  /// one line that can name a folder.
-  static std::string problem_of_class_name(std::string_view name);
-
   /// The entry to decide about; nothing when all of the queue is decided and the sample has reached its aim. It stays
   /// the same until decide() or undo().
   const std::optional<ReviewEntry>& next();

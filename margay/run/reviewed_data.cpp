@@ -41,7 +41,7 @@ JournalPlace journal_place(const std::filesystem::path& folder, const std::files
   if (std::filesystem::exists(place.file, ignored)) return place;
   if (::access((std::filesystem::exists(holder, ignored) ? holder : folder).c_str(), W_OK) == 0) return place;
   const std::string path = std::filesystem::weakly_canonical(folder, ignored).native();
-  const std::uint64_t hash = core::checksum({reinterpret_cast<const std::uint8_t*>(path.data()), path.size()});
+  const std::uint64_t hash = core::checksum(path);
   const std::string name = std::filesystem::path(path).filename().native();
   return {.file = elsewhere / fmt::format("{}-{:08x}.jsonl", name, hash >> 32U), .is_beside = false};
 }

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/unicode.h"
+#include "margay/core/utc_time.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/text_file.h"
 
@@ -194,7 +195,7 @@ std::string written_at(const fs::path& path) {
   const fs::file_time_type time = fs::last_write_time(path, failure);
   if (failure) return "";
   const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
-  return utc_text(std::chrono::duration_cast<std::chrono::seconds>(since).count());
+  return core::utc_text(std::chrono::duration_cast<std::chrono::seconds>(since).count());
 }
 
 /// The time and the name in "20240501-123000-pets".
@@ -208,7 +209,7 @@ FolderName parts_of(const std::string& folder) {
   const char* rest = ::strptime(folder.c_str(), "%Y%m%d-%H%M%S-", &local);
   if (rest == nullptr || *rest == '\0') return {"", folder};
   local.tm_isdst = -1;  // as it was on that day
-  return {utc_text(static_cast<std::int64_t>(std::mktime(&local))), rest};
+  return {core::utc_text(static_cast<std::int64_t>(std::mktime(&local))), rest};
 }
 
 /// Throws nlohmann's errors and std::invalid_argument for what is not a run.json.

@@ -4,12 +4,10 @@
 #include <cerrno>
 #include <cmath>
 #include <csignal>
-#include <ctime>
 #include <fstream>
 #include <set>
 #include <sstream>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "margay/core/machine.h"
 #include "margay/core/options.h"
 #include "margay/core/text.h"
+#include "margay/core/utc_time.h"
 #include "margay/metric/standard_error.h"
 
 namespace margay::run {
@@ -147,8 +146,8 @@ std::optional<double> RunRecord::standard_error(const std::string& metric) const
 }
 
 double RunRecord::seconds() const {
-  const std::optional<std::int64_t> begin = utc_seconds(started);
-  const std::optional<std::int64_t> end = utc_seconds(ended);
+  const std::optional<std::int64_t> begin = core::utc_seconds(started);
+  const std::optional<std::int64_t> end = core::utc_seconds(ended);
   if (begin && end && *end >= *begin) return static_cast<double>(*end - *begin);
   double sum = 0;
   for (const RunEpoch& epoch : epochs) sum += epoch.seconds;
@@ -179,17 +178,6 @@ nlohmann::ordered_json to_json(const RunRecord& record) {
   if (record.saved_epoch) json["saved_epoch"] = *record.saved_epoch;
   for (const RunEpoch& epoch : record.epochs) json["epochs"].push_back(epoch_json(epoch));
   return json;
-}
-
-std::string utc_text(std::int64_t seconds) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
-
-std::optional<std::int64_t> utc_seconds(const std::string& text) {
-  std::tm parts{};
-  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return static_cast<std::int64_t>(::timegm(&parts));
 }
 
 RunEpoch run_epoch(const train::EpochRecord& record, const metric::Metrics& metrics) {

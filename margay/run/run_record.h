@@ -117,10 +117,6 @@ bool is_share_of_images(const std::string& metric);
 /// All of the record, including config and epochs; non-finite numbers are null.
 nlohmann::ordered_json to_json(const RunRecord& record);
 
-/// Seconds since 1970 as "2024-05-01T12:30:00Z", and back. Nothing for a text of another form.
-std::string utc_text(std::int64_t seconds);
-std::optional<std::int64_t> utc_seconds(const std::string& text);
-
 /// Converts the learner's record to that of the registry.
 RunEpoch run_epoch(const train::EpochRecord& record, const metric::Metrics& metrics);
 

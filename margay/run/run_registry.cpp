@@ -9,9 +9,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <unistd.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/utc_time.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
 
@@ -30,16 +31,11 @@ class FolderLock {
  public:
   explicit FolderLock(const fs::path& folder)
       : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) continue;
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    while (descriptor_.is_open() && ::flock(descriptor_.number(), LOCK_EX) != 0 && errno == EINTR) continue;
   }
 
  private:
-  int descriptor_;
+  core::Descriptor descriptor_;
 };
 
 bool is_usable(const fs::path& path) {
@@ -71,7 +67,7 @@ fs::path put_index_aside(const fs::path& path) {
   return aside;
 }
 
-std::string now_text() { return utc_text(std::time(nullptr)); }
+std::string now_text() { return core::utc_text(std::time(nullptr)); }
 
 /// The folder's word, where the index still takes a run for running whose end is written there.
 void ask_folder(const fs::path& runs, RunRecord& record) {

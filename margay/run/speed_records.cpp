@@ -32,8 +32,7 @@ std::vector<SpeedRecord> parse(const Json& json) {
 }  // namespace
 
 std::string speed_text(const SpeedRecord& record) {
-  const std::string conditions =
-      record.device == "cpu" ? core::counted(static_cast<std::size_t>(record.threads), "thread") : record.device;
+  const std::string conditions = record.device == "cpu" ? core::counted(record.threads, "thread") : record.device;
   return fmt::format("{:.1f} / {:.0f} ({}, {} px, {})", record.train_images_per_s, record.inference_images_per_s,
                      record.precision, record.size, conditions);
 }

@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
 
 namespace margay::run {
@@ -22,28 +23,23 @@ namespace {
 constexpr double kNotWritten = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20U;
 
-class ReadDescriptor {
+class StepFile {
  public:
-  explicit ReadDescriptor(const std::filesystem::path& path)
+  explicit StepFile(const std::filesystem::path& path)
       : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (file_ < 0 && errno != ENOENT && errno != ENOTDIR) throw core::IoError(path_, "cannot be read", errno);
-  }
-  ReadDescriptor(const ReadDescriptor&) = delete;
-  ReadDescriptor& operator=(const ReadDescriptor&) = delete;
-  ~ReadDescriptor() {
-    if (file_ >= 0) ::close(file_);
+    if (!file_.is_open() && errno != ENOENT && errno != ENOTDIR) throw core::IoError(path_, "cannot be read", errno);
   }
 
-  bool is_there() const { return file_ >= 0; }
+  bool is_there() const { return file_.is_open(); }
   struct stat facts() const {
     struct stat facts {};
-    if (::fstat(file_, &facts) != 0) throw core::IoError(path_, "cannot be read", errno);
+    if (::fstat(file_.number(), &facts) != 0) throw core::IoError(path_, "cannot be read", errno);
     return facts;
   }
   /// Fewer bytes at the end of the file.
   std::string read(std::uint64_t from, std::size_t size) const {
     std::string bytes(size, '\0');
-    const ssize_t got = ::pread(file_, bytes.data(), size, static_cast<off_t>(from));
+    const ssize_t got = ::pread(file_.number(), bytes.data(), size, static_cast<off_t>(from));
     if (got < 0) throw core::IoError(path_, "cannot be read", errno);
     bytes.resize(static_cast<std::size_t>(got));
     return bytes;
@@ -51,7 +47,7 @@ class ReadDescriptor {
 
  private:
   const std::filesystem::path& path_;
-  int file_;
+  core::Descriptor file_;
 };
 
 /// The members of a JSON object that has neither objects nor lists in it, and no escapes, as the lines of steps are.
@@ -187,7 +183,7 @@ class StepLog::Line {
 };
 
 bool StepLog::refresh() {
-  const ReadDescriptor file(file_);
+  const StepFile file(file_);
   if (!file.is_there()) {
     const bool had_steps = !steps_.empty();
     clear();

@@ -1,7 +1,6 @@
 #include "margay/train/choose_network.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/stopwatch.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
 #include "margay/model/torch_errors.h"
@@ -70,12 +70,11 @@ class SpeedTrial {
 
 /// How often it can be done a second.
 double rate(double seconds, const std::function<void()>& work) {
-  using Clock = std::chrono::steady_clock;
   work();
-  const auto begin = Clock::now();
+  const core::Stopwatch watch;
   for (int times = 1;; ++times) {
     work();
-    const double spent = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double spent = watch.seconds();
     if (spent >= seconds) return times / spent;
   }
 }

@@ -45,9 +45,7 @@ TEST(Checksum, ChangesWithEveryBitOfItsBytes) {
   EXPECT_EQ(checksum(bytes), before);
 }
 
-void add(Sha256& sum, const std::string& text) {
-  sum.update({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
+void add(Sha256& sum, const std::string& text) { sum.update(text); }
 
 std::string sha256(const std::string& text) {
   Sha256 sum;

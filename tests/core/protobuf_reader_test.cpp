@@ -50,6 +50,16 @@ TEST(ProtobufReader, ReadsRepeatedNumbersPackedOrNot) {
   EXPECT_EQ(reals, (std::vector<float>{0.5F, 1}));
 }
 
+TEST(ProtobufReader, TakesNoMoreNumbersThanAreAllowed) {
+  const std::string bytes = ProtobufMessage().add_bytes(1, std::string(100, '\x07')).bytes();
+  std::vector<std::int64_t> integers = {1};
+  EXPECT_THROW(ProtobufReader(bytes).next()->append_to(integers, 11), ProtobufError);
+  EXPECT_EQ(integers.size(), 11U);
+  std::vector<float> reals;
+  EXPECT_THROW(ProtobufReader(bytes).next()->append_to(reals, 24), ProtobufError);
+  EXPECT_NO_THROW(ProtobufReader(bytes).next()->append_to(integers, 111));
+}
+
 std::string protobuf_problem(const std::string& bytes) {
   return testing_support::thrown_message<ProtobufError>([&] {
     ProtobufReader reader(bytes);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,30 @@ TEST(StartThreads, StartsNoneWhereTheSystemHasNone) {
   ASSERT_EQ(pthread_setattr_default_np(&before), 0);
   EXPECT_EQ(start_threads(2, [](const std::stop_token&) {}).size(), 2U);
   EXPECT_TRUE(start_threads(0, {}).empty());
+}
+
+TEST(ForEachIndex, CallsEachOnce) {
+  for (const int threads : {0, 1, 2, 7, 100}) {
+    std::vector<std::atomic<int>> calls(50);
+    for_each_index(
+        calls.size(), [&](std::size_t i) { ++calls[i]; }, threads);
+    EXPECT_TRUE(std::all_of(calls.begin(), calls.end(), [](const auto& each) { return each == 1; })) << threads;
+  }
+  for_each_index(0, [](std::size_t) { FAIL(); });
+}
+
+TEST(ForEachIndex, ThrowsHereWhatAnotherThreadHasThrown) {
+  const std::thread::id here = std::this_thread::get_id();
+  std::atomic<bool> other_ran = false;
+  const auto work = [&](std::size_t) {
+    if (std::this_thread::get_id() == here) {
+      while (!other_ran) std::this_thread::yield();
+      return;
+    }
+    other_ran = true;
+    throw std::length_error("too long");
+  };
+  EXPECT_THROW(for_each_index(1000, work, 2), std::length_error);
 }
 
 TEST(CpuShare, RoundsALimitDownSoThatNoThreadIsStoppedInEachPeriod) {

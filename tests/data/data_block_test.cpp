@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <type_traits>
@@ -130,6 +131,16 @@ TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {
   ASSERT_EQ(warnings.size(), 2U);
   EXPECT_EQ(warnings[0], "there is only one class, so nothing can be learnt");
   EXPECT_FALSE(block.loaders().valid.has_value());
+}
+
+TEST(DataBlock, DoesNotWarnOfAnEmptyValidationSetThatIsMeantToBeEmpty) {
+  DataBlock block;
+  block.items({"a/1.jpg", "b/2.jpg"}).label(folder_labels()).split(no_split());
+  const std::vector<std::string> warnings = block.datasets().warnings;
+  EXPECT_EQ(std::count(warnings.begin(), warnings.end(), "no image validates, so no error rate can be given"), 1);
+  const std::vector<std::string> without = block.expects_no_validation().datasets().warnings;
+  EXPECT_EQ(std::count(without.begin(), without.end(), "no image validates, so no error rate can be given"), 0);
+  EXPECT_EQ(without.size(), warnings.size() - 1);
 }
 
 TEST(DataBlock, PassesWarningsOnAndCountsImagesThatAreLeftOut) {

@@ -56,6 +56,7 @@ class OnnxInterpreter {
     using enum exporting::OnnxType;
     if (type == kFloat) return torch::kFloat;
     if (type == kUint8) return torch::kByte;
+    if (type == kInt8) return torch::kChar;
     if (type == kInt32) return torch::kInt;
     if (type == kInt64) return torch::kLong;
     throw std::invalid_argument("a type that Margay does not write");
@@ -105,6 +106,8 @@ class OnnxInterpreter {
     if (op == "Softmax") return in(0).softmax(integer("axis", -1));
     if (op == "Cast") return in(0).to(type_of(static_cast<exporting::OnnxType>(integer("to", 0))));
     if (op == "Where") return torch::where(in(0), in(1), in(2));
+    if (op == "QuantizeLinear") return ((in(0) / in(1)).round() + in(2)).clamp(0, 255).to(torch::kByte);
+    if (op == "DequantizeLinear") return dequantised();
     if (op == "MatMulInteger") return in(0).to(torch::kDouble).matmul(in(1).to(torch::kDouble)).to(torch::kInt);
     return moved();
   }
@@ -152,6 +155,14 @@ class OnnxInterpreter {
                                  {"And", [](T a, T b) { return a.logical_and(b); }},
                                  {"GreaterOrEqual", [](T a, T b) { return a >= b; }}};
     return table;
+  }
+
+  /// One scale for all, or one for each place along an axis.
+  torch::Tensor dequantised() const {
+    Sides shape(static_cast<std::size_t>(in(0).dim()), 1);
+    if (in(1).dim() == 1) shape.at(static_cast<std::size_t>(integer("axis", 1))) = in(1).size(0);
+    const torch::Tensor offset = has(2) ? in(2).to(torch::kFloat).reshape(shape) : torch::zeros(shape);
+    return (in(0).to(torch::kFloat) - offset) * in(1).reshape(shape);
   }
 
   torch::Tensor folded(const Binary::mapped_type& operation) const {

@@ -74,7 +74,8 @@ TEST_F(RunnerProcesses, IntroduceThemselvesAndAnswer) {
   EXPECT_EQ(outputs.seconds, 0.25);
   EXPECT_EQ(outputs.at("logits").floats(), (std::vector<float>{3, 4}));
   EXPECT_EQ(runtime->run({float_tensor("images", {1}, std::vector<float>{1})}).seconds, 1e-3);
-  expect(testing_support::thrown_message<RuntimeFailure>([&] { outputs.at("p_known"); }), "'p_known'");
+  expect(testing_support::thrown_message<RuntimeFailure>([&] { outputs.at("p_known"); }),
+         "parrot gives no output 'p_known'; its outputs are logits");
 }
 
 TEST_F(RunnerProcesses, GetTheFileAndTheInputs) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/golden.h"
 
@@ -23,6 +24,12 @@ TEST(WilsonInterval, EndsExactlyAtZeroAndOne) {
   EXPECT_EQ(wilson_interval(7, 7).high, 1);
   EXPECT_GT(wilson_interval(0, 7).high, 0.3);
   EXPECT_FALSE(wilson_interval(0, 0).is_known());
+}
+
+TEST(Estimate, IsNullInJsonWhereItIsNotKnown) {
+  EXPECT_EQ(to_json({.value = 0.5, .interval = {.low = 0.25, .high = 1}}).dump(),
+            R"({"value":0.5,"low":0.25,"high":1.0})");
+  EXPECT_EQ(to_json(Estimate()).dump(), R"({"value":null,"low":null,"high":null})");
 }
 
 TEST(WilsonInterval, RefusesMoreSuccessesThanCases) {

@@ -47,15 +47,6 @@ TEST(RunRecord, LastsFromStartToEndOrAsLongAsItsEpochs) {
   EXPECT_EQ(record.seconds(), 3);
 }
 
-TEST(RunTime, GoesToTextAndBack) {
-  EXPECT_EQ(utc_text(0), "1970-01-01T00:00:00Z");
-  EXPECT_EQ(utc_seconds("1970-01-02T00:00:01Z"), 86401);
-  EXPECT_EQ(utc_seconds(utc_text(1714566600)), 1714566600);
-  for (const char* wrong : {"", "yesterday", "2024-05-01", "2024-05-01T12:30:00Z and more"}) {
-    EXPECT_FALSE(utc_seconds(wrong)) << wrong;
-  }
-}
-
 TEST(ProcessIdentity, TellsAProcessFromALaterOneOfItsNumber) {
   ProcessIdentity process = this_process();
   EXPECT_EQ(process.pid, ::getpid());

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/utc_time.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
 #include "tests/support/ordinary_user.h"
@@ -86,8 +87,8 @@ TEST(RunRegistry, GivesBackWhatItWasTold) {
   EXPECT_EQ(record.message, "stopped by the user");
   EXPECT_EQ(record.valid_images, 385);
   EXPECT_EQ(record.config, run.config);
-  EXPECT_TRUE(utc_seconds(record.started));
-  EXPECT_GE(*utc_seconds(record.ended), *utc_seconds(record.started));
+  EXPECT_TRUE(core::utc_seconds(record.started));
+  EXPECT_GE(*core::utc_seconds(record.ended), *core::utc_seconds(record.started));
   ASSERT_EQ(record.epochs.size(), 2U);
   EXPECT_EQ(record.epochs[0].stage, "unfrozen");
   EXPECT_EQ(record.epochs[0].metrics, error_epoch(0, 0.25).metrics);

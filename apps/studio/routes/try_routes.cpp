@@ -17,6 +17,7 @@
 #include "apps/studio/tried_image.h"
 #include "apps/web/single_page.h"
 #include "apps/web/thumbnail.h"
+#include "margay/core/text.h"
 #include "margay/http/target.h"
 #include "margay/run/training_features.h"
 #include "margay/serve/predictor.h"
@@ -33,7 +34,7 @@ constexpr int kExamplePx = 256;
 
 std::string data_url(const std::vector<std::uint8_t>& jpeg) { return "data:image/jpeg;base64," + web::base64(jpeg); }
 std::string data_url(const std::string& jpeg) {
-  return "data:image/jpeg;base64," + web::base64({reinterpret_cast<const std::uint8_t*>(jpeg.data()), jpeg.size()});
+  return "data:image/jpeg;base64," + web::base64(core::text_bytes(jpeg));
 }
 
 TryJson facts_json(const ListedModel& listed, const serve::ServedModel& model) {

@@ -2,13 +2,13 @@
 
 #include <cstring>
 #include <functional>
-#include <span>
 #include <system_error>
 
 #include <fmt/format.h>
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 
 namespace margay::data {
 namespace {
@@ -26,10 +26,10 @@ fs::path file_in(const fs::path& folder, const std::string& transforms, const st
   std::error_code failure;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "cannot be made", failure.value());
-  const std::span text(reinterpret_cast<const std::uint8_t*>(transforms.data()), transforms.size());
-  fs::path file = folder / fmt::format("{}-{:016x}.cache", kind, core::checksum(text));
+  fs::path file = folder / fmt::format("{}-{:016x}.cache", kind, core::checksum(transforms));
   if (kind == DiskCache::kImages) {
-    adopt_old_name(folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(text)), file);
+    adopt_old_name(
+        folder / fmt::format("pictures-{:016x}.cache", core::checksum_before_xxh3(core::text_bytes(transforms))), file);
   }
   return file;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/unicode.h"
 #include "margay/data/check/check_images.h"
@@ -86,7 +87,7 @@ class ClassCheck {
     for (const ClassCount& each : classes_) {
       if (each.images >= least) continue;
       add(FindingKind::kSmallClass, {each.name},
-          fmt::format("{} image{}, fewer than {}", each.images, each.images == 1 ? "" : "s", least));
+          fmt::format("{}, fewer than {}", core::counted(each.images, "image"), least));
     }
     if (classes_.size() < 2) return;
     const auto by_size = [](const ClassCount& a, const ClassCount& b) { return a.images < b.images; };

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 
 #include <nlohmann/json.hpp>
 
 #include "margay/core/field_type.h"
+#include "margay/core/json_values.h"
 
 namespace margay::data {
 namespace {
@@ -136,9 +136,7 @@ nlohmann::ordered_json to_json(const Finding& finding) {
   Json paths = Json::array();
   for (const auto& path : finding.paths) paths.push_back(path.string());
   Json evidence = Json::object();
-  for (const Evidence& each : finding.evidence) {
-    evidence[each.name] = std::isfinite(each.value) ? Json(each.value) : Json(nullptr);
-  }
+  for (const Evidence& each : finding.evidence) evidence[each.name] = core::finite_or_null(each.value);
   return {{"kind", words.name},
           {"severity", core::to_text(words.severity)},
           {"paths", paths},

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <exception>
-#include <functional>
-#include <mutex>
-#include <stop_token>
 #include <string_view>
+#include <thread>
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
@@ -109,55 +106,19 @@ ImageFacts facts_of(const fs::path& path, const CheckOptions& options) {
   return facts;
 }
 
-namespace {
-
-/// Threads claim images one by one; each writes only what it claimed.
-class Reading {
- public:
-  Reading(const PathList& paths, const CheckOptions& options)
-      : paths_(paths), options_(options), facts_(paths.size()) {}
-
-  std::vector<ImageFacts> run(const CheckProgress& on_progress) {
-    const auto wanted = static_cast<std::size_t>(options_.threads.value_or(core::default_threads()));
-    const int threads = static_cast<int>(std::min(wanted, std::max<std::size_t>(paths_.size(), 1)));
-    {
-      const auto helpers = core::start_threads(threads - 1, [this](const std::stop_token&) { work({}); });
-      work(on_progress);
-    }
-    if (failure_) std::rethrow_exception(failure_);
-    if (on_progress) on_progress(done_, paths_.size());
-    return std::move(facts_);
-  }
-
- private:
-  void work(const CheckProgress& on_progress) {
-    try {
-      for (std::size_t i = next_++; i < paths_.size(); i = next_++) {
-        facts_[i] = facts_of(paths_[i], options_);
-        ++done_;
-        if (on_progress) on_progress(done_, paths_.size());
-      }
-    } catch (...) {
-      next_ = paths_.size();  // the others stop too
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-    }
-  }
-
-  const PathList& paths_;
-  const CheckOptions& options_;
-  std::vector<ImageFacts> facts_;
-  std::atomic<std::size_t> next_ = 0;
-  std::atomic<std::size_t> done_ = 0;
-  std::mutex mutex_;
-  std::exception_ptr failure_;
-};
-
-}  // namespace
-
+/// Progress is told by the calling thread alone.
 std::vector<ImageFacts> facts_of_all(const PathList& paths, const CheckOptions& options,
                                      const CheckProgress& on_progress) {
-  return Reading(paths, options).run(on_progress);
+  std::vector<ImageFacts> facts(paths.size());
+  std::atomic<std::size_t> done = 0;
+  const auto look = [&, here = std::this_thread::get_id()](std::size_t i) {
+    facts[i] = facts_of(paths[i], options);
+    const std::size_t now_done = ++done;
+    if (on_progress && std::this_thread::get_id() == here) on_progress(now_done, paths.size());
+  };
+  core::for_each_index(paths.size(), look, static_cast<int>(options.threads.value_or(core::default_threads())));
+  if (on_progress) on_progress(done, paths.size());
+  return facts;
 }
 
 }  // namespace margay::data

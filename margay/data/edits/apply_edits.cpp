@@ -54,12 +54,12 @@ class Application {
     }
     write_table();
     sync_folders();
-    write_state("done");
+    write_state(ApplyState::kDone);
     return std::move(result_);
   }
 
   AppliedEdits take_back() {
-    if (log_.state != "undoing") write_state("undoing");
+    if (log_.state != ApplyState::kUndoing) write_state(ApplyState::kUndoing);
     for (std::size_t i = log_.moves.size(); i-- > 0;) {
       const PlannedMove& move = log_.moves[i];
       const bool never_went = is_taken(inside(folder_, move.from)) && !is_taken(inside(folder_, move.to));
@@ -69,12 +69,12 @@ class Application {
     remove_made_folders();
     sync_folders();
     for (const FolderTime& time : log_.times) set_modified_ns(folder_ / time.folder, time.modified_ns);
-    write_state("undone");
+    write_state(ApplyState::kUndone);
     return std::move(result_);
   }
 
  private:
-  void write_state(const char* state) { append_state(log_path(folder_, log_.number), state, log_.failed); }
+  void write_state(ApplyState state) { append_state(log_path(folder_, log_.number), state, log_.failed); }
 
   bool do_move(const std::string& from, const std::string& to) {
     const fs::path source = inside(folder_, from);
@@ -130,7 +130,7 @@ class Application {
   }
 
   void sync_folders() {
-    for (const fs::path& each : changed_) sync_entries(each);
+    for (const fs::path& each : changed_) core::sync_folder(each);
   }
 
   fs::path folder_;
@@ -164,7 +164,7 @@ ApplyLog log_of(const ApplyPlan& plan) {
     const bool is_inside = !name.starts_with("../") && !name.starts_with('/');
     log.new_table = is_inside ? name : fs::absolute(plan.new_table).lexically_normal().native();
     core::Sha256 sum;
-    sum.update({reinterpret_cast<const std::uint8_t*>(plan.table_text.data()), plan.table_text.size()});
+    sum.update(plan.table_text);
     log.table_sha256 = sum.finish();
     if (is_inside) changing.insert(fs::path(name).parent_path().native());
   }
@@ -180,7 +180,7 @@ ApplyLog last_log(const fs::path& folder, bool unfinished_only) {
   const std::vector<std::size_t> numbers = application_numbers(folder);
   for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
     ApplyLog log = read_log(log_path(folder, *number));
-    if (unfinished_only ? !log.is_finished() : log.state != "undone") return log;
+    if (unfinished_only ? !log.is_finished() : log.state != ApplyState::kUndone) return log;
   }
   throw std::invalid_argument(
       fmt::format("[apply_edits] {}: {}", folder.string(),
@@ -211,16 +211,15 @@ AppliedEdits apply_edits(const ApplyPlan& plan, Journal& journal) {
 }
 
 AppliedEdits finish_apply(const fs::path& folder) {
+  const core::FileLock lock = lock_applications(folder);  // first: another process may be changing the state
   const ApplyLog log = last_log(folder, true);
-  const core::FileLock lock = lock_applications(folder);
   Application application(folder, log);
-  return log.state == "undoing" ? application.take_back() : application.carry_out();
+  return log.state == ApplyState::kUndoing ? application.take_back() : application.carry_out();
 }
 
 AppliedEdits undo_apply(const fs::path& folder) {
-  const ApplyLog log = last_log(folder, false);
   const core::FileLock lock = lock_applications(folder);
-  return Application(folder, log).take_back();
+  return Application(folder, last_log(folder, false)).take_back();
 }
 
 }  // namespace margay::data

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <fstream>
 #include <iterator>
 
@@ -11,7 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
-#include "margay/core/text.h"
+#include "margay/core/field_type.h"
+#include "margay/core/json_values.h"
 
 namespace margay::data {
 namespace {
@@ -21,30 +23,16 @@ using ApplyJson = nlohmann::ordered_json;
 
 constexpr std::uint64_t kApplyFormat = 1;
 
-/// JSON knows UTF-8 only: bytes as code points U+0000 … U+00FF where a path is something else.
-ApplyJson path_json(const std::string& path) {
-  if (core::valid_utf8(path) == path) return path;
-  ApplyJson bytes = ApplyJson::array();
-  for (const char c : path) bytes.push_back(static_cast<unsigned char>(c));
-  return bytes;
-}
-
-std::string path_of_json(const ApplyJson& json) {
-  if (json.is_string()) return json.get<std::string>();
-  std::string path;
-  for (const ApplyJson& byte : json) path += static_cast<char>(byte.get<unsigned char>());
-  return path;
-}
-
 void take_log_line(const ApplyJson& json, ApplyLog& log) {
   if (json.contains("move")) {
-    log.moves.push_back({path_of_json(json.at("move")), path_of_json(json.at("to")), json.value("decision", 0U)});
+    log.moves.push_back(
+        {core::path_of_json(json.at("move")), core::path_of_json(json.at("to")), json.value("decision", 0U)});
   } else if (json.contains("made")) {
-    log.made.push_back(path_of_json(json.at("made")));
+    log.made.push_back(core::path_of_json(json.at("made")));
   } else if (json.contains("folder")) {
-    log.times.push_back({path_of_json(json.at("folder")), json.at("modified_ns").get<std::int64_t>()});
+    log.times.push_back({core::path_of_json(json.at("folder")), json.at("modified_ns").get<std::int64_t>()});
   } else {
-    log.state = json.at("state").get<std::string>();
+    log.state = core::from_text<ApplyState>(json.at("state").get<std::string>());
     if (json.contains("failed")) log.failed = json["failed"].get<std::set<std::size_t>>();
   }
 }
@@ -59,11 +47,6 @@ fs::path kept_table(const fs::path& folder, std::size_t number) {
   return applied_folder(folder) / fmt::format("{:04}.table", number);
 }
 
-bool is_taken(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
-
 std::string log_text(const ApplyLog& log, const std::string& journal_sha256) {
   ApplyJson header = {{"margay", "applied"},
                       {"format", kApplyFormat},
@@ -71,17 +54,17 @@ std::string log_text(const ApplyLog& log, const std::string& journal_sha256) {
                       {"time", utc_now()},
                       {"journal_sha256", journal_sha256}};
   if (!log.new_table.empty()) {
-    header["new_table"] = path_json(log.new_table);
+    header["new_table"] = core::path_json(log.new_table);
     header["table_sha256"] = log.table_sha256;
   }
   std::string text = header.dump() + "\n";
   const auto add = [&](const ApplyJson& json) { text += json.dump() + "\n"; };
   for (const PlannedMove& move : log.moves) {
-    add({{"move", path_json(move.from)}, {"to", path_json(move.to)}, {"decision", move.decision}});
+    add({{"move", core::path_json(move.from)}, {"to", core::path_json(move.to)}, {"decision", move.decision}});
   }
-  for (const std::string& folder : log.made) add({{"made", path_json(folder)}});
+  for (const std::string& folder : log.made) add({{"made", core::path_json(folder)}});
   for (const FolderTime& time : log.times) {
-    add({{"folder", path_json(time.folder)}, {"modified_ns", time.modified_ns}});
+    add({{"folder", core::path_json(time.folder)}, {"modified_ns", time.modified_ns}});
   }
   return text;
 }
@@ -104,9 +87,11 @@ ApplyLog read_log(const fs::path& path) {
         throw core::NewerFormatError(path, "a newer Margay wrote this log; go on with that one");
       }
       log.number = json.at("number").get<std::size_t>();
-      if (json.contains("new_table")) log.new_table = path_of_json(json["new_table"]);
+      if (json.contains("new_table")) log.new_table = core::path_of_json(json["new_table"]);
       log.table_sha256 = json.value("table_sha256", "");
-    } catch (const ApplyJson::exception&) {
+    } catch (const core::NewerFormatError&) {
+      throw;
+    } catch (const std::exception&) {
       throw core::FormatError(path, fmt::format("line {} cannot be read; restore the log from a copy", number));
     }
   }
@@ -115,8 +100,8 @@ ApplyLog read_log(const fs::path& path) {
 }
 
 /// After the last whole line: one that was cut while it was written goes.
-void append_state(const fs::path& path, const std::string& state, const std::set<std::size_t>& failed) {
-  ApplyJson json = {{"state", state}, {"time", utc_now()}};
+void append_state(const fs::path& path, ApplyState state, const std::set<std::size_t>& failed) {
+  ApplyJson json = {{"state", core::to_text(state)}, {"time", utc_now()}};
   if (!failed.empty()) json["failed"] = failed;
   std::ifstream file(path, std::ios::binary);
   const std::string before{std::istreambuf_iterator<char>(file), {}};

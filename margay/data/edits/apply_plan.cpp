@@ -10,6 +10,7 @@
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/apply_log.h"
 #include "margay/data/edits/edited_table.h"
+#include "margay/data/edits/move_file.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {
@@ -17,11 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The folder for what an application deletes, relative to that of the data.
+std::string trash_of(std::size_t number) { return fmt::format(".margay/trash/{:04}", number); }
+
 /// Chooses the places of all files, so that no two go to one.
 class Planner {
  public:
   Planner(const fs::path& folder, const LabelEdits& edits, const Items& items, const ApplyOptions& options)
-      : edits_(edits), items_(items), options_(options), root_(folder) {
+      : edits_(edits), items_(items), options_(options) {
     const std::vector<std::size_t> numbers = application_numbers(folder);
     plan_ = {.folder = folder, .number = numbers.empty() ? 1 : numbers.back() + 1};
     plan_.journal_sha256 = edits.journal_hash();
@@ -66,8 +70,7 @@ class Planner {
 
   void add_deleted(const LabelEdit& edit, const ImageSource& image) {
     if (!may_move(edit, image)) return;
-    plan_.deleted.push_back(
-        {edit.image, fmt::format(".margay/trash/{:04}/{}", plan_.number, edit.image), edit.decision});
+    plan_.deleted.push_back({edit.image, trash_of(plan_.number) + "/" + edit.image, edit.decision});
   }
 
   void add_moved(const LabelEdit& edit, const ImageSource& image) {
@@ -90,10 +93,8 @@ class Planner {
   std::string free_target(const fs::path& wanted) {
     fs::path target = wanted;
     for (int n = 2; is_taken(plan_.folder / target) || !targets_.insert(target.native()).second; ++n) {
-      target = wanted;
-      target.replace_filename(fmt::format("{}-{}{}", wanted.stem().native(), n, wanted.extension().native()));
+      target = numbered_name(wanted, n);
     }
-    targets_.insert(target.native());
     return target.native();
   }
 
@@ -113,22 +114,20 @@ class Planner {
       throw core::DataError(options_.new_table,
                             "there is such a file already, and nothing is overwritten; name another");
     }
-    if (options_.place != LabelPlace::kTable) return numbered(plan_.folder / "labels", ".csv");
-    std::string stem = options_.table.stem().native();
-    stem = stem.substr(0, stem.rfind(".cleaned"));  // cleaned once more
-    return numbered(options_.table.parent_path() / (stem + ".cleaned"), options_.table.extension().native());
-  }
-
-  static fs::path numbered(const fs::path& base, const std::string& extension) {
-    fs::path name = base.native() + extension;
-    for (int n = 2; is_taken(name); ++n) name = fmt::format("{}-{}{}", base.native(), n, extension);
+    fs::path wanted = plan_.folder / "labels.csv";
+    if (options_.place == LabelPlace::kTable) {
+      const std::string stem = options_.table.stem().native();
+      const std::string first = stem.substr(0, stem.rfind(".cleaned"));  // cleaned once more
+      wanted = options_.table.parent_path() / (first + ".cleaned" + options_.table.extension().native());
+    }
+    fs::path name = wanted;
+    for (int n = 2; is_taken(name); ++n) name = numbered_name(wanted, n);
     return name;
   }
 
   const LabelEdits& edits_;
   const Items& items_;
   const ApplyOptions& options_;
-  Root root_;
   fs::path canonical_;
   std::set<std::string> targets_;
   ApplyPlan plan_;
@@ -141,7 +140,7 @@ std::vector<std::string> ApplyPlan::sentences() const {
   if (!deleted.empty()) {
     sentences.push_back(fmt::format("{} into the trash {}",
                                     core::counted(deleted.size(), "deleted image goes", "deleted images go"),
-                                    (folder / fmt::format(".margay/trash/{:04}", number)).string()));
+                                    (folder / trash_of(number)).string()));
   }
   if (!moved.empty()) {
     sentences.push_back(

@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/text.h"
+#include "margay/core/unicode.h"
 #include "margay/data/edits/move_file.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/data/source/image_name.h"
@@ -29,17 +31,6 @@ constexpr std::size_t kLongestName = 255;
 bool is_escape(std::string_view text, std::size_t i) {
   return i + 2 < text.size() && text[i] == '%' && kFolderDigits.find(text[i + 1]) != std::string_view::npos &&
          kFolderDigits.find(text[i + 2]) != std::string_view::npos;
-}
-
-bool is_name_taken(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
-
-/// "cat.jpg", "cat-2.jpg", …
-fs::path numbered_name(const fs::path& name, int n) {
-  if (n == 1) return name;
-  return fmt::format("{}-{}{}", name.stem().native(), n, name.extension().native());
 }
 
 bool hold_same_bytes(std::istream& a, std::istream& b) {
@@ -80,7 +71,7 @@ PlacedImage place_under_free_name(const fs::path& root, const fs::path& folder, 
   for (int n = 1;; ++n) {
     const fs::path relative = folder / numbered_name(name, n);
     const fs::path target = root / relative;
-    if (is_name_taken(target)) {
+    if (is_taken(target)) {
       if (holds_it(target)) return {relative.generic_string(), true};
       continue;
     }
@@ -90,7 +81,7 @@ PlacedImage place_under_free_name(const fs::path& root, const fs::path& folder, 
       continue;
     }
     if (reason != 0) throw core::IoError(target, "the image cannot be put here", reason);
-    sync_entries(target.parent_path());
+    core::sync_folder(target.parent_path());
     return {relative.generic_string(), false};
   }
 }
@@ -169,6 +160,19 @@ std::string class_of_folder(std::string_view name) {
   return label;
 }
 
+std::string problem_of_class_name(std::string_view label) {
+  constexpr std::size_t kLongest = 200;  // bytes; file systems end at 255
+  if (label.empty()) return "it is empty";
+  if (core::first_non_utf8(label)) return "it is not UTF-8";
+  if (label.size() > kLongest) return fmt::format("it has more than {} bytes", kLongest);
+  if (label.front() == '.') return "a folder whose name begins with a full stop is hidden";
+  if (label.front() == ' ' || label.back() == ' ') return "it begins or ends with a space";
+  if (label.find('/') != std::string_view::npos) return "a folder's name has no '/'";
+  if (core::one_line(label) != label) return "it has control characters";
+  if (folder_of_class(label) != label) return "'%' before two digits 0 … F stands for another character";
+  return "";
+}
+
 std::vector<ClassFolder> ClassFolders::classes() const {
   std::vector<ClassFolder> classes;
   const FolderListing listing = list_folder(root_);
@@ -191,7 +195,7 @@ void ClassFolders::make_class(const std::string& label) const {
   if (fs::is_directory(folder, failure)) return;
   fs::create_directories(folder, failure);
   if (failure) throw core::IoError(folder, "the folder of the class cannot be made", failure.value());
-  sync_entries(root_);
+  core::sync_folder(root_);
 }
 
 PlacedImage ClassFolders::place(const fs::path& image, const std::string& label, PlacedAs how) const {
@@ -218,19 +222,6 @@ PlacedImage ClassFolders::place(const fs::path& image, const std::string& label,
       is_copied = true;
     }
     return part.rename_to(target);
-  });
-}
-
-PlacedImage ClassFolders::move(const fs::path& image, const std::string& label) const {
-  if (!is_name_taken(image)) throw core::DataError(image, "there is no such file");
-  make_class(label);
-  const auto holds_it = [](const fs::path& /*target*/) { return false; };
-  return place_under_free_name(root_, folder_of_class(label), image.filename(), holds_it, [&](const fs::path& target) {
-    const int reason = rename_without_replacing(image, target);
-    if (reason != EXDEV || is_name_taken(target)) return reason == EXDEV ? EEXIST : reason;
-    const std::string problem = move_file(image, target);
-    if (!problem.empty()) throw core::IoError(target, problem, EXDEV);
-    return 0;
   });
 }
 
@@ -261,7 +252,7 @@ std::string ClassFolders::free_name(const std::string& name, const std::string& 
   const fs::path folder = folder_of_class(label);
   for (int n = 1;; ++n) {
     const fs::path relative = folder / numbered_name(plain_file_name(name), n);
-    if (!is_name_taken(root_ / relative)) return relative.generic_string();
+    if (!is_taken(root_ / relative)) return relative.generic_string();
   }
 }
 

@@ -42,6 +42,10 @@ std::string folder_of_class(std::string_view label);
 /// The label of a folder's name.
 std::string class_of_folder(std::string_view name);
 
+/// Whether a person may give a new class this name: "" or why not, a clause. It must be text of one line that a folder
+/// can bear as it is, since training takes the folder's name for the label.
+std::string problem_of_class_name(std::string_view label);
+
 /// A folder whose folders are the classes of images, as training reads it. Images are added to it; no file is ever
 /// overwritten, and what bears an image's name is whole: a name that is taken by another image gets a number
 /// (`cat-2.jpg`), and copies are made under a hidden name, which ends when they are on the disk.
@@ -58,8 +62,6 @@ class ClassFolders {
   /// Adds an image file; a link is followed. Throws as make_class, core::DataError for a file that
   /// cannot be read, core::IoError for what the disk refuses; nothing is there then.
   PlacedImage place(const std::filesystem::path& image, const std::string& label, PlacedAs how) const;
-  /// Moves a file, or a link, to a name that is free: the one that free_name() gave, or another. Throws as place.
-  PlacedImage move(const std::filesystem::path& image, const std::string& label) const;
   /// Adds an image of these bytes. name: of a file, without folders.
   PlacedImage place_bytes(std::string_view bytes, const std::string& name, const std::string& label) const;
   /// Removes parts of copies that processes which were killed have left more than an hour ago.

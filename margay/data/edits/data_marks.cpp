@@ -19,7 +19,7 @@ std::uint64_t mark_of(const ImageSource& image) {
   std::error_code ignored;
   size = image.is_file() ? std::filesystem::file_size(image.name(), ignored) : image.bytes()->size();
   const std::string name = fmt::format("{}/{}", file_name(image.name().native()), size);
-  return core::checksum({reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+  return core::checksum(name);
 }
 
 }  // namespace

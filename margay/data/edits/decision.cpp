@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <optional>
 #include <stdexcept>
 
@@ -14,6 +13,7 @@
 #include "margay/core/field_type.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
+#include "margay/core/utc_time.h"
 
 namespace margay::data {
 namespace {
@@ -164,14 +164,6 @@ ImageContent content_of(const ImageSource& image) {
   return content;
 }
 
-std::string utc_now() {
-  const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
-  const auto ms = now.time_since_epoch().count();
-  const auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                     utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
-}
+std::string utc_now() { return core::utc_text_ms(std::chrono::system_clock::now()); }
 
 }  // namespace margay::data

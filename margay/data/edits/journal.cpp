@@ -19,6 +19,7 @@
 #include "margay/core/text.h"
 #include "margay/data/edits/journal_file.h"
 #include "margay/data/edits/journal_line.h"
+#include "margay/data/edits/move_file.h"
 #include "margay/data/source/text_file.h"
 
 namespace margay::data {
@@ -30,8 +31,7 @@ fs::path free_name(const fs::path& path, const char* mark) {
   for (std::size_t n = 1;; ++n) {
     fs::path name = path;
     name += fmt::format(".{}-{}", mark, n);
-    std::error_code ignored;
-    if (!fs::exists(fs::symlink_status(name, ignored))) return name;
+    if (!is_taken(name)) return name;
   }
 }
 
@@ -158,7 +158,7 @@ void Journal::create(const DataMarks& marks) {
     throw core::IoError(path_, "the journal cannot be made; name another place with `journal`", errno);
   }
   file.append(journal_header(marks) + "\n", 0);
-  sync_entry_of(path_);
+  core::sync_folder(path_.parent_path());
   load();
 }
 
@@ -345,14 +345,11 @@ bool Journal::refresh() {
 Journal::Hold Journal::hold(const std::string& purpose) { return Hold(*this, purpose); }
 
 Journal::Hold::Hold(Journal& journal, const std::string& purpose)
-    : journal_(journal), descriptor_((make_folder_for(journal.path_), lock_journal(journal.path_, purpose))) {
+    : journal_(journal), lock_((make_folder_for(journal.path_), lock_journal(journal.path_, purpose))) {
   journal_.is_held_ = true;
 }
 
-Journal::Hold::~Hold() {
-  ::close(descriptor_);
-  journal_.is_held_ = false;
-}
+Journal::Hold::~Hold() { journal_.is_held_ = false; }
 
 fs::path Journal::accept_edited(const fs::path& file) {
   Journal journal(file);

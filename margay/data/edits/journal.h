@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "margay/core/descriptor.h"
 #include "margay/data/edits/data_marks.h"
 #include "margay/data/edits/decision.h"
 
@@ -133,7 +134,7 @@ class Journal::Hold {
   Hold(Journal& journal, const std::string& purpose);
 
   Journal& journal_;
-  int descriptor_;
+  core::Descriptor lock_;
 };
 
 }  // namespace margay::data

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 #include "margay/core/machine.h"
 #include "margay/core/text.h"
+#include "margay/data/edits/move_file.h"
 
 namespace margay::data {
 namespace {
@@ -39,13 +41,9 @@ fs::path lock_of(const fs::path& journal) {
 JournalFile::JournalFile(const fs::path& path, int flags)
     : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
 
-JournalFile::~JournalFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 struct stat JournalFile::status() const {
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) throw core::IoError(path_, "cannot be read", errno);
+  if (::fstat(descriptor_.number(), &status) != 0) throw core::IoError(path_, "cannot be read", errno);
   return status;
 }
 
@@ -54,7 +52,8 @@ std::string JournalFile::read_from(std::uint64_t begin) const {
   std::string text(size > begin ? size - begin : 0, '\0');
   std::size_t done = 0;
   while (done < text.size()) {
-    const ssize_t got = ::pread(descriptor_, text.data() + done, text.size() - done, static_cast<off_t>(begin + done));
+    const ssize_t got =
+        ::pread(descriptor_.number(), text.data() + done, text.size() - done, static_cast<off_t>(begin + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw core::IoError(path_, "cannot be read", errno);
     if (got == 0) break;
@@ -67,22 +66,15 @@ std::string JournalFile::read_from(std::uint64_t begin) const {
 void JournalFile::append(std::string_view text, std::uint64_t end) const {
   ssize_t written = -1;
   do {
-    written = ::write(descriptor_, text.data(), text.size());
+    written = ::write(descriptor_.number(), text.data(), text.size());
   } while (written < 0 && errno == EINTR);
   int reason = written < 0 ? errno : ENOSPC;  // a part was written: the next byte had no place
   const bool is_whole = written == static_cast<ssize_t>(text.size());
-  if (is_whole && ::fdatasync(descriptor_) == 0) return;
+  if (is_whole && ::fdatasync(descriptor_.number()) == 0) return;
   if (is_whole) reason = errno;
   // What cannot be taken back is a cut line, which the next append moves away.
-  if (::ftruncate(descriptor_, static_cast<off_t>(end)) == 0) ::fsync(descriptor_);
+  if (::ftruncate(descriptor_.number(), static_cast<off_t>(end)) == 0) ::fsync(descriptor_.number());
   throw core::IoError(path_, "the decision could not be written, and does not count", reason);
-}
-
-void sync_entry_of(const fs::path& path) {
-  const JournalFile folder(path.has_parent_path() ? path.parent_path() : fs::path("."), O_RDONLY | O_DIRECTORY);
-  if (folder.is_open() && ::fsync(folder.descriptor()) != 0 && errno != EINVAL) {
-    throw core::IoError(path, "cannot sync its folder", errno);
-  }
 }
 
 void make_folder_for(const fs::path& file) {
@@ -94,35 +86,32 @@ void make_folder_for(const fs::path& file) {
     throw core::IoError(folder, "the folder for the journal cannot be made; name another place with `journal`",
                         failure.value());
   }
-  sync_entry_of(folder);
+  core::sync_folder(folder.parent_path());
 }
 
-int lock_journal(const fs::path& journal, const std::string& purpose) {
+core::Descriptor lock_journal(const fs::path& journal, const std::string& purpose) {
   const fs::path path = lock_of(journal);
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) {
+  core::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!file.is_open()) {
     throw core::IoError(path, "decisions cannot be written here; name another file for them with `journal`", errno);
   }
   const auto until = std::chrono::steady_clock::now() + kLockPatience;
-  while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    const int reason = errno;
-    if (reason == EINTR) continue;
-    if (reason == EWOULDBLOCK && std::chrono::steady_clock::now() < until) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      continue;
+  while (::flock(file.number(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) {
+      throw core::IoError(path, "the file system has no locks; name a file on another one with `journal`", errno);
     }
-    ::close(descriptor);
-    if (reason != EWOULDBLOCK) {
-      throw core::IoError(path, "the file system has no locks; name a file on another one with `journal`", reason);
+    if (std::chrono::steady_clock::now() >= until) {
+      throw core::Error(fmt::format("{}: {} is at work on this journal; wait until it ends", journal.string(),
+                                    holder_of(JournalFile(path, O_RDONLY))));
     }
-    throw core::Error(fmt::format("{}: {} is at work on this journal; wait until it ends", journal.string(),
-                                  holder_of(JournalFile(path, O_RDONLY))));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   const std::string said = fmt::format("process {} on {}, to {}\n", ::getpid(), core::host_name(), purpose);
-  if (::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, said.data(), said.size(), 0) < 0) {
-    return descriptor;  // the name of the holder is only for a message
+  if (::ftruncate(file.number(), 0) == 0 && ::pwrite(file.number(), said.data(), said.size(), 0) < 0) {
+    return file;  // the name of the holder is only for a message
   }
-  return descriptor;
+  return file;
 }
 
 }  // namespace margay::data

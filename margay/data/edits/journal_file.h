@@ -7,6 +7,8 @@
 
 #include <sys/stat.h>
 
+#include "margay/core/descriptor.h"
+
 namespace margay::data {
 
 /// A file, or a folder, that is open until this goes; what a journal is read and written with.
@@ -14,12 +16,9 @@ class JournalFile {
  public:
   /// flags: of open(2). Throws nothing: is_open() tells, and errno why.
   JournalFile(const std::filesystem::path& path, int flags);
-  JournalFile(const JournalFile&) = delete;
-  JournalFile& operator=(const JournalFile&) = delete;
-  ~JournalFile();
 
-  bool is_open() const { return descriptor_ >= 0; }
-  int descriptor() const { return descriptor_; }
+  bool is_open() const { return descriptor_.is_open(); }
+  int descriptor() const { return descriptor_.number(); }
 
   /// Throws core::IoError, as the next.
   struct stat status() const;
@@ -31,18 +30,15 @@ class JournalFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  core::Descriptor descriptor_;
 };
-
-/// Makes the entry of a file in its folder durable. Throws core::IoError.
-void sync_entry_of(const std::filesystem::path& path);
 
 /// Makes the folder that the file lies in, durably. Throws core::IoError.
 void make_folder_for(const std::filesystem::path& file);
 
 /// Locks FILE.lock, and says there who holds it and to what purpose. Waits for others, which hold it for a moment.
-/// Returns the descriptor that holds the lock until it is closed. Throws core::IoError where no lock can be had,
+/// Returns what holds the lock. Throws core::IoError where no lock can be had,
 /// core::Error, naming the holder, where another process keeps it for ten seconds.
-int lock_journal(const std::filesystem::path& journal, const std::string& purpose);
+core::Descriptor lock_journal(const std::filesystem::path& journal, const std::string& purpose);
 
 }  // namespace margay::data

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <exception>
-#include <span>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,13 +29,9 @@ constexpr std::string_view kPreviousBegin = R"(,"previous":")";
 constexpr std::size_t kPreviousDigits = 64;
 constexpr std::size_t kPreviousLength = kPreviousBegin.size() + kPreviousDigits + 1;
 
-std::span<const std::uint8_t> line_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 /// The end of a line that begins so.
 std::string sum_after(std::string_view body) {
-  return fmt::format("{}{:016x}{}", kSumBegin, core::checksum(line_bytes(body)), kSumEnd);
+  return fmt::format("{}{:016x}{}", kSumBegin, core::checksum(body), kSumEnd);
 }
 
 /// The object with its checksum as the last field. object: "{…}".
@@ -83,7 +78,7 @@ JournalJson parse_header(const fs::path& file, std::string_view line) {
 std::string hash_of_line(std::string_view line) {
   static thread_local core::Sha256 sum;
   sum.restart();
-  sum.update(line_bytes(line));
+  sum.update(line);
   return sum.finish();
 }
 

@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <atomic>
 #include <ctime>
-#include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -30,17 +28,6 @@ std::int64_t time_ns(const std::string& time) {
 
 std::string quoted_labels(const Labels& labels) {
   return labels.empty() ? "no label" : fmt::format("'{}'", fmt::join(labels, "', '"));
-}
-
-/// Calls work(i) for 0 … count-1 on all processors.
-void for_all(std::size_t count, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next = 0;
-  const auto run = [&] {
-    for (std::size_t i = next++; i < count; i = next++) work(i);
-  };
-  const int helpers = std::min(core::default_threads(), static_cast<int>(std::min<std::size_t>(count, 512))) - 1;
-  const auto threads = core::start_threads(std::max(helpers, 0), [&](const std::stop_token&) { run(); });
-  run();
 }
 
 }  // namespace
@@ -120,7 +107,7 @@ class LabelEdits::Resolver {
     for (auto& [image, file] : files_) {
       if (file.position) files.push_back(&file);
     }
-    for_all(files.size(), [&](std::size_t i) {
+    core::for_each_index(files.size(), [&](std::size_t i) {
       JudgedFile& file = *files[i];
       const ImageSource image = images_[*file.position];
       try {
@@ -146,7 +133,7 @@ class LabelEdits::Resolver {
       if (!failure && sizes.contains(size)) positions.push_back(i);
     }
     std::vector<std::string> sums(positions.size());
-    for_all(positions.size(), [&](std::size_t i) {
+    core::for_each_index(positions.size(), [&](std::size_t i) {
       try {
         sums[i] = content_of(images_[positions[i]]).sha256;
       } catch (const core::DataError&) {  // whoever reads it for training names it
@@ -367,7 +354,7 @@ LabelEdits::LabelEdits(const Journal& journal, const fs::path& folder, const Ima
   core::Sha256 sum;
   for (const auto& [image, text] : changes) {
     const std::string entry = fmt::format("{}\n{}{}\n{}", image.size(), image, text.size(), text);
-    sum.update({reinterpret_cast<const std::uint8_t*>(entry.data()), entry.size()});
+    sum.update(entry);
   }
   hash_ = sum.finish();
 }

@@ -11,8 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
-#include "margay/core/unicode.h"
 #include "margay/data/edits/decision.h"
 #include "margay/data/edits/move_file.h"
 #include "margay/data/source/folder_walk.h"
@@ -24,32 +25,15 @@ namespace {
 namespace fs = std::filesystem;
 using StepJson = nlohmann::ordered_json;
 
-/// Bytes as code points where a path is no UTF-8, which JSON cannot hold.
-StepJson path_value(const std::string& path) {
-  if (!core::first_non_utf8(path)) return path;
-  StepJson bytes = StepJson::array();
-  for (const char c : path) bytes.push_back(static_cast<unsigned char>(c));
-  return bytes;
-}
-
 std::string path_in_step(const StepJson& step, const char* field) {
   const auto found = step.find(field);
-  if (found == step.end()) return "";
-  if (found->is_string()) return found->get<std::string>();
-  std::string path;
-  for (const StepJson& byte : *found) path += static_cast<char>(byte.get<unsigned char>());
-  return path;
-}
-
-bool is_entry_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
+  return found == step.end() ? "" : core::path_of_json(*found);
 }
 
 /// Whether a move was made. One that left both names is completed, where they are one file.
 bool is_done(const fs::path& from, const fs::path& to) {
-  if (!is_entry_there(to)) return false;
-  return !is_entry_there(from) || move_file(from, to).empty();
+  if (!is_taken(to)) return false;
+  return !is_taken(from) || move_file(from, to).empty();
 }
 
 std::string absolute_name(const fs::path& path) {
@@ -61,16 +45,10 @@ std::string absolute_name(const fs::path& path) {
 }  // namespace
 
 void check_class_name(std::string_view label) {
-  const auto fail = [&](const char* why) {
-    throw std::invalid_argument(
-        fmt::format("[LabelledFolder] '{}' cannot be a class: {}", core::spelled_out(std::string(label)), why));
-  };
-  if (label.empty()) fail("it is empty");
-  if (core::first_non_utf8(label)) fail("it is not UTF-8");
-  if (label.front() == ' ' || label.back() == ' ') fail("it begins or ends with a space");
-  if (folder_of_class(label) != label) {
-    fail("no folder can be called so: it has a '/', a control character, or begins with a full stop");
-  }
+  const std::string problem = problem_of_class_name(label);
+  if (problem.empty()) return;
+  throw std::invalid_argument(
+      fmt::format("[LabelledFolder] '{}' cannot be a class: {}", core::spelled_out(label), problem));
 }
 
 LabelledFolder::LabelledFolder(const fs::path& root) : folders_(root) {
@@ -165,9 +143,9 @@ void LabelledFolder::write(const Step& step) {
   if (step.kind == Step::Kind::kUndo || step.kind == Step::Kind::kUndoing) {
     json["undoes"] = step.undoes;
   } else {
-    json["image"] = path_value(image.image);
+    json["image"] = core::path_json(image.image);
     json["label"] = image.label;
-    if (!image.source.empty()) json["source"] = path_value(image.source);
+    if (!image.source.empty()) json["source"] = core::path_json(image.source);
     if (image.is_moved) json["moved"] = true;
     if (image.is_random) json["random"] = true;
   }
@@ -192,7 +170,7 @@ void LabelledFolder::finish_moves() {
   for (const Step& undo : undos) {
     const LabelledImage& image = images_.at(undo.undoes - 1);
     const fs::path from = root() / image.image;
-    if (!is_entry_there(from) || is_done(from, place_after_undo(image))) write(undo);
+    if (!is_taken(from) || is_done(from, place_after_undo(image))) write(undo);
   }
 }
 
@@ -273,7 +251,7 @@ LabelledImage LabelledFolder::add_file(const fs::path& image, const std::string&
 LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage labelled) {
   labelled.source = image.filename().native();
   labelled.is_moved = true;
-  if (!is_entry_there(image)) throw core::DataError(image, "the image is gone: somebody else may have labelled it");
+  if (!is_taken(image)) throw core::DataError(image, "the image is gone: somebody else may have labelled it");
   while (true) {
     labelled.image = folders_.free_name(labelled.source, labelled.label);
     folders_.make_class(labelled.label);
@@ -281,26 +259,24 @@ LabelledImage LabelledFolder::add_loose(const fs::path& image, LabelledImage lab
     const std::string problem = move_file(image, root() / labelled.image);
     if (problem.empty()) break;
     std::erase_if(intended_, [&](const LabelledImage& each) { return each.source == labelled.source; });
-    if (!is_entry_there(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
+    if (!is_taken(root() / labelled.image)) throw core::DataError(image, "it cannot be moved: " + problem);
   }
-  sync_entries((root() / labelled.image).parent_path());
-  sync_entries(root());
+  core::sync_folder((root() / labelled.image).parent_path());
+  core::sync_folder(root());
   return add(std::move(labelled), true);
 }
 
 void LabelledFolder::take_back(const LabelledImage& image) {
   const fs::path from = root() / image.image;
-  if (!is_entry_there(from)) {
+  if (!is_taken(from)) {
     throw core::DataError(from, "the image was moved or deleted since, so its label cannot be taken back");
   }
   const fs::path wanted = place_after_undo(image);
   fs::path to = wanted;
-  for (int n = 2; is_entry_there(to); ++n) {
-    to = wanted.parent_path() / fmt::format("{}-{}{}", wanted.stem().native(), n, wanted.extension().native());
-  }
+  for (int n = 2; is_taken(to); ++n) to = numbered_name(wanted, n);
   const std::string problem = move_file(from, to);
   if (!problem.empty()) throw core::DataError(from, "it cannot be moved back: " + problem);
-  sync_entries(to.parent_path());
+  core::sync_folder(to.parent_path());
 }
 
 std::optional<LabelledImage> LabelledFolder::undo(const std::string& who, const std::string& id) {
@@ -324,7 +300,7 @@ bool LabelledFolder::is_log_lost() const {
 
 bool LabelledFolder::take_over() {
   const std::size_t before = bytes_;
-  if (bytes_ > 0 || is_entry_there(log_path())) read();
+  if (bytes_ > 0 || is_taken(log_path())) read();
   return bytes_ > before;
 }
 

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "margay/core/checksum.h"
+#include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/file.h"
 
 namespace margay::data {
 namespace {
@@ -50,20 +52,17 @@ int copy_bytes(int from, int to) {
 
 /// Rights, owner where that is allowed, times; then on the disk.
 int copy_file_to(const fs::path& from, const struct stat& status, const fs::path& to) {
-  const int in = ::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (in < 0) return errno;
-  const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  int reason = out < 0 ? errno : copy_bytes(in, out);
-  if (out >= 0 && reason == 0) {
-    if (::fchown(out, status.st_uid, status.st_gid) != 0 && errno != EPERM) reason = errno;
-    if (reason == 0 && ::fchmod(out, status.st_mode & 07777U) != 0) reason = errno;
-    const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
-    if (reason == 0 && ::futimens(out, times.data()) != 0) reason = errno;
-    if (reason == 0 && ::fsync(out) != 0) reason = errno;
-  }
-  if (out >= 0) ::close(out);
-  ::close(in);
-  return reason;
+  const core::Descriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!in.is_open()) return errno;
+  const core::Descriptor opened(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!opened.is_open()) return errno;
+  const int out = opened.number();
+  if (const int reason = copy_bytes(in.number(), out)) return reason;
+  if (::fchown(out, status.st_uid, status.st_gid) != 0 && errno != EPERM) return errno;
+  if (::fchmod(out, status.st_mode & 07777U) != 0) return errno;
+  const std::array<timespec, 2> times = {status.st_atim, status.st_mtim};
+  if (::futimens(out, times.data()) != 0) return errno;
+  return ::fsync(out) == 0 ? 0 : errno;
 }
 
 int copy_link_to(const fs::path& from, const struct stat& status, const fs::path& to) {
@@ -86,7 +85,7 @@ std::string move_across(const fs::path& from, const struct stat& status, const f
     ::unlink(part.c_str());
     return reason == EEXIST ? kNameIsTaken : reason_text(reason);
   }
-  sync_entries(to.parent_path());
+  core::sync_folder(to.parent_path());
   return ::unlink(from.c_str()) == 0 ? "" : reason_text(errno);
 }
 
@@ -120,12 +119,15 @@ int copy_file_durably(const fs::path& from, const fs::path& to) {
   return reason;
 }
 
-void sync_entries(const fs::path& folder) {
-  const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  const int reason = ::fsync(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  if (reason != 0 && reason != EINVAL) throw core::IoError(folder, "cannot sync the folder", reason);
+bool is_taken(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+fs::path numbered_name(const fs::path& path, int n) {
+  if (n == 1) return path;
+  fs::path name = path;
+  return name.replace_filename(fmt::format("{}-{}{}", path.stem().native(), n, path.extension().native()));
 }
 
 std::int64_t modified_ns(const fs::path& path) {

@@ -21,8 +21,11 @@ int rename_without_replacing(const std::filesystem::path& from, const std::files
 /// a copy is removed then.
 int copy_file_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Makes the entries of a folder durable (fsync). A folder that is missing is passed over.
-void sync_entries(const std::filesystem::path& folder);
+/// Whether anything has this name, a dangling link too.
+bool is_taken(const std::filesystem::path& path);
+
+/// The n-th name for a file in its folder: "cat.jpg", "cat-2.jpg", "cat-3.jpg" … n: from 1.
+std::filesystem::path numbered_name(const std::filesystem::path& path, int n);
 
 /// Nanoseconds since 1970 UTC; 0 for what is not there.
 std::int64_t modified_ns(const std::filesystem::path& path);

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/image.h"
 #include "margay/data/image/decode_room.h"
 #include "margay/data/image/image_format.h"
@@ -33,9 +34,6 @@ struct ReadOptions {
 class ImageFile {
  public:
   explicit ImageFile(const std::filesystem::path& path);
-  ImageFile(const ImageFile&) = delete;
-  ImageFile& operator=(const ImageFile&) = delete;
-  ~ImageFile();
 
   std::size_t size() const { return size_; }
   /// The first `most` bytes; all of them where there are no more.
@@ -45,7 +43,7 @@ class ImageFile {
   [[noreturn]] void fail(const char* what) const;
 
   std::filesystem::path path_;
-  int descriptor_;
+  core::Descriptor descriptor_;
   std::size_t size_ = 0;
 };
 

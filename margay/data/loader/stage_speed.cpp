@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <numeric>
 #include <span>
 
@@ -13,6 +12,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/stopwatch.h"
 #include "margay/core/threads.h"
 #include "margay/data/cache/image_cache.h"
 #include "margay/data/image/image_source.h"
@@ -22,12 +22,8 @@
 namespace margay::data {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::array kStages = {"read", "decode", "presize", "warp", "collate"};
 constexpr std::size_t kCollate = 4;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 /// Adds up the time of each stage on one thread, batch after batch, so that only one is in memory.
 class StageWalk {
@@ -44,10 +40,10 @@ class StageWalk {
     while (pending.rows.size() < rows.size() && (pending.rows.empty() || !is_over()))
       add(pending, rows[pending.rows.size()]);
     pending.pixels = pending.pixels.narrow(0, 0, static_cast<std::int64_t>(pending.rows.size()));
-    const auto begin = Clock::now();
+    const core::Stopwatch watch;
     Batch batch = collate(std::move(pending), plan_);
     finish(batch, plan_);
-    seconds_[kCollate] += seconds_since(begin);
+    seconds_[kCollate] += watch.seconds();
   }
 
   std::size_t measured() const { return measured_; }
@@ -72,10 +68,10 @@ class StageWalk {
 
   void walk(const ImageSource& image, core::Random random, float* out) {
     std::array<double, kStages.size()> times{};
-    auto begin = Clock::now();
+    core::Stopwatch watch;
     const auto lap = [&](std::size_t stage) {
-      times[stage] = seconds_since(begin);
-      begin = Clock::now();
+      times[stage] = watch.seconds();
+      watch = core::Stopwatch();
     };
     const ImageSource::Bytes bytes = image.read();
     lap(0);
@@ -145,13 +141,11 @@ const core::OptionTable& StageSpeedOptions::fields() {
 }
 
 LoaderSpeed measure_loader(const PassPlan& plan, const StageSpeedOptions& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto begin = Clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const core::Stopwatch watch;
   LoaderSpeed speed;
   std::size_t images = 0;
   const auto is_over = [&] {
-    return images >= static_cast<std::size_t>(options.images) || seconds() >= options.seconds;
+    return images >= static_cast<std::size_t>(options.images) || watch.seconds() >= options.seconds;
   };
   for (bool is_first = true; is_first || !is_over(); is_first = false) {
     LoaderPass pass(plan);
@@ -163,7 +157,7 @@ LoaderSpeed measure_loader(const PassPlan& plan, const StageSpeedOptions& option
       if (is_over()) break;
     }
   }
-  speed.images_per_s = static_cast<double>(images) / std::max(seconds(), 1e-9);
+  speed.images_per_s = static_cast<double>(images) / std::max(watch.seconds(), 1e-9);
   return speed;
 }
 
@@ -201,8 +195,7 @@ std::string StageSpeeds::suggestion() const {
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
   const std::string need =
-      fmt::format("{} {}", core::counted(static_cast<std::size_t>(cached_images), "image needs", "images need"),
-                  gigabytes(cache_bytes));
+      fmt::format("{} {}", core::counted(cached_images, "image needs", "images need"), gigabytes(cache_bytes));
   const std::string cache =
       fits ? fmt::format("`cache` ram: {}", need)
            : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));

@@ -1,9 +1,7 @@
 #include "margay/data/sample/sample.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -101,26 +99,6 @@ void draw(const fs::path& folder, const SampleImage& image, std::uint64_t seed) 
   write_jpeg(folder / image.name, draw_image(image.kind, image.number, seed).image);
 }
 
-/// Calls work(0) … work(count-1) on all cores; the first exception is thrown again here.
-template <class Work>
-void in_parallel(std::size_t count, Work work) {
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failure;
-  std::atomic_flag has_failed;
-  const auto run = [&] {
-    try {
-      for (std::size_t i = next++; i < count && !has_failed.test(); i = next++) work(i);
-    } catch (...) {
-      if (!has_failed.test_and_set()) failure = std::current_exception();
-    }
-  };
-  {
-    const auto threads = core::start_threads(core::default_threads() - 1, [&](const std::stop_token&) { run(); });
-    run();
-  }
-  if (failure) std::rethrow_exception(failure);
-}
-
 /// A finished sample has its labels.csv; in an unfinished one the last images may be cut short.
 std::vector<SampleImage> missing(const fs::path& folder, const std::vector<SampleImage>& images) {
   if (!fs::exists(folder / kSampleLabels)) return images;
@@ -147,7 +125,7 @@ SampleSummary draw_sample(const fs::path& folder, const SampleOptions& options) 
   const std::vector<SampleImage> images = plan(options);
   for (const SampleImage& image : images) make_folder((folder / image.name).parent_path());
   const std::vector<SampleImage> todo = missing(folder, images);
-  in_parallel(todo.size(), [&](std::size_t i) { draw(folder, todo[i], options.seed); });
+  core::for_each_index(todo.size(), [&](std::size_t i) { draw(folder, todo[i], options.seed); });
   core::write_file_atomically(folder / kSampleLabels, labels_text(images));
   const auto valid = std::count_if(images.begin(), images.end(), [](const SampleImage& p) { return p.is_valid; });
   return {static_cast<int>(sample_classes().size()), static_cast<int>(images.size()) - static_cast<int>(valid),

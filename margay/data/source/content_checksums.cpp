@@ -22,19 +22,12 @@ void ContentChecksums::read_missing(const std::function<ImageSource(std::size_t)
   for (std::size_t i = 0; i < size(); ++i) {
     if (!has(i)) missing.push_back(i);
   }
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t at = next++; at < missing.size(); at = next++) {
-      try {
-        note(missing[at], *image(missing[at]).read());
-      } catch (const core::DataError&) {  // whoever decodes it names it
-      }
+  core::for_each_index(missing.size(), [&](std::size_t at) {
+    try {
+      note(missing[at], *image(missing[at]).read());
+    } catch (const core::DataError&) {  // whoever decodes it names it
     }
-  };
-  const int helpers =
-      std::min(core::default_threads(), static_cast<int>(std::min<std::size_t>(missing.size(), 512))) - 1;
-  const auto threads = core::start_threads(std::max(helpers, 0), [&](const std::stop_token&) { work(); });
-  work();
+  });
 }
 
 }  // namespace margay::data

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/text.h"
@@ -168,11 +169,11 @@ void for_each_record(std::string_view text, const std::filesystem::path& path, c
     if (width == 0) width = cells.size();
     if (cells.size() != width) {
       throw core::FormatError(
-          path, fmt::format("line {}: {} cell{}, but the first line has {}{}", line, cells.size(),
-                            cells.size() == 1 ? "" : "s", width,
-                            cells.size() > width ? fmt::format("; put a cell that holds a '{}' into quotes",
-                                                               delimiter == '\t' ? "tab" : std::string(1, delimiter))
-                                                 : ""));
+          path,
+          fmt::format("line {}: {}, but the first line has {}{}", line, core::counted(cells.size(), "cell"), width,
+                      cells.size() > width ? fmt::format("; put a cell that holds a '{}' into quotes",
+                                                         delimiter == '\t' ? "tab" : std::string(1, delimiter))
+                                           : ""));
     }
     take(line, std::move(cells));
   }

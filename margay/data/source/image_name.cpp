@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "margay/core/descriptor.h"
 #include "margay/core/text.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/source/folder_walk.h"
@@ -43,11 +44,10 @@ bool is_among(std::string_view extension, std::span<const std::string_view> know
 /// What the first bytes of a file are; nothing for one that may not be read.
 std::optional<std::vector<std::uint8_t>> head_of(const std::string& path) {
   constexpr std::size_t kHead = 512;
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return std::nullopt;
+  const core::Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.is_open()) return std::nullopt;
   std::vector<std::uint8_t> head(kHead);
-  const ssize_t size = read(file, head.data(), head.size());
-  close(file);
+  const ssize_t size = read(file.number(), head.data(), head.size());
   if (size < 0) return std::nullopt;
   head.resize(static_cast<std::size_t>(size));
   return head;

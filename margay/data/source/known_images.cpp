@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/checksum.h"
+#include "margay/core/text.h"
 #include "margay/data/source/content_checksums.h"
 
 namespace margay::data {
@@ -38,10 +39,6 @@ void append_number(std::uint64_t number, int width, std::vector<std::uint8_t>& b
   for (int i = width - 1; i >= 0; --i) bytes.push_back(static_cast<std::uint8_t>(number >> (8 * i) & 0xFFU));
 }
 
-std::span<const std::uint8_t> bytes_of_text(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 /// What a digest is made of, so that a name never equals contents.
 enum class DigestOf : std::uint8_t { kName = 1, kContents = 2 };
 
@@ -50,7 +47,7 @@ class Digester {
  public:
   explicit Digester(std::uint64_t salt) { append_number(salt, sizeof salt, salt_); }
 
-  std::uint64_t of_name(std::string_view name) { return of(DigestOf::kName, bytes_of_text(name)); }
+  std::uint64_t of_name(std::string_view name) { return of(DigestOf::kName, core::text_bytes(name)); }
   std::uint64_t of_contents(std::uint64_t checksum) {
     std::vector<std::uint8_t> bytes;
     append_number(checksum, sizeof checksum, bytes);
@@ -164,7 +161,7 @@ std::uint64_t salt_of(const std::vector<std::string>& train, const std::vector<s
   const std::uint8_t end = 0;  // no name contains it
   for (const auto* names : {&train, &valid}) {
     for (const std::string& name : *names) {
-      sum.update(bytes_of_text(name));
+      sum.update(core::text_bytes(name));
       sum.update({&end, 1});
     }
     sum.update({&end, 1});

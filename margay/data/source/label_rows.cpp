@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
@@ -97,14 +98,12 @@ void LabelTable::Rows::check_repeats(const Table& table, const std::vector<Label
   }
   if (different.empty() && same.empty()) return;
   if (different.empty()) {
-    repeated =
-        fmt::format("{}: {} row{} repeat{} an image and its labels, so each image counts once: {}", path.string(),
-                    same.size(), same.size() == 1 ? "" : "s", same.size() == 1 ? "s" : "", same.text());
+    repeated = fmt::format("{}: {} an image and its labels, so each image counts once: {}", path.string(),
+                           core::counted(same.size(), "row repeats", "rows repeat"), same.text());
     return;
   }
-  const std::string what =
-      fmt::format("{} row{} repeat{} an image with another label: {}", different.size(),
-                  different.size() == 1 ? "" : "s", different.size() == 1 ? "s" : "", different.text());
+  const std::string what = fmt::format("{} an image with another label: {}",
+                                       core::counted(different.size(), "row repeats", "rows repeat"), different.text());
   if (task == Task::kMultiLabel) {
     repeated = fmt::format("{}: {}; the labels of all its rows count", path.string(), what);
   } else {

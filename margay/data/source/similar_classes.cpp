@@ -58,8 +58,8 @@ const char* difference(const std::string& a, const std::string& b) {
 }
 
 std::string described(const Items& items, const LabelUse& use, std::uint32_t id) {
-  return fmt::format("'{}' ({} image{}, such as {})", core::with_hidden_shown(items.label_names()[id]), use.images[id],
-                     use.images[id] == 1 ? "" : "s", items.path(use.first[id]).string());
+  return fmt::format("'{}' ({}, such as {})", core::with_hidden_shown(items.label_names()[id]),
+                     core::counted(use.images[id], "image"), items.path(use.first[id]).string());
 }
 
 using NameGroups = std::vector<std::vector<std::string>>;

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/model/torch_errors.h"
@@ -89,7 +90,7 @@ WeightsFile read_sharded_weights(const std::filesystem::path& index,
       if (found == shard.tensors.end()) fail(index, fmt::format("'{}' is not in {}", core::one_line(name), file));
       result.tensors.insert(shard.tensors.extract(found));
     }
-    result.format = fmt::format("{} in {} file{}", shard.format, shards.size(), shards.size() == 1 ? "" : "s");
+    result.format = fmt::format("{} in {}", shard.format, core::counted(shards.size(), "file"));
     result.metadata.merge(shard.metadata);
   }
   return result;

@@ -16,6 +16,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/train/checkpoint/fingerprint.h"
 
@@ -187,10 +188,6 @@ constexpr const char* kVersion = "format_version";
 /// 1 added format_version and fingerprint; the first checkpoints have neither.
 constexpr int kCheckpointFormat = 1;
 
-std::span<const std::uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 /// What stands before the sum tells how it was made; nothing stood there before XXH3.
 constexpr std::string_view kXxh3 = "xxh3:";
 
@@ -198,12 +195,12 @@ using Sum = std::uint64_t (*)(std::span<const std::uint8_t>);
 
 /// Of the values, and of the names and bytes of all tensors. tensors: contiguous, on the CPU.
 std::string digits_of(const model::TensorMap& tensors, const std::string& values, Sum sum) {
-  std::string sums = fmt::format("{:016x}", sum(bytes_of(values)));
+  std::string sums = fmt::format("{:016x}", sum(core::text_bytes(values)));
   for (const auto& [name, tensor] : tensors) {
     const std::span<const std::uint8_t> bytes(static_cast<const std::uint8_t*>(tensor.data_ptr()), tensor.nbytes());
     sums += fmt::format("{} {:016x}\n", name, sum(bytes));
   }
-  return fmt::format("{:016x}", sum(bytes_of(sums)));
+  return fmt::format("{:016x}", sum(core::text_bytes(sums)));
 }
 
 std::string checksum_of(const model::TensorMap& tensors, const std::string& values) {

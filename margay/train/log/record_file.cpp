@@ -1,7 +1,6 @@
 #include "margay/train/log/record_file.h"
 
 #include <cerrno>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -39,10 +38,10 @@ int write_all(int descriptor, std::string_view bytes, std::uint64_t offset) {
 
 RecordFile::RecordFile(const std::filesystem::path& path, std::uint64_t kept_bytes)
     : RecordFile(path, open_for_writing(path, 0), 0) {
-  if (descriptor_ < 0) throw core::IoError(path, "cannot write this log", errno);
-  size_ = size_of(descriptor_);
+  if (!descriptor_.is_open()) throw core::IoError(path, "cannot write this log", errno);
+  size_ = size_of(descriptor_.number());
   if (size_ <= kept_bytes) return;
-  if (::ftruncate(descriptor_, static_cast<off_t>(kept_bytes)) != 0) {
+  if (::ftruncate(descriptor_.number(), static_cast<off_t>(kept_bytes)) != 0) {
     throw core::IoError(path, "cannot cut this log to where it goes on", errno);
   }
   size_ = kept_bytes;
@@ -55,28 +54,14 @@ std::optional<RecordFile> RecordFile::create(const std::filesystem::path& path) 
   throw core::IoError(path, "cannot make this log", errno);
 }
 
-RecordFile::RecordFile(RecordFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_) {}
-
-RecordFile& RecordFile::operator=(RecordFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(descriptor_, other.descriptor_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-RecordFile::~RecordFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 void RecordFile::append(std::string_view record) {
-  const int reason = write_all(descriptor_, record, size_);
+  const int reason = write_all(descriptor_.number(), record, size_);
   if (reason == 0) {
     size_ += record.size();
     return;
   }
   // Where even this fails, the next record is written over the half one.
-  [[maybe_unused]] const int ignored = ::ftruncate(descriptor_, static_cast<off_t>(size_));
+  [[maybe_unused]] const int ignored = ::ftruncate(descriptor_.number(), static_cast<off_t>(size_));
   throw core::IoError(path_, "cannot write to this log", reason);
 }
 

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "margay/core/descriptor.h"
+
 namespace margay::train {
 
 /// A file that grows by whole records. Each is written at once (one system call, without a buffer), so records of a
@@ -16,10 +18,6 @@ class RecordFile {
   /// Creates a new file, or returns nothing if one has this name. Throws core::IoError.
   static std::optional<RecordFile> create(const std::filesystem::path& path);
 
-  RecordFile(RecordFile&& other) noexcept;
-  RecordFile& operator=(RecordFile&& other) noexcept;
-  ~RecordFile();
-
   /// Appends a record. Throws core::IoError; the file then ends with the previous record, and more may be appended.
   void append(std::string_view record);
   std::uint64_t size() const { return size_; }
@@ -30,7 +28,7 @@ class RecordFile {
       : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
 
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  core::Descriptor descriptor_;
   std::uint64_t size_ = 0;
 };
 

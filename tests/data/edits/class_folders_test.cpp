@@ -89,6 +89,15 @@ TEST(ClassFolders, NamesFoldersSoThatEveryLabelHasOneOfItsOwn) {
   EXPECT_THROW(folder_of_class(std::string(256, 'x')), std::invalid_argument);
 }
 
+TEST(ClassNames, AreWhatAFolderCanBearAsTheyAre) {
+  for (const char* label : {"cat", "Löwe", "50 %", "a.b", "%2g"}) EXPECT_EQ(problem_of_class_name(label), "") << label;
+  for (const char* label : {"", "a/b", ".hidden", " cat", "cat ", "tab\there", "a\xFF", "a%2Fb"}) {
+    EXPECT_NE(problem_of_class_name(label), "") << label;
+  }
+  EXPECT_EQ(problem_of_class_name(std::string(200, 'x')), "");
+  EXPECT_NE(problem_of_class_name(std::string(201, 'x')), "");
+}
+
 TEST(ClassFolders, RefusesNamesThatLeadElsewhere) {
   const TemporaryFolder folder;
   const ClassFolders classes(folder / "out");

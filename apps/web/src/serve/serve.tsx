@@ -3,7 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import { ShareBar } from '../parts/bars';
 import { DropZone, useAddress } from '../parts/drop_zone';
 import { pValue, percent } from '../parts/numbers';
-import { type Model, type Prediction, ServerError, map, models, predict } from './server';
+import type { Prediction } from '../parts/prediction';
+import { type Model, ServerError, map, models, predict } from './server';
 
 function Verdict({ prediction }: { prediction: Prediction }) {
   const { labels, none_of_these: isNone, p_known: pKnown } = prediction;

@@ -1,4 +1,5 @@
 // What the page asks the server for.
+import type { Prediction } from '../parts/prediction';
 import { reasonOf } from '../parts/reason';
 
 export interface Model {
@@ -6,16 +7,6 @@ export interface Model {
   version: string;
   state: string;
   reason: string;
-}
-
-export interface Prediction {
-  path: string;
-  labels?: string[];
-  none_of_these?: boolean;
-  p_known?: number;
-  predictions: { label: string; probability: number }[];
-  model: string;
-  model_version: string;
 }
 
 /** A response that is no success: what the server says is wrong. */

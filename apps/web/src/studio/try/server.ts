@@ -1,4 +1,5 @@
 // What the view asks for.
+import type { Prediction } from '../../parts/prediction';
 import { post } from '../api';
 
 export interface ModelFacts {
@@ -23,14 +24,7 @@ export interface NearImage {
 }
 
 /** What a model says of an image. */
-export interface Tried {
-  path: string;
-  labels?: string[];
-  none_of_these?: boolean;
-  p_known?: number;
-  predictions: { label: string; probability: number }[];
-  model: string;
-  model_version: string;
+export interface Tried extends Prediction {
   logits: number[];
   map: { label: string; image: string };
   /** What the network saw, as a data: address. */
