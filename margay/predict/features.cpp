@@ -163,7 +163,7 @@ class FeatureCollector {
       is_known[slot] = true;
       take(slot, kept.hash, kept.contents);
     }
-    KnownRows known{.is_known = is_known, .is_to_tell = {}};
+    SharedRows known{.is_known = is_known, .is_to_tell = {}};
     if (!is_alone()) known = known_by_all(group_, is_known);
     ImageIds missing;
     for (std::size_t slot = 0; slot < ids_.size(); ++slot) {

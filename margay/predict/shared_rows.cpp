@@ -36,7 +36,7 @@ void take_rows(const std::string& message, std::int64_t columns, const std::func
 
 }  // namespace
 
-KnownRows known_by_all(collective::Group& group, const std::vector<bool>& is_known) {
+SharedRows known_by_all(collective::Group& group, const std::vector<bool>& is_known) {
   const int own = group.size() - group.rank();  // the first process has the largest number
   std::vector<double> first;
   std::vector<double> is_lacking;
@@ -46,7 +46,7 @@ KnownRows known_by_all(collective::Group& group, const std::vector<bool>& is_kno
   }
   group.maximum(first);
   group.maximum(is_lacking);
-  KnownRows rows;
+  SharedRows rows;
   for (std::size_t i = 0; i < is_known.size(); ++i) {
     rows.is_known.push_back(first[i] > 0);
     rows.is_to_tell.push_back(first[i] == own && is_lacking[i] > 0);

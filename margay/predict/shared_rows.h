@@ -11,13 +11,13 @@
 namespace margay::predict {
 
 /// Which images of a pass some process has features of already.
-struct KnownRows {
+struct SharedRows {
   std::vector<bool> is_known;    ///< [N], by any process
   std::vector<bool> is_to_tell;  ///< [N], by this process, for one that does not
 };
 
 /// A collective. is_known: [N], whether this process knows them. Of several that know an image the first one tells it.
-KnownRows known_by_all(collective::Group& group, const std::vector<bool>& is_known);
+SharedRows known_by_all(collective::Group& group, const std::vector<bool>& is_known);
 
 /// The images that this process computes of so many: whole batches, one after another, so that each has the images that
 /// it has in one process.
