@@ -14,6 +14,7 @@
 #include "apps/cli/process.h"
 #include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
+#include "margay/core/counted.h"
 #include "margay/core/file.h"
 #include "margay/interpret/xray_html.h"
 #include "margay/interpret/xray_text.h"
@@ -217,7 +218,7 @@ core::ExitCode show_explanation(const Xray& xray, const Subject& subject, const 
     print_text(program_words(interpret::xray_text(xray, extent)));
   }
   for (const fs::path& file : options.json ? std::vector<fs::path>() : written) {
-    print_out("{} ({} explained).{}\n", shown_path(file), interpret::counted(xray.rows.size(), "row"),
+    print_out("{} ({} explained).{}\n", shown_path(file), core::counted(xray.rows.size(), "row"),
               xray.summary ? " " + interpret::summary_words(*xray.summary) : "");
   }
   return files.code();

@@ -11,6 +11,7 @@
 
 namespace {
 
+namespace exporting = margay::exporting;
 using margay::exporting::ElementType;
 using margay::exporting::RuntimeTensor;
 using margay::run_onnx::LoadedModel;
@@ -33,9 +34,8 @@ RuntimeTensor tensor_of(const std::string& name, const cv::Mat& blob) {
 /// Of the outputs that Margay's files may have, those that this one has.
 std::vector<std::string> outputs_of(cv::dnn::Net& net) {
   std::vector<std::string> names;
-  namespace names = margay::exporting;
-  for (const char* name :
-       {names::kLogitsOutput, names::kProbabilitiesOutput, names::kUnknownScoreOutput, names::kKnownOutput}) {
+  for (const char* name : {exporting::kLogitsOutput, exporting::kProbabilitiesOutput, exporting::kUnknownScoreOutput,
+                           exporting::kKnownOutput}) {
     if (net.getLayerId(name) >= 0) names.emplace_back(name);
   }
   return names;
