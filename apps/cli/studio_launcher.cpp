@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path program = find_program();
   try {
     const std::optional<studio::StudioOptions> options = studio::plain_options({argv + 2, argv + argc});
-    if (options && std::getenv("LISTEN_PID") == nullptr) begin(*options);
+    if (options && std::getenv("LISTEN_PID") == nullptr) begin(*options, program, argv);
   } catch (const std::exception&) {  // margay-program meets the same, and says it
   }
   ::execv(program.c_str(), argv);
