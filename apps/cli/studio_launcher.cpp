@@ -15,10 +15,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/cli/output.h"
 #include "apps/cli/standard_streams.h"
 #include "apps/studio/served_folders.h"
 #include "apps/studio/studio_start.h"
+#include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/http/hand_over.h"
 
 namespace {
@@ -44,9 +45,12 @@ void hold_signals_back() {
   ::sigprocmask(SIG_BLOCK, &held, nullptr);
 }
 
-void print_address(const studio::ServedFolders& folders, const std::string& page) {
-  for (const studio::ServedFolder& folder : folders.all()) cli::print_out("{}\n", cli::shown_path(folder.path));
-  cli::print_out("Studio: {}\n", page);
+/// As cli::Output does it, which shows progress of what needs LibTorch.
+bool print_address(const studio::ServedFolders& folders, const std::string& page) {
+  std::string text;
+  for (const studio::ServedFolder& folder : folders.all()) text += core::spelled_out(folder.path.string()) + "\n";
+  text += "Studio: " + page + "\n";
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
 /// Does not return. Throws where margay-program has to say why it cannot begin.
@@ -63,8 +67,7 @@ void begin(const studio::StudioOptions& options, const std::filesystem::path& pr
     studio::serve_page(options, access, listeners, ends[0]);
     ::_exit(0);
   }
-  print_address(folders, access.page_address(listeners.front().address()));
-  if (cli::standard_output().lost()) {
+  if (!print_address(folders, access.page_address(listeners.front().address()))) {
     ::kill(page_process, SIGKILL);
     ::waitpid(page_process, nullptr, 0);
     throw core::Error("no output");
