@@ -53,6 +53,17 @@ bool print_address(const studio::ServedFolders& folders, const std::string& page
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
+/// Whatever happens: margay-program, which listens on the same sockets, is there soon.
+[[noreturn]] void serve_until_succeeded(const studio::StudioOptions& options, studio::Access& access,
+                                        const std::vector<http::Listener>& listeners, int end) {
+  try {
+    studio::serve_page(options, access, listeners, end);
+  } catch (const std::exception&) {
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
 /// Does not return. Throws where margay-program has to say why it cannot begin.
 void begin(const studio::StudioOptions& options, const std::filesystem::path& program, char** argv) {
   const studio::ServedFolders folders(options.folders, options.runs);
@@ -64,16 +75,15 @@ void begin(const studio::StudioOptions& options, const std::filesystem::path& pr
   if (page_process == 0) {
     ::close(ends[1]);
     leave_standard_streams();
-    studio::serve_page(options, access, listeners, ends[0]);
-    ::_exit(0);
+    serve_until_succeeded(options, access, listeners, ends[0]);
   }
+  hold_signals_back();
   if (!print_address(folders, access.page_address(listeners.front().address()))) {
     ::kill(page_process, SIGKILL);
     ::waitpid(page_process, nullptr, 0);
     throw core::Error("no output");
   }
   studio::leave_start({.token = access.token(), .page_process = page_process}, listeners, ends);
-  hold_signals_back();
   ::execv(program.c_str(), argv);
 }
 
