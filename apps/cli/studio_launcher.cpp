@@ -15,10 +15,11 @@
 #include <string>
 #include <vector>
 
-#include "apps/cli/output.h"
 #include "apps/cli/standard_streams.h"
 #include "apps/studio/served_folders.h"
 #include "apps/studio/studio_start.h"
+#include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/http/hand_over.h"
 
 namespace {
@@ -44,9 +45,23 @@ void hold_signals_back() {
   ::sigprocmask(SIG_BLOCK, &held, nullptr);
 }
 
-void print_address(const studio::ServedFolders& folders, const std::string& page) {
-  for (const studio::ServedFolder& folder : folders.all()) cli::print_out("{}\n", cli::shown_path(folder.path));
-  cli::print_out("Studio: {}\n", page);
+/// As cli::Output does it, which shows progress of what needs LibTorch.
+bool print_address(const studio::ServedFolders& folders, const std::string& page) {
+  std::string text;
+  for (const studio::ServedFolder& folder : folders.all()) text += core::spelled_out(folder.path.string()) + "\n";
+  text += "Studio: " + page + "\n";
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+}
+
+/// Whatever happens: margay-program, which listens on the same sockets, is there soon.
+[[noreturn]] void serve_until_succeeded(const studio::StudioOptions& options, studio::Access& access,
+                                        const std::vector<http::Listener>& listeners, int end) {
+  try {
+    studio::serve_page(options, access, listeners, end);
+  } catch (const std::exception&) {
+    ::_exit(1);
+  }
+  ::_exit(0);
 }
 
 /// Does not return. Throws where margay-program has to say why it cannot begin.
@@ -60,17 +75,15 @@ void begin(const studio::StudioOptions& options, const std::filesystem::path& pr
   if (page_process == 0) {
     ::close(ends[1]);
     leave_standard_streams();
-    studio::serve_page(options, access, listeners, ends[0]);
-    ::_exit(0);
+    serve_until_succeeded(options, access, listeners, ends[0]);
   }
-  print_address(folders, access.page_address(listeners.front().address()));
-  if (cli::standard_output().lost()) {
+  hold_signals_back();
+  if (!print_address(folders, access.page_address(listeners.front().address()))) {
     ::kill(page_process, SIGKILL);
     ::waitpid(page_process, nullptr, 0);
     throw core::Error("no output");
   }
   studio::leave_start({.token = access.token(), .page_process = page_process}, listeners, ends);
-  hold_signals_back();
   ::execv(program.c_str(), argv);
 }
 
@@ -81,7 +94,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path program = find_program();
   try {
     const std::optional<studio::StudioOptions> options = studio::plain_options({argv + 2, argv + argc});
-    if (options && std::getenv("LISTEN_PID") == nullptr) begin(*options);
+    if (options && std::getenv("LISTEN_PID") == nullptr) begin(*options, program, argv);
   } catch (const std::exception&) {  // margay-program meets the same, and says it
   }
   ::execv(program.c_str(), argv);

@@ -76,7 +76,8 @@ bool read_flag(const std::vector<std::string>& arguments, std::size_t& i, Json& 
 
 std::optional<StudioOptions> checked(const Json& json, std::vector<std::filesystem::path> folders) {
   try {
-    StudioOptions options{.folders = std::move(folders)};
+    StudioOptions options;
+    options.folders = std::move(folders);
     core::from_json(json, options);
     core::validate(options);
     const bool is_plain = !options.open && !options.device;
