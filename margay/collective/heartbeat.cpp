@@ -26,16 +26,6 @@ double seconds(PulseClock::duration time) { return std::chrono::duration<double>
 std::string key_of(int rank) { return fmt::format("heartbeat/{}", rank); }
 constexpr const char* kLostKey = "heartbeat/lost";
 
-/// Another process, as this one sees it.
-struct Peer {
-  std::string stored;  ///< its last sign; "": none yet
-  LifeSign sign;
-  PulseClock::time_point changed_at = PulseClock::now();
-
-  bool has_given_sign() const { return !stored.empty(); }
-  PulseClock::duration silence() const { return PulseClock::now() - changed_at; }
-};
-
 /// What this process waits for while another is lost.
 std::string waiting_text(const Activity& activity) {
   if (activity.operation.empty()) return "";
@@ -132,6 +122,16 @@ class Heartbeat::Pulse {
   }
 
  private:
+  /// Another process, as this one sees it.
+  struct Peer {
+    std::string stored;  ///< its last sign; "": none yet
+    LifeSign sign;
+    PulseClock::time_point changed_at = PulseClock::now();
+
+    bool has_given_sign() const { return !stored.empty(); }
+    PulseClock::duration silence() const { return PulseClock::now() - changed_at; }
+  };
+
   bool is_first() const { return rank_ == 0; }
   Peer& peer(int rank) { return peers_[static_cast<std::size_t>(rank)]; }
 
