@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include "apps/cli/progress_line.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {
@@ -159,7 +158,7 @@ void complain(const std::string& text) { standard_error().write(complaint(text))
 
 void complain_at_once(const std::string& text) {
   Output own(STDERR_FILENO);
-  own.write((can_rewrite_lines(STDERR_FILENO) ? "\r\x1b[K" : "") + complaint(text));
+  own.write(complaint(text));
 }
 
 std::string shown_path(const std::filesystem::path& path) { return core::spelled_out(path.string()); }

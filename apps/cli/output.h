@@ -79,7 +79,7 @@ void set_speaker(const std::string& speaker);
 
 /// "margay: TEXT" on standard error, control characters spelled out, without LibTorch's stack frames.
 void complain(const std::string& text);
-/// The same for a thread that ends the program while others may be writing: the line stands alone.
+/// The same for a thread that ends the program while others may be writing.
 void complain_at_once(const std::string& text);
 
 /// A path within text for people: on one line, control characters spelled out. (core::shell_word: for a command.)

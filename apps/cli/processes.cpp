@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/cuda.h>
+#include <unistd.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/output.h"
@@ -54,7 +55,10 @@ bool must_say(const collective::Loss& loss, int rank) {
 
 /// Ends the program in the middle of what it does, as a kill would: what it waits for may take long.
 [[noreturn]] void end_at_once(const collective::Loss& loss, int rank) {
-  if (must_say(loss, rank)) complain_at_once(program_words(loss.reason));
+  if (must_say(loss, rank)) {
+    if (can_rewrite_lines(STDERR_FILENO)) Output(STDERR_FILENO).write_at_once("\r\x1b[K");  // a progress line
+    complain_at_once(program_words(loss.reason));
+  }
   std::_Exit(static_cast<int>(core::ExitCode::kFailed));
 }
 
