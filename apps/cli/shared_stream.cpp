@@ -191,7 +191,8 @@ void check_same_work(collective::Group& group, const SharedWork& work) {
   constexpr std::size_t kShort = 12;
   std::vector<collective::SameThing> things = {{"the model", core::sha256_of_file(work.model).substr(0, kShort)},
                                                {"the list of images", data::dataset_digest(work.images, work.folder)}};
-  for (const auto& [name, value] : core::to_json(work.options).items()) {
+  const nlohmann::ordered_json options = core::to_json(work.options);
+  for (const auto& [name, value] : options.items()) {
     if (name != "device" && name != "num_workers") things.push_back({fmt::format("`{}`", name), value.dump()});
   }
   collective::check_same(group, things, group.gather(core::host_name()));

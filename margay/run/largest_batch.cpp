@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
 #include "margay/model/classifier.h"
+#include "margay/model/precision.h"
 #include "margay/train/batch_size/find_batch_size.h"
 
 namespace margay::run {

@@ -237,7 +237,8 @@ class Restorer {
 
 void check_same_sweep(const Learner& learner, const LrSweepOptions& options) {
   std::vector<collective::SameThing> things;
-  for (const auto& [name, value] : core::to_json(options).items()) {
+  const nlohmann::ordered_json all = core::to_json(options);
+  for (const auto& [name, value] : all.items()) {
     things.push_back({fmt::format("`{}`", name), value.dump()});
   }
   collective::check_same(learner.group(), things);
