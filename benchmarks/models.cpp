@@ -32,7 +32,8 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/data/image/write_image.h"
 #include "margay/margay.h"
