@@ -16,7 +16,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/core/random.h"
 #include "margay/interpret/calibration_report.h"

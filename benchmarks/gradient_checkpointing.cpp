@@ -8,7 +8,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "margay/margay.h"
 #include "margay/train/batch_size/find_batch_size.h"

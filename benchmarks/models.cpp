@@ -26,7 +26,8 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "benchmarks/network_speed.h"
 #include "margay/data/image/write_image.h"

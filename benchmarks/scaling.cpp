@@ -15,7 +15,9 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "benchmarks/timing.h"
 #include "margay/collective/link_speed.h"

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "benchmarks/timing.h"
 #include "margay/margay.h"

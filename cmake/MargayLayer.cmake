@@ -43,7 +43,10 @@ function(margay_add_header)
   set_target_properties(margay_header PROPERTIES UNITY_BUILD OFF)
   target_link_libraries(margay_header PRIVATE margay_core margay_torch margay_compiler)
   target_compile_options(margay_header PRIVATE -fPIC)
-  target_include_directories(margay_header BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/libtorch)
+  # Shortened files of LibTorch, tried with these versions.
+  if(Torch_VERSION MATCHES "^(1[.]13|2[.]6)[.]")
+    target_include_directories(margay_header BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/libtorch)
+  endif()
   target_precompile_headers(margay_header PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
                             <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
 endfunction()
