@@ -20,7 +20,7 @@ std::vector<std::uint8_t> sevens(std::size_t size) {
 }
 
 TEST(Checksum, IsXxh3Of64Bits) {
-  EXPECT_EQ(checksum({}), 0x2d06800538d394c2U);  // xxHash's own test vector for no bytes and seed 0
+  EXPECT_EQ(checksum(""), 0x2d06800538d394c2U);  // xxHash's own test vector for no bytes and seed 0
   const std::map<std::size_t, std::uint64_t> known = {
       {1, 0xe12ef9d2eb86ceeb},   {3, 0x5c83885a0fb5d516},   {16, 0x913bd4a8038027a7},   {100, 0x985c0aa35f523fe6},
       {240, 0x3c0bb96864e543a1}, {241, 0xbff7215089202d8f}, {1000, 0xb8b406a98622d913}, {5000, 0x882162ebfafc2c3f}};
