@@ -223,7 +223,7 @@ TEST_F(JoinedLearners, WriteACheckpointWhenOneWantsIt) {
 /// Counts the small messages that go through it.
 class CountedGroup : public collective::Group {
  public:
-  explicit CountedGroup(Group inner) : inner_(std::move(inner)) {}
+  explicit CountedGroup(std::shared_ptr<collective::Group> inner) : inner_(std::move(inner)) {}
   int rank() const override { return inner_->rank(); }
   int size() const override { return inner_->size(); }
   void sum(std::span<double> values) override { counted().sum(values); }
@@ -251,7 +251,7 @@ class CountedGroup : public collective::Group {
     return *inner_;
   }
 
-  Group inner_;
+  std::shared_ptr<collective::Group> inner_;
 };
 
 TEST_F(JoinedLearners, TellEachOtherTwoSmallThingsInAStep) {
