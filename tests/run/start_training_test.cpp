@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/bundle/bundle.h"
+#include "margay/metric/metric.h"
 #include "margay/model/classifier.h"
 #include "margay/model/weights/published.h"
 #include "margay/model/weights/safetensors.h"
@@ -127,7 +128,7 @@ TEST_F(StartTraining, ValidatesAndPredictsAtAnotherSizeThanItTrainsAt) {
   const data::Loaders data = make_loaders(options_.batch, "");
   const predict::Predictions predictions =
       predict::collect_predictions(*model.classifier, *data.valid,
-                                   {.activation = predict::Activation::kSoftmax, .precision = model::Precision::kFp32});
+                                   {.activation = metric::Activation::kSoftmax, .precision = model::Precision::kFp32});
   EXPECT_NEAR(predictions.losses.mean().item<double>(), run.epochs.back().valid_loss, 1e-4);
 }
 
