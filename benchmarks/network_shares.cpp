@@ -30,7 +30,8 @@
 
 #include <ATen/record_function.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "benchmarks/network_speed.h"
 #include "margay/margay.h"

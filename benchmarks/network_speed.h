@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "benchmarks/timing.h"
 #include "margay/margay.h"

@@ -7,7 +7,7 @@
 #include <c10/core/MemoryFormat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/utils.h>
 
 #include "margay/core/error.h"

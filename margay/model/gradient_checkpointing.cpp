@@ -4,7 +4,8 @@
 #include <stdexcept>
 
 #include <ATen/autocast_mode.h>
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
 #include "margay/model/network_draws.h"

@@ -1,6 +1,6 @@
 // cross_entropy in the autograd graph: derivatives of every order, used once and twice, and the logits' memory.
 #include <gtest/gtest.h>
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 #include "margay/loss/linear_cross_entropy.h"
 
 #include <gtest/gtest.h>
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 

@@ -8,7 +8,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 
 #include "tests/support/golden_tensor.h"

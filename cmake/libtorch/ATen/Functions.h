@@ -8,10 +8,13 @@
 #include <ATen/ops/_empty_affine_quantized.h>
 #include <ATen/ops/_empty_per_channel_affine_quantized.h>
 #include <ATen/ops/_foreach_abs.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_div.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_foreach_sqrt.h>
 #include <ATen/ops/_foreach_sub.h>
+#include <ATen/ops/_foreach_zero.h>
 #include <ATen/ops/_neg_view.h>
 #include <ATen/ops/_pack_padded_sequence.h>
 #include <ATen/ops/_pad_enum.h>
@@ -76,10 +79,12 @@
 #include <ATen/ops/ctc_loss.h>
 #include <ATen/ops/diag.h>
 #include <ATen/ops/diag_embed.h>
+#include <ATen/ops/div.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/elu.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/embedding_bag.h>
+#include <ATen/ops/embedding_renorm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/empty_quantized.h>

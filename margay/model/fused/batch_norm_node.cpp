@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
 #include "margay/model/fused/channel_passes.h"

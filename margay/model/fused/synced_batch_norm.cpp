@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <torch/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
 // LibTorch declares this member for all who derive from its batch norms, but keeps the definition to itself.
