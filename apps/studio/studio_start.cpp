@@ -116,7 +116,10 @@ void serve_page(const StudioOptions& options, Access& access, const std::vector<
   const StudioPage page(access);
   http::ServerOptions listening = server_options(options);
   for (const http::Listener& listener : listeners) listening.inherited.push_back(listener.socket());
-  const auto takes = [&page](const http::Request& head) { return is_write(head) || !page.has(head.path); };
+  const auto takes = [&page](const http::Request& head) {
+    const bool is_read = head.method == "GET" || head.method == "HEAD";
+    return !is_read || !page.has(head.path);
+  };
   const auto answer = [&page](const http::Request& request, const http::Reply& reply) { reply(page.answer(request)); };
   http::Server server(listening, answer, {.successor = {.end = end, .takes = takes}});
   server.start();

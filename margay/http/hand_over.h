@@ -17,8 +17,8 @@ namespace margay::http {
 ///     Server({.inherited = sockets}, handler, {.successor = {ends[0], takes}});   // the predecessor
 ///     Server({.inherited = sockets, .predecessor = ends[1]}, …);                  // the successor
 ///
-/// Both listen on the same sockets. When the successor starts, the predecessor's end reads as ended (is_succeeded);
-/// it then drains, which hands over all that it has not begun to answer.
+/// Both listen on the same sockets. The predecessor waits for the successor's start (wait_until_succeeded) and drains,
+/// which hands over all that it has not begun to answer.
 std::array<int, 2> hand_over_pair();
 
 /// Waits until the successor serves, or has ended.
