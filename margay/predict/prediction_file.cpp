@@ -333,6 +333,7 @@ class PredictionReader {
     kept.rows.temperature = json_.at("temperature").get<double>();
     kept.origin = json_.at("origin");
     images_ = json_.at("images").get<std::int64_t>();
+    checksum_ = json_.value("checksum", "");
     for (const nlohmann::ordered_json& each : json_.at("skipped")) {
       kept.rows.skipped.push_back({each.at("id").get<std::size_t>(), each.at("problem").get<std::string>()});
     }
@@ -341,7 +342,7 @@ class PredictionReader {
   void take_tensors(KeptPredictions& kept) {
     model::SafetensorsFile file = model::read_safetensors(tensors_path_);
     const auto checksum = file.metadata.find(kChecksumKey);
-    if (checksum == file.metadata.end() || json_.value("checksum", "") != checksum->second) {
+    if (checksum == file.metadata.end() || checksum_ != checksum->second) {
       throw core::FormatError(tensors_path_, "does not belong to the predictions.json beside it");
     }
     if (checksum_of(file.tensors) != checksum->second)
@@ -382,6 +383,7 @@ class PredictionReader {
   std::filesystem::path tensors_path_;
   nlohmann::ordered_json json_;
   std::int64_t images_ = 0;
+  std::string checksum_;
 };
 
 }  // namespace

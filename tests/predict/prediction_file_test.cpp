@@ -90,6 +90,10 @@ TEST(KeptPredictions, ThatAreBrokenNameFileAndField) {
   changed.erase("task");
   EXPECT_TRUE(says(message_of(changed), "task")) << message_of(changed);
   changed = json;
+  changed["checksum"] = 5;
+  EXPECT_TRUE(says(message_of(changed), "predictions.json")) << message_of(changed);
+  EXPECT_TRUE(says(message_of(changed), "a field is missing or of another type")) << message_of(changed);
+  changed = json;
   changed["format_version"] = 99;
   EXPECT_TRUE(says(message_of(changed), "newer")) << message_of(changed);
   EXPECT_TRUE(says(message_of(nlohmann::ordered_json::array()), "predictions.json"));
