@@ -146,7 +146,6 @@ class RunnerProcess : public Runtime {
 
   /// The message that the runner writes next; what it says is an error is thrown as one.
   TensorMessage receive() {
-    begin_.clear();
     TensorMessage message;
     try {
       message = read_message([this](std::span<std::uint8_t> to) { read(to); });
@@ -154,6 +153,7 @@ class RunnerProcess : public Runtime {
       if (pid_ == 0) throw;  // it has failed, or nobody waits for it
       fail(fmt::format("cannot be understood: {}; it begins with '{}'", problem.what(), core::spelled_out(begin_)));
     }
+    begin_.clear();  // what was understood explains no later failure
     if (message.notes.contains("error")) {
       fail(fmt::format("says: {}", core::one_line(core::valid_utf8(message.note("error")))));
     }
@@ -273,7 +273,7 @@ class RunnerProcess : public Runtime {
   Streams streams_;
   pid_t pid_ = 0;
   Clock::time_point deadline_;
-  std::string begin_;      ///< of what it wrote last
+  std::string begin_;      ///< of the message that is being read
   std::string complaint_;  ///< the end of its standard error
 };
 
