@@ -122,7 +122,8 @@ inline std::shared_ptr<model::Classifier> unfilled_classifier(const std::string&
       {.architecture = name, .num_classes = 10, .image_px = px, .head = {.kind = model::HeadKind::kPublished}});
 }
 
-/// Logits in eval and train mode (float, within 1e-4 of their range) and gradients (double) are torchvision's.
+/// Logits in eval mode (float, within 1e-4 of their range), in train mode (within 3e-4: batch norms over two images
+/// enlarge rounding errors, which another number of threads changes) and gradients (double) are torchvision's.
 inline void expect_torchvisions(
     const std::string& name, const nlohmann::json& golden,
     const std::function<std::string(const std::string&)>& rename = [](const std::string& same) { return same; }) {
@@ -142,7 +143,7 @@ inline void expect_torchvisions(
   classifier->train();
   {
     const torch::NoGradGuard no_grad;
-    EXPECT_LT(error_of(classifier->forward(images), matrix_of(golden["logits_train"])), 1e-4) << name;
+    EXPECT_LT(error_of(classifier->forward(images), matrix_of(golden["logits_train"])), 3e-4) << name;
   }
   classifier->to(torch::kDouble);
   const torch::Tensor logits = classifier->forward(images.to(torch::kDouble));

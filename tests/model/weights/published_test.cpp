@@ -10,6 +10,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/options.h"
+#include "margay/model/weights/naming.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/temporary_folder.h"
@@ -314,6 +315,16 @@ TEST(LoadPretrained, SaysWhatMargayLacksOfATransformerThatIsNearlyOneOfIts) {
   }
 }
 
+/// As its publisher would name it, with his head.
+TensorMap state_with_head(const Architecture& architecture) {
+  const auto backbone = architecture.build({.image_px = architecture.input_px});
+  TensorMap state = state_of(*backbone);
+  if (architecture.classes == 0) return state;
+  for (const auto& [name, tensor] : state_of(*backbone->make_published_head(architecture.classes)))
+    state[name] = tensor;
+  return state;
+}
+
 struct Relatives {
   const char* theirs;
   const char* asked;
@@ -327,9 +338,8 @@ class RelativesWeights : public testing::TestWithParam<Relatives> {};
 TEST_P(RelativesWeights, AreRefusedByTheNameOfTheirNetwork) {
   const testing_support::WithoutRandomNumbers quickly;
   const auto& [theirs, asked] = GetParam();
-  const int px = find_architecture(theirs).input_px;
   PretrainedFile file{.path = "weights.pth", .content = {}};
-  file.content.tensors = backbone_state(*make_classifier({.architecture = theirs, .image_px = px}));
+  file.content.tensors = state_with_head(find_architecture(theirs));
   const auto classifier = make_classifier({.architecture = asked, .num_classes = 2});
   const std::string message = thrown_message<core::FormatError>([&] { load_pretrained(*classifier, file); });
   EXPECT_NE(message.find(fmt::format("does not hold {}'s weights; these look like {}'s, which takes `arch` {}", asked,
