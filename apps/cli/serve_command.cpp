@@ -92,8 +92,11 @@ class ServerRun {
     if (is_for_everyone(listening) && !options_.token_file) {
       warn("whoever reaches this machine can use the server; --token-file asks for a token");
     }
-    server.start();
+    // Health is asked for from the beginning, but who connects to a socket that is there before and after this process
+    // waits in it, and is refused by none of the two.
+    if (listening.inherited.empty()) server.start();
     service_.store().load_all();
+    if (!listening.inherited.empty()) server.start();
     tell_ready(server);
     serve_until_stopped();
     return stop(server);
