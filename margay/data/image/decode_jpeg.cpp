@@ -58,7 +58,11 @@ int jpeg_scaled_side(std::int64_t side, int denominator) {
 
 namespace {
 
-constexpr int kMaxScans = 500;  // real progressive files have about ten; each scan costs a pass over the image
+// Real progressive files have about ten scans. Each costs a pass over the image and next to no bytes, so a small file
+// of many scans of a large image would be a decompression bomb of time.
+constexpr int kMaxScans = 500;
+constexpr int kScansOfAnyImage = 20;
+constexpr std::int64_t kMaxScannedPixels = 1'000'000'000;  // of all scans: about half a second
 constexpr int kRowsAtOnce = 4;
 constexpr std::array<JOCTET, 2> kEndOfImage = {0xFF, JPEG_EOI};
 
@@ -91,6 +95,7 @@ class JpegReader {
   static boolean refill(j_decompress_ptr jpeg);
   static void skip(j_decompress_ptr jpeg, long count);
   static void check_scans(j_common_ptr jpeg);
+  int most_scans() const;
 
   jpeg_decompress_struct jpeg_{};
   jpeg_error_mgr errors_{};
@@ -166,12 +171,17 @@ void JpegReader::skip(j_decompress_ptr jpeg, long count) {
   jpeg->src->bytes_in_buffer -= step;
 }
 
+int JpegReader::most_scans() const {
+  const std::int64_t pixels = std::max<std::int64_t>(std::int64_t{jpeg_.image_width} * jpeg_.image_height, 1);
+  return static_cast<int>(std::clamp<std::int64_t>(kMaxScannedPixels / pixels, kScansOfAnyImage, kMaxScans));
+}
+
 void JpegReader::check_scans(j_common_ptr jpeg) {
-  const auto* decompress = reinterpret_cast<j_decompress_ptr>(jpeg);
-  if (jpeg->is_decompressor == FALSE || decompress->input_scan_number <= kMaxScans) return;
+  if (jpeg->is_decompressor == FALSE) return;
   JpegReader& reader = of(jpeg);
-  *fmt::format_to_n(reader.problem_.data(), reader.problem_.size() - 1, "a JPEG of more than {} scans", kMaxScans).out =
-      0;
+  const int most = reader.most_scans();
+  if (reader.jpeg_.input_scan_number <= most) return;
+  *fmt::format_to_n(reader.problem_.data(), reader.problem_.size() - 1, "a JPEG of more than {} scans", most).out = 0;
   reader.fail();
 }
 
