@@ -72,6 +72,38 @@ TEST(CutImage, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
   }
 }
 
+/// Where two bytes last stand.
+std::size_t last_place(const FileBytes& file, std::uint8_t first, std::uint8_t second) {
+  std::size_t at = file.size() - 2;
+  while (file[at] != first || file[at + 1] != second) --at;
+  return at;
+}
+
+/// progressive.jpg as if it had this size, its last scan repeated.
+FileBytes jpeg_of_scans(int side, int repeats) {
+  FileBytes file = image_sample("progressive.jpg");
+  const std::size_t frame = last_place(file, 0xFF, 0xC2);
+  for (const std::size_t at : {frame + 5, frame + 7}) {
+    file[at] = static_cast<std::uint8_t>(side / 256);
+    file[at + 1] = static_cast<std::uint8_t>(side % 256);
+  }
+  const FileBytes scan(file.begin() + static_cast<std::ptrdiff_t>(last_place(file, 0xFF, 0xDA)), file.end() - 2);
+  file.resize(file.size() - 2);
+  for (int i = 0; i < repeats; ++i) file.insert(file.end(), scan.begin(), scan.end());
+  file.insert(file.end(), {0xFF, 0xD9});
+  return file;
+}
+
+// A scan of a few bytes costs a pass over the whole image.
+TEST(JpegScans, AreAsManyAsTheSizeOfTheImageAllows) {
+  const auto problem = [](int side, int repeats) {
+    return testing_support::thrown_message<core::DataError>(
+        [&] { decode_image(jpeg_of_scans(side, repeats), "scans.jpg"); });
+  };
+  EXPECT_NE(problem(16, 600).find("a JPEG of more than 500 scans"), std::string::npos) << problem(16, 600);
+  EXPECT_NE(problem(6000, 100).find("a JPEG of more than 27 scans"), std::string::npos) << problem(6000, 100);
+}
+
 TEST(CutImage, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
   const FileBytes whole = image_sample("rle8.bmp");
   constexpr std::size_t kHead = 118;  // with 16 colours
