@@ -137,13 +137,8 @@ enum class JournalUse { kLook, kDecide };
 
 data::Journal open_journal(const CleanWork& work, JournalUse use) {
   const data::DataMarks marks = data::DataMarks::of(work.data.images);
-  if (use == JournalUse::kLook) return data::Journal::at(work.journal_file, marks);
-  try {
-    return data::Journal::open(work.journal_file, marks);
-  } catch (const core::IoError& error) {
-    throw core::Error(fmt::format("{}; decisions must be written somewhere: name another file with --journal",
-                                  program_words(error.what())));
-  }
+  return use == JournalUse::kLook ? data::Journal::at(work.journal_file, marks)
+                                  : data::Journal::open(work.journal_file, marks);
 }
 
 /// The one that is named, else the one beside the images; for a folder that is read-only one in the folder of runs.

@@ -1,15 +1,18 @@
 #include "apps/serve/page_routes.h"
 
+#include <algorithm>
 #include <memory>
 #include <stdexcept>
 #include <utility>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/serve/image_map.h"
 #include "apps/serve/image_request.h"
 #include "apps/web/served_page.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 
 namespace margay::routes {
 namespace {
@@ -26,12 +29,19 @@ struct MapRequest {
   std::optional<std::string> label;
 };
 
+std::string label_of(const serve::ServedModel& model, const std::string& label) {
+  const std::vector<std::string>& labels = model.facts().labels;
+  if (std::find(labels.begin(), labels.end(), label) != labels.end()) return label;
+  throw http::RequestError(
+      400, fmt::format("{} has no class '{}'", model.facts().name, core::fitted(core::spelled_out(label), 80)));
+}
+
 MapRequest map_request(const ServiceParts& parts, const http::Request& request) {
   MapRequest wanted{.model = served_model(parts.store, std::string(request.parameter("model")))};
   if (request.body.empty()) throw http::RequestError(400, "the body is empty; send an image");
   const std::string* name = request.query_value("name");
   wanted.name = name == nullptr || name->empty() ? "image" : *name;
-  if (const std::string* label = request.query_value("label")) wanted.label = *label;
+  if (const std::string* label = request.query_value("label")) wanted.label = label_of(*wanted.model, *label);
   wanted.image = image_bytes(request.body);
   return wanted;
 }

@@ -128,6 +128,9 @@ void check_host(const Headers& headers, bool is_http_11) {
 }
 
 void check_meaning(const Headers& headers) {
+  for (const char* name : {"Authorization", "Content-Type"}) {  // a proxy may have looked at the other one
+    if (headers.count(name) > 1) throw RequestError(400, std::string("the request has more than one ") + name);
+  }
   for (const Headers::Field& field : headers) {
     if (equal_names(field.name, "Content-Encoding") && !equal_names(field.value, "identity")) {
       throw RequestError(415, "compressed bodies are not taken; send the bytes as they are");

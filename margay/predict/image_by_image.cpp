@@ -7,14 +7,12 @@
 #include <torch/utils.h>
 
 #include "margay/core/random.h"
+#include "margay/predict/compute_threads.h"
 
 namespace margay::predict {
 namespace {
 
 constexpr std::int64_t kProveAt = 2;  // lone images: a program that predicts one file need not pay for the proof
-/// Threads that one image keeps busy about as well as as many images would. With fewer images left than this, or than
-/// there are threads, each image in turn gets all threads.
-constexpr std::int64_t kUsefulThreads = 8;
 
 /// A row for each image.
 class OutputRows {
@@ -50,14 +48,10 @@ struct LoneImages {
   }
 };
 
-/// One image to a thread. A network within a parallel region is computed by one thread, as it would be by all: what
-/// decides how is the number that LibTorch is set to.
 void one_thread_each(const LoneImages& lone, std::int64_t begin, std::int64_t end, OutputRows& rows) {
   std::atomic<std::int64_t> next = begin;
-  at::parallel_for(0, at::get_num_threads(), 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t thread = first; thread < last; ++thread) {
-      for (std::int64_t row = next++; row < end; row = next++) rows.set(row, lone.of(row));
-    }
+  on_each_thread([&] {
+    for (std::int64_t row = next++; row < end; row = next++) rows.set(row, lone.of(row));
   });
 }
 
@@ -78,8 +72,8 @@ LogitsAndFeatures ImageByImage::outputs_of(model::Classifier& classifier, const 
   const std::int64_t threads = at::get_num_threads();
   OutputRows rows(count);
   const std::int64_t rest = count % threads;
-  const bool alone =
-      rest > 0 && rest < std::min(threads, kUsefulThreads) && may_use_all_threads(classifier, images, precision);
+  const bool alone = rest > 0 && rest < std::min<std::int64_t>(threads, kUsefulThreads) &&
+                     may_use_all_threads(classifier, images, precision);
   const std::int64_t together = alone ? count - rest : count;
   if (together > 0) one_thread_each(lone, 0, together, rows);
   for (std::int64_t row = together; row < count; ++row) rows.set(row, lone.of(row));

@@ -20,6 +20,7 @@
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
 #include "margay/model/cpu_threads.h"
+#include "margay/predict/compute_threads.h"
 #include "margay/serve/predictor.h"
 #include "margay/serve/queued_image.h"
 #include "margay/serve/served_model.h"
@@ -30,12 +31,7 @@ namespace {
 using QueuedImages = std::vector<QueuedImage>;
 
 constexpr double kBytesPerMb = 1024.0 * 1024.0;
-/// Images of a batch for each thread of a CPU: each takes the next as soon as it is free, so more of them only let the
-/// first wait for the last; with fewer, threads would often wait for the slowest. More where all take no longer than
-/// this, in which a batch's own costs would show.
-constexpr int kImagesOfAThread = 4;
-constexpr double kShortBatch_ms = 10;
-constexpr double kNewest = 0.2;  // weight of the latest batch in the time of an image
+constexpr double kNewest = 0.2;  // weight of the latest images in the time of an image
 
 double ms_between(SteadyClock::time_point from, SteadyClock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
@@ -57,7 +53,7 @@ class PredictionQueue::State {
     const int decoders = std::clamp(options_.threads.value_or(core::default_threads()), 1, 512);
     running_ = core::start_threads(decoders, [this](const std::stop_token&) { decode_images(); });
     const std::size_t decoding = running_.size();
-    for (std::jthread& thread : core::start_threads(1, [this](const std::stop_token&) { compute_batches(); }))
+    for (std::jthread& thread : core::start_threads(1, [this](const std::stop_token&) { compute_images(); }))
       running_.push_back(std::move(thread));
     if (decoding > 0 && running_.size() > decoding) return;
     end();
@@ -229,7 +225,11 @@ class PredictionQueue::State {
     return image;
   }
 
-  bool has_room() const { return decoded_.size() + static_cast<std::size_t>(decoding_) < 2 * batch_limit() + 2; }
+  bool has_room() const { return decoded_.size() + static_cast<std::size_t>(decoding_) < most_decoded(); }
+  std::size_t most_decoded() const {
+    const bool in_batches = model_ != nullptr && !model_->predictor().device().is_cpu();
+    return 2 * static_cast<std::size_t>(in_batches ? options_.max_batch : threads_) + 2;
+  }
 
   void end_decoding(QueuedImage&& image) {
     const bool is_decoded = image.result().outcome == Outcome::kPredicted;
@@ -239,25 +239,45 @@ class PredictionQueue::State {
       if (!is_decoded) rooms_.push_back(std::move(image.pixels));
       if (is_decoded) decoded_.push_back(std::move(image));
     }
-    decoded_came_.notify_one();  // one decoder less may end its waiting, too
+    decoded_came_.notify_all();  // one decoder less may end its waiting, too
     if (!is_decoded) finish(image);
   }
 
-  void compute_batches() {
+  void compute_images() {
     add_nice(options_.nice);
     model::use_cpu_threads(threads_);
+    inputs_.resize(static_cast<std::size_t>(std::max(1, threads_)));
     warm_threads();
-    QueuedImages batch;
-    while (take_batch(batch)) {
-      const SteadyClock::time_point now = SteadyClock::now();
-      const auto computed =
-          std::stable_partition(batch.begin(), batch.end(), [&](QueuedImage& each) { return !is_lost(each, now); });
-      const auto count = static_cast<std::size_t>(computed - batch.begin());
-      if (count > 0) compute(std::span(batch).first(count), now);
-      give_back(batch);
-      for (QueuedImage& image : batch) finish(image);
-      batch.clear();
+    while (await_decoded()) {
+      if (is_side_by_side()) {
+        predict::on_each_thread([this] { compute_one_by_one(); });
+      } else {
+        compute_batch();
+      }
     }
+  }
+
+  /// In one of several threads: each takes the next image as soon as it is free, and answers it when it is done.
+  void compute_one_by_one() {
+    while (std::optional<QueuedImage> image = next_of_thread()) {
+      compute(std::span(&*image, 1), SteadyClock::now(), image->result().times.batch_size);
+      give_back(*image);
+      end_computing(1);
+      finish(*image);
+    }
+  }
+
+  void compute_batch() {
+    QueuedImages batch;
+    take_batch(batch);
+    const SteadyClock::time_point now = SteadyClock::now();
+    const auto computed =
+        std::stable_partition(batch.begin(), batch.end(), [&](QueuedImage& each) { return !is_lost(each, now); });
+    const auto count = static_cast<std::size_t>(computed - batch.begin());
+    if (count > 0) compute(std::span(batch).first(count), now, static_cast<int>(count));
+    for (QueuedImage& image : batch) give_back(image);
+    end_computing(static_cast<int>(batch.size()));
+    for (QueuedImage& image : batch) finish(image);
   }
 
   /// The threads of the first batch touch their memory before anybody waits.
@@ -270,36 +290,77 @@ class PredictionQueue::State {
     }
   }
 
-  /// Images that one batch may have. Called under the lock.
-  std::size_t batch_limit() const {
-    const auto most = static_cast<std::size_t>(options_.max_batch);
-    if (model_ != nullptr && !model_->predictor().device().is_cpu()) return most;
-    const double together = state_.image_ms > 0 ? kShortBatch_ms / state_.image_ms : 0;
-    return std::clamp(static_cast<std::size_t>(std::max<double>(kImagesOfAThread * threads_, together)), std::size_t{1},
-                      most);
+  // Up to may_join() called under the lock.
+  /// The device of the first decoded image.
+  bool is_on_cpu() const { return decoded_.front().model().predictor().device().is_cpu(); }
+  int images_in_sight() const { return static_cast<int>(waiting_.size() + decoded_.size()) + decoding_ + computing_; }
+  /// Threads that compute an image each are worth it where all of them get one; a lone image gets all threads.
+  bool fills_threads() const {
+    const int useful = std::min({threads_, predict::kUsefulThreads, options_.max_batch});
+    return useful > 1 && images_in_sight() >= useful;
+  }
+  bool may_join() const {
+    return !decoded_.empty() && computing_ < options_.max_batch && is_on_cpu() && fills_threads();
   }
 
-  /// Waits for a batch of one model; false at the end.
-  bool take_batch(QueuedImages& batch) {
+  /// False at the end.
+  bool await_decoded() {
     std::unique_lock lock(mutex_);
     decoded_came_.wait(lock, [&] { return !decoded_.empty() || (ends_ && waiting_.empty() && decoding_ == 0); });
-    if (decoded_.empty()) return false;
+    return !decoded_.empty();
+  }
+
+  bool is_side_by_side() const {
+    const std::lock_guard lock(mutex_);
+    return may_join();
+  }
+
+  /// Waits while other threads compute, after whom an image may come; nothing when there is none for this thread.
+  std::optional<QueuedImage> next_of_thread() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      decoded_came_.wait(lock, [&] { return may_join() || computing_ == 0; });
+      if (!may_join()) return std::nullopt;
+      QueuedImage image = std::move(decoded_.front());
+      decoded_.pop_front();
+      waiting_came_.notify_one();  // there is room
+      if (!is_lost(image, SteadyClock::now())) {
+        image.result().times.batch_size = ++computing_;
+        return image;
+      }
+      lock.unlock();
+      finish(image);
+      lock.lock();
+    }
+  }
+
+  void end_computing(int images) {
+    const std::lock_guard lock(mutex_);
+    computing_ -= images;
+    if (computing_ == 0) decoded_came_.notify_all();
+  }
+
+  /// What of the decoded images is computed together: all of one model where that is faster, as on a GPU.
+  void take_batch(QueuedImages& batch) {
+    std::unique_lock lock(mutex_);
+    if (decoded_.empty()) return;  // nobody waits for them any more
+    const std::size_t limit = is_on_cpu() ? 1 : static_cast<std::size_t>(options_.max_batch);
     const auto patience = std::chrono::duration<double, std::milli>(options_.max_delay_ms);
     const auto until = decoded_.front().decoded + std::chrono::duration_cast<SteadyClock::duration>(patience);
-    const std::size_t limit = batch_limit();
     decoded_came_.wait_until(lock, until,
                              [&] { return drops_all_ || decoded_.size() >= limit || decoding_ < threads_; });
-    if (decoded_.empty()) return true;  // nobody waits for them any more
+    if (decoded_.empty()) return;
     const ServedModel* const model = &decoded_.front().model();
     while (!decoded_.empty() && batch.size() < limit && &decoded_.front().model() == model) {
       batch.push_back(std::move(decoded_.front()));
       decoded_.pop_front();
     }
+    computing_ += static_cast<int>(batch.size());
     waiting_came_.notify_all();  // there is room
-    return true;
   }
 
-  void compute(std::span<QueuedImage> batch, SteadyClock::time_point begun) {
+  /// at_once: images that the processor computes meanwhile, these too.
+  void compute(std::span<QueuedImage> batch, SteadyClock::time_point begun, int at_once) {
     try {
       const predict::Predictions predictions = batch[0].model().predictor().predict_inputs(inputs_of(batch));
       for (std::size_t i = 0; i < batch.size(); ++i) batch[i].take_outputs(predictions, static_cast<std::int64_t>(i));
@@ -307,45 +368,45 @@ class PredictionQueue::State {
       if (batch.size() == 1) batch[0].fail(error);
       if (batch.size() > 1) return compute_apart(batch);
     }
-    note_times(batch, begun);
+    note_times(batch, begun, at_once);
   }
 
   /// So that what one image brings about hurts no other.
   void compute_apart(std::span<QueuedImage> batch) {
-    for (std::size_t i = 0; i < batch.size(); ++i) compute(batch.subspan(i, 1), SteadyClock::now());
+    for (std::size_t i = 0; i < batch.size(); ++i) compute(batch.subspan(i, 1), SteadyClock::now(), 1);
   }
 
-  void note_times(std::span<QueuedImage> batch, SteadyClock::time_point begun) {
+  void note_times(std::span<QueuedImage> batch, SteadyClock::time_point begun, int at_once) {
     const SteadyClock::time_point now = SteadyClock::now();
     for (QueuedImage& image : batch) {
       PredictionTimes& times = image.result().times;
       times.waited_ms = ms_between(image.decoded, begun);
       times.computed_ms = ms_between(begun, now);
-      times.batch_size = static_cast<int>(batch.size());
+      times.batch_size = at_once;
     }
-    const double image_ms = ms_between(begun, now) / static_cast<double>(batch.size());
+    const double image_ms = ms_between(begun, now) / at_once;
     const std::lock_guard lock(mutex_);
     ++state_.batches;
     state_.image_ms = state_.image_ms == 0 ? image_ms : (1 - kNewest) * state_.image_ms + kNewest * image_ms;
   }
 
-  /// float [N,3,size,size], in memory that all batches use.
+  /// float [N,3,size,size], in memory that all batches of this thread use.
   torch::Tensor inputs_of(std::span<const QueuedImage> batch) {
     const Predictor& predictor = batch[0].model().predictor();
     const std::int64_t side = predictor.pipeline().output_size();
     const auto count = static_cast<std::int64_t>(batch.size());
-    if (!inputs_.defined() || inputs_.size(0) < count || inputs_.size(1) != side)
-      inputs_ = torch::empty({std::max<std::int64_t>(count, threads_), side, side, 3});
-    auto* room = inputs_.data_ptr<float>();
+    torch::Tensor& inputs = inputs_[static_cast<std::size_t>(at::get_thread_num())];
+    if (!inputs.defined() || inputs.size(0) < count || inputs.size(1) != side)
+      inputs = torch::empty({count, side, side, 3});
+    auto* room = inputs.data_ptr<float>();
     for (const QueuedImage& image : batch) room = std::copy(image.pixels.begin(), image.pixels.end(), room);
-    return inputs_.slice(0, 0, count).permute({0, 3, 1, 2}).to(predictor.device());
+    return inputs.slice(0, 0, count).permute({0, 3, 1, 2}).to(predictor.device());
   }
 
-  /// The images' memory, for the next ones.
-  void give_back(QueuedImages& batch) {
+  /// The image's memory, for the next ones.
+  void give_back(QueuedImage& image) {
     const std::lock_guard lock(mutex_);
-    for (QueuedImage& image : batch) rooms_.push_back(std::move(image.pixels));
-    while (rooms_.size() > 2 * batch_limit() + 2) rooms_.pop_back();
+    if (rooms_.size() < most_decoded()) rooms_.push_back(std::move(image.pixels));
   }
 
   /// Makes room for another image. Called under the lock.
@@ -424,13 +485,14 @@ class PredictionQueue::State {
   std::deque<QueuedImage> decoded_;
   std::vector<PixelRoom> rooms_;  ///< of images that are done
   int decoding_ = 0;
+  int computing_ = 0;
   int answering_ = 0;
   bool is_closed_ = false;
   bool drops_all_ = false;  ///< what is not begun
   bool ends_ = false;       ///< the threads, when nothing is left
   QueueState state_;
 
-  torch::Tensor inputs_;               // of the computing thread
+  std::vector<torch::Tensor> inputs_;  // of each computing thread
   std::vector<std::jthread> running_;  ///< last, so that they end first
 };
 
@@ -462,11 +524,9 @@ const core::OptionTable& QueueOptions::fields() {
   static const core::OptionTable table(
       "queue",
       {core::field<&QueueOptions::max_batch>(
-           "max_batch",
-           "the most images that are computed as one batch; on a CPU rarely more than four for each thread", {1, 4096}),
+           "max_batch", "the most images that are computed at once; a CPU computes one for each thread", {1, 4096}),
        core::field<&QueueOptions::max_delay_ms>(
-           "max_delay_ms", "the longest that an image waits for others to be computed with, while no core is idle",
-           {0, 1000}),
+           "max_delay_ms", "a GPU: the longest that an image waits for others to be computed with", {0, 1000}),
        core::field<&QueueOptions::max_queue>(
            "max_queue", "images that may wait in a model's queue; further requests are refused at once", {1, 1e6}),
        core::field<&QueueOptions::max_queue_mb>("max_queue_mb", "memory that these may take, encoded, in MB",

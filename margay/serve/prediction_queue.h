@@ -33,8 +33,8 @@ struct QueueState {
   std::int64_t expired = 0;  ///< or cancelled
   std::int64_t failed = 0;
   std::int64_t refused = 0;  ///< images of requests that were not accepted
-  std::int64_t batches = 0;
-  double image_ms = 0;  ///< time an image takes when all threads are busy, lately: 1 / throughput
+  std::int64_t batches = 0;  ///< on a CPU an image is one
+  double image_ms = 0;       ///< time an image takes when all threads are busy, lately: 1 / throughput
 };
 
 /// The images of many requests, before one network at a time: they are decoded by a fixed number of threads while the
@@ -46,8 +46,10 @@ struct QueueState {
 /// Only that number can change the bits (predict::ImageByImage says how), so who compares a queue with a Predictor
 /// sets the same for both; QueueOptions::threads changes none.
 ///
-/// A batch begins as soon as a thread is free for it; only while all threads are busy decoding images that could join
-/// does it wait, at most max_delay_ms. An image whose deadline has passed, or whose request was cancelled, is dropped
+/// On a CPU each thread computes the first decoded image as soon as it is free, and answers it when it is done; where
+/// there are fewer images than threads, one after the other gets all of them. Elsewhere a batch is what has come until
+/// the device is free; only while all threads are busy decoding images that could join does it wait, at most
+/// max_delay_ms. An image whose deadline has passed, or whose request was cancelled, is dropped
 /// before it costs anything. A broken image is told as such and hurts no other. All functions may be called from
 /// several threads.
 class PredictionQueue {

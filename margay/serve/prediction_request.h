@@ -41,7 +41,7 @@ struct PredictionTimes {
   double decoded_ms = 0;   ///< reading it and its transforms
   double waited_ms = 0;    ///< decoded, until its batch began
   double computed_ms = 0;  ///< from there until its outputs were there
-  int batch_size = 0;      ///< images of that batch, this one too
+  int batch_size = 0;      ///< images that were computed at the same time, this one too
 };
 
 /// The outputs for an image, or why there are none.

@@ -59,6 +59,8 @@ TEST(HostileClients, CannotSmuggleARequest) {
       post_with(": empty\r\n", ""),
       post_with("no colon\r\n", ""),
       post_with("Host: y\r\n", ""),
+      post_with("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", ""),
+      post_with("Content-Type: text/plain\r\ncontent-type: application/json\r\n", ""),
       "GET / HTTP/1.1\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
       "GET / HTTP/1.1\nHost: x\n\n",

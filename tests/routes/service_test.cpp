@@ -181,7 +181,9 @@ TEST(Service, DrawsTheMapOfAClass) {
   const auto round = running().post("/maps/pets?label=round", running().png());
   EXPECT_EQ(flat.status, 200);
   EXPECT_NE(flat.body, round.body);
-  EXPECT_EQ(running().post("/maps/pets?label=nothing", running().png()).status, 400);
+  const auto unknown = running().post("/maps/pets?label=nothing", running().png());
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(unknown.body, R"({"error":"pets has no class 'nothing'"})");
   EXPECT_EQ(running().post("/maps/pets", "no image").status, 422);
   EXPECT_EQ(running().post("/maps/nobody", running().png()).status, 404);
 }

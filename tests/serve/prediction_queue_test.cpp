@@ -6,6 +6,7 @@
 #include <future>
 #include <stop_token>
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -78,6 +79,52 @@ TEST(PredictionQueue, PredictsTheBitsOfThePredictorTogetherAndAlone) {
   EXPECT_EQ(queue.state().predicted, 22);
   EXPECT_EQ(queue.state().images, 0);
   EXPECT_EQ(queue.state().bytes, 0);
+}
+
+/// Sets LibTorch's threads until it ends.
+class ThreadsOfTorch {
+ public:
+  explicit ThreadsOfTorch(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
+  ThreadsOfTorch(const ThreadsOfTorch&) = delete;
+  ThreadsOfTorch& operator=(const ThreadsOfTorch&) = delete;
+  ~ThreadsOfTorch() { at::set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+TEST(PredictionQueue, AnswersAnImageAsSoonAsItIsDone) {
+  const ThreadsOfTorch two(2);
+  const auto model = seeded_model(1);
+  const std::vector<ImageInput> uploads = striped_uploads(5);
+  const torch::Tensor logits = logits_of_uploads(model->predictor(), uploads);
+  PredictionQueue queue(model);
+  std::vector<Awaited> others(4);
+  std::promise<void> others_are_done;
+  std::promise<bool> first;
+  {
+    HeldQueue held(queue);
+    EXPECT_FALSE(queue.submit({.images = {uploads[0]}, .done = [&](PredictionReply&&) {
+                                 const auto done = others_are_done.get_future().wait_for(30s);
+                                 first.set_value(done == std::future_status::ready);
+                               }}));
+    for (std::size_t i = 0; i < others.size(); ++i)
+      EXPECT_FALSE(queue.submit({.images = {uploads[i + 1]}, .done = others[i].taker()}));
+  }
+  for (std::size_t i = 0; i < others.size(); ++i)
+    expect_row(others[i].get().images[0], logits, static_cast<std::int64_t>(i) + 1);
+  others_are_done.set_value();
+  EXPECT_TRUE(first.get_future().get()) << "the images that came with it were held up by one that is being answered";
+}
+
+TEST(PredictionQueue, ComputesNoMoreAtOnceThanItMay) {
+  const ThreadsOfTorch four(4);
+  PredictionQueue queue(seeded_model(1), {.max_batch = 2});
+  int most = 0;
+  for (const PredictedImage& image : queue.predict({.images = striped_uploads(40)}).images)
+    most = std::max(most, image.times.batch_size);
+  EXPECT_GE(most, 1);
+  EXPECT_LE(most, 2);
 }
 
 TEST(PredictionQueue, SaysWhatItSawAndHowLongItTook) {

@@ -72,6 +72,46 @@ TEST(CutImage, IsRefusedWhenAnotherMarkerThanThatOfTheEndFollows) {
   }
 }
 
+void add_segment(FileBytes& file, std::uint8_t marker, const FileBytes& content) {
+  const std::size_t size = content.size() + 2;
+  file.insert(file.end(), {0xFF, marker, static_cast<std::uint8_t>(size / 256), static_cast<std::uint8_t>(size % 256)});
+  file.insert(file.end(), content.begin(), content.end());
+}
+
+/// A grey square as a progressive JPEG, all of whose scans have a zero bit for each block: the means of the blocks less
+/// their last bit, then that bit again and again.
+FileBytes jpeg_of_scans(int side, int scans) {
+  const auto high = static_cast<std::uint8_t>(side / 256);
+  const auto low = static_cast<std::uint8_t>(side % 256);
+  FileBytes steps(65, 1);
+  steps[0] = 0;
+  FileBytes one_code_of_one_bit(18, 0);
+  one_code_of_one_bit[1] = 1;
+  FileBytes file = {0xFF, 0xD8};
+  add_segment(file, 0xDB, steps);
+  add_segment(file, 0xC2, {8, high, low, high, low, 1, 1, 0x11, 0});
+  add_segment(file, 0xC4, one_code_of_one_bit);
+  const std::size_t blocks = static_cast<std::size_t>((side + 7) / 8) * static_cast<std::size_t>((side + 7) / 8);
+  for (int scan = 0; scan < scans; ++scan) {
+    const std::uint8_t bits = scan == 0 ? 0x01 : 0x10;
+    add_segment(file, 0xDA, {1, 1, 0, 0, 0, bits});
+    file.insert(file.end(), (blocks + 7) / 8, 0);
+  }
+  file.insert(file.end(), {0xFF, 0xD9});
+  return file;
+}
+
+// A scan of a few bytes costs a pass over the whole image.
+TEST(JpegScans, AreAsManyAsTheSizeOfTheImageAllows) {
+  EXPECT_EQ(decode_image(jpeg_of_scans(64, 500), "scans.jpg").width, 64);
+  const auto problem = [](int side, int scans) {
+    return testing_support::thrown_message<core::DataError>(
+        [&] { decode_image(jpeg_of_scans(side, scans), "scans.jpg"); });
+  };
+  EXPECT_NE(problem(64, 502).find("a JPEG of more than 500 scans"), std::string::npos) << problem(64, 502);
+  EXPECT_NE(problem(6000, 29).find("a JPEG of more than 27 scans"), std::string::npos) << problem(6000, 29);
+}
+
 TEST(CutImage, IsRefusedWhenTheRunsOfABmpEndWithinTheLastRow) {
   const FileBytes whole = image_sample("rle8.bmp");
   constexpr std::size_t kHead = 118;  // with 16 colours
