@@ -226,9 +226,12 @@ std::int64_t count_claims(const ProcessGroupOptions& options, const std::shared_
   std::future<std::int64_t> answer = count->get_future();
   if (answer.wait_for(options.join_timeout) != std::future_status::ready) refuse_listener(options);
   constexpr std::int64_t kMost = 65536;
-  const std::int64_t claims = answer.get();
-  if (claims < 1 || claims > kMost) refuse_listener(options);
-  return claims;
+  try {
+    const std::int64_t claims = answer.get();
+    if (claims >= 1 && claims <= kMost) return claims;
+  } catch (const ProcessLost&) {  // it has hung up
+  }
+  refuse_listener(options);
 }
 
 void claim_rank(const ProcessGroupOptions& options, const std::shared_ptr<Store>& shared) {
