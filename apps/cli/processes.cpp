@@ -5,11 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sched.h>
+#include <sys/syscall.h>
 #include <torch/cuda.h>
 #include <unistd.h>
 
@@ -53,13 +58,39 @@ bool must_say(const collective::Loss& loss, int rank) {
   return rank == 0 || rank == loss.process.rank || !loss.process.is_known_to_first();
 }
 
+/// The program ends when all its threads have, and those at idle priority, which load images, get no processor beside
+/// other busy programs for half a minute. Ordinary users may not raise them.
+void raise_idle_threads() {
+  std::error_code none;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", none)) {
+    const sched_param no_priority{};
+    ::sched_setscheduler(std::atoi(thread.path().filename().c_str()), SCHED_OTHER, &no_priority);
+  }
+}
+
 /// Ends the program in the middle of what it does, as a kill would: what it waits for may take long.
 [[noreturn]] void end_at_once(const collective::Loss& loss, int rank) {
   if (must_say(loss, rank)) {
     if (can_rewrite_lines(STDERR_FILENO)) Output(STDERR_FILENO).write_at_once("\r\x1b[K");  // a progress line
     complain_at_once(program_words(loss.reason));
   }
+  raise_idle_threads();
   std::_Exit(static_cast<int>(core::ExitCode::kFailed));
+}
+
+std::terminate_handler usual_end = nullptr;
+
+/// A thread of LibTorch 1.13's store throws what nobody can catch when the connection is reset, as where rank 0 is
+/// killed. Those that use the store learn of it by themselves, so only that thread ends.
+[[noreturn]] void end_thread_of_store() {
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::connection_reset) ::syscall(SYS_exit, 0);
+  } catch (...) {  // a fault of the program
+  }
+  usual_end();
+  std::abort();
 }
 
 /// torchrun calls a run "none" that was given no name. Its agent's store lives as long as it starts processes again, so
@@ -161,6 +192,7 @@ core::ExitCode work_together(const Launch& given, const JointWork& work, Program
     set_speaker(fmt::format("rank {} ({})", given.rank, core::host_name()));
     standard_output().mute();
   }
+  if (usual_end == nullptr) usual_end = std::set_terminate(end_thread_of_store);
   const Launch launch = with_id(given);
   const collective::ProcessGroupOptions options = group_options(launch);
   const std::shared_ptr<collective::Group> group = collective::join(options);

@@ -116,6 +116,7 @@ core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const
     standard_output().reset();  // what is lost of it is but a log, of which history.csv has the numbers
     return outcome == run::Outcome::kDone ? core::ExitCode::kDone : code_of_stop(group->size() == 1);
   } catch (const run::RunError& error) {
+    if (group->rank() != 0) throw core::Error(error.what());  // rank 0 says what can be done
     throw with_remedy(error);
   }
 }

@@ -73,19 +73,29 @@ class C10dStore : public Store {
   std::set<std::string> known_;  ///< keys that are set
 };
 
-/// "Address already in use" and its like have no class of their own in LibTorch 1.13.
-[[noreturn]] void throw_no_store(const ProcessGroupOptions& options, bool begins, const std::exception& error) {
-  if (begins) {
+/// Why rank 0 has no store. "Address already in use" and its like have no class of their own in LibTorch.
+[[noreturn]] void throw_no_own_store(const ProcessGroupOptions& options, const std::string& problem) {
+  if (problem.find("in use") != std::string::npos) {
     throw core::Error(fmt::format(
-        "[distributed] rank 0 cannot listen on port {}: {}; another run may have it, so choose another port "
-        "with `master`",
-        options.port, core::without_stack_frames(error.what())));
+        "[distributed] rank 0 cannot listen on port {}, which another program has, perhaps another run: choose another "
+        "port with `master`",
+        options.port));
   }
-  throw core::Error(
-      fmt::format("[distributed] rank {} found nobody at {} within {} s: {}; `master` must be the address of rank 0, "
-                  "and no firewall between them",
-                  options.rank, address_text(options.host, options.port), options.join_timeout.count() / 1000,
-                  core::without_stack_frames(error.what())));
+  if (problem.find("listen") == std::string::npos) {
+    throw core::Error(fmt::format(
+        "[distributed] rank 0 ({}) does not reach itself at {}: `master` must be the address of this machine ({})",
+        host_name(), address_text(options.host, options.port), problem));
+  }
+  throw core::Error(fmt::format("[distributed] rank 0 cannot listen on port {}: {}", options.port, problem));
+}
+
+[[noreturn]] void throw_no_store(const ProcessGroupOptions& options, bool begins, const std::exception& error) {
+  const std::string problem = core::without_stack_frames(error.what());
+  if (begins) throw_no_own_store(options, problem);
+  throw core::Error(fmt::format(
+      "[distributed] rank {} found nobody at {} within {} s: {}; `master` must be the address of rank 0, "
+      "and no firewall between them",
+      options.rank, address_text(options.host, options.port), options.join_timeout.count() / 1000, problem));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ std::string LifeSign::place() const {
 }
 
 bool LostProcess::has_said(std::string_view own_error) const {
-  return how == How::kFailed && error == plain(std::string(own_error));
+  return how == How::kFailed && error.starts_with(plain(std::string(own_error)));
 }
 
 std::string stored(const LifeSign& sign) {

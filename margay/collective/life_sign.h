@@ -47,7 +47,7 @@ struct LostProcess {
 
   /// Whether rank 0 is there and knows it, so that the others need not say it, too.
   bool is_known_to_first() const { return rank && (*rank != 0 || how == How::kFailed); }
-  /// Whether the process ended with this very error, as all do that find out the same.
+  /// Whether the process ended with this very error, as all do that find out the same; it may have added what to do.
   bool has_said(std::string_view own_error) const;
 };
 

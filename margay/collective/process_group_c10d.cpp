@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <future>
 #include <stdexcept>
+#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -201,8 +204,39 @@ void check_group_options(const ProcessGroupOptions& options) {
   }
 }
 
-void claim_rank(const ProcessGroupOptions& options, Store& store) {
-  if (store.add(fmt::format("claims/{}", options.rank), 1) > 1) {
+[[noreturn]] void refuse_listener(const ProcessGroupOptions& options) {
+  throw core::Error(
+      fmt::format("[distributed] rank {} ({}): what listens at {} does not answer as the process of rank 0 does; "
+                  "another program may "
+                  "have the port, so choose another one with `master`",
+                  options.rank, host_name(), address_text(options.host, options.port)));
+}
+
+/// How many processes want this rank. What listens may be another program, and never answer: then a thread is left
+/// behind with the store.
+std::int64_t count_claims(const ProcessGroupOptions& options, const std::shared_ptr<Store>& store) {
+  const auto count = std::make_shared<std::promise<std::int64_t>>();
+  std::thread([store, count, key = fmt::format("claims/{}", options.rank)] {
+    try {
+      count->set_value(store->add(key, 1));
+    } catch (...) {
+      count->set_exception(std::current_exception());
+    }
+  }).detach();
+  std::future<std::int64_t> answer = count->get_future();
+  if (answer.wait_for(options.join_timeout) != std::future_status::ready) refuse_listener(options);
+  constexpr std::int64_t kMost = 65536;
+  try {
+    const std::int64_t claims = answer.get();
+    if (claims >= 1 && claims <= kMost) return claims;
+  } catch (const ProcessLost&) {  // it has hung up
+  }
+  refuse_listener(options);
+}
+
+void claim_rank(const ProcessGroupOptions& options, const std::shared_ptr<Store>& shared) {
+  Store& store = *shared;
+  if (count_claims(options, shared) > 1) {
     throw std::invalid_argument(
         fmt::format("[distributed] two processes want to be rank {} at {}: give each its own `rank`, and each run a "
                     "`master` of its own",
@@ -244,9 +278,10 @@ void await_ranks(const ProcessGroupOptions& options, Store& store) {
 }
 
 /// What rank 0 has found out ends its store, too.
-void meet_others(const ProcessGroupOptions& options, Store& store) {
+void meet_others(const ProcessGroupOptions& options, const std::shared_ptr<Store>& store) {
   try {
-    await_ranks(options, store);
+    claim_rank(options, store);
+    await_ranks(options, *store);
   } catch (const ProcessLost&) {
     throw core::Error(fmt::format(
         "[distributed] rank {} ({}) waited for the other processes, but what keeps their store at {} ended: {}",
@@ -282,9 +317,7 @@ std::shared_ptr<Group> join(const ProcessGroupOptions& options) {
   }
   const bool begins = options.rank == 0 && options.store_owner == StoreOwner::kFirstRank;
   const c10::intrusive_ptr<c10d::Store> raw = open_store(options, begins ? StoreRole::kBegins : StoreRole::kJoins);
-  const std::unique_ptr<Store> store = store_of(raw, options);
-  claim_rank(options, *store);
-  meet_others(options, *store);
+  meet_others(options, store_of(raw, options));
   c10::intrusive_ptr<Engine> gloo = gloo_engine(options, raw);
   c10::intrusive_ptr<Engine> nccl;
   if (options.backend == Backend::kNccl) {

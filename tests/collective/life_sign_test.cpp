@@ -59,6 +59,7 @@ TEST(LostProcess, IsKnownToRankZeroUnlessItIsRankZeroThatIsSilent) {
 TEST(LostProcess, HasSaidWhatAllFindOutAlike) {
   const LostProcess lost = read_lost_process(stored(LostProcess{.rank = 0, .how = kFailed, .error = "two\nlines"}));
   EXPECT_TRUE(lost.has_said("two\nlines"));
+  EXPECT_TRUE(lost.has_said("two")) << "rank 0 has added what to do";
   EXPECT_FALSE(lost.has_said("lines"));
   EXPECT_FALSE((LostProcess{.rank = 0, .how = kSilent}.has_said("")));
 }

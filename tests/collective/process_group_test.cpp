@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
@@ -131,20 +132,37 @@ TEST_F(ProcessGroups, RefuseARankThatTwoProcessesHave) {
   EXPECT_EQ(refused, 1);
 }
 
-TEST_F(ProcessGroups, SayThatAPortIsTaken) {
-  const std::uint16_t port = free_port();
-  run_joined(1, [](const std::shared_ptr<Group>& group) { EXPECT_EQ(group->size(), 1); });
-  const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+/// A program that listens and never answers.
+int listen_on(std::uint16_t port) {
+  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  ASSERT_EQ(bind(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(socket_fd, 1), 0);
+  EXPECT_EQ(bind(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(listen(socket_fd, 8), 0);
+  return socket_fd;
+}
+
+TEST_F(ProcessGroups, SayThatAPortIsTaken) {
+  const std::uint16_t port = free_port();
+  const int socket_fd = listen_on(port);
   ProcessGroupOptions options = local_options(0, 2, port);
   options.join_timeout = std::chrono::milliseconds(300);
   const std::string message = testing_support::thrown_message<core::Error>([&] { join(options); });
   close(socket_fd);
-  EXPECT_NE(message.find("rank 0 cannot listen on port " + std::to_string(port)), std::string::npos) << message;
+  EXPECT_NE(message.find("rank 0 cannot listen on port " + std::to_string(port) + ", which another program has"),
+            std::string::npos)
+      << message;
+}
+
+TEST_F(ProcessGroups, SayThatWhatListensIsNoRankZero) {
+  const std::uint16_t port = free_port();
+  listen_on(port);  // until the program ends, which LibTorch's threads would do where the connection ends before
+  ProcessGroupOptions options = local_options(1, 2, port);
+  options.join_timeout = std::chrono::milliseconds(300);
+  const std::string message = testing_support::thrown_message<core::Error>([&] { join(options); });
+  EXPECT_NE(message.find(fmt::format("what listens at 127.0.0.1:{} does not answer", port)), std::string::npos)
+      << message;
 }
 
 TEST_F(ProcessGroups, RefuseRanksOutsideTheWorld) {

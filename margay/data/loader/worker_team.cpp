@@ -18,6 +18,14 @@ double seconds_on(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+void end_threads(std::vector<std::jthread>& threads) {
+  for (std::jthread& thread : threads) {
+    const sched_param no_priority{};
+    if (thread.joinable()) ::pthread_setschedparam(thread.native_handle(), SCHED_OTHER, &no_priority);  // or refused
+    thread.request_stop();
+  }
+}
+
 }  // namespace
 
 WorkerTeam::WorkerTeam(int count, Pace pace, std::function<void(const std::stop_token&)> work)
@@ -26,14 +34,12 @@ WorkerTeam::WorkerTeam(int count, Pace pace, std::function<void(const std::stop_
 }
 
 void WorkerTeam::request_stop() {
-  for (auto* threads : {&threads_, &replaced_}) {
-    for (std::jthread& thread : *threads) thread.request_stop();
-  }
+  for (auto* threads : {&threads_, &replaced_}) end_threads(*threads);
 }
 
 void WorkerTeam::replace_by_normal() {
   pace_ = Pace::kNormal;
-  for (std::jthread& thread : threads_) thread.request_stop();
+  end_threads(threads_);
   std::move(threads_.begin(), threads_.end(), std::back_inserter(replaced_));
   start();
 }

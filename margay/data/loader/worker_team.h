@@ -23,14 +23,16 @@ class WorkerTeam {
   WorkerTeam(int count, Pace pace, std::function<void(const std::stop_token&)> work);
   WorkerTeam(const WorkerTeam&) = delete;
   WorkerTeam& operator=(const WorkerTeam&) = delete;
-  ~WorkerTeam() = default;  // requests the stop of all, and waits for them
+  ~WorkerTeam() { request_stop(); }  // and waits for all threads
 
   int size() const { return static_cast<int>(threads_.size()); }
   Pace pace() const { return pace_; }
+  /// Idle threads end when they next get a processor, which can take half a minute on a busy machine. Where the system
+  /// lets them (root, CAP_SYS_NICE, RLIMIT_NICE), they end at normal priority.
   void request_stop();
 
   /// Replaces idle threads by new ones, since an ordinary user cannot raise their priority again. The old ones are
-  /// asked to stop, and end when they next get the processor.
+  /// asked to stop, as by request_stop().
   void replace_by_normal();
   /// Asks the threads to run at idle priority from their next follow_pace() on.
   void make_idle() { pace_ = Pace::kIdle; }

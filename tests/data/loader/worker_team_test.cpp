@@ -51,6 +51,7 @@ class WorkerTeamTest : public testing::Test {
       team_->follow_pace(is_idle);
       if (is_idle && !was_idle) lowered_.add(::sched_getscheduler(0));
     }
+    ended_.add(::sched_getscheduler(0));
   }
   WorkerTeam& start(int count, Pace pace) {
     is_known_.lock();
@@ -64,6 +65,7 @@ class WorkerTeamTest : public testing::Test {
 
   PriorityCounts counts_;
   PriorityCounts lowered_;
+  PriorityCounts ended_;
   std::mutex is_known_;
   std::optional<WorkerTeam> team_;
 };
@@ -83,6 +85,25 @@ TEST_F(WorkerTeamTest, ReplacesIdleThreadsByNewOnesThatNeverWereIdleWithoutAnyRi
   EXPECT_TRUE(counts_.reaches(SCHED_OTHER, 2));
   EXPECT_EQ(team.size(), 2);
   EXPECT_EQ(team.pace(), Pace::kNormal);
+}
+
+/// Whether this process may raise an idle thread.
+bool may_raise() {
+  bool may = false;
+  std::jthread([&] {
+    const sched_param no_priority{};
+    ::sched_setscheduler(0, SCHED_IDLE, &no_priority);
+    may = ::sched_setscheduler(0, SCHED_OTHER, &no_priority) == 0;
+  }).join();
+  return may;
+}
+
+TEST_F(WorkerTeamTest, EndsIdleThreadsAtNormalPriorityWhereItMay) {
+  if (!may_raise()) GTEST_SKIP() << "this user may not raise threads";
+  WorkerTeam& team = start(2, Pace::kIdle);
+  ASSERT_TRUE(counts_.reaches(SCHED_IDLE, 2));
+  team.request_stop();
+  EXPECT_TRUE(ended_.reaches(SCHED_OTHER, 2));
 }
 
 TEST_F(WorkerTeamTest, GoesBackToIdleWithTheSameThreads) {
