@@ -10,6 +10,7 @@
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/core/threads.h"
+#include "margay/data/common_folder.h"
 #include "margay/data/loader/worker_team.h"
 
 namespace margay::data {
@@ -37,7 +38,7 @@ WorkerTeam::Pace first_pace(WorkerPriority priority, const NormalTerm& term) {
 
 core::DataError nothing_readable(const Dataset& dataset, std::size_t images, const std::string& first) {
   if (images == 1) return {"", first};
-  return {dataset.path(0).parent_path(),
+  return {common_folder(dataset),
           fmt::format("not one of {} images could be read; the first: {}", images, first)};
 }
 
