@@ -264,7 +264,7 @@ core::ExitCode explain(ExplainOptions options) {
   const core::ExitCode code = options.binary
                                   ? show(interpret::sigmoid_xray(subject.logits, subject.targets, subject.xray))
                                   : show(interpret::softmax_xray(subject.logits, subject.targets, subject.xray));
-  for (const auto& skipped : subject.skipped) complain(skipped.problem);
+  for (const auto& skipped : subject.skipped) complain(program_words(skipped.problem));
   return subject.skipped.empty() ? code : core::ExitCode::kBadData;
 }
 

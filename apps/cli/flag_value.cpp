@@ -115,7 +115,9 @@ void assign_flag(const std::string& flag, const std::string& text, const core::F
                                                        : json_of_flag(text),
                           type, value);
   } catch (const nlohmann::json::exception&) {
-    throw CLI::ValidationError(fmt::format("{}: '{}' is not a valid value", flag, text));
+    const bool wants_number = type.plain().is_number();
+    throw CLI::ValidationError(
+        fmt::format("{}: '{}' is {}", flag, text, wants_number ? "not a number" : "not a valid value"));
   } catch (const std::invalid_argument& error) {
     throw CLI::ValidationError(fmt::format("{}: {}", flag, error.what()));
   }

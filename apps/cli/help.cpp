@@ -107,6 +107,17 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
   return "";
 }
 
+/// What the parser says of a flag's values, in words of use: it counts them.
+std::string in_plain_words(const std::string& problem) {
+  const std::size_t colon = problem.find(": ");
+  if (colon == std::string::npos || !problem.starts_with("--")) return problem;
+  const std::string flag = problem.substr(0, colon);
+  const std::string counted = problem.substr(colon + 2);
+  if (counted.starts_with("At Most 1 required")) return flag + " is given more than once; give it once";
+  if (counted.starts_with("1 required ") && counted.ends_with(" missing")) return flag + " needs a value";
+  return problem;
+}
+
 }  // namespace
 
 std::vector<const CLI::App*> shown_commands(const CLI::App& app) {
@@ -122,8 +133,9 @@ std::string explain(const std::string& problem, const CLI::App& app, const std::
                        fmt::join(commands, ", "));
   }
   const std::string unknown = explain_unknown_flag(*command, arguments);
-  return unknown.empty() ? fmt::format("{}; `margay {} --help` shows its usage", problem, command->get_name())
-                         : unknown;
+  return unknown.empty()
+             ? fmt::format("{}; `margay {} --help` shows its usage", in_plain_words(problem), command->get_name())
+             : unknown;
 }
 
 }  // namespace margay::cli

@@ -89,7 +89,10 @@ JudgedModel::JudgedModel(const fs::path& model, const JudgingOptions& options, s
     return;
   }
   if (fs::is_directory(model)) {
-    throw core::DataError(model, "this folder holds no predictions (predictions.json and predictions.safetensors)");
+    const fs::path inside = model / "model.margay";
+    const std::string hint = fs::exists(inside) ? "; it is a run's, whose model is " + inside.string() : "";
+    throw core::DataError(model,
+                          "this folder holds no predictions (predictions.json and predictions.safetensors)" + hint);
   }
   if (options.images.folder.empty()) {
     throw UsageError(

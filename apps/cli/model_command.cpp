@@ -152,7 +152,11 @@ Json probabilities_json(const ShownModel& shown) {
           {"unknown", shown.unknown ? run::detector_json(*shown.unknown) : Json()}};
 }
 
-bool is_file(const std::string& which) { return which.ends_with(".margay") || fs::is_regular_file(which); }
+/// A folder is refused as one: networks' names hold no '/'.
+bool is_file(const std::string& which) {
+  const bool is_path = which.find('/') != std::string::npos && fs::is_directory(which);
+  return is_path || which.ends_with(".margay") || fs::is_regular_file(which);
+}
 
 ShownModel of_bundle(const ModelOptions& options) {
   if (options.classes) throw std::invalid_argument("[model] --classes is for a name; a file says its classes");

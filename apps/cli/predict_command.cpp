@@ -14,6 +14,7 @@
 #include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
 #include "apps/cli/processes.h"
+#include "apps/cli/program_words.h"
 #include "apps/cli/progress_line.h"
 #include "apps/cli/shared_stream.h"
 #include "apps/serve/image_prediction.h"
@@ -126,7 +127,7 @@ class PredictionPrinter {
       print_row(batch, static_cast<std::int64_t>(row));
     }
     for (const data::SkippedImage& skipped : batch.skipped) {
-      complain(skipped.problem);
+      complain(program_words(skipped.problem));
       if (sorted_ != nullptr) sorted_->add_unreadable(images_[skipped.id], skipped.problem);
     }
     if (sorted_ != nullptr) sorted_->sync();
@@ -136,7 +137,7 @@ class PredictionPrinter {
 
   /// Not one image could be read.
   void nothing_readable(const std::string& problem) {
-    complain(problem);
+    complain(program_words(problem));
     for (std::size_t i = 0; i < images_.size(); ++i) sorted_->add_unreadable(images_[i], problem);
     sorted_->sync();
     skipped_ += images_.size();

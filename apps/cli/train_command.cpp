@@ -92,8 +92,9 @@ std::filesystem::path begun_run(const Launch& launch, const run::TrainOptions& o
   return collective::from_first(group, mine);
 }
 
+/// is_given: which options are on the command line, as some of them need the weights that only this finds.
 core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const Launch& launch,
-                     const std::shared_ptr<collective::Group>& group) {
+                     const std::shared_ptr<collective::Group>& group, const core::IsGiven& is_given) {
   const std::unique_ptr<run::Observer> observing = make_observer(group->rank());
   run::Observer& observer = *observing;
   try {
@@ -109,6 +110,7 @@ core::ExitCode train(run::TrainOptions options, run::ResumeOptions resume, const
     if (resume.resume.empty()) {
       choose_weights(options.vision_learner.weights, options.vision_learner.weights_sha256, options.arch,
                      [](const std::string& text) { print_out("{}\n", text); });
+      core::check_rules(options, is_given);
     }
     const run::Outcome outcome = resume.resume.empty()
                                      ? run::start_training(options, user_cache_folder(), observer, group)
@@ -162,13 +164,17 @@ void add_train(CommandLine& line) {
       return refuse_other_flags(command);
     }
     if (options->batch.folder.empty()) throw UsageError("the folder of images is required");
+    default_weights(command, options->vision_learner.weights, options->arch);
   });
   command.does([=, &command] {
-    run::TrainOptions chosen = *options;
-    if (resume->resume.empty()) default_weights(command, chosen.vision_learner.weights, chosen.arch);
+    const auto is_given = [&](const std::string& key) {
+      const std::size_t dot = key.find('.');
+      const auto flag = flag_name(key.substr(0, dot), key.substr(dot + 1), train_flag_names());
+      return flag && command.is_given(*flag);
+    };
     return work_together(read_launch(*processes, launch_variables()),
                          [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {
-                           return train(chosen, *resume, launch, group);
+                           return train(*options, *resume, launch, group, is_given);
                          });
   });
 }

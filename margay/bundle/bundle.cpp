@@ -166,8 +166,19 @@ void save_bundle(const fs::path& path, const Bundle& bundle) {
 
 namespace {
 
+/// People name the folder of a run.
+void refuse_folder(const fs::path& path) {
+  std::error_code none;
+  if (!fs::is_directory(path, none)) return;
+  const fs::path inside = path / "model.margay";
+  throw core::DataError(path, fs::exists(inside, none)
+                                  ? fmt::format("is a folder; its model is {}", inside.string())
+                                  : std::string("is a folder; a model is a file, such as model.margay of a run"));
+}
+
 /// A file that is torn is no safetensors file any more.
 model::SafetensorsFile read_model_file(const fs::path& path) {
+  refuse_folder(path);
   try {
     return model::read_safetensors(path);
   } catch (const core::FormatError& error) {

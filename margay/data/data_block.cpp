@@ -10,6 +10,7 @@
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/check/deep_images.h"
+#include "margay/data/common_folder.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
@@ -259,9 +260,10 @@ std::shared_ptr<const Items> DataBlock::labelled() const {
     if (!labels) unlabelled.add(paths()[i].filename().string());
   }
   if (unlabelled.empty()) return items;
-  throw core::DataError(paths().front().parent_path(),
-                        fmt::format("{} of {} images get no label by {}: {}", unlabelled.size(), images_.size(),
-                                    labeller_->description, unlabelled.text()));
+  throw core::DataError(
+      common_folder(paths()),
+      fmt::format("{} of {} images get no label by {}: {}; change it, or take these images out of the folder",
+                  unlabelled.size(), images_.size(), labeller_->description, unlabelled.text()));
 }
 
 Datasets DataBlock::datasets() const {
@@ -283,7 +285,7 @@ Datasets DataBlock::datasets() const {
     split = edits_->without_deleted(*items, std::move(split));
   }
   if (split.train.empty()) {
-    throw core::DataError(items->path(0).parent_path(),
+    throw core::DataError(common_folder(*items),
                           fmt::format("the split leaves none of {} images for training", items->size()));
   }
   Datasets datasets;

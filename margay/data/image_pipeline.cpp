@@ -10,6 +10,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
+#include "margay/data/common_folder.h"
 
 namespace margay::data {
 namespace {
@@ -105,7 +106,7 @@ Normalization measure_normalization(const Dataset& dataset, const ImagePipeline&
     all.merge(own);
   });
   if (all.count() > 0) return all.normalization();
-  throw core::DataError(dataset.size() > 0 ? dataset.path(0).parent_path() : "",
+  throw core::DataError(common_folder(dataset),
                         "no image can be read, so there are no statistics; `check_data` says what is wrong");
 }
 

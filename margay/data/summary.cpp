@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
+#include "margay/data/common_folder.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
 
@@ -106,8 +107,8 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
   Summary summary;
   SummaryWalk walk(summary);
   try {
-    walk.enter("items, labels, split", paths().empty() ? "" : paths().front().parent_path().string(),
-               core::counted(images_.size(), "image"), "check the folder, the labelling and the split");
+    walk.enter("items, labels, split", common_folder(paths()).string(), core::counted(images_.size(), "image"),
+               "check the folder, the labelling and the split");
     const Loaders loaders = this->loaders(options);
     summary.warnings = loaders.warnings;
     walk.leave(fmt::format("{} train, {} valid, {}", loaders.train.dataset().size(),

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "margay/core/error.h"
+#include "margay/data/common_folder.h"
 #include "margay/export/model_input.h"
 #include "margay/export/onnx_names.h"
 
@@ -62,8 +63,7 @@ ActivationHistograms calibrate_ranges(const OnnxModel& model, const QuantizeOpti
     if (on_progress) on_progress(i + 1, count);
   }
   if (read > 0) return histograms;
-  throw core::DataError(there > 0 ? images.images->path(0).parent_path() : std::filesystem::path(),
-                        "no image can be read to calibrate int8 with");
+  throw core::DataError(data::common_folder(*images.images), "no image can be read to calibrate int8 with");
 }
 
 }  // namespace margay::exporting

@@ -112,14 +112,19 @@ class UnknownLabels {
   }
 
   bool empty() const { return images_of_.empty(); }
-  /// "'lion' (1 image), 'zebra' (2 images)"; of a single one also what may be meant.
+  /// "'lion' (1 image), 'zebra' (2 images)", the first of many; of a single one also what may be meant.
   std::string text() const {
+    constexpr std::size_t kShown = 10;
     std::vector<std::string> texts;
-    for (const auto& [label, images] : images_of_)
-      texts.push_back(fmt::format("'{}' ({})", label, core::counted(images, "image")));
+    for (const auto& [label, images] : images_of_) {
+      if (texts.size() == kShown) break;
+      texts.push_back(fmt::format("'{}' ({})", core::one_line(label), core::counted(images, "image")));
+    }
+    const std::string more =
+        images_of_.size() > kShown ? fmt::format(" and {} more classes", images_of_.size() - kShown) : "";
     const std::string hint =
         images_of_.size() == 1 ? core::did_you_mean(images_of_.begin()->first, vocabulary_.names()) : "";
-    return fmt::format("{}{}", fmt::join(texts, ", "), hint);
+    return fmt::format("{}{}{}", fmt::join(texts, ", "), more, hint);
   }
 
  private:

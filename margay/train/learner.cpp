@@ -57,7 +57,7 @@ Learner::Learner(data::Loaders loaders, std::shared_ptr<model::Classifier> class
     throw std::invalid_argument("[Learner] training needs two images at least, for its batch norms");
   }
   if (loaders_.train.options().batch_size < 2) {
-    throw std::invalid_argument("[Learner] batch_size must be 2 at least, for its batch norms");
+    throw std::invalid_argument("[Learner] `batch_size` must be 2 at least, for its batch norms");
   }
   check_eval_size();
   classifier_->to(device_);

@@ -11,6 +11,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/data/common_folder.h"
 #include "margay/model/torch_errors.h"
 #include "margay/predict/inference.h"
 #include "margay/train/kept_value.h"
@@ -176,7 +177,7 @@ void Learner::train_epoch(const FitPlan& plan, EpochRecord& record) {
   }
   if (has_pending_gradients()) update(set_progress(plan, at_.step));
   if (training_state_.step == 0 && !training_state_.is_cancelled) {
-    throw core::DataError(loaders_.train.dataset().path(0).parent_path(),
+    throw core::DataError(data::common_folder(loaders_.train.dataset()),
                           "no batch has two images that can be read; `check_data` says what is wrong");
   }
   record.train_loss = training_state_.smooth_loss.value();

@@ -90,6 +90,17 @@ TEST_F(BundleTest, RefusesSafetensorsOfOthers) {
   EXPECT_NE(refusal().find("not a Margay model"), std::string::npos);
 }
 
+TEST_F(BundleTest, NamesTheModelInAFolder) {
+  const auto refused = [](const std::filesystem::path& folder) {
+    return thrown_message<core::DataError>([&] { load_bundle(folder); });
+  };
+  std::filesystem::create_directories(folder_ / "run");
+  EXPECT_NE(refused(folder_ / "run").find("run: is a folder; a model is a file, such as"), std::string::npos);
+  std::filesystem::copy_file(path_, folder_ / "run" / "model.margay");
+  EXPECT_NE(refused(folder_ / "run").find("is a folder; its model is " + (folder_ / "run/model.margay").string()),
+            std::string::npos);
+}
+
 TEST_F(BundleTest, RefusesToBeSavedWithoutAClassifier) {
   EXPECT_THROW(save_bundle(folder_ / "m.margay", {}), std::invalid_argument);
 }

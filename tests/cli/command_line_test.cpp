@@ -31,6 +31,22 @@ TEST(CommandLine, SuggestsTheNearestFlag) {
             "margay: train has no flag --epcohs; did you mean '--epochs'?; `margay train --help` lists them\n");
 }
 
+TEST(CommandLine, SaysWhatIsWrongWithAFlagsValue) {
+  const auto errors = [](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"train", "x"});
+    const CommandResult result = run_command(flags);
+    EXPECT_EQ(result.status, 2);
+    return result.errors;
+  };
+  constexpr const char* kUsage = "; `margay train --help` shows its usage\n";
+  EXPECT_EQ(errors({"--size", "32", "--size", "64"}),
+            fmt::format("margay: --size is given more than once; give it once{}", kUsage));
+  EXPECT_EQ(errors({"--arch"}), fmt::format("margay: --arch needs a value{}", kUsage));
+  EXPECT_EQ(errors({"--name="}), fmt::format("margay: --name needs a value{}", kUsage));
+  EXPECT_EQ(errors({"--epochs", "abc"}), fmt::format("margay: --epochs: 'abc' is not a number{}", kUsage));
+  EXPECT_EQ(errors({"--base-lr", "nan"}), fmt::format("margay: --base-lr: 'nan' is not a number{}", kUsage));
+}
+
 TEST(CommandLine, SuggestsTheNearestCommand) {
   const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);

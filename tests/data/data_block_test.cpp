@@ -68,7 +68,8 @@ TEST(DataBlock, NamesThreeImagesThatGetNoLabel) {
   DataBlock block;
   block.items({"d/a_1.jpg", "d/b.jpg", "d/c.jpg", "d/e.jpg", "d/f.jpg"}).label(regex_labels(R"((.+)_\d+)"));
   EXPECT_EQ(thrown_message<core::DataError>([&] { block.split(no_split()).datasets(); }),
-            R"(d: 4 of 5 images get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more)");
+            R"(d: 4 of 5 images get no label by the pattern (.+)_\d+: 'b.jpg', 'c.jpg', 'e.jpg' and 1 more; )"
+            "change it, or take these images out of the folder");
 }
 
 TEST(DataBlock, BuiltOnATemporaryLeavesNothingThatRefersToIt) {

@@ -203,7 +203,7 @@ TEST_F(EvaluationSetTest, SaysThatNothingValidated) {
   EXPECT_EQ(judged({.part = JudgedPart::kAll}).size(), 20U);
 }
 
-TEST_F(EvaluationSetTest, NamesAllClassesThatTheModelDoesNotKnow) {
+TEST_F(EvaluationSetTest, NamesClassesThatTheModelDoesNotKnow) {
   const fs::path test = folder_ / "test";
   write(test / "cat" / "a.jpg", "a");
   write(test / "lion" / "b.jpg", "b");
@@ -216,6 +216,15 @@ TEST_F(EvaluationSetTest, NamesAllClassesThatTheModelDoesNotKnow) {
   expect_text(set(rest).warnings().at(0), "3 of the 4 images are left out");
   fs::remove(test / "cat" / "a.jpg");
   expect_text(refusal(rest), "not one of the 3 images has a class of the model");
+}
+
+TEST_F(EvaluationSetTest, NamesTenOfManyUnknownClasses) {
+  const fs::path test = folder_ / "test";
+  for (int k = 100; k < 112; ++k) write(test / std::to_string(k) / "a.jpg", "a");
+  const std::string message = refusal({.folder = test});
+  expect_text(message, "theirs are '100' (1 image), '101' (1 image)");
+  expect_text(message, "'109' (1 image) and 2 more classes; ");
+  EXPECT_EQ(message.find("'110'"), std::string::npos);
 }
 
 TEST_F(EvaluationSetTest, ReplacesOnlyTheLabelsOrOnlyTheSplitOfTheTraining) {

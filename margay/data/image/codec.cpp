@@ -48,8 +48,10 @@ void check_size(ImageSize size, std::int64_t max_pixels) {
   const auto [height, width] = size;
   if (height <= 0 || width <= 0) throw DecodeFailure(fmt::format("claims a size of {}x{}", width, height));
   if (width <= max_pixels / height && height <= INT_MAX && width <= INT_MAX) return;
-  throw DecodeFailure(
-      fmt::format("claims {}x{} pixels, more than the limit of {} (max_pixels)", width, height, max_pixels));
+  throw DecodeRefusal(
+      fmt::format("claims {}x{} pixels, more than the limit of {} (`max_pixels`): raise it if the file is sound, or "
+                  "leave it out",
+                  width, height, max_pixels));
 }
 
 ImageSize upright(ImageSize stored, int orientation) {

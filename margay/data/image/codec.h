@@ -95,13 +95,19 @@ class DecodeFailure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Thrown where the machine, not the image, is at fault: it lacks what decodes the format. The text names the remedy.
-class NoDecoder : public DecodeFailure {
+/// Thrown where the file need not be at fault, and another one is no remedy. The text names the remedy.
+class DecodeRefusal : public DecodeFailure {
  public:
   using DecodeFailure::DecodeFailure;
 };
 
-/// Throws DecodeFailure if an image has no pixels, or more than `max_pixels`.
+/// Thrown where the machine lacks what decodes the format.
+class NoDecoder : public DecodeRefusal {
+ public:
+  using DecodeRefusal::DecodeRefusal;
+};
+
+/// Throws DecodeFailure if an image has no pixels, and DecodeRefusal if it has more than `max_pixels`.
 void check_size(ImageSize size, std::int64_t max_pixels);
 
 /// The size of the upright image for an EXIF orientation (1 … 8).

@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/data/image/codec.h"
 
 namespace margay::data {
@@ -117,9 +118,9 @@ int TiffReader::warn(TIFF*, void* reader, const char*, const char* format, std::
 }
 
 void TiffReader::fail_as_unknown(const char* reason) const {
-  throw DecodeFailure(
-      fmt::format("a TIFF that libtiff cannot turn into RGB, {} samples of {} bits: {}; convert it to PNG",
-                  number(TIFFTAG_SAMPLESPERPIXEL), number(TIFFTAG_BITSPERSAMPLE), reason));
+  throw DecodeRefusal(fmt::format("a TIFF that libtiff cannot turn into RGB, {} of {} bits: {}; convert it to PNG",
+                                  core::counted(static_cast<std::size_t>(number(TIFFTAG_SAMPLESPERPIXEL)), "sample"),
+                                  number(TIFFTAG_BITSPERSAMPLE), reason));
 }
 
 void TiffReader::fail() const {
@@ -158,7 +159,7 @@ Alpha TiffReader::alpha() const {
 /// exchanged half way, and of grey with 16 bits libtiff drops the alpha.
 void TiffReader::check_layout(const ReadOptions& options) const {
   if (is_raw()) {
-    throw DecodeFailure(
+    throw DecodeRefusal(
         "a camera's raw image, which Margay does not read, and its preview would be far too small; "
         "convert it to JPEG or PNG");
   }

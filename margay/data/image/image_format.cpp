@@ -186,7 +186,7 @@ bool is_unread_extension(std::string_view extension) {
   });
 }
 
-std::string describe_unknown(std::span<const std::uint8_t> head) {
+std::optional<std::string> describe_unread(std::span<const std::uint8_t> head) {
   const ByteReader bytes(head, ByteOrder::kBig);
   for (const Signature& each : kSignatures) {
     if (bytes.has(each.at, each.text)) return refusal(each.name, each.remedy);
@@ -197,7 +197,11 @@ std::string describe_unknown(std::span<const std::uint8_t> head) {
   if (head.size() >= 16 && std::all_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte == 0; })) {
     return "not an image: only zeros, as a download or a disk that failed leaves them; fetch the image again";
   }
-  return "not an image: starts with " + first_bytes(head);
+  return std::nullopt;
+}
+
+std::string describe_unknown(std::span<const std::uint8_t> head) {
+  return describe_unread(head).value_or("not an image: starts with " + first_bytes(head));
 }
 
 }  // namespace margay::data

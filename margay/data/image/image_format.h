@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ bool is_unread_image(std::span<const std::uint8_t> head);
 
 /// The same for an extension: ".jxl", ".NEF".
 bool is_unread_extension(std::string_view extension);
+
+/// What a file of kUnknown is, and what to do with it, where its first bytes tell: "a JPEG XL image, which Margay does
+/// not read; convert it to JPEG or PNG". 512 bytes are enough.
+std::optional<std::string> describe_unread(std::span<const std::uint8_t> head);
 
 /// A description of a file of kUnknown, by its first bytes: "a JPEG XL image, which Margay does not read; convert it
 /// to JPEG or PNG". Otherwise "not an image" and the first bytes. 512 bytes are enough.

@@ -65,6 +65,11 @@ using Bytes = std::span<const std::uint8_t>;
 constexpr const char* kWanted = "expected a complete JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC, AVIF or PNM image";
 constexpr const char* kRemedy = "replace the file or leave it out";
 
+[[noreturn]] void refuse_unknown(Bytes bytes) {
+  if (const auto known = describe_unread(bytes)) throw DecodeRefusal(*known);
+  throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+}
+
 core::Image decode(Bytes bytes, const ReadOptions& options) {
   switch (sniff_format(bytes)) {
     case ImageFormat::kJpeg:
@@ -87,7 +92,7 @@ core::Image decode(Bytes bytes, const ReadOptions& options) {
     case ImageFormat::kUnknown:
       break;
   }
-  throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+  refuse_unknown(bytes);
 }
 
 ImageSize header_size(Bytes bytes) {
@@ -112,7 +117,7 @@ ImageSize header_size(Bytes bytes) {
     case ImageFormat::kUnknown:
       break;
   }
-  throw DecodeFailure(bytes.empty() ? "empty file" : describe_unknown(bytes));
+  refuse_unknown(bytes);
 }
 
 /// What decoding takes, whole image and all, at the peak.
@@ -141,7 +146,7 @@ template <class Step>
 auto with_name(const std::filesystem::path& name, Step&& step) {
   try {
     return step();
-  } catch (const NoDecoder& failure) {
+  } catch (const DecodeRefusal& failure) {
     throw core::DataError(name, failure.what());
   } catch (const DecodeFailure& failure) {
     throw core::DataError(name, fmt::format("{}; {}: {}", failure.what(), kWanted, kRemedy));

@@ -28,16 +28,23 @@ BatchQueue::BatchQueue(std::vector<PassRow> rows, const LoaderOptions& options, 
       delivered_batches_(first_batch) {}
 
 std::optional<Job> BatchQueue::claim(const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
   while (true) {
-    room_.wait(lock, [&] { return stop.stop_requested() || is_all_claimed() || is_claimable(); });
+    std::unique_lock lock(mutex_);
     if (stop.stop_requested() || is_all_claimed()) return std::nullopt;
     try {
-      return next_job();
+      if (is_claimable()) return next_job();
     } catch (const std::exception&) {  // no memory for a batch; the consumer meets the same in help(), and can throw it
       is_short_of_memory_ = true;
     }
+    const int seen = room_;
+    lock.unlock();
+    room_.wait(seen);
   }
+}
+
+void BatchQueue::tell_of_room() {
+  ++room_;
+  room_.notify_all();
 }
 
 std::optional<Job> BatchQueue::help(std::chrono::milliseconds patience) {
@@ -48,12 +55,15 @@ std::optional<Job> BatchQueue::help(std::chrono::milliseconds patience) {
 }
 
 void BatchQueue::complete(const Job& job, std::exception_ptr error) {
-  const std::lock_guard lock(mutex_);
-  PendingBatch& pending = *job.pending;
-  if (error && !pending.error) pending.error = std::move(error);
-  pending.is_done[job.row] = true;
-  ++pending.rows_done;
-  if (pending.is_ready()) ready_.notify_one();
+  const auto note = [&] {
+    const std::lock_guard lock(mutex_);
+    PendingBatch& pending = *job.pending;
+    if (error && !pending.error) pending.error = std::move(error);
+    pending.is_done[job.row] = true;
+    ++pending.rows_done;
+    return pending.is_ready();
+  };
+  if (note()) ready_.notify_one();
 }
 
 bool BatchQueue::is_ready() {
@@ -68,13 +78,13 @@ std::shared_ptr<PendingBatch> BatchQueue::deliver() {
   ++delivered_batches_;
   delivered_rows_ += pending->rows.size();
   is_short_of_memory_ = false;
-  room_.notify_all();
+  tell_of_room();
   return pending;
 }
 
 void BatchQueue::wake() {
   const std::lock_guard lock(mutex_);  // one between its test and its wait must not miss the call
-  room_.notify_all();
+  tell_of_room();
 }
 
 void BatchQueue::take_back() {
@@ -91,7 +101,7 @@ void BatchQueue::take_back() {
     }
   }
   taken_back_ = std::move(unfilled);
-  room_.notify_all();
+  tell_of_room();
 }
 
 Job BatchQueue::next_job() {
@@ -103,7 +113,7 @@ Job BatchQueue::next_job() {
   const std::size_t row = claimed_rows_ % batch_size_;
   if (row == 0) {
     pending_.push_back(new_pending_batch());
-    if (std::exchange(is_short_of_memory_, false)) room_.notify_all();
+    if (std::exchange(is_short_of_memory_, false)) tell_of_room();
   }
   ++claimed_rows_;
   return {pending_.back(), row};

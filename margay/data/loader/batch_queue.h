@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -41,7 +42,8 @@ struct Job {
 };
 
 /// Hands out the rows of a pass in order and collects them into batches, of which at most `prefetch` are ready or being
-/// filled. Its lock is held for a few instructions per image.
+/// filled. Its lock is held for a few instructions per image, and threads that may be of idle priority make no system
+/// call under it: one of them could lose the processor there for seconds, and the consumer would wait as long.
 class BatchQueue {
  public:
   /// rows: those of the whole pass; the first `first_batch` batches are skipped. shape: the shape of a row.
@@ -78,6 +80,8 @@ class BatchQueue {
   bool is_claimable() const {
     return !is_all_claimed() && has_room() && !(needs_pending_batch() && is_short_of_memory_);
   }
+  /// Wakes all who wait for room. Unlike a condition variable's it never waits for those woken before.
+  void tell_of_room();
   bool is_next_ready() const { return !pending_.empty() && pending_.front()->is_ready(); }
   Job next_job();
   std::shared_ptr<PendingBatch> new_pending_batch();
@@ -90,7 +94,7 @@ class BatchQueue {
   std::size_t delivered_rows_;  ///< counted from the start of the pass, as are the two below
 
   std::mutex mutex_;
-  std::condition_variable room_;   ///< a batch was delivered, or the pass is over
+  std::atomic<int> room_ = 0;      ///< counts, under the lock: a batch was delivered, or the pass is over
   std::condition_variable ready_;  ///< a batch was completed
   std::deque<std::shared_ptr<PendingBatch>> pending_;
   std::deque<Job> taken_back_;  ///< in order, to be handed out anew

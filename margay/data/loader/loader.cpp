@@ -167,7 +167,8 @@ PassPlan Loader::plan(std::int64_t epoch, std::int64_t first_batch) const {
           .rows = pass_order(dataset_->size(), weights_, phase_, options_, epoch),
           .first_batch = static_cast<std::size_t>(first_batch),
           .is_divided = phase_ == Phase::kTrain && num_micro_batches(options_) > 1,
-          .normal_term = normal_term_};
+          .normal_term = normal_term_,
+          .ending = ending_};
 }
 
 LoaderPass Loader::part(std::int64_t epoch, std::int64_t first_batch, std::int64_t batches) const {

@@ -108,6 +108,7 @@ class Loader {
   std::optional<int> eval_size_;  ///< of evaluated_at()
   std::vector<double> weights_;   ///< of the images, if a sampler draws them
   std::shared_ptr<NormalTerm> normal_term_ = std::make_shared<NormalTerm>();
+  std::shared_ptr<EndingPasses> ending_ = std::make_shared<EndingPasses>();
   mutable PreparedPass prepared_;
 };
 

@@ -10,6 +10,8 @@
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/core/threads.h"
+#include "margay/data/common_folder.h"
+#include "margay/data/loader/ending_passes.h"
 #include "margay/data/loader/worker_team.h"
 
 namespace margay::data {
@@ -37,8 +39,7 @@ WorkerTeam::Pace first_pace(WorkerPriority priority, const NormalTerm& term) {
 
 core::DataError nothing_readable(const Dataset& dataset, std::size_t images, const std::string& first) {
   if (images == 1) return {"", first};
-  return {dataset.path(0).parent_path(),
-          fmt::format("not one of {} images could be read; the first: {}", images, first)};
+  return {common_folder(dataset), fmt::format("not one of {} images could be read; the first: {}", images, first)};
 }
 
 /// Workers claim rows in order and fill them; the consumer takes the batches in order.
@@ -52,9 +53,18 @@ class LoaderPass::State {
         workers_(count_workers(plan_.options, queue_.size()), first_pace(plan_.options.worker_priority, *normal_term_),
                  [this](const std::stop_token& stop) { work(stop); }) {}
 
-  ~State() {
-    workers_.request_stop();
-    queue_.wake();
+  ~State() { stop(); }
+
+  /// Destroys a pass, or leaves it to those that are ending, if its threads would keep the caller waiting.
+  static void end(std::unique_ptr<State> state) {
+    if (state == nullptr) return;
+    const std::shared_ptr<EndingPasses> ending = std::move(state->plan_.ending);
+    if (ending == nullptr) return;
+    ending->sweep();
+    if (!state->was_idle_) return;
+    state->stop();
+    const std::shared_ptr<State> left = std::move(state);
+    ending->add(left, [pass = left.get()] { return pass->workers_.has_ended(); });
   }
 
   State(const State&) = delete;
@@ -80,6 +90,11 @@ class LoaderPass::State {
   const std::vector<SkippedImage>& skipped() const { return skipped_; }
 
  private:
+  void stop() {
+    workers_.request_stop();
+    queue_.wake();
+  }
+
   /// Otherwise the batches before, or other processes, may have had images that can be read.
   bool sees_everything() const { return plan_.first_batch == 0 && !plan_.ends_early && plan_.options.world == 1; }
 
@@ -133,10 +148,15 @@ class LoaderPass::State {
     const double before = std::exchange(worker_cpu_s, workers_.cpu_s());
     seen.got_s = worker_cpu_s - before;
     if (workers_.pace() == WorkerTeam::Pace::kNormal) {
-      if (!normal_term_->is_running()) workers_.make_idle();
+      if (!normal_term_->is_running()) make_idle();
     } else if (watch_.add(seen)) {
       relieve_workers();
     }
+  }
+
+  void make_idle() {
+    workers_.make_idle();
+    was_idle_ = true;
   }
 
   /// Rows that starving workers have begun are begun anew: nobody knows when they will be done.
@@ -170,12 +190,16 @@ class LoaderPass::State {
 
   const std::shared_ptr<NormalTerm> normal_term_;
   WorkerTeam workers_;  ///< last, so that they end first
+  bool was_idle_ = has_idle_workers();
 };
 
 LoaderPass::LoaderPass(PassPlan plan) : state_(std::make_unique<State>(std::move(plan))) {}
-LoaderPass::~LoaderPass() = default;
+LoaderPass::~LoaderPass() { State::end(std::move(state_)); }
 LoaderPass::LoaderPass(LoaderPass&&) noexcept = default;
-LoaderPass& LoaderPass::operator=(LoaderPass&&) noexcept = default;
+LoaderPass& LoaderPass::operator=(LoaderPass&& other) noexcept {
+  State::end(std::exchange(state_, std::move(other.state_)));
+  return *this;
+}
 
 std::optional<Batch> LoaderPass::next() {
   std::optional<Batch> batch = next_unfinished();

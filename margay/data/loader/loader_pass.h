@@ -27,7 +27,8 @@ struct SkippedImage {
 /// What a pass throws where not one of its images could be read. first: the problem of the first one.
 core::DataError nothing_readable(const Dataset& dataset, std::size_t images, const std::string& first);
 
-/// One pass over the data. It can be moved, not copied. Destroying it early stops its threads.
+/// One pass over the data. It can be moved, not copied. Destroying it early stops its threads; those of idle priority
+/// end when they next get the processor, at the latest with the loader.
 class LoaderPass {
  public:
   /// Begins the pass; its threads start to work ahead.

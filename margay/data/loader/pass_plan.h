@@ -12,6 +12,7 @@
 #include "margay/data/image_pipeline.h"
 #include "margay/data/item.h"
 #include "margay/data/loader/batch.h"
+#include "margay/data/loader/ending_passes.h"
 #include "margay/data/loader/loader_options.h"
 #include "margay/data/loader/worker_team.h"
 
@@ -66,6 +67,7 @@ struct PassPlan {
   bool ends_early = false;                  ///< `rows` are not all of them
   bool is_divided = false;                  ///< into micro-batches; empty batches are then not left out
   std::shared_ptr<NormalTerm> normal_term;  ///< what earlier passes learned about the machine, or null
+  std::shared_ptr<EndingPasses> ending;     ///< where threads of idle priority may end later; null: the pass waits
 
   /// The shape of an image when the threads are done with it: the network's input, or an item if the device augments.
   PixelShape row_shape() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <pthread.h>
@@ -12,9 +13,10 @@
 namespace margay::data {
 namespace {
 
-double seconds_on(clockid_t clock) {
+/// Nothing once the thread of the clock is gone.
+std::optional<double> seconds_on(clockid_t clock) {
   timespec time{};
-  if (::clock_gettime(clock, &time) != 0) return 0;
+  if (::clock_gettime(clock, &time) != 0) return std::nullopt;
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
@@ -53,9 +55,19 @@ void WorkerTeam::follow_pace(bool& is_idle) const {
 
 double WorkerTeam::cpu_s() const {
   const std::lock_guard lock(mutex_);
-  double seconds = ended_cpu_s_;
-  for (const clockid_t clock : clocks_) seconds += seconds_on(clock);
+  double seconds = 0;
+  for (const Meter& meter : meters_) {
+    const std::optional<double> until_now = meter.at_end_s < 0 ? seconds_on(meter.clock) : std::nullopt;
+    seconds += until_now ? *until_now : std::max(meter.at_end_s.load(), 0.0);
+  }
   return seconds;
+}
+
+bool WorkerTeam::has_ended() const {
+  const std::lock_guard lock(mutex_);
+  return meters_.size() == threads_.size() + replaced_.size() &&
+         std::none_of(meters_.begin(), meters_.end(),
+                      [](const Meter& meter) { return seconds_on(meter.clock).has_value(); });
 }
 
 void WorkerTeam::start() {
@@ -63,16 +75,17 @@ void WorkerTeam::start() {
 }
 
 void WorkerTeam::run(const std::stop_token& stop) {
-  clockid_t clock{};
-  ::pthread_getcpuclockid(::pthread_self(), &clock);
-  {
-    const std::lock_guard lock(mutex_);
-    clocks_.push_back(clock);
-  }
+  Meter& meter = begin_meter();
   work_(stop);
+  meter.at_end_s = seconds_on(meter.clock).value_or(0);
+}
+
+/// Of the calling thread, which still has the priority of the one that started it.
+WorkerTeam::Meter& WorkerTeam::begin_meter() {
   const std::lock_guard lock(mutex_);
-  clocks_.erase(std::find(clocks_.begin(), clocks_.end(), clock));
-  ended_cpu_s_ += seconds_on(clock);
+  Meter& meter = meters_.emplace_back();
+  ::pthread_getcpuclockid(::pthread_self(), &meter.clock);
+  return meter;
 }
 
 namespace {

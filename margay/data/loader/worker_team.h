@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -39,20 +40,29 @@ class WorkerTeam {
   /// Adjusts the priority of the calling thread, which must be one of the team.
   void follow_pace(bool& is_idle) const;
 
-  /// The processor time of all its threads so far, in seconds.
+  /// The processor time of all its threads so far, in seconds. It never waits for a thread of idle priority.
   double cpu_s() const;
+  /// Whether all threads have ended, so that destroying the team takes no waiting.
+  bool has_ended() const;
 
  private:
+  /// What tells of one thread. A thread of idle priority takes no lock: it may lose the processor for seconds, and who
+  /// wants the lock would wait as long.
+  struct Meter {
+    clockid_t clock{};
+    std::atomic<double> at_end_s = -1;  ///< its processor time when it ended
+  };
+
   void start();
   void run(const std::stop_token& stop);
+  Meter& begin_meter();
 
   const int count_;
   std::atomic<Pace> pace_;
   const std::function<void(const std::stop_token&)> work_;
 
-  mutable std::mutex mutex_;       // of the two below
-  std::vector<clockid_t> clocks_;  ///< of the threads that run
-  double ended_cpu_s_ = 0;         ///< of those that ended
+  mutable std::mutex mutex_;  // of the list alone
+  std::deque<Meter> meters_;  ///< of all threads that began
 
   std::vector<std::jthread> threads_;  ///< these two last, so that they end first
   std::vector<std::jthread> replaced_;

@@ -9,18 +9,12 @@
 
 #include "margay/core/error.h"
 #include "margay/core/random.h"
+#include "margay/data/common_folder.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
 
 namespace margay::data {
-namespace {
-
-std::filesystem::path place_of(const Items& items) {
-  return items.size() == 0 ? std::filesystem::path() : items.path(0).parent_path();
-}
-
-}  // namespace
 
 ItemGroups groups_of(const Items& items, const Labeller& group) {
   ItemGroups groups;
@@ -38,8 +32,8 @@ ItemGroups groups_of(const Items& items, const Labeller& group) {
     ++groups.sizes[groups.of_item.back()];
   }
   if (without.empty()) return groups;
-  throw core::DataError(place_of(items), fmt::format("{} of {} images get no group by {}: {}", without.size(),
-                                                     items.size(), group.description, without.text()));
+  throw core::DataError(common_folder(items), fmt::format("{} of {} images get no group by {}: {}", without.size(),
+                                                          items.size(), group.description, without.text()));
 }
 
 namespace {
@@ -94,7 +88,7 @@ Splitter grouped_split(Labeller group, RandomSplitOptions options) {
     const ItemGroups groups = groups_of(items, group);
     if (groups.sizes.size() < 2) {
       throw core::DataError(
-          place_of(items),
+          common_folder(items),
           fmt::format("{} of one group by {}, which cannot be split; use smaller groups",
                       items.size() == 1 ? "the only image is" : fmt::format("all {} images are", items.size()),
                       group.description));

@@ -11,6 +11,7 @@
 #include "margay/core/error.h"
 #include "margay/core/random.h"
 #include "margay/core/text.h"
+#include "margay/data/common_folder.h"
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/text_file.h"
@@ -196,8 +197,8 @@ void check_folds(const FoldOptions& options) {
 
 void check_enough(const Items& items, std::size_t count, const char* what, const FoldOptions& options) {
   if (count >= static_cast<std::size_t>(options.folds)) return;
-  const std::filesystem::path where = items.size() == 0 ? "" : items.path(0).parent_path();
-  throw core::DataError(where, fmt::format("{} {} make no {} folds; take fewer folds", count, what, options.folds));
+  throw core::DataError(common_folder(items),
+                        fmt::format("{} {} make no {} folds; take fewer folds", count, what, options.folds));
 }
 
 Splitter fold_split(FoldOptions options) {

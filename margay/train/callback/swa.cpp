@@ -9,6 +9,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/data/common_folder.h"
 #include "margay/model/network_state.h"
 #include "margay/predict/inference.h"
 #include "margay/train/learner.h"
@@ -59,7 +60,7 @@ void update_batch_norms(model::Classifier& classifier, const data::Loader& loade
                                        .batches = options.batches,
                                        .least_images = 2};  // a batch norm cannot train on one image
   if (predict::for_each_batch(classifier, loader, pass, [](predict::BatchOutput&) {}).batches > 0) return;
-  throw core::DataError(loader.dataset().path(0).parent_path(),
+  throw core::DataError(data::common_folder(loader.dataset()),
                         "no batch has two images that can be read; `check_data` says what is wrong");
 }
 

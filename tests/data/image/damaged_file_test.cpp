@@ -222,7 +222,7 @@ TEST(HostileHeader, OfAJpegIsRefusedAtOnce) {
   const auto at = std::search(jpeg.begin(), jpeg.end(), start_of_frame.begin(), start_of_frame.end()) + 5;
   std::fill(at, at + 4, std::uint8_t{0xFE});
   expect_refused_at_once(jpeg, "claims 65278x65278 pixels");
-  expect_refused_at_once(jpeg, "more than the limit of 100 (max_pixels)", {.max_pixels = 100});
+  expect_refused_at_once(jpeg, "more than the limit of 100 (`max_pixels`)", {.max_pixels = 100});
 }
 
 TEST(HostileHeader, OfAPngIsRefusedAtOnce) {

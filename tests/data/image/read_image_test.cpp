@@ -109,6 +109,12 @@ TEST(ReadImage, NamesThePathTheProblemAndTheRemedy) {
   expect_says(message, "replace the file or leave it out");
 }
 
+TEST(ReadImage, NamesOnlyTheRemedyThatHelps) {
+  const std::string message = complaint("%PDF-1.7");
+  expect_says(message, "some/cat.jpg: a PDF document, which Margay does not read; export its pages as JPEG or PNG");
+  EXPECT_EQ(message.find("expected a complete"), std::string::npos) << message;
+}
+
 TEST(ReadImage, RefusesEmptyAndMissingFiles) {
   const TemporaryFolder folder;
   std::ofstream(folder / "empty.jpg").close();
@@ -157,7 +163,10 @@ TEST(ReadImage, RefusesAGifWithoutAFrame) {
 TEST(ReadImage, RefusesWhatExceedsTheCallersLimit) {
   const ReadOptions options = {.max_pixels = 99};
   expect_says(complaint(jpeg_file(noise_image(10, 10)), options), "claims 10x10 pixels, more than the limit of 99");
-  expect_says(complaint(png_file(noise_image(10, 10)), options), "more than the limit of 99 (max_pixels)");
+  expect_says(complaint(png_file(noise_image(10, 10)), options), "more than the limit of 99 (`max_pixels`)");
+  const std::string message = complaint(png_file(noise_image(10, 10)), options);
+  expect_says(message, "raise it if the file is sound, or leave it out");
+  EXPECT_EQ(message.find("expected a complete"), std::string::npos) << message;
   EXPECT_EQ(decode_image(bytes_of(png_file(noise_image(9, 11))), "x", options).width, 11);
 }
 

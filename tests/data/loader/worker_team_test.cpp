@@ -132,6 +132,21 @@ TEST_F(WorkerTeamTest, CountsTheProcessorTimeOfThreadsThatRunAndOfThoseThatEnded
   team.request_stop();
 }
 
+TEST_F(WorkerTeamTest, TellsWhenItsThreadsHaveEnded) {
+  WorkerTeam& team = start(2, Pace::kIdle);
+  ASSERT_TRUE(counts_.reaches(SCHED_IDLE, 2));
+  team.replace_by_normal();
+  ASSERT_TRUE(counts_.reaches(SCHED_OTHER, 2));
+  EXPECT_FALSE(team.has_ended());
+  const double before = team.cpu_s();
+  team.request_stop();
+  for (int i = 0; i < 5000 && !team.has_ended(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(team.has_ended());
+  EXPECT_GE(team.cpu_s(), before) << "the time of threads that are gone counts";
+}
+
+TEST_F(WorkerTeamTest, WithoutThreadsHasEnded) { EXPECT_TRUE(WorkerTeam(0, Pace::kIdle, {}).has_ended()); }
+
 /// How many stretches like this one it takes until the threads are found to starve; 0: they never are.
 int count_until_starving(const LoadingTime& stretch) {
   StarvationWatch watch;
