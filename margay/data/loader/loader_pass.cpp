@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <new>
 #include <stop_token>
 #include <utility>
 
@@ -63,8 +65,11 @@ class LoaderPass::State {
     ending->sweep();
     if (!state->was_idle_) return;
     state->stop();
-    const std::shared_ptr<State> left = std::move(state);
-    ending->add(left, [pass = left.get()] { return pass->workers_.has_ended(); });
+    try {
+      const std::shared_ptr<State> left = std::move(state);
+      ending->add(left, [pass = left.get()] { return pass->workers_.has_ended(); });
+    } catch (const std::bad_alloc&) {  // no memory to remember it: it is destroyed here, and its threads waited for
+    }
   }
 
   State(const State&) = delete;
