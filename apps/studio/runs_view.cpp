@@ -22,7 +22,7 @@ using run::WatchedRun;
 
 /// Of runs of 100,000 steps each holds 6 MB.
 constexpr std::size_t kMostLogs = 16;
-/// A training is watched for less than a hundredth of its processor time (benchmarks/studio).
+/// Between two looks for new steps; reading and drawing them is most of what watching a training costs.
 constexpr std::chrono::milliseconds kStepsPace{1900};
 
 /// NaN, infinity and what is absent are null.
