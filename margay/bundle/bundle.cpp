@@ -173,7 +173,7 @@ void refuse_folder(const fs::path& path) {
   const fs::path inside = path / "model.margay";
   throw core::DataError(path, fs::exists(inside, none)
                                   ? fmt::format("is a folder; its model is {}", inside.string())
-                                  : std::string("is a folder; a model is a file, in the folder of a run model.margay"));
+                                  : std::string("is a folder; a model is a file, such as a run's model.margay"));
 }
 
 /// A file that is torn is no safetensors file any more.
