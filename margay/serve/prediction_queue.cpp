@@ -290,7 +290,7 @@ class PredictionQueue::State {
     }
   }
 
-  // Up to may_join() called under the lock.
+  // Up to may_part() called under the lock.
   /// The device of the first decoded image.
   bool is_on_cpu() const { return decoded_.front().model().predictor().device().is_cpu(); }
   int images_in_sight() const { return static_cast<int>(waiting_.size() + decoded_.size()) + decoding_ + computing_; }
@@ -315,11 +315,17 @@ class PredictionQueue::State {
     return may_join();
   }
 
-  /// Waits while other threads compute, after whom an image may come; nothing when there is none for this thread.
+  /// For threads that compute an image each: no further one is on its way to them.
+  bool may_part() const {
+    if (computing_ > 0) return false;
+    return decoded_.empty() ? !fills_threads() : !may_join();
+  }
+
+  /// Waits while images are on their way; nothing when there is none for this thread.
   std::optional<QueuedImage> next_of_thread() {
     std::unique_lock lock(mutex_);
     while (true) {
-      decoded_came_.wait(lock, [&] { return may_join() || computing_ == 0; });
+      decoded_came_.wait(lock, [&] { return may_join() || may_part(); });
       if (!may_join()) return std::nullopt;
       QueuedImage image = std::move(decoded_.front());
       decoded_.pop_front();
@@ -415,6 +421,7 @@ class PredictionQueue::State {
     --state_.images;
     state_.bytes -= image.bytes;
     ++answering_;
+    if (image.result().outcome != Outcome::kPredicted) decoded_came_.notify_all();  // threads may wait for it
   }
 
   void finish(QueuedImage& image) {
@@ -506,11 +513,11 @@ std::optional<Refusal> PredictionQueue::submit(PredictionRequest&& request) {
 }
 
 PredictionReply PredictionQueue::predict(PredictionRequest request) {
-  std::promise<PredictionReply> promise;
-  request.done = [&promise](PredictionReply&& reply) { promise.set_value(std::move(reply)); };
+  const auto promise = std::make_shared<std::promise<PredictionReply>>();  // the one who answers may outlive this call
+  request.done = [promise](PredictionReply&& reply) { promise->set_value(std::move(reply)); };
   const std::optional<Refusal> refusal = submit(std::move(request));
   if (refusal) throw core::Error("[predict] " + refusal->text);
-  return promise.get_future().get();
+  return promise->get_future().get();
 }
 
 void PredictionQueue::set_model(std::shared_ptr<const ServedModel> model) { state_->set_model(std::move(model)); }
