@@ -17,6 +17,9 @@ install(FILES ${PROJECT_BINARY_DIR}/margayConfig.cmake ${PROJECT_BINARY_DIR}/mar
 
 install(TARGETS margay_launcher DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 install(TARGETS margay_program margay_studio_launcher DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT program)
+if(MARGAY_UNUSED_LIBRARIES)
+  install(DIRECTORY ${margay_unused}/ DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay/unused COMPONENT program)
+endif()
 foreach(component library program)  # both read images
   install(TARGETS margay_decode_heif DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/margay COMPONENT ${component})
 endforeach()

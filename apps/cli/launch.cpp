@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/text.h"
+#include "margay/model/precision.h"
 
 namespace margay::cli {
 
@@ -365,6 +366,12 @@ std::string text_of(const Launch& launch) {
   };
   return fmt::format("rank {} of {}, started {}, rendezvous {}:{}", launch.rank, launch.world, starter(), launch.host,
                      launch.port);
+}
+
+std::string own_device(const std::string& device, const Launch& launch) {
+  const bool is_open = device == "auto" || device == "cuda";
+  if (launch.is_one() || !is_open || !model::find_device(device).is_cuda()) return device;
+  return fmt::format("cuda:{}", launch.local_rank);
 }
 
 }  // namespace margay::cli

@@ -83,4 +83,8 @@ std::optional<int> tasks_on_node(const std::string& list, int node);
 /// "rank 1 of 4, started by torchrun"; "one process" for one.
 std::string text_of(const Launch& launch);
 
+/// The device of one of several processes: of "cuda", and of "auto" where there is a GPU, that of its local rank.
+/// Otherwise as it was given. Throws as model::find_device.
+std::string own_device(const std::string& device, const Launch& launch);
+
 }  // namespace margay::cli

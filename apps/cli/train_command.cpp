@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "apps/cli/command.h"
+#include "apps/cli/launch.h"
 #include "apps/cli/output.h"
-#include "apps/cli/own_device.h"
 #include "apps/cli/process.h"
 #include "apps/cli/processes.h"
 #include "apps/cli/terminal.h"
