@@ -48,10 +48,12 @@ void add_nice(int nice) {
 class PredictionQueue::State {
  public:
   State(std::shared_ptr<const ServedModel> model, const QueueOptions& options)
-      : options_(options), threads_(at::get_num_threads()), model_(std::move(model)) {
+      : options_(options),
+        threads_(at::get_num_threads()),
+        decoders_(std::clamp(options.threads.value_or(core::default_threads()), 1, 512)),
+        model_(std::move(model)) {
     core::validate(options_);
-    const int decoders = std::clamp(options_.threads.value_or(core::default_threads()), 1, 512);
-    running_ = core::start_threads(decoders, [this](const std::stop_token&) { decode_images(); });
+    running_ = core::start_threads(decoders_, [this](const std::stop_token&) { decode_images(); });
     const std::size_t decoding = running_.size();
     for (std::jthread& thread : core::start_threads(1, [this](const std::stop_token&) { compute_images(); }))
       running_.push_back(std::move(thread));
@@ -177,6 +179,7 @@ class PredictionQueue::State {
       *images = std::move(kept);
     }
     for (const QueuedImage& image : lost) uncount(image);
+    if (!lost.empty()) waiting_came_.notify_all();  // there is room for what waits
   }
 
   /// Sets what became of an image whose outcome is not kPredicted for want of time.
@@ -354,7 +357,7 @@ class PredictionQueue::State {
     const auto patience = std::chrono::duration<double, std::milli>(options_.max_delay_ms);
     const auto until = decoded_.front().decoded + std::chrono::duration_cast<SteadyClock::duration>(patience);
     decoded_came_.wait_until(lock, until,
-                             [&] { return drops_all_ || decoded_.size() >= limit || decoding_ < threads_; });
+                             [&] { return drops_all_ || decoded_.size() >= limit || decoding_ < decoders_; });
     if (decoded_.empty()) return;
     const ServedModel* const model = &decoded_.front().model();
     while (!decoded_.empty() && batch.size() < limit && &decoded_.front().model() == model) {
@@ -481,7 +484,8 @@ class PredictionQueue::State {
   }
 
   const QueueOptions options_;
-  const int threads_;  ///< of LibTorch within the network
+  const int threads_;   ///< of LibTorch within the network
+  const int decoders_;  ///< threads that decode
 
   mutable std::mutex mutex_;              // of all below but inputs_ and running_
   std::condition_variable waiting_came_;  ///< or room for another decoded image, or the end

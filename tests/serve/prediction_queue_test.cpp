@@ -5,6 +5,7 @@
 #include <fstream>
 #include <future>
 #include <stop_token>
+#include <thread>
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -234,6 +235,30 @@ TEST(PredictionQueue, MakesRoomOfWhatNobodyWaitsFor) {
   }
   for (const PredictedImage& image : waiting.get().images) EXPECT_EQ(image.outcome, Outcome::kCancelled);
   for (const PredictedImage& image : next.get().images) EXPECT_EQ(image.outcome, Outcome::kPredicted);
+}
+
+TEST(PredictionQueue, DecodesWhatWaitedBehindImagesThatNobodyWantsAnyMore) {
+  const ThreadsOfTorch two(2);
+  constexpr int kDecodedAhead = 6;
+  const std::vector<ImageInput> unwanted = striped_uploads(kDecodedAhead);
+  std::stop_source source;
+  Awaited cancelled;
+  std::promise<PredictionReply> waiting;
+  PredictionQueue queue(seeded_model(1), {.max_queue = kDecodedAhead + 3});  // last: as above
+  {
+    HeldQueue held(queue);
+    EXPECT_FALSE(queue.submit({.images = unwanted, .cancelled = source.get_token(), .done = cancelled.taker()}));
+    EXPECT_FALSE(queue.submit(
+        {.images = striped_uploads(3), .done = [&](PredictionReply&& reply) { waiting.set_value(std::move(reply)); }}));
+    for (const ImageInput& image : unwanted) {  // the bytes of a decoded image are dropped
+      while (std::get<ImageBytes>(image.content).use_count() > 1) std::this_thread::sleep_for(1ms);
+    }
+    source.request_stop();
+    const auto refusal = queue.submit({.images = striped_uploads(kDecodedAhead + 1), .done = [](PredictionReply&&) {}});
+    ASSERT_TRUE(refusal) << "there is no room beside the three that wait";
+  }
+  EXPECT_EQ(waiting.get_future().wait_for(30s), std::future_status::ready) << "nobody woke the threads that decode";
+  for (const PredictedImage& image : cancelled.get().images) EXPECT_EQ(image.outcome, Outcome::kCancelled);
 }
 
 TEST(PredictionQueue, RefusesAtOnceWhatWouldBeLate) {
