@@ -10,13 +10,12 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
-#include "margay/core/checksum.h"
-#include "margay/core/random.h"
 #include "margay/data/dataset.h"
 #include "margay/data/image_pipeline.h"
 #include "margay/predict/image_groups.h"
 #include "margay/run/probe_network.h"
 #include "margay/run/probe_run.h"
+#include "margay/run/random_order.h"
 #include "margay/train/probe/probe.h"
 
 namespace margay::run {
@@ -28,17 +27,11 @@ constexpr std::uint64_t kLabellingSeed = 42;
 constexpr std::size_t kShownShares = 9;
 constexpr std::int64_t kLeastOfClass = 2;
 
-/// Positions in an order that depends on the files' names alone.
+/// Of the files' names alone, wherever they lie.
 std::vector<std::size_t> random_positions(const std::vector<fs::path>& paths) {
-  std::vector<std::pair<std::uint64_t, std::size_t>> keys;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    const std::string name = paths[i].filename().native();
-    keys.emplace_back(core::Random({kLabellingSeed, core::checksum(name)}).next(), i);
-  }
-  std::sort(keys.begin(), keys.end());
-  std::vector<std::size_t> order;
-  for (const auto& [key, i] : keys) order.push_back(i);
-  return order;
+  std::vector<std::string> names;
+  for (const fs::path& path : paths) names.push_back(path.filename().native());
+  return random_order(names, kLabellingSeed);
 }
 
 /// The classes by name.

@@ -5,11 +5,10 @@
 
 #include <fmt/format.h>
 
-#include "margay/core/checksum.h"
 #include "margay/core/error.h"
-#include "margay/core/random.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/class_folders.h"
+#include "margay/run/random_order.h"
 
 namespace margay::run {
 namespace {
@@ -19,20 +18,6 @@ constexpr const char* kConflict = "conflict";
 constexpr const char* kOffered = "offered";
 
 std::pair<std::size_t, std::size_t> ordered_pair(std::size_t a, std::size_t b) { return std::minmax(a, b); }
-
-/// The images in an order that depends on their names alone, so that it goes on after a restart.
-std::vector<std::size_t> random_order(std::span<const std::string> names) {
-  std::vector<std::pair<std::uint64_t, std::size_t>> keys;
-  keys.reserve(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    keys.emplace_back(core::Random({kSampleSeed, core::checksum(names[i])}).next(), i);
-  }
-  std::sort(keys.begin(), keys.end());
-  std::vector<std::size_t> order;
-  order.reserve(keys.size());
-  for (const auto& [key, i] : keys) order.push_back(i);
-  return order;
-}
 
 data::Labels sorted_labels(data::Labels labels) {
   std::sort(labels.begin(), labels.end());
@@ -71,7 +56,7 @@ Review::Review(ReviewedData data, std::span<const data::Finding> findings, data:
   add_doubtful(edits);
   for (const data::Finding& finding : findings) add_entries(finding, root);
   std::stable_sort(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) { return a.gain > b.gain; });
-  sample_order_ = random_order(names_);
+  sample_order_ = random_order(names_, kSampleSeed);
   find_sample_begin();
 }
 
