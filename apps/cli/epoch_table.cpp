@@ -76,6 +76,12 @@ std::string epoch_text(const train::Progress& at, const char* pass) {
   return fmt::format("epoch {}/{}{}", at.epoch + 1, at.epochs, pass);
 }
 
+/// As wide as a loss, or as the metric's name.
+std::size_t metric_columns(const metric::Metric& metric) {
+  constexpr std::size_t kLoss = 11;
+  return std::max(kLoss, core::text_width(metric.name()));
+}
+
 std::string speed_text(const train::Progress& at) {
   return at.images_per_s < 100 ? fmt::format("{:.1f} images/s", at.images_per_s)
                                : fmt::format("{:.0f} images/s", at.images_per_s);
@@ -113,7 +119,7 @@ void EpochTable::before_fit(train::Learner& learner, const train::Progress& at) 
 
 void EpochTable::print_head(const train::Learner& learner, const std::string& stage) {
   print_out("\n{}\n{:<6} {:<11} {:<11} ", stage, "epoch", "train_loss", "valid_loss");
-  for (const auto& metric : learner.metrics()) print_out("{} ", core::padded(metric->name(), 11));
+  for (const auto& metric : learner.metrics()) print_out("{} ", core::padded(metric->name(), metric_columns(*metric)));
   print_out("{:<6} {:<9} {}\n", "time", "images/s", "waiting");
 }
 
@@ -131,11 +137,12 @@ void EpochTable::after_train(train::Learner& /*learner*/, const train::Progress&
   line_.begin(epoch_text(at, " valid"));
 }
 
-void EpochTable::after_epoch(train::Learner& /*learner*/, const train::Progress& /*at*/,
-                             const train::EpochRecord& record) {
+void EpochTable::after_epoch(train::Learner& learner, const train::Progress& /*at*/, const train::EpochRecord& record) {
   line_.clear();
   print_out("{:<6} {:<11} {:<11} ", record.epoch, number_text(record.train_loss, 6), number_text(record.valid_loss, 6));
-  for (const double metric : record.metrics) print_out("{:<11} ", number_text(metric, 6));
+  for (std::size_t i = 0; i < record.metrics.size(); ++i) {
+    print_out("{} ", core::padded(number_text(record.metrics[i], 6), metric_columns(*learner.metrics()[i])));
+  }
   if (std::isnan(record.train_images_per_s)) {  // a probe trains nothing
     print_out("{}\n", clock_text(record.seconds));
   } else {

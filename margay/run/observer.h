@@ -102,7 +102,7 @@ class Observer {
   virtual void resumed(const Resumed& /*where*/) {}
   /// The run that was to continue is finished; nothing is trained.
   virtual void was_finished(const Finished& /*end*/) {}
-  /// The shares of the first epoch's time, after that epoch.
+  /// The shares of the first epoch's time, after that epoch, if they explain it.
   virtual void found_bottleneck(const std::string& /*text*/) {}
   /// The results of the saved model, if it is not that of the last epoch.
   virtual void evaluated_saved_model(const train::EpochRecord& /*record*/, const metric::Metrics& /*metrics*/) {}

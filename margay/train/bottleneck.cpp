@@ -11,6 +11,7 @@ namespace {
 constexpr double kWaiting = 0.1;
 constexpr double kUpdating = 0.15;
 constexpr double kListening = 0.05;
+constexpr double kNetworkShare = 0.5;
 
 int percent(double share) { return static_cast<int>(share * 100 + 0.5); }
 
@@ -43,6 +44,8 @@ std::string describe_bottleneck(const EpochRecord& record, const data::Loaders& 
     return fmt::format("{}, {} % callbacks, which are the bottleneck: write less often.", shares(record),
                        percent(record.callback_share));
   }
+  // The rest is what a pass does once, such as ending its threads; NaN of an older checkpoint says nothing either.
+  if (!(record.forward_share + record.backward_share > kNetworkShare)) return "";
   return shares(record) + ". The network takes most of the time, as it should.";
 }
 

@@ -8,8 +8,9 @@
 namespace margay::train {
 
 /// One line about the time that training took in an epoch: waiting for images, forward, backward, optimizer, callbacks;
-/// and what to change if the bottleneck is not the network. If training waited for images, the stages of loading are
-/// measured with some of them, which takes about a second.
+/// and what to change if the bottleneck is not the network. "" where none of them explains the time, as in a pass of
+/// few steps. If training waited for images, the stages of loading are measured with some of them, which takes about a
+/// second.
 std::string describe_bottleneck(const EpochRecord& record, const data::Loaders& loaders);
 
 }  // namespace margay::train

@@ -50,7 +50,6 @@ class NotingObserver : public Observer {
     notes.emplace_back("resumed");
     resumed_from = where;
   }
-  void found_bottleneck(const std::string&) override { notes.emplace_back("bottleneck"); }
   void repeated(std::int64_t i, std::int64_t, std::uint64_t) override {
     notes.push_back("repeat " + std::to_string(i));
   }
@@ -91,7 +90,7 @@ TEST_F(StartTraining, AnnouncesAndPrintsNothing) {
   EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_EQ(outcome, Outcome::kDone);
-  EXPECT_EQ(notes.notes, (std::vector<std::string>{"from scratch: resnet20", "started", "bottleneck", "ended"}));
+  EXPECT_EQ(notes.notes, (std::vector<std::string>{"from scratch: resnet20", "started", "ended"}));
   EXPECT_EQ(notes.images, 12);
   EXPECT_EQ(notes.last.interruption, "");
   EXPECT_FALSE(notes.last.charts.empty());
@@ -136,9 +135,9 @@ TEST_F(StartTraining, TellsOfEachRepeatAndOfThemAll) {
   NotingObserver notes;
   options_.repeats = 2;
   EXPECT_EQ(start_training(options_, "", notes), Outcome::kDone);
-  EXPECT_EQ(notes.notes, (std::vector<std::string>{"repeat 1", "from scratch: " + options_.arch, "started",
-                                                   "bottleneck", "ended", "repeat 2", "started", "bottleneck", "ended",
-                                                   "repeats: error_rate", "repeats: valid_loss"}));
+  EXPECT_EQ(notes.notes,
+            (std::vector<std::string>{"repeat 1", "from scratch: " + options_.arch, "started", "ended", "repeat 2",
+                                      "started", "ended", "repeats: error_rate", "repeats: valid_loss"}));
 }
 
 TEST_F(StartTraining, RefusesWhatCannotWorkBeforeAFolderIsMade) {

@@ -1,5 +1,7 @@
 #include "margay/train/bottleneck.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/tiny_images.h"
@@ -20,6 +22,12 @@ TEST_F(Doctor, IsContentWhenTheNetworkTakesTheTime) {
   EXPECT_EQ(line({.wait_share = 0.004, .forward_share = 0.3, .backward_share = 0.65, .update_share = 0.03}),
             "Time of the first epoch: 0 % waiting for images, 30 % forward, 65 % backward, 3 % optimizer. The network "
             "takes most of the time, as it should.");
+}
+
+TEST_F(Doctor, SaysNothingWhereTheSharesDoNotExplainTheTime) {
+  EXPECT_EQ(line({.wait_share = 0.01, .forward_share = 0.06, .backward_share = 0.08, .update_share = 0.01}), "");
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(line({.wait_share = kUnknown, .forward_share = kUnknown, .backward_share = kUnknown}), "");
 }
 
 TEST_F(Doctor, MeasuresTheStagesOfLoadingWhenImagesWereWaitedFor) {
