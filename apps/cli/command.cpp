@@ -49,6 +49,7 @@ std::string flag_heading(const std::string& options, const std::string& outer) {
       {"loss", "Loss"},
       {"learner", "Device, precision and memory"},
       {"threads", "Device, precision and memory"},
+      {"launch", "Several processes"},
       {"server", "Where it listens and what it takes"},
       {"fine_tune", "Fine-tuning, the default recipe"},
       {"distillation", "A teacher"},
@@ -131,6 +132,7 @@ struct Command::Parser {
 
   /// Throws UsageError for flags that break a rule.
   void check_what_was_given() const {
+    check_arguments();
     for (const auto& check : checks) check();
     for (const FlagSet& set : sets) {
       const auto is_given = [&](const std::string& field) {
@@ -144,6 +146,18 @@ struct Command::Parser {
         const auto flag_for = [&](const std::string& name, const std::string&) { return flag_of(name, set); };
         throw UsageError(replace_quoted(message.substr(message.find("] ") + 2), flag_for));
       }
+    }
+  }
+
+  /// Standard input is read by no command.
+  void check_arguments() const {
+    for (const CLI::Option* option : app->get_options([](const CLI::Option* each) { return each->get_positional(); })) {
+      const std::vector<std::string>& given = option->results();
+      if (std::find(given.begin(), given.end(), "-") == given.end()) continue;
+      throw UsageError(
+          fmt::format("{}: '-' does not stand for standard input here; expected {} (a file that is called "
+                      "so is ./-)",
+                      option->get_name(true, false), option->get_description()));
     }
   }
 
@@ -332,6 +346,7 @@ CommandTree CommandLine::tree() const {
 
 std::function<core::ExitCode()> CommandLine::parse(const std::vector<std::string>& arguments) {
   CLI::App& app = parser_->app;
+  if (const std::string problem = explain_needless_value(app, arguments); !problem.empty()) throw UsageError(problem);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::Success& help) {

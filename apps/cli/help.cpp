@@ -107,6 +107,13 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
   return "";
 }
 
+/// "--json or --no-json" of a switch.
+std::string names_of_switch(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return fmt::format("{}", fmt::join(names, " or "));
+}
+
 /// What the parser says of a flag's values, in words of use: it counts them.
 std::string in_plain_words(const std::string& problem) {
   const std::size_t colon = problem.find(": ");
@@ -122,6 +129,22 @@ std::string in_plain_words(const std::string& problem) {
 
 std::vector<const CLI::App*> shown_commands(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+}
+
+std::string explain_needless_value(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = chosen_command(app, arguments);
+  for (const std::string& argument : arguments) {
+    if (argument == "--") return "";
+    const std::string flag = argument.starts_with("-h") && argument.size() > 2 ? "-h" : before_equals(argument);
+    if (!flag.starts_with("-") || flag.size() == argument.size()) continue;
+    const CLI::Option* option = (command == nullptr ? app : *command).get_option_no_throw(flag);
+    if (option == nullptr || option->get_expected_max() != 0) continue;
+    const std::string value = argument.substr(std::min(argument.size(), flag.size() + (flag == "-h" ? 0 : 1)));
+    if (flag != "-h" && (value == "true" || value == "false")) continue;
+    return fmt::format("{} takes no value, but '{}' is given; write {}", flag, core::spelled_out(value),
+                       flag == "-h" ? flag : names_of_switch(*option));
+  }
+  return "";
 }
 
 std::string explain(const std::string& problem, const CLI::App& app, const std::vector<std::string>& arguments) {

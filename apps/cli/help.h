@@ -34,4 +34,8 @@ std::vector<const CLI::App*> shown_commands(const CLI::App& app);
 /// there is.
 std::string explain(const std::string& problem, const CLI::App& app, const std::vector<std::string>& arguments);
 
+/// One line about the first value that is given to a flag that takes none, such as --json=5; "" where there is none.
+/// A switch may be --json=true or --json=false.
+std::string explain_needless_value(const CLI::App& app, const std::vector<std::string>& arguments);
+
 }  // namespace margay::cli

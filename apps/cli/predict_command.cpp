@@ -282,6 +282,8 @@ void add_predict(CommandLine& line) {
   command.flags(*options);
   const auto processes = takes_processes(command);
   takes_compute_threads(command, processes);
+  command.everyday({"--top", "--threshold", "--alpha", "--json", "--csv", "--sort-into", "--sort-by", "--batch-size",
+                    "--num-workers", "--precision", "--device", "--tta", "--raw", "--max-pixels", "--decode"});
   command.does([=] {
     return work_together(read_launch(*processes, launch_variables()),
                          [&](const Launch& launch, const std::shared_ptr<collective::Group>& group) {

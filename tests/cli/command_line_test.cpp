@@ -47,6 +47,29 @@ TEST(CommandLine, SaysWhatIsWrongWithAFlagsValue) {
   EXPECT_EQ(errors({"--base-lr", "nan"}), fmt::format("margay: --base-lr: 'nan' is not a number{}", kUsage));
 }
 
+TEST(CommandLine, RefusesAValueForAFlagThatTakesNone) {
+  const auto errors = [](const std::string& flag) {
+    const CommandResult result = run_command({"train", "/no/such/folder", flag});
+    EXPECT_NE(result.status, 0);
+    return result.errors;
+  };
+  EXPECT_EQ(errors("--keep-best=5"),
+            "margay: --keep-best takes no value, but '5' is given; write --keep-best or --no-keep-best\n");
+  EXPECT_EQ(errors("--no-keep-best=yes"),
+            "margay: --no-keep-best takes no value, but 'yes' is given; write --keep-best or --no-keep-best\n");
+  EXPECT_EQ(errors("-h5"), "margay: -h takes no value, but '5' is given; write -h\n");
+  EXPECT_EQ(run_command({"--version=2"}).status, 2);
+  EXPECT_NE(errors("--keep-best=false").find("there is no such folder"), std::string::npos);
+}
+
+TEST(CommandLine, SaysThatStandardInputIsNotRead) {
+  const CommandResult result = run_command({"predict", "M", "-"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.errors,
+            "margay: images: '-' does not stand for standard input here; expected images, or folders of them (a file "
+            "that is called so is ./-); `margay predict --help` shows its usage\n");
+}
+
 TEST(CommandLine, SuggestsTheNearestCommand) {
   const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);
@@ -250,8 +273,17 @@ TEST(Help, ShowsTheFlagsThatPeopleUseAndHelpAllTheOthers) {
 }
 
 TEST(Help, ShowsAllOfACommandWithFewFlags) {
-  for (const char* command : {"predict", "models", "runs", "weights", "sample"}) {
+  for (const char* command : {"models", "runs", "weights", "sample"}) {
     EXPECT_EQ(flags_in(run_command({command, "--help"}).output), flags_in(run_command({command, "--help-all"}).output));
+  }
+}
+
+TEST(Help, KeepsTheFlagsOfSeveralProcessesTogetherAndOutOfTheEverydayOnes) {
+  for (const char* command : {"train", "probe", "lr-find", "evaluate", "predict"}) {
+    const std::string brief = run_command({command, "--help"}).output;
+    EXPECT_EQ(brief.find("--master"), std::string::npos) << command;
+    EXPECT_NE(brief.find("more flags: margay "), std::string::npos) << command;
+    testing_support::expect_part(run_command({command, "--help-all"}).output, "\nSeveral processes:\n  --master ");
   }
 }
 
