@@ -229,7 +229,7 @@ class ModelToCalibrate {
     throw core::DataError(options_.model,
                           fmt::format("its logits for {} are not finite: the training diverged, or --precision is too "
                                       "low for it",
-                                      kept_.names[row].string()));
+                                      shown_path(kept_.names[row])));
   }
 
   void check_training_images() const {

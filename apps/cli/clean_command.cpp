@@ -16,6 +16,7 @@
 #include "apps/cli/review_text.h"
 #include "apps/cli/terminal_session.h"
 #include "apps/cli/weights_choice.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/journal.h"
@@ -267,7 +268,7 @@ data::ApplyOptions apply_options(const CleanOptions& options, const std::vector<
 }
 
 core::ExitCode tell_applied(const data::AppliedEdits& done, const char* verb) {
-  print_out("{} {}: {} files moved{}\n", verb, done.number, done.moved,
+  print_out("{} {}: {} moved{}\n", verb, done.number, core::counted(done.moved, "file"),
             done.new_table.empty() ? "" : fmt::format(", labels in {}", shown_path(done.new_table)));
   for (const std::string& problem : done.problems) complain(program_words(problem));
   return done.problems.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;

@@ -115,7 +115,7 @@ Subject subject_of_table(const ExplainOptions& options) {
   if (!options.binary && loss::look_like_probabilities(table.logits)) {
     complain(fmt::format(
         "{}: every row lies in [0, 1] and sums to 1, like the result of a softmax; logits are the values before it",
-        options.logits.string()));
+        shown_path(options.logits)));
   }
   Subject subject{.name = options.logits.filename().string(),
                   .logits = table.logits,

@@ -18,6 +18,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/checksum.h"
 #include "margay/core/file.h"
+#include "margay/core/quantity.h"
 #include "margay/core/text.h"
 #include "margay/export/export_bundle.h"
 #include "margay/export/published_weights.h"
@@ -100,7 +101,7 @@ std::string onnx_value_text(const exporting::OnnxValue& value) {
 std::string sizes_text(const std::vector<fs::path>& files) {
   std::string text;
   for (const fs::path& file : files) {
-    text += fmt::format("{}: {:.1f} MB\n", shown_path(file), static_cast<double>(fs::file_size(file)) / 1e6);
+    text += fmt::format("{}: {}\n", shown_path(file), core::size_text(fs::file_size(file)));
   }
   return text;
 }
@@ -125,7 +126,7 @@ void remove_stale_files(const fs::path& target, bool has_data) {
 void move_into_place(const fs::path& from, const fs::path& to) {
   std::error_code failure;
   fs::rename(from, to, failure);
-  if (failure) throw core::IoError(to, "cannot be moved from " + from.string(), failure.value());
+  if (failure) throw core::IoError(to, "cannot be moved from " + shown_path(from), failure.value());
 }
 
 /// A folder beside the target for a file that nobody has compared yet. An earlier one of that name is replaced.
@@ -192,8 +193,8 @@ void check_page_model(const exporting::OnnxModel& model) {
   for (const exporting::OnnxTensor& tensor : model.tensors) bytes += tensor.bytes();
   constexpr std::uint64_t kRestBytes = std::uint64_t{64} << 20;  // more than graph and metadata take
   if (bytes + kRestBytes < exporting::kLargestOnnxBytes) return;
-  throw core::Error(fmt::format("the weights take {:.1f} GB; browsers run files of less than 2: leave out --page",
-                                static_cast<double>(bytes) / 1e9));
+  throw core::Error(fmt::format("the weights take {}; browsers run files of less than 2 GB: leave out --page",
+                                core::size_text(bytes)));
 }
 
 /// Where the file is and says what the model says, the page around it.

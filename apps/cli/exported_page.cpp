@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/output.h"
 #include "apps/serve/image_prediction.h"
 #include "apps/web/page_files.h"
 #include "apps/web/single_page.h"
@@ -88,7 +89,7 @@ void check_is_page(const fs::path& folder) {
 void copy_for_page(const fs::path& from, const fs::path& to) {
   std::error_code failure;
   fs::copy_file(from, to, failure);
-  if (failure) throw core::IoError(to, fmt::format("cannot be copied from {}", from.string()), failure.value());
+  if (failure) throw core::IoError(to, fmt::format("cannot be copied from {}", shown_path(from)), failure.value());
 }
 
 /// A new folder beside another, which takes its place or goes.

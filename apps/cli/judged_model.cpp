@@ -12,6 +12,7 @@
 #include "apps/cli/shared_stream.h"
 #include "margay/core/counted.h"
 #include "margay/core/machine.h"
+#include "margay/core/quantity.h"
 #include "margay/run/judged_rows.h"
 
 namespace margay::cli {
@@ -46,17 +47,14 @@ void tell_of_trained(const run::JudgedRows& rows, const JudgedSet& images) {
                    core::counted(rows.trained().size(), "image"), rows.trained().text()));
 }
 
-std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9); }
-
 void check_memory(const JudgedModel& model) {
   const std::uint64_t available = core::available_memory_bytes();
   if (available == 0 || model.logit_bytes() < available) return;
   throw core::OutOfMemoryError(
       fmt::format("the predictions of {} for {} classes take {}, and {} of memory are left; judge fewer images "
-                  "(--part), or without "
-                  "--report, --predictions and --json",
+                  "(--part), or without --report, --predictions and --json",
                   core::counted(static_cast<std::size_t>(model.num_images()), "image"), model.num_classes(),
-                  gigabytes(model.logit_bytes()), gigabytes(available)));
+                  core::size_text(model.logit_bytes()), core::size_text(available)));
 }
 
 }  // namespace
@@ -90,7 +88,7 @@ JudgedModel::JudgedModel(const fs::path& model, const JudgingOptions& options, s
   }
   if (fs::is_directory(model)) {
     const fs::path inside = model / "model.margay";
-    const std::string hint = fs::exists(inside) ? "; it is a run's, whose model is " + inside.string() : "";
+    const std::string hint = fs::exists(inside) ? "; it is a run's, whose model is " + shown_path(inside) : "";
     throw core::DataError(model,
                           "this folder holds no predictions (predictions.json and predictions.safetensors)" + hint);
   }

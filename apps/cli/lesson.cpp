@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include "apps/cli/judged_model.h"
+#include "apps/cli/output.h"
 #include "apps/cli/progress_line.h"
 #include "margay/core/error.h"
 #include "margay/run/evaluation_set.h"
@@ -19,7 +20,7 @@ predict::Predictions lesson_predictions(const serve::Predictor& predictor, const
   if (!predictions.logits.isfinite().all().item<bool>()) {
     throw core::DataError(subject.model, fmt::format("its logits for {} are not finite: the training diverged, or "
                                                      "--precision is too low for it",
-                                                     subject.image.string()));
+                                                     shown_path(subject.image)));
   }
   return predictions;
 }

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/output.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
@@ -238,7 +239,7 @@ std::optional<WrittenTargets> written_targets(const std::optional<std::string>& 
   if (!flag && !table.targets) return std::nullopt;
   if (flag && table.targets) {
     throw std::invalid_argument(
-        fmt::format("[explain] {} has a column 'target'; leave it or --targets out", table_path.string()));
+        fmt::format("[explain] {} has a column 'target'; leave it or --targets out", shown_path(table_path)));
   }
   if (!flag) {
     WrittenTargets own{.path = table_path, .cells = {}, .places = places_of(table.lines)};
@@ -250,7 +251,7 @@ std::optional<WrittenTargets> written_targets(const std::optional<std::string>& 
   if (written.cells.size() == rows) return written;
   fail(written.path,
        fmt::format("{}{} targets for the {} rows of {}; each row needs one, which may be empty",
-                   written.path.empty() ? "--targets: " : "", written.cells.size(), rows, table_path.string()));
+                   written.path.empty() ? "--targets: " : "", written.cells.size(), rows, shown_path(table_path)));
 }
 
 WrittenTargets written_label(const std::string& label) { return {.path = {}, .cells = {label}, .places = {"--label"}}; }

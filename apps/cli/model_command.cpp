@@ -11,7 +11,9 @@
 #include "apps/cli/process.h"
 #include "apps/cli/unknown_text.h"
 #include "margay/bundle/bundle.h"
+#include "margay/core/counted.h"
 #include "margay/core/options.h"
+#include "margay/core/quantity.h"
 #include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/model_summary.h"
@@ -79,10 +81,10 @@ Json json_of(const model::SummaryRow& row) {
 /// fastai's Learner.summary as text: a line for each layer and step, then each parameter group and the whole.
 std::string model_summary_text(const model::ModelSummary& summary) {
   return fmt::format(
-      "{}\n{}\n{:.4g} GMACs for an image of {} pixels; the results of all layers take {:.1f} MB for a batch of {}, in "
+      "{}\n{}\n{:.4g} GMACs for an image of {} pixels; the results of all layers take {} for a batch of {}, in "
       "float32\n",
       rows_text(summary), groups_text(summary), static_cast<double>(summary.macs_per_image()) / 1e9, summary.image_px,
-      static_cast<double>(summary.activation_bytes()) / 1e6, summary.batch_size);
+      core::size_text(static_cast<std::uint64_t>(summary.activation_bytes())), summary.batch_size);
 }
 
 Json model_summary_json(const model::ModelSummary& summary) {
@@ -197,8 +199,9 @@ core::ExitCode show_model(const ModelOptions& options) {
     json.update(model_summary_json(summary));
     print_json(json);
   } else {
-    print_out("{}, {} classes\n\n{}{}", shown.classifier->options().architecture, shown.classifier->num_classes(),
-              probabilities_text(shown), model_summary_text(summary));
+    print_out("{}, {}\n\n{}{}", shown.classifier->options().architecture,
+              core::counted(shown.classifier->num_classes(), "class", "classes"), probabilities_text(shown),
+              model_summary_text(summary));
   }
   return core::ExitCode::kDone;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {
@@ -161,7 +162,7 @@ void complain_at_once(const std::string& text) {
   own.write(complaint(text));
 }
 
-std::string shown_path(const std::filesystem::path& path) { return core::spelled_out(path.string()); }
+std::string shown_path(const std::filesystem::path& path) { return core::shown_path(path); }
 
 bool FileOutputs::write(const std::function<void()>& write_file) {
   try {

@@ -138,7 +138,7 @@ void add_probe(CommandLine& line) {
     const std::filesystem::path& weights = options->run.network.weights;
     if (weights == kNoWeights || weights == run::kAutoWeights) {
       throw UsageError(fmt::format("--weights {} is for one network; --compare takes a folder of weights, or cached",
-                                   weights.string()));
+                                   shown_path(weights)));
     }
   });
   command.does([=, &command] {

@@ -213,9 +213,10 @@ const Renamed& probe_flag_names() {
 }
 
 std::string probe_start_text(const run::ProbeStart& start) {
-  return fmt::format("{} images train, {} validate, {} classes; {} ({}), {}\n", start.train_images, start.valid_images,
-                     start.num_classes, start.arch, core::spelled_out(start.weights.filename().string()),
-                     start.precision);
+  return fmt::format("{}, {} validate, {}; {} ({}), {}\n",
+                     core::counted(start.train_images, "image trains", "images train"), start.valid_images,
+                     core::counted(start.num_classes, "class", "classes"), start.arch,
+                     core::spelled_out(start.weights.filename().string()), start.precision);
 }
 
 std::string probe_text(const Probed& probed, const run::ProbeRunOptions& options) {

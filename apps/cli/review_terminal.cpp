@@ -107,7 +107,8 @@ class TerminalReview {
     } catch (const core::Error& error) {
       message_ = fmt::format("NOT DECIDED: {}", program_words(error.what()));
     } catch (const std::invalid_argument& error) {
-      message_ = program_words(error.what());
+      const std::string what = error.what();  // "[Review] …", but the line is short and the place known
+      message_ = program_words(what.starts_with('[') ? what.substr(what.find("] ") + 2) : what);
     }
   }
 

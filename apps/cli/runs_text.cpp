@@ -1,6 +1,7 @@
 #include "apps/cli/runs_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 #include <fmt/chrono.h>
@@ -64,6 +65,10 @@ std::string epochs_or_kind(const run::RunRecord& run) {
   return run.kind() == run::RunKind::kTraining ? std::to_string(run.epochs.size()) : core::to_text(run.kind());
 }
 
+std::string time_of(const run::RunRecord& run) {
+  return std::isfinite(run.seconds()) ? clock_text(run.seconds()) : kNothing;
+}
+
 std::string value_text(const std::optional<nlohmann::ordered_json>& value) {
   if (!value) return kNothing;
   const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
@@ -82,11 +87,11 @@ std::string run_list_text(const std::vector<run::RunRecord>& runs) {
                          {"epochs"},
                          {"valid_loss"},
                          {metric.empty() ? "result" : metric, Align::kLeft},
-                         {"minutes"}});
+                         {"time"}});
   for (const run::RunRecord& run : runs) {
     table.add({run.id == 0 ? kNothing : std::to_string(run.id), local_time(run.started, "{:%Y-%m-%d %H:%M}"),
                core::one_line(run.name), arch_of(run), core::to_text(run.status), epochs_or_kind(run),
-               or_nothing(run.last("valid_loss")), list_result(run, metric), number_text(run.seconds() / 60, 1)});
+               or_nothing(run.last("valid_loss")), list_result(run, metric), time_of(run)});
   }
   return table.text();
 }
@@ -99,7 +104,7 @@ std::string run_heading_text(const run::RunRecord& run) {
   if (!run.group.empty()) text += fmt::format("repeat   of {}\n", core::one_line(run.group));
   text += fmt::format("started  {}\n", local_time(run.started, kTime));
   if (!run.ended.empty()) {
-    text += fmt::format("ended    {} ({:.1f} minutes)\n", local_time(run.ended, kTime), run.seconds() / 60);
+    text += fmt::format("ended    {} (after {})\n", local_time(run.ended, kTime), time_of(run));
   }
   if (run.saved_epoch && run.result() != nullptr) {
     text += fmt::format("model    that of {}, epoch {}\n", core::one_line(run.result()->stage), run.result()->epoch);

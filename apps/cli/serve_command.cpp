@@ -16,6 +16,7 @@
 #include "apps/cli/service_manager.h"
 #include "apps/serve/access_log_file.h"
 #include "apps/serve/service.h"
+#include "margay/core/counted.h"
 #include "margay/core/text.h"
 #include "margay/http/client.h"
 
@@ -115,8 +116,8 @@ class ServerRun {
   void tell_ready(const http::Server& server) {
     for (const serve::ModelFile& file : service_.store().models()) {
       const serve::ModelFacts& facts = service_.store().model(file.name)->facts();
-      print_out("{}: {}, {} classes, {} on {}, version {}\n", facts.name, facts.architecture, facts.labels.size(),
-                facts.precision, facts.device, facts.version);
+      print_out("{}: {}, {}, {} on {}, version {}\n", facts.name, facts.architecture,
+                core::counted(facts.labels.size(), "class", "classes"), facts.precision, facts.device, facts.version);
     }
     for (const std::string& address : server.addresses()) print_out("Listening on {}\n", address);
     notify_service_manager("READY=1\nSTATUS=Listening on " + core::one_line(server.address()));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/cli/output.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {
@@ -68,7 +69,7 @@ std::vector<serve::ModelFile> served_files(const std::vector<std::string>& model
         std::find_if(files.begin(), files.end(), [&](const auto& each) { return each.name == file.name; });
     if (same != files.end()) {
       throw UsageError(fmt::format("{} and {} would both be served as '{}'; name them: margay serve NAME={} NAME={}",
-                                   same->file.string(), file.file.string(), file.name,
+                                   shown_path(same->file), shown_path(file.file), file.name,
                                    core::shell_word(same->file.string()), core::shell_word(file.file.string())));
     }
     files.push_back(std::move(file));

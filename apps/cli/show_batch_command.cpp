@@ -50,7 +50,7 @@ ShownBatch one_image(const ShowBatchOptions& options, const data::Loader& loader
   const auto tiles = data::draw_tiles(loader.pipeline(), dataset.image(0), dataset.label(0),
                                       std::max(1, options.max_n - 1), options.batch.loader.seed);
   return {chart::image_grid(tiles),
-          fmt::format("{} as it is, and under {} draws", dataset.path(0).string(), tiles.size() - 1)};
+          fmt::format("{} as it is, and under {} draws", shown_path(dataset.path(0)), tiles.size() - 1)};
 }
 
 ShownBatch beside_originals(const ShowBatchOptions& options, const data::Loader& loader) {

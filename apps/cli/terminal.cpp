@@ -12,6 +12,7 @@
 #include "apps/cli/processes.h"
 #include "apps/cli/program_words.h"
 #include "margay/core/counted.h"
+#include "margay/core/quantity.h"
 #include "margay/core/text.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/training_charts.h"
@@ -68,10 +69,11 @@ void TerminalObserver::chose_architecture(const std::string& text) { print_out("
 void TerminalObserver::recognised_weights(const std::string& text) { complain("weights: " + program_words(text)); }
 
 void TerminalObserver::found_batch_size(const train::BatchSizeAdvice& advice) {
+  if (advice.needed_bytes == 0) return print_out("batch size {}, which fits\n", advice.batch_size * advice.processes);
   const std::string shares =
       advice.processes > 1 ? fmt::format(", {} for each process, which", advice.batch_size) : ":";
-  print_out("batch size {}{} needs about {:.0f} of {:.0f} MB\n", advice.batch_size * advice.processes, shares,
-            static_cast<double>(advice.needed_bytes) / 1e6, static_cast<double>(advice.limit_bytes) / 1e6);
+  print_out("batch size {}{} needs about {} of {}\n", advice.batch_size * advice.processes, shares,
+            core::size_text(advice.needed_bytes), core::size_text(advice.limit_bytes));
 }
 
 void TerminalObserver::found_lr(double lr) { print_out("base_lr {:.2e}, the valley of lr-find\n", lr); }

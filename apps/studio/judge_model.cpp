@@ -12,6 +12,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/quantity.h"
 #include "margay/run/evaluation_report.h"
 #include "margay/run/judged_rows.h"
 #include "margay/run/moved_files.h"
@@ -34,10 +35,8 @@ void check_room(std::size_t images, std::int64_t classes) {
   const std::uint64_t needed = sizeof(float) * images * static_cast<std::uint64_t>(classes);
   if (available == 0 || needed < available) return;
   throw core::OutOfMemoryError(
-      fmt::format("the predictions of {} for {} classes take {:.1f} GB, and {:.1f} GB of memory are left; judge a part "
-                  "of the images",
-                  core::counted(images, "image"), classes, static_cast<double>(needed) / 1e9,
-                  static_cast<double>(available) / 1e9));
+      fmt::format("the predictions of {} for {} classes take {}, and {} of memory are left; judge a part of the images",
+                  core::counted(images, "image"), classes, core::size_text(needed), core::size_text(available)));
 }
 
 run::EvaluationOptions options_of(const EvaluationQuestion& question, const fs::path& folder) {

@@ -10,6 +10,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/model/weights/weights_file.h"
@@ -172,7 +173,7 @@ void refuse_folder(const fs::path& path) {
   if (!fs::is_directory(path, none)) return;
   const fs::path inside = path / "model.margay";
   throw core::DataError(path, fs::exists(inside, none)
-                                  ? fmt::format("is a folder; its model is {}", inside.string())
+                                  ? fmt::format("is a folder; its model is {}", core::shown_path(inside))
                                   : std::string("is a folder; a model is a file, such as a run's model.margay"));
 }
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "margay/core/quantity.h"
 #include "margay/core/text.h"
 
 namespace margay::core {
@@ -48,7 +50,8 @@ std::string asked_for(std::string_view text) {
   text.remove_prefix(static_cast<std::size_t>(end - text.data()) + 1);
   const std::string_view unit = text.substr(0, text.find_first_of(" .,;("));
   if (unit != "bytes") return fmt::format("{:g} {}", amount, unit);
-  return amount < 1e9 ? fmt::format("{:.0f} MB", std::max(amount / 1e6, 1.0)) : fmt::format("{:.1f} GB", amount / 1e9);
+  constexpr double kMost = 1e18;
+  return size_text(static_cast<std::uint64_t>(std::clamp(amount, 0.0, kMost)));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/shown_path.h"
 
 namespace margay::core {
 namespace {
@@ -199,7 +200,8 @@ void sync_folder(const fs::path& folder) {
 FileLock::FileLock(const std::filesystem::path& path)
     : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (!descriptor_.is_open() || ::flock(descriptor_.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-  throw Error(fmt::format("{}: another process is at work here; wait until it ends", path.parent_path().string()));
+  throw Error(
+      fmt::format("{}: another process is at work here; wait until it ends", core::shown_path(path.parent_path())));
 }
 
 }  // namespace margay::core

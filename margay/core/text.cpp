@@ -96,7 +96,7 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
   const std::string guess = nearest(word, candidates);
-  return guess.empty() ? "" : "; did you mean '" + guess + "'?";
+  return guess.empty() ? "" : "; did you mean '" + spelled_out(guess) + "'?";
 }
 
 std::string text_bar(double fraction, int width) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
@@ -65,8 +66,10 @@ std::vector<std::string> data_warnings(const Datasets& datasets, bool expects_va
   const ClassCounts train = count(*datasets.train, datasets.vocabulary);
   const ClassCounts valid = count(*datasets.valid, datasets.vocabulary);
   std::vector<std::string> warnings;
-  const auto warn = [&](const NameList& classes, const char* what) {
-    if (!classes.empty()) warnings.push_back(fmt::format("{} {}: {}", classes.size(), what, classes.text()));
+  const auto warn = [&](const NameList& classes, const std::string& what, const std::string& of_many) {
+    if (classes.empty()) return;
+    warnings.push_back(
+        fmt::format("{}: {}", core::counted(classes.size(), "class " + what, "classes " + of_many), classes.text()));
   };
   const auto classes = [&](auto&& condition) { return classes_where(datasets.vocabulary, condition); };
   const bool is_single = datasets.train->task() == Task::kSingleLabel;
@@ -75,16 +78,18 @@ std::vector<std::string> data_warnings(const Datasets& datasets, bool expects_va
   if (datasets.valid->size() == 0 && expects_validation) {
     warnings.emplace_back("no image validates, so no error rate can be given");
   }
-  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "class(es) with a single image");
-  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "class(es) without images");
-  warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }),
-       "class(es) that never train, only validate");
-  warn(names_with_control_characters(datasets.vocabulary),
-       "class(es) whose names hold line ends or other control characters");
+  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 1; }), "with a single image",
+       "with a single image each");
+  warn(classes([&](std::size_t k) { return train[k] + valid[k] == 0; }), "without images", "without images");
+  warn(classes([&](std::size_t k) { return train[k] == 0 && valid[k] > 0; }), "that never trains, only validates",
+       "that never train, only validate");
+  warn(names_with_control_characters(datasets.vocabulary), "whose name holds line ends or other control characters",
+       "whose names hold line ends or other control characters");
   const std::size_t torn = groups_on_both_sides(datasets);
   if (torn > 0) {
-    warnings.push_back(fmt::format(
-        "{} group(s) have images in the training set and in the validation set, which then measures too well", torn));
+    warnings.push_back(
+        fmt::format("{} images in the training set and in the validation set, which then measures too well",
+                    core::counted(torn, "group has", "groups have")));
   }
   for (const std::vector<std::string>& alike : names_of_other_joints(datasets.vocabulary.names())) {
     warnings.push_back(
@@ -92,7 +97,8 @@ std::vector<std::string> data_warnings(const Datasets& datasets, bool expects_va
                     fmt::join(alike, "', '")));
   }
   if (datasets.valid->size() > 0) {
-    warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }), "class(es) without validation images");
+    warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }), "without validation images",
+         "without validation images");
   }
   return warnings;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
+#include "margay/core/shown_path.h"
 #include "margay/data/common_folder.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"
@@ -63,7 +64,7 @@ class SummaryWalk {
 };
 
 void walk_image(SummaryWalk& walk, const Dataset& dataset, const ImagePipeline& pipeline) {
-  const std::string file = dataset.path(0).string();
+  const std::string file = core::shown_path(dataset.path(0));
   core::Random random{0};
   walk.enter("read", file, "file of class '" + dataset.label(0) + "'",
              "look at the file; remove it, or train with `unreadable` skip");
@@ -107,7 +108,7 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
   Summary summary;
   SummaryWalk walk(summary);
   try {
-    walk.enter("items, labels, split", common_folder(paths()).string(), core::counted(images_.size(), "image"),
+    walk.enter("items, labels, split", core::shown_path(common_folder(paths())), core::counted(images_.size(), "image"),
                "check the folder, the labelling and the split");
     const Loaders loaders = this->loaders(options);
     summary.warnings = loaders.warnings;

@@ -18,6 +18,7 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 
 namespace margay::fetch {
@@ -48,7 +49,7 @@ class LockedArchive {
     struct stat file {};
     if (::fstat(descriptor(), &file) == 0) bytes_ = static_cast<std::uint64_t>(file.st_size);
     if (::flock(descriptor(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
-    throw core::Error(fmt::format("{}: another process is unpacking it; wait until it ends", path.string()));
+    throw core::Error(fmt::format("{}: another process is unpacking it; wait until it ends", core::shown_path(path)));
   }
 
   int descriptor() const { return descriptor_.number(); }
@@ -97,7 +98,7 @@ class Extraction {
     if (++entries_ > limits_.entries) refuse_bomb(fmt::format("more than {} entries", limits_.entries));
     observer_.progressed(static_cast<std::uint64_t>(archive_filter_bytes(reader_.get(), -1)), file_.bytes());
     if (observer_.is_stop_wanted())
-      throw core::Interrupted(fmt::format("The unpacking of {} was stopped", path_.string()));
+      throw core::Interrupted(fmt::format("The unpacking of {} was stopped", core::shown_path(path_)));
     return true;
   }
 
@@ -138,7 +139,7 @@ class Extraction {
       check_bytes(before + end, name);
       if (archive_write_data_block(writer_.get(), block, size, offset) < ARCHIVE_WARN) fail_writing(name);
       if (observer_.is_stop_wanted())
-        throw core::Interrupted(fmt::format("The unpacking of {} was stopped", path_.string()));
+        throw core::Interrupted(fmt::format("The unpacking of {} was stopped", core::shown_path(path_)));
     }
     if (archive_write_finish_entry(writer_.get()) < ARCHIVE_WARN) fail_writing(name);
     extracted_.bytes = before + end;

@@ -12,6 +12,8 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/quantity.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/fetch/partial_file.h"
 
@@ -160,9 +162,8 @@ class Download : public Receiver {
     std::error_code unknown;
     const std::filesystem::space_info space = std::filesystem::space(part_.path().parent_path(), unknown);
     if (unknown || bytes <= space.available) return;
-    throw core::IoError(file_,
-                        fmt::format("needs {:.0f} MB, and {:.0f} MB are free here", static_cast<double>(bytes) / 1e6,
-                                    static_cast<double>(space.available) / 1e6));
+    throw core::IoError(
+        file_, fmt::format("needs {}, and {} are free here", core::size_text(bytes), core::size_text(space.available)));
   }
 
   /// Tries until all is there.
@@ -208,8 +209,9 @@ class Download : public Receiver {
   }
 
   [[noreturn]] void stop() const {
-    throw core::Interrupted(fmt::format(
-        "The fetch of {} was stopped; what has arrived is kept, and the next fetch goes on there", file_.string()));
+    throw core::Interrupted(
+        fmt::format("The fetch of {} was stopped; what has arrived is kept, and the next fetch goes on there",
+                    core::shown_path(file_)));
   }
 
   /// One request, with its redirects.

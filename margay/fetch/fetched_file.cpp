@@ -8,6 +8,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 
 namespace margay::fetch {
 namespace {
@@ -51,7 +52,7 @@ KnownFacts facts_of(const Published& published, const std::optional<FetchRecord>
 /// After a mismatch with the hash of the first fetch: the publisher may have put another file there.
 std::string changed_since(const std::string& problem, const fs::path& file) {
   return fmt::format("{}. The hash is that of the first fetch: if the publisher has a new version, remove {}", problem,
-                     record_of(file).string());
+                     core::shown_path(record_of(file)));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/threads.h"
 
 namespace margay::fetch {
@@ -152,7 +153,8 @@ void PartialFile::open() {
     if (descriptor_ < 0) fail("cannot write this file");
     if (!lock()) {
       ::close(std::exchange(descriptor_, -1));
-      throw core::Error(fmt::format("{}: another process is fetching this file; wait until it ends", part_.string()));
+      throw core::Error(
+          fmt::format("{}: another process is fetching this file; wait until it ends", core::shown_path(part_)));
     }
     struct stat opened {};
     struct stat named {};

@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/checksum.h"
+#include "margay/core/counted.h"
 #include "margay/core/options.h"
+#include "margay/core/shown_path.h"
 
 namespace margay::predict {
 namespace {
@@ -94,8 +96,9 @@ std::string FeatureCache::warning() const {
   const data::CacheStats stats = cache_.stats();
   if (stats.left_out == 0 && stats.note.empty()) return "";
   const std::string reason = stats.note.empty() ? "there is no room for more" : stats.note;
-  if (stats.left_out == 0) return fmt::format("the features kept in {}: {}", folder_.string(), reason);
-  return fmt::format("the features of {} image(s) are not kept in {}: {}", stats.left_out, folder_.string(), reason);
+  if (stats.left_out == 0) return fmt::format("the features kept in {}: {}", core::shown_path(folder_), reason);
+  return fmt::format("the features of {} are not kept in {}: {}", core::counted(stats.left_out, "image"),
+                     core::shown_path(folder_), reason);
 }
 
 }  // namespace margay::predict

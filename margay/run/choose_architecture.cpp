@@ -9,7 +9,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/quantity.h"
+#include "margay/core/shown_path.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/probe_comparison.h"
@@ -41,7 +44,7 @@ fs::path folder_of(const fs::path& weights, const fs::path& cache_folder) {
   throw std::invalid_argument(
       fmt::format("[train] `arch` auto takes a folder with weights of several networks, NAME.safetensors and so on, "
                   "for `weights`, not {}; for a single file give its network with `arch`",
-                  folder.string()));
+                  core::shown_path(folder)));
 }
 
 std::vector<const Architecture*> all_networks() {
@@ -245,11 +248,13 @@ std::string accuracy_text(const NetworkCandidate& network) {
 std::string choice_text(const std::vector<NetworkCandidate>& candidates, const train::TrainingDemand& demand,
                         const train::NetworkChoice& choice) {
   const auto about = [&](std::size_t i) {
-    return fmt::format("{} ({}) about {:.1f}{}", candidates[i].name, accuracy_text(candidates[i]),
-                       train::minutes_needed(candidates[i], demand), candidates[i].is_measured ? "" : ", not measured");
+    return fmt::format("{} ({}) about {}{}", candidates[i].name, accuracy_text(candidates[i]),
+                       core::duration_text(60 * train::minutes_needed(candidates[i], demand)),
+                       candidates[i].is_measured ? "" : ", not measured");
   };
-  std::string text = fmt::format("arch auto: {} minutes of {:g} for {} epochs at {:.1f} images/s", about(choice.picked),
-                                 demand.minutes, demand.epochs, candidates[choice.picked].images_per_s);
+  std::string text = fmt::format("arch auto: {} of the {} for {} at {:.1f} images/s", about(choice.picked),
+                                 core::duration_text(60 * demand.minutes), core::counted(demand.epochs, "epoch"),
+                                 candidates[choice.picked].images_per_s);
   text += choice.runner_up ? fmt::format("; next: {}", about(*choice.runner_up)) : "; no other fits";
   if (choice.too_slow) text += fmt::format("; too slow: {}", about(*choice.too_slow));
   return text;

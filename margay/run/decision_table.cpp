@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/field_type.h"
 #include "margay/core/text.h"
@@ -48,7 +49,7 @@ class DecisionRows {
     const std::size_t more = faults.size() - std::min(faults.size(), kShown);
     faults.resize(faults.size() - more);
     throw core::DataError(table_.path(), fmt::format("nothing was applied: {}{}", fmt::join(faults, "; "),
-                                                     more > 0 ? fmt::format("; and {} more lines", more) : ""));
+                                                     more > 0 ? "; and " + core::counted(more, "more line") : ""));
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/json_values.h"
+#include "margay/core/shown_path.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/interpretation_charts.h"
@@ -89,7 +90,8 @@ class EvaluationWriter {
     std::int64_t done = 0;
     for (const auto& step : steps_) {
       if (observer_.is_stop_wanted()) {
-        throw core::Interrupted(fmt::format("stopped while the report was written to {}", folder_.path().string()));
+        throw core::Interrupted(
+            fmt::format("stopped while the report was written to {}", core::shown_path(folder_.path())));
       }
       step();
       observer_.progressed("report", ++done, static_cast<std::int64_t>(steps_.size()), "files");

@@ -12,6 +12,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/image_files.h"
@@ -83,7 +84,7 @@ DataOptions with_remembered(const DataOptions& given, const DataOptions& remembe
 /// Who remembers the training's images.
 std::string by_whom(const TrainingMemory& memory) {
   return memory.split_file().empty() ? "as the model remembers them"
-                                     : fmt::format("as {} lists them", memory.split_file().string());
+                                     : fmt::format("as {} lists them", core::shown_path(memory.split_file()));
 }
 
 /// Labels that are no classes, and their numbers of images.
@@ -120,8 +121,9 @@ class UnknownLabels {
       if (texts.size() == kShown) break;
       texts.push_back(fmt::format("'{}' ({})", core::one_line(label), core::counted(images, "image")));
     }
-    const std::string more =
-        images_of_.size() > kShown ? fmt::format(" and {} more classes", images_of_.size() - kShown) : "";
+    const std::string more = images_of_.size() > kShown
+                                 ? " and " + core::counted(images_of_.size() - kShown, "more class", "more classes")
+                                 : "";
     const std::string hint =
         images_of_.size() == 1 ? core::did_you_mean(images_of_.begin()->first, vocabulary_.names()) : "";
     return fmt::format("{}{}{}", fmt::join(texts, ", "), more, hint);
@@ -178,7 +180,7 @@ class EvaluationSet::Choice {
       if (data_.labels_csv.empty() || error.path() != data_.labels_csv || !options_.data.labels_csv.empty()) throw;
       throw core::DataError(error.path(),
                             fmt::format("{}; it is the table of the model's training: `labels_csv` names that of {}",
-                                        error.problem(), options_.folder.string()));
+                                        error.problem(), core::shown_path(options_.folder)));
     }
   }
 
@@ -274,11 +276,11 @@ class EvaluationSet::Choice {
 
   std::string reason(std::size_t judged, std::size_t all) const {
     const std::string some =
-        fmt::format("{} of the {} of {}", judged, core::counted(all, "image"), options_.folder.string());
+        fmt::format("{} of the {} of {}", judged, core::counted(all, "image"), core::shown_path(options_.folder));
     const std::string every =
         judged < all ? some
                      : fmt::format("{} of {}", all == 1 ? "the only image" : "all " + core::counted(all, "image"),
-                                   options_.folder.string());
+                                   core::shown_path(options_.folder));
     if (set_.memory_.empty()) return reason_without_memory(every);
     if (is_split()) return reason_of_split(some);
     if (!here_.is_trainings) return reason_elsewhere(every);
@@ -375,7 +377,8 @@ void EvaluationSet::take_unlabelled(const fs::path& folder) {
   if (search.images.empty()) throw core::DataError(folder, "there is no image in this folder");
   images_ = std::make_shared<data::Dataset>(data::Dataset::unlabelled(search.images));
   is_judged_whatever_ = true;
-  reason_ = fmt::format("all {} of {}, without labels", core::counted(search.images.size(), "image"), folder.string());
+  reason_ = fmt::format("all {} of {}, without labels", core::counted(search.images.size(), "image"),
+                        core::shown_path(folder));
   warnings_ = search.left_out.sentences();
 }
 

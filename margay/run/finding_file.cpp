@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/text.h"
 #include "margay/data/source/folder_walk.h"
@@ -153,7 +154,8 @@ FoundInFile of_json(const std::string& text, const fs::path& file) {
     }
   }
   if (unknown > 0)
-    found.warnings.push_back(fmt::format("{} findings are of a kind that this version does not know", unknown));
+    found.warnings.push_back(fmt::format("{} of a kind that this version does not know",
+                                         core::counted(unknown, "finding is", "findings are")));
   return found;
 }
 

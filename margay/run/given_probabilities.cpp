@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/source/folder_walk.h"
@@ -300,7 +301,7 @@ void check_values(const GivenProbabilities& given, const torch::Tensor& rows, co
   constexpr double kSumTolerance = 1e-3;
   const auto name = [&](const torch::Tensor& flags) {
     return core::spelled_out(
-        images.path(static_cast<std::size_t>(flags.nonzero()[0][0].item<std::int64_t>())).string());
+        core::shown_path(images.path(static_cast<std::size_t>(flags.nonzero()[0][0].item<std::int64_t>()))));
   };
   const torch::Tensor is_bad = rows.ge(0).logical_and(rows.le(1)).all(1).logical_not();  // NaN is neither
   if (is_bad.any().item<bool>()) {
@@ -346,7 +347,7 @@ MatchedProbabilities match_probabilities(const GivenProbabilities& given, const 
   return {.rows = rows.to(torch::kFloat),
           .warning = left == 0 ? ""
                                : fmt::format("{} of the {} rows of {} are of no image in the data", left,
-                                             given.names.size(), given.path.string())};
+                                             given.names.size(), core::shown_path(given.path))};
 }
 
 }  // namespace margay::run

@@ -10,6 +10,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/split_files.h"
@@ -83,7 +84,7 @@ ImageChoice::ImageChoice(fs::path folder, FoundImages found, data::Gaps gaps)
   found_.warnings.push_back(
       fmt::format("images lie both in {}/{} and in folders below it; each of these folders is a class of its own; "
                   "`label_path_regex` can take the outer one for all",
-                  folder_.string(), nested));
+                  core::shown_path(folder_), nested));
 }
 
 bool ImageChoice::has(SplitPart part) const { return std::find(parts_.begin(), parts_.end(), part) != parts_.end(); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "margay/core/shown_path.h"
 #include "margay/data/source/labels.h"
 
 namespace margay::run {
@@ -47,7 +48,7 @@ LabelOrigin from_folder(const fs::path& image, int levels) {
 }
 
 LabelOrigin from_table(const fs::path& image, const DataOptions& options, const fs::path& folder) {
-  const std::string table = options.labels_csv.string();
+  const std::string table = core::shown_path(options.labels_csv);
   if (folder.empty()) return unknown_without_folder(fmt::format("The label stands in a table, {}", table));
   return found_by(*make_unsplit_block(folder, options).labeller(), image,
                   {table + " says it: ", ".", table + " does not list the image, so it has no label."});
@@ -55,7 +56,7 @@ LabelOrigin from_table(const fs::path& image, const DataOptions& options, const 
 
 LabelOrigin from_name(const fs::path& image, const std::string& pattern) {
   const std::string begin = fmt::format("The pattern '{}' finds ", pattern);
-  const std::string end = fmt::format(" in the name '{}'", image.filename().string());
+  const std::string end = fmt::format(" in the name '{}'", core::shown_path(image.filename()));
   return found_by(data::regex_labels(pattern), image,
                   {begin, end + ".", begin + "nothing" + end + ", so the image has no label."});
 }

@@ -12,6 +12,7 @@
 #include "margay/bundle/bundle.h"
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/stopwatch.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/splits.h"
@@ -329,7 +330,7 @@ OutOfSample by_table(const LabelCheckOptions& options, const fs::path& cache_fol
   result.groups = groups_of(*result.dataset, result.ids);
   result.source =
       fmt::format("the probabilities in {}; that they come from models that did not see the images is taken on trust",
-                  options.probabilities.string());
+                  core::shown_path(options.probabilities));
   return result;
 }
 
@@ -378,7 +379,7 @@ void tell_of_trained(const LabelCheckOptions& options, const bundle::Bundle& bun
     throw core::DataError(options.folder,
                           fmt::format("{} was trained on all {} images, so it repeats their labels, right or wrong; "
                                       "without `model` a probe judges every image without it, or use `folds`",
-                                      options.model.string(), all));
+                                      core::shown_path(options.model), all));
   }
   if (trained > 0) {
     result.warnings.push_back(fmt::format(
@@ -413,7 +414,7 @@ OutOfSample by_model(const LabelCheckOptions& options, Observer& observer) {
   result.targets = predictions.targets.index_select(0, index);
   result.probabilities = predictions.probabilities.index_select(0, index);
   result.features = predictions.features.index_select(0, index);
-  result.source = fmt::format("{}, of images that it was not trained on", options.model.string());
+  result.source = fmt::format("{}, of images that it was not trained on", core::shown_path(options.model));
   result.seconds.push_back({"predictions", watch.seconds()});
   return result;
 }

@@ -9,6 +9,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 #include "margay/fetch/fetched_file.h"
 #include "margay/fetch/transfer.h"
 #include "margay/model/weights/naming.h"
@@ -75,7 +76,7 @@ class Search {
 
  private:
   void leave_out(const std::filesystem::path& file, const std::string& why) {
-    result_.warnings.push_back(fmt::format("{} is left out: {}", file.string(), why));
+    result_.warnings.push_back(fmt::format("{} is left out: {}", core::shown_path(file), why));
   }
 
   bool take_own() {
@@ -117,7 +118,7 @@ class Search {
   void take_only(const std::vector<KnownFile>& others) {
     if (others.size() > 1) {
       std::string names;
-      for (const KnownFile& each : others) names += (names.empty() ? "" : ", ") + each.path.string();
+      for (const KnownFile& each : others) names += (names.empty() ? "" : ", ") + core::shown_path(each.path);
       result_.warnings.push_back(
           fmt::format("there are several weights of {}, none of which is preferred; choose with `weights`: {}",
                       architecture_.name, names));
@@ -217,7 +218,7 @@ std::string weights_text(const WeightsAtHand& weights) {
   constexpr std::size_t kShownDigits = 12;
   const std::string hash =
       weights.sha256.empty() ? "" : fmt::format(", SHA-256 {}…", weights.sha256.substr(0, kShownDigits));
-  return fmt::format("{} from {}: {}{}", weights.name, weights.place, weights.file.string(), hash);
+  return fmt::format("{} from {}: {}{}", weights.name, weights.place, core::shown_path(weights.file), hash);
 }
 
 }  // namespace margay::run

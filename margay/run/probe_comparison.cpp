@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/probe_network.h"
@@ -180,7 +181,7 @@ fs::path folder_of_weights(const fs::path& weights, const fs::path& cache_folder
     throw std::invalid_argument(fmt::format(
         "[probe] `compare` takes a folder with weights of several networks, NAME.safetensors and so on, for "
         "`weights`, not the file {}",
-        folder.string()));
+        core::shown_path(folder)));
   }
   return folder;
 }

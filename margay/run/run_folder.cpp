@@ -13,6 +13,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/counted.h"
+#include "margay/core/quantity.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/unicode.h"
 #include "margay/core/utc_time.h"
 #include "margay/data/source/csv.h"
@@ -58,15 +61,13 @@ nlohmann::ordered_json RunFolder::read_config_json() const {
 }
 
 std::string RunFolder::space_warning(std::uintmax_t needed_bytes) const {
-  constexpr double kMegabyte = 1e6;
   std::error_code unknown;
   const fs::space_info space = fs::space(path_, unknown);
   if (unknown || space.available >= needed_bytes) return "";
   return fmt::format(
-      "{}: the disk has {:.0f} MB left, and the model and its checkpoints take about {:.0f} MB; free some space, or "
-      "they "
-      "cannot be saved",
-      path_.string(), static_cast<double>(space.available) / kMegabyte, static_cast<double>(needed_bytes) / kMegabyte);
+      "{}: the disk has {} left, and the model and its checkpoints take about {}; free some space, or they cannot be "
+      "saved",
+      core::shown_path(path_), core::size_text(space.available), core::size_text(needed_bytes));
 }
 
 void RunFolder::write_config(const nlohmann::ordered_json& config) const {
@@ -319,7 +320,8 @@ std::string history_problem(const fs::path& folder) {
     read_epochs(path, epochs);
     return "";
   } catch (const core::DataError& error) {
-    return fmt::format("history.csv: {}; {} epochs before it are shown", error.problem(), epochs.size());
+    return fmt::format("history.csv: {}; {} shown", error.problem(),
+                       core::counted(epochs.size(), "epoch before it is", "epochs before it are"));
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/utc_time.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"
@@ -93,7 +94,7 @@ auto with_index(const fs::path& path, const RunNote& note, Use&& use) {
     const fs::path aside = put_index_aside(path);
     if (note && !aside.empty()) {
       note(fmt::format("{}; it is kept as {}, and the list is made anew from the folders", error.what(),
-                       aside.filename().string()));
+                       core::shown_path(aside.filename())));
     }
   }
   RunIndex index(path);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/shown_path.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/largest_batch.h"
@@ -156,7 +157,7 @@ void refuse_probe(const RunFolder& folder) {
   throw core::DataError(folder.path(),
                         fmt::format("this run is a probe, which has nothing to continue: probe again with `config` {}; "
                                     "a second probe finds its features in the cache",
-                                    folder.config().string()));
+                                    core::shown_path(folder.config())));
 }
 
 /// A run that began before there was `similar_classes` goes on with the classes that it has.

@@ -12,6 +12,7 @@
 #include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 #include "margay/train/progress.h"
 
 namespace margay::run {
@@ -81,7 +82,7 @@ LineChart lr_find_chart(const train::LrFindResult& found) {
 
 void check_chart_path(const std::filesystem::path& path) {
   if (path.extension() != ".svg" && path.extension() != ".png") {
-    throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", path.string()));
+    throw std::invalid_argument(fmt::format("[chart] '{}' is neither .svg nor .png", core::shown_path(path)));
   }
   if (!std::filesystem::is_directory(std::filesystem::absolute(path).parent_path())) {
     throw core::IoError(path, "its folder does not exist", ENOENT);
@@ -101,7 +102,7 @@ std::string write_drawing(const chart::Drawing& drawing, const std::filesystem::
   const std::vector<std::uint8_t> png = chart::encode_png(chart::drawing_image(drawing));
   core::write_file_atomically(path, {reinterpret_cast<const char*>(png.data()), png.size()});
   const std::string warning = chart::font_warning(drawing);
-  return warning.empty() ? "" : fmt::format("{}: {}", path.string(), warning);
+  return warning.empty() ? "" : fmt::format("{}: {}", core::shown_path(path), warning);
 }
 
 namespace {

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/shown_path.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/names.h"
 #include "margay/run/pretrained_weights.h"
@@ -105,7 +106,8 @@ class BottleneckReport : public train::Callback {
     const auto has_trained = [](const train::EpochRecord& each) { return each.steps_so_far > 0; };
     const auto& history = learner.history();
     if (!has_trained(record) || std::count_if(history.begin(), history.end(), has_trained) != 1) return;
-    observer_.found_bottleneck(train::describe_bottleneck(record, learner.loaders()));
+    const std::string text = train::describe_bottleneck(record, learner.loaders());
+    if (!text.empty()) observer_.found_bottleneck(text);
   }
 
  private:
@@ -191,11 +193,12 @@ void TrainingRun::check_split() const {
   const std::string after = content_of(now);
   fs::remove(now);
   if (before == after) return;
-  throw core::DataError(options_.batch.folder,
-                        fmt::format("the images, labels or split are not those that the run began with ({}): {}; put "
-                                    "them back, name their new place with `data`, or begin a new run with the settings "
-                                    "in {}",
-                                    then.string(), how_they_differ(before, after), folder_.config().string()));
+  throw core::DataError(
+      options_.batch.folder,
+      fmt::format("the images, labels or split are not those that the run began with ({}): {}; put "
+                  "them back, name their new place with `data`, or begin a new run with the settings "
+                  "in {}",
+                  core::shown_path(then), how_they_differ(before, after), core::shown_path(folder_.config())));
 }
 
 NewestCheckpoint newest_checkpoint(const RunFolder& folder, const TrainOptions& options) {

@@ -13,6 +13,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/serve/predictor.h"
 
 namespace margay::serve {
@@ -49,11 +50,11 @@ void check_names(const std::vector<ModelFile>& models) {
       throw std::invalid_argument(
           fmt::format("[model_store] {}: a model's name has letters, digits, \"-\", \"_\" and \".\", which is not "
                       "first; give it such a name, got \"{}\"",
-                      file.string(), name));
+                      core::shown_path(file), name));
     }
     if (!seen.insert(name).second) {
       throw std::invalid_argument(fmt::format(
-          "[model_store] {}: another model is called \"{}\", too; give it another name", file.string(), name));
+          "[model_store] {}: another model is called \"{}\", too; give it another name", core::shown_path(file), name));
     }
   }
 }

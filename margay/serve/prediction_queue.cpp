@@ -17,6 +17,7 @@
 #include <torch/types.h>
 #include <unistd.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/threads.h"
 #include "margay/model/cpu_threads.h"
@@ -140,7 +141,8 @@ class PredictionQueue::State {
     };
     if (is_full()) take_lost(lost);
     const double wait_s = static_cast<double>(state_.images) * state_.image_ms / 1e3;
-    const std::string waiting = fmt::format("{} images wait, about {:.1f} s of work", state_.images, wait_s);
+    const std::string waiting =
+        fmt::format("{}, about {:.1f} s of work", core::counted(state_.images, "image waits", "images wait"), wait_s);
     const double retry_s = std::max(1.0, wait_s);
     if (is_full()) return Refusal{Refusal::Reason::kFull, "the queue is full: " + waiting, retry_s};
     if (state_.images > 0 && request.deadline != SteadyClock::time_point::max() &&

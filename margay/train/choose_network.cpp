@@ -10,6 +10,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/quantity.h"
 #include "margay/core/stopwatch.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
@@ -161,8 +162,9 @@ std::optional<std::size_t> pick(const std::vector<NetworkCandidate>& candidates,
 [[noreturn]] void refuse(const NetworkCandidate& fastest, const TrainingDemand& demand) {
   throw std::invalid_argument(
       fmt::format("[choose_network] no network trains {} epochs of {} images in {:g} minutes: the fastest, {}, needs "
-                  "about {:.1f}; give more minutes or fewer epochs",
-                  demand.epochs, demand.train_images, demand.minutes, fastest.name, minutes_needed(fastest, demand)));
+                  "about {}; give more minutes or fewer epochs",
+                  demand.epochs, demand.train_images, demand.minutes, fastest.name,
+                  core::duration_text(60 * minutes_needed(fastest, demand))));
 }
 
 }  // namespace

@@ -18,9 +18,11 @@ TEST(ChoiceText, SaysWhatAndWhy) {
       {.name = "middle", .top1 = 70, .images_per_s = 20, .is_measured = true},
       {.name = "large", .top1 = 80, .images_per_s = 10}};
   const train::TrainingDemand demand{.train_images = 600, .epochs = 4, .minutes = 3};
-  EXPECT_EQ(run::choice_text(candidates, demand, train::choose_network(candidates, demand)),
-            "arch auto: middle (70.0 % on ImageNet) about 2.0 minutes of 3 for 4 epochs at 20.0 images/s; next: small "
-            "(60.0 % on ImageNet) about 1.0; too slow: large (80.0 % on ImageNet) about 4.0, not measured");
+  EXPECT_EQ(
+      run::choice_text(candidates, demand, train::choose_network(candidates, demand)),
+      "arch auto: middle (70.0 % on ImageNet) about 2.0 minutes of the 3.0 minutes for 4 epochs at 20.0 images/s; "
+      "next: small (60.0 % on ImageNet) about 1.0 minutes; too slow: large (80.0 % on ImageNet) about 4.0 "
+      "minutes, not measured");
 }
 
 class AutoArch : public testing_support::TinyTraining {

@@ -50,6 +50,7 @@ TEST(Nearest, SuggestsOnlyLikelySlips) {
   EXPECT_EQ(nearest("bengl", std::vector<std::string>{"beagle", "Bengal"}), "Bengal") << "a slip, and another case";
   EXPECT_EQ(nearest("--temperature", flags), "");
   EXPECT_EQ(did_you_mean("--acrh", flags), "; did you mean '--arch'?");
+  EXPECT_EQ(did_you_mean("ca\nt", std::vector<std::string>{"ca\ntt"}), "; did you mean 'ca\\ntt'?");
 }
 
 TEST(TextBar, IsTheRoundedShareOfItsWidth) {

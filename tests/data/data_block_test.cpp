@@ -52,7 +52,7 @@ TEST(DataBlock, NumbersTheGroupsOfImagesOnBothSidesAlike) {
   EXPECT_NE(datasets.train->group(0), datasets.train->group(1));
   ASSERT_EQ(datasets.warnings.size(), 1U);
   EXPECT_EQ(datasets.warnings[0],
-            "3 group(s) have images in the training set and in the validation set, which then measures too well");
+            "3 groups have images in the training set and in the validation set, which then measures too well");
   EXPECT_TRUE(tiny_block(folder.path()).group(folder_labels(2)).datasets().warnings.empty());
 }
 
@@ -113,16 +113,16 @@ TEST(DataBlock, WarnsOfClassesThatCannotBeLearntOrJudged) {
   block.split([](const Items&) { return Split{{1, 2, 3}, {0, 4}}; });
   const std::vector<std::string> warnings = block.datasets().warnings;
   ASSERT_EQ(warnings.size(), 3U);
-  EXPECT_EQ(warnings[0], "1 class(es) with a single image: 'once'");
-  EXPECT_EQ(warnings[1], "1 class(es) that never train, only validate: 'once'");
-  EXPECT_EQ(warnings[2], "1 class(es) without validation images: 'a'");
+  EXPECT_EQ(warnings[0], "1 class with a single image: 'once'");
+  EXPECT_EQ(warnings[1], "1 class that never trains, only validates: 'once'");
+  EXPECT_EQ(warnings[2], "1 class without validation images: 'a'");
 }
 
 TEST(DataBlock, CallsClassesOfAVocabularyWithoutImagesThat) {
   DataBlock block;
   block.items({"a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"}).label(folder_labels());
   block.vocabulary(Vocabulary({"a", "b", "zebra"})).split([](const Items&) { return Split{{0, 2}, {1, 3}}; });
-  EXPECT_EQ(block.datasets().warnings, std::vector<std::string>{"1 class(es) without images: 'zebra'"});
+  EXPECT_EQ(block.datasets().warnings, std::vector<std::string>{"1 class without images: 'zebra'"});
 }
 
 TEST(DataBlock, WarnsWhenNothingValidatesOrOnlyOneClassIsThere) {

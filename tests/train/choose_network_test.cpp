@@ -73,7 +73,7 @@ TEST(ChooseNetwork, PutsUnknownAccuracyLast) {
 TEST(ChooseNetwork, SaysWhatTheFastestNeedsWhereNoneFits) {
   const std::string message =
       testing_support::thrown_message<std::invalid_argument>([] { choose_network(three(), demand(0.5)); });
-  EXPECT_NE(message.find("the fastest, small, needs about 1.0"), std::string::npos) << message;
+  EXPECT_NE(message.find("the fastest, small, needs about 1.0 minutes"), std::string::npos) << message;
   EXPECT_THROW(choose_network({}, demand(1)), std::invalid_argument);
 }
 

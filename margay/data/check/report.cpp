@@ -17,7 +17,7 @@ namespace margay::data {
 namespace {
 
 using core::counted;
-using core::one_line;
+using core::spelled_out;
 
 constexpr std::size_t kFindings = 5;
 constexpr std::size_t kPaths = 4;
@@ -26,13 +26,13 @@ constexpr std::size_t kClasses = 20;
 /// One file and the text on one line; several files below the text.
 std::string finding_text(const Finding& finding, std::size_t most_paths) {
   if (finding.paths.size() == 1)
-    return fmt::format("    {}: {}\n", one_line(finding.paths[0].string()), one_line(finding.text));
+    return fmt::format("    {}: {}\n", spelled_out(finding.paths[0].string()), spelled_out(finding.text));
   if (finding.paths.empty() && finding.classes.size() == 1) {
-    return fmt::format("    '{}': {}\n", one_line(finding.classes[0]), one_line(finding.text));
+    return fmt::format("    '{}': {}\n", spelled_out(finding.classes[0]), spelled_out(finding.text));
   }
-  std::string text = fmt::format("    {}\n", one_line(finding.text));
+  std::string text = fmt::format("    {}\n", spelled_out(finding.text));
   const std::size_t shown = std::min(most_paths, finding.paths.size());
-  for (std::size_t i = 0; i < shown; ++i) text += fmt::format("      {}\n", one_line(finding.paths[i].string()));
+  for (std::size_t i = 0; i < shown; ++i) text += fmt::format("      {}\n", spelled_out(finding.paths[i].string()));
   if (shown < finding.paths.size()) text += fmt::format("      and {} more\n", finding.paths.size() - shown);
   return text;
 }
@@ -75,8 +75,8 @@ std::string classes_text(std::vector<ClassCount> classes, ReportExtent extent) {
       continue;
     }
     const ClassCount& each = classes[i];
-    table.add({one_line(each.name), std::to_string(each.images), std::to_string(each.train), std::to_string(each.valid),
-               core::text_bar(static_cast<double>(each.images) / largest, kBar)});
+    table.add({spelled_out(each.name), std::to_string(each.images), std::to_string(each.train),
+               std::to_string(each.valid), core::text_bar(static_cast<double>(each.images) / largest, kBar)});
   }
   return table.text() + "\n";
 }
@@ -95,8 +95,8 @@ std::string report_text(const DataReport& report, ReportExtent extent) {
   const std::string unreadable =
       report.readable < report.images ? fmt::format(" ({} unreadable)", report.images - report.readable) : "";
   std::string left_out;
-  for (const std::string& sentence : report.left_out) left_out += one_line(sentence) + "\n";
-  return fmt::format("{}: {}{}, {} train, {} validate, {}\n{}\n", one_line(report.folder.string()),
+  for (const std::string& sentence : report.left_out) left_out += spelled_out(sentence) + "\n";
+  return fmt::format("{}: {}{}, {} train, {} validate, {}\n{}\n", spelled_out(report.folder.string()),
                      counted(report.images, "image", "images"), unreadable, report.train, report.valid,
                      counted(report.classes.size(), "class", "classes"), left_out) +
          findings_text(report.findings, extent) + classes_text(report.classes, extent) + verdict(report);

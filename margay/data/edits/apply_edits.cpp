@@ -11,6 +11,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/apply_log.h"
 #include "margay/data/edits/move_file.h"
@@ -102,7 +103,7 @@ class Application {
       const std::string problem = failure ? failure.message() : move_file(part, target);
       if (!problem.empty()) {
         fs::remove(part, failure);
-        result_.problems.push_back(fmt::format("'{}' cannot be written: {}", target.string(), problem));
+        result_.problems.push_back(fmt::format("'{}' cannot be written: {}", core::shown_path(target), problem));
         return;
       }
     }
@@ -115,12 +116,12 @@ class Application {
     const fs::path target = table_place(folder_, log_.new_table);
     if (!is_taken(target)) return;
     if (!holds(target, log_.table_sha256)) {
-      result_.problems.push_back(fmt::format("'{}' stays: somebody changed it since", target.string()));
+      result_.problems.push_back(fmt::format("'{}' stays: somebody changed it since", core::shown_path(target)));
       return;
     }
     std::error_code failure;
     fs::remove(target, failure);
-    if (failure) result_.problems.push_back(fmt::format("'{}' stays: {}", target.string(), failure.message()));
+    if (failure) result_.problems.push_back(fmt::format("'{}' stays: {}", core::shown_path(target), failure.message()));
     changed_.insert(target.parent_path());
   }
 
@@ -183,7 +184,7 @@ ApplyLog last_log(const fs::path& folder, bool unfinished_only) {
     if (unfinished_only ? !log.is_finished() : log.state != ApplyState::kUndone) return log;
   }
   throw std::invalid_argument(
-      fmt::format("[apply_edits] {}: {}", folder.string(),
+      fmt::format("[apply_edits] {}: {}", core::shown_path(folder),
                   unfinished_only ? "no application of decisions was interrupted" : "no decisions were applied here"));
 }
 

@@ -7,6 +7,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/apply_log.h"
 #include "margay/data/edits/edited_table.h"
@@ -140,7 +141,7 @@ std::vector<std::string> ApplyPlan::sentences() const {
   if (!deleted.empty()) {
     sentences.push_back(fmt::format("{} into the trash {}",
                                     core::counted(deleted.size(), "deleted image goes", "deleted images go"),
-                                    (folder / trash_of(number)).string()));
+                                    core::shown_path(folder / trash_of(number))));
   }
   if (!moved.empty()) {
     sentences.push_back(
@@ -148,7 +149,7 @@ std::vector<std::string> ApplyPlan::sentences() const {
   }
   if (!new_table.empty()) {
     sentences.push_back(fmt::format("the new table {} gives {} another label; give it as `labels_csv` from then on",
-                                    new_table.string(), core::counted(relabelled, "image")));
+                                    core::shown_path(new_table), core::counted(relabelled, "image")));
   }
   if (!impossible.empty()) {
     NameList names;

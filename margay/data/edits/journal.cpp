@@ -16,6 +16,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/journal_file.h"
 #include "margay/data/edits/journal_line.h"
@@ -246,7 +247,7 @@ std::vector<std::string> Journal::warnings() const {
     NameList fields;
     for (const std::string& name : unknown_) fields.add(core::one_line(name));
     warnings.push_back(fmt::format("{}: fields that this version does not know are kept and have no effect: {}",
-                                   path_.string(), fields.text()));
+                                   core::shown_path(path_), fields.text()));
   }
   return warnings;
 }

@@ -13,6 +13,7 @@
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/machine.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/move_file.h"
 
@@ -102,7 +103,7 @@ core::Descriptor lock_journal(const fs::path& journal, const std::string& purpos
       throw core::IoError(path, "the file system has no locks; name a file on another one with `journal`", errno);
     }
     if (std::chrono::steady_clock::now() >= until) {
-      throw core::Error(fmt::format("{}: {} is at work on this journal; wait until it ends", journal.string(),
+      throw core::Error(fmt::format("{}: {} is at work on this journal; wait until it ends", core::shown_path(journal),
                                     holder_of(JournalFile(path, O_RDONLY))));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/counted.h"
+#include "margay/core/shown_path.h"
 
 namespace margay::data {
 
@@ -85,8 +86,8 @@ std::vector<std::string> LabelEdits::sentences() const {
   std::vector<std::string> sentences;
   const std::size_t applied = count(EditState::kApplied) + count(EditState::kFollowed);
   sentences.push_back(fmt::format("{} of {} in {} apply: {} relabelled, {} deleted, {} as they were", applied,
-                                  core::counted(all_.size(), "decision"), journal_path_.string(), relabelled_, deleted_,
-                                  applied - relabelled_ - deleted_));
+                                  core::counted(all_.size(), "decision"), core::shown_path(journal_path_), relabelled_,
+                                  deleted_, applied - relabelled_ - deleted_));
   const auto tell_of = [&](EditState state, const char* what, const char* remedy) {
     NameList names;
     for (const LabelEdit& edit : all_) {

@@ -8,6 +8,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/edits/label_edits.h"
@@ -153,10 +154,11 @@ class LabelEdits::Resolver {
     });
     if (is_any || images_.empty() || (files_.empty() && journal_.marks().marks.empty())) return;
     if (journal_.marks().count_in(images_) > 0) return;
-    throw core::DataError(journal_.path(),
-                          fmt::format("this journal is of another dataset: it was begun with {}, of which none is in "
-                                      "{}, nor is any that it decides about; name the right one with `journal`",
-                                      core::counted(journal_.marks().images, "image"), root_.folder().string()));
+    throw core::DataError(
+        journal_.path(),
+        fmt::format("this journal is of another dataset: it was begun with {}, of which none is in "
+                    "{}, nor is any that it decides about; name the right one with `journal`",
+                    core::counted(journal_.marks().images, "image"), core::shown_path(root_.folder())));
   }
 
   void find_classes() {

@@ -12,6 +12,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/quantity.h"
 #include "margay/core/stopwatch.h"
 #include "margay/core/threads.h"
 #include "margay/data/cache/image_cache.h"
@@ -167,8 +168,6 @@ constexpr std::size_t kRead = 0;
 constexpr std::size_t kWarp = 3;
 constexpr std::size_t kCollateStage = 4;
 
-std::string gigabytes(std::uint64_t bytes) { return fmt::format("{:.1f} GB", static_cast<double>(bytes) * 1e-9); }
-
 }  // namespace
 
 double StageSpeeds::total_ms() const {
@@ -195,10 +194,10 @@ std::string StageSpeeds::suggestion() const {
   }
   const bool fits = cache_bytes <= free_memory_bytes / 2;  // the default limit of a cache in memory
   const std::string need =
-      fmt::format("{} {}", core::counted(cached_images, "image needs", "images need"), gigabytes(cache_bytes));
+      fmt::format("{} {}", core::counted(cached_images, "image needs", "images need"), core::size_text(cache_bytes));
   const std::string cache =
       fits ? fmt::format("`cache` ram: {}", need)
-           : fmt::format("`cache` disk: {}, and {} of memory are free", need, gigabytes(free_memory_bytes));
+           : fmt::format("`cache` disk: {}, and {} of memory are free", need, core::size_text(free_memory_bytes));
   if (limit == kRead) return fmt::format("{}: the disk is slow; read each image once with {}", what, cache);
   return fmt::format("{}: do it once for all epochs with {}", what, cache);
 }

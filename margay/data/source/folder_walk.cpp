@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_name.h"
 #include "margay/data/source/names.h"
@@ -110,7 +111,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 std::string what_is_there(const std::string& missing, const std::string& where, const std::vector<std::string>& names) {
   const std::string guess = core::did_you_mean(missing, names);
-  if (!guess.empty()) return fmt::format("; {} holds no '{}'{}", where, missing, guess);
+  if (!guess.empty()) return fmt::format("; {} holds no '{}'{}", where, core::spelled_out(missing), guess);
   NameList some;
   for (const std::string& each : names) some.add(each);
   return fmt::format("; {} {}", where, names.empty() ? "is empty" : "holds " + some.text());
@@ -162,7 +163,7 @@ std::string how_far_it_exists(const fs::path& missing) {
   }
   const fs::path parent = last.parent_path();
   const std::string name = last.filename().string();
-  const std::string where = parent.empty() ? "the current folder" : "'" + parent.string() + "'";
+  const std::string where = parent.empty() ? "the current folder" : "'" + core::shown_path(parent) + "'";
   std::error_code error;
   if (!parent.empty() && !fs::is_directory(parent, error)) {
     if (error) return fmt::format("; {} cannot be read ({})", where, error.message());

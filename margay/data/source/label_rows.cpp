@@ -8,6 +8,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/csv.h"
@@ -98,14 +99,14 @@ void LabelTable::Rows::check_repeats(const Table& table, const std::vector<Label
   }
   if (different.empty() && same.empty()) return;
   if (different.empty()) {
-    repeated = fmt::format("{}: {} an image and its labels, so each image counts once: {}", path.string(),
+    repeated = fmt::format("{}: {} an image and its labels, so each image counts once: {}", core::shown_path(path),
                            core::counted(same.size(), "row repeats", "rows repeat"), same.text());
     return;
   }
   const std::string what = fmt::format("{} an image with another label: {}",
                                        core::counted(different.size(), "row repeats", "rows repeat"), different.text());
   if (task == Task::kMultiLabel) {
-    repeated = fmt::format("{}: {}; the labels of all its rows count", path.string(), what);
+    repeated = fmt::format("{}: {}; the labels of all its rows count", core::shown_path(path), what);
   } else {
     no_labels = what +
                 "; keep one row for each image, or say with `label_delimiter` that an image may have several "

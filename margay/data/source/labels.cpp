@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "margay/core/shown_path.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/names.h"
@@ -95,7 +96,7 @@ Labeller regex_labels(const std::string& pattern) {
 }
 
 Labeller path_regex_labels(const std::string& pattern, const std::filesystem::path& root) {
-  return {fmt::format("the pattern {} in paths relative to {}", pattern, root.string()),
+  return {fmt::format("the pattern {} in paths relative to {}", pattern, core::shown_path(root)),
           [regex = std::make_shared<const LabelPattern>(pattern, "path_regex_labels"),
            root = Root(root)](std::string_view path) {
             const auto below = root.below(path);

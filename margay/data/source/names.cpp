@@ -38,7 +38,7 @@ std::optional<std::size_t> NameIndex::find(std::string_view name) const {
 
 void NameList::add(const std::string& name) {
   constexpr std::size_t kShown = 3;
-  if (shown_.size() < kShown) shown_.push_back("'" + core::one_line(name) + "'");
+  if (shown_.size() < kShown) shown_.push_back("'" + core::spelled_out(name) + "'");
   ++count_;
 }
 

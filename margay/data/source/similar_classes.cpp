@@ -10,6 +10,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/names.h"
 
@@ -59,7 +60,7 @@ const char* difference(const std::string& a, const std::string& b) {
 
 std::string described(const Items& items, const LabelUse& use, std::uint32_t id) {
   return fmt::format("'{}' ({}, such as {})", core::with_hidden_shown(items.label_names()[id]),
-                     core::counted(use.images[id], "image"), items.path(use.first[id]).string());
+                     core::counted(use.images[id], "image"), core::shown_path(items.path(use.first[id])));
 }
 
 using NameGroups = std::vector<std::vector<std::string>>;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_columns.h"
@@ -70,20 +71,20 @@ class SplitFiles {
   /// "" where there is none.
   std::string problem() const {
     if (!table_.empty()) {
-      return fmt::format("'{}' holds a split that is not asked for; take it with `valid_csv`, {}", table_.string(),
-                         kOrDraw);
+      return fmt::format("'{}' holds a split that is not asked for; take it with `valid_csv`, {}",
+                         core::shown_path(table_), kOrDraw);
     }
     if (!lists_.first.empty()) {
       return fmt::format(
           "'{}' and '{}' look like a split that is not asked for; name the list of validation images "
           "with `valid_list`, {}",
-          lists_.first.string(), lists_.second.string(), kOrDraw);
+          core::shown_path(lists_.first), core::shown_path(lists_.second), kOrDraw);
     }
     if (other_.empty()) return "";
     return fmt::format(
         "'{}' looks like a split that is not asked for; give it in the form that `valid_csv` or "
         "`valid_list` reads, {}",
-        other_.string(), kOrDraw);
+        core::shown_path(other_), kOrDraw);
   }
 
  private:

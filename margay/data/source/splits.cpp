@@ -10,6 +10,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/common_folder.h"
 #include "margay/data/source/image_finder.h"
@@ -164,8 +165,9 @@ Splitter file_list_split(const std::filesystem::path& list, const std::filesyste
       (name ? split.valid : split.train).push_back(i);
       if (!name) continue;
       if (image_of_name[*name] < items.size()) {
-        throw core::DataError(list, fmt::format("'{}' names both {} and {}; write their paths", names->name(*name),
-                                                items.path(image_of_name[*name]).string(), items.path(i).string()));
+        throw core::DataError(
+            list, fmt::format("'{}' names both {} and {}; write their paths", names->name(*name),
+                              core::shown_path(items.path(image_of_name[*name])), core::shown_path(items.path(i))));
       }
       image_of_name[*name] = i;
     }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/image_files.h"
 
@@ -134,7 +135,7 @@ std::string encoding_problem(std::string_view text, const std::filesystem::path&
   return fmt::format(
       "the byte {:02X}{} is not UTF-8; save the file as UTF-8 ('CSV UTF-8' in a spreadsheet), or convert it "
       "with iconv -f WINDOWS-1252 -t UTF-8 {}",
-      byte, letter.empty() ? "" : fmt::format(" ('{}' in Windows-1252)", letter), path.filename().string());
+      byte, letter.empty() ? "" : fmt::format(" ('{}' in Windows-1252)", letter), core::shown_path(path.filename()));
 }
 
 std::string decode_text(std::string bytes, const std::filesystem::path& path, OtherBytes other) {

@@ -15,6 +15,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/naming.h"
 #include "margay/model/weights/tensor_map.h"
@@ -40,7 +41,7 @@ std::string fetch_advice(const Architecture& architecture, const std::filesystem
   if (architecture.weights_url.empty()) {
     return fmt::format("no published weights of {} are known; train it from scratch", architecture.name);
   }
-  const std::string where = folder.empty() ? "" : " to " + folder.string();
+  const std::string where = folder.empty() ? "" : " to " + core::shown_path(folder);
   const std::string then = folder.empty() ? ", which `weights` auto then finds" : "";
   return fmt::format("`fetch {}{}` gets {}{}", architecture.full_name(), where, architecture.weights_name, then);
 }

@@ -14,6 +14,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
+#include "margay/core/quantity.h"
 #include "margay/model/cpu_memory.h"
 #include "margay/model/network_state.h"
 #include "margay/model/torch_errors.h"
@@ -53,10 +54,10 @@ class BatchTrial {
 
   [[noreturn]] void give_up() const {
     if (has_run_out_) throw core::Error("not even two images fit into memory; use smaller images or another network");
-    throw core::Error(
-        fmt::format("two images need {:.0f} MB, and {:.0f} MB may be used; use smaller images or another "
-                    "network",
-                    needed_ / kMega, options_.safety * double(*options_.memory_limit_mb)));
+    throw core::Error(fmt::format("two images need {}, and {} may be used; use smaller images or another network",
+                                  core::size_text(static_cast<std::uint64_t>(needed_)),
+                                  core::size_text(static_cast<std::uint64_t>(
+                                      kMega * options_.safety * static_cast<double>(*options_.memory_limit_mb)))));
   }
 
  private:

@@ -97,7 +97,7 @@ TEST(SimilarClasses, ThatDifferInJointsAreWarnedOf) {
 
 TEST(SimilarClasses, WithLineEndsInTheirNamesAreWarnedOf) {
   const std::vector<std::string> warnings = block_of({"hot\ndog", "cup", "cup", "hot\ndog"}).datasets().warnings;
-  EXPECT_EQ(warnings.back(), "1 class(es) whose names hold line ends or other control characters: 'hot<U+000A>dog'");
+  EXPECT_EQ(warnings.back(), "1 class whose name holds line ends or other control characters: 'hot<U+000A>dog'");
 }
 
 TEST(SimilarClasses, AreFoundInAnotherFormOfUnicode) {
