@@ -7,6 +7,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/image_files.h"
@@ -88,10 +89,10 @@ data::Labeller choose_labels(const fs::path& folder, const DataOptions& options)
 FoundImages listed_images(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {
   FoundImages found{.table = read_labels(folder, options)};
   found.warnings = found.table->warnings();
-  found.images = found.table->items(gaps);
+  found.images = found.table->items(gaps, found.left_out);
   if (!found.images.empty() && data::Root(folder).relative(found.images.text(0)).starts_with("../")) {
     found.warnings.push_back(fmt::format("none of the images listed lies below {}; those beside the table {} are taken",
-                                         folder.string(), options.labels_csv.string()));
+                                         core::shown_path(folder), core::shown_path(options.labels_csv)));
   }
   found.labeller = found.table->labels(gaps);
   return found;
@@ -122,7 +123,9 @@ struct ChosenSplit {
 
 /// What a file says of the split, nothing where none is asked.
 std::optional<ChosenSplit> split_of_file(const fs::path& folder, const DataOptions& options, const Table& table) {
-  const auto by = [](const char* what, const fs::path& file) { return fmt::format("{} {}", what, file.string()); };
+  const auto by = [](const char* what, const fs::path& file) {
+    return fmt::format("{} {}", what, core::shown_path(file));
+  };
   if (!options.valid_csv.empty()) return {{read_split(folder, options).split(), by("the table", options.valid_csv)}};
   if (!options.valid_list.empty()) {
     return {{data::file_list_split(options.valid_list, folder), by("the list", options.valid_list)}};
@@ -186,7 +189,7 @@ data::DataBlock with_edits(data::DataBlock block, const fs::path& folder, const 
   return std::move(block).warn(
       fmt::format("the journal {} holds {} about these images, and is not read; `edits` "
                   "applies them",
-                  beside.string(), core::counted(lines, "decision")));
+                  core::shown_path(beside), core::counted(lines, "decision")));
 }
 
 }  // namespace
@@ -199,7 +202,7 @@ fs::path journal_of(const fs::path& folder, const DataOptions& options) {
   if (fs::exists(beside, ignored)) return beside;
   throw core::DataError(folder, fmt::format("there is no journal of decisions beside the images ({}); `journal` names "
                                             "one that lies elsewhere",
-                                            beside.string()));
+                                            core::shown_path(beside)));
 }
 
 data::DataBlock make_block(const fs::path& folder, const DataOptions& options, data::Gaps gaps) {

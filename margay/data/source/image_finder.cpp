@@ -138,6 +138,12 @@ class ImageFinder::Folder {
     return folder ? std::optional(std::string(folders_.name(*folder))) : std::nullopt;
   }
 
+  void add_images(const std::string& place, PathList& images) const {
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      if (!image_extension(files_.name(i)).empty()) images.add(place + std::string(files_.name(i)));
+    }
+  }
+
   std::string did_you_mean(std::string_view name) const {
     constexpr std::size_t kEnough = 100'000;
     std::vector<std::string> names;
@@ -244,6 +250,12 @@ std::string ImageFinder::find(std::string_view name) {
     if (const std::string found = find_plain(root.path(plain_name(name))); !found.empty()) return found;
   }
   return "";
+}
+
+PathList ImageFinder::images() const {
+  PathList images;
+  for (std::size_t i = 0; i < folders_.size(); ++i) folders_[i]->add_images(std::string(places_.name(i)), images);
+  return images;
 }
 
 std::string ImageFinder::did_you_mean(std::string_view name) {

@@ -60,6 +60,8 @@ class ImageFinder {
   /// as it is spelled, the file of the same plain_name is found. Throws core::DataError for a name without extension,
   /// or of another spelling, that fits two images.
   std::string find(std::string_view name);
+  /// The images of the folders that were looked into: their paths.
+  PathList images() const;
   /// A suggestion with the most similar file name: "; did you mean 'b.jpg'?"; for a path of Windows what to do; or "".
   std::string did_you_mean(std::string_view name);
 

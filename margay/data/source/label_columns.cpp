@@ -11,6 +11,7 @@
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/csv.h"
+#include "margay/data/source/image_name.h"
 
 namespace margay::data {
 namespace {
@@ -45,9 +46,22 @@ std::string listed_columns(const Table& table) {
   return fmt::format("{}{}", fmt::join(shown, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
 }
 
+/// Of a table whose first row is no header; "" for others.
+std::string header_problem(const Table& table) {
+  if (!table.has_header()) return "";
+  const auto& columns = table.columns();
+  const auto image = std::find_if(columns.begin(), columns.end(),
+                                  [](const std::string& column) { return !image_extension(column).empty(); });
+  if (image == columns.end()) return "";
+  return fmt::format(
+      "; the first row is taken as the header, but '{}' in it looks like an image: put a row with the "
+      "columns' names above it, such as name,label",
+      shortened(*image));
+}
+
 ColumnChoice no_column(const Table& table, std::string_view name) {
-  return {std::nullopt, fmt::format("no column '{}' among {}{}", name, listed_columns(table),
-                                    core::did_you_mean(name, table.columns()))};
+  return {std::nullopt, fmt::format("no column '{}' among {}{}{}", name, listed_columns(table),
+                                    core::did_you_mean(name, table.columns()), header_problem(table))};
 }
 
 std::vector<std::size_t> columns_called(const Table& table, std::span<const std::string_view> usual) {
@@ -77,6 +91,7 @@ ColumnChoice choose(const Table& table, const std::string& wanted, std::span<con
   if (found.size() == 1) return {found.front(), ""};
   if (found.empty()) {
     ColumnChoice none = no_column(table, usual.front());
+    if (!header_problem(table).empty()) return none;
     none.problem += fmt::format("; say which one holds {} with `{}`", meaning, option);
     return none;
   }
@@ -106,7 +121,13 @@ void check_truths(const Table& table, std::size_t column, const Counts& counts) 
 }  // namespace
 
 ColumnChoice name_column(const Table& table, const std::string& wanted) {
-  return choose(table, wanted, kNames, "the names of the images", "name_column");
+  ColumnChoice choice = choose(table, wanted, kNames, "the names of the images", "name_column");
+  if (choice.position || choice.is_ambiguous || !wanted.empty()) return choice;
+  if (table.has_header() && header_problem(table).empty()) {
+    choice.problem +=
+        "; the first row is taken as the header: a table without one needs a row with the columns' names above it";
+  }
+  return choice;
 }
 
 ColumnChoice label_column(const Table& table, const std::string& wanted) {

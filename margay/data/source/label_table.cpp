@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/shown_path.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_rows.h"
@@ -34,17 +36,19 @@ Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
     }
     if (image_of_row[*row] != kNobody) {
       throw core::DataError(
-          rows.path, fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}",
-                                 rows.lines[*row], rows.names.name(*row), items.path(image_of_row[*row]).string(),
-                                 items.path(i).string(), rows.names.roots().front().folder().string()));
+          rows.path,
+          fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}", rows.lines[*row],
+                      rows.names.name(*row), core::shown_path(items.path(image_of_row[*row])),
+                      core::shown_path(items.path(i)), core::shown_path(rows.names.roots().front().folder())));
     }
     image_of_row[*row] = static_cast<std::uint32_t>(i);
     if (rows.parts[*row] != SplitPart::kTest)
       (rows.parts[*row] == SplitPart::kValid ? split.valid : split.train).push_back(i);
   }
   if (!unlisted.empty()) {
-    throw core::DataError(rows.path,
-                          fmt::format("{} images are not in this table: {}", unlisted.size(), unlisted.text()));
+    throw core::DataError(
+        rows.path, fmt::format("{} not in this table: {}", core::counted(unlisted.size(), "image is", "images are"),
+                               unlisted.text()));
   }
   NameList absent;
   for (std::size_t row = 0; row < rows.lines.size(); ++row) {
@@ -60,7 +64,8 @@ struct Search {
   PathList found;
   std::vector<std::uint32_t> rows;  ///< of the found
   NameList absent;
-  std::string hint;  ///< for the first of them
+  std::string hint;   ///< for the first of them
+  PathList unlisted;  ///< images in the folders of those listed
 };
 
 Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
@@ -84,6 +89,10 @@ Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
       search.found.add(root.path(rows.names.name(row)));
       search.rows.push_back(static_cast<std::uint32_t>(row));
     }
+  }
+  const PathList there = finder.images();
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    if (!rows.names.find(there.text(i))) search.unlisted.add(there.text(i));
   }
   return search;
 }
@@ -118,6 +127,11 @@ LabelTable LabelTable::read(const fs::path& path, const fs::path& root, const La
 }
 
 PathList LabelTable::items(Gaps gaps) const {
+  LeftOut unseen;
+  return items(gaps, unseen);
+}
+
+PathList LabelTable::items(Gaps gaps, LeftOut& left_out) const {
   const Root& root = rows_->names.roots().front();
   check_folder(root.folder());
   Search search = find_images(*rows_, root, gaps);
@@ -128,16 +142,19 @@ PathList LabelTable::items(Gaps gaps) const {
   }
   if (search.absent.empty() || gaps == Gaps::kKeep) {
     check_distinct(*rows_, search);
+    for (std::size_t i = 0; i < search.unlisted.size(); ++i) {
+      left_out.add(LeftOutKind::kUnlistedImage, search.unlisted.text(i));
+    }
     return std::move(search.found);
   }
-  throw core::DataError(rows_->path,
-                        fmt::format("{} of the {} images listed are not in {}: {}{}", search.absent.size(),
-                                    rows_->lines.size(), root.folder().string(), search.absent.text(), search.hint));
+  throw core::DataError(rows_->path, fmt::format("{} of the {} images listed are not in {}: {}{}", search.absent.size(),
+                                                 rows_->lines.size(), core::shown_path(root.folder()),
+                                                 search.absent.text(), search.hint));
 }
 
 Labeller LabelTable::labels(Gaps gaps) const {
   rows_->check_labels(gaps);
-  return {"the table " + rows_->path.string(),
+  return {"the table " + core::shown_path(rows_->path),
           [rows = rows_](std::string_view path) -> std::optional<Labels> {
             const auto row = rows->names.find(path);
             return row ? rows->labels_of(*row) : std::nullopt;
@@ -149,7 +166,7 @@ Labeller LabelTable::groups() const {
   if (rows_->group_column.empty()) {
     throw std::invalid_argument("[LabelTable] no column of groups; name it with LabelColumns::group");
   }
-  return {fmt::format("the column '{}' of {}", rows_->group_column, rows_->path.string()),
+  return {fmt::format("the column '{}' of {}", rows_->group_column, core::shown_path(rows_->path)),
           [rows = rows_](std::string_view path) -> std::optional<Labels> {
             const auto row = rows->names.find(path);
             return row ? rows->group_of(*row) : std::nullopt;
@@ -171,7 +188,8 @@ std::vector<std::string> LabelTable::warnings() const {
   std::vector<std::string> warnings;
   if (!rows_->repeated.empty()) warnings.push_back(rows_->repeated);
   if (rows_->is_split_ambiguous) {
-    warnings.push_back(fmt::format("{}: {}; so far it is taken from neither", rows_->path.string(), rows_->no_split));
+    warnings.push_back(
+        fmt::format("{}: {}; so far it is taken from neither", core::shown_path(rows_->path), rows_->no_split));
   }
   NameList tests;
   for (std::size_t row = 0; row < rows_->lines.size(); ++row) {
@@ -179,7 +197,7 @@ std::vector<std::string> LabelTable::warnings() const {
   }
   if (tests.empty()) return warnings;
   warnings.push_back(fmt::format("{} of the {} rows of {} say test and are left out: {}", tests.size(),
-                                 rows_->lines.size(), rows_->path.string(), tests.text()));
+                                 rows_->lines.size(), core::shown_path(rows_->path), tests.text()));
   return warnings;
 }
 

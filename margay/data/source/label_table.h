@@ -7,6 +7,7 @@
 
 #include "margay/data/item.h"
 #include "margay/data/source/label_columns.h"
+#include "margay/data/source/left_out.h"
 
 namespace margay::data {
 
@@ -29,6 +30,8 @@ class LabelTable {
   /// Throws core::DataError, which names up to three images that do not exist; with Gaps::kKeep they are listed by the
   /// path they should have.
   PathList items(Gaps gaps = Gaps::kRefuse) const;
+  /// left_out: takes the images in the folders of those listed that the table does not list.
+  PathList items(Gaps gaps, LeftOut& left_out) const;
 
   /// The labels from the label column or from the columns of the classes. Throws core::DataError if there are none, and
   /// for empty cells of a single-label task (naming the lines); with Gaps::kKeep those images get no label.

@@ -27,6 +27,8 @@ constexpr std::array kLeftOutTexts = {
                 "move them into the folder of a class, or say with `label_regex` or `labels_csv` what they are", true},
     LeftOutText{LeftOutKind::kTestImage, "image of the test set", "images of the test set",
                 "neither training nor validation sees them", true},
+    LeftOutText{LeftOutKind::kUnlistedImage, "image that the table does not list",
+                "images that the table does not list", "only what has a row is used", true},
     LeftOutText{LeftOutKind::kDeletedImage, "image that decisions delete", "images that decisions delete",
                 "without `edits` they are used", true},
     LeftOutText{LeftOutKind::kOtherImage, "image outside the folders of `train_folder` and `valid_folder`",
@@ -162,7 +164,7 @@ bool is_found_folder(std::string_view name) {
 
 }  // namespace
 
-void LeftOut::add(LeftOutKind kind, std::string_view path) { of(kind).add(core::one_line(path)); }
+void LeftOut::add(LeftOutKind kind, std::string_view path) { of(kind).add(std::string(path)); }
 
 bool LeftOut::empty() const {
   return std::all_of(names_.begin(), names_.end(), [](const NameList& names) { return names.empty(); });

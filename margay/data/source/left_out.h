@@ -14,16 +14,17 @@ namespace margay::data {
 
 /// Why something in a folder of images is not used. Kinds that a user should look at come first.
 enum class LeftOutKind : std::uint8_t {
-  kLooseImage,    ///< lies beside the folders of the classes, so it has no class
-  kTestImage,     ///< belongs to the test set
-  kDeletedImage,  ///< somebody decided that it does not belong to the data (LabelEdits)
-  kOtherImage,    ///< lies in none of the folders that train or validate
-  kHiddenImage,   ///< its name begins with a dot
-  kUnreadImage,   ///< an image of a format that is not read: JPEG XL, JPEG 2000, raw, SVG, Photoshop, …
-  kDanglingLink,  ///< a link to a file that is not there
-  kClosedFile,    ///< may not be read, and its name does not tell whether it is an image
-  kEmptyFolder,   ///< holds no image, so it is no class
-  kSecondLink,    ///< a link to a folder that is read by another path
+  kLooseImage,     ///< lies beside the folders of the classes, so it has no class
+  kTestImage,      ///< belongs to the test set
+  kUnlistedImage,  ///< lies beside those that a table lists, and is not in it
+  kDeletedImage,   ///< somebody decided that it does not belong to the data (LabelEdits)
+  kOtherImage,     ///< lies in none of the folders that train or validate
+  kHiddenImage,    ///< its name begins with a dot
+  kUnreadImage,    ///< an image of a format that is not read: JPEG XL, JPEG 2000, raw, SVG, Photoshop, …
+  kDanglingLink,   ///< a link to a file that is not there
+  kClosedFile,     ///< may not be read, and its name does not tell whether it is an image
+  kEmptyFolder,    ///< holds no image, so it is no class
+  kSecondLink,     ///< a link to a folder that is read by another path
   // What any folder may hold.
   kOtherFile,  ///< no image
   kDocument,   ///< a text or a table, as a README, labels or one annotation for each image: no sentence tells of it

@@ -133,7 +133,7 @@ void add_json_object(Table& table, std::size_t line, const std::string& text) {
 }
 
 Table parse_json_lines(std::string_view text, const std::filesystem::path& path) {
-  Table table(path);
+  Table table(path, Table::Names::kEveryRow);
   for_each_line(text, [&](std::size_t line, std::string_view here) {
     if (here.find_first_not_of(" \t") == std::string_view::npos) return;
     try {
@@ -179,7 +179,8 @@ Table parse_table(std::string bytes, const std::filesystem::path& path) {
   check_not_an_array(text, path);
   Table table = is_json_lines(text, path) ? parse_json_lines(text, path) : parse_separated(text, path);
   if (table.size() > 0) return table;
-  throw core::DataError(path, "the table has no rows");
+  throw core::DataError(path, table.columns().empty() ? "the table has no rows"
+                                                      : "the table has no rows below its header, the first one");
 }
 
 Table read_table(const std::filesystem::path& path) { return parse_table(read_text(path, OtherBytes::kKeep), path); }

@@ -14,10 +14,14 @@ constexpr char kListMark = '\x1f';
 /// A table of text of any length, with all cells in one block of memory, read from CSV, TSV or JSON lines.
 class Table {
  public:
-  explicit Table(std::filesystem::path path) : path_(std::move(path)) {}
+  enum class Names { kFirstRow, kEveryRow };
+  explicit Table(std::filesystem::path path, Names names = Names::kFirstRow)
+      : path_(std::move(path)), has_header_(names == Names::kFirstRow) {}
 
   const std::filesystem::path& path() const { return path_; }
   const std::vector<std::string>& columns() const { return columns_; }
+  /// Whether the columns' names are the first row; JSON lines have them in every row.
+  bool has_header() const { return has_header_; }
   std::size_t size() const { return lines_.size(); }
   /// "" if a row of JSON lines lacks the key. row and column must exist; they are not checked.
   std::string_view cell(std::size_t row, std::size_t column) const;
@@ -33,6 +37,7 @@ class Table {
 
  private:
   std::filesystem::path path_;
+  bool has_header_;
   std::vector<std::string> columns_;
   std::string text_;
   std::vector<std::uint64_t> begins_ = {0};  ///< of cell i in text_; one more at the end

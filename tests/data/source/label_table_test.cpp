@@ -56,6 +56,32 @@ TEST(LabelTable, NamesImagesThatItDoesNotList) {
   EXPECT_THROW((void)fixture.table().labels(), core::DataError);
 }
 
+TEST(LabelTable, TellsOfImagesBesideThoseThatItLists) {
+  const TableFixture fixture("name,label\na,cat\n");
+  LeftOut left_out;
+  EXPECT_EQ(fixture.table().items(Gaps::kRefuse, left_out).size(), 1U);
+  EXPECT_EQ(left_out.count(LeftOutKind::kUnlistedImage), 1U) << "c.jpg; no row leads to sub/";
+  EXPECT_NE(left_out.sentences().at(0).find("left out 1 image that the table does not list: '"), std::string::npos);
+}
+
+TEST(LabelTable, SaysThatTheFirstRowIsTakenAsTheHeader) {
+  const auto problem = [](const char* text) {
+    const TableFixture fixture(text);
+    return thrown_message<core::DataError>([&] { (void)fixture.table(); });
+  };
+  const std::string none = problem("a.jpg,cat\nc.jpg,dog\n");
+  EXPECT_NE(
+      none.find("no column 'name' among a.jpg, cat; the first row is taken as the header, but 'a.jpg' in it looks "
+                "like an image: put a row with the columns' names above it, such as name,label"),
+      std::string::npos)
+      << none;
+  EXPECT_NE(problem("photo_of,label\na.jpg,x\n").find("`name_column`; the first row is taken as the header"),
+            std::string::npos);
+  EXPECT_NE(problem("a.jpg,cat\n").find("no rows below its header"), std::string::npos);
+  const TableFixture lines("{\"photo_of\": \"a.jpg\"}\n");
+  EXPECT_EQ(thrown_message<core::DataError>([&] { (void)lines.table(); }).find("header"), std::string::npos);
+}
+
 TEST(LabelTable, RefusesRowsItCannotUse) {
   EXPECT_THROW((void)TableFixture("name,is_valid\na.jpg,maybe\n").table().split(), core::FormatError);
   EXPECT_THROW((void)TableFixture("name,label\na.jpg,x\na.jpg,y\n").table().labels(), core::DataError);
