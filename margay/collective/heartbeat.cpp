@@ -137,12 +137,14 @@ class Heartbeat::Pulse {
 
   bool go_on() const {
     const std::lock_guard lock(changing_);
-    return is_first() ? !has_ended_ : !is_written_;
+    return !is_over();
   }
+  bool is_over() const { return is_first() ? has_ended_ : is_written_; }
 
+  /// Until the next sign, which the last one does not wait for, nor the end.
   void sleep(milliseconds time) {
     std::unique_lock lock(changing_);
-    changed_.wait_for(lock, time, [&] { return is_leaving_ && !is_written_; });
+    changed_.wait_for(lock, time, [&] { return (is_leaving_ && !is_written_) || is_over(); });
   }
 
   bool have_others_left() const {

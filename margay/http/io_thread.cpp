@@ -112,8 +112,9 @@ IoThread::~IoThread() {
 
 void IoThread::start() {
   const SignalsBlocked blocked;
-  std::promise<void> has_priority;
-  thread_ = std::thread([this, &has_priority] {
+  std::promise<void> has_priority;  // goes with the thread, which may still be in set_value when the wait is over
+  const std::future<void> began = has_priority.get_future();
+  thread_ = std::thread([this, has_priority = std::move(has_priority)]() mutable {
     ::pthread_setname_np(::pthread_self(), "margay-http");
     const auto self = static_cast<id_t>(::gettid());
     ::setpriority(PRIO_PROCESS, self, state_.options.io_priority);  // an ordinary user may not raise it
@@ -121,7 +122,7 @@ void IoThread::start() {
     has_priority.set_value();
     run();
   });
-  has_priority.get_future().wait();
+  began.wait();
 }
 
 void IoThread::run() {
