@@ -10,6 +10,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
 
+#include "margay/core/quantile.h"
+
 namespace margay::collective {
 namespace {
 
@@ -17,12 +19,6 @@ using SpeedClock = std::chrono::steady_clock;
 
 double seconds_of(SpeedClock::time_point begin) {
   return std::chrono::duration<double>(SpeedClock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 /// All processes begin together, as far as a barrier goes.
@@ -50,7 +46,7 @@ SumSpeed measure_sum(Group& group, std::int64_t bytes, double seconds) {
   const auto [fastest, slowest] = std::minmax_element(times.begin(), times.end());
   return {.bytes = tensor.numel() * 4,
           .repeats = repeats,
-          .seconds = median(times),
+          .seconds = core::median(times),
           .fastest_s = *fastest,
           .slowest_s = *slowest};
 }
@@ -76,7 +72,7 @@ double median_exchange(Group& group, int other, std::int64_t numbers, int repeat
   std::vector<double> times;
   time_of_exchange(group, other, numbers);
   for (int i = 0; i < repeats; ++i) times.push_back(time_of_exchange(group, other, numbers));
-  return from_first(group, median(times));
+  return from_first(group, core::median(times));
 }
 
 double wall_clock() {

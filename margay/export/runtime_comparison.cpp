@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/quantile.h"
 #include "margay/metric/paired.h"
 
 namespace margay::exporting {
@@ -34,14 +35,6 @@ std::vector<std::int64_t> labels_of(std::span<const float> probabilities) {
   return labels;
 }
 
-/// The value below which the share of all lies, by linear interpolation between sorted values.
-double quantile(const std::vector<double>& sorted, double share) {
-  const double at = share * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
-}
-
 std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
 }  // namespace
@@ -51,8 +44,8 @@ CertifiedSpeed speed_of(std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   const double all = std::accumulate(seconds.begin(), seconds.end(), 0.0);
   return {.images_per_s = all > 0 ? static_cast<double>(seconds.size()) / all : 0,
-          .median_ms = 1000 * quantile(seconds, 0.5),
-          .p95_ms = 1000 * quantile(seconds, 0.95)};
+          .median_ms = 1000 * core::sorted_quantile(seconds, 0.5),
+          .p95_ms = 1000 * core::sorted_quantile(seconds, 0.95)};
 }
 
 RuntimeComparison::RuntimeComparison(Setting setting) : setting_(std::move(setting)) {}

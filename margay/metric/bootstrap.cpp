@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include "margay/core/quantile.h"
 #include "margay/core/random.h"
 
 namespace margay::metric {
@@ -30,14 +31,6 @@ std::int64_t number_groups(std::span<const std::int64_t> groups, std::vector<std
 /// A number below `bound`, which is less than 2^32, without a division (Lemire, "Fast random integer generation in an
 /// interval", ACM TOMS 2019, without the rejection: of 2^64 values some occur more often by a part in 2^32).
 std::uint64_t draw_below(core::Random& random, std::uint64_t bound) { return ((random.next() >> 32U) * bound) >> 32U; }
-
-/// The q-quantile of sorted values, interpolated linearly (definition 7 of Hyndman and Fan 1996).
-double sorted_quantile(std::span<const double> sorted, double q) {
-  const double place = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 Interval interval_of_one_value(double value, double cases, double confidence) {
   if (!(value >= 0 && value <= 1)) return {};
@@ -109,7 +102,7 @@ Interval Resamples::interval(std::span<double> values, double cases) const {
   std::sort(known.begin(), known.end());
   if (known.front() == known.back()) return interval_of_one_value(known.front(), cases, options_.confidence);
   const double tail = (1 - options_.confidence) / 2;
-  return {.low = sorted_quantile(known, tail), .high = sorted_quantile(known, 1 - tail)};
+  return {.low = core::sorted_quantile(known, tail), .high = core::sorted_quantile(known, 1 - tail)};
 }
 
 Estimate bootstrap_mean(const Resamples& resamples, std::span<const double> values) {

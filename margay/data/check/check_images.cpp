@@ -5,10 +5,12 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
+#include "margay/core/quantile.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/image_files.h"
@@ -131,14 +133,12 @@ ImageFormat promised_format(const fs::path& path) {
 int smallest_side(std::span<const ImageFacts> facts, const CheckOptions& options) {
   constexpr int kDefault = 32;
   if (options.min_side) return *options.min_side;
-  std::vector<int> sides;
+  std::vector<double> sides;
   for (const ImageFacts& each : facts) {
     if (each.is_readable()) sides.push_back(each.shorter_side());
   }
   if (sides.empty()) return kDefault;
-  const auto middle = sides.begin() + static_cast<std::ptrdiff_t>(sides.size() / 2);
-  std::nth_element(sides.begin(), middle, sides.end());
-  return std::min(kDefault, *middle / 2);
+  return std::min(kDefault, static_cast<int>(core::median(std::move(sides)) / 2));
 }
 
 /// Colour as the rule, grey as the exception, or the other way round; neither where they are as many.
