@@ -8,9 +8,11 @@
 namespace margay::train {
 
 LaneThreads::LaneThreads(std::size_t lanes, int threads_each)
-    : threads_each_(threads_each), is_wanted_(lanes), errors_(lanes) {
-  for (std::size_t lane = 1; lane < lanes; ++lane) threads_.emplace_back([this, lane] { serve(lane); });
-}
+    : threads_each_(threads_each),
+      is_wanted_(lanes),
+      errors_(lanes),
+      threads_(core::start_threads(static_cast<int>(lanes) - 1,
+                                   [this](const std::stop_token& /*stop*/) { serve(next_lane_++); })) {}
 
 LaneThreads::~LaneThreads() {
   {
@@ -18,7 +20,6 @@ LaneThreads::~LaneThreads() {
     is_ending_ = true;
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 void LaneThreads::run(std::size_t lanes, const std::function<void(std::size_t)>& work) {
@@ -45,7 +46,6 @@ void LaneThreads::run(std::size_t lanes, const std::function<void(std::size_t)>&
 }
 
 void LaneThreads::serve(std::size_t lane) {
-  core::unpin_thread();
   const model::ThreadCount threads(threads_each_);
   std::unique_lock lock(changing_);
   while (true) {

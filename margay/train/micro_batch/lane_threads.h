@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -13,7 +14,8 @@ namespace margay::train {
 /// Threads that compute several micro-batches at once: lane 0 is the caller, each other one has a thread of its own.
 class LaneThreads {
  public:
-  /// lanes: at least 1. threads_each: CPU threads within an operation of a lane.
+  /// lanes: at least 1, and fewer where the system gives no more threads. threads_each: CPU threads within an operation
+  /// of a lane.
   LaneThreads(std::size_t lanes, int threads_each);
   LaneThreads(const LaneThreads&) = delete;
   LaneThreads& operator=(const LaneThreads&) = delete;
@@ -34,7 +36,8 @@ class LaneThreads {
   std::size_t running_ = 0;
   bool is_ending_ = false;
   std::vector<std::exception_ptr> errors_;
-  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> next_lane_ = 1;  ///< of threads that begin
+  std::vector<std::jthread> threads_;       ///< last: they use what stands above
 };
 
 }  // namespace margay::train
