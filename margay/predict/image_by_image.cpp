@@ -82,7 +82,9 @@ LogitsAndFeatures ImageByImage::outputs_of(model::Classifier& classifier, const 
 
 bool ImageByImage::may_use_all_threads(model::Classifier& classifier, const torch::Tensor& image,
                                        model::Precision precision) const {
-  if (lone_ == Lone::kNotKnown && ++lone_images_ >= kProveAt) prove(classifier, image.sizes(), precision);
+  const bool has_threads = !at::in_parallel_region();  // otherwise a trial of all threads would be one of this one
+  if (has_threads && lone_ == Lone::kNotKnown && ++lone_images_ >= kProveAt)
+    prove(classifier, image.sizes(), precision);
   return lone_ == Lone::kAllThreads;
 }
 
