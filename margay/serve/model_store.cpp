@@ -7,6 +7,7 @@
 #include <mutex>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -91,15 +92,7 @@ class ModelStore::State {
   LoadResult load(const std::string& name) {
     Served& served = find(name);
     const std::lock_guard loading(served.loading);
-    begin_load(served);
-    try {
-      const LoadResult result = read(served);
-      end_load(served, "");
-      return result;
-    } catch (const std::exception& error) {
-      end_load(served, error.what());
-      throw;
-    }
+    return load(served);
   }
 
   void unload(const std::string& name) {
@@ -115,7 +108,9 @@ class ModelStore::State {
     if (!has_settled(served)) return std::nullopt;
     Change change{.name = name};
     try {
-      if (load(name) == LoadResult::kUnchanged) return std::nullopt;
+      const std::lock_guard loading(served.loading);
+      if (is_unloaded(served)) return std::nullopt;  // meanwhile
+      if (load(served) == LoadResult::kUnchanged) return std::nullopt;
     } catch (const std::exception& error) {
       change.problem = error.what();
     }
@@ -144,6 +139,24 @@ class ModelStore::State {
       if (served->model.name == name) return *served;
     }
     throw std::invalid_argument(fmt::format("[model_store] no model is called \"{}\"", name));
+  }
+
+  /// The caller holds served.loading.
+  LoadResult load(Served& served) {
+    begin_load(served);
+    try {
+      const LoadResult result = read(served);
+      end_load(served, "");
+      return result;
+    } catch (const std::exception& error) {
+      end_load(served, error.what());
+      throw;
+    }
+  }
+
+  static bool is_unloaded(const Served& served) {
+    const std::lock_guard lock(served.mutex);
+    return served.status.state == ModelState::kUnloaded;
   }
 
   static void begin_load(Served& served) {
