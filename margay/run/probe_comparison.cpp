@@ -129,6 +129,8 @@ ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const 
     throw;
   } catch (const collective::ProcessLost&) {
     throw;
+  } catch (const collective::GroupInterrupted&) {
+    throw;
   } catch (const core::Error& error) {
     return problem(error);
   } catch (const std::invalid_argument& error) {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/bundle/bundle.h"
+#include "margay/collective/group.h"
 #include "margay/run/evaluation_set.h"
 #include "margay/run/probe_comparison.h"
 #include "margay/run/run_registry.h"
@@ -283,6 +284,14 @@ TEST_F(CompareProbes, ThrowsTheErrorOfTheOnlyNetwork) {
   options_.network.weights = folder_ / "weights";
   ProbeNotes notes;
   EXPECT_THROW(compare_probes(options_, {"resnet18"}, cache_, notes), core::FormatError);
+}
+
+TEST_F(CompareProbes, TakesAnotherProcessThatIsLostForNoFaultOfTheNetwork) {
+  options_.network.weights = folder_ / "weights";
+  const auto group = collective::one_process();
+  group->interrupt("rank 1 is lost");
+  ProbeNotes notes;
+  EXPECT_THROW(probe_network(options_, cache_, notes, group), collective::GroupInterrupted);
 }
 
 TEST_F(CompareProbes, ThrowsWhatIsWrongWithTheData) {
