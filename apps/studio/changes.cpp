@@ -1,6 +1,7 @@
 #include "apps/studio/changes.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -39,8 +40,9 @@ void Changes::send(const std::string& event) {
 }
 
 void Changes::watch(Look look) {
+  auto shared = std::make_shared<const Look>(std::move(look));
   const std::scoped_lock lock(mutex_);
-  looks_.push_back(std::move(look));
+  looks_.push_back(std::move(shared));
 }
 
 void Changes::listen(http::Stream stream) {
@@ -62,14 +64,19 @@ std::size_t Changes::listeners() const {
 void Changes::run() {
   Clock::time_point beat = Clock::now();
   while (true) {
-    std::vector<Look> looks;
+    std::vector<std::shared_ptr<const Look>> looks;  // not copies, which would forget what a look has seen
     {
       std::unique_lock lock(mutex_);
       wakes_.wait(lock, [this] { return is_ended_ || !streams_.empty(); });
       if (is_ended_) return;
       looks = looks_;
     }
-    for (const Look& look : looks) look();
+    for (const auto& look : looks) {
+      try {
+        (*look)();
+      } catch (const std::exception&) {  // a page that asks for the same is told, and the next look may succeed
+      }
+    }
     if (Clock::now() - beat >= kHeartbeat) {
       beat = Clock::now();
       send(http::event_text("{}", "beat"));

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -23,7 +24,7 @@ namespace margay::studio {
 class Changes {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Looks for changes and publishes them; must not throw and not take long.
+  /// Looks for changes and publishes them; must not take long. What it throws is dropped.
   using Look = std::function<void()>;
 
   /// pace: between two looks. greeting: the data of the event "hello" that each page gets first.
@@ -53,7 +54,7 @@ class Changes {
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable wakes_;
   std::vector<http::Stream> streams_;
-  std::vector<Look> looks_;
+  std::vector<std::shared_ptr<const Look>> looks_;
   bool is_ended_ = false;
   std::thread thread_;  // last: it uses what stands above
 };

@@ -1,6 +1,9 @@
 #include "apps/studio/studio.h"
 
+#include <atomic>
 #include <chrono>
+#include <stdexcept>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -169,6 +172,42 @@ TEST(Changes, AreLookedForOnlyWhileSomebodyListens) {
   const int then = looks;
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_EQ(looks, then);
+}
+
+/// Notes in itself how often it has looked.
+class CountedLook {
+ public:
+  explicit CountedLook(std::atomic<int>& looks) : looks_(looks) {}
+  void operator()() { looks_ = ++own_; }
+
+ private:
+  std::atomic<int>& looks_;
+  int own_ = 0;
+};
+
+TEST(Changes, AreLookedForByOneWhoRemembersTheLastTime) {
+  std::atomic<int> looks = 0;
+  Changes changes(std::chrono::milliseconds(1), "{}");
+  changes.watch(CountedLook(looks));
+  HttpServer server([&](const http::Request&, const http::Reply& reply) {
+    changes.listen(reply.stream({.content_type = "text/event-stream"}));
+  });
+  const RawClient page(server.port(), "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(comes_true([&] { return looks > 2; }));
+}
+
+TEST(Changes, AreLookedForAgainAfterALookThatFails) {
+  std::atomic<int> looks = 0;
+  Changes changes(std::chrono::milliseconds(1), "{}");
+  changes.watch([&]() -> void {
+    ++looks;
+    throw std::runtime_error("the folder is gone");
+  });
+  HttpServer server([&](const http::Request&, const http::Reply& reply) {
+    changes.listen(reply.stream({.content_type = "text/event-stream"}));
+  });
+  const RawClient page(server.port(), "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(comes_true([&] { return looks > 2; }));
 }
 
 }  // namespace

@@ -54,12 +54,7 @@ CurveWindow window_in(const http::Request& request) {
 void add_runs_routes(StudioRoutes& routes) {
   Studio& studio = routes.studio();
   const auto view = std::make_shared<RunsView>(studio.folders().runs(), studio.changes());
-  studio.changes().watch([view] {
-    try {
-      view->look();
-    } catch (const core::Error&) {  // the page that asks for the list is told
-    }
-  });
+  studio.changes().watch([view] { view->look(); });
   routes.get("/api/runs", [view](const http::Request&) { return RouteResult(view->list()); });
   routes.get("/api/runs/{folder}", [view](const http::Request& request) {
     return RouteResult(view->run(std::string(request.parameter("folder"))));
