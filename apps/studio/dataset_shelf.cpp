@@ -21,11 +21,17 @@ ShelvedDataset::ShelvedDataset(fs::path folder, const run::DataOptions& options,
 
 ShelvedDataset::~ShelvedDataset() = default;
 
-ShelvedDataset::State ShelvedDataset::state() const {
+std::pair<ShelvedDataset::State, ShelvedDataset::Checked> ShelvedDataset::now() const {
   const Job::State reading = reading_.state();  // first: what it has read is there when it says so
+  const Job::State checking = checking_.state();
   const std::lock_guard lock(mutex_);
-  return {reading, dataset_, revision_};
+  Checked checked = checked_;
+  checked.checking = checking;
+  return {{reading, dataset_, revision_}, std::move(checked)};
 }
+
+ShelvedDataset::State ShelvedDataset::state() const { return now().first; }
+ShelvedDataset::Checked ShelvedDataset::checked() const { return now().second; }
 
 void ShelvedDataset::read(std::uint64_t after) {
   {
@@ -42,14 +48,6 @@ void ShelvedDataset::read(std::uint64_t after) {
     checked_.findings = std::make_shared<const ImageFindings>(*dataset_, checked_.findings->all());
     ++checked_.revision;
   });
-}
-
-ShelvedDataset::Checked ShelvedDataset::checked() const {
-  const Job::State checking = checking_.state();
-  const std::lock_guard lock(mutex_);
-  Checked checked = checked_;
-  checked.checking = checking;
-  return checked;
 }
 
 std::shared_ptr<const OpenedDataset> ShelvedDataset::there() const {

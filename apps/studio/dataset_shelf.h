@@ -52,6 +52,8 @@ class ShelvedDataset {
     std::uint64_t of_revision = 0;                  ///< State::revision when it began; older: perhaps out of date
   };
   Checked checked() const;
+  /// Both at one moment: the findings' images are numbered as those of this dataset.
+  std::pair<State, Checked> now() const;
   /// Checks every image in the background. Throws http::RequestError, 409, while a check runs or the data is not there.
   void check(const data::CheckOptions& options);
   void stop_check() { checking_.stop(); }
@@ -59,7 +61,8 @@ class ShelvedDataset {
   /// Takes findings that come from elsewhere. Throws http::RequestError, 409, as check.
   void take_findings(std::vector<data::Finding> findings, const std::string& origin);
 
-  /// The images that pass, as select(); the last ones are kept, as a page asks for a part after the other.
+  /// The images that pass, as select(); the last ones are kept, as a page asks for a part after the other. Both: of
+  /// one now().
   using Selection = std::shared_ptr<const std::vector<std::uint32_t>>;
   Selection selected(const State& state, const Checked& checked, const ImageFilter& filter) const;
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -76,7 +77,7 @@ void show_flags(DataJson& findings, const Studio& studio) {
 
 RouteResult folder_state(DataView& view, const http::Request& request) {
   const auto shelved = view.dataset_of(request);
-  const ShelvedDataset::State state = shelved->state();
+  const auto [state, checked] = shelved->now();
   const Studio& studio = view.studio;
   DataJson json = {{"folder", view.folder_of(request).id}, {"path", shown_name(shelved->folder().string())},
                    {"state", state.reading.name()},        {"problem", studio.words(state.reading.problem)},
@@ -88,7 +89,7 @@ RouteResult folder_state(DataView& view, const http::Request& request) {
     }
     json["dataset"]["split_problem"] = studio.words(state.dataset->split_problem);
   }
-  json["check"] = check_json(shelved->checked(), state.revision);
+  json["check"] = check_json(checked, state.revision);
   json["check"]["problem"] = studio.words(json["check"]["problem"].get<std::string>());
   for (const char* list : {"kinds", "others"}) {
     if (json["check"].contains(list)) show_flags(json["check"][list], studio);
@@ -110,8 +111,8 @@ struct Shown {
   ShelvedDataset::State state;
   ShelvedDataset::Checked checked;
 
-  Shown(DataView& view, const http::Request& request)
-      : shelved(view.dataset_of(request)), state(shelved->state()), checked(shelved->checked()) {
+  Shown(DataView& view, const http::Request& request) : shelved(view.dataset_of(request)) {
+    std::tie(state, checked) = shelved->now();
     if (state.dataset) return;
     if (state.reading.phase == Job::Phase::kFailed) throw http::RequestError(409, state.reading.problem);
     throw http::RequestError(409, "the images are still being read");
