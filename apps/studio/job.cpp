@@ -43,7 +43,13 @@ bool Job::start(Work work) {
     const std::lock_guard lock(mutex_);
     state_ = {.phase = Phase::kRunning};
   }
-  thread_ = std::thread([this, work = std::move(work)] { run(work); });
+  try {
+    thread_ = std::thread([this, work = std::move(work)] { run(work); });
+  } catch (...) {  // the system gives no thread
+    const std::lock_guard lock(mutex_);
+    state_ = {};
+    throw;
+  }
   return true;
 }
 

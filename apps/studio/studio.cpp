@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using namespace nlohmann::literals;
 
 /// A browser asks for six things at once; a second page must not wait for the first one's.
-constexpr std::size_t kThreads = 8;
+constexpr int kThreads = 8;
 constexpr std::size_t kMostWaiting = 1024;
 constexpr std::chrono::milliseconds kPace{1000};
 

@@ -2,10 +2,15 @@
 
 #include <utility>
 
+#include "margay/core/error.h"
+#include "margay/core/threads.h"
+
 namespace margay::studio {
 
-Workers::Workers(std::size_t threads, std::size_t most_waiting) : most_waiting_(most_waiting) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+Workers::Workers(int threads, std::size_t most_waiting)
+    : most_waiting_(most_waiting),
+      threads_(core::start_threads(threads, [this](const std::stop_token& /*stop*/) { run(); })) {
+  if (threads_.empty()) throw core::Error("the system gives no more threads; end other programs, or raise the limit");
 }
 
 Workers::~Workers() {
@@ -14,7 +19,6 @@ Workers::~Workers() {
     is_ended_ = true;
   }
   wakes_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 bool Workers::post(Task task) {

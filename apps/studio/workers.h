@@ -16,8 +16,9 @@ class Workers {
  public:
   using Task = std::function<void()>;
 
-  /// most_waiting: tasks that may wait for a thread.
-  Workers(std::size_t threads, std::size_t most_waiting);
+  /// threads: fewer where the system gives no more; core::Error if it gives none. most_waiting: tasks that may wait for
+  /// a thread.
+  Workers(int threads, std::size_t most_waiting);
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   /// Waits for the tasks that run; those that wait are dropped.
@@ -34,7 +35,7 @@ class Workers {
   std::condition_variable wakes_;
   std::deque<Task> tasks_;
   bool is_ended_ = false;
-  std::vector<std::thread> threads_;  // last: they use what stands above
+  std::vector<std::jthread> threads_;  // last: they use what stands above
 };
 
 }  // namespace margay::studio
