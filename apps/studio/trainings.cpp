@@ -1,7 +1,6 @@
 #include "apps/studio/trainings.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,16 +12,16 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <system_error>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/spawn.h"
 #include "margay/core/text.h"
 #include "margay/http/target.h"
-
-extern char** environ;
 
 namespace margay::studio {
 namespace {
@@ -31,48 +30,19 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kShownBytes = 8192;
 
-/// How the process begins: with nothing to read, in a session of its own, with the signals as a shell gives them.
-class ProcessSetup {
- public:
-  explicit ProcessSetup(int output) {
-    ::posix_spawn_file_actions_init(&actions_);
-    ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO);
-    ::posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigset_t usual;
-    ::sigemptyset(&none);
-    ::sigemptyset(&usual);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) ::sigaddset(&usual, signal);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &usual);
-    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  }
-  ProcessSetup(const ProcessSetup&) = delete;
-  ProcessSetup& operator=(const ProcessSetup&) = delete;
-  ~ProcessSetup() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-
-  /// The number of the process. Throws core::Error.
-  pid_t spawn(const fs::path& executable, const std::vector<std::string>& arguments) const {
-    std::vector<std::string> words = {"margay"};
-    words.insert(words.end(), arguments.begin(), arguments.end());
-    std::vector<char*> pointers;
-    for (std::string& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    pid_t pid = 0;
-    const int failure = ::posix_spawn(&pid, executable.c_str(), &actions_, &attributes_, pointers.data(), environ);
-    if (failure != 0) throw core::IoError(executable, "cannot be started", failure);
-    return pid;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
+/// `margay` with these arguments, which goes on when the studio ends. output: of all that it prints.
+pid_t start_margay(const fs::path& executable, const std::vector<std::string>& arguments, int output) {
+  core::SpawnOptions options{.program = executable,
+                             .words = {"margay"},
+                             .output = output,
+                             .complaints = output,
+                             .group = core::SpawnGroup::kOwnSession};
+  options.words.insert(options.words.end(), arguments.begin(), arguments.end());
+  std::error_code failure;
+  const pid_t process = core::spawn(options, failure);
+  if (failure) throw core::IoError(executable, "cannot be started", failure.value());
+  return process;
+}
 
 /// The first name of its time that nobody has. file: becomes the file of that name.
 fs::path new_log(const fs::path& folder, core::Descriptor& file) {
@@ -107,7 +77,7 @@ StartedTraining Trainings::start(const std::vector<std::string>& arguments) {
   if (executable_.empty()) throw core::Error("this program starts no trainings");
   core::Descriptor output;
   StartedTraining training{.command = command_text(arguments), .log = new_log(logs_, output)};
-  training.pid = ProcessSetup(output.number()).spawn(executable_, arguments);
+  training.pid = start_margay(executable_, arguments, output.number());
   const std::scoped_lock lock(mutex_);
   training.number = static_cast<std::int64_t>(started_.size()) + 1;
   started_.push_back(training);

@@ -11,12 +11,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "margay/core/descriptor.h"
+#include "margay/core/spawn.h"
 #include "margay/core/text.h"
 #include "margay/export/runtime.h"
 
@@ -49,30 +49,14 @@ struct Streams {
   }
 };
 
-/// Runs `sh -c` in a process group of its own: ctrl-C is meant for this process, which ends the group. 0, or the
-/// error's number.
-int spawn_runner(const std::string& command, const fs::path& onnx, const Streams& streams, pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, streams.its_input.number(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, streams.its_output.number(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, streams.its_complaints.number(), STDERR_FILENO);
-  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  sigset_t none, usual;
-  sigemptyset(&none);
-  sigfillset(&usual);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  std::array<std::string, 4> words = {"sh", "-c", command + " \"$0\"", onnx.string()};
-  std::array<char*, 5> arguments = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-  const int error = posix_spawn(&pid, "/bin/sh", &actions, &attributes, arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return error;
+/// `sh -c` in a process group of its own: ctrl-C is meant for this process, which ends the group.
+core::SpawnOptions shell_of(const std::string& command, const fs::path& onnx, const Streams& streams) {
+  return {.program = "/bin/sh",
+          .words = {"sh", "-c", command + " \"$0\"", onnx.string()},
+          .input = streams.its_input.number(),
+          .output = streams.its_output.number(),
+          .complaints = streams.its_complaints.number(),
+          .group = core::SpawnGroup::kOwn};
 }
 
 std::string how_it_ended(int status) {
@@ -93,12 +77,12 @@ std::optional<double> number_in(const std::string& text) {
 class RunnerProcess : public Runtime {
  public:
   RunnerProcess(const Runner& runner, const fs::path& onnx) : runner_(runner), name_(runner.name) {
-    if (!streams_.open()) throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, reason(errno)));
-    const int error = spawn_runner(runner.command, onnx, streams_, pid_);
-    if (error != 0) {
-      pid_ = 0;
-      throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, reason(error)));
+    if (!streams_.open()) {
+      throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, std::generic_category().message(errno)));
     }
+    std::error_code failure;
+    pid_ = core::spawn(shell_of(runner.command, onnx, streams_), failure);
+    if (failure) throw RuntimeFailure(fmt::format("{} cannot be started ({})", name_, failure.message()));
     streams_.its_input.close();
     streams_.its_output.close();
     streams_.its_complaints.close();
@@ -131,8 +115,6 @@ class RunnerProcess : public Runtime {
 
  private:
   using Clock = std::chrono::steady_clock;
-
-  static std::string reason(int error) { return std::generic_category().message(error); }
 
   void introduce() {
     deadline_ = Clock::now() + runner_.limit;

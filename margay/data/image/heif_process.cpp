@@ -8,16 +8,16 @@
 #include <ctime>
 #include <string>
 #include <system_error>
+#include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "margay/core/spawn.h"
 #include "margay/data/image/codec.h"
 
 namespace margay::data {
@@ -26,44 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Ctrl-C and its like are meant for the process that trains: it stops when it is ready, and the decoder with it.
-sigset_t signals_of_the_terminal() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) {
-    sigaddset(&set, signal);
-  }
-  return set;
-}
-
-/// What stops an image when it must stop, whatever this process does with such signals.
-sigset_t signals_of_faults() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGXCPU, SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) sigaddset(&set, signal);
-  return set;
-}
-
-/// Starts `program` with `socket` as its standard input and nothing else open. 0, or the error's number.
-int spawn(const fs::path& program, int socket, pid_t& pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  const sigset_t blocked = signals_of_the_terminal();
-  const sigset_t usual = signals_of_faults();
-  posix_spawnattr_setsigmask(&attributes, &blocked);
-  posix_spawnattr_setsigdefault(&attributes, &usual);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::string name = program.filename();
-  std::array<char*, 2> arguments = {name.data(), nullptr};
-  const int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  return error;
+std::vector<int> signals_of_the_terminal() {
+  return {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 }
 
 }  // namespace
@@ -78,17 +42,22 @@ Placement placement_of_this_thread() {
 
 HeifProcess::HeifProcess(const fs::path& program, std::chrono::milliseconds idle_limit) : idle_limit_(idle_limit) {
   std::array<int, 2> ends{};
-  const auto reason = [](int error) { return std::generic_category().message(error); };
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw NoDecoder(fmt::format("no decoder for HEIC and AVIF can be reached ({})", reason(errno)));
+    throw NoDecoder(
+        fmt::format("no decoder for HEIC and AVIF can be reached ({})", std::generic_category().message(errno)));
   }
   socket_ = ends[0];
-  const int error = spawn(program, ends[1], pid_);
+  std::error_code failure;
+  pid_ = core::spawn({.program = program,
+                      .words = {program.filename().string()},
+                      .input = ends[1],
+                      .blocked_signals = signals_of_the_terminal()},
+                     failure);
   close(ends[1]);
-  if (error == 0) return;
+  if (!failure) return;
   close(socket_);
   throw NoDecoder(fmt::format("the decoder of HEIC and AVIF, {}, cannot be started ({}); install Margay again",
-                              program.string(), reason(error)));
+                              program.string(), failure.message()));
 }
 
 /// A process that waits ends by itself when its socket closes; any other is stopped.
