@@ -24,11 +24,7 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-std::string name_of_cookie(const std::string& token) {
-  core::Sha256 sum;
-  sum.update(token);
-  return "margay-studio-" + sum.finish().substr(0, 12);
-}
+std::string name_of_cookie(const std::string& token) { return "margay-studio-" + core::sha256_of(token).substr(0, 12); }
 
 std::string token_of(const StudioOptions& options) {
   if (!options.token_file) return Access::new_token();

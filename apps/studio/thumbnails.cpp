@@ -33,16 +33,10 @@ std::string state_of(const fs::path& file) {
                      state.st_mtim.tv_nsec, state.st_ctim.tv_sec, state.st_ctim.tv_nsec);
 }
 
-std::string digest_of(const std::string& text) {
-  core::Sha256 sum;
-  sum.update(text);
-  return sum.finish();
-}
-
 /// The form is part of the key: a version of Margay that makes other thumbnails counts it up.
 ThumbnailStore::Key key_of(const ThumbnailOf& what) {
   constexpr int kForm = 1;
-  const std::string digest = digest_of(
+  const std::string digest = core::sha256_of(
       fmt::format("{} {} {} {} {}", kForm, what.side, what.deep_bits, state_of(what.file), what.file.string()));
   ThumbnailStore::Key key{};
   for (std::size_t i = 0; i < key.size(); ++i) {
@@ -90,7 +84,7 @@ int Thumbnails::side_for(int wanted) {
 std::string Thumbnails::version_of(const fs::path& file) {
   constexpr std::size_t kDigits = 12;
   const std::string state = state_of(file);
-  return state.empty() ? "" : digest_of(state).substr(0, kDigits);
+  return state.empty() ? "" : core::sha256_of(state).substr(0, kDigits);
 }
 
 std::string Thumbnails::jpeg(const ThumbnailOf& what) {

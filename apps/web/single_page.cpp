@@ -16,11 +16,7 @@ namespace margay::web {
 namespace {
 
 /// Of a script or style, as a Content-Security-Policy names it (CSP Level 3, 2.3.1).
-std::string policy_hash(std::string_view text) {
-  core::Sha256 sum;
-  sum.update(text);
-  return "'" + integrity_hash(sum.finish()) + "'";
-}
+std::string policy_hash(std::string_view text) { return "'" + integrity_hash(core::sha256_of(text)) + "'"; }
 
 }  // namespace
 

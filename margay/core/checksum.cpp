@@ -84,6 +84,12 @@ void Sha256::restart() {
   MARGAY_CHECK(EVP_DigestInit_ex(context_.get(), nullptr, nullptr) == 1, "OpenSSL begins no new SHA-256");
 }
 
+std::string sha256_of(std::span<const std::uint8_t> bytes) {
+  Sha256 sum;
+  sum.update(bytes);
+  return sum.finish();
+}
+
 std::string sha256_of_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw DataError(path, "cannot be opened");

@@ -50,6 +50,10 @@ class Sha256 {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
+/// Of bytes that are there at once.
+std::string sha256_of(std::span<const std::uint8_t> bytes);
+inline std::string sha256_of(std::string_view text) { return sha256_of(text_bytes(text)); }
+
 /// Of a whole file. Throws DataError if it cannot be read.
 std::string sha256_of_file(const std::filesystem::path& path);
 

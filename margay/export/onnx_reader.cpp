@@ -502,9 +502,7 @@ std::optional<std::string> OnnxFile::metadata(const std::string& key) const {
 OnnxFile read_onnx(const fs::path& path, const OnnxLimits& limits) {
   const auto bytes = std::make_shared<const std::string>(bytes_of_file(path, limits.file_bytes));
   OnnxFile file{.path = path, .model = {}, .sha256 = "", .bytes = bytes->size(), .data = {}};
-  core::Sha256 sum;
-  sum.update(*bytes);
-  file.sha256 = sum.finish();
+  file.sha256 = core::sha256_of(*bytes);
   try {
     OnnxParser(file, bytes, limits).parse();
   } catch (const ProtobufError& problem) {

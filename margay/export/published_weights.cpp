@@ -212,11 +212,7 @@ std::string metrics_table(const bundle::Bundle& bundle) {
   return of + "| metric | value | 95 % interval (Wilson) |\n| --- | --- | --- |\n" + rows;
 }
 
-std::string digest_text(const data::DigestSet& set) {
-  core::Sha256 sum;
-  sum.update(set.bytes());
-  return sum.finish();
-}
+std::string digest_text(const data::DigestSet& set) { return core::sha256_of(set.bytes()); }
 
 std::string data_text(const data::KnownImages& known) {
   if (known.empty()) return "The model does not know which images it was trained on.\n";

@@ -327,9 +327,7 @@ class Verifier {
     core::Image pixels = whole_.read(file);
     VerifiedImage image{
         .name = name_of(source.name()), .inputs = {}, .margay = {}, .scaled = {}, .right = right_classes(row)};
-    core::Sha256 sum;
-    sum.update(*encoded);
-    hashes_.emplace(image.name, sum.finish());
+    hashes_.emplace(image.name, core::sha256_of(*encoded));
     if (margay_seconds_.empty()) given_.predict(network_input(pipeline_, pixels));  // what is done once only
     const core::Stopwatch watch;
     const torch::Tensor input = network_input(pipeline_, pixels);

@@ -11,9 +11,7 @@ namespace {
 
 std::string etag_of(std::string_view bytes) {
   constexpr std::size_t kDigits = 32;
-  core::Sha256 sum;
-  sum.update(bytes);
-  return '"' + sum.finish().substr(0, kDigits) + '"';
+  return '"' + core::sha256_of(bytes).substr(0, kDigits) + '"';
 }
 
 /// If-None-Match compares weakly: W/"x" is "x" (RFC 9110, section 13.1.2).

@@ -1,7 +1,6 @@
 #include "margay/predict/feature_cache.h"
 
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,12 +17,6 @@ namespace margay::predict {
 namespace {
 
 constexpr int kFeaturesVersion = 1;  ///< another one where the same network would give other numbers
-
-std::string digest_of(std::string_view text) {
-  core::Sha256 sum;
-  sum.update(text);
-  return sum.finish();
-}
 
 std::uint64_t checksum_of_numbers(const torch::Tensor& tensor) {
   const torch::Tensor dense = tensor.detach().cpu().contiguous();
@@ -64,7 +57,7 @@ std::string features_identity(const model::Classifier& classifier, const data::L
 }
 
 FeatureCache::FeatureCache(const std::filesystem::path& folder, const std::string& identity)
-    : folder_(folder), digest_(digest_of(identity)), cache_(folder, identity, std::nullopt, "features") {}
+    : folder_(folder), digest_(core::sha256_of(identity)), cache_(folder, identity, std::nullopt, "features") {}
 
 /// The digest stands behind a line end, which hardly a path holds; if one does, the digests still differ.
 data::CacheKey FeatureCache::own(const data::CacheKey& key) const {

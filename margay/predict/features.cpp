@@ -130,11 +130,9 @@ class FeatureCollector {
 
   void check_same_network(const std::string& identity) {
     if (is_alone()) return;
-    core::Sha256 sum;
-    sum.update({reinterpret_cast<const std::uint8_t*>(identity.data()), identity.size()});
-    collective::check_same(group_,
-                           {{"the network, its transforms, LibTorch or the processor", sum.finish().substr(0, 12)},
-                            {"the number of images", std::to_string(ids_.size())}});
+    collective::check_same(
+        group_, {{"the network, its transforms, LibTorch or the processor", core::sha256_of(identity).substr(0, 12)},
+                 {"the number of images", std::to_string(ids_.size())}});
   }
 
   void open_cache(const std::filesystem::path& folder, const std::string& identity) {

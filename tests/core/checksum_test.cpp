@@ -47,21 +47,15 @@ TEST(Checksum, ChangesWithEveryBitOfItsBytes) {
 
 void add(Sha256& sum, const std::string& text) { sum.update(text); }
 
-std::string sha256(const std::string& text) {
-  Sha256 sum;
-  add(sum, text);
-  return sum.finish();
-}
-
 TEST(Sha256, GivesNistsExamples) {
-  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+  EXPECT_EQ(sha256_of(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256_of("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256_of("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  EXPECT_EQ(sha256("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrs"
-                   "mnopqrstnopqrstu"),
+  EXPECT_EQ(sha256_of("abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrs"
+                      "mnopqrstnopqrstu"),
             "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1");
-  EXPECT_EQ(sha256(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(sha256_of(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST(Sha256, DoesNotDependOnTheParts) {
@@ -71,7 +65,7 @@ TEST(Sha256, DoesNotDependOnTheParts) {
     for (const std::size_t part : {1U, 7U, 64U, 100U}) {
       Sha256 sum;
       for (std::size_t at = 0; at < length; at += part) add(sum, text.substr(at, std::min(part, length - at)));
-      EXPECT_EQ(sum.finish(), sha256(text.substr(0, length))) << length << " in parts of " << part;
+      EXPECT_EQ(sum.finish(), sha256_of(text.substr(0, length))) << length << " in parts of " << part;
     }
   }
 }
@@ -83,13 +77,13 @@ TEST(Sha256, BeginsAnewAndGivesItsFirstBytesAsANumber) {
   add(sum, "abc");
   EXPECT_EQ(sum.finish_short(), 0xba7816bf8f01cfeaULL);
   sum.restart();
-  EXPECT_EQ(sum.finish(), sha256(""));
+  EXPECT_EQ(sum.finish(), sha256_of(""));
 }
 
 TEST(Sha256, OfAFileIsThatOfItsBytes) {
   const testing_support::TemporaryFolder folder;
   testing_support::write(folder / "x", "abc");
-  EXPECT_EQ(sha256_of_file(folder / "x"), sha256("abc"));
+  EXPECT_EQ(sha256_of_file(folder / "x"), sha256_of("abc"));
   EXPECT_THROW(sha256_of_file(folder / "y"), DataError);
 }
 

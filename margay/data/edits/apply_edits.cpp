@@ -164,9 +164,7 @@ ApplyLog log_of(const ApplyPlan& plan) {
     const std::string name = Root(plan.folder).relative(plan.new_table.native());
     const bool is_inside = !name.starts_with("../") && !name.starts_with('/');
     log.new_table = is_inside ? name : fs::absolute(plan.new_table).lexically_normal().native();
-    core::Sha256 sum;
-    sum.update(plan.table_text);
-    log.table_sha256 = sum.finish();
+    log.table_sha256 = core::sha256_of(plan.table_text);
     if (is_inside) changing.insert(fs::path(name).parent_path().native());
   }
   log.made.assign(made.begin(), made.end());

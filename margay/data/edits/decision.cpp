@@ -157,9 +157,7 @@ ImageContent content_of(const ImageSource& image) {
     content.modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   }
   const ImageSource::Bytes bytes = image.read();
-  core::Sha256 sum;
-  sum.update(*bytes);
-  content.sha256 = sum.finish();
+  content.sha256 = core::sha256_of(*bytes);
   content.bytes = bytes->size();
   return content;
 }
