@@ -1,5 +1,6 @@
 #include "apps/cli/judged_model.h"
 
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -88,7 +89,8 @@ JudgedModel::JudgedModel(const fs::path& model, const JudgingOptions& options, s
   }
   if (fs::is_directory(model)) {
     const fs::path inside = model / "model.margay";
-    const std::string hint = fs::exists(inside) ? "; it is a run's, whose model is " + shown_path(inside) : "";
+    std::error_code none;
+    const std::string hint = fs::exists(inside, none) ? "; it is a run's, whose model is " + shown_path(inside) : "";
     throw core::DataError(model,
                           "this folder holds no predictions (predictions.json and predictions.safetensors)" + hint);
   }

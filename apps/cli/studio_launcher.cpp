@@ -46,11 +46,12 @@ void hold_signals_back() {
 }
 
 /// As cli::Output does it, which shows progress of what needs LibTorch.
-bool print_address(const studio::ServedFolders& folders, const std::string& page) {
+void print_address(const studio::ServedFolders& folders, const std::string& page) {
   std::string text;
   for (const studio::ServedFolder& folder : folders.all()) text += core::spelled_out(folder.path.string()) + "\n";
   text += "Studio: " + page + "\n";
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  const bool is_out = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!is_out) throw core::Error("no output");
 }
 
 /// Whatever happens: margay-program, which listens on the same sockets, is there soon.
@@ -78,12 +79,14 @@ void begin(const studio::StudioOptions& options, const std::filesystem::path& pr
     serve_until_succeeded(options, access, listeners, ends[0]);
   }
   hold_signals_back();
-  if (!print_address(folders, access.page_address(listeners.front().address()))) {
+  try {
+    print_address(folders, access.page_address(listeners.front().address()));
+    studio::leave_start({.token = access.token(), .page_process = page_process}, listeners, ends);
+  } catch (const std::exception&) {  // margay-program will want the port
     ::kill(page_process, SIGKILL);
     ::waitpid(page_process, nullptr, 0);
-    throw core::Error("no output");
+    throw;
   }
-  studio::leave_start({.token = access.token(), .page_process = page_process}, listeners, ends);
   ::execv(program.c_str(), argv);
 }
 

@@ -207,8 +207,7 @@ void check_group_options(const ProcessGroupOptions& options) {
 [[noreturn]] void refuse_listener(const ProcessGroupOptions& options) {
   throw core::Error(
       fmt::format("[distributed] rank {} ({}): what listens at {} does not answer as the process of rank 0 does; "
-                  "another program may "
-                  "have the port, so choose another one with `master`",
+                  "another program may have the port, so choose another one with `master`",
                   options.rank, host_name(), address_text(options.host, options.port)));
 }
 
