@@ -94,40 +94,11 @@ let lastHeard = 0;
 let lastWatched = 0;
 const heard = () => { lastHeard = Date.now(); };
 
-function tell(topic: string, text: string) {
-  const data: unknown = JSON.parse(text);
-  for (const each of listeners.get(topic) ?? []) each(data);
-}
-
-// Curves that grow are drawn the more rarely the longer they have been looked at, since they change the less: watching a
-// training of an hour must not slow it.
-const kGrowing = 'steps';
-const kRarest = 10_000;
-const kShare = 10; // of the time looked
-const grown = new Set<string>();
-let lookedSince = 0;
-let lastGrown = 0;
-let growing: ReturnType<typeof setTimeout> | undefined;
-
-function tellLater(text: string) {
-  grown.add(text);
-  if (growing) return;
-  const pause = Math.min(kRarest, (Date.now() - lookedSince) / kShare);
-  growing = setTimeout(() => {
-    growing = undefined;
-    lastGrown = Date.now();
-    const texts = [...grown];
-    grown.clear();
-    for (const each of texts) tell(kGrowing, each);
-  }, Math.max(0, lastGrown + pause - Date.now()));
-}
-
 function listenTo(topic: string) {
   source?.addEventListener(topic, (event) => {
     heard();
-    const text = (event as MessageEvent<string>).data;
-    if (topic === kGrowing) tellLater(text);
-    else tell(topic, text);
+    const data: unknown = JSON.parse((event as MessageEvent<string>).data);
+    for (const each of listeners.get(topic) ?? []) each(data);
   });
 }
 
@@ -140,7 +111,6 @@ function open() {
   if (source || document.hidden) return;
   source = new EventSource('/api/events');
   heard();
-  lookedSince = Date.now();
   source.addEventListener('beat', heard);
   source.addEventListener('hello', (event) => {
     const hello = JSON.parse((event as MessageEvent<string>).data) as { version: string; start: string };
