@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 
 namespace margay::cli {

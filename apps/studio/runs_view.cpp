@@ -22,8 +22,7 @@ using run::WatchedRun;
 
 /// Of runs of 100,000 steps each holds 6 MB.
 constexpr std::size_t kMostLogs = 16;
-/// Between two looks for new steps; reading and drawing them is most of what watching a training costs.
-constexpr std::chrono::milliseconds kStepsPace{1900};
+constexpr std::chrono::seconds kLongestGrowth{10};  ///< that is not told
 
 /// NaN, infinity and what is absent are null.
 Json number_json(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(nullptr); }
@@ -177,7 +176,24 @@ void append_curve(std::string& text, const std::string& folder, const std::strin
   text += "}";
 }
 
+std::optional<run::RunStatus> status_of(const run::RunWatch& watch, const std::string& folder) {
+  try {
+    return watch.run(folder).record.status;
+  } catch (const core::DataError&) {  // it is gone
+    return std::nullopt;
+  }
+}
+
 }  // namespace
+
+bool GrowthPace::tells(const std::string& run, Clock::time_point now) {
+  const auto [at, is_new] = runs_.try_emplace(run, Told{now, now});
+  Told& told = at->second;
+  const Clock::duration pause = std::min<Clock::duration>((told.last - told.first) / 4, kLongestGrowth);
+  if (!is_new && now - told.last < pause) return false;
+  told.last = now;
+  return true;
+}
 
 /// Requests look, too, so that they see the newest. Would they tell, a page that asks because it was told would be told
 /// again by its own question for as long as a training writes.
@@ -190,19 +206,37 @@ void RunsView::refresh() {
 
 void RunsView::look() {
   refresh();
+  const std::scoped_lock lock(untold_mutex_);
+  const GrowthPace::Clock::time_point now = GrowthPace::Clock::now();
   std::set<std::string> runs;
+  std::erase_if(untold_runs_, [&](const std::string& folder) {
+    if (only_grows(folder) && !pace_.tells(folder, now)) return false;
+    untold_steps_.erase(folder);
+    runs.insert(folder);
+    return true;
+  });
   std::set<std::string> steps;
-  {
-    const std::scoped_lock lock(untold_mutex_);
-    runs.swap(untold_runs_);
-    const Clock::time_point now = Clock::now();
-    if (now - steps_told_ >= kStepsPace) {
-      steps.swap(untold_steps_);
-      steps_told_ = now;
-    }
-  }
+  std::erase_if(untold_steps_, [&](const std::string& folder) {
+    if (untold_runs_.contains(folder) || !pace_.tells(folder, now)) return false;
+    steps.insert(folder);
+    return true;
+  });
   if (!runs.empty()) changes_.publish("runs", {{"folders", runs}});
   if (!steps.empty()) changes_.publish("steps", {{"folders", steps}});
+}
+
+/// Whether the run was told of as running, and still runs.
+bool RunsView::only_grows(const std::string& folder) {
+  const std::optional<run::RunStatus> status = status_of(watch_, folder);
+  const auto told = told_.find(folder);
+  if (told != told_.end() && status == told->second) return status == run::RunStatus::kRunning;
+  pace_.forget(folder);
+  if (status) {
+    told_[folder] = *status;
+  } else {
+    told_.erase(folder);
+  }
+  return false;
 }
 
 Json RunsView::list() {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -32,6 +33,26 @@ struct CurveWindow {
   static constexpr std::size_t kMostColumns = 8192;
 };
 
+/// How often pages are told that a training has grown. To read and draw its curves is nearly all that watching it
+/// costs, so they are told after each quarter of the time that it has grown for, and every ten seconds at least: at the
+/// beginning of a training with every look.
+class GrowthPace {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Whether the growth of that run is told now; if so it counts as told.
+  bool tells(const std::string& run, Clock::time_point now);
+  /// It no longer runs, or begins anew.
+  void forget(const std::string& run) { runs_.erase(run); }
+
+ private:
+  struct Told {
+    Clock::time_point first;
+    Clock::time_point last;
+  };
+  std::map<std::string, Told> runs_;
+};
+
 /// What the page's view of runs asks for. From several threads.
 class RunsView {
  public:
@@ -39,8 +60,8 @@ class RunsView {
   /// steps.
   RunsView(std::filesystem::path runs, Changes& changes) : watch_(std::move(runs)), changes_(changes) {}
 
-  /// Looks for changes and tells them and what requests have found since the last time; steps, which a training writes
-  /// all the time, every other second at most.
+  /// Looks for changes and tells them and what requests have found since the last time: at once that a run has begun or
+  /// ended, at GrowthPace that one has more steps or epochs.
   void look();
 
   /// All runs, newest first, with what a list shows of each.
@@ -53,7 +74,6 @@ class RunsView {
   nlohmann::ordered_json compared(const std::vector<std::string>& folders, const std::string& metric);
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct KeptLog {
     std::mutex mutex;
     run::StepLog log;
@@ -61,6 +81,7 @@ class RunsView {
   };
 
   void refresh();
+  bool only_grows(const std::string& folder);
   std::shared_ptr<KeptLog> log_of(const std::string& folder);
 
   run::RunWatch watch_;
@@ -68,7 +89,8 @@ class RunsView {
   std::mutex untold_mutex_;
   std::set<std::string> untold_runs_;
   std::set<std::string> untold_steps_;
-  Clock::time_point steps_told_ = {};
+  std::map<std::string, run::RunStatus> told_;  ///< of the runs that are there
+  GrowthPace pace_;
   std::mutex logs_mutex_;
   std::list<std::pair<std::string, std::shared_ptr<KeptLog>>> logs_;  ///< last used first
 };

@@ -10,7 +10,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/model/weights/weights_file.h"
@@ -153,7 +153,7 @@ Bundle from_header(const Json& header) {
   if (header.contains(kTrainingInputs))
     bundle.training_inputs = predict::TrainingInputs::from_json(header.at(kTrainingInputs));
   if (header.contains(kGolden)) bundle.golden = GoldenImages::from_json(header.at(kGolden), options.num_classes);
-  bundle.classifier = model::make_classifier(options);
+  bundle.classifier = model::make_empty_classifier(options);
   return bundle;
 }
 

@@ -14,7 +14,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 
 namespace margay::core {
 namespace {

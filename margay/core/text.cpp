@@ -62,6 +62,41 @@ bool natural_less(std::string_view a, std::string_view b) {
   return whole_a.size() != whole_b.size() ? whole_a.size() < whole_b.size() : whole_a < whole_b;
 }
 
+std::size_t natural_beginning(std::span<const std::string_view> names) {
+  if (names.empty()) return 0;
+  std::string_view shared = names.front();
+  for (const std::string_view name : names) {
+    const auto end = std::mismatch(shared.begin(), shared.end(), name.begin(), name.end()).first;
+    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
+  }
+  while (!shared.empty() && is_digit(shared.back())) shared.remove_suffix(1);
+  return shared.size();
+}
+
+/// A number is '0', in whose place among the other bytes any digit stands, the count of its digits, and the digits.
+std::array<std::uint64_t, 2> natural_key(std::string_view name) {
+  constexpr std::size_t kMostDigits = 255;  // longer numbers are not told apart
+  std::array<std::uint64_t, 2> key{};
+  std::size_t at = 0;
+  const auto put = [&](char byte) {
+    if (at < sizeof key) key[at / 8] |= std::uint64_t{static_cast<unsigned char>(byte)} << (56 - 8 * (at % 8));
+    ++at;
+  };
+  while (!name.empty() && at < sizeof key) {
+    if (!is_digit(name.front())) {
+      put(name.front());
+      name.remove_prefix(1);
+      continue;
+    }
+    const std::string_view digits = without_zeros(take_digits(name));
+    put('0');
+    put(static_cast<char>(std::min(digits.size(), kMostDigits)));
+    if (digits.size() >= kMostDigits) break;
+    for (const char digit : digits.substr(0, sizeof key)) put(digit);
+  }
+  return key;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   const std::size_t width = b.size() + 1;
   std::vector<std::size_t> table((a.size() + 1) * width);

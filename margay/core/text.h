@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +27,14 @@ inline std::span<const std::uint8_t> text_bytes(std::string_view text) {
 /// Whether `a` comes before `b` as a person sorts names: runs of digits by their value, so "cat_2" < "cat_10";
 /// everything else by bytes. A strict weak order; equal values with more leading zeros come later.
 bool natural_less(std::string_view a, std::string_view b);
+
+/// How much of the beginning all names share, in bytes; not a part of a number. 0 for no names.
+std::size_t natural_beginning(std::span<const std::string_view> names);
+
+/// The first bytes of what natural_less compares, for sorting many names: of two names with different keys the one with
+/// the lesser key comes first; names with equal keys are to be compared. Names are given without a beginning that all
+/// of them share (natural_beginning).
+std::array<std::uint64_t, 2> natural_key(std::string_view name);
 
 /// How many letters must be inserted, deleted, changed or swapped with a neighbour to turn `b` into `a` (Damerau 1964,
 /// optimal string alignment).
@@ -65,6 +75,9 @@ enum class Layout { kOneLine, kKept };
 
 /// The text with control characters spelled out, "\\n", "\\t", "\\x1B", so that a name can be told from another one.
 std::string spelled_out(std::string_view text, Layout layout = Layout::kOneLine);
+
+/// A path within a message for people: on one line, control characters spelled out. (shell_word: for a command.)
+std::string shown_path(const std::filesystem::path& path);
 
 /// A name or path as one word of a command line that a person pastes into a shell (sh, bash, zsh): unchanged if every
 /// character stands for itself, else quoted; control characters and bytes that are not UTF-8 as $'\\n' (bash, zsh). A

@@ -213,6 +213,8 @@ std::string spelled_out(std::string_view text, Layout layout) {
   return spelled;
 }
 
+std::string shown_path(const std::filesystem::path& path) { return spelled_out(path.string()); }
+
 std::string shell_word(std::string_view name) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+:,./_-";  // in no shell special

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -33,7 +32,7 @@ class PathList {
   std::size_t size() const { return places_.size(); }
   bool empty() const { return places_.empty(); }
   /// Stays valid until the list changes. i must lie in 0 … size-1; it is not checked.
-  std::string_view text(std::size_t i) const { return {names_.data() + places_[i].begin, places_[i].length}; }
+  std::string_view text(std::size_t i) const { return text(places_[i]); }
   std::filesystem::path operator[](std::size_t i) const { return text(i); }
   std::filesystem::path front() const { return text(0); }
   Iterator begin() const;
@@ -42,20 +41,16 @@ class PathList {
   /// The same names in the same order.
   bool operator==(const PathList& other) const;
 
-  /// less: of two std::string_view.
-  template <class Less>
-  void sort(Less&& less) {
-    const auto name = [this](const Place& place) {
-      return std::string_view(names_.data() + place.begin, place.length);
-    };
-    std::sort(places_.begin(), places_.end(), [&](const Place& a, const Place& b) { return less(name(a), name(b)); });
-  }
+  /// As core::natural_less orders names. A million take about .5 s.
+  void sort();
 
  private:
   struct Place {
     std::uint64_t begin;
     std::uint32_t length;
   };
+
+  std::string_view text(const Place& place) const { return {names_.data() + place.begin, place.length}; }
 
   std::string names_;
   std::vector<Place> places_;

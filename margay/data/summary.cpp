@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/common_folder.h"
 #include "margay/data/data_block.h"
 #include "margay/data/image/read_image.h"

@@ -18,7 +18,6 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 
 namespace margay::fetch {

@@ -13,7 +13,6 @@
 #include "margay/core/error.h"
 #include "margay/core/machine.h"
 #include "margay/core/quantity.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/fetch/partial_file.h"
 

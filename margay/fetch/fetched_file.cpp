@@ -8,7 +8,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 
 namespace margay::fetch {
 namespace {

@@ -356,6 +356,11 @@ void Connection::begin_stream(const Exchange& exchange, Response head) {
     exchange_->leave();
     return take_response(exchange, std::move(head));
   }
+  guarded([&] { write_stream_head(std::move(head)); });
+  if (!is_dispatching_) advance();
+}
+
+void Connection::write_stream_head(Response head) {
   add_cors(head, cors_headers_, state_.options.cors_origin);
   closes_ = ends_with_response() || !is_http_11_;
   is_event_stream_ = head.content_type.starts_with("text/event-stream");
@@ -375,7 +380,6 @@ void Connection::begin_stream(const Exchange& exchange, Response head) {
   phase_ = Phase::kStreaming;
   set_deadline(state_.options.write_seconds);
   if (is_event_stream_ && state_.is_draining) exchange_->end(true);
-  if (!is_dispatching_) advance();
 }
 
 void Connection::continue_stream(const Exchange& exchange) {

@@ -117,6 +117,7 @@ class Connection : public Watcher, public ResponseTaker, public std::enable_shar
   bool send_out();
   bool write_response();
   bool write_stream();
+  void write_stream_head(Response head);
   void take_stream_piece();
   void finish_response();
   void say_in_passing(std::string_view bytes);

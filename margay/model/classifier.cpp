@@ -4,9 +4,12 @@
 #include <cstring>
 #include <stdexcept>
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/MemoryFormat.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/library.h>
 #include <torch/nn/modules/batchnorm.h>
 
 #include "margay/core/error.h"
@@ -34,6 +37,21 @@ void append_own(std::vector<NamedParameter>& parameters, const std::string& pref
   for (const auto& own : module.named_parameters(/*recurse=*/false)) {
     parameters.push_back({prefix + own.key(), own.value(), !is_decayed(own.key(), own.value()), is_norm});
   }
+}
+
+/// A mode of LibTorch's dispatcher in which tensors that shall be filled with random numbers stay as they are.
+/// LibTorch's layers draw their weights when they are made, and know no other way.
+constexpr c10::DispatchKey kDrawsNothing = c10::DispatchKey::TESTING_ONLY_GenericMode;
+
+void draw_nothing(const c10::OperatorHandle& draw, torch::jit::Stack* stack) {
+  stack->resize(stack->size() - draw.schema().arguments().size() + 1);  // the tensor, its first argument, is the result
+}
+
+TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) { library.fallback(torch::CppFunction::makeFallthrough()); }
+
+TORCH_LIBRARY_IMPL(aten, TESTING_ONLY_GenericMode, library) {
+  library.impl("uniform_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
+  library.impl("normal_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
 }
 
 }  // namespace
@@ -158,6 +176,11 @@ void Classifier::load_state(const TensorMap& state, const std::filesystem::path&
 
 std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options) {
   return with_own_errors(kFreeMemory, [&] { return std::make_shared<Classifier>(options); });
+}
+
+std::shared_ptr<Classifier> make_empty_classifier(const ClassifierOptions& options) {
+  const c10::impl::IncludeDispatchKeyGuard draws_nothing(kDrawsNothing);
+  return make_classifier(options);
 }
 
 const core::OptionTable& ClassifierOptions::fields() {

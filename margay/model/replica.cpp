@@ -6,15 +6,11 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include "margay/model/network_state.h"
-
 namespace margay::model {
 namespace {
 
 std::shared_ptr<Classifier> like(const Classifier& original) {
-  const RandomState random(original.device());
-  std::shared_ptr<Classifier> network = make_classifier(original.options());
-  random.restore();
+  std::shared_ptr<Classifier> network = make_empty_classifier(original.options());
   network->to(original.device());
   network->set_gradient_checkpointing(original.backbone().gradient_checkpointing());
   return network;

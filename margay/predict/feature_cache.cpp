@@ -11,7 +11,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/options.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 
 namespace margay::predict {
 namespace {

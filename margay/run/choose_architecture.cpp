@@ -12,7 +12,7 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/quantity.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/probe_comparison.h"

@@ -8,7 +8,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/json_values.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/calibration_charts.h"
 #include "margay/interpret/interpretation_charts.h"

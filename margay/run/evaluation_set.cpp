@@ -12,7 +12,6 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/image_files.h"

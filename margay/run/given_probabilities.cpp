@@ -14,7 +14,6 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/image/read_image.h"
 #include "margay/data/source/folder_walk.h"

@@ -10,7 +10,6 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/names.h"
 #include "margay/data/source/split_files.h"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/source/labels.h"
 
 namespace margay::run {

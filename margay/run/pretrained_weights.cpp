@@ -9,7 +9,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/fetch/fetched_file.h"
 #include "margay/fetch/transfer.h"
 #include "margay/model/weights/naming.h"

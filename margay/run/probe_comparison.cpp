@@ -13,7 +13,7 @@
 #include <fmt/ranges.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/run/probe_network.h"

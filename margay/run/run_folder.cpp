@@ -15,7 +15,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/quantity.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/core/utc_time.h"
 #include "margay/data/source/csv.h"

@@ -12,7 +12,7 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/core/utc_time.h"
 #include "margay/run/run_folder.h"
 #include "margay/run/run_index.h"

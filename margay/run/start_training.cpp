@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/run/choose_architecture.h"
 #include "margay/run/compare_runs.h"
 #include "margay/run/largest_batch.h"

@@ -12,7 +12,7 @@
 #include "margay/chart/render.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/train/progress.h"
 
 namespace margay::run {

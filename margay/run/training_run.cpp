@@ -11,7 +11,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/names.h"
 #include "margay/run/pretrained_weights.h"

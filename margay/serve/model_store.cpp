@@ -14,7 +14,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/serve/predictor.h"
 
 namespace margay::serve {

@@ -10,7 +10,6 @@
 
 #include "margay/core/threads.h"
 #include "margay/model/fold_batch_norms.h"
-#include "margay/model/network_state.h"
 #include "margay/model/packed_convolution.h"
 #include "margay/model/precision.h"
 #include "margay/model/torch_errors.h"
@@ -18,11 +17,8 @@
 namespace margay::serve {
 namespace {
 
-/// With the state of another; LibTorch's random numbers go on as if there had been none.
 std::shared_ptr<model::Classifier> copy_of(const model::Classifier& classifier) {
-  const model::RandomState random(torch::kCPU);
-  auto copy = model::make_classifier(classifier.options());
-  random.restore();
+  auto copy = model::make_empty_classifier(classifier.options());
   copy->load_state(classifier.state(), "a classifier");
   return copy;
 }

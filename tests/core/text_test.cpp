@@ -37,6 +37,33 @@ TEST(NaturalOrder, ComparesNumbersOfAnyLength) {
   EXPECT_TRUE(natural_less("x99999999999999999999998", "x99999999999999999999999"));
 }
 
+TEST(NaturalOrder, OfKeysIsThatOfNames) {
+  std::vector<std::string> names = {
+      "", "a", "a/", "a.", "ab", "Z", "\xe7\x8c\xab", std::string("a\0", 2), std::string("a\0b", 3)};
+  for (const char* number : {"0", "00", "1", "01", "9", "10", "010", "123456789012345678901", "99", "255"}) {
+    for (const char* before : {"", "a", "a/b-", "class 7/"}) {
+      for (const char* behind : {"", "a", ".png", "/2", "-10"}) names.push_back(std::string(before) + number + behind);
+    }
+  }
+  for (const std::size_t digits : {254U, 255U, 256U, 300U}) names.push_back("a" + std::string(digits, '7'));
+  for (const std::string& a : names) {
+    for (const std::string& b : names) {
+      const auto key_a = natural_key(a);
+      const auto key_b = natural_key(b);
+      EXPECT_TRUE(key_a == key_b || (key_a < key_b) == natural_less(a, b)) << a << " " << b;
+    }
+  }
+  EXPECT_NE(natural_key("img_2.png"), natural_key("img_10.png"));
+}
+
+TEST(NaturalOrder, BeginsWhereNamesDifferButNotWithinANumber) {
+  const std::vector<std::string_view> names = {"a/b12.png", "a/b13.png", "a/b1.png"};
+  EXPECT_EQ(natural_beginning(names), 3U);
+  EXPECT_EQ(natural_beginning(std::vector<std::string_view>{"abc", "ab", "b"}), 0U);
+  EXPECT_EQ(natural_beginning(std::vector<std::string_view>{"same", "same"}), 4U);
+  EXPECT_EQ(natural_beginning({}), 0U);
+}
+
 TEST(Nearest, CountsEditsAndSwaps) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
   EXPECT_EQ(edit_distance("--epcohs", "--epochs"), 1U);
@@ -133,6 +160,11 @@ TEST(OneLine, TakesControlCharactersOut) {
                      "31m"),
             " 31m and  31m")
       << "C1, in UTF-8 and as a byte";
+}
+
+TEST(ShownPath, StandsOnOneLineAndCommandsNoTerminal) {
+  EXPECT_EQ(shown_path("a\nb/c\x1b.jpg"), "a\\nb/c\\x1B.jpg");
+  EXPECT_EQ(shown_path("Käfer/1.jpg"), "Käfer/1.jpg");
 }
 
 TEST(SpelledOut, ShowsControlCharactersWithoutSendingThem) {

@@ -120,6 +120,19 @@ TEST(Classifier, TurnsImagesIntoLogits) {
   EXPECT_EQ(classifier->device(), torch::Device(torch::kCPU));
 }
 
+TEST(Classifier, DrawsNothingWhereItsWeightsAreLoaded) {
+  torch::manual_seed(7);
+  const auto drawn = make_classifier(small());
+  const torch::Tensor next = torch::rand({3});
+  torch::manual_seed(7);
+  const auto empty = make_empty_classifier(small());
+  empty->load_state(drawn->state(), "a classifier");
+  for (const auto& [name, tensor] : empty->state()) EXPECT_TRUE(tensor.equal(drawn->state().at(name))) << name;
+  const auto again = make_classifier(small());
+  for (const auto& [name, tensor] : again->state()) EXPECT_TRUE(tensor.equal(drawn->state().at(name))) << name;
+  EXPECT_TRUE(torch::rand({3}).equal(next)) << "as if there had been no empty one";
+}
+
 TEST(Classifier, ComputesTheSameForEitherLayoutOfImages) {
   torch::manual_seed(1);
   const auto classifier = make_classifier(small());

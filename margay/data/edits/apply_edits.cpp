@@ -11,7 +11,6 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/apply_log.h"
 #include "margay/data/edits/move_file.h"

@@ -7,7 +7,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/edits/apply_edits.h"
 #include "margay/data/edits/apply_log.h"
 #include "margay/data/edits/edited_table.h"

@@ -16,7 +16,6 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/journal_file.h"
 #include "margay/data/edits/journal_line.h"

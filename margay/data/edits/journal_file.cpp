@@ -13,7 +13,6 @@
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/machine.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/move_file.h"
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/counted.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 
 namespace margay::data {
 

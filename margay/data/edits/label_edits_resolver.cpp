@@ -8,7 +8,6 @@
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/edits/label_edits.h"

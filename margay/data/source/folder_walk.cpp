@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_name.h"
 #include "margay/data/source/names.h"

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/core/text.h"
 #include "margay/data/source/names.h"
 
 namespace margay::data {
@@ -24,7 +23,7 @@ class ImageWalk {
     FolderWalk walk(folder_);
     while (const std::optional<WalkedFolder> here = walk.next()) see(*here);
     find_empty_folders();
-    search_.images.sort(core::natural_less);
+    search_.images.sort();
     return std::move(search_);
   }
 
@@ -58,7 +57,7 @@ class ImageWalk {
 
   /// Of nested empty folders the outermost is enough.
   void find_empty_folders() {
-    walked_.sort(core::natural_less);
+    walked_.sort();
     for (std::size_t i = 0; i < walked_.size(); ++i) {
       const std::string_view folder = walked_.text(i);
       if (is_filled(folder) || !is_filled(folder.substr(0, folder.rfind('/')))) continue;

@@ -8,7 +8,6 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/csv.h"

@@ -10,7 +10,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/image_finder.h"
 #include "margay/data/source/label_rows.h"

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/names.h"

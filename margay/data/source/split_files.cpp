@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
 #include "margay/data/source/label_columns.h"
@@ -63,7 +62,7 @@ class SplitFiles {
       return;  // the search for images told of it
     }
     PathList files = std::move(listing.files);
-    files.sort(core::natural_less);
+    files.sort();
     for (const fs::path& name : files) see(folder / name);
     see_lists();
   }

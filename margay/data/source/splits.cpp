@@ -10,7 +10,6 @@
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
 #include "margay/core/random.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/data/common_folder.h"
 #include "margay/data/source/image_finder.h"

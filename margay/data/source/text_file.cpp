@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
+#include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/source/image_files.h"
 

@@ -15,7 +15,6 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
-#include "margay/core/shown_path.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/naming.h"
 #include "margay/model/weights/tensor_map.h"

@@ -124,16 +124,15 @@ function Content({ place }: { place: Place }) {
 }
 
 /** Views begin when the events have begun, so that no change falls between; not to be waited for long, though. */
-function useListening(isAllowed: boolean): boolean {
+function useListening(): boolean {
   const connection = useConnection();
   const [isLate, setLate] = useState(false);
   const [isBegun, setBegun] = useState(false);
   useEffect(() => {
-    if (!isAllowed) return;
     beginEvents();
     const timer = setTimeout(() => setLate(true), 500);
     return () => clearTimeout(timer);
-  }, [isAllowed]);
+  }, []);
   useEffect(() => {
     if (connection === 'open') setBegun(true);
   }, [connection]);
@@ -146,7 +145,7 @@ export function App() {
   const connection = useConnection();
   // Whether it is there and asks for another token: it may have been started anew.
   useEffect(() => { if (connection === 'lost') about.reload(); }, [connection]);
-  const isListening = useListening(about.data !== undefined);
+  const isListening = useListening();
   const [showsKeys, setShowsKeys] = useState(false);
   useEffect(() => {
     if (placeOf(location.hash).view === '') go(address(views[0]!.id), 'replace'); // not where it has gone on meanwhile
