@@ -134,11 +134,13 @@ async function watching() {
     const { processInfo } = await ofBrowser.send('SystemInfo.getProcessInfo');
     return processInfo.filter(({ type }) => type === 'renderer').reduce((sum, { cpuTime }) => sum + cpuTime, 0);
   };
-  const before = [cpuSeconds(process.pid), await tabs(), cpuSeconds(training.pid)];
-  await page.waitForTimeout(seconds * 1000);
-  const after = [cpuSeconds(process.pid), await tabs(), cpuSeconds(training.pid)];
-  const [server, tab, trained] = after.map((value, i) => value - before[i]);
-  console.log(`looking at a training for ${seconds} s: studio ${server.toFixed(2)} s, page ${tab.toFixed(2)} s, training ${trained.toFixed(1)} s of processor; ${(100 * (server + tab) / trained).toFixed(2)} %`);
+  const used = async () => [cpuSeconds(process.pid), await tabs(), cpuSeconds(training.pid)];
+  for (const part of ['the first', 'the next']) {
+    const before = await used();
+    await page.waitForTimeout(seconds * 1000);
+    const [server, tab, trained] = (await used()).map((value, i) => value - before[i]);
+    console.log(`looking at a training for ${part} ${seconds} s: studio ${server.toFixed(2)} s, page ${tab.toFixed(2)} s, training ${trained.toFixed(1)} s of processor; ${(100 * (server + tab) / trained).toFixed(2)} %`);
+  }
   training.kill('SIGINT');
   await once(training, 'exit');
   await page.context().close();

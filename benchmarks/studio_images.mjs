@@ -84,6 +84,7 @@ async function measure(url, id) {
   await page.goto(url);
   await page.waitForSelector('#content h1');
   await page.goto('about:blank');
+  await page.waitForTimeout(2000);
   let begun = performance.now();
   await page.goto(`${url}#/data/${id}/images`);
   await page.waitForFunction(() => inView().loaded > 0, undefined, { polling: 'raf', timeout: 120_000 });

@@ -1,5 +1,5 @@
-// A small image that is loaded when its turn comes. What came into view last is loaded first, and what left it is dropped
-// from the line: after a long scroll the images that are seen come at once.
+// A small image that is loaded when its turn comes. What came into view last is loaded first (of what came together, what
+// stands first), and what left it is dropped from the line: after a long scroll the images that are seen come at once.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import './thumbnail.css';
 
@@ -22,7 +22,8 @@ export const thumbnailSide = (css: number) => {
 
 /** Loads begin here, the newest first. A browser opens six connections to a server; two stay free for other requests. */
 class LoadingLine {
-  private waiting: (() => void)[] = [];
+  private waiting: (() => void)[] = []; // the next one last
+  private entering: (() => void)[] = [];
   private running = 0;
 
   constructor(private readonly most: number) {}
@@ -35,16 +36,24 @@ class LoadingLine {
       this.running += 1;
       begin();
     };
-    this.waiting.push(start);
-    queueMicrotask(() => this.next());
+    if (this.entering.push(start) === 1) queueMicrotask(() => this.admit());
     return () => {
-      if (state === 'waiting') this.waiting = this.waiting.filter((one) => one !== start);
+      if (state === 'waiting') {
+        this.waiting = this.waiting.filter((one) => one !== start);
+        this.entering = this.entering.filter((one) => one !== start);
+      }
       if (state === 'running') {
         this.running -= 1;
         this.next();
       }
       state = 'over';
     };
+  }
+
+  private admit() {
+    this.waiting.push(...this.entering.reverse());
+    this.entering = [];
+    this.next();
   }
 
   private next() {
