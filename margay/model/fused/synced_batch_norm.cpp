@@ -1,28 +1,11 @@
 #include "margay/model/fused/synced_batch_norm.h"
 
 #include <cstddef>
-#include <ios>
-#include <ostream>
 #include <utility>
 #include <vector>
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
-
-// LibTorch declares this member for all who derive from its batch norms, but keeps the definition to itself.
-namespace torch::nn {
-
-template <std::size_t D, class Derived>
-void BatchNormImplBase<D, Derived>::pretty_print(std::ostream& stream) const {
-  stream << std::boolalpha << "torch::nn::BatchNorm" << D << "d(" << this->options.num_features()
-         << ", eps=" << this->options.eps() << ", affine=" << this->options.affine()
-         << ", track_running_stats=" << this->options.track_running_stats() << ')';
-}
-
-template void BatchNormImplBase<1, BatchNorm1dImpl>::pretty_print(std::ostream&) const;
-template void BatchNormImplBase<2, BatchNorm2dImpl>::pretty_print(std::ostream&) const;
-
-}  // namespace torch::nn
 
 namespace margay::model {
 namespace {
