@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -25,14 +27,12 @@ inline std::filesystem::path golden_path(const std::string& name) {
 inline bool has_golden(const std::string& name) { return std::filesystem::exists(golden_path(name)); }
 
 /// A file of golden values, read once and kept, so that loops may go over a part of it. has_golden(name) must hold.
-inline const nlohmann::json& golden(const std::string& name) {
-  static std::map<std::string, nlohmann::json> read;
-  const auto [found, is_new] = read.try_emplace(name);
-  if (is_new) {
-    std::ifstream file(golden_path(name));
-    found->second = nlohmann::json::parse(file);
-  }
-  return found->second;
+inline const nlohmann::json& golden(std::string_view name) {
+  static std::map<std::string, nlohmann::json, std::less<>> read;
+  const auto found = read.find(name);
+  if (found != read.end()) return found->second;
+  std::ifstream file(golden_path(std::string(name)));
+  return read.emplace(name, nlohmann::json::parse(file)).first->second;
 }
 
 }  // namespace margay::testing_support
