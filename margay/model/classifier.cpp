@@ -4,18 +4,16 @@
 #include <cstring>
 #include <stdexcept>
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/core/MemoryFormat.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/library.h>
 #include <torch/nn/modules/batchnorm.h>
 
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/network_draws.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/naming.h"
 
@@ -40,22 +38,6 @@ void append_own(std::vector<NamedParameter>& parameters, const std::string& pref
   }
 }
 
-/// A mode of LibTorch's dispatcher in which tensors that shall be filled with random numbers stay as they are.
-/// LibTorch's layers draw their weights when they are made, and know no other way.
-constexpr c10::DispatchKey kDrawsNothing = c10::DispatchKey::TESTING_ONLY_GenericMode;
-
-void draw_nothing(const c10::OperatorHandle& draw, torch::jit::Stack* stack) {
-  stack->resize(stack->size() - draw.schema().arguments().size() + 1);  // the tensor, its first argument, is the result
-}
-
-// When the program starts, which takes 2 ms: later, other threads might be computing.
-TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) { library.fallback(torch::CppFunction::makeFallthrough()); }
-
-TORCH_LIBRARY_IMPL(aten, TESTING_ONLY_GenericMode, library) {
-  library.impl("uniform_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
-  library.impl("normal_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
-}
-
 }  // namespace
 
 std::vector<NamedParameter> classify_parameters(const torch::nn::Module& module) {
@@ -74,7 +56,7 @@ constexpr const char* kHead = "head";
 
 /// The layout in which oneDNN and cuDNN convolve fastest. Copying values in or moving devices keeps it.
 void make_channels_last(torch::nn::Module& module) {
-  const bool is_empty = c10::impl::tls_is_dispatch_key_included(kDrawsNothing);
+  const bool is_empty = WithoutDraws::is_here();
   for (torch::Tensor& each : module.parameters()) {
     if (each.dim() != 4) continue;
     each.set_data(is_empty ? at::empty_like(each, at::MemoryFormat::ChannelsLast)
@@ -184,7 +166,7 @@ std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options) {
 }
 
 std::shared_ptr<Classifier> make_empty_classifier(const ClassifierOptions& options) {
-  const c10::impl::IncludeDispatchKeyGuard draws_nothing(kDrawsNothing);
+  const WithoutDraws quickly;
   return make_classifier(options);
 }
 

@@ -4,6 +4,9 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/library.h>
 
 namespace margay::model {
 namespace {
@@ -18,7 +21,27 @@ at::Generator new_generator(std::uint64_t key, c10::Device device) {
   return generator;
 }
 
+/// LibTorch keeps this mode for tests: operators look here first while it is on.
+constexpr c10::DispatchKey kDrawsNothing = c10::DispatchKey::TESTING_ONLY_GenericMode;
+
+void draw_nothing(const c10::OperatorHandle& draw, torch::jit::Stack* stack) {
+  stack->resize(stack->size() - draw.schema().arguments().size() + 1);  // the tensor, its first argument, is the result
+}
+
+// When the program starts, which takes 2 ms: later, other threads might be computing.
+TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) { library.fallback(torch::CppFunction::makeFallthrough()); }
+
+TORCH_LIBRARY_IMPL(aten, TESTING_ONLY_GenericMode, library) {
+  library.impl("uniform_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
+  library.impl("normal_", torch::CppFunction::makeFromBoxedFunction<&draw_nothing>());
+}
+
 }  // namespace
+
+WithoutDraws::WithoutDraws() : was_here_(is_here()) { c10::impl::tls_set_dispatch_key_included(kDrawsNothing, true); }
+WithoutDraws::~WithoutDraws() { c10::impl::tls_set_dispatch_key_included(kDrawsNothing, was_here_); }
+
+bool WithoutDraws::is_here() { return c10::impl::tls_is_dispatch_key_included(kDrawsNothing); }
 
 std::optional<at::Generator> drawing_generator() { return current_generator; }
 

@@ -14,6 +14,23 @@ namespace margay::model {
 /// or nothing, which is LibTorch's default generator.
 std::optional<at::Generator> drawing_generator();
 
+/// While it lives, LibTorch fills no tensor of this thread with random numbers. Its layers draw their weights when they
+/// are made, and know no other way; this is for networks that get their weights next. Nothing else may be computed
+/// meanwhile.
+class WithoutDraws {
+ public:
+  WithoutDraws();
+  WithoutDraws(const WithoutDraws&) = delete;
+  WithoutDraws& operator=(const WithoutDraws&) = delete;
+  ~WithoutDraws();
+
+  /// Whether one lives on this thread.
+  static bool is_here();
+
+ private:
+  bool was_here_;
+};
+
 /// While it lives, networks draw on this thread from a generator of their own. The innermost scope counts.
 class DrawScope {
  public:

@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -97,10 +98,10 @@ ActivationHistograms histograms_of(const OnnxModel& model, const torch::Tensor& 
   return histograms;
 }
 
-const OnnxTensor& tensor_of(const OnnxModel& model, const std::string& name) {
+const OnnxTensor& tensor_of(const OnnxModel& model, std::string_view name) {
   const auto found = std::find_if(model.tensors.begin(), model.tensors.end(),
                                   [&](const OnnxTensor& tensor) { return tensor.name == name; });
-  if (found == model.tensors.end()) throw std::invalid_argument("there is no constant " + name);
+  if (found == model.tensors.end()) throw std::invalid_argument("there is no constant " + std::string(name));
   return *found;
 }
 

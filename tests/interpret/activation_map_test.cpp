@@ -16,9 +16,9 @@
 #include "margay/core/error.h"
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/fold_batch_norms.h"
+#include "margay/model/network_draws.h"
 #include "tests/support/test_scale.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/without_random_numbers.h"
 
 namespace margay::interpret {
 namespace {
@@ -287,7 +287,7 @@ std::string documented_name(MapMethod method) {
 }
 
 TEST(MapMethods, OfEveryNetworkAndHeadAreThoseOfTheGuide) {
-  const testing_support::WithoutRandomNumbers quickly;
+  const model::WithoutDraws quickly;
   const auto documented = documented_methods();
   for (const auto& each : model::architectures()) {
     const auto row = documented.find(each.family);

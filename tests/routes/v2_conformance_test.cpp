@@ -178,7 +178,7 @@ TEST_F(V2Conformance, ClassificationGivesValueIndexLabel) {
   EXPECT_EQ(output["shape"], json({1, 2}));
   const std::string first = output["data"][0];
   const json own = json::parse(server().post("/predictions/pets", server().png()).body);
-  EXPECT_EQ(first.substr(first.rfind(':') + 1), own["predictions"][0]["label"]);
+  EXPECT_EQ(own["predictions"][0]["label"], first.substr(first.rfind(':') + 1));
   EXPECT_EQ(std::stof(first), own["predictions"][0]["probability"].get<float>());
   EXPECT_EQ(std::count(first.begin(), first.end(), ':'), 2);
 }

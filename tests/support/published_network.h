@@ -20,8 +20,8 @@
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/backbone/layers.h"
 #include "margay/model/classifier.h"
+#include "margay/model/network_draws.h"
 #include "margay/model/weights/naming.h"
-#include "tests/support/without_random_numbers.h"
 
 namespace margay::testing_support {
 
@@ -117,7 +117,7 @@ inline double error_of(const torch::Tensor& actual, const torch::Tensor& expecte
 }
 
 inline std::shared_ptr<model::Classifier> unfilled_classifier(const std::string& name, std::int64_t px) {
-  const WithoutRandomNumbers quickly;
+  const model::WithoutDraws quickly;
   return model::make_classifier(
       {.architecture = name, .num_classes = 10, .image_px = px, .head = {.kind = model::HeadKind::kPublished}});
 }

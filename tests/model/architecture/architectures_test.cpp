@@ -9,10 +9,10 @@
 
 #include "margay/model/architecture/architectures.h"
 #include "margay/model/classifier.h"
+#include "margay/model/network_draws.h"
 #include "margay/model/precision.h"
 #include "tests/support/golden.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/without_random_numbers.h"
 
 namespace margay::testing_support {
 namespace {
@@ -94,7 +94,7 @@ std::int64_t count_parameters(const torch::nn::Module& module) {
 }
 
 TEST(Architectures, HaveTheParametersTheyClaim) {
-  const testing_support::WithoutRandomNumbers quickly;
+  const WithoutDraws quickly;
   for (const Architecture& each : architectures()) {
     const auto backbone = each.build({.image_px = each.input_px});
     const torch::nn::Sequential head = backbone->make_published_head(each.classes);

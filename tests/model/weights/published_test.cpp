@@ -10,12 +10,12 @@
 
 #include "margay/core/error.h"
 #include "margay/core/options.h"
+#include "margay/model/network_draws.h"
 #include "margay/model/weights/naming.h"
 #include "margay/model/weights/pretrained.h"
 #include "margay/model/weights/safetensors.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
-#include "tests/support/without_random_numbers.h"
 
 namespace margay::model {
 namespace {
@@ -336,7 +336,7 @@ class RelativesWeights : public testing::TestWithParam<Relatives> {};
 
 /// Some share all names and most shapes.
 TEST_P(RelativesWeights, AreRefusedByTheNameOfTheirNetwork) {
-  const testing_support::WithoutRandomNumbers quickly;
+  const WithoutDraws quickly;
   const auto& [theirs, asked] = GetParam();
   PretrainedFile file{.path = "weights.pth", .content = {}};
   file.content.tensors = state_with_head(find_architecture(theirs));
@@ -362,7 +362,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// swin_tiny_patch4_window12_384 has the names of swin_t, and tables for larger windows.
 TEST(LoadPretrained, RefusesPositionsOfAnotherWindow) {
-  const testing_support::WithoutRandomNumbers quickly;
+  const WithoutDraws quickly;
   const auto classifier = make_classifier({.architecture = "swin_t", .num_classes = 2});
   PretrainedFile file{.path = "weights.pth", .content = {}};
   file.content.tensors = backbone_state(*classifier);

@@ -7,14 +7,14 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "margay/model/network_draws.h"
 #include "margay/train/optim/optimizer.h"
-#include "tests/support/without_random_numbers.h"
 
 namespace margay::train {
 namespace {
 
 std::map<std::string, double> rates_of(const std::string& architecture, double decay) {
-  const testing_support::WithoutRandomNumbers quickly;
+  const model::WithoutDraws quickly;
   const auto classifier = model::make_classifier({.architecture = architecture, .num_classes = 2, .image_px = 56});
   auto groups = classifier->parameter_groups();
   apply_layer_decay(groups, *classifier, decay);
