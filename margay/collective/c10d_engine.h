@@ -22,6 +22,13 @@ using Engine = c10d::Backend;
 using Engine = c10d::ProcessGroup;
 #endif
 
+/// LibTorch 2 prefers a store on libuv, which it may have been built without, as Debian's is; then there is no store at
+/// all.
+template <class StoreOptions>
+void take_plain_store(StoreOptions& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 /// How an engine is begun.
 struct EngineOptions {
   c10::intrusive_ptr<c10d::Store> store;

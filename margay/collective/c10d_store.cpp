@@ -105,6 +105,7 @@ c10::intrusive_ptr<c10d::Store> open_store(const ProcessGroupOptions& options, S
   store.port = options.port;
   store.isServer = role == StoreRole::kBegins;
   store.waitWorkers = false;
+  take_plain_store(store);
   store.timeout = std::max<std::chrono::milliseconds>(options.join_timeout, std::chrono::seconds(1));  // c10d's least
   try {
     auto all = c10::make_intrusive<c10d::TCPStore>(options.host, store);
