@@ -1,6 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
 
 #include <torch/version.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
@@ -36,6 +40,20 @@ struct EngineOptions {
   int world = 1;
   std::chrono::milliseconds timeout{0};
 };
+
+/// What `call` gives or throws; nothing after `limit`, and then a thread is left behind with it: what listens at an
+/// address may be another program, and never answer.
+template <class Call>
+auto in_time(std::chrono::milliseconds limit, Call call) -> std::optional<decltype(call())> {
+  std::packaged_task<decltype(call())()> task(std::move(call));
+  auto answer = task.get_future();
+  std::thread(std::move(task)).detach();
+  if (answer.wait_for(limit) != std::future_status::ready) return std::nullopt;
+  return answer.get();
+}
+
+/// Throws core::Error: another program has the address of rank 0.
+[[noreturn]] void refuse_listener(const ProcessGroupOptions& options);
 
 /// Whether a process listens where the others find the store, or connects to it.
 enum class StoreRole { kBegins, kJoins };

@@ -19,6 +19,8 @@ namespace {
 
 using StoreClock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kPatience{500};  ///< with an answer, after the time for the connection
+
 std::string key_prefix(const ProcessGroupOptions& options) { return fmt::format("margay/{}", options.run); }
 
 /// Texts through a connection to a TCPStore.
@@ -108,11 +110,21 @@ c10::intrusive_ptr<c10d::Store> open_store(const ProcessGroupOptions& options, S
   take_plain_store(store);
   store.timeout = std::max<std::chrono::milliseconds>(options.join_timeout, std::chrono::seconds(1));  // c10d's least
   try {
-    auto all = c10::make_intrusive<c10d::TCPStore>(options.host, store);
-    return c10::make_intrusive<c10d::PrefixStore>(key_prefix(options), std::move(all));
+    // LibTorch 2 asks what listens whether it is a store, and waits for ever.
+    auto all = in_time(store.timeout + kPatience,
+                       [host = options.host, store] { return c10::make_intrusive<c10d::TCPStore>(host, store); });
+    if (all) return c10::make_intrusive<c10d::PrefixStore>(key_prefix(options), std::move(*all));
   } catch (const std::exception& error) {
     throw_no_store(options, store.isServer, error);
   }
+  refuse_listener(options);
+}
+
+void refuse_listener(const ProcessGroupOptions& options) {
+  throw core::Error(
+      fmt::format("[distributed] rank {} ({}): what listens at {} does not answer as the process of rank 0 does; "
+                  "another program may have the port, so choose another one with `master`",
+                  options.rank, host_name(), address_text(options.host, options.port)));
 }
 
 std::unique_ptr<Store> store_of(c10::intrusive_ptr<c10d::Store> store, const ProcessGroupOptions& options) {

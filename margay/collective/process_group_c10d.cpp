@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
-#include <future>
 #include <stdexcept>
-#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -204,30 +202,13 @@ void check_group_options(const ProcessGroupOptions& options) {
   }
 }
 
-[[noreturn]] void refuse_listener(const ProcessGroupOptions& options) {
-  throw core::Error(
-      fmt::format("[distributed] rank {} ({}): what listens at {} does not answer as the process of rank 0 does; "
-                  "another program may have the port, so choose another one with `master`",
-                  options.rank, host_name(), address_text(options.host, options.port)));
-}
-
-/// How many processes want this rank. What listens may be another program, and never answer: then a thread is left
-/// behind with the store.
+/// How many processes want this rank.
 std::int64_t count_claims(const ProcessGroupOptions& options, const std::shared_ptr<Store>& store) {
-  const auto count = std::make_shared<std::promise<std::int64_t>>();
-  std::thread([store, count, key = fmt::format("claims/{}", options.rank)] {
-    try {
-      count->set_value(store->add(key, 1));
-    } catch (...) {
-      count->set_exception(std::current_exception());
-    }
-  }).detach();
-  std::future<std::int64_t> answer = count->get_future();
-  if (answer.wait_for(options.join_timeout) != std::future_status::ready) refuse_listener(options);
   constexpr std::int64_t kMost = 65536;
   try {
-    const std::int64_t claims = answer.get();
-    if (claims >= 1 && claims <= kMost) return claims;
+    const std::string key = fmt::format("claims/{}", options.rank);
+    const auto claims = in_time(options.join_timeout, [store, key] { return store->add(key, 1); });
+    if (claims && *claims >= 1 && *claims <= kMost) return *claims;
   } catch (const ProcessLost&) {  // it has hung up
   }
   refuse_listener(options);
