@@ -74,7 +74,7 @@ test('is walked through by keys, and opens an image with its facts', async () =>
 test('says what is wrong with a file that is no image', async () => {
   const { page, close } = await open('images', { expected: /422/ });
   await page.fill('#data-filter', 'broken');
-  await page.waitForSelector('.thumbnail.failed');
+  await page.waitForSelector('.tile[aria-setsize="1"] .thumbnail.failed');
   await page.locator('.tile').click();
   await page.waitForSelector('dialog .image-facts .wrong');
   assert.match(await page.locator('dialog .image-facts .wrong').first().textContent(), /broken\.jpg/);
