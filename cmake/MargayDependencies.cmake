@@ -9,16 +9,6 @@ find_package(Torch 1.13 REQUIRED)
 add_library(margay_torch INTERFACE IMPORTED)
 target_include_directories(margay_torch INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(margay_torch INTERFACE ${TORCH_LIBRARIES})
-# What this LibTorch defines itself, of the sources of margay/model.
-set(margay_in_libtorch "")
-find_file(margay_batch_norm_header torch/nn/modules/batchnorm.h PATHS ${TORCH_INCLUDE_DIRS}
-          PATH_SUFFIXES torch/csrc/api/include)
-if(margay_batch_norm_header)
-  file(STRINGS "${margay_batch_norm_header}" margay_print_is_hidden REGEX "pretty_print.*override;")
-  if(NOT margay_print_is_hidden)
-    set(margay_in_libtorch fused/batch_norm_print.cpp)
-  endif()
-endif()
 find_package(OpenMP QUIET COMPONENTS CXX)  # LibTorch's own thread pool is OpenMP's; its size is set through it
 if(OpenMP_CXX_FOUND)
   target_link_libraries(margay_torch INTERFACE OpenMP::OpenMP_CXX)

@@ -176,21 +176,12 @@ void append_curve(std::string& text, const std::string& folder, const std::strin
   text += "}";
 }
 
-std::optional<run::RunStatus> status_of(const run::RunWatch& watch, const std::string& folder) {
-  try {
-    return watch.run(folder).record.status;
-  } catch (const core::DataError&) {  // it is gone
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 bool GrowthPace::tells(const std::string& run, Clock::time_point now) {
-  const auto [at, is_new] = runs_.try_emplace(run, Told{now, now});
-  Told& told = at->second;
+  Told& told = runs_.try_emplace(run, Told{now, now}).first->second;
   const Clock::duration pause = std::min<Clock::duration>((told.last - told.first) / 4, kLongestGrowth);
-  if (!is_new && now - told.last < pause) return false;
+  if (now - told.last < pause) return false;
   told.last = now;
   return true;
 }
@@ -227,7 +218,7 @@ void RunsView::look() {
 
 /// Whether the run was told of as running, and still runs.
 bool RunsView::only_grows(const std::string& folder) {
-  const std::optional<run::RunStatus> status = status_of(watch_, folder);
+  const std::optional<run::RunStatus> status = watch_.status(folder);
   const auto told = told_.find(folder);
   if (told != told_.end() && status == told->second) return status == run::RunStatus::kRunning;
   pace_.forget(folder);

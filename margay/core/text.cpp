@@ -65,11 +65,7 @@ bool natural_less(std::string_view a, std::string_view b) {
 std::size_t natural_beginning(std::span<const std::string_view> names) {
   if (names.empty()) return 0;
   std::string_view shared = names.front();
-  for (const std::string_view name : names) {
-    const auto end = std::mismatch(shared.begin(), shared.end(), name.begin(), name.end()).first;
-    shared = shared.substr(0, static_cast<std::size_t>(end - shared.begin()));
-  }
-  while (!shared.empty() && is_digit(shared.back())) shared.remove_suffix(1);
+  for (const std::string_view name : names) shared = shared.substr(0, shared_beginning(shared, name));
   return shared.size();
 }
 

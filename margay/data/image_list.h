@@ -41,7 +41,7 @@ class PathList {
   /// The same names in the same order.
   bool operator==(const PathList& other) const;
 
-  /// As core::natural_less orders names. A million take about .5 s.
+  /// As core::natural_less orders names. A million take 0.2 s on an AMD EPYC.
   void sort();
 
  private:

@@ -120,7 +120,7 @@ class Classifier : public torch::nn::Module, public DescribedLayer {
 std::shared_ptr<Classifier> make_classifier(const ClassifierOptions& options);
 
 /// The same for weights that are about to be loaded: what would be drawn holds any values, which saves most of the time
-/// (ResNet-18: 0.1 s, ViT-B: 1 s), and LibTorch's generators stay as they are.
+/// (of ResNet-18 90 ms, of ViT-B 470 ms on an AMD EPYC), and LibTorch's generators stay as they are.
 std::shared_ptr<Classifier> make_empty_classifier(const ClassifierOptions& options);
 
 }  // namespace margay::model

@@ -140,4 +140,13 @@ WatchedRun RunWatch::run(const std::string& folder) const {
   return settled(found->second.run);
 }
 
+std::optional<RunStatus> RunWatch::status(const std::string& folder) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(folder);
+  if (found == entries_.end()) return std::nullopt;
+  const Entry& entry = found->second;
+  const bool has_died = entry.run.record.status == RunStatus::kRunning && entry.liveness == Liveness::kGone;
+  return has_died ? RunStatus::kInterrupted : entry.run.record.status;
+}
+
 }  // namespace margay::run

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class RunWatch {
   std::vector<WatchedRun> all() const;
   /// The run in that folder (its name). Throws core::DataError where the last look found none.
   WatchedRun run(const std::string& folder) const;
+  /// Its status alone; nothing where the last look found none.
+  std::optional<RunStatus> status(const std::string& folder) const;
 
   const std::filesystem::path& runs() const { return runs_; }
 

@@ -93,6 +93,9 @@ TEST_F(RunWatchTest, NoticesThatAProcessIsGoneThoughNoFileChanged) {
   write_run_file(runs_, record);
   watch_.look();
   EXPECT_EQ(watch_.run(dead.folder).record.status, RunStatus::kInterrupted);
+  EXPECT_EQ(watch_.status(dead.folder), RunStatus::kInterrupted);
+  EXPECT_EQ(watch_.status("20240501-090000-a"), RunStatus::kRunning);
+  EXPECT_EQ(watch_.status("another"), std::nullopt);
 }
 
 TEST_F(RunWatchTest, ShowsWhatItCanOfAHalfWrittenRunAndSaysWhatIsMissing) {

@@ -80,6 +80,7 @@ const connectionListeners = new Set<(now: Connection) => void>();
 let source: EventSource | undefined;
 let connection: Connection = savedPage ? 'open' : 'asleep';
 let start: string | undefined;
+let isRefused = false;
 
 function setConnection(now: Connection) {
   connection = now;
@@ -108,7 +109,7 @@ function everybodyAnew() {
 }
 
 function open() {
-  if (source || document.hidden) return;
+  if (source || isRefused || document.hidden) return;
   source = new EventSource('/api/events');
   heard();
   source.addEventListener('beat', heard);
@@ -155,6 +156,12 @@ export function beginEvents(): void {
   });
   addEventListener('pagehide', () => source?.close());
   open();
+}
+
+/** The studio asks for a token that this page lacks; with one, the page is loaded anew. */
+export function endEvents(): void {
+  isRefused = true;
+  source?.close();
 }
 
 /** Calls `listener` for every event of a topic, with undefined where some may have been missed. Gives what ends it. */

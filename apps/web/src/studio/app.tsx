@@ -1,7 +1,7 @@
 // The studio: its views, the way between them, and what all of them show.
 import { type ComponentType, createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { beginEvents, useConnection, useGet } from './api';
+import { beginEvents, endEvents, useConnection, useGet } from './api';
 import { CleanView } from './clean/clean_view';
 import { DataView } from './data/data_view';
 import { KeyHelp } from './key_help';
@@ -146,6 +146,8 @@ export function App() {
   // Whether it is there and asks for another token: it may have been started anew.
   useEffect(() => { if (connection === 'lost') about.reload(); }, [connection]);
   const isListening = useListening();
+  const isRefused = about.problem?.status === 401 && !about.data;
+  useEffect(() => { if (isRefused) endEvents(); }, [isRefused]);
   const [showsKeys, setShowsKeys] = useState(false);
   useEffect(() => {
     if (placeOf(location.hash).view === '') go(address(views[0]!.id), 'replace'); // not where it has gone on meanwhile
