@@ -42,6 +42,7 @@ endif()
 add_library(margay_compiler INTERFACE)
 # A false alarm of GCC 12 in its own AVX-512 intrinsics (GCC bug 105593).
 set_source_files_properties(${PROJECT_SOURCE_DIR}/margay/loss/kernels/block_kernel.cpp
+                            ${PROJECT_SOURCE_DIR}/margay/model/fused/activation_kernel.cpp
                             ${PROJECT_SOURCE_DIR}/margay/model/fused/channel_kernel.cpp
                             ${PROJECT_SOURCE_DIR}/margay/model/fused/pool_kernel.cpp PROPERTIES
   COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")

@@ -4,11 +4,11 @@
 #include <numeric>
 
 #include <ATen/ops/full.h>
-#include <ATen/ops/gelu.h>
 #include <fmt/format.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/pooling.h>
 
+#include "margay/model/fused/activations.h"
 #include "margay/model/graph/graph_builder.h"
 #include "margay/model/packed_convolution.h"
 
@@ -44,7 +44,7 @@ ConvNextBlockImpl::ConvNextBlockImpl(std::int64_t channels, double drop)
 
 torch::Tensor ConvNextBlockImpl::forward(const torch::Tensor& x) {
   torch::Tensor y = norm_(convolve(depthwise_, x)).permute({0, 2, 3, 1});  // [N,H,W,C]
-  y = narrow_(at::gelu(widen_(y))).permute({0, 3, 1, 2});                  // [N,C,H,W]
+  y = narrow_(apply_gelu(widen_(y))).permute({0, 3, 1, 2});                // [N,C,H,W]
   return depth_(layer_scale_ * y).add_(x);
 }
 

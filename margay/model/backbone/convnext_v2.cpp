@@ -3,7 +3,6 @@
 #include <memory>
 #include <numeric>
 
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
+#include "margay/model/fused/activations.h"
 #include "margay/model/graph/graph_builder.h"
 
 namespace margay::model {
@@ -63,7 +63,7 @@ class ConvNextV2BlockImpl : public torch::nn::Module, public DescribedLayer {
 
   torch::Tensor forward(const torch::Tensor& x) {
     const torch::Tensor y = norm_(depthwise_(x)).permute({0, 2, 3, 1});  // [N,H,W,C]
-    return depth_(narrow_(response_(at::gelu(widen_(y)))).permute({0, 3, 1, 2})) + x;
+    return depth_(narrow_(response_(apply_gelu(widen_(y)))).permute({0, 3, 1, 2})) + x;
   }
 
   ValueId describe(GraphBuilder& graph, ValueId x) override {

@@ -6,14 +6,13 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/clamp.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardswish.h>
 #include <ATen/ops/relu6.h>
 #include <ATen/ops/sigmoid.h>
-#include <ATen/ops/silu.h>
 #include <torch/nn/init.h>
 
+#include "margay/model/fused/activations.h"
 #include "margay/model/fused/batch_norm.h"
 #include "margay/model/graph/graph_builder.h"
 #include "margay/model/packed_convolution.h"
@@ -47,12 +46,12 @@ torch::Tensor activate(torch::Tensor x, Activation activation) {
       return x.relu_();
     case Activation::kRelu6:
       return rectify_to_six(std::move(x));
-    case Activation::kHardswish:  // the gradients of this and the next need x: in place they would copy it
+    case Activation::kHardswish:  // its gradient needs x: in place it would be copied
       return at::hardswish(x);
     case Activation::kSilu:
-      return at::silu(x);
+      return apply_silu(std::move(x));
     case Activation::kGelu:
-      return at::gelu(x);
+      return apply_gelu(std::move(x));
     default:
       return x;
   }

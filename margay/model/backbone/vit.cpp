@@ -12,6 +12,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/model/fused/activations.h"
 #include "margay/model/graph/graph_builder.h"
 #include "margay/model/torch_compat.h"
 
@@ -96,7 +97,7 @@ Perceptron::Perceptron(std::int64_t width, std::int64_t hidden) : fc1_(width, hi
   register_module("fc2", fc2_);
 }
 
-torch::Tensor Perceptron::forward(const torch::Tensor& x) { return fc2_(torch::gelu(fc1_(x))); }
+torch::Tensor Perceptron::forward(const torch::Tensor& x) { return fc2_(apply_gelu(fc1_(x))); }
 
 ValueId Perceptron::describe(GraphBuilder& graph, ValueId x) {
   return graph.layer(graph.activation(graph.layer(x, *fc1_), op::Activation::Function::kGelu), *fc2_);

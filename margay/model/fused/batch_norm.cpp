@@ -1,14 +1,13 @@
 #include "margay/model/fused/batch_norm.h"
 
-#include <array>
 #include <cstdint>
 #include <utility>
 
-#include <ATen/record_function.h>
 #include <torch/utils.h>
 
 #include "margay/model/fused/batch_norm_node.h"
 #include "margay/model/fused/channel_passes.h"
+#include "margay/model/fused/recorded.h"
 #include "margay/model/fused/synced_batch_norm.h"
 
 namespace margay::model {
@@ -40,11 +39,6 @@ bool needs_graph(const torch::Tensor& x, const torch::nn::BatchNorm2dImpl& norm,
   return torch::GradMode::is_enabled() &&
          (x.requires_grad() || norm.weight.requires_grad() || norm.bias.requires_grad() ||
           (residual.defined() && residual.requires_grad()));
-}
-
-/// Whether its memory may be written to: nobody would see it.
-bool is_ours_alone(const torch::Tensor& x) {
-  return x.use_count() == 1 && x.storage().use_count() == 1 && !x.requires_grad();
 }
 
 torch::Tensor by_operators(const torch::Tensor& x, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual,
@@ -122,18 +116,13 @@ torch::Tensor compute_norm(torch::Tensor x, bool may_overwrite, torch::nn::Batch
   return y;
 }
 
-/// compute(), shown to profilers and to whoever watches operators as LibTorch shows its own.
 torch::Tensor observed(torch::Tensor x, torch::nn::BatchNorm2d& norm, const torch::Tensor& residual, Kept kept) {
-  const bool may_overwrite = is_ours_alone(x) && !(norm.is_empty() ? false : needs_graph(x, *norm, residual));
-  at::RecordFunction record(at::RecordScope::FUNCTION);
-  if (!record.isActive()) return compute_norm(std::move(x), may_overwrite, norm, residual, kept);
   const bool has_norm = !norm.is_empty();
-  const std::array<c10::IValue, 4> inputs{x, has_norm ? norm->weight : torch::Tensor(),
-                                          has_norm ? norm->bias : torch::Tensor(), residual};
-  record.before("margay::batch_norm", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  torch::Tensor y = compute_norm(std::move(x), may_overwrite, norm, residual, kept);
-  if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
-  return y;
+  const bool may_overwrite = fused::is_ours_alone(x) && !(has_norm && needs_graph(x, *norm, residual));
+  const torch::Tensor weight = has_norm ? norm->weight : torch::Tensor();
+  const torch::Tensor bias = has_norm ? norm->bias : torch::Tensor();
+  return fused::recorded<4>("margay::batch_norm", {x, weight, bias, residual},
+                            [&] { return compute_norm(std::move(x), may_overwrite, norm, residual, kept); });
 }
 
 }  // namespace

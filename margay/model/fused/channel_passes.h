@@ -22,6 +22,11 @@ inline bool is_fusable(const torch::Tensor& x) {
          (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16) && x.is_contiguous(kChannelsLast);
 }
 
+/// Whether its memory may be written to: nobody would see it.
+inline bool is_ours_alone(const torch::Tensor& x) {
+  return x.use_count() == 1 && x.storage().use_count() == 1 && !x.requires_grad();
+}
+
 template <class T>
 using TorchType = std::conditional_t<std::is_same_v<T, hwy::bfloat16_t>, c10::BFloat16, float>;
 

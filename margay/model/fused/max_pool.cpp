@@ -7,12 +7,12 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
-#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
 #include "margay/model/fused/channel_passes.h"
 #include "margay/model/fused/pool_kernel.h"
+#include "margay/model/fused/recorded.h"
 
 namespace margay::model {
 namespace {
@@ -192,13 +192,7 @@ torch::Tensor compute_pool(const torch::Tensor& x) {
 }  // namespace
 
 torch::Tensor max_pool_3x3(const torch::Tensor& x) {
-  at::RecordFunction record(at::RecordScope::FUNCTION);  // shown as LibTorch shows its own
-  if (!record.isActive()) return compute_pool(x);
-  const std::array<c10::IValue, 1> inputs{x};
-  record.before("margay::max_pool_3x3", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  torch::Tensor y = compute_pool(x);
-  if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
-  return y;
+  return fused::recorded<1>("margay::max_pool_3x3", {x}, [&] { return compute_pool(x); });
 }
 
 }  // namespace margay::model
