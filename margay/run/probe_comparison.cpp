@@ -71,11 +71,14 @@ std::vector<std::int64_t> keys_of(const predict::ImageGroups& groups) {
 using Groups = std::optional<predict::ImageGroups>;
 
 /// What one process alone cannot load, none of them probes.
-ProbeNetwork load_in_all(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer,
+ProbeNetwork load_in_all(ProbeRunOptions options, const fs::path& cache_folder, Observer& observer,
                          const std::shared_ptr<collective::Group>& processes) {
   std::optional<ProbeNetwork> network;
   std::exception_ptr problem;
   try {
+    if (fs::is_directory(options.network.weights)) {
+      options.network.weights = model::find_weights(options.network.weights, model::find_architecture(options.arch));
+    }
     network.emplace(load_probe_network(options, cache_folder, observer));
   } catch (const std::exception&) {
     problem = std::current_exception();
@@ -87,18 +90,19 @@ ProbeNetwork load_in_all(const ProbeRunOptions& options, const fs::path& cache_f
   return std::move(*network);
 }
 
-/// The network with its features, without a validation set where that chooses nothing: only the ranking is wanted.
-ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::path& cache_folder, Observer& observer,
-                          const std::shared_ptr<collective::Group>& processes) {
-  if (fs::is_directory(options.network.weights)) {
-    options.network.weights = model::find_weights(options.network.weights, model::find_architecture(options.arch));
-  }
+/// The network with its data, without a validation set where that chooses nothing: only the ranking is wanted.
+ProbeNetwork load_compared(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer,
+                           const std::shared_ptr<collective::Group>& processes) {
   ProbeNetwork network = load_in_all(options, cache_folder, observer, processes);
   if (options.probe.select == train::ProbeSelect::kLeftOut) network.loaders.valid.reset();
+  return network;
+}
+
+ProbedErrors fit_compared(ProbeNetwork& network, Groups& groups, const fs::path& cache_folder, Observer& observer) {
   const FittedProbe fitted = fit_probe_network(network, cache_folder, observer, groups ? &*groups : nullptr);
   const train::ProbeResult& result = fitted.probe.result;
   if (!groups) groups = fitted.probe.train_groups;
-  return {.network = {.arch = options.arch,
+  return {.network = {.arch = network.options.arch,
                       .weights = network.options.network.weights,
                       .problem = "",
                       .score = result.score,
@@ -108,34 +112,56 @@ ProbedErrors probe_errors(ProbeRunOptions options, Groups& groups, const fs::pat
           .ids = result.left_out.ids};
 }
 
-/// One that cannot be probed becomes a network with its problem, and `failure` the error.
-ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const fs::path& cache_folder,
-                          Observer& observer, std::exception_ptr& failure,
-                          const std::shared_ptr<collective::Group>& processes) {
-  const auto problem = [&](const std::exception& error) {
-    failure = std::current_exception();
-    return ProbedErrors{.network = {.arch = options.arch,
-                                    .weights = options.network.weights,
-                                    .problem = error.what(),
-                                    .score = {},
-                                    .images_per_s = 0,
-                                    .to_best = {}},
-                        .errors = {},
-                        .ids = {}};
-  };
+/// What keeps one network from being probed, and others not; null where the step succeeds.
+std::exception_ptr failure_of(const std::function<void()>& step) {
   try {
-    return probe_errors(options, groups, cache_folder, observer, processes);
+    step();
+    return nullptr;
   } catch (const core::Interrupted&) {
     throw;
   } catch (const collective::ProcessLost&) {
     throw;
   } catch (const collective::GroupInterrupted&) {
     throw;
-  } catch (const core::Error& error) {
-    return problem(error);
-  } catch (const std::invalid_argument& error) {
-    return problem(error);
+  } catch (const core::Error&) {
+    return std::current_exception();
+  } catch (const std::invalid_argument&) {
+    return std::current_exception();
   }
+}
+
+std::string message_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+/// One that cannot be probed becomes a network with its problem, and `failure` the error. Of several processes one
+/// alone may fail while it probes, where the others wait for it: that is thrown.
+ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const fs::path& cache_folder,
+                          Observer& observer, std::exception_ptr& failure,
+                          const std::shared_ptr<collective::Group>& processes) {
+  ProbedErrors probed;
+  std::optional<ProbeNetwork> network;
+  const auto load = [&] { network.emplace(load_compared(options, cache_folder, observer, processes)); };
+  const auto fit = [&] { probed = fit_compared(*network, groups, cache_folder, observer); };
+  std::exception_ptr problem = failure_of(load);
+  if (!problem && processes->size() > 1) {
+    fit();
+  } else if (!problem) {
+    problem = failure_of(fit);
+  }
+  if (!problem) return probed;
+  failure = problem;
+  probed.network = {.arch = options.arch,
+                    .weights = options.network.weights,
+                    .problem = message_of(problem),
+                    .score = {},
+                    .images_per_s = 0,
+                    .to_best = {}};
+  return probed;
 }
 
 bool is_ahead(const ProbedErrors& a, const ProbedErrors& b) {

@@ -16,6 +16,7 @@
 #include "margay/run/probe_comparison.h"
 #include "margay/run/run_registry.h"
 #include "margay/run/start_training.h"
+#include "tests/support/joined_threads.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/thrown_message.h"
 #include "tests/support/tiny_batches.h"
@@ -292,6 +293,40 @@ TEST_F(CompareProbes, TakesAnotherProcessThatIsLostForNoFaultOfTheNetwork) {
   group->interrupt("rank 1 is lost");
   ProbeNotes notes;
   EXPECT_THROW(probe_network(options_, cache_, notes, group), collective::GroupInterrupted);
+}
+
+TEST_F(CompareProbes, AgreesOnANetworkWhoseWeightsOneProcessLacks) {
+  for (const char* network : {"resnet20", "mobilenet_v3_small"}) {
+    testing_support::write_backbone(folder_ / "weights-0", network);
+  }
+  testing_support::write_backbone(folder_ / "weights-1", "resnet20");
+  testing_support::run_joined(2, [&](const std::shared_ptr<collective::Group>& group) {
+    ProbeRunOptions options = options_;
+    options.network.weights = folder_ / fmt::format("weights-{}", group->rank());
+    ProbeNotes notes;
+    const ProbeComparison found = compare_probes(options, {"mobilenet_v3_small", "resnet20"}, cache_, notes, group);
+    EXPECT_EQ(found.best().arch, "resnet20");
+    EXPECT_NE(found.networks[1].problem, "");
+  });
+}
+
+class FailsWhileProbing : public ProbeNotes {
+ public:
+  void progressed(const std::string&, std::int64_t, std::int64_t, const std::string&) override {
+    throw core::DataError("images", "cannot be read here");
+  }
+};
+
+TEST_F(CompareProbes, EndsWhereOneProcessAloneFails) {
+  testing_support::write_backbone(folder_ / "weights", "mobilenet_v3_small");
+  options_.network.weights = folder_ / "weights";
+  const auto outcomes = testing_support::outcomes_of_joined(2, [&](const std::shared_ptr<collective::Group>& group) {
+    ProbeNotes sound;
+    FailsWhileProbing fails;
+    compare_probes(options_, {"resnet20", "mobilenet_v3_small"}, cache_, group->rank() == 1 ? fails : sound, group);
+  });
+  EXPECT_THROW(std::rethrow_exception(outcomes[1]), core::DataError);
+  EXPECT_THROW(std::rethrow_exception(outcomes[0]), core::Error);
 }
 
 TEST_F(CompareProbes, ThrowsWhatIsWrongWithTheData) {
