@@ -149,15 +149,20 @@ struct Command::Parser {
     }
   }
 
-  /// Standard input is read by no command.
+  /// Standard input is read by no command, and an empty name, as of a script's variable that was not set, means
+  /// nothing.
   void check_arguments() const {
     for (const CLI::Option* option : app->get_options([](const CLI::Option* each) { return each->get_positional(); })) {
-      const std::vector<std::string>& given = option->results();
-      if (std::find(given.begin(), given.end(), "-") == given.end()) continue;
-      throw UsageError(
-          fmt::format("{}: '-' does not stand for standard input here; expected {} (a file that is called "
-                      "so is ./-)",
-                      option->get_name(true, false), option->get_description()));
+      const std::string name = option->get_name(true, false);
+      for (const std::string& given : option->results()) {
+        if (given.empty())
+          throw UsageError(fmt::format("{}: '' names nothing; expected {}", name, option->get_description()));
+        if (given != "-") continue;
+        throw UsageError(
+            fmt::format("{}: '-' does not stand for standard input here; expected {} (a file that is called "
+                        "so is ./-)",
+                        name, option->get_description()));
+      }
     }
   }
 

@@ -70,6 +70,17 @@ TEST(CommandLine, SaysThatStandardInputIsNotRead) {
             "that is called so is ./-); `margay predict --help` shows its usage\n");
 }
 
+TEST(CommandLine, RefusesAnEmptyName) {
+  const CommandResult result = run_command({"predict", "M", ""});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.errors,
+            "margay: images: '' names nothing; expected images, or folders of them; `margay predict --help` shows its "
+            "usage\n");
+  for (const char* command : {"train", "clean", "check", "evaluate", "summary", "serve", "explain"}) {
+    EXPECT_EQ(run_command({command, ""}).status, 2) << command;
+  }
+}
+
 TEST(CommandLine, SuggestsTheNearestCommand) {
   const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);
