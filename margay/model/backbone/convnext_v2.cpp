@@ -1,8 +1,11 @@
 #include "margay/model/backbone/convnext_v2.h"
 
+#include <cmath>
 #include <memory>
 #include <numeric>
 
+#include <ATen/Parallel.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -12,7 +15,9 @@
 #include <torch/nn/modules/pooling.h>
 
 #include "margay/model/fused/activations.h"
+#include "margay/model/fused/channel_passes.h"
 #include "margay/model/graph/graph_builder.h"
+#include "margay/model/packed_convolution.h"
 
 namespace margay::model {
 namespace {
@@ -20,18 +25,52 @@ namespace {
 constexpr double kResponseEps = 1e-6;
 constexpr double kV2NormEps = 1e-6;
 
+std::vector<float> values_of(const torch::Tensor& channels) {
+  const torch::Tensor values = channels.to(at::kFloat).contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
+/// GlobalResponseNorm over one image's own memory: channels-last [1,C,H,W].
+void respond_in_place(const torch::Tensor& image, const std::vector<float>& weight, const std::vector<float>& bias) {
+  const auto [means, variances] = fused::mean_and_variance(image);
+  const auto pixels = static_cast<double>(image.size(2) * image.size(3));
+  std::vector<double> norms(weight.size());
+  for (std::size_t c = 0; c < norms.size(); ++c) {
+    norms[c] = std::sqrt(pixels * (variances[c] + means[c] * means[c]));
+  }
+  const double mean = std::accumulate(norms.begin(), norms.end(), 0.0) / static_cast<double>(norms.size());
+  std::vector<float> scale(weight.size());
+  for (std::size_t c = 0; c < norms.size(); ++c) {
+    scale[c] = static_cast<float>(1 + static_cast<double>(weight[c]) * norms[c] / (mean + kResponseEps));
+  }
+  fused::normalise(image, torch::Tensor(), {scale, bias}, fused::Kept::kAll, image);
+}
+
+/// The same for each of x: [N,H,W,C].
+void respond_in_each(const torch::Tensor& x, const std::vector<float>& weight, const std::vector<float>& bias) {
+  const torch::Tensor images = x.permute({0, 3, 1, 2});
+  at::parallel_for(0, images.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) respond_in_place(images.narrow(0, i, 1), weight, bias);
+  });
+}
+
 }  // namespace
 
 GlobalResponseNormImpl::GlobalResponseNormImpl(std::int64_t channels)
     : weight_(register_parameter("weight", at::zeros({channels}))),
       bias_(register_parameter("bias", at::zeros({channels}))) {}
 
-torch::Tensor GlobalResponseNormImpl::forward(const torch::Tensor& x) {
+torch::Tensor GlobalResponseNormImpl::forward(torch::Tensor x) {
+  const bool is_fusable = x.dim() == 4 && fused::is_fusable(x.permute({0, 3, 1, 2}));
+  if (is_fusable && !torch::GradMode::is_enabled() && fused::is_ours_alone(x)) {
+    respond_in_each(x, values_of(weight_), values_of(bias_));
+    return x;
+  }
   const bool is_double = x.scalar_type() == at::kDouble;
   const torch::Tensor norms =
       at::linalg_vector_norm(x, 2, {1, 2}, /*keepdim=*/true, is_double ? at::kDouble : at::kFloat);  // [N,1,1,C]
   const torch::Tensor factor = 1 + weight_ * (norms / (norms.mean(-1, /*keepdim=*/true) + kResponseEps));
-  return x * factor.to(x.scalar_type()) + bias_.to(x.scalar_type());
+  return at::addcmul(bias_.to(x.scalar_type()), x, factor.to(x.scalar_type()));
 }
 
 ValueId GlobalResponseNormImpl::describe(GraphBuilder& graph, ValueId x) {
@@ -62,7 +101,7 @@ class ConvNextV2BlockImpl : public torch::nn::Module, public DescribedLayer {
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
-    const torch::Tensor y = norm_(depthwise_(x)).permute({0, 2, 3, 1});  // [N,H,W,C]
+    const torch::Tensor y = norm_(convolve(depthwise_, x)).permute({0, 2, 3, 1});  // [N,H,W,C]
     return depth_(narrow_(response_(apply_gelu(widen_(y)))).permute({0, 3, 1, 2})) + x;
   }
 

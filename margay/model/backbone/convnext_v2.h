@@ -18,8 +18,9 @@ namespace margay::model {
 class GlobalResponseNormImpl : public torch::nn::Module, public DescribedLayer {
  public:
   explicit GlobalResponseNormImpl(std::int64_t channels);
-  /// x: float [N,H,W,C]. Returns the same shape and dtype; norms are computed in float32 at least.
-  torch::Tensor forward(const torch::Tensor& x);
+  /// x: float [N,H,W,C]. Returns the same shape and dtype, without a gradient in the memory of an x that is given away;
+  /// norms are computed in float32 at least.
+  torch::Tensor forward(torch::Tensor x);
   ValueId describe(GraphBuilder& graph, ValueId x) override;
 
  private:

@@ -1,3 +1,6 @@
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
@@ -47,6 +50,29 @@ TEST(ConvNextV2s, NormaliseTheResponsesOfAllPlaces) {
           .view({1, 1, 2, 2});
   EXPECT_TRUE(torch::allclose(norm(x), expected, 1e-5, 1e-5)) << norm(x);
   EXPECT_EQ(norm(x.to(torch::kBFloat16)).scalar_type(), torch::kBFloat16);
+}
+
+TEST(ConvNextV2s, NormaliseResponsesInPlaceAsInTraining) {
+  torch::manual_seed(7);
+  GlobalResponseNorm norm(40);
+  {
+    const torch::NoGradGuard no_grad;
+    norm->parameters()[0].normal_();
+    norm->parameters()[1].normal_();
+  }
+  for (const auto type : {torch::kFloat, torch::kBFloat16}) {
+    const torch::Tensor x = (3 * torch::randn({3, 7, 5, 40}) + 1).to(type);
+    const torch::Tensor expected = norm(x).detach();
+    const torch::NoGradGuard no_grad;
+    torch::Tensor copy = x.clone();
+    const void* memory = copy.data_ptr();
+    const torch::Tensor found = norm(std::move(copy));
+    EXPECT_EQ(found.data_ptr(), memory);
+    const double rounding = type == torch::kFloat ? 1e-5 : 0.02;
+    EXPECT_TRUE(torch::allclose(found.to(torch::kFloat), expected.to(torch::kFloat), rounding, rounding)) << type;
+    torch::Tensor first = x.narrow(0, 0, 1).clone();
+    EXPECT_TRUE(norm(std::move(first)).equal(found.narrow(0, 0, 1))) << "an image's responses are its own";
+  }
 }
 
 TEST(ConvNexts, DropLaterBlocksMoreOften) {
