@@ -46,17 +46,20 @@ async function killStudio() {
 
 let context;
 let page;
+let kills = 0;
 async function openBrowser() {
   context = await chromium.launchPersistentContext(`${folder}/browser`, { executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--remote-debugging-port=0'] });
   page = context.pages()[0] ?? await context.newPage();
-  await page.goto(address);
+  await page.goto(`${address}#/clean/images/grid`); // without a place the page would go to one of its own just when it is sent on
   await showImages();
 }
 /** All images in the grid, whatever was decided. */
 async function showImages() {
   await page.goto(`${new URL(address).origin}/#/clean/images/grid`);
   await page.reload();
-  await page.waitForSelector('.many select');
+  await page.waitForSelector('.many select').catch(async (error) => {
+    throw new Error(`${error.message}, seed ${process.env.MARGAY_TEST_SEED}, kill ${kills}; the page at ${page.url()} says:\n${await page.innerText('body')}`);
+  });
   await page.selectOption('.many select >> nth=0', 'images');
   await page.selectOption('.many select >> nth=2', 'all');
   await page.waitForSelector('.virtual-grid .tile img');
@@ -82,7 +85,7 @@ await startStudio();
 await openBrowser();
 const saved = new Set();
 let choices = 0;
-for (let round = 0; round < Number(rounds); ++round) {
+for (; kills < Number(rounds); ++kills) {
   const seen = new Set();
   const kill = ['studio', 'browser', 'studio'][random(3)];
   let isKilled = false;
