@@ -10,7 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/chart/curve_points.h"
-#include "margay/core/error.h"
 #include "margay/run/compared_runs.h"
 
 namespace margay::studio {

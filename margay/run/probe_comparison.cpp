@@ -70,7 +70,8 @@ std::vector<std::int64_t> keys_of(const predict::ImageGroups& groups) {
 
 using Groups = std::optional<predict::ImageGroups>;
 
-/// What one process alone cannot load, none of them probes.
+/// The network with its data, without a validation set where that chooses nothing: only the ranking is wanted. What one
+/// process alone cannot load, none of them probes.
 ProbeNetwork load_in_all(ProbeRunOptions options, const fs::path& cache_folder, Observer& observer,
                          const std::shared_ptr<collective::Group>& processes) {
   std::optional<ProbeNetwork> network;
@@ -87,15 +88,8 @@ ProbeNetwork load_in_all(ProbeRunOptions options, const fs::path& cache_folder, 
   if (problem) std::rethrow_exception(problem);
   if (has_failed) throw core::Error(fmt::format("another process cannot load {}", options.arch));
   network->group = processes;
+  if (options.probe.select == train::ProbeSelect::kLeftOut) network->loaders.valid.reset();
   return std::move(*network);
-}
-
-/// The network with its data, without a validation set where that chooses nothing: only the ranking is wanted.
-ProbeNetwork load_compared(const ProbeRunOptions& options, const fs::path& cache_folder, Observer& observer,
-                           const std::shared_ptr<collective::Group>& processes) {
-  ProbeNetwork network = load_in_all(options, cache_folder, observer, processes);
-  if (options.probe.select == train::ProbeSelect::kLeftOut) network.loaders.valid.reset();
-  return network;
 }
 
 ProbedErrors fit_compared(ProbeNetwork& network, Groups& groups, const fs::path& cache_folder, Observer& observer) {
@@ -145,7 +139,7 @@ ProbedErrors probe_or_say(const ProbeRunOptions& options, Groups& groups, const 
                           const std::shared_ptr<collective::Group>& processes) {
   ProbedErrors probed;
   std::optional<ProbeNetwork> network;
-  const auto load = [&] { network.emplace(load_compared(options, cache_folder, observer, processes)); };
+  const auto load = [&] { network.emplace(load_in_all(options, cache_folder, observer, processes)); };
   const auto fit = [&] { probed = fit_compared(*network, groups, cache_folder, observer); };
   std::exception_ptr problem = failure_of(load);
   if (!problem && processes->size() > 1) {

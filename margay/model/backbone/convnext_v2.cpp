@@ -16,6 +16,7 @@
 
 #include "margay/model/fused/activations.h"
 #include "margay/model/fused/channel_passes.h"
+#include "margay/model/fused/recorded.h"
 #include "margay/model/graph/graph_builder.h"
 #include "margay/model/packed_convolution.h"
 
@@ -46,9 +47,8 @@ void respond_in_place(const torch::Tensor& image, const std::vector<float>& weig
   fused::normalise(image, torch::Tensor(), {scale, bias}, fused::Kept::kAll, image);
 }
 
-/// The same for each of x: [N,H,W,C].
-void respond_in_each(const torch::Tensor& x, const std::vector<float>& weight, const std::vector<float>& bias) {
-  const torch::Tensor images = x.permute({0, 3, 1, 2});
+/// The same for each of several: channels-last [N,C,H,W].
+void respond_in_each(const torch::Tensor& images, const std::vector<float>& weight, const std::vector<float>& bias) {
   at::parallel_for(0, images.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) respond_in_place(images.narrow(0, i, 1), weight, bias);
   });
@@ -61,10 +61,14 @@ GlobalResponseNormImpl::GlobalResponseNormImpl(std::int64_t channels)
       bias_(register_parameter("bias", at::zeros({channels}))) {}
 
 torch::Tensor GlobalResponseNormImpl::forward(torch::Tensor x) {
-  const bool is_fusable = x.dim() == 4 && fused::is_fusable(x.permute({0, 3, 1, 2}));
-  if (is_fusable && !torch::GradMode::is_enabled() && fused::is_ours_alone(x)) {
-    respond_in_each(x, values_of(weight_), values_of(bias_));
-    return x;
+  if (!torch::GradMode::is_enabled() && fused::is_ours_alone(x)) {
+    const torch::Tensor images = x.permute({0, 3, 1, 2});
+    if (fused::is_fusable(images)) {
+      return fused::recorded<3>("margay::response_norm", {x, weight_, bias_}, [&] {
+        respond_in_each(images, values_of(weight_), values_of(bias_));
+        return x;
+      });
+    }
   }
   const bool is_double = x.scalar_type() == at::kDouble;
   const torch::Tensor norms =

@@ -76,7 +76,6 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl, pos
     assert.equal(lines().length, 0);
     // What the page sends by itself goes on failing, as the button would be gone once it succeeds.
     await page.evaluate(() => addEventListener('click', () => { globalThis.isPressed = true; }, true));
-    await page.unroute('**/decide');
     await page.route('**/decide', async (route) => (await page.evaluate(() => globalThis.isPressed) ? route.continue() : route.abort()));
     await page.click('.saving button:has-text("Try again")');
     await decided(page, 1);
