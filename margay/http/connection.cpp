@@ -26,7 +26,8 @@ constexpr std::uint64_t kPaceBytes = 64U << 10U;      // a limit of time is for 
 constexpr std::uint64_t kDiscardable = 1U << 20U;     // a refused body of that size is read, to keep the connection
 constexpr std::uint64_t kMostLingering = 16U << 20U;  // bytes
 constexpr double kLingerSeconds = 2;
-constexpr int kStepsOfTurn = 32;  // then other connections have their turn
+constexpr double kFirstRequestSeconds = 1;  // that a client which has just connected gets when the server drains
+constexpr int kStepsOfTurn = 32;            // then other connections have their turn
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr int kClientLeft = 499;
 
@@ -178,6 +179,7 @@ std::size_t Connection::take_bytes(std::string_view bytes) {
 }
 
 void Connection::begin_head() {
+  is_unused_ = false;
   set_deadline(state_.options.header_seconds);
   entry_ = {};
   entry_.peer = peer_;
@@ -511,6 +513,8 @@ void Connection::drain() {
   if (phase_ != Phase::kReading || discards_body_) return;
   if (has_successor() && reader_.stage() < RequestReader::Stage::kBody) {
     phase_ = Phase::kHandingOver;
+  } else if (reader_.stage() == RequestReader::Stage::kEmpty && is_unused_) {
+    set_deadline(std::min(kFirstRequestSeconds, state_.options.header_seconds));  // its request is on its way
   } else if (reader_.stage() == RequestReader::Stage::kEmpty) {
     linger();
   }

@@ -142,6 +142,7 @@ class Connection : public Watcher, public ResponseTaker, public std::enable_shar
   bool writable_ = true;
   bool peer_finished_ = false;  // it sends nothing more
   bool is_asked_ = false;       // whether it has left
+  bool is_unused_ = true;       // no request has come over it
 
   RequestReader reader_;
   std::string pending_;           // received, of later requests

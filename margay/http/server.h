@@ -95,8 +95,8 @@ class Server {
   ServerCounts counts() const;
 
   /// Stops listening, ends event streams and idle connections, answers what is in flight with "Connection: close", and
-  /// returns when that is done: true; or when the time is over: false, and the rest has been cut off. Afterwards the
-  /// server has ended.
+  /// returns when that is done: true; or when the time is over: false, and the rest has been cut off. A client that has
+  /// connected and sent nothing yet gets a second for its request. Afterwards the server has ended.
   bool drain(std::chrono::milliseconds timeout);
 
  private:

@@ -231,8 +231,10 @@ TEST(Server, DrainsWithoutLosingARequest) {
   HttpServer server(patient.handler());
   RawClient busy(server.port(), kGet);
   RawClient half(server.port(), "GET /half HTTP/1.1\r\n");
-  const RawClient idle(server.port());
   const auto [request, reply] = patient.next();
+  RawClient idle(server.port(), kGet);
+  patient.next().second(text("before"));
+  EXPECT_NE(idle.receive("before").find("200"), std::string::npos);
   auto drained = std::async(std::launch::async, [&] { return server->drain(5s); });
   EXPECT_EQ(idle.receive(), "");
   EXPECT_TRUE(comes_true([&] { return !RawClient(server.port()).is_connected(); }));
@@ -243,6 +245,18 @@ TEST(Server, DrainsWithoutLosingARequest) {
   const std::string answer = busy.receive();
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
   EXPECT_NE(answer.find("the busy one"), std::string::npos);
+  EXPECT_TRUE(drained.get());
+}
+
+TEST(Server, AnswersAClientThatHadJustConnectedWhenItDrained) {
+  HttpServer server;
+  RawClient late(server.port());
+  const RawClient silent(server.port());
+  auto drained = std::async(std::launch::async, [&] { return server->drain(5s); });
+  EXPECT_TRUE(comes_true([&] { return !RawClient(server.port()).is_connected(); }));
+  late.send(kGet);
+  EXPECT_NE(late.receive().find("GET /a"), std::string::npos);
+  EXPECT_EQ(silent.receive(), "");
   EXPECT_TRUE(drained.get());
 }
 
