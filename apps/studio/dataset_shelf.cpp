@@ -50,6 +50,12 @@ void ShelvedDataset::read(std::uint64_t after) {
   });
 }
 
+void ShelvedDataset::follow() {
+  const State now = state();
+  const bool is_other = now.dataset && now.dataset->change() != OpenedDataset::Change::kNone;
+  if (is_other || now.reading.phase == Job::Phase::kFailed) read(now.revision);
+}
+
 std::shared_ptr<const OpenedDataset> ShelvedDataset::there() const {
   const std::lock_guard lock(mutex_);
   if (!dataset_) throw http::RequestError(409, "the images are still being read, or cannot be read");
@@ -106,16 +112,34 @@ bool ShelvedDataset::is_busy() const {
   return reading_.state().phase == Job::Phase::kRunning || checking_.state().phase == Job::Phase::kRunning;
 }
 
+void DatasetShelf::prepare(const std::string& id, const fs::path& folder, const run::DataOptions& options) {
+  std::vector<std::shared_ptr<ShelvedDataset>> gone;
+  const std::lock_guard lock(mutex_);
+  if (shelf_.empty()) shelved(id, folder, options, gone).is_prepared = true;
+}
+
 std::shared_ptr<ShelvedDataset> DatasetShelf::at(const std::string& id, const fs::path& folder,
                                                  const run::DataOptions& options) {
-  const std::string text = core::to_json(options).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::vector<std::shared_ptr<ShelvedDataset>> gone;  // ends after the lock, as it waits for its jobs
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  Shelved& found = shelved(id, folder, options, gone);
+  const bool was_prepared = std::exchange(found.is_prepared, false);
+  const std::shared_ptr<ShelvedDataset> dataset = found.dataset;
+  lock.unlock();
+  if (was_prepared) dataset->follow();
+  return dataset;
+}
+
+/// It stands first in the shelf.
+DatasetShelf::Shelved& DatasetShelf::shelved(const std::string& id, const fs::path& folder,
+                                             const run::DataOptions& options,
+                                             std::vector<std::shared_ptr<ShelvedDataset>>& gone) {
+  const std::string text = core::to_json(options).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const auto is_it = [&](const Shelved& each) { return each.id == id && each.options == text; };
   const auto found = std::find_if(shelf_.begin(), shelf_.end(), is_it);
   if (found != shelf_.end()) {
     std::rotate(shelf_.begin(), found, found + 1);
-    return shelf_.front().dataset;
+    return shelf_.front();
   }
   make_room(gone);
   auto dataset = std::make_shared<ShelvedDataset>(
@@ -123,7 +147,7 @@ std::shared_ptr<ShelvedDataset> DatasetShelf::at(const std::string& id, const fs
       [this, id](const Job::State& checking) { on_check_(id, checking); });
   dataset->read();
   shelf_.push_front({id, text, dataset});
-  return dataset;
+  return shelf_.front();
 }
 
 void DatasetShelf::make_room(std::vector<std::shared_ptr<ShelvedDataset>>& gone) {

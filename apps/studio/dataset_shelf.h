@@ -41,6 +41,8 @@ class ShelvedDataset {
   State state() const;
   /// Reads the folder, unless it is being read, or has been since that revision.
   void read(std::uint64_t after = 0);
+  /// Reads the folder again if it is other than when it was read, or could not be.
+  void follow();
   /// Returns when nothing is being read.
   void wait() { reading_.wait(); }
 
@@ -101,7 +103,10 @@ class DatasetShelf {
   /// Both are told the folder's id, as ShelvedDataset's.
   DatasetShelf(OnRead on_read, OnCheck on_check) : on_read_(std::move(on_read)), on_check_(std::move(on_check)) {}
 
-  /// The dataset, which begins to be read when it is asked for the first time.
+  /// Begins to read what will probably be asked for, unless something was asked for already.
+  void prepare(const std::string& id, const std::filesystem::path& folder, const run::DataOptions& options);
+  /// The dataset, which begins to be read when it is asked for the first time; as the folder is then, if it was
+  /// prepared.
   std::shared_ptr<ShelvedDataset> at(const std::string& id, const std::filesystem::path& folder,
                                      const run::DataOptions& options);
   /// All that are there, each with its folder's id.
@@ -112,9 +117,12 @@ class DatasetShelf {
     std::string id;
     std::string options;  ///< as JSON
     std::shared_ptr<ShelvedDataset> dataset;
+    bool is_prepared = false;  ///< and nobody has asked for it
   };
   static constexpr std::size_t kMost = 8;
 
+  Shelved& shelved(const std::string& id, const std::filesystem::path& folder, const run::DataOptions& options,
+                   std::vector<std::shared_ptr<ShelvedDataset>>& gone);
   void make_room(std::vector<std::shared_ptr<ShelvedDataset>>& gone);
 
   const OnRead on_read_;

@@ -266,6 +266,23 @@ TEST(DataRoutes, SayThatTheFolderHasChangedAndReadItAgain) {
   EXPECT_EQ(studio.get("thumbnail/train/flat/0.png").status, 404);
 }
 
+TEST(DataRoutes, HaveTheFirstFolderReadWhenAPageOpensAndGiveItAsItIsWhenItIsAskedFor) {
+  DataStudio studio;
+  testing_support::RawClient page(
+      studio.studio().port(),
+      "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + studio.studio().token() + "\r\n\r\n");
+  std::string events;  // it is being read, and has been
+  EXPECT_TRUE(comes_true([&] {
+    events += page.receive("event: data");
+    return testing_support::occurrences(events, "event: data") >= 2;
+  }));
+  data::write_png(studio.folder() / "train/flat/new.png", testing_support::gradient_image(9, 9));
+  EXPECT_TRUE(comes_true([&] { return studio.state()["dataset"]["images"] == 12; }));
+  EXPECT_EQ(studio.state()["revision"], 2);
+  data::write_png(studio.folder() / "train/flat/newer.png", testing_support::gradient_image(9, 9));
+  EXPECT_EQ(studio.state()["dataset"]["change"], "changed");  // what is shown stays until it is asked for
+}
+
 TEST(DataRoutes, SayWhyAFolderCannotBeRead) {
   TemporaryFolder folder;
   fs::create_directory(folder / "pets");

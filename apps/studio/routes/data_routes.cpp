@@ -255,7 +255,8 @@ RouteResult option_forms(const http::Request& /*request*/) {
   return DataJson{{"data", form_of<run::DataOptions>()}, {"check", form_of<data::CheckOptions>()}};
 }
 
-/// Says once when a folder that is shown has changed or is gone.
+/// Says once when a folder that is shown has changed or is gone; reads the first one as soon as a page is open, so that
+/// its images are there when somebody wants to see them.
 class FolderWatch {
  public:
   explicit FolderWatch(const std::shared_ptr<DataView>& view) : view_(view) {}
@@ -265,6 +266,10 @@ class FolderWatch {
     const auto now = Changes::Clock::now();
     const auto view = view_.lock();
     if (!view || now - looked_ < kPace) return;
+    const std::vector<ServedFolder>& folders = view->studio.folders().all();
+    if (looked_ == Changes::Clock::time_point() && !folders.empty()) {
+      view->shelf.prepare(folders.front().id, folders.front().path, {});
+    }
     looked_ = now;
     for (const auto& [id, shelved] : view->shelf.all()) {
       const ShelvedDataset::State state = shelved->state();
