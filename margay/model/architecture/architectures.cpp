@@ -91,7 +91,7 @@ const Architecture& find_architecture(std::string_view name) {
     if (each.name == name) return each;
     known.push_back(each.name);
   }
-  throw std::invalid_argument(fmt::format("[find_architecture] no architecture '{}'{} `architectures` lists them.",
+  throw std::invalid_argument(fmt::format("[find_architecture] no architecture '{}'{}; `architectures` lists them",
                                           name, core::did_you_mean(name, known)));
 }
 

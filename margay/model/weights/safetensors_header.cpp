@@ -21,7 +21,8 @@ using core::FormatError;
 using nlohmann::json;
 
 constexpr std::size_t kMaxDimensions = 64;  // of LibTorch's tensor iterator
-constexpr int kMaxJsonDepth = 3;            // of a well-formed header: {"name": {"shape": [
+constexpr const char* kOtherFile = "; not a safetensors file, or cut short: copy or download it again";
+constexpr int kMaxJsonDepth = 3;  // of a well-formed header: {"name": {"shape": [
 
 constexpr std::array kSafetensorsDtypes = {
     std::pair{"F64", c10::ScalarType::Double}, std::pair{"F32", c10::ScalarType::Float},
@@ -182,7 +183,8 @@ void check_tiling(const std::vector<SafetensorsEntry>& entries, std::size_t data
 std::size_t safetensors_header_length(std::span<const std::byte> begin, std::size_t file_bytes,
                                       const std::filesystem::path& path) {
   if (file_bytes < kSafetensorsLengthBytes) {
-    throw FormatError(path, fmt::format("[safetensors] expected 8 bytes of header length, found {}", file_bytes));
+    throw FormatError(
+        path, fmt::format("[safetensors] expected 8 bytes of header length, found {}{}", file_bytes, kOtherFile));
   }
   std::uint64_t length = 0;
   for (std::size_t i = kSafetensorsLengthBytes; i-- > 0;) {
@@ -191,8 +193,8 @@ std::size_t safetensors_header_length(std::span<const std::byte> begin, std::siz
   const std::size_t room = std::min(file_bytes - kSafetensorsLengthBytes, kMaxSafetensorsHeader);
   if (length > room) {
     throw FormatError(path, fmt::format("[safetensors] a header of {} bytes is announced, at most {} are there or "
-                                        "allowed; not a safetensors file, or cut short",
-                                        length, room));
+                                        "allowed{}",
+                                        length, room, kOtherFile));
   }
   return length;
 }
