@@ -9,6 +9,8 @@ find_package(Torch 1.13 REQUIRED)
 add_library(margay_torch INTERFACE IMPORTED)
 target_include_directories(margay_torch INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(margay_torch INTERFACE ${TORCH_LIBRARIES})
+# LibTorch 1.13 moves vectors of IValue before it says what that is, which in C++20 only GCC lets pass.
+target_compile_options(margay_torch INTERFACE "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-include ATen/core/ivalue.h>")
 find_package(OpenMP QUIET COMPONENTS CXX)  # LibTorch's own thread pool is OpenMP's; its size is set through it
 if(OpenMP_CXX_FOUND)
   target_link_libraries(margay_torch INTERFACE OpenMP::OpenMP_CXX)

@@ -27,7 +27,7 @@ std::pair<ShelvedDataset::State, ShelvedDataset::Checked> ShelvedDataset::now() 
   const std::lock_guard lock(mutex_);
   Checked checked = checked_;
   checked.checking = checking;
-  return {{reading, dataset_, revision_}, std::move(checked)};
+  return std::pair(State{reading, dataset_, revision_}, std::move(checked));
 }
 
 ShelvedDataset::State ShelvedDataset::state() const { return now().first; }
@@ -163,6 +163,7 @@ void DatasetShelf::make_room(std::vector<std::shared_ptr<ShelvedDataset>>& gone)
 std::vector<std::pair<std::string, std::shared_ptr<ShelvedDataset>>> DatasetShelf::all() const {
   std::vector<std::pair<std::string, std::shared_ptr<ShelvedDataset>>> all;
   const std::lock_guard lock(mutex_);
+  all.reserve(shelf_.size());
   for (const Shelved& each : shelf_) all.emplace_back(each.id, each.dataset);
   return all;
 }

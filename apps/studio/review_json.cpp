@@ -6,7 +6,7 @@
 
 #include "apps/studio/image_id.h"
 #include "margay/core/field_type.h"
-#include "margay/core/unicode.h"
+#include "margay/core/text.h"
 #include "margay/data/check/finding.h"
 
 namespace margay::studio {
