@@ -403,6 +403,7 @@ std::vector<std::string> classification_of(const std::vector<float>& values, con
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
   order.resize(std::min(order.size(), static_cast<std::size_t>(std::max<std::int64_t>(count, 0))));
   std::vector<std::string> classes;
+  classes.reserve(order.size());
   for (const std::size_t k : order) classes.push_back(fmt::format("{}:{}:{}", values[k], k, labels.at(k)));
   return classes;
 }

@@ -42,8 +42,8 @@ struct InferenceRequest {
 
 /// What a request may hold. Beyond it it is refused with 413.
 struct InferenceLimits {
-  std::int64_t images = 64;              ///< elements of a BYTES tensor
-  std::int64_t numbers = 64 * 3 * 2048;  ///< elements of a FP32 tensor
+  std::int64_t images = 64;                            ///< elements of a BYTES tensor
+  std::int64_t numbers = std::int64_t{64} * 3 * 2048;  ///< elements of a FP32 tensor
 };
 
 /// The name of the header that says how many bytes of a body are JSON, before the binary tensors (binary_tensor_data).

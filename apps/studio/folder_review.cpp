@@ -328,6 +328,7 @@ Json FolderReview::plan(bool move_files) {
   for (const std::string& each : edits.sentences()) sentences.push_back(shown_text(studio_.words(each)));
   for (const std::string& each : plan.sentences()) sentences.push_back(shown_text(studio_.words(each)));
   std::vector<std::string> impossible;
+  impossible.reserve(plan.impossible.size());
   for (const std::string& each : plan.impossible) impossible.push_back(shown_text(each));
   return {{"sentences", sentences},
           {"deleted", moves_json(plan.deleted)},
@@ -343,6 +344,7 @@ Json FolderReview::plan(bool move_files) {
 
 Json FolderReview::applied_json(const data::AppliedEdits& done) {
   std::vector<std::string> problems;
+  problems.reserve(done.problems.size());
   for (const std::string& problem : done.problems) problems.push_back(shown_text(studio_.words(problem)));
   load();  // the data has changed
   publish();

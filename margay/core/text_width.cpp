@@ -218,7 +218,7 @@ std::string shown_path(const std::filesystem::path& path) { return spelled_out(p
 std::string shell_word(std::string_view name) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+:,./_-";  // in no shell special
-  const std::string whole = name.starts_with('-') ? fmt::format("./{}", name) : std::string(name);
+  std::string whole = name.starts_with('-') ? fmt::format("./{}", name) : std::string(name);
   bool needs_spelling = false;
   std::string quoted;
   std::string spelled;
