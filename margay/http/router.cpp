@@ -35,7 +35,8 @@ std::optional<std::vector<QueryField>> variables_of(std::string_view pattern, st
     if (i >= given.size()) return std::nullopt;
     const std::string_view word = wanted[i];
     if (is_rest(word)) {
-      variables.push_back({std::string(variable_name(word)), std::string(given[i].data(), path.data() + path.size())});
+      variables.push_back({std::string(variable_name(word)),
+                           std::string(path.substr(static_cast<std::size_t>(given[i].data() - path.data())))});
       return variables;
     }
     if (!is_variable(word) && word != given[i]) return std::nullopt;
