@@ -65,7 +65,7 @@ FolderReview::FolderReview(Studio& studio, ServedFolder folder, run::DataOptions
 
 FolderReview::~FolderReview() = default;
 
-std::string FolderReview::shown_folder() const { return shown_text(folder_.path.string()); }
+std::string FolderReview::shown_folder() const { return core::valid_utf8(folder_.path.string()); }
 
 fs::path FolderReview::found_file() const {
   std::string path = folder_.path.native();
@@ -124,33 +124,34 @@ Json FolderReview::state_locked() {
   std::vector<std::string> warnings = journal_->warnings();
   if (!problem_.empty()) warnings.push_back(problem_);
   for (const std::string& warning : found_.warnings) warnings.push_back(warning);
-  for (std::string& warning : warnings) warning = shown_text(studio_.words(warning));
+  for (std::string& warning : warnings) warning = core::valid_utf8(studio_.words(warning));
   std::map<std::string, std::size_t> kinds;
   for (const run::ReviewEntry& entry : review_->queue()) ++kinds[entry.kind];
-  Json json = {
-      {"folder", folder_.id},
-      {"path", shown_folder()},
-      {"images", data_.size()},
-      {"classes", shown_labels(review_->data().classes)},
-      {"is_multi_label", data_.labeller.task == data::Task::kMultiLabel},
-      {"journal",
-       {{"path", shown_text(journal_->path().string())}, {"is_beside", is_beside_}, {"decisions", journal_->size()}}},
-      {"who", studio_user()},
-      {"is_read_only", studio_.is_read_only()},
-      {"version", version_},
-      {"entries", kinds},
-      {"progress", progress_json(review_->progress())},
-      {"remaining", remaining_json(review_->remaining())},
-      {"elsewhere", review_->findings_elsewhere()},
-      {"search",
-       {{"state", search.name()},
-        {"done", search.done},
-        {"total", search.total},
-        {"problem", shown_text(studio_.words(search.problem))},
-        {"time", found_.time},
-        {"source", found_.source}}},
-      {"unfinished_apply", nullptr},
-      {"warnings", warnings}};
+  Json json = {{"folder", folder_.id},
+               {"path", shown_folder()},
+               {"images", data_.size()},
+               {"classes", shown_labels(review_->data().classes)},
+               {"is_multi_label", data_.labeller.task == data::Task::kMultiLabel},
+               {"journal",
+                {{"path", core::valid_utf8(journal_->path().string())},
+                 {"is_beside", is_beside_},
+                 {"decisions", journal_->size()}}},
+               {"who", studio_user()},
+               {"is_read_only", studio_.is_read_only()},
+               {"version", version_},
+               {"entries", kinds},
+               {"progress", progress_json(review_->progress())},
+               {"remaining", remaining_json(review_->remaining())},
+               {"elsewhere", review_->findings_elsewhere()},
+               {"search",
+                {{"state", search.name()},
+                 {"done", search.done},
+                 {"total", search.total},
+                 {"problem", core::valid_utf8(studio_.words(search.problem))},
+                 {"time", found_.time},
+                 {"source", found_.source}}},
+               {"unfinished_apply", nullptr},
+               {"warnings", warnings}};
   if (const auto number = data::unfinished_apply(data_.root)) json["unfinished_apply"] = *number;
   if (const auto errors = review_->validation_errors()) {
     json["validation"] = {{"images", errors->images},
@@ -198,10 +199,10 @@ Json FolderReview::entry_json(std::int64_t id, const run::ReviewEntry& entry) co
   const std::string& name = review_->name(entry.image);
   Json json = {{"id", id},
                {"image_id", image_id(name)},
-               {"name", shown_text(name)},
+               {"name", core::valid_utf8(name)},
                {"kind", entry.kind},
                {"title", title_of(entry)},
-               {"text", shown_text(studio_.words(entry.text))},
+               {"text", core::valid_utf8(studio_.words(entry.text))},
                {"given", shown_labels(data_.labels[entry.image])},
                {"labels", shown_labels(review_->labels(entry.image))},
                {"suggestion", shown_labels(entry.suggestion)},
@@ -218,14 +219,14 @@ Json FolderReview::entry_json(std::int64_t id, const run::ReviewEntry& entry) co
   for (const data::Evidence& each : entry.evidence) json["evidence"][each.name] = each.value;
   for (const std::size_t other : entry.others) {
     json["others"].push_back({{"image_id", image_id(review_->name(other))},
-                              {"name", shown_text(review_->name(other))},
+                              {"name", core::valid_utf8(review_->name(other))},
                               {"labels", shown_labels(review_->labels(other))},
                               {"is_deleted", review_->is_deleted(other)},
                               {"is_distinct", review_->are_distinct(entry.image, other)}});
   }
   const auto shares = found_.shares.find(std::string(data_.images.names().text(entry.image)));
   if (shares != found_.shares.end()) {
-    for (const auto& [label, share] : shares->second) json["shares"].push_back({shown_text(label), share});
+    for (const auto& [label, share] : shares->second) json["shares"].push_back({core::valid_utf8(label), share});
   }
   if (const auto number = review_->decision_about(entry.image)) {
     json["decision"] = decision_json(journal_->decision(*number), false);
@@ -325,17 +326,17 @@ Json FolderReview::plan(bool move_files) {
   const data::LabelEdits edits(*journal_, folder_.path, data_.images, data_.labeller);
   const data::ApplyPlan plan = plan_locked(move_files);
   Json sentences = Json::array();
-  for (const std::string& each : edits.sentences()) sentences.push_back(shown_text(studio_.words(each)));
-  for (const std::string& each : plan.sentences()) sentences.push_back(shown_text(studio_.words(each)));
+  for (const std::string& each : edits.sentences()) sentences.push_back(core::valid_utf8(studio_.words(each)));
+  for (const std::string& each : plan.sentences()) sentences.push_back(core::valid_utf8(studio_.words(each)));
   std::vector<std::string> impossible;
   impossible.reserve(plan.impossible.size());
-  for (const std::string& each : plan.impossible) impossible.push_back(shown_text(each));
+  for (const std::string& each : plan.impossible) impossible.push_back(core::valid_utf8(each));
   return {{"sentences", sentences},
           {"deleted", moves_json(plan.deleted)},
           {"deleted_count", plan.deleted.size()},
           {"moved", moves_json(plan.moved)},
           {"moved_count", plan.moved.size()},
-          {"new_table", shown_text(plan.new_table.string())},
+          {"new_table", core::valid_utf8(plan.new_table.string())},
           {"relabelled", plan.relabelled},
           {"impossible", impossible},
           {"is_empty", plan.empty()},
@@ -345,12 +346,12 @@ Json FolderReview::plan(bool move_files) {
 Json FolderReview::applied_json(const data::AppliedEdits& done) {
   std::vector<std::string> problems;
   problems.reserve(done.problems.size());
-  for (const std::string& problem : done.problems) problems.push_back(shown_text(studio_.words(problem)));
+  for (const std::string& problem : done.problems) problems.push_back(core::valid_utf8(studio_.words(problem)));
   load();  // the data has changed
   publish();
   return {{"number", done.number},
           {"moved", done.moved},
-          {"new_table", shown_text(done.new_table.string())},
+          {"new_table", core::valid_utf8(done.new_table.string())},
           {"problems", problems},
           {"state", state_locked()}};
 }

@@ -18,26 +18,24 @@ constexpr std::size_t kMostPlanned = 500;  // moves that a page lists
 
 }  // namespace
 
-std::string shown_text(const std::string& text) { return core::valid_utf8(text); }
-
 std::vector<std::string> shown_labels(const data::Labels& labels) {
   std::vector<std::string> shown;
-  for (const std::string& label : labels) shown.push_back(shown_text(label));
+  for (const std::string& label : labels) shown.push_back(core::valid_utf8(label));
   return shown;
 }
 
 Json decision_json(const data::Decision& decision, bool is_undone) {
   Json json = {{"number", decision.number},
                {"time", decision.time},
-               {"who", shown_text(decision.who)},
+               {"who", core::valid_utf8(decision.who)},
                {"kind", core::to_text(decision.kind)},
-               {"image", shown_text(decision.image)},
+               {"image", core::valid_utf8(decision.image)},
                {"image_id", image_id(decision.image)},
                {"before", shown_labels(decision.before)},
                {"after", shown_labels(decision.after)},
                {"finding", decision.finding},
                {"undone", is_undone}};
-  if (!decision.other.empty()) json["other"] = shown_text(decision.other);
+  if (!decision.other.empty()) json["other"] = core::valid_utf8(decision.other);
   if (decision.undoes > 0) json["undoes"] = decision.undoes;
   return json;
 }
@@ -76,7 +74,7 @@ std::string title_of(const run::ReviewEntry& entry) {
 Json moves_json(const std::vector<data::PlannedMove>& moves) {
   Json json = Json::array();
   for (std::size_t i = 0; i < std::min(kMostPlanned, moves.size()); ++i) {
-    json.push_back({{"from", shown_text(moves[i].from)}, {"to", shown_text(moves[i].to)}});
+    json.push_back({{"from", core::valid_utf8(moves[i].from)}, {"to", core::valid_utf8(moves[i].to)}});
   }
   return json;
 }

@@ -13,8 +13,7 @@
 
 namespace margay::studio {
 
-/// Text as JSON can hold it: what is no UTF-8 is replaced.
-std::string shown_text(const std::string& text);
+/// As JSON can hold them: what is no UTF-8 is replaced.
 std::vector<std::string> shown_labels(const data::Labels& labels);
 
 nlohmann::ordered_json decision_json(const data::Decision& decision, bool is_undone);

@@ -110,13 +110,16 @@ std::optional<Refusal> Backlog::refusal_of(const PredictionRequest& request, con
   const auto is_full = [&] { return state_.images + images > options_.max_queue || state_.bytes + bytes > most_bytes; };
   if (is_full()) take_lost(lost);
   const double wait_s = static_cast<double>(state_.images) * state_.image_ms / 1e3;
-  const std::string waiting =
-      fmt::format("{}, about {:.1f} s of work", core::counted(state_.images, "image waits", "images wait"), wait_s);
-  const double retry_s = std::max(1.0, wait_s);
-  if (is_full()) return Refusal{Refusal::Reason::kFull, "the queue is full: " + waiting, retry_s};
+  const auto refused = [&](const char* why) {
+    return Refusal{Refusal::Reason::kFull,
+                   fmt::format("{}: {}, about {:.1f} s of work", why,
+                               core::counted(state_.images, "image waits", "images wait"), wait_s),
+                   std::max(1.0, wait_s)};
+  };
+  if (is_full()) return refused("the queue is full");
   if (state_.images > 0 && request.deadline != SteadyClock::time_point::max() &&
       SteadyClock::now() + std::chrono::duration<double>(wait_s) > request.deadline)
-    return Refusal{Refusal::Reason::kFull, "it would be late: " + waiting, retry_s};
+    return refused("it would be late");
   return std::nullopt;
 }
 

@@ -268,9 +268,7 @@ TEST(DataRoutes, SayThatTheFolderHasChangedAndReadItAgain) {
 
 TEST(DataRoutes, HaveTheFirstFolderReadWhenAPageOpensAndGiveItAsItIsWhenItIsAskedFor) {
   DataStudio studio;
-  testing_support::RawClient page(
-      studio.studio().port(),
-      "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + studio.studio().token() + "\r\n\r\n");
+  testing_support::RawClient page(studio.studio().port(), studio.studio().events_request());
   std::string events;  // it is being read, and has been
   EXPECT_TRUE(comes_true([&] {
     events += page.receive("event: data");

@@ -41,6 +41,10 @@ class RunningStudio {
   /// The body, which must be JSON.
   nlohmann::json json(std::string target) { return nlohmann::json::parse(get(std::move(target)).body); }
 
+  /// What a page sends that listens.
+  std::string events_request() const {
+    return "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token() + "\r\n\r\n";
+  }
   const std::string& token() const { return studio_->access().token(); }
   /// "NAME=VALUE", as the browser sends it.
   std::string cookie() const {

@@ -136,8 +136,7 @@ TEST(StudioRoutes, GiveWhatIsNoUtf8AsReplacementCharacters) {
 
 TEST(Changes, AreToldToEveryPageThatListens) {
   RunningStudio studio;
-  const std::string request =
-      "GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + studio.token() + "\r\n\r\n";
+  const std::string request = studio.events_request();
   RawClient first(studio.port(), request);
   RawClient second(studio.port(), request);
   ASSERT_TRUE(comes_true([&] { return studio.studio().changes().listeners() == 2; }));
