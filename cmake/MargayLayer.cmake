@@ -48,5 +48,5 @@ function(margay_add_header)
     target_include_directories(margay_header BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/libtorch)
   endif()
   target_precompile_headers(margay_header PRIVATE <torch/types.h> <torch/utils.h> <torch/nn/module.h>
-                            <torch/nn/modules/container/sequential.h> <nlohmann/json.hpp> <fmt/format.h>)
+                            <torch/nn/modules/container/sequential.h> <margay/core/json_instances.h> <fmt/format.h>)
 endfunction()
