@@ -3,7 +3,6 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(MARGAY_BATCH_KB 320 CACHE STRING "With CMAKE_UNITY_BUILD: how much of the library's sources is compiled as one")
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
@@ -40,6 +39,13 @@ set(MARGAY_ROOMY OFF)
 if(margay_ram_each GREATER_EQUAL 3500)
   set(MARGAY_ROOMY ON)
 endif()
+
+# Every batch takes some seconds for LibTorch's headers: two processors are as busy with few long ones, many need more of them.
+set(margay_batch_kb 320)
+if(MARGAY_ROOMY AND margay_processors LESS_EQUAL 2)
+  set(margay_batch_kb 480)
+endif()
+set(MARGAY_BATCH_KB ${margay_batch_kb} CACHE STRING "With CMAKE_UNITY_BUILD: how much of the library's sources is compiled as one")
 
 add_library(margay_compiler INTERFACE)
 # A false alarm of GCC 12 in its own AVX-512 intrinsics (GCC bug 105593).

@@ -3,7 +3,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {
@@ -21,13 +22,13 @@ std::string escaped(std::string_view text, std::string_view characters, std::str
 std::string joined_names(const std::vector<FlagEntry>& flags) {
   std::vector<std::string> names;
   for (const FlagEntry& flag : flags) names.insert(names.end(), flag.names.begin(), flag.names.end());
-  return fmt::format("{}", fmt::join(names, " "));
+  return core::joined(names, " ");
 }
 
 std::string command_names(const CommandTree& tree) {
   std::vector<std::string> names;
   for (const CommandEntry& command : tree.commands) names.push_back(command.name);
-  return fmt::format("{}", fmt::join(names, " "));
+  return core::joined(names, " ");
 }
 
 /// The names of all flags of one kind as a pattern of bash's case; empty if there are none.
@@ -36,19 +37,20 @@ std::string bash_pattern(const std::vector<FlagEntry>& flags, ValueKind kind) {
   for (const FlagEntry& flag : flags) {
     if (flag.value == kind) names.insert(names.end(), flag.names.begin(), flag.names.end());
   }
-  return fmt::format("{}", fmt::join(names, " | "));
+  return core::joined(names, " | ");
 }
 
 std::string bash_command(const CommandEntry& command) {
   std::string text = fmt::format("    {})\n      flags=\"{}\"\n", command.name, joined_names(command.flags));
   if (!command.arguments.empty() && command.arguments[0].value == ValueKind::kChoice) {
-    text +=
-        fmt::format("      [ \"$COMP_CWORD\" -ne 2 ] || values=\"{}\"\n", fmt::join(command.arguments[0].choices, " "));
+    text += fmt::format("      [ \"$COMP_CWORD\" -ne 2 ] || values=\"{}\"\n",
+                        core::joined(command.arguments[0].choices, " "));
   }
   text += "      case \"$previous\" in\n";
   for (const FlagEntry& flag : command.flags) {
     if (flag.value != ValueKind::kChoice) continue;
-    text += fmt::format("        {}) values=\"{}\" ;;\n", fmt::join(flag.names, " | "), fmt::join(flag.choices, " "));
+    text +=
+        fmt::format("        {}) values=\"{}\" ;;\n", core::joined(flag.names, " | "), core::joined(flag.choices, " "));
   }
   if (const std::string paths = bash_pattern(command.flags, ValueKind::kPath); !paths.empty()) {
     text += fmt::format("        {}) flags=\"\" ;;\n", paths);
@@ -91,7 +93,7 @@ std::string zsh_text(std::string_view text) { return in_quotes(escaped(text, "[]
 /// What zsh offers as a value.
 std::string zsh_values(const FlagEntry& entry) {
   if (entry.value == ValueKind::kPath) return "_files";
-  if (entry.value == ValueKind::kChoice) return fmt::format("({})", fmt::join(entry.choices, " "));
+  if (entry.value == ValueKind::kChoice) return fmt::format("({})", core::joined(entry.choices, " "));
   return "";
 }
 
@@ -128,7 +130,7 @@ std::string fish_flag(const std::string& condition, const FlagEntry& flag) {
   std::string value;
   if (flag.value == ValueKind::kPath) value = " -r -F";
   if (flag.value == ValueKind::kFree) value = " -x";
-  if (flag.value == ValueKind::kChoice) value = fmt::format(" -x -a '{}'", fmt::join(flag.choices, " "));
+  if (flag.value == ValueKind::kChoice) value = fmt::format(" -x -a '{}'", core::joined(flag.choices, " "));
   std::string text;
   for (const std::string& name : flag.names) {
     text += fmt::format("complete -c margay -n '{}' {}{} -d '{}'\n", condition, fish_name(name), value,
@@ -144,7 +146,7 @@ std::string fish_command(const CommandEntry& command) {
   for (const FlagEntry& flag : command.flags) text += fish_flag(condition, flag);
   for (const FlagEntry& argument : command.arguments) {
     const std::string offered =
-        argument.value == ValueKind::kPath ? "-F" : fmt::format("-a '{}'", fmt::join(argument.choices, " "));
+        argument.value == ValueKind::kPath ? "-F" : fmt::format("-a '{}'", core::joined(argument.choices, " "));
     text += fmt::format("complete -c margay -n '{}' {}\n", condition, offered);
   }
   return text;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/utils.h>
 
 #include "apps/cli/output.h"
@@ -14,6 +13,7 @@
 #include "apps/web/report_page.h"
 #include "margay/core/checksum.h"
 #include "margay/core/counted.h"
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/interpret/mapped_image.h"
@@ -101,7 +101,7 @@ PageMaps maps_of(const Interpretation& interpretation, const serve::Predictor& p
 void tell_of_page(const web::WrittenPage& page) {
   if (page.unreadable > 0) {
     warn(fmt::format("{} of the page can no longer be read and are shown by name: {}",
-                     core::counted(page.unreadable, "image"), fmt::join(page.unreadable_names, ", ")));
+                     core::counted(page.unreadable, "image"), core::joined(page.unreadable_names, ", ")));
   }
   if (page.left_out > 0) {
     warn(fmt::format("{} had no room on the page, which says so", core::counted(page.left_out, "image")));

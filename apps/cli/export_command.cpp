@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "apps/cli/command.h"
 #include "apps/cli/exported_page.h"
@@ -90,7 +89,7 @@ std::string sides_text(const std::vector<exporting::OnnxDimension>& shape) {
     const auto* number = std::get_if<std::int64_t>(&side);
     sides.push_back(number ? std::to_string(*number) : std::get<std::string>(side));
   }
-  return fmt::format("[{}]", fmt::join(sides, ","));
+  return fmt::format("[{}]", core::joined(sides, ","));
 }
 
 std::string onnx_value_text(const exporting::OnnxValue& value) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +19,7 @@
 #include "margay/core/error.h"
 #include "margay/core/field_type.h"
 #include "margay/core/file.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {
@@ -51,7 +51,7 @@ fs::path web_runtime_folder(const fs::path& given) {
     if (!fs::is_regular_file(folder / file, ignored)) missing.emplace_back(file);
   }
   if (missing.empty()) return folder;
-  throw core::DataError(folder, fmt::format("lacks {}; {}", fmt::join(missing, " and "), kWhereFrom));
+  throw core::DataError(folder, fmt::format("lacks {}; {}", core::joined(missing, " and "), kWhereFrom));
 }
 
 std::string beginning_of(const fs::path& file, std::size_t bytes) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -70,7 +69,7 @@ std::string flag_value_text(const Json& value) {
   if (!value.is_array()) return value.dump();
   std::vector<std::string> parts;
   for (const Json& each : value) parts.push_back(flag_value_text(each));
-  return fmt::format("{}", fmt::join(parts, ","));
+  return core::joined(parts, ",");
 }
 
 }  // namespace
@@ -82,7 +81,7 @@ std::string flag_text(const Json& value) {
     std::vector<std::string> parts;
     std::transform(value.begin(), value.end(), std::back_inserter(parts),
                    [](const Json& each) { return flag_text(each); });
-    return fmt::format("{}", fmt::join(parts, ","));
+    return core::joined(parts, ",");
   }
   return value.is_string() ? value.get<std::string>() : value.dump();
 }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 
@@ -57,7 +56,7 @@ std::string HelpFormatter::make_option_name(const CLI::Option* option, bool is_p
   std::vector<std::string> names;
   for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return core::joined(names, ", ");
 }
 
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
@@ -101,8 +100,9 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
     const std::string flag = before_equals(argument);
     if (!flag.starts_with("--") || flag == "--") continue;
     if (std::find(known.begin(), known.end(), flag) != known.end()) continue;
-    return fmt::format("{} has no flag {}{}; `margay {} --help` lists them", command.get_name(), flag,
-                       core::did_you_mean(flag, known), command.get_name());
+    return core::followed_by(
+        fmt::format("{} has no flag {}{}", command.get_name(), flag, core::did_you_mean(flag, known)),
+        fmt::format("`margay {} --help` lists them", command.get_name()));
   }
   return "";
 }
@@ -111,7 +111,7 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
 std::string names_of_switch(const CLI::Option& option) {
   std::vector<std::string> names;
   for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-  return fmt::format("{}", fmt::join(names, " or "));
+  return core::joined(names, " or ");
 }
 
 /// What the parser says of a flag's values, in words of use: it counts them.
@@ -151,14 +151,14 @@ std::string explain(const std::string& problem, const CLI::App& app, const std::
   const CLI::App* command = chosen_command(app, arguments);
   if (command == nullptr) {
     const std::vector<std::string> commands = commands_of(app);
-    if (arguments.empty()) return fmt::format("say what to do: {}", fmt::join(commands, ", "));
-    return fmt::format("no command '{}'{}; there are {}", arguments[0], core::did_you_mean(arguments[0], commands),
-                       fmt::join(commands, ", "));
+    if (arguments.empty()) return fmt::format("say what to do: {}", core::joined(commands, ", "));
+    return core::followed_by(fmt::format("no command '{}'{}", arguments[0], core::did_you_mean(arguments[0], commands)),
+                             fmt::format("there are {}", core::joined(commands, ", ")));
   }
   const std::string unknown = explain_unknown_flag(*command, arguments);
-  return unknown.empty()
-             ? fmt::format("{}; `margay {} --help` shows its usage", in_plain_words(problem), command->get_name())
-             : unknown;
+  return unknown.empty() ? core::followed_by(in_plain_words(problem),
+                                             fmt::format("`margay {} --help` shows its usage", command->get_name()))
+                         : unknown;
 }
 
 }  // namespace margay::cli

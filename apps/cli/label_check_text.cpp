@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "apps/cli/program_words.h"
 #include "margay/core/counted.h"
@@ -22,7 +21,7 @@ constexpr std::size_t kShownLabels = 10;
 constexpr std::size_t kLabelColumns = 40;
 
 std::string label_cell(const data::Labels& labels) {
-  return labels.empty() ? "(none)" : core::fitted(core::one_line(fmt::format("{}", fmt::join(labels, ";"))), 24);
+  return labels.empty() ? "(none)" : core::fitted(core::one_line(core::joined(labels, ";")), 24);
 }
 
 std::string percent(double share) { return std::isfinite(share) ? fmt::format("{:.1f} %", 100 * share) : ""; }

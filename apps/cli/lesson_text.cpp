@@ -253,7 +253,7 @@ void tell_answer(LessonSections& text, const run::Lesson& lesson, const interpre
 std::string counts_text(const std::vector<std::pair<std::string, std::int64_t>>& counts) {
   std::vector<std::string> texts;
   for (const auto& [name, count] : counts) texts.push_back(fmt::format("'{}' ({})", core::one_line(name), count));
-  return fmt::format("{}", fmt::join(texts, ", "));
+  return core::joined(texts, ", ");
 }
 
 void tell_confusion(LessonSections& text, const run::Lesson& lesson) {

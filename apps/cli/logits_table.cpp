@@ -211,7 +211,7 @@ std::string known_classes(const std::string& text, const Names& names) {
   constexpr std::size_t kShort = 3;  // of one or two letters, one slip leaves too little to guess from
   const bool are_few = names.size() <= kFew;
   const std::string suggestion = are_few && text.size() < kShort ? "" : core::did_you_mean(text, names);
-  return suggestion.empty() && are_few ? fmt::format("; there are {}", fmt::join(names, ", ")) : suggestion;
+  return suggestion.empty() && are_few ? fmt::format("; there are {}", core::joined(names, ", ")) : suggestion;
 }
 
 std::size_t class_index(const std::string& text, const Names& names, const WrittenTargets& written, std::size_t row,

@@ -5,7 +5,8 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {
@@ -53,12 +54,11 @@ std::string synopsis(const CommandEntry& command) {
 std::string definition(const FlagEntry& entry) {
   std::vector<std::string> names;
   for (const std::string& name : entry.names) names.push_back(fmt::format("\\fB{}\\fR", roff(name)));
-  std::string text = fmt::format(".TP\n{}", fmt::join(names, ", "));
+  std::string text = fmt::format(".TP\n{}", core::joined(names, ", "));
   if (entry.names[0].starts_with("-") && !entry.type_name.empty())
     text += fmt::format(" \\fI{}\\fR", roff(entry.type_name));
   text += "\n" + roff(entry.help);
-  if (!entry.choices.empty())
-    text += fmt::format("\n.br\nOne of {}", roff(fmt::format("{}", fmt::join(entry.choices, ", "))));
+  if (!entry.choices.empty()) text += fmt::format("\n.br\nOne of {}", roff(core::joined(entry.choices, ", ")));
   if (!entry.default_text.empty()) text += fmt::format("\n.br\nDefault: {}", roff(entry.default_text));
   return text + "\n";
 }
@@ -107,7 +107,7 @@ std::string man_page(const CommandTree& tree, const std::string& version) {
   std::vector<std::string> pages;
   for (const CommandEntry& command : tree.commands)
     pages.push_back(fmt::format(".BR margay\\-{} (1)", roff(command.name)));
-  return text + fmt::format(".SH SEE ALSO\n{}\n", fmt::join(pages, ",\n"));
+  return text + fmt::format(".SH SEE ALSO\n{}\n", core::joined(pages, ",\n"));
 }
 
 std::string man_page(const CommandEntry& command, const std::string& version) {

@@ -1,7 +1,6 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <nlohmann/json_fwd.hpp>
 
@@ -49,7 +48,7 @@ std::string rows_text(const model::ModelSummary& summary) {
                          {"trainable"},
                          {"MMACs"}});
   for (const model::SummaryRow& row : summary.rows) {
-    table.add({row.group, row.layer, row.kind, fmt::format("[{}]", fmt::join(row.output, ",")),
+    table.add({row.group, row.layer, row.kind, fmt::format("[{}]", core::joined(row.output, ",")),
                count_text(row.parameters), trainable_text(row.parameters, row.trainable_parameters),
                macs_text(row.macs, summary.batch_size)});
   }

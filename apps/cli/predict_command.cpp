@@ -5,7 +5,6 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <nlohmann/json.hpp>
 
@@ -87,7 +86,7 @@ std::string as_text(const routes::ImagePrediction& prediction) {
   std::string text = shown_path(prediction.image) + "\n";
   if (prediction.is_none()) text += fmt::format("  none of these (p = {:.2g})\n", prediction.familiarity->p_known);
   if (const auto& labels = prediction.labels) {
-    const std::string names = labels->empty() ? "none of these" : fmt::format("{}", fmt::join(*labels, ", "));
+    const std::string names = labels->empty() ? "none of these" : core::joined(*labels, ", ");
     text += fmt::format("  labels: {}\n", core::spelled_out(names));
   }
   for (const routes::Guess& guess : prediction.guesses) {

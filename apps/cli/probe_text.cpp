@@ -181,17 +181,15 @@ std::string seconds_text(const Probed& probed) {
     sum += part.seconds;
     parts.push_back(fmt::format("{} {:.1f}", part.name, part.seconds));
   }
-  return fmt::format("\n{:.1f} seconds: {}\n", sum, fmt::join(parts, ", "));
+  return fmt::format("\n{:.1f} seconds: {}\n", sum, core::joined(parts, ", "));
 }
 
 std::string classes_without_images(const Probed& probed) {
   std::string text;
   const auto add = [&](const std::vector<std::string>& names, const char* what) {
     if (names.empty()) return;
-    text += fmt::format(
-        "\n{} {}: {}.\n", names.size() == 1 ? "One class" : fmt::format("{} classes", names.size()), what,
-        fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShownMistakes)),
-                  ", "));
+    text += fmt::format("\n{} {}: {}.\n", names.size() == 1 ? "One class" : fmt::format("{} classes", names.size()),
+                        what, core::joined(std::span(names).first(std::min(names.size(), kShownMistakes)), ", "));
   };
   add(probed.absent_classes, "without a training image can never be predicted");
   add(probed.one_group_classes, "with only one image or group cannot be right when left out");

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <torch/cuda.h>
@@ -27,6 +26,7 @@
 #include "margay/collective/host_address.h"
 #include "margay/core/checksum.h"
 #include "margay/core/machine.h"
+#include "margay/core/text.h"
 
 namespace margay::cli {
 namespace {
@@ -44,7 +44,7 @@ std::string hosts_text(const std::vector<std::string>& hosts) {
                                      : fmt::format("ranks {}-{} on {}", begin, end - 1, hosts[begin]));
     begin = end;
   }
-  return fmt::format("{} processes: {}", hosts.size(), fmt::join(parts, ", "));
+  return fmt::format("{} processes: {}", hosts.size(), core::joined(parts, ", "));
 }
 
 /// Whether the error says no more than that the group is of no use, so that the heartbeat knows better.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/output.h"
@@ -40,7 +39,7 @@ std::string_view kind_name(data::DecisionKind kind) {
 std::string names_text(const run::Review& review, const std::vector<std::size_t>& images) {
   std::vector<std::string> texts;
   for (const std::size_t image : images) texts.push_back(review.name(image));
-  return fmt::format("{}", fmt::join(texts, ";"));
+  return core::joined(texts, ";");
 }
 
 std::string change_text(const data::Decision& decision) {
@@ -54,9 +53,7 @@ std::string change_text(const data::Decision& decision) {
 
 }  // namespace
 
-std::string labels_text(const data::Labels& labels) {
-  return labels.empty() ? "none" : fmt::format("{}", fmt::join(labels, ";"));
-}
+std::string labels_text(const data::Labels& labels) { return labels.empty() ? "none" : core::joined(labels, ";"); }
 
 std::string remaining_text(const run::RemainingWrong& left) {
   if (!left.at_most) {
@@ -122,7 +119,7 @@ ReviewJson queue_json(const run::Review& review) {
 
 std::string queue_csv(const run::Review& review) {
   std::string lines = "image,kind,label,suggestion,other,probability,gain,part\n";
-  const auto joined = [](const data::Labels& labels) { return fmt::format("{}", fmt::join(labels, ";")); };
+  const auto joined = [](const data::Labels& labels) { return core::joined(labels, ";"); };
   for (const run::ReviewEntry& entry : review.pending()) {
     lines += fmt::format("{},{},{},{},{},{:.4f},{:.4f},{}\n", data::csv_cell(review.name(entry.image)), entry.kind,
                          data::csv_cell(joined(review.labels(entry.image))), data::csv_cell(joined(entry.suggestion)),

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "apps/cli/program_words.h"
 #include "margay/core/counted.h"
@@ -27,7 +26,7 @@ std::string score_line(const UnknownFit& fit) {
     others.push_back(fmt::format("{} {:.3f}", core::to_text(trial.score), trial.detection.auroc));
   }
   return fmt::format("score       {}; AUROC with {} left out in turn: {}\n", score,
-                     core::counted(fit.trials.front().classes, "class", "classes"), fmt::join(others, ", "));
+                     core::counted(fit.trials.front().classes, "class", "classes"), core::joined(others, ", "));
 }
 
 std::string guarantee_line(const UnknownFit& fit) {

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/program_words.h"
@@ -49,7 +48,7 @@ std::string dtype_text(at::ScalarType type) {
   }
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", core::joined(shape, ",")); }
 
 /// A value of the metadata may be a whole document.
 std::string shortened(const std::string& text) {

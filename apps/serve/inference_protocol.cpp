@@ -240,8 +240,8 @@ void read_json_data(InputTensor& tensor, CollectedData& data, const json* parame
 void check_elements(const InputTensor& tensor, const std::string& where) {
   const std::size_t given = tensor.datatype == "BYTES" ? tensor.bytes.size() : tensor.numbers.size();
   if (elements_of(tensor.shape) != static_cast<std::int64_t>(given)) {
-    refuse(fmt::format("{}: a shape of [{}] does not have the {} elements given", where, fmt::join(tensor.shape, ", "),
-                       given));
+    refuse(fmt::format("{}: a shape of [{}] does not have the {} elements given", where,
+                       core::joined(tensor.shape, ", "), given));
   }
   if (std::any_of(tensor.numbers.begin(), tensor.numbers.end(), [](float x) { return !std::isfinite(x); })) {
     refuse(where + " holds a non-finite number");

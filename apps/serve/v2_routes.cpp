@@ -85,7 +85,7 @@ std::vector<serve::ImageInput> pixels_of(const InputTensor& tensor, int size) {
       tensor.shape.size() == 4 && tensor.shape[1] == 3 && tensor.shape[2] == size && tensor.shape[3] == size;
   if (!fits) {
     throw http::RequestError(400, fmt::format("the input pixels must have the shape [N, 3, {}, {}], got [{}]", size,
-                                              size, fmt::join(tensor.shape, ", ")));
+                                              size, core::joined(tensor.shape, ", ")));
   }
   const auto floats = static_cast<std::ptrdiff_t>(3) * size * size;
   std::vector<serve::ImageInput> images;

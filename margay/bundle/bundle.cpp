@@ -11,6 +11,7 @@
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
+#include "margay/data/source/folder_walk.h"
 #include "margay/model/torch_errors.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/model/weights/weights_file.h"
@@ -167,10 +168,14 @@ void save_bundle(const fs::path& path, const Bundle& bundle) {
 
 namespace {
 
-/// People name the folder of a run.
-void refuse_folder(const fs::path& path) {
+/// People misspell a file, or name the folder of a run.
+void check_is_file(const fs::path& path) {
   std::error_code none;
-  if (!fs::is_directory(path, none)) return;
+  const fs::file_status status = fs::status(path, none);
+  if (status.type() == fs::file_type::not_found) {
+    throw core::DataError(path, "there is no such file" + data::how_far_it_exists(path));
+  }
+  if (!fs::is_directory(status)) return;
   const fs::path inside = path / "model.margay";
   throw core::DataError(path, fs::exists(inside, none)
                                   ? fmt::format("is a folder; its model is {}", core::shown_path(inside))
@@ -179,7 +184,7 @@ void refuse_folder(const fs::path& path) {
 
 /// A file that is torn is no safetensors file any more.
 model::SafetensorsFile read_model_file(const fs::path& path) {
-  refuse_folder(path);
+  check_is_file(path);
   try {
     return model::read_safetensors(path);
   } catch (const core::FormatError& error) {

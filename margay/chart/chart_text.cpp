@@ -145,7 +145,7 @@ std::string foot_text(const TextPanel& panel, const TextChartOptions& options) {
     side[static_cast<std::size_t>(column_of(panel, tick.value))] = is_ascii ? "+" : "┬";
     labels += spaces(label_column(panel, tick) - width_of(labels)) + tick.label;
   }
-  std::string text = spaces(panel.gutter) + (is_ascii ? "+" : "└") + fmt::format("{}", fmt::join(side, ""));
+  std::string text = spaces(panel.gutter) + (is_ascii ? "+" : "└") + core::joined(side, "");
   text = line(text) + (labels.empty() ? "" : line(spaces(panel.gutter + 1) + labels));
   const int indent = std::max(0, (panel.columns - width_of(core::one_line(panel.chart->x.label))) / 2);
   return text + label_line(panel.chart->x.label, panel.gutter + 1 + indent, panel.columns - indent);

@@ -51,7 +51,7 @@ std::string opacity_of(const Paint& paint) {
 
 std::string dashes_of(const Paint& paint) {
   const std::vector<double> dashes = paint.role == Role::kSeries ? series_dashes(paint.series) : std::vector<double>{};
-  return dashes.empty() ? "" : fmt::format(R"( stroke-dasharray="{}")", fmt::join(dashes, " "));
+  return dashes.empty() ? "" : fmt::format(R"( stroke-dasharray="{}")", core::joined(dashes, " "));
 }
 
 std::string closed(const char* tag, const std::string& name) {

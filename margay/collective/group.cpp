@@ -8,10 +8,10 @@
 
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/collective/host_address.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 
 namespace margay::collective {
 namespace {
@@ -95,7 +95,7 @@ void check_alike(const std::string& name, const std::vector<std::string>& values
   if (others.empty()) return;
   const auto first = static_cast<std::size_t>(std::find(values.begin(), values.end(), usual) - values.begin());
   throw std::invalid_argument(fmt::format("[distributed] {} must be the same in all processes: {} has {}, but {}", name,
-                                          named_rank(first, hosts), usual, fmt::join(others, ", ")));
+                                          named_rank(first, hosts), usual, core::joined(others, ", ")));
 }
 
 /// Any texts as one, and back: each behind its length.

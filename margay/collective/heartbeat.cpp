@@ -11,9 +11,9 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/collective/watched_store.h"
+#include "margay/core/text.h"
 
 namespace margay::collective {
 namespace {
@@ -118,7 +118,7 @@ class Heartbeat::Pulse {
       if (sign.state == LifeSign::State::kDone) texts.push_back(sign.name(rank) + " has ended");
       if (!sign.has_ended() && sign.operation.empty()) texts.push_back(sign.name(rank) + " is " + sign.place());
     }
-    return fmt::format("{}", fmt::join(texts, "; "));
+    return core::joined(texts, "; ");
   }
 
  private:

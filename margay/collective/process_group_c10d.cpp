@@ -1,10 +1,10 @@
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
@@ -12,6 +12,7 @@
 #include "margay/collective/c10d_waiter.h"
 #include "margay/collective/host_address.h"
 #include "margay/collective/process_group.h"
+#include "margay/core/text.h"
 
 namespace margay::collective {
 namespace {
@@ -240,7 +241,7 @@ void check_world(const ProcessGroupOptions& options, Store& store, int rank) {
 /// Returns when all have come.
 void await_ranks(const ProcessGroupOptions& options, Store& store) {
   const std::chrono::steady_clock::time_point end = std::chrono::steady_clock::now() + options.join_timeout;
-  std::vector<int> missing;
+  std::vector<std::int64_t> missing;
   for (int rank = 0; rank < options.world; ++rank) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (!store.wait(fmt::format("hosts/{}", rank), std::max(left, std::chrono::milliseconds(0)))) {
@@ -252,7 +253,7 @@ void await_ranks(const ProcessGroupOptions& options, Store& store) {
   if (missing.empty()) return;
   throw core::Error(fmt::format(
       "[distributed] of {} processes rank {} {} not come to {} within {} s: {} started there with the same `master`?",
-      options.world, fmt::join(missing, ", "), missing.size() == 1 ? "has" : "have",
+      options.world, core::joined(missing, ", "), missing.size() == 1 ? "has" : "have",
       address_text(options.host, options.port), options.join_timeout.count() / 1000,
       missing.size() == 1 ? "was it" : "were they"));
 }

@@ -1,7 +1,6 @@
 #include "margay/core/field_type.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 
@@ -9,7 +8,7 @@ namespace margay::core {
 
 void refuse_name(const std::string& text, const std::vector<std::string>& known) {
   throw std::invalid_argument(
-      fmt::format("'{}' is none of {}{}", text, fmt::join(known, ", "), did_you_mean(text, known)));
+      fmt::format("'{}' is none of {}{}", text, joined(known, ", "), did_you_mean(text, known)));
 }
 
 template const FieldType& field_type<bool>();

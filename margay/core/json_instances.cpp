@@ -17,3 +17,7 @@ template class json_sax_dom_callback_parser<json>;
 
 template class std::vector<nlohmann::ordered_json>;
 template class std::vector<nlohmann::json>;
+
+template nlohmann::ordered_json::basic_json(const nlohmann::ordered_json&);
+template nlohmann::ordered_json::basic_json(std::initializer_list<nlohmann::detail::json_ref<nlohmann::ordered_json>>,
+                                            bool, nlohmann::detail::value_t);

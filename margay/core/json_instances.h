@@ -3,6 +3,7 @@
 // whole build.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -27,3 +28,7 @@ extern template class json_sax_dom_callback_parser<json>;
 
 extern template class std::vector<nlohmann::ordered_json>;
 extern template class std::vector<nlohmann::json>;
+
+extern template nlohmann::ordered_json::basic_json(const nlohmann::ordered_json&);
+extern template nlohmann::ordered_json::basic_json(
+    std::initializer_list<nlohmann::detail::json_ref<nlohmann::ordered_json>>, bool, nlohmann::detail::value_t);

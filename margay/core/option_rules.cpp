@@ -3,11 +3,11 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
 #include "margay/core/options.h"
+#include "margay/core/text.h"
 
 namespace margay::core {
 
@@ -97,7 +97,7 @@ class RuleCheck {
       names.push_back(quoted(field, other));
     }
     const std::string subject = quoted(field) + (rule.when.empty() ? "" : " " + rule.when);
-    throw std::invalid_argument(fmt::format("[{}] {} needs {}; {}", name_, subject, fmt::join(names, " or "),
+    throw std::invalid_argument(fmt::format("[{}] {} needs {}; {}", name_, subject, joined(names, " or "),
                                             names.size() == 1 ? "give both, or neither" : "give one, or leave it out"));
   }
 

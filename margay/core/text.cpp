@@ -130,6 +130,27 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
   return guess.empty() ? "" : "; did you mean '" + spelled_out(guess) + "'?";
 }
 
+std::string joined(std::span<const std::string> parts, std::string_view separator) {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string joined(std::span<const std::string_view> parts, std::string_view separator) {
+  return fmt::format("{}", fmt::join(parts, separator));
+}
+
+std::string joined(std::span<const std::int64_t> numbers, std::string_view separator) {
+  return fmt::format("{}", fmt::join(numbers, separator));
+}
+
+std::string joined(std::span<const double> numbers, std::string_view separator) {
+  return fmt::format("{}", fmt::join(numbers, separator));
+}
+
+std::string followed_by(std::string message, std::string_view next) {
+  message += message.ends_with('?') ? " " : "; ";
+  return message.append(next);
+}
+
 std::string text_bar(double fraction, int width) {
   if (!(fraction > 0)) return "";
   return std::string(static_cast<std::size_t>(std::min(fraction, 1.0) * width + 0.5), '#');

@@ -47,6 +47,16 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 /// "; did you mean 'X'?" or "".
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
+/// The parts with a separator between them: joined(names, ", "). Numbers as "{}" of fmt writes them. (fmt::join makes
+/// each file that uses it compile what formats its elements.)
+std::string joined(std::span<const std::string> parts, std::string_view separator);
+std::string joined(std::span<const std::string_view> parts, std::string_view separator);
+std::string joined(std::span<const std::int64_t> numbers, std::string_view separator);
+std::string joined(std::span<const double> numbers, std::string_view separator);
+
+/// A message and what is to be said after it: "message; next", after a question "message? next".
+std::string followed_by(std::string message, std::string_view next);
+
 /// A bar of '#' that fills `fraction` of `width`, rounded to whole marks: text_bar(0.5, 4) is "##". The fraction is
 /// clamped to 0 … 1; NaN gives an empty bar. width: at least 0.
 std::string text_bar(double fraction, int width);

@@ -4,7 +4,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
@@ -94,7 +93,7 @@ std::vector<std::string> data_warnings(const Datasets& datasets, bool expects_va
   for (const std::vector<std::string>& alike : names_of_other_joints(datasets.vocabulary.names())) {
     warnings.push_back(
         fmt::format("the classes '{}' differ only in '_', '-' and blanks; give them one name if they are one class",
-                    fmt::join(alike, "', '")));
+                    core::joined(alike, "', '")));
   }
   if (datasets.valid->size() > 0) {
     warn(classes([&](std::size_t k) { return train[k] > 1 && valid[k] == 0; }), "without validation images",

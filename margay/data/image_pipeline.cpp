@@ -6,9 +6,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/common_folder.h"
 
@@ -33,7 +33,7 @@ const Transforms& checked(const Transforms& transforms) {
   const auto divides = [](double value) { return std::isfinite(value) && value > 0; };
   if (!std::all_of(mean.begin(), mean.end(), is_number) || !std::all_of(std.begin(), std.end(), divides)) {
     throw std::invalid_argument(fmt::format("[normalization] mean must be numbers and std above 0, got {} and {}",
-                                            fmt::join(mean, ", "), fmt::join(std, ", ")));
+                                            core::joined(mean, ", "), core::joined(std, ", ")));
   }
   return transforms;
 }

@@ -19,7 +19,7 @@ std::string describe(const core::Image& image) { return fmt::format("uint8 [{},{
 
 std::string describe(const torch::Tensor& tensor) {
   return fmt::format("{} [{}]", tensor.scalar_type() == torch::kLong ? "int64" : "float32",
-                     fmt::join(tensor.sizes().vec(), ","));
+                     core::joined(tensor.sizes().vec(), ","));
 }
 
 std::string describe(const Matrix& matrix) {
@@ -115,7 +115,7 @@ Summary DataBlock::summary(const LoaderOptions& options) const {
     walk.leave(fmt::format("{} train, {} valid, {}", loaders.train.dataset().size(),
                            loaders.valid ? loaders.valid->dataset().size() : 0,
                            core::counted(loaders.vocabulary.size(), "class", "classes")),
-               fmt::format("{}", fmt::join(loaders.vocabulary.names(), ", ")));
+               core::joined(loaders.vocabulary.names(), ", "));
     walk_image(walk, loaders.train.dataset(), loaders.train.pipeline());
     walk_batch(walk, loaders.train, "train");
     if (loaders.valid) walk_batch(walk, *loaders.valid, "valid");

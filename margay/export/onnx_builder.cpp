@@ -5,10 +5,10 @@
 #include <span>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 
 namespace margay::exporting {
 
@@ -37,7 +37,7 @@ std::string OnnxBuilder::slice(const std::string& x, std::int64_t dimension, std
 }
 
 std::string OnnxBuilder::integers(const std::vector<std::int64_t>& values) {
-  std::string& name = constants_[fmt::format("integers {}", fmt::join(values, " "))];
+  std::string& name = constants_[fmt::format("integers {}", core::joined(values, " "))];
   if (name.empty()) {
     name = constant(onnx_integers(unique("constant"), {static_cast<std::int64_t>(values.size())}, values));
   }

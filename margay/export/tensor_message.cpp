@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
@@ -59,7 +58,7 @@ MessagePart message_part(const std::string& name, const MessageJson& json, const
   if (offsets.size() != 2 || offsets[1] < offsets[0] || offsets[1] > limits.data_bytes || !bytes ||
       offsets[1] - offsets[0] != *bytes) {
     refuse_message(fmt::format("tensor '{}' of shape [{}] at {}", core::spelled_out(name),
-                               fmt::join(part.tensor.shape, ","), json.at("data_offsets").dump()));
+                               core::joined(part.tensor.shape, ","), json.at("data_offsets").dump()));
   }
   part.begin = offsets[0];
   part.end = offsets[1];
@@ -120,7 +119,7 @@ std::string header_text(const TensorMessage& message) {
   for (const RuntimeTensor& tensor : message.tensors) {
     if (bytes_of_shape(tensor.shape, tensor.type, tensor.bytes.size()) != tensor.bytes.size()) {
       throw std::invalid_argument(fmt::format("[encode] tensor '{}' has {} bytes for the shape [{}] of {}", tensor.name,
-                                              tensor.bytes.size(), fmt::join(tensor.shape, ","),
+                                              tensor.bytes.size(), core::joined(tensor.shape, ","),
                                               safetensors_name(tensor.type)));
     }
     header[tensor.name] = {{"dtype", safetensors_name(tensor.type)},
@@ -155,8 +154,8 @@ RuntimeTensor float_tensor(std::string name, std::vector<std::int64_t> shape, st
   RuntimeTensor tensor{.name = std::move(name), .type = ElementType::kFloat32, .shape = std::move(shape)};
   append(tensor.bytes, values.data(), values.size_bytes());
   if (bytes_of_shape(tensor.shape, tensor.type, values.size_bytes()) == values.size_bytes()) return tensor;
-  throw std::invalid_argument(
-      fmt::format("[float_tensor] {} values do not fill the shape [{}]", values.size(), fmt::join(tensor.shape, ",")));
+  throw std::invalid_argument(fmt::format("[float_tensor] {} values do not fill the shape [{}]", values.size(),
+                                          core::joined(tensor.shape, ",")));
 }
 
 std::string TensorMessage::note(const std::string& name) const {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/utils.h>
 #include <torch/version.h>
 #include <nlohmann/json.hpp>
@@ -103,7 +102,7 @@ std::vector<float> floats_of_output(const RuntimeOutputs& outputs, const char* n
   const RuntimeTensor& tensor = outputs.at(name);
   if (tensor.type == ElementType::kFloat32 && tensor.bytes.size() == count * sizeof(float)) return tensor.floats();
   throw RuntimeFailure(fmt::format("{} gives {} [{}] as output '{}', where {} floats belong", outputs.runtime,
-                                   safetensors_name(tensor.type), fmt::join(tensor.shape, ","), name, count));
+                                   safetensors_name(tensor.type), core::joined(tensor.shape, ","), name, count));
 }
 
 /// A runtime and how it does. Without a process once it has failed.

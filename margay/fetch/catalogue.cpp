@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 #include "margay/fetch/transfer.h"
@@ -100,8 +99,9 @@ const PublishedData& find_data(std::string_view name) {
     if (each.name == name) return each;
     known.push_back(each.name);
   }
-  throw std::invalid_argument(fmt::format("[fetch] there are the data sets {}, but no '{}'{}", fmt::join(known, ", "),
-                                          core::one_line(name), core::did_you_mean(name, known)));
+  throw std::invalid_argument(fmt::format("[fetch] there are the data sets {}, but no '{}'{}",
+                                          core::joined(known, ", "), core::one_line(name),
+                                          core::did_you_mean(name, known)));
 }
 
 }  // namespace margay::fetch

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/text.h"
+
 namespace margay::http {
 namespace {
 
@@ -85,12 +87,8 @@ bool answers(const Route& route, std::string_view method) {
   return route.method == method || (route.method == "GET" && method == "HEAD");
 }
 
-std::string joined_methods(const std::vector<std::string>& methods) {
-  return fmt::format("{}", fmt::join(methods, ", "));
-}
-
 Response with_allow(Response response, const std::vector<std::string>& methods) {
-  response.headers.set("Allow", joined_methods(methods));
+  response.headers.set("Allow", core::joined(methods, ", "));
   return response;
 }
 
@@ -122,7 +120,7 @@ std::optional<Response> Router::refusal(const Request& head) const {
     const std::vector<std::string> methods = methods_of(head.path);
     if (head.method == "OPTIONS" && (!methods.empty() || head.path == "*")) return with_allow({.status = 204}, methods);
     if (methods.empty()) return error(404, "there is nothing at this address");
-    return with_allow(error(405, fmt::format("this address answers {}", joined_methods(methods))), methods);
+    return with_allow(error(405, fmt::format("this address answers {}", core::joined(methods, ", "))), methods);
   }
   const bool is_open =
       found.route->access == RouteAccess::kOpen || (found.route->access == RouteAccess::kTokenIfAny && tokens_.empty());

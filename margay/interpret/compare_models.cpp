@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/core/json_values.h"
@@ -71,7 +70,7 @@ class JudgedModel {
   }
 
   ModelAnswer answer(std::int64_t row) const {
-    return {.prediction = fmt::format("{}", fmt::join(prediction(row), ";")),
+    return {.prediction = core::joined(prediction(row), ";"),
             .probability = judged_.probability[static_cast<std::size_t>(row)],
             .loss = loss(row),
             .is_right = is_right(row)};
@@ -175,7 +174,7 @@ class ModelComparer {
     throw std::invalid_argument(fmt::format(
         "[compare_models] '{}' is labelled '{}' in the first predictions and '{}' in the second; predict again "
         "with both models",
-        core::spelled_out(name_of(image)), fmt::join(first, ";"), fmt::join(second, ";")));
+        core::spelled_out(name_of(image)), core::joined(first, ";"), core::joined(second, ";")));
   }
 
   std::string_view name_of(const SharedImage& image) const {
@@ -184,7 +183,7 @@ class ModelComparer {
 
   DifferingImage describe(const SharedImage& image) const {
     return {.name = std::string(name_of(image)),
-            .label = fmt::format("{}", fmt::join(first_.labels(image.first), ";")),
+            .label = core::joined(first_.labels(image.first), ";"),
             .first = first_.answer(image.first),
             .second = second_.answer(image.second)};
   }

@@ -26,8 +26,7 @@ std::string interval_words(const metric::Estimate& estimate, double confidence) 
 }
 
 std::string some_names(const std::vector<std::string>& names) {
-  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kNamesShown));
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
+  std::string text = core::joined(std::span(names).first(std::min(names.size(), kNamesShown)), ", ");
   if (names.size() > kNamesShown) text += fmt::format(" and {} more", names.size() - kNamesShown);
   return text;
 }
@@ -105,7 +104,7 @@ class SummaryWriter {
                                   counted_images(interp_.confusion_matrix().row_total(pair.actual)), pair.expected,
                                   pair.p_holm));
     }
-    if (!pairs.empty()) add(fmt::format("More than errors would by chance, {}.", fmt::join(pairs, "; ")));
+    if (!pairs.empty()) add(fmt::format("More than errors would by chance, {}.", core::joined(pairs, "; ")));
   }
 
   /// The class with the lowest recall, the one of the most images among equals.

@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "margay/core/text.h"
 #include "margay/loss/activation.h"
 #include "margay/loss/input_check.h"
 
@@ -19,7 +19,7 @@ void check_pos_weights(const std::vector<double>& weights, const torch::Tensor& 
   if (count > 1 && (logits.dim() < 2 || logits.size(1) != count)) {
     throw std::invalid_argument(
         fmt::format("[{}] pos_weights must be one number, or one per column of logits [{}], got {}", kFunction,
-                    fmt::join(logits.sizes().vec(), ","), count));
+                    core::joined(logits.sizes().vec(), ","), count));
   }
   check_weight_values(kFunction, "pos_weights", weights);
 }

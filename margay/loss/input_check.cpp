@@ -4,12 +4,13 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include "margay/core/text.h"
 
 namespace margay::loss {
 namespace {
 
-std::string shape(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes().vec(), ",")); }
+std::string shape(const torch::Tensor& tensor) { return fmt::format("[{}]", core::joined(tensor.sizes().vec(), ",")); }
 std::string dtype(const torch::Tensor& tensor) { return std::string(tensor.dtype().name()); }
 
 bool is_index_type(torch::ScalarType type) {
@@ -98,7 +99,7 @@ void check_indices(const char* function, const torch::Tensor& logits, const torc
   if (!has_shape_without_classes(targets, logits)) {
     const std::vector<std::int64_t> expected = without_classes(logits);
     throw std::invalid_argument(fmt::format("[{}] targets must be [{}] for logits {}, got {}", function,
-                                            fmt::join(expected, ","), shape(logits), shape(targets)));
+                                            core::joined(expected, ","), shape(logits), shape(targets)));
   }
   check_range(function, targets, logits.size(1), ignore_index);
 }

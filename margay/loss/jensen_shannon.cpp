@@ -4,8 +4,8 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "margay/core/text.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/input_check.h"
 #include "margay/loss/reduction.h"
@@ -29,8 +29,8 @@ void check_alike(const std::vector<torch::Tensor>& logits) {
     check_logits("jensen_shannon", each);
     if (each.sizes() == logits.front().sizes()) continue;
     throw std::invalid_argument(fmt::format("[jensen_shannon] all logits must have one shape, got [{}] and [{}]",
-                                            fmt::join(logits.front().sizes().vec(), ","),
-                                            fmt::join(each.sizes().vec(), ",")));
+                                            core::joined(logits.front().sizes().vec(), ","),
+                                            core::joined(each.sizes().vec(), ",")));
   }
 }
 
@@ -50,7 +50,7 @@ torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor
   if (rows * options.num_splits != logits.size(0)) {
     throw std::invalid_argument(fmt::format(
         "[jsd_cross_entropy] logits [{}] must hold {} versions of each image, but {} rows cannot be split so",
-        fmt::join(logits.sizes().vec(), ","), options.num_splits, logits.size(0)));
+        core::joined(logits.sizes().vec(), ","), options.num_splits, logits.size(0)));
   }
   std::vector<std::int64_t> shape = logits.sizes().vec();
   shape[0] = rows;

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/utils.h>
 
+#include "margay/core/text.h"
 #include "margay/loss/cross_entropy_rows.h"
 #include "margay/loss/input_check.h"
 #include "margay/loss/reduction.h"
@@ -200,8 +200,8 @@ void check_linear(const Linear& linear, const torch::Tensor& targets, const Line
     throw std::invalid_argument(fmt::format(
         "[linear_cross_entropy] features must be floating [N,D], weight [K,D] and bias [K] or undefined, got [{}], "
         "[{}] and [{}]",
-        fmt::join(features.sizes().vec(), ","), fmt::join(weight.sizes().vec(), ","),
-        bias.defined() ? fmt::format("{}", fmt::join(bias.sizes().vec(), ",")) : "undefined"));
+        core::joined(features.sizes().vec(), ","), core::joined(weight.sizes().vec(), ","),
+        bias.defined() ? core::joined(bias.sizes().vec(), ",") : "undefined"));
   }
   if (features.scalar_type() != weight.scalar_type() ||
       (bias.defined() && bias.scalar_type() != weight.scalar_type())) {

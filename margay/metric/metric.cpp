@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 #include "margay/loss/binary_cross_entropy.h"
@@ -126,7 +125,7 @@ std::shared_ptr<Metric> metric_by_name(const std::string& name) {
     if (name == each.name) return each.make();
     known.emplace_back(each.name);
   }
-  throw std::invalid_argument(fmt::format("[metric] there is no '{}' among {}{}", name, fmt::join(known, ", "),
+  throw std::invalid_argument(fmt::format("[metric] there is no '{}' among {}{}", name, core::joined(known, ", "),
                                           core::did_you_mean(name, known)));
 }
 

@@ -4,8 +4,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/utils.h>
+
+#include "margay/core/text.h"
 
 namespace margay::predict {
 namespace {
@@ -40,7 +41,7 @@ std::vector<NearImage> NearestImages::nearest(const torch::Tensor& image, std::s
   check_features(row);
   if (row.size(0) != 1 || row.size(1) != directions_.size(1)) {
     throw std::invalid_argument(fmt::format("[NearestImages] the image must have {} features, got [{}]",
-                                            directions_.size(1), fmt::join(image.sizes(), ",")));
+                                            directions_.size(1), core::joined(image.sizes(), ",")));
   }
   const torch::Tensor similarity = torch::mv(directions_, directions_of(row)[0]).contiguous();
   const float* values = similarity.data_ptr<float>();

@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
@@ -222,8 +221,8 @@ void rank_by_probes(std::vector<NetworkCandidate>& candidates, train::TrainingDe
   }
   demand.minutes -= spent();
   if (no_time.empty()) return;
-  observer.warned(
-      fmt::format("`arch` auto has no time to probe {}: probes get a quarter of `minutes`", fmt::join(no_time, ", ")));
+  observer.warned(fmt::format("`arch` auto has no time to probe {}: probes get a quarter of `minutes`",
+                              core::joined(no_time, ", ")));
 }
 
 /// The choice, of a network whose speed has been measured.

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
@@ -48,7 +47,7 @@ class DecisionRows {
     constexpr std::size_t kShown = 10;
     const std::size_t more = faults.size() - std::min(faults.size(), kShown);
     faults.resize(faults.size() - more);
-    throw core::DataError(table_.path(), fmt::format("nothing was applied: {}{}", fmt::join(faults, "; "),
+    throw core::DataError(table_.path(), fmt::format("nothing was applied: {}{}", core::joined(faults, "; "),
                                                      more > 0 ? "; and " + core::counted(more, "more line") : ""));
   }
 
@@ -64,7 +63,7 @@ class DecisionRows {
     throw core::FormatError(table_.path(),
                             fmt::format("no column '{}'; decisions have the columns image, action, label "
                                         "and other, not {}",
-                                        name, fmt::join(table_.columns(), ", ")));
+                                        name, core::joined(table_.columns(), ", ")));
   }
 
   std::string cell(std::size_t row, std::optional<std::size_t> at) const {

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
@@ -125,7 +124,7 @@ class UnknownLabels {
                                  : "";
     const std::string hint =
         images_of_.size() == 1 ? core::did_you_mean(images_of_.begin()->first, vocabulary_.names()) : "";
-    return fmt::format("{}{}{}", fmt::join(texts, ", "), more, hint);
+    return fmt::format("{}{}{}", core::joined(texts, ", "), more, hint);
   }
 
  private:

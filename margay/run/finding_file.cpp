@@ -61,8 +61,8 @@ class IssueTable {
     if (const auto at = column(name)) return *at;
     throw core::FormatError(
         table_.path(),
-        fmt::format("no column '{}'{}; findings come from the label_issues.csv or the JSON of `check_data`", name,
-                    core::did_you_mean(name, table_.columns())));
+        core::followed_by(fmt::format("no column '{}'{}", name, core::did_you_mean(name, table_.columns())),
+                          "findings come from the label_issues.csv or the JSON of `check_data`"));
   }
   std::string_view cell(std::size_t row, std::size_t at) const { return table_.cell(row, at); }
   bool is_true(std::size_t row, std::size_t at) const {
@@ -118,7 +118,7 @@ FoundInFile of_issue_table(const IssueTable& table, const ReviewedData& data, co
         {.kind = data::FindingKind::kWrongLabel,
          .paths = {data.images.names()[*place]},
          .classes = data.labels[*place],
-         .text = fmt::format("predicted {}, label quality {:.2f}", fmt::join(labels, ";"), label_quality),
+         .text = fmt::format("predicted {}, label quality {:.2f}", core::joined(labels, ";"), label_quality),
          .evidence = {{"label_quality", label_quality}},
          .suggestion = labels});
   }

@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
@@ -132,7 +131,7 @@ GivenProbabilities from_npy(const fs::path& path) {
   const auto known = types.find(type);
   if (known == types.end() || shape.size() != 2) {
     refuse_table(path, fmt::format("expected floats [N,K] of 2, 4 or 8 bytes, got {} of shape ({})", type,
-                                   fmt::join(shape, ",")));
+                                   core::joined(shape, ",")));
   }
   const std::size_t width = c10::elementSize(known->second);
   const std::string_view data = all.substr(begin + length);
@@ -141,7 +140,7 @@ GivenProbabilities from_npy(const fs::path& path) {
                     data.size() / width % static_cast<std::size_t>(shape[1]) == 0;
   if (!fits) {
     refuse_table(path,
-                 fmt::format("the header says shape ({}), but {} bytes follow", fmt::join(shape, ","), data.size()));
+                 fmt::format("the header says shape ({}), but {} bytes follow", core::joined(shape, ","), data.size()));
   }
   const bool is_fortran = header.find("'fortran_order': True") != std::string_view::npos;
   torch::Tensor rows = is_fortran ? torch::empty({shape[1], shape[0]}, known->second)

@@ -7,11 +7,11 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 
 #include "margay/core/error.h"
 #include "margay/core/stopwatch.h"
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/edits/label_edits.h"
 #include "margay/data/source/folder_walk.h"
@@ -102,7 +102,7 @@ class LabelChecking {
   std::filesystem::path path(Row row) const { return dataset_.path(images_.ids[static_cast<std::size_t>(row)]); }
   const std::string& class_name(std::int64_t k) const { return check_.classes[static_cast<std::size_t>(k)]; }
   std::string label_text(const data::Labels& labels) const {
-    return labels.empty() ? "(none)" : fmt::format("'{}'", fmt::join(labels, ";"));
+    return labels.empty() ? "(none)" : fmt::format("'{}'", core::joined(labels, ";"));
   }
 
   // --- Labels.

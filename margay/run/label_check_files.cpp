@@ -1,13 +1,13 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/chart/image_grid.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/json_values.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 #include "margay/interpret/interpretation_charts.h"
 #include "margay/run/label_check.h"
@@ -29,7 +29,7 @@ IssueJson share_json(const WrongShare& share) {
   return json;
 }
 
-std::string joined_labels(const data::Labels& labels) { return fmt::format("{}", fmt::join(labels, ";")); }
+std::string joined_labels(const data::Labels& labels) { return core::joined(labels, ";"); }
 
 std::string issue_caption(const LabelCheck& check, std::size_t rank, std::size_t row) {
   const std::string given = joined_labels(check.given_labels(row));

@@ -1,7 +1,6 @@
 #include "margay/run/label_origin.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 #include "margay/data/source/labels.h"
@@ -21,7 +20,8 @@ struct OriginWords {
 LabelOrigin found_by(const data::Labeller& labeller, const fs::path& image, const OriginWords& words) {
   const std::optional<data::Labels> labels = labeller.label(image.string());
   if (!labels) return {.labels = std::nullopt, .words = words.missed};
-  const std::string names = labels->empty() ? "none of the classes" : fmt::format("'{}'", fmt::join(*labels, "', '"));
+  const std::string names =
+      labels->empty() ? "none of the classes" : fmt::format("'{}'", core::joined(*labels, "', '"));
   return {.labels = labels, .words = words.before + names + words.after};
 }
 

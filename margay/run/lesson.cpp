@@ -8,6 +8,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/data/image/read_image.h"
 #include "margay/run/moved_files.h"
 
@@ -53,7 +54,7 @@ std::string training_words(const data::AugmentOptions& options) {
   } else if (options.p_affine > 0) {
     changes.push_back(fmt::format("turned up to {:.4g}°", options.max_rotate * options.mult));
   }
-  return changes.empty() ? "" : fmt::format("; in training {}", fmt::join(changes, ", "));
+  return changes.empty() ? "" : fmt::format("; in training {}", core::joined(changes, ", "));
 }
 
 std::string values_text(const std::vector<float>& values) {

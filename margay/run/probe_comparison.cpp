@@ -10,7 +10,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
@@ -220,7 +219,7 @@ ProbeComparison compare_probes(const ProbeRunOptions& given, const std::vector<s
                                const std::shared_ptr<collective::Group>& processes) {
   check_probe_options(given);
   check_same_options(*processes, core::to_json(given));
-  collective::check_same(*processes, {{"the networks to compare", fmt::format("{}", fmt::join(networks, ", "))}});
+  collective::check_same(*processes, {{"the networks to compare", core::joined(networks, ", ")}});
   ProbeRunOptions options = without_curve(given);
   const fs::path folder = folder_of_weights(given.network.weights, cache_folder);
   make_loaders(options.batch, cache_folder);  // what is wrong with the data stops all

@@ -234,7 +234,7 @@ std::string several(const std::vector<const RunRecord*>& runs) {
   constexpr std::size_t kShown = 4;
   std::vector<std::string> names;
   for (std::size_t i = 0; i < std::min(runs.size(), kShown); ++i) names.push_back(runs[i]->folder);
-  return fmt::format("{}{}", fmt::join(names, ", "), runs.size() > kShown ? ", …" : "");
+  return fmt::format("{}{}", core::joined(names, ", "), runs.size() > kShown ? ", …" : "");
 }
 
 /// What may be taken for a run that is not there: the one called nearly so, or else the newest.
@@ -258,8 +258,9 @@ const RunRecord& find_run(const std::vector<RunRecord>& records, const std::stri
   }
   if (records.empty())
     throw core::DataError(runs, "there is no run in this folder; `runs` names the one that has them");
-  throw core::DataError(runs, fmt::format("there is no run '{}'{}; `runs` names another folder of runs", text,
-                                          runs_instead(text, records)));
+  throw core::DataError(runs,
+                        core::followed_by(fmt::format("there is no run '{}'{}", text, runs_instead(text, records)),
+                                          "`runs` names another folder of runs"));
 }
 
 }  // namespace margay::run

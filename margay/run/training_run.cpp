@@ -8,7 +8,6 @@
 #include <system_error>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/text.h"
@@ -76,7 +75,7 @@ std::string how_they_differ(const std::string& before, const std::string& after)
   if (!gone.empty())
     texts.push_back(fmt::format("{} of {} lines no longer hold: {}", gone.size(), then.size(), gone.text()));
   if (!added.empty()) texts.push_back(fmt::format("{} are new: {}", added.size(), added.text()));
-  return fmt::format("{}", fmt::join(texts, ", "));
+  return core::joined(texts, ", ");
 }
 
 std::string content_of(const fs::path& path) {

@@ -4,10 +4,10 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/model/fold_batch_norms.h"
 #include "margay/model/packed_convolution.h"
@@ -95,7 +95,7 @@ predict::Predictions Predictor::predict_inputs(const torch::Tensor& images) cons
   const std::int64_t channels = bundle_.classifier->options().in_channels;
   if (images.dim() != 4 || images.size(0) < 1 || images.sizes().slice(1) != at::IntArrayRef({channels, side, side})) {
     throw std::invalid_argument(fmt::format("[predict] inputs must be [N,{0},{1},{1}], got [{2}]", channels, side,
-                                            fmt::join(images.sizes(), ",")));
+                                            core::joined(images.sizes(), ",")));
   }
   return predict::predict_batch(*bundle_.classifier, images, inference());
 }

@@ -3,12 +3,12 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/loss/cross_entropy.h"
 
 namespace margay::train {
@@ -19,7 +19,7 @@ constexpr std::int64_t kDistillationNamed = 5;
 std::string first_names(const data::Vocabulary& classes) {
   std::vector<std::string> names = classes.names();
   if (classes.size() > kDistillationNamed) names.resize(kDistillationNamed);
-  return fmt::format("{}{}", fmt::join(names, ", "), classes.size() > kDistillationNamed ? ", …" : "");
+  return fmt::format("{}{}", core::joined(names, ", "), classes.size() > kDistillationNamed ? ", …" : "");
 }
 
 /// Class k must mean the same to both.

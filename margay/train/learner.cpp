@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/utils.h>
 
 #include "margay/bundle/bundle.h"
@@ -96,8 +95,8 @@ double Learner::metric_value(const std::string& name) const {
     if (metrics_[i]->name() == name) return history().back().metrics[i];
     known.push_back(metrics_[i]->name());
   }
-  throw std::invalid_argument(fmt::format("[Learner] there is no metric '{}' among {}{}", name, fmt::join(known, ", "),
-                                          core::did_you_mean(name, known)));
+  throw std::invalid_argument(fmt::format("[Learner] there is no metric '{}' among {}{}", name,
+                                          core::joined(known, ", "), core::did_you_mean(name, known)));
 }
 
 void Learner::set_metrics(metric::Metrics metrics) {

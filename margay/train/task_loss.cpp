@@ -7,8 +7,8 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "margay/core/text.h"
 #include "margay/loss/binary_cross_entropy.h"
 #include "margay/loss/cross_entropy.h"
 #include "margay/loss/focal_loss.h"
@@ -207,7 +207,8 @@ std::vector<std::string> paths_where(const torch::Tensor& is_set, const data::Ba
 std::string named(std::vector<std::string> paths) {
   const std::size_t count = paths.size();
   if (count > kNamed) paths.resize(kNamed);
-  return fmt::format("{}{}", fmt::join(paths, ", "), count > kNamed ? fmt::format(" and {} more", count - kNamed) : "");
+  return fmt::format("{}{}", core::joined(paths, ", "),
+                     count > kNamed ? fmt::format(" and {} more", count - kNamed) : "");
 }
 
 }  // namespace

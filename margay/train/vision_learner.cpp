@@ -9,6 +9,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "margay/core/text.h"
 #include "margay/data/source/balance.h"
 #include "margay/metric/metric.h"
 #include "margay/model/architecture/architectures.h"
@@ -29,7 +30,7 @@ metric::Metrics metrics_for(data::Task task, std::vector<std::string> names) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     throw std::invalid_argument(fmt::format("[vision_learner] {} is not for images of {}; those are measured by {}",
                                             name, is_single ? "one class each" : "several classes",
-                                            fmt::join(known, " or ")));
+                                            core::joined(known, " or ")));
   }
   return metrics;
 }

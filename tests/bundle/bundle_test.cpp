@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -99,6 +100,14 @@ TEST_F(BundleTest, NamesTheModelInAFolder) {
   std::filesystem::copy_file(path_, folder_ / "run" / "model.margay");
   EXPECT_NE(refused(folder_ / "run").find("is a folder; its model is " + (folder_ / "run/model.margay").string()),
             std::string::npos);
+}
+
+TEST_F(BundleTest, SaysOfAMissingFileWhichOneIsCalledNearlySo) {
+  const std::string name = path_.filename().string();
+  const std::filesystem::path misspelt = folder_ / ("x" + name);
+  EXPECT_EQ(thrown_message<core::DataError>([&] { load_bundle(misspelt); }),
+            fmt::format("{}: there is no such file; '{}' holds no 'x{}'; did you mean '{}'?", misspelt.string(),
+                        folder_.path().string(), name, name));
 }
 
 TEST_F(BundleTest, RefusesToBeSavedWithoutAClassifier) {

@@ -28,7 +28,7 @@ TEST(CommandLine, SuggestsTheNearestFlag) {
   const CommandResult result = run_command({"train", "x", "--epcohs", "3"});
   EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.errors,
-            "margay: train has no flag --epcohs; did you mean '--epochs'?; `margay train --help` lists them\n");
+            "margay: train has no flag --epcohs; did you mean '--epochs'? `margay train --help` lists them\n");
 }
 
 TEST(CommandLine, SaysWhatIsWrongWithAFlagsValue) {

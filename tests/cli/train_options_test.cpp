@@ -161,7 +161,7 @@ TEST_F(TrainCommand, GoesOnWithARunByItsName) {
   EXPECT_EQ(run_command({"train", "--resume", "first", "--runs", runs_.string()}).status, 0);
   const CommandResult result = run_command({"train", "--resume", "frist", "--runs", runs_.string()});
   EXPECT_EQ(result.status, 3);
-  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'?; --runs names another folder of runs");
+  expect_part(result.errors, "there is no run 'frist'; did you mean 'first'? --runs names another folder of runs");
 }
 
 TEST_F(TrainCommand, ListsRepeatsAsOneGroupWithSeedsOneApart) {

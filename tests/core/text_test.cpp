@@ -80,6 +80,12 @@ TEST(Nearest, SuggestsOnlyLikelySlips) {
   EXPECT_EQ(did_you_mean("ca\nt", std::vector<std::string>{"ca\ntt"}), "; did you mean 'ca\\ntt'?");
 }
 
+TEST(FollowedBy, GoesOnAfterAQuestionWithoutASemicolon) {
+  EXPECT_EQ(followed_by("no 'b'", "there are a and c"), "no 'b'; there are a and c");
+  EXPECT_EQ(followed_by("no 'b'; did you mean 'a'?", "there are a and c"),
+            "no 'b'; did you mean 'a'? there are a and c");
+}
+
 TEST(TextBar, IsTheRoundedShareOfItsWidth) {
   EXPECT_EQ(text_bar(0.5, 4), "##");
   EXPECT_EQ(text_bar(0.12, 4), "");

@@ -88,7 +88,7 @@ TEST(FindRun, GoesByIdFolderNameGroupAndBeginning) {
 }
 
 TEST(FindRun, NamesWhatIsNear) {
-  EXPECT_EQ(problem("petz"), "runs: there is no run 'petz'; did you mean 'pets'?; `runs` names another folder of runs");
+  EXPECT_EQ(problem("petz"), "runs: there is no run 'petz'; did you mean 'pets'? `runs` names another folder of runs");
   EXPECT_EQ(problem("2024050"),
             "runs: 4 runs begin with '2024050': 20240501-100000-pets, 20240502-100000-pets, 20240503-100000-mixup, "
             "20240504-100000-mixup; write more of the one you mean");

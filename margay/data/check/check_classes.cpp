@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/core/unicode.h"
 #include "margay/data/check/check_images.h"
 #include "margay/data/source/similar_classes.h"
@@ -78,7 +78,7 @@ class ClassCheck {
     for (const std::vector<std::string>& alike : groups) {
       std::vector<std::string> shown;
       for (const std::string& name : alike) shown.push_back(core::with_hidden_shown(name));
-      add(FindingKind::kSimilarNames, alike, fmt::format("'{}'", fmt::join(shown, "', '")));
+      add(FindingKind::kSimilarNames, alike, fmt::format("'{}'", core::joined(shown, "', '")));
     }
   }
 

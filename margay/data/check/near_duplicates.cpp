@@ -8,9 +8,9 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/random.h"
+#include "margay/core/text.h"
 #include "margay/data/check/check_images.h"
 
 namespace margay::data {
@@ -254,7 +254,7 @@ class DuplicateCheck {
       findings_.push_back(finding);
     };
     if (labels.size() > 1) {
-      tell(sort.two_labels, fmt::format("{}; labels '{}'", likeness, fmt::join(texts_of(labels), "', '")));
+      tell(sort.two_labels, fmt::format("{}; labels '{}'", likeness, core::joined(texts_of(labels), "', '")));
       findings_.back().classes = classes_in(labels);
     }
     const bool leaks = train > 0 && valid > 0;
@@ -285,7 +285,7 @@ class DuplicateCheck {
 
   static std::vector<std::string> texts_of(const std::set<Labels>& labels) {
     std::vector<std::string> texts;
-    for (const Labels& each : labels) texts.push_back(fmt::format("{}", fmt::join(each, ";")));
+    for (const Labels& each : labels) texts.push_back(core::joined(each, ";"));
     return texts;
   }
 

@@ -9,10 +9,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/data/source/csv.h"
 #include "margay/data/source/label_rows.h"
 #include "margay/data/source/text_file.h"
@@ -155,7 +155,7 @@ class TableEditor {
       cells[at] = cell;
     };
     for (const std::string& name : classes_) set(name, has(labels, name) ? "1" : "0");
-    if (classes_.empty()) set(rows_.label_column, fmt::format("{}", fmt::join(labels, columns_.delimiter)));
+    if (classes_.empty()) set(rows_.label_column, core::joined(labels, columns_.delimiter));
     std::string line;
     for (const std::string& cell : cells) {
       if (&cell != cells.data()) line += delimiter_;
@@ -173,7 +173,7 @@ class TableEditor {
     if (!classes_.empty()) return json.dump();
     RowJson& cell = json[rows_.label_column];
     const bool is_list = cell.is_array() || (labels.size() != 1 && columns_.delimiter.empty());
-    cell = is_list ? RowJson(labels) : RowJson(fmt::format("{}", fmt::join(labels, columns_.delimiter)));
+    cell = is_list ? RowJson(labels) : RowJson(core::joined(labels, columns_.delimiter));
     return json.dump();
   }
 
@@ -214,7 +214,7 @@ EditedTable table_of_all(const fs::path& root, const Items& items, const LabelEd
     const bool changes = edit != nullptr && edit->changes;
     if (changes) ++(edit->kind == DecisionKind::kDelete ? table.taken_out : table.changed);
     if (changes && edit->kind == DecisionKind::kDelete) continue;
-    const std::string label = changes ? fmt::format("{}", fmt::join(edit->labels, ";")) : items.label(i);
+    const std::string label = changes ? core::joined(edit->labels, ";") : items.label(i);
     table.text += csv_cell(names.relative(path)) + "," + csv_cell(label);
     if (!validates.empty()) table.text += validates[i] ? ",1" : ",0";
     table.text += "\n";

@@ -2,7 +2,6 @@
 #include <ctime>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include "margay/core/checksum.h"
@@ -27,7 +26,7 @@ std::int64_t time_ns(const std::string& time) {
 }
 
 std::string quoted_labels(const Labels& labels) {
-  return labels.empty() ? "no label" : fmt::format("'{}'", fmt::join(labels, "', '"));
+  return labels.empty() ? "no label" : fmt::format("'{}'", core::joined(labels, "', '"));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "margay/core/error.h"
 #include "margay/core/file.h"
 #include "margay/core/random.h"
+#include "margay/core/text.h"
 #include "margay/core/threads.h"
 #include "margay/data/image/write_image.h"
 #include "margay/data/sample/scene.h"
@@ -53,7 +54,7 @@ std::string readme_text(const SampleOptions& options) {
   return fmt::format(
       "A sample for Margay: drawn images of {}.\nOnly shape and pattern distinguish the classes; colour, size, place, "
       "light and clutter are random.\nLabels: the folder names, or labels.csv. Settings: {}\n",
-      fmt::join(sample_classes(), ", "), core::to_json(options).dump());
+      core::joined(sample_classes(), ", "), core::to_json(options).dump());
 }
 
 std::string labels_text(const std::vector<SampleImage>& images) {
@@ -137,7 +138,7 @@ DrawnSample draw_sample_image(const std::string& label, int number, std::uint64_
   const auto kind = std::find(labels.begin(), labels.end(), label);
   if (kind == labels.end() || number < 1) {
     throw std::invalid_argument(fmt::format("[sample] there is no image {} of '{}'; classes are {}, numbers begin at 1",
-                                            number, label, fmt::join(labels, ", ")));
+                                            number, label, core::joined(labels, ", ")));
   }
   sample::Scene scene = draw_image(static_cast<std::size_t>(kind - labels.begin()), number, seed);
   return {std::move(scene.image), std::move(scene.mask)};

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
@@ -139,7 +138,7 @@ std::string shortened(std::string_view cell) {
 std::size_t CsvTable::column(const std::string& name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
   if (found != columns.end()) return static_cast<std::size_t>(found - columns.begin());
-  throw core::DataError(path, fmt::format("no column '{}' among {}{}", name, fmt::join(columns, ", "),
+  throw core::DataError(path, fmt::format("no column '{}' among {}{}", name, core::joined(columns, ", "),
                                           core::did_you_mean(name, columns)));
 }
 

@@ -5,7 +5,6 @@
 #include <span>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
@@ -43,7 +42,7 @@ std::string listed_columns(const Table& table) {
     shown.push_back(shortened(table.columns()[i]));
   }
   const std::size_t hidden = table.columns().size() - shown.size();
-  return fmt::format("{}{}", fmt::join(shown, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
+  return fmt::format("{}{}", core::joined(shown, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
 }
 
 /// Of a table whose first row is no header; "" for others.
@@ -60,8 +59,8 @@ std::string header_problem(const Table& table) {
 }
 
 ColumnChoice no_column(const Table& table, std::string_view name) {
-  return {std::nullopt, fmt::format("no column '{}' among {}{}{}", name, listed_columns(table),
-                                    core::did_you_mean(name, table.columns()), header_problem(table))};
+  return {std::nullopt, fmt::format("no column '{}' among {}{}{}", name, listed_columns(table), header_problem(table),
+                                    core::did_you_mean(name, table.columns()))};
 }
 
 std::vector<std::size_t> columns_called(const Table& table, std::span<const std::string_view> usual) {

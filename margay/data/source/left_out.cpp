@@ -4,7 +4,6 @@
 #include <span>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 #include "margay/data/source/image_files.h"
@@ -190,7 +189,7 @@ std::vector<std::string> LeftOut::sentences() const {
       sentences.push_back(fmt::format("left out {}: {}; {}", counted, names.text(), remedy));
     }
   }
-  if (!others.empty()) sentences.push_back(fmt::format("left out {}", fmt::join(others, ", ")));
+  if (!others.empty()) sentences.push_back(fmt::format("left out {}", core::joined(others, ", ")));
   return sentences;
 }
 

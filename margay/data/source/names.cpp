@@ -3,7 +3,6 @@
 #include <functional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/text.h"
 
@@ -44,7 +43,7 @@ void NameList::add(const std::string& name) {
 
 std::string NameList::text() const {
   const std::size_t hidden = count_ - shown_.size();
-  return fmt::format("{}{}", fmt::join(shown_, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
+  return fmt::format("{}{}", core::joined(shown_, ", "), hidden > 0 ? fmt::format(" and {} more", hidden) : "");
 }
 
 }  // namespace margay::data

@@ -20,6 +20,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
+#include "margay/core/text.h"
 #include "margay/data/transform/lighting.h"
 #include "margay/data/transform/mix.h"
 #include "margay/data/transform/warp.h"
@@ -84,7 +85,7 @@ void light(at::Tensor& images, std::span<const Lighting> lighting) {
 void check_draws(const at::Tensor& items, std::size_t num_draws) {
   if (items.scalar_type() != at::kByte || items.dim() != 4 || items.size(3) != 3) {
     throw std::invalid_argument(fmt::format("[augment_batch] images must be uint8 [N,H,W,3], got {} [{}]",
-                                            toString(items.scalar_type()), fmt::join(items.sizes(), ",")));
+                                            toString(items.scalar_type()), core::joined(items.sizes(), ",")));
   }
   if (items.size(1) == 0 || items.size(2) == 0) {
     throw std::invalid_argument("[augment_batch] the images have no pixels");

@@ -11,6 +11,8 @@
 #include <ATen/ops/lerp.h>
 #include <fmt/format.h>
 
+#include "margay/core/text.h"
+
 namespace margay::data {
 namespace {
 
@@ -50,12 +52,12 @@ namespace {
 void check_mix(const at::Tensor& images, const at::Tensor& targets) {
   if (!images.is_floating_point() || images.dim() != 4) {
     throw std::invalid_argument(fmt::format("[mix] images must be float [N,C,H,W], got {} [{}]",
-                                            toString(images.scalar_type()), fmt::join(images.sizes(), ",")));
+                                            toString(images.scalar_type()), core::joined(images.sizes(), ",")));
   }
   if (!targets.is_floating_point() || targets.dim() != 2 || targets.size(0) != images.size(0)) {
     throw std::invalid_argument(
         fmt::format("[mix] targets must be float [{},K], one row for each image, got {} [{}]; one-hot encode them",
-                    images.size(0), toString(targets.scalar_type()), fmt::join(targets.sizes(), ",")));
+                    images.size(0), toString(targets.scalar_type()), core::joined(targets.sizes(), ",")));
   }
 }
 

@@ -91,8 +91,9 @@ const Architecture& find_architecture(std::string_view name) {
     if (each.name == name) return each;
     known.push_back(each.name);
   }
-  throw std::invalid_argument(fmt::format("[find_architecture] no architecture '{}'{}; `architectures` lists them",
-                                          name, core::did_you_mean(name, known)));
+  throw std::invalid_argument(core::followed_by(
+      fmt::format("[find_architecture] no architecture '{}'{}", name, core::did_you_mean(name, known)),
+      "`architectures` lists them"));
 }
 
 }  // namespace margay::model

@@ -5,7 +5,6 @@
 
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 
 #include "margay/core/text.h"
@@ -82,7 +81,7 @@ constexpr std::size_t kShownTensorName = 100;
 constexpr std::size_t kSearched = 2000;  // names among which the nearest is looked for
 
 std::string describe(const at::Tensor& tensor) {
-  return fmt::format("{}[{}]", tensor.is_floating_point() ? "" : "whole numbers ", fmt::join(tensor.sizes(), ","));
+  return fmt::format("{}[{}]", tensor.is_floating_point() ? "" : "whole numbers ", core::joined(tensor.sizes(), ","));
 }
 
 bool fits(const at::Tensor& expected, const at::Tensor& found) {

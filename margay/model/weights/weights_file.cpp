@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
@@ -186,7 +185,7 @@ std::filesystem::path weights_file_of(const std::filesystem::path& file_or_folde
                         names.empty() ? "[read_weights] the folder holds no weights (.safetensors, .pth, .pt, .bin)"
                                       : fmt::format("[read_weights] the folder holds {} files of weights; name one "
                                                     "of them: {}",
-                                                    names.size(), fmt::join(names, ", ")));
+                                                    names.size(), core::joined(names, ", ")));
 }
 
 bool is_index_of_weights(const std::filesystem::path& file) { return form_of(file) == Form::kIndex; }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "margay/core/error.h"
 #include "margay/core/text.h"
@@ -38,7 +37,7 @@ std::optional<Watched> find(const std::string& name, const EpochRecord& record, 
   std::vector<std::string> known = {kTrainLoss, kValidLoss};
   for (const auto& metric : metrics) known.push_back(metric->name());
   throw std::invalid_argument(
-      fmt::format("[monitor] '{}' is none of {}{}", name, fmt::join(known, ", "), core::did_you_mean(name, known)));
+      fmt::format("[monitor] '{}' is none of {}{}", name, core::joined(known, ", "), core::did_you_mean(name, known)));
 }
 
 }  // namespace

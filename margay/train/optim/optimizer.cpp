@@ -4,11 +4,11 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/core/text.h"
 #include "margay/train/optim/muon.h"
 
 namespace margay::train {
@@ -122,7 +122,7 @@ std::int64_t steps_in(const model::TensorMap& state, const ParameterSlot& slot, 
   throw core::FormatError(
       source, fmt::format("optimizer state '{}' must be one int64 that is not negative, is {} {}", found->first,
                           c10::toString(count.scalar_type()),
-                          is_scalar ? std::to_string(steps) : fmt::format("[{}]", fmt::join(count.sizes(), ","))));
+                          is_scalar ? std::to_string(steps) : fmt::format("[{}]", core::joined(count.sizes(), ","))));
 }
 
 /// The tensors that the slot will take from the state, or an exception.

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <torch/types.h>
 
+#include "margay/core/text.h"
 #include "margay/predict/features.h"
 
 namespace margay::train {
@@ -53,7 +54,7 @@ void check_targets(const char* set, const predict::Features& features, std::int6
   if (!fits || targets.size(0) != rows) {
     refuse_rows(fmt::format("expected targets {} for {} images of {} classes, got {}",
                             is_single ? "int64 [N]" : "float [N,K]", rows, num_classes,
-                            fmt::join(targets.sizes(), "x")));
+                            core::joined(targets.sizes(), "x")));
   }
   const torch::Tensor is_no_class =
       is_single ? (targets < 0).logical_or(targets >= num_classes) : (targets != 0).logical_and(targets != 1).any(1);

@@ -137,7 +137,7 @@ ScheduleOptions parse_schedule(StageTokens& words) {
   if (std::find(kinds.begin(), kinds.end(), words.peek()) != kinds.end()) {
     options.kind = core::from_text<ScheduleKind>(words.take("a schedule"));
   } else if (!words.is_done() && !is_option(words.peek())) {
-    words.refuse(fmt::format("a schedule ({}) or OPTION=VALUE", fmt::join(kinds, ", ")), kinds);
+    words.refuse(fmt::format("a schedule ({}) or OPTION=VALUE", core::joined(kinds, ", ")), kinds);
   }
   while (!words.is_done()) {
     if (!is_option(words.peek())) words.refuse("OPTION=VALUE");

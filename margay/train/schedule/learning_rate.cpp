@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "margay/core/text.h"
+
 namespace margay::train {
 namespace {
 
@@ -125,7 +127,7 @@ std::vector<double> LearningRate::for_groups(std::size_t groups) const {
 }
 
 std::string LearningRate::text() const {
-  const std::string numbers = fmt::format("{}", fmt::join(values_, ","));
+  const std::string numbers = core::joined(values_, ",");
   switch (kind_) {
     case Kind::kSliceToLast:
     case Kind::kSlice:

@@ -23,7 +23,7 @@ void check_applies(const ScheduleOptions& options) {
         field.type->kind != core::FieldType::Kind::kOptional || field.type->size(field.of(&options)) == 0;
     if (is_absent || std::find(known.begin(), known.end(), field.name) != known.end()) continue;
     throw std::invalid_argument(fmt::format("[schedule] {} does not apply to {}, which has {}", field.name,
-                                            core::to_text(options.kind), fmt::join(known, ", ")));
+                                            core::to_text(options.kind), core::joined(known, ", ")));
   }
   const bool has_own_div = options.kind == ScheduleKind::kOneCycle;
   if (options.warm_up || (!options.ramp && (!options.div || has_own_div))) return;
@@ -209,7 +209,7 @@ std::string value_text(const core::FieldType& type, const void* value) {
     case core::FieldType::Kind::kInteger:
       return fmt::format("{}", type.integer(value));
     case core::FieldType::Kind::kList:
-      return fmt::format("{}", fmt::join(*static_cast<const Momentums*>(value), ","));
+      return core::joined(*static_cast<const Momentums*>(value), ",");
     default:
       return fmt::format("{}", *static_cast<const double*>(value));
   }
@@ -232,7 +232,7 @@ void set_option(ScheduleOptions& options, const std::string& name, const std::st
   }
   const std::vector<std::string> known = options_of(options.kind);
   throw std::invalid_argument(fmt::format("{} has no option '{}' but {}{}", core::to_text(options.kind), name,
-                                          fmt::join(known, ", "), core::did_you_mean(name, known)));
+                                          core::joined(known, ", "), core::did_you_mean(name, known)));
 }
 
 std::string schedule_text(const ScheduleOptions& options) {
@@ -243,7 +243,7 @@ std::string schedule_text(const ScheduleOptions& options) {
     if (!is_option(field) || field.type->size(option) == 0) continue;
     words.push_back(fmt::format("{}={}", field.name, value_text(*field.type->element, field.type->at(option, 0))));
   }
-  return fmt::format("{}", fmt::join(words, " "));
+  return core::joined(words, " ");
 }
 
 }  // namespace margay::train
