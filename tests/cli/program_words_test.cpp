@@ -83,7 +83,7 @@ TEST(ProgramWords, AreWhatAnErrorIsToldIn) {
   const auto result =
       testing_support::run_command({"train", "/no/such/folder", "--arch", "resnet19", "--weights", "x"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_NE(result.errors.find("; `margay models` lists them"), std::string::npos) << result.errors;
+  EXPECT_NE(result.errors.find("`margay models` lists them"), std::string::npos) << result.errors;
 }
 
 }  // namespace
