@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 using testing_support::TemporaryFolder;
 using testing_support::thrown_message;
 
-constexpr std::size_t kSteps = 15;  // of train(): 5 in an epoch
+constexpr std::size_t kStepsOfTrain = 15;  // 5 in an epoch
 
 class CheckpointTest : public testing::Test {
  protected:
@@ -91,7 +91,7 @@ TEST_F(CheckpointTest, GoesOnFromWhereverItWasInterruptedAsIfNothingHadHappened)
     load_checkpoint(file(), second);
     train(second);
     expect_equal(everything(whole), everything(second));
-    ASSERT_EQ(second.steps().size(), kSteps) << stop;
+    ASSERT_EQ(second.steps().size(), kStepsOfTrain) << stop;
     ASSERT_EQ(second.history().size(), 3U);
     for (std::size_t epoch = 0; epoch < 3; ++epoch) {
       EXPECT_EQ(second.history()[epoch].train_loss, whole.history()[epoch].train_loss) << stop;

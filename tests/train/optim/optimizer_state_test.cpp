@@ -6,12 +6,14 @@
 #include "margay/train/optim/optimizer.h"
 #include "margay/train/optim/optimizer_options.h"
 #include "tests/support/thrown_message.h"
+#include "tests/train/callback/tiny_learner.h"
 #include "tests/train/optim/optimizer_cases.h"
 
 namespace margay::train {
 namespace {
 
 using testing_support::copies_of;
+using testing_support::copy_of;
 using testing_support::draw_gradients;
 using testing_support::every_optimizer;
 using testing_support::group_of;
@@ -24,12 +26,6 @@ void take_state_steps(Optimizer& optimizer, std::vector<torch::Tensor>& paramete
     draw_gradients(parameters);
     optimizer.step({{1e-2}, 0.9});
   }
-}
-
-model::TensorMap copy_of(const model::TensorMap& state) {
-  model::TensorMap copy;
-  for (const auto& [name, tensor] : state) copy[name] = tensor.clone();
-  return copy;
 }
 
 std::vector<torch::Tensor> parameters_of(torch::ScalarType type) {
