@@ -19,7 +19,8 @@ namespace {
 
 using StoreClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPatience{500};  ///< with an answer, after the time for the connection
+/// With an answer, after the time for the connection, at whose end LibTorch 2 may wait 1.5 s and try once more.
+constexpr std::chrono::seconds kPatience{3};
 
 std::string key_prefix(const ProcessGroupOptions& options) { return fmt::format("margay/{}", options.run); }
 

@@ -12,6 +12,7 @@
 #include "margay/core/random.h"
 #include "margay/core/text.h"
 #include "margay/data/check/check_images.h"
+#include "margay/data/edits/label_edits.h"
 
 namespace margay::data {
 namespace {
