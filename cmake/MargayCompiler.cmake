@@ -40,8 +40,8 @@ if(margay_ram_each GREATER_EQUAL 3500)
   set(MARGAY_ROOMY ON)
 endif()
 
-# What LibTorch's headers instantiate is compiled in every batch: a layer in one takes a quarter less time than in two. Many
-# processors need more of them.
+# What LibTorch's headers instantiate is compiled in every batch, some 4 s of it: a layer in one takes a quarter less time
+# than in two. Many processors need more of them.
 set(margay_batch_kb 320)
 if(MARGAY_ROOMY AND margay_processors LESS_EQUAL 2)
   set(margay_batch_kb 720)
@@ -79,8 +79,7 @@ if(MARGAY_SANITIZE)
 endif()
 
 # margay_balance_batches(TARGET [TIMES n]): unity batches of one length, at most MARGAY_BATCH_KB of sources, of which each kB
-# takes n times as long as the library's. A long batch beside a short one leaves a processor idle, and each batch costs 4 s
-# for what LibTorch's headers instantiate.
+# takes n times as long as the library's. A long batch beside a short one leaves a processor idle.
 function(margay_balance_batches target)
   if(NOT CMAKE_UNITY_BUILD)
     return()

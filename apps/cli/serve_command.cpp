@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include "apps/cli/serve_options.h"
 #include "apps/cli/service_manager.h"
 #include "apps/serve/access_log_file.h"
+#include "apps/serve/repository_routes.h"
 #include "apps/serve/service.h"
 #include "margay/core/counted.h"
 #include "margay/core/text.h"
@@ -115,7 +117,12 @@ class ServerRun {
 
   void tell_ready(const http::Server& server) {
     for (const serve::ModelFile& file : service_.store().models()) {
-      const serve::ModelFacts& facts = service_.store().model(file.name)->facts();
+      const auto model = service_.store().model(file.name);
+      if (model == nullptr) {  // a request has unloaded it already
+        print_out("{}: unloaded\n", file.name);
+        continue;
+      }
+      const serve::ModelFacts& facts = model->facts();
       print_out("{}: {}, {}, {} on {}, version {}\n", facts.name, facts.architecture,
                 core::counted(facts.labels.size(), "class", "classes"), facts.precision, facts.device, facts.version);
     }
@@ -151,12 +158,13 @@ class ServerRun {
       complain(error.what());
     }
     for (const serve::ModelFile& file : service_.store().models()) {
+      if (service_.store().status(file.name).state == serve::ModelState::kUnloaded) continue;  // on request, and stays so
       try {
         const bool is_other = service_.store().load(file.name) == serve::LoadResult::kSwitched;
         tell_change(file.name, service_.store().status(file.name).version,
                     is_other ? "is served now" : "is served on: its file is the same");
       } catch (const std::exception& error) {
-        complain(fmt::format("{} is served as before: {}", file.name, program_words(error.what())));
+        complain(routes::not_loaded(service_.store(), file.name, program_words(error.what())));
       }
     }
   }
@@ -166,7 +174,7 @@ class ServerRun {
       if (change.problem.empty()) {
         tell_change(change.name, change.version, "is served now");
       } else {
-        complain(fmt::format("{} is served as before: {}", change.name, program_words(change.problem)));
+        complain(routes::not_loaded(service_.store(), change.name, program_words(change.problem)));
       }
     }
   }
@@ -176,9 +184,13 @@ class ServerRun {
   }
 
   core::ExitCode stop(http::Server& server) {
-    print_out("Stopping: no new requests are taken, those that are here are answered\n");
     service_.begin_drain();
     notify_service_manager("STOPPING=1");
+    if (options_.drain_delay_seconds > 0) {
+      print_out("Stopping in {:g} s: from now on /v2/health/ready says no\n", options_.drain_delay_seconds);
+      std::this_thread::sleep_for(std::chrono::duration<double>(options_.drain_delay_seconds));
+    }
+    print_out("Stopping: no new requests are taken, those that are here are answered\n");
     const milliseconds patience(static_cast<std::int64_t>(options_.drain_seconds * 1000));
     const auto until = serve::SteadyClock::now() + patience;
     const bool is_done = server.drain(patience);

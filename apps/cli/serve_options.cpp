@@ -45,6 +45,10 @@ const core::OptionTable& ServeOptions::fields() {
        core::field<&ServeOptions::watch>("watch", "serve a model's file anew when it changes"),
        core::field<&ServeOptions::check>(
            "check", "serve nothing, but ask the server at this address whether it is ready: exit code 0 if it is"),
+       core::field<&ServeOptions::drain_delay_seconds>(
+           "drain_delay_seconds",
+           "when it is asked to end, it goes on for so long and says that it is not ready: a balancer looks elsewhere",
+           {0, 3600}),
        core::field<&ServeOptions::drain_seconds>("drain_seconds", "the most time that ending takes", {0, 3600}),
        core::field<&ServeOptions::max_images>("max_images", "images of one request", {1, 100'000}),
        core::field<&ServeOptions::queue>("queue", "batches"),

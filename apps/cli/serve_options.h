@@ -21,6 +21,7 @@ struct ServeOptions {
   std::optional<std::string> access_log;  ///< "-": standard error
   std::optional<std::string> check;       ///< a server's address
   bool watch = false;
+  double drain_delay_seconds = 0;
   double drain_seconds = 30;
   int max_images = 64;
   http::ServerOptions server;

@@ -130,8 +130,12 @@ void read_json_images(ImageRequest& request, const std::string& body) {
 void read_form_images(ImageRequest& request, const http::Request& form) {
   for (const http::FormPart& part : http::parse_multipart(form.body, form.headers.get("Content-Type"))) {
     if (part.file_name.empty() && take_field(request.question, part.name, std::string(part.bytes))) continue;
-    const std::string& name = part.file_name.empty() ? part.name : part.file_name;
-    request.images.push_back(image_of(name, part.bytes));
+    const bool is_image = !part.file_name.empty() || part.name == "image" || part.name == "images";
+    if (!is_image) {
+      refuse_images(fmt::format("the form has a field '{}'; there are files, image, images, and as numbers {}",
+                                core::fitted(core::spelled_out(part.name), 40), kFields));
+    }
+    request.images.push_back(image_of(part.file_name.empty() ? part.name : part.file_name, part.bytes));
   }
   if (request.images.empty()) refuse_images("the form has no image; add a file, as curl -F image=@cat.jpg does");
   request.is_list = request.images.size() > 1;

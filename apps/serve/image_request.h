@@ -30,8 +30,8 @@ struct ImageRequest {
 ///
 /// - application/json: {"image": IMAGE} or {"images": [IMAGE, …]}, where an image is base64 (also as a data: URL) or
 ///   {"name": …, "base64": …}, beside them the fields of ImageQuestion;
-/// - multipart/form-data: each file is an image, in order, and fields without a file name are those of ImageQuestion;
-///   one file is no list;
+/// - multipart/form-data: each file is an image, in order, and so are fields `image` and `images`; other fields are
+///   those of ImageQuestion; one image is no list;
 /// - any other: the body is the image. Its name is `name` of the query.
 ///
 /// The query may have the fields of ImageQuestion, too. Throws http::RequestError for everything else.

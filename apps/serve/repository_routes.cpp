@@ -38,7 +38,7 @@ void load_model(const ServiceParts& parts, const std::string& name, const http::
     parts.store.load(name);
     reply(http::json(ordered_json::object()));
   } catch (const std::exception& error) {
-    reply(http::error(400, fmt::format("{} is served as before: {}", name, core::without_stack_frames(error.what()))));
+    reply(http::error(400, not_loaded(parts.store, name, core::without_stack_frames(error.what()))));
   }
 }
 
@@ -62,6 +62,11 @@ void unload_model(const ServiceParts& parts, const std::string& name, const http
 }
 
 }  // namespace
+
+std::string not_loaded(const serve::ModelStore& store, const std::string& name, const std::string& problem) {
+  const bool is_served = store.model(name) != nullptr;
+  return fmt::format("{} {}: {}", name, is_served ? "is served as before" : "is not served", problem);
+}
 
 void add_repository_routes(Api& api, const ServiceParts& parts) {
   api.add(

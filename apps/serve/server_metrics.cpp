@@ -52,6 +52,7 @@ struct ServerMetrics::Families {
     std::array<prometheus::Gauge*, 3> input_mean{};
 
     std::mutex mutex;  ///< for what follows
+    std::array<prometheus::Gauge*, 3> training_mean{};
     double images_seen = 0;
     std::array<double, 3> mean{};
     /// Of each batch size, the images that were not counted as a batch yet: n images of batches of n are one.
@@ -65,7 +66,7 @@ struct ServerMetrics::Families {
                            .Register(registry);
   Histograms& request_seconds = prometheus::BuildHistogram()
                                     .Name("margay_request_duration_seconds")
-                                    .Help("Time from a request's first byte to its response.")
+                                    .Help("Time from the end of a request's head to its response.")
                                     .Register(registry);
   Histograms& queue_seconds = prometheus::BuildHistogram()
                                   .Name("margay_queue_duration_seconds")
@@ -94,6 +95,12 @@ struct ServerMetrics::Families {
   prometheus::Gauge& connections =
       prometheus::BuildGauge().Name("margay_connections").Help("Connections that are open.").Register(registry).Add({});
 
+  prometheus::Counter& refused_connections =
+      prometheus::BuildCounter()
+          .Name("margay_connections_refused_total")
+          .Help("Connections refused, as there were --max-connections already, or for want of open files.")
+          .Register(registry)
+          .Add({});
   prometheus::Gauge& in_flight = prometheus::BuildGauge()
                                      .Name("margay_requests_in_flight")
                                      .Help("Requests that are not answered yet.")
@@ -147,11 +154,11 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& models) : families_
 ServerMetrics::~ServerMetrics() = default;
 
 void ServerMetrics::describe(const serve::ModelFacts& facts) {
+  forget(facts.name);
   Families& all = *families_;
   auto* numbers = all.find(facts.name);
   if (numbers == nullptr) return;
   const std::scoped_lock locked(numbers->mutex);
-  if (numbers->info != nullptr) all.model_info.Remove(numbers->info);
   numbers->info = &all.model_info.Add({{"model", facts.name},
                                        {"version", facts.version},
                                        {"architecture", facts.architecture},
@@ -160,7 +167,18 @@ void ServerMetrics::describe(const serve::ModelFacts& facts) {
   numbers->info->Set(1);
   if (!facts.training) return;
   for (std::size_t c = 0; c < kChannels.size(); ++c) {
-    all.mean_of(facts.name, c, "training").Set(facts.training->mean.at(c));
+    numbers->training_mean.at(c) = &all.mean_of(facts.name, c, "training");
+    numbers->training_mean.at(c)->Set(facts.training->mean.at(c));
+  }
+}
+
+void ServerMetrics::forget(std::string_view model) {
+  auto* numbers = families_->find(model);
+  if (numbers == nullptr) return;
+  const std::scoped_lock locked(numbers->mutex);
+  if (auto* info = std::exchange(numbers->info, nullptr)) families_->model_info.Remove(info);
+  for (prometheus::Gauge*& mean : numbers->training_mean) {
+    if (auto* old = std::exchange(mean, nullptr)) families_->input_mean.Remove(old);
   }
 }
 
@@ -200,6 +218,8 @@ void ServerMetrics::set_queue(std::string_view model, const serve::QueueState& s
 
 void ServerMetrics::set_server(const http::ServerCounts& counts) {
   families_->connections.Set(static_cast<double>(counts.connections));
+  prometheus::Counter& refused = families_->refused_connections;
+  refused.Increment(static_cast<double>(counts.refused_connections) - refused.Value());
   families_->in_flight.Set(static_cast<double>(counts.in_flight));
 }
 

@@ -19,8 +19,11 @@ class ServerMetrics {
   explicit ServerMetrics(const std::vector<std::string>& models);
   ~ServerMetrics();
 
-  /// Says what a model is from now on: margay_model_info, and margay_input_mean of its training images.
+  /// Says what a model is from now on: margay_model_info, and margay_input_mean of its training images, if it knows
+  /// them; not what was said before.
   void describe(const serve::ModelFacts& facts);
+  /// Takes back what describe() has said.
+  void forget(std::string_view model);
 
   /// A request for a model (any text) or for none (""): margay_requests_total{model,code} and, of a model,
   /// margay_request_duration_seconds. code: the status of HTTP.
@@ -32,6 +35,7 @@ class ServerMetrics {
   void count_image(std::string_view model, const serve::PredictedImage& image, bool is_none);
 
   void set_queue(std::string_view model, const serve::QueueState& state);
+  /// margay_connections, margay_connections_refused_total and margay_requests_in_flight.
   void set_server(const http::ServerCounts& counts);
 
   /// All of it, and the process's own numbers (process_metrics.h), in Prometheus's text format 0.0.4.

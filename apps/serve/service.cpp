@@ -131,10 +131,9 @@ std::string Service::metrics_text() {
     for (const serve::ModelFile& file : store_->models()) {
       metrics_.set_queue(file.name, store_->queue(file.name).state());
       const auto model = store_->model(file.name);
-      if (model == nullptr || std::exchange(described_[file.name], model->facts().version) == model->facts().version) {
-        continue;
-      }
-      metrics_.describe(model->facts());
+      const std::string version = model == nullptr ? "" : model->facts().version;
+      if (std::exchange(described_[file.name], version) == version) continue;
+      model == nullptr ? metrics_.forget(file.name) : metrics_.describe(model->facts());
     }
   }
   if (server_counts_) metrics_.set_server(server_counts_());

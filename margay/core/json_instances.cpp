@@ -1,19 +1,15 @@
 #include "margay/core/json_instances.h"
 
-namespace nlohmann::detail {
-
-template class serializer<ordered_json>;
-template class serializer<json>;
-template class lexer<ordered_json, TextAdapter>;
-template class lexer<json, TextAdapter>;
-template class parser<ordered_json, TextAdapter>;
-template class parser<json, TextAdapter>;
-template class json_sax_dom_parser<ordered_json>;
-template class json_sax_dom_parser<json>;
-template class json_sax_dom_callback_parser<ordered_json>;
-template class json_sax_dom_callback_parser<json>;
-
-}  // namespace nlohmann::detail
+template class nlohmann::detail::serializer<nlohmann::ordered_json>;
+template class nlohmann::detail::serializer<nlohmann::json>;
+template class nlohmann::detail::lexer<nlohmann::ordered_json, margay::core::JsonText>;
+template class nlohmann::detail::lexer<nlohmann::json, margay::core::JsonText>;
+template class nlohmann::detail::parser<nlohmann::ordered_json, margay::core::JsonText>;
+template class nlohmann::detail::parser<nlohmann::json, margay::core::JsonText>;
+template class nlohmann::detail::json_sax_dom_parser<nlohmann::ordered_json>;
+template class nlohmann::detail::json_sax_dom_parser<nlohmann::json>;
+template class nlohmann::detail::json_sax_dom_callback_parser<nlohmann::ordered_json>;
+template class nlohmann::detail::json_sax_dom_callback_parser<nlohmann::json>;
 
 template class std::vector<nlohmann::ordered_json>;
 template class std::vector<nlohmann::json>;

@@ -9,22 +9,23 @@
 
 #include <nlohmann/json.hpp>
 
-namespace nlohmann::detail {
+namespace margay::core {
 
-using TextAdapter = iterator_input_adapter<std::string::const_iterator>;
+/// How nlohmann::json reads a string.
+using JsonText = nlohmann::detail::iterator_input_adapter<std::string::const_iterator>;
 
-extern template class serializer<ordered_json>;
-extern template class serializer<json>;
-extern template class lexer<ordered_json, TextAdapter>;
-extern template class lexer<json, TextAdapter>;
-extern template class parser<ordered_json, TextAdapter>;
-extern template class parser<json, TextAdapter>;
-extern template class json_sax_dom_parser<ordered_json>;
-extern template class json_sax_dom_parser<json>;
-extern template class json_sax_dom_callback_parser<ordered_json>;
-extern template class json_sax_dom_callback_parser<json>;
+}  // namespace margay::core
 
-}  // namespace nlohmann::detail
+extern template class nlohmann::detail::serializer<nlohmann::ordered_json>;
+extern template class nlohmann::detail::serializer<nlohmann::json>;
+extern template class nlohmann::detail::lexer<nlohmann::ordered_json, margay::core::JsonText>;
+extern template class nlohmann::detail::lexer<nlohmann::json, margay::core::JsonText>;
+extern template class nlohmann::detail::parser<nlohmann::ordered_json, margay::core::JsonText>;
+extern template class nlohmann::detail::parser<nlohmann::json, margay::core::JsonText>;
+extern template class nlohmann::detail::json_sax_dom_parser<nlohmann::ordered_json>;
+extern template class nlohmann::detail::json_sax_dom_parser<nlohmann::json>;
+extern template class nlohmann::detail::json_sax_dom_callback_parser<nlohmann::ordered_json>;
+extern template class nlohmann::detail::json_sax_dom_callback_parser<nlohmann::json>;
 
 extern template class std::vector<nlohmann::ordered_json>;
 extern template class std::vector<nlohmann::json>;

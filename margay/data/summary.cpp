@@ -19,7 +19,7 @@ std::string describe(const core::Image& image) { return fmt::format("uint8 [{},{
 
 std::string describe(const torch::Tensor& tensor) {
   return fmt::format("{} [{}]", tensor.scalar_type() == torch::kLong ? "int64" : "float32",
-                     core::joined(tensor.sizes().vec(), ","));
+                     core::joined(tensor.sizes(), ","));
 }
 
 std::string describe(const Matrix& matrix) {

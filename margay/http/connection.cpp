@@ -188,9 +188,6 @@ void Connection::begin_head() {
 void Connection::end_head() {
   Request& request = reader_.request();
   received_ = Clock::now();
-  request.received = received_;
-  request.deadline = received_ + std::chrono::duration_cast<Clock::duration>(
-                                     std::chrono::duration<double>(state_.options.answer_seconds));
   request.peer = peer_;
   const std::string_view id = request.headers.get("X-Request-Id");
   request.id = is_request_id(id) ? std::string(id) : new_request_id();
@@ -281,6 +278,9 @@ void Connection::dispatch() {
   const auto limit = std::chrono::milliseconds(std::llround(state_.options.write_seconds * 1e3));
   exchange_ = std::make_shared<Exchange>(home_.loop(), weak_from_this(), limit);
   Request request = reader_.take();
+  request.received = Clock::now();
+  request.deadline = request.received + std::chrono::duration_cast<Clock::duration>(
+                                            std::chrono::duration<double>(state_.options.answer_seconds));
   request.client_left = std::shared_ptr<const std::atomic<bool>>(exchange_, &exchange_->client_left());
   phase_ = Phase::kAnswering;
   deadline_ = request.deadline;

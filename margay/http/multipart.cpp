@@ -167,9 +167,13 @@ FormPart read_part(std::string_view& rest, const std::string& delimiter, std::si
 std::vector<FormPart> parse_multipart(std::string_view body, std::string_view content_type,
                                       const MultipartLimits& limits) {
   const std::string delimiter = delimiter_of(content_type);
-  const std::size_t first = body.starts_with(delimiter) ? 0 : body.find("\r\n" + delimiter);  // behind a preamble
-  if (first == std::string_view::npos) refuse_form("its boundary does not occur");
-  std::string_view rest = body.substr(first + (first == 0 ? 0 : 2) + delimiter.size());
+  std::string_view rest = body;
+  if (!rest.starts_with(delimiter)) {
+    const std::size_t preamble = rest.find("\r\n" + delimiter);  // its length; 0 is one, too
+    if (preamble == std::string_view::npos) refuse_form("its boundary does not occur");
+    rest.remove_prefix(preamble + 2);
+  }
+  rest.remove_prefix(delimiter.size());
   std::vector<FormPart> parts;
   while (begins_part(rest)) {
     if (parts.size() == limits.parts) refuse_form("it has more than " + std::to_string(limits.parts) + " parts", 413);

@@ -27,7 +27,7 @@ struct Request {
   std::string id;                      ///< of X-Request-Id, or a new one; also in the response and the log
   std::string traceparent;             ///< a valid one (W3C Trace Context), or ""
   std::string peer;                    ///< "127.0.0.1:51234", "[::1]:51234" or "unix"
-  Clock::time_point received = {};     ///< when the head was complete
+  Clock::time_point received = {};     ///< when its last byte had come
   Clock::time_point deadline = Clock::time_point::max();  ///< after it the server answers 503 itself
   std::shared_ptr<const std::atomic<bool>> client_left = nullptr;
 

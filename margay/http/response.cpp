@@ -73,7 +73,9 @@ Response text(std::string text, int status) {
 }
 
 Response error(int status, std::string_view reason) {
-  return json(nlohmann::ordered_json{{"error", std::string(reason)}}, status);
+  Response response = json(nlohmann::ordered_json{{"error", std::string(reason)}}, status);
+  if (status == 503) response.headers.set("Retry-After", "1");
+  return response;
 }
 
 Response unavailable(std::string_view reason, int retry_after_seconds) {

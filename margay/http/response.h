@@ -26,9 +26,9 @@ Response json(const nlohmann::ordered_json& value, int status = 200);
 /// The same of JSON that is text already.
 Response json_text(std::string text, int status = 200);
 Response text(std::string text, int status = 200);
-/// {"error": reason}: what every error is answered with. status: 400 … 599.
+/// {"error": reason}: what every error is answered with. status: 400 … 599; 503 says to come again after a second.
 Response error(int status, std::string_view reason);
-/// 503 with Retry-After: the server is full for now.
+/// 503: the server is full for now.
 Response unavailable(std::string_view reason, int retry_after_seconds = 1);
 /// The reason phrase of a status, such as "Not Found"; "Unknown" for others.
 std::string_view reason_phrase(int status);

@@ -35,7 +35,7 @@ struct ServerOptions {
   std::optional<int> max_connections = {};  ///< beyond it: 503 at once; absent: 4096, or what open files allow
   double header_seconds = 10;               ///< for the whole head
   double body_seconds = 20;                 ///< for every 64 KiB of the body
-  double answer_seconds = 60;               ///< from the head to the handler's answer, then 503
+  double answer_seconds = 60;               ///< from a request's last byte to the handler's answer, then 503
   double write_seconds = 20;                ///< for every 64 KiB of the response
   double idle_seconds = 75;                 ///< between two requests of a connection
   int io_threads = 1;                       ///< that read and write; handlers begin on them

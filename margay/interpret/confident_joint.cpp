@@ -79,7 +79,7 @@ CheckedLabels checked_labels(const torch::Tensor& labels, const torch::Tensor& p
       probabilities.size(0) < 1 || probabilities.size(1) < 2) {
     throw std::invalid_argument(
         fmt::format("[{}] needs labels [N] and probabilities [N,K] with N ≥ 1 and K ≥ 2, got {} and {}", where,
-                    core::joined(labels.sizes().vec(), "×"), core::joined(probabilities.sizes().vec(), "×")));
+                    core::joined(labels.sizes(), "×"), core::joined(probabilities.sizes(), "×")));
   }
   if (labels.scalar_type() != torch::kLong) {
     throw std::invalid_argument(fmt::format("[{}] labels must be int64, the index of one class per image", where));

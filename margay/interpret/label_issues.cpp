@@ -220,7 +220,7 @@ void check_multi_labels(const torch::Tensor& labels, const torch::Tensor& probab
   if (labels.dim() != 2 || labels.sizes() != probabilities.sizes() || labels.size(0) < 1 || labels.size(1) < 1) {
     throw std::invalid_argument(
         fmt::format("[find_multi_label_issues] needs labels and probabilities [N,K], got {} and {}",
-                    core::joined(labels.sizes().vec(), "×"), core::joined(probabilities.sizes().vec(), "×")));
+                    core::joined(labels.sizes(), "×"), core::joined(probabilities.sizes(), "×")));
   }
   if (!labels.eq(0).logical_or(labels.eq(1)).all().item<bool>()) {
     throw std::invalid_argument("[find_multi_label_issues] labels must be 0 or 1");

@@ -19,7 +19,7 @@ void check_pos_weights(const std::vector<double>& weights, const torch::Tensor& 
   if (count > 1 && (logits.dim() < 2 || logits.size(1) != count)) {
     throw std::invalid_argument(
         fmt::format("[{}] pos_weights must be one number, or one per column of logits [{}], got {}", kFunction,
-                    core::joined(logits.sizes().vec(), ","), count));
+                    core::joined(logits.sizes(), ","), count));
   }
   check_weight_values(kFunction, "pos_weights", weights);
 }

@@ -10,7 +10,7 @@
 namespace margay::loss {
 namespace {
 
-std::string shape(const torch::Tensor& tensor) { return fmt::format("[{}]", core::joined(tensor.sizes().vec(), ",")); }
+std::string shape(const torch::Tensor& tensor) { return fmt::format("[{}]", core::joined(tensor.sizes(), ",")); }
 std::string dtype(const torch::Tensor& tensor) { return std::string(tensor.dtype().name()); }
 
 bool is_index_type(torch::ScalarType type) {

@@ -29,8 +29,8 @@ void check_alike(const std::vector<torch::Tensor>& logits) {
     check_logits("jensen_shannon", each);
     if (each.sizes() == logits.front().sizes()) continue;
     throw std::invalid_argument(fmt::format("[jensen_shannon] all logits must have one shape, got [{}] and [{}]",
-                                            core::joined(logits.front().sizes().vec(), ","),
-                                            core::joined(each.sizes().vec(), ",")));
+                                            core::joined(logits.front().sizes(), ","),
+                                            core::joined(each.sizes(), ",")));
   }
 }
 
@@ -50,7 +50,7 @@ torch::Tensor jsd_cross_entropy(const torch::Tensor& logits, const torch::Tensor
   if (rows * options.num_splits != logits.size(0)) {
     throw std::invalid_argument(fmt::format(
         "[jsd_cross_entropy] logits [{}] must hold {} versions of each image, but {} rows cannot be split so",
-        core::joined(logits.sizes().vec(), ","), options.num_splits, logits.size(0)));
+        core::joined(logits.sizes(), ","), options.num_splits, logits.size(0)));
   }
   std::vector<std::int64_t> shape = logits.sizes().vec();
   shape[0] = rows;

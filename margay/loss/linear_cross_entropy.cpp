@@ -200,8 +200,8 @@ void check_linear(const Linear& linear, const torch::Tensor& targets, const Line
     throw std::invalid_argument(fmt::format(
         "[linear_cross_entropy] features must be floating [N,D], weight [K,D] and bias [K] or undefined, got [{}], "
         "[{}] and [{}]",
-        core::joined(features.sizes().vec(), ","), core::joined(weight.sizes().vec(), ","),
-        bias.defined() ? core::joined(bias.sizes().vec(), ",") : "undefined"));
+        core::joined(features.sizes(), ","), core::joined(weight.sizes(), ","),
+        bias.defined() ? core::joined(bias.sizes(), ",") : "undefined"));
   }
   if (features.scalar_type() != weight.scalar_type() ||
       (bias.defined() && bias.scalar_type() != weight.scalar_type())) {

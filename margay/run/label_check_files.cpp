@@ -29,11 +29,9 @@ IssueJson share_json(const WrongShare& share) {
   return json;
 }
 
-std::string joined_labels(const data::Labels& labels) { return core::joined(labels, ";"); }
-
 std::string issue_caption(const LabelCheck& check, std::size_t rank, std::size_t row) {
-  const std::string given = joined_labels(check.given_labels(row));
-  const std::string predicted = joined_labels(check.predicted_labels(row));
+  const std::string given = core::joined(check.given_labels(row), ";");
+  const std::string predicted = core::joined(check.predicted_labels(row), ";");
   std::string caption =
       fmt::format("{}: {} -> {}", rank + 1, given.empty() ? "(none)" : given, predicted.empty() ? "(none)" : predicted);
   if (check.task == data::Task::kSingleLabel) {
@@ -55,7 +53,7 @@ std::string label_issues_csv(const LabelCheck& check) {
     const auto probability = [&](const std::vector<std::int32_t>& classes) {
       return is_single ? fmt::format("{:.6g}", check.probability(row, classes[0])) : std::string();
     };
-    const auto cell = [](const data::Labels& labels) { return data::csv_cell(joined_labels(labels)); };
+    const auto cell = [](const data::Labels& labels) { return data::csv_cell(core::joined(labels, ";")); };
     const std::size_t rank = rank_of[row];
     lines +=
         fmt::format("{},{},{:.7g},{},{},{},{},{},{}\n", data::csv_cell(check.name(row)), rank > 0 ? "True" : "False",

@@ -143,13 +143,19 @@ class ModelStore::State {
 
   /// The caller holds served.loading.
   LoadResult load(Served& served) {
+    const bool was_unloaded = is_unloaded(served);
     begin_load(served);
     try {
       const LoadResult result = read(served);
-      end_load(served, "");
+      end_load(served, ModelState::kReady, "");
       return result;
     } catch (const std::exception& error) {
-      end_load(served, error.what());
+      const bool is_served = served.queue.model() != nullptr;
+      end_load(served,
+               is_served      ? ModelState::kReady
+               : was_unloaded ? ModelState::kUnloaded
+                              : ModelState::kFailed,
+               error.what());
       throw;
     }
   }
@@ -165,10 +171,10 @@ class ModelStore::State {
     served.tried = identity_of(served.model.file);
   }
 
-  static void end_load(Served& served, const std::string& problem) {
+  static void end_load(Served& served, ModelState state, const std::string& problem) {
     const std::shared_ptr<const ServedModel> model = served.queue.model();
     const std::lock_guard lock(served.mutex);
-    served.status.state = model == nullptr ? ModelState::kFailed : ModelState::kReady;
+    served.status.state = state;
     served.status.version = model == nullptr ? "" : model->facts().version;
     served.status.reason = problem;
   }

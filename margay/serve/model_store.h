@@ -24,7 +24,7 @@ enum class ModelState {
   kReady,     ///< it answers
   kLoading,   ///< for the first time, or again after unload
   kFailed,    ///< it has never been loaded, for the reason given
-  kUnloaded,  ///< on request
+  kUnloaded,  ///< on request; a load that fails leaves it so
 };
 
 constexpr auto names(ModelState /*tag*/) {

@@ -128,6 +128,18 @@ TEST(Multipart, FindsNamesFilesAndBytes) {
   EXPECT_TRUE(parse_multipart("--AaB03x--", kFormType).empty());
 }
 
+TEST(Multipart, APreambleMayBeEmpty) {  // RFC 2046, section 5.1.1: preamble CRLF, both optional
+  const std::string parts = "--AaB03x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--AaB03x--";
+  for (const std::string before : {"", "\r\n", "\r\n\r\n", "text\r\n"}) {
+    const std::vector<FormPart> read = parse_multipart(before + parts, kFormType);
+    ASSERT_EQ(read.size(), 1U) << before.size();
+    EXPECT_EQ(read[0].name, "a");
+    EXPECT_EQ(read[0].bytes, "b");
+  }
+  const std::string dashes = "\r\n--b--\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--b----";
+  EXPECT_EQ(parse_multipart(dashes, "multipart/form-data; boundary=b--").size(), 1U);
+}
+
 TEST(Multipart, RefusesWhatIsBroken) {
   const std::string head = "--AaB03x\r\nContent-Disposition: form-data; name=a\r\n\r\n";
   const auto refusal = [&](const std::string& body, const std::string& type = kFormType) {

@@ -99,6 +99,18 @@ TEST(Server, PutsChunkedBodiesTogetherHoweverTheyArrive) {
   }
 }
 
+TEST(Server, ASlowUploadLeavesTheWholeTimeForTheAnswer) {
+  PatientHandler patient;
+  HttpServer server(patient.handler(), {.answer_seconds = .5});
+  RawClient client(server.port(), "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\no");
+  std::this_thread::sleep_for(600ms);
+  client.send("k");
+  const auto [request, reply] = patient.next();
+  EXPECT_GT(request.deadline, Clock::now());
+  reply(text("in time"));
+  EXPECT_NE(client.receive().find("in time"), std::string::npos);
+}
+
 TEST(Server, InvitesABodyThatWaitsForIt) {
   HttpServer server;
   RawClient client(

@@ -67,6 +67,10 @@ TEST(ImageRequest, TakesTheFilesOfAForm) {
   EXPECT_TRUE(read_image_request(sent(file + file + "--x--\r\n", type)).is_list);
   EXPECT_EQ(image_refusal(sent(part + "top\"\r\n\r\n7\r\n--x--\r\n", type)).substr(0, 30),
             "400 the form has no image; add");
+  EXPECT_EQ(read_image_request(sent(part + "image\"\r\n\r\nbytes\r\n--x--\r\n", type)).images.at(0).name, "image");
+  EXPECT_EQ(image_refusal(sent(file + part + "tpo\"\r\n\r\n1\r\n--x--\r\n", type)),
+            "400 the form has a field 'tpo'; there are files, image, images, and as numbers top, threshold, alpha and "
+            "timeout_ms");
 }
 
 TEST(ImageRequest, RefusesWhatItDoesNotUnderstand) {

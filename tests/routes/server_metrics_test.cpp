@@ -83,7 +83,20 @@ TEST(ServerMetrics, DescribesTheModelThatAnswersNow) {
   const std::string text = metrics.text();
   EXPECT_NE(text.find(R"(version="2")"), std::string::npos) << text;
   EXPECT_EQ(text.find(R"(version="1")"), std::string::npos) << text;
-  EXPECT_EQ(samples_of(metrics).at(R"(margay_input_mean{channel="blue",model="pets",of="training"})"), .3);
+  const std::string blue = R"(margay_input_mean{channel="blue",model="pets",of="training"})";
+  EXPECT_EQ(samples_of(metrics).at(blue), .3);
+  facts.training.reset();
+  metrics.describe(facts);
+  EXPECT_FALSE(samples_of(metrics).contains(blue)) << "of another model";
+  metrics.forget("pets");
+  EXPECT_EQ(metrics.text().find("margay_model_info{"), std::string::npos);
+}
+
+TEST(ServerMetrics, CountsConnectionsThatWereRefused) {
+  ServerMetrics metrics({"pets"});
+  metrics.set_server({.refused_connections = 3});
+  metrics.set_server({.refused_connections = 5});
+  EXPECT_EQ(samples_of(metrics).at("margay_connections_refused_total"), 5);
 }
 
 TEST(ServerMetrics, TellsTheProcessItself) {

@@ -113,6 +113,14 @@ TEST_F(ModelStoreTest, UnloadsOnRequestAndStaysUnloaded) {
   EXPECT_THROW(logits(), core::Error);
   put(2);
   for (int look = 0; look < 3; ++look) EXPECT_TRUE(store_.look_for_changes().empty());
+  const std::string content = testing_support::file_content(file_);
+  write("junk");
+  EXPECT_THROW(store_.load("m"), core::Error);
+  EXPECT_EQ(store_.status("m").state, ModelState::kUnloaded);
+  EXPECT_NE(store_.status("m").reason, "");
+  EXPECT_TRUE(store_.is_ready()) << "the other models are not to blame";
+  write(content);
+  for (int look = 0; look < 3; ++look) EXPECT_TRUE(store_.look_for_changes().empty());
   store_.load("m");
   EXPECT_EQ(logits().size(), 3U);
 }
