@@ -178,7 +178,7 @@ class ModelToCalibrate {
   void predict_images() {
     serve::PredictorOptions computing = options_.predictor;
     if (options_.none_of_these) computing.output = predict::NetworkOutput::kLogitsAndFeatures;
-    const serve::Predictor predictor(bundle::load_bundle(options_.model), computing);
+    const serve::Predictor predictor(bundle::load_bundle(options_.model, bundle::GoldenCheck::kLater), computing);
     const run::EvaluationSet set(options_.images, predictor.bundle(), options_.model);
     warn_of_each(set.warnings());
     tell_judged(program_words(set.reason()));

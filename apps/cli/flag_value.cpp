@@ -13,6 +13,7 @@
 
 #include "apps/cli/program_words.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/source/text_file.h"
 
@@ -22,6 +23,14 @@ namespace {
 using FlagKind = core::FieldType::Kind;
 using Json = nlohmann::ordered_json;
 
+/// Throws Json::exception for what is no JSON, and CLI::ValidationError for lists too deep in each other.
+Json json_of(const std::string& text) {
+  Json json = core::parsed_json(text);
+  if (!json.is_discarded()) return json;
+  if (Json::accept(text)) throw CLI::ValidationError("its lists and objects lie too deep in each other");
+  return Json::parse(text);  // says where
+}
+
 /// JSON knows no .5 and no 5., but people do.
 Json number_or_json(const std::string& text) {
   double number = 0;
@@ -29,7 +38,7 @@ Json number_or_json(const std::string& text) {
   const auto [last, error] = std::from_chars(text.data(), end, number);
   const bool has_bare_point = text.starts_with('.') || text.starts_with("-.") || text.ends_with('.');
   if (has_bare_point && error == std::errc() && last == end) return number;
-  return Json::parse(text);
+  return json_of(text);
 }
 
 /// What `read` makes of the texts between commas.
@@ -55,7 +64,7 @@ bool is_text(FlagKind kind) { return kind == FlagKind::kText || kind == FlagKind
 /// Throws CLI::ValidationError naming the line that is no JSON.
 Json parse_config(const std::string& path) {
   try {
-    return Json::parse(data::read_text(path));
+    return json_of(data::read_text(path));
   } catch (const core::DataError& error) {
     throw CLI::ValidationError(error.what());
   } catch (const Json::exception& error) {

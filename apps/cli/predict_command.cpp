@@ -122,8 +122,14 @@ class PredictionPrinter {
 
   /// Throws OutputIsLost.
   void operator()(const predict::Predictions& batch) {
-    for (std::size_t row = 0; row < batch.ids.size(); ++row) {
-      print_row(batch, static_cast<std::int64_t>(row));
+    for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      if (batch.logits[row].isfinite().all().item<bool>()) {
+        print_row(batch, row);
+      } else {
+        ++skipped_;
+        complain(fmt::format("{}: {}", shown_path(images_[batch.ids[i]]), serve::kComputesNoNumber));
+      }
     }
     for (const data::SkippedImage& skipped : batch.skipped) {
       complain(program_words(skipped.problem));

@@ -158,7 +158,8 @@ class ServerRun {
       complain(error.what());
     }
     for (const serve::ModelFile& file : service_.store().models()) {
-      if (service_.store().status(file.name).state == serve::ModelState::kUnloaded) continue;  // on request, and stays so
+      if (service_.store().status(file.name).state == serve::ModelState::kUnloaded)
+        continue;  // on request, and stays so
       try {
         const bool is_other = service_.store().load(file.name) == serve::LoadResult::kSwitched;
         tell_change(file.name, service_.store().status(file.name).version,

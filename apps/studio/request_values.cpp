@@ -6,6 +6,7 @@
 
 #include "apps/studio/studio.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/unicode.h"
 #include "margay/http/target.h"
 
@@ -13,7 +14,7 @@ namespace margay::studio {
 
 nlohmann::ordered_json request_object(const http::Request& request) {
   if (request.body.empty()) return nlohmann::ordered_json::object();
-  nlohmann::ordered_json body = nlohmann::ordered_json::parse(request.body, nullptr, false);
+  nlohmann::ordered_json body = core::parsed_json(request.body);
   if (body.is_object()) return body;
   throw std::invalid_argument("the body of the request is no JSON object");
 }
@@ -54,7 +55,7 @@ std::size_t count_in(const http::Request& request, const char* name, std::size_t
 nlohmann::ordered_json json_of(const http::Request& request, const char* name) {
   const std::string* text = request.query_value(name);
   if (text == nullptr || text->empty()) return nlohmann::ordered_json::object();
-  auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
+  auto json = core::parsed_json(*text);
   if (!json.is_object()) throw http::RequestError(400, fmt::format("`{}` must be JSON: {{\"name\": value}}", name));
   return json;
 }

@@ -10,6 +10,7 @@
 #include <torch/utils.h>
 
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/model/torch_errors.h"
@@ -113,16 +114,17 @@ Json parse_header(const model::Metadata& metadata, const fs::path& path) {
                             "a safetensors file, but not a Margay model; `save_bundle` writes those, and "
                             "`weights` takes files like this one");
   }
-  Json header = Json::parse(found->second, nullptr, false);
+  Json header = core::parsed_json(found->second);
   if (!header.is_object() || !header.contains("format_version")) {
     throw core::FormatError(path,
                             "its description is not JSON with a format_version; the file is damaged: copy it "
                             "again, or train again");
   }
-  const int version = header["format_version"].is_number_integer() ? header["format_version"].get<int>() : -1;
+  const Json& written = header["format_version"];
+  const std::int64_t version = written.is_number_integer() ? written.get<std::int64_t>() : -1;
   if (version < 1 || version > kFormatVersion) {
     throw core::FormatError(path, fmt::format("written in format {}; this program reads up to {}: update Margay",
-                                              header["format_version"].dump(), kFormatVersion));
+                                              written.dump(), kFormatVersion));
   }
   return header;
 }
@@ -143,6 +145,7 @@ Bundle from_header(const Json& header) {
   core::validate(options);
   core::from_json(header.at("transforms"), bundle.transforms);
   core::validate(bundle.transforms);
+  data::check_transforms(bundle.transforms);
   bundle.vocabulary = data::Vocabulary(header.at("vocabulary").get<std::vector<std::string>>());
   if (bundle.vocabulary.size() != options.num_classes) {
     throw std::invalid_argument(
@@ -196,7 +199,20 @@ model::SafetensorsFile read_model_file(const fs::path& path) {
 
 }  // namespace
 
-Bundle load_bundle(const fs::path& path) {
+namespace {
+
+/// The file's weights may have changed since it was saved, in place or on its way: nothing else of it would tell.
+void compare_golden_images(const Bundle& bundle, const fs::path& path) {
+  if (!bundle.golden || bundle.classifier->options().in_channels != 3) return;
+  const torch::Tensor logits = model::with_own_errors(
+      model::kFreeMemory, [&] { return golden_logits(*bundle.golden, *bundle.classifier, bundle.transforms); });
+  const std::string problem = golden_problem(golden_difference(*bundle.golden, logits), model::Precision::kFp32);
+  if (!problem.empty()) throw core::FormatError(path, problem);
+}
+
+}  // namespace
+
+Bundle load_bundle(const fs::path& path, GoldenCheck check) {
   model::SafetensorsFile file = read_model_file(path);
   const Json header = parse_header(file.metadata, path);
   Bundle bundle;
@@ -213,6 +229,7 @@ Bundle load_bundle(const fs::path& path) {
   }
   bundle.classifier->load_state(file.tensors, path);
   bundle.classifier->eval();
+  if (check == GoldenCheck::kCompare) compare_golden_images(bundle, path);
   return bundle;
 }
 

@@ -47,9 +47,15 @@ struct Bundle {
 /// previous file. Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
+/// Whether a network that was read is asked for its golden images, which costs two images' computation in fp32.
+enum class GoldenCheck {
+  kCompare,
+  kLater  ///< the caller does it, or computes nothing
+};
+
 /// Reads a bundle into a classifier in eval mode, whose logits are bit-equal to those of the saved one.
-/// Throws core::DataError for a missing file and core::FormatError for a broken one, one of another program, or one of
-/// a newer format.
-Bundle load_bundle(const std::filesystem::path& path);
+/// Throws core::DataError for a missing file and core::FormatError for a broken one, one whose golden logits are others
+/// now, one of another program, or one of a newer format.
+Bundle load_bundle(const std::filesystem::path& path, GoldenCheck check = GoldenCheck::kCompare);
 
 }  // namespace margay::bundle

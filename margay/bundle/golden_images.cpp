@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <fmt/format.h>
 #include <torch/utils.h>
 
 #include "margay/core/random.h"
@@ -116,21 +117,36 @@ torch::Tensor golden_inputs(const GoldenImages& golden, const data::ImagePipelin
   return inputs.permute({0, 3, 1, 2});
 }
 
+torch::Tensor golden_logits(const GoldenImages& golden, model::Classifier& classifier,
+                            const data::Transforms& transforms) {
+  const torch::NoGradGuard no_grad;
+  const model::ModeGuard mode(classifier);
+  classifier.eval();
+  const torch::Tensor inputs = golden_inputs(golden, data::ImagePipeline(transforms)).to(classifier.device());
+  return predict::logits_of(classifier, inputs, model::Precision::kFp32).cpu();
+}
+
 std::optional<GoldenImages> measure_golden_images(model::Classifier& classifier,
                                                   const data::Transforms& transforms) try {
   if (classifier.options().in_channels != 3) return std::nullopt;
-  const torch::NoGradGuard no_grad;
   const model::ThreadCount one_thread(1);  // so that a file's bytes are those of its weights, whoever writes it
-  const model::ModeGuard mode(classifier);
-  classifier.eval();
   GoldenImages golden;
-  const torch::Tensor inputs = golden_inputs(golden, data::ImagePipeline(transforms)).to(classifier.device());
-  const torch::Tensor logits = predict::logits_of(classifier, inputs, model::Precision::kFp32).cpu();
+  const torch::Tensor logits = golden_logits(golden, classifier, transforms);
   if (!logits.isfinite().all().item<bool>()) return std::nullopt;
   for (std::int64_t i = 0; i < logits.size(0); ++i) golden.logits.push_back(row_of_logits(logits[i]));
   return golden;
 } catch (const std::exception&) {  // a training of hours is not lost for want of memory for two more images
   return std::nullopt;
+}
+
+std::string golden_problem(double difference, model::Precision precision) {
+  const double tolerance = GoldenImages::tolerance(precision);
+  if (difference <= tolerance) return "";
+  return fmt::format(
+      "what it predicts for its golden images is not what it predicted when it was saved: a logit is off by {:.2g} of "
+      "the largest, at most {:g} is allowed in {}; the file is damaged, or this program computes something else: copy "
+      "it again, or train again",
+      difference, tolerance, core::to_text(precision));
 }
 
 double golden_difference(const GoldenImages& golden, const torch::Tensor& logits) {

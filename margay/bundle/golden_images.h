@@ -39,6 +39,10 @@ struct GoldenImages {
 /// The network's inputs for the images: float [N,3,size,size].
 torch::Tensor golden_inputs(const GoldenImages& golden, const data::ImagePipeline& pipeline);
 
+/// What a network says of them, in eval mode and fp32, whatever its mode is now: float [N,K] on the CPU.
+torch::Tensor golden_logits(const GoldenImages& golden, model::Classifier& classifier,
+                            const data::Transforms& transforms);
+
 /// Measures the golden logits of a network, in eval mode and fp32, whatever its mode is now, by one thread on a CPU:
 /// they depend on the weights, not on the number of threads that the caller may use. Nothing for networks whose inputs
 /// have another number of channels than three, where a logit is not finite, and where the network cannot compute images
@@ -48,5 +52,8 @@ std::optional<GoldenImages> measure_golden_images(model::Classifier& classifier,
 /// How far logits, float [N,K], are from the golden ones: the largest difference of an image's, over the scale that the
 /// tolerance refers to. Not finite for logits that are not.
 double golden_difference(const GoldenImages& golden, const torch::Tensor& logits);
+
+/// Why a network whose logits differ by so much must not be used; "" where they are within the tolerance.
+std::string golden_problem(double difference, model::Precision precision);
 
 }  // namespace margay::bundle

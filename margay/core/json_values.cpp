@@ -1,12 +1,34 @@
 #include "margay/core/json_values.h"
 
 #include <cmath>
+#include <istream>
 
 #include <nlohmann/json.hpp>
 
 #include "margay/core/unicode.h"
 
 namespace margay::core {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Text>
+Json parse_shallow(Text&& text) {
+  constexpr int kDeepest = 64;
+  bool is_too_deep = false;
+  // What is deeper is left out while it is read, so that nothing of it has to be copied.
+  const auto may_stay = [&](int depth, Json::parse_event_t /*event*/, Json& /*value*/) {
+    is_too_deep = is_too_deep || depth > kDeepest;
+    return !is_too_deep;
+  };
+  Json json = Json::parse(text, may_stay, /*allow_exceptions=*/false);
+  return is_too_deep ? Json(Json::value_t::discarded) : json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json parsed_json(std::string_view text) { return parse_shallow(text); }
+nlohmann::ordered_json parsed_json(std::istream& text) { return parse_shallow(text); }
 
 nlohmann::ordered_json finite_or_null(double number) {
   return std::isfinite(number) ? nlohmann::ordered_json(number) : nlohmann::ordered_json(nullptr);

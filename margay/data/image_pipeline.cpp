@@ -23,22 +23,25 @@ ReadOptions reading_for(const Transforms& transforms, std::int64_t max_pixels, D
   return {.max_pixels = max_pixels, .min_side = is_whole ? 0 : resize.size, .deep_bits = transforms.deep_bits};
 }
 
-/// The transforms, once their bits are in range and their normalisation is known to give numbers.
 const Transforms& checked(const Transforms& transforms) {
-  if (transforms.deep_bits < 8 || transforms.deep_bits > 16) {
-    throw std::invalid_argument(fmt::format("[transforms] deep_bits must be 8 … 16, got {}", transforms.deep_bits));
-  }
-  const auto& [mean, std] = transforms.normalization;
-  const auto is_number = [](double value) { return std::isfinite(value); };
-  const auto divides = [](double value) { return std::isfinite(value) && value > 0; };
-  if (!std::all_of(mean.begin(), mean.end(), is_number) || !std::all_of(std.begin(), std.end(), divides)) {
-    throw std::invalid_argument(fmt::format("[normalization] mean must be numbers and std above 0, got {} and {}",
-                                            core::joined(mean, ", "), core::joined(std, ", ")));
-  }
+  check_transforms(transforms);
   return transforms;
 }
 
 }  // namespace
+
+void check_transforms(const Transforms& transforms) {
+  if (transforms.deep_bits < 8 || transforms.deep_bits > 16) {
+    throw std::invalid_argument(fmt::format("[transforms] deep_bits must be 8 … 16, got {}", transforms.deep_bits));
+  }
+  const auto& [mean, std] = transforms.normalization;
+  const auto is_float = [](double value) { return std::isfinite(static_cast<float>(value)); };
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    if (std[c] > 0 && is_float(std[c]) && is_float(1 / std[c]) && is_float(mean[c] / std[c])) continue;
+    throw std::invalid_argument(fmt::format("[normalization] mean must be numbers and std above 0, got {} and {}",
+                                            core::joined(mean, ", "), core::joined(std, ", ")));
+  }
+}
 
 ImagePipeline::ImagePipeline(const Transforms& transforms, std::int64_t max_pixels, Decoding decoding)
     : transforms_(checked(transforms)),

@@ -35,6 +35,9 @@ struct Transforms {
   static const core::OptionTable& fields();
 };
 
+/// Throws std::invalid_argument for deep_bits out of range, and a normalisation that does not make floats of pixels.
+void check_transforms(const Transforms& transforms);
+
 /// Turns one encoded image into one network input: read, presize (item transform), then one interpolation with
 /// everything the batch transform drew. Stateless, so threads share it.
 class ImagePipeline {

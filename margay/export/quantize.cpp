@@ -289,7 +289,8 @@ class Quantiser {
       scales[channel_of(i)] = std::max(scales[channel_of(i)], std::abs(values[i]));
     }
     const float most = options_.weight_bits == 7 ? 63.F : 127.F;
-    for (float& scale : scales) scale = scale > 0 ? scale / most : 1.F;
+    const std::vector<float> least = least_scales(node, channels);
+    for (std::size_t c = 0; c < channels; ++c) scales[c] = scales[c] > 0 ? std::max(scales[c] / most, least[c]) : 1.F;
     std::vector<std::int8_t> integers(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       integers[i] =
@@ -300,6 +301,21 @@ class Quantiser {
         onnx_constant(weight.name + "/quantised", OnnxType::kInt8, weight.shape, std::as_bytes(std::span(integers))),
         scales, axis);
     return weight_scales_[weight.name] = scales;
+  }
+
+  /// A bias is stored in steps of its channel's scale times the input's, of which an int32 holds 2³¹. Weights that are
+  /// next to nothing take a coarser scale, so that the bias beside them is kept; they are 0 then.
+  std::vector<float> least_scales(const OnnxNode& node, std::size_t channels) const {
+    constexpr double kMostSteps = 1 << 30;
+    const double activation = scales_.at(node.inputs[0]).scale;
+    const double normal = std::numeric_limits<float>::min() / std::min(activation, 1.0);
+    std::vector<float> least(channels, static_cast<float>(normal));
+    if (node.inputs.size() < 3 || node.inputs[2].empty()) return least;
+    const std::vector<float> biases = floats_of(*links_.constant(node.inputs[2]));
+    for (std::size_t c = 0; c < std::min(channels, biases.size()); ++c) {
+      least[c] = static_cast<float>(std::max(normal, std::abs(biases[c]) / (activation * kMostSteps)));
+    }
+    return least;
   }
 
   void put_bias(const std::string& name, const std::vector<float>& weight_scales, float activation) {

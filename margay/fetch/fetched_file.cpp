@@ -8,6 +8,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 
 namespace margay::fetch {
@@ -59,7 +60,7 @@ std::string changed_since(const std::string& problem, const fs::path& file) {
 
 std::optional<FetchRecord> read_record(const fs::path& file) {
   std::ifstream stream(record_of(file));
-  const RecordJson json = RecordJson::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const RecordJson json = core::parsed_json(stream);
   if (!json.is_object() || text_of(json, "sha256").empty()) return std::nullopt;
   FetchRecord record{.url = text_of(json, "url"),
                      .sha256 = text_of(json, "sha256"),

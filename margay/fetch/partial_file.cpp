@@ -20,6 +20,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/core/threads.h"
 
@@ -106,7 +107,7 @@ std::string text_in(const Json& json, const char* key) {
 /// Nothing for a file that is not there or says nothing of use.
 std::optional<Origin> read_notes(const fs::path& path) {
   std::ifstream file(path);
-  const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const Json json = core::parsed_json(file);
   if (!json.is_object() || text_in(json, "url").empty()) return std::nullopt;
   Origin origin{.url = text_in(json, "url"),
                 .etag = text_in(json, "etag"),

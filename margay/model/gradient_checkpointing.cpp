@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/utils.h>
 
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/network_draws.h"
 #include "margay/model/network_state.h"
 #include "margay/model/precision.h"
@@ -53,7 +54,9 @@ struct Rerun : public torch::CustomClassHolder {
     const torch::AutoGradMode with_graph(true);
     const Autocast autocast(device, precision);
     const NoAutocastCache no_cache;
-    const DrawScope draws(generator);  // a GPU's backward pass runs on a thread of LibTorch's
+    // A GPU's backward pass runs on a thread of LibTorch's, which has none of this thread's scopes.
+    const DrawScope draws(generator);
+    const SyncedNorms norms(sum);
     random.restore();
     return segment.run(x);
   }
@@ -62,6 +65,7 @@ struct Rerun : public torch::CustomClassHolder {
   c10::Device device;
   Precision precision;
   std::optional<at::Generator> generator = drawing_generator();
+  std::shared_ptr<const SumOverProcesses> sum = synced_sum();
   RandomState random;
   std::vector<torch::Tensor> parameters;  ///< that are trained
   std::vector<torch::Tensor> buffers;

@@ -315,7 +315,7 @@ class PredictionReader {
                             "cannot be read; a folder of kept predictions holds predictions.json and "
                             "predictions.safetensors");
     }
-    json_ = nlohmann::ordered_json::parse(file, nullptr, false);
+    json_ = core::parsed_json(file);
     if (json_.is_discarded() || !json_.is_object()) throw core::FormatError(json_path_, "is no JSON object");
     const auto version = json_.find("format_version");
     if (version == json_.end() || !version->is_number_integer()) {

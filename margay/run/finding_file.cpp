@@ -13,6 +13,7 @@
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/source/folder_walk.h"
 #include "margay/data/source/label_columns.h"
@@ -23,7 +24,7 @@ namespace margay::run {
 namespace {
 
 namespace fs = std::filesystem;
-using FindingJson = nlohmann::json;
+using FindingJson = nlohmann::ordered_json;
 
 /// Where the reviewed images are, by their paths as they were found.
 class ImagePlaces {
@@ -140,7 +141,7 @@ data::Finding finding_of(const FindingJson& json, data::FindingKind kind) {
 }
 
 FoundInFile of_json(const std::string& text, const fs::path& file) {
-  const FindingJson json = FindingJson::parse(text, nullptr, false);
+  const FindingJson json = core::parsed_json(text);
   const FindingJson& list = json.is_object() && json.contains("findings") ? json["findings"] : json;
   if (!list.is_array()) throw core::FormatError(file, "no JSON with a list of findings, as `check_data` writes it");
   FoundInFile found;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/data/source/image_files.h"
 
 namespace margay::run {
@@ -24,7 +25,7 @@ bool leads_somewhere(const fs::path& path) {
 
 Json json_in(const fs::path& path) {
   std::ifstream file(path);
-  return file ? Json::parse(file, nullptr, false) : Json();
+  return file ? core::parsed_json(file) : Json();
 }
 
 /// A text of a JSON document, by a JSON pointer; "" where there is none.

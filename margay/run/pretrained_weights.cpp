@@ -9,6 +9,7 @@
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
 #include "margay/core/file.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/fetch/fetched_file.h"
 #include "margay/fetch/transfer.h"
@@ -172,7 +173,7 @@ PretrainedJson record_of_bundle(const std::filesystem::path& weights) {
     const model::Metadata metadata = model::read_safetensors_metadata(weights);
     const auto header = metadata.find("margay");
     if (header == metadata.end()) return nullptr;
-    return PretrainedJson::parse(header->second).at("provenance").value("pretrained", PretrainedJson());
+    return core::parsed_json(header->second).at("provenance").value("pretrained", PretrainedJson());
   } catch (const core::Error&) {
     return nullptr;
   } catch (const PretrainedJson::exception&) {
@@ -209,7 +210,7 @@ PretrainedJson kept_pretrained_record(const std::filesystem::path& run, const st
   const std::filesystem::path file = record_in(run);
   if (!std::filesystem::exists(file)) return pretrained_record(arch, weights);
   std::ifstream in(file);
-  PretrainedJson record = PretrainedJson::parse(in, nullptr, /*allow_exceptions=*/false);
+  PretrainedJson record = core::parsed_json(in);
   if (!record.is_object()) throw core::FormatError(file, "holds no JSON object");
   return record;
 }

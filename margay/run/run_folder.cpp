@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "margay/core/counted.h"
+#include "margay/core/json_values.h"
 #include "margay/core/quantity.h"
 #include "margay/core/text.h"
 #include "margay/core/unicode.h"
@@ -55,7 +56,7 @@ RunFolder RunFolder::open(const fs::path& path) {
 }
 
 nlohmann::ordered_json RunFolder::read_config_json() const {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(data::read_text(config()), nullptr, false);
+  nlohmann::ordered_json json = core::parsed_json(data::read_text(config()));
   if (json.is_discarded()) throw core::FormatError(config(), "not JSON");
   return json;
 }
@@ -188,7 +189,7 @@ bool is_there(const fs::path& path) {
 /// Discarded where there is no file or no JSON in it.
 Json read_json(const fs::path& path) {
   std::ifstream file(path);
-  return file ? Json::parse(file, nullptr, false) : Json(Json::value_t::discarded);
+  return file ? core::parsed_json(file) : Json(Json::value_t::discarded);
 }
 
 std::string written_at(const fs::path& path) {

@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/json_values.h"
 #include "margay/core/options.h"
 
 namespace margay::run {
@@ -50,7 +51,7 @@ double number_or_nan(const SQLite::Column& column) {
 }
 
 Json json_or_empty(const SQLite::Column& column) {
-  Json json = Json::parse(column.getString(), nullptr, false);
+  Json json = core::parsed_json(column.getString());
   return json.is_object() ? json : Json::object();
 }
 

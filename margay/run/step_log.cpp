@@ -16,6 +16,7 @@
 
 #include "margay/core/descriptor.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 
 namespace margay::run {
 namespace {
@@ -161,7 +162,7 @@ class StepLog::Line {
 
   void read_as_tree(std::string_view text) {
     *this = Line();
-    const nlohmann::ordered_json tree = nlohmann::ordered_json::parse(text, nullptr, false);
+    const nlohmann::ordered_json tree = core::parsed_json(text);
     if (!tree.is_object()) return;
     add_numbers(tree);
     const auto metrics = tree.find("metrics");

@@ -20,6 +20,10 @@
 
 namespace margay::serve {
 
+/// What is said of an image whose logits are NaN or infinite.
+inline constexpr const char* kComputesNoNumber =
+    "the model computes no number for it: a weight of it, or what it was given, is not finite";
+
 struct PredictorOptions {
   int batch_size = 64;
   std::optional<int> num_workers;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <stdexcept>
 
@@ -71,6 +72,9 @@ void QueuedImage::take_outputs(const predict::Predictions& predictions, std::int
   image.probabilities = numbers_of(predictions.probabilities[row]);
   if (predictions.p_known.defined()) image.p_known = predictions.p_known[row].item<double>();
   image.confidence = *std::max_element(image.probabilities.begin(), image.probabilities.end());
+  if (std::all_of(image.logits.begin(), image.logits.end(), [](float each) { return std::isfinite(each); })) return;
+  image.outcome = Outcome::kFailed;
+  image.problem = image.name + ": " + kComputesNoNumber;
 }
 
 void QueuedImage::fail(const std::exception& error) const {

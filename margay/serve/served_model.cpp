@@ -3,8 +3,6 @@
 #include <future>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "margay/bundle/bundle.h"
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
@@ -38,12 +36,7 @@ std::string compare_golden(const Predictor& predictor, ModelFacts& facts) {
   const torch::Tensor inputs = bundle::golden_inputs(*golden, predictor.pipeline()).to(predictor.device());
   facts.golden_images = static_cast<int>(golden->logits.size());
   facts.golden_difference = bundle::golden_difference(*golden, predictor.predict_inputs(inputs).logits);
-  const double tolerance = bundle::GoldenImages::tolerance(predictor.precision());
-  if (facts.golden_difference <= tolerance) return "";
-  return fmt::format(
-      "what it predicts for its golden images is not what it predicted when it was saved: a logit is off by {:.2g} of "
-      "the largest, at most {:g} is allowed in {}; the file is damaged, or this program computes something else",
-      facts.golden_difference, tolerance, facts.precision);
+  return bundle::golden_problem(facts.golden_difference, predictor.precision());
 }
 
 }  // namespace
@@ -56,7 +49,7 @@ ServedModel::~ServedModel() = default;
 std::shared_ptr<const ServedModel> ServedModel::load(const std::string& name, const std::filesystem::path& file,
                                                      const PredictorOptions& options) {
   std::future<std::string> hash = std::async(std::launch::async, [&] { return core::sha256_of_file(file); });
-  auto predictor = std::make_unique<const Predictor>(bundle::load_bundle(file), options);
+  auto predictor = std::make_unique<const Predictor>(bundle::load_bundle(file, bundle::GoldenCheck::kLater), options);
   ModelFacts facts = facts_of(name, *predictor);
   const std::string problem = compare_golden(*predictor, facts);
   if (!problem.empty()) throw core::FormatError(file, problem);

@@ -117,6 +117,39 @@ TEST_F(BundleTest, RefusesToBeSavedWithoutAClassifier) {
 TEST_F(BundleTest, RefusesNewerFormats) {
   tamper(path_, [](auto& json) { json["format_version"] = 99; });
   EXPECT_NE(refusal().find("written in format 99"), std::string::npos);
+  tamper(path_, [](auto& json) { json["format_version"] = 4'294'967'297; });
+  EXPECT_NE(refusal().find("written in format 4294967297"), std::string::npos);
+}
+
+TEST_F(BundleTest, RefusesADescriptionTooDeepForTheStack) {
+  const model::SafetensorsFile file = model::read_safetensors(path_);
+  std::string header = file.metadata.at("margay");
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  header.replace(header.find("\"provenance\":{"), 14, "\"provenance\":{\"x\":" + deep + ",");
+  model::write_safetensors(path_, file.tensors, {{"margay", header}});
+  EXPECT_NE(refusal().find("its description is not JSON"), std::string::npos) << refusal();
+}
+
+TEST_F(BundleTest, RefusesANormalisationThatMakesNoNumbers) {
+  for (const auto& [field, value] :
+       {std::pair{"std", 0.0}, std::pair{"std", -1.0}, std::pair{"std", 1e-300}, std::pair{"mean", 1e300}}) {
+    save_bundle(path_, small_bundle());
+    tamper(path_, [&](auto& json) { json["transforms"]["normalization"][field][0] = value; });
+    EXPECT_NE(refusal().find("mean must be numbers and std above 0"), std::string::npos) << field << value << refusal();
+    EXPECT_NE(refusal().find("m.margay"), std::string::npos);
+  }
+}
+
+TEST_F(BundleTest, RefusesWeightsThatAreNotThoseThatWereSaved) {
+  model::SafetensorsFile file = model::read_safetensors(path_);
+  for (const double weight : {0.0, std::nan("")}) {
+    torch::Tensor& tensor = file.tensors.at("head.8.weight");
+    tensor = tensor.clone();
+    tensor[0].fill_(weight);
+    model::write_safetensors(path_, file.tensors, file.metadata);
+    EXPECT_NE(refusal().find("what it predicts for its golden images is not what it predicted"), std::string::npos);
+    EXPECT_NO_THROW(load_bundle(path_, GoldenCheck::kLater));
+  }
 }
 
 TEST_F(BundleTest, RefusesDescriptionsThatDoNotFit) {

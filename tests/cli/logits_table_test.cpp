@@ -75,7 +75,9 @@ TEST(LogitsTable, ReadsTablesOfAllProgramsAlike) {
 }
 
 TEST(LogitsTable, RefusesTablesThatAreNone) {
-  EXPECT_EQ(problem_with("cat,dog\n1,2\n1\n"), "t.csv: line 3: 1 cell, but the first line has 2");
+  EXPECT_EQ(problem_with("cat,dog\n1,2\n1\n"),
+            "t.csv: line 3: 1 cell, but the first line has 2; cells are separated at ',': if another sign "
+            "separates them, say so in a line before the header, such as sep=;");
   EXPECT_EQ(problem_with("1,2\n1,2,3\n"),
             "t.csv: line 2: 3 cells, but the first line has 2; put a cell that holds a ',' into quotes");
   EXPECT_EQ(problem_with(""), "t.csv: the table is empty; expected a header line");

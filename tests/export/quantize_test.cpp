@@ -180,6 +180,27 @@ TEST(Quantised, HasIntegersWithOneScaleAChannel) {
   EXPECT_THROW(tensor_of(quantised, "conv2.weight"), std::invalid_argument) << "floats that nobody reads";
 }
 
+TEST(Quantised, KeepsTheBiasOfAChannelWhoseWeightsAreNextToNothing) {
+  OnnxModel model = small_network();
+  for (const float size : {1e-12F, 1e-38F, 1e-45F}) {
+    for (OnnxTensor& tensor : model.tensors) {
+      if (tensor.name != "conv2.weight") continue;
+      std::vector<float> weights = randoms(16);
+      for (std::size_t i = 4; i < 8; ++i) weights[i] = size;
+      tensor = onnx_floats("conv2.weight", {4, 4, 1, 1}, weights);
+    }
+    for (OnnxTensor& tensor : model.tensors) {
+      if (tensor.name == "conv2.bias") tensor = onnx_floats("conv2.bias", {4}, std::array{.5F, 2.F, .5F, .5F});
+    }
+    const torch::Tensor images = some_images();
+    const QuantizeOptions options;
+    const torch::Tensor expected = logits_of(model, images);
+    const OnnxModel quantised = exporting::quantised(model, histograms_of(model, images, options), options);
+    const double range = (expected.max() - expected.min()).item<double>();
+    EXPECT_LT((logits_of(quantised, images) - expected).abs().max().item<double>(), .05 * range) << size;
+  }
+}
+
 TEST(Quantised, SparesTheLayersThatItIsToldTo) {
   const OnnxModel model = small_network();
   const auto values = [&](const QuantizeOptions& options) { return values_to_quantise(model, options); };

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -13,6 +15,7 @@
 #include <torch/utils.h>
 
 #include "margay/model/classifier.h"
+#include "margay/model/fused/synced_batch_norm.h"
 #include "margay/model/precision.h"
 #include "tests/support/thrown_message.h"
 
@@ -118,6 +121,23 @@ TEST(GradientCheckpointing, WorksWhileAutocastIsStillOn) {
     return result_of(*classifier, loss);
   };
   expect_same_bits(gradients_in(Mode::kOff), gradients_in(Mode::kOn));
+}
+
+/// A GPU's backward pass runs on a thread of LibTorch's, as here one of the test's.
+TEST(GradientCheckpointing, SeesTheOtherProcessesInABackwardPassOfAnotherThread) {
+  const auto gradients = [](bool is_checkpointed) {
+    torch::manual_seed(6);
+    SyncedNorm2d norm(3);
+    const Segment segment{[&](const torch::Tensor& x) { return norm->forward(x).square(); }, {norm.ptr()}};
+    const torch::Tensor x = torch::randn({4, 3, 2, 2}).requires_grad_();
+    const SyncedNorms synced([](std::span<double> values) {
+      for (double& value : values) value += 1;  // of a process with other images
+    });
+    const torch::Tensor loss = (is_checkpointed ? checkpointed(segment, x) : segment.run(x)).sum();
+    std::thread([&] { loss.backward(); }).join();
+    return std::vector<torch::Tensor>{x.grad(), norm->weight.grad(), norm->running_mean};
+  };
+  expect_same_bits(gradients(false), gradients(true));
 }
 
 /// A segment with dropout, whose middle tensor and number of runs can be looked at.

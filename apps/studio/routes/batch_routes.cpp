@@ -11,6 +11,7 @@
 #include "apps/studio/routes/views.h"
 #include "apps/studio/seen_images.h"
 #include "apps/studio/studio.h"
+#include "margay/core/json_values.h"
 #include "margay/run/train_options.h"
 
 namespace margay::studio {
@@ -73,7 +74,7 @@ RouteResult summary_of(BatchView& view, const http::Request& request) {
 }
 
 RouteResult begin_search(BatchView& view, const http::Request& request) {
-  const BatchJson given = request.body.empty() ? BatchJson::object() : BatchJson::parse(request.body, nullptr, false);
+  const BatchJson given = request.body.empty() ? BatchJson::object() : core::parsed_json(request.body);
   if (!given.is_object()) throw http::RequestError(400, "the body must be JSON: {\"arch\": \"resnet18\"}");
   refuse_files(given, LrSearch::fields());
   const ServedFolder& folder = view.folder_of(request);

@@ -20,6 +20,7 @@
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/studio/thumbnails.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/check/check_data.h"
 #include "margay/data/image/read_image.h"
@@ -215,7 +216,7 @@ RouteResult thumbnail_of(DataView& view, const http::Request& request) {
 RouteResult begin_check(DataView& view, const http::Request& request) {
   data::CheckOptions options;
   if (!request.body.empty()) {
-    const DataJson json = DataJson::parse(request.body, nullptr, false);
+    const DataJson json = core::parsed_json(request.body);
     if (!json.is_object()) throw http::RequestError(400, "the body must be JSON: {\"near_duplicates\": true}");
     core::from_json(json, options);
     core::validate(options);

@@ -15,6 +15,7 @@
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/web/report_page.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/image/write_image.h"
 #include "margay/http/target.h"
@@ -48,7 +49,7 @@ Json evaluation_json(const EvaluationStatus& status, const Studio& studio) {
 }
 
 EvaluationQuestion question_of(const Request& request) {
-  const Json body = Json::parse(request.body, nullptr, false);
+  const Json body = core::parsed_json(request.body);
   if (!body.is_object() || !body.contains("model") || !body["model"].is_string()) {
     throw http::RequestError(
         400, R"(send {"model": ID} and what there is of "folder", "part", "leaves_unknown_out" and "unlabelled")");

@@ -9,6 +9,7 @@
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/studio/trainings.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/run/run_watch.h"
 
@@ -177,7 +178,7 @@ class TrainView {
 };
 
 TrainJson body_of(const http::Request& request) {
-  TrainJson json = TrainJson::parse(request.body, nullptr, false);
+  TrainJson json = core::parsed_json(request.body);
   if (json.is_discarded()) throw std::invalid_argument("the body is no JSON");
   return json;
 }
@@ -185,7 +186,7 @@ TrainJson body_of(const http::Request& request) {
 /// The same in a query, as reading needs no body.
 TrainJson wanted_in(const http::Request& request) {
   const std::string* text = request.query_value("wanted");
-  TrainJson json = TrainJson::parse(text == nullptr ? "" : *text, nullptr, false);
+  TrainJson json = core::parsed_json(text == nullptr ? "" : *text);
   if (json.is_discarded()) throw std::invalid_argument("wanted: no JSON");
   return json;
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/data/edits/decision.h"
 
@@ -379,7 +380,8 @@ std::string unknown_fields(std::string_view line) {
     return nlohmann::json::sax_parse(one, &reader) && !reader.has_unknown;
   };
   nlohmann::ordered_json unknown = nlohmann::ordered_json::object();
-  const nlohmann::ordered_json fields = nlohmann::ordered_json::parse(line);
+  const nlohmann::ordered_json fields = core::parsed_json(line);
+  if (fields.is_discarded()) throw std::invalid_argument("its lists lie too deep in each other");
   for (const auto& [name, value] : fields.items()) {
     if (!read(nlohmann::ordered_json{{name, value}}.dump())) unknown[name] = value;
   }

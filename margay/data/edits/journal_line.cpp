@@ -8,6 +8,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 
 namespace margay::data {
 namespace {
@@ -59,7 +60,7 @@ bool follows(std::string_view line, std::string_view previous) {
 
 /// Throws unless it is the first line of a journal that this version reads.
 JournalJson parse_header(const fs::path& file, std::string_view line) {
-  JournalJson json = JournalJson::parse(line, nullptr, false);
+  JournalJson json = core::parsed_json(line);
   if (!json.is_object() || !json.contains("margay") || json["margay"] != "decisions") {
     fail_at_line(file, 1, "this is no journal of decisions; name another file with `journal`");
   }

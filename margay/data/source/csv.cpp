@@ -172,7 +172,9 @@ void for_each_record(std::string_view text, const std::filesystem::path& path, c
           fmt::format("line {}: {}, but the first line has {}{}", line, core::counted(cells.size(), "cell"), width,
                       cells.size() > width ? fmt::format("; put a cell that holds a '{}' into quotes",
                                                          delimiter == '\t' ? "tab" : std::string(1, delimiter))
-                                           : ""));
+                                           : fmt::format("; cells are separated at {}: if another sign separates "
+                                                         "them, say so in a line before the header, such as sep=;",
+                                                         delimiter == '\t' ? "tabs" : fmt::format("'{}'", delimiter))));
     }
     take(line, std::move(cells));
   }

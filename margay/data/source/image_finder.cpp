@@ -81,14 +81,33 @@ std::optional<std::size_t> ImageNames::exact_or_plain(std::string_view name) con
   return number_of_plain(std::string_view(plain).substr(0, plain.size() - extension.size()));
 }
 
-std::optional<std::size_t> ImageNames::find(std::string_view image) const {
+std::optional<std::size_t> ImageNames::find_path(std::string_view image) const {
   for (const Root& root : roots_) {
     const auto below = root.below(image);
     const auto found = exact_or_plain(without_detours(below ? std::string(*below) : root.relative(image)));
     if (found) return found;
   }
-  if (const auto found = exact_or_plain(absolute_root_.below(image).value_or(image))) return found;
-  return exact_or_plain(file_name(image));
+  return exact_or_plain(absolute_root_.below(image).value_or(image));
+}
+
+std::optional<std::size_t> ImageNames::find(std::string_view image) const {
+  const auto found = find_path(image);
+  return found ? found : exact_or_plain(file_name(image));
+}
+
+std::vector<std::optional<std::size_t>> ImageNames::find_each(const PathList& images) const {
+  std::vector<std::optional<std::size_t>> numbers(images.size());
+  std::vector<bool> is_path(size(), false);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    numbers[i] = find_path(images.text(i));
+    if (numbers[i]) is_path[*numbers[i]] = true;
+  }
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (numbers[i]) continue;
+    const auto by_file_name = exact_or_plain(file_name(images.text(i)));
+    if (by_file_name && !is_path[*by_file_name]) numbers[i] = by_file_name;
+  }
+  return numbers;
 }
 
 namespace fs = std::filesystem;

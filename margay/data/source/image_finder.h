@@ -26,8 +26,12 @@ class ImageNames {
   /// Returns false, and adds nothing, if the name is there already.
   bool add(std::string_view name);
 
-  /// The number of the name that refers to this image, by its relative path first, then by its file name.
+  /// The number of the name that refers to this image by its path, relative or absolute.
+  std::optional<std::size_t> find_path(std::string_view image) const;
+  /// The same, or else by its file name.
   std::optional<std::size_t> find(std::string_view image) const;
+  /// The same of many images. A name that is the path of one of them is not taken for the file name of another.
+  std::vector<std::optional<std::size_t>> find_each(const PathList& images) const;
   /// The number of a name as it was added.
   std::optional<std::size_t> number(std::string_view name) const { return index_.find(tidied(name)); }
 

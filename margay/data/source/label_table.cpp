@@ -22,24 +22,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
+[[noreturn]] void refuse_twice_named(const LabelTable::Rows& rows, std::size_t row, std::string_view one,
+                                     std::string_view other) {
+  throw core::DataError(
+      rows.path, fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}", rows.lines[row],
+                             rows.names.name(row), core::shown_path(one), core::shown_path(other),
+                             core::shown_path(rows.names.roots().front().folder())));
+}
+
 /// Throws as the splitter of LabelTable::split.
 Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
   constexpr std::uint32_t kNobody = ~std::uint32_t{0};
   std::vector<std::uint32_t> image_of_row(rows.lines.size(), kNobody);
   Split split;
   NameList unlisted;
+  const std::vector<std::optional<std::size_t>> row_of_image = rows.names.find_each(items.paths());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto row = rows.names.find(items.paths().text(i));
+    const auto row = row_of_image[i];
     if (!row) {
-      unlisted.add(std::string(file_name(items.paths().text(i))));
+      unlisted.add(rows.names.roots().front().relative(items.paths().text(i)));
       continue;
     }
     if (image_of_row[*row] != kNobody) {
-      throw core::DataError(
-          rows.path,
-          fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}", rows.lines[*row],
-                      rows.names.name(*row), core::shown_path(items.path(image_of_row[*row])),
-                      core::shown_path(items.path(i)), core::shown_path(rows.names.roots().front().folder())));
+      refuse_twice_named(rows, *row, items.paths().text(image_of_row[*row]), items.paths().text(i));
     }
     image_of_row[*row] = static_cast<std::uint32_t>(i);
     if (rows.parts[*row] != SplitPart::kTest)
@@ -90,9 +95,39 @@ Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
       search.rows.push_back(static_cast<std::uint32_t>(row));
     }
   }
+  NameIndex found;
+  for (std::size_t i = 0; i < search.found.size(); ++i) found.add(search.found.text(i));
   const PathList there = finder.images();
   for (std::size_t i = 0; i < there.size(); ++i) {
-    if (!rows.names.find(there.text(i))) search.unlisted.add(there.text(i));
+    if (found.find(there.text(i))) continue;
+    const auto row = rows.names.find_path(there.text(i));
+    if (!row || !rows.is_test(*row)) search.unlisted.add(there.text(i));
+  }
+  return search;
+}
+
+/// The images anywhere below the root whose file names the table has, as where they lie in folders of their classes.
+Search find_below(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
+  const PathList images = search_images(root.folder()).images;
+  const std::vector<std::optional<std::size_t>> row_of_image = rows.names.find_each(images);
+  std::vector<std::optional<std::size_t>> image_of_row(rows.lines.size());
+  Search search;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    if (!row_of_image[i]) {
+      search.unlisted.add(images.text(i));
+      continue;
+    }
+    std::optional<std::size_t>& image = image_of_row[*row_of_image[i]];
+    if (image) refuse_twice_named(rows, *row_of_image[i], images.text(*image), images.text(i));
+    image = i;
+  }
+  for (std::size_t row = 0; row < rows.lines.size(); ++row) {
+    if (rows.is_test(row)) continue;
+    if (!image_of_row[row]) search.absent.add(std::string(rows.names.name(row)));
+    if (!image_of_row[row] && gaps == Gaps::kRefuse) continue;
+    search.found.add(image_of_row[row] ? std::string(images.text(*image_of_row[row]))
+                                       : root.path(rows.names.name(row)));
+    search.rows.push_back(static_cast<std::uint32_t>(row));
   }
   return search;
 }
@@ -139,6 +174,10 @@ PathList LabelTable::items(Gaps gaps, LeftOut& left_out) const {
       wanted_rows(*rows_)) {  // one place for all, so that two folders of the same names never mix
     Search beside = find_images(*rows_, rows_->names.roots().back(), gaps);
     if (beside.absent.size() < search.absent.size()) search = std::move(beside);
+  }
+  if (search.absent.size() == wanted_rows(*rows_)) {
+    Search below = find_below(*rows_, root, gaps);
+    if (below.absent.size() < search.absent.size()) search = std::move(below);
   }
   if (search.absent.empty() || gaps == Gaps::kKeep) {
     check_distinct(*rows_, search);

@@ -16,9 +16,9 @@ namespace margay::data {
 enum class Gaps { kRefuse, kKeep };
 
 /// A table (CSV, TSV or JSON lines) that lists images: their names (relative to `root`, or all of them to the table's
-/// folder, or just the file name; the extension may be missing), and where it has these columns, their labels and who
-/// validates: 1, true, yes, valid, val, validation; or 0, false, no, train, training, empty; rows that say test are
-/// left out. A value; copies share the rows.
+/// folder, or just the file names of images anywhere below `root`; the extension may be missing), and where it has
+/// these columns, their labels and who validates: 1, true, yes, valid, val, validation; or 0, false, no, train,
+/// training, empty; rows that say test are left out. A value; copies share the rows.
 class LabelTable {
  public:
   /// Throws core::DataError or core::FormatError: no such file, no column of names or groups, no row, an image listed

@@ -159,8 +159,9 @@ Splitter file_list_split(const std::filesystem::path& list, const std::filesyste
   return [names, list](const Items& items) {
     Split split;
     std::vector<std::size_t> image_of_name(names->size(), items.size());
+    const std::vector<std::optional<std::size_t>> name_of_image = names->find_each(items.paths());
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto name = names->find(items.paths().text(i));
+      const auto name = name_of_image[i];
       (name ? split.valid : split.train).push_back(i);
       if (!name) continue;
       if (image_of_name[*name] < items.size()) {

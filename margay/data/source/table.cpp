@@ -109,10 +109,13 @@ std::string text_of(const Json& value, const std::string& where) {
   return list;
 }
 
-/// Throws std::invalid_argument where a key comes twice, of which the parser would keep the last.
+/// Throws std::invalid_argument where a key comes twice, of which the parser would keep the last, and for lists within
+/// lists that no table has.
 Json parse_object(const std::string& text) {
   std::set<std::string> keys;
   return Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
+    constexpr int kDeepest = 16;
+    if (depth > kDeepest) throw std::invalid_argument("its lists and objects lie too deep in each other");
     if (depth == 1 && event == Json::parse_event_t::key && !keys.insert(parsed.get<std::string>()).second) {
       throw std::invalid_argument(fmt::format("two values are called '{}'", parsed.get<std::string>()));
     }

@@ -123,11 +123,16 @@ torch::Tensor synced(const torch::Tensor& x, Norm& norm) {
 }  // namespace
 
 SyncedNorms::SyncedNorms(SumOverProcesses sum)
-    : before_(std::exchange(current_sum, std::make_shared<const SumOverProcesses>(std::move(sum)))) {}
+    : SyncedNorms(std::make_shared<const SumOverProcesses>(std::move(sum))) {}
+
+SyncedNorms::SyncedNorms(std::shared_ptr<const SumOverProcesses> sum)
+    : before_(std::exchange(current_sum, std::move(sum))) {}
 
 SyncedNorms::~SyncedNorms() { current_sum = std::move(before_); }
 
 bool has_synced_norms() { return current_sum != nullptr; }
+
+std::shared_ptr<const SumOverProcesses> synced_sum() { return current_sum; }
 
 torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm2dImpl& norm) { return synced(x, norm); }
 torch::Tensor synced_batch_norm(const torch::Tensor& x, torch::nn::BatchNorm1dImpl& norm) { return synced(x, norm); }

@@ -19,6 +19,8 @@ using SumOverProcesses = std::function<void(std::span<double> values)>;
 class SyncedNorms {
  public:
   explicit SyncedNorms(SumOverProcesses sum);
+  /// The scope that another thread had (synced_sum); null: none.
+  explicit SyncedNorms(std::shared_ptr<const SumOverProcesses> sum);
   SyncedNorms(const SyncedNorms&) = delete;
   SyncedNorms& operator=(const SyncedNorms&) = delete;
   ~SyncedNorms();
@@ -29,6 +31,8 @@ class SyncedNorms {
 
 /// Whether there is such a scope on this thread.
 bool has_synced_norms();
+/// What it sums by; null where there is none.
+std::shared_ptr<const SumOverProcesses> synced_sum();
 
 /// norm(x) over the images of all processes of the SyncedNorms, which there must be. x: [N,C,…]; norm: in train mode.
 /// Gradients of weight and bias are those of this process's images.

@@ -12,6 +12,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/options.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/naming.h"
@@ -217,13 +218,11 @@ std::optional<PublishedForm> by_description(const json& description, const Archi
   return form;
 }
 
-json json_of_text(const std::string& text) { return json::parse(text, nullptr, /*allow_exceptions=*/false); }
-
 /// Of a bundle: what its own network and images are.
 std::optional<PublishedForm> by_bundle(const Metadata& metadata, const Architecture& architecture) {
   const auto found = metadata.find("margay");
   if (found == metadata.end()) return std::nullopt;
-  const json header = json_of_text(found->second);
+  const json header = core::parsed_json(found->second);
   if (!header.is_object() || !header.contains("classifier")) return std::nullopt;
   PublishedForm form{.name = "a model of Margay's", .source = "its description"};
   const json classifier = header.value("classifier", json::object());
@@ -238,7 +237,7 @@ std::optional<PublishedForm> by_bundle(const Metadata& metadata, const Architect
 std::optional<PublishedForm> by_metadata(const Metadata& metadata, const Architecture& architecture) {
   json description = json::object();
   for (const auto& [key, value] : metadata) {
-    const json parsed = json_of_text(value);
+    const json parsed = core::parsed_json(value);
     description[key] = parsed.is_object() ? parsed : json(value);
   }
   return by_description(description, architecture, "its metadata");
@@ -252,7 +251,7 @@ json neighbour(const fs::path& path, const char* name) {
   const std::uintmax_t bytes = fs::file_size(beside, unknown);
   if (unknown || bytes > kMaxBytes) return nullptr;
   std::ifstream file(beside);
-  return json_of_text({std::istreambuf_iterator<char>(file), {}});
+  return core::parsed_json(file);
 }
 
 bool has_tensor(const TensorMap& tensors, const std::string& ending) {

@@ -16,6 +16,7 @@
 
 #include "margay/core/checksum.h"
 #include "margay/core/error.h"
+#include "margay/core/json_values.h"
 #include "margay/core/text.h"
 #include "margay/model/weights/safetensors.h"
 #include "margay/train/checkpoint/fingerprint.h"
@@ -257,7 +258,7 @@ Snapshot read_checkpoint(const std::filesystem::path& path) {
   if (!matches(metadata_value(file.metadata, kChecksum, path), file.tensors, values)) {
     throw core::FormatError(path, "its checksum does not match: the file is incomplete or damaged");
   }
-  return {std::move(file.tensors), nlohmann::ordered_json::parse(values, nullptr, false)};
+  return {std::move(file.tensors), core::parsed_json(values)};
 }
 
 void load_checkpoint(const std::filesystem::path& path, Learner& learner) {

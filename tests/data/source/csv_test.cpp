@@ -35,7 +35,8 @@ TEST(Csv, KnowsWhereEachRowBegins) {
 
 TEST(Csv, NamesTheLineThatIsBroken) {
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a,b\n1,2\n3\n", "t.csv"); }),
-            "t.csv: line 3: 1 cell, but the first line has 2");
+            "t.csv: line 3: 1 cell, but the first line has 2; cells are separated at ',': if another sign "
+            "separates them, say so in a line before the header, such as sep=;");
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a;b\n1;2;3\n", "t.csv"); }),
             "t.csv: line 2: 3 cells, but the first line has 2; put a cell that holds a ';' into quotes");
   EXPECT_EQ(thrown_message<core::FormatError>([] { parse_csv("a\n\"x\n", "t.csv"); }),

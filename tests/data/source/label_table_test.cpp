@@ -52,7 +52,7 @@ TEST(LabelTable, NamesAbsentImages) {
 TEST(LabelTable, NamesImagesThatItDoesNotList) {
   const TableFixture fixture("name,is_valid\na.jpg,0\n");
   const std::string message = thrown_message<core::DataError>([&] { (void)fixture.table().split()(fixture.items()); });
-  EXPECT_NE(message.find("2 images are not in this table: 'c.jpg', 'b.jpg'"), std::string::npos) << message;
+  EXPECT_NE(message.find("2 images are not in this table: 'c.jpg', 'sub/b.jpg'"), std::string::npos) << message;
   EXPECT_THROW((void)fixture.table().labels(), core::DataError);
 }
 
@@ -475,6 +475,33 @@ TEST(LabelTable, RefusesANameThatTwoImagesHave) {
   const TableFixture fixture("name,is_valid\na.jpg,0\nb.jpg,0\nc.jpg,1\n");
   write(fixture.folder / "pics/other/b.jpg", "x");
   EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().split()(fixture.items()); }).find("names both"),
+            std::string::npos);
+}
+
+TEST(LabelTable, APathIsNotTakenForTheFileNameOfAnotherImage) {
+  const TableFixture fixture("name,is_valid\na.jpg,0\nsub/b.jpg,0\nc.jpg,1\n");
+  write(fixture.folder / "pics/sub/a.jpg", "x");
+  EXPECT_NE(thrown_message<core::DataError>([&] {
+              (void)fixture.table().split()(fixture.items());
+            }).find("1 image is not in this table: 'sub/a.jpg'"),
+            std::string::npos);
+  LeftOut left_out;
+  EXPECT_EQ(fixture.table().items(Gaps::kRefuse, left_out).size(), 3U);
+  EXPECT_EQ(left_out.count(LeftOutKind::kUnlistedImage), 1U) << "pics/sub/a.jpg";
+}
+
+TEST(LabelTable, FindsFileNamesAnywhereBelowTheFolder) {
+  const TableFixture fixture("name,label\nx1.jpg,cat\nx2,dog\n");
+  write(fixture.folder / "pics/p/x1.jpg", "x");
+  write(fixture.folder / "pics/q/r/x2.jpg", "x");
+  LeftOut left_out;
+  const PathList found = fixture.table().items(Gaps::kRefuse, left_out);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found.text(0), (fixture.folder / "pics/p/x1.jpg").native());
+  EXPECT_EQ(found.text(1), (fixture.folder / "pics/q/r/x2.jpg").native());
+  EXPECT_EQ(fixture.table().labels().label(std::string(found.text(1))), Labels{"dog"});
+  write(fixture.folder / "pics/q/x1.jpg", "x");
+  EXPECT_NE(thrown_message<core::DataError>([&] { (void)fixture.table().items(); }).find("'x1.jpg' names both"),
             std::string::npos);
 }
 

@@ -94,6 +94,9 @@ TEST(FileListSplit, MustFindEveryName) {
               file_list_split(list, "pics")(twice);
             }).find("'dog_1.jpg' names both pics/cat/dog_1.jpg and pics/dog/dog_1.jpg"),
             std::string::npos);
+  write(folder / "exact.txt", "dog_1.jpg\n");
+  const Items exact = {{"pics/cat/dog_1.jpg", "x"}, {"pics/dog_1.jpg", "x"}};
+  EXPECT_EQ(file_list_split(folder / "exact.txt", "pics")(exact).valid, (std::vector<std::size_t>{1}));
   write(folder / "empty.txt", "\n");
   EXPECT_THROW(file_list_split(folder / "empty.txt", "pics"), core::DataError);
   EXPECT_THROW(file_list_split(folder / "absent.txt", "pics"), core::DataError);
