@@ -47,7 +47,7 @@ struct Bundle {
 /// previous file. Throws core::IoError, std::invalid_argument without a classifier.
 void save_bundle(const std::filesystem::path& path, const Bundle& bundle);
 
-/// Whether a network that was read is asked for its golden images, which costs two images' computation in fp32.
+/// Whether a network that was read is asked for its first golden image, which costs that one's computation in fp32.
 enum class GoldenCheck {
   kCompare,
   kLater  ///< the caller does it, or computes nothing

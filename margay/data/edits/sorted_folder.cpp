@@ -45,7 +45,11 @@ std::unordered_set<std::string> paths_in(core::LineFile& table, std::string_view
 }  // namespace
 
 SortedFolder::SortedFolder(const fs::path& folder, const Labels& classes, PlacedAs how)
-    : folders_(folder), how_(how), table_(folder / kTable), unreadable_table_(folder / kUnreadable) {
+    : folders_(folder),
+      how_(how),
+      table_(folder / kTable),
+      unreadable_table_(folder / kUnreadable),
+      lock_(folder / ".lock") {
   for (const std::string& label : classes) {
     if (folder_of_class(label) == kNone) {
       throw core::DataError(folder, fmt::format("the model has a class '{}', as the folder for images of none of its "

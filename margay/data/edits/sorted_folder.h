@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "margay/core/file.h"
 #include "margay/core/line_file.h"
 #include "margay/data/edits/class_folders.h"
 #include "margay/data/item.h"
@@ -35,7 +36,7 @@ class SortedFolder {
 
   /// Makes the folder. classes: of the model. Throws core::FormatError for tables of these names that are something
   /// else, core::DataError for a class that is called as the folder for none of them, std::invalid_argument for a
-  /// class whose name no folder can have, core::IoError.
+  /// class whose name no folder can have, core::IoError, core::Error while another process sorts into it.
   SortedFolder(const std::filesystem::path& folder, const Labels& classes, PlacedAs how);
 
   const std::filesystem::path& folder() const { return folders_.root(); }
@@ -62,6 +63,7 @@ class SortedFolder {
   PlacedAs how_;
   core::LineFile table_;
   core::LineFile unreadable_table_;
+  core::FileLock lock_;
   std::unordered_set<std::string> sorted_;
   std::unordered_set<std::string> listed_;
   std::map<std::string, std::size_t> counts_;

@@ -51,15 +51,28 @@ TEST(SortedFolder, ASecondSortingAddsNothingTwiceAndLeavesWhatAPersonHasMoved) {
   EXPECT_FALSE(fs::exists(folder / "out/cat/1.jpg"));
 }
 
+TEST(SortedFolder, IsSortedIntoByOneProcessAtATime) {
+  const TemporaryFolder folder;
+  const auto sort = [&] { return SortedFolder(folder / "out", kClasses, PlacedAs::kCopy); };
+  {
+    const SortedFolder first = sort();
+    EXPECT_NE(thrown_message<core::Error>(sort).find("out: another process is at work here; wait until it ends"),
+              std::string::npos);
+  }
+  EXPECT_NO_THROW(sort());
+}
+
 TEST(SortedFolder, AnImageThatIsInPlaceWithoutItsLineIsFound) {
   const TemporaryFolder folder;
   write(folder / "1.jpg", "an image");
   write(folder / "out/cat/1.jpg", "an image");  // killed before the line was written
   write(folder / "out/sorted.csv", "path,label,probability,sorted_to,how\n/home/x,ca");
-  SortedFolder sorted(folder / "out", kClasses, PlacedAs::kCopy);
-  sorted.add(folder / "1.jpg", {.labels = {"cat"}});
-  EXPECT_EQ(sorted.found(), 1U);
-  EXPECT_EQ(sorted.added(), 0U);
+  {
+    SortedFolder sorted(folder / "out", kClasses, PlacedAs::kCopy);
+    sorted.add(folder / "1.jpg", {.labels = {"cat"}});
+    EXPECT_EQ(sorted.found(), 1U);
+    EXPECT_EQ(sorted.added(), 0U);
+  }
   EXPECT_FALSE(fs::exists(folder / "out/cat/1-2.jpg"));
   EXPECT_TRUE(SortedFolder(folder / "out", kClasses, PlacedAs::kCopy).was_sorted(folder / "1.jpg"));
 }
