@@ -158,10 +158,10 @@ class ServerRun {
       complain(error.what());
     }
     for (const serve::ModelFile& file : service_.store().models()) {
-      if (service_.store().status(file.name).state == serve::ModelState::kUnloaded)
-        continue;  // on request, and stays so
       try {
-        const bool is_other = service_.store().load(file.name) == serve::LoadResult::kSwitched;
+        const std::optional<serve::LoadResult> loaded = service_.store().load_again(file.name);
+        if (!loaded) continue;
+        const bool is_other = loaded == serve::LoadResult::kSwitched;
         tell_change(file.name, service_.store().status(file.name).version,
                     is_other ? "is served now" : "is served on: its file is the same");
       } catch (const std::exception& error) {

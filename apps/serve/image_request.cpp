@@ -115,11 +115,13 @@ void take_json_images(ImageRequest& request, const json& document) {
   }
 }
 
+bool is_image_field(std::string_view name) { return name == "image" || name == "images"; }
+
 void read_json_images(ImageRequest& request, const std::string& body) {
   const json document = parse_images(body);
   if (!document.is_object()) refuse_images("the body must be a JSON object");
   for (const auto& [key, value] : document.items()) {
-    if (key == "image" || key == "images") continue;
+    if (is_image_field(key)) continue;
     if (value.is_number() && take_field(request.question, key, value.dump())) continue;
     refuse_images(fmt::format("the JSON has a field '{}'; there are image, images, and as numbers {}",
                               core::fitted(core::spelled_out(key), 40), kFields));
@@ -130,8 +132,7 @@ void read_json_images(ImageRequest& request, const std::string& body) {
 void read_form_images(ImageRequest& request, const http::Request& form) {
   for (const http::FormPart& part : http::parse_multipart(form.body, form.headers.get("Content-Type"))) {
     if (part.file_name.empty() && take_field(request.question, part.name, std::string(part.bytes))) continue;
-    const bool is_image = !part.file_name.empty() || part.name == "image" || part.name == "images";
-    if (!is_image) {
+    if (part.file_name.empty() && !is_image_field(part.name)) {
       refuse_images(fmt::format("the form has a field '{}'; there are files, image, images, and as numbers {}",
                                 core::fitted(core::spelled_out(part.name), 40), kFields));
     }

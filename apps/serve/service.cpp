@@ -133,7 +133,11 @@ std::string Service::metrics_text() {
       const auto model = store_->model(file.name);
       const std::string version = model == nullptr ? "" : model->facts().version;
       if (std::exchange(described_[file.name], version) == version) continue;
-      model == nullptr ? metrics_.forget(file.name) : metrics_.describe(model->facts());
+      if (model == nullptr) {
+        metrics_.forget(file.name);
+      } else {
+        metrics_.describe(model->facts());
+      }
     }
   }
   if (server_counts_) metrics_.set_server(server_counts_());

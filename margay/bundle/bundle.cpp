@@ -197,10 +197,6 @@ model::SafetensorsFile read_model_file(const fs::path& path) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 /// The file's weights may have changed since it was saved, in place or on its way: nothing else of it would tell. One
 /// image does, as every weight is used for each.
 void compare_golden_images(const Bundle& bundle, const fs::path& path) {

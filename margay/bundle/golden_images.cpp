@@ -139,16 +139,6 @@ std::optional<GoldenImages> measure_golden_images(model::Classifier& classifier,
   return std::nullopt;
 }
 
-std::string golden_problem(double difference, model::Precision precision) {
-  const double tolerance = GoldenImages::tolerance(precision);
-  if (difference <= tolerance) return "";
-  return fmt::format(
-      "what it predicts for its golden images is not what it predicted when it was saved: a logit is off by {:.2g} of "
-      "the largest, at most {:g} is allowed in {}; the file is damaged, or this program computes something else: copy "
-      "it again, or train again",
-      difference, tolerance, core::to_text(precision));
-}
-
 double golden_difference(const GoldenImages& golden, const torch::Tensor& logits) {
   double largest = 0;
   for (std::size_t i = 0; i < golden.logits.size(); ++i) {
@@ -159,6 +149,16 @@ double golden_difference(const GoldenImages& golden, const torch::Tensor& logits
     largest = std::max(largest, value);
   }
   return largest;
+}
+
+std::string golden_problem(double difference, model::Precision precision) {
+  const double tolerance = GoldenImages::tolerance(precision);
+  if (difference <= tolerance) return "";
+  return fmt::format(
+      "what it predicts for its golden images is not what it predicted when it was saved: a logit is off by {:.2g} of "
+      "the largest, at most {:g} is allowed in {}; the file is damaged, or this program computes something else: copy "
+      "it again, or train again",
+      difference, tolerance, core::to_text(precision));
 }
 
 }  // namespace margay::bundle

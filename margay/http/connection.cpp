@@ -278,12 +278,11 @@ void Connection::dispatch() {
   const auto limit = std::chrono::milliseconds(std::llround(state_.options.write_seconds * 1e3));
   exchange_ = std::make_shared<Exchange>(home_.loop(), weak_from_this(), limit);
   Request request = reader_.take();
+  set_deadline(state_.options.answer_seconds);
   request.received = Clock::now();
-  request.deadline = request.received + std::chrono::duration_cast<Clock::duration>(
-                                            std::chrono::duration<double>(state_.options.answer_seconds));
+  request.deadline = deadline_;
   request.client_left = std::shared_ptr<const std::atomic<bool>>(exchange_, &exchange_->client_left());
   phase_ = Phase::kAnswering;
-  deadline_ = request.deadline;
   is_in_flight_ = true;
   is_asked_ = false;
   ++state_.in_flight;

@@ -95,6 +95,13 @@ class ModelStore::State {
     return load(served);
   }
 
+  std::optional<LoadResult> load_again(const std::string& name) {
+    Served& served = find(name);
+    const std::lock_guard loading(served.loading);
+    if (is_unloaded(served)) return std::nullopt;
+    return load(served);
+  }
+
   void unload(const std::string& name) {
     Served& served = find(name);
     const std::lock_guard loading(served.loading);
@@ -108,9 +115,7 @@ class ModelStore::State {
     if (!has_settled(served)) return std::nullopt;
     Change change{.name = name};
     try {
-      const std::lock_guard loading(served.loading);
-      if (is_unloaded(served)) return std::nullopt;  // meanwhile
-      if (load(served) == LoadResult::kUnchanged) return std::nullopt;
+      if (load_again(name) != LoadResult::kSwitched) return std::nullopt;  // or unloaded meanwhile
     } catch (const std::exception& error) {
       change.problem = error.what();
     }
@@ -143,19 +148,13 @@ class ModelStore::State {
 
   /// The caller holds served.loading.
   LoadResult load(Served& served) {
-    const bool was_unloaded = is_unloaded(served);
-    begin_load(served);
+    const ModelState without_model = begin_load(served);
     try {
       const LoadResult result = read(served);
-      end_load(served, ModelState::kReady, "");
+      end_load(served, without_model, "");
       return result;
     } catch (const std::exception& error) {
-      const bool is_served = served.queue.model() != nullptr;
-      end_load(served,
-               is_served      ? ModelState::kReady
-               : was_unloaded ? ModelState::kUnloaded
-                              : ModelState::kFailed,
-               error.what());
+      end_load(served, without_model, error.what());
       throw;
     }
   }
@@ -165,16 +164,19 @@ class ModelStore::State {
     return served.status.state == ModelState::kUnloaded;
   }
 
-  static void begin_load(Served& served) {
+  /// Returns what the state will be if there is no model after it.
+  static ModelState begin_load(Served& served) {
     const std::lock_guard lock(served.mutex);
+    const bool is_unloaded = served.status.state == ModelState::kUnloaded;
     if (served.status.state != ModelState::kReady) served.status.state = ModelState::kLoading;
     served.tried = identity_of(served.model.file);
+    return is_unloaded ? ModelState::kUnloaded : ModelState::kFailed;
   }
 
-  static void end_load(Served& served, ModelState state, const std::string& problem) {
+  static void end_load(Served& served, ModelState without_model, const std::string& problem) {
     const std::shared_ptr<const ServedModel> model = served.queue.model();
     const std::lock_guard lock(served.mutex);
-    served.status.state = state;
+    served.status.state = model == nullptr ? without_model : ModelState::kReady;
     served.status.version = model == nullptr ? "" : model->facts().version;
     served.status.reason = problem;
   }
@@ -221,6 +223,7 @@ bool ModelStore::is_ready() const {
 }
 
 LoadResult ModelStore::load(const std::string& name) { return state_->load(name); }
+std::optional<LoadResult> ModelStore::load_again(const std::string& name) { return state_->load_again(name); }
 
 void ModelStore::load_all() {
   std::exception_ptr first;

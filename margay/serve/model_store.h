@@ -69,6 +69,8 @@ class ModelStore {
   /// Reads the model's file and switches to it, in the calling thread. Throws what ServedModel::load throws; what was
   /// served is served on.
   LoadResult load(const std::string& name);
+  /// The same of a model that was not unloaded on request; one that was stays so: nothing.
+  std::optional<LoadResult> load_again(const std::string& name);
   /// All models; the first error is thrown when all others were loaded.
   void load_all();
   /// From now on requests for it are refused (kNotLoaded); those accepted are answered. Files that change do not load

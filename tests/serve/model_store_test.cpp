@@ -119,6 +119,7 @@ TEST_F(ModelStoreTest, UnloadsOnRequestAndStaysUnloaded) {
   EXPECT_EQ(store_.status("m").state, ModelState::kUnloaded);
   EXPECT_NE(store_.status("m").reason, "");
   EXPECT_TRUE(store_.is_ready()) << "the other models are not to blame";
+  EXPECT_EQ(store_.load_again("m"), std::nullopt);
   write(content);
   for (int look = 0; look < 3; ++look) EXPECT_TRUE(store_.look_for_changes().empty());
   store_.load("m");

@@ -157,6 +157,18 @@ char delimiter_of(std::string_view text, const std::filesystem::path& path) {
   return kDelimiters[static_cast<std::size_t>(first - counts.begin())];
 }
 
+namespace {
+
+std::string separation_remedy(bool are_too_many, char delimiter) {
+  const std::string sign = delimiter == '\t' ? "tab" : std::string(1, delimiter);
+  if (are_too_many) return fmt::format("put a cell that holds a '{}' into quotes", sign);
+  return fmt::format(
+      "cells are separated at '{}': if another sign separates them, say so in a line before the header, such as sep=;",
+      sign);
+}
+
+}  // namespace
+
 void for_each_record(std::string_view text, const std::filesystem::path& path, char delimiter, const TakeRecord& take) {
   Parser parser(text, path, delimiter);
   std::size_t width = 0;
@@ -168,13 +180,8 @@ void for_each_record(std::string_view text, const std::filesystem::path& path, c
     if (width == 0) width = cells.size();
     if (cells.size() != width) {
       throw core::FormatError(
-          path,
-          fmt::format("line {}: {}, but the first line has {}{}", line, core::counted(cells.size(), "cell"), width,
-                      cells.size() > width ? fmt::format("; put a cell that holds a '{}' into quotes",
-                                                         delimiter == '\t' ? "tab" : std::string(1, delimiter))
-                                           : fmt::format("; cells are separated at {}: if another sign separates "
-                                                         "them, say so in a line before the header, such as sep=;",
-                                                         delimiter == '\t' ? "tabs" : fmt::format("'{}'", delimiter))));
+          path, fmt::format("line {}: {}, but the first line has {}; {}", line, core::counted(cells.size(), "cell"),
+                            width, separation_remedy(cells.size() > width, delimiter)));
     }
     take(line, std::move(cells));
   }

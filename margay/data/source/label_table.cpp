@@ -22,31 +22,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse_twice_named(const LabelTable::Rows& rows, std::size_t row, std::string_view one,
-                                     std::string_view other) {
-  throw core::DataError(
-      rows.path, fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}", rows.lines[row],
-                             rows.names.name(row), core::shown_path(one), core::shown_path(other),
-                             core::shown_path(rows.names.roots().front().folder())));
+/// Which row names which image.
+struct NamedImages {
+  std::vector<std::optional<std::size_t>> row_of_image;
+  std::vector<std::optional<std::size_t>> image_of_row;
+};
+
+/// Throws core::DataError for a row that names two of the images.
+NamedImages named_images(const LabelTable::Rows& rows, const PathList& images) {
+  NamedImages named{rows.names.find_each(images), std::vector<std::optional<std::size_t>>(rows.lines.size())};
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto row = named.row_of_image[i];
+    if (!row) continue;
+    std::optional<std::size_t>& image = named.image_of_row[*row];
+    if (image) {
+      throw core::DataError(
+          rows.path,
+          fmt::format("line {}: '{}' names both {} and {}; write their paths relative to {}", rows.lines[*row],
+                      rows.names.name(*row), core::shown_path(images.text(*image)), core::shown_path(images.text(i)),
+                      core::shown_path(rows.names.roots().front().folder())));
+    }
+    image = i;
+  }
+  return named;
 }
 
 /// Throws as the splitter of LabelTable::split.
 Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
-  constexpr std::uint32_t kNobody = ~std::uint32_t{0};
-  std::vector<std::uint32_t> image_of_row(rows.lines.size(), kNobody);
+  const NamedImages named = named_images(rows, items.paths());
   Split split;
   NameList unlisted;
-  const std::vector<std::optional<std::size_t>> row_of_image = rows.names.find_each(items.paths());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto row = row_of_image[i];
+    const auto row = named.row_of_image[i];
     if (!row) {
       unlisted.add(rows.names.roots().front().relative(items.paths().text(i)));
       continue;
     }
-    if (image_of_row[*row] != kNobody) {
-      refuse_twice_named(rows, *row, items.paths().text(image_of_row[*row]), items.paths().text(i));
-    }
-    image_of_row[*row] = static_cast<std::uint32_t>(i);
     if (rows.parts[*row] != SplitPart::kTest)
       (rows.parts[*row] == SplitPart::kValid ? split.valid : split.train).push_back(i);
   }
@@ -57,7 +68,7 @@ Split split_by_rows(const LabelTable::Rows& rows, const Items& items) {
   }
   NameList absent;
   for (std::size_t row = 0; row < rows.lines.size(); ++row) {
-    if (image_of_row[row] == kNobody && !rows.is_test(row)) absent.add(std::string(rows.names.name(row)));
+    if (!named.image_of_row[row] && !rows.is_test(row)) absent.add(std::string(rows.names.name(row)));
   }
   if (absent.empty()) return split;
   throw core::DataError(rows.path, fmt::format("{} of the {} images listed are not among the data: {}", absent.size(),
@@ -109,24 +120,17 @@ Search find_images(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
 /// The images anywhere below the root whose file names the table has, as where they lie in folders of their classes.
 Search find_below(const LabelTable::Rows& rows, const Root& root, Gaps gaps) {
   const PathList images = search_images(root.folder()).images;
-  const std::vector<std::optional<std::size_t>> row_of_image = rows.names.find_each(images);
-  std::vector<std::optional<std::size_t>> image_of_row(rows.lines.size());
+  const NamedImages named = named_images(rows, images);
   Search search;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    if (!row_of_image[i]) {
-      search.unlisted.add(images.text(i));
-      continue;
-    }
-    std::optional<std::size_t>& image = image_of_row[*row_of_image[i]];
-    if (image) refuse_twice_named(rows, *row_of_image[i], images.text(*image), images.text(i));
-    image = i;
+    if (!named.row_of_image[i]) search.unlisted.add(images.text(i));
   }
   for (std::size_t row = 0; row < rows.lines.size(); ++row) {
     if (rows.is_test(row)) continue;
-    if (!image_of_row[row]) search.absent.add(std::string(rows.names.name(row)));
-    if (!image_of_row[row] && gaps == Gaps::kRefuse) continue;
-    search.found.add(image_of_row[row] ? std::string(images.text(*image_of_row[row]))
-                                       : root.path(rows.names.name(row)));
+    const auto image = named.image_of_row[row];
+    if (!image) search.absent.add(std::string(rows.names.name(row)));
+    if (!image && gaps == Gaps::kRefuse) continue;
+    search.found.add(image ? std::string(images.text(*image)) : root.path(rows.names.name(row)));
     search.rows.push_back(static_cast<std::uint32_t>(row));
   }
   return search;
