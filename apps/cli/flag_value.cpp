@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 #include <sstream>
+#include <stdexcept>
 #include <vector>
 
 #include <fmt/format.h>
@@ -23,11 +24,11 @@ namespace {
 using FlagKind = core::FieldType::Kind;
 using Json = nlohmann::ordered_json;
 
-/// Throws Json::exception for what is no JSON, and CLI::ValidationError for lists too deep in each other.
+/// Throws Json::exception for what is no JSON, and std::invalid_argument for lists too deep in each other.
 Json json_of(const std::string& text) {
   Json json = core::parsed_json(text);
   if (!json.is_discarded()) return json;
-  if (Json::accept(text)) throw CLI::ValidationError("its lists and objects lie too deep in each other");
+  if (Json::accept(text)) throw std::invalid_argument("its lists and objects lie too deep in each other");
   return Json::parse(text);  // says where
 }
 
@@ -69,6 +70,8 @@ Json parse_config(const std::string& path) {
     throw CLI::ValidationError(error.what());
   } catch (const Json::exception& error) {
     throw CLI::ValidationError(fmt::format("{}: not JSON ({})", path, error.what()));
+  } catch (const std::invalid_argument& error) {
+    throw CLI::ValidationError(fmt::format("{}: {}", path, error.what()));
   }
 }
 

@@ -183,6 +183,14 @@ TEST(Config, NamesTheKeyThatIsWrong) {
   EXPECT_NE(result.errors.find("no option 'epcohs'; did you mean 'epochs'?"), std::string::npos) << result.errors;
 }
 
+TEST(Config, IsNamedWhereItIsTooDeep) {
+  const testing_support::TemporaryFolder folder;
+  std::ofstream(folder / "config.json") << std::string(100'000, '[') + std::string(100'000, ']');
+  const CommandResult result = run_command({"train", "x", "--config", (folder / "config.json").c_str()});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.errors.find("config.json: its lists and objects lie too deep"), std::string::npos) << result.errors;
+}
+
 TEST(Flags, CoverEveryFieldOnceAndShowDefaults) {
   const std::string help = testing_support::run_command({"train", "--help-all"}).output;
   for (const char* flag :
