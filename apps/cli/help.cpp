@@ -1,6 +1,7 @@
 #include "apps/cli/help.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -93,6 +94,17 @@ const CLI::App* chosen_command(const CLI::App& app, const std::vector<std::strin
 
 std::string before_equals(const std::string& flag) { return flag.substr(0, flag.find('=')); }
 
+/// "; did you mean '--arch'?" for the beginning of one flag or two, else for a slip.
+std::string guess_at(const std::string& flag, const std::vector<std::string>& known) {
+  constexpr std::size_t kShortest = 4;  // "--ep"
+  std::vector<std::string> longer;
+  std::copy_if(known.begin(), known.end(), std::back_inserter(longer),
+               [&](const std::string& each) { return flag.size() >= kShortest && each.starts_with(flag); });
+  if (longer.empty() || longer.size() > 2) return core::did_you_mean(flag, known);
+  std::sort(longer.begin(), longer.end());
+  return fmt::format("; did you mean '{}'?", core::joined(longer, "' or '"));
+}
+
 /// Explains the first flag that the command does not have; "" if all are known.
 std::string explain_unknown_flag(const CLI::App& command, const std::vector<std::string>& arguments) {
   const std::vector<std::string> known = flags_of(command);
@@ -100,9 +112,8 @@ std::string explain_unknown_flag(const CLI::App& command, const std::vector<std:
     const std::string flag = before_equals(argument);
     if (!flag.starts_with("--") || flag == "--") continue;
     if (std::find(known.begin(), known.end(), flag) != known.end()) continue;
-    return core::followed_by(
-        fmt::format("{} has no flag {}{}", command.get_name(), flag, core::did_you_mean(flag, known)),
-        fmt::format("`margay {} --help` lists them", command.get_name()));
+    return core::followed_by(fmt::format("{} has no flag {}{}", command.get_name(), flag, guess_at(flag, known)),
+                             fmt::format("`margay {} --help` lists them", command.get_name()));
   }
   return "";
 }

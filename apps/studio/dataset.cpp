@@ -1,7 +1,6 @@
 #include "apps/studio/dataset.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "margay/data/check/check_images.h"
 #include "margay/data/check/deep_images.h"
@@ -45,12 +44,8 @@ const char* name_of(ImageSide side) {
   return side == ImageSide::kValid ? "valid" : "none";
 }
 
-const char* name_of(OpenedDataset::Change change) {
-  if (change == OpenedDataset::Change::kChanged) return "changed";
-  return change == OpenedDataset::Change::kGone ? "gone" : "";
-}
-
 std::shared_ptr<const OpenedDataset> OpenedDataset::open(const fs::path& folder, const run::DataOptions& options) {
+  const std::timespec begun = FolderTimes::now();
   const run::ExplainedBlock explained = run::make_explained_block(folder, options, data::Gaps::kKeep);
   const data::LabelledData found = data::labelled_data(explained.block);
   const std::shared_ptr<OpenedDataset> opened(new OpenedDataset);
@@ -77,7 +72,8 @@ std::shared_ptr<const OpenedDataset> OpenedDataset::open(const fs::path& folder,
     opened->first_label_.push_back(opened->label_ids_.size());
     opened->sides_.push_back(side_of(found.sides[i]));
   }
-  opened->note_folders();
+  opened->folder_times_.note_images(
+      folder, opened->size(), [&](std::size_t i) { return opened->name(i); }, begun);
   return opened;
 }
 
@@ -91,26 +87,6 @@ std::optional<std::size_t> OpenedDataset::find_path(const fs::path& path) const 
 
 std::size_t OpenedDataset::count(ImageSide side) const {
   return static_cast<std::size_t>(std::count(sides_.begin(), sides_.end(), side));
-}
-
-/// The folder itself, and all that hold an image or lie between.
-void OpenedDataset::note_folders() {
-  std::unordered_set<std::string_view> folders;
-  for (std::size_t i = 0; i < size() && folders.size() < FolderTimes::kMost; ++i) {
-    std::string_view name = this->name(i);
-    for (std::size_t end = name.rfind('/'); end != std::string_view::npos; end = name.rfind('/')) {
-      name = name.substr(0, end);
-      if (!folders.insert(name).second) break;
-    }
-  }
-  folder_times_.note(folder_, FolderTimes::Counts::kNames);
-  for (const std::string_view name : folders) folder_times_.note(folder_ / name);
-}
-
-OpenedDataset::Change OpenedDataset::change() const {
-  std::error_code none;
-  if (!fs::exists(folder_, none)) return Change::kGone;
-  return folder_times_.have_changed() ? Change::kChanged : Change::kNone;
 }
 
 }  // namespace margay::studio

@@ -70,14 +70,11 @@ class OpenedDataset {
   std::vector<std::string> left_out;  ///< what of the folder is not used, sentences
   int deep_bits = 16;                 ///< that make images of 10 … 14 bits visible (data::DeepImages)
 
-  /// What has happened to the folder since it was read, by the times of its folders: files that were written over in
-  /// place do not count.
-  enum class Change { kNone, kChanged, kGone };
-  Change change() const;
+  /// What has happened to the folder since it was read.
+  FolderChange change() const { return folder_times_.change(); }
 
  private:
   OpenedDataset() = default;
-  void note_folders();
 
   std::filesystem::path folder_;
   data::NameIndex names_;
@@ -89,8 +86,5 @@ class OpenedDataset {
   bool is_multi_label_ = false;
   FolderTimes folder_times_;
 };
-
-/// "changed", "gone"; "" for kNone.
-const char* name_of(OpenedDataset::Change change);
 
 }  // namespace margay::studio

@@ -52,7 +52,7 @@ void ShelvedDataset::read(std::uint64_t after) {
 
 void ShelvedDataset::follow() {
   const State now = state();
-  const bool is_other = now.dataset && now.dataset->change() != OpenedDataset::Change::kNone;
+  const bool is_other = now.dataset && now.dataset->change() != FolderChange::kNone;
   if (is_other || now.reading.phase == Job::Phase::kFailed) read(now.revision);
 }
 

@@ -1,6 +1,7 @@
 #include "apps/studio/evaluations.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +13,7 @@
 namespace margay::studio {
 
 std::string EvaluationQuestion::text() const {
-  return fmt::format("{}\n{}\n{}\n{}\n{}{}", model, modified, folder, part ? core::to_text(*part) : "",
+  return fmt::format("{}\n{}\n{}\n{}\n{}{}", model, stamp, folder, part ? core::to_text(*part) : "",
                      leaves_unknown_out ? "l" : "", unlabelled ? "u" : "");
 }
 
@@ -20,6 +21,7 @@ Evaluations::Evaluations(Judge judge, Tell tell, const Options& options)
     : judge_(std::move(judge)),
       tell_(std::move(tell)),
       options_(options),
+      start_(fmt::format("{:08x}", std::random_device()())),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Evaluations::~Evaluations() {
@@ -45,7 +47,7 @@ EvaluationStatus Evaluations::ask(const EvaluationQuestion& question, const std:
   } else {
     drop_old();
     entries_.push_front({.question = question, .status = {}, .watchers = {}, .result = nullptr});
-    entries_.front().status.id = std::to_string(++asked_);
+    entries_.front().status.id = fmt::format("{}-{}", start_, ++asked_);
     wakes_.notify_all();
   }
   entries_.front().watchers[watcher] = Clock::now();

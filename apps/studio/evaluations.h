@@ -30,9 +30,9 @@ namespace margay::studio {
 
 /// What is asked about a model.
 struct EvaluationQuestion {
-  std::string model;          ///< ListedModel::id
-  std::int64_t modified = 0;  ///< ListedModel::modified: a file that was written anew is another model
-  std::string folder;         ///< ServedFolder::id
+  std::string model;   ///< ListedModel::id
+  std::string stamp;   ///< ListedModel::stamp: a file that was written anew is another model
+  std::string folder;  ///< ServedFolder::id
   std::optional<run::JudgedPart> part;
   bool leaves_unknown_out = false;  ///< images whose label is no class of the model
   bool unlabelled = false;
@@ -60,7 +60,7 @@ constexpr auto names(EvaluationState /*tag*/) {
 
 /// How far an evaluation is.
 struct EvaluationStatus {
-  std::string id;
+  std::string id;  ///< no other start of the program gives the same: browsers keep images by it
   EvaluationState state = EvaluationState::kWaiting;
   std::int64_t done = 0;   ///< images
   std::int64_t total = 0;  ///< 0: not known yet
@@ -122,6 +122,7 @@ class Evaluations {
   const Judge judge_;
   const Tell tell_;
   const Options options_;
+  const std::string start_;  ///< before the number in each id
   std::mutex mutex_;
   std::condition_variable_any wakes_;
   Entries entries_;  ///< the one used last first

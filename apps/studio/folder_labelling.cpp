@@ -231,16 +231,21 @@ Json FolderLabelling::state_locked() {
           {"history", history}};
 }
 
+std::string FolderLabelling::id_in_source(const fs::path& image) const {
+  return image_id(image.lexically_relative(source_.path));
+}
+
 Json FolderLabelling::next(std::size_t most) {
   const Lock lock = ready();
   Json images = Json::array();
+  if (undone_)
+    std::stable_partition(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.path == undone_; });
   for (const Waiting& each : waiting_) {
     if (images.size() >= most) break;
-    const fs::path name = each.path.lexically_relative(source_.path);
     Json shares = Json::array();
     for (const auto& [label, share] : each.image.shares) shares.push_back({core::valid_utf8(label), share});
-    images.push_back({{"image_id", image_id(name)},
-                      {"name", core::valid_utf8(name.native())},
+    images.push_back({{"image_id", id_in_source(each.path)},
+                      {"name", core::valid_utf8(each.path.lexically_relative(source_.path).native())},
                       {"shares", shares},
                       {"uncertainty", each.image.uncertainty},
                       {"is_random", each.image.is_random}});
@@ -270,11 +275,17 @@ Json FolderLabelling::label_one(const Json& decision, const std::string& who) {
   if (!decision.is_object()) throw std::invalid_argument("a decision in the request is no object");
   const data::LabelRequest request{
       .who = who, .id = field_of<std::string>(decision, "id", ""), .is_random = field_of(decision, "is_random", false)};
+  const auto id = field_of<std::string>(decision, "folder", "");
+  if (id.empty()) {
+    throw std::invalid_argument("the decision names no \"folder\" in which its image lies; label the image again");
+  }
+  const ServedFolder& source = studio_.folders().at(id);
   const fs::path name = path_of_image_id(field_of<std::string>(decision, "image_id", ""));
-  const fs::path path = source_.path / name;
+  const fs::path path = source.path / name;
   std::error_code ignored;
-  if (fs::exists(path, ignored)) studio_.folders().inside(source_, name.native());  // throws for a way out
+  if (fs::exists(path, ignored)) studio_.folders().inside(source, name.native());  // throws for a way out
   const data::LabelledImage added = labelled_->add_file(path, field_of<std::string>(decision, "label", ""), request);
+  if (undone_ == path) undone_.reset();
   std::erase_if(waiting_, [&](const Waiting& each) { return each.path == path; });
   ++labelled_files_;
   return {{"id", request.id}, {"number", added.number}};
@@ -296,18 +307,37 @@ Json FolderLabelling::label(const Json& body) {
 Json FolderLabelling::undo(const Json& body) {
   const Lock lock = ready();
   const auto undone = labelled_->undo(field_of<std::string>(body, "who", ""), field_of<std::string>(body, "id", ""));
-  if (undone) find_order();
-  if (undone) start_probe();
+  if (undone) {
+    show_again(*undone);
+    start_probe();
+  }
   publish();
   Json json = {{"undone", nullptr}, {"state", state_locked()}};
-  if (undone) json["undone"] = labelled_json(*undone);
+  if (undone) {
+    json["undone"] = labelled_json(*undone);
+    const auto again =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.path == undone_; });
+    json["undone"]["waits_as"] = again == waiting_.end() ? Json(nullptr) : Json(id_in_source(again->path));
+  }
   return json;
+}
+
+/// In the order that there is, at its begin.
+void FolderLabelling::show_again(const data::LabelledImage& undone) {
+  note_folders();
+  reconcile(unlabelled());
+  labelled_files_ = count_labelled();
+  undone_ = undone.is_moved ? folder_.path / undone.source : fs::path(undone.source);
+  const auto again =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.path == *undone_; });
+  if (again != waiting_.end()) again->image.is_random = undone.is_random;
 }
 
 Json FolderLabelling::choose_source(const Json& body) {
   const ServedFolder source = studio_.folders().at(field_of<std::string>(body, "folder", ""));
   const Lock lock = ready();
   source_ = source;
+  undone_.reset();
   find_order();
   start_probe();
   publish();

@@ -40,7 +40,8 @@ class FolderLabelling {
   /// An image's bytes, as they were dropped or recorded. Throws core::DataError for what is no image.
   nlohmann::ordered_json add_image(const std::string& bytes, const std::string& name, const std::string& label,
                                    const data::LabelRequest& request);
-  /// body: {"who", "decisions": [{"id", "image_id", "label", "is_random"}]}; the answer is as FolderReview::decide's.
+  /// body: {"who", "decisions": [{"id", "folder", "image_id", "label", "is_random"}]}; folder: of the image, as next()
+  /// said, whatever the source is now. The answer is as FolderReview::decide's.
   nlohmann::ordered_json label(const nlohmann::ordered_json& body);
   nlohmann::ordered_json undo(const nlohmann::ordered_json& body);
   /// body: {"folder"}: the served folder whose images are to be labelled and are copied; this one's own id: its loose
@@ -72,6 +73,8 @@ class FolderLabelling {
   void start_probe();
   void take_advice(run::LabellingAdvice&& advice, const std::vector<std::filesystem::path>& unlabelled);
   nlohmann::ordered_json label_one(const nlohmann::ordered_json& decision, const std::string& who);
+  std::string id_in_source(const std::filesystem::path& image) const;
+  void show_again(const data::LabelledImage& undone);
   void publish();
 
   struct Waiting {
@@ -90,7 +93,8 @@ class FolderLabelling {
   std::mutex mutex_;  ///< of what follows
   std::optional<data::LabelledFolder> labelled_;
   ServedFolder source_;
-  std::vector<Waiting> waiting_;  ///< in order
+  std::vector<Waiting> waiting_;                 ///< in order
+  std::optional<std::filesystem::path> undone_;  ///< the image that was taken back last: the next one
   bool has_order_ = false;
   FolderTimes times_;               ///< of the folders of classes, and those of the source
   std::size_t labelled_files_ = 0;  ///< that the classes hold, as far as is known

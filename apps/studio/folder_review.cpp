@@ -84,6 +84,7 @@ FolderReview::Lock FolderReview::ready() {
 
 void FolderReview::load() {
   const run::JournalPlace place = run::journal_place(folder_.path, studio_.folders().runs() / "decisions");
+  const std::timespec begun = FolderTimes::now();
   run::ReviewedData data = run::reviewed_data(folder_.path, options_, place.file);
   review_.reset();
   data_ = std::move(data);
@@ -93,6 +94,17 @@ void FolderReview::load() {
     if (auto kept = kept_found(file)) found_ = std::move(*kept);
   }
   make_review();
+  times_ = std::make_unique<FolderTimes>();
+  times_->note_images(
+      folder_.path, data_.size(), [&](std::size_t i) { return std::string_view(review_->name(i)); }, begun);
+  change_ = FolderChange::kNone;
+}
+
+/// Whether there is one to tell: of the files, or of the journal.
+bool FolderReview::look_for_changes() {
+  const FolderChange before = std::exchange(change_, times_->change());
+  const bool has_decisions = change_ != FolderChange::kGone && review_->take_over();
+  return has_decisions || before != change_;
 }
 
 /// With what was found so far.
@@ -115,7 +127,7 @@ void FolderReview::publish() { studio_.changes().publish("clean", {{"folder", fo
 
 Json FolderReview::state() {
   const Lock lock = ready();
-  if (review_->take_over()) publish();
+  if (look_for_changes()) publish();
   return state_locked();
 }
 
@@ -130,6 +142,7 @@ Json FolderReview::state_locked() {
   Json json = {{"folder", folder_.id},
                {"path", shown_folder()},
                {"images", data_.size()},
+               {"change", name_of(change_)},
                {"classes", shown_labels(review_->data().classes)},
                {"is_multi_label", data_.labeller.task == data::Task::kMultiLabel},
                {"journal",
@@ -149,6 +162,7 @@ Json FolderReview::state_locked() {
                  {"total", search.total},
                  {"problem", core::valid_utf8(studio_.words(search.problem))},
                  {"time", found_.time},
+                 {"images", found_.images},
                  {"source", found_.source}}},
                {"unfinished_apply", nullptr},
                {"warnings", warnings}};
@@ -299,7 +313,11 @@ Json FolderReview::undo(const Json& body) {
       review_->undo({.who = field_of<std::string>(body, "who", ""), .id = field_of<std::string>(body, "id", "")});
   publish();
   Json json = {{"undone", nullptr}, {"state", state_locked()}};
-  if (undone) json["undone"] = decision_json(*undone, true);
+  if (undone) {
+    json["undone"] = decision_json(*undone, true);
+    const auto entry = review_->entry_of(*undone);
+    json["undone"]["entry"] = entry ? Json(*entry) : Json(nullptr);
+  }
   return json;
 }
 
@@ -377,12 +395,14 @@ Json FolderReview::undo_apply() {
 
 Json FolderReview::start_search(const Json& body) {
   const Lock lock = ready();
+  if (times_->change() != FolderChange::kNone) load();
   LabelSearchOptions options{.folder = folder_.path,
                              .data = options_,
                              .cache_folder = studio_.program().cache_folder,
                              .arch = field_of<std::string>(body, "arch", "resnet18"),
                              .places = studio_.program().places,
-                             .device = studio_.options().device};
+                             .device = studio_.options().device,
+                             .images = data_.size()};
   const auto model = field_of<std::string>(body, "model", "");
   if (!model.empty()) options.model = listed_model(studio_.folders(), model).file;
   const bool is_begun =
@@ -401,6 +421,7 @@ void FolderReview::take_found(FoundLabels&& found) {
     found_.warnings.emplace_back(error.what());
   }
   make_review();
+  if (times_->change() == FolderChange::kChanged) load();
 }
 
 Json FolderReview::stop_search() {
@@ -420,7 +441,7 @@ void FolderReview::follow() {
   const Lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || !review_) return;
   try {
-    if (review_->take_over()) publish();
+    if (look_for_changes()) publish();
   } catch (const std::exception& error) {
     if (problem_ == error.what()) return;
     problem_ = error.what();

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "apps/studio/folder_times.h"
 #include "apps/studio/label_search.h"
 #include "apps/studio/served_folders.h"
 #include "margay/data/edits/apply_edits.h"
@@ -22,9 +23,11 @@ namespace margay::studio {
 
 class Studio;
 
-/// The review of one served folder, read in one way, which all pages share. It is read when it is first asked for. What
-/// another process adds to the journal (`margay clean` in a terminal) is taken over by follow(); every change is
-/// published as the event "clean" with the folder's id. From any thread; a call waits for the one before it.
+/// The review of one served folder, read in one way, which all pages share. It is read when it is first asked for, when
+/// a search begins and ends, after apply(), and by reload(); that files have come or gone since is told, as entries
+/// that were numbered anew meanwhile would move under the reviewer's hands. What another process adds to the journal
+/// (`margay clean` in a terminal) is taken over by follow(); every change is published as the event "clean" with the
+/// folder's id. From any thread; a call waits for the one before it.
 ///
 /// JSON names an image by its id (image_id). Requests that cannot be done throw http::RequestError,
 /// std::invalid_argument or core::Error.
@@ -67,7 +70,8 @@ class FolderReview {
   /// Reads the folder again.
   nlohmann::ordered_json reload();
 
-  /// Publishes what other processes have decided. Does nothing while a call runs, or before the first one.
+  /// Publishes what other processes have decided, and that files have come or gone. Does nothing while a call runs, or
+  /// before the first one.
   void follow();
 
  private:
@@ -76,6 +80,7 @@ class FolderReview {
   Lock ready();
   void load();
   void make_review();
+  bool look_for_changes();
   nlohmann::ordered_json state_locked();
   nlohmann::ordered_json entry_json(std::int64_t id, const run::ReviewEntry& entry) const;
   std::optional<run::ReviewEntry> entry_of(std::int64_t id) const;
@@ -93,6 +98,8 @@ class FolderReview {
   const run::DataOptions options_;
   std::mutex mutex_;  ///< of what follows
   run::ReviewedData data_;
+  std::unique_ptr<FolderTimes> times_;  ///< of the folders of its images
+  FolderChange change_ = FolderChange::kNone;
   FoundLabels found_;
   bool is_beside_ = true;
   std::optional<data::Journal> journal_;

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <string>
 #include <system_error>
+#include <unordered_set>
 
 #include "margay/core/checksum.h"
 
@@ -47,6 +48,18 @@ std::uint64_t names_in(const fs::path& folder) {
 
 }  // namespace
 
+const char* name_of(FolderChange change) {
+  if (change == FolderChange::kChanged) return "changed";
+  return change == FolderChange::kGone ? "gone" : "";
+}
+
+/// Files are dated by this clock, or by one that is a tick behind it.
+std::timespec FolderTimes::now() {
+  std::timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
 void FolderTimes::note(const fs::path& folder, Counts counts) {
   if (folders_.size() >= kMost) return;
   Noted noted{.folder = folder, .time = time_of_folder(folder)};
@@ -55,13 +68,47 @@ void FolderTimes::note(const fs::path& folder, Counts counts) {
   folders_.push_back(std::move(noted));
 }
 
-bool FolderTimes::has_changed(const Noted& noted) {
+void FolderTimes::note_images(const fs::path& folder, std::size_t count,
+                              const std::function<std::string_view(std::size_t)>& name, const std::timespec& begun) {
+  std::unordered_set<std::string> folders;
+  for (std::size_t i = 0; i < count && folders.size() < kMost; ++i) {
+    std::string_view path = name(i);
+    for (std::size_t end = path.rfind('/'); end != std::string_view::npos; end = path.rfind('/')) {
+      path = path.substr(0, end);
+      if (!folders.emplace(path).second) break;
+    }
+  }
+  const std::size_t first = folders_.size();
+  note(folder, Counts::kNames);
+  for (const std::string& each : folders) note(folder / each);
+  for (std::size_t i = first; i < folders_.size(); ++i) {
+    Noted& noted = folders_[i];
+    noted.is_late = noted.time && (noted.time->tv_sec > begun.tv_sec ||
+                                   (noted.time->tv_sec == begun.tv_sec && noted.time->tv_nsec > begun.tv_nsec));
+  }
+}
+
+bool FolderTimes::has_changed(Noted& noted) {
+  if (noted.is_late) return true;
   const auto now = time_of_folder(noted.folder);
   if (is_same_time(noted.time, now) && !noted.is_fresh) return false;
   if (!now || !noted.names) return true;
-  return names_in(noted.folder) != *noted.names;
+  const bool is_fresh = is_just_now(*now);
+  if (names_in(noted.folder) != *noted.names) return true;
+  noted.time = now;
+  noted.is_fresh = is_fresh;
+  return false;
 }
 
-bool FolderTimes::have_changed() const { return std::any_of(folders_.begin(), folders_.end(), has_changed); }
+bool FolderTimes::have_changed() const {
+  const std::scoped_lock lock(mutex_);
+  return std::any_of(folders_.begin(), folders_.end(), has_changed);
+}
+
+FolderChange FolderTimes::change() const {
+  std::error_code none;
+  if (!folders_.empty() && !fs::exists(folders_.front().folder, none)) return FolderChange::kGone;
+  return have_changed() ? FolderChange::kChanged : FolderChange::kNone;
+}
 
 }  // namespace margay::studio

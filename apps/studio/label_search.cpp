@@ -74,6 +74,7 @@ std::optional<FoundLabels> kept_found(const fs::path& file) {
     const FoundJson json = FoundJson::parse(data::read_text(file));
     if (json.at("format") != kFoundFormat) return std::nullopt;
     FoundLabels found{.source = json.at("source").get<std::string>(), .time = json.at("time").get<std::string>()};
+    found.images = json.value("searched", std::size_t{0});
     found.warnings = json.at("warnings").get<std::vector<std::string>>();
     for (const FoundJson& each : json.at("findings")) found.findings.push_back(finding_of_json(each));
     for (const FoundJson& each : json.at("images")) {
@@ -88,9 +89,9 @@ std::optional<FoundLabels> kept_found(const fs::path& file) {
 }
 
 void keep_found(const FoundLabels& found, const fs::path& file) {
-  FoundJson json = {{"format", kFoundFormat},         {"time", found.time},
-                    {"source", found.source},         {"warnings", found.warnings},
-                    {"findings", FoundJson::array()}, {"images", FoundJson::array()}};
+  FoundJson json = {{"format", kFoundFormat},      {"time", found.time},         {"searched", found.images},
+                    {"source", found.source},      {"warnings", found.warnings}, {"findings", FoundJson::array()},
+                    {"images", FoundJson::array()}};
   for (const data::Finding& each : found.findings) json["findings"].push_back(data::to_json(each));
   for (const auto& [path, shares] : found.shares) {
     json["images"].push_back({{"image", path}, {"predicted", found.predicted.at(path)}, {"shares", shares}});
@@ -103,7 +104,7 @@ void keep_found(const FoundLabels& found, const fs::path& file) {
 
 FoundLabels search_labels(const LabelSearchOptions& options, const Job::Progress& progress) {
   JobObserver observer(progress);
-  FoundLabels found{.time = data::utc_now()};
+  FoundLabels found{.time = data::utc_now(), .images = options.images};
   const data::DataBlock block = run::make_block(options.folder, options.data, data::Gaps::kKeep);
   data::DataReport report =
       data::check_data(block, options.folder, {.near_duplicates = true}, [&](std::size_t done, std::size_t total) {

@@ -26,6 +26,7 @@ struct FoundLabels {
   std::unordered_map<std::string, std::vector<ClassShare>> shares;  ///< by the image's path, the nine most probable
   std::string source;                                               ///< where the probabilities come from, a sentence
   std::string time;                                                 ///< of the search, UTC by ISO 8601
+  std::size_t images = 0;  ///< of the review that it was begun for; 0: not known
   std::vector<std::string> warnings;
 };
 
@@ -43,6 +44,7 @@ struct LabelSearchOptions {
   std::filesystem::path model;         ///< a bundle that judges instead; "": none
   fetch::KnownPlaces places = {};      ///< where the weights of `arch` may lie
   std::optional<std::string> device;   ///< of the network; absent: as `margay check` chooses
+  std::size_t images = 0;              ///< FoundLabels::images
 };
 
 /// Searches first for broken images and copies (data::check_data), then for wrong labels (run::check_labels); without

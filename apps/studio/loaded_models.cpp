@@ -22,16 +22,13 @@ namespace fs = std::filesystem;
 constexpr const char* kRunsPrefix = "runs:";
 constexpr const char* kModelOfRun = "model.margay";
 
-/// Size, time and inode: another file, or other contents, have another text.
-std::string stamp_of(const fs::path& file) {
+/// With the time of the file, and its stamp: size, time and inode.
+ListedModel with_times(ListedModel model) {
   struct stat facts {};
-  if (::stat(file.c_str(), &facts) != 0) return "";
-  return fmt::format("{} {}.{:09} {}", facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec, facts.st_ino);
-}
-
-std::int64_t modified_of(const fs::path& file) {
-  struct stat facts {};
-  return ::stat(file.c_str(), &facts) == 0 ? facts.st_mtim.tv_sec : 0;
+  if (::stat(model.file.c_str(), &facts) != 0) return model;
+  model.modified = facts.st_mtim.tv_sec;
+  model.stamp = fmt::format("{} {}.{:09} {}", facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec, facts.st_ino);
+  return model;
 }
 
 /// The files NAME.margay of a folder itself, not of those below it.
@@ -42,7 +39,7 @@ void add_files(const fs::path& folder, const std::string& prefix, std::vector<Li
     std::error_code none;
     if (file.extension() != ".margay" || !fs::is_regular_file(file, none)) continue;
     const std::string name = file.filename().string();
-    models.push_back({.id = prefix + name, .name = name, .file = file, .run = {}, .modified = modified_of(file)});
+    models.push_back(with_times({.id = prefix + name, .name = name, .file = file, .run = {}}));
   }
 }
 
@@ -52,11 +49,10 @@ void add_runs(const fs::path& runs, std::vector<ListedModel>& models) {
   for (const std::string& name : run::run_folders(runs)) {
     const fs::path file = runs / name / kModelOfRun;
     if (!fs::is_regular_file(file, none)) continue;
-    models.push_back({.id = fmt::format("{}{}/{}", kRunsPrefix, name, kModelOfRun),
-                      .name = name,
-                      .file = file,
-                      .run = runs / name,
-                      .modified = modified_of(file)});
+    models.push_back(with_times({.id = fmt::format("{}{}/{}", kRunsPrefix, name, kModelOfRun),
+                                 .name = name,
+                                 .file = file,
+                                 .run = runs / name}));
   }
 }
 
@@ -96,8 +92,7 @@ ListedModel listed_model(const ServedFolders& folders, const std::string& id) {
   const bool is_of_run = is_of_runs && model.file.filename() == kModelOfRun && place.find('/') != std::string::npos;
   if (is_of_run) model.run = model.file.parent_path();
   model.name = (is_of_run ? model.run : model.file).filename().string();
-  model.modified = modified_of(model.file);
-  return model;
+  return with_times(std::move(model));
 }
 
 LoadedModels::LoadedModels(std::size_t most, Load load)
@@ -120,7 +115,7 @@ LoadedModels::Model LoadedModels::get(const ListedModel& model) {
   bool is_mine = false;
   {
     const std::lock_guard lock(mutex_);
-    const std::string stamp = stamp_of(model.file);
+    const std::string stamp = with_times(model).stamp;
     auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& each) { return each.id == model.id; });
     if (found != entries_.end() && found->stamp != stamp) {
       entries_.erase(found);
@@ -149,7 +144,7 @@ LoadedModels::Model LoadedModels::get(const ListedModel& model) {
 bool LoadedModels::is_loaded(const ListedModel& model) const {
   const std::lock_guard lock(mutex_);
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& each) {
-    return each.id == model.id && each.stamp == stamp_of(model.file) &&
+    return each.id == model.id && each.stamp == with_times(model).stamp &&
            each.model.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   });
 }

@@ -26,6 +26,7 @@ struct ListedModel {
   std::filesystem::path file;  ///< absolute
   std::filesystem::path run;   ///< the folder of its run; "": it lies in none
   std::int64_t modified = 0;   ///< seconds since 1970
+  std::string stamp = "";      ///< of the file: another one or other contents have another
 };
 
 /// The models of the runs and of the served folders: those that runs left, and files NAME.margay that lie at the top of

@@ -77,6 +77,12 @@ class FolderRoutes {
     routes_.get(begin_ + what, function(ask));
   }
 
+  /// A question that is posted, and changes nothing on the disk.
+  template <class Ask>
+  void ask(const std::string& what, Ask ask) {
+    routes_.ask(begin_ + what, function(ask));
+  }
+
   template <class Ask>
   void post(const std::string& what, Ask ask) {
     routes_.write("POST", begin_ + what, function(ask));

@@ -17,18 +17,24 @@ TrainingExamples::TrainingExamples(Collect collect, Tell tell)
 
 TrainingExamples::~TrainingExamples() { thread_.request_stop(); }
 
-std::shared_ptr<TrainingExamples::Entry> TrainingExamples::find(const std::string& model) const {
+std::shared_ptr<TrainingExamples::Entry> TrainingExamples::find(const std::string& id) const {
   const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const auto& each) { return each->model.id == model; });
+      std::find_if(entries_.begin(), entries_.end(), [&](const auto& each) { return each->model.id == id; });
   return found == entries_.end() ? nullptr : *found;
+}
+
+std::shared_ptr<TrainingExamples::Entry> TrainingExamples::find_current(const ListedModel& model) const {
+  const std::shared_ptr<Entry> entry = find(model.id);
+  return entry && entry->model.stamp == model.stamp ? entry : nullptr;
 }
 
 ExamplesStatus TrainingExamples::begin(const ListedModel& model) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Entry> entry = find(model.id);
-  const bool is_current = entry && entry->is_wanted && entry->model.modified == model.modified &&
+  const bool is_current = entry && entry->is_wanted && entry->model.stamp == model.stamp &&
                           (entry->status.state == State::kWorking || entry->status.state == State::kReady);
   if (is_current) return entry->status;
+  if (entry) entry->is_wanted = false;
   std::erase(entries_, entry);
   entry = std::make_shared<Entry>();
   entry->model = model;
@@ -50,15 +56,15 @@ void TrainingExamples::stop(const std::string& model) {
   std::erase(entries_, entry);
 }
 
-ExamplesStatus TrainingExamples::status(const std::string& model) const {
+ExamplesStatus TrainingExamples::status(const ListedModel& model) const {
   const std::lock_guard lock(mutex_);
-  const std::shared_ptr<Entry> entry = find(model);
+  const std::shared_ptr<Entry> entry = find_current(model);
   return entry ? entry->status : ExamplesStatus();
 }
 
-TrainingExamples::Features TrainingExamples::features(const std::string& model) const {
+TrainingExamples::Features TrainingExamples::features(const ListedModel& model) const {
   const std::lock_guard lock(mutex_);
-  const std::shared_ptr<Entry> entry = find(model);
+  const std::shared_ptr<Entry> entry = find_current(model);
   return entry ? entry->features : nullptr;
 }
 

@@ -53,9 +53,10 @@ class TrainingExamples {
   ExamplesStatus begin(const ListedModel& model);
   /// Ends those in work for this model; what was computed stays in the cache.
   void stop(const std::string& model);
-  ExamplesStatus status(const std::string& model) const;
+  /// Those of a model whose file was written anew are none.
+  ExamplesStatus status(const ListedModel& model) const;
   /// Null unless they are ready.
-  Features features(const std::string& model) const;
+  Features features(const ListedModel& model) const;
 
  private:
   struct Entry {
@@ -69,7 +70,8 @@ class TrainingExamples {
   void run(const std::stop_token& stop);
   void work(const std::shared_ptr<Entry>& entry, const std::stop_token& stop);
   void change(Entry& entry, const std::function<void(Entry&)>& how);
-  std::shared_ptr<Entry> find(const std::string& model) const;
+  std::shared_ptr<Entry> find(const std::string& id) const;
+  std::shared_ptr<Entry> find_current(const ListedModel& model) const;
 
   const Collect collect_;
   const Tell tell_;

@@ -366,6 +366,15 @@ void Review::decide(const ReviewChoice& choice) {
   }
 }
 
+std::optional<std::size_t> Review::entry_of(const data::Decision& decision) const {
+  const auto image = image_of(decision.image);
+  const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const ReviewEntry& entry) {
+    return entry.image == image && entry.kind == decision.finding;
+  });
+  if (found == queue_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - queue_.begin());
+}
+
 std::optional<data::Decision> Review::undo(const ReviewSource& source) {
   take_over();
   const std::string& who = source.who.empty() ? options_.who : source.who;
@@ -379,11 +388,10 @@ std::optional<data::Decision> Review::undo(const ReviewSource& source) {
     take_decisions();
     next_.reset();
     again_.reset();
-    if (const auto image = image_of(decision.image)) {
-      const auto same = std::find_if(queue_.begin(), queue_.end(), [&](const ReviewEntry& entry) {
-        return entry.image == *image && entry.kind == decision.finding;
-      });
-      again_ = same != queue_.end() ? *same : ReviewEntry{.image = *image, .kind = decision.finding, .text = "undone"};
+    if (const auto entry = entry_of(decision)) {
+      again_ = queue_[*entry];
+    } else if (const auto image = image_of(decision.image)) {
+      again_ = ReviewEntry{.image = *image, .kind = decision.finding, .text = "undone"};
     }
     return decision;
   }

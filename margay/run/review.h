@@ -101,6 +101,8 @@ class Review {
   std::vector<ReviewEntry> pending() const;
   /// All entries of the queue, in their order, which stays the same: for a page, which shows them in a grid.
   const std::vector<ReviewEntry>& queue() const { return queue_; }
+  /// The place in it of the entry that a decision was about; nothing if it was about none, as in the sample.
+  std::optional<std::size_t> entry_of(const data::Decision& decision) const;
   bool is_answered(const ReviewEntry& entry) const;
   bool was_skipped(const ReviewEntry& entry) const;
   /// The entry of the random sample to decide about, wherever the queue stands; nothing when it has reached its aim.

@@ -31,6 +31,13 @@ TEST(CommandLine, SuggestsTheNearestFlag) {
             "margay: train has no flag --epcohs; did you mean '--epochs'? `margay train --help` lists them\n");
 }
 
+TEST(CommandLine, SuggestsTheFlagsThatBeginWithWhatIsGiven) {
+  const auto errors = [](const std::string& flag) { return run_command({"train", "x", flag}).errors; };
+  EXPECT_NE(errors("--distill").find("did you mean '--distill-alpha' or '--distill-temperature'?"), std::string::npos);
+  EXPECT_NE(errors("--weights-sh").find("did you mean '--weights-sha256'?"), std::string::npos);
+  EXPECT_EQ(errors("--max").find("did you mean '--max-count'"), std::string::npos) << "many begin so";
+}
+
 TEST(CommandLine, SaysWhatIsWrongWithAFlagsValue) {
   const auto errors = [](std::vector<std::string> flags) {
     flags.insert(flags.begin(), {"train", "x"});

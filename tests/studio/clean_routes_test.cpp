@@ -163,6 +163,53 @@ TEST_F(CleanRoutesTest, SeesWhatATerminalDecidesAndAnotherUserUndoesTheirOwn) {
   EXPECT_EQ(history["decisions"][1]["who"], "bob");
 }
 
+TEST_F(CleanRoutesTest, TellsThatFilesHaveComeOrGoneAndReadsThemWhenAsked) {
+  EXPECT_EQ(state()["change"], "");
+  decide("1", {{"image_id", image(0)}, {"kind", "keep"}});  // makes the journal's folder
+  EXPECT_EQ(state()["change"], "");
+  const Json version = state()["version"];
+  fs::create_directories(images_ / "train/round");
+  fs::copy_file(images_ / image(0), images_ / "train/round/late.png");
+  EXPECT_EQ(state()["change"], "changed");
+  EXPECT_EQ(state()["images"], 8);
+  EXPECT_EQ(state()["version"], version);  // nothing moves under the reviewer's hands
+  const Json read = post("/reload", Json::object());
+  EXPECT_EQ(read["change"], "");
+  EXPECT_EQ(read["images"], 9);
+  EXPECT_EQ(read["classes"], (Json{"flat", "round", "upright"}));
+  EXPECT_EQ(read["progress"]["kept"], 1);
+  fs::rename(images_, folder_ / "moved");
+  EXPECT_EQ(state()["change"], "gone");
+  fs::rename(folder_ / "moved", images_);
+  EXPECT_EQ(state()["change"], "");
+}
+
+TEST_F(CleanRoutesTest, ASearchLooksAtTheImagesThatAreThereNow) {
+  EXPECT_EQ(state()["images"], 8);
+  fs::copy_file(images_ / image(0), images_ / "train/flat/late.png");
+  EXPECT_EQ(post("/search", Json::object())["images"], 9);
+  ASSERT_TRUE(testing_support::comes_true([&] { return state()["search"]["state"] == "done"; })) << state();
+  EXPECT_EQ(state()["search"]["images"], 9);
+  fs::copy_file(images_ / image(0), images_ / "train/flat/later.png");
+  post("/reload", Json::object());
+  studio_.emplace(StudioOptions{.folders = {images_}});
+  EXPECT_EQ(state()["images"], 10);
+}
+
+TEST_F(CleanRoutesTest, AnUndoTellsWhichEntryIsToBeDecidedAgain) {
+  decide("1", {{"image_id", image(1)}, {"kind", "delete"}});
+  EXPECT_EQ(post("/undo", {{"who", "ann"}, {"id", "u"}})["undone"]["entry"], nullptr);
+  testing_support::write(images_ / "train/flat/broken.png", "no image");
+  post("/search", Json::object());
+  ASSERT_TRUE(testing_support::comes_true([&] { return state()["search"]["state"] == "done"; })) << state();
+  const Json ids = studio_->json("/api/clean/images/ids?kind=unreadable&wanted=pending")["ids"];
+  ASSERT_EQ(ids.size(), 1) << state();
+  decide("2", {{"image_id", "train/flat/broken.png"}, {"kind", "delete"}, {"finding", "unreadable"}});
+  EXPECT_TRUE(studio_->json("/api/clean/images/ids?kind=unreadable&wanted=pending")["ids"].empty());
+  EXPECT_EQ(post("/undo", {{"who", "ann"}, {"id", "v"}})["undone"]["entry"], ids[0]);
+  EXPECT_EQ(studio_->json("/api/clean/images/ids?kind=unreadable&wanted=pending")["ids"], ids);
+}
+
 TEST_F(CleanRoutesTest, AppliesOnlyThePlanThatWasShown) {
   decide("1", {{"image_id", image(0)}, {"kind", "delete"}});
   const Json plan = studio_->json("/api/clean/images/plan?move_files=1");
@@ -193,7 +240,6 @@ TEST_F(CleanRoutesTest, FindsCopiesAndRemembersThatTheyAreNone) {
   EXPECT_EQ(post("/search", Json::object())["status"], 200);
   ASSERT_TRUE(testing_support::comes_true([&] { return state()["search"]["state"] == "done"; })) << state();
   EXPECT_NE(state()["warnings"].dump().find("no pretrained weights"), std::string::npos);
-  post("/reload", Json::object());
   const Json ids = studio_->json("/api/clean/images/ids?kind=duplicate&wanted=pending")["ids"];
   ASSERT_EQ(ids.size(), 1) << state();
   const Json entry = studio_->json(fmt::format("/api/clean/images/entries?ids={}", ids[0].get<int>()))["entries"][0];
@@ -217,6 +263,7 @@ TEST_F(CleanRoutesTest, ReadOnlyDecidesNothing) {
   studio_.emplace(StudioOptions{.folders = {images_}, .read_only = true});
   EXPECT_EQ(state()["is_read_only"], true);
   EXPECT_EQ(decide("1", {{"image_id", image(0)}, {"kind", "delete"}})["status"], 403);
+  EXPECT_EQ(post("/reload", Json::object())["status"], 200);
   EXPECT_FALSE(fs::exists(images_ / ".margay"));
 }
 

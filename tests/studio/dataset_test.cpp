@@ -92,11 +92,11 @@ TEST(OpenedDataset, TellsThatTheFolderHasChangedOrGone) {
   write_classes(images, {"cat", "dog"}, 2);
   const auto changed_after = [&](auto&& change) {
     const auto dataset = OpenedDataset::open(images, {});
-    EXPECT_EQ(dataset->change(), OpenedDataset::Change::kNone);
+    EXPECT_EQ(dataset->change(), FolderChange::kNone);
     change();
     return dataset->change();
   };
-  using Change = OpenedDataset::Change;
+  using Change = FolderChange;
   EXPECT_EQ(changed_after([&] { write(images / ".margay/decisions.jsonl", "{}"); }), Change::kNone);
   EXPECT_EQ(changed_after([&] { write(images / "cat/new.jpg", ""); }), Change::kChanged);
   EXPECT_EQ(changed_after([&] { fs::remove(images / "dog/0.jpg"); }), Change::kChanged);

@@ -68,5 +68,22 @@ TEST(FolderTimes, AJournalThatBeginsBesideTheImagesIsNoChangeOfThem) {
   EXPECT_TRUE(times.have_changed());
 }
 
+TEST(FolderTimes, WhatIsChangedWhileItIsReadHasChanged) {
+  const TemporaryFolder folder;
+  write(folder / "a/b/1.jpg", "one");
+  for (const fs::path& each : {folder / "a/b", folder / "a", folder.path()}) make_old(each);
+  const std::timespec begun = FolderTimes::now();
+  const auto change_after = [&] {
+    FolderTimes times;
+    times.note_images(
+        folder.path(), 1, [](std::size_t) { return std::string_view("a/b/1.jpg"); }, begun);
+    EXPECT_EQ(times.size(), 3U);
+    return times.change();
+  };
+  EXPECT_EQ(change_after(), FolderChange::kNone);
+  fs::last_write_time(folder / "a/b", fs::file_time_type::clock::now() + std::chrono::seconds(1));
+  EXPECT_EQ(change_after(), FolderChange::kChanged);
+}
+
 }  // namespace
 }  // namespace margay::studio

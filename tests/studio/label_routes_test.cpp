@@ -36,8 +36,10 @@ class LabelRoutesTest : public testing::Test {
     json["status"] = response.status;
     return json;
   }
-  Json label(const std::string& image, const std::string& label, const std::string& id) {
-    return post("/label", {{"who", "ann"}, {"decisions", {{{"id", id}, {"image_id", image}, {"label", label}}}}});
+  Json label(const std::string& image, const std::string& label, const std::string& id,
+             const std::string& folder = "new") {
+    return post("/label", {{"who", "ann"},
+                           {"decisions", {{{"id", id}, {"folder", folder}, {"image_id", image}, {"label", label}}}}});
   }
 
   const TemporaryFolder folder_;
@@ -70,11 +72,40 @@ TEST_F(LabelRoutesTest, LabelsLooseImagesWhereTrainingReadsThem) {
 
 TEST_F(LabelRoutesTest, CopiesImagesOfAnotherServedFolder) {
   EXPECT_EQ(post("/source", {{"folder", "photos"}})["waiting"], 2);
-  label("3.png", "upright", "a");
+  label("3.png", "upright", "a", "photos");
   EXPECT_TRUE(fs::exists(photos_ / "3.png"));
   EXPECT_EQ(file_content(new_ / "upright/3.png"), file_content(photos_ / "3.png"));
   EXPECT_EQ(studio_->json("/api/label/new")["waiting"], 1);
   EXPECT_EQ(post("/source", {{"folder", "elsewhere"}})["status"], 404);
+}
+
+TEST_F(LabelRoutesTest, ALabelIsOfTheImageThatWasShownWhateverTheSourceIsByNow) {
+  data::write_png(photos_ / "0.png", testing_support::striped_image(0, 8, 8));  // the name of a loose one, too
+  post("/source", {{"folder", "photos"}});
+  EXPECT_EQ(label("0.png", "flat", "a", "new")["results"][0]["number"], 1);
+  EXPECT_FALSE(fs::exists(new_ / "0.png"));
+  EXPECT_TRUE(fs::exists(photos_ / "0.png"));
+  const Json one = {{"id", "b"}, {"image_id", "1.png"}, {"label", "flat"}};
+  const Json refused = post("/label", {{"who", "ann"}, {"decisions", {one}}})["results"][0];
+  EXPECT_NE(refused["error"].get<std::string>().find("names no \"folder\""), std::string::npos) << refused;
+  EXPECT_EQ(refused["may_retry"], false);
+  EXPECT_TRUE(label("1.png", "flat", "c", "elsewhere")["results"][0].contains("error"));
+  EXPECT_TRUE(fs::exists(new_ / "1.png"));
+}
+
+TEST_F(LabelRoutesTest, WhatWasTakenBackIsTheNextToLabel) {
+  const Json before = studio_->json("/api/label/new/next")["images"];
+  for (const Json& image : before) label(image["image_id"], "flat", image["image_id"]);
+  EXPECT_EQ(post("/undo", {{"who", "ann"}, {"id", "u"}})["undone"]["waits_as"], before[2]["image_id"]);
+  EXPECT_EQ(post("/undo", {{"who", "ann"}, {"id", "v"}})["undone"]["waits_as"], before[1]["image_id"]);
+  const Json after = studio_->json("/api/label/new/next")["images"];
+  ASSERT_EQ(after.size(), 2);
+  EXPECT_EQ(after[0], before[1]);
+  EXPECT_EQ(after[1], before[2]);
+  post("/source", {{"folder", "photos"}});
+  label("4.png", "flat", "d", "photos");
+  EXPECT_EQ(post("/undo", {{"who", "ann"}, {"id", "w"}})["undone"]["waits_as"], "4.png");
+  EXPECT_EQ(studio_->json("/api/label/new/next")["images"][0]["image_id"], "4.png");
 }
 
 TEST_F(LabelRoutesTest, TakesDroppedImagesAndRefusesOtherFiles) {

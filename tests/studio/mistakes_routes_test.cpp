@@ -75,6 +75,20 @@ TEST(StudioMistakes, JudgesAModelByTheImagesOfItsRunAndGivesWhatTheReportShows) 
   EXPECT_EQ(in_cells, 10U);
 }
 
+TEST(StudioMistakes, AddressesOfAnotherStartAreOthers) {
+  StudioWithModel first;
+  StudioWithModel second;  // browsers keep images for an hour
+  EXPECT_NE(asked(first, {{"part", "all"}})["id"], asked(second, {{"part", "all"}})["id"]);
+}
+
+TEST(StudioMistakes, AModelThatWasWrittenAnewIsJudgedAnew) {
+  StudioWithModel studio;
+  const TestJson done = waited_for(studio, asked(studio, {{"part", "all"}}));
+  EXPECT_EQ(asked(studio, {{"part", "all"}})["id"], done["id"]);
+  bundle::save_bundle(studio.run() / "model.margay", testing_support::seeded_bundle(8));  // in the same second
+  EXPECT_NE(asked(studio, {{"part", "all"}})["id"], done["id"]);
+}
+
 TEST(StudioMistakes, ShowsEachImageItsMapAndItsLogits) {
   StudioWithModel studio;
   RunningStudio& running = studio.running();

@@ -160,6 +160,9 @@ TEST_F(StudioTrain, ResumesWhatHasACheckpoint) {
   EXPECT_EQ(studio_->send("POST", "/api/train/resume/a").status, 200);
   ASSERT_TRUE(comes_true([&] { return !started()[0]["ended"].is_null(); }));
   EXPECT_TRUE(started()[0]["printed"].get<std::string>().starts_with("train --resume=" + this->runs() + "/a\n"));
+  EXPECT_EQ(studio_->send("POST", "/api/train/resume/a", R"({"folder": "elsewhere"})").status, 404);
+  EXPECT_EQ(studio_->send("POST", "/api/train/resume/a", R"({"folder": "images"})").status, 200);
+  EXPECT_EQ(started()[0]["command"], command_text({"train", "--resume=" + this->runs() + "/a", "--data=" + images()}));
 }
 
 TEST(StudioTrainReadOnly, StartsAndStopsNothing) {

@@ -86,6 +86,12 @@ TEST(StudioTry, FindsTheNearestTrainingImages) {
     EXPECT_TRUE(image["name"].get<std::string>().find(image["labels"][0].get<std::string>()) != std::string::npos);
     EXPECT_TRUE(image["image"].get<std::string>().starts_with("data:image/jpeg;base64,"));
   }
+  // Those of a model that was written anew are other ones.
+  bundle::save_bundle(studio.run() / "model.margay", testing_support::seeded_bundle(8));
+  EXPECT_EQ(running.json("/api/try/examples?" + model)["state"], "none");
+  const TestJson anew = TestJson::parse(running.send("POST", "/api/try?" + model, trained).body);
+  EXPECT_FALSE(anew.contains("nearest"));
+  EXPECT_NE(anew["model_version"], tried["model_version"]);
 }
 
 TEST(StudioTry, SaysWhatIsWrongWithAnImageAndWithAModel) {

@@ -20,6 +20,7 @@ const matrix = await part('parts/matrix_view');
 const rows = await part('parts/virtual_rows');
 const loss = await part('studio/xray/loss_math');
 const subject = await part('studio/xray/subject');
+const decisions = await part('studio/clean/decision_table');
 const png = await part('onnx/png');
 const exported = await part('onnx/pixels');
 const spaced = (text) => text.replaceAll('\u00a0', ' ');
@@ -249,4 +250,18 @@ test('a photo lies as its camera says', () => {
     assert.deepEqual([turned.width, turned.height], [2, 3]);
     assert.deepEqual([...turned.rgb].filter((_, i) => i % 3 === 0), upright, orientation);
   }
+});
+
+test('decisions that wait are a table with the names of the files, without those that are taken back', () => {
+  const decide = (who, image, kind, more = {}) => ({ kind: 'decide', who, body: { image_id: image, kind, ...more } });
+  const undo = (who) => ({ kind: 'undo', who, body: {} });
+  const table = (items) => Buffer.from(decisions.decisionTable(items)).toString('latin1').split('\n').slice(1, -1);
+  assert.equal(Buffer.from(decisions.decisionTable([])).toString(), 'image,action,label,other\n');
+  assert.deepEqual(table([decide('ann', 'a/100%25.jpg', 'keep'), decide('ann', 'caf%E9.jpg', 'relabel', { labels: ['50 %', 'b'] })]),
+    ['"a/100%.jpg",keep,,', '"caf\xe9.jpg",relabel,"50 %;b",']);
+  assert.deepEqual(table([decide('ann', 'a, "b".jpg', 'not_duplicate', { others: ['c.jpg', 'd%0A.jpg'] })]).join('\n'),
+    '"a, ""b"".jpg",not_duplicate,,c.jpg\n"a, ""b"".jpg",not_duplicate,,"d\n.jpg"');
+  const both = [decide('ann', '1.jpg', 'keep'), decide('bob', '2.jpg', 'delete'), decide('ann', '3.jpg', 'delete')];
+  assert.deepEqual(table([...both, undo('ann')]), ['1.jpg,keep,,', '2.jpg,delete,,']);
+  assert.deepEqual(table([undo('bob'), ...both, undo('ann'), undo('ann'), undo('ann')]), ['2.jpg,delete,,']);
 });

@@ -60,7 +60,7 @@ void add_clean_routes(StudioRoutes& routes) {
   clean.post("/undo-apply", with_body([](FolderReview& review, const Body&) { return review.undo_apply(); }));
   clean.post("/search", with_body([](FolderReview& review, const Body& body) { return review.start_search(body); }));
   clean.post("/stop-search", with_body([](FolderReview& review, const Body&) { return review.stop_search(); }));
-  clean.post("/reload", with_body([](FolderReview& review, const Body&) { return review.reload(); }));
+  clean.ask("/reload", with_body([](FolderReview& review, const Body&) { return review.reload(); }));
 }
 
 }  // namespace margay::studio

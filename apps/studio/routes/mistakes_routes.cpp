@@ -222,8 +222,7 @@ Json models_json(const Studio& studio, const LoadedModels& models) {
 void add_evaluation_routes(StudioRoutes& routes, const std::shared_ptr<MistakesView>& view) {
   routes.ask("/api/mistakes", [view](const Request& request) {
     EvaluationQuestion question = question_of(request);
-    question.modified =
-        listed_model(view->studio.folders(), question.model).modified;  // an unknown one is told at once
+    question.stamp = listed_model(view->studio.folders(), question.model).stamp;  // an unknown one is told at once
     return RouteResult(evaluation_json(
         view->evaluations.ask(question, text_in(request, "watcher"), request.query_value("again") != nullptr),
         view->studio));

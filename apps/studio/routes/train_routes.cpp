@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "apps/studio/request_values.h"
 #include "apps/studio/routes/views.h"
 #include "apps/studio/studio.h"
 #include "apps/studio/trainings.h"
@@ -95,7 +96,8 @@ class TrainView {
 
   TrainJson start(const TrainJson& wanted) { return told(trainings_.start(arguments_of(wanted))); }
 
-  TrainJson resume(const std::string& folder) {
+  /// wanted: {"folder"}: the served folder where the run's images lie now; absent: where they were.
+  TrainJson resume(const std::string& folder, const TrainJson& wanted) {
     const run::RunRecord record = record_of(folder);
     const fs::path path = studio_.folders().inside_runs(folder);
     if (record.status == run::RunStatus::kRunning) {
@@ -108,7 +110,11 @@ class TrainView {
                            "settings: margay train --config {}",
                            core::spelled_out(folder), core::shell_word((path / "config.json").string())));
     }
-    return told(trainings_.start({"train", "--resume=" + path.string()}));
+    std::vector<std::string> arguments = {"train", "--resume=" + path.string()};
+    if (const auto data = field_of<std::string>(wanted, "folder", ""); !data.empty()) {
+      arguments.push_back("--data=" + studio_.folders().at(data).path.string());
+    }
+    return told(trainings_.start(arguments));
   }
 
   TrainJson stop(const std::string& folder) {
@@ -208,7 +214,8 @@ void add_train_routes(StudioRoutes& routes) {
     return RouteResult(view->stop(std::string(request.parameter("folder"))));
   });
   routes.write("POST", "/api/train/resume/{folder}", [view](const http::Request& request) {
-    return RouteResult(view->resume(std::string(request.parameter("folder"))));
+    return RouteResult(view->resume(std::string(request.parameter("folder")),
+                                    request.body.empty() ? TrainJson::object() : request_object(request)));
   });
 }
 

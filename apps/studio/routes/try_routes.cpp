@@ -112,7 +112,7 @@ class TryView {
               studio.changes().publish("examples", examples_json(studio, model, status));
             }) {}
 
-  TryJson nearest(const std::string& model, const torch::Tensor& features) {
+  TryJson nearest(const ListedModel& model, const torch::Tensor& features) {
     const TrainingExamples::Features training = examples.features(model);
     if (!training || !features.defined()) return nullptr;
     TryJson list = TryJson::array();
@@ -145,7 +145,11 @@ TryJson tried_json(TryView& view, const Request& request) {
   const auto bytes = std::make_shared<const std::vector<std::uint8_t>>(request.body.begin(), request.body.end());
   const TriedImage tried = try_image(*model, name, bytes, options);
   TryJson json = prediction_json(listed, *model, tried);
-  if (TryJson near = view.nearest(listed.id, tried.features); !near.is_null()) json["nearest"] = std::move(near);
+  try {
+    if (TryJson near = view.nearest(listed, tried.features); !near.is_null()) json["nearest"] = std::move(near);
+  } catch (const std::exception& error) {  // the prediction stands
+    json["nearest_problem"] = view.studio.words(core::without_stack_frames(error.what()));
+  }
   return json;
 }
 
@@ -168,8 +172,8 @@ void add_try_routes(StudioRoutes& routes) {
   });
   routes.ask("/api/try", [view](const Request& request) { return RouteResult(tried_json(*view, request)); });
   routes.get("/api/try/examples", [view](const Request& request) {
-    const std::string model = text_in(request, "model");
-    return RouteResult(examples_json(view->studio, model, view->examples.status(model)));
+    const ListedModel listed = listed_model(view->studio.folders(), text_in(request, "model"));
+    return RouteResult(examples_json(view->studio, listed.id, view->examples.status(listed)));
   });
   routes.ask("/api/try/examples", [view](const Request& request) {
     const ListedModel listed = listed_model(view->studio.folders(), text_in(request, "model"));
@@ -178,7 +182,7 @@ void add_try_routes(StudioRoutes& routes) {
     } else {
       view->examples.begin(listed);
     }
-    return RouteResult(examples_json(view->studio, listed.id, view->examples.status(listed.id)));
+    return RouteResult(examples_json(view->studio, listed.id, view->examples.status(listed)));
   });
   routes.get("/api/empty-page", [](const Request& request) {
     const std::string title = text_in(request, "title");

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 export const at = ['#/clean/images/one', '#/clean/images/grid', '#/clean/images/history', '#/clean/images/apply'];
 export const ready = '.clean .summary';
@@ -33,6 +33,40 @@ export function tests({ assert, test, open, accessible, folder, readOnlyUrl, pos
     await decided(page, 3);
     assert.equal(lines()[2].kind, 'undo');
     await close();
+  });
+
+  test('clean: what was decided before the page was opened is shown again when it is taken back', async () => {
+    await fresh();
+    const first = await open('#/clean/images/one', { ready: '.one img' });
+    const name = await first.page.locator('.one figcaption .small').first().textContent();
+    await first.page.keyboard.press('o');
+    await decided(first.page, 1);
+    await first.close();
+    const { page, close } = await open('#/clean/images/one', { ready: '.one img' });
+    assert.notEqual(await page.locator('.one figcaption .small').first().textContent(), name);
+    await page.keyboard.press('u');
+    await decided(page, 2);
+    await page.waitForFunction((wanted) => document.querySelector('.one figcaption .small')?.textContent === wanted, name);
+    await close();
+  });
+
+  test('clean: says that files have come since the folder was read, and reads them when asked', async () => {
+    await fresh();
+    const { page, close } = await open('#/clean/images/grid', { ready: '.many' });
+    const images = () => page.locator('.many select >> nth=0').locator('option[value=images]').textContent();
+    const before = await images();
+    const from = `${folder}/images/train/${readdirSync(`${folder}/images/train`)[0]}`;
+    const late = `${from}/late.jpg`;
+    copyFileSync(`${from}/${readdirSync(from)[0]}`, late);
+    await page.waitForSelector('[role=alert]:has-text("Files have come or gone")');
+    assert.deepEqual(await accessible(page), []);
+    assert.equal(await images(), before);
+    await page.click('button:has-text("Read again")');
+    await page.waitForFunction((was) => document.querySelector('.many option[value=images]').textContent !== was, before);
+    await page.waitForSelector('[role=alert]:has-text("Files have come or gone")', { state: 'detached' });
+    await close();
+    rmSync(late);
+    await fresh();
   });
 
   test('clean: decides about many at once, one line each', async () => {

@@ -39,9 +39,50 @@ export function tests({ assert, test, open, accessible, folder, post }) {
     await page.waitForSelector('.label:has-text("1 image waits")');
     assert.equal(readdirSync(`${place}/one`).length, 2);
     assert.equal(readdirSync(`${place}/two`).length, 1);
+    const shown = () => page.locator('.one-to-label figcaption bdi').textContent();
+    const others = new Set(readdirSync(`${place}/one`));
+    const left = await shown();
     await page.keyboard.press('u');
     await page.waitForSelector('.label:has-text("2 images wait")');
     assert.equal(readdirSync(`${place}/one`).length, 1);
+    await page.waitForFunction((name) => document.querySelector('.one-to-label figcaption bdi').textContent !== name, left);
+    assert.ok(others.has(await shown()), 'what was taken back is not the next to label');
+    await close();
+  });
+
+  test('label: labels the image that is shown, whatever the source is by now', async () => {
+    await fresh(2);
+    const { page, close } = await open(at, { ready });
+    await addClass(page, 'one');
+    await page.waitForSelector('.one-to-label img');
+    const shown = await page.locator('.one-to-label figcaption bdi').textContent();
+    await page.route('**/api/label/new*', (route) => route.abort());  // it hears of no change
+    await page.route('**/api/label/new/next*', (route) => route.abort());
+    await post('/api/label/new/source', { folder: 'images' });
+    await page.locator('h1').click();
+    await page.keyboard.press('1');
+    await saved(page);
+    assert.deepEqual(readdirSync(`${place}/one`), [shown]);
+    assert.ok(!existsSync(`${place}/${shown}`));
+    await close();
+    await post('/api/label/new/source', { folder: 'new' });
+  });
+
+  test('label: images that are on their way, or refused, are shown by the next view, too', async () => {
+    await fresh(0);
+    const { page, close } = await open(at, { ready, expected: /422|ERR_|Failed to load resource/ });
+    await addClass(page, 'one');
+    await page.route('**/image?*', (route) => route.abort());
+    await page.setInputFiles('.class-drop input[type=file]', picturesOf(folder).slice(0, 2));
+    await page.waitForSelector('.saving.wrong:has-text("NOT SAVED YET: 2")');
+    await page.evaluate(() => { location.hash = '#/runs'; });
+    await page.waitForSelector('.label', { state: 'detached' });
+    await page.evaluate(() => { location.hash = '#/label/new'; });
+    await page.waitForSelector('.saving.wrong:has-text("NOT SAVED YET: 2")');
+    await page.unroute('**/image?*');
+    await page.waitForSelector('.class-drop:has-text("2 images")', { timeout: 15000 });
+    await saved(page);
+    assert.equal(readdirSync(`${place}/one`).length, 2);
     await close();
   });
 

@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 export const at = '#/train';
 export const ready = '.option';
 
-export function tests({ assert, test, open, readOnlyUrl, folder }) {
+export function tests({ assert, test, open, accessible, readOnlyUrl, folder }) {
   test('train: the form shows the command line that it stands for', async () => {
     const { page, close } = await open(at, { ready });
     await page.fill('.option:has(label:text-is("epochs")) input', '1');
@@ -40,6 +40,24 @@ export function tests({ assert, test, open, readOnlyUrl, folder }) {
     await page.waitForSelector('button[aria-label="Stop: from-the-page"]:not([disabled])', { timeout: 30000 });
     await page.click('button[aria-label="Stop: from-the-page"]');
     await page.waitForSelector('button[aria-label="Resume: from-the-page"]', { timeout: 30000 });
+    await close();
+  });
+
+  test('train: says why a run does not go on, and takes the folder where its images lie now', async () => {
+    const run = `${folder}/runs/${readdirSync(`${folder}/runs`).find((name) => name.endsWith('-from-the-page'))}`;
+    const config = readFileSync(`${run}/config.json`, 'utf8');
+    writeFileSync(`${run}/config.json`, config.replaceAll(`${folder}/images`, `${folder}/elsewhere`));
+    const { page, close } = await open(at, { ready });
+    const resume = 'button[aria-label="Resume: from-the-page"]';
+    await page.click(resume);
+    await page.waitForSelector('.resume-failure .printed:has-text("elsewhere")', { timeout: 30000 });
+    assert.ok(await page.locator(resume).isEnabled());
+    assert.deepEqual(await accessible(page), []);
+    await page.selectOption('.resume-failure select', 'images');
+    await page.click(resume);
+    await page.waitForSelector('button[aria-label="Stop: from-the-page"]:not([disabled])', { timeout: 30000 });
+    await page.click('button[aria-label="Stop: from-the-page"]');
+    await page.waitForSelector(resume, { timeout: 30000 });
     await close();
   });
 

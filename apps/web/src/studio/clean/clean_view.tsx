@@ -12,7 +12,7 @@ import { useState } from 'preact/hooks';
 import { ApplyPlan } from './apply_plan';
 import { GridReview } from './grid_review';
 import { OneByOne } from './one_by_one';
-import { decisionTable } from './outbox';
+import { decisionTable } from './decision_table';
 import { type ReviewState } from './review';
 import { ReviewHistory } from './review_history';
 import { type Review, useReview } from './use_review';
@@ -93,6 +93,27 @@ function Search({ review }: { review: Review }) {
   );
 }
 
+/** Files that have come or gone since the folder was read, or since it was searched. */
+function FolderChange({ review }: { review: Review }) {
+  const { change, images, path, search } = review.state;
+  const [problem, setProblem] = useState('');
+  const read = () => {
+    setProblem('');
+    post<ReviewState>(below(review.path, 'reload'), {}).then(review.take, (error: unknown) => setProblem(textOf(error)));
+  };
+  const isOldSearch = search.time !== '' && search.images > 0 && search.images !== images && search.state !== 'running';
+  return (
+    <>
+      {change && (
+        <p class="row unsure" role="alert">{change === 'gone' ? words.data.gone(path) : words.data.changed}{' '}
+          <button type="button" onClick={read}>{words.data.readAgain}</button>
+          {problem && <span class="wrong">{problem}</span>}</p>
+      )}
+      {isOldSearch && <p class="unsure">{words.clean.oldSearch(search.images, images)}</p>}
+    </>
+  );
+}
+
 function Summary({ review }: { review: Review }) {
   const { state } = review;
   const { progress } = state;
@@ -143,6 +164,7 @@ function Folder({ folder, place, options }: { folder: string; place: Place; opti
     <>
       {howRead}
       {review.problem && <p role="alert" class="wrong">{review.problem}</p>}
+      <FolderChange review={review} />
       {review.state.unfinished_apply !== null && (
         <p role="alert" class="wrong">{words.clean.unfinished(review.state.unfinished_apply)}{' '}
           <a href={to('apply')}>{words.clean.tabs.apply}</a></p>

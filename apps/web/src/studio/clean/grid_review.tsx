@@ -43,7 +43,7 @@ export function GridReview({ folder, review }: { folder: string; review: Review 
   const { state } = review;
   const [filter, setFilter] = useState<Filter>({ kind: '', label: '', wanted: 'pending' });
   const changes = String(state.journal.decisions);
-  const { ids, entry: entryAt, need, problem, isLoading } = useEntries(review.path, filter, state.version, changes);
+  const { ids, entry: entryAt, need, problem, isLoading } = useEntries(review.path, filter, state.version, changes, review.undone);
   const [current, setCurrent] = useState(0);
   const [chosen, setChosen] = useState(new Set<number>());
   const [isRelabelling, setRelabelling] = useState(false);

@@ -1,12 +1,12 @@
 // One image after the other, large, with what speaks for and against its label.
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { below, get } from '../api';
 import { useKeys } from '../keys';
 import { words } from '../words';
 import { percent } from '../../parts/numbers';
 import { thumbnailUrl } from '../../parts/thumbnail';
 import { ClassField } from './class_field';
-import { type Choice, type Entry, type Made, keyedLabels } from './review';
+import { type Choice, type Decided, type Entry, type Made, keyedLabels } from './review';
 import { useEntries } from './use_entries';
 import type { Review } from './use_review';
 
@@ -117,7 +117,7 @@ interface Chosen {
 export function OneByOne({ folder, review }: { folder: string; review: Review }) {
   const { state } = review;
   const changes = String(state.journal.decisions);
-  const entries = useEntries(review.path, { kind: '', label: '', wanted: 'pending' }, state.version, changes);
+  const entries = useEntries(review.path, { kind: '', label: '', wanted: 'pending' }, state.version, changes, review.undone);
   const [at, setAt] = useState(0);
   const [isRelabelling, setRelabelling] = useState(false);
   const [made, setMade] = useState(new Map<number, Chosen>());
@@ -132,16 +132,15 @@ export function OneByOne({ folder, review }: { folder: string; review: Review })
     get<{ entry: Entry | null }>(below(review.path, 'sample')).then((got) => setSample(got.entry), () => setSample(undefined));
   }, [isInSample, review.path, changes]);
   // What was taken back is shown again.
+  const shownAgain = useRef<Decided>(undefined);
   useEffect(() => {
-    const undone = review.undone;
-    if (!undone) return;
-    for (let i = 0; i < ids.length; ++i) {
-      if (entryAt(i)?.image_id !== undone.image_id) continue;
-      setAt(i);
-      setMade((before) => { const now = new Map(before); now.delete(ids[i]!); return now; });
-      return;
-    }
-  }, [review.undone]);
+    const { undone } = review;
+    const i = undone && undone !== shownAgain.current ? ids.indexOf(undone.entry ?? NaN) : -1;
+    if (i < 0) return;
+    shownAgain.current = undone;
+    setAt(i);
+    setMade((before) => { const now = new Map(before); now.delete(ids[i]!); return now; });
+  }, [review.undone, ids]);
   // The next images are there when they are wanted.
   useEffect(() => {
     for (let i = at + 1; i < at + 4; ++i) {

@@ -176,17 +176,3 @@ export class Outbox<State> {
     return refused.every(({ may_retry: mayRetry }) => !mayRetry);
   }
 }
-
-/** The decisions as a table that `margay clean DATA --apply-file` takes. */
-export function decisionTable(items: readonly Waiting[]): string {
-  const cell = (value: unknown) => {
-    const text = String(value ?? '');
-    return /[",\n\r;]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = items.filter(({ kind }) => kind === 'decide').flatMap(({ body }) => {
-    const others = (body['others'] as string[] | undefined) ?? [''];
-    const labels = ((body['labels'] as string[] | undefined) ?? []).join(';');
-    return others.map((other) => [body['image_id'], body['kind'], labels, other].map(cell).join(','));
-  });
-  return ['image,action,label,other', ...lines, ''].join('\n');
-}

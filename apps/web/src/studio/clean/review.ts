@@ -9,6 +9,8 @@ export interface ReviewState {
   folder: string;
   path: string;
   images: number;
+  /** Files have come or gone since the folder was read: "changed", "gone". */
+  change: string;
   classes: string[];
   is_multi_label: boolean;
   journal: { path: string; is_beside: boolean; decisions: number };
@@ -25,7 +27,7 @@ export interface ReviewState {
     at_most: number | null; share_at_most: number | null; estimate: number | null;
   };
   elsewhere: number;
-  search: { state: string; done: number; total: number; problem: string; time: string; source: string };
+  search: { state: string; done: number; total: number; problem: string; time: string; source: string; images: number };
   unfinished_apply: number | null;
   warnings: string[];
   validation?: { images: number; relabelled: number; deleted: number; before: Estimate; after: Estimate };
@@ -44,6 +46,8 @@ export interface Decided {
   undone: boolean;
   other?: string;
   undoes?: number;
+  /** The number of its entry; null: it was about none. Only of what was just taken back. */
+  entry?: number | null;
 }
 
 export interface Entry {

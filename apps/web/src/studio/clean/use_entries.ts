@@ -1,7 +1,7 @@
 // The entries of a review: their numbers at once, what is to be shown of them when it is needed.
 import { useCallback, useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { below, get, textOf } from '../api';
-import type { Entry } from './review';
+import type { Decided, Entry } from './review';
 
 export interface Filter {
   kind: string;
@@ -22,9 +22,10 @@ const kAtOnce = 100;
 
 /**
  * changes: another value when something was decided: what is shown is asked for anew, the list of numbers stays, so that
- * nothing moves under the pointer. version: another one when the entries are others.
+ * nothing moves under the pointer, but what was taken back (undone) has its place in it again. version: another one when the
+ * entries are others.
  */
-export function useEntries(path: string, filter: Filter, version: number, changes: string): Entries {
+export function useEntries(path: string, filter: Filter, version: number, changes: string, undone: Decided | undefined): Entries {
   const [ids, setIds] = useState<number[]>([]);
   const [isLoading, setLoading] = useState(true);
   const [problem, setProblem] = useState('');
@@ -43,6 +44,18 @@ export function useEntries(path: string, filter: Filter, version: number, change
       (error: unknown) => { if (!controller.signal.aborted) { setProblem(textOf(error)); setLoading(false); } });
     return () => controller.abort();
   }, [path, kind, label, wanted, version]);
+
+  useEffect(() => {
+    if (!undone) return undefined;
+    const controller = new AbortController();
+    get<{ version: number; ids: number[] }>(below(path, 'ids'), { kind, label, wanted }, controller.signal).then(
+      (got) => {
+        if (got.version !== version) return; // all of them are asked for anew
+        setIds((before) => [...new Set([...before, ...got.ids])].sort((a, b) => Math.abs(a) - Math.abs(b)));
+      },
+      () => undefined);
+    return () => controller.abort();
+  }, [undone]);
 
   const need = useCallback((first: number, end: number) => {
     range.current = [first, end];

@@ -14,7 +14,7 @@ import { LineChart } from '../../parts/line_chart';
 import { percent, withInterval } from '../../parts/numbers';
 import { thumbnailUrl } from '../../parts/thumbnail';
 import { Camera } from './camera';
-import type { LabellingState, NextImages, ToLabel } from './labelling';
+import type { LabellingState, NextImages, TakenBack, ToLabel } from './labelling';
 import { Uploads } from './uploads';
 import './label.css';
 
@@ -150,25 +150,32 @@ function OneToLabel({ folder, image, classes, isOff, onLabel, onSkip }: {
   );
 }
 
-function ToLabelNext({ path, state, outbox, who }: {
-  path: string; state: LabellingState; outbox: Outbox<LabellingState>; who: string;
+/** undone: what was taken back last. */
+function ToLabelNext({ path, state, outbox, who, undone }: {
+  path: string; state: LabellingState; outbox: Outbox<LabellingState>; who: string; undone: TakenBack | undefined;
 }) {
   const got = useGet<NextImages>(`${path}/next`, { most: 60, source: state.source, waiting: state.waiting, points: state.curve.length }, [], true);
   const [done, setDone] = useState(new Set<string>());
   useEffect(() => setDone(new Set()), [state.source, state.curve.length]);
+  // What was taken back, or refused, is to be labelled again.
+  const refused = outbox.waiting().filter(({ kind, isRefused }) => kind === 'label' && isRefused).map(({ body }) => String(body['image_id']));
+  const comeBack = (ids: string[]) => setDone((before) => new Set([...before].filter((id) => !ids.includes(id))));
+  useEffect(() => comeBack(refused), [refused.join('\n')]);
+  useEffect(() => comeBack(undone?.waits_as ? [undone.waits_as] : []), [undone]);
   const images = (got.data?.images ?? []).filter(({ image_id: id }) => !done.has(id));
   const image = images[0];
   useEffect(() => {
     for (const next of images.slice(1, 4)) new Image().src = thumbnailUrl(got.data!.folder, next.image_id, 1024);
   });
+  const folder = got.data?.folder ?? '';
   const leave = (id: string) => setDone((before) => new Set(before).add(id));
   if (got.problem) return <p role="alert" class="wrong">{got.problem.message}</p>;
   if (!image) return <p role="status">{got.isLoading ? words.loading : words.label.nothingToLabel}</p>;
   return (
-    <OneToLabel folder={got.data!.folder} image={image} classes={state.classes.map(({ label }) => label)} isOff={state.is_read_only}
+    <OneToLabel folder={folder} image={image} classes={state.classes.map(({ label }) => label)} isOff={state.is_read_only}
       onSkip={() => leave(image.image_id)}
       onLabel={(label) => {
-        outbox.add('label', who, [{ image_id: image.image_id, label, is_random: image.is_random }]);
+        outbox.add('label', who, [{ folder, image_id: image.image_id, label, is_random: image.is_random }]);
         leave(image.image_id);
       }} />
   );
@@ -200,10 +207,14 @@ function Folder({ folder }: { folder: string }) {
   const { path, got, state, setNewer } = useFolderState<LabellingState>('label', folder);
   const [problem, setProblem] = useState('');
   const [, redraw] = useReducer((n: number) => n + 1, 0);
-  const outbox = useMemo(() => new Outbox<LabellingState>(path, setNewer, () => undefined), [path]);
-  const uploads = useMemo(() => new Uploads(path, setNewer), [path]);
+  const [undone, setUndone] = useState<TakenBack>();
+  const outbox = useMemo(() => new Outbox<LabellingState>(path, setNewer, (what) => setUndone((what as TakenBack | null) ?? undefined)), [path]);
+  const uploads = Uploads.to(path);
   useEffect(() => outbox.listen(() => redraw(undefined)), [outbox]);
-  useEffect(() => uploads.listen(() => redraw(undefined)), [uploads]);
+  useEffect(() => uploads.listen((now) => {
+    if (now) setNewer(now);
+    redraw(undefined);
+  }), [uploads]);
   const connection = useConnection();
   useEffect(() => { if (connection === 'open') { outbox.wake(); uploads.wake(); } }, [connection, outbox, uploads]);
   const [who] = useWho('');
@@ -244,7 +255,7 @@ function Folder({ folder }: { folder: string }) {
             <span>{words.label.waiting(state.waiting)}</span>
             <button type="button" disabled={isOff || state.history.length === 0} aria-keyshortcuts="u" onClick={undo}>{words.clean.undo} <kbd aria-hidden="true">u</kbd></button>
           </div>
-          {state.classes.length === 0 ? <p>{words.label.firstClasses}</p> : <ToLabelNext path={path} state={state} outbox={outbox} who={who} />}
+          {state.classes.length === 0 ? <p>{words.label.firstClasses}</p> : <ToLabelNext path={path} state={state} outbox={outbox} who={who} undone={undone} />}
         </section>
         <ProbeError state={state} onProbe={() => ask('probe', {})} />
       </div>

@@ -11,6 +11,12 @@ export interface Labelled {
   undone: boolean;
 }
 
+/** A label that was taken back. */
+export interface TakenBack extends Labelled {
+  /** The image among those to label; null: it is none of them. */
+  waits_as: string | null;
+}
+
 export interface LabellingState {
   folder: string;
   path: string;

@@ -13,23 +13,32 @@ export interface Upload {
 }
 
 const kPauses = [500, 1000, 2000, 5000, 10000];
+const ofPath = new Map<string, Uploads>();
 
 export class Uploads {
   private items: Upload[] = [];
   private isSending = false;
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<(state?: LabellingState) => void>();
 
-  constructor(private readonly path: string, private readonly onState: (state: LabellingState) => void) {
+  private constructor(private readonly path: string) {
     addEventListener('beforeunload', (event) => { if (this.items.some(({ isRefused }) => !isRefused)) event.preventDefault(); });
+  }
+
+  /** Those to a path, "/api/label/pets": the same for every view that shows them, as files are sent while another view is open. */
+  static to(path: string): Uploads {
+    const uploads = ofPath.get(path) ?? new Uploads(path);
+    ofPath.set(path, uploads);
+    return uploads;
   }
 
   all(): readonly Upload[] {
     return this.items;
   }
 
-  listen(listener: () => void): () => void {
+  /** listener: hears of each change, and the studio's state after each success. */
+  listen(listener: (state?: LabellingState) => void): () => void {
     this.listeners.add(listener);
     return () => { this.listeners.delete(listener); };
   }
@@ -50,8 +59,8 @@ export class Uploads {
     if (!this.isSending) void this.sendNext();
   }
 
-  private tell() {
-    for (const listener of this.listeners) listener();
+  private tell(state?: LabellingState) {
+    for (const listener of this.listeners) listener(state);
   }
 
   private change(id: string, change: Partial<Upload>) {
@@ -67,8 +76,8 @@ export class Uploads {
       const { label, name, id } = item;
       const who = localStorage.getItem('margay.who') ?? '';
       const answer = await send<{ state: LabellingState }>('POST', `${this.path}/image`, item.file, { label, name, id, who });
-      this.dismiss(id);
-      this.onState(answer.state);
+      this.items = this.items.filter((each) => each.id !== id);
+      this.tell(answer.state);
     } catch (error) {
       const isRefused = error instanceof StudioError && [400, 404, 413, 415, 422].includes(error.status);
       this.change(item.id, { problem: textOf(error), isRefused });

@@ -43,11 +43,18 @@ export interface Asked {
   cancel: () => void;
 }
 
+function leaveIt(status: Status) {
+  if (!isInWork(status)) return;
+  const path = `/api/mistakes/${status.id}/leave?watcher=${watcher}`;
+  void fetch(path, { method: 'POST', credentials: 'same-origin', keepalive: true }).catch(() => undefined); // also when the tab closes
+}
+
 /** Asks for the evaluation, and leaves it when another one is asked for or the view goes. */
 export function useEvaluation(question: Question | undefined): Asked {
   const [status, setStatus] = useKept<Status | undefined>('mistakes.status', undefined);
   const [problem, setProblem] = useState('');
   const now = useRef<Status | undefined>(undefined);
+  const asked = useRef<object | undefined>(undefined);
   const key = question ? JSON.stringify(question) : '';
   const take = useCallback((next: Status | undefined) => {
     now.current = next;
@@ -56,13 +63,22 @@ export function useEvaluation(question: Question | undefined): Asked {
   const ask = useCallback((again: boolean) => {
     if (!key || savedPage) return;
     setProblem('');
-    post<Status>('/api/mistakes', JSON.parse(key), { watcher, again: again || undefined })
-      .then(take, (error: unknown) => { take(undefined); setProblem(textOf(error)); });
+    const mine = {};
+    asked.current = mine;
+    post<Status>('/api/mistakes', JSON.parse(key), { watcher, again: again || undefined }).then(
+      (next) => {
+        if (asked.current === mine) take(next);
+        else leaveIt(next); // another question was asked meanwhile, or the view is gone
+      },
+      (error: unknown) => {
+        if (asked.current !== mine) return;
+        take(undefined);
+        setProblem(textOf(error));
+      });
   }, [key]);
   const leave = useCallback(() => {
-    if (!now.current || !isInWork(now.current)) return;
-    const path = `/api/mistakes/${now.current.id}/leave?watcher=${watcher}`;
-    void fetch(path, { method: 'POST', credentials: 'same-origin', keepalive: true }).catch(() => undefined); // also when the tab closes
+    asked.current = undefined;
+    if (now.current) leaveIt(now.current);
   }, []);
 
   useEffect(() => {

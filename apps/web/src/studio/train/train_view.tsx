@@ -10,17 +10,8 @@ import type { RunList } from '../runs/runs_api';
 import { takeSettings, type TrainSettings } from '../train_settings';
 import { words } from '../words';
 import { FlagForm, type Flag, type FlagValues } from './flag_form';
-import { RunActions } from './run_actions';
+import { RunActions, type Started } from './run_actions';
 import './train.css';
-
-interface Started {
-  number: number;
-  pid: number;
-  command: string;
-  log: string;
-  ended: number | null;
-  printed: string;
-}
 
 /** What the form stands for, kept while the page is. */
 const kept: { folder: string | undefined; values: FlagValues } = { folder: undefined, values: {} };

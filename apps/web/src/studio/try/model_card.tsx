@@ -9,7 +9,7 @@ import { askLibrary } from '../xray/library';
 import type { XraySubject } from '../xray/subject';
 import { Xray } from '../xray/xray';
 import type { GivenImage } from './inputs';
-import type { Examples, ModelFacts, NearImage, Tried } from './server';
+import type { Examples, ModelFacts, Tried } from './server';
 import type { ModelState } from './try_view';
 
 const words = all.try;
@@ -40,7 +40,7 @@ export function ModelCard({ name, state, image, onMap, onExamples, onStopExample
         {facts && !tried && !state.isLooking && !problem && <p class="soft">{words.noImage}</p>}
       </div>
       {tried && (image || savedPage) && <Answer tried={tried} onMap={onMap} />}
-      {tried && <Nearest nearest={tried.nearest} examples={state.examples} onExamples={onExamples} onStop={onStopExamples} />}
+      {tried && <Nearest tried={tried} examples={state.examples} onExamples={onExamples} onStop={onStopExamples} />}
       {tried && facts && <TriedXray facts={facts} tried={tried} />}
     </section>
   );
@@ -88,9 +88,10 @@ function Verdict({ tried }: { tried: Tried }) {
   );
 }
 
-function Nearest({ nearest, examples, onExamples, onStop }: {
-  nearest: NearImage[] | undefined; examples: Examples | undefined; onExamples: () => void; onStop: () => void;
+function Nearest({ tried, examples, onExamples, onStop }: {
+  tried: Tried; examples: Examples | undefined; onExamples: () => void; onStop: () => void;
 }) {
+  const { nearest, nearest_problem: problem } = tried;
   if (nearest) {
     return (
       <>
@@ -120,6 +121,7 @@ function Nearest({ nearest, examples, onExamples, onStop }: {
   }
   return (
     <p class="small">
+      {problem && <span class="wrong"><Marked text={words.noNearest(problem)} /> </span>}
       {examples?.state === 'failed' && <span class="wrong"><Marked text={examples.problem ?? ''} /> </span>}
       <button type="button" title={words.nearestCost} onClick={onExamples}>{words.nearestFind}</button>
     </p>

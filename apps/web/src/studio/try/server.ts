@@ -31,6 +31,8 @@ export interface Tried extends Prediction {
   seen: string;
   times: { decoded_ms: number; predicted_ms: number; mapped_ms: number };
   nearest?: NearImage[];
+  /** Why they could not be found. */
+  nearest_problem?: string;
 }
 
 /** How far the features of a model's training images are. */

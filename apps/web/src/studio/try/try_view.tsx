@@ -46,8 +46,8 @@ export function TryView({ place }: { place: Place }) {
     setStates(latest.current);
   };
   const key = chosen.join('\n');
-  useModels(chosen, key, update);
-  const look = useLook(image, chosen, key, latest, update);
+  const load = useModels(chosen, key, update);
+  const look = useLook(image, chosen, key, latest, update, load);
   const give = (given: GivenImage[]) => {
     setImages((before) => [...given, ...before].slice(0, kMostImages));
     setImage(given[0]);
@@ -82,31 +82,35 @@ export function TryView({ place }: { place: Place }) {
 
 /** Loads the chosen models, so that they are there when an image comes, and follows the features of their training images. */
 function useModels(chosen: string[], key: string, update: (model: string, change: Partial<ModelState>) => void) {
-  useEffect(() => {
-    if (savedPage) return undefined;
-    const controller = new AbortController();
-    const loadExamples = () => chosen.forEach((model) => {
-      get<Examples>('/api/try/examples', { model }, controller.signal).then((examples) => update(model, { examples }), () => undefined);
-    });
-    for (const model of chosen) {
+  const loadExamples = (models: string[], signal?: AbortSignal) => models.forEach((model) => {
+    get<Examples>('/api/try/examples', { model }, signal).then((examples) => update(model, { examples }), () => undefined);
+  });
+  const load = (models: string[], signal?: AbortSignal) => {
+    for (const model of models) {
       update(model, { problem: '' });
-      modelFacts(model, controller.signal).then(
+      modelFacts(model, signal).then(
         (facts) => update(model, { facts }),
         (error: unknown) => { if (!isAbort(error)) update(model, { problem: textOf(error) }); });
     }
-    loadExamples();
+    loadExamples(models, signal);
+  };
+  useEffect(() => {
+    if (savedPage) return undefined;
+    const controller = new AbortController();
+    load(chosen, controller.signal);
     const end = onChange('examples', (data) => {
-      if (data === undefined) return loadExamples();
+      if (data === undefined) return loadExamples(chosen, controller.signal);
       const examples = data as Examples;
       if (chosen.includes(examples.model)) update(examples.model, { examples });
     });
     return () => { controller.abort(); end(); };
   }, [key]);
+  return load;
 }
 
 /** Shows the image to the models, each at once; a later image wins over an answer that comes late. */
 function useLook(image: GivenImage | undefined, chosen: string[], key: string, latest: { current: States },
-  update: (model: string, change: Partial<ModelState>) => void) {
+  update: (model: string, change: Partial<ModelState>) => void, load: (models: string[]) => void) {
   const running = useRef(new Map<string, AbortController>());
   const look = (model: string, label?: string) => {
     if (!image) return;
@@ -115,7 +119,13 @@ function useLook(image: GivenImage | undefined, chosen: string[], key: string, l
     running.current.set(model, controller);
     update(model, { isLooking: true, problem: '' });
     tryImage(model, image.bytes, image.name, label, controller.signal).then(
-      (tried) => update(model, { tried, isLooking: false }),
+      (tried) => {
+        const { facts, ...rest } = latest.current[model] ?? {};
+        const isAnother = facts !== undefined && facts.version !== tried.model_version;  // the file was written anew
+        if (isAnother) latest.current = { ...latest.current, [model]: rest };
+        update(model, { tried, isLooking: false });
+        if (isAnother) load([model]);
+      },
       (error: unknown) => { if (!isAbort(error)) update(model, { problem: textOf(error), isLooking: false }); });
   };
   useEffect(() => {
