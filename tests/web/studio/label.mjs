@@ -52,7 +52,7 @@ export function tests({ assert, test, open, accessible, folder, post }) {
 
   test('label: labels the image that is shown, whatever the source is by now', async () => {
     await fresh(2);
-    const { page, close } = await open(at, { ready });
+    const { page, close } = await open(at, { ready, expected: /ERR_FAILED|404/ });
     await addClass(page, 'one');
     await page.waitForSelector('.one-to-label img');
     const shown = await page.locator('.one-to-label figcaption bdi').textContent();

@@ -30,7 +30,7 @@ function Failure({ run, training, data, onData }: { run: ActedOn; training: Star
   return (
     <div role="alert" class="resume-failure">
       <p class="wrong">{words.train.failed(run.name, training.ended ?? 0)}</p>
-      <pre class="printed" tabIndex={0} role="region" aria-label={words.train.printed}>{training.printed || words.train.nothingKept}</pre>
+      <pre class="printed" tabIndex={0} role="region" aria-label={words.train.actionOf(words.train.printed, run.name)}>{training.printed || words.train.nothingKept}</pre>
       <label>{words.train.imagesNow}{' '}
         <select value={data} onChange={(event) => onData(event.currentTarget.value)}>
           <option value="">{words.train.asBefore}</option>
