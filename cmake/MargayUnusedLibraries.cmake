@@ -27,7 +27,7 @@ function(margay_find_unused_libraries)
   file(MAKE_DIRECTORY ${margay_unused})
   file(WRITE ${margay_unused}/empty.cpp "")
   file(WRITE ${margay_unused}/program.cpp "int main() {}\n")
-  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -shared -fPIC -nostdlib -o ${margay_unused}/empty.so ${margay_unused}/empty.cpp
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -shared -fPIC -nostdlib -s -o ${margay_unused}/empty.so ${margay_unused}/empty.cpp
                   RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
   foreach(name ${needed})
     file(CREATE_LINK empty.so ${margay_unused}/${name} SYMBOLIC)
