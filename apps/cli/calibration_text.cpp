@@ -40,7 +40,8 @@ class QualityTable {
 
   const CalibrationQuality& before_;
   const CalibrationQuality& after_;
-  core::TextTable table_{{{"", Align::kLeft}, {"before"}, {"95 %", Align::kLeft}, {"after"}, {"95 %", Align::kLeft}}};
+  std::string level_ = fmt::format("{:.4g} %", 100 * before_.confidence);
+  core::TextTable table_{{{"", Align::kLeft}, {"before"}, {level_, Align::kLeft}, {"after"}, {level_, Align::kLeft}}};
 };
 
 /// What is left after the temperature, of the predictions and of the classes one by one.

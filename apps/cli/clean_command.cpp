@@ -83,7 +83,8 @@ struct CleanOptions {
          core::field<&CleanOptions::move_files>(
              "move_files", "apply: move relabelled images into the folders of their classes, and write no table"),
          core::field<&CleanOptions::plan>("plan", "apply: say what would happen, and change nothing"),
-         core::field<&CleanOptions::undo>("undo", "apply: bring everything back that the last one changed"),
+         core::field<&CleanOptions::undo>("undo", "apply: bring everything back that the last one changed",
+                                          {core::excludes({"plan", "move_files", "new_table"})}),
          core::field<&CleanOptions::accept_edited>(
              "accept_edited", "take a journal that was edited by hand for what it says now; a copy is kept")});
     return table;
@@ -267,20 +268,27 @@ data::ApplyOptions apply_options(const CleanOptions& options, const std::vector<
   return apply;
 }
 
-core::ExitCode tell_applied(const data::AppliedEdits& done, const char* verb) {
-  print_out("{} {}: {} moved{}\n", verb, done.number, core::counted(done.moved, "file"),
+core::ExitCode tell_applied(const data::AppliedEdits& done) {
+  const char* const what = done.is_undone ? "undone: application" : "application";
+  print_out("{}{} {}: {} moved{}\n", done.is_complete ? "" : "not completed: ", what, done.number,
+            core::counted(done.moved, "file"),
             done.new_table.empty() ? "" : fmt::format(", labels in {}", shown_path(done.new_table)));
   for (const std::string& problem : done.problems) complain(program_words(problem));
+  if (!done.is_complete) {
+    complain(done.is_undone
+                 ? "what stays in the trash goes back with the next --undo, once nothing is in its way"
+                 : "mend that and apply again, which goes on from there, or take the application back by --undo");
+  }
   return done.problems.empty() ? core::ExitCode::kDone : core::ExitCode::kFailed;
 }
 
 core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder) {
   const fs::path file = journal_place_of(options, folder).file;
   const fs::path root = data::root_of_journal(file, folder);
-  if (options.undo) return tell_applied(data::undo_apply(root), "undone: application");
+  if (options.undo) return tell_applied(data::undo_apply(root));
   if (const auto unfinished = data::unfinished_apply(root); unfinished && !options.plan) {
     complain(fmt::format("application {} was interrupted; it is completed", *unfinished));
-    return tell_applied(data::finish_apply(root), "application");
+    return tell_applied(data::finish_apply(root));
   }
   data::Journal::read(file);  // without a journal there is nothing to apply, and none is made
   CleanWork work = begin_work(options, folder, JournalUse::kDecide);
@@ -292,7 +300,7 @@ core::ExitCode apply_journal(const CleanOptions& options, const fs::path& folder
       data::plan_edits(edits.root(), edits, items, apply_options(options, work.data.validates));
   for (const std::string& sentence : plan.sentences()) print_text(program_words(sentence) + "\n");
   if (options.plan || plan.empty()) return core::ExitCode::kDone;
-  const core::ExitCode code = tell_applied(data::apply_edits(plan, *work.journal), "application");
+  const core::ExitCode code = tell_applied(data::apply_edits(plan, *work.journal));
   print_out("margay clean apply {} --undo brings everything back\n", core::shell_word(folder.string()));
   return code;
 }

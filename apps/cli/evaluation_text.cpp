@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -201,9 +202,10 @@ std::string top_table(const Interpretation& interpretation, interpret::TopLosses
 
 std::string calibration_line(const interpret::CalibrationQuality& scores) {
   const interpret::CalibrationError& ece = scores.ece;
-  return fmt::format("Expected calibration error {} ({} – {}); {} under perfect calibration, 95 % below {}: {}.",
+  return fmt::format("Expected calibration error {} ({} – {}); {} under perfect calibration, {} below {}: {}.",
                      fixed(ece.error.value), fixed(ece.error.interval.low), fixed(ece.error.interval.high),
-                     fixed(ece.perfect), fixed(ece.perfect_range.high),
+                     fixed(ece.perfect), fmt::format("{:.4g} %", 50 * (1 + scores.confidence)),
+                     fixed(ece.perfect_range.high),
                      ece.is_beyond_chance() ? "the probabilities are off, which `margay calibrate` mends"
                                             : "the probabilities mean what they say, as far as these images tell");
 }
@@ -260,16 +262,29 @@ std::string near_text(const Interpretation& interpretation, int width) {
 }  // namespace
 
 void EvaluationTally::add(const predict::Predictions& batch) {
+  add(batch, batch.p_known.defined() ? batch.p_known <= batch.alpha : torch::Tensor());
+}
+
+/// refused: bool [N]: "none of these" are no label, so a single one is wrong.
+void EvaluationTally::add(const predict::Predictions& batch, const torch::Tensor& refused) {
   if (batch.size() == 0) return;
   images_ += batch.size();
   loss_sum_ += batch.losses.sum(torch::kDouble).item<double>();
-  task_ == data::Task::kMultiLabel ? decisions_.add(batch.logits, batch.targets, threshold_)
-                                   : accuracy_.update(batch.logits, batch.targets);
+  if (task_ == data::Task::kMultiLabel) {
+    constexpr double kNever = -std::numeric_limits<double>::infinity();
+    const torch::Tensor is_none = refused.defined() ? refused.to(batch.logits.device()).unsqueeze(1) : refused;
+    decisions_.add(is_none.defined() ? batch.logits.masked_fill(is_none, kNever) : batch.logits, batch.targets,
+                   threshold_);
+  } else {
+    const torch::Tensor is_none = refused.defined() ? refused.to(batch.targets.device()) : refused;
+    accuracy_.update(batch.logits, is_none.defined() ? batch.targets.masked_fill(is_none, -1) : batch.targets);
+  }
 }
 
 void EvaluationTally::add(const predict::KeptPredictions& kept) {
   for (std::int64_t begin = 0; begin < kept.size(); begin += kRowsAtOnce) {
-    add(part_of(kept, begin, std::min(kept.size(), begin + kRowsAtOnce)));
+    const std::int64_t end = std::min(kept.size(), begin + kRowsAtOnce);
+    add(part_of(kept, begin, end), kept.refused.defined() ? kept.refused.slice(0, begin, end) : torch::Tensor());
   }
 }
 

@@ -29,6 +29,8 @@ class EvaluationTally {
   std::string text() const;
 
  private:
+  void add(const predict::Predictions& batch, const torch::Tensor& refused);
+
   data::Task task_;
   double threshold_;
   std::int64_t images_ = 0;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -119,7 +120,8 @@ void FolderReview::make_review() {
   }
   review_.reset();
   review_.emplace(std::move(data), found_.findings, *journal_, run::ReviewOptions{.who = studio_user()});
-  ++version_;
+  static std::atomic<std::size_t> last_version = 0;  // of all reviews: one that was dropped may be read again
+  version_ = ++last_version;
   problem_.clear();
 }
 

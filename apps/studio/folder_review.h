@@ -73,6 +73,8 @@ class FolderReview {
   /// Publishes what other processes have decided, and that files have come or gone. Does nothing while a call runs, or
   /// before the first one.
   void follow();
+  /// Whether it is searched.
+  bool is_busy() const { return search_.state().phase == Job::Phase::kRunning; }
 
  private:
   using Lock = std::unique_lock<std::mutex>;

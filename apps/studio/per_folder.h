@@ -19,42 +19,72 @@ namespace margay::studio {
 
 /// What a view keeps of each folder, made when it is first asked for. View(Studio&, const ServedFolder&) has follow(),
 /// which takes over what others have changed on the disk. A View that takes run::DataOptions, too, is made for each way
-/// in which requests say that the folder is read (their query `options`).
+/// in which requests say that the folder is read (their query `options`); of these, those used last are kept, and those
+/// that work (is_busy()).
 template <class View>
 class PerFolder {
  public:
+  static constexpr bool kHasOptions = std::is_constructible_v<View, Studio&, const ServedFolder&, run::DataOptions>;
+  static constexpr std::size_t kMostOptions = 8;
+
   explicit PerFolder(Studio& studio) : studio_(studio) {}
 
   /// Of the folder that the request's path names. Throws http::RequestError, 404, for one that is not served, and as
   /// data_options_of.
-  View& of(const http::Request& request) {
+  std::shared_ptr<View> of(const http::Request& request) {
     const ServedFolder& served = studio_.folders().at(request.parameter("folder"));
-    if constexpr (std::is_constructible_v<View, Studio&, const ServedFolder&, run::DataOptions>) {
+    if constexpr (kHasOptions) {
       const run::DataOptions options = data_options_of(request, studio_.folders(), served);
       return kept(served.id + core::to_json(options).dump(),
-                  [&] { return std::make_unique<View>(studio_, served, options); });
+                  [&] { return std::make_shared<View>(studio_, served, options); });
     } else {
-      return kept(served.id, [&] { return std::make_unique<View>(studio_, served); });
+      return kept(served.id, [&] { return std::make_shared<View>(studio_, served); });
     }
   }
 
   void follow() {
-    const std::scoped_lock lock(mutex_);
-    for (const auto& [id, view] : views_) view->follow();
+    for (const auto& [key, view] : views()) view->follow();
   }
 
  private:
+  using Views = std::vector<std::pair<std::string, std::shared_ptr<View>>>;
+
+  Views views() {
+    const std::scoped_lock lock(mutex_);
+    return views_;
+  }
+
   template <class Make>
-  View& kept(const std::string& key, Make make) {
+  std::shared_ptr<View> kept(const std::string& key, Make make) {
+    std::shared_ptr<View> dropped;  // its end may take a while: without the lock
     const std::scoped_lock lock(mutex_);
     const auto found = std::find_if(views_.begin(), views_.end(), [&](const auto& each) { return each.first == key; });
-    if (found != views_.end()) return *found->second;
-    return *views_.emplace_back(key, make()).second;
+    if (found != views_.end()) {
+      std::rotate(found, found + 1, views_.end());
+    } else {
+      views_.emplace_back(key, make());
+      dropped = drop_oldest();
+    }
+    return views_.back().second;
+  }
+
+  /// Called with the lock held.
+  std::shared_ptr<View> drop_oldest() {
+    if constexpr (kHasOptions) {
+      const auto last = views_.end() - 1;
+      const auto oldest = std::find_if(views_.begin(), last, [](const auto& each) { return !each.second->is_busy(); });
+      if (views_.size() > kMostOptions && oldest != last) {
+        std::shared_ptr<View> dropped = std::move(oldest->second);
+        views_.erase(oldest);
+        return dropped;
+      }
+    }
+    return nullptr;
   }
 
   Studio& studio_;
   std::mutex mutex_;
-  std::vector<std::pair<std::string, std::unique_ptr<View>>> views_;
+  Views views_;  ///< the one used last at the end
 };
 
 /// Routes below "/api/NAME/{folder}" that ask such a view: ask(View&, const http::Request&) gives JSON. While a page is
@@ -91,8 +121,10 @@ class FolderRoutes {
  private:
   template <class Ask>
   StudioRoutes::Function function(Ask ask) {
-    return
-        [views = views_, ask](const http::Request& request) { return RouteResult(ask(views->of(request), request)); };
+    return [views = views_, ask](const http::Request& request) {
+      const std::shared_ptr<View> view = views->of(request);
+      return RouteResult(ask(*view, request));
+    };
   }
 
   StudioRoutes& routes_;

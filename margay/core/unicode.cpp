@@ -47,7 +47,10 @@ std::optional<std::string> mapped(std::string_view text, int options) {
   return std::string(reinterpret_cast<const char*>(result), static_cast<std::size_t>(size));
 }
 
-bool is_control_or_blank(char c) { return (c >= 0 && c <= ' ') || c == 0x7F; }
+bool is_control_or_blank(char c) {
+  const auto byte = static_cast<unsigned char>(c);  // a char has a sign on some processors
+  return byte <= ' ' || byte == 0x7F;
+}
 
 /// Runs of blanks become one space; those at the ends go.
 std::string with_single_blanks(std::string_view text) {

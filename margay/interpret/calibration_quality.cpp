@@ -111,7 +111,7 @@ class QualityOf {
   }
 
   CalibrationQuality run() {
-    CalibrationQuality quality;
+    CalibrationQuality quality{.confidence = resamples_.confidence()};
     quality.nll = metric::bootstrap_mean(resamples_, span_of(cases_.losses));
     quality.brier = metric::bootstrap_mean(resamples_, span_of(cases_.briers));
     gather_errors(quality);
@@ -307,7 +307,8 @@ Json to_json(const CalibrationQuality& quality) {
   Json bins = Json::array();
   for (const ReliabilityBin& bin : quality.bins) bins.push_back(bin_json(bin));
   const RiskCoverage& risk = quality.risk_coverage;
-  return {{"nll", to_json(quality.nll)},
+  return {{"confidence", quality.confidence},
+          {"nll", to_json(quality.nll)},
           {"brier", to_json(quality.brier)},
           {"ece", error_json(quality.ece)},
           {"ece_mass", error_json(quality.ece_mass)},

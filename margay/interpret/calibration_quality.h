@@ -29,7 +29,7 @@ struct CalibrationMeasure {
 struct CalibrationError {
   metric::Estimate error;
   double perfect = 0;                   ///< its mean under perfect calibration
-  metric::Interval perfect_range = {};  ///< where 95 % of such errors lie
+  metric::Interval perfect_range = {};  ///< where CalibrationQuality::confidence of such errors lie
 
   double excess() const { return error.value - perfect; }
   /// Whether it is larger than perfect calibration explains.
@@ -43,7 +43,7 @@ struct ReliabilityBin {
   std::int64_t count = 0;
   double confidence = 0;           ///< mean of the cases; NaN for none
   double accuracy = 0;             ///< share of them that is right (several labels: that has the label); NaN for none
-  metric::Interval interval = {};  ///< of accuracy: Wilson's, 95 %
+  metric::Interval interval = {};  ///< of accuracy: Wilson's
 };
 
 /// How far probabilities are what they say.
@@ -51,7 +51,8 @@ struct ReliabilityBin {
 /// The confidence of an image is its largest probability, and a hit is a right prediction; with several labels each
 /// image and label is a case, its confidence the label's probability, and a hit is that the image has it.
 struct CalibrationQuality {
-  metric::Estimate nll;  ///< mean of metric::image_losses, nats
+  double confidence = .95;  ///< of all intervals
+  metric::Estimate nll;     ///< mean of metric::image_losses, nats
   metric::Estimate
       brier;  ///< mean of Σ_k (p_k - y_k)², 0 … 2 (Brier 1950); with several labels the mean over them, 0 … 1
   /// Σ_b n_b / n |mean hit - mean confidence| over bins of equal width (Naeini et al. 2015, Guo et al. 2017).
@@ -86,7 +87,7 @@ CalibrationQuality calibration_quality_at(const torch::Tensor& temperatures, con
 
 /// All numbers; those that are not known are null:
 ///
-///     {"nll": {"value": .21, "low": .18, "high": .25}, "brier": {…},
+///     {"confidence": .95, "nll": {"value": .21, "low": .18, "high": .25}, "brier": {…},
 ///      "ece": {"value": …, "low": …, "high": …, "perfect": …, "perfect_low": …, "perfect_high": …, "excess": …,
 ///              "beyond_chance": true}, "ece_mass": {…}, "ece_class": {…},
 ///      "bins": [{"low": 0, "high": .0667, "count": 3, "confidence": .05, "accuracy": 0, "accuracy_low": 0,

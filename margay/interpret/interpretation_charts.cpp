@@ -89,12 +89,12 @@ chart::BarChart class_chart(const Interpretation& interpretation, std::size_t mo
     const double y = number(*b).value;
     return x != y ? x < y : a->support > b->support;
   });
-  chart::BarChart chart{
-      .title = is_multi ? "F1 of each class" : "Recall of each class",
-      .label = is_multi ? "F1 with 95 % intervals, the worst first"
-                        : "share of the class's images that are right, with 95 % intervals, the worst first",
-      .high = 1,
-      .bars = {}};
+  chart::BarChart chart{.title = is_multi ? "F1 of each class" : "Recall of each class",
+                        .label = fmt::format("{} with {:.4g} % intervals, the worst first",
+                                             is_multi ? "F1" : "share of the class's images that are right,",
+                                             100 * interpretation.options().bootstrap.confidence),
+                        .high = 1,
+                        .bars = {}};
   for (const ClassReport* each : classes) {
     chart.bars.push_back({each->name, number(*each).value, interval_of(number(*each)),
                           is_multi ? core::counted(each->support, "image")

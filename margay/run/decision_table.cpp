@@ -154,6 +154,17 @@ bool holds_already(const TableDecision& wanted, const Review& review) {
   return wanted.choice.kind == data::DecisionKind::kRelabel && last.after == wanted.choice.labels;
 }
 
+/// What was found about copies of the image and is not decided: only a decision that names it settles that.
+std::vector<std::string> open_kinds(const TableDecision& wanted, const Review& review) {
+  std::vector<std::string> kinds;
+  const data::DecisionKind kind = wanted.choice.kind;
+  if (wanted.other || (kind != data::DecisionKind::kKeep && kind != data::DecisionKind::kRelabel)) return kinds;
+  for (const ReviewEntry& entry : review.queue()) {
+    if (entry.image == wanted.image && !entry.others.empty() && !review.is_answered(entry)) kinds.push_back(entry.kind);
+  }
+  return kinds;
+}
+
 }  // namespace
 
 std::vector<TableDecision> read_decisions(const std::filesystem::path& file, const Review& review,
@@ -164,8 +175,10 @@ std::vector<TableDecision> read_decisions(const std::filesystem::path& file, con
 std::size_t apply_decisions(const std::vector<TableDecision>& decisions, Review& review) {
   std::size_t made = 0;
   for (const TableDecision& decision : decisions) {
-    if (holds_already(decision, review)) continue;
-    review.decide(decision.image, decision.choice, "", decision.other);
+    const std::vector<std::string> open = open_kinds(decision, review);
+    if (open.empty() && holds_already(decision, review)) continue;
+    for (const std::string& kind : open) review.decide(decision.image, decision.choice, kind);
+    if (open.empty()) review.decide(decision.image, decision.choice, "", decision.other);
     ++made;
   }
   return made;

@@ -29,7 +29,7 @@ using FindingJson = nlohmann::ordered_json;
 /// Where the reviewed images are, by their paths as they were found.
 class ImagePlaces {
  public:
-  ImagePlaces(const ReviewedData& data, const fs::path& folder) : folder_(folder) {
+  ImagePlaces(const ReviewedData& data, const fs::path& folder) : folder_(folder), folder_name_(name_of(folder)) {
     for (std::size_t i = 0; i < data.size(); ++i) place_.emplace(data.images.names().text(i), i);
   }
 
@@ -41,8 +41,28 @@ class ImagePlaces {
     return std::nullopt;
   }
 
+  /// Also of a path to the folder by another way, or to where it was: what follows the folder's name in it counts.
+  std::optional<std::size_t> find_below(const fs::path& path) const {
+    if (const auto found = find(path.native())) return found;
+    const fs::path normal = path.lexically_normal();
+    for (auto part = normal.begin(); part != normal.end(); ++part) {
+      if (*part != folder_name_) continue;
+      fs::path rest;
+      for (auto each = std::next(part); each != normal.end(); ++each) rest /= *each;
+      if (const auto found = place_.find((folder_ / rest).native()); found != place_.end()) return found->second;
+    }
+    return std::nullopt;
+  }
+
  private:
+  static fs::path name_of(const fs::path& folder) {
+    std::error_code failure;
+    const fs::path place = fs::canonical(folder, failure);
+    return failure ? folder.filename() : place.filename();
+  }
+
   fs::path folder_;
+  fs::path folder_name_;
   std::unordered_map<std::string_view, std::size_t> place_;
 };
 
@@ -102,18 +122,18 @@ FoundInFile of_issue_table(const IssueTable& table, const ReviewedData& data, co
   const std::size_t is_issue = table.required("is_label_issue");
   const std::size_t quality = table.required("label_quality");
   const std::size_t predicted = table.required("predicted_label");
-  FoundInFile found{.predicted = std::vector<data::Labels>(data.size())};
+  FoundInFile found{.predicted = std::vector<std::optional<data::Labels>>(data.size())};
   std::size_t elsewhere = 0;
   for (std::size_t row = 0; row < table.size(); ++row) {
     const double label_quality = table.share(row, quality);
     const bool is_flagged = table.is_true(row, is_issue);
-    const auto place = places.find(std::string(table.cell(row, image)));
+    const auto place = places.find_below(table.cell(row, image));
     if (!place) {
       ++elsewhere;
       continue;
     }
     const data::Labels labels = labels_of_cell(table.cell(row, predicted), data.labeller.task);
-    found.predicted[*place] = labels;
+    if (!labels.empty() || data.labeller.task == data::Task::kMultiLabel) found.predicted[*place] = labels;
     if (!is_flagged) continue;
     found.findings.push_back(
         {.kind = data::FindingKind::kWrongLabel,
@@ -140,16 +160,34 @@ data::Finding finding_of(const FindingJson& json, data::FindingKind kind) {
   return finding;
 }
 
-FoundInFile of_json(const std::string& text, const fs::path& file) {
+/// Its paths become those of the data. Returns whether any of its images is there.
+bool find_images(data::Finding& finding, const ImagePlaces& places, const ReviewedData& data) {
+  bool is_any = finding.paths.empty();
+  for (fs::path& path : finding.paths) {
+    const auto place = places.find_below(path);
+    if (place) path = data.images.names()[*place];
+    is_any = is_any || place;
+  }
+  return is_any;
+}
+
+FoundInFile of_json(const std::string& text, const fs::path& file, const fs::path& folder, const ReviewedData& data) {
   const FindingJson json = core::parsed_json(text);
   const FindingJson& list = json.is_object() && json.contains("findings") ? json["findings"] : json;
   if (!list.is_array()) throw core::FormatError(file, "no JSON with a list of findings, as `check_data` writes it");
+  const ImagePlaces places(data, folder);
   FoundInFile found;
   std::size_t unknown = 0;
+  std::size_t elsewhere = 0;
   for (std::size_t i = 0; i < list.size(); ++i) {
     try {
       const auto kind = data::kind_named(list[i].at("kind").get<std::string>());
-      kind ? found.findings.push_back(finding_of(list[i], *kind)) : void(++unknown);
+      if (!kind) {
+        ++unknown;
+        continue;
+      }
+      found.findings.push_back(finding_of(list[i], *kind));
+      if (!find_images(found.findings.back(), places, data)) ++elsewhere;
     } catch (const FindingJson::exception& error) {
       throw core::FormatError(file, fmt::format("finding {}: {}", i + 1, core::one_line(error.what())));
     }
@@ -157,6 +195,9 @@ FoundInFile of_json(const std::string& text, const fs::path& file) {
   if (unknown > 0)
     found.warnings.push_back(fmt::format("{} of a kind that this version does not know",
                                          core::counted(unknown, "finding is", "findings are")));
+  if (elsewhere > 0)
+    found.warnings.push_back(fmt::format("{} about images that are not among the data",
+                                         core::counted(elsewhere, "finding is", "findings are")));
   return found;
 }
 
@@ -165,7 +206,7 @@ FoundInFile of_report(const fs::path& report, const fs::path& folder, const Revi
   const fs::path json = report / "label_check.json";
   FoundInFile found = of_issue_table(IssueTable(data::read_table(report / "label_issues.csv")), data, folder);
   if (!fs::exists(json)) return found;
-  FoundInFile of_all = of_json(data::read_text(json), json);
+  FoundInFile of_all = of_json(data::read_text(json), json, folder, data);
   std::erase_if(of_all.findings, [](const auto& finding) { return finding.kind == data::FindingKind::kWrongLabel; });
   found.findings.insert(found.findings.end(), of_all.findings.begin(), of_all.findings.end());
   found.warnings.insert(found.warnings.end(), of_all.warnings.begin(), of_all.warnings.end());
@@ -183,7 +224,8 @@ FoundInFile findings_in(const std::string& text, const fs::path& name, const fs:
                         const ReviewedData& data) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   const bool is_json = begin != std::string::npos && (text[begin] == '{' || text[begin] == '[');
-  return is_json ? of_json(text, name) : of_issue_table(IssueTable(data::parse_table(text, name)), data, folder);
+  return is_json ? of_json(text, name, folder, data)
+                 : of_issue_table(IssueTable(data::parse_table(text, name)), data, folder);
 }
 
 }  // namespace margay::run

@@ -123,6 +123,7 @@ void Review::take(const data::Decision& decision) {
   if (!image || journal_.is_undone(decision.number)) return;
   if (decision.new_class) take_new_classes(decision);
   if (data::is_about_label(decision.kind)) decided_[*image] = decision.number;
+  if (decision.kind == data::DecisionKind::kRelabel) first_pending_ = 0;  // copies may be under two labels again
   if (decision.kind == data::DecisionKind::kSkip && decision.number > begin_) {
     skipped_.emplace(*image, decision.finding);
   }
@@ -213,8 +214,10 @@ bool Review::is_answered(const ReviewEntry& entry) const {
   const std::size_t number = decided_[entry.image];
   if (entry.others.empty()) return number != 0;
   if (is_deleted(entry.image)) return true;
+  const bool is_of_labels = is_of_two_labels(entry.kind);  // which are one when they agree
   const bool has_copy = std::any_of(entry.others.begin(), entry.others.end(), [&](std::size_t other) {
-    return !is_deleted(other) && !are_distinct(entry.image, other);
+    return !is_deleted(other) && !are_distinct(entry.image, other) &&
+           !(is_of_labels && data::have_same_labels(labels(entry.image), labels(other)));
   });
   return !has_copy || (number != 0 && journal_.decision(number).finding == entry.kind);
 }

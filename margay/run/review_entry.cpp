@@ -50,6 +50,11 @@ double probability_of(const data::Finding& finding, const ReviewWorth& worth, st
 
 }  // namespace
 
+bool is_of_two_labels(std::string_view kind) {
+  const auto known = data::kind_named(kind);
+  return known && has_two_labels(*known);
+}
+
 bool can_be_reviewed(data::FindingKind kind) { return worth_of(kind) != nullptr; }
 
 std::vector<ReviewEntry> entries_of(const data::Finding& finding, std::span<const std::size_t> images) {

@@ -34,6 +34,8 @@ struct ReviewEntry {
 /// copies under one label the first stays and is no entry. Empty for a finding that no decision about an image can
 /// mend.
 std::vector<ReviewEntry> entries_of(const data::Finding& finding, std::span<const std::size_t> images);
+/// Whether an entry of this kind is one of images that are the same under different labels.
+bool is_of_two_labels(std::string_view kind);
 /// Whether entries_of makes any, given images.
 bool can_be_reviewed(data::FindingKind kind);
 

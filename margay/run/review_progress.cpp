@@ -13,13 +13,6 @@ bool is_change(data::DecisionKind kind) {
   return kind == data::DecisionKind::kRelabel || kind == data::DecisionKind::kDelete;
 }
 
-/// In whatever order.
-bool are_same_labels(data::Labels some, data::Labels others) {
-  std::sort(some.begin(), some.end());
-  std::sort(others.begin(), others.end());
-  return some == others;
-}
-
 }  // namespace
 
 std::optional<double> RemainingWrong::share_at_most() const {
@@ -84,14 +77,14 @@ std::optional<ValidationErrors> Review::validation_errors() const {
   std::vector<double> before;
   std::vector<double> after;
   for (std::size_t i = 0; i < data_.predicted.size(); ++i) {
-    if (!data_.validates[i] || data_.predicted[i].empty()) continue;
+    if (!data_.validates[i] || !data_.predicted[i]) continue;
     if (is_deleted(i)) {
       ++errors.deleted;
       continue;
     }
-    before.push_back(are_same_labels(data_.predicted[i], data_.labels[i]) ? 0 : 1);
-    after.push_back(are_same_labels(data_.predicted[i], labels(i)) ? 0 : 1);
-    if (!are_same_labels(labels(i), data_.labels[i])) ++errors.relabelled;
+    before.push_back(data::have_same_labels(*data_.predicted[i], data_.labels[i]) ? 0 : 1);
+    after.push_back(data::have_same_labels(*data_.predicted[i], labels(i)) ? 0 : 1);
+    if (!data::have_same_labels(labels(i), data_.labels[i])) ++errors.relabelled;
   }
   if (before.size() < 2) return std::nullopt;
   errors.images = before.size();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,15 @@ struct DataOptions;
 
 /// The images whose labels are reviewed, in any order.
 struct ReviewedData {
-  std::filesystem::path root;           ///< that names in the journal are relative to (data::root_of_journal)
-  data::ImageList images;               ///< [N]
-  std::vector<data::Labels> labels;     ///< [N], by the data itself, without any decision
-  std::vector<bool> validates;          ///< [N], whether the image is in the validation set
-  std::vector<std::string> classes;     ///< that a label may be
-  data::Labeller labeller;              ///< that gave the labels
-  std::vector<data::Labels> predicted;  ///< [N], by a model that did not see the image; empty where it is not known
+  std::filesystem::path root;        ///< that names in the journal are relative to (data::root_of_journal)
+  data::ImageList images;            ///< [N]
+  std::vector<data::Labels> labels;  ///< [N], by the data itself, without any decision
+  std::vector<bool> validates;       ///< [N], whether the image is in the validation set
+  std::vector<std::string> classes;  ///< that a label may be
+  data::Labeller labeller;           ///< that gave the labels
+  /// [N], by a model that did not see the image; none where it is not known. Of several labels it may be no label at
+  /// all.
+  std::vector<std::optional<data::Labels>> predicted;
 
   std::size_t size() const { return labels.size(); }
 };

@@ -88,6 +88,12 @@ TEST(CommandLine, RefusesAnEmptyName) {
   }
 }
 
+TEST(CommandLine, PlansNoUndoing) {
+  const CommandResult result = run_command({"clean", "apply", "images", "--undo", "--plan"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.errors.find("--plan"), std::string::npos) << result.errors;
+}
+
 TEST(CommandLine, SuggestsTheNearestCommand) {
   const CommandResult result = run_command({"trian"});
   EXPECT_EQ(result.status, 2);

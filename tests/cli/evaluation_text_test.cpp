@@ -78,5 +78,21 @@ TEST(EvaluationTally, OfKeptPredictionsIsThatOfTheSameBatches) {
   expect_part(of_kept.text(), "images    3\nerror_rate  0.3333 ± 0.2722 (one standard error)\naccuracy    0.6667\n");
 }
 
+TEST(EvaluationTally, CountsARefusedImageAsWrong) {
+  predict::KeptPredictions kept = made_predictions({"cat", "dog"}, {{0, 0}, {0, 1, 3}, {1, 1}});
+  kept.rows.p_known = torch::tensor({.01, .5, .5}, torch::kDouble);
+  kept.rows.alpha = .05;
+  kept.refused = kept.rows.p_known <= kept.rows.alpha;
+  EvaluationTally of_kept(data::Task::kSingleLabel, 0.5);
+  of_kept.add(kept);
+  expect_part(of_kept.text(), "accuracy    0.3333\n");
+  kept.rows.set_logits(kept.rows.logits, kept.activation(), kept.rows.temperature);
+  EvaluationTally of_batch(data::Task::kSingleLabel, 0.5);
+  of_batch.add(kept.rows);
+  EXPECT_EQ(of_kept.text(), of_batch.text());
+  const run::Evaluation evaluation(std::move(kept));
+  expect_part(evaluation_text(evaluation, EvaluationExtent::kShort, {.columns = 100}), "0.3333");
+}
+
 }  // namespace
 }  // namespace margay::cli

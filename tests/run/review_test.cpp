@@ -305,7 +305,7 @@ TEST_F(ReviewTest, UndoingTheFirstOfTheSampleEndsIt) {
 }
 
 TEST_F(ReviewTest, ErrorsOnValidationImagesAreThoseOfTheSameImagesBeforeAndAfter) {
-  data_.predicted.assign(data_.size(), {"dog"});
+  data_.predicted.assign(data_.size(), data::Labels{"dog"});
   Review review = this->review();
   for (const std::size_t i : {16, 18}) review.decide(i, {DecisionKind::kRelabel, {"dog"}});  // cats before
   review.decide(17, {DecisionKind::kDelete});
@@ -319,6 +319,57 @@ TEST_F(ReviewTest, ErrorsOnValidationImagesAreThoseOfTheSameImagesBeforeAndAfter
   EXPECT_DOUBLE_EQ(errors.change.value, -2.0 / 3);
   EXPECT_TRUE(errors.before.interval.is_known());
   EXPECT_EQ(review.progress().changed_in_validation, 3U);
+}
+
+TEST_F(ReviewTest, APredictionOfNoLabelIsOne) {
+  data_.labeller.task = data::Task::kMultiLabel;
+  data_.predicted.assign(data_.size(), std::nullopt);
+  for (const std::size_t i : {16, 17, 18}) data_.predicted[i] = data::Labels{};
+  data_.predicted[19] = data::Labels{"dog"};
+  const ValidationErrors errors = review().validation_errors().value();
+  EXPECT_EQ(errors.images, 4U);
+  EXPECT_DOUBLE_EQ(errors.before.value, 3.0 / 4);
+}
+
+TEST_F(ReviewTest, CopiesUnderTwoLabelsAreSettledWhenTheirLabelsAgree) {
+  data::Finding finding = copies({4, 5});
+  finding.kind = data::FindingKind::kTwoLabels;
+  Review review = this->review({finding});
+  ASSERT_EQ(review.pending().size(), 2U);
+  review.decide(4, {DecisionKind::kRelabel, {"dog"}});  // without a word of the finding
+  EXPECT_TRUE(review.pending().empty());
+  EXPECT_FALSE(review.next()->kind == "two_labels");
+  review.decide(5, {DecisionKind::kRelabel, {"猫"}});
+  EXPECT_EQ(review.pending().size(), 2U);
+  EXPECT_EQ(review.next()->kind, "two_labels");
+}
+
+TEST_F(ReviewTest, ATableOfDecisionsSettlesWhatWasFoundAboutCopies) {
+  const fs::path table = folder_ / "decisions.csv";
+  write(table, "image,action,label\ncat/006.jpg,keep,\ncat/008.jpg,keep,\n");
+  const std::vector<data::Finding> findings = {copies({4, 6, 8}), wrong(6, .1)};
+  Review review = this->review(findings);
+  EXPECT_EQ(review.pending().size(), 3U);
+  EXPECT_EQ(apply_decisions(read_decisions(table, review), review), 2U);
+  EXPECT_TRUE(review.pending().empty());
+  EXPECT_EQ(apply_decisions(read_decisions(table, review), review), 0U);
+  Review again = this->review(findings);
+  EXPECT_TRUE(again.pending().empty());
+}
+
+TEST_F(ReviewTest, FindingsMayNameTheFolderInAnotherWay) {
+  const fs::path json = folder_ / "check.json";
+  const std::string name = folder_.path().filename().string();
+  const std::string list = R"([{{"kind": "duplicate", "paths": ["{0}cat/004.jpg", "{0}dog/005.jpg"]}}])";
+  for (const std::string& before : {name + "/", "/elsewhere/" + name + "/", "../" + name + "/./", std::string()}) {
+    write(json, fmt::format(fmt::runtime(list), before));
+    const FoundInFile found = read_findings(json, folder_.path(), data_);
+    EXPECT_EQ(found.findings.at(0).paths, (std::vector{path(4), path(5)})) << before;
+    EXPECT_TRUE(found.warnings.empty());
+  }
+  write(json, fmt::format(fmt::runtime(list), "other/"));
+  EXPECT_EQ(read_findings(json, folder_.path(), data_).warnings,
+            std::vector<std::string>{"1 finding is about images that are not among the data"});
 }
 
 TEST_F(ReviewTest, AnImageThatIsGoneCanBeSkippedOnly) {
@@ -421,7 +472,7 @@ TEST_F(ReviewTest, ReadsFindingsOfACheck) {
   EXPECT_EQ(found.findings[0].suggestion, data::Labels{"dog"});
   EXPECT_EQ(found.findings[0].paths, std::vector{path(0)});
   EXPECT_EQ(found.predicted[1], data::Labels{"dog"});
-  EXPECT_TRUE(found.predicted[2].empty());
+  EXPECT_FALSE(found.predicted[2].has_value());
   ASSERT_EQ(found.warnings.size(), 1U);
   EXPECT_EQ(found.warnings[0], "1 of its 3 images are not among the data");
   const fs::path json = folder_ / "check.json";

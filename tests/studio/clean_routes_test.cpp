@@ -80,6 +80,21 @@ TEST_F(CleanRoutesTest, ReadsTheFolderAsTheOptionsSay) {
   EXPECT_EQ(studio_->get("/api/clean/images" + outside).status, 403);
 }
 
+TEST_F(CleanRoutesTest, KeepsTheWaysOfReadingThatWereUsedLast) {
+  const auto read = [&](int seed) {
+    const std::string options = fmt::format(R"({{"split_seed":{},"split":"random"}})", seed);
+    return studio_->json("/api/clean/images?options=" + http::percent_encoded(options));
+  };
+  const Json first = read(0);
+  for (int seed = 0; seed < 12; ++seed) EXPECT_EQ(read(seed)["images"], 8) << read(seed);
+  EXPECT_NE(read(0)["version"], first["version"]);  // read anew
+  EXPECT_EQ(read(11)["version"], read(11)["version"]);
+  fs::copy_file(images_ / image(0), images_ / "train/flat/late.png");
+  EXPECT_EQ(read(11)["images"], 8);
+  EXPECT_EQ(read(11)["change"], "changed");
+  EXPECT_EQ(read(1)["images"], 9);  // not kept
+}
+
 TEST_F(CleanRoutesTest, ADecisionIsOnTheDiskBeforeTheAnswer) {
   const Json answer = decide("1", {{"image_id", image(0)}, {"kind", "relabel"}, {"labels", {"upright"}}});
   EXPECT_EQ(answer["results"], (Json{{{"id", "1"}, {"number", 1}}}));

@@ -49,27 +49,32 @@ class Application {
   }
 
   AppliedEdits carry_out() {
+    if (!write_table()) {  // first: without it deleted images would be missing from the table that there is
+      result_.is_complete = false;
+      return std::move(result_);
+    }
     for (std::size_t i = 0; i < log_.moves.size(); ++i) {
       if (!do_move(log_.moves[i].from, log_.moves[i].to)) log_.failed.insert(i);
     }
-    write_table();
     sync_folders();
     write_state(ApplyState::kDone);
     return std::move(result_);
   }
 
   AppliedEdits take_back() {
+    result_.is_undone = true;
     if (log_.state != ApplyState::kUndoing) write_state(ApplyState::kUndoing);
     for (std::size_t i = log_.moves.size(); i-- > 0;) {
       const PlannedMove& move = log_.moves[i];
       const bool never_went = is_taken(inside(folder_, move.from)) && !is_taken(inside(folder_, move.to));
-      if (!never_went && !log_.failed.contains(i)) do_move(move.to, move.from);
+      if (never_went || log_.failed.contains(i) || do_move(move.to, move.from)) continue;
+      if (is_taken(inside(folder_, move.to))) result_.is_complete = false;  // there it waits for the next attempt
     }
     remove_table();
     remove_made_folders();
     sync_folders();
     for (const FolderTime& time : log_.times) set_modified_ns(folder_ / time.folder, time.modified_ns);
-    write_state(ApplyState::kUndone);
+    if (result_.is_complete) write_state(ApplyState::kUndone);
     return std::move(result_);
   }
 
@@ -90,8 +95,9 @@ class Application {
     return true;
   }
 
-  void write_table() {
-    if (log_.new_table.empty()) return;
+  /// Whether it is there.
+  bool write_table() {
+    if (log_.new_table.empty()) return true;
     const fs::path target = table_place(folder_, log_.new_table);
     if (!holds(target, log_.table_sha256)) {
       fs::path part = target;
@@ -102,12 +108,14 @@ class Application {
       const std::string problem = failure ? failure.message() : move_file(part, target);
       if (!problem.empty()) {
         fs::remove(part, failure);
-        result_.problems.push_back(fmt::format("'{}' cannot be written: {}", core::shown_path(target), problem));
-        return;
+        result_.problems.push_back(
+            fmt::format("'{}' cannot be written, so no file was moved: {}", core::shown_path(target), problem));
+        return false;
       }
     }
     changed_.insert(target.parent_path());
     result_.new_table = target;
+    return true;
   }
 
   void remove_table() {
@@ -160,11 +168,12 @@ ApplyLog log_of(const ApplyPlan& plan) {
     }
   }
   if (!plan.new_table.empty()) {
-    const std::string name = Root(plan.folder).relative(plan.new_table.native());
-    const bool is_inside = !name.starts_with("../") && !name.starts_with('/');
-    log.new_table = is_inside ? name : fs::absolute(plan.new_table).lexically_normal().native();
+    const fs::path table = fs::absolute(plan.new_table).lexically_normal();
+    const fs::path name = table.lexically_relative(fs::absolute(plan.folder).lexically_normal());
+    const bool is_inside = !name.empty() && *name.begin() != "..";
+    log.new_table = (is_inside ? name : table).native();
     log.table_sha256 = core::sha256_of(plan.table_text);
-    if (is_inside) changing.insert(fs::path(name).parent_path().native());
+    if (is_inside) changing.insert(name.parent_path().native());
   }
   log.made.assign(made.begin(), made.end());
   for (const std::string& each : changing) {

@@ -64,15 +64,20 @@ ApplyPlan plan_edits(const std::filesystem::path& folder, const LabelEdits& edit
 /// What has been done.
 struct AppliedEdits {
   std::size_t number = 0;
-  std::size_t moved = 0;                   ///< files that are at their new place
-  std::filesystem::path new_table = "";    ///< "": none was written (or it was taken back)
+  std::size_t moved = 0;                 ///< files that are at their new place
+  std::filesystem::path new_table = "";  ///< "": none was written (or it was taken back)
+  bool is_undone = false;                ///< it was an undoing
+  /// Not: the table could not be written, or files wait to go back, so the application counts as interrupted, and
+  /// finish_apply() and undo_apply() try it again.
+  bool is_complete = true;
   std::vector<std::string> problems = {};  ///< what could not be done, and why
 };
 
 /// Does what the plan says. The whole plan is on the disk (`.margay/applied/NUMBER.jsonl`) before the first file is
-/// moved, so that after a crash finish_apply() or undo_apply() goes on from wherever it stopped. Nothing is ever
-/// overwritten; links are moved, not what they lead to. The journal's lock is held meanwhile. Throws core::DataError if
-/// the journal has grown since the plan was made, core::IoError where the plan cannot be written.
+/// moved, so that after a crash finish_apply() or undo_apply() goes on from wherever it stopped. The new table is
+/// written before a file is moved. Nothing is ever overwritten; links are moved, not what they lead to. The journal's
+/// lock is held meanwhile. Throws core::DataError if the journal has grown since the plan was made, core::IoError where
+/// the plan cannot be written.
 AppliedEdits apply_edits(const ApplyPlan& plan, Journal& journal);
 
 /// The number of an application, or of an undoing, that was interrupted; nothing if there is none.
@@ -83,7 +88,8 @@ AppliedEdits finish_apply(const std::filesystem::path& folder);
 
 /// Undoes the last application that is not undone, an interrupted one too: every file goes back to where it was, the
 /// new table goes unless somebody changed it, folders that were made go if they are empty, and folders get the times
-/// back that they had. Throws std::invalid_argument if there is none.
+/// back that they had. A file whose place is taken stays, and the undoing is not complete. Throws std::invalid_argument
+/// if there is none.
 AppliedEdits undo_apply(const std::filesystem::path& folder);
 
 }  // namespace margay::data

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "margay/core/counted.h"
 #include "margay/core/error.h"
@@ -109,11 +110,26 @@ class Planner {
     plan_.impossible.insert(plan_.impossible.end(), table.impossible.begin(), table.impossible.end());
   }
 
+  /// Whether a file can be made there is known before the first one is moved.
+  static void check_holder(const fs::path& file) {
+    const fs::path holder = fs::absolute(file).lexically_normal().parent_path();
+    std::error_code ignored;
+    if (!fs::is_directory(holder, ignored)) {
+      throw core::DataError(file, "the new table cannot be written: there is no such folder; make it, or name another");
+    }
+    if (::access(holder.c_str(), W_OK | X_OK) == 0) return;
+    throw core::DataError(file,
+                          "the new table cannot be written: nothing may be written into its folder; name another");
+  }
+
   fs::path table_name() const {
     if (!options_.new_table.empty()) {
-      if (!is_taken(options_.new_table)) return options_.new_table;
-      throw core::DataError(options_.new_table,
-                            "there is such a file already, and nothing is overwritten; name another");
+      if (is_taken(options_.new_table)) {
+        throw core::DataError(options_.new_table,
+                              "there is such a file already, and nothing is overwritten; name another");
+      }
+      check_holder(options_.new_table);
+      return options_.new_table;
     }
     fs::path wanted = plan_.folder / "labels.csv";
     if (options_.place == LabelPlace::kTable) {
@@ -121,6 +137,7 @@ class Planner {
       const std::string first = stem.substr(0, stem.rfind(".cleaned"));  // cleaned once more
       wanted = options_.table.parent_path() / (first + ".cleaned" + options_.table.extension().native());
     }
+    check_holder(wanted);
     fs::path name = wanted;
     for (int n = 2; is_taken(name); ++n) name = numbered_name(wanted, n);
     return name;

@@ -265,6 +265,11 @@ class LabelEdits::Resolver {
       edit.state = EditState::kSettled;  // somebody decided about it under its new name
       return edit;
     }
+    const auto has_labels = [&](std::size_t position) { return have_same_labels(labels_of(position), edit.labels); };
+    if (!deletes && found->second.size() > 1 && std::all_of(found->second.begin(), found->second.end(), has_labels)) {
+      edit.state = EditState::kSettled;  // whichever of them it is
+      return edit;
+    }
     return found->second.size() == 1
                ? follow(std::move(edit), found->second.front())
                : offer(std::move(edit), fmt::format("{} images have its content", found->second.size()));

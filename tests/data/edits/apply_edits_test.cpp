@@ -118,6 +118,79 @@ TEST(ApplyEdits, OverwriteNothing) {
   EXPECT_EQ(file_content(folder / "cat/0.jpg"), "the bytes of cat/0.jpg");
 }
 
+TEST(ApplyEdits, AnUndoingThatIsStoppedByAFileGoesOnOnceItIsAway) {
+  const TemporaryFolder folder;
+  Journal journal = decided(folder.path(), 2);
+  const auto before = tree_of(folder.path());
+  apply_edits(plan_of(folder.path(), journal, {.move_files = true}), journal);
+  journal.append(decision_about(folder.path(), "cat/5.jpg", DecisionKind::kDelete, {"cat"}));
+  apply_edits(plan_of(folder.path(), journal, {.move_files = true}), journal);
+  testing_support::write(folder / "cat/5.jpg", "in the way");
+  const AppliedEdits stopped = undo_apply(folder.path());
+  EXPECT_EQ(stopped.number, 2U);
+  EXPECT_FALSE(stopped.is_complete);
+  EXPECT_EQ(stopped.problems.size(), 1U);
+  EXPECT_EQ(unfinished_apply(folder.path()), 2U);
+  EXPECT_THROW(plan_of(folder.path(), journal), core::DataError);
+  EXPECT_FALSE(undo_apply(folder.path()).is_complete);  // not the application before it
+  EXPECT_EQ(file_content(folder / "cat/5.jpg"), "in the way");
+  fs::remove(folder / "cat/5.jpg");
+  const AppliedEdits undone = finish_apply(folder.path());
+  EXPECT_TRUE(undone.is_complete);
+  EXPECT_TRUE(undone.is_undone);
+  EXPECT_EQ(file_content(folder / "cat/5.jpg"), "the bytes of cat/5.jpg");
+  EXPECT_FALSE(fs::exists(folder / "cat/1.jpg"));
+  EXPECT_EQ(undo_apply(folder.path()).number, 1U);
+  EXPECT_EQ(tree_of(folder.path()), before);
+}
+
+TEST(ApplyEdits, WhatSomebodyHasTakenOutOfTheTrashKeepsNoUndoingOpen) {
+  const TemporaryFolder folder;
+  Journal journal = decided(folder.path());
+  apply_edits(plan_of(folder.path(), journal, {.move_files = true}), journal);
+  fs::remove(folder / ".margay/trash/0001/cat/1.jpg");
+  const AppliedEdits undone = undo_apply(folder.path());
+  EXPECT_EQ(undone.problems.size(), 1U);
+  EXPECT_TRUE(undone.is_complete);
+  EXPECT_TRUE(fs::exists(folder / "cat/0.jpg"));
+}
+
+TEST(ApplyEdits, ATableThatCannotBeWrittenMovesNoFile) {
+  const TemporaryFolder folder;
+  Journal journal = decided(folder.path());
+  const ApplyOptions options{.new_table = folder / "tables/new.csv"};
+  EXPECT_NE(testing_support::thrown_message<core::DataError>([&] {
+              plan_of(folder.path(), journal, options);
+            }).find("there is no such folder"),
+            std::string::npos);
+  fs::create_directory(folder / "tables");
+  const ApplyPlan plan = plan_of(folder.path(), journal, options);
+  fs::remove(folder / "tables");
+  const AppliedEdits applied = apply_edits(plan, journal);
+  EXPECT_FALSE(applied.is_complete);
+  EXPECT_EQ(applied.moved, 0U);
+  EXPECT_TRUE(fs::exists(folder / "cat/1.jpg"));
+  fs::create_directory(folder / "tables");
+  EXPECT_TRUE(finish_apply(folder.path()).is_complete);
+  EXPECT_FALSE(fs::exists(folder / "cat/1.jpg"));
+  EXPECT_EQ(file_content(folder / "tables/new.csv"), plan.table_text);
+}
+
+TEST(ApplyEdits, ARelativeTableLiesWhereTheProgramRuns) {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data";
+  Journal journal = decided(data);
+  fs::create_directory(folder / "here");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder / "here");
+  const AppliedEdits applied = apply_edits(plan_of(data, journal, {.new_table = "new.csv"}), journal);
+  fs::current_path(before);
+  EXPECT_TRUE(fs::exists(folder / "here/new.csv")) << applied.new_table;
+  EXPECT_FALSE(fs::exists(data / "new.csv"));
+  undo_apply(data);
+  EXPECT_FALSE(fs::exists(folder / "here/new.csv"));
+}
+
 TEST(ApplyEdits, KeepsTheRestOfTheUsersTable) {
   const TemporaryFolder folder;
   testing_support::write_cats_and_dogs(folder.path());

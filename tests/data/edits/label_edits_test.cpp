@@ -109,6 +109,18 @@ TEST(LabelEdits, OfferWhatOnlyTheContentSays) {
   EXPECT_EQ(*confirmed.labels((folder / "cat/second.jpg").native()), Labels{"dog"});
 }
 
+TEST(LabelEdits, AreSettledWhereAllCopiesHaveTheLabelThatWasDecided) {
+  const TemporaryFolder folder;
+  testing_support::write_cats_and_dogs(folder.path());
+  fs::copy_file(folder / "cat/0.jpg", folder / "dog/a copy.jpg");
+  Journal journal = journal_for(folder.path());
+  journal.append(decision_about(folder.path(), "cat/0.jpg", DecisionKind::kRelabel, {"cat"}, {"dog"}));
+  fs::rename(folder / "cat/0.jpg", folder / "dog/0-2.jpg");
+  EXPECT_EQ(edits_for(folder.path(), journal).count(EditState::kSettled), 1U);
+  fs::copy_file(folder / "dog/0-2.jpg", folder / "cat/another.jpg");
+  EXPECT_EQ(edits_for(folder.path(), journal).count(EditState::kOffered), 1U);
+}
+
 TEST(LabelEdits, OfferAndDoNotApplyToACopyWithAnotherLabel) {
   const TemporaryFolder folder;
   testing_support::write_cats_and_dogs(folder.path());

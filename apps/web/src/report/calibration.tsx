@@ -1,6 +1,6 @@
 // Whether probabilities are what they say: reliability, risk over coverage, and the errors of calibration.
 import { LineChart, type Series } from '../parts/line_chart';
-import { type Estimate, number, percent, withInterval } from '../parts/numbers';
+import { type Estimate, level, number, percent, withInterval } from '../parts/numbers';
 import { type Calibration, type CalibrationError, type CalibrationScores, type PageData, estimateOf } from './document';
 
 interface Named {
@@ -96,7 +96,7 @@ function ScoreTable({ sets }: { sets: Named[] }) {
       <table>
         <thead>
           <tr>
-            <th scope="col" class="left">Score (95 %)</th>
+            <th scope="col" class="left">Score ({level(last.confidence ?? 0.95)})</th>
             {sets.map(({ name }) => <th key={name} scope="col">{sets.length > 1 ? name : 'value'}</th>)}
             <th scope="col" title="What a perfectly calibrated model would show on so many images">if perfect</th>
           </tr>

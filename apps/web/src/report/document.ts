@@ -88,6 +88,8 @@ export interface CalibrationError extends JsonEstimate {
 }
 
 export interface CalibrationScores {
+  /** Of all intervals; absent in documents of earlier versions: .95. */
+  confidence?: number;
   nll: JsonEstimate;
   brier: JsonEstimate;
   ece: CalibrationError;
