@@ -371,6 +371,8 @@ Json FolderReview::applied_json(const data::AppliedEdits& done) {
   publish();
   return {{"number", done.number},
           {"moved", done.moved},
+          {"is_undone", done.is_undone},
+          {"is_complete", done.is_complete},
           {"new_table", core::valid_utf8(done.new_table.string())},
           {"problems", problems},
           {"state", state_locked()}};

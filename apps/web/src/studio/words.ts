@@ -426,6 +426,7 @@ export const words = {
     finish: 'Complete it',
     undoApply: 'Undo the last application',
     unapplied: (number: number, moved: number) => `Application ${number} is undone: ${counted(moved, 'file')} ${moved === 1 ? 'is' : 'are'} back.`,
+    notComplete: (number: number) => `Application ${number} is not complete: put right what is told here, then go on with it or undo it.`,
     busy: 'Working …',
   },
   // label

@@ -16,6 +16,11 @@ function Moves({ title, moves, count }: { title: string; moves: { from: string; 
   );
 }
 
+function resultText(done: Applied): string {
+  if (!done.is_complete) return words.clean.notComplete(done.number);
+  return done.is_undone ? words.clean.unapplied(done.number, done.moved) : words.clean.applied(done.number, done.moved, done.new_table);
+}
+
 export function ApplyPlan({ review }: { review: Review }) {
   const { state, path } = review;
   const [movesFiles, setMovesFiles] = useState(false);
@@ -27,11 +32,11 @@ export function ApplyPlan({ review }: { review: Review }) {
     { move_files: movesFiles ? 1 : 0, of: state.journal.decisions, version: state.version });
   const plan = got.data;
 
-  const ask = (what: string, body: unknown, text: (done: Applied) => string) => {
+  const ask = (what: string, body: unknown) => {
     setBusy(true);
     setAsking(false);
     post<Applied>(below(path, what), body).then(
-      (done) => { setResult({ text: text(done), problems: done.problems }); review.take(done.state); },
+      (done) => { setResult({ text: resultText(done), problems: done.problems }); review.take(done.state); },
       (error: unknown) => setResult({ text: '', problems: [textOf(error)] }),
     ).finally(() => { setBusy(false); got.reload(); });
   };
@@ -56,7 +61,7 @@ export function ApplyPlan({ review }: { review: Review }) {
           )}
           {isAsking && (
             <p role="alert">{words.clean.applyAsk(plan.deleted_count + plan.moved_count, plan.new_table)}{' '}
-              <button type="button" onClick={() => ask('apply', { move_files: movesFiles, hash: plan.hash }, (done) => words.clean.applied(done.number, done.moved, done.new_table))}>
+              <button type="button" onClick={() => ask('apply', { move_files: movesFiles, hash: plan.hash })}>
                 {words.clean.applyNow}</button>{' '}
               <button type="button" onClick={() => setAsking(false)}>{words.cancel}</button></p>
           )}
@@ -64,10 +69,10 @@ export function ApplyPlan({ review }: { review: Review }) {
       )}
       {isUnfinished && (
         <p class="row">{words.clean.unfinished(state.unfinished_apply ?? 0)}
-          <button type="button" disabled={isOff} onClick={() => ask('finish-apply', {}, (done) => words.clean.applied(done.number, done.moved, done.new_table))}>
+          <button type="button" disabled={isOff} onClick={() => ask('finish-apply', {})}>
             {words.clean.finish}</button></p>
       )}
-      <p class="row"><button type="button" disabled={isOff} onClick={() => ask('undo-apply', {}, (done) => words.clean.unapplied(done.number, done.moved))}>
+      <p class="row"><button type="button" disabled={isOff} onClick={() => ask('undo-apply', {})}>
         {words.clean.undoApply}</button></p>
       <div role="status">
         {isBusy && <p>{words.clean.busy}</p>}

@@ -96,6 +96,9 @@ export interface Plan {
 export interface Applied {
   number: number;
   moved: number;
+  is_undone: boolean;
+  /** Not: it counts as interrupted. */
+  is_complete: boolean;
   new_table: string;
   problems: string[];
   state: ReviewState;
