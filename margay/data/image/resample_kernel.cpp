@@ -1,5 +1,7 @@
 #include "margay/data/image/resample_kernel.h"
 
+#include "margay/core/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "margay/data/image/resample_kernel.cpp"  // compiled once for each instruction set
 #include <hwy/foreach_target.h>

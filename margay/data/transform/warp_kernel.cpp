@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "margay/core/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "margay/data/transform/warp_kernel.cpp"  // compiled once for each instruction set
 #include <hwy/foreach_target.h>
