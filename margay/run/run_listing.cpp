@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -28,16 +29,19 @@ void RunListing::add(const RunEpoch& results) {
 }
 
 void RunListing::finish(RunStatus status, const std::string& message, std::optional<std::size_t> saved_epoch) {
-  try_to([&] { registry_.finish(run_.folder, status, message, saved_epoch); });
+  // Whatever failed before: the run's own folder says how it ended, and the list takes all of it from there.
+  write_or_warn([&] { registry_.finish(run_.folder, status, message, saved_epoch); });
 }
 
 void RunListing::try_to(const std::function<void()>& write) {
-  if (has_failed_) return;
+  if (!has_failed_) write_or_warn(write);
+}
+
+void RunListing::write_or_warn(const std::function<void()>& write) {
   try {
     write();
   } catch (const core::Error& error) {
-    has_failed_ = true;
-    warn_(fmt::format("the run is not in the list of runs: {}", error.what()));
+    if (!std::exchange(has_failed_, true)) warn_(fmt::format("the run is not in the list of runs: {}", error.what()));
   }
 }
 

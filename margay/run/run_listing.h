@@ -30,7 +30,9 @@ class RunListing : public train::Callback {
   void finish(RunStatus status, const std::string& message = "", std::optional<std::size_t> saved_epoch = std::nullopt);
 
  private:
+  /// Nothing once something has failed: each attempt may wait for a lock.
   void try_to(const std::function<void()>& write);
+  void write_or_warn(const std::function<void()>& write);
 
   RunRegistry registry_;
   NewRun run_;

@@ -74,9 +74,7 @@ std::string now_text() { return core::utc_text(std::time(nullptr)); }
 void ask_folder(const fs::path& runs, RunRecord& record) {
   const std::optional<RunRecord> told = read_run_folder(runs / record.folder);
   if (!told || told->status == RunStatus::kRunning || told->ended.empty()) return;
-  record.status = told->status;
-  record.ended = told->ended;
-  record.message = told->message;
+  record = *told;
 }
 
 void sort_by_start(std::vector<RunRecord>& records) {

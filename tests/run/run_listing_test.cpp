@@ -1,11 +1,13 @@
 #include "margay/run/run_listing.h"
 
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "margay/run/run_folder.h"
 #include "tests/support/run_folders.h"
 #include "tests/support/temporary_folder.h"
 
@@ -43,6 +45,32 @@ TEST(RunListing, WarnsOnceWhereTheListCannotBeWritten) {
   listing.finish(RunStatus::kDone);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_EQ(warnings[0].find("the run is not in the list of runs: "), 0U) << warnings[0];
+}
+
+TEST(RunListing, AListThatCouldNotBeWrittenOnceMakesNoRunAKilledOne) {
+  const testing_support::TemporaryFolder folder;
+  const auto set_version = [&](char version) {  // user_version: big-endian at byte 60 of the file format
+    std::fstream index(folder / "margay.db", std::ios::binary | std::ios::in | std::ios::out);
+    index.seekg(63);
+    const auto before = static_cast<char>(index.get());
+    index.seekp(63);
+    index.put(version);
+    return before;
+  };
+  std::vector<std::string> warnings;
+  RunListing listing(folder.path(), testing_support::new_run(folder.path(), "a", "first"),
+                     [&](const std::string& text) { warnings.push_back(text); });
+  listing.begin();
+  const char version = set_version(99);
+  listing.add(testing_support::error_epoch(0, .25));
+  listing.finish(RunStatus::kInterrupted);
+  EXPECT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(read_run_folder(folder / "a")->status, RunStatus::kInterrupted);
+  set_version(version);
+  EXPECT_EQ(RunRegistry(folder.path()).all().at(0).status, RunStatus::kInterrupted);
+  listing.finish(RunStatus::kDone);
+  EXPECT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(RunRegistry(folder.path()).all().at(0).status, RunStatus::kDone);
 }
 
 }  // namespace
