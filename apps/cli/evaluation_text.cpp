@@ -202,10 +202,9 @@ std::string top_table(const Interpretation& interpretation, interpret::TopLosses
 
 std::string calibration_line(const interpret::CalibrationQuality& scores) {
   const interpret::CalibrationError& ece = scores.ece;
-  return fmt::format("Expected calibration error {} ({} – {}); {} under perfect calibration, {} below {}: {}.",
+  return fmt::format("Expected calibration error {} ({} – {}); {} under perfect calibration, {:.4g} % below {}: {}.",
                      fixed(ece.error.value), fixed(ece.error.interval.low), fixed(ece.error.interval.high),
-                     fixed(ece.perfect), fmt::format("{:.4g} %", 50 * (1 + scores.confidence)),
-                     fixed(ece.perfect_range.high),
+                     fixed(ece.perfect), 50 * (1 + scores.confidence), fixed(ece.perfect_range.high),
                      ece.is_beyond_chance() ? "the probabilities are off, which `margay calibrate` mends"
                                             : "the probabilities mean what they say, as far as these images tell");
 }
@@ -259,6 +258,13 @@ std::string near_text(const Interpretation& interpretation, int width) {
                        width);
 }
 
+/// With one value in the rows of refused images; refused: bool [N], undefined where none is.
+torch::Tensor filled(const torch::Tensor& rows, const torch::Tensor& refused, double value) {
+  if (!refused.defined()) return rows;
+  const torch::Tensor mask = refused.to(rows.device());
+  return rows.masked_fill(rows.dim() > 1 ? mask.unsqueeze(1) : mask, value);
+}
+
 }  // namespace
 
 void EvaluationTally::add(const predict::Predictions& batch) {
@@ -272,12 +278,9 @@ void EvaluationTally::add(const predict::Predictions& batch, const torch::Tensor
   loss_sum_ += batch.losses.sum(torch::kDouble).item<double>();
   if (task_ == data::Task::kMultiLabel) {
     constexpr double kNever = -std::numeric_limits<double>::infinity();
-    const torch::Tensor is_none = refused.defined() ? refused.to(batch.logits.device()).unsqueeze(1) : refused;
-    decisions_.add(is_none.defined() ? batch.logits.masked_fill(is_none, kNever) : batch.logits, batch.targets,
-                   threshold_);
+    decisions_.add(filled(batch.logits, refused, kNever), batch.targets, threshold_);
   } else {
-    const torch::Tensor is_none = refused.defined() ? refused.to(batch.targets.device()) : refused;
-    accuracy_.update(batch.logits, is_none.defined() ? batch.targets.masked_fill(is_none, -1) : batch.targets);
+    accuracy_.update(batch.logits, filled(batch.targets, refused, -1));
   }
 }
 

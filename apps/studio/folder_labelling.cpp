@@ -307,30 +307,28 @@ Json FolderLabelling::label(const Json& body) {
 Json FolderLabelling::undo(const Json& body) {
   const Lock lock = ready();
   const auto undone = labelled_->undo(field_of<std::string>(body, "who", ""), field_of<std::string>(body, "id", ""));
+  Json told = nullptr;
   if (undone) {
-    show_again(*undone);
+    told = labelled_json(*undone);
+    const Waiting* const again = show_again(*undone);
+    told["waits_as"] = again == nullptr ? Json(nullptr) : Json(id_in_source(again->path));
     start_probe();
   }
   publish();
-  Json json = {{"undone", nullptr}, {"state", state_locked()}};
-  if (undone) {
-    json["undone"] = labelled_json(*undone);
-    const auto again =
-        std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.path == undone_; });
-    json["undone"]["waits_as"] = again == waiting_.end() ? Json(nullptr) : Json(id_in_source(again->path));
-  }
-  return json;
+  return {{"undone", std::move(told)}, {"state", state_locked()}};
 }
 
-/// In the order that there is, at its begin.
-void FolderLabelling::show_again(const data::LabelledImage& undone) {
+/// In the order that there is, as the next one. Null where it is none of those that wait.
+const FolderLabelling::Waiting* FolderLabelling::show_again(const data::LabelledImage& undone) {
   note_folders();
   reconcile(unlabelled());
   labelled_files_ = count_labelled();
   undone_ = undone.is_moved ? folder_.path / undone.source : fs::path(undone.source);
   const auto again =
       std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& each) { return each.path == *undone_; });
-  if (again != waiting_.end()) again->image.is_random = undone.is_random;
+  if (again == waiting_.end()) return nullptr;
+  again->image.is_random = undone.is_random;
+  return &*again;
 }
 
 Json FolderLabelling::choose_source(const Json& body) {

@@ -74,7 +74,6 @@ class FolderLabelling {
   void take_advice(run::LabellingAdvice&& advice, const std::vector<std::filesystem::path>& unlabelled);
   nlohmann::ordered_json label_one(const nlohmann::ordered_json& decision, const std::string& who);
   std::string id_in_source(const std::filesystem::path& image) const;
-  void show_again(const data::LabelledImage& undone);
   void publish();
 
   struct Waiting {
@@ -87,6 +86,8 @@ class FolderLabelling {
     std::optional<metric::Estimate> random_error;
     std::int64_t random_images = 0;
   };
+
+  const Waiting* show_again(const data::LabelledImage& undone);
 
   Studio& studio_;
   const ServedFolder folder_;

@@ -95,15 +95,15 @@ void FolderReview::load() {
     if (auto kept = kept_found(file)) found_ = std::move(*kept);
   }
   make_review();
-  times_ = std::make_unique<FolderTimes>();
-  times_->note_images(
+  times_.clear();
+  times_.note_images(
       folder_.path, data_.size(), [&](std::size_t i) { return std::string_view(review_->name(i)); }, begun);
   change_ = FolderChange::kNone;
 }
 
 /// Whether there is one to tell: of the files, or of the journal.
 bool FolderReview::look_for_changes() {
-  const FolderChange before = std::exchange(change_, times_->change());
+  const FolderChange before = std::exchange(change_, times_.change());
   const bool has_decisions = change_ != FolderChange::kGone && review_->take_over();
   return has_decisions || before != change_;
 }
@@ -399,7 +399,7 @@ Json FolderReview::undo_apply() {
 
 Json FolderReview::start_search(const Json& body) {
   const Lock lock = ready();
-  if (times_->change() != FolderChange::kNone) load();
+  if (times_.change() != FolderChange::kNone) load();
   LabelSearchOptions options{.folder = folder_.path,
                              .data = options_,
                              .cache_folder = studio_.program().cache_folder,
@@ -425,7 +425,7 @@ void FolderReview::take_found(FoundLabels&& found) {
     found_.warnings.emplace_back(error.what());
   }
   make_review();
-  if (times_->change() == FolderChange::kChanged) load();
+  if (times_.change() == FolderChange::kChanged) load();
 }
 
 Json FolderReview::stop_search() {

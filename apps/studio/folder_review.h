@@ -100,7 +100,7 @@ class FolderReview {
   const run::DataOptions options_;
   std::mutex mutex_;  ///< of what follows
   run::ReviewedData data_;
-  std::unique_ptr<FolderTimes> times_;  ///< of the folders of its images
+  FolderTimes times_;  ///< of the folders of its images
   FolderChange change_ = FolderChange::kNone;
   FoundLabels found_;
   bool is_beside_ = true;

@@ -1,6 +1,5 @@
 #include "margay/run/run_listing.h"
 
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -49,24 +48,16 @@ TEST(RunListing, WarnsOnceWhereTheListCannotBeWritten) {
 
 TEST(RunListing, AListThatCouldNotBeWrittenOnceMakesNoRunAKilledOne) {
   const testing_support::TemporaryFolder folder;
-  const auto set_version = [&](char version) {  // user_version: big-endian at byte 60 of the file format
-    std::fstream index(folder / "margay.db", std::ios::binary | std::ios::in | std::ios::out);
-    index.seekg(63);
-    const auto before = static_cast<char>(index.get());
-    index.seekp(63);
-    index.put(version);
-    return before;
-  };
   std::vector<std::string> warnings;
   RunListing listing(folder.path(), testing_support::new_run(folder.path(), "a", "first"),
                      [&](const std::string& text) { warnings.push_back(text); });
   listing.begin();
-  const char version = set_version(99);
+  const char version = testing_support::set_index_version(folder / "margay.db", 99);
   listing.add(testing_support::error_epoch(0, .25));
   listing.finish(RunStatus::kInterrupted);
   EXPECT_EQ(warnings.size(), 1U);
   EXPECT_EQ(read_run_folder(folder / "a")->status, RunStatus::kInterrupted);
-  set_version(version);
+  testing_support::set_index_version(folder / "margay.db", version);
   EXPECT_EQ(RunRegistry(folder.path()).all().at(0).status, RunStatus::kInterrupted);
   listing.finish(RunStatus::kDone);
   EXPECT_EQ(warnings.size(), 1U);

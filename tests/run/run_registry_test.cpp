@@ -349,16 +349,11 @@ TEST(RunRegistry, MakesAnIndexOfAnOlderVersionAnewAndLeavesANewerOneAlone) {
   Notes notes;
   RunRegistry registry(runs.path(), notes.sink());
   add_done_run(registry, new_run(runs.path(), "a", "a"), 0.2);
-  const auto set_version = [&](char version) {  // user_version: big-endian at byte 60 of the file format
-    std::fstream file(registry.index_path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(63);
-    file.put(version);
-  };
-  set_version(0);
+  testing_support::set_index_version(registry.index_path(), 0);
   EXPECT_EQ(registry.all().size(), 1U);
   ASSERT_EQ(notes.texts.size(), 1U);
   EXPECT_NE(notes.texts[0].find("older version"), std::string::npos) << notes.texts[0];
-  set_version(9);
+  testing_support::set_index_version(registry.index_path(), 9);
   EXPECT_EQ(registry.all().size(), 1U);
   ASSERT_EQ(notes.texts.size(), 2U);
   EXPECT_NE(notes.texts[1].find("a newer Margay made this list"), std::string::npos) << notes.texts[1];

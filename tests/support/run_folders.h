@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -24,6 +25,17 @@ inline run::RunEpoch error_epoch(std::int64_t epoch, double error_rate) {
           .valid_loss = 2 * error_rate,
           .metrics = {{"error_rate", error_rate}},
           .seconds = 1.5};
+}
+
+/// Writes SQLite's user_version (big-endian, at byte 60 of the file) of a list of runs; returns what it was.
+inline char set_index_version(const std::filesystem::path& index, char version) {
+  constexpr std::streamoff kLastByte = 63;
+  std::fstream file(index, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(kLastByte);
+  const auto before = static_cast<char>(file.get());
+  file.seekp(kLastByte);
+  file.put(version);
+  return before;
 }
 
 /// A run that is done after one epoch.

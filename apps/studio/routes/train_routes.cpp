@@ -214,8 +214,7 @@ void add_train_routes(StudioRoutes& routes) {
     return RouteResult(view->stop(std::string(request.parameter("folder"))));
   });
   routes.write("POST", "/api/train/resume/{folder}", [view](const http::Request& request) {
-    return RouteResult(view->resume(std::string(request.parameter("folder")),
-                                    request.body.empty() ? TrainJson::object() : request_object(request)));
+    return RouteResult(view->resume(std::string(request.parameter("folder")), request_object(request)));
   });
 }
 

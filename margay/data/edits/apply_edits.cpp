@@ -109,7 +109,7 @@ class Application {
       if (!problem.empty()) {
         fs::remove(part, failure);
         result_.problems.push_back(
-            fmt::format("'{}' cannot be written, so no file was moved: {}", core::shown_path(target), problem));
+            fmt::format("'{}' cannot be written, so nothing else is done: {}", core::shown_path(target), problem));
         return false;
       }
     }

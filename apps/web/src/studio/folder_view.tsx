@@ -4,6 +4,20 @@ import { useAbout } from './app';
 import { address, go, type Place } from './place';
 import { words } from './words';
 
+/** Files have come or gone since the folder was read ("changed", "gone"), and the button that reads it again. */
+export function FolderChange({ change, path, onRead, children }: {
+  change: string; path: string; onRead: () => void; children?: ComponentChildren;
+}) {
+  if (!change) return null;
+  return (
+    <p class="row unsure" role="alert">
+      {change === 'gone' ? words.data.gone(path) : words.data.changed}
+      <button type="button" onClick={onRead}>{words.data.readAgain}</button>
+      {children}
+    </p>
+  );
+}
+
 /** view: its id. none: what is said where no folder is served. children: the view of a folder. */
 export function FolderView({ view, title, none, place, children }: {
   view: string; title: string; none: string; place: Place; children: (folder: string) => ComponentChildren;

@@ -1,7 +1,7 @@
 // Clean: what was found is decided about, one image after the other or many at once. Nothing on disk but the journal changes
 // before Apply.
 import { below, post, textOf, useGet } from '../api';
-import { FolderView } from '../folder_view';
+import { FolderChange, FolderView } from '../folder_view';
 import { HowRead } from '../how_read';
 import { useKeys } from '../keys';
 import { Marked } from '../marked';
@@ -94,7 +94,7 @@ function Search({ review }: { review: Review }) {
 }
 
 /** Files that have come or gone since the folder was read, or since it was searched. */
-function FolderChange({ review }: { review: Review }) {
+function Changes({ review }: { review: Review }) {
   const { change, images, path, search } = review.state;
   const [problem, setProblem] = useState('');
   const read = () => {
@@ -104,11 +104,7 @@ function FolderChange({ review }: { review: Review }) {
   const isOldSearch = search.time !== '' && search.images > 0 && search.images !== images && search.state !== 'running';
   return (
     <>
-      {change && (
-        <p class="row unsure" role="alert">{change === 'gone' ? words.data.gone(path) : words.data.changed}{' '}
-          <button type="button" onClick={read}>{words.data.readAgain}</button>
-          {problem && <span class="wrong">{problem}</span>}</p>
-      )}
+      <FolderChange change={change} path={path} onRead={read}>{problem && <span class="wrong">{problem}</span>}</FolderChange>
       {isOldSearch && <p class="unsure">{words.clean.oldSearch(search.images, images)}</p>}
     </>
   );
@@ -164,7 +160,7 @@ function Folder({ folder, place, options }: { folder: string; place: Place; opti
     <>
       {howRead}
       {review.problem && <p role="alert" class="wrong">{review.problem}</p>}
-      <FolderChange review={review} />
+      <Changes review={review} />
       {review.state.unfinished_apply !== null && (
         <p role="alert" class="wrong">{words.clean.unfinished(review.state.unfinished_apply)}{' '}
           <a href={to('apply')}>{words.clean.tabs.apply}</a></p>

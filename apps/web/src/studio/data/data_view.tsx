@@ -4,6 +4,7 @@ import { counted } from '../../parts/numbers';
 import { get, useGet } from '../api';
 import { useAbout } from '../app';
 import { HowRead } from '../how_read';
+import { FolderChange } from '../folder_view';
 import { useKeys } from '../keys';
 import { address, go, type Place } from '../place';
 import { words } from '../words';
@@ -25,12 +26,7 @@ function Remarks({ state, onRead }: { state: FolderState; onRead: () => void }) 
   if (!dataset) return null;
   return (
     <>
-      {dataset.change && (
-        <p class="row unsure" role="alert">
-          {dataset.change === 'gone' ? text.gone(state.path) : text.changed}
-          <button type="button" onClick={onRead}>{text.readAgain}</button>
-        </p>
-      )}
+      <FolderChange change={dataset.change} path={state.path} onRead={onRead} />
       {state.state === 'failed' && <p class="wrong" role="alert">{state.problem}</p>}
       {state.not_kept && <p class="unsure small">{text.notKept(state.not_kept)}</p>}
       {dataset.split_problem && <p class="unsure">{dataset.split_problem}</p>}
